@@ -1,0 +1,64 @@
+// Package authtest stands in for the auth-service in the tests of others: it
+// publishes keys and signs tokens with them.
+package authtest
+
+import (
+	"crypto/ed25519"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+
+	"github.com/battery-passport/suite/pkg/auth"
+)
+
+// Issuer signs tokens. Its keys are at URL.
+type Issuer struct {
+	Key auth.Key
+	URL string
+}
+
+// New starts an issuer that ends with the test.
+func New(t testing.TB) *Issuer {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := &Issuer{Key: auth.Key{ID: "test", Private: private}}
+	srv := httptest.NewServer(i)
+	t.Cleanup(srv.Close)
+	i.URL = srv.URL
+	return i
+}
+
+// ServeHTTP answers with the key set.
+func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	jwk, err := jwkset.NewJWKFromKey(i.Key.Private.Public(), jwkset.JWKOptions{
+		Metadata: jwkset.JWKMetadataOptions{KID: i.Key.ID, ALG: jwkset.AlgEdDSA, USE: jwkset.UseSig},
+	})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	keys := jwkset.NewMemoryStorage()
+	_ = keys.KeyWrite(r.Context(), jwk) // in memory
+	set, err := keys.JSONPublic(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Write(set)
+}
+
+// Token returns a token of p that counts for an hour.
+func (i *Issuer) Token(t testing.TB, p auth.Principal) string {
+	t.Helper()
+	token, err := i.Key.Sign(p, time.Now(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}

@@ -1,0 +1,47 @@
+// Package auth is who may do what: roles, the tokens that say who calls, and
+// their verification.
+package auth
+
+import (
+	"context"
+	"slices"
+)
+
+// Role is what an account may do.
+type Role string
+
+// The roles. What a caller may see besides is a matter of ownership.
+const (
+	Admin              Role = "admin"               // everything
+	Operator           Role = "operator"            // creates and writes what its organisation owns
+	User               Role = "user"                // reads what its organisation owns
+	LegitimateInterest Role = "legitimate_interest" // repairers, recyclers, second-life operators
+	Authority          Role = "authority"           // notified bodies, market surveillance, the Commission
+)
+
+// Roles are all roles.
+func Roles() []Role { return []Role{Admin, Operator, User, LegitimateInterest, Authority} }
+
+// Valid tells whether r is one of Roles.
+func (r Role) Valid() bool { return slices.Contains(Roles(), r) }
+
+// Principal is who calls.
+type Principal struct {
+	UserID       string
+	Email        string
+	Role         Role
+	Organisation string // empty where the account belongs to none
+}
+
+type principalKey struct{}
+
+// With returns a context of the caller.
+func With(ctx context.Context, p Principal) context.Context {
+	return context.WithValue(ctx, principalKey{}, p)
+}
+
+// Caller returns who calls; nobody, without a role, where no guard was passed.
+func Caller(ctx context.Context) Principal {
+	p, _ := ctx.Value(principalKey{}).(Principal)
+	return p
+}

@@ -1,0 +1,55 @@
+package auth
+
+import (
+	"crypto/ed25519"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+)
+
+const (
+	// Issuer and Audience are those of every access token.
+	Issuer   = "battery-passport/auth-service"
+	Audience = "battery-passport"
+
+	accessType = "at+jwt" // RFC 9068
+)
+
+// Claims are what an access token says.
+type Claims struct {
+	jwt.RegisteredClaims
+	Email        string `json:"email"`
+	Role         Role   `json:"role"`
+	Organisation string `json:"organisation,omitempty"`
+}
+
+// Key signs tokens: with Private by EdDSA, or else with Secret by HS256.
+type Key struct {
+	ID      string // kid of Private
+	Private ed25519.PrivateKey
+	Secret  []byte
+}
+
+// Sign returns an access token of p that counts from now on, for ttl.
+func (k Key) Sign(p Principal, now time.Time, ttl time.Duration) (string, error) {
+	return k.SignClaims(Claims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: Issuer, Audience: jwt.ClaimStrings{Audience}, Subject: p.UserID, ID: uuid.NewString(),
+			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(ttl)),
+		},
+		Email: p.Email, Role: p.Role, Organisation: p.Organisation,
+	})
+}
+
+// SignClaims returns a token that says exactly c.
+func (k Key) SignClaims(c Claims) (string, error) {
+	token, key := jwt.NewWithClaims(jwt.SigningMethodEdDSA, c), any(k.Private)
+	if k.Private == nil {
+		token, key = jwt.NewWithClaims(jwt.SigningMethodHS256, c), any(k.Secret)
+	} else {
+		token.Header["kid"] = k.ID
+	}
+	token.Header["typ"] = accessType
+	return token.SignedString(key)
+}

@@ -1,0 +1,221 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/MicahParks/keyfunc/v3"
+	"github.com/golang-jwt/jwt/v5"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/time/rate"
+
+	"github.com/battery-passport/suite/pkg/fault"
+)
+
+const (
+	leeway       = 30 * time.Second // between the clocks of two machines
+	cached       = 10_000           // verified tokens that are remembered
+	minSecret    = 32               // bytes of an HS256 secret
+	jwksTimeout  = 1500 * time.Millisecond
+	jwksInterval = 5 * time.Minute // after which keys are fetched again; a new one is fetched when it is first seen
+)
+
+// Config says how tokens are verified.
+type Config struct {
+	Secret string `envconfig:"JWT_SECRET" desc:"secret of at least 32 characters, the same on all services, that switches tokens from EdDSA to HS256"`
+	URL    string `envconfig:"AUTH_SERVICE_URL" default:"http://127.0.0.1:4000" desc:"where the auth-service publishes its keys"`
+}
+
+// Validate tells what is wrong with c.
+func (c Config) Validate() error {
+	var errs []error
+	if c.Secret != "" && len(c.Secret) < minSecret {
+		errs = append(errs, fmt.Errorf("  JWT_SECRET: has %d characters, and needs %d", len(c.Secret), minSecret))
+	}
+	if u, err := url.Parse(c.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		errs = append(errs, errors.New("  AUTH_SERVICE_URL: is no http or https URL"))
+	}
+	return errors.Join(errs...)
+}
+
+// Verifier tells who sent a token. It is safe for concurrent use.
+type Verifier struct {
+	Now func() time.Time // time.Now where it is nil
+
+	parser *jwt.Parser
+	secret []byte
+	keys   jwkset.Storage // where secret is nil
+	jwks   keyfunc.Keyfunc
+	seen   *lru.Cache[[sha256.Size]byte, verified]
+}
+
+type verified struct {
+	principal Principal
+	until     time.Time
+}
+
+// NewVerifier returns a verifier by c. With JWKS it fetches the keys once, and
+// again in the background until ctx is done; the auth-service need not be up.
+func NewVerifier(ctx context.Context, c Config, log *slog.Logger) (*Verifier, error) {
+	if c.Secret != "" {
+		return newVerifier([]byte(c.Secret), nil)
+	}
+	address := strings.TrimSuffix(c.URL, "/") + "/.well-known/jwks.json"
+	remote, err := jwkset.NewStorageFromHTTP(address, jwkset.HTTPClientStorageOptions{
+		Ctx: ctx, HTTPTimeout: jwksTimeout, RefreshInterval: jwksInterval, NoErrorReturnFirstHTTPReq: true,
+		RefreshErrorHandler: func(ctx context.Context, err error) { log.WarnContext(ctx, "keys cannot be fetched", "err", err) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	keys, err := jwkset.NewHTTPClient(jwkset.HTTPClientOptions{
+		HTTPURLs:         map[string]jwkset.Storage{address: remote},
+		RateLimitWaitMax: jwksTimeout,
+		// A token with an unknown key asks for the keys, whoever made it up.
+		RefreshUnknownKID: rate.NewLimiter(rate.Every(time.Second), 1),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return newVerifier(nil, keys)
+}
+
+// NewLocalVerifier returns a verifier with the keys at hand, or with the secret
+// where that is not empty.
+func NewLocalVerifier(secret string, keys jwkset.Storage) (*Verifier, error) {
+	if secret != "" {
+		return newVerifier([]byte(secret), nil)
+	}
+	return newVerifier(nil, keys)
+}
+
+func newVerifier(secret []byte, keys jwkset.Storage) (*Verifier, error) {
+	v := &Verifier{secret: secret, keys: keys}
+	method := jwt.SigningMethodHS256.Alg()
+	if keys != nil {
+		method = jwt.SigningMethodEdDSA.Alg()
+		jwks, err := keyfunc.New(keyfunc.Options{Storage: keys})
+		if err != nil {
+			return nil, err
+		}
+		v.jwks = jwks
+	}
+	v.parser = jwt.NewParser(
+		jwt.WithValidMethods([]string{method}), jwt.WithIssuer(Issuer), jwt.WithAudience(Audience),
+		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway), jwt.WithStrictDecoding(),
+		jwt.WithTimeFunc(v.now),
+	)
+	seen, err := lru.New[[sha256.Size]byte, verified](cached)
+	v.seen = seen
+	return v, err
+}
+
+func (v *Verifier) now() time.Time {
+	if v.Now != nil {
+		return v.Now()
+	}
+	return time.Now()
+}
+
+// Require returns a guard that lets callers with one of the roles pass, all
+// where none is named. It fails with fault.Unauthenticated, fault.Forbidden, or
+// fault.Unavailable while there are no keys.
+func (v *Verifier) Require(roles ...Role) func(context.Context, string) (context.Context, error) {
+	return func(ctx context.Context, authorization string) (context.Context, error) {
+		p, err := v.Verify(ctx, authorization)
+		if err != nil {
+			return nil, err
+		}
+		if len(roles) > 0 && !slices.Contains(roles, p.Role) {
+			return nil, fault.New(fault.Forbidden, "the role %s may not do this", p.Role)
+		}
+		return With(ctx, p), nil
+	}
+}
+
+// Verify returns who sent the Authorization header.
+func (v *Verifier) Verify(ctx context.Context, authorization string) (Principal, error) {
+	scheme, token, _ := strings.Cut(authorization, " ")
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return Principal{}, unauthenticated("missing", "send a token as «Authorization: Bearer …»", nil)
+	}
+	sum := sha256.Sum256([]byte(token))
+	if hit, ok := v.seen.Get(sum); ok && v.now().Before(hit.until) {
+		return hit.principal, nil
+	}
+	var c Claims
+	parsed, err := v.parser.ParseWithClaims(token, &c, v.keyOf(ctx))
+	if err != nil {
+		return Principal{}, v.refuse(ctx, err)
+	}
+	if parsed.Header["typ"] != accessType || c.Subject == "" || !c.Role.Valid() {
+		return Principal{}, unauthenticated("type", "is no access token of this suite", nil)
+	}
+	p := Principal{UserID: c.Subject, Email: c.Email, Role: c.Role, Organisation: c.Organisation}
+	v.seen.Add(sum, verified{p, c.ExpiresAt.Add(leeway)})
+	return p, nil
+}
+
+func (v *Verifier) keyOf(ctx context.Context) jwt.Keyfunc {
+	if v.secret != nil {
+		return func(*jwt.Token) (any, error) { return v.secret, nil }
+	}
+	return v.jwks.KeyfuncCtx(ctx)
+}
+
+// refuse says what is wrong with a token, as far as its sender can tell anyway.
+func (v *Verifier) refuse(ctx context.Context, err error) error {
+	if errors.Is(err, jwt.ErrTokenUnverifiable) && !v.hasKeys(ctx) {
+		return fault.New(fault.Unavailable, "the keys that tokens are verified with are not there yet").Because(err)
+	}
+	for _, c := range []struct {
+		err           error
+		code, message string
+	}{
+		{jwt.ErrTokenMalformed, "malformed", "is no JWT"},
+		{jwt.ErrTokenUnverifiable, "key", "is signed with a key that is not known here"},
+		{jwt.ErrTokenSignatureInvalid, "signature", "has a signature or an algorithm that does not count here"},
+		{jwt.ErrTokenExpired, "expired", "has expired; log in again"},
+		{jwt.ErrTokenNotValidYet, "notYetValid", "does not count yet"},
+		{jwt.ErrTokenUsedBeforeIssued, "notYetValid", "was issued in the future"},
+		{jwt.ErrTokenInvalidIssuer, "issuer", "has another issuer"},
+		{jwt.ErrTokenInvalidAudience, "audience", "is meant for somebody else"},
+	} {
+		if errors.Is(err, c.err) {
+			return unauthenticated(c.code, c.message, err)
+		}
+	}
+	return unauthenticated("claims", "does not say what it has to", err)
+}
+
+func unauthenticated(code, message string, cause error) error {
+	return fault.New(fault.Unauthenticated, "no valid token was sent").
+		With(fault.Detail{Path: "header:Authorization", Code: code, Message: message}).Because(cause)
+}
+
+// Ready fails while there are no keys to verify with.
+func (v *Verifier) Ready(ctx context.Context) error {
+	if !v.hasKeys(ctx) {
+		_, _ = v.keys.KeyRead(ctx, "none") // has them fetched, though not too often
+	}
+	if !v.hasKeys(ctx) {
+		return fault.New(fault.Unavailable, "the auth-service has not given its keys")
+	}
+	return nil
+}
+
+func (v *Verifier) hasKeys(ctx context.Context) bool {
+	if v.secret != nil {
+		return true
+	}
+	keys, err := v.keys.KeyReadAll(ctx)
+	return err == nil && len(keys) > 0
+}

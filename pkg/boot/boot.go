@@ -1,0 +1,67 @@
+// Package boot is the shell of a service: environment, logger, signals, exit
+// codes.
+package boot
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Log says how to log.
+type Log struct {
+	Level slog.Level `envconfig:"LOG_LEVEL" default:"info" desc:"least level that is logged: debug, info, warn, error"`
+}
+
+// Main runs a service until SIGINT or SIGTERM; a second one ends it at once. It
+// exits 0 when run returns nil, 1 when it fails, and 2, having named every
+// wrong variable, when the environment does not fill C.
+func Main[C any](service string, run func(context.Context, C, *slog.Logger) error) {
+	os.Exit(code(service, run))
+}
+
+func code[C any](service string, run func(context.Context, C, *slog.Logger) error) int {
+	var cfg struct {
+		Log     Log
+		Service C
+	}
+	if err := Load(&cfg); err != nil {
+		fmt.Fprintf(os.Stderr, "%s cannot start.\n%v\n", service, err)
+		return 2
+	}
+	log := Logger(os.Stdout, service, cfg.Log)
+	ctx, stop := untilSignal()
+	defer stop()
+	if err := run(ctx, cfg.Service, log); err != nil {
+		log.Error("stopped", "err", err)
+		return 1
+	}
+	log.Info("stopped")
+	return 0
+}
+
+// untilSignal returns a context that is done at the first signal; a second one
+// ends the process.
+func untilSignal() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+			signal.Stop(signals)
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// Logger returns a logger of JSON lines that name the service.
+func Logger(w io.Writer, service string, cfg Log) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: cfg.Level})).With("service", service)
+}

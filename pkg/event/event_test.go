@@ -1,0 +1,78 @@
+package event_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/event"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// TestGolden pins what each event looks like on the wire. Changing a golden
+// file is changing a contract with every consumer.
+func TestGolden(t *testing.T) {
+	at := time.Date(2026, 11, 22, 10, 30, 0, 120_999_999, time.FixedZone("CET", 3600))
+	payloads := []event.Payload{
+		event.PassportCreated{
+			PassportID: "0193-p", BatteryIdentifier: "https://nlb.example/01/09521100000116/21/NB7K2Q9X",
+			ModelName: "NLB 82 <& \u2028>", ManufacturerName: "Nordlicht Batterie GmbH", CreatedBy: "0193-u", CreatedAt: at,
+		},
+		event.PassportUpdated{
+			PassportID: "0193-p", UpdatedFields: []string{"data.generalInformation.batteryMass"}, UpdatedBy: "0193-u", UpdatedAt: at,
+		},
+		event.PassportDeleted{PassportID: "0193-p", DeletedBy: "0193-u", DeletedAt: at},
+		event.UserRegistered{UserID: "0193-u", Email: "ann@nlb.example", Role: "user", RegisteredAt: at},
+		event.UserUpdated{UserID: "0193-u", Email: "ann@nlb.example", Role: "operator", Organisation: "Nordlicht", UpdatedAt: at},
+	}
+	topics := map[string]bool{}
+	for _, topic := range append(event.PassportTopics(), event.UserTopics()...) {
+		topics[topic] = true
+	}
+	for _, p := range payloads {
+		t.Run(p.Topic(), func(t *testing.T) {
+			if !topics[p.Topic()] {
+				t.Errorf("topic %s is in no list of topics, so nobody would make it", p.Topic())
+			}
+			delete(topics, p.Topic())
+			e := event.New("/passport-service", "0193-p", at, p)
+			if len(e.ID) != 36 {
+				t.Errorf("id = %q, want a UUID", e.ID)
+			}
+			e.ID, e.Sequence = "01930000-0000-7000-8000-000000000000", 7
+			got := wireForm(e)
+			path := filepath.Join("testdata", p.Topic()+".golden")
+			if *update {
+				if err := os.WriteFile(path, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("on the wire\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+	for topic := range topics {
+		t.Errorf("no golden file for %s", topic)
+	}
+}
+
+func wireForm(e event.Envelope) []byte {
+	var b bytes.Buffer
+	b.WriteString("topic: " + e.Type + "\nkey: " + e.Key + "\n")
+	for _, h := range e.Headers() {
+		b.WriteString(h.Key + ": " + h.Value + "\n")
+	}
+	b.WriteString("\n")
+	b.Write(e.Data)
+	b.WriteString("\n")
+	return b.Bytes()
+}

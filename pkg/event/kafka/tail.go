@@ -1,0 +1,154 @@
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/battery-passport/suite/pkg/event"
+)
+
+const (
+	tailWait  = 250 * time.Millisecond // longest a fetch waits for something new
+	tailBytes = 1 << 20                // per fetch
+)
+
+// Tail calls f with every event of the topics, beginning with the first kept:
+// what is there already in order of time, then what comes as it comes. It
+// needs no consumer group and leaves nothing behind. It returns nil when ctx
+// is done, and what f returns when that is an error.
+func Tail(ctx context.Context, cfg Config, topics []string, f func(event.Envelope) error) error {
+	ends, err := endsOf(ctx, cfg, topics)
+	for errors.Is(err, kafka.UnknownTopicOrPartition) || errors.Is(err, kafka.LeaderNotAvailable) {
+		// A topic just made is not known everywhere at once.
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(tailWait):
+			ends, err = endsOf(ctx, cfg, topics)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	events, caughtUp := make(chan event.Envelope), make(chan struct{})
+	for at, end := range ends {
+		g.Go(func() error { return follow(ctx, cfg, at, end, events, caughtUp) })
+	}
+	g.Go(func() error { return order(ctx, len(ends), events, caughtUp, f) })
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+type partition struct {
+	topic string
+	id    int
+}
+
+// endsOf returns the offset after the last message of each partition, 0 for one
+// that holds none.
+func endsOf(ctx context.Context, cfg Config, topics []string) (map[partition]int64, error) {
+	client := &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Timeout: requestTimeout}
+	meta, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
+	if err != nil {
+		return nil, err
+	}
+	ask := map[string][]kafka.OffsetRequest{}
+	for _, t := range meta.Topics {
+		if t.Error != nil {
+			return nil, fmt.Errorf("topic %s: %w", t.Name, t.Error)
+		}
+		for _, p := range t.Partitions {
+			ask[t.Name] = append(ask[t.Name], kafka.FirstOffsetOf(p.ID), kafka.LastOffsetOf(p.ID))
+		}
+	}
+	res, err := client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: ask})
+	if err != nil {
+		return nil, err
+	}
+	ends := map[partition]int64{}
+	for topic, partitions := range res.Topics {
+		for _, p := range partitions {
+			if p.Error != nil {
+				return nil, fmt.Errorf("topic %s, partition %d: %w", topic, p.Partition, p.Error)
+			}
+			ends[partition{topic, p.Partition}] = p.LastOffset
+			if p.FirstOffset == p.LastOffset {
+				ends[partition{topic, p.Partition}] = 0
+			}
+		}
+	}
+	return ends, nil
+}
+
+// follow sends what the partition holds, and says when it has reached the end
+// that there was at the start.
+func follow(ctx context.Context, cfg Config, at partition, end int64, events chan<- event.Envelope, caughtUp chan<- struct{}) error {
+	r := kafka.NewReader(kafka.ReaderConfig{
+		Brokers: cfg.Brokers, Topic: at.topic, Partition: at.id, MinBytes: 1, MaxBytes: tailBytes, MaxWait: tailWait,
+	})
+	defer r.Close()
+	behind := true
+	for {
+		if behind && (end == 0 || r.Offset() >= end) {
+			behind = false
+			select {
+			case caughtUp <- struct{}{}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		m, err := r.ReadMessage(ctx)
+		if err != nil {
+			return err
+		}
+		headers := make([]event.Header, len(m.Headers))
+		for i, h := range m.Headers {
+			headers[i] = event.Header{Key: h.Key, Value: string(h.Value)}
+		}
+		select {
+		case events <- event.Read(m.Topic, string(m.Key), m.Time, headers, m.Value):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// order holds back what comes until all partitions have caught up.
+func order(ctx context.Context, behind int, events <-chan event.Envelope, caughtUp <-chan struct{}, f func(event.Envelope) error) error {
+	var held []event.Envelope
+	for {
+		select {
+		case e := <-events:
+			if behind > 0 {
+				held = append(held, e)
+			} else if err := f(e); err != nil {
+				return err
+			}
+		case <-caughtUp:
+			if behind--; behind > 0 {
+				continue
+			}
+			slices.SortStableFunc(held, func(a, b event.Envelope) int {
+				return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Sequence, b.Sequence))
+			})
+			for _, e := range held {
+				if err := f(e); err != nil {
+					return err
+				}
+			}
+			held = nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package outbox
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+const (
+	queueSize  = 4096
+	minBackoff = 50 * time.Millisecond
+	maxBackoff = time.Second
+)
+
+// queue holds ids of aggregates to be worked on, each once however often it is
+// added. An id added while it is worked on comes again afterwards.
+type queue struct {
+	ids  chan string
+	mu   sync.Mutex
+	jobs map[string]*job
+}
+
+type job struct {
+	running  bool
+	again    bool
+	failures int
+}
+
+func newQueue() *queue {
+	return &queue{ids: make(chan string, queueSize), jobs: map[string]*job{}}
+}
+
+// room tells whether the queue takes a good deal more.
+func (q *queue) room() bool { return len(q.ids) < queueSize/2 }
+
+func (q *queue) add(id string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch j := q.jobs[id]; {
+	case j == nil:
+		q.jobs[id] = &job{}
+		q.send(id)
+	case j.running:
+		j.again = true
+	}
+}
+
+// send needs q.mu. An id that finds no place is forgotten: its due time brings
+// it back.
+func (q *queue) send(id string) {
+	select {
+	case q.ids <- id:
+	default:
+		delete(q.jobs, id)
+	}
+}
+
+// next waits for an id. Once ctx is done it gives only what is queued, and
+// nothing once late is done too.
+func (q *queue) next(ctx, late context.Context) (id string, ok bool) {
+	if late.Err() != nil {
+		return "", false
+	}
+	select {
+	case id = <-q.ids:
+	default:
+		select {
+		case id = <-q.ids:
+		case <-ctx.Done():
+			return "", false
+		}
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	j := q.jobs[id]
+	j.running, j.again = true, false
+	return id, true
+}
+
+// done ends the work on an id. One that failed comes again after a pause that
+// grows with its failures.
+func (q *queue) done(id string, failed bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	j := q.jobs[id]
+	j.running = false
+	switch {
+	case failed:
+		pause := min(minBackoff<<min(j.failures, 10), maxBackoff)
+		j.failures++
+		time.AfterFunc(pause/2+rand.N(pause/2), func() {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.send(id)
+		})
+	case j.again:
+		j.failures = 0
+		q.send(id)
+	default:
+		delete(q.jobs, id)
+	}
+}

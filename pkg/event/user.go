@@ -1,0 +1,28 @@
+package event
+
+import "time"
+
+// UserRegistered tells that an account was made.
+type UserRegistered struct {
+	UserID       string    `json:"userId"`
+	Email        string    `json:"email"`
+	Role         string    `json:"role"`
+	Organisation string    `json:"organisation,omitempty"`
+	RegisteredAt time.Time `json:"registeredAt"`
+}
+
+// UserUpdated tells what an account is after an admin changed it.
+type UserUpdated struct {
+	UserID       string    `json:"userId"`
+	Email        string    `json:"email"`
+	Role         string    `json:"role"`
+	Organisation string    `json:"organisation,omitempty"`
+	Disabled     bool      `json:"disabled"`
+	UpdatedAt    time.Time `json:"updatedAt"`
+}
+
+// UserTopics are the topics the auth-service writes to.
+func UserTopics() []string { return []string{UserRegistered{}.Topic(), UserUpdated{}.Topic()} }
+
+func (UserRegistered) Topic() string { return "user.registered" }
+func (UserUpdated) Topic() string    { return "user.updated" }

@@ -1,0 +1,183 @@
+// Package rest is the HTTP shell of a service: huma on chi with one way to
+// route, refuse, log, page, document and stop.
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/swaggest/swgui/v5emb"
+
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// Version is that of the API documents.
+const Version = "1.0.0"
+
+// Options say what the service is.
+type Options struct {
+	Name        string // as "passport-service"
+	Title       string // as "Passport Service"
+	Description string
+	Log         *slog.Logger
+	User        func(context.Context) string // id of the caller, for the access log
+	Checks      []Check                      // of what it depends on
+}
+
+// API is the HTTP face of a service. Routes are added by Handle, before the
+// first request; serving is safe for concurrent use.
+type API struct {
+	huma     huma.API
+	router   *chi.Mux
+	log      *slog.Logger
+	user     func(context.Context) string
+	spec     func() []byte
+	draining atomic.Bool
+}
+
+// New returns an API with its health, documentation and problem pages.
+func New(o Options) *API {
+	prepareHuma()
+	a := &API{router: chi.NewRouter(), log: o.Log, user: o.User}
+	a.router.Use(identify, a.access, a.recover, middleware.GetHead)
+	a.router.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		writeProblem(w, r, fault.New(fault.NotFound, "there is nothing at %s", r.URL.Path))
+	})
+	a.router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		writeProblem(w, r, fault.New(fault.NotAllowed, "%s is not possible here", r.Method))
+	})
+	format := huma.Format{Marshal: wire.MarshalWrite, Unmarshal: wire.Unmarshal}
+	a.huma = humachi.New(a.router, huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info:    &huma.Info{Title: o.Title, Version: Version, Description: o.Description},
+			Components: &huma.Components{
+				Schemas:         huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {Type: "http", Scheme: "bearer", BearerFormat: "JWT"}},
+			},
+		},
+		Formats:                      map[string]huma.Format{"application/json": format, "json": format},
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+	})
+	a.spec = sync.OnceValue(func() []byte {
+		data, err := json.MarshalIndent(a.huma.OpenAPI(), "", "  ")
+		if err != nil {
+			panic(err) // the document is made of our own types
+		}
+		return append(data, '\n')
+	})
+	a.document(o)
+	a.health(o)
+	return a
+}
+
+// ServeHTTP implements http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.router.ServeHTTP(w, r) }
+
+// Spec returns the OpenAPI document as indented JSON.
+func (a *API) Spec() []byte { return a.spec() }
+
+// document serves /openapi.json, /docs and a page for each type of problem.
+func (a *API) document(o Options) {
+	docs := v5emb.New(o.Title, "/openapi.json", "/docs")
+	a.router.Method(http.MethodGet, "/docs", docs)
+	a.router.Method(http.MethodGet, "/docs/*", docs)
+	a.router.Get("/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Write(a.Spec())
+	})
+	a.router.Get(problems+"{kind}", problemPage)
+}
+
+const bearer = "bearer"
+
+// A Guard lets a request pass or fails with a fault. It reads the Authorization
+// header and may add to the context.
+type Guard func(ctx context.Context, authorization string) (context.Context, error)
+
+// Open is the guard of what everybody may do.
+var Open Guard
+
+// An Option changes one operation.
+type Option func(*huma.Operation)
+
+// Status sets the status of success where it is not 200.
+func Status(status int) Option { return func(op *huma.Operation) { op.DefaultStatus = status } }
+
+// MaxBody sets the size in bytes above which a body is refused, 64 KiB where it
+// is not set.
+func MaxBody(size int64) Option { return func(op *huma.Operation) { op.MaxBodyBytes = size } }
+
+// Describe adds a description to the summary.
+func Describe(text string) Option { return func(op *huma.Operation) { op.Description = text } }
+
+// JSON is a body that its handler reads itself: it is documented as T, and
+// only known to be one JSON value.
+type JSON[T any] struct{ wire.Value }
+
+// Schema implements huma.SchemaProvider.
+func (JSON[T]) Schema(r huma.Registry) *huma.Schema { return r.Schema(reflect.TypeFor[T](), true, "") }
+
+func (JSON[T]) raw() {}
+
+// Handle adds an operation. The route is a method and a path, as "GET /api/x";
+// I and O are the structs of huma. What handler fails with is answered as a
+// problem: a fault as it says, anything else as 500 without its text.
+func Handle[I, O any](a *API, route string, guard Guard, handler func(context.Context, *I) (*O, error), summary string, options ...Option) {
+	method, path, _ := strings.Cut(route, " ")
+	op := huma.Operation{
+		Method: method, Path: path, Summary: summary,
+		OperationID: strings.ToLower(strings.ReplaceAll(summary, " ", "-")),
+		Responses:   map[string]*huma.Response{},
+		Metadata:    map[string]any{},
+	}
+	for _, o := range options {
+		o(&op)
+	}
+	statuses := []int{http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusUnprocessableEntity}
+	if guard != nil {
+		op.Security = []map[string][]string{{bearer: {}}}
+		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)
+		op.Middlewares = append(op.Middlewares, a.guarded(guard))
+	}
+	if strings.Contains(path, "{") {
+		statuses = append(statuses, http.StatusNotFound)
+	}
+	if body, ok := reflect.TypeFor[I]().FieldByName("Body"); ok {
+		statuses = append(statuses, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		op.Middlewares = append(op.Middlewares, jsonBody(&op, body))
+	}
+	op.Errors = append(op.Errors, statuses...)
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handler(ctx, in)
+		if err != nil {
+			return nil, newProblem(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+func (a *API) guarded(guard Guard) func(huma.Context, func(huma.Context)) {
+	return func(hc huma.Context, next func(huma.Context)) {
+		ctx, err := guard(hc.Context(), hc.Header("Authorization"))
+		if err != nil {
+			r, w := humachi.Unwrap(hc)
+			writeProblem(w, r, err)
+			return
+		}
+		Annotate(ctx, slog.String("user", a.user(ctx)))
+		next(huma.WithContext(hc, ctx))
+	}
+}

@@ -1,0 +1,95 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/fault"
+)
+
+const checkTimeout = 2 * time.Second
+
+// Check asks for a part that the service depends on. Without a vital part the
+// service is not ready; without another it works on, and says so.
+type Check struct {
+	Name  string
+	Vital bool
+	Probe func(context.Context) error
+}
+
+// Readiness is what /readyz answers.
+type Readiness struct {
+	Status string        `json:"status" enum:"ready,degraded,not ready,stopping"`
+	Checks []CheckResult `json:"checks"`
+}
+
+// CheckResult is what came of a Check.
+type CheckResult struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Vital  bool   `json:"vital" doc:"the service is not ready without it"`
+	Detail string `json:"detail,omitempty"`
+}
+
+type readinessOutput struct {
+	Status int
+	Body   Readiness
+}
+
+type aliveOutput struct {
+	Body struct {
+		Message string `json:"message"`
+		Status  string `json:"status"`
+	}
+}
+
+func (a *API) health(o Options) {
+	alive := func(context.Context, *struct{}) (*aliveOutput, error) {
+		out := &aliveOutput{}
+		out.Body.Message, out.Body.Status = o.Title+" is running", "OK"
+		return out, nil
+	}
+	Handle(a, "GET /health", Open, alive, "Tell that the service runs")
+	Handle(a, "GET /livez", Open, alive, "Tell that the process is alive")
+	Handle(a, "GET /readyz", Open, func(ctx context.Context, _ *struct{}) (*readinessOutput, error) {
+		return a.readiness(ctx, o.Checks), nil
+	}, "Tell whether requests can be served, and which part is missing")
+}
+
+func (a *API) readiness(ctx context.Context, checks []Check) *readinessOutput {
+	out := &readinessOutput{Status: http.StatusOK, Body: Readiness{Status: "ready", Checks: make([]CheckResult, len(checks))}}
+	var wg sync.WaitGroup
+	for i, c := range checks {
+		wg.Go(func() { out.Body.Checks[i] = c.run(ctx) })
+	}
+	wg.Wait()
+	for _, c := range out.Body.Checks {
+		switch {
+		case c.OK:
+		case c.Vital:
+			out.Status, out.Body.Status = http.StatusServiceUnavailable, "not ready"
+		case out.Status == http.StatusOK:
+			out.Body.Status = "degraded"
+		}
+	}
+	if a.draining.Load() {
+		out.Status, out.Body.Status = http.StatusServiceUnavailable, "stopping"
+	}
+	return out
+}
+
+func (c Check) run(ctx context.Context) CheckResult {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	err := c.Probe(ctx)
+	r := CheckResult{Name: c.Name, OK: err == nil, Vital: c.Vital}
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		r.Detail = f.Message
+	} else if err != nil {
+		r.Detail = "does not answer"
+	}
+	return r
+}

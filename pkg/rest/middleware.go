@@ -1,0 +1,103 @@
+package rest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/google/uuid"
+)
+
+type contextKey struct{}
+
+// entry is the access-log line of a request, filled in as the request goes
+// through.
+type entry struct {
+	id    string
+	mu    sync.Mutex
+	attrs []slog.Attr
+}
+
+// RequestID returns the id of the request that ctx belongs to: a UUID, the one
+// of the client's X-Request-Id where that is one.
+func RequestID(ctx context.Context) string {
+	if e, ok := ctx.Value(contextKey{}).(*entry); ok {
+		return e.id
+	}
+	return uuid.Nil.String()
+}
+
+// Annotate adds to the access-log line of the request that ctx belongs to.
+func Annotate(ctx context.Context, attrs ...slog.Attr) {
+	if e, ok := ctx.Value(contextKey{}).(*entry); ok {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.attrs = append(e.attrs, attrs...)
+	}
+}
+
+// identify gives the request its id and the answer the headers that all have.
+func identify(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, err := uuid.Parse(r.Header.Get("X-Request-Id"))
+		if err != nil {
+			id = uuid.Must(uuid.NewV7())
+		}
+		e := &entry{id: id.String()}
+		h := w.Header()
+		h.Set("X-Request-Id", e.id)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, e)))
+	})
+}
+
+// access writes one line per request. It names neither bodies nor tokens, and
+// of the address the path alone.
+func (a *API) access(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		next.ServeHTTP(ww, r)
+		status := cmp.Or(ww.Status(), http.StatusOK)
+		level := slog.LevelInfo
+		switch {
+		case status >= 500:
+			level = slog.LevelError
+		case strings.HasSuffix(r.URL.Path, "z") && !strings.HasPrefix(r.URL.Path, "/api"): // probes
+			level = slog.LevelDebug
+		}
+		e := r.Context().Value(contextKey{}).(*entry)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		a.log.LogAttrs(r.Context(), level, "request", append([]slog.Attr{
+			slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status),
+			slog.Int("bytes", ww.BytesWritten()), slog.Float64("ms", float64(time.Since(start).Microseconds())/1000),
+			slog.String("request_id", e.id),
+		}, e.attrs...)...)
+	})
+}
+
+// recover turns a panic into a 500, and its stack into a part of the log line.
+func (a *API) recover(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch v := recover(); v {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(v)
+			default:
+				Annotate(r.Context(), slog.String("stack", string(debug.Stack())))
+				writeProblem(w, r, fmt.Errorf("panic: %v", v))
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,152 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// Problem is the body of every failure (RFC 9457).
+type Problem struct {
+	Type      string         `json:"type" doc:"what kind of problem; a page that says what to do"`
+	Title     string         `json:"title" doc:"the kind in words"`
+	Status    int            `json:"status" doc:"HTTP status"`
+	Detail    string         `json:"detail" doc:"what happened this time"`
+	Instance  string         `json:"instance" doc:"the request, as urn:uuid:"`
+	RequestID string         `json:"requestId" doc:"the request, as in the log and in X-Request-Id"`
+	Errors    []fault.Detail `json:"errors,omitempty" doc:"what is wrong where, all of it"`
+}
+
+// problems is where the types of problems are explained.
+const problems = "/problems/"
+
+const internal fault.Kind = "internal"
+
+// A kind of problem: what it is to HTTP, and what the reader can do.
+type kind struct {
+	status        int
+	title, remedy string
+}
+
+var kinds = map[fault.Kind]kind{
+	fault.Malformed:       {http.StatusBadRequest, "Cannot be read", "Mend the syntax at the place given. Nothing was stored."},
+	fault.Unauthenticated: {http.StatusUnauthorized, "No valid login", "Log in, and send the token as «Authorization: Bearer …»."},
+	fault.Forbidden:       {http.StatusForbidden, "Not allowed", "Ask an admin for a role that may do this."},
+	fault.NotFound:        {http.StatusNotFound, "Not found", "Check the address. What you may not see is not found either."},
+	fault.NotAllowed:      {http.StatusMethodNotAllowed, "Method not allowed", "Use a method that the Allow header names."},
+	fault.Timeout:         {http.StatusRequestTimeout, "Too slow", "Send the request again, on a better line."},
+	fault.Conflict:        {http.StatusConflict, "Conflict", "It clashes with what is stored: change what the errors name, or read what is there."},
+	fault.Stale:           {http.StatusPreconditionFailed, "Changed meanwhile", "Read it again, apply your change to that, and send its ETag as If-Match."},
+	fault.TooLarge:        {http.StatusRequestEntityTooLarge, "Too large", "Send less at once."},
+	fault.Unsupported:     {http.StatusUnsupportedMediaType, "Content type not supported", "Send the content type that the detail names."},
+	fault.Invalid:         {http.StatusUnprocessableEntity, "Not valid", "Mend what the errors name; they are complete. Nothing was stored."},
+	fault.Unavailable:     {http.StatusServiceUnavailable, "Not available now", "Send the request again after Retry-After seconds; /readyz says which part is missing."},
+	internal:              {http.StatusInternalServerError, "Internal error", "It is our mistake. Report it with the requestId."},
+}
+
+// newProblem makes the answer to an error. What is no fault is logged, and the
+// client is not told.
+func newProblem(ctx context.Context, err error) *Problem {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p
+	}
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		f = &fault.Error{Kind: internal, Message: "something went wrong here"}
+	}
+	if f.Kind == internal || f.Kind == fault.Unavailable {
+		Annotate(ctx, slog.Any("err", err))
+	}
+	k, id := kinds[f.Kind], RequestID(ctx)
+	return &Problem{
+		Type: problems + string(f.Kind), Title: k.title, Status: k.status, Detail: f.Message,
+		Instance: "urn:uuid:" + id, RequestID: id, Errors: f.Details,
+	}
+}
+
+func (p *Problem) Error() string { return fmt.Sprintf("%s: %s", p.Title, p.Detail) }
+
+// GetStatus implements huma.StatusError.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType implements huma.ContentTypeFilter.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// GetHeaders implements huma.HeadersError.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	switch p.Status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", "Bearer")
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", "1")
+	}
+	return h
+}
+
+// writeProblem answers what does not come to a handler.
+func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
+	p := newProblem(r.Context(), err)
+	for name := range p.GetHeaders() {
+		w.Header().Set(name, p.GetHeaders().Get(name))
+	}
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.WriteHeader(p.Status)
+	if err := wire.MarshalWrite(w, p); err != nil {
+		Annotate(r.Context(), slog.Any("write_err", err)) // the client has gone
+	}
+}
+
+func problemPage(w http.ResponseWriter, r *http.Request) {
+	k, ok := kinds[fault.Kind(r.PathValue("kind"))]
+	if !ok {
+		writeProblem(w, r, fault.New(fault.NotFound, "there is no such type of problem"))
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintf(w, "%s (HTTP %d)\n\n%s\n", k.title, k.status, k.remedy)
+}
+
+// prepareHuma has huma answer problems, tell names apart by case, and document
+// arrays as what they are. All are variables of that package.
+var prepareHuma = sync.OnceFunc(func() {
+	huma.DefaultArrayNullable = false
+	huma.ValidateStrictCasing = true
+	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+		return fromHuma(context.Background(), status, msg, errs)
+	}
+	huma.NewErrorWithContext = func(hc huma.Context, status int, msg string, errs ...error) huma.StatusError {
+		return fromHuma(hc.Context(), status, msg, errs)
+	}
+})
+
+// fromHuma translates what huma itself refuses: parameters and bodies that do
+// not fit their schema. Submitted values, which it would echo, are left out.
+func fromHuma(ctx context.Context, status int, msg string, errs []error) *Problem {
+	f := fault.New(internal, "%s", msg).Because(errors.Join(errs...))
+	for kind, k := range kinds {
+		if k.status == status {
+			f.Kind = kind
+		}
+	}
+	for _, err := range errs {
+		if d, ok := err.(huma.ErrorDetailer); ok {
+			f.With(detailOf(d.ErrorDetail()))
+		}
+	}
+	switch f.Kind {
+	case fault.Invalid:
+		f.Message = "the request is not valid"
+	case internal:
+		return newProblem(ctx, f.Unwrap())
+	}
+	return newProblem(ctx, f)
+}

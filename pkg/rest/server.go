@@ -1,0 +1,70 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Config says where a service listens.
+type Config struct {
+	Host  string        `envconfig:"HOST" default:"127.0.0.1" desc:"address to listen on; 0.0.0.0 in a container"`
+	Drain time.Duration `envconfig:"DRAIN_TIMEOUT" default:"10s" desc:"longest wait for requests under way when the service stops"`
+
+	// Listener is used instead of an address where it is set.
+	Listener net.Listener
+}
+
+const (
+	headerTimeout  = 5 * time.Second
+	readTimeout    = 10 * time.Second
+	writeTimeout   = 30 * time.Second
+	idleTimeout    = 60 * time.Second
+	maxHeaderBytes = 16 << 10
+)
+
+// Listen opens the port of a service. When it is taken the error names the
+// variable that moves the service elsewhere.
+func (c Config) Listen(port int, variable string) (net.Listener, error) {
+	if c.Listener != nil {
+		return c.Listener, nil
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(c.Host, strconv.Itoa(port)))
+	if err != nil {
+		return nil, fmt.Errorf("port %d cannot be used; set %s to another: %w", port, variable, err)
+	}
+	return l, nil
+}
+
+// Serve answers requests until ctx is done. Then it tells so on /readyz, takes
+// no new connections, and waits for the requests under way as long as drain.
+func Serve(ctx context.Context, l net.Listener, a *API, drain time.Duration) error {
+	srv := &http.Server{
+		Handler:           a,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+	}
+	drained := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		a.draining.Store(true)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+		defer cancel()
+		drained <- srv.Shutdown(ctx)
+	})
+	a.log.InfoContext(ctx, "listening", "addr", l.Addr().String())
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		stop()
+		return err
+	}
+	if err := <-drained; err != nil {
+		return errors.Join(fmt.Errorf("requests under way were cut off after %v: %w", drain, err), srv.Close())
+	}
+	return nil
+}

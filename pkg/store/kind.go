@@ -1,0 +1,94 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// Kind declares how aggregates of type T are kept. T is plain data that goes
+// through JSON and back unchanged.
+type Kind[T any] struct {
+	// Name is that of the table, a noun in the plural.
+	Name string
+	// Schema is the version of the stored form. A later form that needs old
+	// documents changed counts up.
+	Schema int
+	// Unique gives the values no two aggregates share, by index; an aggregate
+	// whose value is empty is not in that index. UniqueIndexes names them all.
+	Unique        func(*T) map[string]string
+	UniqueIndexes []string
+	// List tells in which lists the aggregate stands.
+	List func(*T) Listing
+}
+
+// Listing is what lists are made of: a list for each scope, and for each scope
+// and filter, by time of creation. A page costs the same at any depth of these.
+type Listing struct {
+	Scopes  []string          // who may see it: an owner, "" for those who see all
+	Filters map[string]string // by name; an empty value can not be asked for
+	Created time.Time         // never changes
+}
+
+// Query asks for a page of a list.
+type Query struct {
+	Scope   string
+	Filters map[string]string // all must hold; empty values are passed over
+	Oldest  bool              // oldest first, else newest first
+	Cursor  string            // Page.Next of the page before, for the same query
+	Limit   int               // 1 to MaxLimit
+}
+
+// token names a list. Only the value, which comes last, may hold a NUL.
+func token(scope, filter, value string) string { return scope + "\x00" + filter + "\x00" + value }
+
+func (k *Kind[T]) record(id string, version int64, doc *T) (Record, error) {
+	data, err := wire.Marshal(doc)
+	if err != nil {
+		return Record{}, fmt.Errorf("%s %s: %w", k.Name, id, err)
+	}
+	r := Record{ID: id, Schema: k.Schema, Version: version, Unique: map[string]string{}, Doc: data}
+	if k.Unique != nil {
+		for index, value := range k.Unique(doc) {
+			if value != "" {
+				r.Unique[index] = value
+			}
+		}
+	}
+	if k.List != nil {
+		l := k.List(doc)
+		for _, scope := range l.Scopes {
+			r.Lists = append(r.Lists, token(scope, "", ""))
+			for filter, value := range l.Filters {
+				if value != "" {
+					r.Lists = append(r.Lists, token(scope, filter, value))
+				}
+			}
+		}
+		slices.Sort(r.Lists)
+		r.Lists = slices.Compact(r.Lists) // a scope may be given twice
+		r.Sort = sortKey(l.Created, id)
+	}
+	return r, nil
+}
+
+// sortKey orders by time, in milliseconds, and by id within one.
+func sortKey(created time.Time, id string) string {
+	return fmt.Sprintf("%012x.%s", created.UnixMilli(), id)
+}
+
+func (q Query) lists() []string {
+	var lists []string
+	for filter, value := range q.Filters {
+		if value != "" {
+			lists = append(lists, token(q.Scope, filter, value))
+		}
+	}
+	if lists == nil {
+		return []string{token(q.Scope, "", "")}
+	}
+	slices.Sort(lists)
+	return lists
+}

@@ -1,0 +1,165 @@
+// Package mongo keeps aggregates in MongoDB. It is the only importer of its
+// driver.
+//
+// A record is one document, {_id, schema, version, keys, doc, outbox, due}, and
+// every operation touches one: what is promised holds on a standalone server,
+// a replica set and a sharded cluster alike.
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+const (
+	operationTimeout = 2500 * time.Millisecond // of one operation, a retry included
+	selectionTimeout = 2 * time.Second         // to find a server that answers
+	indexTimeout     = time.Minute             // indexes of a collection that holds much already
+	minPool          = 4
+	maxPool          = 64
+)
+
+// DB is a MongoDB database.
+type DB struct {
+	client *mongo.Client
+	db     *mongo.Database
+}
+
+var _ store.DB = (*DB)(nil)
+
+// Open returns the database that the URI names, or else the one with the given
+// name. It does not wait for a server: operations fail while none answers.
+func Open(uri, name string) (*DB, error) {
+	cs, err := connstring.ParseAndValidate(uri)
+	if err != nil {
+		return nil, fmt.Errorf("MONGODB_URI: %w", err)
+	}
+	if cs.Database != "" {
+		name = cs.Database
+	}
+	journaled := true
+	client, err := mongo.Connect(options.Client().ApplyURI(uri).
+		SetTimeout(operationTimeout).SetServerSelectionTimeout(selectionTimeout).
+		SetMinPoolSize(minPool).SetMaxPoolSize(maxPool).
+		SetWriteConcern(&writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: &journaled}))
+	if err != nil {
+		return nil, err
+	}
+	return &DB{client: client, db: client.Database(name)}, nil
+}
+
+// Table implements store.DB.
+func (db *DB) Table(name string, unique []string) store.Table {
+	return &table{coll: db.db.Collection(name), unique: unique, written: make(chan string, 1024)}
+}
+
+// Ping implements store.DB.
+func (db *DB) Ping(ctx context.Context) error { return failure(db.client.Ping(ctx, nil)) }
+
+// Close implements store.DB.
+func (db *DB) Close(ctx context.Context) error { return db.client.Disconnect(ctx) }
+
+// Drop deletes the database with all that is in it. It is there for tests.
+func (db *DB) Drop(ctx context.Context) error { return db.db.Drop(ctx) }
+
+type table struct {
+	coll    *mongo.Collection
+	unique  []string
+	written chan string
+
+	indexed  atomic.Bool
+	indexing singleflight.Group
+}
+
+// ready returns the collection. The first call that finds a server makes its
+// indexes; callers meanwhile wait for that.
+func (t *table) ready(ctx context.Context) (*mongo.Collection, error) {
+	if t.indexed.Load() {
+		return t.coll, nil
+	}
+	_, err, _ := t.indexing.Do("", func() (any, error) { return nil, t.index(context.WithoutCancel(ctx)) })
+	return t.coll, err
+}
+
+func (t *table) index(ctx context.Context) error {
+	if err := t.coll.Database().Client().Ping(ctx, nil); err != nil { // fails soon where nobody answers
+		return failure(err)
+	}
+	models := []mongo.IndexModel{
+		{Keys: bson.D{{Key: "keys.lists", Value: 1}, {Key: "keys.sort", Value: 1}}, Options: options.Index().SetName("lists")},
+		{Keys: bson.D{{Key: "due", Value: 1}}, Options: options.Index().SetName("due").SetPartialFilterExpression(bson.M{"due": present})},
+	}
+	for _, index := range t.unique {
+		field := uniqueField(index)
+		models = append(models, mongo.IndexModel{Keys: bson.D{{Key: field, Value: 1}}, Options: options.Index().SetName(index).
+			SetUnique(true).SetPartialFilterExpression(bson.M{field: present})})
+	}
+	ctx, cancel := context.WithTimeout(ctx, indexTimeout)
+	defer cancel()
+	if _, err := t.coll.Indexes().CreateMany(ctx, models); err != nil {
+		return failure(fmt.Errorf("indexes of %s: %w", t.coll.Name(), err))
+	}
+	t.indexed.Store(true)
+	return nil
+}
+
+func uniqueField(index string) string { return "keys.unique." + index }
+
+// failure marks what may pass, so that the client is told to try again.
+func failure(err error) error {
+	if err == nil {
+		return nil
+	}
+	var labeled mongo.LabeledError
+	if mongo.IsTimeout(err) || mongo.IsNetworkError(err) || errors.Is(err, context.Canceled) || errors.Is(err, mongo.ErrClientDisconnected) ||
+		errors.As(err, &labeled) && labeled.HasErrorLabel("RetryableWriteError") { // a primary that steps down
+		return fault.New(fault.Unavailable, "the database does not answer").Because(err)
+	}
+	return err
+}
+
+// taken translates a duplicate key into store.Taken.
+func taken(err error) error {
+	if !mongo.IsDuplicateKeyError(err) {
+		return failure(err)
+	}
+	var bulk mongo.BulkWriteException
+	if errors.As(err, &bulk) {
+		var all error
+		for _, e := range bulk.WriteErrors {
+			all = errors.Join(all, store.Taken(indexIn(e.Raw), e.WriteError))
+		}
+		return all
+	}
+	var write mongo.WriteException
+	if errors.As(err, &write) && len(write.WriteErrors) > 0 {
+		return store.Taken(indexIn(write.WriteErrors[0].Raw), err)
+	}
+	return failure(err)
+}
+
+// indexIn finds the index in what the server says of a duplicate key.
+func indexIn(raw bson.Raw) string {
+	pattern, ok := raw.Lookup("keyPattern").DocumentOK()
+	if !ok {
+		return store.ID
+	}
+	elements, err := pattern.Elements()
+	if err != nil || len(elements) == 0 || elements[0].Key() == "_id" {
+		return store.ID
+	}
+	return elements[0].Key()[len(uniqueField("")):]
+}

@@ -1,0 +1,135 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/event/outbox"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+func named(query, table string) string { return strings.ReplaceAll(query, "#", table) }
+
+const columns = "r.id, r.schema, r.version, r.sort, r.doc"
+
+// Get implements store.Table.
+func (t *table) Get(ctx context.Context, id string) (store.Record, error) {
+	return t.one(ctx, id, "SELECT "+columns+" FROM # r WHERE r.id = ? AND NOT r.deleted", id)
+}
+
+// GetBy implements store.Table.
+func (t *table) GetBy(ctx context.Context, index, value string) (store.Record, error) {
+	return t.one(ctx, value, "SELECT "+columns+" FROM #_unique u JOIN # r ON r.id = u.id WHERE u.name = ? AND u.value = ?", index, value)
+}
+
+func (t *table) one(ctx context.Context, what, query string, args ...any) (store.Record, error) {
+	s, err := t.stmt(ctx, query)
+	if err != nil {
+		return store.Record{}, err
+	}
+	r, err := scan(s.QueryRowContext(ctx, args...))
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, store.Gone(what)
+	}
+	return r, failure(err)
+}
+
+func scan(row interface{ Scan(...any) error }) (r store.Record, err error) {
+	err = row.Scan(&r.ID, &r.Schema, &r.Version, &r.Sort, (*[]byte)(&r.Doc))
+	return r, err
+}
+
+// Find implements store.Table.
+func (t *table) Find(ctx context.Context, f store.Find) ([]store.Record, error) {
+	// The list is the outer loop: a page is one range of its primary key.
+	query := "SELECT " + columns + " FROM #_list l CROSS JOIN # r ON r.id = l.id WHERE l.token = ?"
+	args := []any{f.Lists[0]}
+	for _, token := range f.Lists[1:] {
+		query += " AND EXISTS (SELECT 1 FROM #_list WHERE token = ? AND sort = l.sort)"
+		args = append(args, token)
+	}
+	switch {
+	case f.Oldest:
+		query += " AND l.sort > ? ORDER BY l.sort LIMIT ?"
+	case f.After == "":
+		f.After = "~" // after every key
+		fallthrough
+	default:
+		query += " AND l.sort < ? ORDER BY l.sort DESC LIMIT ?"
+	}
+	s, err := t.stmt(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.QueryContext(ctx, append(args, f.After, f.Limit)...)
+	if err != nil {
+		return nil, failure(err)
+	}
+	defer rows.Close()
+	var records []store.Record
+	for size := 0; rows.Next() && (size <= f.Bytes || len(records) < 2); {
+		r, err := scan(rows)
+		if err != nil {
+			return nil, failure(err)
+		}
+		records = append(records, r)
+		size += len(r.Doc)
+	}
+	return records, failure(rows.Err())
+}
+
+// Written implements outbox.Source.
+func (t *table) Written() <-chan string { return t.written }
+
+// Waiting implements outbox.Source.
+func (t *table) Waiting(ctx context.Context, id string) ([]event.Envelope, error) {
+	var events []event.Envelope
+	err := t.each(ctx, "SELECT event FROM #_outbox WHERE id = ? ORDER BY n", func(rows *sql.Rows) error {
+		var data []byte
+		if err := rows.Scan(&data); err != nil {
+			return err
+		}
+		events = append(events, event.Envelope{})
+		return wire.Unmarshal(data, &events[len(events)-1])
+	}, id)
+	return events, err
+}
+
+// Due implements outbox.Source.
+func (t *table) Due(ctx context.Context, now time.Time, limit int) ([]outbox.Due, error) {
+	var due []outbox.Due
+	err := t.each(ctx, "SELECT id, at FROM #_due WHERE at < ? ORDER BY at LIMIT ?", func(rows *sql.Rows) error {
+		var d outbox.Due
+		var at int64
+		if err := rows.Scan(&d.ID, &at); err != nil {
+			return err
+		}
+		d.At = time.UnixMilli(at)
+		due = append(due, d)
+		return nil
+	}, now.UnixMilli(), limit)
+	return due, err
+}
+
+func (t *table) each(ctx context.Context, query string, f func(*sql.Rows) error, args ...any) error {
+	s, err := t.stmt(ctx, query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(ctx, args...)
+	if err != nil {
+		return failure(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return failure(err)
+		}
+	}
+	return failure(rows.Err())
+}

@@ -1,0 +1,261 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/event/outbox"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// tx is a write: one transaction on the one connection that writes.
+type tx struct {
+	*table
+	ctx context.Context
+	tx  *sql.Tx
+}
+
+// exec runs a statement and tells how many rows it changed.
+func (x tx) exec(query string, args ...any) (int64, error) {
+	res, err := x.tx.ExecContext(x.ctx, named(query, x.name), args...)
+	if err != nil {
+		return 0, failure(err)
+	}
+	return res.RowsAffected()
+}
+
+// in runs f in a transaction.
+func (t *table) in(ctx context.Context, f func(tx) error) error {
+	if _, err := t.stmt(ctx, "SELECT 1 FROM # WHERE 0"); err != nil { // the tables are there
+		return err
+	}
+	begun, err := t.db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return failure(err)
+	}
+	defer begun.Rollback() // does nothing after Commit
+	if err := f(tx{t, ctx, begun}); err != nil {
+		return err
+	}
+	return failure(begun.Commit())
+}
+
+// Insert implements store.Table.
+func (t *table) Insert(ctx context.Context, events []event.Envelope, records ...store.Record) error {
+	var taken error
+	err := t.in(ctx, func(x tx) error {
+		for _, r := range records {
+			if _, err := x.exec("SAVEPOINT record"); err != nil {
+				return err
+			}
+			if err := x.insert(r, events); err != nil {
+				if _, ok := store.Duplicate(err); !ok {
+					return err
+				}
+				taken = errors.Join(taken, err)
+				if _, err := x.exec("ROLLBACK TO record"); err != nil {
+					return err
+				}
+			}
+			if _, err := x.exec("RELEASE record"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil && taken == nil && len(events) > 0 {
+		t.wake(records[0].ID)
+	}
+	return errors.Join(err, taken)
+}
+
+func (x tx) insert(r store.Record, events []event.Envelope) error {
+	k := keysOf(r)
+	n, err := x.exec("INSERT INTO # (id, schema, version, sort, keys, doc) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		r.ID, r.Schema, r.Version, r.Sort, k.text(), string(r.Doc))
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return store.Taken(store.ID, nil)
+	}
+	if err := x.index(r.ID, keys{}, k); err != nil {
+		return err
+	}
+	return x.leave(r.ID, events)
+}
+
+// Replace implements store.Table.
+func (t *table) Replace(ctx context.Context, r store.Record, events []event.Envelope) error {
+	return t.change(ctx, r.ID, r.Version-1, events, func(x tx, was keys) error {
+		k := keysOf(r)
+		if err := x.index(r.ID, was, k); err != nil {
+			return err
+		}
+		_, err := x.exec("UPDATE # SET schema = ?, version = ?, sort = ?, keys = ?, doc = ? WHERE id = ?",
+			r.Schema, r.Version, r.Sort, k.text(), string(r.Doc), r.ID)
+		return err
+	})
+}
+
+// Delete implements store.Table.
+func (t *table) Delete(ctx context.Context, id string, version int64, events []event.Envelope) error {
+	return t.change(ctx, id, version, events, func(x tx, was keys) error {
+		if err := x.index(id, was, keys{}); err != nil {
+			return err
+		}
+		if len(events) == 0 {
+			return x.remove(id)
+		}
+		_, err := x.exec("UPDATE # SET version = version + 1, deleted = 1, keys = '{}', doc = 'null' WHERE id = ?", id)
+		return err
+	})
+}
+
+// remove removes a record unless events of it wait.
+func (x tx) remove(id string) error {
+	_, err := x.exec("DELETE FROM # WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM #_outbox WHERE id = ?1)", id)
+	return err
+}
+
+// change runs f if the record has the version, and leaves the events with it.
+func (t *table) change(ctx context.Context, id string, version int64, events []event.Envelope, f func(tx, keys) error) error {
+	err := t.in(ctx, func(x tx) error {
+		var now, waiting int64
+		var text []byte
+		err := x.tx.QueryRowContext(ctx, named("SELECT version, keys, (SELECT count(*) FROM #_outbox WHERE id = r.id) FROM # r WHERE id = ? AND NOT deleted", t.name), id).
+			Scan(&now, &text, &waiting)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return store.Gone(id)
+		case err != nil:
+			return failure(err)
+		case now != version:
+			return store.Stale(id)
+		case int(waiting)+len(events) > store.MaxWaiting:
+			return store.Full(id)
+		}
+		var was keys
+		if err := wire.Unmarshal(text, &was); err != nil {
+			return err
+		}
+		if err := f(x, was); err != nil {
+			return err
+		}
+		return x.leave(id, events)
+	})
+	if err == nil && len(events) > 0 {
+		t.wake(id)
+	}
+	return err
+}
+
+// keys is where a record stands in the indexes, kept beside it so that a later
+// program with other indexes still finds what to take away.
+type keys struct {
+	Unique map[string]string `json:"unique,omitempty"`
+	Lists  []string          `json:"lists,omitempty"`
+	Sort   string            `json:"sort,omitempty"`
+}
+
+func keysOf(r store.Record) keys { return keys{r.Unique, r.Lists, r.Sort} }
+
+func (k keys) text() string {
+	data, err := wire.Marshal(k)
+	if err != nil {
+		panic(err) // strings always marshal
+	}
+	return string(data)
+}
+
+// index moves a record from the places it had to those it has now.
+func (x tx) index(id string, was, now keys) error {
+	for name, value := range was.Unique {
+		if now.Unique[name] != value {
+			if _, err := x.exec("DELETE FROM #_unique WHERE name = ? AND value = ?", name, value); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(now.Unique)) {
+		if value := now.Unique[name]; was.Unique[name] != value {
+			n, err := x.exec("INSERT INTO #_unique (name, value, id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", name, value, id)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				return store.Taken(name, nil)
+			}
+		}
+	}
+	if was.Sort == now.Sort && slices.Equal(was.Lists, now.Lists) {
+		return nil
+	}
+	for _, token := range was.Lists {
+		if _, err := x.exec("DELETE FROM #_list WHERE token = ? AND sort = ?", token, was.Sort); err != nil {
+			return err
+		}
+	}
+	for _, token := range now.Lists {
+		if _, err := x.exec("INSERT INTO #_list (token, sort, id) VALUES (?, ?, ?)", token, now.Sort, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leave puts events into the outbox, due one lease from now.
+func (x tx) leave(id string, events []event.Envelope) error {
+	if len(events) == 0 {
+		return nil
+	}
+	for _, e := range events {
+		data, err := wire.Marshal(e)
+		if err != nil {
+			return err
+		}
+		if _, err := x.exec("INSERT INTO #_outbox (id, event_id, event) VALUES (?, ?, ?)", id, e.ID, string(data)); err != nil {
+			return err
+		}
+	}
+	_, err := x.exec("INSERT INTO #_due (id, at) VALUES (?, ?) ON CONFLICT DO UPDATE SET at = excluded.at", id, time.Now().Add(outbox.Lease).UnixMilli())
+	return err
+}
+
+func (t *table) wake(id string) {
+	select {
+	case t.written <- id:
+	default: // its due time brings it up
+	}
+}
+
+// Acknowledge implements outbox.Source.
+func (t *table) Acknowledge(ctx context.Context, id, eventID string) error {
+	return t.in(ctx, func(x tx) error {
+		if _, err := x.exec("DELETE FROM #_outbox WHERE id = ? AND event_id = ?", id, eventID); err != nil {
+			return err
+		}
+		n, err := x.exec("DELETE FROM #_due WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM #_outbox WHERE id = ?1)", id)
+		if err != nil || n == 0 {
+			return err
+		}
+		_, err = x.exec("DELETE FROM # WHERE id = ? AND deleted", id)
+		return err
+	})
+}
+
+// TakeOver implements outbox.Source.
+func (t *table) TakeOver(ctx context.Context, d outbox.Due, until time.Time) (bool, error) {
+	var n int64
+	err := t.in(ctx, func(x tx) (err error) {
+		n, err = x.exec("UPDATE #_due SET at = ? WHERE id = ? AND at = ?", until.UnixMilli(), d.ID, d.At.UnixMilli())
+		return err
+	})
+	return n > 0, err
+}

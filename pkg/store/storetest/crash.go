@@ -1,0 +1,179 @@
+package storetest
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/event/outbox"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+const (
+	childEnv   = "STORETEST_WRITER" // what the child opens
+	kills      = 12
+	aggregates = 5
+)
+
+// Opener opens a database by a name that means something to its driver.
+type Opener func(ctx context.Context, name string) (store.DB, error)
+
+// Main runs the tests of a driver, or is the writer that Crash kills.
+func Main(m *testing.M, open Opener) {
+	if name := os.Getenv(childEnv); name != "" {
+		fmt.Fprintln(os.Stderr, "writer:", write(context.Background(), name, open, os.Stdout))
+		os.Exit(1) // it is to be killed, not to end
+	}
+	os.Exit(m.Run())
+}
+
+// write changes aggregates for ever, four at a time. It says on out what was
+// acknowledged to it, and its relay says there what it published.
+func write(ctx context.Context, name string, open Opener, out io.Writer) error {
+	db, err := open(ctx, name)
+	if err != nil {
+		return err
+	}
+	cells := store.Open(db, Cells())
+	relay := &outbox.Relay{Source: pastDue{cells.Outbox()}, Publisher: printer{out}, Log: slog.New(slog.DiscardHandler), Lease: 20 * time.Millisecond}
+	go relay.Run(ctx)
+	failed := make(chan error)
+	for range 4 {
+		go func() {
+			for {
+				if err := writeOne(ctx, cells, out); err != nil {
+					failed <- err
+				}
+			}
+		}()
+	}
+	return <-failed
+}
+
+func writeOne(ctx context.Context, cells *store.Collection[Cell], out io.Writer) error {
+	id := fmt.Sprint("cell", rand.N(aggregates))
+	row, err := cells.Update(ctx, id, func(c *Cell) ([]event.Envelope, error) {
+		c.Count++
+		return []event.Envelope{counted(id, c.Count)}, nil
+	})
+	switch {
+	case fault.Is(err, fault.NotFound):
+		row, err = cells.Insert(ctx, id, Cell{Count: 1}, counted(id, 1))
+		if _, taken := store.Duplicate(err); taken {
+			return nil
+		}
+	case fault.Is(err, fault.Unavailable): // the relay is behind
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if row.Doc.Count != int(row.Version) {
+		return fmt.Errorf("%s: count %d at version %d", id, row.Doc.Count, row.Version)
+	}
+	_, err = fmt.Fprintln(out, "stored", id, row.Version, "-") // one write to a pipe is whole
+	return err
+}
+
+type printer struct{ out io.Writer }
+
+func (p printer) Publish(_ context.Context, e event.Envelope) error {
+	_, err := fmt.Fprintln(p.out, "published", e.Key, e.Sequence, e.ID)
+	return err
+}
+
+// Crash kills a writing process again and again and then looks whether all that
+// was acknowledged is stored, and every event was published, in order.
+func Crash(t *testing.T, name string, open Opener) {
+	stored := map[string]int64{}
+	var broker Log
+	for range kills {
+		crashOnce(t, name, stored, &broker)
+	}
+	db, err := open(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close(context.Background())
+	cells := store.Open(db, Cells())
+	drain(t, cells, &broker)
+	for id, version := range stored {
+		row, err := cells.Get(t.Context(), id)
+		if err != nil || row.Version < version || row.Doc.Count != int(row.Version) {
+			t.Errorf("%s is %+v, %v; version %d was acknowledged", id, row, err, version)
+		}
+		if got := broker.Newest(id); got != row.Version {
+			t.Errorf("%s: published up to %d of %d", id, got, row.Version)
+		}
+	}
+	for _, err := range broker.Errs {
+		t.Error(err)
+	}
+	t.Logf("%d kills, versions acknowledged: %v", kills, stored)
+}
+
+// crashOnce starts a writer, kills it after some lines of it, and takes in what
+// it said.
+func crashOnce(t *testing.T, name string, stored map[string]int64, broker *Log) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"="+name)
+	cmd.Stderr = t.Output()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines, enough := bufio.NewScanner(out), 50+rand.N(300)
+	n := 0
+	for ; lines.Scan(); n++ {
+		if n == enough {
+			cmd.Process.Kill() // SIGKILL; what it said before is still read
+		}
+		var what, key, id string
+		var version int64
+		if _, err := fmt.Sscan(lines.Text(), &what, &key, &version, &id); err != nil {
+			t.Fatalf("writer says %q: %v", lines.Text(), err)
+		}
+		if what == "stored" {
+			stored[key] = max(stored[key], version)
+		} else {
+			broker.Publish(t.Context(), event.Envelope{ID: id, Key: key, Sequence: version})
+		}
+	}
+	if err := cmd.Wait(); n <= enough {
+		t.Fatalf("the writer ended by itself after %d lines: %v", n, err)
+	}
+}
+
+// drain publishes what waits.
+func drain(t *testing.T, cells *store.Collection[Cell], broker *Log) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	relay := &outbox.Relay{Source: pastDue{cells.Outbox()}, Publisher: broker, Log: slog.New(slog.DiscardHandler), Lease: 20 * time.Millisecond}
+	var wg sync.WaitGroup
+	wg.Go(func() { relay.Run(ctx) })
+	for ctx.Err() == nil {
+		due, err := cells.Outbox().Due(t.Context(), time.Now().Add(time.Hour), 9)
+		if err != nil {
+			t.Error(err)
+		}
+		if len(due) == 0 {
+			break
+		}
+	}
+	stop()
+	wg.Wait()
+}

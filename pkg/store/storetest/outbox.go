@@ -1,0 +1,272 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/event/outbox"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+func count(t *testing.T, cells *store.Collection[Cell], id string) {
+	t.Helper()
+	if _, err := cells.Update(t.Context(), id, func(c *Cell) ([]event.Envelope, error) {
+		c.Count++
+		return []event.Envelope{counted(id, c.Count)}, nil
+	}); err != nil {
+		t.Fatalf("Update(%s) = %v", id, err)
+	}
+}
+
+func events(t *testing.T, cells *store.Collection[Cell], id string) []event.Envelope {
+	t.Helper()
+	waiting, err := cells.Outbox().Waiting(t.Context(), id)
+	if err != nil {
+		t.Fatalf("Waiting(%s) = %v", id, err)
+	}
+	return waiting
+}
+
+func waiting(t *testing.T, db store.DB) {
+	cells, id := store.Open(db, Cells()), newID()
+	first := counted(id, 0)
+	insert(t, cells, id, Cell{}, first)
+	if got := <-cells.Outbox().Written(); got != id {
+		t.Errorf("Written gives %s, want %s", got, id)
+	}
+	count(t, cells, id)
+	count(t, cells, id)
+	if _, err := cells.Update(t.Context(), id, func(c *Cell) ([]event.Envelope, error) { c.Count++; return nil, nil }); err != nil {
+		t.Error(err)
+	}
+	got := events(t, cells, id)
+	if len(got) != 3 || got[1].Sequence != 2 || got[2].Sequence != 3 {
+		t.Fatalf("waiting: %+v", got)
+	}
+	first.Sequence = 1
+	if diff := cmp.Diff(first, got[0]); diff != "" {
+		t.Errorf("event from the outbox (-want +got)\n%s", diff)
+	}
+	// Acknowledged by id, in any order and more than once.
+	for _, e := range []event.Envelope{got[1], got[1], got[0]} {
+		if err := cells.Outbox().Acknowledge(t.Context(), id, e.ID); err != nil {
+			t.Errorf("Acknowledge = %v", err)
+		}
+	}
+	if left := events(t, cells, id); len(left) != 1 || left[0].ID != got[2].ID {
+		t.Errorf("left: %+v", left)
+	}
+	if row, err := cells.Get(t.Context(), id); err != nil || row.Version != 4 || row.Doc.Count != 3 {
+		t.Errorf("after acknowledgements: %+v, %v", row, err)
+	}
+}
+
+func full(t *testing.T, db store.DB) {
+	cells, id := store.Open(db, Cells()), newID()
+	insert(t, cells, id, Cell{})
+	for range store.MaxWaiting {
+		count(t, cells, id)
+	}
+	more := func(c *Cell) ([]event.Envelope, error) { c.Count++; return []event.Envelope{counted(id, c.Count)}, nil }
+	if _, err := cells.Update(t.Context(), id, more); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("Update with %d events waiting = %v, want unavailable", store.MaxWaiting, err)
+	}
+	waiting := events(t, cells, id)
+	if len(waiting) != store.MaxWaiting {
+		t.Fatalf("%d events wait", len(waiting))
+	}
+	if err := cells.Outbox().Acknowledge(t.Context(), id, waiting[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if row, err := cells.Update(t.Context(), id, more); err != nil || row.Doc.Count != store.MaxWaiting+1 {
+		t.Errorf("Update with room = %+v, %v", row, err)
+	}
+}
+
+func deleted(t *testing.T, db store.DB) {
+	cells, id := store.Open(db, Cells()), newID()
+	insert(t, cells, id, Cell{Owner: "ann"}, counted(id, 0))
+	if err := cells.Delete(t.Context(), id, 1, counted(id, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cells.Get(t.Context(), id); !fault.Is(err, fault.NotFound) {
+		t.Errorf("Get = %v, want not found", err)
+	}
+	if page, err := cells.List(t.Context(), store.Query{Scope: "ann", Limit: 9}); err != nil || len(page.Rows) > 0 {
+		t.Errorf("List = %+v, %v, want nothing", page, err)
+	}
+	if err := cells.Delete(t.Context(), id, 2, counted(id, 2)); !fault.Is(err, fault.NotFound) {
+		t.Errorf("second Delete = %v, want not found", err)
+	}
+	_, err := cells.Insert(t.Context(), id, Cell{})
+	wantDuplicate(t, "insert while its events wait", store.ID, err)
+	waiting := events(t, cells, id)
+	if len(waiting) != 2 || waiting[1].Sequence != 2 {
+		t.Fatalf("waiting: %+v", waiting)
+	}
+	for _, e := range waiting {
+		if err := cells.Outbox().Acknowledge(t.Context(), id, e.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	insert(t, cells, id, Cell{}) // nothing is left of it
+	if err := cells.Delete(t.Context(), id, 1); err != nil {
+		t.Errorf("Delete without events = %v", err)
+	}
+	insert(t, cells, id, Cell{})
+}
+
+func takeOver(t *testing.T, db store.DB) {
+	cells, id := store.Open(db, Cells()), newID()
+	source, ctx := cells.Outbox(), t.Context()
+	insert(t, cells, id, Cell{}, counted(id, 0))
+	if due, err := source.Due(ctx, time.Now(), 9); err != nil || len(due) > 0 {
+		t.Errorf("due within the lease of the writer: %v, %v", due, err)
+	}
+	later := time.Now().Add(2 * outbox.Lease)
+	due, err := source.Due(ctx, later, 9)
+	if err != nil || len(due) != 1 || due[0].ID != id {
+		t.Fatalf("Due = %v, %v, want %s", due, err, id)
+	}
+	var won int
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			ok, err := source.TakeOver(ctx, due[0], later.Add(time.Duration(i)*time.Second))
+			if err != nil {
+				t.Error(err)
+			}
+			if ok {
+				mu.Lock()
+				won++
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if won != 1 {
+		t.Errorf("%d took it over, want 1", won)
+	}
+	if err := source.Acknowledge(ctx, id, events(t, cells, id)[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if due, err := source.Due(ctx, later.Add(time.Hour), 9); err != nil || len(due) > 0 {
+		t.Errorf("due when all is out: %v, %v", due, err)
+	}
+}
+
+// Log is a broker that remembers what came first of each key.
+type Log struct {
+	mu     sync.Mutex
+	seen   map[string]int64 // key → newest sequence
+	events map[string]bool
+	Errs   []error
+	Fails  bool // every third event is refused, half of these after it was taken
+	n      int
+}
+
+// Publish implements outbox.Publisher.
+func (l *Log) Publish(_ context.Context, e event.Envelope) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.n++
+	refused := l.Fails && l.n%3 == 0
+	if refused && l.n%2 == 0 {
+		return errors.New("refused")
+	}
+	if l.seen == nil {
+		l.seen, l.events = map[string]int64{}, map[string]bool{}
+	}
+	if !l.events[e.ID] && e.Sequence != l.seen[e.Key]+1 {
+		l.Errs = append(l.Errs, fmt.Errorf("%s: first occurrence of %d after %d", e.Key, e.Sequence, l.seen[e.Key]))
+	}
+	l.events[e.ID] = true
+	l.seen[e.Key] = max(l.seen[e.Key], e.Sequence)
+	if refused {
+		return errors.New("lost the answer")
+	}
+	return nil
+}
+
+// Newest returns the newest sequence that was published of a key.
+func (l *Log) Newest(key string) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.seen[key]
+}
+
+// twoRelays has the writer's relay, with a lease so short that the other one
+// takes over all the time, and a broker that fails.
+func twoRelays(t *testing.T, db store.DB) {
+	cells := store.Open(db, Cells())
+	broker := &Log{Fails: true}
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	quiet := slog.New(slog.DiscardHandler)
+	for range 2 {
+		relay := &outbox.Relay{Source: pastDue{cells.Outbox()}, Publisher: broker, Log: quiet, Lease: 5 * time.Millisecond}
+		wg.Go(func() {
+			if err := relay.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	const aggregates, each = 6, 30
+	ids := make([]string, aggregates)
+	var writers sync.WaitGroup
+	for i := range ids {
+		ids[i] = newID()
+		insert(t, cells, ids[i], Cell{}, counted(ids[i], 0))
+		for range 2 {
+			writers.Go(func() {
+				for range each {
+					count(t, cells, ids[i])
+				}
+			})
+		}
+	}
+	writers.Wait()
+	deadline := time.After(30 * time.Second)
+	for left := 1; left > 0; {
+		left = 0
+		for _, id := range ids {
+			left += len(events(t, cells, id))
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("%d events still wait", left)
+		default:
+		}
+	}
+	stop()
+	wg.Wait()
+	for _, err := range broker.Errs {
+		t.Error(err)
+	}
+	for _, id := range ids {
+		if got := broker.Newest(id); got != 2*each+1 {
+			t.Errorf("%s: published up to %d, want %d", id, got, 2*each+1)
+		}
+	}
+	if broker.n == len(broker.events) {
+		t.Error("no event came twice: the two relays did not meet")
+	}
+}
+
+// pastDue shows leases as over, so that relays always find something to take.
+type pastDue struct{ outbox.Source }
+
+func (p pastDue) Due(ctx context.Context, now time.Time, limit int) ([]outbox.Due, error) {
+	return p.Source.Due(ctx, now.Add(outbox.Lease+time.Duration(rand.N(100))*time.Millisecond), limit)
+}

@@ -1,0 +1,430 @@
+// Package storetest is the suite that every driver of the store passes.
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// Cell is the aggregate of the suite.
+type Cell struct {
+	Serial string     `json:"serial,omitempty"` // unique
+	Rack   string     `json:"rack,omitempty"`   // unique together with Slot, another index
+	Owner  string     `json:"owner"`            // scope
+	Colour string     `json:"colour,omitempty"` // filter
+	Shape  string     `json:"shape,omitempty"`  // filter
+	Count  int        `json:"count"`
+	Made   time.Time  `json:"made"`
+	Data   wire.Value `json:"data,omitempty"`
+}
+
+// Cells declares the aggregate.
+func Cells() store.Kind[Cell] {
+	return store.Kind[Cell]{
+		Name: "cells", Schema: 3, UniqueIndexes: []string{"serial", "rack"},
+		Unique: func(c *Cell) map[string]string { return map[string]string{"serial": c.Serial, "rack": c.Rack} },
+		List: func(c *Cell) store.Listing {
+			return store.Listing{Scopes: []string{"", c.Owner}, Created: c.Made,
+				Filters: map[string]string{"colour": c.Colour, "shape": c.Shape}}
+		},
+	}
+}
+
+// Counted is the event of the suite.
+type Counted struct {
+	Count int    `json:"count"`
+	Text  string `json:"text"`
+}
+
+// Topic implements event.Payload.
+func (Counted) Topic() string { return "cell.counted" }
+
+func counted(id string, n int) event.Envelope {
+	return event.New("/storetest", id, day(0), Counted{n, "a \"text\"\n<with> ü\u2028\U0001f50b"})
+}
+
+func day(n int) time.Time { return time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n) }
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// Run runs the suite. open returns an empty database, which it closes itself.
+func Run(t *testing.T, open func(*testing.T) store.DB) {
+	for name, test := range map[string]func(*testing.T, store.DB){
+		"DocumentsComeBackUnchanged":       documents,
+		"WhatIsNotThereIsNotFound":         missing,
+		"DuplicatesNameTheIndex":           duplicates,
+		"ManyAreAddedAsFarAsTheyCanBe":     insertAll,
+		"WritersLoseNoUpdate":              sixteenWriters,
+		"AllButOneOfAVersionAreStale":      stale,
+		"ChangeThatFailsLeavesAllAsItIs":   failingChange,
+		"PagesAreStableWhileRowsComeAndGo": stablePages,
+		"ListsKeepScopesAndFiltersApart":   lists,
+		"CursorsOfOtherListsAreRefused":    cursors,
+		"PagesEndEarlyWhenLarge":           largePages,
+		"EventsWaitInOrder":                waiting,
+		"EventsAreBounded":                 full,
+		"DeletedIsGoneWhenItsEventsAreOut": deleted,
+		"TakeOverIsForOne":                 takeOver,
+		"TwoRelaysLoseNothing":             twoRelays,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+func insert(t *testing.T, cells *store.Collection[Cell], id string, c Cell, events ...event.Envelope) {
+	t.Helper()
+	if _, err := cells.Insert(t.Context(), id, c, events...); err != nil {
+		t.Fatalf("Insert(%s) = %v", id, err)
+	}
+}
+
+func documents(t *testing.T, db store.DB) {
+	cells, id := store.Open(db, Cells()), newID()
+	want := Cell{Serial: "S\x001", Owner: "ann", Count: -1 << 53, Made: time.Date(2026, 11, 22, 9, 0, 0, 120e6, time.UTC), Data: wire.Value(
+		`{"z":0,"a":[1,2.5,-0.1,1e-9,123456789012345,1e15,[],{}],"":"empty name","n":null,"t":true,"f":false,` +
+			`"s":"ü\u2028🔋\"\\/\b\u0001","a.b":"dot","$set":{"x":1}}`)}
+	if err := want.Data.Canonicalize(); err != nil {
+		t.Fatal(err)
+	}
+	insert(t, cells, id, want)
+	for name, get := range map[string]func() (store.Row[Cell], error){
+		"Get":   func() (store.Row[Cell], error) { return cells.Get(t.Context(), id) },
+		"GetBy": func() (store.Row[Cell], error) { return cells.GetBy(t.Context(), "serial", want.Serial) },
+	} {
+		got, err := get()
+		if diff := cmp.Diff(store.Row[Cell]{ID: id, Version: 1, Doc: want}, got); err != nil || diff != "" {
+			t.Errorf("%s = %v (-want +got)\n%s", name, err, diff)
+		}
+	}
+	want.Serial, want.Data = "", nil
+	got, err := cells.Update(t.Context(), id, func(c *Cell) ([]event.Envelope, error) { *c = want; return nil, nil })
+	if diff := cmp.Diff(store.Row[Cell]{ID: id, Version: 2, Doc: want}, got); err != nil || diff != "" {
+		t.Errorf("Update = %v (-want +got)\n%s", err, diff)
+	}
+	if got, err := cells.Get(t.Context(), id); err != nil || got.Version != 2 || got.Doc.Data != nil {
+		t.Errorf("Get after Update = %+v, %v: what was cleared is still there", got, err)
+	}
+	if err := db.Ping(t.Context()); err != nil {
+		t.Errorf("Ping = %v", err)
+	}
+}
+
+func missing(t *testing.T, db store.DB) {
+	cells, id := store.Open(db, Cells()), newID()
+	_, get := cells.Get(t.Context(), id)
+	_, getBy := cells.GetBy(t.Context(), "serial", "none")
+	_, update := cells.Update(t.Context(), id, func(*Cell) ([]event.Envelope, error) { return nil, nil })
+	for call, err := range map[string]error{
+		"Get": get, "GetBy": getBy, "Update": update, "Delete": cells.Delete(t.Context(), id, 1), "with events": cells.Delete(t.Context(), id, 1, counted(id, 1)),
+	} {
+		if !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s = %v, want not found", call, err)
+		}
+	}
+	page, err := cells.List(t.Context(), store.Query{Limit: 10})
+	if err != nil || len(page.Rows) > 0 || page.Next != "" {
+		t.Errorf("List = %+v, %v, want nothing", page, err)
+	}
+}
+
+func wantDuplicate(t *testing.T, call, index string, err error) {
+	t.Helper()
+	if got, ok := store.Duplicate(err); !ok || got != index {
+		t.Errorf("%s = %v, want a conflict on %s", call, err, index)
+	}
+}
+
+func duplicates(t *testing.T, db store.DB) {
+	cells, one, two := store.Open(db, Cells()), newID(), newID()
+	insert(t, cells, one, Cell{Serial: "S1", Rack: "R1"})
+	insert(t, cells, two, Cell{})
+	insert(t, cells, newID(), Cell{}) // absent values are not unique
+
+	add := func(id string, c Cell) error { _, err := cells.Insert(t.Context(), id, c, counted(id, 1)); return err }
+	wantDuplicate(t, "same id", store.ID, add(one, Cell{}))
+	wantDuplicate(t, "same serial", "serial", add(newID(), Cell{Serial: "S1", Rack: "R2"}))
+	wantDuplicate(t, "same rack", "rack", add(newID(), Cell{Serial: "S2", Rack: "R1"}))
+	set := func(id, serial, rack string) error {
+		_, err := cells.Update(t.Context(), id, func(c *Cell) ([]event.Envelope, error) {
+			c.Serial, c.Rack = serial, rack
+			return []event.Envelope{counted(id, 2)}, nil
+		})
+		return err
+	}
+	wantDuplicate(t, "update to a taken rack", "rack", set(two, "S2", "R1"))
+	if row, err := cells.Get(t.Context(), two); err != nil || row.Version != 1 {
+		t.Errorf("after a conflict: %+v, %v", row, err)
+	}
+	if waiting, err := cells.Outbox().Waiting(t.Context(), two); err != nil || len(waiting) > 0 {
+		t.Errorf("after a conflict %d events wait, %v", len(waiting), err)
+	}
+	// What an aggregate gives up, or takes with it, is free for others.
+	if err := errors.Join(set(one, "", "R1"), set(two, "S1", ""), cells.Delete(t.Context(), one, 2, counted(one, 3)), set(two, "S1", "R1")); err != nil {
+		t.Errorf("moving unique values: %v", err)
+	}
+	wantDuplicate(t, "serial that moved", "serial", add(newID(), Cell{Serial: "S1"}))
+	if row, err := cells.GetBy(t.Context(), "rack", "R1"); err != nil || row.ID != two {
+		t.Errorf("GetBy(rack, R1) = %s, %v, want %s", row.ID, err, two)
+	}
+}
+
+func insertAll(t *testing.T, db store.DB) {
+	cells, there := store.Open(db, Cells()), newID()
+	insert(t, cells, there, Cell{Serial: "S1"})
+	docs := map[string]Cell{there: {}, newID(): {Serial: "S1"}}
+	var fresh []string
+	for i := range 50 {
+		fresh = append(fresh, newID())
+		docs[fresh[i]] = Cell{Serial: fmt.Sprint("new", i)}
+	}
+	if err := cells.InsertAll(t.Context(), docs); !fault.Is(err, fault.Conflict) {
+		t.Errorf("InsertAll = %v, want a conflict", err)
+	}
+	for i, id := range fresh {
+		if row, err := cells.GetBy(t.Context(), "serial", fmt.Sprint("new", i)); err != nil || row.ID != id {
+			t.Errorf("row %d: %+v, %v", i, row, err)
+		}
+	}
+	if page, err := cells.List(t.Context(), store.Query{Limit: 200}); err != nil || len(page.Rows) != 51 {
+		t.Errorf("%d rows, %v, want 51", len(page.Rows), err)
+	}
+}
+
+func sixteenWriters(t *testing.T, db store.DB) {
+	cells, id := store.Open(db, Cells()), newID()
+	insert(t, cells, id, Cell{})
+	const writers, each = 16, 10
+	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			for range each {
+				if _, err := cells.Update(t.Context(), id, func(c *Cell) ([]event.Envelope, error) {
+					c.Count++
+					return []event.Envelope{counted(id, c.Count)}, nil
+				}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	row, err := cells.Get(t.Context(), id)
+	if err != nil || row.Doc.Count != writers*each || row.Version != writers*each+1 {
+		t.Errorf("count %d, version %d, %v, want %d", row.Doc.Count, row.Version, err, writers*each)
+	}
+	events, err := cells.Outbox().Waiting(t.Context(), id)
+	if err != nil || len(events) != writers*each {
+		t.Fatalf("%d events, %v, want %d", len(events), err, writers*each)
+	}
+	for i, e := range events {
+		if e.Sequence != int64(i+2) {
+			t.Fatalf("event %d has sequence %d", i, e.Sequence)
+		}
+	}
+}
+
+func stale(t *testing.T, db store.DB) {
+	cells, id := store.Open(db, Cells()), newID()
+	insert(t, cells, id, Cell{})
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	won := 0
+	for range 16 {
+		wg.Go(func() {
+			_, err := cells.Update(t.Context(), id, func(c *Cell) ([]event.Envelope, error) { c.Count++; return nil, nil }, 7, 1)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				won++
+			case !fault.Is(err, fault.Stale):
+				t.Errorf("Update = %v, want stale", err)
+			}
+		})
+	}
+	wg.Wait()
+	if row, err := cells.Get(t.Context(), id); err != nil || won != 1 || row.Doc.Count != 1 {
+		t.Errorf("%d writers won, count %d, %v, want one", won, row.Doc.Count, err)
+	}
+	if err := cells.Delete(t.Context(), id, 1); !fault.Is(err, fault.Stale) {
+		t.Errorf("Delete of an old version = %v, want stale", err)
+	}
+}
+
+func failingChange(t *testing.T, db store.DB) {
+	cells, id := store.Open(db, Cells()), newID()
+	insert(t, cells, id, Cell{Serial: "S1"})
+	refused := errors.New("refused")
+	for _, want := range []error{refused, store.ErrNoChange} {
+		row, err := cells.Update(t.Context(), id, func(c *Cell) ([]event.Envelope, error) {
+			c.Serial, c.Count = "S2", 9
+			return []event.Envelope{counted(id, 1)}, want
+		})
+		if want == refused && !errors.Is(err, refused) {
+			t.Errorf("Update = %v, want the error of change", err)
+		}
+		if want == store.ErrNoChange && (err != nil || row.Version != 1 || row.Doc.Serial != "S1") {
+			t.Errorf("Update = %+v, %v, want what is stored", row, err)
+		}
+	}
+	row, err := cells.Get(t.Context(), id)
+	events, err2 := cells.Outbox().Waiting(t.Context(), id)
+	if err != nil || err2 != nil || row.Version != 1 || row.Doc.Count != 0 || len(events) > 0 {
+		t.Errorf("stored %+v, %v, %d events, %v", row, err, len(events), err2)
+	}
+}
+
+// walk goes through a list page by page.
+func walk(t *testing.T, cells *store.Collection[Cell], q store.Query, between func(page int)) []string {
+	t.Helper()
+	var ids []string
+	for page := 0; ; page++ {
+		p, err := cells.List(t.Context(), q)
+		if err != nil {
+			t.Fatalf("List(%+v) = %v", q, err)
+		}
+		for _, r := range p.Rows {
+			ids = append(ids, r.ID)
+		}
+		if p.Next == "" {
+			return ids
+		}
+		if len(p.Rows) != q.Limit {
+			t.Errorf("page %d has %d rows and is not the last", page, len(p.Rows))
+		}
+		q.Cursor = p.Next
+		between(page)
+	}
+}
+
+func stablePages(t *testing.T, db store.DB) {
+	cells := store.Open(db, Cells())
+	var kept, ids []string
+	for i := range 40 {
+		id := newID()
+		ids = append(ids, id)
+		insert(t, cells, id, Cell{Owner: "ann", Made: day(10 + i/3)}) // some of the same time
+		if i%4 != 0 {
+			kept = append(kept, id)
+		}
+	}
+	for _, oldest := range []bool{true, false} {
+		gone := 0
+		got := walk(t, cells, store.Query{Scope: "ann", Oldest: oldest, Limit: 7}, func(page int) {
+			insert(t, cells, newID(), Cell{Owner: "ann", Made: day(page)}) // before all others
+			insert(t, cells, newID(), Cell{Owner: "ann", Made: day(90 + page)})
+			if id := ids[gone]; oldest {
+				if err := cells.Delete(t.Context(), id, 1); err != nil {
+					t.Errorf("Delete = %v", err)
+				}
+				gone += 4
+			}
+		})
+		want := slices.Clone(kept)
+		if !oldest {
+			slices.Reverse(want)
+		}
+		got = slices.DeleteFunc(got, func(id string) bool { return !slices.Contains(kept, id) })
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("oldest first %v: rows that were there all the time (-want +got)\n%s", oldest, diff)
+		}
+	}
+}
+
+func lists(t *testing.T, db store.DB) {
+	cells := store.Open(db, Cells())
+	names := map[string]string{}
+	for i, c := range []Cell{
+		{Owner: "ann", Colour: "red", Shape: "round"}, {Owner: "ann", Colour: "red", Shape: "flat"}, {Owner: "ann", Colour: "blue", Shape: "flat"},
+		{Owner: "bob", Colour: "red", Shape: "flat"}, {Owner: "bob"}, {Owner: "bob", Colour: "red\x00colour\x00blue"},
+	} {
+		c.Made = day(i)
+		id := newID()
+		names[id] = fmt.Sprint(i)
+		insert(t, cells, id, c)
+	}
+	for want, q := range map[string]store.Query{
+		"543210": {}, "012345": {Oldest: true}, "210": {Scope: "ann"}, "": {Scope: "eve"},
+		"10":  {Scope: "ann", Filters: map[string]string{"colour": "red"}},
+		"310": {Filters: map[string]string{"colour": "red", "shape": ""}},
+		"31":  {Filters: map[string]string{"colour": "red", "shape": "flat"}},
+		"1":   {Scope: "ann", Filters: map[string]string{"colour": "red", "shape": "flat"}},
+		"2":   {Filters: map[string]string{"colour": "blue"}},
+		"5":   {Filters: map[string]string{"colour": "red\x00colour\x00blue"}},
+	} {
+		q.Limit = 2
+		var got strings.Builder
+		for _, id := range walk(t, cells, q, func(int) {}) {
+			got.WriteString(names[id])
+		}
+		if got.String() != want {
+			t.Errorf("List(%+v) = %s, want %s", q, got.String(), want)
+		}
+	}
+}
+
+func cursors(t *testing.T, db store.DB) {
+	cells := store.Open(db, Cells())
+	for i := range 4 {
+		insert(t, cells, newID(), Cell{Owner: "ann", Colour: "red", Made: day(i)})
+	}
+	query := store.Query{Scope: "ann", Limit: 2}
+	page, err := cells.List(t.Context(), query)
+	if err != nil || page.Next == "" {
+		t.Fatalf("List = %+v, %v", page, err)
+	}
+	foreign := map[string]store.Query{
+		"of another scope":   {Cursor: page.Next, Limit: 2},
+		"of another filter":  {Scope: "ann", Filters: map[string]string{"colour": "red"}, Cursor: page.Next, Limit: 2},
+		"of another order":   {Scope: "ann", Oldest: true, Cursor: page.Next, Limit: 2},
+		"not base64":         {Scope: "ann", Cursor: "!!", Limit: 2},
+		"short":              {Scope: "ann", Cursor: "AAAA", Limit: 2},
+		"cut":                {Scope: "ann", Cursor: page.Next[:len(page.Next)-4], Limit: 2},
+		"altered":            {Scope: "ann", Cursor: "A" + page.Next[1:], Limit: 2},
+		"altered at its end": {Scope: "ann", Cursor: page.Next[:len(page.Next)-4] + "MTIz", Limit: 2},
+	}
+	for name, q := range foreign {
+		if _, err := cells.List(t.Context(), q); !fault.Is(err, fault.Malformed) {
+			t.Errorf("%s: List = %v, want malformed", name, err)
+		}
+	}
+	query.Limit, query.Cursor = 1, page.Next // another limit goes on
+	if page, err := cells.List(t.Context(), query); err != nil || len(page.Rows) != 1 {
+		t.Errorf("another limit: %+v, %v", page, err)
+	}
+}
+
+func largePages(t *testing.T, db store.DB) {
+	cells := store.Open(db, Cells())
+	big := wire.Value(`"` + strings.Repeat("x", 3<<20) + `"`)
+	for i := range 5 {
+		insert(t, cells, newID(), Cell{Owner: "ann", Made: day(i), Data: big})
+	}
+	var sizes []int
+	for q := (store.Query{Scope: "ann", Limit: 200}); ; {
+		page, err := cells.List(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes = append(sizes, len(page.Rows))
+		if q.Cursor = page.Next; q.Cursor == "" {
+			break
+		}
+	}
+	if diff := cmp.Diff([]int{2, 2, 1}, sizes); diff != "" {
+		t.Errorf("rows per page of at most 8 MiB (-want +got)\n%s", diff)
+	}
+}
