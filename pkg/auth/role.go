@@ -1,5 +1,4 @@
-// Package auth is who may do what: roles, the tokens that say who calls, and
-// their verification.
+// Package auth is who calls, and the roles that say what a caller may do.
 package auth
 
 import (
@@ -45,3 +44,6 @@ func Caller(ctx context.Context) Principal {
 	p, _ := ctx.Value(principalKey{}).(Principal)
 	return p
 }
+
+// UserID returns the id of the caller, for the log.
+func UserID(ctx context.Context) string { return Caller(ctx).UserID }

@@ -16,7 +16,9 @@ type Problem struct {
 	Fault    string
 }
 
-func (p *Problem) Error() string { return fmt.Sprintf("  %s: %s\n    (%s)", p.Variable, p.Fault, p.Meaning) }
+func (p *Problem) Error() string {
+	return fmt.Sprintf("  %s: %s\n    (%s)", p.Variable, p.Fault, p.Meaning)
+}
 
 // Load fills the struct that cfg points to from the environment, by the tags
 // of envconfig, and calls the Validate method of each struct in it that has

@@ -27,7 +27,6 @@ const Version = "1.0.0"
 
 // Options say what the service is.
 type Options struct {
-	Name        string // as "passport-service"
 	Title       string // as "Passport Service"
 	Description string
 	Log         *slog.Logger

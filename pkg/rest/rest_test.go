@@ -51,7 +51,7 @@ type (
 
 func newAPI(t *testing.T, log io.Writer, checks ...rest.Check) *rest.API {
 	t.Helper()
-	a := rest.New(rest.Options{Name: "test-service", Title: "Test Service", Log: slog.New(slog.NewJSONHandler(log, nil)), Checks: checks,
+	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewJSONHandler(log, nil)), Checks: checks,
 		User: func(ctx context.Context) string { s, _ := ctx.Value("user").(string); return s }})
 	rest.Handle(a, "POST /api/things", rest.Open, func(_ context.Context, in *thingInput) (*output, error) {
 		out := &output{ETag: rest.ETag(1)}

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Config says where a service listens.
@@ -42,7 +44,22 @@ func (c Config) Listen(port int, variable string) (net.Listener, error) {
 
 // Serve answers requests until ctx is done. Then it tells so on /readyz, takes
 // no new connections, and waits for the requests under way as long as drain.
-func Serve(ctx context.Context, l net.Listener, a *API, drain time.Duration) error {
+// What runs beside is told to end when the last of them is answered; when it
+// fails, Serve ends too.
+func Serve(ctx context.Context, l net.Listener, a *API, drain time.Duration, beside ...func(context.Context) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	later, stop := context.WithCancel(context.WithoutCancel(ctx))
+	for _, f := range beside {
+		g.Go(func() error { return f(later) })
+	}
+	g.Go(func() error {
+		defer stop()
+		return a.serve(ctx, l, drain)
+	})
+	return g.Wait()
+}
+
+func (a *API) serve(ctx context.Context, l net.Listener, drain time.Duration) error {
 	srv := &http.Server{
 		Handler:           a,
 		ReadHeaderTimeout: headerTimeout,

@@ -12,11 +12,12 @@ import (
 	"github.com/MicahParks/jwkset"
 
 	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/token"
 )
 
 // Issuer signs tokens. Its keys are at URL.
 type Issuer struct {
-	Key auth.Key
+	Key token.Key
 	URL string
 }
 
@@ -27,7 +28,7 @@ func New(t testing.TB) *Issuer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := &Issuer{Key: auth.Key{ID: "test", Private: private}}
+	i := &Issuer{Key: token.Key{ID: "test", Private: private}}
 	srv := httptest.NewServer(i)
 	t.Cleanup(srv.Close)
 	i.URL = srv.URL
@@ -56,9 +57,9 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Token returns a token of p that counts for an hour.
 func (i *Issuer) Token(t testing.TB, p auth.Principal) string {
 	t.Helper()
-	token, err := i.Key.Sign(p, time.Now(), time.Hour)
+	signed, err := i.Key.Sign(p, time.Now(), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return token
+	return signed
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/event"
 )
 
@@ -72,24 +73,8 @@ func NewPublisher(cfg Config, topics []string, log *slog.Logger) *Publisher {
 // Run makes the topics and returns. While no broker answers it tries again,
 // until ctx is done.
 func (p *Publisher) Run(ctx context.Context) error {
-	pause := minBackoff
-	for told := false; ; {
-		err := p.createTopics(ctx)
-		if err == nil {
-			p.log.InfoContext(ctx, "topics are there", "topics", p.topics)
-			return nil
-		}
-		if ctx.Err() == nil && !told {
-			told = true
-			p.log.WarnContext(ctx, "topics cannot be made yet", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(pause):
-			pause = min(2*pause, maxBackoff)
-		}
-	}
+	boot.Persist(ctx, p.log, "make the topics", p.createTopics)
+	return nil
 }
 
 func (p *Publisher) createTopics(ctx context.Context) error {

@@ -1,4 +1,4 @@
-package auth
+package token
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
 
+	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
@@ -36,14 +37,19 @@ type Config struct {
 
 // Validate tells what is wrong with c.
 func (c Config) Validate() error {
-	var errs []error
-	if c.Secret != "" && len(c.Secret) < minSecret {
-		errs = append(errs, fmt.Errorf("  JWT_SECRET: has %d characters, and needs %d", len(c.Secret), minSecret))
-	}
+	errs := []error{CheckSecret(c.Secret)}
 	if u, err := url.Parse(c.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		errs = append(errs, errors.New("  AUTH_SERVICE_URL: is no http or https URL"))
 	}
 	return errors.Join(errs...)
+}
+
+// CheckSecret tells what is wrong with a JWT_SECRET.
+func CheckSecret(secret string) error {
+	if secret != "" && len(secret) < minSecret {
+		return fmt.Errorf("  JWT_SECRET: has %d characters, and needs %d", len(secret), minSecret)
+	}
+	return nil
 }
 
 // Verifier tells who sent a token. It is safe for concurrent use.
@@ -58,7 +64,7 @@ type Verifier struct {
 }
 
 type verified struct {
-	principal Principal
+	principal auth.Principal
 	until     time.Time
 }
 
@@ -128,7 +134,7 @@ func (v *Verifier) now() time.Time {
 // Require returns a guard that lets callers with one of the roles pass, all
 // where none is named. It fails with fault.Unauthenticated, fault.Forbidden, or
 // fault.Unavailable while there are no keys.
-func (v *Verifier) Require(roles ...Role) func(context.Context, string) (context.Context, error) {
+func (v *Verifier) Require(roles ...auth.Role) func(context.Context, string) (context.Context, error) {
 	return func(ctx context.Context, authorization string) (context.Context, error) {
 		p, err := v.Verify(ctx, authorization)
 		if err != nil {
@@ -137,15 +143,15 @@ func (v *Verifier) Require(roles ...Role) func(context.Context, string) (context
 		if len(roles) > 0 && !slices.Contains(roles, p.Role) {
 			return nil, fault.New(fault.Forbidden, "the role %s may not do this", p.Role)
 		}
-		return With(ctx, p), nil
+		return auth.With(ctx, p), nil
 	}
 }
 
 // Verify returns who sent the Authorization header.
-func (v *Verifier) Verify(ctx context.Context, authorization string) (Principal, error) {
+func (v *Verifier) Verify(ctx context.Context, authorization string) (auth.Principal, error) {
 	scheme, token, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return Principal{}, unauthenticated("missing", "send a token as «Authorization: Bearer …»", nil)
+		return auth.Principal{}, unauthenticated("missing", "send a token as «Authorization: Bearer …»", nil)
 	}
 	sum := sha256.Sum256([]byte(token))
 	if hit, ok := v.seen.Get(sum); ok && v.now().Before(hit.until) {
@@ -154,12 +160,12 @@ func (v *Verifier) Verify(ctx context.Context, authorization string) (Principal,
 	var c Claims
 	parsed, err := v.parser.ParseWithClaims(token, &c, v.keyOf(ctx))
 	if err != nil {
-		return Principal{}, v.refuse(ctx, err)
+		return auth.Principal{}, v.refuse(ctx, err)
 	}
 	if parsed.Header["typ"] != accessType || c.Subject == "" || !c.Role.Valid() {
-		return Principal{}, unauthenticated("type", "is no access token of this suite", nil)
+		return auth.Principal{}, unauthenticated("type", "is no access token of this suite", nil)
 	}
-	p := Principal{UserID: c.Subject, Email: c.Email, Role: c.Role, Organisation: c.Organisation}
+	p := auth.Principal{UserID: c.Subject, Email: c.Email, Role: c.Role, Organisation: c.Organisation}
 	v.seen.Add(sum, verified{p, c.ExpiresAt.Add(leeway)})
 	return p, nil
 }

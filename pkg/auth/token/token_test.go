@@ -1,4 +1,4 @@
-package auth_test
+package token_test
 
 import (
 	"crypto/ed25519"
@@ -20,6 +20,7 @@ import (
 
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/authtest"
+	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
@@ -29,9 +30,9 @@ var (
 	secret = strings.Repeat("s", 32)
 )
 
-func verifier(t *testing.T, c auth.Config) *auth.Verifier {
+func verifier(t *testing.T, c token.Config) *token.Verifier {
 	t.Helper()
-	v, err := auth.NewVerifier(t.Context(), c, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	v, err := token.NewVerifier(t.Context(), c, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,11 +40,11 @@ func verifier(t *testing.T, c auth.Config) *auth.Verifier {
 	return v
 }
 
-func sign(t *testing.T, k auth.Key, change func(*auth.Claims)) string {
+func sign(t *testing.T, k token.Key, change func(*token.Claims)) string {
 	t.Helper()
-	c := auth.Claims{
+	c := token.Claims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: auth.Issuer, Audience: jwt.ClaimStrings{auth.Audience}, Subject: ann.UserID,
+			Issuer: token.Issuer, Audience: jwt.ClaimStrings{token.Audience}, Subject: ann.UserID,
 			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(time.Minute)),
 		},
 		Email: ann.Email, Role: ann.Role, Organisation: ann.Organisation,
@@ -51,27 +52,27 @@ func sign(t *testing.T, k auth.Key, change func(*auth.Claims)) string {
 	if change != nil {
 		change(&c)
 	}
-	token, err := k.SignClaims(c)
+	signed, err := k.SignClaims(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return token
+	return signed
 }
 
 // assemble signs a token with a header of its own.
 func assemble(t *testing.T, method jwt.SigningMethod, key any, header map[string]any) string {
 	t.Helper()
-	token := jwt.NewWithClaims(method, auth.Claims{
+	made := jwt.NewWithClaims(method, token.Claims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: auth.Issuer, Audience: jwt.ClaimStrings{auth.Audience}, Subject: ann.UserID, ExpiresAt: jwt.NewNumericDate(now.Add(time.Minute)),
+			Issuer: token.Issuer, Audience: jwt.ClaimStrings{token.Audience}, Subject: ann.UserID, ExpiresAt: jwt.NewNumericDate(now.Add(time.Minute)),
 		},
 		Role: auth.Admin,
 	})
-	token.Header["typ"] = "at+jwt"
+	made.Header["typ"] = "at+jwt"
 	for name, value := range header {
-		token.Header[name] = value
+		made.Header[name] = value
 	}
-	s, err := token.SignedString(key)
+	s, err := made.SignedString(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,19 +82,19 @@ func assemble(t *testing.T, method jwt.SigningMethod, key any, header map[string
 func TestTokensThatCount(t *testing.T) {
 	issuer := authtest.New(t)
 	for name, c := range map[string]struct {
-		config auth.Config
-		key    auth.Key
+		config token.Config
+		key    token.Key
 	}{
-		"EdDSA": {auth.Config{URL: issuer.URL}, issuer.Key},
-		"HS256": {auth.Config{Secret: secret, URL: "http://127.0.0.1:1"}, auth.Key{Secret: []byte(secret)}},
+		"EdDSA": {token.Config{URL: issuer.URL}, issuer.Key},
+		"HS256": {token.Config{Secret: secret, URL: "http://127.0.0.1:1"}, token.Key{Secret: []byte(secret)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := verifier(t, c.config)
-			token, err := c.key.Sign(ann, now, time.Minute)
+			signed, err := c.key.Sign(ann, now, time.Minute)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, header := range []string{"Bearer " + token, "bearer " + token} {
+			for _, header := range []string{"Bearer " + signed, "bearer " + signed} {
 				if got, err := v.Verify(t.Context(), header); err != nil || got != ann {
 					t.Errorf("Verify = %+v, %v, want %+v", got, err, ann)
 				}
@@ -103,7 +104,7 @@ func TestTokensThatCount(t *testing.T) {
 			}
 			// What was verified once does not outlive its time.
 			v.Now = func() time.Time { return now.Add(2 * time.Minute) }
-			if _, err := v.Verify(t.Context(), "Bearer "+token); !fault.Is(err, fault.Unauthenticated) {
+			if _, err := v.Verify(t.Context(), "Bearer "+signed); !fault.Is(err, fault.Unauthenticated) {
 				t.Errorf("Verify of an expired token that was verified before = %v", err)
 			}
 		})
@@ -139,24 +140,24 @@ func TestTokensThatDoNotCount(t *testing.T) {
 		"HS256 with public key": {"Bearer " + assemble(t, jwt.SigningMethodHS256, []byte(public), kid), "signature"},
 		"HS256 with its DER":    {"Bearer " + assemble(t, jwt.SigningMethodHS256, publicDER, kid), "signature"},
 		"RS256":                 {"Bearer " + assemble(t, jwt.SigningMethodRS256, rsaKey, kid), "signature"},
-		"unknown key":           {"Bearer " + sign(t, auth.Key{ID: "other", Private: other}, nil), "key"},
-		"known id, other key":   {"Bearer " + sign(t, auth.Key{ID: issuer.Key.ID, Private: other}, nil), "signature"},
+		"unknown key":           {"Bearer " + sign(t, token.Key{ID: "other", Private: other}, nil), "key"},
+		"known id, other key":   {"Bearer " + sign(t, token.Key{ID: issuer.Key.ID, Private: other}, nil), "signature"},
 		"jku and jwk of its own": {"Bearer " + assemble(t, jwt.SigningMethodEdDSA, other, map[string]any{
 			"jku": "http://127.0.0.1:1/keys", "jwk": map[string]any{"kty": "OKP", "crv": "Ed25519", "x": base64.RawURLEncoding.EncodeToString(other.Public().(ed25519.PublicKey))},
 		}), "signature"},
 		"payload altered":  {"Bearer " + parts[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"x","role":"admin"}`)) + "." + parts[2], "signature"},
-		"expired":          {"Bearer " + sign(t, issuer.Key, func(c *auth.Claims) { c.ExpiresAt = jwt.NewNumericDate(now.Add(-time.Minute)) }), "expired"},
-		"never expires":    {"Bearer " + sign(t, issuer.Key, func(c *auth.Claims) { c.ExpiresAt = nil }), "claims"},
-		"not valid yet":    {"Bearer " + sign(t, issuer.Key, func(c *auth.Claims) { c.NotBefore = jwt.NewNumericDate(now.Add(time.Minute)) }), "notYetValid"},
-		"issued later":     {"Bearer " + sign(t, issuer.Key, func(c *auth.Claims) { c.IssuedAt = jwt.NewNumericDate(now.Add(time.Minute)) }), "notYetValid"},
-		"foreign issuer":   {"Bearer " + sign(t, issuer.Key, func(c *auth.Claims) { c.Issuer = "somebody" }), "issuer"},
-		"foreign audience": {"Bearer " + sign(t, issuer.Key, func(c *auth.Claims) { c.Audience = jwt.ClaimStrings{"else"} }), "audience"},
-		"no subject":       {"Bearer " + sign(t, issuer.Key, func(c *auth.Claims) { c.Subject = "" }), "type"},
-		"unknown role":     {"Bearer " + sign(t, issuer.Key, func(c *auth.Claims) { c.Role = "root" }), "type"},
+		"expired":          {"Bearer " + sign(t, issuer.Key, func(c *token.Claims) { c.ExpiresAt = jwt.NewNumericDate(now.Add(-time.Minute)) }), "expired"},
+		"never expires":    {"Bearer " + sign(t, issuer.Key, func(c *token.Claims) { c.ExpiresAt = nil }), "claims"},
+		"not valid yet":    {"Bearer " + sign(t, issuer.Key, func(c *token.Claims) { c.NotBefore = jwt.NewNumericDate(now.Add(time.Minute)) }), "notYetValid"},
+		"issued later":     {"Bearer " + sign(t, issuer.Key, func(c *token.Claims) { c.IssuedAt = jwt.NewNumericDate(now.Add(time.Minute)) }), "notYetValid"},
+		"foreign issuer":   {"Bearer " + sign(t, issuer.Key, func(c *token.Claims) { c.Issuer = "somebody" }), "issuer"},
+		"foreign audience": {"Bearer " + sign(t, issuer.Key, func(c *token.Claims) { c.Audience = jwt.ClaimStrings{"else"} }), "audience"},
+		"no subject":       {"Bearer " + sign(t, issuer.Key, func(c *token.Claims) { c.Subject = "" }), "type"},
+		"unknown role":     {"Bearer " + sign(t, issuer.Key, func(c *token.Claims) { c.Role = "root" }), "type"},
 		"another type":     {"Bearer " + assemble(t, jwt.SigningMethodEdDSA, issuer.Key.Private, map[string]any{"kid": issuer.Key.ID, "typ": "refresh+jwt"}), "type"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := verifier(t, auth.Config{URL: issuer.URL})
+			v := verifier(t, token.Config{URL: issuer.URL})
 			_, err := v.Verify(t.Context(), c.header)
 			f, ok := errors.AsType[*fault.Error](err)
 			if !ok || f.Kind != fault.Unauthenticated || f.Details[0].Path != "header:Authorization" || f.Details[0].Code != c.code {
@@ -164,14 +165,14 @@ func TestTokensThatDoNotCount(t *testing.T) {
 			}
 		})
 	}
-	if _, err := verifier(t, auth.Config{URL: issuer.URL}).Verify(t.Context(), "Bearer "+good); err != nil {
+	if _, err := verifier(t, token.Config{URL: issuer.URL}).Verify(t.Context(), "Bearer "+good); err != nil {
 		t.Errorf("the token that the cases alter: %v", err)
 	}
 }
 
 func TestRequire(t *testing.T) {
 	issuer := authtest.New(t)
-	v := verifier(t, auth.Config{URL: issuer.URL})
+	v := verifier(t, token.Config{URL: issuer.URL})
 	header := "Bearer " + sign(t, issuer.Key, nil)
 	for want, roles := range map[fault.Kind][]auth.Role{"": {auth.Admin, auth.Operator}, fault.Forbidden: {auth.Admin}} {
 		ctx, err := v.Require(roles...)(t.Context(), header)
@@ -201,7 +202,7 @@ func TestAuthServiceComesLater(t *testing.T) {
 		issuer.ServeHTTP(w, r)
 	}))
 	defer srv.Close()
-	v, header := verifier(t, auth.Config{URL: srv.URL}), "Bearer "+sign(t, issuer.Key, nil)
+	v, header := verifier(t, token.Config{URL: srv.URL}), "Bearer "+sign(t, issuer.Key, nil)
 	if _, err := v.Verify(t.Context(), header); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("Verify without keys = %v, want unavailable", err)
 	}
@@ -218,8 +219,8 @@ func TestAuthServiceComesLater(t *testing.T) {
 	_, other, _ := ed25519.GenerateKey(nil)
 	before := asked.Load()
 	for i := range 3 {
-		token := sign(t, auth.Key{ID: fmt.Sprint("made up ", i), Private: other}, nil)
-		if _, err := v.Verify(t.Context(), "Bearer "+token); !fault.Is(err, fault.Unauthenticated) {
+		signed := sign(t, token.Key{ID: fmt.Sprint("made up ", i), Private: other}, nil)
+		if _, err := v.Verify(t.Context(), "Bearer "+signed); !fault.Is(err, fault.Unauthenticated) {
 			t.Errorf("Verify with an unknown key = %v, want unauthenticated", err)
 		}
 	}
@@ -232,12 +233,12 @@ func TestAuthServiceComesLater(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	for _, c := range []auth.Config{{Secret: "short", URL: "http://a"}, {URL: ""}, {URL: "ftp://a"}, {URL: "http://"}} {
+	for _, c := range []token.Config{{Secret: "short", URL: "http://a"}, {URL: ""}, {URL: "ftp://a"}, {URL: "http://"}} {
 		if c.Validate() == nil {
 			t.Errorf("Validate(%+v) = nil", c)
 		}
 	}
-	if err := (auth.Config{Secret: secret, URL: "http://127.0.0.1:4000"}).Validate(); err != nil {
+	if err := (token.Config{Secret: secret, URL: "http://127.0.0.1:4000"}).Validate(); err != nil {
 		t.Error(err)
 	}
 }

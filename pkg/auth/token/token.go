@@ -1,4 +1,6 @@
-package auth
+// Package token is how a caller proves who it is: access tokens, signed by the
+// auth-service and verified by every service itself.
+package token
 
 import (
 	"crypto/ed25519"
@@ -6,6 +8,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
+
+	"github.com/battery-passport/suite/pkg/auth"
 )
 
 const (
@@ -19,9 +23,9 @@ const (
 // Claims are what an access token says.
 type Claims struct {
 	jwt.RegisteredClaims
-	Email        string `json:"email"`
-	Role         Role   `json:"role"`
-	Organisation string `json:"organisation,omitempty"`
+	Email        string    `json:"email"`
+	Role         auth.Role `json:"role"`
+	Organisation string    `json:"organisation,omitempty"`
 }
 
 // Key signs tokens: with Private by EdDSA, or else with Secret by HS256.
@@ -32,7 +36,7 @@ type Key struct {
 }
 
 // Sign returns an access token of p that counts from now on, for ttl.
-func (k Key) Sign(p Principal, now time.Time, ttl time.Duration) (string, error) {
+func (k Key) Sign(p auth.Principal, now time.Time, ttl time.Duration) (string, error) {
 	return k.SignClaims(Claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: Issuer, Audience: jwt.ClaimStrings{Audience}, Subject: p.UserID, ID: uuid.NewString(),

@@ -1,0 +1,442 @@
+package authd_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/battery-passport/suite/auth-service/authd"
+	"github.com/battery-passport/suite/auth-service/internal/account"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/authtest"
+	"github.com/battery-passport/suite/pkg/auth/token"
+	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/store/storetest"
+)
+
+// cheap is a bcrypt cost below what the environment may set.
+const cheap = 4
+
+// service is an auth-service that runs.
+type service struct {
+	t    *testing.T
+	url  string
+	stop func()
+}
+
+func start(t *testing.T, db connect.Config, change ...func(*authd.Config)) *service {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := authd.Config{
+		HTTP: rest.Config{Listener: l, Drain: 5 * time.Second}, Store: db,
+		TokenLifetime: authd.Lifetime(15 * time.Minute), PasswordCost: cheap,
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- authd.Run(ctx, cfg, slog.New(slog.NewTextHandler(t.Output(), nil))) }()
+	s := &service{t: t, url: "http://" + l.Addr().String()}
+	s.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+	t.Cleanup(s.stop)
+	return s
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	text   string
+}
+
+// call sends a request; a body that is no string is sent as JSON. While the
+// service gets its keys it says so, and is asked again.
+func (s *service) call(method, path, token string, body any, headers ...string) answer {
+	s.t.Helper()
+	text, ok := body.(string)
+	if !ok && body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		text = string(data)
+	}
+	headers = append([]string{"Authorization", "Bearer " + token, "Content-Type", "application/json"}, headers...)
+	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
+	defer cancel()
+	for {
+		if a := s.ask(ctx, method+" "+path, text, headers...); a.status != http.StatusServiceUnavailable {
+			return a
+		}
+	}
+}
+
+// ask sends a request once.
+func (s *service) ask(ctx context.Context, route, body string, headers ...string) answer {
+	s.t.Helper()
+	method, path, _ := strings.Cut(route, " ")
+	req, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return answer{res.StatusCode, res.Header, string(text)}
+}
+
+// want fails the test unless the status is right; it reads the body into out.
+func (a answer) want(t *testing.T, status int, out any) {
+	t.Helper()
+	if a.status != status {
+		t.Fatalf("status %d, want %d: %s", a.status, status, a.text)
+	}
+	if out != nil {
+		if err := json.Unmarshal([]byte(a.text), out); err != nil {
+			t.Fatalf("%v: %s", err, a.text)
+		}
+	}
+}
+
+type session struct {
+	Token     string
+	ExpiresIn int
+	User      struct{ ID, Email, Role, Organisation string }
+}
+
+func (s *service) register(email, role string) session {
+	s.t.Helper()
+	body := map[string]string{"email": email, "password": "correct horse"}
+	if role != "" {
+		body["role"] = role
+	}
+	var out session
+	s.call("POST", "/api/auth/register", "", body).want(s.t, 201, &out)
+	return out
+}
+
+func (s *service) login(email, password string) answer {
+	s.t.Helper()
+	return s.call("POST", "/api/auth/login", "", map[string]string{"email": email, "password": password})
+}
+
+func TestAccountFromRegistrationToDisabled(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db connect.Config) {
+		s := start(t, db)
+		admin := s.register("Root@NLB.example", "admin")
+		if admin.User.Email != "root@nlb.example" || admin.User.Role != "admin" || admin.ExpiresIn != 900 {
+			t.Errorf("first admin: %+v", admin)
+		}
+		ann := s.register("ann@nlb.example", "")
+		if ann.User.Role != "user" || ann.User.Organisation != "" {
+			t.Errorf("user: %+v", ann)
+		}
+		var profile account.Account
+		s.call("GET", "/api/auth/profile", ann.Token, nil).want(t, 200, &profile)
+		if profile.ID != ann.User.ID || profile.Email != "ann@nlb.example" || profile.CreatedAt.IsZero() {
+			t.Errorf("profile: %+v", profile)
+		}
+		if strings.Contains(s.call("GET", "/api/auth/profile", ann.Token, nil).text, "$2a$") {
+			t.Error("profile tells the hash")
+		}
+		s.call("GET", "/api/auth/admin", ann.Token, nil).want(t, 403, nil)
+		s.call("GET", "/api/auth/users", ann.Token, nil).want(t, 403, nil)
+		s.call("PATCH", "/api/auth/users/"+ann.User.ID, ann.Token, map[string]string{"role": "admin"}).want(t, 403, nil)
+		s.call("GET", "/api/auth/admin", admin.Token, nil).want(t, 200, &profile)
+
+		// An admin gives role and organisation; the next token carries them.
+		s.call("PATCH", "/api/auth/users/"+ann.User.ID, admin.Token, map[string]string{"role": "operator", "organisation": "Nordlicht Batterie"}).want(t, 200, &profile)
+		s.login(" ANN@nlb.example ", "correct horse").want(t, 200, &ann)
+		if ann.User.Role != "operator" || ann.User.Organisation != "Nordlicht Batterie" {
+			t.Errorf("after the change: %+v", ann.User)
+		}
+		s.call("PUT", "/api/auth/password", ann.Token, map[string]string{"currentPassword": "correct horse", "newPassword": "battery staple"}).want(t, 204, nil)
+		s.login("ann@nlb.example", "correct horse").want(t, 401, nil)
+		s.login("ann@nlb.example", "battery staple").want(t, 200, nil)
+
+		s.call("PATCH", "/api/auth/users/"+ann.User.ID, admin.Token, map[string]bool{"disabled": true}).want(t, 200, nil)
+		s.login("ann@nlb.example", "battery staple").want(t, 403, nil)
+		s.login("ann@nlb.example", "wrong horse").want(t, 401, nil) // who does not know the password is not told
+		s.call("GET", "/api/auth/profile", ann.Token, nil).want(t, 401, nil)
+
+		// All is there after a restart: the keys too.
+		s.stop()
+		s = start(t, db)
+		s.call("GET", "/api/auth/admin", admin.Token, nil).want(t, 200, nil)
+		s.login("root@nlb.example", "correct horse").want(t, 200, nil)
+	})
+}
+
+func TestEventsTellOfAccounts(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db connect.Config) {
+		s := start(t, db)
+		admin, ann := s.register("root@nlb.example", "admin"), s.register("ann@nlb.example", "")
+		path := "/api/auth/users/" + ann.User.ID
+		for _, change := range []string{`{}`, `{"role":null,"organisation":null,"disabled":null}`, `{"role":"user"}`, `{"role":"authority","organisation":"BAM"}`, `{"organisation":"BAM","disabled":false}`, `{"disabled":true,"organisation":""}`} {
+			s.call("PATCH", path, admin.Token, change).want(t, 200, nil)
+		}
+		s.call("PUT", "/api/auth/password", admin.Token, map[string]string{"currentPassword": "correct horse", "newPassword": "battery staple"}).want(t, 204, nil)
+
+		want := []string{
+			`user.registered 1 {"userId":"ID","email":"ann@nlb.example","role":"user","registeredAt":"TIME"}`,
+			`user.updated 2 {"userId":"ID","email":"ann@nlb.example","role":"authority","organisation":"BAM","disabled":false,"updatedAt":"TIME"}`,
+			`user.updated 3 {"userId":"ID","email":"ann@nlb.example","role":"authority","disabled":true,"updatedAt":"TIME"}`,
+		}
+		if diff := cmp.Diff(want, waiting(t, db, ann.User.ID)); diff != "" {
+			t.Errorf("events of an account; what changes nothing makes none (-want +got)\n%s", diff)
+		}
+		if got := waiting(t, db, admin.User.ID); len(got) != 1 {
+			t.Errorf("events of an account whose password was changed: %v", got)
+		}
+	})
+}
+
+// waiting returns what waits in the outbox of an account.
+func waiting(t *testing.T, cfg connect.Config, id string) []string {
+	t.Helper()
+	db, err := connect.Open(t.Context(), cfg, authd.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close(context.Background())
+	source := store.Open(db, account.Kind())
+	if _, err := source.Get(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	events, err := source.Outbox().Waiting(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for _, e := range events {
+		var payload struct{ RegisteredAt, UpdatedAt string }
+		if err := json.Unmarshal(e.Data, &payload); err != nil || e.Key != id || e.Source != "/auth-service" {
+			t.Errorf("event %+v, %v", e, err)
+		}
+		text := strings.NewReplacer(id, "ID", payload.RegisteredAt+payload.UpdatedAt, "TIME").Replace(string(e.Data))
+		texts = append(texts, fmt.Sprint(e.Type, " ", e.Sequence, " ", text))
+	}
+	return texts
+}
+
+func TestFirstAdmin(t *testing.T) {
+	register := func(s *service, email, role string) int {
+		return s.call("POST", "/api/auth/register", "", map[string]string{"email": email, "password": "correct horse", "role": role}).status
+	}
+	storetest.Each(t, func(t *testing.T, db connect.Config) {
+		s := start(t, db)
+		for _, role := range []string{"operator", "authority", "legitimate_interest"} {
+			if got := register(s, "eve@x.example", role); got != 403 {
+				t.Errorf("registration as %s = %d, want 403", role, got)
+			}
+		}
+		// Of many who ask at once, one becomes it.
+		s.login("nobody@x.example", "correct horse").want(t, 401, nil) // it has its keys
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		got := map[int]int{}
+		for i := range 8 {
+			wg.Go(func() {
+				status := register(s, fmt.Sprintf("root%d@x.example", i), "admin")
+				mu.Lock()
+				defer mu.Unlock()
+				got[status]++
+			})
+		}
+		wg.Wait()
+		if diff := cmp.Diff(map[int]int{201: 1, 403: 7}, got); diff != "" {
+			t.Errorf("answers to 8 who ask for the role of the first admin (-want +got)\n%s", diff)
+		}
+	})
+	t.Run("not after a user", func(t *testing.T) {
+		s := start(t, connect.Config{Dir: t.TempDir()})
+		s.register("ann@x.example", "user")
+		if got := register(s, "root@x.example", "admin"); got != 403 {
+			t.Errorf("registration as admin after a user = %d, want 403", got)
+		}
+	})
+	t.Run("from the environment", func(t *testing.T) {
+		db := connect.Config{Dir: t.TempDir()}
+		env := func(password string) func(*authd.Config) {
+			return func(c *authd.Config) { c.AdminEmail, c.AdminPassword = "Root@x.example", password }
+		}
+		s := start(t, db, env("correct horse"))
+		if got := register(s, "eve@x.example", "admin"); got != 403 {
+			t.Errorf("registration as admin where ADMIN_EMAIL is set = %d, want 403", got)
+		}
+		var in session
+		for deadline := time.Now().Add(20 * time.Second); in.Token == "" && time.Now().Before(deadline); {
+			json.Unmarshal([]byte(s.login("root@x.example", "correct horse").text), &in) // it is made beside
+		}
+		if in.User.Role != "admin" {
+			t.Fatalf("admin of the environment: %+v", in)
+		}
+		s.stop()
+		s = start(t, db, env("another horse")) // is not changed by a later start
+		s.login("root@x.example", "correct horse").want(t, 200, nil)
+	})
+}
+
+func TestAdminCannotLockAllOut(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	admin := s.register("root@x.example", "admin")
+	path := "/api/auth/users/" + admin.User.ID
+	for _, change := range []string{`{"role":"user"}`, `{"disabled":true}`} {
+		s.call("PATCH", path, admin.Token, change).want(t, 409, nil)
+	}
+	s.call("PATCH", path, admin.Token, `{"role":"admin","disabled":false,"organisation":"Nordlicht"}`).want(t, 200, nil)
+	s.call("PATCH", "/api/auth/users/none", admin.Token, `{"disabled":true}`).want(t, 404, nil)
+}
+
+func TestListOfAccounts(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db connect.Config) {
+		s := start(t, db)
+		admin := s.register("root@x.example", "admin")
+		ids := []string{admin.User.ID}
+		for i := range 6 {
+			ids = append(ids, s.register(fmt.Sprintf("u%d@x.example", i), "").User.ID)
+		}
+		s.call("PATCH", "/api/auth/users/"+ids[2], admin.Token, `{"role":"operator","organisation":"A & B"}`).want(t, 200, nil)
+		s.call("PATCH", "/api/auth/users/"+ids[4], admin.Token, `{"role":"operator"}`).want(t, 200, nil)
+		slices.Reverse(ids)
+		for query, want := range map[string][]string{
+			"?limit=3": ids, "?role=operator&limit=1": {ids[2], ids[4]}, "?organisation=A+%26+B": {ids[4]}, "?email=U3@x.example": {ids[2]},
+			"?role=operator&organisation=A+%26+B": {ids[4]}, "?organisation=none": nil,
+		} {
+			var got []string
+			for cursor := ""; ; {
+				var page struct {
+					Items      []account.Account
+					NextCursor string
+				}
+				s.call("GET", "/api/auth/users"+query+cursor, admin.Token, nil).want(t, 200, &page)
+				for _, a := range page.Items {
+					got = append(got, a.ID)
+				}
+				if page.NextCursor == "" {
+					break
+				}
+				cursor = "&cursor=" + page.NextCursor
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-want +got)\n%s", query, diff)
+			}
+		}
+	})
+}
+
+// TestTokensAreVerifiedByOthers verifies a token as another service does.
+func TestTokensAreVerifiedByOthers(t *testing.T) {
+	const secret = "0123456789abcdef0123456789abcdef"
+	for name, secret := range map[string]string{"EdDSA": "", "HS256": secret} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, connect.Config{Dir: t.TempDir()}, func(c *authd.Config) { c.TokenSecret = secret })
+			admin := s.register("root@x.example", "admin")
+			other, err := token.NewVerifier(t.Context(), token.Config{Secret: secret, URL: s.url + "/"}, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := other.Verify(t.Context(), "Bearer "+admin.Token)
+			want := auth.Principal{UserID: admin.User.ID, Email: "root@x.example", Role: auth.Admin}
+			if err != nil || p != want {
+				t.Errorf("Verify = %+v, %v, want %+v", p, err, want)
+			}
+			s.call("GET", "/api/auth/admin", admin.Token, nil).want(t, 200, nil)
+			var set struct{ Keys []map[string]any }
+			s.call("GET", "/.well-known/jwks.json", "", nil).want(t, 200, &set)
+			if (len(set.Keys) == 1) != (secret == "") {
+				t.Errorf("key set: %v", set.Keys)
+			}
+			for _, key := range set.Keys {
+				if key["d"] != nil {
+					t.Error("the key set tells the private key")
+				}
+			}
+			// Tokens of another issuer, or of the other kind, do not count.
+			s.call("GET", "/api/auth/profile", authtest.New(t).Token(t, want), nil).want(t, 401, nil)
+			forged, err := token.Key{Secret: []byte(secret + "x")}.Sign(want, time.Now(), time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.call("GET", "/api/auth/profile", forged, nil).want(t, 401, nil)
+		})
+	}
+}
+
+// TestUnknownAddressCostsWhatAWrongPasswordDoes compares medians of what
+// differs a hundredfold where the hash is left out.
+func TestUnknownAddressCostsWhatAWrongPasswordDoes(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()}, func(c *authd.Config) { c.PasswordCost = 9 })
+	s.register("ann@x.example", "")
+	measure := func(email string) (time.Duration, answer) {
+		begin := time.Now()
+		a := s.login(email, "wrong horse")
+		return time.Since(begin), a
+	}
+	var known, unknown []time.Duration
+	for range 15 { // in turns, so that what else the machine does hits both
+		k, a := measure("ann@x.example")
+		u, b := measure("eve@x.example")
+		known, unknown = append(known, k), append(unknown, u)
+		if a.status != 401 || b.status != 401 || withoutID(a.text) != withoutID(b.text) {
+			t.Fatalf("answers differ: %d %s, %d %s", a.status, a.text, b.status, b.text)
+		}
+	}
+	slices.Sort(known)
+	slices.Sort(unknown)
+	if ratio := float64(unknown[7]) / float64(known[7]); ratio < 0.5 || ratio > 2 {
+		t.Errorf("an unknown address takes %v, a wrong password %v", unknown[7], known[7])
+	}
+}
+
+func withoutID(text string) string {
+	var p map[string]any
+	if json.Unmarshal([]byte(text), &p) != nil {
+		return text
+	}
+	delete(p, "instance")
+	delete(p, "requestId")
+	return fmt.Sprint(p)
+}
+
+// TestPasswordsCountWhole: bcrypt alone would stop at 72 bytes.
+func TestPasswordsCountWhole(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	long := strings.Repeat("ü", 1023) + "1"
+	s.call("POST", "/api/auth/register", "", map[string]string{"email": "ann@x.example", "password": long}).want(t, 201, nil)
+	s.login("ann@x.example", long).want(t, 200, nil)
+	s.login("ann@x.example", long[:len(long)-1]+"2").want(t, 401, nil)
+	s.login("ann@x.example", long[:72]).want(t, 401, nil)
+	s.login("ann@x.example", long+"1").want(t, 422, nil)
+}

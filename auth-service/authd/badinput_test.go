@@ -1,0 +1,183 @@
+package authd_test
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/battery-passport/suite/auth-service/authd"
+	"github.com/battery-passport/suite/pkg/auth/token"
+	"github.com/battery-passport/suite/pkg/boot"
+	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/store/connect"
+)
+
+func TestBadInput(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	admin := s.register("root@x.example", "admin")
+	ann := s.register("ann@x.example", "")
+	const register, login, users = "POST /api/auth/register", "POST /api/auth/login", "GET /api/auth/users"
+	patch := "PATCH /api/auth/users/" + ann.User.ID
+	var page struct{ NextCursor string }
+	s.call("GET", "/api/auth/users?limit=1", admin.Token, nil).want(t, 200, &page)
+	for name, c := range map[string]struct {
+		route, body string
+		headers     []string
+		status      int
+		errors      []string
+	}{
+		"malformed":             {register, `{"email":`, nil, 400, []string{"/email syntax"}},
+		"wrong content type":    {register, `{}`, []string{"Content-Type", "text/plain"}, 415, []string{"header:Content-Type enum"}},
+		"two values":            {register, `{}{}`, nil, 400, []string{" syntax"}},
+		"duplicate member":      {register, `{"email":"a@x.example","password":"12345678","role":"user","role":"admin"}`, nil, 400, []string{"/role duplicate"}},
+		"invalid UTF-8":         {register, "{\"email\":\"\xff\"}", nil, 400, []string{"/email syntax"}},
+		"2 MB":                  {register, `{"email":"` + strings.Repeat("x", 2<<20) + `"}`, nil, 413, nil},
+		"10,000 deep":           {register, strings.Repeat(`{"a":`, 10_000), nil, 400, []string{" syntax"}},
+		"10,000 deep and whole": {register, strings.Repeat(`{"a":`, 9_999) + "1" + strings.Repeat("}", 9_999), nil, 422, []string{"/a unknownField", "/email required", "/password required"}},
+		"everything missing":    {register, `{}`, nil, 422, []string{"/email required", "/password required"}},
+		"null":                  {register, `{"email":null,"password":null}`, nil, 422, []string{"/email type", "/password type"}},
+		"numbers":               {register, `{"email":1,"password":12345678,"role":1e400}`, nil, 400, []string{" format"}},
+		"number as password":    {register, `{"email":"a@x.example","password":12345678}`, nil, 422, []string{"/password type"}},
+		"mass assignment":       {register, `{"email":"a@x.example","password":"12345678","organisation":"A","Role":"admin","id":"x"}`, nil, 422, []string{"/organisation unknownField", "/Role unknownField", "/id unknownField"}},
+		"unknown role":          {register, `{"email":"a@x.example","password":"12345678","role":"root"}`, nil, 422, []string{"/role enum"}},
+		"role asked for":        {register, `{"email":"a@x.example","password":"12345678","role":"operator"}`, nil, 403, []string{"/role enum"}},
+		"second first admin":    {register, `{"email":"a@x.example","password":"12345678","role":"admin"}`, nil, 403, []string{"/role enum"}},
+		"password of 7":         {register, `{"email":"a@x.example","password":"üüüüüüü"}`, nil, 422, []string{"/password range"}},
+		"password of 1025":      {register, `{"email":"a@x.example","password":"` + strings.Repeat("x", 1025) + `"}`, nil, 422, []string{"/password range"}},
+		"no address":            {register, `{"email":"ann","password":"12345678"}`, nil, 422, []string{"/email format"}},
+		"address with a name":   {register, `{"email":"Ann <ann2@x.example>","password":"12345678"}`, nil, 422, []string{"/email format"}},
+		"address with CRLF":     {register, `{"email":"ann2@x.example\r\nBcc: eve@x.example","password":"12345678"}`, nil, 422, []string{"/email format"}},
+		"two addresses":         {register, `{"email":"a@x.example,b@x.example","password":"12345678"}`, nil, 422, []string{"/email format"}},
+		"200 kB of address":     {register, `{"email":"` + strings.Repeat("x", 200_000) + `@x.example","password":"12345678"}`, nil, 413, nil},
+		"long address":          {register, `{"email":"` + strings.Repeat("x", 254) + `@x.example","password":"12345678"}`, nil, 422, []string{"/email range"}},
+		"taken address":         {register, `{"email":" ann@x.example","password":"12345678"}`, nil, 409, []string{"/email duplicate"}},
+		"taken, other case":     {register, `{"email":"ANN@x.example","password":"12345678"}`, nil, 409, []string{"/email duplicate"}},
+		"operator as password":  {login, `{"email":"ann@x.example","password":{"$ne":""}}`, nil, 422, []string{"/password type"}},
+		"operator as address":   {login, `{"email":{"$gt":""},"password":"12345678"}`, nil, 422, []string{"/email type"}},
+		"login of nobody":       {login, `{"email":"","password":""}`, nil, 401, nil},
+		"change of password":    {"PUT /api/auth/password", `{"currentPassword":"wrong horse","newPassword":"12345678"}`, nil, 422, []string{"/currentPassword mismatch"}},
+		"short new password":    {"PUT /api/auth/password", `{"currentPassword":"correct horse","newPassword":"1"}`, nil, 422, []string{"/newPassword range"}},
+		"unknown role given":    {patch, `{"role":"root"}`, nil, 422, []string{"/role enum"}},
+		"address given":         {patch, `{"email":"x@x.example"}`, nil, 422, []string{"/email unknownField"}},
+		"odd organisation":      {patch, `{"organisation":" a\u0000"}`, nil, 422, []string{"/organisation format"}},
+		"long organisation":     {patch, `{"organisation":"` + strings.Repeat("x", 101) + `"}`, nil, 422, []string{"/organisation format"}},
+		"yes as a boolean":      {patch, `{"disabled":"yes"}`, nil, 422, []string{"/disabled type"}},
+		"unknown parameter":     {users + "?offset=1", "", nil, 422, []string{"query:offset unknownField"}},
+		"limit 0":               {users + "?limit=0", "", nil, 422, []string{"query:limit range"}},
+		"limit -1":              {users + "?limit=-1", "", nil, 422, []string{"query:limit range"}},
+		"limit 1e9":             {users + "?limit=1e9", "", nil, 422, []string{"query:limit type"}},
+		"forged cursor":         {users + "?cursor=AAAAAAAAAAAAAAAAAAAAAAAA", "", nil, 400, []string{"query:cursor format"}},
+		"foreign cursor":        {users + "?role=user&cursor=" + page.NextCursor, "", nil, 400, []string{"query:cursor format"}},
+		"no id":                 {"PATCH /api/auth/users/%00", `{}`, nil, 404, nil},
+		"no such path":          {"GET /api/auth/nothing", "", nil, 404, nil},
+		"no such method":        {"DELETE /api/auth/login", "", nil, 405, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			method, path, _ := strings.Cut(c.route, " ")
+			var body any
+			if c.body != "" {
+				body = c.body
+			}
+			a := s.call(method, path, admin.Token, body, c.headers...)
+			wantProblem(t, a, c.status, c.errors)
+		})
+	}
+	var all struct{ Items []json.RawMessage }
+	s.call("GET", "/api/auth/users", admin.Token, nil).want(t, 200, &all)
+	if len(all.Items) != 2 {
+		t.Errorf("there are %d accounts, want the 2 of before", len(all.Items))
+	}
+}
+
+func wantProblem(t *testing.T, a answer, status int, errors []string) {
+	t.Helper()
+	var p rest.Problem
+	if err := json.Unmarshal([]byte(a.text), &p); err != nil || a.status != status || p.Status != status || a.header.Get("Content-Type") != "application/problem+json" || p.Detail == "" {
+		t.Fatalf("answer %d %s, want a problem of %d", a.status, a.text, status)
+	}
+	got, want := map[string]bool{}, map[string]bool{}
+	for _, e := range p.Errors {
+		got[e.Path+" "+e.Code] = true
+	}
+	for _, e := range errors {
+		want[e] = true
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("errors (-want +got)\n%s", diff)
+	}
+}
+
+// TestTokensThatDoNotCount goes through the door; what the verifier refuses is
+// listed in full in pkg/auth/token.
+func TestTokensThatDoNotCount(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	admin := s.register("root@x.example", "admin")
+	none, err := jwt.NewWithClaims(jwt.SigningMethodNone, jwt.MapClaims{"sub": admin.User.ID, "role": "admin"}).SignedString(jwt.UnsafeAllowNoneSignatureType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var set struct{ Keys []struct{ X string } }
+	s.call("GET", "/.well-known/jwks.json", "", nil).want(t, 200, &set)
+	confused, err := token.Key{Secret: []byte(set.Keys[0].X)}.SignClaims(token.Claims{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, bad := range map[string]string{"none": "", "alg none": none, "HS256 with the public key": confused, "cut": admin.Token[:len(admin.Token)-3], "words": "a b c"} {
+		a := s.call("GET", "/api/auth/admin", bad, nil)
+		if a.status != 401 || a.header.Get("WWW-Authenticate") == "" || !strings.Contains(a.text, "header:Authorization") {
+			t.Errorf("%s: %d %s", name, a.status, a.text)
+		}
+	}
+}
+
+// TestStoreDown has no database at all: every route says so soon, and so does
+// readyz; the process stays up.
+func TestStoreDown(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close() // nobody listens there now
+	s := start(t, connect.Config{URI: "mongodb://" + l.Addr().String()})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for _, route := range []string{"POST /api/auth/login", "POST /api/auth/register", "GET /.well-known/jwks.json", "GET /readyz"} {
+		begin := time.Now()
+		a := s.ask(ctx, route, `{"email":"ann@x.example","password":"12345678"}`)
+		if took := time.Since(begin); a.status != 503 || took > 3*time.Second {
+			t.Errorf("%s = %d after %v: %s", route, a.status, took, a.text)
+		}
+	}
+	if a := s.ask(ctx, "GET /readyz", ""); !strings.Contains(a.text, `{"name":"store","ok":false,"vital":true,"detail":"the database does not answer"}`) {
+		t.Errorf("readyz = %s", a.text)
+	}
+	if a := s.ask(ctx, "GET /livez", ""); a.status != 200 {
+		t.Errorf("livez = %d", a.status)
+	}
+}
+
+func TestWrongEnvironment(t *testing.T) {
+	for name, value := range map[string]string{
+		"PORT": "80a", "JWT_SECRET": "short", "JWT_EXPIRES_IN": "31d", "PASSWORD_KEY": "short", "PASSWORD_COST": "9", "ADMIN_EMAIL": "root@x.example", "LOG_LEVEL": "", "KAFKA_BROKERS": "",
+	} {
+		t.Setenv(name, value)
+	}
+	err := boot.Load(&authd.Config{})
+	for _, want := range []string{"PORT", "JWT_SECRET", "JWT_EXPIRES_IN", "PASSWORD_KEY", "PASSWORD_COST", "ADMIN_PASSWORD"} {
+		if err == nil || !strings.Contains(err.Error(), "  "+want+":") {
+			t.Errorf("Load = %v\nlacks %s", err, want)
+		}
+	}
+	for value, want := range map[string]time.Duration{"15m": 15 * time.Minute, "24h": 24 * time.Hour, "1d": 24 * time.Hour} {
+		var l authd.Lifetime
+		if err := l.Decode(value); err != nil || time.Duration(l) != want {
+			t.Errorf("lifetime %s = %v, %v", value, time.Duration(l), err)
+		}
+	}
+}

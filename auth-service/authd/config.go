@@ -1,0 +1,71 @@
+package authd
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/battery-passport/suite/auth-service/internal/account"
+	"github.com/battery-passport/suite/pkg/auth/token"
+	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/store/connect"
+)
+
+// Config is what the auth-service reads from the environment.
+type Config struct {
+	Port  int `envconfig:"PORT" default:"4000" desc:"port of the HTTP server"`
+	HTTP  rest.Config
+	Store connect.Config
+	Kafka kafka.Config
+
+	TokenSecret   string   `envconfig:"JWT_SECRET" desc:"secret of at least 32 characters, the same on all services, that switches tokens from EdDSA to HS256"`
+	TokenLifetime Lifetime `envconfig:"JWT_EXPIRES_IN" default:"15m" desc:"how long an access token counts, as 15m, 24h or 1d"`
+	PasswordKey   string   `envconfig:"PASSWORD_KEY" desc:"key of at least 32 characters that goes into password hashes; made once and kept in the database where it is empty"`
+	PasswordCost  int      `envconfig:"PASSWORD_COST" default:"12" desc:"bcrypt cost of password hashes, 10 to 16; each step doubles the time of a login"`
+	AdminEmail    string   `envconfig:"ADMIN_EMAIL" desc:"address of an admin that is made at the start when it has no account; needs ADMIN_PASSWORD"`
+	AdminPassword string   `envconfig:"ADMIN_PASSWORD" desc:"password of 8 to 1024 characters of that admin"`
+}
+
+const (
+	minPasswordKey           = 32
+	minCost, maxCost         = 10, 16
+	minLifetime, maxLifetime = Lifetime(time.Minute), Lifetime(30 * 24 * time.Hour)
+)
+
+// Validate tells all that is wrong with c.
+func (c Config) Validate() error {
+	errs := []error{token.CheckSecret(c.TokenSecret)}
+	if c.TokenLifetime < minLifetime || c.TokenLifetime > maxLifetime {
+		errs = append(errs, errors.New("  JWT_EXPIRES_IN: has to be 1m to 30d"))
+	}
+	if c.PasswordKey != "" && len(c.PasswordKey) < minPasswordKey {
+		errs = append(errs, fmt.Errorf("  PASSWORD_KEY: has %d characters, and needs %d", len(c.PasswordKey), minPasswordKey))
+	}
+	if c.PasswordCost < minCost || c.PasswordCost > maxCost {
+		errs = append(errs, fmt.Errorf("  PASSWORD_COST: has to be %d to %d", minCost, maxCost))
+	}
+	if c.AdminEmail != "" || c.AdminPassword != "" {
+		for _, d := range account.CheckCredentials(account.NormalEmail(c.AdminEmail), c.AdminPassword) {
+			errs = append(errs, fmt.Errorf("  ADMIN_%s: %s", strings.ToUpper(strings.TrimPrefix(d.Path, "/")), d.Message))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Lifetime is a duration that may also be given in days.
+type Lifetime time.Duration
+
+// Decode implements envconfig.Decoder.
+func (l *Lifetime) Decode(value string) error {
+	if days, ok := strings.CutSuffix(value, "d"); ok {
+		n, err := strconv.Atoi(days)
+		*l = Lifetime(n) * Lifetime(24*time.Hour)
+		return err
+	}
+	d, err := time.ParseDuration(value)
+	*l = Lifetime(d)
+	return err
+}

@@ -1,0 +1,74 @@
+// Package authd puts the auth-service together.
+package authd
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/battery-passport/suite/auth-service/internal/account"
+	"github.com/battery-passport/suite/auth-service/internal/httpapi"
+	"github.com/battery-passport/suite/auth-service/internal/password"
+	"github.com/battery-passport/suite/auth-service/internal/secret"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/token"
+	"github.com/battery-passport/suite/pkg/boot"
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/store/connect"
+)
+
+// Name is that of the service, and of its database.
+const Name = "auth-service"
+
+// Run serves until ctx is done. It starts, and answers 503 where it has to,
+// while the database or Kafka is away.
+func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
+	l, err := cfg.HTTP.Listen(cfg.Port, "PORT")
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	db, err := connect.Open(ctx, cfg.Store, Name)
+	if err != nil {
+		return err
+	}
+	defer db.Close(context.WithoutCancel(ctx))
+
+	keys := secret.New(store.Open(db, secret.Kind()), log, cfg.TokenSecret, cfg.PasswordKey)
+	verifier, err := token.NewLocalVerifier(cfg.TokenSecret, keys.Public())
+	if err != nil {
+		return err
+	}
+	users := store.Open(db, account.Kind())
+	accounts := &account.Service{
+		Accounts: users, Passwords: password.New(cfg.PasswordCost, keys.Password), Now: time.Now, NewID: newID,
+		FirstIsAdmin: cfg.AdminEmail == "",
+	}
+	events := kafka.NewForwarder(cfg.Kafka, event.UserTopics(), users.Outbox(), log)
+
+	api := rest.New(rest.Options{
+		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID,
+		Checks: []rest.Check{{Name: "store", Vital: true, Probe: db.Ping}, {Name: "kafka", Probe: events.Ping}},
+	})
+	(&httpapi.API{
+		Accounts: accounts, Verifier: verifier, Signing: keys.Signing, KeySet: keys.Public().JSONPublic,
+		Lifetime: time.Duration(cfg.TokenLifetime), Now: time.Now,
+	}).Register(api)
+
+	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, events.Run, func(ctx context.Context) error {
+		keys.Run(ctx)
+		if cfg.AdminEmail != "" {
+			boot.Persist(ctx, log, "make the admin of ADMIN_EMAIL", func(ctx context.Context) error {
+				return accounts.EnsureAdmin(ctx, cfg.AdminEmail, cfg.AdminPassword)
+			})
+		}
+		return nil
+	})
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }

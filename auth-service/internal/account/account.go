@@ -1,0 +1,111 @@
+// Package account is who has an account, and who may change it.
+package account
+
+import (
+	"net/mail"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+// Limits of what an account holds, in characters.
+const (
+	MinPassword     = 8
+	MaxPassword     = 1024
+	MaxEmail        = 254
+	MaxOrganisation = 100
+)
+
+const source = "/auth-service"
+
+// Account is what everybody who may see an account sees of it.
+type Account struct {
+	ID           string    `json:"id"`
+	Email        string    `json:"email"`
+	Role         auth.Role `json:"role"`
+	Organisation string    `json:"organisation,omitempty"`
+	Disabled     bool      `json:"disabled"`
+	CreatedAt    time.Time `json:"createdAt"`
+	UpdatedAt    time.Time `json:"updatedAt"`
+}
+
+// Record is how an account is stored.
+type Record struct {
+	Account
+	PasswordHash string `json:"passwordHash"`
+	First        bool   `json:"first,omitzero"` // the admin that the first registration made; there is one at most
+}
+
+// Unique indexes.
+const (
+	byEmail = "email"
+	byFirst = "first admin"
+)
+
+// Kind declares how accounts are stored.
+func Kind() store.Kind[Record] {
+	return store.Kind[Record]{
+		Name: "users", Schema: 1, UniqueIndexes: []string{byEmail, byFirst},
+		Unique: func(r *Record) map[string]string {
+			keys := map[string]string{byEmail: r.Email}
+			if r.First {
+				keys[byFirst] = "yes"
+			}
+			return keys
+		},
+		List: func(r *Record) store.Listing {
+			return store.Listing{Scopes: []string{""}, Created: r.CreatedAt, Filters: map[string]string{
+				"email": r.Email, "role": string(r.Role), "organisation": r.Organisation,
+			}}
+		},
+	}
+}
+
+// Principal is what a token says of the account.
+func (a Account) Principal() auth.Principal {
+	return auth.Principal{UserID: a.ID, Email: a.Email, Role: a.Role, Organisation: a.Organisation}
+}
+
+func (a Account) registered() event.Envelope {
+	return event.New(source, a.ID, a.CreatedAt, event.UserRegistered{
+		UserID: a.ID, Email: a.Email, Role: string(a.Role), Organisation: a.Organisation, RegisteredAt: a.CreatedAt,
+	})
+}
+
+func (a Account) updated() event.Envelope {
+	return event.New(source, a.ID, a.UpdatedAt, event.UserUpdated{
+		UserID: a.ID, Email: a.Email, Role: string(a.Role), Organisation: a.Organisation, Disabled: a.Disabled, UpdatedAt: a.UpdatedAt,
+	})
+}
+
+// NormalEmail is the form of an address that is stored and compared.
+func NormalEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+
+// CheckCredentials says what is wrong with an address and a new password.
+func CheckCredentials(email, password string) []fault.Detail {
+	var details []fault.Detail
+	if a, err := mail.ParseAddress(email); err != nil || a.Address != email || len(email) > MaxEmail {
+		details = append(details, fault.Detail{Path: "/email", Code: "format", Message: "is no mail address"})
+	}
+	return append(details, checkPassword("/password", password)...)
+}
+
+func checkPassword(path, password string) []fault.Detail {
+	if n := utf8.RuneCountInString(password); n < MinPassword || n > MaxPassword {
+		return []fault.Detail{{Path: path, Code: "range", Message: "has to have 8 to 1024 characters"}}
+	}
+	return nil
+}
+
+func checkOrganisation(name string) []fault.Detail {
+	if strings.TrimSpace(name) != name || utf8.RuneCountInString(name) > MaxOrganisation || strings.ContainsFunc(name, unicode.IsControl) {
+		return []fault.Detail{{Path: "/organisation", Code: "format", Message: "has to have at most 100 characters, none of them a control character, and no space around it"}}
+	}
+	return nil
+}

@@ -1,0 +1,25 @@
+package httpapi_test
+
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/MicahParks/jwkset"
+
+	"github.com/battery-passport/suite/auth-service/internal/httpapi"
+	"github.com/battery-passport/suite/pkg/auth/token"
+	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
+)
+
+// TestOpenAPI holds the document that is served against the one that is
+// committed: changing it is changing a contract.
+func TestOpenAPI(t *testing.T) {
+	v, err := token.NewLocalVerifier("", jwkset.NewMemoryStorage())
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := rest.New(rest.Options{Title: httpapi.Title, Description: httpapi.Description, Log: slog.New(slog.DiscardHandler)})
+	(&httpapi.API{Verifier: v}).Register(api)
+	resttest.Golden(t, api.Spec(), "openapi.json")
+}

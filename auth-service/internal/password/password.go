@@ -1,0 +1,93 @@
+// Package password hashes passwords with bcrypt.
+//
+// bcrypt reads 72 bytes and no more, so it is given a keyed hash of the
+// password, which is of one length for all.
+package password
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/battery-passport/suite/pkg/fault"
+)
+
+// form marks how a hash was made, before the bcrypt hash itself.
+const form = "hmac-sha256:"
+
+const patience = 2 * time.Second // for a turn when more passwords come than the machine can hash
+
+// Hasher hashes passwords, as many at a time as there are processors. It is
+// safe for concurrent use.
+type Hasher struct {
+	cost  int
+	key   func() ([]byte, error)
+	turns chan struct{}
+}
+
+// New returns a hasher of a bcrypt cost. The key is asked for each time; it
+// has to stay the same as long as the hashes.
+func New(cost int, key func() ([]byte, error)) *Hasher {
+	return &Hasher{cost: cost, key: key, turns: make(chan struct{}, runtime.GOMAXPROCS(0))}
+}
+
+// Hash returns the hash of a password.
+func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+	input, err := h.begin(ctx, password)
+	if err != nil {
+		return "", err
+	}
+	defer h.end()
+	hash, err := bcrypt.GenerateFromPassword(input, h.cost)
+	return form + string(hash), err
+}
+
+// Compare tells whether the hash is one of the password. An empty hash takes
+// as long as any, and is that of no password.
+func (h *Hasher) Compare(ctx context.Context, hash, password string) (bool, error) {
+	input, err := h.begin(ctx, password)
+	if err != nil {
+		return false, err
+	}
+	defer h.end()
+	known, ok := strings.CutPrefix(hash, form)
+	if !ok {
+		known = fmt.Sprintf("$2a$%02d$%s", h.cost, strings.Repeat(".", 53))
+	}
+	switch err := bcrypt.CompareHashAndPassword([]byte(known), input); {
+	case errors.Is(err, bcrypt.ErrMismatchedHashAndPassword):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("compare with a stored hash: %w", err)
+	}
+	return ok, nil
+}
+
+// begin waits for a turn and returns what is hashed. A password may be long:
+// its hash is not made before there is a turn.
+func (h *Hasher) begin(ctx context.Context, password string) ([]byte, error) {
+	key, err := h.key()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	select {
+	case h.turns <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fault.New(fault.Unavailable, "too many log in at once").Because(ctx.Err())
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(password))
+	return []byte(base64.RawStdEncoding.EncodeToString(mac.Sum(nil))), nil
+}
+
+func (h *Hasher) end() { <-h.turns }

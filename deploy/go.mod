@@ -1,0 +1,3 @@
+module github.com/battery-passport/suite/deploy
+
+go 1.26.0

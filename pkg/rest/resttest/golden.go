@@ -1,0 +1,34 @@
+// Package resttest helps to test the HTTP face of a service.
+package resttest
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// Golden compares with a committed file, or writes it with -update.
+func Golden(t *testing.T, got []byte, path string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	have, expected := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
+	for i, line := range have {
+		if i >= len(expected) || line != expected[i] {
+			t.Fatalf("%s differs at line %d: %q; run the test with -update and look at the difference", path, i+1, line)
+		}
+	}
+	if len(have) != len(expected) {
+		t.Fatalf("%s has %d lines, want %d; run the test with -update and look at the difference", path, len(expected), len(have))
+	}
+}
