@@ -4,10 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +19,7 @@ import (
 	"github.com/battery-passport/suite/pkg/auth/authtest"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
@@ -32,101 +30,20 @@ const cheap = 4
 
 // service is an auth-service that runs.
 type service struct {
-	t    *testing.T
-	url  string
+	resttest.Client
 	stop func()
 }
 
 func start(t *testing.T, db connect.Config, change ...func(*authd.Config)) *service {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg := authd.Config{
-		HTTP: rest.Config{Listener: l, Drain: 5 * time.Second}, Store: db,
-		TokenLifetime: authd.Lifetime(15 * time.Minute), PasswordCost: cheap,
-	}
-	for _, f := range change {
-		f(&cfg)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- authd.Run(ctx, cfg, slog.New(slog.NewTextHandler(t.Output(), nil))) }()
-	s := &service{t: t, url: "http://" + l.Addr().String()}
-	s.stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Run = %v", err)
+	c, stop := resttest.Start(t, func(ctx context.Context, http rest.Config) error {
+		cfg := authd.Config{HTTP: http, Store: db, TokenLifetime: authd.Lifetime(15 * time.Minute), PasswordCost: cheap}
+		for _, f := range change {
+			f(&cfg)
 		}
+		return authd.Run(ctx, cfg, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	})
-	t.Cleanup(s.stop)
-	return s
-}
-
-// answer is what came back.
-type answer struct {
-	status int
-	header http.Header
-	text   string
-}
-
-// call sends a request; a body that is no string is sent as JSON. While the
-// service gets its keys it says so, and is asked again.
-func (s *service) call(method, path, token string, body any, headers ...string) answer {
-	s.t.Helper()
-	text, ok := body.(string)
-	if !ok && body != nil {
-		data, err := json.Marshal(body)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		text = string(data)
-	}
-	headers = append([]string{"Authorization", "Bearer " + token, "Content-Type", "application/json"}, headers...)
-	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
-	defer cancel()
-	for {
-		if a := s.ask(ctx, method+" "+path, text, headers...); a.status != http.StatusServiceUnavailable {
-			return a
-		}
-	}
-}
-
-// ask sends a request once.
-func (s *service) ask(ctx context.Context, route, body string, headers ...string) answer {
-	s.t.Helper()
-	method, path, _ := strings.Cut(route, " ")
-	req, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(body))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	for i := 0; i+1 < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return answer{res.StatusCode, res.Header, string(text)}
-}
-
-// want fails the test unless the status is right; it reads the body into out.
-func (a answer) want(t *testing.T, status int, out any) {
-	t.Helper()
-	if a.status != status {
-		t.Fatalf("status %d, want %d: %s", a.status, status, a.text)
-	}
-	if out != nil {
-		if err := json.Unmarshal([]byte(a.text), out); err != nil {
-			t.Fatalf("%v: %s", err, a.text)
-		}
-	}
+	return &service{c, stop}
 }
 
 type session struct {
@@ -136,19 +53,19 @@ type session struct {
 }
 
 func (s *service) register(email, role string) session {
-	s.t.Helper()
+	s.T.Helper()
 	body := map[string]string{"email": email, "password": "correct horse"}
 	if role != "" {
 		body["role"] = role
 	}
 	var out session
-	s.call("POST", "/api/auth/register", "", body).want(s.t, 201, &out)
+	s.Call("POST /api/auth/register", "", body).Want(201, &out)
 	return out
 }
 
-func (s *service) login(email, password string) answer {
-	s.t.Helper()
-	return s.call("POST", "/api/auth/login", "", map[string]string{"email": email, "password": password})
+func (s *service) login(email, password string) resttest.Answer {
+	s.T.Helper()
+	return s.Call("POST /api/auth/login", "", map[string]string{"email": email, "password": password})
 }
 
 func TestAccountFromRegistrationToDisabled(t *testing.T) {
@@ -163,38 +80,38 @@ func TestAccountFromRegistrationToDisabled(t *testing.T) {
 			t.Errorf("user: %+v", ann)
 		}
 		var profile account.Account
-		s.call("GET", "/api/auth/profile", ann.Token, nil).want(t, 200, &profile)
+		s.Call("GET /api/auth/profile", ann.Token, nil).Want(200, &profile)
 		if profile.ID != ann.User.ID || profile.Email != "ann@nlb.example" || profile.CreatedAt.IsZero() {
 			t.Errorf("profile: %+v", profile)
 		}
-		if strings.Contains(s.call("GET", "/api/auth/profile", ann.Token, nil).text, "$2a$") {
+		if strings.Contains(s.Call("GET /api/auth/profile", ann.Token, nil).Text, "$2a$") {
 			t.Error("profile tells the hash")
 		}
-		s.call("GET", "/api/auth/admin", ann.Token, nil).want(t, 403, nil)
-		s.call("GET", "/api/auth/users", ann.Token, nil).want(t, 403, nil)
-		s.call("PATCH", "/api/auth/users/"+ann.User.ID, ann.Token, map[string]string{"role": "admin"}).want(t, 403, nil)
-		s.call("GET", "/api/auth/admin", admin.Token, nil).want(t, 200, &profile)
+		s.Call("GET /api/auth/admin", ann.Token, nil).Want(403, nil)
+		s.Call("GET /api/auth/users", ann.Token, nil).Want(403, nil)
+		s.Call("PATCH /api/auth/users/"+ann.User.ID, ann.Token, map[string]string{"role": "admin"}).Want(403, nil)
+		s.Call("GET /api/auth/admin", admin.Token, nil).Want(200, &profile)
 
 		// An admin gives role and organisation; the next token carries them.
-		s.call("PATCH", "/api/auth/users/"+ann.User.ID, admin.Token, map[string]string{"role": "operator", "organisation": "Nordlicht Batterie"}).want(t, 200, &profile)
-		s.login(" ANN@nlb.example ", "correct horse").want(t, 200, &ann)
+		s.Call("PATCH /api/auth/users/"+ann.User.ID, admin.Token, map[string]string{"role": "operator", "organisation": "Nordlicht Batterie"}).Want(200, &profile)
+		s.login(" ANN@nlb.example ", "correct horse").Want(200, &ann)
 		if ann.User.Role != "operator" || ann.User.Organisation != "Nordlicht Batterie" {
 			t.Errorf("after the change: %+v", ann.User)
 		}
-		s.call("PUT", "/api/auth/password", ann.Token, map[string]string{"currentPassword": "correct horse", "newPassword": "battery staple"}).want(t, 204, nil)
-		s.login("ann@nlb.example", "correct horse").want(t, 401, nil)
-		s.login("ann@nlb.example", "battery staple").want(t, 200, nil)
+		s.Call("PUT /api/auth/password", ann.Token, map[string]string{"currentPassword": "correct horse", "newPassword": "battery staple"}).Want(204, nil)
+		s.login("ann@nlb.example", "correct horse").Want(401, nil)
+		s.login("ann@nlb.example", "battery staple").Want(200, nil)
 
-		s.call("PATCH", "/api/auth/users/"+ann.User.ID, admin.Token, map[string]bool{"disabled": true}).want(t, 200, nil)
-		s.login("ann@nlb.example", "battery staple").want(t, 403, nil)
-		s.login("ann@nlb.example", "wrong horse").want(t, 401, nil) // who does not know the password is not told
-		s.call("GET", "/api/auth/profile", ann.Token, nil).want(t, 401, nil)
+		s.Call("PATCH /api/auth/users/"+ann.User.ID, admin.Token, map[string]bool{"disabled": true}).Want(200, nil)
+		s.login("ann@nlb.example", "battery staple").Want(403, nil)
+		s.login("ann@nlb.example", "wrong horse").Want(401, nil) // who does not know the password is not told
+		s.Call("GET /api/auth/profile", ann.Token, nil).Want(401, nil)
 
 		// All is there after a restart: the keys too.
 		s.stop()
 		s = start(t, db)
-		s.call("GET", "/api/auth/admin", admin.Token, nil).want(t, 200, nil)
-		s.login("root@nlb.example", "correct horse").want(t, 200, nil)
+		s.Call("GET /api/auth/admin", admin.Token, nil).Want(200, nil)
+		s.login("root@nlb.example", "correct horse").Want(200, nil)
 	})
 }
 
@@ -204,9 +121,9 @@ func TestEventsTellOfAccounts(t *testing.T) {
 		admin, ann := s.register("root@nlb.example", "admin"), s.register("ann@nlb.example", "")
 		path := "/api/auth/users/" + ann.User.ID
 		for _, change := range []string{`{}`, `{"role":null,"organisation":null,"disabled":null}`, `{"role":"user"}`, `{"role":"authority","organisation":"BAM"}`, `{"organisation":"BAM","disabled":false}`, `{"disabled":true,"organisation":""}`} {
-			s.call("PATCH", path, admin.Token, change).want(t, 200, nil)
+			s.Call("PATCH "+path, admin.Token, change).Want(200, nil)
 		}
-		s.call("PUT", "/api/auth/password", admin.Token, map[string]string{"currentPassword": "correct horse", "newPassword": "battery staple"}).want(t, 204, nil)
+		s.Call("PUT /api/auth/password", admin.Token, map[string]string{"currentPassword": "correct horse", "newPassword": "battery staple"}).Want(204, nil)
 
 		want := []string{
 			`user.registered 1 {"userId":"ID","email":"ann@nlb.example","role":"user","registeredAt":"TIME"}`,
@@ -252,7 +169,7 @@ func waiting(t *testing.T, cfg connect.Config, id string) []string {
 
 func TestFirstAdmin(t *testing.T) {
 	register := func(s *service, email, role string) int {
-		return s.call("POST", "/api/auth/register", "", map[string]string{"email": email, "password": "correct horse", "role": role}).status
+		return s.Call("POST /api/auth/register", "", map[string]string{"email": email, "password": "correct horse", "role": role}).Status
 	}
 	storetest.Each(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
@@ -262,7 +179,7 @@ func TestFirstAdmin(t *testing.T) {
 			}
 		}
 		// Of many who ask at once, one becomes it.
-		s.login("nobody@x.example", "correct horse").want(t, 401, nil) // it has its keys
+		s.login("nobody@x.example", "correct horse").Want(401, nil) // it has its keys
 		var mu sync.Mutex
 		var wg sync.WaitGroup
 		got := map[int]int{}
@@ -297,14 +214,14 @@ func TestFirstAdmin(t *testing.T) {
 		}
 		var in session
 		for deadline := time.Now().Add(20 * time.Second); in.Token == "" && time.Now().Before(deadline); {
-			json.Unmarshal([]byte(s.login("root@x.example", "correct horse").text), &in) // it is made beside
+			json.Unmarshal([]byte(s.login("root@x.example", "correct horse").Text), &in) // it is made beside
 		}
 		if in.User.Role != "admin" {
 			t.Fatalf("admin of the environment: %+v", in)
 		}
 		s.stop()
 		s = start(t, db, env("another horse")) // is not changed by a later start
-		s.login("root@x.example", "correct horse").want(t, 200, nil)
+		s.login("root@x.example", "correct horse").Want(200, nil)
 	})
 }
 
@@ -313,10 +230,10 @@ func TestAdminCannotLockAllOut(t *testing.T) {
 	admin := s.register("root@x.example", "admin")
 	path := "/api/auth/users/" + admin.User.ID
 	for _, change := range []string{`{"role":"user"}`, `{"disabled":true}`} {
-		s.call("PATCH", path, admin.Token, change).want(t, 409, nil)
+		s.Call("PATCH "+path, admin.Token, change).Want(409, nil)
 	}
-	s.call("PATCH", path, admin.Token, `{"role":"admin","disabled":false,"organisation":"Nordlicht"}`).want(t, 200, nil)
-	s.call("PATCH", "/api/auth/users/none", admin.Token, `{"disabled":true}`).want(t, 404, nil)
+	s.Call("PATCH "+path, admin.Token, `{"role":"admin","disabled":false,"organisation":"Nordlicht"}`).Want(200, nil)
+	s.Call("PATCH /api/auth/users/none", admin.Token, `{"disabled":true}`).Want(404, nil)
 }
 
 func TestListOfAccounts(t *testing.T) {
@@ -327,8 +244,8 @@ func TestListOfAccounts(t *testing.T) {
 		for i := range 6 {
 			ids = append(ids, s.register(fmt.Sprintf("u%d@x.example", i), "").User.ID)
 		}
-		s.call("PATCH", "/api/auth/users/"+ids[2], admin.Token, `{"role":"operator","organisation":"A & B"}`).want(t, 200, nil)
-		s.call("PATCH", "/api/auth/users/"+ids[4], admin.Token, `{"role":"operator"}`).want(t, 200, nil)
+		s.Call("PATCH /api/auth/users/"+ids[2], admin.Token, `{"role":"operator","organisation":"A & B"}`).Want(200, nil)
+		s.Call("PATCH /api/auth/users/"+ids[4], admin.Token, `{"role":"operator"}`).Want(200, nil)
 		slices.Reverse(ids)
 		for query, want := range map[string][]string{
 			"?limit=3": ids, "?role=operator&limit=1": {ids[2], ids[4]}, "?organisation=A+%26+B": {ids[4]}, "?email=U3@x.example": {ids[2]},
@@ -340,7 +257,7 @@ func TestListOfAccounts(t *testing.T) {
 					Items      []account.Account
 					NextCursor string
 				}
-				s.call("GET", "/api/auth/users"+query+cursor, admin.Token, nil).want(t, 200, &page)
+				s.Call("GET /api/auth/users"+query+cursor, admin.Token, nil).Want(200, &page)
 				for _, a := range page.Items {
 					got = append(got, a.ID)
 				}
@@ -363,7 +280,7 @@ func TestTokensAreVerifiedByOthers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, connect.Config{Dir: t.TempDir()}, func(c *authd.Config) { c.TokenSecret = secret })
 			admin := s.register("root@x.example", "admin")
-			other, err := token.NewVerifier(t.Context(), token.Config{Secret: secret, URL: s.url + "/"}, slog.New(slog.DiscardHandler))
+			other, err := token.NewVerifier(t.Context(), token.Config{Secret: secret, URL: s.URL + "/"}, slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -372,9 +289,9 @@ func TestTokensAreVerifiedByOthers(t *testing.T) {
 			if err != nil || p != want {
 				t.Errorf("Verify = %+v, %v, want %+v", p, err, want)
 			}
-			s.call("GET", "/api/auth/admin", admin.Token, nil).want(t, 200, nil)
+			s.Call("GET /api/auth/admin", admin.Token, nil).Want(200, nil)
 			var set struct{ Keys []map[string]any }
-			s.call("GET", "/.well-known/jwks.json", "", nil).want(t, 200, &set)
+			s.Call("GET /.well-known/jwks.json", "", nil).Want(200, &set)
 			if (len(set.Keys) == 1) != (secret == "") {
 				t.Errorf("key set: %v", set.Keys)
 			}
@@ -384,12 +301,12 @@ func TestTokensAreVerifiedByOthers(t *testing.T) {
 				}
 			}
 			// Tokens of another issuer, or of the other kind, do not count.
-			s.call("GET", "/api/auth/profile", authtest.New(t).Token(t, want), nil).want(t, 401, nil)
+			s.Call("GET /api/auth/profile", authtest.New(t).Token(t, want), nil).Want(401, nil)
 			forged, err := token.Key{Secret: []byte(secret + "x")}.Sign(want, time.Now(), time.Hour)
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.call("GET", "/api/auth/profile", forged, nil).want(t, 401, nil)
+			s.Call("GET /api/auth/profile", forged, nil).Want(401, nil)
 		})
 	}
 }
@@ -399,7 +316,7 @@ func TestTokensAreVerifiedByOthers(t *testing.T) {
 func TestUnknownAddressCostsWhatAWrongPasswordDoes(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()}, func(c *authd.Config) { c.PasswordCost = 9 })
 	s.register("ann@x.example", "")
-	measure := func(email string) (time.Duration, answer) {
+	measure := func(email string) (time.Duration, resttest.Answer) {
 		begin := time.Now()
 		a := s.login(email, "wrong horse")
 		return time.Since(begin), a
@@ -409,8 +326,8 @@ func TestUnknownAddressCostsWhatAWrongPasswordDoes(t *testing.T) {
 		k, a := measure("ann@x.example")
 		u, b := measure("eve@x.example")
 		known, unknown = append(known, k), append(unknown, u)
-		if a.status != 401 || b.status != 401 || withoutID(a.text) != withoutID(b.text) {
-			t.Fatalf("answers differ: %d %s, %d %s", a.status, a.text, b.status, b.text)
+		if a.Status != 401 || b.Status != 401 || withoutID(a.Text) != withoutID(b.Text) {
+			t.Fatalf("answers differ: %d %s, %d %s", a.Status, a.Text, b.Status, b.Text)
 		}
 	}
 	slices.Sort(known)
@@ -434,9 +351,9 @@ func withoutID(text string) string {
 func TestPasswordsCountWhole(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	long := strings.Repeat("ü", 1023) + "1"
-	s.call("POST", "/api/auth/register", "", map[string]string{"email": "ann@x.example", "password": long}).want(t, 201, nil)
-	s.login("ann@x.example", long).want(t, 200, nil)
-	s.login("ann@x.example", long[:len(long)-1]+"2").want(t, 401, nil)
-	s.login("ann@x.example", long[:72]).want(t, 401, nil)
-	s.login("ann@x.example", long+"1").want(t, 422, nil)
+	s.Call("POST /api/auth/register", "", map[string]string{"email": "ann@x.example", "password": long}).Want(201, nil)
+	s.login("ann@x.example", long).Want(200, nil)
+	s.login("ann@x.example", long[:len(long)-1]+"2").Want(401, nil)
+	s.login("ann@x.example", long[:72]).Want(401, nil)
+	s.login("ann@x.example", long+"1").Want(422, nil)
 }

@@ -56,13 +56,15 @@ func New(o Options) *API {
 	a.router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, fault.New(fault.NotAllowed, "%s is not possible here", r.Method))
 	})
+	schemas := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	schemas.RegisterTypeAlias(reflect.TypeFor[wire.Value](), reflect.TypeFor[map[string]any]()) // not base64, as other bytes
 	format := huma.Format{Marshal: wire.MarshalWrite, Unmarshal: wire.Unmarshal}
 	a.huma = humachi.New(a.router, huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
 			Info:    &huma.Info{Title: o.Title, Version: Version, Description: o.Description},
 			Components: &huma.Components{
-				Schemas:         huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				Schemas:         schemas,
 				SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {Type: "http", Scheme: "bearer", BearerFormat: "JWT"}},
 			},
 		},
@@ -119,6 +121,11 @@ func Status(status int) Option { return func(op *huma.Operation) { op.DefaultSta
 // is not set.
 func MaxBody(size int64) Option { return func(op *huma.Operation) { op.MaxBodyBytes = size } }
 
+// Fails adds statuses of failure to those that all such operations have.
+func Fails(statuses ...int) Option {
+	return func(op *huma.Operation) { op.Errors = append(op.Errors, statuses...) }
+}
+
 // Describe adds a description to the summary.
 func Describe(text string) Option { return func(op *huma.Operation) { op.Description = text } }
 
@@ -138,7 +145,7 @@ func Handle[I, O any](a *API, route string, guard Guard, handler func(context.Co
 	method, path, _ := strings.Cut(route, " ")
 	op := huma.Operation{
 		Method: method, Path: path, Summary: summary,
-		OperationID: strings.ToLower(strings.ReplaceAll(summary, " ", "-")),
+		OperationID: strings.ReplaceAll(strings.ToLower(summary), " ", "-"),
 		Responses:   map[string]*huma.Response{},
 		Metadata:    map[string]any{},
 	}
@@ -157,6 +164,9 @@ func Handle[I, O any](a *API, route string, guard Guard, handler func(context.Co
 	if body, ok := reflect.TypeFor[I]().FieldByName("Body"); ok {
 		statuses = append(statuses, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 		op.Middlewares = append(op.Middlewares, jsonBody(&op, body))
+	}
+	if _, ok := reflect.TypeFor[I]().FieldByName("IfMatch"); ok {
+		statuses = append(statuses, http.StatusPreconditionFailed)
 	}
 	op.Errors = append(op.Errors, statuses...)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {

@@ -24,6 +24,7 @@ var codes = []struct{ message, code string }{
 	{"expected object with", "range"},
 	{"expected string to", "format"},
 	{"expected ", "type"},
+	{"invalid date", "format"},
 	{"invalid ", "type"},
 }
 

@@ -56,7 +56,7 @@ func (a *API) health(o Options) {
 	Handle(a, "GET /livez", Open, alive, "Tell that the process is alive")
 	Handle(a, "GET /readyz", Open, func(ctx context.Context, _ *struct{}) (*readinessOutput, error) {
 		return a.readiness(ctx, o.Checks), nil
-	}, "Tell whether requests can be served, and which part is missing")
+	}, "Tell whether requests can be served", Describe("Names the part that is missing."))
 }
 
 func (a *API) readiness(ctx context.Context, checks []Check) *readinessOutput {

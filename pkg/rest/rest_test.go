@@ -155,7 +155,7 @@ func TestBadInput(t *testing.T) {
 		"duplicate":          {post(`{"name":"abc","parts":[{"mass":1,"mass":2}]}`), 400, []string{"/parts/0/mass duplicate"}},
 		"duplicate, escaped": {post(`{"name":"abc","n\u0061me":"abd"}`), 400, []string{"/name duplicate"}},
 		"invalid UTF-8":      {post("{\"name\":\"a\xff\"}"), 400, []string{"/name syntax"}},
-		"deep":               {post(strings.Repeat("[", 900)), 400, []string{" syntax"}},
+		"deep":               {post(strings.Repeat("[", 900)), 400, []string{strings.Repeat("/0", 64) + " depth"}},
 		"too large":          {post(`{"name":"` + strings.Repeat("x", 1000) + `"}`), 413, nil},
 		"form": {func() (int, http.Header, string) {
 			return call(t, srv.URL, "POST", "/api/things", "application/x-www-form-urlencoded", strings.NewReader("{}"))

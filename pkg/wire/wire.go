@@ -51,14 +51,24 @@ func Canonical(v any) (Value, error) {
 	return value, value.Canonicalize()
 }
 
-const maxPointer = 512 // of what is nested deeper, the byte alone is told
+const (
+	maxDepth   = 64  // of nesting; nothing of the suite goes deeper than ten
+	maxPointer = 512 // of what has a longer one, the byte alone is told
+)
 
-// Check tells whether data is exactly one JSON value without duplicate members
-// and invalid UTF-8. What it finds is fault.Malformed and says where.
+// Check tells whether data is exactly one JSON value, without duplicate members
+// and invalid UTF-8, and nested at most 64 deep. What it finds is
+// fault.Malformed and says where.
 func Check(data []byte) error {
 	dec := jsontext.NewDecoder(bytes.NewReader(data))
-	if _, err := dec.ReadValue(); err != nil {
-		return malformed(err)
+	for first := true; first || dec.StackDepth() > 0; first = false {
+		if _, err := dec.ReadToken(); err != nil {
+			return malformed(err)
+		}
+		if dec.StackDepth() > maxDepth {
+			return fault.New(fault.Malformed, "the body is nested too deep").
+				With(fault.Detail{Path: string(dec.StackPointer()), Code: "depth", Message: "is nested deeper than 64"})
+		}
 	}
 	switch _, err := dec.ReadToken(); {
 	case err == nil:

@@ -33,13 +33,14 @@ type API struct {
 func (a *API) Register(r *rest.API) {
 	anyone, admin := a.Verifier.Require(), a.Verifier.Require(auth.Admin)
 
-	rest.Handle(r, "POST /api/auth/register", rest.Open, a.register, "Register an account", rest.Status(http.StatusCreated),
+	rest.Handle(r, "POST /api/auth/register", rest.Open, a.register, "Register an account", rest.Status(http.StatusCreated), rest.Fails(http.StatusForbidden, http.StatusConflict),
 		rest.Describe("Makes the account of a user. The very first registration may ask for the role admin."))
-	rest.Handle(r, "POST /api/auth/login", rest.Open, a.login, "Log in")
+	rest.Handle(r, "POST /api/auth/login", rest.Open, a.login, "Log in", rest.Fails(http.StatusUnauthorized, http.StatusForbidden))
 	rest.Handle(r, "GET /api/auth/profile", anyone, a.profile, "Read your account")
 	rest.Handle(r, "PUT /api/auth/password", anyone, a.changePassword, "Change your password", rest.Status(http.StatusNoContent))
 	rest.Handle(r, "GET /api/auth/admin", admin, a.profile, "Tell that you are an admin")
 	rest.Handle(r, "GET /api/auth/users", admin, a.list, "List accounts")
-	rest.Handle(r, "PATCH /api/auth/users/{id}", admin, a.change, "Change an account")
+	rest.Handle(r, "PATCH /api/auth/users/{id}", admin, a.change, "Change an account", rest.Fails(http.StatusConflict),
+		rest.Describe("What is left out, or null, stays."))
 	rest.Handle(r, "GET /.well-known/jwks.json", rest.Open, a.keys, "Read the keys that tokens are verified with")
 }

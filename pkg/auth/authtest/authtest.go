@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,10 +16,11 @@ import (
 	"github.com/battery-passport/suite/pkg/auth/token"
 )
 
-// Issuer signs tokens. Its keys are at URL.
+// Issuer signs tokens. Its keys are at URL, unless it is down.
 type Issuer struct {
-	Key token.Key
-	URL string
+	Key  token.Key
+	URL  string
+	Down atomic.Bool
 }
 
 // New starts an issuer that ends with the test.
@@ -37,6 +39,10 @@ func New(t testing.TB) *Issuer {
 
 // ServeHTTP answers with the key set.
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if i.Down.Load() {
+		http.Error(w, "down", http.StatusServiceUnavailable)
+		return
+	}
 	jwk, err := jwkset.NewJWKFromKey(i.Key.Private.Public(), jwkset.JWKOptions{
 		Metadata: jwkset.JWKMetadataOptions{KID: i.Key.ID, ALG: jwkset.AlgEdDSA, USE: jwkset.UseSig},
 	})

@@ -191,17 +191,13 @@ func TestRequire(t *testing.T) {
 // TestAuthServiceComesLater has no keys at first.
 func TestAuthServiceComesLater(t *testing.T) {
 	issuer := authtest.New(t)
-	var up atomic.Bool
 	var asked atomic.Int32
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
-		if !up.Load() {
-			http.Error(w, "not yet", http.StatusServiceUnavailable)
-			return
-		}
 		issuer.ServeHTTP(w, r)
 	}))
 	defer srv.Close()
+	issuer.Down.Store(true)
 	v, header := verifier(t, token.Config{URL: srv.URL}), "Bearer "+sign(t, issuer.Key, nil)
 	if _, err := v.Verify(t.Context(), header); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("Verify without keys = %v, want unavailable", err)
@@ -209,13 +205,13 @@ func TestAuthServiceComesLater(t *testing.T) {
 	if err := v.Ready(t.Context()); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("Ready without keys = %v, want unavailable", err)
 	}
-	up.Store(true)
+	issuer.Down.Store(false)
 	if got, err := v.Verify(t.Context(), header); err != nil || got != ann {
 		t.Errorf("Verify with keys = %+v, %v", got, err)
 	}
 	// Keys stay good while the auth-service is away, and made-up key ids do
 	// not make it busy.
-	up.Store(false)
+	issuer.Down.Store(true)
 	_, other, _ := ed25519.GenerateKey(nil)
 	before := asked.Load()
 	for i := range 3 {

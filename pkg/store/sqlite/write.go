@@ -110,18 +110,12 @@ func (t *table) Delete(ctx context.Context, id string, version int64, events []e
 		if err := x.index(id, was, keys{}); err != nil {
 			return err
 		}
-		if len(events) == 0 {
-			return x.remove(id)
+		if _, err := x.exec("UPDATE # SET version = version + 1, deleted = 1, keys = '{}', doc = 'null' WHERE id = ?", id); err != nil || len(events) > 0 {
+			return err
 		}
-		_, err := x.exec("UPDATE # SET version = version + 1, deleted = 1, keys = '{}', doc = 'null' WHERE id = ?", id)
+		_, err := x.exec("DELETE FROM # WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM #_outbox WHERE id = ?1)", id) // or with its last event
 		return err
 	})
-}
-
-// remove removes a record unless events of it wait.
-func (x tx) remove(id string) error {
-	_, err := x.exec("DELETE FROM # WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM #_outbox WHERE id = ?1)", id)
-	return err
 }
 
 // change runs f if the record has the version, and leaves the events with it.

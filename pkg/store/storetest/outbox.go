@@ -123,6 +123,18 @@ func deleted(t *testing.T, db store.DB) {
 	if err := cells.Delete(t.Context(), id, 1); err != nil {
 		t.Errorf("Delete without events = %v", err)
 	}
+	// One that tells of nothing itself, while an earlier event waits.
+	first := counted(id, 0)
+	insert(t, cells, id, Cell{}, first)
+	if err := cells.Delete(t.Context(), id, 1); err != nil {
+		t.Errorf("Delete while an event waits = %v", err)
+	}
+	if _, err := cells.Get(t.Context(), id); !fault.Is(err, fault.NotFound) {
+		t.Errorf("Get = %v, want not found", err)
+	}
+	if err := cells.Outbox().Acknowledge(t.Context(), id, first.ID); err != nil {
+		t.Fatal(err)
+	}
 	insert(t, cells, id, Cell{})
 }
 

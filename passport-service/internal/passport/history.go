@@ -1,0 +1,93 @@
+package passport
+
+import (
+	"context"
+	"sort"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+// Version returns one version of a passport.
+func (s *Service) Version(ctx context.Context, id string, number int64) (Version, error) {
+	p, err := s.Get(ctx, id)
+	if err != nil {
+		return Version{}, err
+	}
+	return s.version(ctx, &p, number)
+}
+
+func (s *Service) version(ctx context.Context, p *Passport, number int64) (Version, error) {
+	if number == p.Head.Number {
+		return p.Head, nil
+	}
+	if number < 1 || number > p.Head.Number {
+		return Version{}, fault.New(fault.NotFound, "passport %s has the versions 1 to %d", p.ID, p.Head.Number)
+	}
+	row, err := s.Versions.Get(ctx, versionID(p.ID, number))
+	return row.Doc, err
+}
+
+// At returns the version that a passport had at a time. It fails with
+// fault.NotFound before the first, and with fault.Invalid in the future.
+func (s *Service) At(ctx context.Context, id string, at time.Time) (Version, error) {
+	p, err := s.Get(ctx, id)
+	if err != nil {
+		return Version{}, err
+	}
+	if at.After(s.Now()) {
+		return Version{}, fault.New(fault.Invalid, "what a passport will be is not known").
+			With(fault.Detail{Path: "query:at", Code: "range", Message: "is in the future"})
+	}
+	// The first version that is newer, of those before the newest.
+	newer := 1 + sort.Search(int(p.Head.Number), func(i int) bool {
+		v, verr := s.version(ctx, &p, int64(i+1))
+		if verr != nil {
+			err = verr
+		}
+		return v.CreatedAt.After(at)
+	})
+	if err != nil {
+		return Version{}, err
+	}
+	if newer == 1 {
+		return Version{}, fault.New(fault.NotFound, "passport %s was created at %s", id, p.CreatedAt.Format(time.RFC3339))
+	}
+	return s.version(ctx, &p, int64(newer-1))
+}
+
+// VersionPage is a part of the history of a passport.
+type VersionPage struct {
+	Versions []Version
+	Next     string
+}
+
+// History returns a page of the versions of a passport, the newest first.
+func (s *Service) History(ctx context.Context, id, cursor string, limit int) (VersionPage, error) {
+	p, err := s.Get(ctx, id)
+	if err != nil {
+		return VersionPage{}, err
+	}
+	q := store.Query{Scope: id, Cursor: cursor, Limit: limit}
+	kept, err := s.Versions.List(ctx, q)
+	if err != nil {
+		return VersionPage{}, err
+	}
+	var page VersionPage
+	if cursor == "" {
+		page.Versions = append(page.Versions, p.Head)
+	}
+	for _, row := range kept.Rows {
+		if row.Doc.Number < p.Head.Number { // it is kept a moment before there is a newer one
+			page.Versions = append(page.Versions, row.Doc)
+		}
+	}
+	page.Next = kept.Next
+	if len(page.Versions) > limit {
+		page.Versions = page.Versions[:limit]
+		last := page.Versions[limit-1]
+		page.Next = q.CursorAfter(last.CreatedAt, last.id())
+	}
+	return page, nil
+}

@@ -1,0 +1,181 @@
+// Package passport is what a battery passport is, how it changes, and who may
+// see it.
+package passport
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+const source = "/passport-service"
+
+// State is where a passport is in its life.
+type State string
+
+// Draft is the state of a passport that is being put together: only its owner
+// and admins see it.
+const Draft State = "draft"
+
+// Action is what made a version.
+type Action string
+
+// The actions.
+const (
+	Create  Action = "create"
+	Replace Action = "replace" // all of the data
+	Patch   Action = "patch"   // parts of it
+)
+
+// Owner is who a passport belongs to: the organisation of who created it, or
+// the account itself where it has none.
+type Owner struct {
+	Organisation string `json:"organisation,omitempty"`
+	UserID       string `json:"userId"`
+}
+
+// Version is one state of a passport, as it is kept for ever. The versions of
+// a passport are a chain: each holds the hash of the one before.
+type Version struct {
+	PassportID   string     `json:"passportId"`
+	Number       int64      `json:"version"`
+	State        State      `json:"state"`
+	Owner        Owner      `json:"owner"`
+	Data         wire.Value `json:"data"`
+	Action       Action     `json:"action"`
+	Reason       string     `json:"reason,omitempty"`
+	CreatedAt    time.Time  `json:"createdAt"` // later than that of the version before
+	CreatedBy    string     `json:"createdBy"`
+	DataHash     string     `json:"dataHash" doc:"SHA-256 of data in the form of RFC 8785, in hex"`
+	PreviousHash string     `json:"previousHash" doc:"hash of the version before, empty in the first"`
+	Hash         string     `json:"hash,omitempty" doc:"SHA-256 of this record without its hash, in the form of RFC 8785, in hex"`
+}
+
+// Passport is the newest version of a passport, whole, and what is the same in
+// all. Its data is in the form of RFC 8785.
+type Passport struct {
+	ID                string    `json:"id"`
+	BatteryIdentifier string    `json:"batteryIdentifier,omitempty"` // as in the data of Head
+	CreatedAt         time.Time `json:"createdAt"`
+	CreatedBy         string    `json:"createdBy"`
+	Head              Version   `json:"head"`
+	Deleted           bool      `json:"deleted,omitzero"` // nobody sees it; its versions are being removed
+}
+
+// Paths of the catalogue that are asked for by name: in filters and events.
+const (
+	batteryIdentifier = "generalInformation.batteryIdentifier"
+	batteryCategory   = "generalInformation.batteryCategory"
+	modelID           = "generalInformation.batteryModel.id"
+	modelName         = "generalInformation.batteryModel.modelName"
+	manufacturerName  = "generalInformation.manufacturerInformation.manufacturerName"
+)
+
+const byIdentifier = "batteryIdentifier" // unique index
+
+// deletedScope is the list of passports whose versions are being removed.
+const deletedScope = "deleted"
+
+// Kind declares how passports are stored.
+func Kind() store.Kind[Passport] {
+	return store.Kind[Passport]{
+		Name: "passports", Schema: 1, UniqueIndexes: []string{byIdentifier},
+		Unique: func(p *Passport) map[string]string {
+			if p.Deleted {
+				return nil
+			}
+			return map[string]string{byIdentifier: p.BatteryIdentifier}
+		},
+		List: func(p *Passport) store.Listing {
+			if p.Deleted {
+				return store.Listing{Scopes: []string{deletedScope}, Created: p.CreatedAt}
+			}
+			return store.Listing{Scopes: []string{everything, p.Head.Owner.scope()}, Created: p.CreatedAt, Filters: map[string]string{
+				"batteryIdentifier": p.BatteryIdentifier,
+				"batteryCategory":   ruleset.Text(p.Head.Data, batteryCategory),
+				"modelId":           ruleset.Text(p.Head.Data, modelID),
+				"state":             string(p.Head.State),
+				"createdBy":         p.CreatedBy,
+			}}
+		},
+	}
+}
+
+// VersionKind declares how versions are stored that are not the newest.
+func VersionKind() store.Kind[Version] {
+	return store.Kind[Version]{
+		Name: "passport_versions", Schema: 1,
+		List: func(v *Version) store.Listing {
+			return store.Listing{Scopes: []string{v.PassportID}, Created: v.CreatedAt}
+		},
+	}
+}
+
+func (v *Version) id() string { return versionID(v.PassportID, v.Number) }
+
+func versionID(passport string, number int64) string { return fmt.Sprintf("%s/%d", passport, number) }
+
+// seal sets the hashes of v.
+func (v *Version) seal(previous string) error {
+	v.DataHash, v.PreviousHash, v.Hash = digest(v.Data), previous, ""
+	record, err := wire.Canonical(v)
+	v.Hash = digest(record)
+	return err
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// everything is the scope of those who see all passports.
+const everything = ""
+
+func (o Owner) scope() string {
+	if o.Organisation != "" {
+		return "organisation:" + o.Organisation
+	}
+	return "user:" + o.UserID
+}
+
+func ownerOf(p auth.Principal) Owner { return Owner{Organisation: p.Organisation, UserID: p.UserID} }
+
+// scopeOf is the list of what a caller sees.
+func scopeOf(p auth.Principal) string {
+	if p.Role == auth.Admin {
+		return everything
+	}
+	return ownerOf(p).scope()
+}
+
+// visible tells whether a caller sees the passport.
+func (p *Passport) visible(to auth.Principal) bool {
+	scope := scopeOf(to)
+	return !p.Deleted && (scope == everything || scope == p.Head.Owner.scope())
+}
+
+func (p *Passport) created() event.Envelope {
+	return event.New(source, p.ID, p.CreatedAt, event.PassportCreated{
+		PassportID: p.ID, BatteryIdentifier: p.BatteryIdentifier, ModelName: ruleset.Text(p.Head.Data, modelName),
+		ManufacturerName: ruleset.Text(p.Head.Data, manufacturerName), CreatedBy: p.CreatedBy, CreatedAt: p.CreatedAt,
+	})
+}
+
+func (p *Passport) updated(fields []string) event.Envelope {
+	return event.New(source, p.ID, p.Head.CreatedAt, event.PassportUpdated{
+		PassportID: p.ID, BatteryIdentifier: p.BatteryIdentifier, UpdatedFields: fields, UpdatedBy: p.Head.CreatedBy, UpdatedAt: p.Head.CreatedAt,
+	})
+}
+
+func (p *Passport) deleted(by string, at time.Time) event.Envelope {
+	return event.New(source, p.ID, at, event.PassportDeleted{
+		PassportID: p.ID, BatteryIdentifier: p.BatteryIdentifier, DeletedBy: by, DeletedAt: at,
+	})
+}

@@ -1,0 +1,284 @@
+package passportd_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"strings"
+	"testing"
+
+	jsonpatch "github.com/evanphx/json-patch/v5"
+
+	"github.com/battery-passport/suite/passport-service/samples"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/store/connect"
+)
+
+// TestSamples stores every sample, and gets it back as it was sent.
+func TestSamples(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	names, err := fs.Glob(samples.FS, "*-*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, name := range names {
+		if name == "invalid-cases.json" || name == "structure-errors.json" {
+			continue
+		}
+		n++
+		t.Run(name, func(t *testing.T) {
+			c, maker := s.On(t), s.as(auth.Operator, "A")
+			var sent struct{ Data json.RawMessage }
+			if err := json.Unmarshal([]byte(sample(t, name)), &sent); err != nil {
+				t.Fatal(err)
+			}
+			var p answer
+			c.Call("POST /api/passports", maker, sample(t, name)).Want(201, &p)
+			c.Call("GET /api/passports/"+p.ID, maker, nil).Want(200, &p)
+			if string(p.Data) != canonical(t, sent.Data) {
+				t.Errorf("data came back as %s", p.Data)
+			}
+			c.Call("DELETE /api/passports/"+p.ID, maker, nil).Want(204, nil) // two are versions of one passport
+		})
+	}
+	if n != 12 {
+		t.Errorf("%d samples, want 12", n)
+	}
+}
+
+// TestStructureGate puts every invalid case through the door: those that
+// structure-errors.json names are refused with exactly its errors, all others
+// are stored as drafts.
+func TestStructureGate(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	type expected struct {
+		Case, File string
+		Errors     []struct{ Path, Code string }
+	}
+	var refused struct{ Cases []expected }
+	read(t, "structure-errors.json", &refused)
+	want := map[string][]string{}
+	for _, c := range refused.Cases {
+		for _, e := range c.Errors {
+			want[c.Case+c.File] = append(want[c.Case+c.File], e.Path+" "+e.Code)
+		}
+	}
+	bodies := map[string]string{}
+	var cases struct {
+		Cases []struct {
+			Name, Base string
+			Patch      json.RawMessage
+		}
+	}
+	read(t, "invalid-cases.json", &cases)
+	for _, c := range cases.Cases {
+		patch, err := jsonpatch.DecodePatch(c.Patch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := patch.Apply([]byte(sample(t, c.Base)))
+		if err != nil {
+			t.Fatalf("%s: %v", c.Name, err)
+		}
+		bodies[c.Name] = string(body)
+	}
+	files, err := fs.Glob(samples.FS, "invalid/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		var file struct{ Body json.RawMessage }
+		read(t, name, &file)
+		bodies[name] = string(file.Body)
+	}
+	if len(bodies) != 67+3 {
+		t.Errorf("%d cases, want 70", len(bodies))
+	}
+	for name, body := range bodies {
+		errors, ok := want[name]
+		delete(want, name)
+		maker := s.as(auth.Operator, name)
+		res := s.Call("POST /api/passports", maker, body)
+		if ok {
+			res.WantProblem(422, errors...)
+			continue
+		}
+		var p answer
+		res.Want(201, &p)
+		s.Call("DELETE /api/passports/"+p.ID, maker, nil).Want(204, nil) // some share a battery
+	}
+	for name := range want {
+		t.Errorf("no such case: %s", name)
+	}
+}
+
+func read(t *testing.T, name string, out any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(sample(t, name)), out); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+}
+
+// in puts a value at a place of the data.
+func in(place, value string) string {
+	steps := strings.Split(place, ".")
+	body := value
+	for i := len(steps) - 1; i >= 0; i-- {
+		body = fmt.Sprintf("{%q:%s}", steps[i], body)
+	}
+	return `{"data":` + body + `}`
+}
+
+func TestLimitsOfValues(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	maker := s.as(auth.Operator, "A")
+	const mass, cycles, place, chemistry = "generalInformation.batteryMass", "performanceAndDurability.expectedLifetimeCycles", "generalInformation.manufacturingPlace", "materialComposition.criticalRawMaterials"
+	const temperature = "performanceAndDurability.idleTemperatureRange.minC"
+	pointer := func(place string) string { return "/data/" + strings.ReplaceAll(place, ".", "/") }
+	texts := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat(`"x",`, n), ",") + "]" }
+	meaning := func(members string) string { return `[{"symbol":"CE","meaning":{` + members + `}}]` }
+	for _, c := range []struct{ place, value, code string }{
+		{mass, "450", ""}, {mass, "1e3", ""}, {mass, "0.000000001", ""}, {mass, "1e15", ""}, {mass, "123456789012345", ""}, {mass, "12345.6789012345", ""},
+		{mass, "1.50000000000000000000", ""}, {mass, "1500000000000000000e-5", ""}, {temperature, "-0", ""}, {temperature, "-1e15", ""}, {temperature, "0e999", ""},
+		{mass, "1234567890123456", "range"}, {mass, "0.1234567890123456", "range"}, {mass, "1.1e15", "range"}, {mass, "1e-10", "range"}, {mass, "1e400", "range"}, {mass, "1e-400", "range"},
+		{temperature, "-1e400", "range"}, {mass, "0", "range"}, {mass, "-1", "range"}, {mass, `"450"`, "type"}, {mass, "true", "type"}, {mass, "null", "type"}, {mass, "[1]", "type"}, {mass, "{}", "type"},
+		{cycles, "3000", ""}, {cycles, "3e3", ""}, {cycles, "3000.0", ""}, {cycles, "3000.5", "type"}, {cycles, "0", "range"},
+		{"generalInformation.batteryIdentifier", "4711", "type"}, {"generalInformation.isRechargeable", `"true"`, "type"}, {"generalInformation.isRechargeable", "false", ""},
+		{place, `"` + strings.Repeat("ü", 10_000) + `"`, ""}, {place, `"` + strings.Repeat("x", 10_001) + `"`, "range"}, {place, `"` + strings.Repeat("x", 200_000) + `"`, "range"}, {place, `""`, ""},
+		{place, `"\u0000\u202e"`, ""}, {place, `{"$gt":""}`, "type"},
+		{chemistry, texts(1000), ""}, {chemistry, texts(1001), "range"}, {chemistry, "[]", ""}, {chemistry, `"Lithium"`, "type"}, {chemistry, `{"0":"x"}`, "type"},
+		{"generalInformation", "[]", "type"}, {"generalInformation", "null", "type"}, {"colour", `"red"`, "unknownField"}, {"generalInformation.batteryModel.colour.deep", "[1,{}]", "unknownField"},
+		{"generalInformation.", "1", "unknownField"}, {"GeneralInformation", "{}", "unknownField"},
+		{"labelsAndConformity.labelMeanings", meaning(`"en":"x","zz":"y"`), ""},
+	} {
+		body := in(c.place, c.value)
+		res := s.Call("POST /api/passports", maker, body)
+		want := pointer(c.place) + " " + c.code
+		if c.code == "unknownField" && strings.HasSuffix(c.place, ".deep") {
+			want = strings.TrimSuffix(pointer(c.place), "/deep") + " unknownField"
+		}
+		if c.code == "" {
+			res.Want(201, nil)
+		} else {
+			res.WantProblem(422, want)
+		}
+	}
+	// Places inside arrays and maps.
+	const labels = "/data/labelsAndConformity/labelMeanings/0/meaning"
+	for value, want := range map[string]string{
+		meaning(`"a.b":"x"`): labels + "/a.b format", meaning(`"$set":"x"`): labels + "/$set format", meaning(`"a\u0000":"x"`): labels + "/a\x00 format",
+		meaning(`"a/b~":1`): labels + "/a~1b~0 type",
+	} {
+		s.Call("POST /api/passports", maker, in("labelsAndConformity.labelMeanings", value)).WantProblem(422, want)
+	}
+	many := make([]string, 1001)
+	for i := range many {
+		many[i] = fmt.Sprintf(`"l%d":"x"`, i)
+	}
+	s.Call("POST /api/passports", maker, in("labelsAndConformity.labelMeanings", meaning(strings.Join(many, ",")))).WantProblem(422, labels+" range")
+	// Errors are all told, but not more than somebody can read.
+	for i := range many {
+		many[i] = fmt.Sprintf(`"f%d":1`, i)
+	}
+	var p struct{ Errors []any }
+	s.Call("POST /api/passports", maker, `{"data":{`+strings.Join(many, ",")+`}}`).Want(422, &p)
+	if len(p.Errors) != 1000 {
+		t.Errorf("%d errors", len(p.Errors))
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	maker := s.as(auth.Operator, "A")
+	p := s.create(maker, draft("https://a.example/1"))
+	s.create(maker, draft("https://a.example/2"))
+	const post, list = "POST /api/passports", "GET /api/passports"
+	put, patch, get := "PUT /api/passports/"+p.ID, "PATCH /api/passports/"+p.ID, "GET /api/passports/"+p.ID
+	deep := strings.Repeat(`{"a":`, 60) + "1" + strings.Repeat("}", 60)
+	var page struct{ NextCursor string }
+	s.Call(list+"?limit=1", maker, nil).Want(200, &page)
+	for name, c := range map[string]struct {
+		route, body string
+		headers     []string
+		status      int
+		errors      []string
+	}{
+		"malformed":              {post, `{"data":{"generalInformation":`, nil, 400, []string{"/data/generalInformation syntax"}},
+		"empty":                  {post, ``, nil, 400, []string{" syntax"}},
+		"wrong content type":     {post, `{}`, []string{"Content-Type", "text/xml"}, 415, []string{"header:Content-Type enum"}},
+		"merge patch as PUT":     {put, `{}`, []string{"Content-Type", "application/merge-patch+json"}, 415, []string{"header:Content-Type enum"}},
+		"JSON patch as PATCH":    {patch, `[]`, []string{"Content-Type", "application/json-patch+json"}, 415, []string{"header:Content-Type enum"}},
+		"two values":             {post, `{"data":{}} {"data":{}}`, nil, 400, []string{" syntax"}},
+		"duplicate member":       {post, `{"data":{"generalInformation":{"batteryMass":1,"batteryMass":2}}}`, nil, 400, []string{"/data/generalInformation/batteryMass duplicate"}},
+		"duplicate data":         {put, `{"data":{},"data":{}}`, nil, 400, []string{"/data duplicate"}},
+		"invalid UTF-8":          {post, "{\"data\":{\"generalInformation\":{\"manufacturingPlace\":\"\xff\"}}}", nil, 400, []string{"/data/generalInformation/manufacturingPlace syntax"}},
+		"lone surrogate":         {post, `{"data":{"generalInformation":{"manufacturingPlace":"\ud800"}}}`, nil, 400, []string{"/data/generalInformation/manufacturingPlace syntax"}},
+		"2 MB":                   {post, `{"data":{"x":"` + strings.Repeat("x", 2<<20) + `"}}`, nil, 413, nil},
+		"1 MiB and a byte":       {post, `{"data":{}}` + strings.Repeat(" ", 1<<20-10), nil, 413, nil},
+		"10,000 deep":            {post, `{"data":` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + `}`, nil, 400, []string{"/data" + strings.Repeat("/0", 63) + " depth"}},
+		"60 deep":                {post, `{"data":` + deep + `}`, nil, 422, []string{"/data/a unknownField"}},
+		"60 deep patch":          {patch, `{"data":` + deep + `}`, nil, 422, []string{"/data/a unknownField"}},
+		"array":                  {post, `[]`, nil, 422, []string{" type"}},
+		"text":                   {put, `"data"`, nil, 422, []string{" type"}},
+		"null":                   {patch, `null`, nil, 422, []string{" type"}},
+		"nothing":                {post, `{}`, nil, 422, []string{"/data required"}},
+		"nothing to put":         {put, `{}`, nil, 422, []string{"/data required"}},
+		"data null":              {post, `{"data":null}`, nil, 422, []string{"/data type"}},
+		"data removed":           {patch, `{"data":null}`, nil, 422, []string{"/data type"}},
+		"data an array":          {put, `{"data":[]}`, nil, 422, []string{"/data type"}},
+		"mass assignment":        {post, `{"data":{"x":1},"id":"x","state":"active","owner":{},"Data":{}}`, nil, 422, []string{"/id unknownField", "/state unknownField", "/owner unknownField", "/Data unknownField", "/data/x unknownField"}},
+		"patch of the state":     {patch, `{"state":"active"}`, nil, 422, []string{"/state unknownField"}},
+		"patch with an operator": {patch, `{"data":{"$set":{"generalInformation":{}}}}`, nil, 422, []string{"/data/$set unknownField"}},
+		"dotted member":          {patch, `{"data":{"generalInformation.batteryMass":9}}`, nil, 422, []string{"/data/generalInformation.batteryMass unknownField"}},
+		"null in an array":       {patch, `{"data":{"materialComposition":{"criticalRawMaterials":[null]}}}`, nil, 422, []string{"/data/materialComposition/criticalRawMaterials/0 type"}},
+		"unknown parameter":      {list + "?page=1&skip=5", "", nil, 422, []string{"query:page unknownField", "query:skip unknownField"}},
+		"parameter of a write":   {post + "?publish=true", `{"data":{}}`, nil, 422, []string{"query:publish unknownField"}},
+		"limit 0":                {list + "?limit=0", "", nil, 422, []string{"query:limit range"}},
+		"limit 201":              {list + "?limit=201", "", nil, 422, []string{"query:limit range"}},
+		"unknown state":          {list + "?state=published", "", nil, 422, []string{"query:state enum"}},
+		"unknown sort":           {list + "?sort=id", "", nil, 422, []string{"query:sort enum"}},
+		"forged cursor":          {list + "?cursor=" + strings.Repeat("A", 40), "", nil, 400, []string{"query:cursor format"}},
+		"cursor of another sort": {list + "?sort=createdAt&cursor=" + page.NextCursor, "", nil, 400, []string{"query:cursor format"}},
+		"cursor of a history":    {get + "/versions?cursor=" + page.NextCursor, "", nil, 400, []string{"query:cursor format"}},
+		"huge cursor":            {list + "?cursor=" + strings.Repeat("A", 15_000), "", nil, 400, []string{"query:cursor format"}},
+		"no id":                  {"GET /api/passports/4711", "", nil, 404, nil},
+		"id with operators":      {"GET /api/passports/%7B%22$ne%22:1%7D", "", nil, 404, nil},
+		"id of a version":        {"GET /api/passports/" + p.ID + "%2F1", "", nil, 404, nil},
+		"PUT to no id":           {"PUT /api/passports/4711", `{"data":{}}`, nil, 404, nil},
+		"version 0":              {get + "/versions/0", "", nil, 422, []string{"path:version range"}},
+		"version of words":       {get + "/versions/first", "", nil, 422, []string{"path:version type"}},
+		"version 2 of 1":         {get + "/versions/2", "", nil, 404, nil},
+		"time of words":          {get + "?at=yesterday", "", nil, 422, []string{"query:at format"}},
+		"time without zone":      {get + "?at=2026-11-22T10:00:00", "", nil, 422, []string{"query:at format"}},
+		"time before all":        {get + "?at=2020-01-01T00:00:00Z", "", nil, 404, nil},
+		"If-Match of words":      {put, `{"data":{}}`, []string{"If-Match", "latest"}, 400, []string{"header:If-Match format"}},
+		"weak If-Match":          {put, `{"data":{}}`, []string{"If-Match", `W/"1"`}, 412, nil},
+		"POST to a passport":     {"POST /api/passports/" + p.ID, `{}`, nil, 405, nil},
+		"no such path":           {"GET /api/passport", "", nil, 404, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.On(t).Call(c.route, maker, c.body, c.headers...).WantProblem(c.status, c.errors...)
+		})
+	}
+	var all struct{ Items []answer }
+	s.Call(list, maker, nil).Want(200, &all)
+	if len(all.Items) != 2 || all.Items[0].Version != 1 || all.Items[1].Version != 1 {
+		t.Errorf("after all that: %+v", all.Items)
+	}
+}
+
+// TestPatchesDoNotAddUp to more than a body may have.
+func TestPatchesDoNotAddUp(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	maker := s.as(auth.Operator, "A")
+	entry := `{"symbol":"CE","meaning":{"en":"` + strings.Repeat("x", 10_000) + `"}}`
+	big := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat(entry+",", n), ",") + "]" }
+	p := s.create(maker, in("labelsAndConformity.labelMeanings", big(60)))
+	report := `{"reportIdentifier":"` + strings.Repeat("x", 10_000) + `","title":"x"}`
+	s.Call("PATCH /api/passports/"+p.ID, maker, in("labelsAndConformity.testReports", "["+strings.TrimSuffix(strings.Repeat(report+",", 60), ",")+"]")).WantProblem(413)
+	s.Call("GET /api/passports/"+p.ID, maker, nil).Want(200, &p)
+	if p.Version != 1 {
+		t.Errorf("version %d", p.Version)
+	}
+}

@@ -1,0 +1,70 @@
+// Package passportd puts the passport-service together.
+package passportd
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/battery-passport/suite/passport-service/internal/httpapi"
+	"github.com/battery-passport/suite/passport-service/internal/passport"
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/token"
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/store/connect"
+)
+
+// Name is that of the service, and of its database.
+const Name = "passport-service"
+
+// Config is what the passport-service reads from the environment.
+type Config struct {
+	Port  int `envconfig:"PORT" default:"5000" desc:"port of the HTTP server"`
+	HTTP  rest.Config
+	Store connect.Config
+	Kafka kafka.Config
+	Auth  token.Config
+}
+
+// Run serves until ctx is done. It starts, and answers 503 where it has to,
+// while the database, Kafka or the auth-service is away.
+func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
+	l, err := cfg.HTTP.Listen(cfg.Port, "PORT")
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	db, err := connect.Open(ctx, cfg.Store, Name)
+	if err != nil {
+		return err
+	}
+	defer db.Close(context.WithoutCancel(ctx))
+	verifier, err := token.NewVerifier(ctx, cfg.Auth, log)
+	if err != nil {
+		return err
+	}
+
+	passports := &passport.Service{
+		Passports: store.Open(db, passport.Kind()), Versions: store.Open(db, passport.VersionKind()),
+		Rules: ruleset.Current(), Now: time.Now, NewID: newID, Log: log,
+	}
+	events := kafka.NewForwarder(cfg.Kafka, event.PassportTopics(), passports.Passports.Outbox(), log)
+
+	api := rest.New(rest.Options{
+		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID,
+		Checks: []rest.Check{
+			{Name: "store", Vital: true, Probe: db.Ping}, {Name: "keys", Vital: true, Probe: verifier.Ready}, {Name: "kafka", Probe: events.Ping},
+		},
+	})
+	(&httpapi.API{Passports: passports, Verifier: verifier}).Register(api)
+
+	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, events.Run, passports.Sweep)
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }

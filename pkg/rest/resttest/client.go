@@ -1,0 +1,156 @@
+package resttest
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"sort"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/battery-passport/suite/pkg/rest"
+)
+
+// Client calls a service over HTTP.
+type Client struct {
+	T   *testing.T
+	URL string
+}
+
+// On returns the client for a subtest.
+func (c Client) On(t *testing.T) Client { return Client{t, c.URL} }
+
+// Answer is what came back.
+type Answer struct {
+	t      *testing.T
+	Route  string
+	Status int
+	Header http.Header
+	Text   string
+}
+
+// patience is how long a service may say 503 at its start.
+const patience = 20 * time.Second
+
+// Call sends a request with a token. A body that is no string is sent as JSON.
+// While the service is not ready it is asked again.
+func (c Client) Call(route, token string, body any, headers ...string) Answer {
+	c.T.Helper()
+	text, ok := body.(string)
+	if !ok && body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			c.T.Fatal(err)
+		}
+		text = string(data)
+	}
+	headers = append([]string{"Authorization", "Bearer " + token, "Content-Type", "application/json"}, headers...)
+	for deadline := time.Now().Add(patience); ; {
+		if a := c.Ask(route, text, headers...); a.Status != http.StatusServiceUnavailable || time.Now().After(deadline) {
+			return a
+		}
+	}
+}
+
+// Ask sends a request once. The route is a method and a path; headers are
+// names and values in turn.
+func (c Client) Ask(route, body string, headers ...string) Answer {
+	c.T.Helper()
+	method, path, _ := strings.Cut(route, " ")
+	req, err := http.NewRequestWithContext(c.T.Context(), method, c.URL+path, strings.NewReader(body))
+	if err != nil {
+		c.T.Fatal(err)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		c.T.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		c.T.Fatal(err)
+	}
+	return Answer{c.T, route, res.StatusCode, res.Header, string(text)}
+}
+
+// Want fails the test unless the status is right, and reads the body into out
+// where that is not nil.
+func (a Answer) Want(status int, out any) Answer {
+	a.t.Helper()
+	if a.Status != status {
+		a.t.Fatalf("%s = %d, want %d: %s", a.Route, a.Status, status, a.Text)
+	}
+	if out != nil {
+		if err := json.Unmarshal([]byte(a.Text), out); err != nil {
+			a.t.Fatalf("%s: %v: %s", a.Route, err, a.Text)
+		}
+	}
+	return a
+}
+
+// WantProblem fails the test unless the answer is a problem of the status, of
+// the shape all have, with exactly these errors, each a path and a code.
+func (a Answer) WantProblem(status int, errors ...string) {
+	a.t.Helper()
+	var p rest.Problem
+	a.Want(status, &p)
+	if p.Status != status || p.Title == "" || p.Detail == "" || !strings.HasPrefix(p.Type, "/problems/") ||
+		p.RequestID != a.Header.Get("X-Request-Id") || p.Instance != "urn:uuid:"+p.RequestID || a.Header.Get("Content-Type") != "application/problem+json" {
+		a.t.Errorf("%s: problem %+v, header %v", a.Route, p, a.Header)
+	}
+	got := []string{}
+	for _, e := range p.Errors {
+		got = append(got, e.Path+" "+e.Code)
+		if e.Message == "" {
+			a.t.Errorf("%s: no message at %s", a.Route, e.Path)
+		}
+	}
+	want := append([]string{}, errors...)
+	sort.Strings(got)
+	sort.Strings(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		a.t.Errorf("%s: errors (-want +got)\n%s", a.Route, diff)
+	}
+}
+
+// Start runs a service on a port of its own until stop is called, or the test
+// ends. run is told where to listen.
+func Start(t *testing.T, run func(context.Context, rest.Config) error) (c Client, stop func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, rest.Config{Listener: l, Drain: 5 * time.Second}) }()
+	stop = sync.OnceFunc(func() {
+		http.DefaultClient.CloseIdleConnections() // the server waits 5 s for one that never sent a request
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	return Client{t, "http://" + l.Addr().String()}, stop
+}
+
+// Refused returns an address of this machine at which nobody listens.
+func Refused(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
