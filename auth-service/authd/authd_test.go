@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"github.com/battery-passport/suite/auth-service/authd"
 	"github.com/battery-passport/suite/auth-service/internal/account"
@@ -24,6 +25,9 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
+
+// TestMain fails when a service that has stopped leaves something running.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // cheap is a bcrypt cost below what the environment may set.
 const cheap = 4

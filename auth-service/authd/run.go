@@ -53,7 +53,9 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 
 	api := rest.New(rest.Options{
 		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID,
-		Checks: []rest.Check{{Name: "store", Vital: true, Probe: db.Ping}, {Name: "kafka", Probe: events.Ping}},
+		Checks: []rest.Check{
+			{Name: "store", Vital: true, Probe: db.Ping}, {Name: "keys", Vital: true, Probe: keys.Ready}, {Name: "kafka", Probe: events.Ping},
+		},
 	})
 	(&httpapi.API{
 		Accounts: accounts, Verifier: verifier, Signing: keys.Signing, KeySet: keys.Public().JSONPublic,

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -324,6 +325,28 @@ func TestPartsAway(t *testing.T) {
 			t.Errorf("readyz = %s", ready.Text)
 		}
 		s.Ask("GET /livez", "").Want(200, nil)
+	})
+	t.Run("store that comes back", func(t *testing.T) {
+		proxy, uri := storetest.NewProxy(t, storetest.MongoURI(t))
+		s := start(t, connect.Config{URI: uri})
+		maker := s.as(auth.Operator, "A")
+		p := s.create(maker, draft("https://a.example/1"))
+		for i := range 2 {
+			proxy.Down(true)
+			for _, route := range []string{"GET /api/passports/" + p.ID, "PATCH /api/passports/" + p.ID} {
+				begin := time.Now()
+				s.Ask(route, `{"data":{}}`, "Authorization", "Bearer "+maker).WantProblem(503)
+				if took := time.Since(begin); took > 3*time.Second {
+					t.Errorf("%s took %v", route, took)
+				}
+			}
+			s.Ask("GET /readyz", "").Want(503, nil)
+			proxy.Down(false)
+			s.Call("PATCH /api/passports/"+p.ID, maker, fmt.Sprintf(`{"data":{"generalInformation":{"batteryMass":%d}}}`, i+1)).Want(200, nil)
+			s.Call("GET /readyz", "", nil).Want(200, nil)
+		}
+		s.Call("GET /api/passports/"+p.ID, maker, nil).Want(200, &p)
+		checkHistory(t, s, maker, p)
 	})
 	t.Run("auth-service", func(t *testing.T) {
 		issuer := authtest.New(t)

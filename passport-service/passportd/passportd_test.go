@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/gowebpki/jcs"
+	"go.uber.org/goleak"
 
 	"github.com/battery-passport/suite/passport-service/internal/passport"
 	"github.com/battery-passport/suite/passport-service/passportd"
@@ -27,6 +28,9 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
+
+// TestMain fails when a service that has stopped leaves something running.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // service is a passport-service that runs, and who gives its callers tokens.
 type service struct {

@@ -20,6 +20,8 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
+type userKey struct{}
+
 type thing struct {
 	Name  string   `json:"name" minLength:"2" maxLength:"5"`
 	Mail  string   `json:"mail,omitempty" format:"email"`
@@ -52,7 +54,7 @@ type (
 func newAPI(t *testing.T, log io.Writer, checks ...rest.Check) *rest.API {
 	t.Helper()
 	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewJSONHandler(log, nil)), Checks: checks,
-		User: func(ctx context.Context) string { s, _ := ctx.Value("user").(string); return s }})
+		User: func(ctx context.Context) string { s, _ := ctx.Value(userKey{}).(string); return s }})
 	rest.Handle(a, "POST /api/things", rest.Open, func(_ context.Context, in *thingInput) (*output, error) {
 		out := &output{ETag: rest.ETag(1)}
 		out.Body.Seen, out.Body.When = in.Body.Name, time.Date(2026, 11, 22, 9, 0, 0, 123456, time.UTC)
@@ -75,7 +77,7 @@ func newAPI(t *testing.T, log io.Writer, checks ...rest.Check) *rest.API {
 		if header == "" {
 			return nil, fault.New(fault.Unauthenticated, "who are you")
 		}
-		return context.WithValue(ctx, "user", "u1"), nil
+		return context.WithValue(ctx, userKey{}, "u1"), nil
 	}, func(_ context.Context, in *struct {
 		How string `path:"how"`
 	}) (*struct{}, error) {

@@ -126,4 +126,10 @@ func (k *Keys) Password() ([]byte, error) {
 	return nil, notYet()
 }
 
+// Ready fails while the keys are not there.
+func (k *Keys) Ready(context.Context) error {
+	_, err := k.Signing()
+	return err
+}
+
 func notYet() error { return fault.New(fault.Unavailable, "the keys of the service are not there yet") }

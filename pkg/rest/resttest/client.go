@@ -134,7 +134,7 @@ func Start(t *testing.T, run func(context.Context, rest.Config) error) (c Client
 	done := make(chan error, 1)
 	go func() { done <- run(ctx, rest.Config{Listener: l, Drain: 5 * time.Second}) }()
 	stop = sync.OnceFunc(func() {
-		http.DefaultClient.CloseIdleConnections() // the server waits 5 s for one that never sent a request
+		CloseIdle()
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("Run = %v", err)
@@ -154,3 +154,7 @@ func Refused(t *testing.T) string {
 	defer l.Close()
 	return l.Addr().String()
 }
+
+// CloseIdle closes connections that no request uses: a server that stops waits
+// five seconds for one that never sent any.
+func CloseIdle() { http.DefaultClient.CloseIdleConnections() }

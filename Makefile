@@ -1,0 +1,38 @@
+MODULES     = pkg auth-service passport-service deploy
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+TIMEOUT     = 10m
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## run the suite on this machine, with its data in ./data
+	@go build -o bin/local ./deploy/local && exec bin/local
+
+events: ## show what is on the topics, as it comes
+	@go build -o bin/events ./deploy/events && exec bin/events
+
+reset: ## delete the data of make run
+	@go build -o bin/local ./deploy/local && exec bin/local reset
+
+test: ## test all modules
+	go test -timeout $(TIMEOUT) work
+
+race: ## test all modules with the race detector
+	go test -race -timeout $(TIMEOUT) work
+
+standalone: ## build and test each module without the workspace
+	for m in $(MODULES); do (cd $$m && GOWORK=off go vet ./... && GOWORK=off go test -timeout $(TIMEOUT) ./...) || exit 1; done
+
+lint: ## gofmt, vet, staticcheck, and who may import whom
+	@test -z "$$(gofmt -l $(MODULES))" || { gofmt -l $(MODULES); echo 'not formatted: run gofmt -w'; exit 1; }
+	go vet work
+	go run $(STATICCHECK) $(MODULES:%=./%/...)
+	go run ./deploy/doors
+
+golden: ## write the OpenAPI documents and the wire forms anew
+	go test ./pkg/event ./auth-service/internal/httpapi ./passport-service/internal/httpapi -update
+
+bench: ## measure, and print the figures
+	go run ./deploy/bench
+
+.PHONY: help run events reset test race standalone lint golden bench

@@ -1,0 +1,68 @@
+// Bench measures the suite as make run starts it, in a process of its own, and
+// prints figures. Where a figure means little by itself, what it is held
+// against is measured in the same run.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+)
+
+func main() {
+	bare := flag.String("bare", "", "be the bare server that reads are held against, at this address")
+	body := flag.String("body", "", "file that the bare server answers with")
+	reads := flag.Int("reads", 20_000, "reads to measure")
+	writes := flag.Int("writes", 1_000, "writes to measure the way of their events")
+	rows := flag.Int("rows", 100_000, "passports to page through")
+	flag.Parse()
+	if *bare != "" {
+		fmt.Fprintln(os.Stderr, serveBare(*bare, *body))
+		os.Exit(1)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *reads, *writes, *rows); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, reads, writes, rows int) error {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	s, err := startSuite(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	fmt.Printf("time to ready, empty: %v; idle memory: %.0f MB\n", s.ready.Round(1e6), s.memory())
+	if err := s.login(ctx); err != nil {
+		return err
+	}
+	for _, name := range []string{"readme-sample.json", "ev-nmc-complete.json"} {
+		if err := measureReads(ctx, s, dir, name, reads); err != nil {
+			return err
+		}
+	}
+	if err := measureEvents(ctx, s, writes); err != nil {
+		return err
+	}
+	if err := measurePages(ctx, s, rows); err != nil {
+		return err
+	}
+	fmt.Printf("memory after all that: %.0f MB\n", s.memory())
+	s.stop()
+	again, err := startSuite(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer again.stop()
+	fmt.Printf("time to ready, with these data: %v; idle memory: %.0f MB\n", again.ready.Round(1e6), again.memory())
+	return nil
+}

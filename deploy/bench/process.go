@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// process is a server that runs beside.
+type process struct {
+	cmd  *exec.Cmd
+	stop func()
+}
+
+// suite is the program of make run.
+type suite struct {
+	process
+	auth, passport, kafka string
+	token                 string
+	ready                 time.Duration // from its start until both services were ready
+}
+
+func startSuite(ctx context.Context, dir string) (*suite, error) {
+	program := filepath.Join(dir, "local")
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./deploy/local")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return nil, fmt.Errorf("build: %w", err)
+	}
+	ports, err := freePorts(3)
+	if err != nil {
+		return nil, err
+	}
+	s := &suite{auth: "http://127.0.0.1:" + ports[0], passport: "http://127.0.0.1:" + ports[1], kafka: "127.0.0.1:" + ports[2]}
+	begin := time.Now()
+	log, err := os.Create(filepath.Join(dir, "log")) // as much is logged as by default
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	s.process, err = start(exec.Command(program), log, "DATA_DIR="+filepath.Join(dir, "data"),
+		"AUTH_PORT="+ports[0], "PASSPORT_PORT="+ports[1], "KAFKA_PORT="+ports[2], "JWT_EXPIRES_IN=24h")
+	if err != nil {
+		return nil, err
+	}
+	for _, url := range []string{s.auth, s.passport} {
+		if err := waitFor(ctx, url+"/readyz"); err != nil {
+			s.stop()
+			return nil, err
+		}
+	}
+	s.ready = time.Since(begin)
+	return s, nil
+}
+
+func start(cmd *exec.Cmd, log *os.File, env ...string) (process, error) {
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stderr = log
+	if err := cmd.Start(); err != nil {
+		return process{}, err
+	}
+	return process{cmd, sync.OnceFunc(func() {
+		cmd.Process.Signal(os.Interrupt)
+		cmd.Wait()
+	})}, nil
+}
+
+func freePorts(n int) ([]string, error) {
+	ports := make([]string, n)
+	for i := range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close() // all are held until all are found
+		ports[i] = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+func waitFor(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for ctx.Err() == nil {
+		if res, err := http.Get(url); err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return fmt.Errorf("%s: %w", url, ctx.Err())
+}
+
+// ticks per second of /proc/PID/stat: USER_HZ, which is 100 wherever Linux runs Go.
+const ticks = 100
+
+// cpu returns the processor time that the process has taken.
+func (p process) cpu() time.Duration {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+2:]))
+	user, _ := strconv.ParseInt(fields[11], 10, 64)
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * time.Second / ticks
+}
+
+// memory returns the resident set, in MB.
+func (p process) memory() float64 {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(data), "VmRSS:")
+	kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+	return kb / 1000
+}
+
+// serveBare answers every request with a file and does nothing else.
+func serveBare(address, path string) error {
+	body, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return http.ListenAndServe(address, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Write(body)
+	}))
+}
+
+func read(res *http.Response) ([]byte, error) {
+	defer res.Body.Close()
+	return io.ReadAll(res.Body)
+}

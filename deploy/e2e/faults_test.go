@@ -1,0 +1,184 @@
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/battery-passport/suite/deploy/stack"
+	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
+)
+
+// TestBrokerAway starts without a broker: writes are taken, their events wait,
+// and go out in order when it is there.
+func TestBrokerAway(t *testing.T) {
+	addr := resttest.Refused(t)
+	cfg := config(t)
+	cfg.Auth.Kafka.Brokers, cfg.Passport.Kafka.Brokers = []string{addr}, []string{addr}
+	s := start(t, cfg)
+	admin := s.register("admin@nordlicht.example", "admin")
+	var p answer
+	s.passport.Call("POST /api/passports", admin.Token, sample(t, "readme-sample.json")).Want(201, &p)
+	var want []string
+	for i := range 10 {
+		s.passport.Call("PATCH /api/passports/"+p.ID, admin.Token, fmt.Sprintf(`{"data":{"generalInformation":{"batteryMass":%d}}}`, i+1)).Want(200, nil)
+		want = append(want, fmt.Sprint("passport.updated ", p.ID, " ", i+2))
+	}
+	ready := s.passport.Ask("GET /readyz", "")
+	if ready.Want(200, nil); !strings.Contains(ready.Text, `"status":"degraded"`) || !strings.Contains(ready.Text, `{"name":"kafka","ok":false,"vital":false`) {
+		t.Errorf("readyz without a broker: %s", ready.Text)
+	}
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	fmt.Sscan(port, &n)
+	broker, err := kfake.NewCluster(kfake.Ports(n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(broker.Close)
+	s.brokers = kafka.Config{Brokers: []string{addr}}
+	got := s.events(11, p.ID)
+	var updates []string
+	for _, e := range got {
+		if strings.HasPrefix(e, "passport.updated") {
+			updates = append(updates, e)
+		}
+	}
+	if diff := cmp.Diff(want, updates); diff != "" {
+		t.Errorf("updates (-want +got)\n%s", diff)
+	}
+	s.passport.Ask("GET /readyz", "").Want(200, nil)
+}
+
+// process is the suite as make run starts it.
+type process struct {
+	cmd *exec.Cmd
+	log *strings.Builder
+}
+
+// run starts the program with free ports and waits for its banner.
+func run(t *testing.T, program, dir string, env ...string) (s *suite, p *process) {
+	t.Helper()
+	ports := make([]string, 3)
+	for i := range ports {
+		_, port, err := net.SplitHostPort(resttest.Refused(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ports[i] = port
+	}
+	cmd := exec.CommandContext(t.Context(), program)
+	cmd.Env = append([]string{"DATA_DIR=" + dir, "AUTH_PORT=" + ports[0], "PASSPORT_PORT=" + ports[1], "KAFKA_PORT=" + ports[2], "PASSWORD_COST=10"}, env...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = &process{cmd, new(strings.Builder)}
+	cmd.Stderr = t.Output()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	for lines := bufio.NewScanner(out); lines.Scan() && !strings.Contains(lines.Text(), "The first account"); {
+		fmt.Fprintln(p.log, lines.Text())
+	}
+	s = &suite{t: t, auth: resttest.Client{T: t, URL: "http://127.0.0.1:" + ports[0]}, passport: resttest.Client{T: t, URL: "http://127.0.0.1:" + ports[1]},
+		brokers: kafka.Config{Brokers: []string{"127.0.0.1:" + ports[2]}}}
+	if !strings.Contains(p.log.String(), s.passport.URL+"/docs") {
+		t.Fatalf("the suite says %q", p.log)
+	}
+	return s, p
+}
+
+// TestKilled kills the program with SIGKILL, while a broker is away, and starts
+// it again: all that was acknowledged is there, and what waited goes out.
+func TestKilled(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "local")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../local").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	dir := filepath.Join(t.TempDir(), "data")
+	s, p := run(t, program, dir, "KAFKA_BROKERS="+resttest.Refused(t))
+	admin := s.register("admin@nordlicht.example", "admin")
+	var ids []string
+	for i := range 20 {
+		var p answer
+		s.passport.Call("POST /api/passports", admin.Token, fmt.Sprintf(`{"data":{"generalInformation":{"batteryIdentifier":"https://a.example/%d"}}}`, i)).Want(201, &p)
+		s.passport.Call("PATCH /api/passports/"+p.ID, admin.Token, `{"data":{"generalInformation":{"batteryMass":1}}}`).Want(200, nil)
+		ids = append(ids, p.ID)
+	}
+	if err := reset(t, program, dir); err == nil || !strings.Contains(err.Error(), "stop it first") {
+		t.Errorf("reset while it runs = %v", err)
+	}
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	p.cmd.Wait()
+
+	s, p = run(t, program, dir)
+	admin = s.login("admin@nordlicht.example")
+	for _, id := range ids {
+		var p answer
+		if s.passport.Call("GET /api/passports/"+id, admin.Token, nil).Want(200, &p); p.Version != 2 {
+			t.Errorf("after SIGKILL %+v", p)
+		}
+	}
+	s.events(40, ids...) // with what waited when it was killed
+	resttest.CloseIdle()
+	begin := time.Now()
+	p.cmd.Process.Signal(os.Interrupt)
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("after Ctrl-C: %v", err)
+	}
+	t.Logf("stopped after %v", time.Since(begin))
+
+	if err := reset(t, program, dir); err != nil {
+		t.Errorf("reset = %v", err)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("after reset the data is there: %v", err)
+	}
+}
+
+func reset(t *testing.T, program, dir string) error {
+	cmd := exec.CommandContext(t.Context(), program, "reset")
+	cmd.Env = []string{"DATA_DIR=" + dir}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+}
+
+// TestTakenPort names the port and the variable that moves it.
+func TestTakenPort(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	port := l.Addr().(*net.TCPAddr).Port
+	for variable, set := range map[string]func(*stack.Config){
+		"AUTH_PORT": func(c *stack.Config) { c.AuthPort = port }, "PASSPORT_PORT": func(c *stack.Config) { c.PassportPort = port },
+		"KAFKA_PORT": func(c *stack.Config) { c.KafkaPort = port },
+	} {
+		cfg := config(t)
+		set(&cfg)
+		_, err := stack.Start(t.Context(), cfg)
+		if err == nil || !strings.Contains(err.Error(), variable) || !strings.Contains(err.Error(), fmt.Sprint(port)) {
+			t.Errorf("%s is taken: %v", variable, err)
+		}
+	}
+}

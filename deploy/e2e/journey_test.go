@@ -1,0 +1,103 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestJourney is the way of a passport, from the first admin to its last event.
+func TestJourney(t *testing.T) {
+	onSuites(t, func(s *suite) {
+		t := s.t
+		s.register("admin@nordlicht.example", "admin")
+		admin := s.login("admin@nordlicht.example")
+		s.auth.Call("PATCH /api/auth/users/"+admin.User.ID, admin.Token, `{"organisation":"Nordlicht"}`).Want(200, nil)
+		admin = s.login("admin@nordlicht.example")
+
+		ids := map[string]string{}
+		create := func(name string) {
+			var p answer
+			s.passport.Call("POST /api/passports", admin.Token, sample(t, name)).Want(201, &p)
+			if p.State != "draft" || p.Version != 1 {
+				t.Errorf("%s: %+v", name, p)
+			}
+			ids[name] = p.ID
+		}
+		create("readme-sample.json")
+		for _, name := range []string{"ev-nmc-complete", "ev-nmc-minimum-2027", "ev-lfp-in-use", "lmt-ebike", "lmt-ebike-reused", "industrial-stationary-lfp",
+			"industrial-lead-acid", "ev-nmc-first-life", "industrial-repurposed", "ev-remanufactured"} {
+			create(name + ".json")
+		}
+		s.passport.Call("POST /api/passports", admin.Token, sample(t, "lmt-ebike-waste.json")).
+			WantProblem(409, "/data/generalInformation/batteryIdentifier duplicate")
+		ebike, readme := "/api/passports/"+ids["lmt-ebike.json"], "/api/passports/"+ids["readme-sample.json"]
+
+		var p answer
+		s.passport.Call("PUT "+ebike, admin.Token, sample(t, "lmt-ebike-waste.json")).Want(200, &p)
+		if p.Version != 2 {
+			t.Errorf("waste: %+v", p)
+		}
+		s.passport.Call("GET "+ebike, admin.Token, nil).Want(200, &p)
+		patch := func(mass string) string { return `{"data":{"generalInformation":{"batteryMass":` + mass + `}}}` }
+		s.passport.Call("PATCH "+readme, admin.Token, patch("451")).Want(200, nil)
+		s.passport.Call("PATCH "+readme, admin.Token, patch("452"), "If-Match", `"2"`).Want(200, &p)
+		s.passport.Call("PATCH "+readme, admin.Token, patch("453"), "If-Match", `"2"`).WantProblem(412)
+		var versions struct{ Items []answer }
+		s.passport.Call("GET "+readme+"/versions", admin.Token, nil).Want(200, &versions)
+		if len(versions.Items) != 3 || versions.Items[0].Version != 3 {
+			t.Errorf("versions: %+v", versions)
+		}
+
+		// A user sees nothing of it until an admin puts them into the organisation.
+		s.register("ute@nordlicht.example", "")
+		ute := s.login("ute@nordlicht.example")
+		count := func(query string) int {
+			var page struct{ Items []answer }
+			s.passport.Call("GET /api/passports"+query, ute.Token, nil).Want(200, &page)
+			return len(page.Items)
+		}
+		if n := count(""); n != 0 {
+			t.Errorf("a stranger sees %d passports", n)
+		}
+		s.passport.Call("GET "+readme, ute.Token, nil).WantProblem(404)
+		s.auth.Call("PATCH /api/auth/users/"+ute.User.ID, admin.Token, `{"organisation":"Nordlicht"}`).Want(200, nil)
+		ute = s.login("ute@nordlicht.example")
+		if all, lmt := count(""), count("?batteryCategory=LMT"); all != len(ids) || lmt != 2 {
+			t.Errorf("a colleague sees %d passports, %d of LMT, want %d and 2", all, lmt, len(ids))
+		}
+		s.passport.Call("DELETE "+readme, ute.Token, nil).WantProblem(403)
+		s.passport.Call("DELETE "+readme, admin.Token, nil).Want(204, nil)
+		s.passport.Call("GET "+readme, admin.Token, nil).WantProblem(404)
+
+		id := ids["readme-sample.json"]
+		want := []string{"passport.created " + id + " 1", "passport.updated " + id + " 2", "passport.updated " + id + " 3", "passport.deleted " + id + " 4"}
+		if diff := cmp.Diff(want, s.events(4, id)); diff != "" {
+			t.Errorf("events (-want +got)\n%s", diff)
+		}
+		want = []string{"user.registered " + ute.User.ID + " 1", "user.updated " + ute.User.ID + " 2"}
+		if diff := cmp.Diff(want, s.events(2, ute.User.ID)); diff != "" {
+			t.Errorf("events of an account (-want +got)\n%s", diff)
+		}
+	})
+}
+
+// TestRestart stops the suite and starts it on the same data.
+func TestRestart(t *testing.T) {
+	onSuites(t, func(s *suite) {
+		admin := s.register("admin@nordlicht.example", "admin")
+		var ids []string
+		for i := range 5 {
+			var p answer
+			s.passport.Call("POST /api/passports", admin.Token, fmt.Sprintf(`{"data":{"generalInformation":{"batteryIdentifier":"https://a.example/%d"}}}`, i)).Want(201, &p)
+			ids = append(ids, p.ID)
+		}
+		s.stop()
+		s.start()
+		for _, id := range ids { // the token counts on
+			s.passport.Call("GET /api/passports/"+id, admin.Token, nil).Want(200, nil)
+		}
+		s.events(5, ids...)
+	})
+}

@@ -1,0 +1,150 @@
+// Package e2e proves what the suite promises as a whole, over HTTP and Kafka.
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/auth-service/authd"
+	"github.com/battery-passport/suite/deploy/stack"
+	"github.com/battery-passport/suite/passport-service/passportd"
+	"github.com/battery-passport/suite/passport-service/samples"
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/store/storetest"
+)
+
+// suite is one that runs, and how to call its services.
+type suite struct {
+	t              *testing.T
+	auth, passport resttest.Client
+	brokers        kafka.Config
+	cfg            stack.Config
+	stack          *stack.Stack
+}
+
+// onSuites runs a test on the embedded suite, and on MongoDB and Kafka where
+// MONGODB_URI and KAFKA_BROKERS name them.
+func onSuites(t *testing.T, test func(*suite)) {
+	t.Run("embedded", func(t *testing.T) { test(start(t, config(t))) })
+	t.Run("MongoDB and Kafka", func(t *testing.T) {
+		cfg := config(t)
+		cfg.Auth.Store.URI, cfg.Passport.Store.URI = storetest.MongoURI(t), storetest.MongoURI(t)
+		brokers := os.Getenv("KAFKA_BROKERS")
+		if brokers == "" {
+			t.Skip("KAFKA_BROKERS is not set")
+		}
+		cfg.Auth.Kafka.Brokers = strings.Split(brokers, ",")
+		cfg.Passport.Kafka.Brokers = cfg.Auth.Kafka.Brokers
+		test(start(t, cfg))
+	})
+}
+
+func config(t *testing.T) stack.Config {
+	db := connect.Config{Dir: t.TempDir()}
+	http := rest.Config{Drain: 10 * time.Second}
+	return stack.Config{
+		Auth:     authd.Config{HTTP: http, Store: db, TokenLifetime: authd.Lifetime(15 * time.Minute), PasswordCost: 4},
+		Passport: passportd.Config{HTTP: http, Store: db},
+		Log: func(service string) *slog.Logger {
+			return slog.New(slog.NewTextHandler(t.Output(), nil)).With("service", service)
+		},
+	}
+}
+
+func start(t *testing.T, cfg stack.Config) *suite {
+	t.Helper()
+	s := &suite{t: t, cfg: cfg}
+	s.start()
+	t.Cleanup(s.stop)
+	return s
+}
+
+func (s *suite) start() {
+	s.t.Helper()
+	var err error
+	if s.stack, err = stack.Start(context.Background(), s.cfg); err != nil {
+		s.t.Fatal(err)
+	}
+	s.auth, s.passport = resttest.Client{T: s.t, URL: s.stack.AuthURL}, resttest.Client{T: s.t, URL: s.stack.PassportURL}
+	s.brokers = kafka.Config{Brokers: s.stack.Brokers}
+}
+
+func (s *suite) stop() {
+	resttest.CloseIdle()
+	if err := s.stack.Stop(); err != nil {
+		s.t.Errorf("suite: %v", err)
+	}
+}
+
+type session struct {
+	Token string
+	User  struct{ ID, Email, Role, Organisation string }
+}
+
+const password = "correct horse battery"
+
+func (s *suite) register(email, role string) session {
+	s.t.Helper()
+	body := map[string]string{"email": email, "password": password}
+	if role != "" {
+		body["role"] = role
+	}
+	var out session
+	s.auth.Call("POST /api/auth/register", "", body).Want(201, &out)
+	return out
+}
+
+func (s *suite) login(email string) session {
+	s.t.Helper()
+	var out session
+	s.auth.Call("POST /api/auth/login", "", map[string]string{"email": email, "password": password}).Want(200, &out)
+	return out
+}
+
+type answer struct {
+	ID, State, BatteryIdentifier string
+	Version                      int64
+}
+
+func sample(t *testing.T, name string) string {
+	t.Helper()
+	data, err := samples.FS.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// events waits for n events of the keys, and returns each as its type, key and
+// sequence, in the order of their coming.
+func (s *suite) events(n int, keys ...string) []string {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), 60*time.Second)
+	defer cancel()
+	var got []string
+	enough := errors.New("enough")
+	err := kafka.Tail(ctx, s.brokers, slices.Concat(event.UserTopics(), event.PassportTopics()), func(e event.Envelope) error {
+		if text := fmt.Sprint(e.Type, " ", e.Key, " ", e.Sequence); slices.Contains(keys, e.Key) && !slices.Contains(got, text) {
+			got = append(got, text)
+		}
+		if len(got) == n {
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) {
+		s.t.Fatalf("%d of %d events, %v: %v", len(got), n, err, got)
+	}
+	return got
+}
