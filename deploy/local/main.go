@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/battery-passport/suite/deploy/stack"
@@ -32,7 +33,10 @@ func run(args []string) error {
 	if err := boot.Load(&cfg); err != nil {
 		return fmt.Errorf("the suite cannot start.\n%w", err)
 	}
-	dir := cfg.Stack.Passport.Store.Dir
+	dir, err := filepath.Abs(cfg.Stack.Passport.Store.Dir)
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}

@@ -146,6 +146,7 @@ func Handle[I, O any](a *API, route string, guard Guard, handler func(context.Co
 	op := huma.Operation{
 		Method: method, Path: path, Summary: summary,
 		OperationID: strings.ReplaceAll(strings.ToLower(summary), " ", "-"),
+		Tags:        []string{tag(path)},
 		Responses:   map[string]*huma.Response{},
 		Metadata:    map[string]any{},
 	}
@@ -176,6 +177,15 @@ func Handle[I, O any](a *API, route string, guard Guard, handler func(context.Co
 		}
 		return out, nil
 	})
+}
+
+// tag groups the operations of the document by what they are about.
+func tag(path string) string {
+	if rest, ok := strings.CutPrefix(path, "/api/"); ok {
+		noun, _, _ := strings.Cut(rest, "/")
+		return noun
+	}
+	return "service"
 }
 
 func (a *API) guarded(guard Guard) func(huma.Context, func(huma.Context)) {

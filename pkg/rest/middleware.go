@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
 
@@ -69,10 +68,10 @@ func (a *API) access(next http.Handler) http.Handler {
 		status := cmp.Or(ww.Status(), http.StatusOK)
 		level := slog.LevelInfo
 		switch {
+		case r.URL.Path == "/readyz" || r.URL.Path == "/livez": // asked all the time, and their answer says it
+			level = slog.LevelDebug
 		case status >= 500:
 			level = slog.LevelError
-		case strings.HasSuffix(r.URL.Path, "z") && !strings.HasPrefix(r.URL.Path, "/api"): // probes
-			level = slog.LevelDebug
 		}
 		e := r.Context().Value(contextKey{}).(*entry)
 		e.mu.Lock()
