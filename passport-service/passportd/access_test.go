@@ -77,6 +77,19 @@ func TestWhoMayDoWhat(t *testing.T) {
 	})
 }
 
+func TestTokensThatDoNotCount(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	for name, f := range authtest.Forgeries(t, s.issuer.Key, time.Now()) {
+		t.Run(name, func(t *testing.T) {
+			s.On(t).Call("POST /api/passports", f.Token, `{"data":{}}`).WantProblem(401, "header:Authorization "+f.Code)
+		})
+	}
+	var page struct{ Items []answer }
+	if s.Call("GET /api/passports", s.as(auth.Admin, ""), nil).Want(200, &page); len(page.Items) > 0 {
+		t.Errorf("forged tokens made %+v", page.Items)
+	}
+}
+
 func TestLists(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/kelseyhightower/envconfig"
@@ -25,11 +26,16 @@ func (p *Problem) Error() string {
 // one. It reports everything that is wrong, not the first.
 func Load(cfg any) error {
 	var errs []error
+	add := func(err error) { // once, where several structs have the variable
+		if err != nil && !slices.ContainsFunc(errs, func(e error) bool { return e.Error() == err.Error() }) {
+			errs = append(errs, err)
+		}
+	}
 	walk(reflect.ValueOf(cfg).Elem(), func(v reflect.Value, f reflect.StructField) {
-		errs = append(errs, fill(v, f))
+		add(fill(v, f))
 	}, func(v reflect.Value) {
 		if c, ok := v.Addr().Interface().(interface{ Validate() error }); ok {
-			errs = append(errs, c.Validate())
+			add(c.Validate())
 		}
 	})
 	return errors.Join(errs...)

@@ -1,16 +1,19 @@
 // Package authtest stands in for the auth-service in the tests of others: it
-// publishes keys and signs tokens with them.
+// publishes keys, signs tokens with them, and forges some.
 package authtest
 
 import (
 	"crypto/ed25519"
+	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/MicahParks/jwkset"
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/token"
@@ -64,6 +67,71 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (i *Issuer) Token(t testing.TB, p auth.Principal) string {
 	t.Helper()
 	signed, err := i.Key.Sign(p, time.Now(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed
+}
+
+// A Forgery is a token that does not count, and the code it is refused with.
+type Forgery struct{ Token, Code string }
+
+// Forgeries returns tokens of an admin that look much like those that the key
+// signs, each wrong in one way.
+func Forgeries(t testing.TB, key token.Key, now time.Time) map[string]Forgery {
+	t.Helper()
+	_, other, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := token.Key{ID: key.ID, Private: other}
+	confused := token.Key{Secret: []byte("a secret that nobody was told of")}
+	if key.Private == nil {
+		confused = stranger
+	} else if public, ok := key.Private.Public().(ed25519.PublicKey); ok {
+		confused.Secret = public
+	}
+	good := sign(t, key, now, nil)
+	parts := strings.Split(good, ".")
+	altered := "A" + parts[2][1:]
+	if altered == parts[2] {
+		altered = "B" + parts[2][1:]
+	}
+	payload := base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"x","role":"admin"}`))
+	none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"at+jwt"}`))
+	return map[string]Forgery{
+		"no token":          {"", "missing"},
+		"no JWT":            {"x", "malformed"},
+		"dots":              {strings.Repeat(".", 10_000), "malformed"},
+		"signature altered": {parts[0] + "." + parts[1] + "." + altered, "signature"},
+		"alg none":          {none + "." + parts[1] + ".", "signature"},
+		"the other kind":    {sign(t, confused, now, nil), "signature"}, // HS256 signed with the public key, or EdDSA
+		"another key":       {sign(t, stranger, now, nil), "signature"},
+		"payload altered":   {parts[0] + "." + payload + "." + parts[2], "signature"},
+		"expired":           {sign(t, key, now, func(c *token.Claims) { c.ExpiresAt = jwt.NewNumericDate(now.Add(-time.Minute)) }), "expired"},
+		"without an end":    {sign(t, key, now, func(c *token.Claims) { c.ExpiresAt = nil }), "claims"},
+		"not valid yet":     {sign(t, key, now, func(c *token.Claims) { c.NotBefore = jwt.NewNumericDate(now.Add(time.Hour)) }), "notYetValid"},
+		"issued later":      {sign(t, key, now, func(c *token.Claims) { c.IssuedAt = jwt.NewNumericDate(now.Add(time.Hour)) }), "notYetValid"},
+		"foreign issuer":    {sign(t, key, now, func(c *token.Claims) { c.Issuer = "somebody" }), "issuer"},
+		"foreign audience":  {sign(t, key, now, func(c *token.Claims) { c.Audience = jwt.ClaimStrings{"else"} }), "audience"},
+		"without a subject": {sign(t, key, now, func(c *token.Claims) { c.Subject = "" }), "type"},
+		"unknown role":      {sign(t, key, now, func(c *token.Claims) { c.Role = "root" }), "type"},
+	}
+}
+
+func sign(t testing.TB, key token.Key, now time.Time, change func(*token.Claims)) string {
+	t.Helper()
+	c := token.Claims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: token.Issuer, Audience: jwt.ClaimStrings{token.Audience}, Subject: "0193-u",
+			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(time.Minute)),
+		},
+		Email: "ann@nlb.example", Role: auth.Admin,
+	}
+	if change != nil {
+		change(&c)
+	}
+	signed, err := key.SignClaims(c)
 	if err != nil {
 		t.Fatal(err)
 	}
