@@ -14,10 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
 type userKey struct{}
@@ -92,183 +91,110 @@ func newAPI(t *testing.T, log io.Writer, checks ...rest.Check) *rest.API {
 	return a
 }
 
-func call(t *testing.T, url, method, path, contentType string, body io.Reader, headers ...string) (int, http.Header, string) {
+func serve(t *testing.T, a *rest.API) resttest.Client {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, url+path, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
-	}
-	for i := 0; i+1 < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	data, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, res.Header, string(data)
-}
-
-// wantProblem checks the shape that all failures share.
-func wantProblem(t *testing.T, name string, status int, header http.Header, body string) rest.Problem {
-	t.Helper()
-	var p rest.Problem
-	if err := json.Unmarshal([]byte(body), &p); err != nil {
-		t.Fatalf("%s: %d %q is no problem: %v", name, status, body, err)
-	}
-	if p.Status != status || p.Title == "" || p.Detail == "" || !strings.HasPrefix(p.Type, "/problems/") ||
-		p.RequestID != header.Get("X-Request-Id") || p.Instance != "urn:uuid:"+p.RequestID || header.Get("Content-Type") != "application/problem+json" {
-		t.Errorf("%s: problem %+v, header %v", name, p, header)
-	}
-	if strings.Contains(body, "secret") {
-		t.Errorf("%s: %s tells a secret", name, body)
-	}
-	return p
+	srv := httptest.NewServer(a)
+	t.Cleanup(srv.Close)
+	return resttest.Client{T: t, URL: srv.URL}
 }
 
 func TestBadInput(t *testing.T) {
-	srv := httptest.NewServer(newAPI(t, io.Discard))
-	defer srv.Close()
-	const js = "application/json"
-	post := func(body string) func() (int, http.Header, string) {
-		return func() (int, http.Header, string) {
-			return call(t, srv.URL, "POST", "/api/things", js, strings.NewReader(body))
-		}
-	}
-	get := func(path string) func() (int, http.Header, string) {
-		return func() (int, http.Header, string) { return call(t, srv.URL, "GET", path, "", nil) }
-	}
-	for name, c := range map[string]struct {
-		call   func() (int, http.Header, string)
-		status int
-		errors []string // path code
+	c := serve(t, newAPI(t, io.Discard))
+	const post, list = "POST /api/things", "GET /api/things"
+	for name, bad := range map[string]struct {
+		route, body string
+		headers     []string
+		status      int
+		errors      []string // path code
 	}{
-		"malformed":          {post(`{"name":"secret`), 400, []string{"/name syntax"}},
-		"empty":              {post(``), 400, []string{" syntax"}},
-		"two values":         {post(`{"name":"abc"} {}`), 400, []string{" syntax"}},
-		"value and rubbish":  {post(`{"name":"abc"} x`), 400, []string{" syntax"}},
-		"duplicate":          {post(`{"name":"abc","parts":[{"mass":1,"mass":2}]}`), 400, []string{"/parts/0/mass duplicate"}},
-		"duplicate, escaped": {post(`{"name":"abc","n\u0061me":"abd"}`), 400, []string{"/name duplicate"}},
-		"invalid UTF-8":      {post("{\"name\":\"a\xff\"}"), 400, []string{"/name syntax"}},
-		"deep":               {post(strings.Repeat("[", 900)), 400, []string{strings.Repeat("/0", 64) + " depth"}},
-		"too large":          {post(`{"name":"` + strings.Repeat("x", 1000) + `"}`), 413, nil},
-		"form": {func() (int, http.Header, string) {
-			return call(t, srv.URL, "POST", "/api/things", "application/x-www-form-urlencoded", strings.NewReader("{}"))
-		}, 415, []string{"header:Content-Type enum"}},
-		"patch type": {func() (int, http.Header, string) {
-			return call(t, srv.URL, "POST", "/api/things", "application/merge-patch+json", strings.NewReader("{}"))
-		}, 415, []string{"header:Content-Type enum"}},
-		"no type at all": {func() (int, http.Header, string) {
-			return call(t, srv.URL, "POST", "/api/things", ";;", strings.NewReader("{}"))
-		}, 415, []string{"header:Content-Type enum"}},
-		"array":             {post(`[]`), 422, []string{" type"}},
-		"null":              {post(`null`), 422, []string{" type"}},
-		"all at once":       {post(`{"kind":"secret","count":9,"parts":[{},{"mass":"secret"},{"mass":1}],"Name":"secret","mail":"secret","flag":1,"tags":[1]}`), 422, []string{"/name required", "/kind enum", "/count range", "/parts range", "/parts/0/mass required", "/parts/1/mass type", "/Name unknownField", "/mail format", "/flag type", "/tags/0 type"}},
-		"short":             {post(`{"name":"a"}`), 422, []string{"/name range"}},
-		"too precise":       {post(`{"name":"abc","count":1.5}`), 422, []string{"/count type"}},
-		"huge number":       {post(`{"name":"abc","count":1e400}`), 400, []string{" format"}},
-		"unknown parameter": {get("/api/things?limit=5&offset=1&x=secret"), 422, []string{"query:offset unknownField", "query:x unknownField"}},
-		"limit 0":           {get("/api/things?limit=0"), 422, []string{"query:limit range"}},
-		"limit 201":         {get("/api/things?limit=201"), 422, []string{"query:limit range"}},
-		"limit of words":    {get("/api/things?limit=secret"), 422, []string{"query:limit type"}},
-		"no such path":      {get("/api/nothing"), 404, nil},
-		"no such method":    {func() (int, http.Header, string) { return call(t, srv.URL, "DELETE", "/api/things", "", nil) }, 405, nil},
-		"If-Match of words": {func() (int, http.Header, string) {
-			return call(t, srv.URL, "PATCH", "/api/things/1", js, strings.NewReader("{}"), "If-Match", "3")
-		}, 400, []string{"header:If-Match format"}},
+		"malformed":          {post, `{"name":"secret`, nil, 400, []string{"/name syntax"}},
+		"empty":              {post, ``, nil, 400, []string{" syntax"}},
+		"two values":         {post, `{"name":"abc"} {}`, nil, 400, []string{" syntax"}},
+		"value and rubbish":  {post, `{"name":"abc"} x`, nil, 400, []string{" syntax"}},
+		"duplicate":          {post, `{"name":"abc","parts":[{"mass":1,"mass":2}]}`, nil, 400, []string{"/parts/0/mass duplicate"}},
+		"duplicate, escaped": {post, `{"name":"abc","n\u0061me":"abd"}`, nil, 400, []string{"/name duplicate"}},
+		"invalid UTF-8":      {post, "{\"name\":\"a\xff\"}", nil, 400, []string{"/name syntax"}},
+		"deep":               {post, strings.Repeat("[", 900), nil, 400, []string{strings.Repeat("/0", 64) + " depth"}},
+		"too large":          {post, `{"name":"` + strings.Repeat("x", 1000) + `"}`, nil, 413, nil},
+		"form":               {post, `{}`, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, []string{"header:Content-Type enum"}},
+		"patch type":         {post, `{}`, []string{"Content-Type", "application/merge-patch+json"}, 415, []string{"header:Content-Type enum"}},
+		"odd type":           {post, `{}`, []string{"Content-Type", ";;"}, 415, []string{"header:Content-Type enum"}},
+		"array":              {post, `[]`, nil, 422, []string{" type"}},
+		"null":               {post, `null`, nil, 422, []string{" type"}},
+		"all at once": {post, `{"kind":"secret","count":9,"parts":[{},{"mass":"secret"},{"mass":1}],"Name":"secret","mail":"secret","flag":1,"tags":[1]}`, nil, 422,
+			[]string{"/name required", "/kind enum", "/count range", "/parts range", "/parts/0/mass required", "/parts/1/mass type", "/Name unknownField", "/mail format", "/flag type", "/tags/0 type"}},
+		"short":             {post, `{"name":"a"}`, nil, 422, []string{"/name range"}},
+		"too precise":       {post, `{"name":"abc","count":1.5}`, nil, 422, []string{"/count type"}},
+		"huge number":       {post, `{"name":"abc","count":1e400}`, nil, 400, []string{" format"}},
+		"unknown parameter": {list + "?limit=5&offset=1&x=secret", "", nil, 422, []string{"query:offset unknownField", "query:x unknownField"}},
+		"limit 0":           {list + "?limit=0", "", nil, 422, []string{"query:limit range"}},
+		"limit 201":         {list + "?limit=201", "", nil, 422, []string{"query:limit range"}},
+		"limit of words":    {list + "?limit=secret", "", nil, 422, []string{"query:limit type"}},
+		"no such path":      {"GET /api/nothing", "", nil, 404, nil},
+		"no such method":    {"DELETE /api/things", "", nil, 405, nil},
+		"If-Match of words": {"PATCH /api/things/1", `{}`, []string{"If-Match", "3"}, 400, []string{"header:If-Match format"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			status, header, body := c.call()
-			if status != c.status {
-				t.Fatalf("status %d, want %d: %s", status, c.status, body)
-			}
-			p := wantProblem(t, name, status, header, body)
-			got := map[string]bool{}
-			for _, e := range p.Errors {
-				got[e.Path+" "+e.Code] = true
-				if e.Message == "" {
-					t.Errorf("%s: no message", e.Path)
-				}
-			}
-			want := map[string]bool{}
-			for _, e := range c.errors {
-				want[e] = true
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("errors (-want +got)\n%s", diff)
+			a := c.On(t).Call(bad.route, "", bad.body, bad.headers...)
+			if a.WantProblem(bad.status, bad.errors...); strings.Contains(a.Text, "secret") {
+				t.Errorf("%s tells what was sent", a.Text)
 			}
 		})
 	}
 }
 
 func TestGoodInput(t *testing.T) {
-	srv := httptest.NewServer(newAPI(t, io.Discard))
-	defer srv.Close()
-	status, header, body := call(t, srv.URL, "POST", "/api/things", "application/json; charset=utf-8", strings.NewReader(` {"name":"abc"} `))
-	if want := `{"seen":"abc","when":"2026-11-22T09:00:00.000Z"}`; status != 201 || header.Get("ETag") != `"1"` || body != want {
-		t.Errorf("POST = %d %v %s, want 201 %s", status, header, body, want)
+	c := serve(t, newAPI(t, io.Discard))
+	a := c.Call("POST /api/things", "", ` {"name":"abc"} `, "Content-Type", "application/json; charset=utf-8").Want(201, nil)
+	if want := `{"seen":"abc","when":"2026-11-22T09:00:00.000Z"}`; a.Header.Get("ETag") != `"1"` || a.Text != want {
+		t.Errorf("POST = %v %s, want %s", a.Header, a.Text, want)
 	}
 	for match, want := range map[string]string{"": "null", "*": "null", `"3"`: "[3]", `"3", W/"4","x"`: "[3,-1,-1]"} {
-		status, _, body := call(t, srv.URL, "PATCH", "/api/things/1", "application/merge-patch+json", strings.NewReader(`{"n":1e400}`), "If-Match", match)
-		if status != 200 || !strings.Contains(body, `"seen":"{\"n\":1e400}`+want) {
-			t.Errorf("If-Match %s: %d %s, want %s", match, status, body, want)
+		a := c.Call("PATCH /api/things/1", "", `{"n":1e400}`, "Content-Type", "application/merge-patch+json", "If-Match", match).Want(200, nil)
+		if !strings.Contains(a.Text, `"seen":"{\"n\":1e400}`+want) {
+			t.Errorf("If-Match %s: %s, want %s", match, a.Text, want)
 		}
 	}
-	if status, _, body := call(t, srv.URL, "HEAD", "/health", "", nil); status != 200 || body != "" {
-		t.Errorf("HEAD = %d %q", status, body)
+	if a := c.Ask("HEAD /health", "").Want(200, nil); a.Text != "" {
+		t.Errorf("HEAD has the body %q", a.Text)
+	}
+	const own = "0193f6b4-7b1a-7c3e-9c1a-3a9b8f2e4d10"
+	for given, kept := range map[string]bool{own: true, "": false, "<script>": false} {
+		if got := c.Ask("GET /health", "", "X-Request-Id", given).Header.Get("X-Request-Id"); len(got) != 36 || (got == given) != kept {
+			t.Errorf("X-Request-Id %q is answered with %q", given, got)
+		}
 	}
 }
 
 func TestFailuresOfHandlers(t *testing.T) {
 	var log bytes.Buffer
-	srv := httptest.NewServer(newAPI(t, &log))
-	defer srv.Close()
+	c := serve(t, newAPI(t, &log))
 	for how, want := range map[string]int{
 		"malformed": 400, "unauthenticated": 401, "forbidden": 403, "not-found": 404, "timeout": 408, "conflict": 409, "stale": 412, "too-large": 413,
 		"unsupported-type": 415, "invalid": 422, "unavailable": 503, "error": 500, "panic": 500,
 	} {
 		log.Reset()
-		status, header, body := call(t, srv.URL, "GET", "/api/fail/"+how, "", nil, "Authorization", "x")
-		p := wantProblem(t, how, status, header, body)
-		if status != want {
-			t.Errorf("%s = %d, want %d", how, status, want)
+		a := c.Ask("GET /api/fail/"+how, "", "Authorization", "x")
+		a.WantProblem(want)
+		line, id := log.String(), a.Header.Get("X-Request-Id")
+		if tell := want >= 500; tell != strings.Contains(line, "secret") || strings.Contains(a.Text, "secret") || strings.Count(line, "\n") != 1 {
+			t.Errorf("%s: the cause is for the log of a 5xx alone, in one line: %s, %s", how, line, a.Text)
 		}
-		if tell := want >= 500; tell != strings.Contains(log.String(), "secret") || strings.Count(log.String(), "\n") != 1 {
-			t.Errorf("%s: cause in the log: %v, want %v, in one line: %s", how, !tell, tell, log.String())
+		if !strings.Contains(line, id) || !strings.Contains(line, `"user":"u1"`) {
+			t.Errorf("%s: log line without request or user: %s", how, line)
 		}
-		if !strings.Contains(log.String(), p.RequestID) || !strings.Contains(log.String(), `"user":"u1"`) {
-			t.Errorf("%s: log line without request or user: %s", how, log.String())
-		}
-		if status, _, page := call(t, srv.URL, "GET", p.Type, "", nil); status != 200 || !strings.Contains(page, p.Title) {
-			t.Errorf("page of %s = %d %s", p.Type, status, page)
+		var p rest.Problem
+		a.Want(want, &p)
+		if page := c.Ask("GET "+p.Type, "").Want(200, nil); !strings.Contains(page.Text, p.Title) {
+			t.Errorf("page of %s = %s", p.Type, page.Text)
 		}
 	}
-	status, header, body := call(t, srv.URL, "GET", "/api/fail/x", "", nil)
-	wantProblem(t, "guard", status, header, body)
-	if status != 401 || header.Get("WWW-Authenticate") != "Bearer" {
-		t.Errorf("guard = %d %v", status, header)
+	a := c.Ask("GET /api/fail/x", "")
+	if a.WantProblem(401); a.Header.Get("WWW-Authenticate") != "Bearer" {
+		t.Errorf("guard: %v", a.Header)
 	}
-	if _, header, _ := call(t, srv.URL, "GET", "/api/fail/unavailable", "", nil, "Authorization", "x"); header.Get("Retry-After") == "" {
+	if a := c.Ask("GET /api/fail/unavailable", "", "Authorization", "x"); a.Header.Get("Retry-After") == "" {
 		t.Error("503 without Retry-After")
-	}
-}
-
-func TestRequestID(t *testing.T) {
-	srv := httptest.NewServer(newAPI(t, io.Discard))
-	defer srv.Close()
-	const own = "0193f6b4-7b1a-7c3e-9c1a-3a9b8f2e4d10"
-	for given, kept := range map[string]bool{own: true, "": false, "<script>": false} {
-		_, header, _ := call(t, srv.URL, "GET", "/health", "", nil, "X-Request-Id", given)
-		if got := header.Get("X-Request-Id"); len(got) != 36 || (got == given) != kept {
-			t.Errorf("X-Request-Id %q is answered with %q", given, got)
-		}
 	}
 }
 
@@ -278,10 +204,10 @@ func TestReadiness(t *testing.T) {
 		return fault.New(fault.Unavailable, "is away").Because(errors.New("secret"))
 	}
 	odd := func(context.Context) error { return errors.New("secret") }
-	for name, c := range map[string]struct {
+	for name, want := range map[string]struct {
 		checks []rest.Check
 		status int
-		want   string
+		text   string
 	}{
 		"nothing":  {nil, 200, `{"status":"ready","checks":[]}`},
 		"all":      {[]rest.Check{{"store", true, ok}}, 200, `{"status":"ready","checks":[{"name":"store","ok":true,"vital":true}]}`},
@@ -290,22 +216,20 @@ func TestReadiness(t *testing.T) {
 			`{"status":"not ready","checks":[{"name":"kafka","ok":true,"vital":false},{"name":"store","ok":false,"vital":true,"detail":"does not answer"}]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			srv := httptest.NewServer(newAPI(t, io.Discard, c.checks...))
-			defer srv.Close()
-			if status, _, body := call(t, srv.URL, "GET", "/readyz", "", nil); status != c.status || strings.TrimSpace(body) != c.want {
-				t.Errorf("readyz = %d %s, want %d %s", status, body, c.status, c.want)
+			c := serve(t, newAPI(t, io.Discard, want.checks...))
+			if a := c.Ask("GET /readyz", "").Want(want.status, nil); strings.TrimSpace(a.Text) != want.text {
+				t.Errorf("readyz = %s, want %s", a.Text, want.text)
 			}
-			if status, _, body := call(t, srv.URL, "GET", "/livez", "", nil); status != 200 || !strings.Contains(body, "Test Service is running") {
-				t.Errorf("livez = %d %s", status, body)
+			if a := c.Ask("GET /livez", "").Want(200, nil); !strings.Contains(a.Text, "Test Service is running") {
+				t.Errorf("livez = %s", a.Text)
 			}
 		})
 	}
 }
 
 func TestDocumentation(t *testing.T) {
-	srv := httptest.NewServer(newAPI(t, io.Discard))
-	defer srv.Close()
-	_, _, spec := call(t, srv.URL, "GET", "/openapi.json", "", nil)
+	c := serve(t, newAPI(t, io.Discard))
+	spec := c.Ask("GET /openapi.json", "").Want(200, nil).Text
 	for _, want := range []string{`"openapi": "3.1.0"`, `"/api/things/{id}"`, `"application/merge-patch+json"`, `"maxLength": 5`, `"bearer"`, `"application/problem+json"`} {
 		if !strings.Contains(spec, want) {
 			t.Errorf("openapi.json lacks %s", want)
@@ -315,9 +239,8 @@ func TestDocumentation(t *testing.T) {
 		t.Error("openapi.json has nullable arrays or $schema")
 	}
 	for _, path := range []string{"/docs", "/docs/swagger-ui-bundle.js"} {
-		status, _, page := call(t, srv.URL, "GET", path, "", nil)
-		if status != 200 || strings.Contains(page, "https://cdn") {
-			t.Errorf("%s = %d", path, status)
+		if a := c.Ask("GET "+path, "").Want(200, nil); strings.Contains(a.Text, "https://cdn") {
+			t.Errorf("%s loads from elsewhere", path)
 		}
 	}
 }
@@ -339,11 +262,8 @@ func TestServeFinishesWhatIsUnderWay(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	served, answered := make(chan error, 1), make(chan int, 1)
 	go func() { served <- rest.Serve(ctx, l, a, 10*time.Second) }()
-	url := "http://" + l.Addr().String()
-	go func() {
-		status, _, _ := call(t, url, "GET", "/api/slow", "", nil)
-		answered <- status
-	}()
+	c := resttest.Client{T: t, URL: "http://" + l.Addr().String()}
+	go func() { answered <- c.Ask("GET /api/slow", "").Status }()
 	<-begun
 	stop()
 	for { // the port is closed when the server has heard

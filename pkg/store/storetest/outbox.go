@@ -184,7 +184,7 @@ type Log struct {
 	seen   map[string]int64 // key → newest sequence
 	events map[string]bool
 	Errs   []error
-	Fails  bool // every third event is refused, half of these after it was taken
+	Fails  bool // every eleventh event is refused, half of these after it was taken
 	n      int
 }
 
@@ -193,7 +193,7 @@ func (l *Log) Publish(_ context.Context, e event.Envelope) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.n++
-	refused := l.Fails && l.n%3 == 0
+	refused := l.Fails && l.n%11 == 0
 	if refused && l.n%2 == 0 {
 		return errors.New("refused")
 	}
