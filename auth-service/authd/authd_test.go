@@ -306,7 +306,7 @@ func TestTokensAreVerifiedByOthers(t *testing.T) {
 			}
 			// Tokens of another issuer, or of the other kind, do not count.
 			s.Call("GET /api/auth/profile", authtest.New(t).Token(t, want), nil).Want(401, nil)
-			forged, err := token.Key{Secret: []byte(secret + "x")}.Sign(want, time.Now(), time.Hour)
+			forged, err := token.Key{Secret: []byte(secret + "x")}.Sign(token.NewClaims(want, time.Now(), time.Hour))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store"
 )
@@ -92,7 +93,7 @@ func (a *API) session(acc account.Account) (*sessionOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	signed, err := key.Sign(acc.Principal(), a.Now(), a.Lifetime)
+	signed, err := key.Sign(token.NewClaims(acc.Principal(), a.Now(), a.Lifetime))
 	return &sessionOutput{session{
 		Token: signed, ExpiresIn: int(a.Lifetime.Seconds()),
 		User: user{ID: acc.ID, Email: acc.Email, Role: acc.Role, Organisation: acc.Organisation},

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/MicahParks/jwkset"
-	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/token"
@@ -66,7 +65,7 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Token returns a token of p that counts for an hour.
 func (i *Issuer) Token(t testing.TB, p auth.Principal) string {
 	t.Helper()
-	signed, err := i.Key.Sign(p, time.Now(), time.Hour)
+	signed, err := i.Key.Sign(token.NewClaims(p, time.Now(), time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,12 +107,12 @@ func Forgeries(t testing.TB, key token.Key, now time.Time) map[string]Forgery {
 		"the other kind":    {sign(t, confused, now, nil), "signature"}, // HS256 signed with the public key, or EdDSA
 		"another key":       {sign(t, stranger, now, nil), "signature"},
 		"payload altered":   {parts[0] + "." + payload + "." + parts[2], "signature"},
-		"expired":           {sign(t, key, now, func(c *token.Claims) { c.ExpiresAt = jwt.NewNumericDate(now.Add(-time.Minute)) }), "expired"},
+		"expired":           {sign(t, key, now, func(c *token.Claims) { c.ExpiresAt.Time = now.Add(-time.Minute) }), "expired"},
 		"without an end":    {sign(t, key, now, func(c *token.Claims) { c.ExpiresAt = nil }), "claims"},
-		"not valid yet":     {sign(t, key, now, func(c *token.Claims) { c.NotBefore = jwt.NewNumericDate(now.Add(time.Hour)) }), "notYetValid"},
-		"issued later":      {sign(t, key, now, func(c *token.Claims) { c.IssuedAt = jwt.NewNumericDate(now.Add(time.Hour)) }), "notYetValid"},
+		"not valid yet":     {sign(t, key, now, func(c *token.Claims) { c.NotBefore.Time = now.Add(time.Hour) }), "notYetValid"},
+		"issued later":      {sign(t, key, now, func(c *token.Claims) { c.IssuedAt.Time = now.Add(time.Hour) }), "notYetValid"},
 		"foreign issuer":    {sign(t, key, now, func(c *token.Claims) { c.Issuer = "somebody" }), "issuer"},
-		"foreign audience":  {sign(t, key, now, func(c *token.Claims) { c.Audience = jwt.ClaimStrings{"else"} }), "audience"},
+		"foreign audience":  {sign(t, key, now, func(c *token.Claims) { c.Audience[0] = "else" }), "audience"},
 		"without a subject": {sign(t, key, now, func(c *token.Claims) { c.Subject = "" }), "type"},
 		"unknown role":      {sign(t, key, now, func(c *token.Claims) { c.Role = "root" }), "type"},
 	}
@@ -121,17 +120,12 @@ func Forgeries(t testing.TB, key token.Key, now time.Time) map[string]Forgery {
 
 func sign(t testing.TB, key token.Key, now time.Time, change func(*token.Claims)) string {
 	t.Helper()
-	c := token.Claims{
-		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: token.Issuer, Audience: jwt.ClaimStrings{token.Audience}, Subject: "0193-u",
-			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(time.Minute)),
-		},
-		Email: "ann@nlb.example", Role: auth.Admin,
-	}
+	admin := auth.Principal{UserID: "0193-u", Email: "ann@nlb.example", Role: auth.Admin}
+	claims := token.NewClaims(admin, now, time.Minute)
 	if change != nil {
-		change(&c)
+		change(&claims)
 	}
-	signed, err := key.SignClaims(c)
+	signed, err := key.Sign(claims)
 	if err != nil {
 		t.Fatal(err)
 	}

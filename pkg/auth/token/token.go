@@ -35,19 +35,19 @@ type Key struct {
 	Secret  []byte
 }
 
-// Sign returns an access token of p that counts from now on, for ttl.
-func (k Key) Sign(p auth.Principal, now time.Time, ttl time.Duration) (string, error) {
-	return k.SignClaims(Claims{
+// NewClaims returns what a token of p says that counts from now on, for ttl.
+func NewClaims(p auth.Principal, now time.Time, ttl time.Duration) Claims {
+	return Claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: Issuer, Audience: jwt.ClaimStrings{Audience}, Subject: p.UserID, ID: uuid.NewString(),
 			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(ttl)),
 		},
 		Email: p.Email, Role: p.Role, Organisation: p.Organisation,
-	})
+	}
 }
 
-// SignClaims returns a token that says exactly c.
-func (k Key) SignClaims(c Claims) (string, error) {
+// Sign returns an access token that says exactly c.
+func (k Key) Sign(c Claims) (string, error) {
 	token, key := jwt.NewWithClaims(jwt.SigningMethodEdDSA, c), any(k.Private)
 	if k.Private == nil {
 		token, key = jwt.NewWithClaims(jwt.SigningMethodHS256, c), any(k.Secret)

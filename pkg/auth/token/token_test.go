@@ -71,7 +71,7 @@ func TestTokensThatCount(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := verifier(t, c.config)
-			signed, err := c.key.Sign(ann, now, time.Minute)
+			signed, err := c.key.Sign(token.NewClaims(ann, now, time.Minute))
 			if err != nil {
 				t.Fatal(err)
 			}
