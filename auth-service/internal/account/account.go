@@ -45,7 +45,7 @@ type Record struct {
 // Unique indexes.
 const (
 	byEmail = "email"
-	byFirst = "first admin"
+	byFirst = "firstAdmin"
 )
 
 // Kind declares how accounts are stored.
