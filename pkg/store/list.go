@@ -45,7 +45,7 @@ func (c *Collection[T]) page(q Query, records []Record) (Page[T], error) {
 	return page, nil
 }
 
-// Cursor returns the cursor of a query that goes on after an aggregate.
+// CursorAfter returns the cursor of a query that goes on after an aggregate.
 func (q Query) CursorAfter(created time.Time, id string) string { return q.seal(sortKey(created, id)) }
 
 // A cursor is the place in the list and a sum over it and the query, so that
