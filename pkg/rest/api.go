@@ -166,6 +166,13 @@ func Handle[I, O any](a *API, route string, guard Guard, handler func(context.Co
 		statuses = append(statuses, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 		op.Middlewares = append(op.Middlewares, jsonBody(&op, body))
 	}
+	if form, ok := reflect.TypeFor[I]().FieldByName("Form"); ok {
+		statuses = append(statuses, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		defer a.documentForm(path, form)
+	}
+	if reflect.TypeFor[O]() == reflect.TypeFor[Download]() {
+		documentDownload(&op)
+	}
 	if _, ok := reflect.TypeFor[I]().FieldByName("IfMatch"); ok {
 		statuses = append(statuses, http.StatusPreconditionFailed)
 	}
