@@ -1,0 +1,5 @@
+package documentd_test
+
+const childEnv = "DOCUMENTD_CHILD"
+
+func runChild(string) error { return nil }
