@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/embedgw"
@@ -65,6 +66,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	go func() {
 		s.done <- embedgw.RunVersityGW(run, files, &embedgw.Config{
 			RootUserAccess: cfg.KeyID, RootUserSecret: cfg.Secret, Region: cfg.Region, Ports: []string{cfg.Addr},
+			IAMService:     auth.NewIAMServiceSingle(auth.Account{Access: cfg.KeyID, Secret: cfg.Secret, Role: auth.RoleAdmin}),
 			MaxConnections: maxConnections, MaxRequests: maxConnections, MultipartMaxParts: maxParts,
 			KeepAlive: true, Quiet: true, HealthPath: healthPath,
 		})

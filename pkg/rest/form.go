@@ -127,7 +127,7 @@ func (p *Part) Read(b []byte) (int, error) {
 
 // ended says why a form ends where it does.
 func ended(err error) error {
-	if err == nil || errors.Is(err, io.EOF) {
+	if err == nil || err == io.EOF { // which within another error is an early one
 		return err
 	}
 	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
@@ -136,7 +136,7 @@ func ended(err error) error {
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
 		return fault.New(fault.Timeout, "the body took too long to arrive").Because(err)
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return fault.New(fault.Malformed, "the body ends early").Because(err)
 	}
 	return fault.New(fault.Malformed, "the body is no form that can be read").Because(err)

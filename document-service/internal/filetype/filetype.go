@@ -2,6 +2,7 @@
 package filetype
 
 import (
+	"bytes"
 	"mime"
 	"sync"
 
@@ -20,8 +21,12 @@ var limit = sync.OnceFunc(func() { mimetype.SetLimit(Head) })
 func Of(head []byte) string {
 	limit()
 	t, _, err := mime.ParseMediaType(mimetype.Detect(head).String())
-	if err != nil {
+	if err != nil || t == pdf && !bytes.HasPrefix(bytes.TrimLeft(head, "\xef\xbb\xbf \t\r\n"), []byte("%PDF-")) {
 		return "application/octet-stream"
 	}
 	return t
 }
+
+// pdf may begin somewhere in its first kilobyte, say PDF readers; what stands
+// before that is something else to another program.
+const pdf = "application/pdf"

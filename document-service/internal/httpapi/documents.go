@@ -55,8 +55,8 @@ type listInput struct {
 type listOutput struct{ Body rest.List[Document] }
 
 type describeInput struct {
-	input
-	Body Changes
+	DocID string `path:"docId"`
+	Body  Changes
 }
 
 // Changes is the body of a change of what is said of a document.
@@ -74,7 +74,7 @@ type downloadOutput struct {
 		DownloadURL string     `json:"downloadUrl" doc:"link to the storage, or a path of this service that needs a login"`
 		FileName    string     `json:"fileName"`
 		ExpiresAt   *time.Time `json:"expiresAt,omitempty" doc:"end of a link to the storage"`
-		ExpiresIn   int        `json:"expiresIn,omitempty" doc:"seconds until then"`
+		ExpiresIn   int        `json:"expiresIn,omitzero" doc:"seconds until then"`
 	}
 }
 

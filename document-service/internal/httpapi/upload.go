@@ -152,13 +152,14 @@ func (f *form) field(part *rest.Part) error {
 	return nil
 }
 
-// shown is a name as far as it is worth being repeated: others than ours come
-// from mistakes, or worse.
+// shown is the name of a field in a JSON Pointer, as far as it is worth being
+// repeated: names that are not ours come from mistakes, or worse.
 func shown(name string) string {
-	if clean := strings.Trim(strconv.QuoteToASCII(name), `"`); len(clean) <= maxShown {
-		return clean
+	clean := strings.NewReplacer("~", "~0", "/", "~1").Replace(strings.Trim(strconv.QuoteToASCII(name), `"`))
+	if len(clean) > maxShown {
+		return "…"
 	}
-	return "…"
+	return clean
 }
 
 func (f *form) refuse(path, code, message string) {
