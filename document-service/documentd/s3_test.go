@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -111,16 +113,17 @@ func (b bucket) keys(t testing.TB, of ...string) (objects, uploads []string) {
 			objects = append(objects, *o.Key)
 		}
 	}
+	found := map[string]bool{}
 	for _, prefix := range append(of, "") {
 		page, err := b.client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &b.Bucket, Prefix: &prefix})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, u := range page.Uploads {
-			uploads = append(uploads, *u.Key+" "+*u.UploadId)
+			found[*u.Key+" "+*u.UploadId] = true
 		}
 	}
-	return objects, uploads
+	return objects, slices.Collect(maps.Keys(found))
 }
 
 func (b bucket) drop(t testing.TB) {

@@ -19,7 +19,7 @@ import (
 var _ document.Objects = (*Store)(nil)
 
 // stall is how long a download may keep still.
-const stall = 15 * time.Second
+const stall = 10 * time.Second
 
 // Put implements document.Objects. S3 checks the checksum of each part.
 func (s *Store) Put(ctx context.Context, key, mediaType string, body io.Reader) error {

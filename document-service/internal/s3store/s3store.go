@@ -51,7 +51,7 @@ const (
 	dialTimeout = 2 * time.Second
 	// requestTimeout is for all of one request, but for the body of a download.
 	// A part of an upload has to get through in it.
-	requestTimeout = 15 * time.Second
+	requestTimeout = 10 * time.Second
 	attempts       = 3
 	maxBackoff     = 500 * time.Millisecond
 	idleConns      = 16
@@ -169,15 +169,18 @@ func (s *Store) translated(err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err // of the reader that an upload is read from
 	}
-	switch code(err) {
+	switch code := code(err); code {
+	case "":
+		return fault.New(fault.Unavailable, "the object storage does not answer").Because(err)
 	case "NoSuchKey", "NotFound", "NoSuchUpload":
 		return fault.New(fault.NotFound, "there is no such object").Because(err)
 	case "AccessDenied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch":
 		return fault.New(fault.Unavailable, "the object storage refuses the key of this service").Because(err)
 	case "NoSuchBucket":
 		return fault.New(fault.Unavailable, "there is no bucket %s", s.bucket).Because(err)
+	default:
+		return fault.New(fault.Unavailable, "the object storage refuses what is asked of it: %s", code).Because(err)
 	}
-	return fault.New(fault.Unavailable, "the object storage does not answer, or not as it should").Because(err)
 }
 
 // code is what S3 calls an error, or nothing.
