@@ -68,7 +68,6 @@ type sender struct {
 }
 
 func (s *sender) send(r *http.Request) {
-	s.control.SetReadDeadline(time.Time{}) // it would end the context while the answer goes out
 	h := s.Header()
 	h.Set("Content-Type", s.content.Type)
 	h.Set("Content-Disposition", Attachment(s.content.Name))
