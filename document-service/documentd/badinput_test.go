@@ -210,7 +210,8 @@ func TestBadUploads(t *testing.T) {
 			t.Errorf("answer %s", a.Text)
 		}
 	})
-	s.upload(maker, file("a.pdf", "", large)) // as large as may be
+	s.send(t, maker, newBody(12<<20, func(int64) {})).Want(413, nil) // which does not tell its length
+	s.upload(maker, file("a.pdf", "", large))                        // as large as may be
 	wantOnly(t, s, 1)
 }
 

@@ -124,12 +124,17 @@ func TestKill(t *testing.T) {
 			time.Since(begin), strings.Count(left, "pending"), strings.Count(left, "deleting"), strings.Count(left, "\nobject"), strings.Count(left, "\nupload"))
 
 		s2 := startWith(t, s.issuer, s.bucket, db, sweepSoon)
+		defer func() {
+			if t.Failed() {
+				t.Log("left over:", left)
+			}
+		}()
 		for id, sum := range w.kept {
 			if a := s2.Call("GET /api/documents/"+id+"/content", maker, nil).Want(200, nil); hashOf(a.Text) != sum {
 				t.Errorf("%s came back as %d other bytes", id, len(a.Text))
 			}
 		}
-		waitFor(t, "the sweep", func() bool { left, _, _ := leftOver(t, s2); return left == "" })
+		waitFor(t, "the sweep", func() bool { left, _, _ = leftOver(t, s2); return left == "" })
 	})
 }
 

@@ -3,7 +3,9 @@ package documentd_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -91,12 +93,36 @@ func TestStorageCutInTheMiddle(t *testing.T) {
 			proxy.Down(true)
 		}
 	})
-	large.post(t, s, maker).WantProblem(503)
+	s.send(t, maker, large).WantProblem(503)
 	proxy.Down(false)
 	s.upload(maker, file("a.pdf", "", pdf)) // it recovers without a restart
 	s.stop()
 	s2 := startWith(t, s.issuer, bucket, s.cfg.Store, sweepSoon)
 	waitFor(t, "the sweep", func() bool { left, n, _ := leftOver(t, s2); return left == "" && n == 1 })
+}
+
+// TestClientGoesAway cuts the line in the middle of a file of many parts:
+// nothing is left of it, and no sweep is needed for that.
+func TestClientGoesAway(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.MaxBytes = 64 << 20 })
+	maker := s.as(auth.User, "")
+	s.upload(maker, file("a.pdf", "", pdf))
+	ctx, cut := context.WithCancel(t.Context())
+	large := newBody(64<<20, func(sent int64) {
+		if sent > 16<<20 {
+			cut()
+		}
+	})
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/api/documents/upload", formOf(large))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+maker)
+	req.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+	if _, err := http.DefaultClient.Do(req); !errors.Is(err, context.Canceled) {
+		t.Fatalf("upload = %v, and was to be cut", err)
+	}
+	waitFor(t, "the upload", func() bool { left, n, _ := leftOver(t, s); return left == "" && n == 1 })
 }
 
 // TestStorageNotSet starts the service without credentials of S3.
@@ -147,8 +173,8 @@ func TestBucketThatCannotBe(t *testing.T) {
 			cfg := documentd.Config{MaxBytes: 1 << 20, SweepAfter: time.Hour, Store: connect.Config{Dir: t.TempDir()}, S3: newBucket(t).Config, Auth: token.Config{URL: authtest.New(t).URL}}
 			c.change(&cfg.S3)
 			var told log
-			client, _ := resttest.Start(t, func(ctx context.Context, http rest.Config) error {
-				cfg.HTTP = http
+			client, _ := resttest.Start(t, func(ctx context.Context, at rest.Config) error {
+				cfg.HTTP = at
 				return documentd.Run(ctx, cfg, slog.New(slog.NewTextHandler(&told, nil)))
 			})
 			waitFor(t, "the start", func() bool { return strings.Contains(told.String(), "cannot yet use the bucket "+cfg.S3.Bucket) })
@@ -196,7 +222,7 @@ func TestTooManyUploads(t *testing.T) {
 				}
 			}
 		}())
-		wg.Go(func() { held.post(t, s, maker).Want(201, nil) })
+		wg.Go(func() { s.send(t, maker, held).Want(201, nil) })
 	}
 	moving.Wait()
 	body, contentType := form(file("a.pdf", "", pdf))

@@ -45,12 +45,16 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// post uploads the body, as clients do that do not know its length.
-func (b *body) post(t *testing.T, s *service, token string) resttest.Answer {
+// formOf is a form with a file.
+func formOf(file io.Reader) io.Reader {
+	const head = "--b\r\nContent-Disposition: form-data; name=file; filename=large.pdf\r\nContent-Type: application/pdf\r\n\r\n"
+	return io.MultiReader(strings.NewReader(head), file, strings.NewReader("\r\n--b--\r\n"))
+}
+
+// send uploads a file, as clients do that do not know its length.
+func (s *service) send(t *testing.T, token string, file io.Reader) resttest.Answer {
 	t.Helper()
-	const head, tail = "--b\r\nContent-Disposition: form-data; name=file; filename=large.pdf\r\nContent-Type: application/pdf\r\n\r\n", "\r\n--b--\r\n"
-	return s.On(t).Send(upload, io.MultiReader(strings.NewReader(head), b, strings.NewReader(tail)),
-		"Authorization", "Bearer "+token, "Content-Type", "multipart/form-data; boundary=b")
+	return s.On(t).Send(upload, formOf(file), "Authorization", "Bearer "+token, "Content-Type", "multipart/form-data; boundary=b")
 }
 
 const (
@@ -88,11 +92,7 @@ func TestHeapOfLargeFiles(t *testing.T) {
 		moving.Go(func() {
 			sum := sha256.New()
 			var d answer
-			large := newBody(largeSize, func(int64) {})
-			file := struct{ io.Reader }{io.TeeReader(large, sum)}
-			const head = "--b\r\nContent-Disposition: form-data; name=file; filename=large.pdf\r\n\r\n"
-			c.Send(upload, io.MultiReader(strings.NewReader(head), file, strings.NewReader("\r\n--b--\r\n")),
-				"Authorization", "Bearer "+maker, "Content-Type", "multipart/form-data; boundary=b").Want(201, &d)
+			c.send(t, maker, io.TeeReader(newBody(largeSize, func(int64) {}), sum)).Want(201, &d)
 			want := hex.EncodeToString(sum.Sum(nil))
 			if d.SHA256 != want || d.FileSize != largeSize {
 				t.Errorf("uploaded %+v", d)

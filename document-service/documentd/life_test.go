@@ -14,9 +14,11 @@ import (
 	"github.com/battery-passport/suite/document-service/documentd"
 	"github.com/battery-passport/suite/document-service/internal/document"
 	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/authtest"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
 const passportID = "01930000-0000-7000-8000-00000000000a"
@@ -128,6 +130,25 @@ func wantEvents(t *testing.T, s *service, id string, want ...string) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("events (-want +got)\n%s", diff)
 	}
+}
+
+// TestPublicEndpoint has links lead to where clients reach the storage, and the
+// service to where it does.
+func TestPublicEndpoint(t *testing.T) {
+	bucket := newBucket(t)
+	_, public := storetest.NewProxy(t, bucket.Endpoint)
+	s := startWith(t, authtest.New(t), bucket, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.S3.PublicEndpoint = public + "/" })
+	maker := s.as(auth.User, "")
+	d := s.upload(maker, file("a.pdf", "", pdf))
+	s.Call("GET /api/documents/"+d.DocID, maker, nil).Want(200, &d)
+	if a := fetch(t, d.DownloadURL); !strings.HasPrefix(d.DownloadURL, public+"/"+bucket.Bucket+"/") || a.Text != pdf {
+		t.Errorf("GET %s = %d %s", d.DownloadURL, a.Status, a.Text)
+	}
+	tampered := strings.Replace(d.DownloadURL, "X-Amz-Expires=60", "X-Amz-Expires=600", 1)
+	if a := fetch(t, tampered); a.Status != 403 {
+		t.Errorf("a link that was altered = %d", a.Status)
+	}
+	resttest.CloseIdle() // else the proxy has a connection to wait for
 }
 
 func TestContent(t *testing.T) {
