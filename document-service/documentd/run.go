@@ -4,6 +4,7 @@ package documentd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -42,7 +43,7 @@ type Config struct {
 func (c Config) Validate() error {
 	var errs []error
 	if c.MaxBytes < 1 || c.MaxBytes > s3store.MaxBytes {
-		errs = append(errs, errors.New("  MAX_UPLOAD_BYTES: has to be from 1 to 50 GiB"))
+		errs = append(errs, fmt.Errorf("  MAX_UPLOAD_BYTES: has to be from 1 to %d", int64(s3store.MaxBytes)))
 	}
 	if c.SweepAfter <= 0 {
 		errs = append(errs, errors.New("  SWEEP_AFTER: has to be longer than nothing"))

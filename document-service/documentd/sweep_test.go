@@ -160,3 +160,20 @@ func TestSweepWaits(t *testing.T) {
 		}
 	})
 }
+
+// TestSweepDuringUpload has a sweep take an upload for left over that is still
+// under way: it fails, and nothing of it is left.
+func TestSweepDuringUpload(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.MaxBytes = 64 << 20 })
+	maker := s.as(auth.User, "")
+	s.upload(maker, file("a.pdf", "", pdf))
+	var sweeper *service
+	large := newBody(20<<20, func(sent int64) {
+		if sent > 12<<20 && sweeper == nil {
+			sweeper = startWith(t, s.issuer, s.bucket, s.cfg.Store, sweepSoon)
+			waitFor(t, "the sweep", func() bool { left, _, _ := leftOver(t, s); return !strings.Contains(left, "document") })
+		}
+	})
+	s.send(t, maker, large).WantProblem(503)
+	waitFor(t, "the next sweep", func() bool { left, n, _ := leftOver(t, s); return left == "" && n == 1 })
+}

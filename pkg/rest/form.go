@@ -23,7 +23,7 @@ const (
 	stall = 10 * time.Second
 	// conclude is how long a handler has from the last byte of a form to the
 	// first of its answer.
-	conclude = 60 * time.Second
+	conclude = 2 * time.Minute
 )
 
 // Form is the field of an input, by that name, that stands for a multipart

@@ -64,6 +64,9 @@ func (s *Service) Upload(ctx context.Context, file File, said func() (Statement,
 		}
 	}
 	s.giveUp(ctx, row.ID)
+	if fault.Is(err, fault.NotFound) { // a sweep took it for left over
+		err = fault.New(fault.Unavailable, "the upload took so long that it was given up").Because(err)
+	}
 	return Document{}, err
 }
 
@@ -137,21 +140,14 @@ func (s *Service) transfer(ctx context.Context, key, mediaType string, body *mea
 func (s *Service) ready(ctx context.Context, id string, body *measured, statement Statement) (Document, error) {
 	row, err := s.Documents.Update(ctx, id, func(d *Document) ([]event.Envelope, error) {
 		if d.State != Pending {
-			return nil, errSwept(id)
+			return nil, notFound(id)
 		}
 		d.State, d.UpdatedAt = Ready, s.now()
 		d.Size, d.SHA256 = body.size, hex.EncodeToString(body.sum.Sum(nil))
 		statement.apply(&d.Description, d.Type)
 		return []event.Envelope{d.uploaded()}, nil
 	})
-	if fault.Is(err, fault.NotFound) {
-		return Document{}, errSwept(id)
-	}
 	return row.Doc, err
-}
-
-func errSwept(id string) error {
-	return fault.New(fault.Unavailable, "the upload of %s took so long that it was given up", id)
 }
 
 // giveUp removes what is stored of an upload that failed, also when its client

@@ -143,10 +143,14 @@ func (s *Store) Prepare(ctx context.Context) error {
 	if region := s.client.Options().Region; region != "us-east-1" { // which may not be named
 		in.CreateBucketConfiguration = &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(region)}
 	}
-	if _, err := s.client.CreateBucket(ctx, in); err != nil && code(err) != "BucketAlreadyOwnedByYou" {
+	switch _, err := s.client.CreateBucket(ctx, in); code(err) {
+	case "BucketAlreadyOwnedByYou": // another process was quicker
+		return nil
+	case "":
+		return s.translated(err)
+	default:
 		return fault.New(fault.Unavailable, "the bucket %s is missing and cannot be made here: make it, or give the key the right to, or set S3_BUCKET_NAME to another", s.bucket).Because(err)
 	}
-	return nil
 }
 
 // Ping fails while the bucket is not there.
