@@ -86,15 +86,19 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	})
 	(&httpapi.API{Documents: documents, Verifier: verifier}).Register(api)
 
-	tidy := func(ctx context.Context) error {
-		if !objects.Configured() {
-			log.WarnContext(ctx, "files can be neither stored nor read", "err", objects.Ping(ctx))
-			return nil
-		}
-		boot.Persist(ctx, log, "use the bucket "+cfg.S3.Bucket, objects.Prepare)
-		return documents.Sweep(ctx)
+	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, events.Run, func(ctx context.Context) error {
+		return keepHouse(ctx, objects, documents, log.With("bucket", cfg.S3.Bucket))
+	})
+}
+
+// keepHouse gets the bucket, and then removes what uploads leave in it.
+func keepHouse(ctx context.Context, objects *s3store.Store, documents *document.Service, log *slog.Logger) error {
+	if !objects.Configured() {
+		log.WarnContext(ctx, "files can be neither stored nor read", "err", objects.Ping(ctx))
+		return nil
 	}
-	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, events.Run, tidy)
+	boot.Persist(ctx, log, "use the bucket", objects.Prepare)
+	return documents.Sweep(ctx)
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	formType = "multipart/form-data"
+	formField = "Form" // of an input
+	formType  = "multipart/form-data"
 	// stall is how long a body, or who reads an answer, may keep still where
 	// the whole takes as long as it takes.
 	stall = 10 * time.Second
