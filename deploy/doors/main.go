@@ -25,13 +25,17 @@ var owners = map[string]string{
 	"github.com/golang-jwt/jwt/v5":         "pkg/auth/token",
 	"github.com/MicahParks/keyfunc/v3":     "pkg/auth/token",
 	"github.com/kelseyhightower/envconfig": "pkg/boot",
+	"github.com/aws/aws-sdk-go-v2":         "document-service/internal/s3store",
+	"github.com/aws/smithy-go":             "document-service/internal/s3store",
+	"github.com/gabriel-vasile/mimetype":   "document-service/internal/filetype",
+	"github.com/versity/versitygw":         "document-service/s3local",
 	"golang.org/x/crypto/bcrypt":           "auth-service/internal/password",
 	"github.com/twmb/franz-go/pkg/kfake":   "deploy/stack",
 }
 
 // adapters are the rooms of a service's internal folder that hide a
 // dependency; every other room there is domain.
-var adapters = []string{"httpapi", "password", "secret"}
+var adapters = []string{"filetype", "httpapi", "password", "s3store", "secret"}
 
 // domainMay is what a domain imports besides the standard library and the
 // domain rooms of its own service. jsontext is the syntax of JSON alone.

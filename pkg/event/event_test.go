@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,11 +27,16 @@ func TestGolden(t *testing.T) {
 			PassportID: "0193-p", UpdatedFields: []string{"data.generalInformation.batteryMass"}, UpdatedBy: "0193-u", UpdatedAt: at,
 		},
 		event.PassportDeleted{PassportID: "0193-p", DeletedBy: "0193-u", DeletedAt: at},
+		event.DocumentUploaded{
+			DocID: "0193-d", FileName: "Müll <& \u2028>.pdf", FileSize: 10 << 20, FileType: "application/pdf", PassportID: "0193-p",
+			Kind: "test-report", UploadedBy: "0193-u", UploadedAt: at,
+		},
+		event.DocumentDeleted{DocID: "0193-d", FileName: "report.pdf", UploadedBy: "0193-u", DeletedBy: "0193-a", DeletedAt: at},
 		event.UserRegistered{UserID: "0193-u", Email: "ann@nlb.example", Role: "user", RegisteredAt: at},
 		event.UserUpdated{UserID: "0193-u", Email: "ann@nlb.example", Role: "operator", Organisation: "Nordlicht", UpdatedAt: at},
 	}
 	topics := map[string]bool{}
-	for _, topic := range append(event.PassportTopics(), event.UserTopics()...) {
+	for _, topic := range slices.Concat(event.PassportTopics(), event.DocumentTopics(), event.UserTopics()) {
 		topics[topic] = true
 	}
 	for _, p := range payloads {

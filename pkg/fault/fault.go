@@ -22,6 +22,7 @@ const (
 	Stale           Kind = "stale"            // 412: changed since the client read it
 	TooLarge        Kind = "too-large"        // 413: above a size limit
 	Unsupported     Kind = "unsupported-type" // 415: another content type is asked for
+	OutOfRange      Kind = "out-of-range"     // 416: asks for a part beyond the end
 	Invalid         Kind = "invalid"          // 422: can be parsed and is wrong
 	Unavailable     Kind = "unavailable"      // 503: a part does not answer, try again
 )

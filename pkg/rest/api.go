@@ -162,13 +162,7 @@ func Handle[I, O any](a *API, route string, guard Guard, handler func(context.Co
 	if strings.Contains(path, "{") {
 		statuses = append(statuses, http.StatusNotFound)
 	}
-	if body, ok := reflect.TypeFor[I]().FieldByName("Body"); ok {
-		statuses = append(statuses, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
-		op.Middlewares = append(op.Middlewares, jsonBody(&op, body))
-	}
-	if _, ok := reflect.TypeFor[I]().FieldByName("IfMatch"); ok {
-		statuses = append(statuses, http.StatusPreconditionFailed)
-	}
+	statuses = append(statuses, fit(&op, reflect.TypeFor[I](), reflect.TypeFor[O]())...)
 	op.Errors = append(op.Errors, statuses...)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
@@ -177,6 +171,28 @@ func Handle[I, O any](a *API, route string, guard Guard, handler func(context.Co
 		}
 		return out, nil
 	})
+	if form, ok := reflect.TypeFor[I]().FieldByName(formField); ok {
+		a.documentForm(path, form)
+	}
+}
+
+// fit fits an operation to its input and output, and returns the statuses of
+// failure that come with them.
+func fit(op *huma.Operation, in, out reflect.Type) (statuses []int) {
+	if body, ok := in.FieldByName("Body"); ok {
+		statuses = append(statuses, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		op.Middlewares = append(op.Middlewares, jsonBody(op, body))
+	}
+	if _, ok := in.FieldByName(formField); ok {
+		statuses = append(statuses, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	if _, ok := in.FieldByName("IfMatch"); ok {
+		statuses = append(statuses, http.StatusPreconditionFailed)
+	}
+	if out == reflect.TypeFor[Download]() {
+		statuses = append(statuses, documentDownload(op))
+	}
+	return statuses
 }
 
 // tag groups the operations of the document by what they are about.

@@ -70,7 +70,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, accepted []st
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, fault.New(fault.TooLarge, "the body is larger than %d bytes", limit)
+			return nil, tooLarge(limit)
 		}
 		if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
 			return nil, fault.New(fault.Timeout, "the body took too long to arrive")
@@ -78,4 +78,8 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, accepted []st
 		return nil, fault.New(fault.Malformed, "the body ends early").Because(err)
 	}
 	return data, wire.Check(data)
+}
+
+func tooLarge(limit int64) error {
+	return fault.New(fault.TooLarge, "the body is larger than %d bytes", limit)
 }

@@ -47,6 +47,7 @@ var kinds = map[fault.Kind]kind{
 	fault.Stale:           {http.StatusPreconditionFailed, "Changed meanwhile", "Read it again, apply your change to that, and send its ETag as If-Match."},
 	fault.TooLarge:        {http.StatusRequestEntityTooLarge, "Too large", "Send less at once."},
 	fault.Unsupported:     {http.StatusUnsupportedMediaType, "Content type not supported", "Send the content type that the detail names."},
+	fault.OutOfRange:      {http.StatusRequestedRangeNotSatisfiable, "Beyond the end", "Ask for a range within the size that Content-Range names."},
 	fault.Invalid:         {http.StatusUnprocessableEntity, "Not valid", "Mend what the errors name; they are complete. Nothing was stored."},
 	fault.Unavailable:     {http.StatusServiceUnavailable, "Not available now", "Send the request again after Retry-After seconds; /readyz says which part is missing."},
 	internal:              {http.StatusInternalServerError, "Internal error", "It is our mistake. Report it with the requestId."},

@@ -62,8 +62,14 @@ func (c Client) Call(route, token string, body any, headers ...string) Answer {
 // names and values in turn.
 func (c Client) Ask(route, body string, headers ...string) Answer {
 	c.T.Helper()
+	return c.Send(route, strings.NewReader(body), headers...)
+}
+
+// Send is Ask with a body that is read while it is sent.
+func (c Client) Send(route string, body io.Reader, headers ...string) Answer {
+	c.T.Helper()
 	method, path, _ := strings.Cut(route, " ")
-	req, err := http.NewRequestWithContext(c.T.Context(), method, c.URL+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(c.T.Context(), method, c.URL+path, body)
 	if err != nil {
 		c.T.Fatal(err)
 	}

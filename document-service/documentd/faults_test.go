@@ -1,0 +1,238 @@
+package documentd_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/document-service/documentd"
+	"github.com/battery-passport/suite/document-service/internal/s3store"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/authtest"
+	"github.com/battery-passport/suite/pkg/auth/token"
+	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/store/storetest"
+)
+
+// deadline is how long an upload may take that fails because S3 is away.
+const deadline = 5 * time.Second
+
+// TestStorageAway takes S3 away and gives it back.
+func TestStorageAway(t *testing.T) {
+	bucket := newBucket(t)
+	proxy, through := storetest.NewProxy(t, bucket.Endpoint)
+	db := connect.Config{Dir: t.TempDir()}
+	s := startWith(t, authtest.New(t), bucket, db, func(cfg *documentd.Config) { cfg.S3.Endpoint = through })
+	maker := s.as(auth.User, "")
+	kept := s.upload(maker, file("kept.pdf", "", pdf))
+	body, contentType := form(file("a.pdf", "", pdf+strings.Repeat("x", 6<<20)))
+	bearer := []string{"Authorization", "Bearer " + maker, "Content-Type", contentType}
+	for range 2 {
+		proxy.Down(true)
+		begin := time.Now()
+		s.Ask(upload, body, bearer...).WantProblem(503)
+		s.Ask("GET /api/documents/"+kept.DocID+"/content", "", bearer...).WantProblem(503)
+		if took := time.Since(begin); took > 2*deadline {
+			t.Errorf("refusals took %v", took)
+		}
+		var got answer
+		s.Ask("GET /api/documents/"+kept.DocID, "", bearer...).Want(200, &got)
+		s.Ask("GET /api/documents", "", bearer...).Want(200, nil)
+		if ready := s.Ask("GET /readyz", "").Want(200, nil); !strings.Contains(ready.Text, `"status":"degraded"`) || !strings.Contains(ready.Text, `{"name":"storage","ok":false,`) {
+			t.Errorf("readyz = %s", ready.Text)
+		}
+		proxy.Down(false)
+		s.Call(upload, maker, body, bearer...).Want(201, nil)
+		if a := s.Call("GET /api/documents/"+kept.DocID+"/content", maker, nil); a.Text != pdf {
+			t.Errorf("content = %q", a.Text)
+		}
+	}
+
+	// Deleted while S3 is away it is gone for everybody; its object goes later.
+	proxy.Down(true)
+	s.Ask("DELETE /api/documents/"+kept.DocID, "", bearer...).Want(204, nil)
+	s.Ask("GET /api/documents/"+kept.DocID, "", bearer...).WantProblem(404)
+	proxy.Down(false)
+	s.stop()
+	s2 := startWith(t, s.issuer, bucket, db, sweepSoon)
+	waitFor(t, "the sweep", func() bool { left, n, _ := leftOver(t, s2); return left == "" && n == 2 })
+}
+
+// sweepSoon has a service sweep what the one before left.
+func sweepSoon(cfg *documentd.Config) { cfg.SweepAfter = time.Millisecond }
+
+const patience = 30 * time.Second
+
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !done(); {
+		if time.Now().After(end) {
+			t.Fatalf("%s did not come to an end", what)
+		}
+	}
+}
+
+// TestStorageCutInTheMiddle takes S3 away while a file comes and goes.
+func TestStorageCutInTheMiddle(t *testing.T) {
+	bucket := newBucket(t)
+	proxy, through := storetest.NewProxy(t, bucket.Endpoint)
+	s := startWith(t, authtest.New(t), bucket, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) {
+		cfg.S3.Endpoint, cfg.MaxBytes = through, 64<<20
+	})
+	maker := s.as(auth.User, "")
+	large := newBody(40<<20, func(sent int64) {
+		if sent > 30<<20 {
+			proxy.Down(true)
+		}
+	})
+	s.send(t, maker, large).WantProblem(503)
+	proxy.Down(false)
+	s.upload(maker, file("a.pdf", "", pdf)) // it recovers without a restart
+	s.stop()
+	s2 := startWith(t, s.issuer, bucket, s.cfg.Store, sweepSoon)
+	waitFor(t, "the sweep", func() bool { left, n, _ := leftOver(t, s2); return left == "" && n == 1 })
+}
+
+// TestClientGoesAway cuts the line in the middle of a file of many parts:
+// nothing is left of it, and no sweep is needed for that.
+func TestClientGoesAway(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.MaxBytes = 64 << 20 })
+	maker := s.as(auth.User, "")
+	s.upload(maker, file("a.pdf", "", pdf))
+	ctx, cut := context.WithCancel(t.Context())
+	large := newBody(64<<20, func(sent int64) {
+		if sent > 16<<20 {
+			cut()
+		}
+	})
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/api/documents/upload", formOf(large))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+maker)
+	req.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+	if _, err := http.DefaultClient.Do(req); !errors.Is(err, context.Canceled) {
+		t.Fatalf("upload = %v, and was to be cut", err)
+	}
+	waitFor(t, "the upload", func() bool { left, n, _ := leftOver(t, s); return left == "" && n == 1 })
+}
+
+// TestStorageNotSet starts the service without credentials of S3.
+func TestStorageNotSet(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.S3.KeyID, cfg.S3.Secret = "", "" })
+	body, contentType := form(file("a.pdf", "", pdf))
+	bearer := []string{"Authorization", "Bearer " + s.as(auth.User, ""), "Content-Type", contentType}
+	s.Call("GET /api/documents", s.as(auth.Admin, ""), nil).Want(200, nil)
+	a := s.Ask(upload, body, bearer...)
+	if a.WantProblem(503); !strings.Contains(a.Text, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set") {
+		t.Errorf("upload = %s", a.Text)
+	}
+	if ready := s.Ask("GET /readyz", "").Want(200, nil); !strings.Contains(ready.Text, `"detail":"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set`) {
+		t.Errorf("readyz = %s", ready.Text)
+	}
+}
+
+// log is what a service logs.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// TestBucketThatCannotBe has S3 refuse what the service wants at its start: it
+// says what to do, and tries again.
+func TestBucketThatCannotBe(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*s3store.Config)
+		says   string
+	}{
+		"wrong secret": {func(c *s3store.Config) { c.Secret = "wrong" }, "the object storage refuses the key of this service"},
+		"wrong name":   {func(c *s3store.Config) { c.Bucket = "No_Bucket" }, "the object storage refuses what is asked of it: "},
+		"no server":    {func(c *s3store.Config) { c.Endpoint = "http://" + resttest.Refused(t) }, "the object storage does not answer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := documentd.Config{MaxBytes: 1 << 20, SweepAfter: time.Hour, Store: connect.Config{Dir: t.TempDir()}, S3: newBucket(t).Config, Auth: token.Config{URL: authtest.New(t).URL}}
+			c.change(&cfg.S3)
+			var told log
+			client, _ := resttest.Start(t, func(ctx context.Context, at rest.Config) error {
+				cfg.HTTP = at
+				return documentd.Run(ctx, cfg, slog.New(slog.NewTextHandler(&told, nil)))
+			})
+			waitFor(t, "the start", func() bool { return strings.Contains(told.String(), "cannot yet use the bucket") })
+			if !strings.Contains(told.String(), c.says) {
+				t.Errorf("the log says %s, and not %q", told.String(), c.says)
+			}
+			client.Ask("GET /livez", "").Want(200, nil)
+		})
+	}
+}
+
+// TestStoreAway takes the database away.
+func TestStoreAway(t *testing.T) {
+	proxy, uri := storetest.NewProxy(t, storetest.MongoURI(t))
+	s := start(t, connect.Config{URI: uri})
+	maker := s.as(auth.User, "")
+	d := s.upload(maker, file("a.pdf", "", pdf))
+	body, contentType := form(file("a.pdf", "", pdf))
+	proxy.Down(true)
+	for _, route := range []string{upload, "GET /api/documents/" + d.DocID, "GET /api/documents"} {
+		s.Ask(route, body, "Authorization", "Bearer "+maker, "Content-Type", contentType).WantProblem(503)
+	}
+	s.Ask("GET /readyz", "").Want(503, nil)
+	proxy.Down(false)
+	s.upload(maker, file("b.pdf", "", pdf))
+	wantOnly(t, s, 2)
+}
+
+// TestTooManyUploads has all places taken by uploads that do not move: the next
+// is told so, and has its place when one ends.
+func TestTooManyUploads(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	maker := s.as(auth.User, "")
+	s.upload(maker, file("a.pdf", "", pdf))
+	release := make(chan struct{})
+	var wg sync.WaitGroup
+	var moving sync.WaitGroup
+	for range 4 {
+		moving.Add(1)
+		held := newBody(2<<20, func() func(int64) {
+			var once sync.Once
+			return func(sent int64) {
+				if sent > 1<<20 {
+					once.Do(func() { moving.Done(); <-release })
+				}
+			}
+		}())
+		wg.Go(func() { s.send(t, maker, held).Want(201, nil) })
+	}
+	moving.Wait()
+	body, contentType := form(file("a.pdf", "", pdf))
+	a := s.Ask(upload, body, "Authorization", "Bearer "+maker, "Content-Type", contentType)
+	if a.WantProblem(503); a.Header.Get("Retry-After") == "" {
+		t.Errorf("no Retry-After: %v", a.Header)
+	}
+	s.Call("GET /api/documents", maker, nil).Want(200, nil)
+	close(release)
+	wg.Wait()
+	s.upload(maker, file("a.pdf", "", pdf))
+	wantOnly(t, s, 6)
+}

@@ -1,0 +1,203 @@
+package documentd_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/battery-passport/suite/document-service/documentd"
+	"github.com/battery-passport/suite/document-service/internal/document"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/authtest"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/store/storetest"
+)
+
+const passportID = "01930000-0000-7000-8000-00000000000a"
+
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// fetch gets a link as anybody does, without a token.
+func fetch(t *testing.T, url string) resttest.Answer {
+	t.Helper()
+	return resttest.Client{T: t}.Ask("GET "+url, "")
+}
+
+func TestLifeOfADocument(t *testing.T) {
+	each(t, func(t *testing.T, s *service) {
+		maker, path := s.as(auth.User, "A"), "/api/documents/"
+		res := s.post(maker, field{name: "description", value: "Prüfbericht"}, field{name: "isPublic", value: "true"},
+			file("Müll.pdf", "application/pdf", pdf), field{name: "passportId", value: strings.ToUpper(passportID)}, field{name: "kind", value: "test-report"})
+		var d answer
+		res.Want(201, &d)
+		path += d.DocID
+		want := answer{
+			DocID: d.DocID, FileName: "Müll.pdf", OriginalName: "Müll.pdf", FileType: "application/pdf", SHA256: hashOf(pdf), FileSize: int64(len(pdf)),
+			Description: "Prüfbericht", IsPublic: true, PassportID: passportID, Kind: "test-report", AccessClass: "owner", Status: "ready", UploadedBy: "user@A",
+			CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt,
+		}
+		if diff := cmp.Diff(want, d); diff != "" || res.Header.Get("Location") != path || d.CreatedAt.IsZero() {
+			t.Errorf("uploaded (-want +got)\n%s%v", diff, res.Header)
+		}
+
+		// The link is for anybody, and says for how long.
+		var got answer
+		s.Call("GET "+path, maker, nil).Want(200, &got)
+		var link struct {
+			DownloadURL, FileName string
+			ExpiresAt             time.Time
+			ExpiresIn             int
+		}
+		s.Call("GET "+path+"/download", maker, nil).Want(200, &link)
+		if link.FileName != "Müll.pdf" || link.ExpiresIn != 60 || time.Until(link.ExpiresAt) > time.Minute || time.Until(link.ExpiresAt) < 50*time.Second {
+			t.Errorf("link %+v", link)
+		}
+		for _, url := range []string{got.DownloadURL, link.DownloadURL} {
+			a := fetch(t, url).Want(200, nil)
+			if a.Text != pdf || a.Header.Get("Content-Type") != "application/pdf" || a.Header.Get("Content-Disposition") != "attachment; filename*=utf-8''M%C3%BCll.pdf" {
+				t.Errorf("GET %s = %q %v", url, a.Text, a.Header)
+			}
+		}
+
+		// What is said of it can be changed, its bytes cannot.
+		var put answer
+		s.Call("PUT "+path, maker, `{"fileName":"../Bericht","description":"","isPublic":"false","passportId":"","kind":"other","accessClass":"authority"}`).Want(200, &put)
+		want.FileName, want.Description, want.IsPublic, want.PassportID, want.Kind, want.AccessClass, want.UpdatedAt = "Bericht", "", false, "", "other", "authority", put.UpdatedAt
+		if diff := cmp.Diff(want, put); diff != "" || put.UpdatedAt.Before(d.UpdatedAt) {
+			t.Errorf("after PUT (-want +got)\n%s", diff)
+		}
+		s.Call("PUT "+path, maker, `{"isPublic":true}`).Want(200, &put)
+		if !put.IsPublic || put.FileName != "Bericht" {
+			t.Errorf("a JSON boolean makes it %+v", put)
+		}
+		unchanged := put.UpdatedAt
+		if s.Call("PUT "+path, maker, `{}`).Want(200, &put); put.UpdatedAt != unchanged {
+			t.Errorf("a change of nothing moves updatedAt")
+		}
+
+		s.Call("DELETE "+path, maker, nil).Want(204, nil)
+		for _, route := range []string{"GET " + path, "GET " + path + "/download", "GET " + path + "/content", "PUT " + path, "DELETE " + path} {
+			s.Call(route, maker, `{}`).WantProblem(404)
+		}
+		if a := fetch(t, link.DownloadURL); a.Status != 404 {
+			t.Errorf("the link after the document was deleted = %d", a.Status)
+		}
+		if objects, uploads := s.bucket.keys(t); len(objects)+len(uploads) > 0 {
+			t.Errorf("in the bucket are left %v, %v", objects, uploads)
+		}
+		wantEvents(t, s, d.DocID, "document.uploaded 2", "document.deleted 5")
+	})
+}
+
+// open opens the store of the service, as another process does.
+func (s *service) open(t *testing.T) (*store.Collection[document.Document], *store.Collection[document.Origin]) {
+	t.Helper()
+	db, err := connect.Open(t.Context(), s.cfg.Store, documentd.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close(t.Context()) })
+	return store.Open(db, document.DocumentKind()), store.Open(db, document.OriginKind())
+}
+
+// wantEvents looks for the events of a document, each a type and a sequence.
+// They wait in the store, as there is no broker.
+func wantEvents(t *testing.T, s *service, id string, want ...string) {
+	t.Helper()
+	documents, _ := s.open(t)
+	waiting, err := documents.Outbox().Waiting(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string{}
+	for _, e := range waiting {
+		got = append(got, fmt.Sprint(e.Type, " ", e.Sequence))
+		if e.Key != id || e.Source != "/document-service" || !strings.Contains(string(e.Data), `"docId":"`+id+`"`) {
+			t.Errorf("event %+v", e)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events (-want +got)\n%s", diff)
+	}
+}
+
+// TestPublicEndpoint has links lead to where clients reach the storage, and the
+// service to where it does.
+func TestPublicEndpoint(t *testing.T) {
+	bucket := newBucket(t)
+	_, public := storetest.NewProxy(t, bucket.Endpoint)
+	s := startWith(t, authtest.New(t), bucket, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.S3.PublicEndpoint = public + "/" })
+	maker := s.as(auth.User, "")
+	d := s.upload(maker, file("a.pdf", "", pdf))
+	s.Call("GET /api/documents/"+d.DocID, maker, nil).Want(200, &d)
+	if a := fetch(t, d.DownloadURL); !strings.HasPrefix(d.DownloadURL, public+"/"+bucket.Bucket+"/") || a.Text != pdf {
+		t.Errorf("GET %s = %d %s", d.DownloadURL, a.Status, a.Text)
+	}
+	tampered := strings.Replace(d.DownloadURL, "X-Amz-Expires=60", "X-Amz-Expires=600", 1)
+	if a := fetch(t, tampered); a.Status != 403 {
+		t.Errorf("a link that was altered = %d", a.Status)
+	}
+	resttest.CloseIdle() // else the proxy has a connection to wait for
+}
+
+func TestContent(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	maker := s.as(auth.User, "")
+	text := strings.Repeat("0123456789", 100)
+	d := s.upload(maker, file("a b.txt", "text/plain", text))
+	route, tag := "GET /api/documents/"+d.DocID+"/content", `"`+hashOf(text)+`"`
+	for name, c := range map[string]struct {
+		headers      []string
+		status       int
+		body, range_ string
+	}{
+		"whole":                    {nil, 200, text, ""},
+		"first":                    {[]string{"Range", "bytes=0-9"}, 206, "0123456789", "bytes 0-9/1000"},
+		"middle":                   {[]string{"Range", "bytes=15-17"}, 206, "567", "bytes 15-17/1000"},
+		"last":                     {[]string{"Range", "bytes=-3"}, 206, "789", "bytes 997-999/1000"},
+		"from":                     {[]string{"Range", "bytes=998-"}, 206, "89", "bytes 998-999/1000"},
+		"over the end":             {[]string{"Range", "bytes=998-5000"}, 206, "89", "bytes 998-999/1000"},
+		"several":                  {[]string{"Range", "bytes=0-1,5-6"}, 200, text, ""},
+		"the same, by If-Range":    {[]string{"Range", "bytes=0-1", "If-Range", tag}, 206, "01", "bytes 0-1/1000"},
+		"another, by If-Range":     {[]string{"Range", "bytes=0-1", "If-Range", `"x"`}, 200, text, ""},
+		"at hand":                  {[]string{"If-None-Match", `"x", ` + tag}, 304, "", ""},
+		"not at hand":              {[]string{"If-None-Match", `"x"`}, 200, text, ""},
+		"only if it is another":    {[]string{"If-Match", `"x"`}, 412, "", ""},
+		"only if it is still this": {[]string{"If-Match", tag}, 200, text, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := s.On(t).Call(route, maker, nil, c.headers...)
+			if a.Status != c.status || a.Header.Get("Content-Range") != c.range_ || c.status < 400 && (a.Text != c.body || a.Header.Get("ETag") != tag) {
+				t.Errorf("%v = %d %q %v", c.headers, a.Status, a.Text, a.Header)
+			}
+		})
+	}
+	a := s.Call(route, maker, nil)
+	for name, want := range map[string]string{
+		"Content-Type": "text/plain", "Content-Length": "1000", "Content-Disposition": `attachment; filename="a b.txt"`, "X-Content-Type-Options": "nosniff",
+		"Content-Security-Policy": "sandbox; default-src 'none'", "Cache-Control": "private, no-cache", "Accept-Ranges": "bytes",
+	} {
+		if got := a.Header.Get(name); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	beyond := s.Call(route, maker, nil, "Range", "bytes=1000-")
+	beyond.WantProblem(416, "header:Range range")
+	if beyond.Header.Get("Content-Range") != "bytes */1000" || beyond.Header.Get("Content-Disposition") != "" {
+		t.Errorf("beyond the end: %v", beyond.Header)
+	}
+	if head := s.Call(strings.Replace(route, "GET", http.MethodHead, 1), maker, nil).Want(200, nil); head.Text != "" || head.Header.Get("Content-Length") != "1000" {
+		t.Errorf("HEAD = %q %v", head.Text, head.Header)
+	}
+}

@@ -1,0 +1,113 @@
+package document
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+// Sweep removes what a process left that did not come to the end of it, at once
+// and every hour, or SweepAfter where that is less, until ctx is done: documents
+// that stay pending or deleting, uploads that nobody ends, and objects without a
+// document. It looks only under the prefix of this database, and leaves alone
+// what is younger than SweepAfter.
+func (s *Service) Sweep(ctx context.Context) error {
+	pause := min(time.Hour, max(s.SweepAfter, time.Second))
+	for {
+		err := s.sweep(ctx)
+		if err != nil && ctx.Err() == nil && !fault.Is(err, fault.Unavailable) {
+			s.Log.WarnContext(ctx, "what uploads left is not removed yet", "err", err)
+		}
+		next := pause
+		if err != nil {
+			next = min(pause, time.Minute)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(next):
+		}
+	}
+}
+
+func (s *Service) sweep(ctx context.Context) error {
+	before := s.now().Add(-s.SweepAfter)
+	prefix, err := s.prefix(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		s.sweepDocuments(ctx, before),
+		s.Objects.AbortUploads(ctx, prefix, before),
+		s.Objects.Stored(ctx, prefix, before, func(key string) error { return s.sweepObject(ctx, key, strings.TrimPrefix(key, prefix)) }),
+	)
+}
+
+// sweepDocuments ends what stays pending or deleting.
+func (s *Service) sweepDocuments(ctx context.Context, before time.Time) error {
+	q := store.Query{Scope: unfinished, Oldest: true, Limit: store.MaxLimit}
+	for {
+		page, err := s.Documents.List(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, row := range page.Rows {
+			if err := s.sweepDocument(ctx, row.ID, before); ignoreGone(err) != nil {
+				return err
+			}
+		}
+		if q.Cursor = page.Next; q.Cursor == "" {
+			return nil
+		}
+	}
+}
+
+// sweepDocument decides by one write that a document never gets ready: an
+// upload that is still under way finds that, and fails.
+func (s *Service) sweepDocument(ctx context.Context, id string, before time.Time) error {
+	row, err := s.Documents.Update(ctx, id, func(d *Document) ([]event.Envelope, error) {
+		if d.State != Pending || !d.UpdatedAt.Before(before) {
+			return nil, store.ErrNoChange
+		}
+		d.State = Deleting // since it was begun, as far as its age counts
+		return nil, nil
+	})
+	if err != nil || row.Doc.State != Deleting || !row.Doc.UpdatedAt.Before(before) {
+		return err
+	}
+	return s.remove(ctx, row)
+}
+
+// sweepObject removes an object without a document.
+func (s *Service) sweepObject(ctx context.Context, key, id string) error {
+	_, err := s.Documents.Get(ctx, id)
+	if !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	return s.Objects.Remove(ctx, key)
+}
+
+// remove removes the object of a document that is deleting, and then the
+// document: so none is left without the other being known of.
+func (s *Service) remove(ctx context.Context, row store.Row[Document]) error {
+	key, err := s.key(ctx, row.ID)
+	if err != nil {
+		return err
+	}
+	if err := s.Objects.Remove(ctx, key); err != nil {
+		return err
+	}
+	return ignoreGone(s.Documents.Delete(ctx, row.ID, row.Version))
+}
+
+func ignoreGone(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return nil // another sweep was quicker
+	}
+	return err
+}

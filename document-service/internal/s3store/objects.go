@@ -1,0 +1,157 @@
+package s3store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/battery-passport/suite/document-service/internal/document"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/rest"
+)
+
+var _ document.Objects = (*Store)(nil)
+
+// stall is how long a download may keep still.
+const stall = 10 * time.Second
+
+// Put implements document.Objects. S3 checks the checksum of each part.
+func (s *Store) Put(ctx context.Context, key, mediaType string, body io.Reader) error {
+	if s.unset != nil {
+		return s.unset
+	}
+	_, err := s.transfer.UploadObject(ctx, &transfermanager.UploadObjectInput{Bucket: &s.bucket, Key: &key, Body: body, ContentType: &mediaType})
+	return s.translated(err)
+}
+
+// Size implements document.Objects.
+func (s *Store) Size(ctx context.Context, key string) (int64, error) {
+	if s.unset != nil {
+		return 0, s.unset
+	}
+	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: &key})
+	if err != nil {
+		return 0, s.translated(err)
+	}
+	return aws.ToInt64(out.ContentLength), nil
+}
+
+// Open implements document.Objects. The body ends with an error when S3 keeps
+// still for too long.
+func (s *Store) Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	if s.unset != nil {
+		return nil, s.unset
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	in := &s3.GetObjectInput{Bucket: &s.bucket, Key: &key}
+	if length >= 0 { // of the whole the SDK compares the checksum
+		in.Range = aws.String(fmt.Sprintf("bytes=%d-%d", offset, offset+length-1))
+	}
+	out, err := s.client.GetObject(ctx, in, func(o *s3.Options) { o.HTTPClient = s.streams })
+	if err != nil {
+		cancel()
+		return nil, s.translated(err)
+	}
+	return &download{out.Body, time.AfterFunc(stall, cancel), cancel}, nil
+}
+
+// download is a body that is cut when it keeps still.
+type download struct {
+	io.ReadCloser
+	patience *time.Timer
+	cancel   context.CancelFunc
+}
+
+func (d *download) Read(p []byte) (int, error) {
+	d.patience.Reset(stall)
+	return d.ReadCloser.Read(p)
+}
+
+func (d *download) Close() error {
+	d.patience.Stop()
+	defer d.cancel()
+	return d.ReadCloser.Close()
+}
+
+// Remove implements document.Objects. It ends what is under way first: that
+// could still become the object. Some servers find an upload by its whole key
+// alone.
+func (s *Store) Remove(ctx context.Context, key string) error {
+	if err := s.AbortUploads(ctx, key, time.Time{}); err != nil {
+		return err
+	}
+	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: &key})
+	return gone(s.translated(err))
+}
+
+// gone takes what is not there any more for removed.
+func gone(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+// Link implements document.Objects. It asks nobody: the object may be gone.
+func (s *Store) Link(ctx context.Context, key, name, mediaType string, valid time.Duration) (string, error) {
+	if s.unset != nil {
+		return "", s.unset
+	}
+	request, err := s.links.PresignGetObject(ctx, &s3.GetObjectInput{
+		Bucket: &s.bucket, Key: &key, ResponseContentDisposition: aws.String(rest.Attachment(name)), ResponseContentType: &mediaType,
+	}, s3.WithPresignExpires(valid))
+	if err != nil {
+		return "", err
+	}
+	return request.URL, nil
+}
+
+// Stored implements document.Objects.
+func (s *Store) Stored(ctx context.Context, prefix string, before time.Time, f func(key string) error) error {
+	if s.unset != nil {
+		return s.unset
+	}
+	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return s.translated(err)
+		}
+		for _, object := range page.Contents {
+			if aws.ToTime(object.LastModified).Before(before) {
+				if err := f(aws.ToString(object.Key)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// AbortUploads implements document.Objects.
+func (s *Store) AbortUploads(ctx context.Context, prefix string, before time.Time) error {
+	if s.unset != nil {
+		return s.unset
+	}
+	var errs []error
+	pages := s3.NewListMultipartUploadsPaginator(s.client, &s3.ListMultipartUploadsInput{Bucket: &s.bucket, Prefix: &prefix})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return errors.Join(append(errs, s.translated(err))...)
+		}
+		for _, upload := range page.Uploads {
+			if before.IsZero() || aws.ToTime(upload.Initiated).Before(before) {
+				_, err := s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: upload.Key, UploadId: upload.UploadId})
+				errs = append(errs, gone(s.translated(err)))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}

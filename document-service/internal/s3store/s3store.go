@@ -1,0 +1,196 @@
+// Package s3store keeps objects in a bucket of S3.
+package s3store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/battery-passport/suite/pkg/fault"
+)
+
+// Config says where the bucket is.
+type Config struct {
+	KeyID          string `envconfig:"AWS_ACCESS_KEY_ID" desc:"key id for S3; empty: files cannot be uploaded or read"`
+	Secret         string `envconfig:"AWS_SECRET_ACCESS_KEY" desc:"secret of the key"`
+	Region         string `envconfig:"AWS_REGION" default:"us-east-1" desc:"region of the bucket"`
+	Bucket         string `envconfig:"S3_BUCKET_NAME" default:"battery-passport-documents" desc:"bucket of the files; it is made when it is missing and may be"`
+	Endpoint       string `envconfig:"S3_ENDPOINT" desc:"URL of an S3 server; empty: AWS"`
+	PathStyle      bool   `envconfig:"S3_FORCE_PATH_STYLE" default:"false" desc:"name the bucket in the path, not in the host, as most servers but AWS need"`
+	PublicEndpoint string `envconfig:"S3_PUBLIC_ENDPOINT" desc:"URL of the S3 server for download links, where clients do not reach S3_ENDPOINT"`
+}
+
+// Validate tells what is wrong with c.
+func (c Config) Validate() error {
+	var errs []error
+	for variable, text := range map[string]string{"S3_ENDPOINT": c.Endpoint, "S3_PUBLIC_ENDPOINT": c.PublicEndpoint} {
+		if u, err := url.Parse(text); text != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+			errs = append(errs, fmt.Errorf("  %s: is no http or https URL", variable))
+		}
+	}
+	if (c.KeyID == "") != (c.Secret == "") {
+		errs = append(errs, errors.New("  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: one is set without the other"))
+	}
+	return errors.Join(errs...)
+}
+
+const (
+	dialTimeout = 2 * time.Second
+	// requestTimeout is for all of one request, but for the body of a download.
+	// A part of an upload has to get through in it.
+	requestTimeout = 10 * time.Second
+	attempts       = 3
+	maxBackoff     = 500 * time.Millisecond
+	idleConns      = 16
+
+	// An upload holds the parts in its pool, which are one more than go out at
+	// once, and the first; so few and small, four take less than 64 MiB.
+	partSize    = 5 << 20 // the least that S3 takes
+	concurrency = 1
+	failTimeout = 5 * time.Second // for what is sent of a failed upload to be removed
+	maxParts    = 10_000
+)
+
+// MaxBytes is the size of the largest object that Put can store.
+const MaxBytes = maxParts * partSize
+
+// Store is a bucket. It is safe for concurrent use. Its methods fail with
+// fault.Unavailable when S3 does not answer or refuses what a bucket of ours
+// allows.
+type Store struct {
+	bucket   string
+	client   *s3.Client
+	streams  *http.Client // for downloads, which may take as long as they move
+	transfer *transfermanager.Client
+	links    *s3.PresignClient
+	unset    error // why there is no client
+}
+
+// Open returns the bucket, which need not be there, nor S3 answer.
+func Open(cfg Config) *Store {
+	s := &Store{bucket: cfg.Bucket}
+	if cfg.KeyID == "" {
+		s.unset = fault.New(fault.Unavailable, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: files cannot be stored or read")
+		return s
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	transport.ResponseHeaderTimeout = requestTimeout
+	transport.MaxIdleConnsPerHost = idleConns
+	transport.DisableCompression = true // a file comes as it is stored
+	s.streams = &http.Client{Transport: transport}
+	options := s3.Options{
+		Region: cfg.Region, UsePathStyle: cfg.PathStyle, BaseEndpoint: endpoint(cfg.Endpoint),
+		Credentials: credentials.NewStaticCredentialsProvider(cfg.KeyID, cfg.Secret, ""),
+		HTTPClient:  &http.Client{Transport: transport, Timeout: requestTimeout},
+		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
+			o.MaxAttempts, o.MaxBackoff = attempts, maxBackoff
+		}),
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported,
+		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
+		// A range, or an object of parts, has no checksum that could be compared.
+		DisableLogOutputChecksumValidationSkipped: true,
+	}
+	s.client = s3.New(options)
+	s.transfer = transfermanager.New(s.client, func(o *transfermanager.Options) {
+		o.PartSizeBytes, o.MultipartUploadThreshold, o.Concurrency, o.FailTimeout, o.MaxUploadParts = partSize, partSize, concurrency, failTimeout, maxParts
+	})
+	if cfg.PublicEndpoint != "" {
+		options.BaseEndpoint = endpoint(cfg.PublicEndpoint)
+	}
+	s.links = s3.NewPresignClient(s3.New(options))
+	return s
+}
+
+func endpoint(url string) *string {
+	if url == "" {
+		return nil
+	}
+	return aws.String(strings.TrimSuffix(url, "/"))
+}
+
+// Close ends the connections that no request uses.
+func (s *Store) Close() {
+	if s.streams != nil {
+		s.streams.CloseIdleConnections()
+	}
+}
+
+// Configured tells whether there are credentials.
+func (s *Store) Configured() bool { return s.unset == nil }
+
+// Prepare makes the bucket when it is missing. It fails with what has to be done
+// when it cannot.
+func (s *Store) Prepare(ctx context.Context) error {
+	err := s.Ping(ctx)
+	if !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	in := &s3.CreateBucketInput{Bucket: &s.bucket}
+	if region := s.client.Options().Region; region != "us-east-1" { // which may not be named
+		in.CreateBucketConfiguration = &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(region)}
+	}
+	switch _, err := s.client.CreateBucket(ctx, in); code(err) {
+	case "BucketAlreadyOwnedByYou": // another process was quicker
+		return nil
+	case "":
+		return s.translated(err)
+	default:
+		return fault.New(fault.Unavailable, "the bucket %s is missing and cannot be made here: make it, or give the key the right to, or set S3_BUCKET_NAME to another", s.bucket).Because(err)
+	}
+}
+
+// Ping fails while the bucket is not there.
+func (s *Store) Ping(ctx context.Context) error {
+	if s.unset != nil {
+		return s.unset
+	}
+	_, err := s.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &s.bucket})
+	if code(err) == "NotFound" {
+		return fault.New(fault.NotFound, "there is no bucket %s", s.bucket).Because(err)
+	}
+	return s.translated(err)
+}
+
+// translated is an error of S3 as the domain knows it.
+func (s *Store) translated(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*fault.Error](err); ok {
+		return err // of the reader that an upload is read from
+	}
+	switch code := code(err); code {
+	case "":
+		return fault.New(fault.Unavailable, "the object storage does not answer").Because(err)
+	case "NoSuchKey", "NotFound", "NoSuchUpload":
+		return fault.New(fault.NotFound, "there is no such object").Because(err)
+	case "AccessDenied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch":
+		return fault.New(fault.Unavailable, "the object storage refuses the key of this service").Because(err)
+	case "NoSuchBucket":
+		return fault.New(fault.Unavailable, "there is no bucket %s", s.bucket).Because(err)
+	default:
+		return fault.New(fault.Unavailable, "the object storage refuses what is asked of it: %s", code).Because(err)
+	}
+}
+
+// code is what S3 calls an error, or nothing.
+func code(err error) string {
+	if e, ok := errors.AsType[smithy.APIError](err); ok {
+		return e.ErrorCode()
+	}
+	return ""
+}

@@ -1,0 +1,33 @@
+package event
+
+import "time"
+
+// DocumentUploaded tells that a document was uploaded and can be read.
+type DocumentUploaded struct {
+	DocID      string    `json:"docId"`
+	FileName   string    `json:"fileName"`
+	FileSize   int64     `json:"fileSize"` // bytes
+	FileType   string    `json:"fileType"` // media type, as application/pdf
+	PassportID string    `json:"passportId,omitempty"`
+	Kind       string    `json:"kind"`
+	UploadedBy string    `json:"uploadedBy"` // user id
+	UploadedAt time.Time `json:"uploadedAt"`
+}
+
+// DocumentDeleted tells that a document was deleted.
+type DocumentDeleted struct {
+	DocID      string    `json:"docId"`
+	FileName   string    `json:"fileName"`
+	PassportID string    `json:"passportId,omitempty"`
+	UploadedBy string    `json:"uploadedBy"` // user id
+	DeletedBy  string    `json:"deletedBy"`  // user id
+	DeletedAt  time.Time `json:"deletedAt"`
+}
+
+// DocumentTopics are the topics the document-service writes to.
+func DocumentTopics() []string {
+	return []string{DocumentUploaded{}.Topic(), DocumentDeleted{}.Topic()}
+}
+
+func (DocumentUploaded) Topic() string { return "document.uploaded" }
+func (DocumentDeleted) Topic() string  { return "document.deleted" }

@@ -1,0 +1,144 @@
+package rest
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+
+	"github.com/battery-passport/suite/pkg/fault"
+)
+
+const (
+	formField = "Form" // of an input
+	formType  = "multipart/form-data"
+	// stall is how long a body, or who reads an answer, may keep still where
+	// the whole takes as long as it takes.
+	stall = 10 * time.Second
+	// conclude is how long a handler has from the last byte of a form to the
+	// first of its answer.
+	conclude = 2 * time.Minute
+)
+
+// Form is the field of an input, by that name, that stands for a multipart
+// body. Its handler reads it as it arrives; it is documented as T.
+type Form[T any] struct {
+	request *http.Request
+	answer  http.ResponseWriter
+}
+
+// Resolve implements huma.Resolver.
+func (f *Form[T]) Resolve(hc huma.Context) []error {
+	f.request, f.answer = humachi.Unwrap(hc)
+	return nil
+}
+
+func (Form[T]) schema(r huma.Registry) *huma.Schema { return r.Schema(reflect.TypeFor[T](), true, "") }
+
+// documentForm describes the body of an operation that is POSTed a form. It
+// does so when huma knows the operation: huma reads a body it finds described.
+func (a *API) documentForm(path string, form reflect.StructField) {
+	doc := a.huma.OpenAPI()
+	schema := reflect.Zero(form.Type).Interface().(interface {
+		schema(huma.Registry) *huma.Schema
+	}).schema(doc.Components.Schemas)
+	doc.Paths[path].Post.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{formType: {Schema: schema}}}
+}
+
+// File is what documents the file in a form.
+type File struct{}
+
+// Schema implements huma.SchemaProvider.
+func (File) Schema(huma.Registry) *huma.Schema { return binary() }
+
+func binary() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "binary"} }
+
+// Parts returns the parts of the body, which may have limit bytes together. It
+// fails with fault.TooLarge when it is said to have more, fault.Unsupported when
+// it is said to be no form, and fault.Malformed without a boundary.
+func (f *Form[T]) Parts(limit int64) (*Parts, error) {
+	if f.request.ContentLength > limit {
+		return nil, tooLarge(limit)
+	}
+	given := f.request.Header.Get("Content-Type")
+	t, params, err := mime.ParseMediaType(given)
+	if t != formType {
+		return nil, fault.New(fault.Unsupported, "the body has to be %s, and is said to be %q", formType, given).
+			With(fault.Detail{Path: "header:Content-Type", Code: "enum", Message: "has to be " + formType}).Because(err)
+	}
+	if params["boundary"] == "" {
+		return nil, fault.New(fault.Malformed, "the Content-Type names no boundary").
+			With(fault.Detail{Path: "header:Content-Type", Code: "required", Message: "needs a boundary"}).Because(err)
+	}
+	body := &arriving{http.MaxBytesReader(f.answer, f.request.Body, limit), http.NewResponseController(f.answer)}
+	return &Parts{multipart.NewReader(body, params["boundary"])}, nil
+}
+
+// arriving is a body that may take its time as long as something comes.
+type arriving struct {
+	body    io.Reader
+	control *http.ResponseController
+}
+
+// Read moves the deadlines of the connection. Where it has none, as in a
+// recorder, there is nothing to move.
+func (a *arriving) Read(p []byte) (int, error) {
+	now := time.Now()
+	a.control.SetReadDeadline(now.Add(stall))
+	a.control.SetWriteDeadline(now.Add(stall + conclude))
+	n, err := a.body.Read(p)
+	if errors.Is(err, io.EOF) {
+		a.control.SetReadDeadline(time.Time{}) // it would end the context of the handler
+	}
+	return n, err
+}
+
+// Parts are the parts of a multipart body.
+type Parts struct{ reader *multipart.Reader }
+
+// A Part is a field of a form: a file where it has a FileName.
+type Part struct {
+	Name, FileName, Type string
+	content              io.Reader
+}
+
+// Next returns the next part, when the one before is read or not, and io.EOF
+// after the last. It fails, as reading a part does, with fault.Malformed,
+// fault.TooLarge or fault.Timeout.
+func (p *Parts) Next() (*Part, error) {
+	part, err := p.reader.NextRawPart() // as it is: no part is unpacked on the way
+	if err != nil {
+		return nil, ended(err)
+	}
+	_, params, _ := mime.ParseMediaType(part.Header.Get("Content-Disposition")) // no name then, which nobody asks for
+	return &Part{params["name"], params["filename"], part.Header.Get("Content-Type"), part}, nil
+}
+
+func (p *Part) Read(b []byte) (int, error) {
+	n, err := p.content.Read(b)
+	return n, ended(err)
+}
+
+// ended says why a form ends where it does.
+func ended(err error) error {
+	if err == nil || err == io.EOF { // which within another error is an early one
+		return err
+	}
+	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return tooLarge(e.Limit)
+	}
+	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+		return fault.New(fault.Timeout, "the body took too long to arrive").Because(err)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return fault.New(fault.Malformed, "the body ends early").Because(err)
+	}
+	return fault.New(fault.Malformed, "the body is no form that can be read").Because(err)
+}

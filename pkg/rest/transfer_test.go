@@ -1,0 +1,197 @@
+package rest_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
+)
+
+const (
+	beyondRead = 12 * time.Second // longer than the server waits for an ordinary request
+	sent       = 64 << 10         // bytes of a download
+)
+
+type (
+	formInput struct {
+		Form rest.Form[struct {
+			File rest.File `json:"file"`
+		}]
+	}
+	formOutput struct {
+		Body struct {
+			Parts []string `json:"parts"`
+		}
+	}
+)
+
+// newTransferAPI takes forms of 1 MiB and sends a file that is opened by open.
+func newTransferAPI(open func(ctx context.Context, offset, length int64) (io.ReadCloser, error)) *rest.API {
+	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.DiscardHandler), User: func(context.Context) string { return "" }})
+	rest.Handle(a, "POST /api/forms", rest.Open, func(ctx context.Context, in *formInput) (*formOutput, error) {
+		out := &formOutput{}
+		parts, err := in.Form.Parts(1 << 20)
+		for err == nil {
+			var part *rest.Part
+			if part, err = parts.Next(); err == io.EOF {
+				return out, ctx.Err()
+			}
+			if err == nil {
+				var data []byte
+				data, err = io.ReadAll(part)
+				out.Body.Parts = append(out.Body.Parts, fmt.Sprintf("%s %s %s %d", part.Name, part.FileName, part.Type, len(data)))
+			}
+		}
+		return nil, err
+	}, "Send a form")
+	rest.Handle(a, "GET /api/files", rest.Open, func(context.Context, *struct{}) (*rest.Download, error) {
+		return rest.Content{Name: "ä.txt", Type: "text/plain", Size: sent, Tag: "t", Modified: time.Unix(1e9, 0), Open: open}.Download(), nil
+	}, "Get a file")
+	return a
+}
+
+func TestForms(t *testing.T) {
+	c := serve(t, newTransferAPI(nil))
+	const ct, whole = "multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=a\r\n\r\nxyz\r\n--b\r\nContent-Type: text/plain\r\nContent-Disposition: form-data; name=file; filename=ä/b\r\n\r\n\r\n--b--\r\n"
+	if a := c.Ask("POST /api/forms", strings.Replace(whole, "ä/b", `"ä/b"`, 1), "Content-Type", ct).Want(200, nil); a.Text != `{"parts":["a   3","file ä/b text/plain 0"]}` {
+		t.Errorf("form = %s", a.Text)
+	}
+	for name, c2 := range map[string]struct {
+		body, contentType string
+		status            int
+		errors            []string
+	}{
+		"no form":     {whole, "text/plain", 415, []string{"header:Content-Type enum"}},
+		"no boundary": {whole, "multipart/form-data", 400, []string{"header:Content-Type required"}},
+		"nothing":     {"", ct, 400, nil},
+		"cut":         {whole[:60], ct, 400, nil},
+		"cut at end":  {strings.TrimSuffix(whole, "--\r\n"), ct, 400, nil},
+		"bad header":  {"--b\r\nContent-Disposition\x00\r\n\r\n\r\n--b--\r\n", ct, 400, nil},
+		"large":       {strings.Replace(whole, "xyz", strings.Repeat("x", 2<<20), 1), ct, 413, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.On(t).Ask("POST /api/forms", c2.body, "Content-Type", c2.contentType).WantProblem(c2.status, c2.errors...)
+			// A reader without a length is sent in chunks.
+			c.On(t).Send("POST /api/forms", struct{ io.Reader }{strings.NewReader(c2.body)}, "Content-Type", c2.contentType).WantProblem(c2.status, c2.errors...)
+		})
+	}
+}
+
+// failing ends with an error after some bytes.
+type failing struct{ bytes int }
+
+func (f *failing) Read(p []byte) (int, error) {
+	n := min(len(p), f.bytes)
+	f.bytes -= n
+	if n == 0 {
+		return 0, errors.New("secret")
+	}
+	return n, nil
+}
+
+func TestDownloadThatFails(t *testing.T) {
+	var opened error
+	body := &failing{}
+	c := serve(t, newTransferAPI(func(context.Context, int64, int64) (io.ReadCloser, error) { return io.NopCloser(body), opened }))
+	opened = fault.New(fault.Unavailable, "no storage")
+	a := c.Ask("GET /api/files", "")
+	if a.WantProblem(503); a.Header.Get("ETag") != "" || a.Header.Get("Content-Disposition") != "" || a.Header.Get("Retry-After") == "" {
+		t.Errorf("header %v", a.Header)
+	}
+	c.Ask("GET /api/files", "", "If-None-Match", `"t"`).Want(304, nil) // needs no storage
+	opened = nil
+	c.Ask("GET /api/files", "").WantProblem(500) // before the first byte it can still be told
+	body.bytes = sent / 2
+	res, err := http.Get(c.URL + "/api/files")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if got, err := io.ReadAll(res.Body); err == nil {
+		t.Errorf("a download that was cut ends after %d bytes as if it were whole", len(got))
+	}
+}
+
+// slowly gives a piece of a body every second.
+type slowly struct {
+	ctx    context.Context
+	pieces []string
+}
+
+func (s *slowly) Read(p []byte) (int, error) {
+	if len(s.pieces) == 0 {
+		return 0, io.EOF
+	}
+	select {
+	case <-time.After(time.Second):
+	case <-s.ctx.Done():
+		return 0, s.ctx.Err()
+	}
+	n := copy(p, s.pieces[0])
+	s.pieces = s.pieces[1:]
+	return n, nil
+}
+
+func (s *slowly) Close() error { return nil }
+
+// TestSlowTransfers sends and gets for longer than an ordinary request may
+// take, and keeps still for as long.
+func TestSlowTransfers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes its time")
+	}
+	pieces := make([]string, beyondRead/time.Second)
+	for i := range pieces {
+		pieces[i] = strings.Repeat("x", sent/len(pieces))
+	}
+	pieces = append(pieces, strings.Repeat("x", sent%len(pieces)))
+	c, _ := resttest.Start(t, func(ctx context.Context, cfg rest.Config) error {
+		a := newTransferAPI(func(ctx context.Context, _, _ int64) (io.ReadCloser, error) { return &slowly{ctx, pieces}, nil })
+		return rest.Serve(ctx, cfg.Listener, a, cfg.Drain)
+	})
+	const head = "--b\r\nContent-Disposition: form-data; name=a\r\n\r\n"
+	t.Run("transfers", func(t *testing.T) {
+		t.Run("form", func(t *testing.T) {
+			t.Parallel()
+			body := append(append([]string{head}, pieces...), "\r\n--b--\r\n")
+			a := c.On(t).Send("POST /api/forms", &slowly{t.Context(), body}, "Content-Type", "multipart/form-data; boundary=b").Want(200, nil)
+			if want := fmt.Sprintf(`{"parts":["a   %d"]}`, sent); a.Text != want {
+				t.Errorf("form = %s, want %s", a.Text, want)
+			}
+		})
+		t.Run("download", func(t *testing.T) {
+			t.Parallel()
+			if a := c.On(t).Ask("GET /api/files", "").Want(200, nil); len(a.Text) != sent {
+				t.Errorf("%d bytes, want %d", len(a.Text), sent)
+			}
+		})
+		t.Run("form that keeps still", func(t *testing.T) {
+			t.Parallel()
+			conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			fmt.Fprintf(conn, "POST /api/forms HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000\r\n\r\n%sx", head)
+			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			if res.StatusCode != http.StatusRequestTimeout {
+				t.Errorf("status %d, want 408", res.StatusCode)
+			}
+		})
+	})
+}
