@@ -1,0 +1,5 @@
+package notificationd_test
+
+const childEnv = "NOTIFICATIOND_CHILD"
+
+func child() {}
