@@ -50,9 +50,10 @@ type Mail struct {
 type Server struct {
 	Addr string // host:port
 
-	options Options
-	smtp    *smtp.Server
-	done    chan error
+	options  Options
+	listener net.Listener
+	smtp     *smtp.Server
+	done     chan error
 
 	mu    sync.Mutex
 	mails []Mail
@@ -92,19 +93,19 @@ func Start(o Options) (*Server, error) {
 	} else {
 		s.smtp.TLSConfig = o.TLS
 	}
+	s.listener = l
 	go func() { s.done <- s.smtp.Serve(l) }()
 	return s, nil
 }
 
 // Close ends the server and its connections. What it got is still there.
 func (s *Server) Close() error {
-	if err := s.smtp.Close(); err != nil {
-		return err
+	err := s.smtp.Close()
+	s.listener.Close() // which go-smtp does not know of yet when it is closed at once
+	if served := <-s.done; err == nil && !errors.Is(served, smtp.ErrServerClosed) && !errors.Is(served, net.ErrClosed) {
+		err = served
 	}
-	if err := <-s.done; err != nil && !errors.Is(err, smtp.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
-		return err
-	}
-	return nil
+	return err
 }
 
 // Mails returns what came, in order.
