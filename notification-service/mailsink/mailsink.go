@@ -53,7 +53,8 @@ type Server struct {
 	options  Options
 	listener net.Listener
 	smtp     *smtp.Server
-	done     chan error
+	done     chan struct{} // closed when served is set
+	served   error
 
 	mu    sync.Mutex
 	mails []Mail
@@ -78,7 +79,7 @@ func Start(o Options) (*Server, error) {
 			return nil, errors.Join(err, l.Close())
 		}
 	}
-	s := &Server{Addr: l.Addr().String(), options: o, done: make(chan error, 1)}
+	s := &Server{Addr: l.Addr().String(), options: o, done: make(chan struct{})}
 	s.smtp = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		return &session{server: s, conn: c}, nil
 	}))
@@ -94,18 +95,25 @@ func Start(o Options) (*Server, error) {
 		s.smtp.TLSConfig = o.TLS
 	}
 	s.listener = l
-	go func() { s.done <- s.smtp.Serve(l) }()
+	go func() {
+		s.served = s.smtp.Serve(l)
+		close(s.done)
+	}()
 	return s, nil
 }
 
-// Close ends the server and its connections. What it got is still there.
+// Close ends the server and its connections, if it has not ended yet. What it
+// got is still there.
 func (s *Server) Close() error {
 	err := s.smtp.Close()
 	s.listener.Close() // which go-smtp does not know of yet when it is closed at once
-	if served := <-s.done; err == nil && !errors.Is(served, smtp.ErrServerClosed) && !errors.Is(served, net.ErrClosed) {
-		err = served
+	<-s.done
+	for _, err := range []error{err, s.served} {
+		if err != nil && !errors.Is(err, smtp.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // Mails returns what came, in order.

@@ -70,8 +70,9 @@ type partition struct {
 // endsOf returns the offset after the last message of each partition, 0 for one
 // that holds none.
 func endsOf(ctx context.Context, cfg Config, topics []string) (map[partition]int64, error) {
-	client := &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Timeout: requestTimeout}
-	meta, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
+	t := newTopicSet(cfg)
+	defer t.close()
+	meta, err := t.client.Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +85,7 @@ func endsOf(ctx context.Context, cfg Config, topics []string) (map[partition]int
 			ask[t.Name] = append(ask[t.Name], kafka.FirstOffsetOf(p.ID), kafka.LastOffsetOf(p.ID))
 		}
 	}
-	res, err := client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: ask})
+	res, err := t.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: ask})
 	if err != nil {
 		return nil, err
 	}
