@@ -142,8 +142,8 @@ func TestOutOfOrder(t *testing.T) {
 			t.Errorf("%d notifications of the deletion, want 1", len(rows))
 		}
 	}
-	if files := s.files("Event Type: document.deleted"); len(files) != 1 {
-		t.Errorf("%d files of the deletion, want 1", len(files))
+	if files := s.files(`"docId": "` + doc); len(files) != 2 {
+		t.Errorf("%d files, want one of the upload and one of the deletion", len(files))
 	}
 }
 

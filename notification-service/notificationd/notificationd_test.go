@@ -24,6 +24,7 @@ import (
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/authtest"
 	"github.com/battery-passport/suite/pkg/auth/token"
+	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
@@ -34,7 +35,7 @@ import (
 // is also the service that the crash test kills.
 func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
-		child()
+		boot.Main(notificationd.Name, notificationd.Run)
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -78,22 +79,23 @@ func split(t *testing.T, addr string) (string, int) {
 }
 
 // brokers returns those of KAFKA_BROKERS, or a broker in process.
-func brokers(t *testing.T, opts ...kfake.Opt) []string {
+func brokers(t *testing.T) []string {
 	t.Helper()
-	if given := os.Getenv("KAFKA_BROKERS"); given != "" && opts == nil {
+	if given := os.Getenv("KAFKA_BROKERS"); given != "" {
 		return strings.Split(given, ",")
 	}
-	return fake(t, opts...).ListenAddrs()
+	return ownBroker(t)
 }
 
-func fake(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
+// ownBroker returns a broker in process, on which there is nothing.
+func ownBroker(t *testing.T) []string {
 	t.Helper()
-	c, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1))...)
+	c, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	return c
+	return c.ListenAddrs()
 }
 
 func mailServer(t *testing.T, o mailsink.Options) *mailsink.Server {
