@@ -1,6 +1,8 @@
 package notificationd_test
 
 import (
+	"context"
+	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -16,6 +18,7 @@ import (
 	"github.com/battery-passport/suite/notification-service/mailsink"
 	"github.com/battery-passport/suite/notification-service/notificationd"
 	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/authtest"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
@@ -32,7 +35,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 	sink := mailServer(t, mailsink.Options{})
 	cfg := settings(t, connect.Config{Dir: t.TempDir()}, sink)
 	cfg.Kafka.Brokers = ownBroker(t)
-	issuer := newIssuer(t)
+	issuer := authtest.New(t)
 
 	events := writer(t, cfg.Kafka.Brokers)
 	owner := person{id: "owner", email: "owner@nlb.example", token: issuer.Token(t, auth.Principal{UserID: "owner", Role: auth.User})}
@@ -150,19 +153,46 @@ func checkFiles(t *testing.T, dir string) {
 // TestStoreAway takes the database away while events come: they wait, and none
 // is lost or refused.
 func TestStoreAway(t *testing.T) {
-	proxy, uri := storetest.NewProxy(t, storetest.MongoURI(t))
-	s := start(t, connect.Config{URI: uri})
-	owner := s.person(auth.User)
-	proxy.Down(true)
-	const n = 20
-	for i := range n {
-		id := fmt.Sprintf("%s-%d", owner.id, i)
-		s.send("passport.created", id, object("passportId", id, "createdBy", owner.id))
+	for name, open := range map[string]func(*testing.T) (connect.Config, func(away bool)){"SQLite": lockedSQLite, "MongoDB": cutMongo} {
+		t.Run(name, func(t *testing.T) {
+			db, away := open(t)
+			s := start(t, db)
+			owner := s.person(auth.User)
+			away(true)
+			const n = 20
+			for i := range n {
+				id := fmt.Sprintf("%s-%d", owner.id, i)
+				s.send("passport.created", id, object("passportId", id, "createdBy", owner.id))
+			}
+			s.Ask("PATCH /api/notifications/read", "", "Authorization", "Bearer "+owner.token).WantProblem(503)
+			away(false)
+			s.await(owner, "eventType=passport.created", func(rows []row) bool { return len(rows) == n })
+		})
 	}
-	res := s.Ask("GET /api/notifications", "", "Authorization", "Bearer "+owner.token)
-	res.WantProblem(503)
-	var ready struct{ Status string }
-	s.Ask("GET /readyz", "").Want(503, &ready)
-	proxy.Down(false)
-	s.await(owner, "eventType=passport.created", func(rows []row) bool { return len(rows) == n })
+}
+
+// cutMongo cuts the connections to the database.
+func cutMongo(t *testing.T) (connect.Config, func(bool)) {
+	proxy, uri := storetest.NewProxy(t, storetest.MongoURI(t))
+	return connect.Config{URI: uri}, proxy.Down
+}
+
+// lockedSQLite has somebody else lock the file.
+func lockedSQLite(t *testing.T) (connect.Config, func(bool)) {
+	dir := t.TempDir()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, notificationd.Name+".db")+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	db.SetMaxOpenConns(1)
+	return connect.Config{Dir: dir}, func(away bool) {
+		statement := "ROLLBACK"
+		if away {
+			statement = "BEGIN IMMEDIATE"
+		}
+		if _, err := db.ExecContext(context.Background(), statement); err != nil {
+			t.Error(err)
+		}
+	}
 }

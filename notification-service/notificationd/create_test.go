@@ -15,8 +15,6 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-func newIssuer(t *testing.T) *authtest.Issuer { return authtest.New(t) }
-
 const route = "POST /api/notifications"
 
 func TestAdminSends(t *testing.T) {
@@ -168,7 +166,9 @@ func TestWhoMayDoWhat(t *testing.T) {
 // that is away.
 func TestMailThatIsRefusedIsSeen(t *testing.T) {
 	sink := mailServer(t, mailsink.Options{Answer: func(string) error { return mailsink.Refuse(550, "no such user here") }})
-	s := startWith(t, settings(t, connect.Config{Dir: t.TempDir()}, sink), newIssuer(t))
+	cfg := settings(t, connect.Config{Dir: t.TempDir()}, sink)
+	cfg.Kafka.Brokers = ownBroker(t) // no mail for others comes before
+	s := startWith(t, cfg, authtest.New(t))
 	ann := s.person(auth.User)
 	r := s.about(ann, "user.registered", "userId", ann.id, "list sent, mail failed, file sent")
 	if c := r.Channels[1]; !strings.Contains(c.Reason, "no such user here") || c.Attempts != 1 || !c.NextTry.IsZero() || !c.SentAt.IsZero() {

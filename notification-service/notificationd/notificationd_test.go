@@ -252,6 +252,7 @@ func (s *service) until(done func() bool, state func() string) {
 		if time.Now().After(deadline) {
 			s.T.Fatalf("it does not come to what it should; at last: %s", state())
 		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
