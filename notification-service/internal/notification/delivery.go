@@ -3,6 +3,7 @@ package notification
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -36,15 +37,23 @@ type Delivery struct {
 	SentAt   time.Time   `json:"sentAt,omitzero"`
 }
 
-// deliveries are those of a new record.
-func (s *Service) deliveries(at time.Time, byMail, byFile bool) []Delivery {
-	all := []Delivery{{Channel: List, State: Sent, Attempts: 1, SentAt: at}}
+// deliveries are those of a new record. One of the type Email that no mail can
+// be made of says so.
+func (s *Service) deliveries(r *Record, byMail, byFile bool) []Delivery {
+	all := []Delivery{{Channel: List, State: Sent, Attempts: 1, SentAt: r.CreatedAt}}
+	if r.Type == Email && !s.sends(Mail) {
+		all = append(all, Delivery{Channel: Mail, State: Failed, Reason: "mail is not switched on here (ENABLE_EMAIL_NOTIFICATIONS)"})
+	}
 	for _, c := range s.Couriers {
 		if c.Name == Mail && byMail || c.Name == File && byFile {
 			all = append(all, Delivery{Channel: c.Name, State: Pending})
 		}
 	}
 	return all
+}
+
+func (s *Service) sends(c ChannelName) bool {
+	return slices.ContainsFunc(s.Couriers, func(courier *Courier) bool { return courier.Name == c })
 }
 
 // Message is what a channel carries.

@@ -48,7 +48,7 @@ func (s *Service) concerned(ctx context.Context, eventType string, p payload) (s
 		return p.string(key), nil
 	}
 	subject := key + ":" + p.string(key)
-	for _, owner := range actorKeys[:2] {
+	for _, owner := range ownerKeys {
 		if user := p.string(owner); user != "" && key != "" {
 			_, err := s.Subjects.Insert(ctx, subject, Subject{UserID: user})
 			if fault.Is(err, fault.Conflict) {
@@ -61,7 +61,7 @@ func (s *Service) concerned(ctx context.Context, eventType string, p payload) (s
 	if !fault.Is(err, fault.NotFound) {
 		return row.Doc.UserID, err
 	}
-	for _, actor := range actorKeys[2:] {
+	for _, actor := range actorKeys {
 		if user := p.string(actor); user != "" {
 			return user, nil
 		}
@@ -108,7 +108,7 @@ func (s *Service) add(ctx context.Context, r Record, recipients []string, byMail
 		one := r
 		one.ID, one.Recipient = derived(r.Event, user), user
 		if _, twice := records[one.ID]; !twice {
-			one.Deliveries = s.deliveries(r.CreatedAt, byMail, i == 0)
+			one.Deliveries = s.deliveries(&one, byMail, i == 0)
 			records[one.ID] = one
 		}
 	}
@@ -126,7 +126,7 @@ func (s *Service) add(ctx context.Context, r Record, recipients []string, byMail
 func metadataOf(e event.Envelope, p payload) (string, error) {
 	m := map[string]wire.Value{"eventData": e.Data}
 	for key, value := range p {
-		if slices.Contains(actorKeys, key) || key != "" && key == subjectKey(e.Type) {
+		if slices.Contains(ownerKeys, key) || slices.Contains(actorKeys, key) || key != "" && key == subjectKey(e.Type) {
 			m[key] = value
 		}
 	}

@@ -2,6 +2,7 @@ package notification
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,8 +27,11 @@ type payload map[string]wire.Value
 // its type begins with.
 var subjectKeys = map[string]string{"passport": "passportId", "document": "docId", "user": "userId"}
 
-// Members that say who did it: the first two also whose the subject is.
-var actorKeys = []string{"createdBy", "uploadedBy", "updatedBy", "deletedBy"}
+// Members that say whose the subject is, and who did something to it.
+var (
+	ownerKeys = []string{"createdBy", "uploadedBy"}
+	actorKeys = []string{"updatedBy", "deletedBy"}
+)
 
 // subjectKey is the member of the payload that says what an event is about,
 // empty where that is not known.
@@ -53,7 +57,7 @@ func read(e event.Envelope) (payload, error) {
 		return nil, fault.New(fault.Malformed, "the payload cannot be read").Because(err)
 	}
 	details := p.checkID(subjectKey(e.Type), true)
-	for _, key := range actorKeys {
+	for _, key := range slices.Concat(ownerKeys, actorKeys) {
 		details = append(details, p.checkID(key, false)...)
 	}
 	if e.Time.Year() < 2000 || e.Time.Year() > 9999 {
