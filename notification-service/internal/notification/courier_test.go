@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -227,6 +228,30 @@ func TestMailWaitsForTheAddress(t *testing.T) {
 	o.round()
 	if _, d := o.newest("ann", notification.Mail); d.State != notification.Failed || d.Reason != "the account is disabled" {
 		t.Errorf("to a disabled account: %+v", d)
+	}
+}
+
+// TestAddressIsLearnedMeanwhile has an address come at the moment when its mail
+// is put aside.
+func TestAddressIsLearnedMeanwhile(t *testing.T) {
+	post := &channel{name: notification.Mail}
+	o := newOffice(t, post)
+	const n = 100
+	for i := range n {
+		user := fmt.Sprint("user", i)
+		o.happens("passport.created", fmt.Sprintf(`{"passportId":"p%d","createdBy":%q}`, i, user))
+		e := event.Envelope{ID: user, Type: "user.updated", Time: o.now, Data: fmt.Appendf(nil, `{"userId":%q,"email":"%s@nlb.example"}`, user, user)}
+		var wg sync.WaitGroup
+		wg.Go(func() { o.round() })
+		time.Sleep(rand.N(2 * time.Millisecond)) // whenever the courier is where
+		if err := o.Handle(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		wg.Wait()
+	}
+	o.round()
+	if len(post.got) != n {
+		t.Errorf("%d mails, want %d", len(post.got), n)
 	}
 }
 

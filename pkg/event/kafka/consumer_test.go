@@ -181,7 +181,7 @@ func TestPoisonGoesToTheDeadLetters(t *testing.T) {
 		for i := range int64(3) {
 			e := envelope(topic, "key", i+1)
 			if i == 1 {
-				e.Data = []byte(`"` + strings.Repeat("x", 1_000_000) + `"`) // hardly less than a broker takes
+				e.Data = []byte(`"` + strings.Repeat("x", 1_048_250) + `"`) // hardly less than a broker takes
 			}
 			wrong = append(wrong, e)
 			publish(t, p, e)
