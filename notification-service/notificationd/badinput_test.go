@@ -94,12 +94,12 @@ func TestEventsOfOthers(t *testing.T) {
 		headers        []string
 	}{
 		"plain JSON":         {"passport.created", "Battery Identifier: N1\nModel: N/A\nManufacturer: N/A", []string{"batteryIdentifier", "N1"}, nil},
-		"unknown keys":       {"passport.created", "Manufacturer: N/A", []string{"a.b", "1", "$set", `{"x.y":[1e300]}`, "", `"empty"`}, header("1"+run)},
-		"keys in other case": {"passport.created", "Battery Identifier: N/A\nModel: N/A\nManufacturer: N/A", []string{"BatteryIdentifier", "N1"}, header("2"+run)},
-		"all values wrong":   {"passport.created", "Battery Identifier: 7\nModel: {}\nManufacturer: true", []string{"batteryIdentifier", "7", "modelName", "{}", "manufacturerName", "true", "createdAt", "yesterday"}, header("3"+run)},
-		"HTML and CRLF":      {"passport.created", "Battery Identifier: " + flat + "\nModel: " + flat + "\nManufacturer: " + flat, []string{"batteryIdentifier", attack, "modelName", attack, "manufacturerName", attack}, header("4"+run)},
+		"unknown keys":       {"passport.created", "Manufacturer: N/A", []string{"a.b", "1", "$set", `{"x.y":[1e300]}`, "", `"empty"`}, header("1" + run)},
+		"keys in other case": {"passport.created", "Battery Identifier: N/A\nModel: N/A\nManufacturer: N/A", []string{"BatteryIdentifier", "N1"}, header("2" + run)},
+		"all values wrong":   {"passport.created", "Battery Identifier: 7\nModel: {}\nManufacturer: true", []string{"batteryIdentifier", "7", "modelName", "{}", "manufacturerName", "true", "createdAt", "yesterday"}, header("3" + run)},
+		"HTML and CRLF":      {"passport.created", "Battery Identifier: " + flat + "\nModel: " + flat + "\nManufacturer: " + flat, []string{"batteryIdentifier", attack, "modelName", attack, "manufacturerName", attack}, header("4" + run)},
 		"a bad time":         {"passport.created", "Manufacturer: N/A", nil, header("5"+run, "yesterday")},
-		"a hostile id":       {"passport.created", "Manufacturer: N/A", nil, header("../../etc/passwd\x00\r\n"+run)},
+		"a hostile id":       {"passport.created", "Manufacturer: N/A", nil, header("../../etc/passwd\x00\r\n" + run)},
 		"an unknown type":    {"passport.transitioned", "You have a new notification from the system.", nil, append(header("6"+run), "ce_type", "passport.upgraded")},
 		"a type of markup":   {"passport.published", "You have a new notification from the system.", nil, append(header("7"+run), "ce_type", "passport.<b>\r\nBcc: eve@evil.example")},
 	} {
