@@ -1,4 +1,4 @@
-MODULES     = pkg auth-service passport-service document-service deploy
+MODULES     = pkg auth-service passport-service document-service notification-service deploy
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TIMEOUT     = 10m
 
@@ -30,7 +30,7 @@ lint: ## gofmt, vet, staticcheck, and who may import whom
 	go run ./deploy/doors
 
 golden: ## write the OpenAPI documents and the wire forms anew
-	go test ./pkg/event ./auth-service/internal/httpapi ./passport-service/internal/httpapi ./document-service/internal/httpapi -update
+	go test ./pkg/event ./auth-service/internal/httpapi ./passport-service/internal/httpapi ./document-service/internal/httpapi ./notification-service/internal/httpapi -update
 
 bench: ## measure, and print the figures
 	go run ./deploy/bench

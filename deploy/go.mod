@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/battery-passport/suite/auth-service v0.0.0
+	github.com/battery-passport/suite/notification-service v0.0.0
 	github.com/battery-passport/suite/passport-service v0.0.0
 	github.com/battery-passport/suite/pkg v0.0.0
 	github.com/gofrs/flock v0.13.1
@@ -33,6 +34,7 @@ require (
 	github.com/twmb/franz-go v1.22.2 // indirect
 	github.com/twmb/franz-go/pkg/kmsg v1.15.0 // indirect
 	github.com/vearutop/statigz v1.4.0 // indirect
+	github.com/wneessen/go-mail v0.8.1 // indirect
 	github.com/xdg-go/scram v1.4.0 // indirect
 	github.com/xdg-go/stringprep v1.0.4 // indirect
 	github.com/youmark/pkcs8 v0.0.0-20240726163527-a2c0da244d78 // indirect
@@ -49,6 +51,7 @@ require (
 
 replace (
 	github.com/battery-passport/suite/auth-service => ../auth-service
+	github.com/battery-passport/suite/notification-service => ../notification-service
 	github.com/battery-passport/suite/passport-service => ../passport-service
 	github.com/battery-passport/suite/pkg => ../pkg
 )

@@ -31,11 +31,14 @@ var owners = map[string]string{
 	"github.com/versity/versitygw":         "document-service/s3local",
 	"golang.org/x/crypto/bcrypt":           "auth-service/internal/password",
 	"github.com/twmb/franz-go/pkg/kfake":   "deploy/stack",
+	"github.com/wneessen/go-mail":          "notification-service/internal/mail",
+	"github.com/emersion/go-smtp":          "notification-service/mailsink",
+	"github.com/emersion/go-sasl":          "notification-service/mailsink",
 }
 
 // adapters are the rooms of a service's internal folder that hide a
 // dependency; every other room there is domain.
-var adapters = []string{"filetype", "httpapi", "password", "s3store", "secret"}
+var adapters = []string{"filetype", "httpapi", "mail", "password", "s3store", "secret", "textfile"}
 
 // domainMay is what a domain imports besides the standard library and the
 // domain rooms of its own service. jsontext is the syntax of JSON alone.

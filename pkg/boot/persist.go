@@ -3,6 +3,7 @@ package boot
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 )
 
@@ -27,7 +28,7 @@ func Persist(ctx context.Context, log *slog.Logger, what string, f func(context.
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(pause):
+		case <-time.After(pause/2 + rand.N(pause/2)): // those who wait for the same thing do not all ask at once
 			pause = min(2*pause, maxPause)
 		}
 	}

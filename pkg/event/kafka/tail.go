@@ -24,6 +24,19 @@ const (
 // needs no consumer group and leaves nothing behind. It returns nil when ctx
 // is done, and what f returns when that is an error.
 func Tail(ctx context.Context, cfg Config, topics []string, f func(event.Envelope) error) error {
+	return Watch(ctx, cfg, topics, func(m Message) error { return f(m.Envelope) })
+}
+
+// Message is an event as it stands on a topic.
+type Message struct {
+	event.Envelope
+	Topic  string
+	Reason string // why it is a dead letter; empty for all others
+}
+
+// Watch is Tail, and tells the topic of each event, and of dead letters the
+// reason.
+func Watch(ctx context.Context, cfg Config, topics []string, f func(Message) error) error {
 	ends, err := endsOf(ctx, cfg, topics)
 	for errors.Is(err, kafka.UnknownTopicOrPartition) || errors.Is(err, kafka.LeaderNotAvailable) {
 		// A topic just made is not known everywhere at once.
@@ -38,11 +51,11 @@ func Tail(ctx context.Context, cfg Config, topics []string, f func(event.Envelop
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	events, caughtUp := make(chan event.Envelope), make(chan struct{})
+	messages, caughtUp := make(chan Message), make(chan struct{})
 	for at, end := range ends {
-		g.Go(func() error { return follow(ctx, cfg, at, end, events, caughtUp) })
+		g.Go(func() error { return follow(ctx, cfg, at, end, messages, caughtUp) })
 	}
-	g.Go(func() error { return order(ctx, len(ends), events, caughtUp, f) })
+	g.Go(func() error { return order(ctx, len(ends), messages, caughtUp, f) })
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -57,8 +70,9 @@ type partition struct {
 // endsOf returns the offset after the last message of each partition, 0 for one
 // that holds none.
 func endsOf(ctx context.Context, cfg Config, topics []string) (map[partition]int64, error) {
-	client := &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Timeout: requestTimeout}
-	meta, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
+	t := newTopicSet(cfg)
+	defer t.close()
+	meta, err := t.client.Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +85,7 @@ func endsOf(ctx context.Context, cfg Config, topics []string) (map[partition]int
 			ask[t.Name] = append(ask[t.Name], kafka.FirstOffsetOf(p.ID), kafka.LastOffsetOf(p.ID))
 		}
 	}
-	res, err := client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: ask})
+	res, err := t.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: ask})
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +106,7 @@ func endsOf(ctx context.Context, cfg Config, topics []string) (map[partition]int
 
 // follow sends what the partition holds, and says when it has reached the end
 // that there was at the start.
-func follow(ctx context.Context, cfg Config, at partition, end int64, events chan<- event.Envelope, caughtUp chan<- struct{}) error {
+func follow(ctx context.Context, cfg Config, at partition, end int64, messages chan<- Message, caughtUp chan<- struct{}) error {
 	r := kafka.NewReader(kafka.ReaderConfig{
 		Brokers: cfg.Brokers, Topic: at.topic, Partition: at.id, MinBytes: 1, MaxBytes: tailBytes, MaxWait: tailWait,
 	})
@@ -111,12 +125,8 @@ func follow(ctx context.Context, cfg Config, at partition, end int64, events cha
 		if err != nil {
 			return err
 		}
-		headers := make([]event.Header, len(m.Headers))
-		for i, h := range m.Headers {
-			headers[i] = event.Header{Key: h.Key, Value: string(h.Value)}
-		}
 		select {
-		case events <- event.Read(m.Topic, string(m.Key), m.Time, headers, m.Value):
+		case messages <- Message{Envelope: envelope(m), Topic: m.Topic, Reason: header(m, reasonHeader)}:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -124,25 +134,25 @@ func follow(ctx context.Context, cfg Config, at partition, end int64, events cha
 }
 
 // order holds back what comes until all partitions have caught up.
-func order(ctx context.Context, behind int, events <-chan event.Envelope, caughtUp <-chan struct{}, f func(event.Envelope) error) error {
-	var held []event.Envelope
+func order(ctx context.Context, behind int, messages <-chan Message, caughtUp <-chan struct{}, f func(Message) error) error {
+	var held []Message
 	for {
 		select {
-		case e := <-events:
+		case m := <-messages:
 			if behind > 0 {
-				held = append(held, e)
-			} else if err := f(e); err != nil {
+				held = append(held, m)
+			} else if err := f(m); err != nil {
 				return err
 			}
 		case <-caughtUp:
 			if behind--; behind > 0 {
 				continue
 			}
-			slices.SortStableFunc(held, func(a, b event.Envelope) int {
+			slices.SortStableFunc(held, func(a, b Message) int {
 				return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Sequence, b.Sequence))
 			})
-			for _, e := range held {
-				if err := f(e); err != nil {
+			for _, m := range held {
+				if err := f(m); err != nil {
 					return err
 				}
 			}

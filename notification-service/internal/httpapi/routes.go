@@ -1,0 +1,37 @@
+// Package httpapi is the HTTP face of the notification-service.
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/battery-passport/suite/notification-service/internal/notification"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/token"
+	"github.com/battery-passport/suite/pkg/rest"
+)
+
+// What the API document says of the service.
+const (
+	Title       = "Notification Service"
+	Description = "What happened to what is yours, and whether it reached you."
+)
+
+// API is what the operations need.
+type API struct {
+	Notifications *notification.Service
+	Verifier      *token.Verifier
+}
+
+// Register adds the operations to r. It is their table of contents.
+func (a *API) Register(r *rest.API) {
+	anyone, admin := a.Verifier.Require(), a.Verifier.Require(auth.Admin)
+
+	rest.Handle(r, "POST /api/notifications", admin, a.create, "Send a notification", rest.Status(http.StatusCreated),
+		rest.Describe("Mail goes to one recipient. Anything else without a recipient is put in the list of everybody; the answer is your own."))
+	rest.Handle(r, "GET /api/notifications", anyone, a.list, "List your notifications", rest.Describe("The newest first."))
+	rest.Handle(r, "GET /api/notifications/stats", anyone, a.stats, "Count your notifications")
+	rest.Handle(r, "PATCH /api/notifications/read", anyone, a.markAllRead, "Mark all your notifications as read")
+	rest.Handle(r, "GET /api/notifications/{id}", anyone, a.get, "Read a notification")
+	rest.Handle(r, "PATCH /api/notifications/{id}/read", anyone, a.markRead, "Mark a notification as read")
+	rest.Handle(r, "DELETE /api/notifications/{id}", anyone, a.delete, "Delete a notification", rest.Status(http.StatusNoContent))
+}

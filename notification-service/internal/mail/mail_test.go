@@ -1,0 +1,300 @@
+package mail_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"math/big"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net"
+	netmail "net/mail"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/notification-service/internal/mail"
+	"github.com/battery-passport/suite/notification-service/internal/notification"
+	"github.com/battery-passport/suite/notification-service/mailsink"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
+)
+
+func message() notification.Message {
+	return notification.Message{
+		ID: "0193-row", To: "ann@nlb.example", Type: notification.System, EventType: "passport.created", Title: "New Battery Passport Created",
+		Text: "A new battery passport has been created.\n\nModel: Müller & Söhne <82>", Metadata: `{"passportId":"0193-p"}`,
+		At: time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC),
+	}
+}
+
+func sink(t *testing.T, o mailsink.Options) *mailsink.Server {
+	t.Helper()
+	s, err := mailsink.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+	})
+	return s
+}
+
+// config returns the settings for a server on this machine.
+func config(t *testing.T, addr, tls string) mail.Config {
+	t.Helper()
+	host, text, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mail.Config{Enabled: true, Host: host, Port: port, TLS: tls, FromEmail: "suite@nlb.example", FromName: "Battery Passport System"}
+}
+
+// certificate returns one for this machine, and who trusts it.
+func certificate(t *testing.T) (*tls.Config, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(cert)
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, pool
+}
+
+func TestMailSaysWhatTheOriginalSaid(t *testing.T) {
+	s := sink(t, mailsink.Options{})
+	if err := mail.New(config(t, s.Addr, "none")).Deliver(t.Context(), message()); err != nil {
+		t.Fatal(err)
+	}
+	m, parts := read(t, s)
+	for name, want := range map[string]string{
+		"From": `"Battery Passport System" <suite@nlb.example>`, "To": "<ann@nlb.example>", "Subject": "New Battery Passport Created",
+		"Message-Id": "<0193-row@battery-passport>", "Date": "Sun, 22 Nov 2026 10:30:00 +0000", "Auto-Submitted": "auto-generated",
+	} {
+		if got := m.Header.Get(name); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	if want := "New Battery Passport Created\n\n" + message().Text + "\n"; parts["text/plain"] != want {
+		t.Errorf("text %q, want %q", parts["text/plain"], want)
+	}
+	at := 0
+	for _, want := range []string{
+		"<h2>Battery Passport System</h2>", "<h3>New Battery Passport Created</h3>",
+		"A new battery passport has been created.<br><br>Model: Müller &amp; Söhne &lt;82&gt;<", "Details:", "<pre", "{\n  &#34;passportId&#34;: &#34;0193-p&#34;\n}</pre>",
+		"This is an automated message. Please do not reply to this email.", "&copy; 2026 Battery Passport System. All rights reserved.",
+	} {
+		i := strings.Index(parts["text/html"][at:], want)
+		if i < 0 {
+			t.Fatalf("the page lacks %q, or has it elsewhere:\n%s", want, parts["text/html"])
+		}
+		at += i
+	}
+	bare := message()
+	bare.Metadata = "{}"
+	if err := mail.New(config(t, s.Addr, "none")).Deliver(t.Context(), bare); err != nil {
+		t.Fatal(err)
+	}
+	if _, parts := read(t, s); strings.Contains(parts["text/html"], "Details") {
+		t.Errorf("details of nothing:\n%s", parts["text/html"])
+	}
+}
+
+// read takes the newest mail apart.
+func read(t *testing.T, s *mailsink.Server) (*netmail.Message, map[string]string) {
+	t.Helper()
+	mails := s.Mails()
+	m, err := netmail.ReadMessage(strings.NewReader(mails[len(mails)-1].Content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+	if err != nil || kind != "multipart/alternative" {
+		t.Fatalf("a mail of type %s, %v", kind, err)
+	}
+	parts := map[string]string{}
+	for r := multipart.NewReader(m.Body, params["boundary"]); ; {
+		p, err := r.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			return m, parts
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		kind, _, err := mime.ParseMediaType(p.Header.Get("Content-Type"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(quotedprintable.NewReader(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts[kind] = strings.ReplaceAll(string(text), "\r\n", "\n")
+	}
+}
+
+// TestNoValueBecomesAHeader puts a line end, a header and markup into every
+// value there is.
+func TestNoValueBecomesAHeader(t *testing.T) {
+	const attack = "x\r\nBcc: eve@evil.example\r\n\r\n<script>alert(1)</script>\n.\r\nRCPT TO:<eve@evil.example>"
+	for name, change := range map[string]func(*notification.Message){
+		"title": func(m *notification.Message) { m.Title = attack }, "text": func(m *notification.Message) { m.Text = attack },
+		"metadata":   func(m *notification.Message) { m.Metadata = `{"a":` + strconv.Quote(attack) + `}` },
+		"event type": func(m *notification.Message) { m.EventType = attack }, "priority": func(m *notification.Message) { m.Priority = attack },
+		"type": func(m *notification.Message) { m.Type = attack },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := sink(t, mailsink.Options{})
+			m := message()
+			change(&m)
+			if err := mail.New(config(t, s.Addr, "none")).Deliver(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			got, parts := read(t, s)
+			if got.Header.Get("Bcc") != "" || len(s.Mails()) != 1 || len(s.Mails()[0].To) != 1 || strings.Contains(parts["text/html"], "<script>") {
+				t.Errorf("it went to %v: %s", s.Mails()[0].To, s.Mails()[0].Content)
+			}
+		})
+	}
+	for _, to := range []string{attack, "ann@nlb.example\r\nBcc: eve@evil.example", "ann@nlb.example, eve@evil.example", "ann@nlb.example>\r\nRCPT TO:<eve@evil.example", "ann", ""} {
+		s := sink(t, mailsink.Options{})
+		m := message()
+		m.To = to
+		err := mail.New(config(t, s.Addr, "none")).Deliver(t.Context(), m)
+		if r, ok := errors.AsType[*notification.Refusal](err); !ok || !r.Final || len(s.Mails()) > 0 {
+			t.Errorf("to %q: %v, %d mails", to, err, len(s.Mails()))
+		}
+	}
+}
+
+func TestTLS(t *testing.T) {
+	server, roots := certificate(t)
+	plain := sink(t, mailsink.Options{})
+	start := sink(t, mailsink.Options{TLS: server})
+	implicit := sink(t, mailsink.Options{TLS: server, Implicit: true})
+	for name, c := range map[string]struct {
+		server *mailsink.Server
+		tls    string
+		roots  *x509.CertPool
+		ok     bool
+	}{
+		"STARTTLS":                       {start, "auto", roots, true},
+		"STARTTLS by name":               {start, "starttls", roots, true},
+		"no STARTTLS, and none is meant": {plain, "none", nil, true},
+		"no STARTTLS, though it has to":  {plain, "auto", roots, false},
+		"a certificate nobody trusts":    {start, "auto", nil, false},
+		"TLS from the start":             {implicit, "implicit", roots, true},
+		"TLS from the start, untrusted":  {implicit, "implicit", nil, false},
+		"TLS where there is none":        {plain, "implicit", roots, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := len(c.server.Mails())
+			cfg := config(t, c.server.Addr, c.tls)
+			cfg.Roots = c.roots
+			sender := mail.New(cfg)
+			err := sender.Deliver(t.Context(), message())
+			if _, refused := errors.AsType[*notification.Refusal](err); refused || (err == nil) != c.ok {
+				t.Fatalf("Deliver = %v", err)
+			}
+			if err := sender.Ping(t.Context()); (err == nil) != c.ok {
+				t.Errorf("Ping = %v", err)
+			}
+			if got := c.server.Mails()[before:]; c.ok && (len(got) != 1 || got[0].TLS != (c.tls != "none")) || !c.ok && len(got) > 0 {
+				t.Errorf("mails %+v", got)
+			}
+		})
+	}
+}
+
+func TestAnswersOfTheServer(t *testing.T) {
+	server, roots := certificate(t)
+	codes := map[string]int{"gone@nlb.example": 550, "busy@nlb.example": 451, "closes@nlb.example": 421, "ann@nlb.example": 0}
+	s := sink(t, mailsink.Options{TLS: server, User: "suite", Password: "secret", Answer: func(to string) error {
+		if code := codes[to]; code != 0 {
+			return mailsink.Refuse(code, "no "+to)
+		}
+		return nil
+	}})
+	cfg := config(t, s.Addr, "auto")
+	cfg.User, cfg.Password, cfg.Roots = "suite", "secret", roots
+	for to, code := range codes {
+		m := message()
+		m.To = to
+		err := mail.New(cfg).Deliver(t.Context(), m)
+		r, refused := errors.AsType[*notification.Refusal](err)
+		if refused != (code == 550 || code == 451) || (err == nil) != (code == 0) || refused && (r.Final != (code == 550) || !strings.Contains(r.Reason, "no "+to)) {
+			t.Errorf("to %s: %v", to, err)
+		}
+	}
+	// A wrong password, a server that is away or says nothing: no mail is at
+	// fault, so each waits.
+	wrong, away := cfg, config(t, resttest.Refused(t), "none")
+	wrong.Password = "other"
+	for name, cfg := range map[string]mail.Config{"password": wrong, "away": away} {
+		err := mail.New(cfg).Deliver(t.Context(), message())
+		if _, refused := errors.AsType[*notification.Refusal](err); err == nil || refused || strings.Contains(err.Error(), cfg.Password) && cfg.Password != "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if len(s.Mails()) != 1 {
+		t.Errorf("%d mails, want 1", len(s.Mails()))
+	}
+}
+
+func TestConfigTellsAllThatIsWrong(t *testing.T) {
+	good := mail.Config{Enabled: true, Host: "mail.example", Port: 587, TLS: "auto", FromEmail: "suite@nlb.example", FromName: "Suite"}
+	for name, c := range map[string]struct {
+		change func(*mail.Config)
+		want   []string
+	}{
+		"good":     {func(*mail.Config) {}, nil},
+		"off":      {func(c *mail.Config) { c.Enabled, c.Host, c.FromEmail = false, "", "" }, nil},
+		"the user": {func(c *mail.Config) { c.FromEmail, c.User, c.Password = "", "suite@nlb.example", "x" }, nil},
+		"nothing":  {func(c *mail.Config) { c.Host, c.FromEmail = "", "" }, []string{"SMTP_HOST", "FROM_EMAIL"}},
+		"all": {func(c *mail.Config) {
+			*c = mail.Config{Enabled: true, TLS: "ssl", Port: -1, User: "u", FromEmail: "a\nb", FromName: "a\r\nBcc: x"}
+		}, []string{"SMTP_TLS", "SMTP_PORT", "FROM_NAME", "SMTP_USER", "FROM_EMAIL", "SMTP_HOST", "FROM_EMAIL"}},
+	} {
+		cfg := good
+		c.change(&cfg)
+		err := cfg.Validate()
+		if c.want == nil {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if err == nil || strings.Count(err.Error(), "\n")+1 != len(c.want) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, variable := range c.want {
+			if !strings.Contains(err.Error(), "  "+variable+": ") {
+				t.Errorf("%s: nothing of %s in\n%v", name, variable, err)
+			}
+		}
+	}
+}

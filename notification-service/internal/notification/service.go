@@ -1,0 +1,244 @@
+package notification
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// Counted is the most notifications that Stats counts.
+const Counted = 1000
+
+// Service is what can be done with notifications. It is safe for concurrent
+// use. Everybody sees their own, admins too: a notification that is another's
+// is fault.NotFound. Methods fail with fault.Unavailable when the store does
+// not answer.
+type Service struct {
+	Records  *store.Collection[Record]
+	People   *store.Collection[Person]
+	Subjects *store.Collection[Subject]
+	Couriers []*Courier // of the channels there are besides the list
+	Now      func() time.Time
+	NewID    func() string
+}
+
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+
+// List returns a page of the caller's notifications.
+func (s *Service) List(ctx context.Context, q store.Query) (store.Page[Record], error) {
+	q.Scope = ownScope(auth.Caller(ctx).UserID)
+	return s.Records.List(ctx, q)
+}
+
+// Get returns a notification of the caller.
+func (s *Service) Get(ctx context.Context, id string) (Record, error) {
+	row, err := s.Records.Get(ctx, id)
+	if fault.Is(err, fault.NotFound) || err == nil && !row.Doc.visible(ctx) {
+		return Record{}, notFound(id)
+	}
+	return row.Doc, err
+}
+
+func (r *Record) visible(ctx context.Context) bool {
+	return !r.Deleted && r.Recipient != "" && r.Recipient == auth.Caller(ctx).UserID
+}
+
+func notFound(id string) error { return fault.New(fault.NotFound, "there is no notification %s", id) }
+
+// Stats are numbers of the caller's notifications.
+type Stats struct {
+	Total    int            `json:"total"`
+	Unread   int            `json:"unread"`
+	ByStatus map[Status]int `json:"byStatus"`
+	ByType   map[Type]int   `json:"byType"`
+	Complete bool           `json:"complete" doc:"false where there are more than the newest 1000, which alone are counted"`
+}
+
+// Stats counts the caller's notifications, up to the newest 1000.
+func (s *Service) Stats(ctx context.Context) (Stats, error) {
+	stats := Stats{ByStatus: map[Status]int{Unread: 0, Read: 0}, ByType: map[Type]int{}}
+	q := store.Query{Limit: store.MaxLimit}
+	for {
+		page, err := s.List(ctx, q)
+		if err != nil {
+			return Stats{}, err
+		}
+		for _, row := range page.Rows {
+			if stats.Total == Counted {
+				return stats, nil
+			}
+			stats.Total++
+			stats.ByStatus[row.Doc.Status]++
+			stats.ByType[row.Doc.Type]++
+			stats.Unread = stats.ByStatus[Unread]
+		}
+		if q.Cursor = page.Next; q.Cursor == "" {
+			stats.Complete = true
+			return stats, nil
+		}
+	}
+}
+
+// MarkRead marks a notification as read. The time of the first reading stays.
+func (s *Service) MarkRead(ctx context.Context, id string) (Record, error) {
+	return s.change(ctx, id, func(r *Record) error {
+		if r.Status == Read {
+			return store.ErrNoChange
+		}
+		r.Status, r.ReadAt = Read, s.now()
+		return nil
+	})
+}
+
+// MarkAllRead marks all of the caller's notifications as read and returns how
+// many were not.
+func (s *Service) MarkAllRead(ctx context.Context) (int, error) {
+	marked := 0
+	q := store.Query{Filters: map[string]string{"status": string(Unread)}, Limit: store.MaxLimit}
+	for {
+		page, err := s.List(ctx, q)
+		if err != nil {
+			return marked, err
+		}
+		for _, row := range page.Rows {
+			if _, err := s.MarkRead(ctx, row.ID); err != nil && !fault.Is(err, fault.NotFound) {
+				return marked, err
+			}
+			marked++
+		}
+		if q.Cursor = page.Next; q.Cursor == "" {
+			return marked, nil
+		}
+	}
+}
+
+// Delete takes a notification out of the caller's list. What of it is still to
+// be delivered is.
+func (s *Service) Delete(ctx context.Context, id string) error {
+	_, err := s.change(ctx, id, func(r *Record) error {
+		r.Deleted = true
+		r.tidy()
+		return nil
+	})
+	return err
+}
+
+func (s *Service) change(ctx context.Context, id string, change func(*Record) error) (Record, error) {
+	row, err := s.Records.Update(ctx, id, func(r *Record) ([]event.Envelope, error) {
+		if !r.visible(ctx) {
+			return nil, notFound(id)
+		}
+		return nil, change(r)
+	})
+	if fault.Is(err, fault.NotFound) {
+		return Record{}, notFound(id)
+	}
+	return row.Doc, err
+}
+
+// Draft is a notification that an admin sends.
+type Draft struct {
+	Type           Type       `json:"type" enum:"email,system,alert,info,warning,error" doc:"email goes by mail to one recipient; any other is put in the list of the recipient, or of everybody"`
+	EventType      string     `json:"eventType" enum:"passport.created,passport.updated,passport.deleted,document.uploaded,document.deleted,user.registered,user.login,system.alert,general.info"`
+	Title          string     `json:"title,omitempty" maxLength:"200" doc:"one line; may be left out for user.login, system.alert and general.info, which have words of their own"`
+	Message        string     `json:"message,omitempty" maxLength:"10000" doc:"as title"`
+	Recipient      string     `json:"recipient,omitempty" maxLength:"200" doc:"id of an account"`
+	RecipientEmail string     `json:"recipientEmail,omitempty" maxLength:"254" doc:"address of a mail, where it is not that of the recipient"`
+	Priority       Priority   `json:"priority,omitempty" enum:"low,medium,high,critical" default:"medium"`
+	Metadata       wire.Value `json:"metadata,omitempty" doc:"an object of your own"`
+}
+
+// Create sends a notification: to the recipient, by mail where its type is
+// email, and else to everybody known. It returns the record of the recipient,
+// or that of the caller. It fails with fault.Invalid.
+func (s *Service) Create(ctx context.Context, d Draft) (Record, error) {
+	if err := s.check(ctx, d); err != nil {
+		return Record{}, err
+	}
+	r, err := s.recordOf(d)
+	if err != nil {
+		return Record{}, err
+	}
+	caller := auth.Caller(ctx).UserID
+	owner := d.Recipient
+	if owner == "" {
+		owner = caller
+	}
+	if d.Recipient == "" && d.Type != Email {
+		err = s.people(ctx, "", func(everybody []string) error {
+			return s.add(ctx, r, append([]string{caller}, everybody...), false)
+		})
+	} else {
+		err = s.add(ctx, r, []string{owner}, d.Type == Email)
+	}
+	if err != nil {
+		return Record{}, err
+	}
+	row, err := s.Records.Get(ctx, derived(r.Event, owner))
+	return row.Doc, err
+}
+
+// recordOf is what a draft becomes, for no recipient yet.
+func (s *Service) recordOf(d Draft) (Record, error) {
+	title, message := d.Title, strings.ReplaceAll(d.Message, "\r\n", "\n")
+	ownTitle, ownMessage, err := render(d.EventType, payload{}, s.now())
+	if err != nil {
+		return Record{}, err
+	}
+	if title == "" {
+		title = ownTitle
+	}
+	if message == "" {
+		message = ownMessage
+	}
+	r := Record{
+		Event: s.NewID(), Address: d.RecipientEmail, Type: d.Type, EventType: d.EventType, Title: title, Message: message,
+		Priority: d.Priority, Status: Unread, Metadata: "{}", CreatedAt: s.now(),
+	}
+	if r.Priority == "" {
+		r.Priority = Medium
+	}
+	if d.Metadata != nil {
+		r.Metadata = string(d.Metadata)
+	}
+	return r, nil
+}
+
+// check tells all that is wrong with a draft, beyond what its schema says.
+func (s *Service) check(ctx context.Context, d Draft) error {
+	var details []fault.Detail
+	add := func(wrong bool, path, code, format string, args ...any) {
+		if wrong {
+			details = append(details, fault.Detail{Path: path, Code: code, Message: fmt.Sprintf(format, args...)})
+		}
+	}
+	own := d.EventType == UserLogin || d.EventType == SystemAlert || d.EventType == GeneralInfo
+	add(!own && strings.TrimSpace(d.Title) == "", "/title", "required", "is needed for %s", d.EventType)
+	add(!own && strings.TrimSpace(d.Message) == "", "/message", "required", "is needed for %s", d.EventType)
+	add(hasControl(d.Title), "/title", "format", "has a control character, or more than one line")
+	add(hasControl(strings.NewReplacer("\r\n", "", "\n", "", "\t", "").Replace(d.Message)), "/message", "format", "has a control character")
+	add(d.Metadata != nil && d.Metadata.Kind() != '{', "/metadata", "type", "has to be an object")
+	add(d.Type == Email && d.Recipient == "" && d.RecipientEmail == "", "/recipient", "required", "is needed for mail, or recipientEmail")
+	add(d.Type != Email && d.RecipientEmail != "", "/recipientEmail", "unknownField", "is for the type email")
+	if d.RecipientEmail != "" {
+		details = append(details, checkAddress("/recipientEmail", d.RecipientEmail)...)
+	}
+	if d.Recipient != "" {
+		_, err := s.People.Get(ctx, d.Recipient)
+		add(fault.Is(err, fault.NotFound), "/recipient", "unknown", "is no account that is known here")
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+	}
+	if details != nil {
+		return fault.New(fault.Invalid, "the notification was not sent").With(details...)
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package notification
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/event"
+)
+
+// TestTemplates compares with the original's words: for each type of event one
+// that tells everything, and one that tells nothing.
+func TestTemplates(t *testing.T) {
+	const passport, document = `"batteryIdentifier":"N1","modelName":"NLB 82","manufacturerName":"Nordlicht","updatedFields":["a","b"],"deletedBy":"0193-u"`, `"fileName":"Müll.pdf","fileSize":1572864,"deletedBy":"0193-u"`
+	welcome := "Thank you for registering with the Battery Passport System!\n\nYour account has been created successfully. You can now login and start using the system."
+	login := "You have successfully logged into your account.\n\nLogin Time: 11/22/2026, 10:30:00 AM\nIf this wasn't you, please contact support immediately."
+	for name, c := range map[string]struct{ payload, title, message, bare string }{
+		"passport.created": {passport, "New Battery Passport Created",
+			"A new battery passport has been created successfully.\n\nBattery Identifier: N1\nModel: NLB 82\nManufacturer: Nordlicht",
+			"A new battery passport has been created successfully.\n\nBattery Identifier: N/A\nModel: N/A\nManufacturer: N/A"},
+		"passport.updated": {passport, "Battery Passport Updated",
+			"A battery passport has been updated.\n\nBattery Identifier: N1\nUpdated Fields: a, b",
+			"A battery passport has been updated.\n\nBattery Identifier: N/A\nUpdated Fields: N/A"},
+		"passport.deleted": {passport, "Battery Passport Deleted",
+			"A battery passport has been deleted.\n\nBattery Identifier: N1\nDeleted By: 0193-u",
+			"A battery passport has been deleted.\n\nBattery Identifier: N/A\nDeleted By: System"},
+		"document.uploaded": {document, "Document Uploaded Successfully",
+			"A new document has been uploaded to the system.\n\nFile Name: Müll.pdf\nSize: 1.50 MB",
+			"A new document has been uploaded to the system.\n\nFile Name: N/A\nSize: N/A"},
+		"document.deleted": {document, "Document Deleted",
+			"A document has been deleted from the system.\n\nFile Name: Müll.pdf\nDeleted By: 0193-u",
+			"A document has been deleted from the system.\n\nFile Name: N/A\nDeleted By: System"},
+		"user.registered":    {"", "Welcome to Battery Passport System", welcome, welcome},
+		"user.login":         {"", "Successful Login", login, login},
+		"system.alert":       {`"message":"Too hot."`, "System Alert", "Too hot.", "A system alert has been triggered."},
+		"general.info":       {`"message":"New office."`, "Information", "New office.", "This is a general information notification."},
+		"passport.published": {passport, "Notification", "You have a new notification from the system.", "You have a new notification from the system."},
+	} {
+		for payload, want := range map[string]string{"{" + c.payload + "}": c.message, "{}": c.bare} {
+			p, err := read(event.Envelope{Type: "other", Time: at, Data: []byte(payload)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			title, message, err := render(name, p, at)
+			if err != nil || title != c.title || message != want && payload != "{}" || payload == "{}" && message != c.bare {
+				t.Errorf("%s %s: %q, %q, %v", name, payload, title, message, err)
+			}
+		}
+	}
+	p, err := read(event.Envelope{Type: "other", Time: at, Data: []byte(`{"title":"Moved"}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if title, _, err := render("general.info", p, at); title != "Moved" || err != nil {
+		t.Errorf("general.info with a title: %q, %v", title, err)
+	}
+}
+
+var at = time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC)
+
+func TestAValueStaysAValue(t *testing.T) {
+	long := strings.Repeat("ü", 300)
+	for payload, want := range map[string]string{
+		`{"x":"a\r\nStatus: sent"}`:     "a  Status: sent",
+		`{"x":"\u202egnp.exe\u0000\t"}`: "gnp.exe",
+		`{"x":"a\u2028b"}`:              "a b",
+		`{"x":"` + long + `"}`:          long[:2*199] + "…",
+		`{"x":12345678901234567890}`:    "12345678901234567890",
+		`{"x":["a",1,null,["b"]]}`:      "a, 1, , b",
+		`{"x":""}`:                      "N/A",
+		`{"x":null}`:                    "N/A",
+		`{"x":{"a": 1}}`:                `{"a": 1}`,
+		`{"x":true}`:                    "true",
+		`{"x":[]}`:                      "N/A",
+	} {
+		p, err := read(event.Envelope{Type: "other", Time: at, Data: []byte(payload)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Text("x"); got != want {
+			t.Errorf("%s is %q, want %q", payload, got, want)
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package textfile_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/battery-passport/suite/notification-service/internal/notification"
+	"github.com/battery-passport/suite/notification-service/internal/textfile"
+)
+
+func message() notification.Message {
+	return notification.Message{
+		ID: "0193-row", Event: "0193-event", To: "user@example.com", Type: notification.Email, EventType: "user.registered",
+		Priority: notification.Medium, Title: "Welcome to Our Platform!", Text: "Your account has been successfully created.",
+		Metadata: `{"ipAddress":"192.168.1.1"}`, At: time.Date(2025, 9, 11, 1, 20, 9, 350e6, time.UTC),
+	}
+}
+
+// The file of the original's documentation, byte for byte.
+const original = `Notification Log - 9/11/2025, 1:20:09 AM
+----------------------------------------------
+Event Type: user.registered
+Type: email
+Title: Welcome to Our Platform!
+Message: Your account has been successfully created.
+Recipient: user@example.com
+Status: logged_to_file
+Priority: medium
+Metadata: {
+  "ipAddress": "192.168.1.1"
+}
+----------------------------------------------`
+
+func files(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, e := range entries {
+		content, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[e.Name()] = string(content)
+	}
+	return all
+}
+
+func TestFilesAreAsTheOriginalWroteThem(t *testing.T) {
+	folder := textfile.Folder{Path: filepath.Join(t.TempDir(), "made", "when", "needed")}
+	unknown := message()
+	unknown.Event, unknown.To, unknown.Metadata = "0193-other", "", "{}" // in the same millisecond
+	for _, m := range []notification.Message{message(), message(), unknown} {
+		if err := folder.Deliver(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := map[string]string{
+		"notification-2025-09-11T01-20-09.350Z-0193-event.txt": original,
+		"notification-2025-09-11T01-20-09.350Z-0193-other.txt": `Notification Log - 9/11/2025, 1:20:09 AM
+----------------------------------------------
+Event Type: user.registered
+Type: email
+Title: Welcome to Our Platform!
+Message: Your account has been successfully created.
+Recipient: N/A
+Status: logged_to_file
+Priority: medium
+Metadata: {}
+----------------------------------------------`,
+	}
+	if diff := cmp.Diff(want, files(t, folder.Path)); diff != "" {
+		t.Errorf("files (-want +got)\n%s", diff)
+	}
+}
+
+// TestWhatAnotherLeftHalfIsWrittenAnew finds the beginning of a file, as a
+// process leaves it that is killed.
+func TestWhatAnotherLeftHalfIsWrittenAnew(t *testing.T) {
+	dir := t.TempDir()
+	aside := filepath.Join(dir, ".notification-2025-09-11T01-20-09.350Z-0193-event.txt")
+	if err := os.WriteFile(aside, []byte("Notification Log - half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := (textfile.Folder{Path: dir}).Deliver(t.Context(), message()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"notification-2025-09-11T01-20-09.350Z-0193-event.txt": original}, files(t, dir)); diff != "" {
+		t.Errorf("files (-want +got)\n%s", diff)
+	}
+}
+
+// TestAFolderThatCannotBeIsAnOutage has a file where the folder should be: no
+// message is at fault.
+func TestAFolderThatCannotBeIsAnOutage(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := textfile.Folder{Path: path}.Deliver(t.Context(), message())
+	if _, refused := errors.AsType[*notification.Refusal](err); err == nil || refused {
+		t.Errorf("Deliver = %v", err)
+	}
+}

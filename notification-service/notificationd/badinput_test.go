@@ -1,0 +1,175 @@
+package notificationd_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/authtest"
+	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/store/connect"
+)
+
+// TestPoison sends what no try makes right: each becomes a dead letter that
+// says why, and what follows it is handled.
+func TestPoison(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	owner := s.person(auth.User)
+	huge := strings.Repeat("x", 900_000)
+	headers := header(uuid.NewString())
+	for name, c := range map[string]struct {
+		topic, payload, reason string
+		headers                []string
+	}{
+		"no JSON":              {"passport.created", `{"passportId":`, "the body is not valid JSON", headers},
+		"nothing":              {"passport.created", ``, "the body is empty", headers},
+		"two values":           {"passport.created", `{"passportId":"p"}{}`, "more than one JSON value", headers},
+		"given twice":          {"passport.created", `{"passportId":"p","passportId":"q"}`, "/passportId the member is given twice", headers},
+		"no UTF-8":             {"passport.created", "{\"passportId\":\"\xff\"}", "not valid JSON", headers},
+		"an array":             {"passport.created", `[]`, "no JSON object", headers},
+		"null":                 {"passport.created", `null`, "no JSON object", headers},
+		"too deep":             {"passport.created", `{"passportId":"p","x":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`, "nested deeper", headers},
+		"without its passport": {"passport.created", `{}`, "/passportId is missing", headers},
+		"without its document": {"document.uploaded", `{"fileName":"x"}`, "/docId is missing", headers},
+		"without its user":     {"user.registered", `{"email":"x@nlb.example"}`, "/userId is missing", headers},
+		"plain, without it":    {"passport.deleted", `{}`, "/passportId is missing", nil},
+		"an id that is none":   {"passport.updated", `{"passportId":7,"updatedBy":["x"]}`, "/passportId is no id", headers},
+		"an id with a NUL":     {"passport.updated", `{"passportId":"p","updatedBy":"x\u0000status\u0000unread"}`, "/updatedBy is no id", headers},
+		"an endless id":        {"passport.updated", `{"passportId":"` + huge[:201] + `"}`, "/passportId is no id", headers},
+		"1 MB of text":         {"passport.created", `{"passportId":"p","modelName":"` + huge + `"}`, "the payload has 900033 bytes, 65536 are possible", headers},
+		"an address with CRLF": {"user.registered", `{"userId":"x","email":"x@nlb.example\r\nBcc: eve@evil.example"}`, "/email is no mail address", headers},
+		"two addresses":        {"user.updated", `{"userId":"x","email":"x@nlb.example, y@nlb.example"}`, "/email is no mail address", headers},
+		"long ago":             {"passport.created", `{"passportId":"p"}`, "header:ce_time is no time", header("x", "0001-01-01T00:00:00Z")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			key := uuid.NewString()
+			s.send(c.topic, key, c.payload, c.headers...)
+			letter := deadLetter(t, s, c.topic, key)
+			if !strings.Contains(letter.Reason, c.reason) || string(letter.Data) != c.payload {
+				t.Errorf("because %q, want %q; %d bytes of %d", letter.Reason, c.reason, len(letter.Data), len(c.payload))
+			}
+			passport := uuid.NewString()
+			s.send("passport.created", key, object("passportId", passport, "createdBy", owner.id))
+			s.about(owner, "passport.created", "passportId", passport, "")
+		})
+	}
+}
+
+// deadLetter waits for the dead letter of a key.
+func deadLetter(t *testing.T, s *service, topic, key string) kafka.Message {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var found kafka.Message
+	enough := errors.New("enough")
+	err := kafka.Watch(ctx, s.cfg.Kafka, []string{kafka.DeadLetterTopic(topic)}, func(m kafka.Message) error {
+		if m.Key != key {
+			return nil
+		}
+		found = m
+		return enough
+	})
+	if !errors.Is(err, enough) {
+		t.Fatalf("no dead letter on %s: %v", topic, err)
+	}
+	return found
+}
+
+// TestEventsOfOthers sends what is not as the suite would write it, and does
+// for a notification all the same.
+func TestEventsOfOthers(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	admin, owner := s.person(auth.Admin), s.person(auth.User)
+	run := uuid.NewString() // ids of another run are events of another run
+	const attack = `"<script>alert(1)</script>\r\nBcc: eve@evil.example\r\nStatus: sent\u0000"`
+	const flat = "<script>alert(1)</script>  Bcc: eve@evil.example  Status: sent"
+	for name, c := range map[string]struct {
+		topic, message string
+		members        []string
+		headers        []string
+	}{
+		"plain JSON":         {"passport.created", "Battery Identifier: N1\nModel: N/A\nManufacturer: N/A", []string{"batteryIdentifier", "N1"}, nil},
+		"unknown keys":       {"passport.created", "Manufacturer: N/A", []string{"a.b", "1", "$set", `{"x.y":[1e300]}`, "", `"empty"`}, header("1" + run)},
+		"keys in other case": {"passport.created", "Battery Identifier: N/A\nModel: N/A\nManufacturer: N/A", []string{"BatteryIdentifier", "N1"}, header("2" + run)},
+		"all values wrong":   {"passport.created", "Battery Identifier: 7\nModel: {}\nManufacturer: true", []string{"batteryIdentifier", "7", "modelName", "{}", "manufacturerName", "true", "createdAt", "yesterday"}, header("3" + run)},
+		"HTML and CRLF":      {"passport.created", "Battery Identifier: " + flat + "\nModel: " + flat + "\nManufacturer: " + flat, []string{"batteryIdentifier", attack, "modelName", attack, "manufacturerName", attack}, header("4" + run)},
+		"a bad time":         {"passport.created", "Manufacturer: N/A", nil, header("5"+run, "yesterday")},
+		"a hostile id":       {"passport.created", "Manufacturer: N/A", nil, header("../../etc/passwd\x00\r\n" + run)},
+		"an unknown type":    {"passport.transitioned", "You have a new notification from the system.", nil, append(header("6"+run), "ce_type", "passport.upgraded")},
+		"a type of markup":   {"passport.published", "You have a new notification from the system.", nil, append(header("7"+run), "ce_type", "passport.<b>\r\nBcc: eve@evil.example")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			passport := uuid.NewString()
+			payload := object(append([]string{"passportId", passport, "createdBy", owner.id}, c.members...)...)
+			s.send(c.topic, passport, payload, c.headers...)
+			r := s.about(owner, "", "passportId", passport, "list sent, mail sent, file sent")
+			if !strings.HasSuffix(r.Message, c.message) {
+				t.Errorf("message %q, want %q", r.Message, c.message)
+			}
+			s.about(admin, "", "passportId", passport, "list sent, mail sent")
+			if files := s.files(`"passportId": "` + passport); len(files) != 1 || strings.Contains(files[0], "\nBcc") || strings.Count(files[0], "\nStatus: ") != 1 {
+				t.Errorf("files %q", files)
+			}
+		})
+	}
+	for _, m := range s.sink.Mails() {
+		head, _, _ := strings.Cut(m.Content, "\r\n\r\n")
+		_, page, _ := strings.Cut(m.Content, "text/html")
+		if len(m.To) != 1 || strings.Contains(head, "\nBcc") || strings.Contains(page, "<script>") {
+			t.Errorf("mail to %v: %s", m.To, m.Content)
+		}
+	}
+}
+
+// TestOutOfOrder has an update come before the event that tells whose the
+// passport is, and a deletion before both.
+func TestOutOfOrder(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	owner, admin := s.person(auth.User), s.person(auth.Admin)
+	doc := uuid.NewString()
+	s.send("document.deleted", doc, object("docId", doc, "fileName", "a.pdf", "deletedBy", admin.id), header("d"+doc)...)
+	s.about(admin, "document.deleted", "docId", doc, "list sent, mail sent, file sent")
+	s.send("document.uploaded", doc, object("docId", doc, "fileName", "a.pdf", "uploadedBy", owner.id), header("u"+doc)...)
+	s.about(owner, "document.uploaded", "docId", doc, "list sent, mail sent, file sent")
+	s.send("document.deleted", doc, object("docId", doc, "fileName", "a.pdf", "deletedBy", admin.id), header("d"+doc)...) // again
+	s.about(owner, "document.deleted", "docId", doc, "list sent, mail sent, file sent")
+	for _, p := range []person{owner, admin} {
+		if rows := s.rows(p, "eventType=document.deleted"); len(rows) != 1 {
+			t.Errorf("%d notifications of the deletion, want 1", len(rows))
+		}
+	}
+	if files := s.files(`"docId": "` + doc); len(files) != 2 {
+		t.Errorf("%d files, want one of the upload and one of the deletion", len(files))
+	}
+}
+
+// TestWithoutABroker starts a service whose broker is not there: it answers,
+// says what is missing, and stops when it is told to.
+func TestWithoutABroker(t *testing.T) {
+	cfg := settings(t, connect.Config{Dir: t.TempDir()}, nil)
+	cfg.Kafka.Brokers = []string{resttest.Refused(t)}
+	s := startWith(t, cfg, authtest.New(t))
+	var ready struct {
+		Status string
+		Checks []struct {
+			Name      string
+			OK, Vital bool
+		}
+	}
+	s.Call("GET /readyz", "", nil).Want(200, &ready)
+	for _, c := range ready.Checks {
+		if c.OK == (c.Name == "kafka") || c.Vital == (c.Name == "kafka") {
+			t.Errorf("check %+v", c)
+		}
+	}
+	if ready.Status != "degraded" || len(ready.Checks) != 3 {
+		t.Errorf("readiness %+v", ready)
+	}
+	s.Call("GET /api/notifications", s.issuer.Token(t, auth.Principal{UserID: "x", Role: auth.User}), nil).Want(200, nil)
+	s.stop()
+}

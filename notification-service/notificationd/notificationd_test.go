@@ -1,0 +1,306 @@
+package notificationd_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
+
+	"github.com/battery-passport/suite/notification-service/mailsink"
+	"github.com/battery-passport/suite/notification-service/notificationd"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/authtest"
+	"github.com/battery-passport/suite/pkg/auth/token"
+	"github.com/battery-passport/suite/pkg/boot"
+	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/store/connect"
+)
+
+// TestMain fails when a service that has stopped leaves something running. It
+// is also the service that the crash test kills.
+func TestMain(m *testing.M) {
+	if os.Getenv(childEnv) != "" {
+		boot.Main(notificationd.Name, notificationd.Run)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// service is a notification-service that runs, with what it depends on.
+type service struct {
+	resttest.Client
+	stop   func()
+	issuer *authtest.Issuer
+	cfg    notificationd.Config
+	sink   *mailsink.Server
+	events *kgo.Client
+}
+
+// settings returns the configuration of a service on a database, with files, a
+// mail server and a broker of its own.
+func settings(t *testing.T, db connect.Config, sink *mailsink.Server) notificationd.Config {
+	t.Helper()
+	cfg := notificationd.Config{
+		Store: db, Kafka: kafka.Config{Brokers: brokers(t)}, Group: "test-" + uuid.NewString(), Files: filepath.Join(t.TempDir(), "files"),
+	}
+	cfg.Mail.TLS, cfg.Mail.FromEmail, cfg.Mail.FromName = "none", "suite@nlb.example", "Battery Passport System"
+	if sink != nil {
+		cfg.Mail.Enabled = true
+		cfg.Mail.Host, cfg.Mail.Port = split(t, sink.Addr)
+	}
+	return cfg
+}
+
+func split(t *testing.T, addr string) (string, int) {
+	t.Helper()
+	host, text, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return host, port
+}
+
+// brokers returns those of KAFKA_BROKERS, or a broker in process.
+func brokers(t *testing.T) []string {
+	t.Helper()
+	if given := os.Getenv("KAFKA_BROKERS"); given != "" {
+		return strings.Split(given, ",")
+	}
+	return ownBroker(t)
+}
+
+// ownBroker returns a broker in process, on which there is nothing.
+func ownBroker(t *testing.T) []string {
+	t.Helper()
+	c, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c.ListenAddrs()
+}
+
+func mailServer(t *testing.T, o mailsink.Options) *mailsink.Server {
+	t.Helper()
+	sink, err := mailsink.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sink.Close() })
+	return sink
+}
+
+// start runs a service with mail and files.
+func start(t *testing.T, db connect.Config) *service {
+	t.Helper()
+	sink := mailServer(t, mailsink.Options{})
+	s := startWith(t, settings(t, db, sink), authtest.New(t))
+	s.sink = sink
+	return s
+}
+
+func startWith(t *testing.T, cfg notificationd.Config, issuer *authtest.Issuer) *service {
+	t.Helper()
+	s := &service{issuer: issuer, cfg: cfg}
+	s.Client, s.stop = resttest.Start(t, func(ctx context.Context, http rest.Config) error {
+		cfg.HTTP, cfg.Auth = http, token.Config{URL: issuer.URL}
+		return notificationd.Run(ctx, cfg, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	})
+	s.events = writer(t, cfg.Kafka.Brokers)
+	return s
+}
+
+// writer returns a Kafka client that is not that of the suite.
+func writer(t *testing.T, brokers []string) *kgo.Client {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.UnknownTopicRetries(-1), kgo.MaxBufferedBytes(8<<20), kgo.ProducerBatchMaxBytes(1_000_000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+// send puts a message on a topic: the payload with headers, which are names and
+// values in turn.
+func (s *service) send(topic, key, payload string, headers ...string) {
+	s.T.Helper()
+	r := &kgo.Record{Topic: topic, Key: []byte(key), Value: []byte(payload)}
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: headers[i], Value: []byte(headers[i+1])})
+	}
+	ctx, cancel := context.WithTimeout(s.T.Context(), 30*time.Second)
+	defer cancel()
+	if err := s.events.ProduceSync(ctx, r).FirstErr(); err != nil {
+		s.T.Fatalf("send to %s: %v", topic, err)
+	}
+}
+
+// person registers somebody of a role, by an event, and returns a token. Names
+// are unique to the test.
+type person struct{ id, email, token string }
+
+func (s *service) person(role auth.Role) person {
+	s.T.Helper()
+	id := uuid.NewString()
+	p := person{id: id, email: id + "@nlb.example"}
+	p.token = s.issuer.Token(s.T, auth.Principal{UserID: id, Email: p.email, Role: role})
+	s.send("user.registered", id, fmt.Sprintf(`{"userId":%q,"email":%q,"role":%q,"registeredAt":"2026-11-22T09:00:00.000Z"}`, id, p.email, role),
+		"ce_id", "registered-"+id, "ce_time", "2026-11-22T09:00:00Z", "ce_sequence", "1")
+	s.await(p, "eventType=user.registered", func(rows []row) bool {
+		for _, r := range rows {
+			if r.about("userId") == id {
+				return true
+			}
+		}
+		return false
+	})
+	return p
+}
+
+// row is a notification as it is answered.
+type row struct {
+	ID, Type, EventType, Title, Message, Priority, Status string
+	Channels                                              []struct {
+		Channel, Status, Reason string
+		Attempts                int
+		NextTry, SentAt         time.Time
+	}
+	Metadata          map[string]any
+	CreatedAt, ReadAt time.Time
+}
+
+func (r row) about(key string) string { id, _ := r.Metadata[key].(string); return id }
+
+// channels are the states of the channels, as "list sent".
+func (r row) channels() string {
+	var all []string
+	for _, c := range r.Channels {
+		all = append(all, c.Channel+" "+c.Status)
+	}
+	return strings.Join(all, ", ")
+}
+
+type page struct {
+	Items      []row
+	NextCursor string
+}
+
+// rows returns all of a person's notifications that a query asks for.
+func (s *service) rows(p person, query string) []row {
+	s.T.Helper()
+	var all []row
+	for cursor := ""; ; {
+		var got page
+		s.Call("GET /api/notifications?limit=200&"+query+cursor, p.token, nil).Want(200, &got)
+		all = append(all, got.Items...)
+		if got.NextCursor == "" {
+			return all
+		}
+		cursor = "&cursor=" + got.NextCursor
+	}
+}
+
+const patience = 60 * time.Second
+
+// await waits until a person's notifications are as they should be.
+func (s *service) await(p person, query string, done func([]row) bool) []row {
+	s.T.Helper()
+	var rows []row
+	s.until(func() bool { rows = s.rows(p, query); return done(rows) }, func() string { return fmt.Sprintf("%+v", rows) })
+	return rows
+}
+
+// about waits for the notification of an event about something, with its
+// channels as they should be, and returns it.
+func (s *service) about(p person, eventType, key, id, channels string) row {
+	s.T.Helper()
+	var found row
+	s.await(p, "eventType="+eventType, func(rows []row) bool {
+		for _, r := range rows {
+			if r.about(key) == id {
+				found = r
+				return channels == "" || r.channels() == channels
+			}
+		}
+		return false
+	})
+	return found
+}
+
+func (s *service) until(done func() bool, state func() string) {
+	s.T.Helper()
+	for deadline := time.Now().Add(patience); !done(); {
+		if time.Now().After(deadline) {
+			s.T.Fatalf("it does not come to what it should; at last: %s", state())
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// mails returns what reached an address.
+func (s *service) mails(address string) []mailsink.Mail {
+	var got []mailsink.Mail
+	for _, m := range s.sink.Mails() {
+		if m.To[0] == address {
+			got = append(got, m)
+		}
+	}
+	return got
+}
+
+// files returns the text files that hold a text.
+func (s *service) files(text string) []string {
+	s.T.Helper()
+	names, err := filepath.Glob(filepath.Join(s.cfg.Files, "*"))
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	var found []string
+	for _, name := range names {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			s.T.Fatal(err)
+		}
+		if strings.Contains(string(content), text) {
+			found = append(found, string(content))
+		}
+	}
+	return found
+}
+
+// object returns JSON of names and values in turn; a value that is no JSON is a
+// string.
+func object(members ...string) string {
+	var parts []string
+	for i := 0; i+1 < len(members); i += 2 {
+		value := members[i+1]
+		if !json.Valid([]byte(value)) {
+			value = strconv.Quote(value)
+		}
+		parts = append(parts, fmt.Sprintf("%q:%s", members[i], value))
+	}
+	return "{" + strings.Join(parts, ",") + "}"
+}
+
+func header(id string, at ...string) []string {
+	return []string{"ce_id", id, "ce_source", "/test", "ce_time", cmp.Or(strings.Join(at, ""), "2026-11-22T10:30:00.120Z")}
+}
