@@ -8,6 +8,9 @@ help: ## show this
 run: ## run the suite on this machine, with its data in ./data
 	@go build -o bin/local ./deploy/local && exec bin/local
 
+seed: ## fill the suite that runs with people, passports and documents
+	@go run ./deploy/seed
+
 events: ## show what is on the topics, as it comes
 	@go build -o bin/events ./deploy/events && exec bin/events
 
@@ -29,10 +32,11 @@ lint: ## gofmt, vet, staticcheck, and who may import whom
 	go run $(STATICCHECK) $(MODULES:%=./%/...)
 	go run ./deploy/doors
 
-golden: ## write the OpenAPI documents and the wire forms anew
+golden: ## write the OpenAPI documents, the wire forms and the README's settings anew
 	go test ./pkg/event ./auth-service/internal/httpapi ./passport-service/internal/httpapi ./document-service/internal/httpapi ./notification-service/internal/httpapi -update
+	go test ./deploy/e2e -run TestSettings -update
 
 bench: ## measure, and print the figures
 	go run ./deploy/bench
 
-.PHONY: help run events reset test race standalone lint golden bench
+.PHONY: help run seed events reset test race standalone lint golden bench

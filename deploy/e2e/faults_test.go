@@ -24,7 +24,7 @@ import (
 func TestBrokerAway(t *testing.T) {
 	addr := resttest.Refused(t)
 	cfg := config(t)
-	cfg.Auth.Kafka.Brokers, cfg.Passport.Kafka.Brokers = []string{addr}, []string{addr}
+	cfg.Passport.Kafka.Brokers = []string{addr}
 	s := start(t, cfg)
 	admin := s.register("admin@nordlicht.example", "admin")
 	var p answer
@@ -72,16 +72,17 @@ type process struct {
 // run starts the program with free ports and waits for its banner.
 func run(t *testing.T, program, dir string, env ...string) (s *suite, p *process) {
 	t.Helper()
-	ports := make([]string, 3)
-	for i := range ports {
-		_, port, err := net.SplitHostPort(resttest.Refused(t))
+	addrs := map[string]string{}
+	cmd := exec.CommandContext(t.Context(), program)
+	cmd.Env = append([]string{"DATA_DIR=" + dir, "PASSWORD_COST=10"}, env...)
+	for _, variable := range []string{"AUTH_PORT", "PASSPORT_PORT", "DOCUMENT_PORT", "NOTIFICATION_PORT", "KAFKA_PORT", "S3_PORT", "MAIL_PORT"} {
+		addrs[variable] = resttest.Refused(t)
+		_, port, err := net.SplitHostPort(addrs[variable])
 		if err != nil {
 			t.Fatal(err)
 		}
-		ports[i] = port
+		cmd.Env = append(cmd.Env, variable+"="+port)
 	}
-	cmd := exec.CommandContext(t.Context(), program)
-	cmd.Env = append([]string{"DATA_DIR=" + dir, "AUTH_PORT=" + ports[0], "PASSPORT_PORT=" + ports[1], "KAFKA_PORT=" + ports[2], "PASSWORD_COST=10"}, env...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -95,8 +96,11 @@ func run(t *testing.T, program, dir string, env ...string) (s *suite, p *process
 	for lines := bufio.NewScanner(out); lines.Scan() && !strings.Contains(lines.Text(), "The first account"); {
 		fmt.Fprintln(p.log, lines.Text())
 	}
-	s = &suite{t: t, auth: resttest.Client{T: t, URL: "http://127.0.0.1:" + ports[0]}, passport: resttest.Client{T: t, URL: "http://127.0.0.1:" + ports[1]},
-		brokers: kafka.Config{Brokers: []string{"127.0.0.1:" + ports[2]}}}
+	client := func(variable string) resttest.Client { return resttest.Client{T: t, URL: "http://" + addrs[variable]} }
+	s = &suite{
+		t: t, auth: client("AUTH_PORT"), passport: client("PASSPORT_PORT"), document: client("DOCUMENT_PORT"), notification: client("NOTIFICATION_PORT"),
+		brokers: kafka.Config{Brokers: []string{addrs["KAFKA_PORT"]}},
+	}
 	if !strings.Contains(p.log.String(), s.passport.URL+"/docs") {
 		t.Fatalf("the suite says %q", p.log)
 	}
@@ -107,7 +111,9 @@ func run(t *testing.T, program, dir string, env ...string) (s *suite, p *process
 // it again: all that was acknowledged is there, and what waited goes out.
 func TestKilled(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "local")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../local").CombinedOutput(); err != nil {
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
+	build.Dir = filepath.Join(root, "deploy", "local")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	dir := filepath.Join(t.TempDir(), "data")
@@ -172,7 +178,9 @@ func TestTakenPort(t *testing.T) {
 	port := l.Addr().(*net.TCPAddr).Port
 	for variable, set := range map[string]func(*stack.Config){
 		"AUTH_PORT": func(c *stack.Config) { c.AuthPort = port }, "PASSPORT_PORT": func(c *stack.Config) { c.PassportPort = port },
-		"KAFKA_PORT": func(c *stack.Config) { c.KafkaPort = port },
+		"DOCUMENT_PORT": func(c *stack.Config) { c.DocumentPort = port }, "NOTIFICATION_PORT": func(c *stack.Config) { c.NotificationPort = port },
+		"KAFKA_PORT": func(c *stack.Config) { c.KafkaPort = port }, "S3_PORT": func(c *stack.Config) { c.S3Port = port },
+		"MAIL_PORT": func(c *stack.Config) { c.MailPort = port },
 	} {
 		cfg := config(t)
 		set(&cfg)

@@ -3,20 +3,25 @@ package e2e
 import (
 	"os"
 	"os/exec"
-	"reflect"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/battery-passport/suite/auth-service/authd"
-	"github.com/battery-passport/suite/deploy/stack"
-	"github.com/battery-passport/suite/passport-service/passportd"
-	"github.com/battery-passport/suite/pkg/boot"
 )
+
+// root is the folder of the project, which stays when a suite changes the
+// working directory.
+var root = func() string {
+	dir, err := filepath.Abs("../..")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+}()
 
 func readme(t *testing.T) string {
 	t.Helper()
-	data, err := os.ReadFile("../../README.md")
+	data, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +47,7 @@ func TestReadmeRunsAsPasted(t *testing.T) {
 		}
 	}
 	cmd := exec.CommandContext(t.Context(), "bash", "-eu")
-	cmd.Dir = "../.."
+	cmd.Dir = root
 	cmd.Stdin = strings.NewReader(strings.NewReplacer("http://127.0.0.1:4000", s.auth.URL, "http://127.0.0.1:5000", s.passport.URL).Replace(strings.Join(lines, "\n")))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -57,37 +62,5 @@ func TestReadmeRunsAsPasted(t *testing.T) {
 	want := "201 201 200 200 200 412 200 200 200 200 200 204"
 	if got := strings.Join(statuses, " "); got != want {
 		t.Errorf("the lines answer %s, want %s\n%s", got, want, out)
-	}
-}
-
-// TestReadmeNamesEveryVariable, and only those that are read.
-func TestReadmeNamesEveryVariable(t *testing.T) {
-	text := readme(t)
-	_, table, ok := strings.Cut(text, "## Settings")
-	table, _, _ = strings.Cut(table, "`make run` takes")
-	if !ok {
-		t.Fatal("there is no table of settings")
-	}
-	named := map[string]bool{}
-	for line := range strings.SplitSeq(table, "\n") {
-		first, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
-		for _, m := range regexp.MustCompile("`([A-Z_]+)`").FindAllStringSubmatch(first, -1) {
-			named[m[1]] = true
-		}
-	}
-	for _, cfg := range []any{new(boot.Log), new(authd.Config), new(passportd.Config), new(stack.Config)} {
-		for _, f := range boot.Variables(cfg) {
-			name := f.Tag.Get("envconfig")
-			if !strings.Contains(table, "`"+name+"`") {
-				t.Errorf("%s of %v is not in the README", name, reflect.TypeOf(cfg))
-			}
-			if f.Tag.Get("desc") == "" {
-				t.Errorf("%s has no description", name)
-			}
-			delete(named, name)
-		}
-	}
-	for name := range named {
-		t.Errorf("nobody reads %s", name)
 	}
 }

@@ -12,10 +12,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/battery-passport/suite/auth-service/authd"
 	"github.com/battery-passport/suite/deploy/stack"
+	"github.com/battery-passport/suite/document-service/documentd"
+	"github.com/battery-passport/suite/notification-service/notificationd"
 	"github.com/battery-passport/suite/passport-service/passportd"
 	"github.com/battery-passport/suite/passport-service/samples"
+	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/rest"
@@ -26,11 +31,12 @@ import (
 
 // suite is one that runs, and how to call its services.
 type suite struct {
-	t              *testing.T
-	auth, passport resttest.Client
-	brokers        kafka.Config
-	cfg            stack.Config
-	stack          *stack.Stack
+	t       *testing.T
+	brokers kafka.Config
+	cfg     stack.Config
+	stack   *stack.Stack
+
+	auth, passport, document, notification resttest.Client
 }
 
 // onSuites runs a test on the embedded suite, and on MongoDB and Kafka where
@@ -40,12 +46,16 @@ func onSuites(t *testing.T, test func(*suite)) {
 	t.Run("MongoDB and Kafka", func(t *testing.T) {
 		cfg := config(t)
 		cfg.Auth.Store.URI, cfg.Passport.Store.URI = storetest.MongoURI(t), storetest.MongoURI(t)
+		cfg.Document.Store.URI, cfg.Notification.Store.URI = storetest.MongoURI(t), storetest.MongoURI(t)
 		brokers := os.Getenv("KAFKA_BROKERS")
 		if brokers == "" {
 			t.Skip("KAFKA_BROKERS is not set")
 		}
-		cfg.Auth.Kafka.Brokers = strings.Split(brokers, ",")
-		cfg.Passport.Kafka.Brokers = cfg.Auth.Kafka.Brokers
+		cfg.Passport.Kafka.Brokers = strings.Split(brokers, ",")
+		if err := boot.Load(&cfg.Document.S3); err != nil { // an S3 server too, where S3_ENDPOINT names one
+			t.Fatal(err)
+		}
+		cfg.Document.S3.Bucket = "e2e-" + uuid.NewString()
 		test(start(t, cfg))
 	})
 }
@@ -53,13 +63,18 @@ func onSuites(t *testing.T, test func(*suite)) {
 func config(t *testing.T) stack.Config {
 	db := connect.Config{Dir: t.TempDir()}
 	http := rest.Config{Drain: 10 * time.Second}
-	return stack.Config{
+	cfg := stack.Config{
 		Auth:     authd.Config{HTTP: http, Store: db, TokenLifetime: authd.Lifetime(15 * time.Minute), PasswordCost: 4},
 		Passport: passportd.Config{HTTP: http, Store: db},
+		Document: documentd.Config{HTTP: http, MaxBytes: 10 << 20, SweepAfter: 24 * time.Hour},
+		// Suites that share a broker do not share its events.
+		Notification: notificationd.Config{HTTP: http, Group: "e2e-" + uuid.NewString()},
 		Log: func(service string) *slog.Logger {
 			return slog.New(slog.NewTextHandler(t.Output(), nil)).With("service", service)
 		},
 	}
+	cfg.Document.S3.Region, cfg.Document.S3.Bucket = "us-east-1", "e2e-documents"
+	return cfg
 }
 
 func start(t *testing.T, cfg stack.Config) *suite {
@@ -76,7 +91,9 @@ func (s *suite) start() {
 	if s.stack, err = stack.Start(context.Background(), s.cfg); err != nil {
 		s.t.Fatal(err)
 	}
-	s.auth, s.passport = resttest.Client{T: s.t, URL: s.stack.AuthURL}, resttest.Client{T: s.t, URL: s.stack.PassportURL}
+	client := func(url string) resttest.Client { return resttest.Client{T: s.t, URL: url} }
+	s.auth, s.passport = client(s.stack.AuthURL), client(s.stack.PassportURL)
+	s.document, s.notification = client(s.stack.DocumentURL), client(s.stack.NotificationURL)
 	s.brokers = kafka.Config{Brokers: s.stack.Brokers}
 }
 

@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -21,9 +22,14 @@ import (
 func main() {
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
+		if errors.Is(err, errEnvironment) {
+			os.Exit(2)
+		}
 		os.Exit(1)
 	}
 }
+
+var errEnvironment = errors.New("the suite cannot start")
 
 func run(args []string) error {
 	var cfg struct {
@@ -31,13 +37,10 @@ func run(args []string) error {
 		Stack stack.Config
 	}
 	if err := boot.Load(&cfg); err != nil {
-		return fmt.Errorf("the suite cannot start.\n%w", err)
+		return fmt.Errorf("%w.\n%w", errEnvironment, err)
 	}
 	dir, err := filepath.Abs(cfg.Stack.Passport.Store.Dir)
 	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	if len(args) == 1 && args[0] == "reset" {
@@ -47,36 +50,21 @@ func run(args []string) error {
 	cfg.Stack.Log = func(service string) *slog.Logger { return logs.With("service", service) }
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	s, err := stack.Start(ctx, cfg.Stack)
 	if err != nil {
 		return err
 	}
-	fmt.Printf(banner, dir, s.AuthURL, s.PassportURL, s.Brokers[0])
-	return s.Wait()
+	fmt.Print(banner(dir, s))
+	err = s.Wait()
+	fmt.Println("The suite has stopped. Its data is kept.")
+	return err
 }
 
 func reset(dir string) error {
-	lock, err := stack.Lock(dir)
-	if err != nil {
+	if err := stack.Reset(dir); err != nil {
 		return err
 	}
-	defer lock.Unlock()
-	return os.RemoveAll(dir)
+	fmt.Println("The data in", dir, "is deleted.")
+	return nil
 }
-
-const banner = `
-The battery passport suite runs. Its data is in %[1]s; Ctrl-C stops it, make reset starts anew.
-
-  auth-service      %[2]s   %[2]s/docs
-  passport-service  %[3]s   %[3]s/docs
-  Kafka             %[4]s          make events shows what is on its topics
-
-The first account may be the admin. In another terminal, in this folder:
-
-  curl -s %[2]s/api/auth/register -H 'Content-Type: application/json' -d '{"email":"admin@nordlicht.example","password":"correct horse battery","role":"admin"}'
-  TOKEN=$(curl -s %[2]s/api/auth/login -H 'Content-Type: application/json' -d '{"email":"admin@nordlicht.example","password":"correct horse battery"}' | sed 's/.*"token":"\([^"]*\)".*/\1/')
-  curl -s %[3]s/api/passports -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d @passport-service/samples/readme-sample.json
-  curl -s %[3]s/api/passports -H "Authorization: Bearer $TOKEN"
-
-`

@@ -9,19 +9,15 @@ import (
 )
 
 // startKafka runs a broker whose topics are kept in the data folder.
-func (s *Stack) startKafka(cfg Config) error {
-	l, err := s.listen(cfg.KafkaPort, "KAFKA_PORT")
+func (s *Stack) startKafka(dir string, port int) error {
+	l, err := s.listen(port, "KAFKA_PORT")
 	if err != nil {
 		return err
 	}
-	// The broker wants an absolute path, and opens its port itself.
-	dir, err := filepath.Abs(filepath.Join(cfg.Passport.Store.Dir, "kafka"))
-	if err != nil {
-		return err
-	}
+	dir = filepath.Join(dir, "kafka")
 	broker, err := kfake.NewCluster(
 		kfake.Ports(l.Addr().(*net.TCPAddr).Port), kfake.DataDir(dir),
-		kfake.ListenFn(func(string, string) (net.Listener, error) { return l, nil }),
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return l, nil }), // the port is open already
 	)
 	if err != nil {
 		return fmt.Errorf("broker with its log in %s: %w", dir, err)

@@ -1,5 +1,5 @@
 // Package stack runs the suite in one process: the services as they are, and a
-// Kafka broker for them where none is given.
+// Kafka broker, an S3 server and a mail server for them where none is given.
 package stack
 
 import (
@@ -12,22 +12,29 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gofrs/flock"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/battery-passport/suite/auth-service/authd"
+	"github.com/battery-passport/suite/document-service/documentd"
+	"github.com/battery-passport/suite/notification-service/notificationd"
 	"github.com/battery-passport/suite/passport-service/passportd"
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
 // Config says what to run.
 type Config struct {
-	AuthPort     int `envconfig:"AUTH_PORT" default:"4000" desc:"port of the auth-service"`
-	PassportPort int `envconfig:"PASSPORT_PORT" default:"5000" desc:"port of the passport-service"`
-	KafkaPort    int `envconfig:"KAFKA_PORT" default:"9092" desc:"port of the Kafka broker"`
+	AuthPort         int `envconfig:"AUTH_PORT" default:"4000" desc:"port of the auth-service"`
+	PassportPort     int `envconfig:"PASSPORT_PORT" default:"5000" desc:"port of the passport-service"`
+	DocumentPort     int `envconfig:"DOCUMENT_PORT" default:"5100" desc:"port of the document-service"`
+	NotificationPort int `envconfig:"NOTIFICATION_PORT" default:"5200" desc:"port of the notification-service"`
+	KafkaPort        int `envconfig:"KAFKA_PORT" default:"9092" desc:"port of the Kafka broker"`
+	S3Port           int `envconfig:"S3_PORT" default:"9000" desc:"port of the S3 server"`
+	MailPort         int `envconfig:"MAIL_PORT" default:"1025" desc:"port of the mail server"`
 
-	Auth     authd.Config
-	Passport passportd.Config
+	Auth         authd.Config
+	Passport     passportd.Config
+	Document     documentd.Config
+	Notification notificationd.Config
 
 	// Log makes the logger of a service.
 	Log func(service string) *slog.Logger
@@ -35,8 +42,12 @@ type Config struct {
 
 // Stack is a suite that runs.
 type Stack struct {
-	AuthURL, PassportURL string
-	Brokers              []string
+	AuthURL, PassportURL, DocumentURL, NotificationURL string
+
+	Brokers []string
+	S3      string // URL
+	Mails   string // folder where mail lands; empty: it goes out
+	Files   string // folder of the text files
 
 	group  *errgroup.Group
 	cancel context.CancelFunc
@@ -45,7 +56,8 @@ type Stack struct {
 
 // Start starts the suite on this machine's loopback address and returns when
 // all of it is ready. A port of 0 is a free one. It ends when ctx is done; Wait
-// then waits for it.
+// then waits for it. There may be one in a process at a time, and it changes
+// the working directory.
 func Start(ctx context.Context, cfg Config) (*Stack, error) {
 	s := &Stack{end: func() {}}
 	ctx, s.cancel = context.WithCancel(ctx)
@@ -58,28 +70,77 @@ func Start(ctx context.Context, cfg Config) (*Stack, error) {
 }
 
 func (s *Stack) start(ctx context.Context, cfg Config) error {
-	lock, err := Lock(cfg.Passport.Store.Dir)
+	dir, err := filepath.Abs(cfg.Passport.Store.Dir) // the S3 server changes the working directory
 	if err != nil {
 		return err
 	}
-	s.onEnd(func() { lock.Unlock() })
-	if cfg.Auth.HTTP.Listener, err = s.listen(cfg.AuthPort, "AUTH_PORT"); err != nil {
+	cfg.Auth.Store.Dir, cfg.Passport.Store.Dir, cfg.Document.Store.Dir, cfg.Notification.Store.Dir = dir, dir, dir, dir
+	release, err := lock(dir)
+	if err != nil {
 		return err
 	}
-	if cfg.Passport.HTTP.Listener, err = s.listen(cfg.PassportPort, "PASSPORT_PORT"); err != nil {
+	s.onEnd(release)
+	if err := s.listenAll(&cfg); err != nil {
 		return err
 	}
-	s.AuthURL = "http://" + cfg.Auth.HTTP.Listener.Addr().String()
-	s.PassportURL = "http://" + cfg.Passport.HTTP.Listener.Addr().String()
-	cfg.Passport.Auth.URL = s.AuthURL
+	if cfg.Notification.Files == "" {
+		cfg.Notification.Files = filepath.Join(dir, "notifications")
+	}
+	if s.Files, err = filepath.Abs(cfg.Notification.Files); err != nil {
+		return err
+	}
+	cfg.Notification.Files = s.Files
+	if err := s.startBackends(ctx, dir, &cfg); err != nil {
+		return err
+	}
+	return s.run(ctx, cfg)
+}
 
-	if s.Brokers = cfg.Passport.Kafka.Brokers; len(s.Brokers) == 0 {
-		if err := s.startKafka(cfg); err != nil {
+// listenAll opens the ports of the services, and tells them of each other.
+func (s *Stack) listenAll(cfg *Config) error {
+	for _, service := range []struct {
+		port     int
+		variable string
+		http     *rest.Config
+		url      *string
+	}{
+		{cfg.AuthPort, "AUTH_PORT", &cfg.Auth.HTTP, &s.AuthURL},
+		{cfg.PassportPort, "PASSPORT_PORT", &cfg.Passport.HTTP, &s.PassportURL},
+		{cfg.DocumentPort, "DOCUMENT_PORT", &cfg.Document.HTTP, &s.DocumentURL},
+		{cfg.NotificationPort, "NOTIFICATION_PORT", &cfg.Notification.HTTP, &s.NotificationURL},
+	} {
+		l, err := s.listen(service.port, service.variable)
+		if err != nil {
 			return err
 		}
-		cfg.Auth.Kafka.Brokers, cfg.Passport.Kafka.Brokers = s.Brokers, s.Brokers
+		service.http.Listener, *service.url = l, "http://"+l.Addr().String()
 	}
+	cfg.Passport.Auth.URL, cfg.Document.Auth.URL, cfg.Notification.Auth.URL = s.AuthURL, s.AuthURL, s.AuthURL
+	return nil
+}
 
+// startBackends starts what the services need and nobody names.
+func (s *Stack) startBackends(ctx context.Context, dir string, cfg *Config) error {
+	if s.Brokers = cfg.Passport.Kafka.Brokers; len(s.Brokers) == 0 {
+		if err := s.startKafka(dir, cfg.KafkaPort); err != nil {
+			return err
+		}
+	}
+	cfg.Auth.Kafka.Brokers, cfg.Passport.Kafka.Brokers = s.Brokers, s.Brokers
+	cfg.Document.Kafka.Brokers, cfg.Notification.Kafka.Brokers = s.Brokers, s.Brokers
+	if s.S3 = cfg.Document.S3.Endpoint; s.S3 == "" {
+		if err := s.startS3(ctx, dir, cfg); err != nil {
+			return err
+		}
+	}
+	if cfg.Notification.Mail.Host == "" {
+		return s.startMail(dir, cfg)
+	}
+	return nil
+}
+
+// run starts the services, each when the one before is ready.
+func (s *Stack) run(ctx context.Context, cfg Config) error {
 	s.group, ctx = errgroup.WithContext(ctx)
 	for _, service := range []struct {
 		url string
@@ -87,6 +148,8 @@ func (s *Stack) start(ctx context.Context, cfg Config) error {
 	}{
 		{s.AuthURL, func() error { return authd.Run(ctx, cfg.Auth, cfg.Log(authd.Name)) }},
 		{s.PassportURL, func() error { return passportd.Run(ctx, cfg.Passport, cfg.Log(passportd.Name)) }},
+		{s.DocumentURL, func() error { return documentd.Run(ctx, cfg.Document, cfg.Log(documentd.Name)) }},
+		{s.NotificationURL, func() error { return notificationd.Run(ctx, cfg.Notification, cfg.Log(notificationd.Name)) }},
 	} {
 		s.group.Go(service.run)
 		if err := ready(ctx, service.url); err != nil {
@@ -123,19 +186,6 @@ func (s *Stack) listen(port int, variable string) (net.Listener, error) {
 		s.onEnd(func() { l.Close() })
 	}
 	return l, err
-}
-
-// Lock keeps others out of a data folder. It is released when the process ends.
-func Lock(dir string) (*flock.Flock, error) {
-	lock := flock.New(filepath.Join(dir, "lock"), flock.SetPermissions(0o600))
-	ok, err := lock.TryLock()
-	if err != nil {
-		return nil, fmt.Errorf("data folder %s: %w", dir, err)
-	}
-	if !ok {
-		return nil, fmt.Errorf("another suite runs with the data in %s; stop it first, or set DATA_DIR to another folder", dir)
-	}
-	return lock, nil
 }
 
 // startTimeout is how long the suite may take to get ready.

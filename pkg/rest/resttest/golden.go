@@ -8,12 +8,13 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
+// Update tells that golden files are to be written.
+var Update = flag.Bool("update", false, "write the golden files")
 
 // Golden compares with a committed file, or writes it with -update.
 func Golden(t *testing.T, got []byte, path string) {
 	t.Helper()
-	if *update {
+	if *Update {
 		if err := os.WriteFile(path, got, 0o644); err != nil {
 			t.Fatal(err)
 		}

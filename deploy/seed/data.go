@@ -1,0 +1,69 @@
+package main
+
+import (
+	"embed"
+	"encoding/json"
+)
+
+// files are the documents that are uploaded.
+//
+//go:embed files
+var files embed.FS
+
+const password = "correct horse battery"
+
+// A person has an account, and what they bring in.
+type person struct {
+	email, role, organisation string
+	passports                 []sample
+}
+
+// A sample is a passport of package samples with the documents that belong to it.
+type sample struct {
+	file      string
+	documents []document
+}
+
+type document struct {
+	file, fileType, kind, accessClass, isPublic, description string
+}
+
+const (
+	maker      = "Nordlicht Batterie"
+	secondLife = "Zweitleben Energie"
+)
+
+var people = []person{
+	{email: "ada@nordlicht.example", role: "operator", organisation: maker, passports: []sample{
+		{file: "ev-nmc-complete.json", documents: []document{
+			{"eu-declaration-of-conformity.pdf", "application/pdf", "declaration-of-conformity", "owner", "true", "EU declaration of conformity"},
+			{"test-report.pdf", "application/pdf", "test-report", "authority", "false", "Results of the tests behind the declaration"},
+			{"dismantling.txt", "text/plain", "dismantling-manual", "owner", "false", "How the pack comes apart"},
+		}},
+		{file: "ev-nmc-minimum-2027.json"}, {file: "ev-nmc-first-life.json"}, {file: "ev-lfp-in-use.json"},
+		{file: "lmt-ebike.json"}, {file: "industrial-stationary-lfp.json"}, {file: "industrial-lead-acid.json"},
+	}},
+	{email: "ute@nordlicht.example", role: "user", organisation: maker},
+	{email: "sven@zweitleben.example", role: "operator", organisation: secondLife, passports: []sample{
+		{file: "lmt-ebike-reused.json"}, {file: "industrial-repurposed.json"}, {file: "ev-remanufactured.json"},
+	}},
+	{email: "mia@zweitleben.example", role: "user", organisation: secondLife},
+	{email: "lina@recycling.example", role: "legitimate_interest"},
+	{email: "amt@marktaufsicht.example", role: "authority"},
+}
+
+// rawJSON is a body that is JSON already.
+type rawJSON = json.RawMessage
+
+// batteryIdentifier reads what tells one battery from another.
+func batteryIdentifier(data []byte) (string, error) {
+	var body struct {
+		Data struct {
+			GeneralInformation struct {
+				BatteryIdentifier string `json:"batteryIdentifier"`
+			} `json:"generalInformation"`
+		} `json:"data"`
+	}
+	err := json.Unmarshal(data, &body)
+	return body.Data.GeneralInformation.BatteryIdentifier, err
+}
