@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -48,19 +49,44 @@ func TestReadmeRunsAsPasted(t *testing.T) {
 	}
 	cmd := exec.CommandContext(t.Context(), "bash", "-eu")
 	cmd.Dir = root
-	cmd.Stdin = strings.NewReader(strings.NewReplacer("http://127.0.0.1:4000", s.auth.URL, "http://127.0.0.1:5000", s.passport.URL).Replace(strings.Join(lines, "\n")))
+	cmd.Stdin = strings.NewReader(strings.NewReplacer(
+		"http://127.0.0.1:4000", s.auth.URL, "http://127.0.0.1:5000", s.passport.URL,
+		"http://127.0.0.1:5100", s.document.URL, "http://127.0.0.1:5200", s.notification.URL,
+		"data/mail", s.stack.Mails, "data/notifications", s.stack.Files,
+	).Replace(strings.Join(lines, "\n")))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	var statuses []string
 	for line := range strings.SplitSeq(string(out), "\n") {
-		if len(line) == 3 {
+		if _, err := strconv.Atoi(line); len(line) == 3 && err == nil {
 			statuses = append(statuses, line)
 		}
 	}
-	want := "201 201 200 200 200 412 200 200 200 200 200 204"
+	want := "201 201 200 200 200 412 200 200 200 206 200 200 200 200 200 200 204 204"
 	if got := strings.Join(statuses, " "); got != want {
 		t.Errorf("the lines answer %s, want %s\n%s", got, want, out)
+	}
+	for _, want := range []string{"%PDF-1.4", "Notification Log - ", "Event Type: user.registered", ".eml"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("the lines do not show %q\n%s", want, out)
+		}
+	}
+}
+
+// TestBannerIsTheReadmesBeginning has make run print the lines of the README.
+func TestBannerIsTheReadmesBeginning(t *testing.T) {
+	banner, err := os.ReadFile(filepath.Join(root, "deploy", "local", "banner.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed := strings.NewReplacer("%[2]s", "http://127.0.0.1:4000", "%[3]s", "http://127.0.0.1:5000").Replace(string(banner))
+	_, first, _ := strings.Cut(readme(t), "```sh\n")
+	first, _, _ = strings.Cut(first, "```")
+	for line := range strings.Lines(first) {
+		if !strings.Contains(printed, "  "+line) {
+			t.Errorf("make run does not print %s", line)
+		}
 	}
 }

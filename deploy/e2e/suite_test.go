@@ -55,7 +55,7 @@ func onSuites(t *testing.T, test func(*suite)) {
 		if err := boot.Load(&cfg.Document.S3); err != nil { // an S3 server too, where S3_ENDPOINT names one
 			t.Fatal(err)
 		}
-		cfg.Document.S3.Bucket = "e2e-" + uuid.NewString()
+		cfg.Document.S3.Bucket, cfg.Document.S3.PathStyle = "e2e-"+uuid.NewString(), true
 		test(start(t, cfg))
 	})
 }

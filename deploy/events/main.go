@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/battery-passport/suite/notification-service/notificationd"
@@ -16,8 +17,6 @@ import (
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/wire"
 )
-
-const local = "127.0.0.1:9092"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -29,16 +28,20 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	var cfg kafka.Config
+	var cfg struct {
+		Kafka kafka.Config
+		Port  int `envconfig:"KAFKA_PORT" default:"9092" desc:"port of the broker of make run, where KAFKA_BROKERS is empty"`
+	}
 	if err := boot.Load(&cfg); err != nil {
 		return err
 	}
-	if len(cfg.Brokers) == 0 {
-		cfg.Brokers = []string{local}
+	if len(cfg.Kafka.Brokers) == 0 {
+		cfg.Kafka.Brokers = []string{fmt.Sprintf("127.0.0.1:%d", cfg.Port)}
 	}
-	err := show(ctx, cfg)
-	if err != nil {
-		return fmt.Errorf("events at %v: %w; does the suite run? (KAFKA_BROKERS says where)", cfg.Brokers, err)
+	brokers := strings.Join(cfg.Kafka.Brokers, ",")
+	fmt.Fprintln(os.Stderr, "Events at", brokers, "as they come; Ctrl-C ends.")
+	if err := show(ctx, cfg.Kafka); err != nil {
+		return fmt.Errorf("events at %s: %w; does the suite run? (KAFKA_PORT or KAFKA_BROKERS says where)", brokers, err)
 	}
 	return nil
 }

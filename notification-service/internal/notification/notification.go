@@ -5,6 +5,7 @@ package notification
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/battery-passport/suite/pkg/event"
@@ -49,8 +50,6 @@ const (
 const (
 	PassportPublished    = "passport.published"
 	PassportTransitioned = "passport.transitioned"
-	DocumentUploaded     = "document.uploaded"
-	DocumentDeleted      = "document.deleted"
 	UserLogin            = "user.login"
 	SystemAlert          = "system.alert"
 	GeneralInfo          = "general.info"
@@ -58,8 +57,7 @@ const (
 
 // Topics are those whose events make notifications, or tell of people.
 func Topics() []string {
-	topics := append(event.UserTopics(), event.PassportTopics()...)
-	return append(topics, PassportPublished, PassportTransitioned, DocumentUploaded, DocumentDeleted)
+	return slices.Concat(event.UserTopics(), event.PassportTopics(), []string{PassportPublished, PassportTransitioned}, event.DocumentTopics())
 }
 
 // Record is a notification of one recipient. There is one for each event and
