@@ -1,6 +1,7 @@
 MODULES     = pkg auth-service passport-service document-service notification-service deploy
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TIMEOUT     = 10m
+NEWMAN      = newman@6.2.2
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,4 +40,7 @@ golden: ## write the OpenAPI documents, the wire forms and the README's settings
 bench: ## measure, and print the figures
 	go run ./deploy/bench
 
-.PHONY: help run seed events reset test race standalone lint golden bench
+postman: ## run the Postman collection against the suite that runs; POSTMAN_FLAGS go on to newman
+	npx --yes $(NEWMAN) run postman/battery-passport.postman_collection.json -e postman/local.postman_environment.json --working-dir postman $(POSTMAN_FLAGS)
+
+.PHONY: help run seed events reset test race standalone lint golden bench postman
