@@ -5,7 +5,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-NEWMAN=newman@6.2.2
 command -v npx >/dev/null || { echo 'postman/ci.sh needs npx, which comes with Node.js: https://nodejs.org' >&2; exit 1; }
 
 work=$(mktemp -d)
@@ -43,11 +42,8 @@ done
 url() { awk -v service="$1" '$1 == service { print $2 }' "$work/out"; }
 
 status=0
-npx --yes "$NEWMAN" run postman/battery-passport.postman_collection.json \
-	-e postman/local.postman_environment.json --working-dir postman \
-	--env-var "authUrl=$(url auth-service)" --env-var "passportUrl=$(url passport-service)" \
-	--env-var "documentUrl=$(url document-service)" --env-var "notificationUrl=$(url notification-service)" \
-	"$@" || status=$?
+make --no-print-directory postman POSTMAN_FLAGS="--env-var authUrl=$(url auth-service) --env-var passportUrl=$(url passport-service) \
+	--env-var documentUrl=$(url document-service) --env-var notificationUrl=$(url notification-service) $*" || status=$?
 if [ "$status" -ne 0 ]; then
 	echo 'the end of the log of the suite:' >&2
 	tail -n 40 "$work/log" >&2
