@@ -195,7 +195,7 @@ func TestBadInput(t *testing.T) {
 	s.create(maker, draft("https://a.example/2"))
 	const post, list = "POST /api/passports", "GET /api/passports"
 	put, patch, get := "PUT /api/passports/"+p.ID, "PATCH /api/passports/"+p.ID, "GET /api/passports/"+p.ID
-	deep := strings.Repeat(`{"a":`, 60) + "1" + strings.Repeat("}", 60)
+	deep := strings.Repeat(`{"a":`, 12) + "1" + strings.Repeat("}", 12)
 	var page struct{ NextCursor string }
 	s.Call(list+"?limit=1", maker, nil).Want(200, &page)
 	for name, c := range map[string]struct {
@@ -216,9 +216,9 @@ func TestBadInput(t *testing.T) {
 		"lone surrogate":         {post, `{"data":{"generalInformation":{"manufacturingPlace":"\ud800"}}}`, nil, 400, []string{"/data/generalInformation/manufacturingPlace syntax"}},
 		"2 MB":                   {post, `{"data":{"x":"` + strings.Repeat("x", 2<<20) + `"}}`, nil, 413, nil},
 		"1 MiB and a byte":       {post, `{"data":{}}` + strings.Repeat(" ", 1<<20-10), nil, 413, nil},
-		"10,000 deep":            {post, `{"data":` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + `}`, nil, 400, []string{"/data" + strings.Repeat("/0", 63) + " depth"}},
-		"60 deep":                {post, `{"data":` + deep + `}`, nil, 422, []string{"/data/a unknownField"}},
-		"60 deep patch":          {patch, `{"data":` + deep + `}`, nil, 422, []string{"/data/a unknownField"}},
+		"10,000 deep":            {post, `{"data":` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + `}`, nil, 400, []string{"/data" + strings.Repeat("/0", 15) + " depth"}},
+		"12 deep":                {post, `{"data":` + deep + `}`, nil, 422, []string{"/data/a unknownField"}},
+		"12 deep patch":          {patch, `{"data":` + deep + `}`, nil, 422, []string{"/data/a unknownField"}},
 		"array":                  {post, `[]`, nil, 422, []string{" type"}},
 		"text":                   {put, `"data"`, nil, 422, []string{" type"}},
 		"null":                   {patch, `null`, nil, 422, []string{" type"}},
@@ -243,6 +243,10 @@ func TestBadInput(t *testing.T) {
 		"cursor of a history":    {get + "/versions?cursor=" + page.NextCursor, "", nil, 400, []string{"query:cursor format"}},
 		"huge cursor":            {list + "?cursor=" + strings.Repeat("A", 15_000), "", nil, 400, []string{"query:cursor format"}},
 		"no id":                  {"GET /api/passports/4711", "", nil, 404, nil},
+		"no UTF-8":               {"GET /api/passports/%ff", "", nil, 404, nil},
+		"no UTF-8: query":        {"GET /api/passports?%ff=1", "", nil, 422, []string{"query:\uFFFD unknownField"}},
+		"broken query":           {"GET /api/passports?limit=1&cursor=%zz", "", nil, 400, []string{"query syntax"}},
+		"filter without a value": {"GET /api/passports?createdBy=", "", nil, 422, []string{"query:createdBy required"}},
 		"id with operators":      {"GET /api/passports/%7B%22$ne%22:1%7D", "", nil, 404, nil},
 		"id of a version":        {"GET /api/passports/" + p.ID + "%2F1", "", nil, 404, nil},
 		"PUT to no id":           {"PUT /api/passports/4711", `{"data":{}}`, nil, 404, nil},

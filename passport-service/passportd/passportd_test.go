@@ -237,6 +237,22 @@ func checkHistory(t *testing.T, s *service, token string, p answer) {
 	s.Call(path+"?at=2999-01-01T00:00:00Z", token, nil).WantProblem(422, "query:at range")
 }
 
+// TestThePastIsWhole reads a passport as it was before all of it changed.
+func TestThePastIsWhole(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db connect.Config) {
+		s := start(t, db)
+		maker := s.as(auth.Operator, "Veloform")
+		p := s.create(maker, draft("https://a.example/old"))
+		s.Call("PUT /api/passports/"+p.ID, maker, draft("https://a.example/new")).Want(200, nil)
+		then := s.Call("GET /api/passports/"+p.ID+"?at="+p.CreatedAt.Format(time.RFC3339Nano), maker, nil).Want(200, nil)
+		if !strings.Contains(then.Text, `"batteryIdentifier":"https://a.example/old"`) || strings.Contains(then.Text, "new") {
+			t.Errorf("then it was %s", then.Text)
+		}
+		s.Call("GET /api/passports/"+p.ID+"?at=0001-01-01T00:00:00Z", maker, nil).WantProblem(404)
+		s.Call("GET /api/passports/"+p.ID+"?at=yesterday", maker, nil).WantProblem(422, "query:at format")
+	})
+}
+
 func TestEvents(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)

@@ -49,7 +49,7 @@ type API struct {
 func New(o Options) *API {
 	prepareHuma()
 	a := &API{router: chi.NewRouter(), log: o.Log, user: o.User}
-	a.router.Use(identify, a.access, a.recover, middleware.GetHead)
+	a.router.Use(identify, a.access, a.recover, query, middleware.GetHead)
 	a.router.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, fault.New(fault.NotFound, "there is nothing at %s", r.URL.Path))
 	})
@@ -105,7 +105,8 @@ func (a *API) document(o Options) {
 const bearer = "bearer"
 
 // A Guard lets a request pass or fails with a fault. It reads the Authorization
-// header and may add to the context.
+// header and may add to the context; it returns one too where it refuses
+// somebody it knows.
 type Guard func(ctx context.Context, authorization string) (context.Context, error)
 
 // Open is the guard of what everybody may do.
@@ -207,12 +208,14 @@ func tag(path string) string {
 func (a *API) guarded(guard Guard) func(huma.Context, func(huma.Context)) {
 	return func(hc huma.Context, next func(huma.Context)) {
 		ctx, err := guard(hc.Context(), hc.Header("Authorization"))
+		if ctx != nil {
+			Annotate(ctx, slog.String("user", a.user(ctx)))
+		}
 		if err != nil {
 			r, w := humachi.Unwrap(hc)
 			writeProblem(w, r, err)
 			return
 		}
-		Annotate(ctx, slog.String("user", a.user(ctx)))
 		next(huma.WithContext(hc, ctx))
 	}
 }

@@ -9,10 +9,12 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/wire"
@@ -39,6 +41,9 @@ func jsonBody(op *huma.Operation, body reflect.StructField) func(huma.Context, f
 	return func(hc huma.Context, next func(huma.Context)) {
 		r, w := humachi.Unwrap(hc)
 		data, err := readJSON(w, r, limit, accepted)
+		if err == nil && !op.SkipValidateBody {
+			err = checkNumbers(data)
+		}
 		if err != nil {
 			writeProblem(w, r, err)
 			return
@@ -82,4 +87,26 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, accepted []st
 
 func tooLarge(limit int64) error {
 	return fault.New(fault.TooLarge, "the body is larger than %d bytes", limit)
+}
+
+// checkNumbers finds the numbers that no float64 holds, with which huma would
+// give up on the body as a whole.
+func checkNumbers(data []byte) error {
+	var details []fault.Detail
+	for dec := jsontext.NewDecoder(bytes.NewReader(data)); ; {
+		token, err := dec.ReadToken()
+		if err != nil { // the end; what else there could be was found before
+			break
+		}
+		if token.Kind() != '0' {
+			continue
+		}
+		if _, err := strconv.ParseFloat(token.String(), 64); err != nil {
+			details = append(details, fault.Detail{Path: string(dec.StackPointer()), Code: "range", Message: "is too large a number"})
+		}
+	}
+	if details == nil {
+		return nil
+	}
+	return fault.New(fault.Invalid, "the request is not valid").With(details...)
 }

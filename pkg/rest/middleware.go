@@ -5,13 +5,18 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"net/url"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/google/uuid"
+
+	"github.com/battery-passport/suite/pkg/fault"
 )
 
 type contextKey struct{}
@@ -19,9 +24,10 @@ type contextKey struct{}
 // entry is the access-log line of a request, filled in as the request goes
 // through.
 type entry struct {
-	id    string
-	mu    sync.Mutex
-	attrs []slog.Attr
+	id       string
+	mu       sync.Mutex
+	attrs    []slog.Attr
+	panicked bool
 }
 
 // RequestID returns the id of the request that ctx belongs to: a UUID, the one
@@ -66,16 +72,18 @@ func (a *API) access(next http.Handler) http.Handler {
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		next.ServeHTTP(ww, r)
 		status := cmp.Or(ww.Status(), http.StatusOK)
+		e := r.Context().Value(contextKey{}).(*entry)
+		e.mu.Lock()
+		defer e.mu.Unlock()
 		level := slog.LevelInfo
 		switch {
+		case e.panicked:
+			level = slog.LevelError
 		case r.URL.Path == "/readyz" || r.URL.Path == "/livez": // asked all the time, and their answer says it
 			level = slog.LevelDebug
 		case status >= 500:
 			level = slog.LevelError
 		}
-		e := r.Context().Value(contextKey{}).(*entry)
-		e.mu.Lock()
-		defer e.mu.Unlock()
 		a.log.LogAttrs(r.Context(), level, "request", append([]slog.Attr{
 			slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status),
 			slog.Int("bytes", ww.BytesWritten()), slog.Float64("ms", float64(time.Since(start).Microseconds())/1000),
@@ -94,9 +102,37 @@ func (a *API) recover(next http.Handler) http.Handler {
 				panic(v)
 			default:
 				Annotate(r.Context(), slog.String("stack", string(debug.Stack())))
+				r.Context().Value(contextKey{}).(*entry).panicked = true
 				writeProblem(w, r, fmt.Errorf("panic: %v", v))
 			}
 		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// query refuses what net/url passes over: a query that cannot be read, a name
+// that is given twice, and one without a value, which would ask for everything.
+func query(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		values, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil {
+			writeProblem(w, r, fault.New(fault.Malformed, "the query cannot be read").
+				With(fault.Detail{Path: "query", Code: "syntax", Message: "holds a broken escape, or a semicolon"}))
+			return
+		}
+		var details []fault.Detail
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			switch given := values[name]; {
+			case len(given) > 1:
+				details = append(details, fault.Detail{Path: "query:" + name, Code: "duplicate", Message: "is given more than once"})
+			case given[0] == "":
+				details = append(details, fault.Detail{Path: "query:" + name, Code: "required", Message: "has no value; leave it out where none is meant"})
+			}
+		}
+		if details != nil {
+			writeProblem(w, r, fault.New(fault.Invalid, "the query is not valid").With(details...))
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -44,7 +44,7 @@ func (p Precondition) Versions() ([]int64, error) {
 			})
 		}
 		version, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || strings.HasPrefix(tag, "W/") {
+		if err != nil || tag != ETag(version) {
 			version = -1 // a tag that no version has; a weak one never matches here (RFC 9110, 13.1.1)
 		}
 		versions = append(versions, version)

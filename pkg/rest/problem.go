@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -68,9 +70,20 @@ func newProblem(ctx context.Context, err error) *Problem {
 	}
 	k, id := kinds[f.Kind], RequestID(ctx)
 	return &Problem{
-		Type: problems + string(f.Kind), Title: k.title, Status: k.status, Detail: f.Message,
-		Instance: "urn:uuid:" + id, RequestID: id, Errors: f.Details,
+		Type: problems + string(f.Kind), Title: k.title, Status: k.status, Detail: text(f.Message),
+		Instance: "urn:uuid:" + id, RequestID: id, Errors: texts(f.Details),
 	}
+}
+
+// text is what a request was echoed from, as JSON can say it.
+func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+func texts(details []fault.Detail) []fault.Detail {
+	details = slices.Clone(details)
+	for i, d := range details {
+		details[i].Path, details[i].Message = text(d.Path), text(d.Message)
+	}
+	return details
 }
 
 func (p *Problem) Error() string { return fmt.Sprintf("%s: %s", p.Title, p.Detail) }
@@ -96,12 +109,16 @@ func (p *Problem) GetHeaders() http.Header {
 // writeProblem answers what does not come to a handler.
 func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	p := newProblem(r.Context(), err)
+	body, err := wire.Marshal(p)
+	if err != nil {
+		panic(err) // a problem is text, made valid
+	}
 	for name := range p.GetHeaders() {
 		w.Header().Set(name, p.GetHeaders().Get(name))
 	}
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
-	if err := wire.MarshalWrite(w, p); err != nil {
+	if _, err := w.Write(body); err != nil {
 		Annotate(r.Context(), slog.Any("write_err", err)) // the client has gone
 	}
 }

@@ -52,12 +52,12 @@ func Canonical(v any) (Value, error) {
 }
 
 const (
-	maxDepth   = 64  // of nesting; nothing of the suite goes deeper than ten
+	maxDepth   = 16  // of nesting; nothing of the suite goes deeper than ten
 	maxPointer = 512 // of what has a longer one, the byte alone is told
 )
 
 // Check tells whether data is exactly one JSON value, without duplicate members
-// and invalid UTF-8, and nested at most 64 deep. What it finds is
+// and invalid UTF-8, and nested at most 16 deep. What it finds is
 // fault.Malformed and says where.
 func Check(data []byte) error {
 	dec := jsontext.NewDecoder(bytes.NewReader(data))
@@ -67,7 +67,7 @@ func Check(data []byte) error {
 		}
 		if dec.StackDepth() > maxDepth {
 			return fault.New(fault.Malformed, "the body is nested too deep").
-				With(fault.Detail{Path: string(dec.StackPointer()), Code: "depth", Message: "is nested deeper than 64"})
+				With(fault.Detail{Path: string(dec.StackPointer()), Code: "depth", Message: fmt.Sprintf("is nested deeper than %d", maxDepth)})
 		}
 	}
 	switch _, err := dec.ReadToken(); {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/battery-passport/suite/passport-service/internal/passport"
+	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/wire"
@@ -64,9 +65,9 @@ type createInput struct {
 }
 
 type getInput struct {
-	ID          string    `path:"id"`
-	At          time.Time `query:"at" doc:"as it was at this time (RFC 3339)"`
-	IfNoneMatch string    `header:"If-None-Match" doc:"ETag of the version at hand; if it is still the newest the answer is 304"`
+	ID          string `path:"id"`
+	At          string `query:"at" format:"date-time" doc:"as it was at this time (RFC 3339)"`
+	IfNoneMatch string `header:"If-None-Match" doc:"ETag of the version at hand; if it is still the newest the answer is 304"`
 }
 
 type replaceInput struct {
@@ -104,14 +105,18 @@ func (a *API) create(ctx context.Context, in *createInput) (*createOutput, error
 }
 
 func (a *API) get(ctx context.Context, in *getInput) (*output, error) {
-	p, err := a.Passports.Get(ctx, in.ID)
+	read := func() (passport.Passport, error) { return a.Passports.Get(ctx, in.ID) }
+	if in.At != "" {
+		at, err := time.Parse(time.RFC3339, in.At)
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "there is no such time").
+				With(fault.Detail{Path: "query:at", Code: "format", Message: "has to be as 2027-02-18T09:00:00Z"})
+		}
+		read = func() (passport.Passport, error) { return a.Passports.At(ctx, in.ID, at) }
+	}
+	p, err := read()
 	if err != nil {
 		return nil, err
-	}
-	if !in.At.IsZero() {
-		if p.Head, err = a.Passports.At(ctx, in.ID, in.At); err != nil {
-			return nil, err
-		}
 	}
 	out := outputOf(&p)
 	tags := strings.Split(strings.ReplaceAll(in.IfNoneMatch, " ", ""), ",")

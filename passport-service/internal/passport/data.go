@@ -37,7 +37,7 @@ func (s *Service) checked(data wire.Value, details []fault.Detail) (wire.Value, 
 		details = append(details, s.Rules.CheckStructure(data)...)
 	}
 	if details != nil {
-		return nil, fault.New(fault.Invalid, "the passport was not stored: %d fields are wrong", len(details)).With(details...)
+		return nil, fault.New(fault.Invalid, "the passport was not stored: the errors name what is wrong, %d in all", len(details)).With(details...)
 	}
 	if err := data.Canonicalize(); err != nil {
 		return nil, err

@@ -68,13 +68,18 @@ func ignoreGone(err error) error {
 	return err
 }
 
-// unkeep removes a version that was kept for a write that then found the
-// passport deleted: it may have come after its siblings were removed.
-func (s *Service) unkeep(ctx context.Context, version string) {
-	if version == "" {
+// unkeep removes a version that was kept for a write that then failed, if the
+// passport was deleted meanwhile: the version may have come after its siblings
+// were removed. Of a passport that lives on, others keep the same version.
+func (s *Service) unkeep(ctx context.Context, id, version string) {
+	row, err := s.Passports.Get(ctx, id)
+	if err == nil && !row.Doc.Deleted {
 		return
 	}
-	if err := ignoreGone(s.Versions.Delete(ctx, version, 1)); err != nil {
+	if ignoreGone(err) == nil {
+		err = ignoreGone(s.Versions.Delete(ctx, version, 1))
+	}
+	if err != nil {
 		s.Log.WarnContext(ctx, "version of a deleted passport is left", "version", version, "err", err)
 	}
 }

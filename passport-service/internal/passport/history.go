@@ -5,8 +5,10 @@ import (
 	"sort"
 	"time"
 
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/wire"
 )
 
 // Version returns one version of a passport.
@@ -29,18 +31,18 @@ func (s *Service) version(ctx context.Context, p *Passport, number int64) (Versi
 	return row.Doc, err
 }
 
-// At returns the version that a passport had at a time. It fails with
-// fault.NotFound before the first, and with fault.Invalid in the future.
-func (s *Service) At(ctx context.Context, id string, at time.Time) (Version, error) {
+// At returns a passport as it was at a time. It fails with fault.NotFound
+// before its first version, and with fault.Invalid in the future.
+func (s *Service) At(ctx context.Context, id string, at time.Time) (Passport, error) {
 	p, err := s.Get(ctx, id)
 	if err != nil {
-		return Version{}, err
+		return Passport{}, err
 	}
 	if at.After(s.Now()) {
-		return Version{}, fault.New(fault.Invalid, "what a passport will be is not known").
+		return Passport{}, fault.New(fault.Invalid, "what a passport will be is not known").
 			With(fault.Detail{Path: "query:at", Code: "range", Message: "is in the future"})
 	}
-	// The first version that is newer, of those before the newest.
+	// The first version that is newer, or the one after the last.
 	newer := 1 + sort.Search(int(p.Head.Number), func(i int) bool {
 		v, verr := s.version(ctx, &p, int64(i+1))
 		if verr != nil {
@@ -49,12 +51,16 @@ func (s *Service) At(ctx context.Context, id string, at time.Time) (Version, err
 		return v.CreatedAt.After(at)
 	})
 	if err != nil {
-		return Version{}, err
+		return Passport{}, err
 	}
 	if newer == 1 {
-		return Version{}, fault.New(fault.NotFound, "passport %s was created at %s", id, p.CreatedAt.Format(time.RFC3339))
+		return Passport{}, fault.New(fault.NotFound, "passport %s was created at %s", id, p.CreatedAt.Format(wire.Time))
 	}
-	return s.version(ctx, &p, int64(newer-1))
+	if p.Head, err = s.version(ctx, &p, int64(newer-1)); err != nil {
+		return Passport{}, err
+	}
+	p.BatteryIdentifier = ruleset.Text(p.Head.Data, batteryIdentifier)
+	return p, nil
 }
 
 // VersionPage is a part of the history of a passport.

@@ -142,8 +142,10 @@ func (s *Service) change(ctx context.Context, id string, action Action, ifVersio
 		identifier = p.BatteryIdentifier
 		return []event.Envelope{p.updated(changed("data", before.Data, data))}, nil
 	}, ifVersion...)
+	if err != nil && kept != "" {
+		s.unkeep(context.WithoutCancel(ctx), id, kept)
+	}
 	if fault.Is(err, fault.NotFound) {
-		s.unkeep(ctx, kept)
 		return Passport{}, notFound(id)
 	}
 	return row.Doc, s.taken(err, identifier)

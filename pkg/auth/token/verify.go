@@ -141,7 +141,7 @@ func (v *Verifier) Require(roles ...auth.Role) func(context.Context, string) (co
 			return nil, err
 		}
 		if len(roles) > 0 && !slices.Contains(roles, p.Role) {
-			return nil, fault.New(fault.Forbidden, "the role %s may not do this", p.Role)
+			return auth.With(ctx, p), fault.New(fault.Forbidden, "the role %s may not do this", p.Role)
 		}
 		return auth.With(ctx, p), nil
 	}
