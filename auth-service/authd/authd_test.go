@@ -240,6 +240,28 @@ func TestAdminCannotLockAllOut(t *testing.T) {
 	s.Call("PATCH /api/auth/users/none", admin.Token, `{"disabled":true}`).Want(404, nil)
 }
 
+// TestOldTokenOfAnAdminGivesNothingBack has a token that still says admin.
+func TestOldTokenOfAnAdminGivesNothingBack(t *testing.T) {
+	for change, status := range map[string]int{`{"role":"user"}`: 403, `{"disabled":true}`: 401} {
+		t.Run(change, func(t *testing.T) {
+			s := start(t, connect.Config{Dir: t.TempDir()})
+			root, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
+			path := "/api/auth/users/" + ann.User.ID
+			s.Call("PATCH "+path, root.Token, `{"role":"admin"}`).Want(200, nil)
+			s.login("ann@x.example", "correct horse").Want(200, &ann)
+			s.Call("GET /api/auth/users", ann.Token, nil).Want(200, nil)
+
+			s.Call("PATCH "+path, root.Token, change).Want(200, nil)
+			for _, route := range []string{"PATCH " + path, "PATCH /api/auth/users/" + root.User.ID} {
+				s.Call(route, ann.Token, `{"role":"admin","disabled":false}`).WantProblem(status)
+			}
+			for _, route := range []string{"GET /api/auth/users", "GET /api/auth/admin"} {
+				s.Call(route, ann.Token, nil).WantProblem(status)
+			}
+		})
+	}
+}
+
 func TestListOfAccounts(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)

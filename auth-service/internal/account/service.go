@@ -123,6 +123,16 @@ func (s *Service) own(ctx context.Context) (Record, error) {
 	return row.Doc, err
 }
 
+// CheckAdmin fails with fault.Forbidden when the caller is no admin, or as Own
+// does.
+func (s *Service) CheckAdmin(ctx context.Context) error {
+	r, err := s.own(ctx)
+	if err == nil && r.Role != auth.Admin {
+		return fault.New(fault.Forbidden, "the account of this token is no longer that of an admin")
+	}
+	return err
+}
+
 // ChangePassword gives the caller a new password. It fails with fault.Invalid
 // when the current one is wrong or the new one does not do.
 func (s *Service) ChangePassword(ctx context.Context, current, next string) error {
