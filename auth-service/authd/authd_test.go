@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -36,18 +37,20 @@ const cheap = 4
 type service struct {
 	resttest.Client
 	stop func()
+	log  *strings.Builder // to be read after stop
 }
 
 func start(t *testing.T, db connect.Config, change ...func(*authd.Config)) *service {
 	t.Helper()
+	log := &strings.Builder{}
 	c, stop := resttest.Start(t, func(ctx context.Context, http rest.Config) error {
 		cfg := authd.Config{HTTP: http, Store: db, TokenLifetime: authd.Lifetime(15 * time.Minute), PasswordCost: cheap}
 		for _, f := range change {
 			f(&cfg)
 		}
-		return authd.Run(ctx, cfg, slog.New(slog.NewTextHandler(t.Output(), nil)))
+		return authd.Run(ctx, cfg, slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), log), nil)))
 	})
-	return &service{c, stop}
+	return &service{c, stop, log}
 }
 
 type session struct {
@@ -227,6 +230,47 @@ func TestFirstAdmin(t *testing.T) {
 		s = start(t, db, env("another horse")) // is not changed by a later start
 		s.login("root@x.example", "correct horse").Want(200, nil)
 	})
+}
+
+// TestAdminWithTheAddressOfAUser has in ADMIN_EMAIL what anybody may have
+// registered.
+func TestAdminWithTheAddressOfAUser(t *testing.T) {
+	db := connect.Config{Dir: t.TempDir()}
+	s := start(t, db)
+	ann := s.register("ann@x.example", "")
+	s.stop()
+	env := func(email string) func(*authd.Config) {
+		return func(c *authd.Config) { c.AdminEmail, c.AdminPassword = email, "battery staple" }
+	}
+	admin := func(s *service) (r rest.CheckResult) {
+		var all rest.Readiness
+		s.Call("GET /readyz", "", nil).Want(200, &all)
+		i := slices.IndexFunc(all.Checks, func(r rest.CheckResult) bool { return r.Name == "admin" })
+		if i < 0 {
+			t.Fatalf("readyz = %+v, lacks admin", all)
+		}
+		return all.Checks[i]
+	}
+	s = start(t, db, env("Ann@x.example"))
+	s.Call("GET /api/auth/profile", ann.Token, nil).Want(200, nil)
+	if got := admin(s); got.OK || got.Vital || !strings.Contains(got.Detail, "ADMIN_EMAIL") {
+		t.Errorf("check = %+v", got)
+	}
+	s.login("ann@x.example", "correct horse").Want(200, &ann)
+	if ann.User.Role != "user" {
+		t.Errorf("%+v was promoted", ann.User)
+	}
+	s.stop()
+	if text := s.log.String(); strings.Count(text, "level=ERROR msg=\"nobody can administer accounts\" err=\"there is no admin") != 1 {
+		t.Errorf("log:\n%s", text)
+	}
+
+	s = start(t, db, env("root@x.example"))
+	for deadline := time.Now().Add(20 * time.Second); !admin(s).OK; {
+		if time.Now().After(deadline) {
+			t.Fatalf("check with another address = %+v", admin(s))
+		}
+	}
 }
 
 func TestAdminCannotLockAllOut(t *testing.T) {

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/battery-passport/suite/pkg/auth"
@@ -54,16 +55,30 @@ func onlyAdmins() error {
 		With(fault.Detail{Path: "/role", Code: "enum", Message: "has to be user, or be left out"})
 }
 
-// EnsureAdmin makes the account of an admin, unless the address has one.
+// EnsureAdmin makes the account of an admin, unless the address has one. It
+// fails with fault.Conflict when that is no admin's and there is no admin at
+// all: to promote it would give the role to whoever registered the address.
 func (s *Service) EnsureAdmin(ctx context.Context, email, password string) error {
 	_, err := s.Accounts.GetBy(ctx, byEmail, NormalEmail(email))
-	if !fault.Is(err, fault.NotFound) {
+	if fault.Is(err, fault.NotFound) {
+		_, err = s.add(ctx, email, password, auth.Admin, false)
+	}
+	if err != nil && !fault.Is(err, fault.Conflict) { // another instance was quicker
 		return err
 	}
-	if _, err = s.add(ctx, email, password, auth.Admin, false); fault.Is(err, fault.Conflict) {
-		return nil // another instance was quicker
+	return s.HasAdmin(ctx)
+}
+
+// HasAdmin fails with fault.Conflict while there is no admin.
+func (s *Service) HasAdmin(ctx context.Context) error {
+	page, err := s.Accounts.List(ctx, store.Query{Filters: map[string]string{"role": string(auth.Admin)}, Oldest: true, Limit: store.MaxLimit})
+	if err != nil {
+		return err
 	}
-	return err
+	if !slices.ContainsFunc(page.Rows, func(r store.Row[Record]) bool { return !r.Doc.Disabled }) {
+		return fault.New(fault.Conflict, "there is no admin; if the address in ADMIN_EMAIL has an account of another role, set one that has none")
+	}
+	return nil
 }
 
 func (s *Service) add(ctx context.Context, email, password string, role auth.Role, first bool) (Account, error) {
