@@ -382,29 +382,80 @@ func TestTokensAreVerifiedByOthers(t *testing.T) {
 }
 
 // TestUnknownAddressCostsWhatAWrongPasswordDoes compares medians of what
-// differs a hundredfold where the hash is left out.
+// differs a hundredfold where the hash is left out, and eightfold where the
+// cost was changed since it was made.
 func TestUnknownAddressCostsWhatAWrongPasswordDoes(t *testing.T) {
-	s := start(t, connect.Config{Dir: t.TempDir()}, func(c *authd.Config) { c.PasswordCost = 9 })
-	s.register("ann@x.example", "")
-	measure := func(email string) (time.Duration, resttest.Answer) {
-		begin := time.Now()
-		a := s.login(email, "wrong horse")
-		return time.Since(begin), a
+	for name, costs := range map[string][2]int{"same cost": {9, 9}, "raised": {6, 9}, "lowered": {9, 6}} {
+		t.Run(name, func(t *testing.T) {
+			db := connect.Config{Dir: t.TempDir()}
+			cost := func(n int) func(*authd.Config) { return func(c *authd.Config) { c.PasswordCost = n } }
+			s := start(t, db, cost(costs[0]))
+			s.register("ann@x.example", "")
+			s.stop()
+			s = start(t, db, cost(costs[1]))
+			measure := func(email string) (time.Duration, resttest.Answer) {
+				begin := time.Now()
+				a := s.login(email, "wrong horse")
+				return time.Since(begin), a
+			}
+			measure("ann@x.example") // it has its keys
+			var known, unknown []time.Duration
+			for range 15 { // in turns, so that what else the machine does hits both
+				k, a := measure("ann@x.example")
+				u, b := measure("eve@x.example")
+				known, unknown = append(known, k), append(unknown, u)
+				if a.Status != 401 || b.Status != 401 || withoutID(a.Text) != withoutID(b.Text) {
+					t.Fatalf("answers differ: %d %s, %d %s", a.Status, a.Text, b.Status, b.Text)
+				}
+			}
+			slices.Sort(known)
+			slices.Sort(unknown)
+			if ratio := float64(unknown[7]) / float64(known[7]); ratio < 0.5 || ratio > 2 {
+				t.Errorf("an unknown address takes %v, a wrong password %v", unknown[7], known[7])
+			}
+		})
 	}
-	var known, unknown []time.Duration
-	for range 15 { // in turns, so that what else the machine does hits both
-		k, a := measure("ann@x.example")
-		u, b := measure("eve@x.example")
-		known, unknown = append(known, k), append(unknown, u)
-		if a.Status != 401 || b.Status != 401 || withoutID(a.Text) != withoutID(b.Text) {
-			t.Fatalf("answers differ: %d %s, %d %s", a.Status, a.Text, b.Status, b.Text)
+}
+
+// TestLoginRenewsAHashOfAnotherCost looks at what is stored.
+func TestLoginRenewsAHashOfAnotherCost(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, cfg connect.Config) {
+		s := start(t, cfg)
+		ann := s.register("ann@x.example", "")
+		for _, cost := range []int{6, 5} {
+			s.stop()
+			s = start(t, cfg, func(c *authd.Config) { c.PasswordCost = cost })
+			s.login("ann@x.example", "wrong horse").Want(401, nil)
+			before := stored(t, cfg, ann.User.ID)
+			s.login("ann@x.example", "correct horse").Want(200, nil)
+			after := stored(t, cfg, ann.User.ID)
+			s.login("ann@x.example", "correct horse").Want(200, nil)
+			if want := fmt.Sprintf(":$2a$%02d$", cost); strings.Contains(before, want) || !strings.Contains(after, want) {
+				t.Errorf("hash %s became %s, want %s", before, after, want)
+			}
+			if again := stored(t, cfg, ann.User.ID); again != after {
+				t.Errorf("hash %s became %s at the same cost", after, again)
+			}
 		}
+		if got := waiting(t, cfg, ann.User.ID); len(got) != 1 {
+			t.Errorf("events of an account whose hash was renewed: %v", got)
+		}
+	})
+}
+
+// stored returns the hash of an account.
+func stored(t *testing.T, cfg connect.Config, id string) string {
+	t.Helper()
+	db, err := connect.Open(t.Context(), cfg, authd.Name)
+	if err != nil {
+		t.Fatal(err)
 	}
-	slices.Sort(known)
-	slices.Sort(unknown)
-	if ratio := float64(unknown[7]) / float64(known[7]); ratio < 0.5 || ratio > 2 {
-		t.Errorf("an unknown address takes %v, a wrong password %v", unknown[7], known[7])
+	defer db.Close(context.Background())
+	row, err := store.Open(db, account.Kind()).Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return row.Doc.PasswordHash
 }
 
 func withoutID(text string) string {

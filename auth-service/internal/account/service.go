@@ -12,10 +12,12 @@ import (
 )
 
 // Hasher makes hashes of passwords, and compares. Compare takes its time, the
-// same for an empty hash, which nothing matches.
+// same for an empty hash, which nothing matches. Outdated tells whether a hash
+// is to be made anew.
 type Hasher interface {
 	Hash(ctx context.Context, password string) (string, error)
 	Compare(ctx context.Context, hash, password string) (bool, error)
+	Outdated(hash string) bool
 }
 
 // Service is what can be done with accounts. It is safe for concurrent use.
@@ -120,7 +122,26 @@ func (s *Service) Authenticate(ctx context.Context, email, password string) (Acc
 	case row.Doc.Disabled:
 		return Account{}, fault.New(fault.Forbidden, "the account is disabled; ask an admin")
 	}
+	if s.Passwords.Outdated(row.Doc.PasswordHash) {
+		_ = s.rehash(ctx, row.Doc, password) // or at the next login
+	}
 	return row.Doc.Account, nil
+}
+
+// rehash keeps the same password at the cost of today.
+func (s *Service) rehash(ctx context.Context, r Record, password string) error {
+	hash, err := s.Passwords.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	_, err = s.Accounts.Update(ctx, r.ID, func(stored *Record) ([]event.Envelope, error) {
+		if stored.PasswordHash != r.PasswordHash {
+			return nil, store.ErrNoChange // it was changed meanwhile
+		}
+		stored.PasswordHash = hash
+		return nil, nil
+	})
+	return err
 }
 
 // Own returns the account of the caller. It fails with fault.Unauthenticated
