@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -36,18 +37,20 @@ const cheap = 4
 type service struct {
 	resttest.Client
 	stop func()
+	log  *strings.Builder // to be read after stop
 }
 
 func start(t *testing.T, db connect.Config, change ...func(*authd.Config)) *service {
 	t.Helper()
+	log := &strings.Builder{}
 	c, stop := resttest.Start(t, func(ctx context.Context, http rest.Config) error {
 		cfg := authd.Config{HTTP: http, Store: db, TokenLifetime: authd.Lifetime(15 * time.Minute), PasswordCost: cheap}
 		for _, f := range change {
 			f(&cfg)
 		}
-		return authd.Run(ctx, cfg, slog.New(slog.NewTextHandler(t.Output(), nil)))
+		return authd.Run(ctx, cfg, slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), log), nil)))
 	})
-	return &service{c, stop}
+	return &service{c, stop, log}
 }
 
 type session struct {
@@ -229,6 +232,47 @@ func TestFirstAdmin(t *testing.T) {
 	})
 }
 
+// TestAdminWithTheAddressOfAUser has in ADMIN_EMAIL what anybody may have
+// registered.
+func TestAdminWithTheAddressOfAUser(t *testing.T) {
+	db := connect.Config{Dir: t.TempDir()}
+	s := start(t, db)
+	ann := s.register("ann@x.example", "")
+	s.stop()
+	env := func(email string) func(*authd.Config) {
+		return func(c *authd.Config) { c.AdminEmail, c.AdminPassword = email, "battery staple" }
+	}
+	admin := func(s *service) (r rest.CheckResult) {
+		var all rest.Readiness
+		s.Call("GET /readyz", "", nil).Want(200, &all)
+		i := slices.IndexFunc(all.Checks, func(r rest.CheckResult) bool { return r.Name == "admin" })
+		if i < 0 {
+			t.Fatalf("readyz = %+v, lacks admin", all)
+		}
+		return all.Checks[i]
+	}
+	s = start(t, db, env("Ann@x.example"))
+	s.Call("GET /api/auth/profile", ann.Token, nil).Want(200, nil)
+	if got := admin(s); got.OK || got.Vital || !strings.Contains(got.Detail, "ADMIN_EMAIL") {
+		t.Errorf("check = %+v", got)
+	}
+	s.login("ann@x.example", "correct horse").Want(200, &ann)
+	if ann.User.Role != "user" {
+		t.Errorf("%+v was promoted", ann.User)
+	}
+	s.stop()
+	if text := s.log.String(); strings.Count(text, "level=ERROR msg=\"nobody can administer accounts\" err=\"there is no admin") != 1 {
+		t.Errorf("log:\n%s", text)
+	}
+
+	s = start(t, db, env("root@x.example"))
+	for deadline := time.Now().Add(20 * time.Second); !admin(s).OK; {
+		if time.Now().After(deadline) {
+			t.Fatalf("check with another address = %+v", admin(s))
+		}
+	}
+}
+
 func TestAdminCannotLockAllOut(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	admin := s.register("root@x.example", "admin")
@@ -238,6 +282,28 @@ func TestAdminCannotLockAllOut(t *testing.T) {
 	}
 	s.Call("PATCH "+path, admin.Token, `{"role":"admin","disabled":false,"organisation":"Nordlicht"}`).Want(200, nil)
 	s.Call("PATCH /api/auth/users/none", admin.Token, `{"disabled":true}`).Want(404, nil)
+}
+
+// TestOldTokenOfAnAdminGivesNothingBack has a token that still says admin.
+func TestOldTokenOfAnAdminGivesNothingBack(t *testing.T) {
+	for change, status := range map[string]int{`{"role":"user"}`: 403, `{"disabled":true}`: 401} {
+		t.Run(change, func(t *testing.T) {
+			s := start(t, connect.Config{Dir: t.TempDir()})
+			root, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
+			path := "/api/auth/users/" + ann.User.ID
+			s.Call("PATCH "+path, root.Token, `{"role":"admin"}`).Want(200, nil)
+			s.login("ann@x.example", "correct horse").Want(200, &ann)
+			s.Call("GET /api/auth/users", ann.Token, nil).Want(200, nil)
+
+			s.Call("PATCH "+path, root.Token, change).Want(200, nil)
+			for _, route := range []string{"PATCH " + path, "PATCH /api/auth/users/" + root.User.ID} {
+				s.Call(route, ann.Token, `{"role":"admin","disabled":false}`).WantProblem(status)
+			}
+			for _, route := range []string{"GET /api/auth/users", "GET /api/auth/admin"} {
+				s.Call(route, ann.Token, nil).WantProblem(status)
+			}
+		})
+	}
 }
 
 func TestListOfAccounts(t *testing.T) {
@@ -316,29 +382,80 @@ func TestTokensAreVerifiedByOthers(t *testing.T) {
 }
 
 // TestUnknownAddressCostsWhatAWrongPasswordDoes compares medians of what
-// differs a hundredfold where the hash is left out.
+// differs a hundredfold where the hash is left out, and eightfold where the
+// cost was changed since it was made.
 func TestUnknownAddressCostsWhatAWrongPasswordDoes(t *testing.T) {
-	s := start(t, connect.Config{Dir: t.TempDir()}, func(c *authd.Config) { c.PasswordCost = 9 })
-	s.register("ann@x.example", "")
-	measure := func(email string) (time.Duration, resttest.Answer) {
-		begin := time.Now()
-		a := s.login(email, "wrong horse")
-		return time.Since(begin), a
+	for name, costs := range map[string][2]int{"same cost": {9, 9}, "raised": {6, 9}, "lowered": {9, 6}} {
+		t.Run(name, func(t *testing.T) {
+			db := connect.Config{Dir: t.TempDir()}
+			cost := func(n int) func(*authd.Config) { return func(c *authd.Config) { c.PasswordCost = n } }
+			s := start(t, db, cost(costs[0]))
+			s.register("ann@x.example", "")
+			s.stop()
+			s = start(t, db, cost(costs[1]))
+			measure := func(email string) (time.Duration, resttest.Answer) {
+				begin := time.Now()
+				a := s.login(email, "wrong horse")
+				return time.Since(begin), a
+			}
+			measure("ann@x.example") // it has its keys
+			var known, unknown []time.Duration
+			for range 15 { // in turns, so that what else the machine does hits both
+				k, a := measure("ann@x.example")
+				u, b := measure("eve@x.example")
+				known, unknown = append(known, k), append(unknown, u)
+				if a.Status != 401 || b.Status != 401 || withoutID(a.Text) != withoutID(b.Text) {
+					t.Fatalf("answers differ: %d %s, %d %s", a.Status, a.Text, b.Status, b.Text)
+				}
+			}
+			slices.Sort(known)
+			slices.Sort(unknown)
+			if ratio := float64(unknown[7]) / float64(known[7]); ratio < 0.5 || ratio > 2 {
+				t.Errorf("an unknown address takes %v, a wrong password %v", unknown[7], known[7])
+			}
+		})
 	}
-	var known, unknown []time.Duration
-	for range 15 { // in turns, so that what else the machine does hits both
-		k, a := measure("ann@x.example")
-		u, b := measure("eve@x.example")
-		known, unknown = append(known, k), append(unknown, u)
-		if a.Status != 401 || b.Status != 401 || withoutID(a.Text) != withoutID(b.Text) {
-			t.Fatalf("answers differ: %d %s, %d %s", a.Status, a.Text, b.Status, b.Text)
+}
+
+// TestLoginRenewsAHashOfAnotherCost looks at what is stored.
+func TestLoginRenewsAHashOfAnotherCost(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, cfg connect.Config) {
+		s := start(t, cfg)
+		ann := s.register("ann@x.example", "")
+		for _, cost := range []int{6, 5} {
+			s.stop()
+			s = start(t, cfg, func(c *authd.Config) { c.PasswordCost = cost })
+			s.login("ann@x.example", "wrong horse").Want(401, nil)
+			before := stored(t, cfg, ann.User.ID)
+			s.login("ann@x.example", "correct horse").Want(200, nil)
+			after := stored(t, cfg, ann.User.ID)
+			s.login("ann@x.example", "correct horse").Want(200, nil)
+			if want := fmt.Sprintf(":$2a$%02d$", cost); strings.Contains(before, want) || !strings.Contains(after, want) {
+				t.Errorf("hash %s became %s, want %s", before, after, want)
+			}
+			if again := stored(t, cfg, ann.User.ID); again != after {
+				t.Errorf("hash %s became %s at the same cost", after, again)
+			}
 		}
+		if got := waiting(t, cfg, ann.User.ID); len(got) != 1 {
+			t.Errorf("events of an account whose hash was renewed: %v", got)
+		}
+	})
+}
+
+// stored returns the hash of an account.
+func stored(t *testing.T, cfg connect.Config, id string) string {
+	t.Helper()
+	db, err := connect.Open(t.Context(), cfg, authd.Name)
+	if err != nil {
+		t.Fatal(err)
 	}
-	slices.Sort(known)
-	slices.Sort(unknown)
-	if ratio := float64(unknown[7]) / float64(known[7]); ratio < 0.5 || ratio > 2 {
-		t.Errorf("an unknown address takes %v, a wrong password %v", unknown[7], known[7])
+	defer db.Close(context.Background())
+	row, err := store.Open(db, account.Kind()).Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return row.Doc.PasswordHash
 }
 
 func withoutID(text string) string {

@@ -1,16 +1,20 @@
 package authd_test
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/battery-passport/suite/auth-service/authd"
+	"github.com/battery-passport/suite/auth-service/internal/secret"
 	"github.com/battery-passport/suite/pkg/auth/authtest"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
@@ -63,6 +67,8 @@ func TestBadInput(t *testing.T) {
 		"unknown role given":   {patch, `{"role":"root"}`, nil, 422, []string{"/role enum"}},
 		"address given":        {patch, `{"email":"x@x.example"}`, nil, 422, []string{"/email unknownField"}},
 		"odd organisation":     {patch, `{"organisation":" a\u0000"}`, nil, 422, []string{"/organisation format"}},
+		"unseen organisation":  {patch, `{"organisation":"Nord\u200blicht"}`, nil, 422, []string{"/organisation format"}},
+		"turned organisation":  {patch, `{"organisation":"\u202etchildroN"}`, nil, 422, []string{"/organisation format"}},
 		"long organisation":    {patch, `{"organisation":"` + strings.Repeat("x", 101) + `"}`, nil, 422, []string{"/organisation format"}},
 		"yes as a boolean":     {patch, `{"disabled":"yes"}`, nil, 422, []string{"/disabled type"}},
 		"unknown parameter":    {users + "?offset=1", "", nil, 422, []string{"query:offset unknownField"}},
@@ -87,18 +93,40 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
+// TestTokensThatDoNotCount forges the tokens of both kinds, those that the key
+// of the service signs with that key.
 func TestTokensThatDoNotCount(t *testing.T) {
 	const secret = "0123456789abcdef0123456789abcdef"
-	s := start(t, connect.Config{Dir: t.TempDir()}, func(c *authd.Config) { c.TokenSecret = secret })
-	s.register("root@x.example", "admin")
-	for name, f := range authtest.Forgeries(t, token.Key{Secret: []byte(secret)}, time.Now()) {
-		t.Run(name, func(t *testing.T) {
-			a := s.On(t).Call("GET /api/auth/admin", f.Token, nil)
-			if a.WantProblem(401, "header:Authorization "+f.Code); a.Header.Get("WWW-Authenticate") != "Bearer" {
-				t.Error("no WWW-Authenticate")
-			}
-		})
+	for kind, secret := range map[string]string{"EdDSA": "", "HS256": secret} {
+		db := connect.Config{Dir: t.TempDir()}
+		s := start(t, db, func(c *authd.Config) { c.TokenSecret = secret })
+		s.register("root@x.example", "admin")
+		for name, f := range authtest.Forgeries(t, signing(t, db, secret), time.Now()) {
+			t.Run(kind+"/"+name, func(t *testing.T) {
+				a := s.On(t).Call("GET /api/auth/admin", f.Token, nil)
+				if a.WantProblem(401, "header:Authorization "+f.Code); a.Header.Get("WWW-Authenticate") != "Bearer" {
+					t.Error("no WWW-Authenticate")
+				}
+			})
+		}
 	}
+}
+
+// signing returns the key that the service signs with.
+func signing(t *testing.T, cfg connect.Config, tokenSecret string) token.Key {
+	t.Helper()
+	db, err := connect.Open(t.Context(), cfg, authd.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close(context.Background())
+	keys := secret.New(store.Open(db, secret.Kind()), slog.New(slog.DiscardHandler), tokenSecret, "")
+	keys.Run(t.Context())
+	key, err := keys.Signing()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
 
 // TestStoreDown has no database at all: every route says so soon, and so does

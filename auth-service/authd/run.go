@@ -17,6 +17,7 @@ import (
 	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
@@ -51,12 +52,13 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 	events := kafka.NewForwarder(cfg.Kafka, event.UserTopics(), users.Outbox(), log)
 
-	api := rest.New(rest.Options{
-		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID,
-		Checks: []rest.Check{
-			{Name: "store", Vital: true, Probe: db.Ping}, {Name: "keys", Vital: true, Probe: keys.Ready}, {Name: "kafka", Probe: events.Ping},
-		},
-	})
+	checks := []rest.Check{
+		{Name: "store", Vital: true, Probe: db.Ping}, {Name: "keys", Vital: true, Probe: keys.Ready}, {Name: "kafka", Probe: events.Ping},
+	}
+	if cfg.AdminEmail != "" {
+		checks = append(checks, rest.Check{Name: "admin", Probe: accounts.HasAdmin})
+	}
+	api := rest.New(rest.Options{Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Checks: checks})
 	(&httpapi.API{
 		Accounts: accounts, Verifier: verifier, Signing: keys.Signing, KeySet: keys.Public().JSONPublic,
 		Lifetime: time.Duration(cfg.TokenLifetime), Now: time.Now,
@@ -66,7 +68,12 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		keys.Run(ctx)
 		if cfg.AdminEmail != "" {
 			boot.Persist(ctx, log, "make the admin of ADMIN_EMAIL", func(ctx context.Context) error {
-				return accounts.EnsureAdmin(ctx, cfg.AdminEmail, cfg.AdminPassword)
+				err := accounts.EnsureAdmin(ctx, cfg.AdminEmail, cfg.AdminPassword)
+				if fault.Is(err, fault.Conflict) { // does not pass by itself
+					log.ErrorContext(ctx, "nobody can administer accounts", "err", err)
+					return nil
+				}
+				return err
 			})
 		}
 		return nil

@@ -104,8 +104,11 @@ func checkPassword(path, password string) []fault.Detail {
 }
 
 func checkOrganisation(name string) []fault.Detail {
-	if strings.TrimSpace(name) != name || utf8.RuneCountInString(name) > MaxOrganisation || strings.ContainsFunc(name, unicode.IsControl) {
-		return []fault.Detail{{Path: "/organisation", Code: "format", Message: "has to have at most 100 characters, none of them a control character, and no space around it"}}
+	if strings.TrimSpace(name) != name || utf8.RuneCountInString(name) > MaxOrganisation || strings.ContainsFunc(name, unseen) {
+		return []fault.Detail{{Path: "/organisation", Code: "format", Message: "has to have at most 100 characters, none of them a control character or an invisible one, and no space around it"}}
 	}
 	return nil
 }
+
+// unseen tells of a character that makes a name look like another's.
+func unseen(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/battery-passport/suite/pkg/auth"
@@ -11,10 +12,12 @@ import (
 )
 
 // Hasher makes hashes of passwords, and compares. Compare takes its time, the
-// same for an empty hash, which nothing matches.
+// same for an empty hash, which nothing matches. Outdated tells whether a hash
+// is to be made anew.
 type Hasher interface {
 	Hash(ctx context.Context, password string) (string, error)
 	Compare(ctx context.Context, hash, password string) (bool, error)
+	Outdated(hash string) bool
 }
 
 // Service is what can be done with accounts. It is safe for concurrent use.
@@ -54,16 +57,30 @@ func onlyAdmins() error {
 		With(fault.Detail{Path: "/role", Code: "enum", Message: "has to be user, or be left out"})
 }
 
-// EnsureAdmin makes the account of an admin, unless the address has one.
+// EnsureAdmin makes the account of an admin, unless the address has one. It
+// fails with fault.Conflict when that is no admin's and there is no admin at
+// all: to promote it would give the role to whoever registered the address.
 func (s *Service) EnsureAdmin(ctx context.Context, email, password string) error {
 	_, err := s.Accounts.GetBy(ctx, byEmail, NormalEmail(email))
-	if !fault.Is(err, fault.NotFound) {
+	if fault.Is(err, fault.NotFound) {
+		_, err = s.add(ctx, email, password, auth.Admin, false)
+	}
+	if err != nil && !fault.Is(err, fault.Conflict) { // another instance was quicker
 		return err
 	}
-	if _, err = s.add(ctx, email, password, auth.Admin, false); fault.Is(err, fault.Conflict) {
-		return nil // another instance was quicker
+	return s.HasAdmin(ctx)
+}
+
+// HasAdmin fails with fault.Conflict while there is no admin.
+func (s *Service) HasAdmin(ctx context.Context) error {
+	page, err := s.Accounts.List(ctx, store.Query{Filters: map[string]string{"role": string(auth.Admin)}, Oldest: true, Limit: store.MaxLimit})
+	if err != nil {
+		return err
 	}
-	return err
+	if !slices.ContainsFunc(page.Rows, func(r store.Row[Record]) bool { return !r.Doc.Disabled }) {
+		return fault.New(fault.Conflict, "there is no admin; if the address in ADMIN_EMAIL has an account of another role, set one that has none")
+	}
+	return nil
 }
 
 func (s *Service) add(ctx context.Context, email, password string, role auth.Role, first bool) (Account, error) {
@@ -105,7 +122,26 @@ func (s *Service) Authenticate(ctx context.Context, email, password string) (Acc
 	case row.Doc.Disabled:
 		return Account{}, fault.New(fault.Forbidden, "the account is disabled; ask an admin")
 	}
+	if s.Passwords.Outdated(row.Doc.PasswordHash) {
+		_ = s.rehash(ctx, row.Doc, password) // or at the next login
+	}
 	return row.Doc.Account, nil
+}
+
+// rehash keeps the same password at the cost of today.
+func (s *Service) rehash(ctx context.Context, r Record, password string) error {
+	hash, err := s.Passwords.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	_, err = s.Accounts.Update(ctx, r.ID, func(stored *Record) ([]event.Envelope, error) {
+		if stored.PasswordHash != r.PasswordHash {
+			return nil, store.ErrNoChange // it was changed meanwhile
+		}
+		stored.PasswordHash = hash
+		return nil, nil
+	})
+	return err
 }
 
 // Own returns the account of the caller. It fails with fault.Unauthenticated
@@ -121,6 +157,16 @@ func (s *Service) own(ctx context.Context) (Record, error) {
 		return Record{}, fault.New(fault.Unauthenticated, "the account of this token is gone or disabled")
 	}
 	return row.Doc, err
+}
+
+// CheckAdmin fails with fault.Forbidden when the caller is no admin, or as Own
+// does.
+func (s *Service) CheckAdmin(ctx context.Context) error {
+	r, err := s.own(ctx)
+	if err == nil && r.Role != auth.Admin {
+		return fault.New(fault.Forbidden, "the account of this token is no longer that of an admin")
+	}
+	return err
 }
 
 // ChangePassword gives the caller a new password. It fails with fault.Invalid

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -28,15 +29,18 @@ const patience = 2 * time.Second // for a turn when more passwords come than the
 // Hasher hashes passwords, as many at a time as there are processors. It is
 // safe for concurrent use.
 type Hasher struct {
-	cost  int
-	key   func() ([]byte, error)
-	turns chan struct{}
+	cost    int
+	key     func() ([]byte, error)
+	turns   chan struct{}
+	dearest atomic.Int64 // cost: the own, or that of a hash that was compared
 }
 
 // New returns a hasher of a bcrypt cost. The key is asked for each time; it
 // has to stay the same as long as the hashes.
 func New(cost int, key func() ([]byte, error)) *Hasher {
-	return &Hasher{cost: cost, key: key, turns: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	h := &Hasher{cost: cost, key: key, turns: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	h.dearest.Store(int64(cost))
+	return h
 }
 
 // Hash returns the hash of a password.
@@ -50,8 +54,15 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return form + string(hash), err
 }
 
+// Outdated tells whether the hash was made with another cost than this one.
+func (h *Hasher) Outdated(hash string) bool {
+	cost, err := bcrypt.Cost([]byte(strings.TrimPrefix(hash, form)))
+	return err == nil && cost != h.cost
+}
+
 // Compare tells whether the hash is one of the password. An empty hash takes
-// as long as any, and is that of no password.
+// as long as any, and is that of no password. So that time tells nothing while
+// hashes differ in cost, to fail always takes as long as with the dearest seen.
 func (h *Hasher) Compare(ctx context.Context, hash, password string) (bool, error) {
 	input, err := h.begin(ctx, password)
 	if err != nil {
@@ -60,16 +71,43 @@ func (h *Hasher) Compare(ctx context.Context, hash, password string) (bool, erro
 	defer h.end()
 	known, ok := strings.CutPrefix(hash, form)
 	if !ok {
-		known = fmt.Sprintf("$2a$%02d$%s", h.cost, strings.Repeat(".", 53))
+		known = nobodys(int(h.dearest.Load()))
 	}
 	switch err := bcrypt.CompareHashAndPassword([]byte(known), input); {
 	case errors.Is(err, bcrypt.ErrMismatchedHashAndPassword):
-		return false, nil
+		return false, h.fillUp(known, input)
 	case err != nil:
 		return false, fmt.Errorf("compare with a stored hash: %w", err)
 	}
 	return ok, nil
 }
+
+// fillUp takes the time that a comparison with the hash lacks: each step of the
+// cost doubles it, so 2ⁿ and then 2ⁿ, 2ⁿ⁺¹, … 2ᵐ⁻¹ come to 2ᵐ.
+func (h *Hasher) fillUp(hash string, input []byte) error {
+	cost, err := bcrypt.Cost([]byte(hash))
+	if err != nil {
+		return err
+	}
+	for dearest := h.dearestWith(cost); cost < dearest; cost++ {
+		_ = bcrypt.CompareHashAndPassword([]byte(nobodys(cost)), input) // fails
+	}
+	return nil
+}
+
+// dearestWith returns the dearest cost seen, this one among them.
+func (h *Hasher) dearestWith(cost int) int {
+	for {
+		dearest := h.dearest.Load()
+		if int64(cost) <= dearest {
+			return int(dearest)
+		}
+		h.dearest.CompareAndSwap(dearest, int64(cost))
+	}
+}
+
+// nobodys is a hash that no password has.
+func nobodys(cost int) string { return fmt.Sprintf("$2a$%02d$%s", cost, strings.Repeat(".", 53)) }
 
 // begin waits for a turn and returns what is hashed. A password may be long:
 // its hash is not made before there is a turn.

@@ -22,6 +22,7 @@ const (
 	sessionTimeout    = 6 * time.Second // after which a member that says nothing is taken for dead
 	heartbeatInterval = time.Second
 	rebalanceTimeout  = 6 * time.Second
+	minBackoff        = 50 * time.Millisecond
 	joinBackoff       = 500 * time.Millisecond // kafka-go's own stands still for 5 s after a restart of the broker
 	partitionWatch    = 5 * time.Second
 	commitTimeout     = 5 * time.Second
@@ -51,7 +52,6 @@ type Handler func(context.Context, event.Envelope) error
 // group begins with the first event kept.
 type Consumer struct {
 	topics *topicSet // nil where no brokers are set
-	dead   *kafka.Writer
 	reader kafka.ReaderConfig
 	handle Handler
 	log    *slog.Logger
@@ -69,8 +69,6 @@ func NewConsumer(cfg Config, group string, topics []string, handle Handler, log 
 		c.topics.add(topic)
 		c.topics.add(DeadLetterTopic(topic), kafka.ConfigEntry{ConfigName: "max.message.bytes", ConfigValue: strconv.Itoa(maxDeadLetter)})
 	}
-	c.dead = c.topics.writer()
-	c.dead.BatchBytes = maxDeadLetter
 	c.reader = kafka.ReaderConfig{
 		Brokers: cfg.Brokers, GroupID: group, GroupTopics: topics, Dialer: &kafka.Dialer{Timeout: dialTimeout},
 		StartOffset: kafka.FirstOffset, MinBytes: 1, MaxBytes: fetchBytes, MaxWait: fetchWait,
@@ -133,7 +131,7 @@ func (c *Consumer) consume(ctx context.Context, r *kafka.Reader, m kafka.Message
 		done = false
 		c.log.WarnContext(ctx, "event goes to the dead letters", "topic", m.Topic, "event", e.ID, "err", refused)
 		boot.Persist(ctx, c.log, "write to "+DeadLetterTopic(m.Topic), func(ctx context.Context) error {
-			err := c.dead.WriteMessages(ctx, deadLetter(m, refused))
+			err := c.topics.write(ctx, deadLetter(m, refused))
 			done = err == nil
 			return err
 		})
@@ -153,7 +151,7 @@ func (c *Consumer) consume(ctx context.Context, r *kafka.Reader, m kafka.Message
 // is not waited for without end.
 func (c *Consumer) close(r *kafka.Reader) {
 	closed := make(chan error, 1)
-	go func() { closed <- errors.Join(r.Close(), c.dead.Close()) }()
+	go func() { closed <- r.Close() }()
 	select {
 	case err := <-closed:
 		if err != nil {

@@ -35,14 +35,11 @@ func (f *Forwarder) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
+	defer f.publisher.Close()
 	var g errgroup.Group
 	g.Go(func() error { return f.publisher.Run(ctx) })
 	g.Go(func() error { return f.relay.Run(ctx) })
-	err := g.Wait()
-	if err := f.publisher.Close(); err != nil {
-		f.log.WarnContext(ctx, "connections to Kafka did not end well", "err", err)
-	}
-	return err
+	return g.Wait()
 }
 
 // Ping tells whether events go out.

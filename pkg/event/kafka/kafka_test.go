@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,9 @@ import (
 
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/store/sqlite"
+	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
 // onBrokers runs f on the in-process broker, and on the one of KAFKA_BROKERS
@@ -62,7 +66,7 @@ func publisher(t *testing.T, cfg kafka.Config, topics ...topic) *kafka.Publisher
 		names[i] = string(t)
 	}
 	p := kafka.NewPublisher(cfg, names, slog.New(slog.NewTextHandler(t.Output(), nil)))
-	t.Cleanup(func() { p.Close() })
+	t.Cleanup(p.Close)
 	return p
 }
 
@@ -232,15 +236,34 @@ func TestOrderOfFirstOccurrences(t *testing.T) {
 	}
 }
 
-func TestBrokerComesLater(t *testing.T) {
+// nobody returns the configuration of a broker that is not there, and its port.
+func nobody(t *testing.T) (kafka.Config, int) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().(*net.TCPAddr)
-	l.Close()
+	defer l.Close()
+	return kafka.Config{Brokers: []string{l.Addr().String()}}, l.Addr().(*net.TCPAddr).Port
+}
+
+// await calls f until it succeeds.
+func await(t *testing.T, what string, f func() error) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		err := f()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s = %v", what, err)
+		}
+	}
+}
+
+func TestBrokerComesLater(t *testing.T) {
+	cfg, port := nobody(t)
 	topic := newTopic()
-	cfg := kafka.Config{Brokers: []string{addr.String()}}
 	p := publisher(t, cfg, topic)
 	if err := p.Publish(t.Context(), envelope(topic, "key", 1)); err == nil {
 		t.Error("Publish without a broker = nil")
@@ -250,12 +273,172 @@ func TestBrokerComesLater(t *testing.T) {
 	}
 	made := make(chan error, 1)
 	go func() { made <- p.Run(t.Context()) }()
-	_, _ = fake(t, kfake.Ports(addr.Port))
+	_, _ = fake(t, kfake.Ports(port))
 	if err := <-made; err != nil {
 		t.Fatal(err)
 	}
 	publish(t, p, envelope(topic, "key", 1))
 	if got := read(t, cfg, 1, string(topic)); got[0].Sequence != 1 {
 		t.Errorf("read %+v", got)
+	}
+}
+
+// TestPingAsksTheBroker has a broker that worked, went, and came back.
+func TestPingAsksTheBroker(t *testing.T) {
+	cfg, port := nobody(t)
+	dir := kfake.DataDir(t.TempDir())
+	cluster, _ := fake(t, kfake.Ports(port), dir)
+	topic := newTopic()
+	p := publisher(t, cfg, topic)
+	if err := p.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c := kafka.NewConsumer(cfg, "group", []string{string(topic)}, nil, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	defer func() {
+		cancel()
+		<-done
+	}()
+	pings := map[string]func(context.Context) error{"Publisher": p.Ping, "Consumer": c.Ping}
+	for name, ping := range pings {
+		await(t, name+".Ping", func() error { return ping(t.Context()) })
+	}
+	cluster.Close()
+	for name, ping := range pings {
+		if err := ping(t.Context()); err == nil {
+			t.Errorf("%s.Ping without a broker = nil", name)
+		}
+	}
+	_, _ = fake(t, kfake.Ports(port), dir)
+	for name, ping := range pings {
+		await(t, name+".Ping", func() error { return ping(t.Context()) })
+	}
+}
+
+// TestTopicsAreMadeAgain has a broker that comes back without what it held.
+func TestTopicsAreMadeAgain(t *testing.T) {
+	cfg, port := nobody(t)
+	topic := newTopic()
+	p := publisher(t, cfg, topic)
+	var got handled
+	consume(t, cfg, string(topic), []string{string(topic)}, func(_ context.Context, e event.Envelope) error {
+		got.add(e)
+		return nil
+	})
+	for i := range int64(3) {
+		cluster, _ := fake(t, kfake.Ports(port))
+		publish(t, p, envelope(topic, "key", i+1))
+		got.await(t, int(i+1))
+		cluster.Close()
+	}
+}
+
+// TestEndDoesNotWaitForABroker has a broker that takes requests and does not
+// answer, from the start or later.
+func TestEndDoesNotWaitForABroker(t *testing.T) {
+	for name, working := range map[string]bool{"from the start": false, "later": true} {
+		t.Run(name, func(t *testing.T) {
+			cfg, hang := hanging(t, working)
+			cells := open(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			f := kafka.NewForwarder(cfg, []string{storetest.Counted{}.Topic()}, cells.Outbox(), slog.New(slog.NewTextHandler(t.Output(), nil)))
+			done := make(chan error, 1)
+			go func() { done <- f.Run(ctx) }()
+			insert(t, cells, "first")
+			if working {
+				await(t, "events out", func() error {
+					if waiting, err := cells.Outbox().Waiting(t.Context(), "first"); err != nil || len(waiting) > 0 {
+						return fmt.Errorf("%d events wait, %v", len(waiting), err)
+					}
+					return nil
+				})
+			}
+			asked := hang()
+			for i := range 40 {
+				insert(t, cells, fmt.Sprint("id", i))
+			}
+			select {
+			case <-asked:
+			case <-time.After(20 * time.Second):
+				t.Fatal("the broker was not asked")
+			}
+			cancel()
+			select {
+			case err := <-done:
+				if err != nil {
+					t.Errorf("Run = %v", err)
+				}
+			case <-time.After(4 * time.Second):
+				t.Error("Run goes on for 4 s after its end was asked for")
+				<-done
+			}
+		})
+	}
+}
+
+// hanging returns a broker that hangs when hang is called, or ever; the channel
+// gives a value when it is asked for something then.
+func hanging(t *testing.T, working bool) (cfg kafka.Config, hang func() <-chan struct{}) {
+	t.Helper()
+	asked, end := make(chan struct{}, 1), make(chan struct{})
+	ask := func() {
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+		<-end
+	}
+	if working {
+		cluster, cfg := fake(t)
+		t.Cleanup(func() { close(end) }) // before the cluster ends
+		return cfg, func() <-chan struct{} {
+			cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+				ask()
+				return nil, nil, false
+			})
+			return asked
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer c.Close()
+				ask()
+			})
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		close(end)
+		wg.Wait()
+	})
+	return kafka.Config{Brokers: []string{l.Addr().String()}}, func() <-chan struct{} { return asked }
+}
+
+func open(t *testing.T) *store.Collection[storetest.Cell] {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "kafka.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close(context.Background()) })
+	return store.Open(db, storetest.Cells())
+}
+
+func insert(t *testing.T, cells *store.Collection[storetest.Cell], id string) {
+	t.Helper()
+	if _, err := cells.Insert(t.Context(), id, storetest.Cell{}, event.New("/test", id, time.Now(), storetest.Counted{})); err != nil {
+		t.Fatal(err)
 	}
 }

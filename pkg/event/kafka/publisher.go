@@ -17,9 +17,6 @@ const (
 	dialTimeout    = 3 * time.Second
 	requestTimeout = 5 * time.Second
 	metadataTTL    = time.Second // how long a topic or leader that is gone may be believed in
-	attempts       = 3           // of one publish; the outbox tries again after them
-	minBackoff     = 50 * time.Millisecond
-	maxBackoff     = time.Second
 )
 
 // Config says where the cluster is.
@@ -31,7 +28,6 @@ type Config struct {
 // one key keep their order when each Publish waits for the one before.
 type Publisher struct {
 	topics *topicSet
-	writer *kafka.Writer
 	log    *slog.Logger
 }
 
@@ -42,7 +38,7 @@ func NewPublisher(cfg Config, topics []string, log *slog.Logger) *Publisher {
 	for _, topic := range topics {
 		t.add(topic)
 	}
-	return &Publisher{topics: t, writer: t.writer(), log: log}
+	return &Publisher{topics: t, log: log}
 }
 
 // Run makes the topics and returns. While no broker answers it tries again,
@@ -53,21 +49,18 @@ func (p *Publisher) Run(ctx context.Context) error {
 }
 
 // Publish writes e to its topic and returns when all in-sync replicas have it.
-// After an error the cluster may have it all the same.
+// It tries once. After an error the cluster may have it all the same.
 func (p *Publisher) Publish(ctx context.Context, e event.Envelope) error {
 	msg := kafka.Message{Topic: e.Type, Key: []byte(e.Key), Value: e.Data, Time: e.Time}
 	for _, h := range e.Headers() {
 		msg.Headers = append(msg.Headers, kafka.Header{Key: h.Key, Value: []byte(h.Value)})
 	}
-	return p.writer.WriteMessages(ctx, msg)
+	return p.topics.write(ctx, msg)
 }
 
 // Ping tells whether a broker answers and the topics are there.
 func (p *Publisher) Ping(ctx context.Context) error { return p.topics.ping(ctx) }
 
-// Close ends the connections. Publish must not be under way.
-func (p *Publisher) Close() error {
-	err := p.writer.Close()
-	p.topics.close()
-	return err
-}
+// Close ends the connections, those in use when what they wait for has come or
+// is given up. It waits for nothing.
+func (p *Publisher) Close() { p.topics.close() }

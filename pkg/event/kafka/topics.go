@@ -6,13 +6,18 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"time"
 
 	"github.com/segmentio/kafka-go"
+	"golang.org/x/time/rate"
 )
 
 const (
 	partitions  = 3
 	deadLetters = ".dlq"
+	// remakeInterval is how long it takes at least from one look for topics
+	// that are gone to the next.
+	remakeInterval = time.Second
 	// maxDeadLetter is the size in bytes that a dead letter may have: more than
 	// brokers take as a rule, because it is the message and the reason.
 	maxDeadLetter = 2 << 20
@@ -41,20 +46,26 @@ func Existing(ctx context.Context, cfg Config, topics []string) ([]string, error
 // topicSet is the topics that a publisher or a consumer works with, and the
 // connections to the cluster.
 type topicSet struct {
-	client  *kafka.Client
-	configs []kafka.TopicConfig
-	names   []string
+	client   *kafka.Client
+	balancer kafka.Hash
+	remake   *rate.Limiter
+	configs  []kafka.TopicConfig
+	names    []string
 }
 
 func newTopicSet(cfg Config) *topicSet {
-	return &topicSet{client: &kafka.Client{
-		Addr: kafka.TCP(cfg.Brokers...), Timeout: requestTimeout,
-		Transport: &kafka.Transport{
-			Dial:        (&net.Dialer{Timeout: dialTimeout}).DialContext,
-			DialTimeout: dialTimeout,
-			MetadataTTL: metadataTTL,
-		},
-	}}
+	return &topicSet{
+		client: &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Timeout: requestTimeout, Transport: newTransport()},
+		remake: rate.NewLimiter(rate.Every(remakeInterval), 1),
+	}
+}
+
+func newTransport() *kafka.Transport {
+	return &kafka.Transport{
+		Dial:        (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		DialTimeout: dialTimeout,
+		MetadataTTL: metadataTTL,
+	}
 }
 
 // add adds a topic. The replication factor is the cluster's default.
@@ -80,9 +91,14 @@ func (t *topicSet) create(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// ping tells whether a broker answers and the topics are there.
+// ping tells whether a broker answers and the topics are there. It connects
+// anew: a transport that is in use gives what it remembers, even of a cluster
+// that is gone.
 func (t *topicSet) ping(ctx context.Context) error {
-	res, err := t.client.Metadata(ctx, &kafka.MetadataRequest{Topics: t.names})
+	fresh := newTransport()
+	defer fresh.CloseIdleConnections()
+	client := &kafka.Client{Addr: t.client.Addr, Timeout: t.client.Timeout, Transport: fresh}
+	res, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: t.names})
 	if err != nil {
 		return err
 	}
@@ -95,22 +111,41 @@ func (t *topicSet) ping(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// writer returns a writer that waits until all in-sync replicas have a message.
-// Each message is a batch of its own: by default kafka-go waits a second for
-// more, and sends the next batch when one has failed.
-func (t *topicSet) writer() *kafka.Writer {
-	return &kafka.Writer{
-		Addr:            t.client.Addr,
-		Transport:       t.client.Transport,
-		Balancer:        &kafka.Hash{},
-		BatchSize:       1,
-		RequiredAcks:    kafka.RequireAll,
-		MaxAttempts:     attempts,
-		WriteBackoffMin: minBackoff,
-		WriteBackoffMax: maxBackoff,
-		ReadTimeout:     requestTimeout,
-		WriteTimeout:    requestTimeout,
+// write returns when all in-sync replicas have the message, and tries once: it
+// is for the caller to try again, and nothing is under way when it has returned
+// but a request that the cluster does not answer. kafka.Writer would go on with
+// what its caller has given up, and with that hold up the end of the process.
+func (t *topicSet) write(ctx context.Context, m kafka.Message) error {
+	err := t.produce(ctx, m)
+	if errors.Is(err, kafka.UnknownTopicOrPartition) && t.remake.Allow() {
+		return errors.Join(err, t.create(ctx)) // the cluster may have come back empty
 	}
+	return err
+}
+
+func (t *topicSet) produce(ctx context.Context, m kafka.Message) error {
+	meta, err := t.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{m.Topic}}) // as the transport remembers it
+	if err != nil {
+		return err
+	}
+	topic := meta.Topics[0]
+	if topic.Error != nil {
+		return fmt.Errorf("topic %s: %w", m.Topic, topic.Error)
+	}
+	ids := make([]int, len(topic.Partitions))
+	for i := range ids {
+		ids[i] = i
+	}
+	res, err := t.client.Produce(ctx, &kafka.ProduceRequest{
+		Topic: m.Topic, Partition: t.balancer.Balance(m, ids...), RequiredAcks: kafka.RequireAll,
+		Records: kafka.NewRecordReader(kafka.Record{
+			Time: m.Time, Key: kafka.NewBytes(m.Key), Value: kafka.NewBytes(m.Value), Headers: m.Headers,
+		}),
+	})
+	if err != nil {
+		return err
+	}
+	return res.Error
 }
 
 func (t *topicSet) close() { t.client.Transport.(*kafka.Transport).CloseIdleConnections() }

@@ -16,9 +16,10 @@ const (
 // queue holds ids of aggregates to be worked on, each once however often it is
 // added. An id added while it is worked on comes again afterwards.
 type queue struct {
-	ids  chan string
-	mu   sync.Mutex
-	jobs map[string]*job
+	ids     chan string
+	mu      sync.Mutex
+	jobs    map[string]*job
+	failing int // jobs that failed last time
 }
 
 type job struct {
@@ -33,6 +34,19 @@ func newQueue() *queue {
 
 // room tells whether the queue takes a good deal more.
 func (q *queue) room() bool { return len(q.ids) < queueSize/2 }
+
+// size tells how many ids are to be worked on.
+func (q *queue) size() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.jobs)
+}
+
+func (q *queue) has(id string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.jobs[id] != nil
+}
 
 func (q *queue) add(id string) {
 	q.mu.Lock()
@@ -52,7 +66,16 @@ func (q *queue) send(id string) {
 	select {
 	case q.ids <- id:
 	default:
+		q.works(q.jobs[id])
 		delete(q.jobs, id)
+	}
+}
+
+// works needs q.mu.
+func (q *queue) works(j *job) {
+	if j.failures > 0 {
+		j.failures = 0
+		q.failing--
 	}
 }
 
@@ -78,26 +101,30 @@ func (q *queue) next(ctx, late context.Context) (id string, ok bool) {
 	return id, true
 }
 
-// done ends the work on an id. One that failed comes again after a pause that
-// grows with its failures.
-func (q *queue) done(id string, failed bool) {
+// done ends the work on an id, and tells how many fail now. One that failed
+// comes again after a pause that grows with its failures.
+func (q *queue) done(id string, failed bool) (failing int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	j := q.jobs[id]
 	j.running = false
-	switch {
-	case failed:
+	if failed {
 		pause := min(minBackoff<<min(j.failures, 10), maxBackoff)
-		j.failures++
+		if j.failures++; j.failures == 1 {
+			q.failing++
+		}
 		time.AfterFunc(pause/2+rand.N(pause/2), func() {
 			q.mu.Lock()
 			defer q.mu.Unlock()
 			q.send(id)
 		})
-	case j.again:
-		j.failures = 0
+		return q.failing
+	}
+	q.works(j)
+	if j.again {
 		q.send(id)
-	default:
+	} else {
 		delete(q.jobs, id)
 	}
+	return q.failing
 }

@@ -15,7 +15,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -73,7 +73,8 @@ type Relay struct {
 	Lease     time.Duration // Lease where it is zero
 
 	queue   *queue
-	failing atomic.Bool
+	mu      sync.Mutex
+	failing bool
 }
 
 // Run publishes until ctx is done; then it finishes what is at hand, for two
@@ -112,9 +113,14 @@ func (r *Relay) listen(ctx context.Context) {
 func (r *Relay) watch(ctx context.Context) {
 	tick := time.NewTicker(min(poll, r.Lease))
 	defer tick.Stop()
-	for {
-		if err := r.takeOver(ctx); err != nil && ctx.Err() == nil {
+	for away := false; ; {
+		switch err := r.takeOver(ctx); {
+		case err != nil && !away && ctx.Err() == nil:
+			away = true
 			r.Log.WarnContext(ctx, "outbox cannot be read", "err", err)
+		case err == nil && away:
+			away = false
+			r.Log.InfoContext(ctx, "outbox can be read again")
 		}
 		select {
 		case <-tick.C:
@@ -124,14 +130,19 @@ func (r *Relay) watch(ctx context.Context) {
 	}
 }
 
+// takeOver leaves what is queued here as it is: to move its due time again and
+// again would be all that a relay does while the broker is away.
 func (r *Relay) takeOver(ctx context.Context) error {
 	for r.queue.room() {
-		now := time.Now()
-		due, err := r.Source.Due(ctx, now, dueLimit)
+		now, limit := time.Now(), dueLimit+r.queue.size() // queued ones hide nobody
+		due, err := r.Source.Due(ctx, now, limit)
 		if err != nil {
 			return err
 		}
 		for _, d := range due {
+			if r.queue.has(d.ID) {
+				continue
+			}
 			ok, err := r.Source.TakeOver(ctx, d, now.Add(r.Lease))
 			if err != nil {
 				return err
@@ -140,7 +151,7 @@ func (r *Relay) takeOver(ctx context.Context) error {
 				r.queue.add(d.ID)
 			}
 		}
-		if len(due) < dueLimit {
+		if len(due) < limit {
 			return nil
 		}
 	}
@@ -154,9 +165,7 @@ func (r *Relay) work(ctx, late context.Context) {
 		if !ok {
 			return
 		}
-		err := r.drain(late, id)
-		r.report(err)
-		r.queue.done(id, err != nil)
+		r.done(id, r.drain(late, id))
 	}
 }
 
@@ -184,13 +193,17 @@ func (r *Relay) publish(ctx context.Context, e event.Envelope) error {
 	return r.Publisher.Publish(ctx, e)
 }
 
-// report logs when publishing begins to fail and when it works again, not each
-// attempt between.
-func (r *Relay) report(err error) {
-	switch failing := err != nil; {
-	case failing && !r.failing.Swap(true):
+// done logs when the first aggregate begins to fail and when none fails any
+// more, not each attempt between.
+func (r *Relay) done(id string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	failing := r.queue.done(id, err != nil) > 0
+	switch {
+	case failing && !r.failing:
 		r.Log.Warn("events wait", "err", err)
-	case !failing && r.failing.Swap(false):
+	case !failing && r.failing:
 		r.Log.Info("events go out again")
 	}
+	r.failing = failing
 }

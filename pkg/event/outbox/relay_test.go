@@ -3,10 +3,12 @@ package outbox_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,21 +69,26 @@ func start(t *testing.T, r *outbox.Relay) (stop func()) {
 	go func() { done <- r.Run(ctx) }()
 	return func() {
 		cancel()
-		if err := <-done; err != nil {
+		if err := take(t, done, "end of Run"); err != nil {
 			t.Errorf("Run = %v", err)
 		}
 	}
 }
 
-func receive(t *testing.T, got <-chan event.Envelope) event.Envelope {
+// take waits for a value.
+func take[T any](t *testing.T, from <-chan T, what string) (v T) {
 	t.Helper()
 	select {
-	case e := <-got:
-		return e
+	case v = <-from:
 	case <-time.After(20 * time.Second):
-		t.Fatal("nothing was published")
-		return event.Envelope{}
+		t.Fatalf("no %s within 20 s", what)
 	}
+	return v
+}
+
+func receive(t *testing.T, got <-chan event.Envelope) event.Envelope {
+	t.Helper()
+	return take(t, got, "event")
 }
 
 // never hides what is past due, deaf what was just written.
@@ -120,11 +127,11 @@ func TestDueTimesBringUpWhatWasMissed(t *testing.T) {
 func TestWithinTheLeaseEventsAreLeftToTheirWriter(t *testing.T) {
 	cells, b := open(t), broker{got: make(chan event.Envelope, 9)}
 	insert(t, cells, "one")
-	<-cells.Outbox().Written() // the writer's relay has heard of it, this one has not
+	take(t, cells.Outbox().Written(), "hint") // the writer's relay has heard of it, this one has not
 	looked := make(chan struct{}, 9)
 	stop := start(t, &outbox.Relay{Source: looking{cells.Outbox(), looked}, Publisher: b})
-	<-looked
-	<-looked
+	take(t, looked, "look")
+	take(t, looked, "look")
 	stop()
 	if len(b.got) > 0 {
 		t.Errorf("published %+v within the lease", <-b.got)
@@ -141,33 +148,108 @@ func (l looking) Due(ctx context.Context, now time.Time, limit int) ([]outbox.Du
 	return l.Source.Due(ctx, now, limit)
 }
 
-// TestBrokerAway has a broker that refuses for a while: the relay says so once,
-// holds nothing else back, and says when it is over.
+// TestBrokerAway has a broker that refuses one aggregate for a while: the relay
+// says so once, holds nothing else back, and says when it is over.
 func TestBrokerAway(t *testing.T) {
 	cells := open(t)
 	var log lockedBuilder
-	refusals := 0
-	b := broker{got: make(chan event.Envelope, 9), fail: func(e event.Envelope) error {
-		if e.Key == "one" {
-			if refusals++; refusals < 5 {
-				return errors.New("away")
-			}
+	refused, good := make(chan struct{}, 999), make(chan struct{})
+	b := broker{got: make(chan event.Envelope, 99), fail: func(e event.Envelope) error {
+		if e.Key != "one" {
+			return nil
 		}
-		return nil
+		select {
+		case <-good:
+			return nil
+		default:
+			refused <- struct{}{}
+			return errors.New("away")
+		}
 	}}
 	insert(t, cells, "one")
-	insert(t, cells, "two")
 	stop := start(t, &outbox.Relay{Source: cells.Outbox(), Publisher: b, Log: slog.New(slog.NewTextHandler(&log, nil))})
-	if e := receive(t, b.got); e.Key != "two" {
-		t.Errorf("published %s first, want what can go out", e.Key)
+	for i := range 5 {
+		take(t, refused, "attempt")
+		id := fmt.Sprint("other", i)
+		insert(t, cells, id)
+		if e := receive(t, b.got); e.Key != id {
+			t.Errorf("published %s, want what can go out", e.Key)
+		}
 	}
+	close(good)
 	if e := receive(t, b.got); e.Key != "one" {
 		t.Errorf("published %s", e.Key)
 	}
 	stop()
-	if n := strings.Count(log.String(), "events wait"); n == 0 || n > 4 || !strings.Contains(log.String(), "away") {
-		t.Errorf("log:\n%s", log.String())
+	text := log.String()
+	if strings.Count(text, "events wait") != 1 || strings.Count(text, "events go out again") != 1 || !strings.Contains(text, "away") {
+		t.Errorf("log:\n%s", text)
 	}
+}
+
+// TestStoreAway has a store that does not answer for a while: the relay says so
+// once, and says when it is over.
+func TestStoreAway(t *testing.T) {
+	var log lockedBuilder
+	looked := make(chan struct{})
+	source := &away{Source: open(t).Outbox(), times: 5, looked: looked}
+	stop := start(t, &outbox.Relay{Source: source, Publisher: broker{}, Lease: time.Millisecond, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	for range 10 {
+		take(t, looked, "look")
+	}
+	go func() {
+		for range looked {
+		}
+	}()
+	stop()
+	close(looked)
+	text := log.String()
+	if strings.Count(text, "outbox cannot be read") != 1 || strings.Count(text, "outbox can be read again") != 1 {
+		t.Errorf("log:\n%s", text)
+	}
+}
+
+type away struct {
+	outbox.Source
+	times  int
+	looked chan struct{}
+}
+
+func (a *away) Due(ctx context.Context, now time.Time, limit int) ([]outbox.Due, error) {
+	a.looked <- struct{}{}
+	if a.times--; a.times >= 0 {
+		return nil, errors.New("away")
+	}
+	return a.Source.Due(ctx, now, limit)
+}
+
+// TestOutageIsNoWork has 300 aggregates wait for a broker that is away, past
+// their due time: each is taken over once, and not while it is queued here.
+func TestOutageIsNoWork(t *testing.T) {
+	cells := open(t)
+	for i := range 300 {
+		insert(t, cells, fmt.Sprint("id", i))
+	}
+	looked := make(chan struct{}, 999)
+	source := &counting{Source: looking{deaf{cells.Outbox()}, looked}}
+	stop := start(t, &outbox.Relay{Source: source, Lease: 5 * time.Millisecond, Publisher: broker{fail: func(event.Envelope) error { return errors.New("away") }}})
+	for range 50 {
+		take(t, looked, "look")
+	}
+	stop()
+	if n := source.n.Load(); n != 300 {
+		t.Errorf("300 aggregates were taken over %d times", n)
+	}
+}
+
+type counting struct {
+	outbox.Source
+	n atomic.Int64
+}
+
+func (c *counting) TakeOver(ctx context.Context, d outbox.Due, until time.Time) (bool, error) {
+	c.n.Add(1)
+	return c.Source.TakeOver(ctx, d, until)
 }
 
 type lockedBuilder struct {
@@ -190,7 +272,10 @@ func TestStopPublishesWhatIsAtHand(t *testing.T) {
 	for i := range 20 {
 		insert(t, cells, strings.Repeat("x", i+1))
 	}
-	for len(cells.Outbox().Written()) > 0 { // until the relay has taken them in
+	for deadline := time.Now().Add(20 * time.Second); len(cells.Outbox().Written()) > 0; { // until the relay has taken them in
+		if time.Now().After(deadline) {
+			t.Fatal("the relay does not take in what is written")
+		}
 	}
 	close(begin)
 	stop()

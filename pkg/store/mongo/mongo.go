@@ -30,6 +30,7 @@ const (
 	indexTimeout     = time.Minute             // indexes of a collection that holds much already
 	minPool          = 4
 	maxPool          = 64
+	duplicateKey     = 11000 // code of the server
 )
 
 // DB is a MongoDB database.
@@ -85,13 +86,20 @@ type table struct {
 }
 
 // ready returns the collection. The first call that finds a server makes its
-// indexes; callers meanwhile wait for that.
+// indexes, which goes on when that takes longer than a caller waits.
 func (t *table) ready(ctx context.Context) (*mongo.Collection, error) {
 	if t.indexed.Load() {
 		return t.coll, nil
 	}
-	_, err, _ := t.indexing.Do("", func() (any, error) { return nil, t.index(context.WithoutCancel(ctx)) })
-	return t.coll, err
+	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+	defer cancel()
+	done := t.indexing.DoChan("", func() (any, error) { return nil, t.index(context.WithoutCancel(ctx)) })
+	select {
+	case r := <-done:
+		return t.coll, r.Err
+	case <-ctx.Done():
+		return nil, fault.New(fault.Unavailable, "the database does not answer").Because(fmt.Errorf("indexes of %s: %w", t.coll.Name(), ctx.Err()))
+	}
 }
 
 func (t *table) index(ctx context.Context) error {
@@ -131,21 +139,25 @@ func failure(err error) error {
 	return err
 }
 
-// taken translates a duplicate key into store.Taken.
+// taken translates a duplicate key into store.Taken. A bulk that failed for
+// another reason too is not one of duplicates: not all others were added.
 func taken(err error) error {
-	if !mongo.IsDuplicateKeyError(err) {
-		return failure(err)
-	}
 	var bulk mongo.BulkWriteException
 	if errors.As(err, &bulk) {
 		var all error
 		for _, e := range bulk.WriteErrors {
+			if e.Code != duplicateKey {
+				return failure(err)
+			}
 			all = errors.Join(all, store.Taken(indexIn(e.Raw), e.WriteError))
+		}
+		if all == nil || bulk.WriteConcernError != nil {
+			return failure(err)
 		}
 		return all
 	}
 	var write mongo.WriteException
-	if errors.As(err, &write) && len(write.WriteErrors) > 0 {
+	if errors.As(err, &write) && len(write.WriteErrors) > 0 && write.WriteErrors[0].Code == duplicateKey {
 		return store.Taken(indexIn(write.WriteErrors[0].Raw), err)
 	}
 	return failure(err)

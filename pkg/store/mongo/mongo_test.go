@@ -1,8 +1,12 @@
 package mongo_test
 
 import (
+	"bytes"
 	"context"
+	"net"
+	"net/url"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -76,6 +80,100 @@ func TestNoServerIsUnavailableWithinThreeSeconds(t *testing.T) {
 	if err := db.Ping(t.Context()); err == nil || time.Since(start) > 3*time.Second {
 		t.Errorf("Ping = %v after %v", err, time.Since(start))
 	}
+}
+
+// TestFirstUseKeepsToItsTime has a server that takes the connection and no
+// more.
+func TestFirstUseKeepsToItsTime(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	db, err := mongo.Open("mongodb://"+l.Addr().String(), "none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close(context.Background())
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	if _, err := store.Open(db, storetest.Cells()).Get(ctx, "id"); !fault.Is(err, fault.Unavailable) || time.Since(start) > time.Second {
+		t.Errorf("Get = %v after %v, want unavailable after 0.1 s", err, time.Since(start))
+	}
+}
+
+// TestLongIndexingHoldsNobodyUp has a server that makes indexes for long.
+func TestLongIndexingHoldsNobodyUp(t *testing.T) {
+	addr, goOn := slowIndexes(t)
+	db, err := mongo.Open("mongodb://"+addr, newName())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close(context.Background())
+	defer db.Drop(context.Background())
+	defer goOn() // where the test has failed
+	cells := store.Open(db, storetest.Cells())
+	for range 2 {
+		start := time.Now()
+		if _, err := cells.Get(t.Context(), "id"); !fault.Is(err, fault.Unavailable) || time.Since(start) > 4*time.Second {
+			t.Fatalf("Get = %v after %v, want unavailable within 2.5 s", err, time.Since(start))
+		}
+	}
+	goOn()
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		_, err := cells.Insert(t.Context(), "id", storetest.Cell{})
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("Insert = %v", err)
+		}
+	}
+}
+
+// slowIndexes returns the address of a proxy to the server that keeps requests
+// for indexes to itself until goOn is called.
+func slowIndexes(t *testing.T) (addr string, goOn func()) {
+	t.Helper()
+	u, err := url.Parse(server(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	released := make(chan struct{})
+	carry := func(to, from net.Conn, hold string) {
+		defer to.Close()
+		for buf := make([]byte, 64<<10); ; {
+			n, err := from.Read(buf)
+			if hold != "" && bytes.Contains(buf[:n], []byte(hold)) {
+				<-released
+			}
+			if _, werr := to.Write(buf[:n]); err != nil || werr != nil {
+				return
+			}
+		}
+	}
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", u.Host)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			go carry(server, client, "createIndexes")
+			go carry(client, server, "")
+		}
+	}()
+	return l.Addr().String(), sync.OnceFunc(func() { close(released) })
 }
 
 func TestWrongURIIsRefused(t *testing.T) {

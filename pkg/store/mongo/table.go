@@ -201,9 +201,13 @@ func (t *table) Delete(ctx context.Context, id string, version int64, events []e
 			return failure(err)
 		}
 	}
-	return t.change(ctx, id, version, events, bson.M{
-		"$set": bson.M{"version": version + 1, "deleted": true}, "$unset": bson.M{"keys": "", "doc": ""},
+	err = t.change(ctx, id, version, events, bson.M{
+		"$set": bson.M{"version": version + 1, "deleted": true, "due": leaseEnd()}, "$unset": bson.M{"keys": "", "doc": ""},
 	})
+	if err == nil && len(events) == 0 { // the last that waited may have gone out meanwhile
+		_ = t.settle(ctx, bson.M{"_id": id}) // its due time brings it up
+	}
+	return err
 }
 
 // change applies the update if the record has the version, and leaves the

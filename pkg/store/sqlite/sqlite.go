@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
@@ -27,11 +28,23 @@ type DB struct {
 
 var _ store.DB = (*DB)(nil)
 
-const readers = 8
+const (
+	readers     = 8
+	pingTimeout = 1500 * time.Millisecond
+)
 
-// Open opens the file, and makes it and its folder when they are missing.
+// Open opens the file, and makes it and its folder, for this user alone, when
+// they are missing.
 func Open(ctx context.Context, path string) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	// SQLite would let others read it; the files beside it are made as it is.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Close(); err != nil {
 		return nil, err
 	}
 	write, err := open(ctx, path, "journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(2000)")
@@ -63,9 +76,17 @@ func (db *DB) Table(name string, _ []string) store.Table {
 	return &table{db: db, name: name, written: make(chan string, 1024)}
 }
 
-// Ping implements store.DB.
+// Ping implements store.DB. It begins a write, and reads.
 func (db *DB) Ping(ctx context.Context) error {
-	return failure(db.read.QueryRowContext(ctx, "SELECT 1").Err())
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	tx, err := db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return failure(err)
+	}
+	defer tx.Rollback() // there is nothing in it
+	var n int
+	return failure(db.read.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&n))
 }
 
 // Close implements store.DB.
@@ -123,7 +144,8 @@ func failure(err error) error {
 	passes := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, sql.ErrConnDone)
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch e.Code() & 0xff {
-		case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_INTERRUPT, lib.SQLITE_IOERR, lib.SQLITE_FULL, lib.SQLITE_CANTOPEN:
+		case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_INTERRUPT, lib.SQLITE_IOERR, lib.SQLITE_FULL, lib.SQLITE_CANTOPEN,
+			lib.SQLITE_READONLY, lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
 			passes = true
 		}
 	}

@@ -2,9 +2,13 @@ package sqlite_test
 
 import (
 	"context"
+	"database/sql"
+	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/sqlite"
 	"github.com/battery-passport/suite/pkg/store/storetest"
@@ -30,4 +34,89 @@ func openPath(ctx context.Context, path string) (store.DB, error) { return sqlit
 
 func TestKilledWritersLoseNothing(t *testing.T) {
 	storetest.Crash(t, filepath.Join(t.TempDir(), "crash.db"), openPath)
+}
+
+// TestPingTellsThatNobodyMayWrite has another process hold the file.
+func TestPingTellsThatNobodyMayWrite(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "held.db")
+	db := open(t, path)
+	if err := db.Ping(t.Context()); err != nil {
+		t.Fatalf("Ping = %v", err)
+	}
+	other, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	other.SetMaxOpenConns(1)
+	if _, err := other.Exec("BEGIN EXCLUSIVE"); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	if err := db.Ping(t.Context()); !fault.Is(err, fault.Unavailable) || time.Since(start) > 4*time.Second {
+		t.Errorf("Ping = %v after %v, want unavailable soon", err, time.Since(start))
+	}
+	if _, err := other.Exec("ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Ping(t.Context()); err != nil {
+		t.Errorf("Ping when the file is free again = %v", err)
+	}
+}
+
+func TestFilesAreForTheirOwnerAlone(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cells := store.Open(open(t, filepath.Join(dir, "own.db")), storetest.Cells())
+	if _, err := cells.Insert(t.Context(), "id", storetest.Cell{}); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 3 {
+		t.Fatalf("%v, %v, want the file, its log and its index", files, err)
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s is %v, %v", f.Name(), info.Mode(), err)
+		}
+	}
+}
+
+// TestBrokenFileIsUnavailable has a disk that lost what was on it, and one that
+// takes no more writes.
+func TestBrokenFileIsUnavailable(t *testing.T) {
+	t.Run("corrupt", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "broken.db")
+		db := open(t, path)
+		if _, err := store.Open(db, storetest.Cells()).Insert(t.Context(), "id", storetest.Cell{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range data[4096:] { // all but the page that tells of the tables
+			data[4096+i] = 0xff
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Open(open(t, path), storetest.Cells()).Get(t.Context(), "id"); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("Get = %v, want unavailable", err)
+		}
+	})
+	t.Run("read only", func(t *testing.T) {
+		db := open(t, filepath.Join(t.TempDir(), "readonly.db"))
+		if err := sqlite.RefuseWrites(t.Context(), db); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Open(db, storetest.Cells()).Insert(t.Context(), "id", storetest.Cell{}); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("Insert = %v, want unavailable", err)
+		}
+	})
 }

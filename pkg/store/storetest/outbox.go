@@ -41,8 +41,13 @@ func waiting(t *testing.T, db store.DB) {
 	cells, id := store.Open(db, Cells()), newID()
 	first := counted(id, 0)
 	insert(t, cells, id, Cell{}, first)
-	if got := <-cells.Outbox().Written(); got != id {
-		t.Errorf("Written gives %s, want %s", got, id)
+	select {
+	case got := <-cells.Outbox().Written():
+		if got != id {
+			t.Errorf("Written gives %s, want %s", got, id)
+		}
+	default:
+		t.Error("Written gives nothing")
 	}
 	count(t, cells, id)
 	count(t, cells, id)
@@ -136,6 +141,44 @@ func deleted(t *testing.T, db store.DB) {
 		t.Fatal(err)
 	}
 	insert(t, cells, id, Cell{})
+}
+
+// deletedBesideRelay deletes, without an event, what a relay is at work on.
+func deletedBesideRelay(t *testing.T, db store.DB) {
+	cells := store.Open(db, Cells())
+	relay := &outbox.Relay{Source: cells.Outbox(), Publisher: &Log{}, Log: slog.New(slog.DiscardHandler)}
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := relay.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	defer wg.Wait()
+	defer stop()
+	ids := make([]string, 300)
+	for i := range ids {
+		ids[i] = newID()
+		insert(t, cells, ids[i], Cell{})
+		count(t, cells, ids[i])
+		if err := cells.Delete(t.Context(), ids[i], 2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	left := 0
+	for _, id := range ids {
+		_, err := cells.Insert(t.Context(), id, Cell{}) // does where nothing is left
+		for err != nil && time.Now().Before(deadline) {
+			_, err = cells.Insert(t.Context(), id, Cell{})
+		}
+		if err != nil {
+			left++
+		}
+	}
+	if left > 0 {
+		t.Errorf("%d of %d that were deleted are still there", left, len(ids))
+	}
 }
 
 func takeOver(t *testing.T, db store.DB) {

@@ -75,6 +75,7 @@ func Run(t *testing.T, open func(*testing.T) store.DB) {
 		"EventsWaitInOrder":                waiting,
 		"EventsAreBounded":                 full,
 		"DeletedIsGoneWhenItsEventsAreOut": deleted,
+		"DeletedIsGoneBesideARelay":        deletedBesideRelay,
 		"TakeOverIsForOne":                 takeOver,
 		"TwoRelaysLoseNothing":             twoRelays,
 	} {
