@@ -16,7 +16,7 @@ import (
 
 // Config is what the auth-service reads from the environment.
 type Config struct {
-	Port  int `envconfig:"PORT" default:"4000" desc:"port of the HTTP server"`
+	Port  rest.Port `envconfig:"PORT" default:"4000" desc:"port of the HTTP server"`
 	HTTP  rest.Config
 	Store connect.Config
 	Kafka kafka.Config

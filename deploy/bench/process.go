@@ -36,7 +36,7 @@ func startSuite(ctx context.Context, dir string) (*suite, error) {
 	if err := build.Run(); err != nil {
 		return nil, fmt.Errorf("build: %w", err)
 	}
-	ports, err := freePorts(3)
+	ports, err := freePorts(7)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,8 @@ func startSuite(ctx context.Context, dir string) (*suite, error) {
 	}
 	defer log.Close()
 	s.process, err = start(exec.Command(program), log, "DATA_DIR="+filepath.Join(dir, "data"),
-		"AUTH_PORT="+ports[0], "PASSPORT_PORT="+ports[1], "KAFKA_PORT="+ports[2], "JWT_EXPIRES_IN=24h")
+		"AUTH_PORT="+ports[0], "PASSPORT_PORT="+ports[1], "KAFKA_PORT="+ports[2], "DOCUMENT_PORT="+ports[3],
+		"NOTIFICATION_PORT="+ports[4], "S3_PORT="+ports[5], "MAIL_PORT="+ports[6], "JWT_EXPIRES_IN=24h")
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/battery-passport/suite/deploy/stack"
 	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
@@ -175,7 +176,7 @@ func TestTakenPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	port := l.Addr().(*net.TCPAddr).Port
+	port := rest.Port(l.Addr().(*net.TCPAddr).Port)
 	for variable, set := range map[string]func(*stack.Config){
 		"AUTH_PORT": func(c *stack.Config) { c.AuthPort = port }, "PASSPORT_PORT": func(c *stack.Config) { c.PassportPort = port },
 		"DOCUMENT_PORT": func(c *stack.Config) { c.DocumentPort = port }, "NOTIFICATION_PORT": func(c *stack.Config) { c.NotificationPort = port },

@@ -6,10 +6,12 @@ import (
 	"path/filepath"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/battery-passport/suite/pkg/rest"
 )
 
 // startKafka runs a broker whose topics are kept in the data folder.
-func (s *Stack) startKafka(dir string, port int) error {
+func (s *Stack) startKafka(dir string, port rest.Port) error {
 	l, err := s.listen(port, "KAFKA_PORT")
 	if err != nil {
 		return err

@@ -23,13 +23,13 @@ import (
 
 // Config says what to run.
 type Config struct {
-	AuthPort         int `envconfig:"AUTH_PORT" default:"4000" desc:"port of the auth-service"`
-	PassportPort     int `envconfig:"PASSPORT_PORT" default:"5000" desc:"port of the passport-service"`
-	DocumentPort     int `envconfig:"DOCUMENT_PORT" default:"5100" desc:"port of the document-service"`
-	NotificationPort int `envconfig:"NOTIFICATION_PORT" default:"5200" desc:"port of the notification-service"`
-	KafkaPort        int `envconfig:"KAFKA_PORT" default:"9092" desc:"port of the Kafka broker"`
-	S3Port           int `envconfig:"S3_PORT" default:"9000" desc:"port of the S3 server"`
-	MailPort         int `envconfig:"MAIL_PORT" default:"1025" desc:"port of the mail server"`
+	AuthPort         rest.Port `envconfig:"AUTH_PORT" default:"4000" desc:"port of the auth-service"`
+	PassportPort     rest.Port `envconfig:"PASSPORT_PORT" default:"5000" desc:"port of the passport-service"`
+	DocumentPort     rest.Port `envconfig:"DOCUMENT_PORT" default:"5100" desc:"port of the document-service"`
+	NotificationPort rest.Port `envconfig:"NOTIFICATION_PORT" default:"5200" desc:"port of the notification-service"`
+	KafkaPort        rest.Port `envconfig:"KAFKA_PORT" default:"9092" desc:"port of the Kafka broker"`
+	S3Port           rest.Port `envconfig:"S3_PORT" default:"9000" desc:"port of the S3 server"`
+	MailPort         rest.Port `envconfig:"MAIL_PORT" default:"1025" desc:"port of the mail server"`
 
 	Auth         authd.Config
 	Passport     passportd.Config
@@ -99,7 +99,7 @@ func (s *Stack) start(ctx context.Context, cfg Config) error {
 // listenAll opens the ports of the services, and tells them of each other.
 func (s *Stack) listenAll(cfg *Config) error {
 	for _, service := range []struct {
-		port     int
+		port     rest.Port
 		variable string
 		http     *rest.Config
 		url      *string
@@ -180,7 +180,7 @@ func (s *Stack) onEnd(f func()) {
 	s.end = func() { f(); before() }
 }
 
-func (s *Stack) listen(port int, variable string) (net.Listener, error) {
+func (s *Stack) listen(port rest.Port, variable string) (net.Listener, error) {
 	l, err := rest.Config{Host: "127.0.0.1"}.Listen(port, variable)
 	if err == nil {
 		s.onEnd(func() { l.Close() })

@@ -29,7 +29,7 @@ const Name = "document-service"
 
 // Config is what the document-service reads from the environment.
 type Config struct {
-	Port       int           `envconfig:"PORT" default:"5100" desc:"port of the HTTP server"`
+	Port       rest.Port     `envconfig:"PORT" default:"5100" desc:"port of the HTTP server"`
 	MaxBytes   int64         `envconfig:"MAX_UPLOAD_BYTES" default:"10485760" desc:"size of the largest file in bytes"`
 	SweepAfter time.Duration `envconfig:"SWEEP_AFTER" default:"24h" desc:"age after which what an upload left behind is removed; longer than any upload takes"`
 	HTTP       rest.Config

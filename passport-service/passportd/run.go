@@ -25,7 +25,7 @@ const Name = "passport-service"
 
 // Config is what the passport-service reads from the environment.
 type Config struct {
-	Port  int `envconfig:"PORT" default:"5000" desc:"port of the HTTP server"`
+	Port  rest.Port `envconfig:"PORT" default:"5000" desc:"port of the HTTP server"`
 	HTTP  rest.Config
 	Store connect.Config
 	Kafka kafka.Config

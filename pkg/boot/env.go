@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kelseyhightower/envconfig"
@@ -26,19 +26,47 @@ func (p *Problem) Error() string {
 // one. It reports everything that is wrong, not the first.
 func Load(cfg any) error {
 	var errs []error
-	add := func(err error) { // once, where several structs have the variable
-		if err != nil && !slices.ContainsFunc(errs, func(e error) bool { return e.Error() == err.Error() }) {
-			errs = append(errs, err)
-		}
-	}
+	told := map[string]bool{}
 	walk(reflect.ValueOf(cfg).Elem(), func(v reflect.Value, f reflect.StructField) {
-		add(fill(v, f))
+		if p := fill(v, f); p != nil && !told[p.Variable] {
+			told[p.Variable] = true
+			errs = append(errs, p)
+		}
 	}, func(v reflect.Value) {
 		if c, ok := v.Addr().Interface().(interface{ Validate() error }); ok {
-			add(c.Validate())
+			for _, err := range each(c.Validate()) {
+				errs = tell(errs, told, err)
+			}
 		}
 	})
 	return errors.Join(errs...)
+}
+
+// tell adds what Validate found of a variable, unless it was told of already:
+// by another struct that has it, or because it could not be read.
+func tell(errs []error, told map[string]bool, err error) []error {
+	variable, _, _ := strings.Cut(strings.TrimSpace(err.Error()), ":")
+	if told[variable] {
+		return errs
+	}
+	told[variable] = true
+	return append(errs, err)
+}
+
+// each takes apart what errors.Join joined.
+func each(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, each(e)...)
+	}
+	return all
 }
 
 // Variables returns the fields of a configuration that are variables.
@@ -65,15 +93,28 @@ func walk(v reflect.Value, variable func(reflect.Value, reflect.StructField), do
 
 // fill has envconfig fill one field, in a struct of its own: it stops at the
 // first error of a struct.
-func fill(v reflect.Value, f reflect.StructField) error {
+func fill(v reflect.Value, f reflect.StructField) *Problem {
 	one := reflect.New(reflect.StructOf([]reflect.StructField{{Name: f.Name, Type: f.Type, Tag: f.Tag}}))
 	if err := envconfig.Process("", one.Interface()); err != nil {
 		p := &Problem{Variable: f.Tag.Get("envconfig"), Meaning: f.Tag.Get("desc"), Fault: "is not set"}
 		if parse, ok := errors.AsType[*envconfig.ParseError](err); ok {
-			p.Fault = fmt.Sprintf("%q is not right: %s", parse.Value, strings.TrimPrefix(parse.Err.Error(), "strconv."))
+			p.Fault = fmt.Sprintf("%q is not right: %s", parse.Value, reason(parse.Err, f.Type))
 		}
 		return p
 	}
 	v.Set(one.Elem().Field(0))
 	return nil
+}
+
+// reason says why a value was refused, without the words of package strconv.
+func reason(err error, t reflect.Type) string {
+	switch {
+	case errors.Is(err, strconv.ErrSyntax) && t.Kind() == reflect.Bool:
+		return "has to be true or false"
+	case errors.Is(err, strconv.ErrSyntax):
+		return "is no number"
+	case errors.Is(err, strconv.ErrRange):
+		return "is too large"
+	}
+	return err.Error()
 }

@@ -292,7 +292,7 @@ func TestTakenPortNamesItsVariable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	_, err = rest.Config{Host: "127.0.0.1"}.Listen(l.Addr().(*net.TCPAddr).Port, "PASSPORT_PORT")
+	_, err = rest.Config{Host: "127.0.0.1"}.Listen(rest.Port(l.Addr().(*net.TCPAddr).Port), "PASSPORT_PORT")
 	if err == nil || !strings.Contains(err.Error(), "PASSPORT_PORT") {
 		t.Errorf("Listen on a taken port = %v", err)
 	}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -29,14 +31,42 @@ const (
 	maxHeaderBytes = 16 << 10
 )
 
+// Validate tells what is wrong with c.
+func (c Config) Validate() error {
+	var errs []error
+	if _, err := netip.ParseAddr(c.Host); err != nil && c.Host != "" && c.Host != "localhost" {
+		errs = append(errs, errors.New("  HOST: is no IP address of this machine"))
+	}
+	if c.Drain < 0 {
+		errs = append(errs, errors.New("  DRAIN_TIMEOUT: is less than nothing"))
+	}
+	return errors.Join(errs...)
+}
+
+// Port is a TCP port; 0 is a free one.
+type Port uint16
+
+// Decode implements envconfig.Decoder.
+func (p *Port) Decode(value string) error {
+	n, err := strconv.ParseUint(value, 10, 16)
+	*p = Port(n)
+	if err != nil {
+		return errors.New("has to be 0 to 65535")
+	}
+	return nil
+}
+
 // Listen opens the port of a service. When it is taken the error names the
 // variable that moves the service elsewhere.
-func (c Config) Listen(port int, variable string) (net.Listener, error) {
+func (c Config) Listen(port Port, variable string) (net.Listener, error) {
 	if c.Listener != nil {
 		return c.Listener, nil
 	}
-	l, err := net.Listen("tcp", net.JoinHostPort(c.Host, strconv.Itoa(port)))
-	if err != nil {
+	l, err := net.Listen("tcp", net.JoinHostPort(c.Host, strconv.Itoa(int(port))))
+	switch {
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("this machine has no address %s; set HOST to one of its own: %w", c.Host, err)
+	case err != nil:
 		return nil, fmt.Errorf("port %d cannot be used; set %s to another: %w", port, variable, err)
 	}
 	return l, nil

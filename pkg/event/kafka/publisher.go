@@ -4,7 +4,9 @@ package kafka
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -22,6 +24,16 @@ const (
 // Config says where the cluster is.
 type Config struct {
 	Brokers []string `envconfig:"KAFKA_BROKERS" desc:"Kafka brokers as host:port, separated by commas; empty: events wait in the store"`
+}
+
+// Validate tells what is wrong with c.
+func (c Config) Validate() error {
+	for _, broker := range c.Brokers {
+		if host, port, err := net.SplitHostPort(broker); err != nil || host == "" || port == "" {
+			return fmt.Errorf("  KAFKA_BROKERS: %q is not as host:port", broker)
+		}
+	}
+	return nil
 }
 
 // Publisher writes events to Kafka. It is safe for concurrent use. Events of

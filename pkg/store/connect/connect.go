@@ -4,6 +4,7 @@ package connect
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 
 	"github.com/battery-passport/suite/pkg/store"
@@ -15,6 +16,17 @@ import (
 type Config struct {
 	URI string `envconfig:"MONGODB_URI" desc:"MongoDB as mongodb://host/database; without a database its name is the service's; empty: SQLite in DATA_DIR"`
 	Dir string `envconfig:"DATA_DIR" default:"data" desc:"folder of the SQLite file"`
+}
+
+// Validate tells what is wrong with c.
+func (c Config) Validate() error {
+	if c.URI == "" {
+		return nil
+	}
+	if err := mongo.CheckURI(c.URI); err != nil {
+		return fmt.Errorf("  MONGODB_URI: %w", err)
+	}
+	return nil
 }
 
 // Open opens the database of a service. MongoDB need not answer yet.

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -60,6 +61,16 @@ func Open(uri, name string) (*DB, error) {
 		return nil, err
 	}
 	return &DB{client: client, db: client.Database(name)}, nil
+}
+
+// CheckURI tells what is wrong with a connection string, as far as it can be
+// told without asking the DNS.
+func CheckURI(uri string) error {
+	if strings.HasPrefix(uri, connstring.SchemeMongoDBSRV+"://") {
+		return nil
+	}
+	_, err := connstring.ParseAndValidate(uri)
+	return err
 }
 
 // Table implements store.DB.
