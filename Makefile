@@ -4,7 +4,7 @@ TIMEOUT     = 10m
 NEWMAN      = newman@6.2.2
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## run the suite on this machine, with its data in ./data
 	@go build -o bin/local ./deploy/local && exec bin/local
@@ -20,6 +20,9 @@ reset: ## delete the data of make run
 
 test: ## test all modules
 	go test -timeout $(TIMEOUT) work
+
+e2e: ## test the suite as a whole, or one that runs at AUTH_URL, PASSPORT_URL, DOCUMENT_URL, NOTIFICATION_URL
+	go test -count=1 -timeout $(TIMEOUT) ./deploy/e2e
 
 race: ## test all modules with the race detector
 	go test -race -timeout $(TIMEOUT) work
@@ -43,4 +46,4 @@ bench: ## measure, and print the figures
 postman: ## run the Postman collection against the suite that runs; POSTMAN_FLAGS go on to newman
 	npx --yes $(NEWMAN) run postman/battery-passport.postman_collection.json -e postman/local.postman_environment.json --working-dir postman $(POSTMAN_FLAGS)
 
-.PHONY: help run seed events reset test race standalone lint golden bench postman
+.PHONY: help run seed events reset test e2e race standalone lint golden bench postman
