@@ -53,6 +53,12 @@ func run(ctx context.Context, reads, writes, rows int) error {
 	if err := measureEvents(ctx, s, writes); err != nil {
 		return err
 	}
+	if err := measureNotifications(ctx, s, notices); err != nil {
+		return err
+	}
+	if err := measureFiles(ctx, s, dir); err != nil {
+		return err
+	}
 	if err := measurePages(ctx, s, rows); err != nil {
 		return err
 	}

@@ -162,6 +162,47 @@ func measureEvents(ctx context.Context, s *suite, n int) error {
 	return g.Wait()
 }
 
+const notices = 200
+
+// measureNotifications looks for the row of a write as often as it can.
+func measureNotifications(ctx context.Context, s *suite, n int) error {
+	id, err := s.create(ctx, `{"data":{}}`)
+	if err != nil {
+		return err
+	}
+	newest := func() (string, error) {
+		data, err := s.call(ctx, "GET", s.notification+"/api/notifications?limit=1&eventType=passport.updated", "", http.StatusOK)
+		var page struct{ Items []struct{ ID string } }
+		if err == nil {
+			err = json.Unmarshal(data, &page)
+		}
+		if err != nil || len(page.Items) == 0 {
+			return "", err
+		}
+		return page.Items[0].ID, nil
+	}
+	took := make([]time.Duration, n)
+	for i := range took {
+		before, err := newest()
+		if err != nil {
+			return err
+		}
+		if _, err := s.call(ctx, "PATCH", s.passport+"/api/passports/"+id, fmt.Sprintf(`{"data":{"generalInformation":{"batteryMass":%d}}}`, i+1), http.StatusOK); err != nil {
+			return err
+		}
+		begin := time.Now()
+		for now := before; now == before; {
+			if now, err = newest(); err != nil {
+				return err
+			}
+		}
+		took[i] = time.Since(begin)
+	}
+	slices.Sort(took)
+	fmt.Printf("write acknowledged → notification in the list, %d writes one after the other: p50 %v, p99 %v\n", n, took[n/2].Round(1e4), took[n*99/100].Round(1e4))
+	return nil
+}
+
 // measurePages compares the first and the last page of a long list.
 func measurePages(ctx context.Context, s *suite, rows int) error {
 	begin := time.Now()

@@ -24,9 +24,10 @@ type process struct {
 // suite is the program of make run.
 type suite struct {
 	process
-	auth, passport, kafka string
-	token                 string
-	ready                 time.Duration // from its start until both services were ready
+	auth, passport, notification, kafka, s3 string
+
+	token string
+	ready time.Duration // from its start until all services were ready
 }
 
 func startSuite(ctx context.Context, dir string) (*suite, error) {
@@ -40,7 +41,8 @@ func startSuite(ctx context.Context, dir string) (*suite, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &suite{auth: "http://127.0.0.1:" + ports[0], passport: "http://127.0.0.1:" + ports[1], kafka: "127.0.0.1:" + ports[2]}
+	at := func(i int) string { return "127.0.0.1:" + ports[i] }
+	s := &suite{auth: "http://" + at(0), passport: "http://" + at(1), kafka: at(2), notification: "http://" + at(4), s3: "http://" + at(5)}
 	begin := time.Now()
 	log, err := os.Create(filepath.Join(dir, "log")) // as much is logged as by default
 	if err != nil {
@@ -53,7 +55,7 @@ func startSuite(ctx context.Context, dir string) (*suite, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, url := range []string{s.auth, s.passport} {
+	for _, url := range []string{s.auth, s.passport, s.notification} {
 		if err := waitFor(ctx, url+"/readyz"); err != nil {
 			s.stop()
 			return nil, err
@@ -119,12 +121,15 @@ func (p process) cpu() time.Duration {
 }
 
 // memory returns the resident set, in MB.
-func (p process) memory() float64 {
+func (p process) memory() float64 { return p.status("VmRSS:") }
+
+// status returns a size of /proc/PID/status, in MB.
+func (p process) status(name string) float64 {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0
 	}
-	_, rest, _ := strings.Cut(string(data), "VmRSS:")
+	_, rest, _ := strings.Cut(string(data), name)
 	kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 	return kb / 1000
 }

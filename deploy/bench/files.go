@@ -1,0 +1,211 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/battery-passport/suite/deploy/stack"
+)
+
+const (
+	bucket   = "battery-passport-documents"
+	partSize = 5 << 20 // as the document-service has it
+	fileSize = 64 << 20
+	rounds   = 7
+	large    = 200 << 20
+	maxFile  = "MAX_UPLOAD_BYTES=314572800"
+)
+
+// documents is a document-service in a process of its own, on the S3 server of
+// the suite.
+type documents struct {
+	process
+	url, token string
+	direct     *transfermanager.Client
+	raw        *s3.Client
+}
+
+func startDocuments(ctx context.Context, s *suite, dir string) (*documents, error) {
+	program := filepath.Join(dir, "document-service")
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./document-service")
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	ports, err := freePorts(1)
+	if err != nil {
+		return nil, err
+	}
+	d := &documents{url: "http://127.0.0.1:" + ports[0], token: s.token}
+	d.raw = s3.New(s3.Options{
+		BaseEndpoint: aws.String(s.s3), UsePathStyle: true, Region: "us-east-1",
+		Credentials:                credentials.NewStaticCredentialsProvider(stack.S3KeyID, stack.S3Secret, ""),
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported, ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
+	})
+	d.direct = transfermanager.New(d.raw, func(o *transfermanager.Options) {
+		o.PartSizeBytes, o.MultipartUploadThreshold, o.Concurrency = partSize, partSize, 1
+	})
+	d.process, err = start(exec.Command(program), os.Stderr, "PORT="+ports[0], "DATA_DIR="+filepath.Join(dir, "documents"), "AUTH_SERVICE_URL="+s.auth,
+		"S3_ENDPOINT="+s.s3, "S3_FORCE_PATH_STYLE=true", "AWS_ACCESS_KEY_ID="+stack.S3KeyID, "AWS_SECRET_ACCESS_KEY="+stack.S3Secret, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	return d, waitFor(ctx, d.url+"/readyz")
+}
+
+// measureFiles holds files through the service against the same files put to
+// and got from its S3 server directly, with the same library, in turns.
+func measureFiles(ctx context.Context, s *suite, dir string) error {
+	d, err := startDocuments(ctx, s, dir)
+	if err != nil {
+		return err
+	}
+	defer d.stop()
+	file := slices.Concat([]byte("text "), bytes.Repeat([]byte("0123456789abcde\n"), fileSize/16))
+	var up, down, upDirect, downDirect []time.Duration
+	for range rounds {
+		var id string
+		if err := timed(&up, func() (err error) { id, err = d.upload(ctx, bytes.NewReader(file)); return err }); err != nil {
+			return err
+		}
+		if err := timed(&upDirect, func() error { return d.put(ctx, "bench", file) }); err != nil {
+			return err
+		}
+		if err := timed(&down, func() error { return d.download(ctx, id, len(file)) }); err != nil {
+			return err
+		}
+		if err := timed(&downDirect, func() error { return d.get(ctx, "bench", len(file)) }); err != nil {
+			return err
+		}
+	}
+	speed := func(took []time.Duration) float64 { return float64(len(file)) / 1e6 / median(took).Seconds() }
+	fmt.Printf("upload of 64 MiB: %.0f MB/s, %.0f %% of the S3 server directly, %.0f MB/s\n", speed(up), 100*speed(up)/speed(upDirect), speed(upDirect))
+	fmt.Printf("download of it: %.0f MB/s, %.0f %% of the S3 server directly, %.0f MB/s\n", speed(down), 100*speed(down)/speed(downDirect), speed(downDirect))
+	return d.measureMemory(ctx)
+}
+
+// measureMemory uploads four large files at once.
+func (d *documents) measureMemory(ctx context.Context) error {
+	var g errgroup.Group
+	for range 4 {
+		g.Go(func() error {
+			_, err := d.upload(ctx, io.LimitReader(lines{}, large))
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	fmt.Printf("document-service after 4 uploads of 200 MiB at once: %.0f MB resident at most\n", d.status("VmHWM:"))
+	return nil
+}
+
+// lines is text without an end.
+type lines struct{}
+
+func (lines) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = "text without an end\n"[i%20]
+	}
+	return len(p), nil
+}
+
+func (d *documents) upload(ctx context.Context, content io.Reader) (id string, err error) {
+	body, pipe := io.Pipe()
+	form := multipart.NewWriter(pipe)
+	go func() {
+		part, err := form.CreateFormFile("file", "bench.txt")
+		if err == nil {
+			_, err = io.Copy(part, content)
+		}
+		if err == nil {
+			err = form.Close()
+		}
+		pipe.CloseWithError(err)
+	}()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url+"/api/documents/upload", body)
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Content-Type", form.FormDataContentType())
+	res, err := d.do(req)
+	if err != nil {
+		return "", err
+	}
+	data, err := read(res)
+	if err == nil && res.StatusCode != http.StatusCreated {
+		err = fmt.Errorf("upload = %d: %s", res.StatusCode, data)
+	}
+	if err != nil {
+		return "", err
+	}
+	var made struct{ DocID string }
+	err = json.Unmarshal(data, &made)
+	return made.DocID, err
+}
+
+func (d *documents) download(ctx context.Context, id string, size int) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url+"/api/documents/"+id+"/content", nil)
+	if err != nil {
+		return err
+	}
+	res, err := d.do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	return drain(res.Body, size)
+}
+
+func (d *documents) do(req *http.Request) (*http.Response, error) {
+	req.Header.Set("Authorization", "Bearer "+d.token)
+	return http.DefaultClient.Do(req) // without the deadline of client
+}
+
+func (d *documents) put(ctx context.Context, key string, file []byte) error {
+	_, err := d.direct.UploadObject(ctx, &transfermanager.UploadObjectInput{Bucket: aws.String(bucket), Key: aws.String(key), Body: struct{ io.Reader }{bytes.NewReader(file)}})
+	return err
+}
+
+func (d *documents) get(ctx context.Context, key string, size int) error {
+	out, err := d.raw.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)})
+	if err != nil {
+		return err
+	}
+	defer out.Body.Close()
+	return drain(out.Body, size)
+}
+
+func drain(r io.Reader, size int) error {
+	if n, err := io.Copy(io.Discard, r); err != nil || int(n) != size {
+		return fmt.Errorf("%d of %d bytes: %w", n, size, err)
+	}
+	return nil
+}
+
+func timed(took *[]time.Duration, f func() error) error {
+	begin := time.Now()
+	err := f()
+	*took = append(*took, time.Since(begin))
+	return err
+}
+
+func median(took []time.Duration) time.Duration {
+	slices.Sort(took)
+	return took[len(took)/2]
+}
