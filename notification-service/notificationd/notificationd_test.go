@@ -234,7 +234,11 @@ func (s *service) await(p person, query string, done func([]row) bool) []row {
 func (s *service) about(p person, eventType, key, id, channels string) row {
 	s.T.Helper()
 	var found row
-	s.await(p, "eventType="+eventType, func(rows []row) bool {
+	query := ""
+	if eventType != "" {
+		query = "eventType=" + eventType
+	}
+	s.await(p, query, func(rows []row) bool {
 		for _, r := range rows {
 			if r.about(key) == id {
 				found = r
