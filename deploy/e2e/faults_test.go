@@ -61,7 +61,9 @@ func TestBrokerAway(t *testing.T) {
 	if diff := cmp.Diff(want, updates); diff != "" {
 		t.Errorf("updates (-want +got)\n%s", diff)
 	}
-	s.passport.Ask("GET /readyz", "").Want(200, nil)
+	s.eventually("the suite is ready", func() bool {
+		return strings.Contains(s.passport.Ask("GET /readyz", "").Text, `"status":"ready"`)
+	})
 }
 
 // process is the suite as make run starts it.

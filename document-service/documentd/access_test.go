@@ -119,7 +119,7 @@ func TestLists(t *testing.T) {
 			"/user":                                {admin: "5", a: "10", a2: "2", b: "3", none: "4", office: ""},
 			"/user?kind=test-report":               {a: "0"},
 			"?kind=other&passportId=" + passportID: {a: "2"},
-			"?kind=nonsense":                       {admin: ""},
+			"?kind=product-image":                  {admin: ""},
 		} {
 			for token, want := range want {
 				var got strings.Builder

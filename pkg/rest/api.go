@@ -188,7 +188,10 @@ func fit(op *huma.Operation, in, out reflect.Type) (statuses []int) {
 		statuses = append(statuses, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	if _, ok := in.FieldByName("IfMatch"); ok {
-		statuses = append(statuses, http.StatusPreconditionFailed)
+		statuses = append(statuses, http.StatusBadRequest, http.StatusPreconditionFailed)
+	}
+	if _, ok := in.FieldByName("Cursor"); ok {
+		statuses = append(statuses, http.StatusBadRequest)
 	}
 	if out == reflect.TypeFor[Download]() {
 		statuses = append(statuses, documentDownload(op))

@@ -49,7 +49,7 @@ type output struct{ Body Document }
 type listInput struct {
 	rest.Page
 	PassportID string        `query:"passportId" doc:"only documents of this passport"`
-	Kind       document.Kind `query:"kind" doc:"only documents of this kind"`
+	Kind       document.Kind `query:"kind" enum:"declaration-of-conformity,test-report,carbon-footprint-study,due-diligence-report,dismantling-manual,safety-instructions,waste-information,state-of-health-report,product-image,other" doc:"only documents of this kind"`
 }
 
 type listOutput struct{ Body rest.List[Document] }

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"log/slog"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -31,6 +32,15 @@ func TestKindsAreDocumented(t *testing.T) {
 		names = append(names, string(k))
 		if !strings.Contains(change.Tag.Get("doc"), string(k)) {
 			t.Errorf("the kind %s is not documented for a change", k)
+		}
+	}
+	spec, err := os.ReadFile("openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names { // in the form, and as a filter of both lists
+		if n := strings.Count(string(spec), `"`+name+`"`); n < 3 {
+			t.Errorf("the kind %s is in %d enumerations, want 3", name, n)
 		}
 	}
 	if got, want := form.Tag.Get("enum"), strings.Join(names, ","); got != want {
