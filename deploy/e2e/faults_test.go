@@ -157,9 +157,36 @@ func TestKilled(t *testing.T) {
 	if err := reset(t, program, dir); err != nil {
 		t.Errorf("reset = %v", err)
 	}
+	if err := reset(t, program, dir); err != nil {
+		t.Errorf("reset of nothing = %v", err)
+	}
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("after reset the data is there: %v", err)
 	}
+}
+
+// TestResetKeepsWhatIsNotTheSuites, in a folder of somebody and in its own.
+func TestResetKeepsWhatIsNotTheSuites(t *testing.T) {
+	theirs := t.TempDir()
+	thesis := filepath.Join(theirs, "thesis.txt")
+	if err := os.WriteFile(thesis, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := stack.Reset(theirs); err == nil {
+		t.Error("a folder that no suite has run in was reset")
+	}
+	cfg := config(t)
+	cfg.Passport.Store.Dir = theirs
+	s := start(t, cfg)
+	s.admin()
+	s.stop()
+	if err := stack.Reset(theirs); err != nil {
+		t.Error(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(theirs, "*")); err != nil || len(left) != 1 || left[0] != thesis {
+		t.Errorf("left are %v, %v", left, err)
+	}
+	s.start()
 }
 
 func reset(t *testing.T, program, dir string) error {

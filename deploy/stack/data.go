@@ -35,11 +35,11 @@ func lock(dir string) (release func(), err error) {
 // Reset deletes the data of a suite that does not run, and the folder where
 // nothing else is in it. It touches no folder that no suite has run in.
 func Reset(dir string) error {
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
 	if _, err := os.Stat(filepath.Join(dir, lockFile)); err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("there is no data of a suite in %s", dir)
-		}
-		return err
+		return fmt.Errorf("%s is not the data of a suite: %w", dir, err)
 	}
 	release, err := lock(dir)
 	if err != nil {
