@@ -18,6 +18,7 @@ import (
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
@@ -224,7 +225,12 @@ func TestTooManyUploads(t *testing.T) {
 		}())
 		wg.Go(func() { s.send(t, maker, held).Want(201, nil) })
 	}
-	moving.Wait()
+	moving.Wait() // as far as the clients are concerned
+	documents, _ := s.open(t)
+	waitFor(t, "the taking of all places", func() bool {
+		page, err := documents.List(t.Context(), store.Query{Scope: "unfinished", Limit: store.MaxLimit})
+		return err == nil && len(page.Rows) == 4
+	})
 	body, contentType := form(file("a.pdf", "", pdf))
 	a := s.Ask(upload, body, "Authorization", "Bearer "+maker, "Content-Type", contentType)
 	if a.WantProblem(503); a.Header.Get("Retry-After") == "" {
