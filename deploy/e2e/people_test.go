@@ -160,6 +160,7 @@ func TestRoles(t *testing.T) {
 		admin := s.admin()
 		organisation := "Nordlicht " + uuid.NewString()
 		maker := s.person(admin, "operator", organisation)
+		s.told(maker, "user.registered", maker.User.ID) // so that word can be sent to them
 		var p answer
 		s.passport.Call("POST /api/passports", maker.Token, `{"data":{}}`).Want(201, &p)
 		document := func(fields ...string) string {
