@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
@@ -54,9 +53,8 @@ type service struct {
 // mail server and a broker of its own.
 func settings(t *testing.T, db connect.Config, sink *mailsink.Server) notificationd.Config {
 	t.Helper()
-	cfg := notificationd.Config{
-		Store: db, Kafka: kafka.Config{Brokers: brokers(t)}, Group: "test-" + uuid.NewString(), Files: filepath.Join(t.TempDir(), "files"),
-	}
+	addrs, group := brokers(t)
+	cfg := notificationd.Config{Store: db, Kafka: kafka.Config{Brokers: addrs}, Group: group, Files: filepath.Join(t.TempDir(), "files")}
 	cfg.Mail.TLS, cfg.Mail.FromEmail, cfg.Mail.FromName = "none", "suite@nlb.example", "Battery Passport System"
 	if sink != nil {
 		cfg.Mail.Enabled = true
@@ -76,26 +74,6 @@ func split(t *testing.T, addr string) (string, int) {
 		t.Fatal(err)
 	}
 	return host, port
-}
-
-// brokers returns those of KAFKA_BROKERS, or a broker in process.
-func brokers(t *testing.T) []string {
-	t.Helper()
-	if given := os.Getenv("KAFKA_BROKERS"); given != "" {
-		return strings.Split(given, ",")
-	}
-	return ownBroker(t)
-}
-
-// ownBroker returns a broker in process, on which there is nothing.
-func ownBroker(t *testing.T) []string {
-	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c.ListenAddrs()
 }
 
 func mailServer(t *testing.T, o mailsink.Options) *mailsink.Server {

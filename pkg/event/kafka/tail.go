@@ -38,8 +38,7 @@ type Message struct {
 // reason.
 func Watch(ctx context.Context, cfg Config, topics []string, f func(Message) error) error {
 	ends, err := endsOf(ctx, cfg, topics)
-	for errors.Is(err, kafka.UnknownTopicOrPartition) || errors.Is(err, kafka.LeaderNotAvailable) {
-		// A topic just made is not known everywhere at once.
+	for passing(err) { // a topic just made is not known everywhere at once, nor who leads it
 		select {
 		case <-ctx.Done():
 			return nil
@@ -60,6 +59,12 @@ func Watch(ctx context.Context, cfg Config, topics []string, f func(Message) err
 		return err
 	}
 	return nil
+}
+
+// passing tells whether the cluster says of an error that it passes.
+func passing(err error) bool {
+	e, ok := errors.AsType[kafka.Error](err)
+	return ok && e.Temporary()
 }
 
 type partition struct {
