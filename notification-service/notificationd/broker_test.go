@@ -24,7 +24,9 @@ func brokers(t *testing.T) (addrs []string, group string) {
 		return ownBroker(t), group
 	}
 	addrs = strings.Split(given, ",")
-	client := &kafka.Client{Addr: kafka.TCP(addrs...), Timeout: 10 * time.Second}
+	transport := &kafka.Transport{}
+	defer transport.CloseIdleConnections()
+	client := &kafka.Client{Addr: kafka.TCP(addrs...), Timeout: 10 * time.Second, Transport: transport}
 	meta, err := client.Metadata(t.Context(), &kafka.MetadataRequest{Topics: notificationd.Topics()})
 	if err != nil {
 		t.Fatal(err)
