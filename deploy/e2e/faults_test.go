@@ -72,20 +72,14 @@ type process struct {
 	log *strings.Builder
 }
 
-// run starts the program with free ports and waits for its banner.
+// run starts the program at free ports, and reads in its banner which.
 func run(t *testing.T, program, dir string, env ...string) (s *suite, p *process) {
 	t.Helper()
-	addrs := map[string]string{}
 	cmd := exec.CommandContext(t.Context(), program)
-	cmd.Env = append([]string{"DATA_DIR=" + dir, "PASSWORD_COST=10"}, env...)
-	for _, variable := range []string{"AUTH_PORT", "PASSPORT_PORT", "DOCUMENT_PORT", "NOTIFICATION_PORT", "KAFKA_PORT", "S3_PORT", "MAIL_PORT"} {
-		addrs[variable] = resttest.Refused(t)
-		_, port, err := net.SplitHostPort(addrs[variable])
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd.Env = append(cmd.Env, variable+"="+port)
-	}
+	cmd.Env = append([]string{
+		"DATA_DIR=" + dir, "PASSWORD_COST=10", "AUTH_PORT=0", "PASSPORT_PORT=0", "DOCUMENT_PORT=0", "NOTIFICATION_PORT=0",
+		"KAFKA_PORT=0", "S3_PORT=0", "MAIL_PORT=0",
+	}, env...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -96,13 +90,17 @@ func run(t *testing.T, program, dir string, env ...string) (s *suite, p *process
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cmd.Process.Kill() })
+	addrs := map[string]string{}
 	for lines := bufio.NewScanner(out); lines.Scan() && !strings.Contains(lines.Text(), "The first account"); {
 		fmt.Fprintln(p.log, lines.Text())
+		if words := strings.Fields(lines.Text()); len(words) > 1 {
+			addrs[words[0]] = words[1]
+		}
 	}
-	client := func(variable string) resttest.Client { return resttest.Client{T: t, URL: "http://" + addrs[variable]} }
+	client := func(service string) resttest.Client { return resttest.Client{T: t, URL: addrs[service]} }
 	s = &suite{
-		t: t, auth: client("AUTH_PORT"), passport: client("PASSPORT_PORT"), document: client("DOCUMENT_PORT"), notification: client("NOTIFICATION_PORT"),
-		brokers: kafka.Config{Brokers: []string{addrs["KAFKA_PORT"]}},
+		t: t, auth: client("auth-service"), passport: client("passport-service"), document: client("document-service"),
+		notification: client("notification-service"), brokers: kafka.Config{Brokers: []string{addrs["Kafka"]}},
 	}
 	if !strings.Contains(p.log.String(), s.passport.URL+"/docs") {
 		t.Fatalf("the suite says %q", p.log)

@@ -3,7 +3,9 @@ package resttest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"sort"
@@ -150,15 +152,20 @@ func Start(t *testing.T, run func(context.Context, rest.Config) error) (c Client
 	return Client{t, "http://" + l.Addr().String()}, stop
 }
 
-// Refused returns an address of this machine at which nobody listens.
+// Refused returns an address of this machine at which nobody listens, and at
+// which nobody will by chance: systems take a free port, and the port of a
+// client, from 32768 on.
 func Refused(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port among a hundred")
+	return ""
 }
 
 // CloseIdle closes connections that no request uses: a server that stops waits
