@@ -23,6 +23,10 @@ func TestGolden(t *testing.T) {
 			PassportID: "0193-p", BatteryIdentifier: "https://nlb.example/01/09521100000116/21/NB7K2Q9X",
 			ModelName: "NLB 82 <& \u2028>", ManufacturerName: "Nordlicht Batterie GmbH", CreatedBy: "0193-u", CreatedAt: at,
 		},
+		event.PassportPublished{
+			PassportID: "0193-p", BatteryIdentifier: "https://nlb.example/01/09521100000116/21/NB7K2Q9X",
+			ModelName: "NLB 82", ManufacturerName: "Nordlicht Batterie GmbH", PublishedBy: "0193-u", PublishedAt: at,
+		},
 		event.PassportUpdated{
 			PassportID: "0193-p", UpdatedFields: []string{"data.generalInformation.batteryMass"}, UpdatedBy: "0193-u", UpdatedAt: at,
 		},

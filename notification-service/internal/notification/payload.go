@@ -30,7 +30,7 @@ var subjectKeys = map[string]string{"passport": "passportId", "document": "docId
 // Members that say whose the subject is, and who did something to it.
 var (
 	ownerKeys = []string{"createdBy", "uploadedBy"}
-	actorKeys = []string{"updatedBy", "deletedBy"}
+	actorKeys = []string{"publishedBy", "updatedBy", "deletedBy"}
 )
 
 // subjectKey is the member of the payload that says what an event is about,
@@ -107,6 +107,11 @@ func (p payload) Text(key string) string { return p.Or(key, missing) }
 
 // Actor is Text for who did it, and the system where that is not told.
 func (p payload) Actor(key string) string { return p.Or(key, "System") }
+
+// Empty tells whether a member is an array without elements.
+func (p payload) Empty(key string) bool {
+	return p[key].Kind() == '[' && plain(p[key]) == ""
+}
 
 // Or is Text with another word for what is missing.
 func (p payload) Or(key, otherwise string) string {

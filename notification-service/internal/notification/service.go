@@ -146,7 +146,7 @@ func (s *Service) change(ctx context.Context, id string, change func(*Record) er
 // Draft is a notification that an admin sends.
 type Draft struct {
 	Type           Type       `json:"type" enum:"email,system,alert,info,warning,error" doc:"email goes by mail to one recipient; any other is put in the list of the recipient, or of everybody"`
-	EventType      string     `json:"eventType" enum:"passport.created,passport.updated,passport.deleted,document.uploaded,document.deleted,user.registered,user.login,system.alert,general.info"`
+	EventType      string     `json:"eventType" enum:"passport.created,passport.published,passport.updated,passport.deleted,document.uploaded,document.deleted,user.registered,user.login,system.alert,general.info"`
 	Title          string     `json:"title,omitempty" maxLength:"200" doc:"one line; may be left out for user.login, system.alert and general.info, which have words of their own"`
 	Message        string     `json:"message,omitempty" maxLength:"10000" doc:"as title"`
 	Recipient      string     `json:"recipient,omitempty" maxLength:"200" doc:"id of an account"`

@@ -21,6 +21,9 @@ func TestTemplates(t *testing.T) {
 		"passport.updated": {passport, "Battery Passport Updated",
 			"A battery passport has been updated.\n\nBattery Identifier: N1\nUpdated Fields: a, b",
 			"A battery passport has been updated.\n\nBattery Identifier: N/A\nUpdated Fields: N/A"},
+		"passport.published": {passport, "Battery Passport Published",
+			"A battery passport has been published. Everybody who has the battery's identifier can now read its public part.\n\nBattery Identifier: N1\nModel: NLB 82\nManufacturer: Nordlicht",
+			"A battery passport has been published. Everybody who has the battery's identifier can now read its public part.\n\nBattery Identifier: N/A\nModel: N/A\nManufacturer: N/A"},
 		"passport.deleted": {passport, "Battery Passport Deleted",
 			"A battery passport has been deleted.\n\nBattery Identifier: N1\nDeleted By: 0193-u",
 			"A battery passport has been deleted.\n\nBattery Identifier: N/A\nDeleted By: System"},
@@ -30,11 +33,11 @@ func TestTemplates(t *testing.T) {
 		"document.deleted": {document, "Document Deleted",
 			"A document has been deleted from the system.\n\nFile Name: Müll.pdf\nDeleted By: 0193-u",
 			"A document has been deleted from the system.\n\nFile Name: N/A\nDeleted By: System"},
-		"user.registered":    {"", "Welcome to Battery Passport System", welcome, welcome},
-		"user.login":         {"", "Successful Login", login, login},
-		"system.alert":       {`"message":"Too hot."`, "System Alert", "Too hot.", "A system alert has been triggered."},
-		"general.info":       {`"message":"New office."`, "Information", "New office.", "This is a general information notification."},
-		"passport.published": {passport, "Notification", "You have a new notification from the system.", "You have a new notification from the system."},
+		"user.registered":  {"", "Welcome to Battery Passport System", welcome, welcome},
+		"user.login":       {"", "Successful Login", login, login},
+		"system.alert":     {`"message":"Too hot."`, "System Alert", "Too hot.", "A system alert has been triggered."},
+		"general.info":     {`"message":"New office."`, "Information", "New office.", "This is a general information notification."},
+		"passport.unheard": {passport, "Notification", "You have a new notification from the system.", "You have a new notification from the system."},
 	} {
 		for payload, want := range map[string]string{"{" + c.payload + "}": c.message, "{}": c.bare} {
 			p, err := read(event.Envelope{Type: "other", Time: at, Data: []byte(payload)})
@@ -45,6 +48,15 @@ func TestTemplates(t *testing.T) {
 			if err != nil || title != c.title || message != want && payload != "{}" || payload == "{}" && message != c.bare {
 				t.Errorf("%s %s: %q, %q, %v", name, payload, title, message, err)
 			}
+		}
+	}
+	for payload, want := range map[string]string{`{"updatedFields":[]}`: "none that is public", `{"updatedFields":["state"]}`: "state"} {
+		p, err := read(event.Envelope{Type: "other", Time: at, Data: []byte(payload)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, message, err := render("passport.updated", p, at); !strings.HasSuffix(message, "Updated Fields: "+want) || err != nil {
+			t.Errorf("%s: %q, %v", payload, message, err)
 		}
 	}
 	p, err := read(event.Envelope{Type: "other", Time: at, Data: []byte(`{"title":"Moved"}`)})
