@@ -19,11 +19,13 @@ const (
 	NotAllowed      Kind = "not-allowed"      // 405: no such method on this path
 	Timeout         Kind = "timeout"          // 408: the request took too long to arrive
 	Conflict        Kind = "conflict"         // 409: clashes with what is stored
+	Gone            Kind = "gone"             // 410: was there, and has ended
 	Stale           Kind = "stale"            // 412: changed since the client read it
 	TooLarge        Kind = "too-large"        // 413: above a size limit
 	Unsupported     Kind = "unsupported-type" // 415: another content type is asked for
 	OutOfRange      Kind = "out-of-range"     // 416: asks for a part beyond the end
 	Invalid         Kind = "invalid"          // 422: can be parsed and is wrong
+	TooMany         Kind = "too-many"         // 429: asks too often
 	Unavailable     Kind = "unavailable"      // 503: a part does not answer, try again
 )
 

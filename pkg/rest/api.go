@@ -32,6 +32,7 @@ type Options struct {
 	Log         *slog.Logger
 	User        func(context.Context) string // id of the caller, for the access log
 	Checks      []Check                      // of what it depends on
+	PublicRate  int                          // requests a minute from one address to what needs no login; 0: any number
 }
 
 // API is the HTTP face of a service. Routes are added by Handle, before the
@@ -49,7 +50,7 @@ type API struct {
 func New(o Options) *API {
 	prepareHuma()
 	a := &API{router: chi.NewRouter(), log: o.Log, user: o.User}
-	a.router.Use(identify, a.access, a.recover, query, middleware.GetHead)
+	a.router.Use(identify, a.access, a.recover, public(o.PublicRate), query, middleware.GetHead)
 	a.router.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, fault.New(fault.NotFound, "there is nothing at %s", r.URL.Path))
 	})
@@ -89,6 +90,12 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.router.Serve
 
 // Spec returns the OpenAPI document as indented JSON.
 func (a *API) Spec() []byte { return a.spec() }
+
+// Define puts a schema in the place of that of a type in the OpenAPI document,
+// once the operations are there.
+func (a *API) Define(name string, schema map[string]any) {
+	a.huma.OpenAPI().Components.Schemas.Map()[name] = &huma.Schema{Extensions: schema}
+}
 
 // document serves /openapi.json, /docs and a page for each type of problem.
 func (a *API) document(o Options) {
@@ -175,6 +182,9 @@ func Handle[I, O any](a *API, route string, guard Guard, handler func(context.Co
 	if form, ok := reflect.TypeFor[I]().FieldByName(formField); ok {
 		a.documentForm(path, form)
 	}
+	if lines, ok := reflect.TypeFor[I]().FieldByName(linesField); ok {
+		a.documentLines(path, lines)
+	}
 }
 
 // fit fits an operation to its input and output, and returns the statuses of
@@ -186,6 +196,12 @@ func fit(op *huma.Operation, in, out reflect.Type) (statuses []int) {
 	}
 	if _, ok := in.FieldByName(formField); ok {
 		statuses = append(statuses, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	if _, ok := in.FieldByName(linesField); ok {
+		statuses = append(statuses, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	if strings.HasPrefix(op.Path, publicPath) {
+		statuses = append(statuses, http.StatusGone, http.StatusTooManyRequests)
 	}
 	if _, ok := in.FieldByName("IfMatch"); ok {
 		statuses = append(statuses, http.StatusBadRequest, http.StatusPreconditionFailed)

@@ -46,11 +46,13 @@ var kinds = map[fault.Kind]kind{
 	fault.NotAllowed:      {http.StatusMethodNotAllowed, "Method not allowed", "Use a method that the Allow header names."},
 	fault.Timeout:         {http.StatusRequestTimeout, "Too slow", "Send the request again, on a better line."},
 	fault.Conflict:        {http.StatusConflict, "Conflict", "It clashes with what is stored: change what the errors name, or read what is there."},
+	fault.Gone:            {http.StatusGone, "Ended", "It is not coming back; the detail says since when."},
 	fault.Stale:           {http.StatusPreconditionFailed, "Changed meanwhile", "Read it again, apply your change to that, and send its ETag as If-Match."},
 	fault.TooLarge:        {http.StatusRequestEntityTooLarge, "Too large", "Send less at once."},
 	fault.Unsupported:     {http.StatusUnsupportedMediaType, "Content type not supported", "Send the content type that the detail names."},
 	fault.OutOfRange:      {http.StatusRequestedRangeNotSatisfiable, "Beyond the end", "Ask for a range within the size that Content-Range names."},
 	fault.Invalid:         {http.StatusUnprocessableEntity, "Not valid", "Mend what the errors name; they are complete. Nothing was stored."},
+	fault.TooMany:         {http.StatusTooManyRequests, "Too many requests", "Ask again after Retry-After seconds."},
 	fault.Unavailable:     {http.StatusServiceUnavailable, "Not available now", "Send the request again after Retry-After seconds; /readyz says which part is missing."},
 	internal:              {http.StatusInternalServerError, "Internal error", "It is our mistake. Report it with the requestId."},
 }

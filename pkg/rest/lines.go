@@ -1,0 +1,162 @@
+package rest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+const (
+	linesField = "Lines" // of an input
+	linesType  = "application/x-ndjson"
+)
+
+// Lines is the field of an input, by that name, that stands for a body of one
+// JSON value, or of many with one on each line (NDJSON). It is documented as
+// In, and what each is answered with as Out.
+type Lines[In, Out any] struct {
+	request *http.Request
+	answer  http.ResponseWriter
+}
+
+// Line is the answer to one line.
+type Line[Out any] struct {
+	Line    int      `json:"line" doc:"number of the line, from 1 on; empty ones count and are not answered"`
+	Result  *Out     `json:"result,omitempty"`
+	Problem *Problem `json:"problem,omitempty" doc:"why this line has no result"`
+}
+
+// Stream is the output of an operation on Lines.
+type Stream struct{ Body func(huma.Context) }
+
+// Resolve implements huma.Resolver.
+func (l *Lines[In, Out]) Resolve(hc huma.Context) []error {
+	l.request, l.answer = humachi.Unwrap(hc)
+	return nil
+}
+
+// Answer calls f for the body, or for each of its lines as it comes: what is
+// wrong with a line is told in its place, and the others go on. No value may
+// have more than limit bytes. f is given what is one valid JSON value.
+func (l *Lines[In, Out]) Answer(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) (*Stream, error) {
+	if t, _, err := mime.ParseMediaType(l.request.Header.Get("Content-Type")); err == nil && t == linesType {
+		return &Stream{func(hc huma.Context) { l.stream(hc.Context(), limit, f) }}, nil
+	}
+	data, err := readJSON(l.answer, l.request, limit, []string{jsonType, linesType})
+	if err != nil {
+		return nil, err
+	}
+	out, err := f(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	return &Stream{func(hc huma.Context) { l.write(hc.Context(), jsonType, out) }}, nil
+}
+
+func (l *Lines[In, Out]) write(ctx context.Context, contentType string, v any) {
+	l.answer.Header().Set("Content-Type", contentType)
+	if err := wire.MarshalWrite(l.answer, v); err != nil {
+		Annotate(ctx, slog.Any("write_err", err)) // the client has gone
+	}
+}
+
+// stream answers each line. An answer goes out when no further line is at hand.
+func (l *Lines[In, Out]) stream(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) {
+	control := http.NewResponseController(l.answer)
+	if err := control.EnableFullDuplex(); err != nil {
+		Annotate(ctx, slog.Any("err", err)) // it is HTTP/2, or a recorder: they are as they are
+	}
+	l.answer.Header().Set("Content-Type", linesType)
+	in := bufio.NewReaderSize(&arriving{l.request.Body, control}, 64<<10)
+	out := bufio.NewWriterSize(l.answer, 64<<10)
+	var err error
+	for n := 1; err == nil; n++ {
+		var line []byte
+		if line, err = readLine(in, limit); len(bytes.TrimSpace(line)) > 0 || err != nil && !errors.Is(err, io.EOF) {
+			l.one(ctx, out, n, line, err, f)
+		}
+		if fault.Is(err, fault.TooLarge) && !errors.Is(err, io.EOF) {
+			err = nil // the rest of the line was passed over
+		}
+		if in.Buffered() == 0 || err != nil {
+			out.Flush()
+			control.Flush()
+		}
+	}
+}
+
+// one answers one line, or what came in its place.
+func (l *Lines[In, Out]) one(ctx context.Context, w io.Writer, n int, line []byte, err error, f func(context.Context, wire.Value) (Out, error)) {
+	answer := Line[Out]{Line: n}
+	switch {
+	case err == nil, err == io.EOF: // the last line has no end of its own
+		if err = wire.Check(line); err != nil {
+			break
+		}
+		var result Out
+		if result, err = f(ctx, line); err == nil {
+			answer.Result = &result
+		}
+	case !fault.Is(err, fault.TooLarge):
+		err = ended(err)
+	}
+	if err != nil {
+		answer.Problem = newProblem(ctx, err)
+	}
+	data, err := wire.Marshal(answer)
+	if err != nil {
+		panic(err) // it is made of our own types
+	}
+	w.Write(append(data, '\n'))
+}
+
+// readLine returns the next line, and io.EOF with the last. One that is too
+// long is passed over, and is fault.TooLarge.
+func readLine(r *bufio.Reader, limit int64) ([]byte, error) {
+	var line []byte
+	for long := false; ; {
+		piece, err := r.ReadSlice('\n')
+		if long = long || int64(len(line)+len(piece)) > limit+1; !long {
+			line = append(line, piece...)
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case err != nil && !errors.Is(err, io.EOF):
+			return nil, err
+		case long:
+			return nil, errors.Join(tooLarge(limit), err)
+		}
+		return line, err
+	}
+}
+
+func (Lines[In, Out]) schemas(r huma.Registry) (in, out, line *huma.Schema) {
+	return r.Schema(reflect.TypeFor[In](), true, ""), r.Schema(reflect.TypeFor[Out](), true, ""), r.Schema(reflect.TypeFor[Line[Out]](), true, "")
+}
+
+// documentLines describes the body and the answer of an operation that is
+// POSTed lines.
+func (a *API) documentLines(path string, field reflect.StructField) {
+	doc := a.huma.OpenAPI()
+	in, out, line := reflect.Zero(field.Type).Interface().(interface {
+		schemas(huma.Registry) (in, out, line *huma.Schema)
+	}).schemas(doc.Components.Schemas)
+	op := doc.Paths[path].Post
+	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{jsonType: {Schema: in}, linesType: {Schema: in}}}
+	op.Responses["200"] = &huma.Response{Description: "of one value its result, of lines one line for each", Content: map[string]*huma.MediaType{
+		jsonType: {Schema: out}, linesType: {Schema: line},
+	}}
+}
