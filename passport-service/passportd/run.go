@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/battery-passport/suite/passport-service/internal/compliance"
 	"github.com/battery-passport/suite/passport-service/internal/httpapi"
 	"github.com/battery-passport/suite/passport-service/internal/passport"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
@@ -30,6 +31,8 @@ type Config struct {
 	Store connect.Config
 	Kafka kafka.Config
 	Auth  token.Config
+
+	PublicRate int `envconfig:"PUBLIC_RATE_LIMIT" default:"600" desc:"requests a minute that one address may send to /api/public; 0 is any number, as behind a proxy that limits by itself"`
 }
 
 // Run serves until ctx is done. It starts, and answers 503 where it has to,
@@ -50,14 +53,18 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 
+	engines, err := compliance.NewEngines(ruleset.Embedded(), compliance.Rules())
+	if err != nil {
+		return err
+	}
 	passports := &passport.Service{
 		Passports: store.Open(db, passport.Kind()), Versions: store.Open(db, passport.VersionKind()),
-		Rules: ruleset.Current(), Now: time.Now, NewID: newID, Log: log,
+		Engines: engines, Now: time.Now, NewID: newID, Log: log,
 	}
 	events := kafka.NewForwarder(cfg.Kafka, event.PassportTopics(), passports.Passports.Outbox(), log)
 
 	api := rest.New(rest.Options{
-		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID,
+		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, PublicRate: cfg.PublicRate,
 		Checks: []rest.Check{
 			{Name: "store", Vital: true, Probe: db.Ping}, {Name: "keys", Vital: true, Probe: verifier.Ready}, {Name: "kafka", Probe: events.Ping},
 		},

@@ -3,8 +3,12 @@ package httpapi_test
 import (
 	"log/slog"
 	"testing"
+	"time"
 
+	"github.com/battery-passport/suite/passport-service/internal/compliance"
 	"github.com/battery-passport/suite/passport-service/internal/httpapi"
+	"github.com/battery-passport/suite/passport-service/internal/passport"
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
@@ -14,6 +18,10 @@ import (
 // committed: changing it is changing a contract.
 func TestOpenAPI(t *testing.T) {
 	api := rest.New(rest.Options{Title: httpapi.Title, Description: httpapi.Description, Log: slog.New(slog.DiscardHandler)})
-	(&httpapi.API{Verifier: new(token.Verifier)}).Register(api)
+	engines, err := compliance.NewEngines(ruleset.Embedded(), compliance.Rules())
+	if err != nil {
+		t.Fatal(err)
+	}
+	(&httpapi.API{Passports: &passport.Service{Engines: engines, Now: time.Now}, Verifier: new(token.Verifier)}).Register(api)
 	resttest.Golden(t, api.Spec(), "openapi.json")
 }

@@ -3,8 +3,6 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/battery-passport/suite/passport-service/internal/passport"
@@ -14,38 +12,48 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Body is the body of a write: the data of a passport, or a patch of it. What
-// data may hold is the catalogue's to say.
+// Data is the body of a battery passport. What it may hold is the catalogue's
+// to say, which is where its schema comes from.
+type Data struct{ wire.Value }
+
+// Body is the body of a write: the data of a passport, or a patch of it.
 type Body struct {
-	Data map[string]any `json:"data" doc:"the battery passport body" example:"{\"generalInformation\":{\"batteryIdentifier\":\"https://nordlicht.example/01/09521100000116/21/N1\",\"batteryCategory\":\"EV\",\"batteryMass\":450}}"`
+	Data   Data   `json:"data"`
+	Reason string `json:"reason,omitempty" minLength:"1" maxLength:"1000" doc:"why; of a published passport it has to be given"`
 }
 
-// Passport is a passport as it is answered.
+// Passport is a passport as it is answered. Who does not keep it is not told
+// who wrote it; the public is told nothing of versions and times.
 type Passport struct {
-	ID                string         `json:"id"`
-	State             passport.State `json:"state"`
-	Version           int64          `json:"version"`
-	BatteryIdentifier string         `json:"batteryIdentifier,omitempty"`
-	Data              wire.Value     `json:"data"`
-	Owner             passport.Owner `json:"owner"`
-	CreatedAt         time.Time      `json:"createdAt"`
-	CreatedBy         string         `json:"createdBy"`
-	UpdatedAt         time.Time      `json:"updatedAt"`
-	UpdatedBy         string         `json:"updatedBy"`
+	ID                string          `json:"id"`
+	State             passport.State  `json:"state,omitempty" enum:"draft,active,inactive,archived,ceased"`
+	Version           int64           `json:"version,omitzero"`
+	BatteryIdentifier string          `json:"batteryIdentifier,omitempty"`
+	Data              Data            `json:"data"`
+	Owner             *passport.Owner `json:"owner,omitempty"`
+	CreatedAt         time.Time       `json:"createdAt,omitzero"`
+	CreatedBy         string          `json:"createdBy,omitempty"`
+	UpdatedAt         time.Time       `json:"updatedAt,omitzero"`
+	UpdatedBy         string          `json:"updatedBy,omitempty"`
 }
 
-func answerOf(p *passport.Passport) Passport {
+func answerOf(p *passport.Seen) Passport {
 	h := &p.Head
-	return Passport{
-		ID: p.ID, State: h.State, Version: h.Number, BatteryIdentifier: p.BatteryIdentifier, Data: h.Data, Owner: h.Owner,
-		CreatedAt: p.CreatedAt, CreatedBy: p.CreatedBy, UpdatedAt: h.CreatedAt, UpdatedBy: h.CreatedBy,
+	out := Passport{ID: p.ID, State: h.State, BatteryIdentifier: p.BatteryIdentifier, Data: Data{h.Data}}
+	if p.View.History() {
+		out.Version, out.CreatedAt, out.UpdatedAt = h.Number, p.CreatedAt, h.CreatedAt
 	}
+	if p.View.Keeper {
+		out.Owner, out.CreatedBy, out.UpdatedBy = &h.Owner, p.CreatedBy, h.CreatedBy
+	}
+	return out
 }
 
-// output is a passport with its entity tag.
+// output is a passport with its entity tag: the version for who keeps it, the
+// hash of what is sent for others.
 type output struct {
 	Status       int
-	ETag         string `header:"ETag" doc:"the version, for If-Match"`
+	ETag         string `header:"ETag" doc:"for If-None-Match; to those who keep the passport it is the version, for If-Match"`
 	CacheControl string `header:"Cache-Control"`
 	Body         Passport
 }
@@ -56,8 +64,37 @@ type createOutput struct {
 	Body     Passport
 }
 
-func outputOf(p *passport.Passport) *output {
-	return &output{Status: http.StatusOK, ETag: rest.ETag(p.Head.Number), CacheControl: "private, no-cache", Body: answerOf(p)}
+const private = "private, no-cache"
+
+func outputOf(p *passport.Seen) *output {
+	out := &output{Status: http.StatusOK, ETag: rest.ETag(p.Head.Number), CacheControl: private, Body: answerOf(p)}
+	if !p.View.Keeper {
+		out.ETag = tagOf(out.Body)
+	}
+	return out
+}
+
+func tagOf(answer any) string {
+	body, err := wire.Marshal(answer)
+	if err != nil {
+		panic(err) // it is made of our own types, and of JSON
+	}
+	return rest.Tag(body)
+}
+
+func answered(p passport.Seen, err error) (*output, error) {
+	if err != nil {
+		return nil, err
+	}
+	return outputOf(&p), nil
+}
+
+// unless answers 304 to who has what would be sent.
+func (o *output) unless(ifNoneMatch string) *output {
+	if ifNoneMatch != "" && rest.Unchanged(ifNoneMatch, o.ETag) {
+		o.Status = http.StatusNotModified
+	}
+	return o
 }
 
 type createInput struct {
@@ -91,7 +128,7 @@ type listInput struct {
 	rest.Page
 	BatteryIdentifier string         `query:"batteryIdentifier" doc:"only the passport of this battery"`
 	BatteryCategory   string         `query:"batteryCategory" doc:"only batteries of this category"`
-	State             passport.State `query:"state" enum:"draft" doc:"only passports in this state"`
+	State             passport.State `query:"state" enum:"draft,active,inactive,archived,ceased" doc:"only passports in this state"`
 	ModelID           string         `query:"modelId" doc:"only batteries of this model (batteryModel.id)"`
 	CreatedBy         string         `query:"createdBy" doc:"only passports that this account created"`
 	Sort              string         `query:"sort" enum:"createdAt,-createdAt" default:"-createdAt" doc:"by creation: createdAt oldest first, -createdAt newest first"`
@@ -101,29 +138,28 @@ type listOutput struct{ Body rest.List[Passport] }
 
 func (a *API) create(ctx context.Context, in *createInput) (*createOutput, error) {
 	p, err := a.Passports.Create(ctx, in.Body.Value)
-	return &createOutput{ETag: rest.ETag(p.Head.Number), Location: "/api/passports/" + p.ID, Body: answerOf(&p)}, err
+	if err != nil {
+		return nil, err
+	}
+	out := outputOf(&p)
+	return &createOutput{ETag: out.ETag, Location: "/api/passports/" + p.ID, Body: out.Body}, nil
 }
 
 func (a *API) get(ctx context.Context, in *getInput) (*output, error) {
-	read := func() (passport.Passport, error) { return a.Passports.Get(ctx, in.ID) }
+	read := func() (passport.Seen, error) { return a.Passports.Get(ctx, in.ID) }
 	if in.At != "" {
 		at, err := time.Parse(time.RFC3339, in.At)
 		if err != nil {
 			return nil, fault.New(fault.Invalid, "there is no such time").
 				With(fault.Detail{Path: "query:at", Code: "format", Message: "has to be as 2027-02-18T09:00:00Z"})
 		}
-		read = func() (passport.Passport, error) { return a.Passports.At(ctx, in.ID, at) }
+		read = func() (passport.Seen, error) { return a.Passports.At(ctx, in.ID, at) }
 	}
 	p, err := read()
 	if err != nil {
 		return nil, err
 	}
-	out := outputOf(&p)
-	tags := strings.Split(strings.ReplaceAll(in.IfNoneMatch, " ", ""), ",")
-	if slices.Contains(tags, out.ETag) || slices.Contains(tags, "W/"+out.ETag) {
-		out.Status = http.StatusNotModified
-	}
-	return out, nil
+	return outputOf(&p).unless(in.IfNoneMatch), nil
 }
 
 func (a *API) replace(ctx context.Context, in *replaceInput) (*output, error) {
@@ -132,7 +168,7 @@ func (a *API) replace(ctx context.Context, in *replaceInput) (*output, error) {
 		return nil, err
 	}
 	p, err := a.Passports.Replace(ctx, in.ID, in.Body.Value, versions...)
-	return outputOf(&p), err
+	return answered(p, err)
 }
 
 func (a *API) patch(ctx context.Context, in *patchInput) (*output, error) {
@@ -141,7 +177,7 @@ func (a *API) patch(ctx context.Context, in *patchInput) (*output, error) {
 		return nil, err
 	}
 	p, err := a.Passports.Patch(ctx, in.ID, in.Body.Value, versions...)
-	return outputOf(&p), err
+	return answered(p, err)
 }
 
 func (a *API) delete(ctx context.Context, in *deleteInput) (*struct{}, error) {
@@ -160,32 +196,8 @@ func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
 		},
 	})
 	out := &listOutput{rest.List[Passport]{NextCursor: page.Next}}
-	for _, row := range page.Rows {
-		out.Body.Items = append(out.Body.Items, answerOf(&row.Doc))
+	for _, p := range page.Passports {
+		out.Body.Items = append(out.Body.Items, answerOf(&p))
 	}
 	return out, err
-}
-
-type versionsInput struct {
-	ID string `path:"id"`
-	rest.Page
-}
-
-type versionsOutput struct{ Body rest.List[passport.Version] }
-
-type versionInput struct {
-	ID      string `path:"id"`
-	Version int64  `path:"version" minimum:"1"`
-}
-
-type versionOutput struct{ Body passport.Version }
-
-func (a *API) versions(ctx context.Context, in *versionsInput) (*versionsOutput, error) {
-	page, err := a.Passports.History(ctx, in.ID, in.Cursor, in.Limit)
-	return &versionsOutput{rest.List[passport.Version]{Items: page.Versions, NextCursor: page.Next}}, err
-}
-
-func (a *API) version(ctx context.Context, in *versionInput) (*versionOutput, error) {
-	v, err := a.Passports.Version(ctx, in.ID, in.Version)
-	return &versionOutput{v}, err
 }

@@ -1,8 +1,11 @@
 package passport
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/wire"
@@ -12,33 +15,64 @@ import (
 // most a body may have.
 const maxData = 1 << 20
 
-// dataOf takes the data out of a body, which is one valid JSON value. It says
-// what is wrong with the rest, and that data is missing where it is required.
-func dataOf(body wire.Value, required bool) (data wire.Value, details []fault.Detail) {
+// maxReason is how long a reason may be, in characters.
+const maxReason = 1_000
+
+// draft is what a write brings: data or a patch of it, and the reason.
+type draft struct {
+	data    wire.Value
+	reason  string
+	details []fault.Detail // what is wrong with it so far
+}
+
+func (d *draft) wrong(path, code, message string) {
+	d.details = append(d.details, fault.Detail{Path: path, Code: code, Message: message})
+}
+
+// draftOf takes a body, which is one valid JSON value, apart. It says what is
+// wrong with what is not data, and that data is missing where it is required.
+func draftOf(body wire.Value, required bool) (d draft) {
 	members := members(body)
 	if members == nil {
-		return nil, []fault.Detail{{Code: "type", Message: "has to be an object with the member data"}}
+		d.wrong("", "type", "has to be an object with the member data")
+		return d
 	}
 	if required && members["data"] == nil {
-		details = append(details, fault.Detail{Path: "/data", Code: "required", Message: "is missing"})
+		d.wrong("/data", "required", "is missing")
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		if name != "data" {
-			details = append(details, fault.Detail{Path: "/" + name, Code: "unknownField", Message: "is not written here; what a passport holds is in data"})
+		switch {
+		case name == "reason":
+			d.reasonOf(members[name])
+		case name != "data":
+			d.wrong("/"+name, "unknownField", "is not written here; what a passport holds is in data")
 		}
 	}
-	return members["data"], details
+	d.data = members["data"]
+	return d
+}
+
+func (d *draft) reasonOf(v wire.Value) {
+	switch err := wire.Unmarshal(v, &d.reason); {
+	case err != nil:
+		d.wrong("/reason", "type", "has to be a text")
+	case strings.TrimSpace(d.reason) == "":
+		d.wrong("/reason", "required", "is empty")
+	case utf8.RuneCountInString(d.reason) > maxReason:
+		d.wrong("/reason", "range", fmt.Sprintf("may have %d characters", maxReason))
+	}
 }
 
 // checked returns data in its canonical form, or fault.Invalid with all that
 // is wrong with it and with the body it came in.
-func (s *Service) checked(data wire.Value, details []fault.Detail) (wire.Value, error) {
-	if data != nil {
-		details = append(details, s.Rules.CheckStructure(data)...)
+func (s *Service) checked(d draft) (wire.Value, error) {
+	if d.data != nil {
+		d.details = append(d.details, s.rules().CheckStructure(d.data)...)
 	}
-	if details != nil {
-		return nil, fault.New(fault.Invalid, "the passport was not stored: the errors name what is wrong, %d in all", len(details)).With(details...)
+	if d.details != nil {
+		return nil, fault.New(fault.Invalid, "the passport was not stored: the errors name what is wrong, %d in all", len(d.details)).With(d.details...)
 	}
+	data := d.data.Clone()
 	if err := data.Canonicalize(); err != nil {
 		return nil, err
 	}

@@ -25,8 +25,11 @@ func (s *Service) Delete(ctx context.Context, id string, ifVersion ...int64) err
 	}
 	caller := auth.Caller(ctx)
 	row, err := s.Passports.Update(ctx, id, func(p *Passport) ([]event.Envelope, error) {
-		if !p.visible(caller) {
-			return nil, notFound(id)
+		if err := p.mayChange(caller); err != nil {
+			return nil, err
+		}
+		if _, err := p.Head.State.after(Delete); err != nil {
+			return nil, err
 		}
 		p.Deleted = true
 		return []event.Envelope{p.deleted(caller.UserID, s.now())}, nil

@@ -11,13 +11,27 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Version returns one version of a passport.
-func (s *Service) Version(ctx context.Context, id string, number int64) (Version, error) {
-	p, err := s.Get(ctx, id)
+// Version returns one version of a passport, as far as the caller sees it.
+func (s *Service) Version(ctx context.Context, id string, number int64) (SeenVersion, error) {
+	p, view, err := s.findHistory(ctx, id)
 	if err != nil {
-		return Version{}, err
+		return SeenVersion{}, err
 	}
-	return s.version(ctx, &p, number)
+	v, err := s.version(ctx, &p, number)
+	return s.versionIn(v, view), err
+}
+
+// SeenVersion is a version as far as a reader sees it.
+type SeenVersion struct {
+	Version
+	View View
+}
+
+func (s *Service) versionIn(v Version, view View) SeenVersion {
+	if v.Data != nil {
+		v.Data = s.rules().Project(v.Data, view.Classes)
+	}
+	return SeenVersion{v, view}
 }
 
 func (s *Service) version(ctx context.Context, p *Passport, number int64) (Version, error) {
@@ -31,15 +45,15 @@ func (s *Service) version(ctx context.Context, p *Passport, number int64) (Versi
 	return row.Doc, err
 }
 
-// At returns a passport as it was at a time. It fails with fault.NotFound
+// At returns a passport as it was at a time, as far as the caller sees it now. It fails with fault.NotFound
 // before its first version, and with fault.Invalid in the future.
-func (s *Service) At(ctx context.Context, id string, at time.Time) (Passport, error) {
-	p, err := s.Get(ctx, id)
+func (s *Service) At(ctx context.Context, id string, at time.Time) (Seen, error) {
+	p, view, err := s.findHistory(ctx, id)
 	if err != nil {
-		return Passport{}, err
+		return Seen{}, err
 	}
 	if at.After(s.Now()) {
-		return Passport{}, fault.New(fault.Invalid, "what a passport will be is not known").
+		return Seen{}, fault.New(fault.Invalid, "what a passport will be is not known").
 			With(fault.Detail{Path: "query:at", Code: "range", Message: "is in the future"})
 	}
 	// The first version that is newer, or the one after the last.
@@ -51,27 +65,27 @@ func (s *Service) At(ctx context.Context, id string, at time.Time) (Passport, er
 		return v.CreatedAt.After(at)
 	})
 	if err != nil {
-		return Passport{}, err
+		return Seen{}, err
 	}
 	if newer == 1 {
-		return Passport{}, fault.New(fault.NotFound, "passport %s was created at %s", id, p.CreatedAt.Format(wire.Time))
+		return Seen{}, fault.New(fault.NotFound, "passport %s was created at %s", id, p.CreatedAt.Format(wire.Time))
 	}
 	if p.Head, err = s.version(ctx, &p, int64(newer-1)); err != nil {
-		return Passport{}, err
+		return Seen{}, err
 	}
 	p.BatteryIdentifier = ruleset.Text(p.Head.Data, batteryIdentifier)
-	return p, nil
+	return s.seenIn(p, view), nil
 }
 
 // VersionPage is a part of the history of a passport.
 type VersionPage struct {
-	Versions []Version
+	Versions []SeenVersion
 	Next     string
 }
 
 // History returns a page of the versions of a passport, the newest first.
 func (s *Service) History(ctx context.Context, id, cursor string, limit int) (VersionPage, error) {
-	p, err := s.Get(ctx, id)
+	p, view, err := s.findHistory(ctx, id)
 	if err != nil {
 		return VersionPage{}, err
 	}
@@ -82,11 +96,11 @@ func (s *Service) History(ctx context.Context, id, cursor string, limit int) (Ve
 	}
 	var page VersionPage
 	if cursor == "" {
-		page.Versions = append(page.Versions, p.Head)
+		page.Versions = append(page.Versions, s.versionIn(p.Head, view))
 	}
 	for _, row := range kept.Rows {
 		if row.Doc.Number < p.Head.Number { // it is kept a moment before there is a newer one
-			page.Versions = append(page.Versions, row.Doc)
+			page.Versions = append(page.Versions, s.versionIn(row.Doc, view))
 		}
 	}
 	page.Next = kept.Next

@@ -3,6 +3,7 @@
 package passport
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -16,23 +17,6 @@ import (
 )
 
 const source = "/passport-service"
-
-// State is where a passport is in its life.
-type State string
-
-// Draft is the state of a passport that is being put together: only its owner
-// and admins see it.
-const Draft State = "draft"
-
-// Action is what made a version.
-type Action string
-
-// The actions.
-const (
-	Create  Action = "create"
-	Replace Action = "replace" // all of the data
-	Patch   Action = "patch"   // parts of it
-)
 
 // Owner is who a passport belongs to: the organisation of who created it, or
 // the account itself where it has none.
@@ -71,14 +55,20 @@ type Passport struct {
 
 // Paths of the catalogue that are asked for by name: in filters and events.
 const (
-	batteryIdentifier = "generalInformation.batteryIdentifier"
-	batteryCategory   = "generalInformation.batteryCategory"
-	modelID           = "generalInformation.batteryModel.id"
-	modelName         = "generalInformation.batteryModel.modelName"
-	manufacturerName  = "generalInformation.manufacturerInformation.manufacturerName"
+	passportIdentifier = "generalInformation.batteryPassportIdentifier"
+	batteryIdentifier  = "generalInformation.batteryIdentifier"
+	batteryCategory    = "generalInformation.batteryCategory"
+	batteryStatus      = "generalInformation.batteryStatus"
+	modelID            = "generalInformation.batteryModel.id"
+	modelName          = "generalInformation.batteryModel.modelName"
+	manufacturerName   = "generalInformation.manufacturerInformation.manufacturerName"
 )
 
-const byIdentifier = "batteryIdentifier" // unique index
+// Unique indexes. An identifier stays taken after the passport has ended.
+const (
+	byIdentifier         = "batteryIdentifier"
+	byPassportIdentifier = "batteryPassportIdentifier"
+)
 
 // deletedScope is the list of passports whose versions are being removed.
 const deletedScope = "deleted"
@@ -86,18 +76,22 @@ const deletedScope = "deleted"
 // Kind declares how passports are stored.
 func Kind() store.Kind[Passport] {
 	return store.Kind[Passport]{
-		Name: "passports", Schema: 1, UniqueIndexes: []string{byIdentifier},
+		Name: "passports", Schema: 1, UniqueIndexes: []string{byIdentifier, byPassportIdentifier},
 		Unique: func(p *Passport) map[string]string {
 			if p.Deleted {
 				return nil
 			}
-			return map[string]string{byIdentifier: p.BatteryIdentifier}
+			return map[string]string{byIdentifier: p.BatteryIdentifier, byPassportIdentifier: p.identifier()}
 		},
 		List: func(p *Passport) store.Listing {
 			if p.Deleted {
 				return store.Listing{Scopes: []string{deletedScope}, Created: p.CreatedAt}
 			}
-			return store.Listing{Scopes: []string{everything, p.Head.Owner.scope()}, Created: p.CreatedAt, Filters: map[string]string{
+			scopes := []string{everything, p.Head.Owner.scope()}
+			if p.Head.State == Active {
+				scopes = append(scopes, published)
+			}
+			return store.Listing{Scopes: scopes, Created: p.CreatedAt, Filters: map[string]string{
 				"batteryIdentifier": p.BatteryIdentifier,
 				"batteryCategory":   ruleset.Text(p.Head.Data, batteryCategory),
 				"modelId":           ruleset.Text(p.Head.Data, modelID),
@@ -116,6 +110,12 @@ func VersionKind() store.Kind[Version] {
 			return store.Listing{Scopes: []string{v.PassportID}, Created: v.CreatedAt}
 		},
 	}
+}
+
+// identifier is that of the passport itself: the one in the data, or the one
+// that publishing sets.
+func (p *Passport) identifier() string {
+	return cmp.Or(ruleset.Text(p.Head.Data, passportIdentifier), "urn:uuid:"+p.ID)
 }
 
 func (v *Version) id() string { return versionID(v.PassportID, v.Number) }
@@ -147,18 +147,19 @@ func (o Owner) scope() string {
 
 func ownerOf(p auth.Principal) Owner { return Owner{Organisation: p.Organisation, UserID: p.UserID} }
 
-// scopeOf is the list of what a caller sees.
+// published is the scope of the passports that are there for everybody.
+const published = "published"
+
+// scopeOf is the list of what a caller is shown: what it keeps, or, of those
+// who keep none, what is published.
 func scopeOf(p auth.Principal) string {
-	if p.Role == auth.Admin {
+	switch p.Role {
+	case auth.Admin:
 		return everything
+	case auth.Authority, auth.LegitimateInterest:
+		return published
 	}
 	return ownerOf(p).scope()
-}
-
-// visible tells whether a caller sees the passport.
-func (p *Passport) visible(to auth.Principal) bool {
-	scope := scopeOf(to)
-	return !p.Deleted && (scope == everything || scope == p.Head.Owner.scope())
 }
 
 func (p *Passport) created() event.Envelope {
@@ -171,6 +172,13 @@ func (p *Passport) created() event.Envelope {
 func (p *Passport) updated(fields []string) event.Envelope {
 	return event.New(source, p.ID, p.Head.CreatedAt, event.PassportUpdated{
 		PassportID: p.ID, BatteryIdentifier: p.BatteryIdentifier, UpdatedFields: fields, UpdatedBy: p.Head.CreatedBy, UpdatedAt: p.Head.CreatedAt,
+	})
+}
+
+func (p *Passport) published() event.Envelope {
+	return event.New(source, p.ID, p.Head.CreatedAt, event.PassportPublished{
+		PassportID: p.ID, BatteryIdentifier: p.BatteryIdentifier, ModelName: ruleset.Text(p.Head.Data, modelName),
+		ManufacturerName: ruleset.Text(p.Head.Data, manufacturerName), PublishedBy: p.Head.CreatedBy, PublishedAt: p.Head.CreatedAt,
 	})
 }
 

@@ -5,9 +5,9 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/battery-passport/suite/passport-service/internal/compliance"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/auth"
-	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/wire"
@@ -19,7 +19,7 @@ import (
 type Service struct {
 	Passports *store.Collection[Passport]
 	Versions  *store.Collection[Version]
-	Rules     *ruleset.RuleSet
+	Engines   *compliance.Engines
 	Now       func() time.Time
 	NewID     func() string
 	Log       *slog.Logger
@@ -27,30 +27,37 @@ type Service struct {
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
 
+// today returns the day whose rules and duties count.
+func (s *Service) today() ruleset.Date { return ruleset.DateOf(s.Now()) }
+
+// rules returns the rule set that is in effect.
+func (s *Service) rules() *ruleset.RuleSet { return s.Engines.On(s.today()).Rules }
+
 // Create stores a draft with the data of the body. It fails with fault.Invalid
 // when the structure is wrong, fault.Conflict when the battery has a passport,
 // and fault.Forbidden when the caller is no admin and has no organisation that
 // could own it.
-func (s *Service) Create(ctx context.Context, body wire.Value) (Passport, error) {
+func (s *Service) Create(ctx context.Context, body wire.Value) (Seen, error) {
 	caller := auth.Caller(ctx)
 	if caller.Role != auth.Admin && caller.Organisation == "" {
-		return Passport{}, fault.New(fault.Forbidden, "your account belongs to no organisation that could own a passport; ask an admin")
+		return Seen{}, fault.New(fault.Forbidden, "your account belongs to no organisation that could own a passport; ask an admin")
 	}
-	data, err := s.checked(dataOf(body, true))
+	d := draftOf(body, true)
+	data, err := s.checked(d)
 	if err != nil {
-		return Passport{}, err
+		return Seen{}, err
 	}
 	id, now := s.NewID(), s.now()
 	p := Passport{ID: id, CreatedAt: now, CreatedBy: caller.UserID, Head: Version{
-		PassportID: id, Number: 1, State: Draft, Owner: ownerOf(caller), Action: Create, CreatedAt: now, CreatedBy: caller.UserID,
+		PassportID: id, Number: 1, State: Draft, Owner: ownerOf(caller), Action: Create, Reason: d.reason, CreatedAt: now, CreatedBy: caller.UserID,
 	}}
 	if err := p.hold(data, ""); err != nil {
-		return Passport{}, err
+		return Seen{}, err
 	}
 	if _, err := s.Passports.Insert(ctx, id, p, p.created()); err != nil {
-		return Passport{}, s.taken(err, p.BatteryIdentifier)
+		return Seen{}, duplicate(err, &p)
 	}
-	return p, nil
+	return Seen{p, View{ruleset.All, true}}, nil
 }
 
 // hold sets the data of the head, and what comes of it.
@@ -60,104 +67,48 @@ func (p *Passport) hold(data wire.Value, previous string) error {
 	return p.Head.seal(previous)
 }
 
-// taken says which field clashes.
-func (s *Service) taken(err error, identifier string) error {
-	if index, _ := store.Duplicate(err); index == byIdentifier {
-		return fault.New(fault.Conflict, "there is a passport with this battery identifier").With(fault.Detail{
-			Path: "/data/generalInformation/batteryIdentifier", Code: "duplicate", Message: identifier + " has a passport",
-		}).Because(err)
+// duplicate says which field clashes. The passport that has it may have ended.
+func duplicate(err error, p *Passport) error {
+	path, value := batteryIdentifier, p.BatteryIdentifier
+	switch index, _ := store.Duplicate(err); index {
+	case byPassportIdentifier:
+		path, value = passportIdentifier, p.identifier()
+	case byIdentifier:
+	default:
+		return err
 	}
-	return err
-}
-
-// Get returns a passport.
-func (s *Service) Get(ctx context.Context, id string) (Passport, error) {
-	row, err := s.Passports.Get(ctx, id)
-	if fault.Is(err, fault.NotFound) || err == nil && !row.Doc.visible(auth.Caller(ctx)) {
-		return Passport{}, notFound(id)
-	}
-	return row.Doc, err
+	return fault.New(fault.Conflict, "there is, or was, a passport with this identifier").With(fault.Detail{
+		Path: pointer(path), Code: "duplicate", Message: value + " has a passport",
+	}).Because(err)
 }
 
 func notFound(id string) error { return fault.New(fault.NotFound, "there is no passport %s", id) }
 
-// List returns a page of the passports that the caller sees.
-func (s *Service) List(ctx context.Context, q store.Query) (store.Page[Passport], error) {
-	q.Scope = scopeOf(auth.Caller(ctx))
-	return s.Passports.List(ctx, q)
+// SeenPage is a page of a list of passports.
+type SeenPage struct {
+	Passports []Seen
+	Next      string
 }
 
-// Replace puts the data of the body in the place of that of the passport. With
-// versions given it fails with fault.Stale unless the passport has one of
-// them; it fails as Create besides. What changes nothing makes no version.
-func (s *Service) Replace(ctx context.Context, id string, body wire.Value, ifVersion ...int64) (Passport, error) {
-	return s.change(ctx, id, Replace, ifVersion, func(wire.Value) (wire.Value, error) { return s.checked(dataOf(body, true)) })
-}
-
-// Patch merges the data of the body into that of the passport (RFC 7396). It
-// fails as Replace.
-func (s *Service) Patch(ctx context.Context, id string, patch wire.Value, ifVersion ...int64) (Passport, error) {
-	return s.change(ctx, id, Patch, ifVersion, func(data wire.Value) (wire.Value, error) {
-		change, details := dataOf(patch, false)
-		if change == nil {
-			return s.checked(data, details)
-		}
-		merged, err := merge(data, change)
-		if err != nil {
-			return nil, err
-		}
-		return s.checked(merged, details)
-	})
-}
-
-func (s *Service) change(ctx context.Context, id string, action Action, ifVersion []int64, next func(wire.Value) (wire.Value, error)) (Passport, error) {
-	if err := s.seen(ctx, id, ifVersion); err != nil {
-		return Passport{}, err
+// List returns a page of the passports that the caller keeps; authorities and
+// those with a legitimate interest, who keep none, get the public part of all
+// that are published.
+func (s *Service) List(ctx context.Context, q store.Query) (SeenPage, error) {
+	caller := auth.Caller(ctx)
+	if q.Scope = scopeOf(caller); q.Scope == published && q.Filters["createdBy"] != "" {
+		return SeenPage{}, fault.New(fault.Invalid, "the query is not valid").
+			With(fault.Detail{Path: "query:createdBy", Code: "notApplicable", Message: "is for those who keep the passports"})
 	}
-	caller, now := auth.Caller(ctx), s.now()
-	var kept, identifier string
-	row, err := s.Passports.Update(ctx, id, func(p *Passport) ([]event.Envelope, error) {
-		if !p.visible(caller) {
-			return nil, notFound(id)
+	page, err := s.Passports.List(ctx, q)
+	seen := SeenPage{Passports: make([]Seen, 0, len(page.Rows)), Next: page.Next}
+	for _, row := range page.Rows {
+		view := anyone()
+		if row.Doc.keptBy(caller) {
+			view, err = row.Doc.viewOf(caller)
 		}
-		before := p.Head
-		data, err := next(before.Data.Clone())
-		if err != nil {
-			return nil, err
-		}
-		if string(data) == string(before.Data) {
-			return nil, store.ErrNoChange
-		}
-		// The version that is the newest now is kept before there is a newer
-		// one. All who write the same passport keep the same record.
-		if _, err := s.Versions.Insert(ctx, before.id(), before); err != nil && !fault.Is(err, fault.Conflict) {
-			return nil, err
-		}
-		kept = before.id()
-		p.Head.Number, p.Head.Action, p.Head.Reason = before.Number+1, action, ""
-		p.Head.CreatedBy, p.Head.CreatedAt = caller.UserID, later(now, before.CreatedAt)
-		if err := p.hold(data, before.Hash); err != nil {
-			return nil, err
-		}
-		identifier = p.BatteryIdentifier
-		return []event.Envelope{p.updated(changed("data", before.Data, data))}, nil
-	}, ifVersion...)
-	if err != nil && kept != "" {
-		s.unkeep(context.WithoutCancel(ctx), id, kept)
+		seen.Passports = append(seen.Passports, s.seenIn(row.Doc, view))
 	}
-	if fault.Is(err, fault.NotFound) {
-		return Passport{}, notFound(id)
-	}
-	return row.Doc, s.taken(err, identifier)
-}
-
-// seen fails before a version is looked at that the caller may not know of.
-func (s *Service) seen(ctx context.Context, id string, ifVersion []int64) error {
-	if len(ifVersion) == 0 {
-		return nil
-	}
-	_, err := s.Get(ctx, id)
-	return err
+	return seen, err
 }
 
 // later returns now, or the next moment after before when the clock is behind.

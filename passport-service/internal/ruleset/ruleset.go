@@ -1,29 +1,15 @@
-// Package ruleset is the catalogue of what a battery passport may hold. It is
-// data: a field is an entry in a file, and nothing about a single field is
-// written in Go.
+// Package ruleset is the catalogue of what a battery passport holds: types,
+// limits, duties, who may read what. It is data: a field is an entry in a file,
+// and nothing about a single field is written in Go.
 package ruleset
 
 import (
-	_ "embed"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
-	"sync"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/wire"
 )
-
-//go:embed bp-2027-02.json
-var bp202702 []byte
-
-// Current returns the rule set that is in effect.
-var Current = sync.OnceValue(func() *RuleSet {
-	rs, err := Load(bp202702)
-	if err != nil {
-		panic(fmt.Sprintf("embedded rule set: %v", err)) // a test loads it
-	}
-	return rs
-})
 
 // Type is what JSON an attribute takes.
 type Type string
@@ -40,131 +26,136 @@ const (
 	Languages Type = "object<lang,string>" // a text per language; its keys are free
 )
 
-// Access is the class of those who may read an attribute.
-type Access string
+// Duty says whether an attribute has to be there.
+type Duty string
 
-// The classes, by the points of Annex XIII of Regulation (EU) 2023/1542.
+// The duties, as the catalogue has them.
 const (
-	Public                         Access = "public"                         // point 1
-	LegitimateInterestAndAuthority Access = "legitimateInterestAndAuthority" // point 2
-	Authority                      Access = "authority"                      // point 3
-	LegitimateInterest             Access = "legitimateInterest"             // point 4
+	Mandatory     Duty = "M"
+	Conditional   Duty = "C" // mandatory under a condition
+	Recommended   Duty = "R"
+	Optional      Duty = "O"
+	Later         Duty = "L" // mandatory from a date on
+	NotApplicable Duty = "X" // refused
+)
+
+// Category is a column of the catalogue: a kind of battery that has duties of
+// its own.
+type Category string
+
+// The categories, of Article 3(1)(11) and (13) to (15) of Regulation (EU) 2023/1542.
+const (
+	EV         Category = "EV"
+	LMT        Category = "LMT"
+	Industrial Category = "industrialOther"
+	Stationary Category = "industrialStationaryStorage"
 )
 
 // Attribute is one entry of the catalogue.
 type Attribute struct {
-	Path             string   `json:"path"` // in data, as generalInformation.batteryModel.id; [] after an array
-	Section          string   `json:"section"`
-	Type             Type     `json:"type"`
-	Unit             string   `json:"unit"`
-	Access           Access   `json:"access"`
-	LegalReference   string   `json:"legalReference"`
-	AllowedValues    []string `json:"allowedValues"` // of a string, or of each in an array
-	Minimum          *float64 `json:"minimum"`
-	ExclusiveMinimum *float64 `json:"exclusiveMinimum"`
-	Maximum          *float64 `json:"maximum"`
+	Path           string             `json:"path"` // in data, as generalInformation.batteryModel.id; [] after an array
+	Kind           string             `json:"kind"` // attribute, or member of one
+	Section        string             `json:"section"`
+	Type           Type               `json:"type"`
+	Unit           string             `json:"unit"`
+	Format         string             `json:"format"` // in words
+	Note           string             `json:"note"`
+	Access         Access             `json:"access"`
+	LegalReference string             `json:"legalReference"`
+	Cardinality    string             `json:"cardinality"` // as 1, 0..1, 3..n: of a member inside its container
+	RequiredFor    map[Category]Duty  `json:"requiredFor"` // none: the member follows its container
+	ConditionRule  string             `json:"conditionRule"`
+	AppliesFrom    map[Category]*Date `json:"appliesFrom"`   // of Later; nil waits for an act
+	AllowedValues  []string           `json:"allowedValues"` // of a string, or of each in an array
+	Pattern        string             `json:"pattern"`       // of a string, or of each in an array
+	Minimum        *float64           `json:"minimum"`
+	ExclusiveMin   *float64           `json:"exclusiveMinimum"`
+	Maximum        *float64           `json:"maximum"`
+	Rules          []string           `json:"rules"` // ids
+	Example        any                `json:"example"`
+}
+
+// Rule is what the catalogue says of a rule; what it does is written in Go.
+type Rule struct {
+	ID       string `json:"id"`
+	Severity string `json:"severity"` // error, warning; others are no rules of a passport's data
+	Code     string `json:"code"`     // several are divided by " / "
+	Text     string `json:"text"`
 }
 
 // RuleSet is a catalogue with its index. It is read-only.
 type RuleSet struct {
-	Name       string
-	attributes []Attribute
-	byPath     map[string]*Attribute
-	root       *node // of data; its members are the sections
-}
-
-// node is a place in data.
-type node struct {
-	attribute *Attribute // nil for data itself and the sections
-	members   map[string]*node
+	Name          string
+	EffectiveFrom Date
+	File          wire.Value // as it was loaded
+	attributes    []Attribute
+	rules         map[string]Rule
+	byPath        map[string]*place
+	root          *place   // data; its members are the sections
+	at            []*place // by their ids
 }
 
 // Attribute returns the attribute at a path of the catalogue.
 func (rs *RuleSet) Attribute(path string) (Attribute, bool) {
-	a, ok := rs.byPath[path]
-	if !ok {
-		return Attribute{}, false
+	if p := rs.byPath[path]; p != nil && p.attribute != nil {
+		return *p.attribute, true
 	}
-	return *a, true
+	return Attribute{}, false
+}
+
+// Has tells whether the catalogue has a path; [] ends that of an array's items.
+func (rs *RuleSet) Has(path string) bool { return rs.byPath[strings.TrimSuffix(path, "[]")] != nil }
+
+// Order returns the place of a path in the order of the catalogue.
+func (rs *RuleSet) Order(path string) int {
+	if p := rs.byPath[path]; p != nil {
+		return p.id
+	}
+	return 0
 }
 
 // Attributes returns all attributes in the order of the catalogue.
 func (rs *RuleSet) Attributes() []Attribute { return slices.Clone(rs.attributes) }
 
-// Load reads a catalogue. It reports everything that is wrong with it.
-func Load(data []byte) (*RuleSet, error) {
-	var file struct {
-		Profile    string      `json:"profile"`
-		Attributes []Attribute `json:"attributes"`
-	}
-	if err := json.Unmarshal(data, &file); err != nil {
-		return nil, err
-	}
-	rs := &RuleSet{
-		Name: file.Profile, attributes: file.Attributes, byPath: map[string]*Attribute{}, root: &node{members: map[string]*node{}},
-	}
-	var errs []error
-	if rs.Name == "" || len(rs.attributes) == 0 {
-		errs = append(errs, errors.New("a rule set needs a profile and attributes"))
-	}
-	for i := range rs.attributes {
-		a := &rs.attributes[i]
-		if err := errors.Join(a.check(), rs.add(a)); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", a.Path, err))
-		}
-	}
-	return rs, errors.Join(errs...)
+// Rule returns the rule with an id.
+func (rs *RuleSet) Rule(id string) (Rule, bool) {
+	r, ok := rs.rules[id]
+	return r, ok
 }
 
-var (
-	types   = []Type{String, Number, Integer, Boolean, Object, Objects, Strings, Languages}
-	classes = []Access{Public, LegitimateInterestAndAuthority, Authority, LegitimateInterest}
-)
-
-func (a *Attribute) check() error {
-	var errs []error
-	if !slices.Contains(types, a.Type) {
-		errs = append(errs, fmt.Errorf("type %q is not known", a.Type))
+// Rules returns the ids of all rules, in order.
+func (rs *RuleSet) Rules() []string {
+	ids := make([]string, 0, len(rs.rules))
+	for id := range rs.rules {
+		ids = append(ids, id)
 	}
-	if !slices.Contains(classes, a.Access) {
-		errs = append(errs, fmt.Errorf("access %q is not known", a.Access))
-	}
-	if section, _, ok := strings.Cut(a.Path, "."); !ok || section != a.Section {
-		errs = append(errs, fmt.Errorf("is not in its section %q", a.Section))
-	}
-	if a.AllowedValues != nil && a.Type != String && a.Type != Strings {
-		errs = append(errs, errors.New("has allowed values and is no string"))
-	}
-	if (a.Minimum != nil || a.ExclusiveMinimum != nil || a.Maximum != nil) && a.Type != Number && a.Type != Integer {
-		errs = append(errs, errors.New("has bounds and is no number"))
-	}
-	return errors.Join(errs...)
+	slices.Sort(ids)
+	return ids
 }
 
-// add puts an attribute into the index. A container comes before its members.
-func (rs *RuleSet) add(a *Attribute) error {
-	if rs.byPath[a.Path] != nil {
-		return errors.New("is there twice")
+// Sections returns the names of the sections in the order of the catalogue.
+func (rs *RuleSet) Sections() []string {
+	names := make([]string, len(rs.root.order))
+	for i, p := range rs.root.order {
+		names[i] = p.name
 	}
-	rs.byPath[a.Path] = a
-	steps := strings.Split(a.Path, ".")
-	at := rs.root
-	for i, step := range steps[:len(steps)-1] {
-		name, inArray := strings.CutSuffix(step, "[]")
-		next := at.members[name]
-		if next == nil && i == 0 {
-			next = &node{members: map[string]*node{}}
-			at.members[name] = next
-		}
-		if next == nil || next.members == nil || i > 0 && (next.attribute.Type == Objects) != inArray {
-			return fmt.Errorf("%s is no container", strings.Join(steps[:i+1], "."))
-		}
-		at = next
-	}
-	n := &node{attribute: a}
-	if a.Type == Object || a.Type == Objects {
-		n.members = map[string]*node{}
-	}
-	at.members[steps[len(steps)-1]] = n
-	return nil
+	return names
+}
+
+// Date is a day in UTC, as 2027-02-18.
+type Date string
+
+// DateOf returns the day of a moment.
+func DateOf(t time.Time) Date { return Date(t.UTC().Format(time.DateOnly)) }
+
+// ParseDate reads a day. It fails when the calendar does not have it.
+func ParseDate(s string) (Date, error) {
+	t, err := time.Parse(time.DateOnly, s)
+	return DateOf(t), err
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Date) UnmarshalText(text []byte) (err error) {
+	*d, err = ParseDate(string(text))
+	return err
 }

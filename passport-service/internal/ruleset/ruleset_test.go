@@ -13,14 +13,15 @@ import (
 )
 
 func TestCurrent(t *testing.T) {
-	rs := ruleset.Current()
+	rs := ruleset.Embedded()[0]
 	if rs.Name != "bp-2027-02" || len(rs.Attributes()) != 289 {
 		t.Errorf("rule set %s with %d attributes", rs.Name, len(rs.Attributes()))
 	}
 	mass, ok := rs.Attribute("generalInformation.batteryMass")
 	zero := 0.0
 	want := ruleset.Attribute{Path: "generalInformation.batteryMass", Section: "generalInformation", Type: ruleset.Number, Unit: "kg",
-		Access: ruleset.Public, LegalReference: mass.LegalReference, ExclusiveMinimum: &zero}
+		Access: ruleset.Public, LegalReference: mass.LegalReference, ExclusiveMin: &zero}
+	want.Kind, want.Format, want.Cardinality, want.Rules, want.Example, want.RequiredFor = "attribute", mass.Format, "1", mass.Rules, mass.Example, mass.RequiredFor
 	if diff := cmp.Diff(want, mass); !ok || diff != "" || mass.LegalReference == "" {
 		t.Errorf("batteryMass (-want +got)\n%s", diff)
 	}
@@ -35,7 +36,7 @@ func TestCurrent(t *testing.T) {
 
 // TestLoadTellsAllThatIsWrong has an attribute with each mistake.
 func TestLoadTellsAllThatIsWrong(t *testing.T) {
-	const head = `{"profile":"x","attributes":[`
+	const head = `{"profile":"x","effectiveFrom":"2027-02-18","attributes":[`
 	ok := `{"path":"a.b","section":"a","type":"object","access":"public"}`
 	for name, c := range map[string]struct{ file, want string }{
 		"no JSON":          {`[`, "unexpected end"},
@@ -49,7 +50,7 @@ func TestLoadTellsAllThatIsWrong(t *testing.T) {
 		"scalar container": {head + `{"path":"a.b","section":"a","type":"string","access":"public"},{"path":"a.b.c","section":"a","type":"string","access":"public"}]}`, "a.b is no container"},
 		"array as object":  {head + `{"path":"a.b","section":"a","type":"array<object>","access":"public"},{"path":"a.b.c","section":"a","type":"string","access":"public"}]}`, "a.b is no container"},
 		"object as array":  {head + ok + `,{"path":"a.b[].c","section":"a","type":"string","access":"public"}]}`, "a.b[] is no container"},
-		"values of number": {head + `{"path":"a.b","section":"a","type":"number","access":"public","allowedValues":["1"]}]}`, "has allowed values and is no string"},
+		"values of number": {head + `{"path":"a.b","section":"a","type":"number","access":"public","allowedValues":["1"]}]}`, "has allowed values or a pattern and is no string"},
 		"bounds of string": {head + `{"path":"a.b","section":"a","type":"string","access":"public","maximum":1}]}`, "has bounds and is no number"},
 	} {
 		if _, err := ruleset.Load([]byte(c.file)); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -64,7 +65,7 @@ func TestLoadTellsAllThatIsWrong(t *testing.T) {
 
 // TestAFieldIsAnEntry adds one to a catalogue, without a line of Go.
 func TestAFieldIsAnEntry(t *testing.T) {
-	rs, err := ruleset.Load([]byte(`{"profile":"x","attributes":[
+	rs, err := ruleset.Load([]byte(`{"profile":"x","effectiveFrom":"2027-02-18","attributes":[
 		{"path":"new.field","section":"new","type":"array<object>","access":"public"},
 		{"path":"new.field[].depth","section":"new","type":"integer","unit":"mm","minimum":3,"access":"authority"}]}`))
 	if err != nil {
@@ -100,7 +101,7 @@ func BenchmarkCheckStructure(b *testing.B) {
 	if err := json.Unmarshal(text, &body); err != nil {
 		b.Fatal(err)
 	}
-	rs := ruleset.Current()
+	rs := ruleset.Embedded()[0]
 	b.SetBytes(int64(len(body.Data)))
 	for b.Loop() {
 		if rs.CheckStructure([]byte(body.Data)) != nil {

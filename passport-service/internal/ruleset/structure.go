@@ -30,120 +30,167 @@ const (
 // value. What a passport lacks, and what one field says of another, is nothing
 // of it.
 func (rs *RuleSet) CheckStructure(data wire.Value) []fault.Detail {
-	c := checker{dec: jsontext.NewDecoder(bytes.NewReader(data))}
-	c.object(rs.root)
-	return c.details
+	var details []fault.Detail
+	for _, v := range rs.Read(data).wrong {
+		details = append(details, fault.Detail{Path: v.Path, Code: v.Code, Message: v.Message})
+	}
+	return details
 }
 
-type checker struct {
-	dec     *jsontext.Decoder
-	details []fault.Detail
+// Read reads data, which is one valid JSON value, and marks the values whose
+// structure is wrong.
+func (rs *RuleSet) Read(data wire.Value) *Document {
+	d := &Document{Rules: rs, text: string(data), values: make([]value, 1, 1+len(data)/16), first: make([]int32, len(rs.at))}
+	r := reader{d, jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true)), make([]int32, len(rs.at))}
+	r.value(0, rs.root)
+	return d
 }
 
-// add reports what is wrong with the value that was read last.
-func (c *checker) add(code, format string, args ...any) {
-	c.addAt(c.dec.StackPointer(), code, format, args...)
+// reader reads the values of a document, and checks each.
+type reader struct {
+	doc  *Document
+	dec  *jsontext.Decoder
+	last []int32 // by the id of a place: the last value there
 }
 
-func (c *checker) addAt(at jsontext.Pointer, code, format string, args ...any) {
-	if len(c.details) < maxDetails {
-		c.details = append(c.details, fault.Detail{Path: "/data" + string(at), Code: code, Message: fmt.Sprintf(format, args...)})
+// report notes what is wrong with a value.
+func (r reader) report(at int32, code, format string, args ...any) {
+	r.doc.values[at].marked = true
+	if len(r.doc.wrong) < maxDetails {
+		v := Value{r.doc, at}
+		r.doc.wrong = append(r.doc.wrong, Violation{Path: v.Path(), Code: code, Message: fmt.Sprintf(format, args...), Attribute: v.Attribute(), Order: v.Order()})
 	}
 }
 
-// read reads a token. The data is known to be valid.
-func (c *checker) read() jsontext.Token {
-	t, err := c.dec.ReadToken()
+// must panics where the data is not what was promised.
+func must[T any](v T, err error) T {
 	if err != nil {
 		panic(fmt.Sprintf("ruleset: data was not checked: %v", err))
 	}
-	return t
+	return v
 }
 
-func (c *checker) skip() {
-	if err := c.dec.SkipValue(); err != nil {
-		panic(fmt.Sprintf("ruleset: data was not checked: %v", err))
+// add adds a value below another.
+func (r reader) add(parent int32, p *place, name string, index int32) int32 {
+	d, at := r.doc, int32(len(r.doc.values))
+	d.values = append(d.values, value{place: p, name: name, index: index, parent: parent})
+	if up := &d.values[parent]; up.down == 0 {
+		up.down, up.last = at, at
+	} else {
+		d.values[up.last].next, up.last = at, at
 	}
+	return at
 }
 
-// expect tells whether a value of the kind comes; another is passed over.
-func (c *checker) expect(kind jsontext.Kind, what string) bool {
-	got := c.dec.PeekKind()
+// index makes a value the last at its place.
+func (r reader) index(at int32, p *place) {
+	if last := r.last[p.id]; last != 0 {
+		r.doc.values[last].same = at
+	} else {
+		r.doc.first[p.id] = at
+	}
+	r.last[p.id] = at
+}
+
+// scalar reads a value that is none of objects and arrays, or passes one over.
+func (r reader) scalar(at int32) {
+	raw := must(r.dec.ReadValue())
+	end := r.dec.InputOffset()
+	v := &r.doc.values[at]
+	v.kind, v.start, v.end = raw.Kind(), int32(end)-int32(len(raw)), int32(end)
+}
+
+// expect reads the beginning of a value of a kind; another is passed over.
+func (r reader) expect(at int32, kind jsontext.Kind, what string) bool {
+	got := r.dec.PeekKind()
 	if got == kind || kind == 't' && got == 'f' {
+		if kind == '{' || kind == '[' {
+			must(r.dec.ReadToken())
+			r.doc.values[at].kind, r.doc.values[at].start = kind, int32(r.dec.InputOffset())-1
+		} else {
+			r.scalar(at)
+		}
 		return true
 	}
-	c.skip()
-	c.add("type", "has to be %s, and is %s", what, kinds[got])
+	r.scalar(at)
+	r.report(at, "type", "has to be %s, and is %s", what, kinds[got])
 	return false
+}
+
+// end reads the end of an object or an array.
+func (r reader) end(at int32) {
+	must(r.dec.ReadToken())
+	r.doc.values[at].end = int32(r.dec.InputOffset())
 }
 
 var kinds = map[jsontext.Kind]string{
 	'n': "null", 't': "a boolean", 'f': "a boolean", '"': "a text", '0': "a number", '{': "an object", '[': "an array",
 }
 
-func (c *checker) value(n *node) {
-	a := n.attribute
+func (r reader) value(at int32, p *place) {
+	r.doc.values[at].place = p
+	r.index(at, p)
+	a := p.attribute
 	if a == nil {
-		c.object(n)
+		r.object(at, p)
 		return
 	}
 	switch a.Type {
 	case String:
-		c.text(a)
+		r.text(at, a)
 	case Number, Integer:
-		c.number(a)
+		r.number(at, a)
 	case Boolean:
-		if c.expect('t', "true or false") {
-			c.read()
-		}
+		r.expect(at, 't', "true or false")
 	case Object:
-		c.object(n)
+		r.object(at, p)
 	case Objects:
-		c.array(func() { c.object(n) })
+		r.array(at, func(item int32) { r.object(item, p) })
 	case Strings:
-		c.array(func() { c.text(a) })
+		r.array(at, func(item int32) { r.text(item, a) })
 	case Languages:
-		c.languages(a)
+		r.languages(at, a)
 	}
 }
 
-func (c *checker) object(n *node) {
-	if !c.expect('{', "an object") {
+func (r reader) object(at int32, p *place) {
+	if !r.expect(at, '{', "an object") {
 		return
 	}
-	for c.read(); c.dec.PeekKind() != '}'; {
-		if member := n.members[c.read().String()]; member != nil {
-			c.value(member)
-		} else {
-			c.skip()
-			c.add("unknownField", "is not in the catalogue")
+	for r.dec.PeekKind() != '}' {
+		raw := must(r.dec.ReadValue())
+		if member := p.members[string(raw[1:len(raw)-1])]; member != nil { // no name of the catalogue needs escapes
+			r.value(r.add(at, member, member.name, 0), member)
+			continue
 		}
+		unknown := r.add(at, nil, unquote(string(raw)), 0)
+		r.scalar(unknown)
+		r.report(unknown, "unknownField", "is not in the catalogue")
 	}
-	c.read()
+	r.end(at)
 }
 
-func (c *checker) array(item func()) {
-	if !c.expect('[', "an array") {
+func (r reader) array(at int32, read func(item int32)) {
+	if !r.expect(at, '[', "an array") {
 		return
 	}
-	c.read()
-	count := 0
-	for ; c.dec.PeekKind() != ']'; count++ {
-		item()
+	count := int32(0)
+	for ; r.dec.PeekKind() != ']'; count++ {
+		read(r.add(at, r.doc.values[at].place, "", count))
 	}
-	c.read()
+	r.end(at)
 	if count > maxItems {
-		c.add("range", "has %d items, and may have %d", count, maxItems)
+		r.report(at, "range", "has %d items, and may have %d", count, maxItems)
 	}
 }
 
-func (c *checker) text(a *Attribute) {
-	if !c.expect('"', "a text") {
+func (r reader) text(at int32, a *Attribute) {
+	if !r.expect(at, '"', "a text") {
 		return
 	}
-	text := c.read().String()
+	text, _ := Value{r.doc, at}.Text()
 	if n := utf8.RuneCountInString(text); n > maxText {
-		c.add("range", "has %d characters, and may have %d", n, maxText)
+		r.report(at, "range", "has %d characters, and may have %d", n, maxText)
 		return
 	}
 	if a.AllowedValues == nil {
@@ -154,64 +201,79 @@ func (c *checker) text(a *Attribute) {
 			return
 		}
 	}
-	c.add("enum", "is %s, and has to be one of %s", strconv.Quote(text), strings.Join(a.AllowedValues, ", "))
+	r.report(at, "enum", "is %s, and has to be one of %s", strconv.Quote(text), strings.Join(a.AllowedValues, ", "))
 }
 
-func (c *checker) languages(a *Attribute) {
-	if !c.expect('{', "an object of texts by language") {
+func (r reader) languages(at int32, a *Attribute) {
+	if !r.expect(at, '{', "an object of texts by language") {
 		return
 	}
 	count := 0
-	for c.read(); c.dec.PeekKind() != '}'; count++ {
-		key := c.read().String()
+	for ; r.dec.PeekKind() != '}'; count++ {
+		key := unquote(string(must(r.dec.ReadValue())))
+		text := r.add(at, r.doc.values[at].place, key, 0)
 		if strings.ContainsAny(key, ".\x00") || strings.HasPrefix(key, "$") {
-			c.add("format", "a name may not hold a dot or NUL, nor begin with $")
+			r.text(text, a)
+			r.report(text, "format", "a name may not hold a dot or NUL, nor begin with $")
+			continue
 		}
-		c.text(a)
+		r.text(text, a)
 	}
-	c.read()
+	r.end(at)
 	if count > maxItems {
-		c.add("range", "has %d members, and may have %d", count, maxItems)
+		r.report(at, "range", "has %d members, and may have %d", count, maxItems)
 	}
 }
 
-func (c *checker) number(a *Attribute) {
-	if !c.expect('0', "a number") {
+func (r reader) number(at int32, a *Attribute) {
+	if !r.expect(at, '0', "a number") {
 		return
 	}
-	literal := c.read().String()
+	literal := Value{r.doc, at}.raw()
 	value, err := strconv.ParseFloat(literal, 64)
+	r.doc.values[at].number = value
 	magnitude := math.Abs(value)
 	digits := significant(literal)
 	switch {
 	case err != nil || magnitude > maxMagnitude || digits > 0 && magnitude < minMagnitude:
-		c.add("range", "has to be 0, or of a magnitude from 1e-9 to 1e15")
+		r.report(at, "range", "has to be 0, or of a magnitude from 1e-9 to 1e15")
 		return
 	case digits > maxDigits:
-		c.add("range", "has %d significant digits, and may have %d", digits, maxDigits)
+		r.report(at, "range", "has %d significant digits, and may have %d", digits, maxDigits)
 		return
 	case a.Type == Integer && value != math.Trunc(value):
-		c.add("type", "has to be a whole number, and is %v", value)
+		r.report(at, "type", "has to be a whole number, and is %v", value)
 		return
 	}
-	unit := ""
-	if a.Unit != "" {
-		unit = " " + a.Unit
-	}
 	if a.Minimum != nil && value < *a.Minimum {
-		c.add("range", "is %v%s, and has to be at least %v", value, unit, *a.Minimum)
+		r.report(at, "range", "is %s, and has to be at least %v", a.measure(value), *a.Minimum)
 	}
-	if a.ExclusiveMinimum != nil && value <= *a.ExclusiveMinimum {
-		c.add("range", "is %v%s, and has to be above %v", value, unit, *a.ExclusiveMinimum)
+	if a.ExclusiveMin != nil && value <= *a.ExclusiveMin {
+		r.report(at, "range", "is %s, and has to be above %v", a.measure(value), *a.ExclusiveMin)
 	}
 	if a.Maximum != nil && value > *a.Maximum {
-		c.add("range", "is %v%s, and has to be at most %v", value, unit, *a.Maximum)
+		r.report(at, "range", "is %s, and has to be at most %v", a.measure(value), *a.Maximum)
 	}
 }
 
+// measure is a number with its unit.
+func (a *Attribute) measure(value float64) string {
+	return strings.TrimSpace(strconv.FormatFloat(value, 'g', -1, 64) + " " + a.Unit)
+}
+
 // significant counts the significant digits of a JSON number, 0 for zero.
-func significant(literal string) int {
-	mantissa, _, _ := strings.Cut(strings.ToLower(literal), "e")
-	digits := strings.ReplaceAll(strings.TrimPrefix(mantissa, "-"), ".", "")
-	return len(strings.Trim(digits, "0"))
+func significant(literal string) (n int) {
+	zeros := 0 // that count if another digit follows
+	for _, c := range []byte(literal) {
+		switch {
+		case c == 'e' || c == 'E':
+			return n
+		case c == '0' && n > 0:
+			zeros++
+		case '1' <= c && c <= '9':
+			n += zeros + 1
+			zeros = 0
+		}
+	}
+	return n
 }

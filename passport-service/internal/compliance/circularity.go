@@ -1,0 +1,89 @@
+package compliance
+
+import (
+	"strings"
+)
+
+const (
+	cellCount  = "circularity.dismantlingInformation.cellCount"
+	cellLayout = "circularity.dismantlingInformation.cellLayout"
+	spareParts = "circularity.spareParts"
+	recycled   = "circularity.recycledContent"
+)
+
+// metals are those of Article 8(1), with the name that critical raw materials
+// and chemistries use.
+var metals = []struct{ member, name string }{{"cobalt", "Cobalt"}, {"lithium", "Lithium"}, {"nickel", "Nickel"}, {"lead", "Lead"}}
+
+func circularity() []Rule {
+	return []Rule{
+		{ID: "CIR-1", Severity: Error, Code: "consistency", Needs: []string{cellCount, cellLayout}, Check: func(r *Run) {
+			series, parallel, ok := layout(r)
+			if want := series * parallel; ok && r.number(cellCount) != want {
+				r.ReportAt(cellCount, "is %v, and the layout %s has %v cells", r.number(cellCount), r.text(cellLayout), want)
+			}
+		}},
+		{ID: "CIR-2", Severity: Error, Code: "required", Needs: []string{spareParts}, Check: func(r *Run) {
+			for item := range r.Doc.At(spareParts).Items() {
+				if !item.Member("postalAddress").Here() && !item.Member("emailAddress").Here() && !item.Member("webAddress").Here() {
+					r.Report(item, "needs one of postalAddress, emailAddress and webAddress")
+				}
+			}
+		}},
+		{ID: "REC-1", Severity: Error, Code: "consistency", Needs: []string{recycled}, Check: func(r *Run) {
+			for _, metal := range metals {
+				content := r.Doc.At(recycled + "." + metal.member)
+				pre, okPre := content.Member("preConsumerPercent").Number()
+				post, okPost := content.Member("postConsumerPercent").Number()
+				total, ok := content.Member("totalPercent").Number()
+				if okPre && okPost && ok && !near(pre+post, total, 0.1) {
+					r.Report(content.Member("totalPercent"), "is %v %%, and %v %% before and %v %% after use are %.6g %%", total, pre, post, pre+post)
+				}
+			}
+		}},
+		{ID: "REC-2", Severity: Warning, Code: "notApplicable", Needs: []string{recycled}, Check: recycledContentApplies},
+	}
+}
+
+// layout reads a cell layout, as 96s3p.
+func layout(r *Run) (series, parallel float64, ok bool) {
+	s, rest, cut := strings.Cut(r.text(cellLayout), "s")
+	p, end := strings.CutSuffix(rest, "p")
+	if !cut || !end || !digits(s) || !digits(p) || len(s) > 6 || len(p) > 6 {
+		return 0, 0, false
+	}
+	return whole(s), whole(p), true
+}
+
+func whole(digits string) (n float64) {
+	for _, d := range digits {
+		n = n*10 + float64(d-'0')
+	}
+	return n
+}
+
+func recycledContentApplies(r *Run) {
+	if r.Doc.SecondLife() {
+		r.ReportAt(recycled, "is not asked of a battery in its second life (Article 8(4))")
+	}
+	known, ok := chemistries[r.text(chemistry)]
+	if !ok {
+		return
+	}
+	for _, metal := range metals {
+		content := r.Doc.At(recycled + "." + metal.member)
+		if percent, given := content.Member("totalPercent").Number(); given && percent > 0 && !contains(r, known, metal.name) {
+			r.Report(content, "is given, and %s has no %s", r.text(chemistry), strings.ToLower(metal.name))
+		}
+	}
+}
+
+// contains tells whether a chemistry has a metal. Lead is that of lead-acid.
+func contains(r *Run, known []string, metal string) bool {
+	for _, name := range known {
+		if name == metal {
+			return true
+		}
+	}
+	return metal == "Lead" && r.text(chemistry) == "Pb-acid"
+}

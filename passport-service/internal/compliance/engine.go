@@ -1,0 +1,201 @@
+package compliance
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// Rule is a rule of the catalogue as it is carried out. A rule that can find
+// different things has several: one for each code and severity.
+type Rule struct {
+	ID       string
+	Severity Severity
+	Code     string
+
+	// Needs are the paths of the catalogue that have to be there, and sound,
+	// for the rule to run; of a path through an array, those that are there.
+	Needs []string
+	// Check is a rule across fields.
+	Check func(*Run)
+	// Field is a rule of one field, run at each that names it and is sound. It
+	// says what is wrong, or nothing.
+	Field func(*Run, ruleset.Value) string
+	// Catalogue are the codes of what the catalogue itself finds at a field
+	// that names the rule: there is nothing more to carry out.
+	Catalogue []string
+}
+
+// Engine evaluates passports by one rule set. It is read-only, and safe for
+// concurrent use.
+type Engine struct {
+	Rules  *ruleset.RuleSet
+	table  []Rule
+	fields map[string][]*Rule // by the path of the attribute
+}
+
+// elsewhere are rules that are no matter of one passport: they hold it against
+// others of its model.
+var elsewhere = []string{"MOD-1"}
+
+// New makes the engine of a rule set. It fails when the set names a rule that
+// the table does not have, or a rule needs what the catalogue does not have.
+func New(rs *ruleset.RuleSet, table []Rule) (*Engine, error) {
+	e := &Engine{Rules: rs, fields: map[string][]*Rule{}}
+	var errs []error
+	for _, id := range rs.Rules() {
+		rule, _ := rs.Rule(id)
+		if rule.Severity != string(Error) && rule.Severity != string(Warning) || slices.Contains(elsewhere, id) {
+			continue
+		}
+		if !slices.ContainsFunc(table, func(r Rule) bool { return r.ID == id }) {
+			errs = append(errs, fmt.Errorf("rule %s of %s has no function", id, rs.Name))
+		}
+	}
+	for _, r := range table {
+		if _, ok := rs.Rule(r.ID); !ok {
+			continue
+		}
+		e.table = append(e.table, r)
+		for _, path := range r.Needs {
+			if !rs.Has(path) {
+				errs = append(errs, fmt.Errorf("rule %s needs %s, which %s does not have", r.ID, path, rs.Name))
+			}
+		}
+	}
+	for _, a := range rs.Attributes() {
+		for i := range e.table {
+			if e.table[i].Field != nil && slices.Contains(a.Rules, e.table[i].ID) {
+				e.fields[a.Path] = append(e.fields[a.Path], &e.table[i])
+			}
+		}
+	}
+	return e, errors.Join(errs...)
+}
+
+// Input is what is evaluated.
+type Input struct {
+	Data     wire.Value
+	Previous wire.Value // data of the version before; nil: there is none, or it does not count
+	Now      time.Time  // what is later is in the future
+	On       ruleset.Date
+	Known    Known
+	// Reads are the classes that whoever asks may read. Only what is in them is
+	// looked at, so that nothing else can be told. 0 stands for all.
+	Reads ruleset.Classes
+}
+
+// Known is what the store says of the identifiers in the data.
+type Known struct {
+	Identifier         bool // another passport has the battery identifier
+	PassportIdentifier bool // another passport has the passport identifier
+	// Predecessors are the passport identifiers among the predecessors that
+	// were looked for; nil: none was.
+	Predecessors map[string]Relation
+}
+
+// Relation is what is known of a predecessor.
+type Relation int
+
+// The relations.
+const (
+	Unknown  Relation = iota // it is not kept here
+	Earlier                  // it is another passport
+	Circular                 // the passport is among its predecessors
+)
+
+// Evaluate says everything that is wrong with the data of a passport.
+func (e *Engine) Evaluate(in Input) Report {
+	if in.Reads == 0 {
+		in.Reads = ruleset.All
+	}
+	in.Data = e.Rules.Project(in.Data, in.Reads)
+	if in.Previous != nil {
+		in.Previous = e.Rules.Project(in.Previous, in.Reads)
+	}
+	doc := e.Rules.Read(in.Data)
+	wrong, due := doc.Check(in.On)
+	run := &Run{Doc: doc, In: in}
+	if in.Previous != nil {
+		run.Before = e.Rules.Read(in.Previous)
+	}
+	for _, v := range wrong {
+		run.Findings = append(run.Findings, e.finding(v))
+	}
+	run.fields(e)
+	for i := range e.table {
+		if run.rule = &e.table[i]; run.rule.Check != nil && run.ready() {
+			run.rule.Check(run)
+		}
+	}
+	if in.Reads != ruleset.All { // what is not read seems to be missing
+		run.Findings = slices.DeleteFunc(run.Findings, func(f Finding) bool { return !e.Rules.ReadsAt(f.order, in.Reads) })
+		due = slices.DeleteFunc(due, func(d ruleset.Due) bool { return !e.Rules.ReadsAt(d.Order, in.Reads) })
+	}
+	sortFindings(run.Findings)
+	return e.report(in, run.Findings, due)
+}
+
+func (e *Engine) report(in Input, findings []Finding, due []ruleset.Due) Report {
+	r := Report{RuleSet: e.Rules.Name, AsOf: in.On, Findings: findings}
+	if findings == nil {
+		r.Findings = []Finding{}
+	}
+	errors := r.Errors()
+	r.Complete = len(errors) == 0
+	r.Score.Sections = make([]Section, 0, len(e.Rules.Sections()))
+	for _, name := range e.Rules.Sections() {
+		s := Section{Section: name}
+		for _, d := range due {
+			if d.Section != name {
+				continue
+			}
+			s.Due++
+			if d.Value.Here() && (r.Complete || !wrongIn(errors, d.Value.Path())) {
+				s.Met++
+			}
+		}
+		s.Percent = percent(s.Met, s.Due)
+		r.Score.Sections = append(r.Score.Sections, s)
+		r.Score.Due, r.Score.Met = r.Score.Due+s.Due, r.Score.Met+s.Met
+	}
+	r.Score.Percent = percent(r.Score.Met, r.Score.Due)
+	return r
+}
+
+// wrongIn tells whether one of the errors is at a path or below.
+func wrongIn(errors []Finding, path string) bool {
+	return slices.ContainsFunc(errors, func(f Finding) bool {
+		rest, ok := strings.CutPrefix(f.Path, path)
+		return ok && (rest == "" || rest[0] == '/')
+	})
+}
+
+// catalogue is the rule of what no rule with an id says.
+const catalogue = "catalogue"
+
+func (e *Engine) finding(v ruleset.Violation) Finding {
+	f := Finding{Path: v.Path, Code: v.Code, Severity: Error, Rule: catalogue, Message: v.Message, Duty: v.Duty, order: v.Order}
+	if v.Warning {
+		f.Severity = Warning
+	}
+	var named []string
+	if v.Attribute != nil {
+		f.LegalReference, named = v.Attribute.LegalReference, v.Attribute.Rules
+	}
+	for i := range e.table {
+		r := &e.table[i]
+		of := slices.Contains(named, r.ID) || v.Code == "unknownField" ||
+			v.Code == "type" && (v.Attribute.Type == ruleset.Number || v.Attribute.Type == ruleset.Integer)
+		if of && slices.Contains(r.Catalogue, v.Code) {
+			f.Rule = r.ID
+			break
+		}
+	}
+	return f
+}

@@ -1,0 +1,144 @@
+package compliance
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+)
+
+const (
+	chemistry    = "materialComposition.batteryChemistry"
+	critical     = "materialComposition.criticalRawMaterials"
+	hazardous    = "materialComposition.hazardousSubstances"
+	composition  = "materialComposition.materials"
+	substances   = "materialComposition.substanceImpact"
+	materialMass = composition + "[].massKg"
+	materialPart = composition + "[].massPercent"
+)
+
+// criticalRawMaterials are those of Annex II of Regulation (EU) 2024/1252.
+var criticalRawMaterials = []string{
+	"Antimony", "Arsenic", "Aluminium", "Baryte", "Beryllium", "Bismuth", "Boron", "Cobalt", "Coking coal", "Copper", "Feldspar", "Fluorspar",
+	"Gallium", "Germanium", "Hafnium", "Helium", "Heavy rare earth elements", "Light rare earth elements", "Lithium", "Magnesium", "Manganese",
+	"Graphite", "Nickel", "Niobium", "Phosphate rock", "Phosphorus", "Platinum group metals", "Scandium", "Silicon metal", "Strontium", "Tantalum",
+	"Titanium metal", "Tungsten", "Vanadium",
+}
+
+// chemistries are the codes that are known, with the metals each has.
+var chemistries = map[string][]string{
+	"NMC811": nmc, "NMC622": nmc, "NMC532": nmc, "NMC111": nmc, "NMC": nmc, "NCA": {"Lithium", "Nickel", "Cobalt"},
+	"LFP": {"Lithium"}, "LMFP": {"Lithium"}, "LMO": {"Lithium"}, "LTO": {"Lithium"}, "LCO": {"Lithium", "Cobalt"}, "Li-ion": {"Lithium"},
+	"Na-ion": nil, "NiMH": {"Nickel"}, "NiCd": {"Nickel"}, "Pb-acid": nil, "VRFB": {"Vanadium"}, "NaNiCl2": {"Nickel"},
+}
+
+var nmc = []string{"Lithium", "Nickel", "Cobalt", "Manganese"}
+
+// covered are the metals that the symbols of Article 13(5) tell of, by CAS number.
+var covered = map[string]string{"7439-97-6": "mercury", "7440-43-9": "cadmium", "7439-92-1": "lead"}
+
+func materials() []Rule {
+	return []Rule{
+		{ID: "MAT-1", Severity: Error, Code: "consistency", Needs: []string{mass, composition, materialMass}, Check: func(r *Run) {
+			if sum := sumOf(r, materialMass); sum > r.number(mass)*1.005 {
+				r.ReportAt(composition, "add up to %.6g kg, and the battery has %v kg", sum, r.number(mass))
+			}
+		}},
+		{ID: "MAT-2", Severity: Error, Code: "consistency", Needs: []string{composition, materialPart}, Check: sharesFitMasses},
+		{ID: "MAT-4", Severity: Error, Code: "notApplicable", Needs: []string{hazardous}, Check: func(r *Run) {
+			for v := range r.Doc.All(hazardous + "[].casNumber") {
+				if metal := covered[textOf(v)]; metal != "" {
+					r.Report(v, "is that of %s, which is told by the symbols and not here", metal)
+				}
+			}
+		}},
+		{ID: "MAT-5", Severity: Warning, Code: "consistency", Needs: []string{critical, critical + "[]"}, Check: criticalAreNamed},
+		{ID: "MAT-6", Severity: Warning, Code: "enum", Needs: []string{chemistry}, Check: func(r *Run) {
+			if _, ok := chemistries[r.text(chemistry)]; !ok {
+				r.ReportAt(chemistry, "is %q, which is none of the known codes, such as NMC811, LFP, Pb-acid", r.text(chemistry))
+			}
+		}},
+		{ID: "MAT-8", Severity: Error, Code: "required", Needs: []string{substances}, Check: func(r *Run) {
+			if v := r.Doc.At(substances); !v.Member("text").Here() && !v.Member("documentUrl").Here() {
+				r.Report(v, "needs a text or a documentUrl")
+			}
+		}},
+	}
+}
+
+func criticalRawMaterial(_ *Run, v ruleset.Value) string {
+	if text, ok := v.Text(); ok && !slices.Contains(criticalRawMaterials, text) {
+		return fmt.Sprintf("is %q, which Annex II of Regulation (EU) 2024/1252 does not name", text)
+	}
+	return ""
+}
+
+func sumOf(r *Run, path string) (sum float64) {
+	for v := range r.Doc.All(path) {
+		n, _ := v.Number()
+		sum += n
+	}
+	return sum
+}
+
+func sharesFitMasses(r *Run) {
+	if sum := sumOf(r, materialPart); !near(max(sum, 100), 100, 0.5) {
+		r.ReportAt(composition, "have shares that add up to %.6g %%, more than 100", sum)
+	}
+	total, ok := r.Number(mass)
+	if !ok {
+		return
+	}
+	for item := range r.Doc.At(composition).Items() {
+		part := item.Member("massPercent")
+		share, ok := part.Number()
+		kg, both := item.Member("massKg").Number()
+		if want := kg / total * 100; ok && both && !near(share, want, 0.5) {
+			r.Report(part, "is %v %%, and %v kg of %v kg are %.4g %%", share, kg, total, want)
+		}
+	}
+}
+
+// criticalAreNamed looks for what the chemistry has, and for materials that say
+// they are critical and that no entry names.
+func criticalAreNamed(r *Run) {
+	list := r.Doc.At(critical)
+	var missing []string
+	for _, metal := range chemistries[r.text(chemistry)] {
+		if !has(list, metal) && slices.Contains(criticalRawMaterials, metal) {
+			missing = append(missing, metal)
+		}
+	}
+	if missing != nil {
+		r.Report(list, "lacks %s, which a battery of %s has", strings.Join(missing, ", "), r.text(chemistry))
+	}
+	for item := range r.Doc.At(composition).Items() {
+		if name := textOf(item.Member("materialName")); item.Member("isCriticalRawMaterial").True() && share(r, item) > 0.1 && !named(list, name) {
+			r.Report(list, "has no entry for %s, a material that is said to be critical", name)
+		}
+	}
+}
+
+// share is how much of the battery a material is, in percent; 100 where that is
+// not given.
+func share(r *Run, item ruleset.Value) float64 {
+	if percent, ok := item.Member("massPercent").Number(); ok {
+		return percent
+	}
+	kg, ok := item.Member("massKg").Number()
+	if total, given := r.Number(mass); ok && given {
+		return kg / total * 100
+	}
+	return 100
+}
+
+func named(list ruleset.Value, material string) bool {
+	material = strings.ToLower(material)
+	for v := range list.Items() {
+		if name := textOf(v); name != "" && (strings.Contains(material, name[1:])) {
+			return true
+		}
+	}
+	return false
+}

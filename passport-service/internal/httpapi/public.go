@@ -1,0 +1,60 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/battery-passport/suite/passport-service/internal/passport"
+	"github.com/battery-passport/suite/pkg/rest"
+)
+
+// Public is the public part of a published passport. It says nothing of
+// versions and times, which would tell of changes that are not public.
+type Public struct {
+	ID                string `json:"id"`
+	BatteryIdentifier string `json:"batteryIdentifier"`
+	Data              Data   `json:"data"`
+}
+
+type publicOutput struct {
+	Status       int
+	ETag         string `header:"ETag" doc:"hash of what is sent"`
+	CacheControl string `header:"Cache-Control"`
+	Body         Public
+}
+
+// publicAge is how long a cache may serve a public part without asking: an
+// archived passport is to be seen as such soon.
+const publicAge = "public, max-age=60"
+
+func publicAnswer(p passport.Seen, err error, ifNoneMatch string) (*publicOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	body := Public{p.ID, p.BatteryIdentifier, Data{p.Head.Data}}
+	out := &publicOutput{http.StatusOK, tagOf(body), publicAge, body}
+	if ifNoneMatch != "" && rest.Unchanged(ifNoneMatch, out.ETag) {
+		out.Status = http.StatusNotModified
+	}
+	return out, nil
+}
+
+type publicInput struct {
+	ID          string `path:"id"`
+	IfNoneMatch string `header:"If-None-Match" doc:"ETag of what is at hand; if it is still the same the answer is 304"`
+}
+
+func (a *API) public(ctx context.Context, in *publicInput) (*publicOutput, error) {
+	p, err := a.Passports.Public(ctx, in.ID)
+	return publicAnswer(p, err, in.IfNoneMatch)
+}
+
+type publicOfInput struct {
+	Identifier  string `query:"identifier" required:"true" maxLength:"10000" doc:"the battery identifier, as the QR code holds it"`
+	IfNoneMatch string `header:"If-None-Match" doc:"ETag of what is at hand; if it is still the same the answer is 304"`
+}
+
+func (a *API) publicOf(ctx context.Context, in *publicOfInput) (*publicOutput, error) {
+	p, err := a.Passports.PublicOf(ctx, in.Identifier)
+	return publicAnswer(p, err, in.IfNoneMatch)
+}

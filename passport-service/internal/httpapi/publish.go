@@ -1,0 +1,108 @@
+package httpapi
+
+import (
+	"context"
+
+	"github.com/battery-passport/suite/passport-service/internal/compliance"
+	"github.com/battery-passport/suite/passport-service/internal/passport"
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+type publishInput struct {
+	ID string `path:"id"`
+	rest.Precondition
+}
+
+func (a *API) publish(ctx context.Context, in *publishInput) (*output, error) {
+	versions, err := in.Versions()
+	if err != nil {
+		return nil, err
+	}
+	return answered(a.Passports.Publish(ctx, in.ID, versions...))
+}
+
+type archiveInput struct {
+	ID string `path:"id"`
+	rest.Precondition
+	Body struct {
+		Reason string `json:"reason" minLength:"1" maxLength:"1000" pattern:"\\S" doc:"why, for those who read on"`
+	}
+}
+
+func (a *API) archive(ctx context.Context, in *archiveInput) (*output, error) {
+	versions, err := in.Versions()
+	if err != nil {
+		return nil, err
+	}
+	return answered(a.Passports.Archive(ctx, in.ID, in.Body.Reason, versions...))
+}
+
+// what is the part of a query that asks what would be.
+type what struct {
+	RuleSet string `query:"ruleSet" doc:"a rule set, as bp-2027-02; the one in effect on the day where it is left out"`
+	On      string `query:"on" doc:"the day whose duties count, as 2027-08-18; today where it is left out"`
+}
+
+func (w what) what() passport.What { return passport.What{RuleSet: w.RuleSet, On: w.On} }
+
+type complianceInput struct {
+	ID string `path:"id"`
+	what
+}
+
+type complianceOutput struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         compliance.Report
+}
+
+func (a *API) compliance(ctx context.Context, in *complianceInput) (*complianceOutput, error) {
+	report, err := a.Passports.Compliance(ctx, in.ID, in.what.what())
+	return &complianceOutput{private, report}, err
+}
+
+type validateInput struct {
+	what
+	Lines rest.Lines[Body, compliance.Report]
+}
+
+func (a *API) validate(ctx context.Context, in *validateInput) (*rest.Stream, error) {
+	validator, err := a.Passports.Validator(in.what.what())
+	if err != nil {
+		return nil, err
+	}
+	return in.Lines.Answer(ctx, maxBody, validator.Validate)
+}
+
+// RuleSet is one of the rule sets.
+type RuleSet struct {
+	ID            string       `json:"id"`
+	EffectiveFrom ruleset.Date `json:"effectiveFrom" format:"date" doc:"it counts from this day on, until a newer one does"`
+	InEffect      bool         `json:"inEffect" doc:"it counts today"`
+}
+
+type ruleSetsOutput struct{ Body rest.List[RuleSet] }
+
+func (a *API) ruleSets(context.Context, *struct{}) (*ruleSetsOutput, error) {
+	out := &ruleSetsOutput{}
+	current := a.Passports.RuleSet()
+	for _, rs := range a.Passports.Engines.Sets() {
+		out.Body.Items = append(out.Body.Items, RuleSet{rs.Name, rs.EffectiveFrom, rs == current})
+	}
+	return out, nil
+}
+
+type attributesInput struct {
+	ID string `path:"id" doc:"of a rule set"`
+}
+
+type attributesOutput struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         wire.Value
+}
+
+func (a *API) attributes(_ context.Context, in *attributesInput) (*attributesOutput, error) {
+	catalogue, err := a.Passports.Catalogue(in.ID)
+	return &attributesOutput{"private, max-age=3600", catalogue}, err
+}

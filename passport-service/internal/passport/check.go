@@ -1,0 +1,179 @@
+package passport
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/battery-passport/suite/passport-service/internal/compliance"
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// What asks for another rule set, or another day, than those of today.
+type What struct {
+	RuleSet string // by name
+	On      string // as 2027-02-18
+}
+
+// engine returns the engine that is asked for, and the day. It fails with
+// fault.Invalid and all that is wrong with what is asked.
+func (s *Service) engine(what What) (*compliance.Engine, ruleset.Date, error) {
+	on := s.today()
+	var details []fault.Detail
+	if what.On != "" {
+		var err error
+		if on, err = ruleset.ParseDate(what.On); err != nil {
+			details = append(details, fault.Detail{Path: "query:on", Code: "format", Message: "has to be a day, as 2027-02-18"})
+		}
+	}
+	engine := s.Engines.On(on)
+	if what.RuleSet != "" {
+		var ok bool
+		if engine, ok = s.Engines.Named(what.RuleSet); !ok {
+			details = append(details, fault.Detail{Path: "query:ruleSet", Code: "enum", Message: fmt.Sprintf("is %q; the rule sets are %v", what.RuleSet, s.Engines.Sets().Names())})
+		}
+	}
+	if details != nil {
+		return nil, on, fault.New(fault.Invalid, "the query is not valid").With(details...)
+	}
+	return engine, on, nil
+}
+
+// RuleSet returns the rule set that is in effect.
+func (s *Service) RuleSet() *ruleset.RuleSet { return s.rules() }
+
+// Schema returns the JSON Schema of data by the rule set that is in effect.
+func (s *Service) Schema() map[string]any { return s.rules().Schema() }
+
+// Catalogue returns a rule set as JSON. It fails with fault.NotFound.
+func (s *Service) Catalogue(name string) (wire.Value, error) {
+	rs, ok := s.Engines.Sets().Named(name)
+	if !ok {
+		return nil, fault.New(fault.NotFound, "there is no rule set %s; there are %v", name, s.Engines.Sets().Names())
+	}
+	return rs.File, nil
+}
+
+// Compliance says what a passport lacks, and what is wrong with it, as far as
+// the caller reads it.
+func (s *Service) Compliance(ctx context.Context, id string, what What) (compliance.Report, error) {
+	p, view, err := s.findHistory(ctx, id)
+	if err != nil {
+		return compliance.Report{}, err
+	}
+	engine, on, err := s.engine(what)
+	if err != nil {
+		return compliance.Report{}, err
+	}
+	data, err := p.prepared()
+	if err != nil {
+		return compliance.Report{}, err
+	}
+	in := compliance.Input{Data: data, Now: s.Now(), On: on, Reads: view.Classes}
+	if in.Known.Predecessors, err = s.relations(ctx, &p); err != nil {
+		return compliance.Report{}, err
+	}
+	return engine.Evaluate(in), nil
+}
+
+// Validator evaluates bodies that are not stored.
+type Validator struct {
+	service *Service
+	engine  *compliance.Engine
+	on      ruleset.Date
+}
+
+// Validator returns one for a rule set and a day. It fails with fault.Invalid
+// where there is no such thing.
+func (s *Service) Validator(what What) (*Validator, error) {
+	engine, on, err := s.engine(what)
+	return &Validator{s, engine, on}, err
+}
+
+// Validate says what is wrong with a body, which is one valid JSON value. The
+// predecessors it names may come later, and are not looked for.
+func (v *Validator) Validate(ctx context.Context, body wire.Value) (compliance.Report, error) {
+	d := draftOf(body, true)
+	in := compliance.Input{Data: d.data, Now: v.service.Now(), On: v.on}
+	if d.data == nil {
+		in.Data = wire.Value("{}")
+	}
+	var err error
+	if in.Known, err = v.service.taken(ctx, in.Data); err != nil {
+		return compliance.Report{}, err
+	}
+	return v.engine.Evaluate(in).With(d.details), nil
+}
+
+// taken tells whether the identifiers in data are those of a passport.
+func (s *Service) taken(ctx context.Context, data wire.Value) (known compliance.Known, err error) {
+	for _, id := range []struct {
+		index, path string
+		taken       *bool
+	}{{byIdentifier, batteryIdentifier, &known.Identifier}, {byPassportIdentifier, passportIdentifier, &known.PassportIdentifier}} {
+		value := ruleset.Text(data, id.path)
+		if value == "" {
+			continue
+		}
+		switch _, err := s.Passports.GetBy(ctx, id.index, value); {
+		case err == nil:
+			*id.taken = true
+		case !fault.Is(err, fault.NotFound):
+			return known, err
+		}
+	}
+	return known, nil
+}
+
+// maxAncestors is how many passports are looked at in the search for a circle.
+const maxAncestors = 1_000
+
+// relations says what is known here of the predecessors of a passport.
+func (s *Service) relations(ctx context.Context, p *Passport) (map[string]compliance.Relation, error) {
+	relations := map[string]compliance.Relation{}
+	for _, id := range s.predecessors(p.Head.Data) {
+		relation, err := s.relation(ctx, p, id)
+		if err != nil {
+			return nil, err
+		}
+		relations[id] = relation
+	}
+	return relations, nil
+}
+
+// relation follows the predecessors of a predecessor, as far as they are kept
+// here.
+func (s *Service) relation(ctx context.Context, p *Passport, id string) (compliance.Relation, error) {
+	relation := compliance.Unknown
+	seen, queue := map[string]bool{id: true}, []string{id}
+	for ; len(queue) > 0 && len(seen) < maxAncestors; queue = queue[1:] {
+		row, err := s.Passports.GetBy(ctx, byPassportIdentifier, queue[0])
+		if fault.Is(err, fault.NotFound) {
+			continue
+		}
+		if err != nil {
+			return relation, err
+		}
+		if row.ID == p.ID {
+			return compliance.Circular, nil
+		}
+		relation = compliance.Earlier
+		for _, before := range s.predecessors(row.Doc.Head.Data) {
+			if !seen[before] {
+				seen[before] = true
+				queue = append(queue, before)
+			}
+		}
+	}
+	return relation, nil
+}
+
+func (s *Service) predecessors(data wire.Value) (ids []string) {
+	for v := range s.rules().Read(data).All("lifecycle.previousPassports[].batteryPassportIdentifier") {
+		if id, ok := v.Text(); ok {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}

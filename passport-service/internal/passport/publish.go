@@ -1,0 +1,65 @@
+package passport
+
+import (
+	"context"
+
+	"github.com/battery-passport/suite/passport-service/internal/compliance"
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// Publish makes a draft a passport that everybody can read. It fails with
+// fault.Invalid and everything that is missing or wrong, with fault.Stale as
+// Replace does, and with fault.Conflict where the passport is no draft any more
+// and not published. To publish twice is the same as once.
+func (s *Service) Publish(ctx context.Context, id string, ifVersion ...int64) (Seen, error) {
+	return s.change(ctx, id, edit{action: Publish, ifVersion: ifVersion,
+		data: func(p *Passport) (wire.Value, error) {
+			if p.Head.State == Active {
+				return p.Head.Data, nil
+			}
+			data, err := p.prepared()
+			if err != nil {
+				return nil, err
+			}
+			in := compliance.Input{Data: data, Now: s.Now(), On: s.today()}
+			if in.Known.Predecessors, err = s.relations(ctx, p); err != nil {
+				return nil, err
+			}
+			if errors := s.Engines.On(s.today()).Evaluate(in).Errors(); len(errors) > 0 {
+				return nil, fault.New(fault.Invalid, "the passport was not published: the errors name what is missing or wrong, %d in all", len(errors)).
+					With(compliance.Details(errors)...)
+			}
+			return data, nil
+		},
+		tell: func(p *Passport, _ []string) event.Envelope { return p.published() },
+	})
+}
+
+// prepared returns the data as publishing would fix it: with the identifier of
+// the passport.
+func (p *Passport) prepared() (wire.Value, error) {
+	patch, err := wire.Marshal(map[string]any{"generalInformation": map[string]string{"batteryPassportIdentifier": p.identifier()}})
+	if err != nil {
+		return nil, err
+	}
+	if kind := members(p.Head.Data)["generalInformation"].Kind(); p.Head.State != Draft || kind != '{' {
+		return p.Head.Data, nil // a section that is not there is not made for it
+	}
+	data, err := merge(p.Head.Data, patch)
+	if err != nil {
+		return nil, err
+	}
+	return data, data.Canonicalize()
+}
+
+// Archive takes a published passport back: the public is told when it ended,
+// and nothing of it changes any more. It fails with fault.Conflict where the
+// passport is not published. To archive twice is the same as once.
+func (s *Service) Archive(ctx context.Context, id, reason string, ifVersion ...int64) (Seen, error) {
+	return s.change(ctx, id, edit{action: Archive, reason: reason, ifVersion: ifVersion,
+		data: func(p *Passport) (wire.Value, error) { return p.Head.Data, nil },
+		tell: func(p *Passport, _ []string) event.Envelope { return p.updated([]string{"state"}) },
+	})
+}

@@ -1,0 +1,76 @@
+package ruleset
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"sync"
+)
+
+// Access is the class of those who may read an attribute.
+type Access string
+
+// The classes, by the points of Annex XIII of Regulation (EU) 2023/1542.
+const (
+	Public                         Access = "public"                         // point 1
+	LegitimateInterestAndAuthority Access = "legitimateInterestAndAuthority" // point 2
+	Authority                      Access = "authority"                      // point 3
+	LegitimateInterest             Access = "legitimateInterest"             // point 4
+)
+
+// Classes is a set of access classes.
+type Classes uint8
+
+// All are the classes of whoever keeps the passport.
+const All Classes = 1<<4 - 1
+
+func (a Access) class() Classes {
+	switch a {
+	case Public:
+		return 1
+	case LegitimateInterestAndAuthority:
+		return 2
+	case Authority:
+		return 4
+	case LegitimateInterest:
+		return 8
+	}
+	return 0
+}
+
+// Has tells whether the set holds a class.
+func (c Classes) Has(a Access) bool { return c&a.class() != 0 }
+
+// Reader is a role of the access matrix.
+type Reader string
+
+// The readers who are not the operator that keeps the passport.
+const (
+	Anyone                 Reader = "public"
+	WithLegitimateInterest Reader = "legitimateInterest"
+	MarketSurveillance     Reader = "marketSurveillance" // reads what a notified body and the Commission read
+)
+
+//go:embed access-matrix.json
+var matrixFile []byte
+
+var matrix = sync.OnceValue(func() map[Reader]Classes {
+	var file struct {
+		Roles map[Reader]struct {
+			Reads []Access `json:"reads"`
+		} `json:"roles"`
+	}
+	if err := json.Unmarshal(matrixFile, &file); err != nil {
+		panic(fmt.Sprintf("embedded access matrix: %v", err)) // a test reads it
+	}
+	readers := map[Reader]Classes{}
+	for reader, row := range file.Roles {
+		for _, class := range row.Reads {
+			readers[reader] |= class.class()
+		}
+	}
+	return readers
+})
+
+// Classes are what a reader may read: Article 77(2). It is no ladder.
+func (r Reader) Classes() Classes { return matrix()[r] }
