@@ -1,0 +1,291 @@
+package compliance_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/battery-passport/suite/passport-service/internal/compliance"
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+const (
+	ev       = "ev-nmc-complete.json"
+	used     = "ev-lfp-in-use.json"
+	minimum  = "ev-nmc-minimum-2027.json"
+	bike     = "lmt-ebike.json"
+	waste    = "lmt-ebike-waste.json"
+	leadAcid = "industrial-lead-acid.json"
+	storage  = "industrial-stationary-lfp.json"
+	second   = "industrial-repurposed.json"
+	remade   = "ev-remanufactured.json"
+)
+
+// Pieces of patches.
+const (
+	general = "/data/generalInformation/"
+	labels  = "/data/labelsAndConformity/"
+	carbon  = "/data/carbonFootprint/"
+	matter  = "/data/materialComposition/"
+	circle  = "/data/circularity/"
+	perform = "/data/performanceAndDurability/"
+	state   = "/data/batteryCondition/"
+	life    = "/data/lifecycle/"
+)
+
+func set(path, value string) string {
+	return `{"op":"add","path":"` + path + `","value":` + value + `}`
+}
+
+func cut(path string) string { return `{"op":"remove","path":"` + path + `"}` }
+
+func changes(ops ...string) string { return "[" + strings.Join(ops, ",") + "]" }
+
+// firing has for each rule, in each of its ways, a change of a sample that makes
+// it fire, and where: RULE severity path code. The sample itself is the case in
+// which it does not.
+var firing = []struct{ want, base, patch string }{
+	{"FMT-1 error " + carbon + "studyUrl format", ev, changes(set(carbon+"studyUrl", `"https:///study"`))},
+	{"FMT-1 error " + carbon + "studyUrl format", ev, changes(set(carbon+"studyUrl", `"https://a.example/%zz"`))},
+	{"FMT-1 error " + carbon + "studyUrl format", ev, changes(set(carbon+"studyUrl", `"ftp://a.example/x"`))},
+	{"FMT-2 error " + general + "placingOnMarketDate format", ev, changes(set(general+"placingOnMarketDate", `"2026-02-30"`))},
+	{"FMT-2 error " + general + "manufacturingDate format", ev, changes(set(general+"manufacturingDate", `"2026-13"`))},
+	{"FMT-2 error " + state + "stateOfHealth/measuredAt format", ev, changes(set(state+"stateOfHealth/measuredAt", `"2026-11-15T25:00:00Z"`))},
+	{"FMT-3 error " + general + "batteryMass type", ev, changes(set(general+"batteryMass", `"493"`))},
+	{"FMT-4 error " + general + "manufacturerInformation/postalAddress/country format", ev, changes(set(general+"manufacturerInformation/postalAddress/country", `"UK"`))},
+	{"FMT-4 error " + general + "manufacturerInformation/postalAddress/country format", ev, changes(set(general+"manufacturerInformation/postalAddress/country", `"Germany"`))},
+	{"FMT-5 error " + general + "a~1b~0c unknownField", ev, changes(set(general+"a~1b~0c", `{"x":1}`))},
+	{"ID-1 error " + general + "batteryIdentifier format", ev, changes(set(general+"batteryIdentifier", `"https://NLB.example/x"`))},
+	{"ID-1 error " + general + "batteryIdentifier format", ev, changes(set(general+"batteryIdentifier", `"https://nlb.example/x#y"`))},
+	{"ID-1 warning " + general + "batteryIdentifier format", ev, changes(set(general+"batteryIdentifier", `"https://nlb.example/0123456789012345678901234567890123456789"`))},
+	{"ID-2 error " + general + "batteryIdentifier format", ev, changes(set(general+"batteryIdentifier", `"https://nlb.example/01/09521100000117/21/NB7K2Q9X"`))},
+	{"ID-2 error " + general + "batteryIdentifier format", ev, changes(set(general+"batteryIdentifier", `"https://nlb.example/01/9521100000116/21/NB7K2Q9X"`))},
+	{"ID-2 error " + general + "batteryModel/gtin format", ev, changes(set(general+"batteryModel/gtin", `"09521100000117"`))},
+	{"ID-2 error " + general + "batteryIdentifier consistency", ev, changes(set(general+"batteryModel/gtin", `"09521100000352"`))},
+	{"ID-2 error " + general + "batteryIdentifier consistency", ev, changes(set(general+"batteryIdentifier", `"https://nlb.example/01/09521100000116/21/NB7K%2FQ9X"`))},
+	{"ID-3 error " + general + "batteryPassportIdentifier consistency", ev, changes(set(general+"batteryPassportIdentifier", `"https://nlb.example/x"`), set(general+"batteryIdentifier", `"https://nlb.example/x"`))},
+	{"ID-4 error " + general + "manufacturingFacility/facilityIdentifier format", ev, changes(set(general+"manufacturingFacility/facilityIdentifier", `"9521000901019"`))},
+	{"CAT-1 error " + general + "batteryMass consistency", bike, changes(set(general+"batteryMass", `25.1`))},
+	{"CAT-1 warning " + general + "batteryMass consistency", ev, changes(set(general+"batteryMass", `25`))},
+	{"CAT-2 error " + perform + "ratedEnergyKwh outOfScope", leadAcid, changes(set(perform+"ratedEnergyKwh", `2`))},
+	{"CAT-3 error " + general + "batterySubCategory required", leadAcid, changes(cut(general + "batterySubCategory"))},
+	{"CAT-3 error " + general + "batterySubCategory notApplicable", bike, changes(set(general+"batterySubCategory", `"otherIndustrial"`))},
+	{"CAT-4 error " + general + "batteryCategory enum", ev, changes(set(general+"batteryCategory", `"SLI"`))},
+	{"CAT-5 warning " + general + "isRechargeable consistency", ev, changes(set(general+"isRechargeable", `false`))},
+	{"DAT-1 error " + general + "placingOnMarketDate range", ev, changes(set(general+"placingOnMarketDate", `"2026-11-25"`))},
+	{"DAT-1 error " + state + "stateOfHealth/measuredAt range", ev, changes(set(state+"stateOfHealth/measuredAt", `"2026-11-23T12:00:01Z"`))},
+	{"DAT-2 error " + general + "placingOnMarketDate consistency", ev, changes(set(general+"placingOnMarketDate", `"2020-01-31"`))},
+	{"DAT-2 error " + state + "stateOfHealth/measuredAt consistency", ev, changes(set(state+"stateOfHealth/measuredAt", `"2020-01-31T00:00:00Z"`))},
+	{"DAT-3 error " + circle + "recycledContent/reportingYear range", ev, changes(set(circle+"recycledContent/reportingYear", `2027`))},
+	{"LAB-1 error " + labels + "separateCollectionSymbol/isMarked consistency", ev, changes(set(labels+"separateCollectionSymbol/isMarked", `false`))},
+	{"LAB-2 error " + labels + "heavyMetalSymbols consistency", leadAcid, changes(cut(labels + "heavyMetalSymbols"))},
+	{"LAB-2 error " + labels + "heavyMetalSymbols consistency", leadAcid, changes(set(labels+"leadContentPercent", `0.004`))},
+	{"LAB-2 error " + labels + "heavyMetalSymbols consistency", leadAcid, changes(set(labels+"cadmiumContentPercent", `0.0021`))},
+	{"LAB-3 error " + labels + "labelMeanings required", leadAcid, changes(cut(labels + "labelMeanings/2"))},
+	{"LAB-3 error " + labels + "labelMeanings required", leadAcid, changes(cut(labels + "labelMeanings/0"))},
+	{"LAB-4 error " + labels + "ceMarking/notifiedBodyNumber consistency", ev, changes(set(labels+"ceMarking", `{"affixed":false,"notifiedBodyNumber":"0123"}`))},
+	{"CF-1 error " + carbon + "lifecycleStages consistency", ev, changes(set(carbon+"lifecycleStages/2/carbonFootprintPerKwh", `0.0023`))},
+	{"CF-1 error " + carbon + "lifecycleStages consistency", ev, changes(set(carbon+"lifecycleStages/2/stage", `"mainProduction"`))},
+	{"CF-1 error " + carbon + "lifecycleStages consistency", ev, changes(set(carbon+"lifecycleStages/2/sharePercent", `5`))},
+	{"CF-2 error " + carbon + "lifecycleStages/2/carbonFootprintPerKwh range", ev, changes(set(carbon+"lifecycleStages/2/carbonFootprintPerKwh", `-0.0013`))},
+	{"CF-3 error " + carbon + "totalCarbonFootprint consistency", ev, changes(set(carbon+"totalCarbonFootprint", `7600`))},
+	{"CF-4 warning " + carbon + "manufacturingPlant consistency", ev, changes(set(carbon+"manufacturingPlant", `"Lyon, France"`))},
+	{"PRO-1 warning " + carbon + "carbonFootprintPerKwh notYetApplicable", minimum, changes(set("/data/carbonFootprint", `{"carbonFootprintPerKwh":0.06}`))},
+	{"PRO-2 warning " + carbon + "performanceClass notYetApplicable", ev, changes(set(carbon+"performanceClass", `"A"`))},
+	{"PRO-3 warning /data/supplyChainDueDiligence/reportUrl notYetApplicable", minimum, changes(set("/data/supplyChainDueDiligence", `{"reportUrl":"https://a.example/r"}`))},
+	{"PRO-4 warning " + circle + "recycledContent notYetApplicable", minimum, changes(set(circle+"recycledContent", `{"reportingYear":2025}`))},
+	{"PRO-5 warning " + circle + "instructionsForUseUrl notYetApplicable", minimum, changes(set(circle+"instructionsForUseUrl", `"https://a.example/i"`))},
+	{"MAT-1 error " + matter + "materials consistency", minimum, changes(set(matter+"materials/0/massKg", `600`))},
+	{"MAT-2 error " + matter + "materials consistency", ev, changes(set(matter+"materials/0/massPercent", `100`), cut(matter+"materials/0/massKg"))},
+	{"MAT-2 error " + matter + "materials/0/massPercent consistency", ev, changes(set(matter+"materials/0/massPercent", `20`))},
+	{"MAT-3 error " + matter + "criticalRawMaterials/0 enum", ev, changes(set(matter+"criticalRawMaterials/0", `"lithium"`))},
+	{"MAT-4 error " + matter + "hazardousSubstances/0/casNumber notApplicable", ev, changes(set(matter+"hazardousSubstances/0/casNumber", `"7439-97-6"`))},
+	{"MAT-5 warning " + matter + "criticalRawMaterials consistency", ev, changes(cut(matter + "criticalRawMaterials/1"))},
+	{"MAT-5 warning " + matter + "criticalRawMaterials consistency", leadAcid, changes(set(matter+"materials/0/isCriticalRawMaterial", `true`), set(matter+"materials/0/materialName", `"Tungsten"`))},
+	{"MAT-6 warning " + matter + "batteryChemistry enum", ev, changes(set(matter+"batteryChemistry", `"LiFePO4"`))},
+	{"MAT-7 error " + matter + "hazardousSubstances/1/casNumber format", ev, changes(set(matter+"hazardousSubstances/1/casNumber", `"21324-40-4"`))},
+	{"MAT-8 error " + matter + "substanceImpact required", ev, changes(set(matter+"substanceImpact", `{}`))},
+	{"CIR-1 error " + circle + "dismantlingInformation/cellCount consistency", ev, changes(set(circle+"dismantlingInformation/cellCount", `287`))},
+	{"CIR-2 error " + circle + "spareParts/0 required", minimum, changes(cut(circle + "spareParts/0/webAddress"))},
+	{"REC-1 error " + circle + "recycledContent/nickel/totalPercent consistency", ev, changes(set(circle+"recycledContent/nickel/totalPercent", `8.7`))},
+	{"REC-2 warning " + circle + "recycledContent notApplicable", second, changes(set(circle+"recycledContent", `{"reportingYear":2025}`))},
+	{"REC-2 warning " + circle + "recycledContent/lead notApplicable", ev, changes(set(circle+"recycledContent/lead", `{"totalPercent":5}`))},
+	{"PHY-1 error " + perform + "ratedEnergyKwh consistency", ev, changes(set(perform+"ratedEnergyKwh", `95`))},
+	{"PHY-2 error " + perform + "nominalVoltageV consistency", ev, changes(set(perform+"minimumVoltageV", `400`))},
+	{"PHY-2 error " + perform + "nominalVoltageV consistency", ev, changes(set(perform+"maximumVoltageV", `300`))},
+	{"PHY-3 warning " + perform + "originalPowerCapabilityW consistency", ev, changes(set(perform+"originalPowerCapabilityW/at20PercentSoc", `210001`))},
+	{"PHY-3 warning " + perform + "originalPowerCapabilityW consistency", ev, changes(set(perform+"maximumPermittedPowerW/discharge", `209999`))},
+	{"PHY-4 warning " + perform + "powerToEnergyRatio consistency", ev, changes(set(perform+"powerToEnergyRatio", `51`))},
+	{"PHY-5 error " + perform + "expectedLifetimeCycles required", ev, changes(cut(perform + "expectedLifetimeCycles"))},
+	{"PHY-5 error " + perform + "expectedLifetimeCycles range", ev, changes(set(perform+"expectedLifetimeCycles", `0`))},
+	{"PHY-6 error " + perform + "idleTemperatureRange/maxC consistency", ev, changes(set(perform+"idleTemperatureRange/maxC", `-60`))},
+	{"PHY-6 error " + state + "usage/temperature/maxC consistency", used, changes(set(state+"usage/temperature", `{"minC":20,"maxC":20}`))},
+	{"PHY-7 error " + perform + "capacityThresholdForExhaustionPercent notApplicable", bike, changes(set(perform+"capacityThresholdForExhaustionPercent", `70`))},
+	{"PHY-8 error " + perform + "roundTripEfficiencyAt50PercentCycleLifePercent consistency", ev, changes(set(perform+"roundTripEfficiencyAt50PercentCycleLifePercent", `99`))},
+	{"PHY-9 warning " + perform + "initialInternalResistance consistency", ev, changes(set(perform+"initialInternalResistance/packOhm", `0.0012`))},
+	{"PHY-9 warning " + perform + "initialInternalResistance consistency", ev, changes(set(circle+"dismantlingInformation/cellLayout", `"in rows"`), set(perform+"initialInternalResistance/packOhm", `0.000001`))},
+	{"CON-1 error " + state + "declaredPerformance consistency", ev, changes(set(state+"declaredPerformance/0/event", `"statusChange"`))},
+	{"CON-1 error " + state + "declaredPerformance consistency", waste, changes(set(state+"declaredPerformance/1/event", `"placingOnMarket"`))},
+	{"CON-1 error " + state + "declaredPerformance consistency", waste, changes(set(state+"declaredPerformance/1/date", `"2024-10-07"`))},
+	{"CON-2 error " + state + "declaredPerformance/1/powerFadePercent consistency", waste, changes(set(state+"declaredPerformance/1/powerFadePercent", `12`))},
+	{"CON-2 error " + state + "declaredPerformance/1/internalResistanceIncreasePercent consistency", waste, changes(set(state+"declaredPerformance/1/internalResistanceIncreasePercent", `90`))},
+	{"CON-3 error " + state + "stateOfHealth/stateOfCertifiedEnergyPercent notApplicable", storage, changes(set(state+"stateOfHealth/stateOfCertifiedEnergyPercent", `98`))},
+	{"CON-3 warning " + state + "stateOfHealth/stateOfCertifiedEnergyPercent consistency", ev, changes(set(state+"stateOfHealth/stateOfCertifiedEnergyPercent", `90`))},
+	{"CON-3 error " + state + "stateOfHealth/remainingUsableEnergyKwh range", storage, changes(set(state+"stateOfHealth/remainingUsableEnergyKwh", `300`))},
+	{"CON-4 error " + state + "stateOfHealth/remainingCapacityAh range", bike, changes(set(state+"stateOfHealth/remainingCapacityAh", `15`))},
+	{"CON-4 error " + state + "stateOfHealth/stateOfHealthPercent consistency", bike, changes(set(state+"stateOfHealth/stateOfHealthPercent", `87`))},
+	{"LIF-1 error " + life + "previousPassports consistency", ev, changes(set(life+"previousPassports", `[{"operation":"repurposing","noPassportReason":"notInScopeBefore"}]`))},
+	{"LIF-2 error " + life + "previousPassports required", second, changes(cut(life + "previousPassports"))},
+	{"LIF-2 error " + life + "previousPassports required", remade, changes(set(life+"previousPassports", `[]`))},
+	{"LIF-3 error " + life + "remanufacturing required", remade, changes(cut(life + "remanufacturing"))},
+	{"LIF-3 error " + life + "remanufacturing/restoredCapacityPercent range", remade, changes(set(life+"remanufacturing/restoredCapacityPercent", `89.9`))},
+	{"LIF-3 error " + life + "remanufacturing/cellSohSpreadPercent range", remade, changes(set(life+"remanufacturing/cellSohSpreadPercent", `3.1`))},
+	{"LIF-4 error " + life + "wasteTransfer required", waste, changes(cut(life + "wasteTransfer"))},
+	{"LIF-5 error " + life + "previousPassports/0/batteryPassportIdentifier required", second, changes(cut(life + "previousPassports/0/batteryPassportIdentifier"))},
+	{"LIF-5 error " + life + "previousPassports/0/batteryPassportIdentifier consistency", second, changes(set(general+"batteryPassportIdentifier", `"urn:uuid:9b5c2f66-d073-4ebb-8f5b-4a9c0d1e2f08"`))},
+	{"LIF-6 error " + life + "statusHistory consistency", waste, changes(cut(life + "statusHistory/1"))},
+	{"LIF-6 error " + life + "statusHistory consistency", waste, changes(set(life+"statusHistory/1/since", `"2024-10-07"`))},
+	{"OWN-1 error " + general + "economicOperatorInformation/role consistency", second, changes(set(general+"economicOperatorInformation/role", `"manufacturer"`))},
+	{"OWN-1 error " + general + "economicOperatorInformation/role consistency", ev, changes(set(general+"economicOperatorInformation/role", `"producer"`))},
+}
+
+// withStore are the rules that ask the store or the version before.
+var withStore = []struct {
+	want, base string
+	known      compliance.Known
+	previous   string // a patch of the sample
+}{
+	{want: "ID-1 error " + general + "batteryIdentifier duplicate", base: ev, known: compliance.Known{Identifier: true}},
+	{want: "ID-3 error " + general + "batteryPassportIdentifier duplicate", base: ev, known: compliance.Known{PassportIdentifier: true}},
+	{want: "LIF-5 warning " + life + "previousPassports/0/batteryPassportIdentifier consistency", base: second,
+		known: compliance.Known{Predecessors: map[string]compliance.Relation{"urn:uuid:9b5c2f66-d073-4ebb-8f5b-4a9c0d1e2f08": compliance.Unknown}}},
+	{want: "LIF-5 error " + life + "previousPassports/0/batteryPassportIdentifier consistency", base: second,
+		known: compliance.Known{Predecessors: map[string]compliance.Relation{"urn:uuid:9b5c2f66-d073-4ebb-8f5b-4a9c0d1e2f08": compliance.Circular}}},
+	{want: "CON-5 error " + state + "usage/fullCycles consistency", base: used, previous: changes(set(state+"usage/fullCycles", `100000`))},
+	{want: "CON-1 error " + state + "declaredPerformance consistency", base: waste, previous: changes(set(state+"declaredPerformance/0/ratedCapacityAh", `13.5`))},
+}
+
+// exempt are rules of the catalogue that are no matter of a single evaluation:
+// MOD-1 compares passports, DAT-4 and CON-6 are remarks, and ACC-1 to ACC-3 are
+// promises of the access tests.
+var exempt = []string{"MOD-1", "DAT-4", "CON-6", "ACC-1", "ACC-2", "ACC-3"}
+
+func findings(r compliance.Report) []string {
+	var all []string
+	for _, f := range r.Findings {
+		all = append(all, f.Rule+" "+string(f.Severity)+" "+f.Path+" "+f.Code)
+	}
+	return all
+}
+
+// check holds a case against what it does, and against the sample, in which the
+// rule finds nothing there.
+func check(t *testing.T, e *compliance.Engine, want, base string, in compliance.Input) {
+	t.Helper()
+	in.Now, in.On = now, ruleset.DateOf(now)
+	report := e.Evaluate(in)
+	if !slices.Contains(findings(report), want) {
+		t.Errorf("%s: %s did not come, only %q", base, want, findings(report))
+	}
+	for _, f := range report.Findings {
+		if f.Message == "" || strings.Contains(f.Message, "%!") {
+			t.Errorf("%s: message %q", want, f.Message)
+		}
+	}
+	sound := e.Evaluate(compliance.Input{Data: sample(t, base, ""), Now: now, On: ruleset.DateOf(now)})
+	if slices.Contains(findings(sound), want) {
+		t.Errorf("%s comes without a reason in %s", want, base)
+	}
+}
+
+func TestEveryRuleFires(t *testing.T) {
+	e := engine(t)
+	cases := map[string]bool{}
+	for _, c := range firing {
+		id, _, _ := strings.Cut(c.want, " ")
+		cases[id] = true
+		check(t, e, c.want, c.base, compliance.Input{Data: sample(t, c.base, c.patch)})
+	}
+	for _, c := range withStore {
+		id, _, _ := strings.Cut(c.want, " ")
+		cases[id] = true
+		in := compliance.Input{Data: sample(t, c.base, ""), Known: c.known}
+		if c.previous != "" {
+			in.Previous = sample(t, c.base, c.previous)
+		}
+		check(t, e, c.want, c.base, in)
+	}
+	for _, id := range e.Rules.Rules() {
+		if cases[id] == slices.Contains(exempt, id) {
+			t.Errorf("rule %s: has a case: %v, is exempt: %v", id, cases[id], slices.Contains(exempt, id))
+		}
+		delete(cases, id)
+	}
+	for id := range cases {
+		t.Errorf("rule %s is not in the catalogue", id)
+	}
+}
+
+// TestConditions has for each condition of a duty a sample in which it holds,
+// one in which it does not, and what is missing in the first.
+func TestConditions(t *testing.T) {
+	e := engine(t)
+	later := ruleset.Date("2040-01-01")
+	cases := map[string]struct {
+		holds, not, path string
+		base             string
+		on               ruleset.Date
+	}{
+		"rechargeable": {base: storage, path: perform + "initialRoundTripEfficiencyPercent",
+			holds: changes(cut(perform + "initialRoundTripEfficiencyPercent")), not: changes(cut(perform+"initialRoundTripEfficiencyPercent"), set(general+"isRechargeable", "false"))},
+		"cycleApplication": {base: storage, path: perform + "expectedLifetimeCycles",
+			holds: changes(cut(perform + "expectedLifetimeCycles")), not: changes(cut(perform+"expectedLifetimeCycles"), set(perform+"isNonCycleApplication", "true"))},
+		"hasBatteryManagementSystem": {base: storage, path: state + "stateOfHealth",
+			holds: changes(cut(state + "stateOfHealth")), not: changes(cut(state+"stateOfHealth"), set(general+"hasBatteryManagementSystem", "false"))},
+		"secondLifeWithPredecessor": {base: second, path: life + "previousPassports",
+			holds: changes(cut(life + "previousPassports")), not: changes(cut(life+"previousPassports"), set(general+"batteryStatus", `"re-used"`))},
+		"statusRemanufactured": {base: remade, path: life + "remanufacturing",
+			holds: changes(cut(life + "remanufacturing")), not: changes(cut(life+"remanufacturing"), set(general+"batteryStatus", `"repurposed"`))},
+		"statusWaste": {base: waste, path: life + "wasteTransfer",
+			holds: changes(cut(life + "wasteTransfer")), not: changes(cut(life+"wasteTransfer"), set(general+"batteryStatus", `"original"`))},
+		"notExempt": {base: minimum, path: "/data/supplyChainDueDiligence/reportUrl", on: later,
+			holds: "", not: changes(set("/data/supplyChainDueDiligence", `{"isExempt":true}`))},
+		"firstLife": {base: minimum, path: circle + "recycledContent", on: later,
+			holds: "", not: changes(set(general+"batteryStatus", `"repurposed"`))},
+	}
+	for name, c := range cases {
+		on := c.on
+		if on == "" {
+			on = ruleset.DateOf(now)
+		}
+		for patch, want := range map[string]bool{c.holds: true, c.not: false} {
+			report := e.Evaluate(compliance.Input{Data: sample(t, c.base, patch), Now: now, On: on})
+			if got := slices.Contains(found(report, compliance.Error), c.path+" required"); got != want {
+				t.Errorf("%s: %s is asked for: %v, want %v", name, c.path, got, want)
+			}
+		}
+	}
+	for _, name := range conditionRules(t) {
+		if _, ok := cases[name]; !ok {
+			t.Errorf("the condition %s has no case", name)
+		}
+		delete(cases, name)
+	}
+	for name := range cases {
+		t.Errorf("the condition %s is not in the catalogue", name)
+	}
+}
+
+func conditionRules(t *testing.T) (names []string) {
+	var file struct {
+		ConditionRules map[string]string `json:"conditionRules"`
+	}
+	if err := wire.Unmarshal(ruleset.Embedded()[0].File, &file); err != nil {
+		t.Fatal(err)
+	}
+	for name := range file.ConditionRules {
+		names = append(names, name)
+	}
+	return names
+}
