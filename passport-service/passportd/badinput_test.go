@@ -64,37 +64,7 @@ func TestStructureGate(t *testing.T) {
 			want[c.Case+c.File] = append(want[c.Case+c.File], e.Path+" "+e.Code)
 		}
 	}
-	bodies := map[string]string{}
-	var cases struct {
-		Cases []struct {
-			Name, Base string
-			Patch      json.RawMessage
-		}
-	}
-	read(t, "invalid-cases.json", &cases)
-	for _, c := range cases.Cases {
-		patch, err := jsonpatch.DecodePatch(c.Patch)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := patch.Apply([]byte(sample(t, c.Base)))
-		if err != nil {
-			t.Fatalf("%s: %v", c.Name, err)
-		}
-		bodies[c.Name] = string(body)
-	}
-	files, err := fs.Glob(samples.FS, "invalid/*.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range files {
-		var file struct{ Body json.RawMessage }
-		read(t, name, &file)
-		bodies[name] = string(file.Body)
-	}
-	if len(bodies) != 67+3 {
-		t.Errorf("%d cases, want 70", len(bodies))
-	}
+	bodies := invalidBodies(t)
 	for name, body := range bodies {
 		errors, ok := want[name]
 		delete(want, name)
@@ -285,4 +255,41 @@ func TestPatchesDoNotAddUp(t *testing.T) {
 	if p.Version != 1 {
 		t.Errorf("version %d", p.Version)
 	}
+}
+
+// invalidBodies are the 67 invalid cases and the 3 invalid files, by name.
+func invalidBodies(t *testing.T) map[string]string {
+	t.Helper()
+	bodies := map[string]string{}
+	var cases struct {
+		Cases []struct {
+			Name, Base string
+			Patch      json.RawMessage
+		}
+	}
+	read(t, "invalid-cases.json", &cases)
+	for _, c := range cases.Cases {
+		patch, err := jsonpatch.DecodePatch(c.Patch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := patch.Apply([]byte(sample(t, c.Base)))
+		if err != nil {
+			t.Fatalf("%s: %v", c.Name, err)
+		}
+		bodies[c.Name] = string(body)
+	}
+	files, err := fs.Glob(samples.FS, "invalid/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		var file struct{ Body json.RawMessage }
+		read(t, name, &file)
+		bodies[name] = string(file.Body)
+	}
+	if len(bodies) != 67+3 {
+		t.Errorf("%d cases, want 70", len(bodies))
+	}
+	return bodies
 }

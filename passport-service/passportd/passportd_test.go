@@ -48,9 +48,20 @@ func start(t *testing.T, db connect.Config) *service {
 
 func startWith(t *testing.T, db connect.Config, issuer *authtest.Issuer) *service {
 	t.Helper()
-	s := &service{issuer: issuer, db: db}
+	return startAs(t, passportd.Config{Store: db}, issuer)
+}
+
+// startAt starts a service with a clock.
+func startAt(t *testing.T, db connect.Config, now func() time.Time) *service {
+	t.Helper()
+	return startAs(t, passportd.Config{Store: db, Now: now}, authtest.New(t))
+}
+
+func startAs(t *testing.T, cfg passportd.Config, issuer *authtest.Issuer) *service {
+	t.Helper()
+	s := &service{issuer: issuer, db: cfg.Store}
 	s.Client, s.stop = resttest.Start(t, func(ctx context.Context, http rest.Config) error {
-		cfg := passportd.Config{HTTP: http, Store: db, Auth: token.Config{URL: s.issuer.URL}}
+		cfg.HTTP, cfg.Auth = http, token.Config{URL: s.issuer.URL}
 		return passportd.Run(ctx, cfg, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	})
 	return s

@@ -32,6 +32,9 @@ type Config struct {
 	Kafka kafka.Config
 	Auth  token.Config
 
+	// Now is the clock, time.Now where it is nil.
+	Now func() time.Time
+
 	PublicRate int `envconfig:"PUBLIC_RATE_LIMIT" default:"600" desc:"requests a minute that one address may send to /api/public; 0 is any number, as behind a proxy that limits by itself"`
 }
 
@@ -53,13 +56,16 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	engines, err := compliance.NewEngines(ruleset.Embedded(), compliance.Rules())
 	if err != nil {
 		return err
 	}
 	passports := &passport.Service{
 		Passports: store.Open(db, passport.Kind()), Versions: store.Open(db, passport.VersionKind()),
-		Engines: engines, Now: time.Now, NewID: newID, Log: log,
+		Engines: engines, Now: cfg.Now, NewID: newID, Log: log,
 	}
 	events := kafka.NewForwarder(cfg.Kafka, event.PassportTopics(), passports.Passports.Outbox(), log)
 

@@ -148,32 +148,36 @@ func (e *Engine) report(in Input, findings []Finding, due []ruleset.Due) Report 
 	}
 	errors := r.Errors()
 	r.Complete = len(errors) == 0
-	r.Score.Sections = make([]Section, 0, len(e.Rules.Sections()))
-	for _, name := range e.Rules.Sections() {
-		s := Section{Section: name}
-		for _, d := range due {
-			if d.Section != name {
-				continue
-			}
-			s.Due++
-			if d.Value.Here() && (r.Complete || !wrongIn(errors, d.Value.Path())) {
-				s.Met++
-			}
-		}
-		s.Percent = percent(s.Met, s.Due)
-		r.Score.Sections = append(r.Score.Sections, s)
-		r.Score.Due, r.Score.Met = r.Score.Due+s.Due, r.Score.Met+s.Met
-	}
-	r.Score.Percent = percent(r.Score.Met, r.Score.Due)
+	r.Score = e.score(due, errors)
 	return r
 }
 
-// wrongIn tells whether one of the errors is at a path or below.
-func wrongIn(errors []Finding, path string) bool {
-	return slices.ContainsFunc(errors, func(f Finding) bool {
-		rest, ok := strings.CutPrefix(f.Path, path)
-		return ok && (rest == "" || rest[0] == '/')
-	})
+// score counts what is due in each section, and what of it is met. What is
+// wrong counts as due whether it is mandatory or not.
+func (e *Engine) score(due []ruleset.Due, errors []Finding) (score Score) {
+	wrong := map[string]map[string]bool{} // by section: the attributes with errors
+	for _, f := range errors {
+		section, attribute, _ := strings.Cut(strings.TrimPrefix(f.Path, "/data/"), "/")
+		attribute, _, _ = strings.Cut(attribute, "/")
+		if wrong[section] == nil {
+			wrong[section] = map[string]bool{}
+		}
+		wrong[section][attribute] = true
+	}
+	score.Sections = make([]Section, 0, len(e.Rules.Sections()))
+	for _, name := range e.Rules.Sections() {
+		s := Section{Section: name, Due: len(wrong[name])}
+		for _, d := range due {
+			if d.Section == name && d.Value.Here() && !wrong[name][d.Value.Name()] { // what is missing is wrong
+				s.Due, s.Met = s.Due+1, s.Met+1
+			}
+		}
+		s.Percent = percent(s.Met, s.Due)
+		score.Sections = append(score.Sections, s)
+		score.Due, score.Met = score.Due+s.Due, score.Met+s.Met
+	}
+	score.Percent = percent(score.Met, score.Due)
+	return score
 }
 
 // catalogue is the rule of what no rule with an id says.

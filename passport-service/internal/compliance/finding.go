@@ -46,16 +46,16 @@ type Report struct {
 	RuleSet  string       `json:"ruleSet" doc:"the rule set that was applied"`
 	AsOf     ruleset.Date `json:"asOf" format:"date" doc:"the day whose duties were applied"`
 	Complete bool         `json:"complete" doc:"there is no error: nothing stops publishing"`
-	Score    Score        `json:"score" doc:"how much of what is mandatory is there, and right"`
+	Score    Score        `json:"score" doc:"how much of what has to be right is"`
 	Findings []Finding    `json:"findings" doc:"everything that was found, in the order of the catalogue"`
 }
 
-// Score counts what is mandatory for the battery on the day, and what of it is
-// there and right.
+// Score counts what has to be right, as it is mandatory for the battery on the
+// day or is given, and what of it is.
 type Score struct {
 	Percent  int       `json:"percent" minimum:"0" maximum:"100" doc:"rounded down: 100 is all"`
-	Due      int       `json:"due" doc:"attributes that are mandatory"`
-	Met      int       `json:"met" doc:"those of them that are there, without an error at or in them"`
+	Due      int       `json:"due" doc:"attributes that are mandatory, and others that are wrong"`
+	Met      int       `json:"met" doc:"those of them that are there, without an error"`
 	Sections []Section `json:"sections" doc:"the same for each section, in the order of the catalogue"`
 }
 

@@ -39,17 +39,17 @@ func (a *API) archive(ctx context.Context, in *archiveInput) (*output, error) {
 	return answered(a.Passports.Archive(ctx, in.ID, in.Body.Reason, versions...))
 }
 
-// what is the part of a query that asks what would be.
-type what struct {
+// What is the part of a query that asks what would be.
+type What struct {
 	RuleSet string `query:"ruleSet" doc:"a rule set, as bp-2027-02; the one in effect on the day where it is left out"`
 	On      string `query:"on" doc:"the day whose duties count, as 2027-08-18; today where it is left out"`
 }
 
-func (w what) what() passport.What { return passport.What{RuleSet: w.RuleSet, On: w.On} }
+func (w What) what() passport.What { return passport.What{RuleSet: w.RuleSet, On: w.On} }
 
 type complianceInput struct {
 	ID string `path:"id"`
-	what
+	What
 }
 
 type complianceOutput struct {
@@ -58,17 +58,17 @@ type complianceOutput struct {
 }
 
 func (a *API) compliance(ctx context.Context, in *complianceInput) (*complianceOutput, error) {
-	report, err := a.Passports.Compliance(ctx, in.ID, in.what.what())
+	report, err := a.Passports.Compliance(ctx, in.ID, in.what())
 	return &complianceOutput{private, report}, err
 }
 
 type validateInput struct {
-	what
+	What
 	Lines rest.Lines[Body, compliance.Report]
 }
 
 func (a *API) validate(ctx context.Context, in *validateInput) (*rest.Stream, error) {
-	validator, err := a.Passports.Validator(in.what.what())
+	validator, err := a.Passports.Validator(in.what())
 	if err != nil {
 		return nil, err
 	}

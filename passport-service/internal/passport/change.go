@@ -150,7 +150,7 @@ func (s *Service) guard(d *draft, p *Passport, by auth.Principal) {
 	}
 	engine, in := s.Engines.On(s.today()), compliance.Input{Data: p.Head.Data, Now: s.Now(), On: s.today()}
 	before := engine.Evaluate(in)
-	if in.Data = d.data; by.Role != auth.Admin { // an admin may correct what only goes forward
+	if in.Data = p.keeping(d.data); by.Role != auth.Admin { // an admin may correct what only goes forward
 		in.Previous = p.Head.Data
 	}
 	structure := s.rules().CheckStructure(d.data) // which the write is held against anyhow
@@ -159,6 +159,24 @@ func (s *Service) guard(d *draft, p *Passport, by auth.Principal) {
 			d.details = append(d.details, f.Detail())
 		}
 	}
+}
+
+// keeping returns data with what publishing fixed as it was: a change of that
+// is told once, and not again by all that hangs on it.
+func (p *Passport) keeping(data wire.Value) wire.Value {
+	kept := map[string]string{}
+	for _, path := range fixed {
+		_, name, _ := strings.Cut(path, ".")
+		kept[name] = ruleset.Text(p.Head.Data, path)
+	}
+	patch, err := wire.Marshal(map[string]any{"generalInformation": kept})
+	if err != nil || members(data)["generalInformation"].Kind() != '{' {
+		return data
+	}
+	if merged, err := merge(data, patch); err == nil {
+		return merged
+	}
+	return data
 }
 
 // same tells whether data is what is stored, in whatever form.
