@@ -21,6 +21,7 @@ type person struct {
 // A sample is a passport of package samples with the documents that belong to it.
 type sample struct {
 	file      string
+	draft     bool // it is not published
 	documents []document
 }
 
@@ -40,7 +41,7 @@ var people = []person{
 			{"test-report.pdf", "application/pdf", "test-report", "authority", "false", "Results of the tests behind the declaration"},
 			{"dismantling.txt", "text/plain", "dismantling-manual", "owner", "false", "How the pack comes apart"},
 		}},
-		{file: "ev-nmc-minimum-2027.json"}, {file: "ev-nmc-first-life.json"}, {file: "ev-lfp-in-use.json"},
+		{file: "ev-nmc-minimum-2027.json", draft: true}, {file: "ev-nmc-first-life.json"}, {file: "ev-lfp-in-use.json"},
 		{file: "lmt-ebike.json"}, {file: "industrial-stationary-lfp.json"}, {file: "industrial-lead-acid.json"},
 	}},
 	{email: "ute@nordlicht.example", role: "user", organisation: maker},

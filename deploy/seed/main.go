@@ -1,5 +1,5 @@
 // Seed fills a suite that runs with people of every role in two organisations,
-// the sample passports and some documents, through the public API. What is
+// the sample passports, most of them published, and some documents, through the public API. What is
 // there already stays as it is.
 package main
 
@@ -113,15 +113,12 @@ func (s *seeder) passport(ctx context.Context, operator session, sample sample) 
 		return err
 	}
 	c := client{s.PassportURL, operator.Token}
-	id, err := s.find(ctx, c, data)
+	p, err := s.find(ctx, c, data)
 	if err != nil {
 		return err
 	}
-	if id == "" {
-		var made struct {
-			ID string `json:"id"`
-		}
-		err := c.call(ctx, http.MethodPost, "/api/passports", rawJSON(data), &made)
+	if p.ID == "" {
+		err := c.call(ctx, http.MethodPost, "/api/passports", rawJSON(data), &p)
 		if refused(err, http.StatusConflict) { // somebody else has a passport of this battery
 			s.found++
 			return nil
@@ -130,33 +127,40 @@ func (s *seeder) passport(ctx context.Context, operator session, sample sample) 
 			return err
 		}
 		s.made++
-		id = made.ID
+	}
+	if p.State == "draft" && !sample.draft {
+		if err := c.call(ctx, http.MethodPost, "/api/passports/"+p.ID+"/publish", nil, nil); err != nil {
+			return fmt.Errorf("publish: %w", err)
+		}
 	}
 	for _, d := range sample.documents {
-		if err := s.document(ctx, operator, id, d); err != nil {
+		if err := s.document(ctx, operator, p.ID, d); err != nil {
 			return fmt.Errorf("%s: %w", d.file, err)
 		}
 	}
 	return nil
 }
 
-// find returns the id of the passport of the battery, if the caller sees one.
-func (s *seeder) find(ctx context.Context, c client, data []byte) (id string, err error) {
+type stored struct {
+	ID    string `json:"id"`
+	State string `json:"state"`
+}
+
+// find returns the passport of the battery, if the caller sees one.
+func (s *seeder) find(ctx context.Context, c client, data []byte) (stored, error) {
 	identifier, err := batteryIdentifier(data)
 	if err != nil {
-		return "", err
+		return stored{}, err
 	}
 	var page struct {
-		Items []struct {
-			ID string `json:"id"`
-		} `json:"items"`
+		Items []stored `json:"items"`
 	}
 	err = c.call(ctx, http.MethodGet, "/api/passports?"+url.Values{"batteryIdentifier": {identifier}}.Encode(), nil, &page)
 	if err != nil || len(page.Items) == 0 {
-		return "", err
+		return stored{}, err
 	}
 	s.found++
-	return page.Items[0].ID, nil
+	return page.Items[0], nil
 }
 
 // document uploads a file, unless one of its name belongs to the passport.

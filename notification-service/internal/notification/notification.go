@@ -48,7 +48,6 @@ const (
 // Names of events that are not declared in package event: those of services to
 // come, and those that only an admin sends.
 const (
-	PassportPublished    = "passport.published"
 	PassportTransitioned = "passport.transitioned"
 	UserLogin            = "user.login"
 	SystemAlert          = "system.alert"
@@ -57,7 +56,7 @@ const (
 
 // Topics are those whose events make notifications, or tell of people.
 func Topics() []string {
-	return slices.Concat(event.UserTopics(), event.PassportTopics(), []string{PassportPublished, PassportTransitioned}, event.DocumentTopics())
+	return slices.Concat(event.UserTopics(), event.PassportTopics(), []string{PassportTransitioned}, event.DocumentTopics())
 }
 
 // Record is a notification of one recipient. There is one for each event and

@@ -57,13 +57,13 @@ type stage struct {
 var stages = map[State]stage{
 	Draft: {
 		next: map[Action]State{Replace: Draft, Patch: Draft, Publish: Active, Delete: gone}, seen: hidden,
-		why: "it is a draft: it is published or deleted",
+		why: "it is a draft, which can be changed, published or deleted",
 	},
 	Active: {
 		next: map[Action]State{Replace: Active, Patch: Active, Publish: Active, Archive: Archived}, seen: open,
-		why: "it is published: it is changed or archived, and its identifier is never used again",
+		why: "it is published, and can be changed or archived",
 	},
-	Inactive: {seen: open, why: "the passport of another battery took its place"},
+	Inactive: {seen: open, why: "that of another battery took its place, and it does not change any more"},
 	Archived: {next: map[Action]State{Archive: Archived}, seen: ended, why: "it is archived, and does not change any more"},
 	Ceased:   {seen: ended, why: "its battery was recycled, and it ceased to exist"},
 }

@@ -1,0 +1,205 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+)
+
+type object = map[string]any
+
+// battery returns the sections of a sample, with identifiers of its own.
+func battery(t *testing.T, name string) object {
+	t.Helper()
+	var body struct{ Data object }
+	if err := json.Unmarshal([]byte(sample(t, name)), &body); err != nil {
+		t.Fatal(err)
+	}
+	general := body.Data["generalInformation"].(object)
+	general["batteryIdentifier"] = "https://nlb.example/" + strings.ReplaceAll(uuid.NewString(), "-", "")[:24]
+	delete(general, "batteryPassportIdentifier") // publishing sets it
+	return body.Data
+}
+
+type report struct {
+	Complete bool
+	Score    struct{ Percent, Due, Met int }
+	Findings []struct{ Path, Code, Severity, Rule, Message string }
+}
+
+func (r report) errors() (n int) {
+	for _, f := range r.Findings {
+		if f.Severity == "error" {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *suite) compliance(who session, id string) (r report) {
+	s.t.Helper()
+	s.passport.Call("GET /api/passports/"+id+"/compliance", who.Token, nil).Want(200, &r)
+	return r
+}
+
+// published makes a passport of a sample, and publishes it.
+func (s *suite) published(who session, name string) (p answer) {
+	s.t.Helper()
+	s.passport.Call("POST /api/passports", who.Token, object{"data": battery(s.t, name)}).Want(201, &p)
+	s.passport.Call("POST /api/passports/"+p.ID+"/publish", who.Token, nil).Want(200, &p)
+	return p
+}
+
+// TestFromDraftToPublished: three people complete the passport of an EV battery
+// in six steps, and see at each what it lacks.
+func TestFromDraftToPublished(t *testing.T) {
+	onAnySuite(t, func(s *suite) {
+		admin := s.admin()
+		organisation := "Nordlicht " + uuid.NewString()
+		people := []session{s.person(admin, "operator", organisation), s.person(admin, "operator", organisation), admin}
+		for _, p := range people[:2] {
+			s.told(p, "user.registered", p.User.ID)
+		}
+		whole := battery(s.t, "ev-nmc-complete.json")
+		general := whole["generalInformation"].(object)
+
+		var p answer
+		s.passport.Call("POST /api/passports", people[0].Token, object{"data": object{"generalInformation": object{
+			"batteryIdentifier": general["batteryIdentifier"], "batteryCategory": "EV"}}}).Want(201, &p)
+		last := s.compliance(people[0], p.ID)
+		if last.Complete || last.errors() < 40 || last.Score.Percent > 10 {
+			s.t.Errorf("nearly empty: %d errors, %+v", last.errors(), last.Score)
+		}
+		for i, sections := range [][]string{
+			{"generalInformation"}, {"labelsAndConformity"}, {"materialComposition", "supplyChainDueDiligence"}, {"circularity"}, {"performanceAndDurability", "carbonFootprint"},
+			{"batteryCondition", "lifecycle"},
+		} {
+			who := people[i%3]
+			refused := s.passport.Call("POST /api/passports/"+p.ID+"/publish", who.Token, nil)
+			if refused.Status != 422 || strings.Count(refused.Text, `"path"`) != last.errors() {
+				s.t.Errorf("published with %d errors: %s", last.errors(), refused.Text)
+			}
+			patch := object{}
+			for _, name := range sections {
+				patch[name] = whole[name]
+			}
+			s.passport.Call("PATCH /api/passports/"+p.ID, who.Token, object{"data": patch}, "If-Match", fmt.Sprintf("%q", fmt.Sprint(i+1))).Want(200, nil)
+			now := s.compliance(who, p.ID)
+			if now.errors() >= last.errors() || now.Score.Percent <= last.Score.Percent {
+				s.t.Errorf("after %v: %d errors and %+v, before %d and %+v", sections, now.errors(), now.Score, last.errors(), last.Score)
+			}
+			last = now
+		}
+		if !last.Complete || last.Score.Percent != 100 {
+			s.t.Fatalf("with everything: %+v", last)
+		}
+		s.passport.Call("GET /api/public/passports/"+p.ID, "", nil).WantProblem(404)
+		s.passport.Call("POST /api/passports/"+p.ID+"/publish", people[1].Token, nil).Want(200, &p)
+		if p.State != "active" || p.Version != 8 {
+			s.t.Errorf("published %+v", p)
+		}
+		s.passport.Call("GET /api/public/passports/"+p.ID, "", nil).Want(200, nil)
+		s.told(people[0], "passport.published", p.ID) // who made it
+		s.told(admin, "passport.published", p.ID)
+	})
+}
+
+// TestCorrection changes a published passport with a reason: the diff says what,
+// the version why, and verify that nothing else did.
+func TestCorrection(t *testing.T) {
+	onAnySuite(t, func(s *suite) {
+		ada := s.person(s.admin(), "operator", "Nordlicht "+uuid.NewString())
+		p := s.published(ada, "ev-nmc-complete.json")
+		path := "/api/passports/" + p.ID
+		change := object{"generalInformation": object{"warrantyPeriod": "P10Y"}}
+		s.passport.Call("PATCH "+path, ada.Token, object{"data": change}).WantProblem(422, "/reason required")
+		s.passport.Call("PATCH "+path, ada.Token, object{"data": object{"generalInformation": object{"batteryMass": nil}}, "reason": "x"}).
+			WantProblem(422, "/data/generalInformation/batteryMass required")
+		s.passport.Call("PATCH "+path, ada.Token, object{"data": change, "reason": "goodwill"}).Want(200, nil)
+
+		diff := s.passport.Call("GET "+path+"/diff?from=2&to=3", ada.Token, nil).Want(200, nil)
+		if want := `"changes":[{"path":"/data/generalInformation/warrantyPeriod","old":"P96M","new":"P10Y"}]`; !strings.Contains(diff.Text, want) {
+			s.t.Errorf("diff %s", diff.Text)
+		}
+		var v struct{ Action, Reason, CreatedBy string }
+		if s.passport.Call("GET "+path+"/versions/3", ada.Token, nil).Want(200, &v); v.Action != "patch" || v.Reason != "goodwill" || v.CreatedBy != ada.User.ID {
+			s.t.Errorf("version %+v", v)
+		}
+		var verified struct {
+			Intact   bool
+			Versions int
+		}
+		if s.passport.Call("GET "+path+"/verify", ada.Token, nil).Want(200, &verified); !verified.Intact || verified.Versions != 3 {
+			s.t.Errorf("verify %+v", verified)
+		}
+	})
+}
+
+// points are a field of each point of Annex XIII, by where it is in data.
+var points = map[string]string{
+	"1": "generalInformation.batteryMass", "2": "materialComposition.materials", "3": "labelsAndConformity.testReports", "4": "generalInformation.batteryStatus",
+}
+
+// TestWhoReadsWhat has everybody read a published passport, and one that is
+// archived after that.
+func TestWhoReadsWhat(t *testing.T) {
+	onAnySuite(t, func(s *suite) {
+		admin := s.admin()
+		ada := s.person(admin, "operator", "Nordlicht "+uuid.NewString())
+		recycler, authority, stranger := s.person(admin, "legitimate_interest", ""), s.person(admin, "authority", "BAM"), s.person(admin, "user", "")
+		p := s.published(ada, "ev-nmc-complete.json")
+		path, public := "GET /api/passports/"+p.ID, "GET /api/public/passports/"+p.ID
+		for _, c := range []struct{ route, token, reads string }{
+			{path, ada.Token, "1234"}, {path, admin.Token, "1234"}, {path, recycler.Token, "124"}, {path, authority.Token, "123"}, {path, stranger.Token, "1"}, {public, "", "1"},
+		} {
+			if got := s.reads(c.route, c.token); got != c.reads {
+				s.t.Errorf("%s reads the points %s, want %s", c.route, got, c.reads)
+			}
+		}
+		s.passport.Call(path, "", nil).WantProblem(401, "header:Authorization missing")
+
+		s.passport.Call("POST /api/passports/"+p.ID+"/archive", ada.Token, `{"reason":"recalled"}`).Want(200, nil)
+		for _, route := range []string{public, "GET /api/public/passports?identifier=" + p.BatteryIdentifier} {
+			s.passport.Call(route, "", nil).WantProblem(410)
+		}
+		s.passport.Call(path, recycler.Token, nil).WantProblem(410)
+		for token, reads := range map[string]string{ada.Token: "1234", authority.Token: "123"} {
+			if got := s.reads(path, token); got != reads {
+				s.t.Errorf("archived, it is read to the points %s, want %s", got, reads)
+			}
+		}
+		if s.stack != nil {
+			want := []string{"passport.created 1", "passport.published 2", "passport.updated 3"}
+			var got []string
+			for _, e := range s.events(3, p.ID) {
+				got = append(got, strings.Replace(e, p.ID+" ", "", 1))
+			}
+			slices.Sort(got) // topics have no order
+			if diff := cmp.Diff(want, got); diff != "" {
+				s.t.Errorf("events (-want +got)\n%s", diff)
+			}
+		}
+	})
+}
+
+// reads returns the points of which an answer holds the field.
+func (s *suite) reads(route, token string) string {
+	s.t.Helper()
+	var p struct{ Data object }
+	s.passport.Call(route, token, nil).Want(200, &p)
+	var read string
+	for _, point := range slices.Sorted(maps.Keys(points)) {
+		section, field, _ := strings.Cut(points[point], ".")
+		members, _ := p.Data[section].(object)
+		if members[field] != nil {
+			read += point
+		}
+	}
+	return read
+}
