@@ -37,20 +37,38 @@ const cheap = 4
 type service struct {
 	resttest.Client
 	stop func()
-	log  *strings.Builder // to be read after stop
+	log  *log
+}
+
+// log is what a service logs.
+type log struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func start(t *testing.T, db connect.Config, change ...func(*authd.Config)) *service {
 	t.Helper()
-	log := &strings.Builder{}
+	told := &log{}
 	c, stop := resttest.Start(t, func(ctx context.Context, http rest.Config) error {
 		cfg := authd.Config{HTTP: http, Store: db, TokenLifetime: authd.Lifetime(15 * time.Minute), PasswordCost: cheap}
 		for _, f := range change {
 			f(&cfg)
 		}
-		return authd.Run(ctx, cfg, slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), log), nil)))
+		return authd.Run(ctx, cfg, slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), told), nil)))
 	})
-	return &service{c, stop, log}
+	return &service{c, stop, told}
 }
 
 type session struct {
@@ -260,8 +278,14 @@ func TestAdminWithTheAddressOfAUser(t *testing.T) {
 	if ann.User.Role != "user" {
 		t.Errorf("%+v was promoted", ann.User)
 	}
+	const nobody = "level=ERROR msg=\"nobody can administer accounts\" err=\"there is no admin"
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(s.log.String(), nobody); { // it is told beside
+		if time.Now().After(deadline) {
+			t.Fatalf("log:\n%s", s.log)
+		}
+	}
 	s.stop()
-	if text := s.log.String(); strings.Count(text, "level=ERROR msg=\"nobody can administer accounts\" err=\"there is no admin") != 1 {
+	if text := s.log.String(); strings.Count(text, nobody) != 1 {
 		t.Errorf("log:\n%s", text)
 	}
 
@@ -381,9 +405,10 @@ func TestTokensAreVerifiedByOthers(t *testing.T) {
 	}
 }
 
-// TestUnknownAddressCostsWhatAWrongPasswordDoes compares medians of what
-// differs a hundredfold where the hash is left out, and eightfold where the
-// cost was changed since it was made.
+// TestUnknownAddressCostsWhatAWrongPasswordDoes compares the shortest times of
+// what differs a hundredfold where the hash is left out, and eightfold where the
+// cost was changed since it was made: what else the machine does only adds to
+// them.
 func TestUnknownAddressCostsWhatAWrongPasswordDoes(t *testing.T) {
 	for name, costs := range map[string][2]int{"same cost": {9, 9}, "raised": {6, 9}, "lowered": {9, 6}} {
 		t.Run(name, func(t *testing.T) {
@@ -408,10 +433,8 @@ func TestUnknownAddressCostsWhatAWrongPasswordDoes(t *testing.T) {
 					t.Fatalf("answers differ: %d %s, %d %s", a.Status, a.Text, b.Status, b.Text)
 				}
 			}
-			slices.Sort(known)
-			slices.Sort(unknown)
-			if ratio := float64(unknown[7]) / float64(known[7]); ratio < 0.5 || ratio > 2 {
-				t.Errorf("an unknown address takes %v, a wrong password %v", unknown[7], known[7])
+			if ratio := float64(slices.Min(unknown)) / float64(slices.Min(known)); ratio < 0.5 || ratio > 2 {
+				t.Errorf("an unknown address takes %v, a wrong password %v", unknown, known)
 			}
 		})
 	}

@@ -167,6 +167,7 @@ func (o *original) identifiersAreFree() {
 // the write that changed nothing.
 func (o *original) eventsOfDeletion() {
 	o.t.Helper()
+	o.told(o.ann, "passport.updated", o.passportID) // the topics have no order
 	o.told(o.ann, "passport.deleted", o.passportID)
 	var page struct{ Items []told }
 	o.notification.Call("GET /api/notifications?limit=200", o.ann.Token, nil).Want(200, &page)

@@ -92,11 +92,12 @@ func (s *suite) told(who session, eventType, subject string) told {
 	return found
 }
 
-// landed waits for a file in a folder that holds all the words.
+// landed waits for a file in a folder that holds all the words; one with a dot
+// is still being written.
 func (s *suite) landed(folder string, words ...string) {
 	s.t.Helper()
 	s.eventually(fmt.Sprintf("a file in %s has %v", folder, words), func() bool {
-		paths, _ := filepath.Glob(filepath.Join(folder, "*"))
+		paths, _ := filepath.Glob(filepath.Join(folder, "[^.]*"))
 		return slices.ContainsFunc(paths, func(path string) bool {
 			data, err := os.ReadFile(path)
 			return err == nil && !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(string(data), w) })

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,40 +38,53 @@ func TestReadmeRunsAsPasted(t *testing.T) {
 		}
 	}
 	s := start(t, config(t))
-	var script strings.Builder
-	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(readme(t), -1) {
-		script.WriteString(block[1])
-	}
-	lines := strings.Split(strings.TrimSpace(script.String()), "\n")
-	for i, line := range lines {
-		if strings.HasPrefix(line, "curl -s ") { // one that answers on a line of its own, with its status
-			lines[i] = "curl -w '\\n%{http_code}\\n' " + strings.TrimPrefix(line, "curl ")
-		}
-	}
-	cmd := exec.CommandContext(t.Context(), "bash", "-eu")
-	cmd.Dir = root
-	cmd.Stdin = strings.NewReader(strings.NewReplacer(
+	addresses := strings.NewReplacer(
 		"http://127.0.0.1:4000", s.auth.URL, "http://127.0.0.1:5000", s.passport.URL,
 		"http://127.0.0.1:5100", s.document.URL, "http://127.0.0.1:5200", s.notification.URL,
 		"data/mail", s.stack.Mails, "data/notifications", s.stack.Files,
-	).Replace(strings.Join(lines, "\n")))
-	out, err := cmd.CombinedOutput()
+	)
+	cmd := exec.CommandContext(t.Context(), "bash", "-eu")
+	cmd.Dir = root
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	shell, err := cmd.StdinPipe()
 	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(readme(t), -1) {
+		if strings.Contains(block[1], "data/mail") { // word takes its time, as the reader does
+			s.landed(s.stack.Mails, "Welcome to Battery Passport System")
+			s.landed(s.stack.Files, "Event Type: user.registered")
+		}
+		for line := range strings.Lines(block[1]) {
+			if strings.HasPrefix(line, "curl -s ") { // one that answers on a line of its own, with its status
+				line = "curl -w '\\n%{http_code}\\n' " + strings.TrimPrefix(line, "curl ")
+			}
+			if _, err := addresses.WriteString(shell, line); err != nil {
+				t.Errorf("%v, at %s", err, line) // bash has ended, and says why
+			}
+		}
+	}
+	shell.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, out.Bytes())
 	}
 	var statuses []string
-	for line := range strings.SplitSeq(string(out), "\n") {
+	for line := range strings.SplitSeq(out.String(), "\n") {
 		if _, err := strconv.Atoi(line); len(line) == 3 && err == nil {
 			statuses = append(statuses, line)
 		}
 	}
 	want := "201 201 200 200 200 412 200 200 200 200 422 200 200 200 200 200 200 200 206 200 200 200 200 200 200 204 204 200 410"
 	if got := strings.Join(statuses, " "); got != want {
-		t.Errorf("the lines answer %s, want %s\n%s", got, want, out)
+		t.Errorf("the lines answer %s, want %s\n%s", got, want, out.Bytes())
 	}
 	for _, want := range []string{"%PDF-1.4", "Notification Log - ", "Event Type: user.registered", ".eml"} {
-		if !strings.Contains(string(out), want) {
-			t.Errorf("the lines do not show %q\n%s", want, out)
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the lines do not show %q\n%s", want, out.Bytes())
 		}
 	}
 }

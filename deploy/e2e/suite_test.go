@@ -2,6 +2,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -144,18 +145,26 @@ func sample(t *testing.T, name string) string {
 }
 
 // events waits for n events of the keys, and returns each as its type, key and
-// sequence, in the order of their coming.
+// sequence, in the order of their sequences. Those of one key have to come in
+// that order within a topic, as far as they come for the first time; across
+// topics there is no order but that of the sequences.
 func (s *suite) events(n int, keys ...string) []string {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 60*time.Second)
 	defer cancel()
-	var got []string
+	var got []event.Envelope
+	seen, newest := map[string]bool{}, map[[2]string]int64{} // by id; by topic and key
 	enough := errors.New("enough")
 	err := kafka.Tail(ctx, s.brokers, slices.Concat(event.UserTopics(), event.PassportTopics()), func(e event.Envelope) error {
-		if text := fmt.Sprint(e.Type, " ", e.Key, " ", e.Sequence); slices.Contains(keys, e.Key) && !slices.Contains(got, text) {
-			got = append(got, text)
+		if !slices.Contains(keys, e.Key) || seen[e.ID] {
+			return nil
 		}
-		if len(got) == n {
+		place := [2]string{e.Type, e.Key}
+		if e.Sequence <= newest[place] {
+			s.t.Errorf("%s %s: %d comes after %d", e.Type, e.Key, e.Sequence, newest[place])
+		}
+		seen[e.ID], newest[place] = true, e.Sequence
+		if got = append(got, e); len(got) == n {
 			return enough
 		}
 		return nil
@@ -163,5 +172,10 @@ func (s *suite) events(n int, keys ...string) []string {
 	if !errors.Is(err, enough) {
 		s.t.Fatalf("%d of %d events, %v: %v", len(got), n, err, got)
 	}
-	return got
+	slices.SortStableFunc(got, func(a, b event.Envelope) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	texts := make([]string, n)
+	for i, e := range got {
+		texts[i] = fmt.Sprint(e.Type, " ", e.Key, " ", e.Sequence)
+	}
+	return texts
 }

@@ -16,14 +16,17 @@ const (
 // startS3 runs an S3 server with its objects in the data folder. What keys the
 // environment names are meant for another.
 func (s *Stack) startS3(ctx context.Context, dir string, cfg *Config) error {
-	l, err := s.listen(cfg.S3Port, "S3_PORT")
-	if err != nil {
-		return err
+	addr := "127.0.0.1:0"
+	if cfg.S3Port != 0 {
+		l, err := s.listen(cfg.S3Port, "S3_PORT") // tells when it is taken
+		if err != nil {
+			return err
+		}
+		addr = l.Addr().String()
+		l.Close() // the server opens its port itself
 	}
-	addr := l.Addr().String()
-	l.Close() // the server opens its port itself
 	c := &cfg.Document.S3
-	c.KeyID, c.Secret, c.PathStyle, c.Endpoint = S3KeyID, S3Secret, true, "http://"+addr
+	c.KeyID, c.Secret, c.PathStyle = S3KeyID, S3Secret, true
 	server, err := s3local.Start(ctx, s3local.Config{
 		Dir: filepath.Join(dir, "s3"), Addr: addr, KeyID: c.KeyID, Secret: c.Secret, Region: c.Region,
 	})
@@ -31,6 +34,7 @@ func (s *Stack) startS3(ctx context.Context, dir string, cfg *Config) error {
 		return err
 	}
 	s.onEnd(func() { server.Close() })
+	c.Endpoint = "http://" + server.Addr
 	s.S3 = c.Endpoint
 	return nil
 }

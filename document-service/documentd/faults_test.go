@@ -70,7 +70,8 @@ func TestStorageAway(t *testing.T) {
 // sweepSoon has a service sweep what the one before left.
 func sweepSoon(cfg *documentd.Config) { cfg.SweepAfter = time.Millisecond }
 
-const patience = 30 * time.Second
+// patience is longer than a sweep that failed waits for its next try.
+const patience = 90 * time.Second
 
 func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()

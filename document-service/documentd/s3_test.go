@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -57,17 +56,14 @@ func startS3() (*s3local.Server, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	server, err := s3local.Start(context.Background(), s3local.Config{Dir: dir, Addr: "127.0.0.1:0", KeyID: "key", Secret: "secret", Region: region})
 	if err != nil {
 		return nil, "", err
 	}
-	addr := l.Addr().String()
-	l.Close() // the server opens its port itself
-	for name, value := range map[string]string{endpointEnv: "http://" + addr, keyEnv: "key", secretEnv: "secret"} {
+	for name, value := range map[string]string{endpointEnv: "http://" + server.Addr, keyEnv: "key", secretEnv: "secret"} {
 		os.Setenv(name, value)
 	}
-	server, err := s3local.Start(context.Background(), s3local.Config{Dir: dir, Addr: addr, KeyID: "key", Secret: "secret", Region: region})
-	return server, dir, err
+	return server, dir, nil
 }
 
 // leftByS3 are the goroutines that the server leaves, some for seconds.

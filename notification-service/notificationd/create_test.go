@@ -11,6 +11,7 @@ import (
 	"github.com/battery-passport/suite/notification-service/mailsink"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/authtest"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
@@ -88,7 +89,9 @@ func TestAdminSends(t *testing.T) {
 }
 
 func TestWhatIsNotSent(t *testing.T) {
-	s := start(t, connect.Config{Dir: t.TempDir()})
+	cfg := settings(t, connect.Config{Dir: t.TempDir()}, nil)
+	cfg.Kafka.Brokers = ownBroker(t) // an admin is told what others send on a shared one
+	s := startWith(t, cfg, authtest.New(t))
 	admin := s.person(auth.Admin)
 	full := func(members ...string) string {
 		return object(append([]string{"type", "info", "eventType", "passport.created", "title", "t", "message", "m"}, members...)...)
@@ -165,7 +168,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 // TestMailThatIsRefusedIsSeen has a server that refuses one recipient, and one
 // that is away.
 func TestMailThatIsRefusedIsSeen(t *testing.T) {
-	sink := mailServer(t, mailsink.Options{Answer: func(string) error { return mailsink.Refuse(550, "no such user here") }})
+	sink := mailServer(t, mailsink.Options{Listener: resttest.Listen(t), Answer: func(string) error { return mailsink.Refuse(550, "no such user here") }})
 	cfg := settings(t, connect.Config{Dir: t.TempDir()}, sink)
 	cfg.Kafka.Brokers = ownBroker(t) // no mail for others comes before
 	s := startWith(t, cfg, authtest.New(t))

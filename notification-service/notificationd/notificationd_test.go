@@ -252,12 +252,8 @@ func (s *service) mails(address string) []mailsink.Mail {
 // files returns the text files that hold a text.
 func (s *service) files(text string) []string {
 	s.T.Helper()
-	names, err := filepath.Glob(filepath.Join(s.cfg.Files, "*"))
-	if err != nil {
-		s.T.Fatal(err)
-	}
 	var found []string
-	for _, name := range names {
+	for _, name := range names(s.T, s.cfg.Files) { // not what is still being written, and then renamed
 		content, err := os.ReadFile(name)
 		if err != nil {
 			s.T.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -255,10 +256,11 @@ func TestDocumentation(t *testing.T) {
 // TestServeFinishesWhatIsUnderWay stops the server while a request is being
 // answered.
 func TestServeFinishesWhatIsUnderWay(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	open, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	l := &closing{Listener: open, closed: make(chan struct{})}
 	begun, finish := make(chan struct{}), make(chan struct{})
 	a := newAPI(t, io.Discard)
 	rest.Handle(a, "GET /api/slow", rest.Open, func(context.Context, *struct{}) (*struct{}, error) {
@@ -273,17 +275,23 @@ func TestServeFinishesWhatIsUnderWay(t *testing.T) {
 	go func() { answered <- c.Ask("GET /api/slow", "").Status }()
 	<-begun
 	stop()
-	for { // the port is closed when the server has heard
-		c, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			break
-		}
-		c.Close()
-	}
+	<-l.closed // the server has heard
 	close(finish)
 	if status, err := <-answered, <-served; status != 204 || err != nil {
 		t.Errorf("request under way = %d, Serve = %v", status, err)
 	}
+}
+
+// closing tells when it is closed.
+type closing struct {
+	net.Listener
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (c *closing) Close() error {
+	defer c.once.Do(func() { close(c.closed) })
+	return c.Listener.Close()
 }
 
 func TestTakenPortNamesItsVariable(t *testing.T) {

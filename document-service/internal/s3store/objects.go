@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/battery-passport/suite/document-service/internal/document"
@@ -20,15 +19,6 @@ var _ document.Objects = (*Store)(nil)
 
 // stall is how long a download may keep still.
 const stall = 10 * time.Second
-
-// Put implements document.Objects. S3 checks the checksum of each part.
-func (s *Store) Put(ctx context.Context, key, mediaType string, body io.Reader) error {
-	if s.unset != nil {
-		return s.unset
-	}
-	_, err := s.transfer.UploadObject(ctx, &transfermanager.UploadObjectInput{Bucket: &s.bucket, Key: &key, Body: body, ContentType: &mediaType})
-	return s.translated(err)
-}
 
 // Size implements document.Objects.
 func (s *Store) Size(ctx context.Context, key string) (int64, error) {

@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
@@ -56,10 +55,9 @@ const (
 	maxBackoff     = 500 * time.Millisecond
 	idleConns      = 16
 
-	// An upload holds the parts in its pool, which are one more than go out at
-	// once, and the first; so few and small, four take less than 64 MiB.
-	partSize    = 5 << 20 // the least that S3 takes
-	concurrency = 1
+	// An upload holds two parts: so few and small, the whole service takes less
+	// than 64 MiB for four.
+	partSize    = 5 << 20         // the least that S3 takes
 	failTimeout = 5 * time.Second // for what is sent of a failed upload to be removed
 	maxParts    = 10_000
 )
@@ -71,12 +69,11 @@ const MaxBytes = maxParts * partSize
 // fault.Unavailable when S3 does not answer or refuses what a bucket of ours
 // allows.
 type Store struct {
-	bucket   string
-	client   *s3.Client
-	streams  *http.Client // for downloads, which may take as long as they move
-	transfer *transfermanager.Client
-	links    *s3.PresignClient
-	unset    error // why there is no client
+	bucket  string
+	client  *s3.Client
+	streams *http.Client // for downloads, which may take as long as they move
+	links   *s3.PresignClient
+	unset   error // why there is no client
 }
 
 // Open returns the bucket, which need not be there, nor S3 answer.
@@ -105,9 +102,6 @@ func Open(cfg Config) *Store {
 		DisableLogOutputChecksumValidationSkipped: true,
 	}
 	s.client = s3.New(options)
-	s.transfer = transfermanager.New(s.client, func(o *transfermanager.Options) {
-		o.PartSizeBytes, o.MultipartUploadThreshold, o.Concurrency, o.FailTimeout, o.MaxUploadParts = partSize, partSize, concurrency, failTimeout, maxParts
-	})
 	if cfg.PublicEndpoint != "" {
 		options.BaseEndpoint = endpoint(cfg.PublicEndpoint)
 	}

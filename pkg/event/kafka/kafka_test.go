@@ -21,6 +21,7 @@ import (
 
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/sqlite"
 	"github.com/battery-passport/suite/pkg/store/storetest"
@@ -236,15 +237,16 @@ func TestOrderOfFirstOccurrences(t *testing.T) {
 	}
 }
 
-// nobody returns the configuration of a broker that is not there, and its port.
+// nobody returns the configuration of a broker that is not there, and its port,
+// which stays free while no broker of the test has it.
 func nobody(t *testing.T) (kafka.Config, int) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr := resttest.Refused(t)
+	at, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return kafka.Config{Brokers: []string{l.Addr().String()}}, l.Addr().(*net.TCPAddr).Port
+	return kafka.Config{Brokers: []string{addr}}, at.Port
 }
 
 // await calls f until it succeeds.

@@ -130,6 +130,10 @@ func (a Answer) WantProblem(status int, errors ...string) {
 	}
 }
 
+// drain is longer than a server that stops waits for a connection on which no
+// request has come yet: that is five to seven seconds, as it counts whole ones.
+const drain = 10 * time.Second
+
 // Start runs a service on a port of its own until stop is called, or the test
 // ends. run is told where to listen.
 func Start(t *testing.T, run func(context.Context, rest.Config) error) (c Client, stop func()) {
@@ -140,7 +144,7 @@ func Start(t *testing.T, run func(context.Context, rest.Config) error) (c Client
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- run(ctx, rest.Config{Listener: l, Drain: 5 * time.Second}) }()
+	go func() { done <- run(ctx, rest.Config{Listener: l, Drain: drain}) }()
 	stop = sync.OnceFunc(func() {
 		CloseIdle()
 		cancel()
@@ -153,19 +157,26 @@ func Start(t *testing.T, run func(context.Context, rest.Config) error) (c Client
 }
 
 // Refused returns an address of this machine at which nobody listens, and at
-// which nobody will by chance: systems take a free port, and the port of a
-// client, from 32768 on.
+// which nobody will by chance.
 func Refused(t *testing.T) string {
+	t.Helper()
+	l := Listen(t)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// Listen opens a port that nobody takes by chance when it is closed again:
+// systems take a free port, and the port of a client, from 32768 on.
+func Listen(t *testing.T) net.Listener {
 	t.Helper()
 	for range 100 {
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
 		if err == nil {
-			defer l.Close()
-			return l.Addr().String()
+			return l
 		}
 	}
 	t.Fatal("no free port among a hundred")
-	return ""
+	return nil
 }
 
 // CloseIdle closes connections that no request uses: a server that stops waits
