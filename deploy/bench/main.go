@@ -50,6 +50,9 @@ func run(ctx context.Context, reads, writes, rows int) error {
 			return err
 		}
 	}
+	if err := measurePublished(ctx, s, reads); err != nil {
+		return err
+	}
 	if err := measureEvents(ctx, s, writes); err != nil {
 		return err
 	}

@@ -95,11 +95,11 @@ func measureReads(ctx context.Context, s *suite, dir, name string, n int) error 
 	}
 	var ours, theirs time.Duration
 	for range 4 { // in turns, so that what else the machine does hits both
-		a, err := s.cpuPerRead(ctx, s.process, url, n/4)
+		a, err := cpuPer(ctx, s.process, n/4, asking("GET", url, "", s.token, http.StatusOK))
 		if err != nil {
 			return err
 		}
-		b, err := s.cpuPerRead(ctx, bare, "http://127.0.0.1:"+ports[0], n/4)
+		b, err := cpuPer(ctx, bare, n/4, asking("GET", "http://127.0.0.1:"+ports[0], "", s.token, http.StatusOK))
 		if err != nil {
 			return err
 		}
@@ -108,23 +108,6 @@ func measureReads(ctx context.Context, s *suite, dir, name string, n int) error 
 	fmt.Printf("processor time per authenticated read of %s (%d bytes): %v; a bare net/http handler %v; %.1f times\n",
 		name, len(answer), ours.Round(1e3), theirs.Round(1e3), float64(ours)/float64(theirs))
 	return nil
-}
-
-func (s *suite) cpuPerRead(ctx context.Context, p process, url string, n int) (time.Duration, error) {
-	before := p.cpu()
-	g, ctx := errgroup.WithContext(ctx)
-	for range clients {
-		g.Go(func() error {
-			for range n / clients {
-				if _, err := s.call(ctx, "GET", url, "", http.StatusOK); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	err := g.Wait()
-	return (p.cpu() - before) / time.Duration(n), err
 }
 
 // measureEvents takes the time from the answer to a write until a consumer has

@@ -51,7 +51,7 @@ func startSuite(ctx context.Context, dir string) (*suite, error) {
 	defer log.Close()
 	s.process, err = start(exec.Command(program), log, "DATA_DIR="+filepath.Join(dir, "data"),
 		"AUTH_PORT="+ports[0], "PASSPORT_PORT="+ports[1], "KAFKA_PORT="+ports[2], "DOCUMENT_PORT="+ports[3],
-		"NOTIFICATION_PORT="+ports[4], "S3_PORT="+ports[5], "MAIL_PORT="+ports[6], "JWT_EXPIRES_IN=24h")
+		"NOTIFICATION_PORT="+ports[4], "S3_PORT="+ports[5], "MAIL_PORT="+ports[6], "JWT_EXPIRES_IN=24h", "PUBLIC_RATE_LIMIT=0")
 	if err != nil {
 		return nil, err
 	}
