@@ -375,3 +375,24 @@ func TestDiffTellsWhatTheReaderReads(t *testing.T) {
 		}
 	}
 }
+
+// TestDraftsStayWithThoseWhoKeepThem also when the passport is published.
+func TestDraftsStayWithThoseWhoKeepThem(t *testing.T) {
+	s := startAt(t, connect.Config{Dir: t.TempDir()}, ticking())
+	keeper := s.as(auth.Operator, "A")
+	p := s.publish(keeper, sample(t, largest))
+	path := "/api/passports/" + p.ID
+	s.Call("PATCH "+path, keeper, everywhere).Want(200, nil)
+	for _, role := range []auth.Role{auth.Authority, auth.LegitimateInterest} {
+		reader := s.as(role, "X")
+		for _, route := range []string{"/versions/1", "/diff?from=1&to=3", "/diff?from=3&to=1", "?at=" + p.CreatedAt.Format(time.RFC3339Nano)} {
+			s.Call("GET "+path+route, reader, nil).WantProblem(404)
+			s.Call("GET "+path+route, keeper, nil).Want(200, nil)
+		}
+		s.Call("GET "+path+"/versions/2", reader, nil).Want(200, nil)
+		var page struct{ Items []struct{ Version int64 } }
+		if s.Call("GET "+path+"/versions", reader, nil).Want(200, &page); len(page.Items) != 2 || page.Items[1].Version != 2 {
+			t.Errorf("%s is shown the versions %+v", role, page.Items)
+		}
+	}
+}

@@ -42,11 +42,11 @@ func (s *Service) Diff(ctx context.Context, id string, from, to int64) (Diff, er
 	if from == 0 {
 		from = max(to-1, 1)
 	}
-	before, err := s.version(ctx, &p, from)
+	before, err := s.versionFor(ctx, &p, view, from)
 	if err != nil {
 		return Diff{}, err
 	}
-	after, err := s.version(ctx, &p, to)
+	after, err := s.versionFor(ctx, &p, view, to)
 	if err != nil {
 		return Diff{}, err
 	}

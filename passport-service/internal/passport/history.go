@@ -17,8 +17,18 @@ func (s *Service) Version(ctx context.Context, id string, number int64) (SeenVer
 	if err != nil {
 		return SeenVersion{}, err
 	}
-	v, err := s.version(ctx, &p, number)
+	v, err := s.versionFor(ctx, &p, view, number)
 	return s.versionIn(v, view), err
+}
+
+// versionFor is version for a reader: drafts are for those who keep the
+// passport, also after it is published.
+func (s *Service) versionFor(ctx context.Context, p *Passport, view View, number int64) (Version, error) {
+	v, err := s.version(ctx, p, number)
+	if err == nil && !view.Keeper && v.State == Draft {
+		return Version{}, fault.New(fault.NotFound, "version %d of passport %s was not published", number, p.ID)
+	}
+	return v, err
 }
 
 // SeenVersion is a version as far as a reader sees it.
@@ -70,7 +80,7 @@ func (s *Service) At(ctx context.Context, id string, at time.Time) (Seen, error)
 	if newer == 1 {
 		return Seen{}, fault.New(fault.NotFound, "passport %s was created at %s", id, p.CreatedAt.Format(wire.Time))
 	}
-	if p.Head, err = s.version(ctx, &p, int64(newer-1)); err != nil {
+	if p.Head, err = s.versionFor(ctx, &p, view, int64(newer-1)); err != nil {
 		return Seen{}, err
 	}
 	p.BatteryIdentifier = ruleset.Text(p.Head.Data, batteryIdentifier)
@@ -99,7 +109,8 @@ func (s *Service) History(ctx context.Context, id, cursor string, limit int) (Ve
 		page.Versions = append(page.Versions, s.versionIn(p.Head, view))
 	}
 	for _, row := range kept.Rows {
-		if row.Doc.Number < p.Head.Number { // it is kept a moment before there is a newer one
+		// A version is kept a moment before there is a newer one.
+		if row.Doc.Number < p.Head.Number && (view.Keeper || row.Doc.State != Draft) {
 			page.Versions = append(page.Versions, s.versionIn(row.Doc, view))
 		}
 	}
