@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/battery-passport/suite/pkg/auth"
@@ -208,5 +210,38 @@ func TestConfigIsChecked(t *testing.T) {
 	}
 	if err := (token.Config{Secret: secret, URL: "http://127.0.0.1:4000"}).Validate(); err != nil {
 		t.Error(err)
+	}
+}
+
+// late is a key set whose key comes just after it was looked for.
+type late struct {
+	*jwkset.MemoryJWKSet
+	key jwkset.JWK
+}
+
+func (l late) KeyRead(ctx context.Context, id string) (jwkset.JWK, error) {
+	key, err := l.MemoryJWKSet.KeyRead(ctx, id)
+	return key, errors.Join(err, l.KeyWrite(ctx, l.key))
+}
+
+// TestKeysThatComeMeanwhile do not make a good token a wrong one.
+func TestKeysThatComeMeanwhile(t *testing.T) {
+	issuer := authtest.New(t)
+	jwk, err := jwkset.NewJWKFromKey(issuer.Key.Private.Public(), jwkset.JWKOptions{
+		Metadata: jwkset.JWKMetadataOptions{KID: issuer.Key.ID, ALG: jwkset.AlgEdDSA, USE: jwkset.UseSig},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := token.NewLocalVerifier("", late{jwkset.NewMemoryStorage(), jwk})
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := "Bearer " + issuer.Token(t, auth.Principal{UserID: "x", Role: auth.User})
+	if _, err := v.Verify(t.Context(), header); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("before the key is there: %v", err)
+	}
+	if _, err := v.Verify(t.Context(), header); err != nil {
+		t.Errorf("when it is there: %v", err)
 	}
 }

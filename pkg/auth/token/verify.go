@@ -158,9 +158,10 @@ func (v *Verifier) Verify(ctx context.Context, authorization string) (auth.Princ
 		return hit.principal, nil
 	}
 	var c Claims
+	ready := v.hasKeys(ctx) // before the token is read: keys that come meanwhile do not make it a wrong one
 	parsed, err := v.parser.ParseWithClaims(token, &c, v.keyOf(ctx))
 	if err != nil {
-		return auth.Principal{}, v.refuse(ctx, err)
+		return auth.Principal{}, refuse(ready, err)
 	}
 	if parsed.Header["typ"] != accessType || c.Subject == "" || !c.Role.Valid() {
 		return auth.Principal{}, unauthenticated("type", "is no access token of this suite", nil)
@@ -178,8 +179,8 @@ func (v *Verifier) keyOf(ctx context.Context) jwt.Keyfunc {
 }
 
 // refuse says what is wrong with a token, as far as its sender can tell anyway.
-func (v *Verifier) refuse(ctx context.Context, err error) error {
-	if errors.Is(err, jwt.ErrTokenUnverifiable) && !v.hasKeys(ctx) {
+func refuse(ready bool, err error) error {
+	if errors.Is(err, jwt.ErrTokenUnverifiable) && !ready {
 		return fault.New(fault.Unavailable, "the keys that tokens are verified with are not there yet").Because(err)
 	}
 	for _, c := range []struct {
