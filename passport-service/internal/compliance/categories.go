@@ -38,8 +38,8 @@ func categories() []Rule {
 				r.ReportAt(ratedEnergy, "is %v kWh, and an industrial battery has a passport above %d kWh only", e, industryLimit)
 			}
 		}},
-		{ID: "CAT-3", Severity: Error, Catalogue: []string{"required", "notApplicable"}},
-		{ID: "CAT-4", Severity: Error, Catalogue: []string{"enum"}},
+		{ID: "CAT-3", Severity: Error, Catalogue: []string{"required", "notApplicable"}, Needs: []string{subCategory}},
+		{ID: "CAT-4", Severity: Error, Catalogue: []string{"enum"}, Needs: []string{category}},
 		{ID: "CAT-5", Severity: Warning, Code: "consistency", Needs: []string{category, rechargeable}, Check: func(r *Run) {
 			if c := r.text(category); (c == "EV" || c == "LMT") && r.Doc.At(rechargeable).False() {
 				r.ReportAt(rechargeable, "is false, which is unusual for a battery of category %s", c)

@@ -27,7 +27,7 @@ func condition() []Rule {
 	return []Rule{
 		{ID: "CON-1", Severity: Error, Code: "consistency", Needs: []string{declared, declared + "[].event", declared + "[].date"}, Check: eventsInOrder},
 		{ID: "CON-2", Severity: Error, Code: "consistency", Needs: []string{status, declared, declared + "[].event"}, Check: fadesFit},
-		{ID: "CON-3", Severity: Error, Catalogue: []string{"notApplicable"}},
+		{ID: "CON-3", Severity: Error, Catalogue: []string{"notApplicable"}, Needs: []string{soce}},
 		{ID: "CON-3", Severity: Warning, Code: "consistency", Needs: []string{soce, usableEnergy, certifiedEnergy}, Check: func(r *Run) {
 			given, want := r.number(soce), r.number(usableEnergy)/r.number(certifiedEnergy)*100
 			if !near(given, want, 1) {

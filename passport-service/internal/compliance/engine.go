@@ -27,7 +27,8 @@ type Rule struct {
 	// says what is wrong, or nothing.
 	Field func(*Run, ruleset.Value) string
 	// Catalogue are the codes of what the catalogue itself finds at a field
-	// that names the rule: there is nothing more to carry out.
+	// that names the rule: there is nothing more to carry out. Where there are
+	// Needs it is they alone.
 	Catalogue []string
 }
 
@@ -184,7 +185,7 @@ func (e *Engine) score(due []ruleset.Due, errors []Finding) (score Score) {
 const catalogue = "catalogue"
 
 func (e *Engine) finding(v ruleset.Violation) Finding {
-	f := Finding{Path: v.Path, Code: v.Code, Severity: Error, Rule: catalogue, Message: v.Message, Duty: v.Duty, order: v.Order}
+	f := Finding{Path: v.Path, Code: v.Code, Severity: Error, Rule: catalogue, Message: sentence(v.Path, v.Message), Duty: v.Duty, order: v.Order}
 	if v.Warning {
 		f.Severity = Warning
 	}
@@ -196,6 +197,9 @@ func (e *Engine) finding(v ruleset.Violation) Finding {
 		r := &e.table[i]
 		of := slices.Contains(named, r.ID) || v.Code == "unknownField" ||
 			v.Code == "type" && (v.Attribute.Type == ruleset.Number || v.Attribute.Type == ruleset.Integer)
+		if len(r.Needs) > 0 && (v.Attribute == nil || !slices.Contains(r.Needs, v.Attribute.Path)) {
+			continue
+		}
 		if of && slices.Contains(r.Catalogue, v.Code) {
 			f.Rule = r.ID
 			break

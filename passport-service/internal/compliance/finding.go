@@ -6,6 +6,7 @@ package compliance
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/fault"
@@ -31,6 +32,27 @@ type Finding struct {
 	Duty           ruleset.Duty `json:"duty,omitempty" enum:"M,C,L,X" doc:"the duty of the catalogue that the finding is of: M mandatory, C mandatory under a condition, L later, X does not apply"`
 
 	order int // of the field in the catalogue
+}
+
+// sentence puts the name of a field, as materials[0].massKg, before what is said
+// of it.
+func sentence(path, predicate string) string {
+	_, field, ok := strings.Cut(strings.TrimPrefix(path, "/data/"), "/")
+	if !ok { // data itself, or a section
+		field = path[strings.LastIndexByte(path, '/')+1:]
+	}
+	var subject strings.Builder
+	for i, step := range strings.Split(field, "/") {
+		switch {
+		case i > 0 && digits(step):
+			subject.WriteString("[" + step + "]")
+		case i > 0:
+			subject.WriteString("." + step)
+		default:
+			subject.WriteString(step)
+		}
+	}
+	return subject.String() + " " + predicate + "."
 }
 
 // key is what a finding is known by, in whatever words.

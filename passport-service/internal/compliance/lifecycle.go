@@ -16,13 +16,13 @@ func lifecycle() []Rule {
 				r.ReportAt(predecessors, "has %d entries, and an original battery has no predecessor", n)
 			}
 		}},
-		{ID: "LIF-2", Severity: Error, Catalogue: []string{"required"}},
+		{ID: "LIF-2", Severity: Error, Catalogue: []string{"required"}, Needs: []string{predecessors}},
 		{ID: "LIF-2", Severity: Error, Code: "required", Needs: []string{status, predecessors}, Check: func(r *Run) {
 			if s := r.text(status); (s == "repurposed" || s == "remanufactured") && r.Doc.At(predecessors).Len() == 0 {
 				r.ReportAt(predecessors, "is empty, and a battery that is %s has at least one predecessor", s)
 			}
 		}},
-		{ID: "LIF-3", Severity: Error, Catalogue: []string{"required"}},
+		{ID: "LIF-3", Severity: Error, Catalogue: []string{"required"}, Needs: []string{"lifecycle.remanufacturing"}},
 		{ID: "LIF-3", Severity: Error, Code: "range", Needs: []string{status, restored}, Check: func(r *Run) {
 			if n := r.number(restored); r.text(status) == "remanufactured" && n < 90 {
 				r.ReportAt(restored, "is %v %%, and a remanufactured battery has at least 90 %% of its original capacity", n)
@@ -33,7 +33,7 @@ func lifecycle() []Rule {
 				r.ReportAt(cellSpread, "is %v %%, and the cells of a remanufactured battery are at most 3 %% apart", n)
 			}
 		}},
-		{ID: "LIF-4", Severity: Error, Catalogue: []string{"required"}},
+		{ID: "LIF-4", Severity: Error, Catalogue: []string{"required"}, Needs: []string{"lifecycle.wasteTransfer"}},
 		{ID: "LIF-5", Severity: Error, Code: "required", Needs: []string{predecessors}, Check: func(r *Run) {
 			for item := range r.Doc.At(predecessors).Items() {
 				if !item.Member("batteryPassportIdentifier").Here() && !item.Member("noPassportReason").Here() {

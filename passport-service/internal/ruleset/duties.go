@@ -1,6 +1,9 @@
 package ruleset
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // truth is yes, no, or not known: the field that decides it is missing or wrong.
 type truth int
@@ -61,10 +64,13 @@ func (d *Document) SecondLife() bool {
 	return d.status("repurposed", "remanufactured") || d.status("re-used") && d.At("lifecycle.previousPassports").Len() > 0
 }
 
+// categoryPath is where a battery says which of the categories it is of.
+const categoryPath = "generalInformation.batteryCategory"
+
 // Categories returns the columns of the catalogue that the battery belongs to:
 // both industrial ones while it does not say which, none without a category.
 func (d *Document) Categories() []Category {
-	switch category := d.At("generalInformation.batteryCategory"); {
+	switch category := d.At(categoryPath); {
 	case category.Is("EV"):
 		return []Category{EV}
 	case category.Is("LMT"):
@@ -208,7 +214,7 @@ func (c *dutyCheck) one(v, in Value, p *place, section string) {
 		if section == "" {
 			section = in.Path()
 		}
-		c.wrong = append(c.wrong, Violation{Path: section + "/" + p.name, Code: "required", Message: c.missing(a, duty), Attribute: a, Duty: duty, Order: p.id})
+		c.wrong = append(c.wrong, Violation{Path: section + "/" + p.name, Code: "required", Message: c.missing(a), Attribute: a, Duty: duty, Order: p.id})
 	case v.Here() && duty == NotApplicable:
 		v.Mark()
 		c.wrong = append(c.wrong, Violation{
@@ -226,7 +232,7 @@ func (c *dutyCheck) one(v, in Value, p *place, section string) {
 func (c *dutyCheck) dutyOf(p *place) Duty {
 	a := p.attribute
 	switch {
-	case a.Path == "generalInformation.batteryCategory" && c.categories == nil:
+	case a.Path == categoryPath && c.categories == nil:
 		return Mandatory
 	case a.RequiredFor != nil:
 		return c.doc.duty(a, c.categories, c.on)
@@ -240,22 +246,31 @@ func (c *dutyCheck) dutyOf(p *place) Duty {
 	return Optional
 }
 
-func (c *dutyCheck) missing(a *Attribute, duty Duty) string {
-	text := "is missing"
+func (c *dutyCheck) missing(a *Attribute) string {
+	text := "is missing; it is mandatory for a battery of the category " + c.category()
 	switch {
-	case a.Path == "generalInformation.batteryCategory":
+	case a.Path == categoryPath:
 		text = "is missing; what else is mandatory depends on it"
 	case a.Kind == "member" && a.RequiredFor == nil:
-		text = "is missing; it is a part of what it stands in"
-	case duty == Conditional || a.ConditionRule != "":
-		text = "is missing; it is mandatory for this battery"
+		container, _ := c.doc.Rules.Attribute(strings.TrimSuffix(a.Path[:strings.LastIndexByte(a.Path, '.')], "[]"))
+		text = "is missing; " + container.Label() + " needs it"
 	}
+	var expected []string
 	if a.Format != "" {
-		text += ". Expected: " + a.Format
+		expected = append(expected, a.Format)
 	}
 	if a.Unit != "" {
-		text += ", in " + a.Unit
+		expected = append(expected, "in "+a.Unit)
 	}
+	if expected != nil {
+		text += " (expected: " + strings.Join(expected, ", ") + ")"
+	}
+	return text
+}
+
+// category is what the battery says that it is.
+func (c *dutyCheck) category() string {
+	text, _ := c.doc.At(categoryPath).Text()
 	return text
 }
 

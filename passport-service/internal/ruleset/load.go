@@ -195,9 +195,19 @@ func (p *place) sum() Classes {
 	return p.classes
 }
 
-// Label is the name of an attribute in words, as "battery mass".
+// units end the names of attributes that have one.
+var units = []string{"PercentPerMonth", "Percent", "Kwh", "Ah", "Kg", "Ohm", "V", "W", "C"}
+
+// Label is the name of an attribute in words, without its unit, as "rated
+// capacity".
 func (a *Attribute) Label() string {
 	name := a.Path[strings.LastIndexByte(a.Path, '.')+1:]
+	for _, unit := range units {
+		if short, ok := strings.CutSuffix(name, unit); ok && short != "" && a.Unit != "" {
+			name = short
+			break
+		}
+	}
 	var b strings.Builder
 	for i, r := range name {
 		if unicode.IsUpper(r) && i > 0 {
