@@ -65,6 +65,9 @@ func (r *Run) ReportIn(v ruleset.Value, member, format string, args ...any) {
 }
 
 func (r *Run) add(path string, order int, a *ruleset.Attribute, format string, args ...any) {
+	if len(r.Findings) >= ruleset.MaxFindings {
+		return
+	}
 	f := Finding{Path: path, Code: r.rule.Code, Severity: r.rule.Severity, Rule: r.rule.ID, Message: sentence(path, fmt.Sprintf(format, args...)), order: order}
 	if a != nil {
 		f.LegalReference = a.LegalReference

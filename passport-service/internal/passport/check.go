@@ -126,14 +126,15 @@ func (s *Service) taken(ctx context.Context, data wire.Value) (known compliance.
 	return known, nil
 }
 
-// maxAncestors is how many passports are looked at in the search for a circle.
+// maxAncestors is how many passports are looked at in the search for circles.
 const maxAncestors = 1_000
 
 // relations says what is known here of the predecessors of a passport.
 func (s *Service) relations(ctx context.Context, p *Passport) (map[string]compliance.Relation, error) {
 	relations := map[string]compliance.Relation{}
+	left := maxAncestors
 	for _, id := range s.predecessors(p.Head.Data) {
-		relation, err := s.relation(ctx, p, id)
+		relation, err := s.relation(ctx, p, id, &left)
 		if err != nil {
 			return nil, err
 		}
@@ -143,11 +144,12 @@ func (s *Service) relations(ctx context.Context, p *Passport) (map[string]compli
 }
 
 // relation follows the predecessors of a predecessor, as far as they are kept
-// here.
-func (s *Service) relation(ctx context.Context, p *Passport, id string) (compliance.Relation, error) {
+// here and as many as are left to be looked at.
+func (s *Service) relation(ctx context.Context, p *Passport, id string, left *int) (compliance.Relation, error) {
 	relation := compliance.Unknown
 	seen, queue := map[string]bool{id: true}, []string{id}
-	for ; len(queue) > 0 && len(seen) < maxAncestors; queue = queue[1:] {
+	for ; len(queue) > 0 && *left > 0; queue = queue[1:] {
+		*left--
 		row, err := s.Passports.GetBy(ctx, byPassportIdentifier, queue[0])
 		if fault.Is(err, fault.NotFound) {
 			continue

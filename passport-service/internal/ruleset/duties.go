@@ -148,7 +148,17 @@ type dutyCheck struct {
 
 func (c *dutyCheck) report(v Value, code, format string, args ...any) {
 	v.Mark()
-	c.wrong = append(c.wrong, Violation{Path: v.Path(), Code: code, Message: fmt.Sprintf(format, args...), Attribute: v.Attribute(), Order: v.Order()})
+	c.add(Violation{Path: v.Path(), Code: code, Message: fmt.Sprintf(format, args...), Attribute: v.Attribute(), Order: v.Order()})
+}
+
+// MaxFindings is how many are told of one document. What has more is no
+// passport, and telling all would cost more than it helps.
+const MaxFindings = 10_000
+
+func (c *dutyCheck) add(v Violation) {
+	if len(c.wrong) < MaxFindings {
+		c.wrong = append(c.wrong, v)
+	}
 }
 
 // formats checks patterns and counts of what is there and sound so far.
@@ -214,14 +224,14 @@ func (c *dutyCheck) one(v, in Value, p *place, section string) {
 		if section == "" {
 			section = in.Path()
 		}
-		c.wrong = append(c.wrong, Violation{Path: section + "/" + p.name, Code: "required", Message: c.missing(a), Attribute: a, Duty: duty, Order: p.id})
+		c.add(Violation{Path: section + "/" + p.name, Code: "required", Message: c.missing(a), Attribute: a, Duty: duty, Order: p.id})
 	case v.Here() && duty == NotApplicable:
 		v.Mark()
-		c.wrong = append(c.wrong, Violation{
+		c.add(Violation{
 			Path: v.Path(), Code: "notApplicable", Message: "does not apply to a battery of this category, and may not be given", Attribute: a, Duty: duty, Order: p.id,
 		})
 	case v.Here() && duty == Later:
-		c.wrong = append(c.wrong, Violation{
+		c.add(Violation{
 			Path: v.Path(), Code: "notYetApplicable", Message: c.later(a), Attribute: a, Duty: duty, Order: p.id, Warning: true,
 		})
 	}
