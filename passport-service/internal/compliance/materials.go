@@ -64,6 +64,17 @@ func materials() []Rule {
 				r.Report(v, "needs a text or a documentUrl")
 			}
 		}},
+		{ID: "MAT-9", Severity: Error, Code: "required", Needs: []string{composition, composition + "[].component"}, Check: func(r *Run) {
+			given := map[string]bool{}
+			for v := range r.Doc.All(composition + "[].component") {
+				given[textOf(v)] = true
+			}
+			for _, part := range []string{"cathode", "anode", "electrolyte"} {
+				if !given[part] {
+					r.ReportAt(composition, "has no material of the %s", part)
+				}
+			}
+		}},
 	}
 }
 

@@ -106,6 +106,7 @@ var firing = []struct{ want, base, patch string }{
 	{"MAT-6 warning " + matter + "batteryChemistry enum", ev, changes(set(matter+"batteryChemistry", `"LiFePO4"`))},
 	{"MAT-7 error " + matter + "hazardousSubstances/1/casNumber format", ev, changes(set(matter+"hazardousSubstances/1/casNumber", `"21324-40-4"`))},
 	{"MAT-8 error " + matter + "substanceImpact required", ev, changes(set(matter+"substanceImpact", `{}`))},
+	{"MAT-9 error " + matter + "materials required", minimum, changes(set(matter+"materials/2/component", `"other"`))},
 	{"CIR-1 error " + circle + "dismantlingInformation/cellCount consistency", ev, changes(set(circle+"dismantlingInformation/cellCount", `287`))},
 	{"CIR-2 error " + circle + "spareParts/0 required", minimum, changes(cut(circle + "spareParts/0/webAddress"))},
 	{"REC-1 error " + circle + "recycledContent/nickel/totalPercent consistency", ev, changes(set(circle+"recycledContent/nickel/totalPercent", `8.7`))},
