@@ -84,7 +84,8 @@ func (l *Lines[In, Out]) stream(ctx context.Context, limit int64, f func(context
 	var err error
 	for n := 1; err == nil; n++ {
 		var line []byte
-		if line, err = readLine(in, limit); len(bytes.TrimSpace(line)) > 0 || err != nil && !errors.Is(err, io.EOF) {
+		line, err = readLine(in, limit)
+		if line = bytes.TrimSpace(line); len(line) > 0 || err != nil && err != io.EOF {
 			l.one(ctx, out, n, line, err, f)
 		}
 		if fault.Is(err, fault.TooLarge) && !errors.Is(err, io.EOF) {
