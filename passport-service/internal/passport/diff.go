@@ -12,19 +12,18 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Change is one place at which two versions differ.
+// Change is one place at which two versions differ. Old or New is nil where
+// there is no value.
 type Change struct {
-	Path string     `json:"path" doc:"JSON Pointer from the root of the body"`
-	Old  wire.Value `json:"old,omitzero" doc:"the value before; none where there was none"`
-	New  wire.Value `json:"new,omitzero" doc:"the value after; none where there is none"`
+	Path     string // JSON Pointer from the root of the body
+	Old, New wire.Value
 }
 
 // Diff is what changed between two versions.
 type Diff struct {
-	PassportID string   `json:"passportId"`
-	From       int64    `json:"from"`
-	To         int64    `json:"to"`
-	Changes    []Change `json:"changes" doc:"in the order of their paths"`
+	PassportID string
+	From, To   int64
+	Changes    []Change // in the order of their paths
 }
 
 // Diff returns what changed from one version of a passport to another, which
@@ -50,7 +49,7 @@ func (s *Service) Diff(ctx context.Context, id string, from, to int64) (Diff, er
 	if err != nil {
 		return Diff{}, err
 	}
-	d := Diff{PassportID: p.ID, From: from, To: to, Changes: []Change{}}
+	d := Diff{PassportID: p.ID, From: from, To: to}
 	d.compare("/data", s.rules().Project(before.Data, view.Classes), s.rules().Project(after.Data, view.Classes))
 	return d, nil
 }

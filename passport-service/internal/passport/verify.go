@@ -13,7 +13,7 @@ type Verification struct {
 	PassportID string `json:"passportId"`
 	Intact     bool   `json:"intact" doc:"every version is the one that was written"`
 	Versions   int64  `json:"versions" doc:"how many there are"`
-	BrokenAt   int64  `json:"brokenAt,omitempty" doc:"the first version that is another than it was"`
+	BrokenAt   int64  `json:"brokenAt,omitzero" doc:"the first version that is another than it was"`
 	Reason     string `json:"reason,omitempty" doc:"how that shows"`
 	Hash       string `json:"hash,omitempty" doc:"hash of the newest version, where all are intact: kept elsewhere, it proves later that none was written anew"`
 }
