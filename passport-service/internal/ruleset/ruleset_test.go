@@ -72,7 +72,7 @@ func TestAFieldIsAnEntry(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
-	for _, d := range rs.CheckStructure([]byte(`{"new":{"field":[{"depth":3},{"depth":2},{"width":1}]},"old":1}`)) {
+	for _, d := range rs.CheckStructure([]byte(`{"new":{"field":[{"depth":3},{"dep\u0074h":2},{"width":1}]},"old":1}`)) {
 		got[d.Path+" "+d.Code] = d.Message
 	}
 	want := map[string]string{

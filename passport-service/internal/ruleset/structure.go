@@ -159,7 +159,11 @@ func (r reader) object(at int32, p *place) {
 	}
 	for r.dec.PeekKind() != '}' {
 		raw := must(r.dec.ReadValue())
-		if member := p.members[string(raw[1:len(raw)-1])]; member != nil { // no name of the catalogue needs escapes
+		member := p.members[string(raw[1:len(raw)-1])]
+		if member == nil && bytes.IndexByte(raw, '\\') > 0 {
+			member = p.members[unquote(string(raw))]
+		}
+		if member != nil {
 			r.value(r.add(at, member, member.name, 0), member)
 			continue
 		}
