@@ -14,6 +14,7 @@ import (
 	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/wire"
 )
 
 const (
@@ -37,6 +38,8 @@ const (
 	topicHeader     = deadPrefix + "topic"
 	partitionHeader = deadPrefix + "partition"
 	offsetHeader    = deadPrefix + "offset"
+
+	timeHeader = "ce_time" // as in event.Envelope.Headers
 )
 
 // A Handler acts on an event. What it is given may have been given to it, or to
@@ -193,7 +196,8 @@ func header(m kafka.Message, key string) string {
 	return ""
 }
 
-// deadLetter is the message as it was, with the reason and its place.
+// deadLetter is the message as it was, with the reason and its place. One that
+// does not tell its time was written at that of its record, which ends here.
 func deadLetter(m kafka.Message, why error) kafka.Message {
 	reason := why.Error()
 	if f, ok := errors.AsType[*fault.Error](why); ok {
@@ -201,11 +205,14 @@ func deadLetter(m kafka.Message, why error) kafka.Message {
 			reason += fmt.Sprintf("; %s %s", d.Path, d.Message)
 		}
 	}
-	out := kafka.Message{Topic: DeadLetterTopic(m.Topic), Key: m.Key, Value: m.Value, Time: m.Time}
+	out := kafka.Message{Topic: DeadLetterTopic(m.Topic), Key: m.Key, Value: m.Value}
 	for _, h := range m.Headers {
 		if !strings.HasPrefix(h.Key, deadPrefix) { // it may have been a dead letter before
 			out.Headers = append(out.Headers, h)
 		}
+	}
+	if header(m, timeHeader) == "" {
+		out.Headers = append(out.Headers, kafka.Header{Key: timeHeader, Value: []byte(m.Time.UTC().Format(wire.Time))})
 	}
 	for _, h := range []struct{ key, value string }{
 		{reasonHeader, reason[:min(len(reason), maxReason)]}, {topicHeader, m.Topic},

@@ -234,6 +234,27 @@ func TestPlainJSONIsNamedByItsPlace(t *testing.T) {
 	})
 }
 
+func TestDeadLetterKeepsTheTime(t *testing.T) {
+	onBrokers(t, func(t *testing.T, cfg kafka.Config) {
+		topic := newTopic()
+		client, err := kgo.NewClient(kgo.SeedBrokers(cfg.Brokers...), kgo.UnknownTopicRetries(-1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		consume(t, cfg, string(topic), []string{string(topic)}, func(context.Context, event.Envelope) error {
+			return fault.New(fault.Malformed, "no JSON")
+		})
+		at := time.Now().Add(-time.Hour).UTC().Truncate(time.Millisecond)
+		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: string(topic), Timestamp: at}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		if e := read(t, cfg, 1, kafka.DeadLetterTopic(string(topic)))[0]; !e.Time.Equal(at) {
+			t.Errorf("the dead letter is of %v, want %v", e.Time, at)
+		}
+	})
+}
+
 // TestTwoMembersShareTheEvents lets a member join and leave meanwhile: what
 // comes twice comes after all before it.
 func TestTwoMembersShareTheEvents(t *testing.T) {

@@ -134,6 +134,28 @@ func TestEventComesBackAsItWasPublished(t *testing.T) {
 	})
 }
 
+// TestClockOfTheWriter publishes what happened by clocks that are far off, and
+// what has waited for long: brokers refuse and delete records by their time.
+func TestClockOfTheWriter(t *testing.T) {
+	onBrokers(t, func(t *testing.T, cfg kafka.Config) {
+		topic := newTopic()
+		p := publisher(t, cfg, topic)
+		if err := p.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var want []event.Envelope
+		for i, off := range []time.Duration{-20 * 365 * 24 * time.Hour, -10 * 24 * time.Hour, 2 * time.Hour, 48 * time.Hour} {
+			e := envelope(topic, "0193-p", int64(i+1))
+			e.Time = time.Now().Add(off).UTC().Truncate(time.Millisecond)
+			publish(t, p, e)
+			want = append(want, e)
+		}
+		if diff := cmp.Diff(want, read(t, cfg, len(want), string(topic))); diff != "" {
+			t.Errorf("read back (-want +got)\n%s", diff)
+		}
+	})
+}
+
 func TestTailGivesWhatIsThereInOrderOfTime(t *testing.T) {
 	onBrokers(t, func(t *testing.T, cfg kafka.Config) {
 		one, two := newTopic(), newTopic()

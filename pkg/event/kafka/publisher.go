@@ -63,7 +63,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 // Publish writes e to its topic and returns when all in-sync replicas have it.
 // It tries once. After an error the cluster may have it all the same.
 func (p *Publisher) Publish(ctx context.Context, e event.Envelope) error {
-	msg := kafka.Message{Topic: e.Type, Key: []byte(e.Key), Value: e.Data, Time: e.Time}
+	msg := kafka.Message{Topic: e.Type, Key: []byte(e.Key), Value: e.Data}
 	for _, h := range e.Headers() {
 		msg.Headers = append(msg.Headers, kafka.Header{Key: h.Key, Value: []byte(h.Value)})
 	}

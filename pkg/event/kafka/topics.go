@@ -115,6 +115,10 @@ func (t *topicSet) ping(ctx context.Context) error {
 // is for the caller to try again, and nothing is under way when it has returned
 // but a request that the cluster does not answer. kafka.Writer would go on with
 // what its caller has given up, and with that hold up the end of the process.
+//
+// The time of the record is the time of sending. When an event happened is for
+// its headers to tell: a broker refuses records whose time is far from its own,
+// and deletes by that time what may have waited here for long.
 func (t *topicSet) write(ctx context.Context, m kafka.Message) error {
 	err := t.produce(ctx, m)
 	if errors.Is(err, kafka.UnknownTopicOrPartition) && t.remake.Allow() {
@@ -139,7 +143,7 @@ func (t *topicSet) produce(ctx context.Context, m kafka.Message) error {
 	res, err := t.client.Produce(ctx, &kafka.ProduceRequest{
 		Topic: m.Topic, Partition: t.balancer.Balance(m, ids...), RequiredAcks: kafka.RequireAll,
 		Records: kafka.NewRecordReader(kafka.Record{
-			Time: m.Time, Key: kafka.NewBytes(m.Key), Value: kafka.NewBytes(m.Value), Headers: m.Headers,
+			Time: time.Now(), Key: kafka.NewBytes(m.Key), Value: kafka.NewBytes(m.Value), Headers: m.Headers,
 		}),
 	})
 	if err != nil {
