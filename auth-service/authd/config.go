@@ -21,12 +21,12 @@ type Config struct {
 	Store connect.Config
 	Kafka kafka.Config
 
-	TokenSecret   string   `envconfig:"JWT_SECRET" desc:"secret of at least 32 characters, the same on all services, that switches tokens from EdDSA to HS256"`
+	TokenSecret   string   `envconfig:"JWT_SECRET" secret:"true" desc:"secret of at least 32 characters, the same on all services, that switches tokens from EdDSA to HS256"`
 	TokenLifetime Lifetime `envconfig:"JWT_EXPIRES_IN" default:"15m" desc:"how long an access token counts, as 15m, 24h or 1d"`
-	PasswordKey   string   `envconfig:"PASSWORD_KEY" desc:"key of at least 32 characters that goes into password hashes; made once and kept in the database where it is empty"`
+	PasswordKey   string   `envconfig:"PASSWORD_KEY" secret:"true" desc:"key of at least 32 characters that goes into password hashes; made once and kept in the database where it is empty"`
 	PasswordCost  int      `envconfig:"PASSWORD_COST" default:"12" desc:"bcrypt cost of password hashes, 10 to 16; each step doubles the time of a login"`
 	AdminEmail    string   `envconfig:"ADMIN_EMAIL" desc:"address of an admin that is made at the start when it has no account; needs ADMIN_PASSWORD"`
-	AdminPassword string   `envconfig:"ADMIN_PASSWORD" desc:"password of 8 to 1024 characters of that admin"`
+	AdminPassword string   `envconfig:"ADMIN_PASSWORD" secret:"true" desc:"password of 8 to 1024 characters of that admin"`
 }
 
 const (

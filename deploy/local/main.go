@@ -33,8 +33,9 @@ var errEnvironment = errors.New("the suite cannot start")
 
 func run(args []string) error {
 	var cfg struct {
-		Log   boot.Log
-		Stack stack.Config
+		Environment boot.Environment
+		Log         boot.Log
+		Stack       stack.Config
 	}
 	if err := boot.Load(&cfg); err != nil {
 		return fmt.Errorf("%w.\n%w", errEnvironment, err)

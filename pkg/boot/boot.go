@@ -17,28 +17,54 @@ type Log struct {
 	Level slog.Level `envconfig:"LOG_LEVEL" default:"info" desc:"least level that is logged: debug, info, warn, error"`
 }
 
+// Exit codes.
+const (
+	exitFailed = 1
+	exitUsage  = 2 // the environment or the arguments are wrong
+)
+
 // Main runs a service until SIGINT or SIGTERM; a second one ends it at once. It
 // exits 0 when run returns nil, 1 when it fails, and 2, having named every
 // wrong variable, when the environment does not fill C.
+//
+// The argument "health" asks the service that runs with this environment
+// whether it is ready, and "-version" tells what this one is.
 func Main[C any](service string, run func(context.Context, C, *slog.Logger) error) {
-	os.Exit(code(service, run))
+	os.Exit(code(service, os.Args[1:], run))
 }
 
-func code[C any](service string, run func(context.Context, C, *slog.Logger) error) int {
+func code[C any](service string, args []string, run func(context.Context, C, *slog.Logger) error) int {
+	if len(args) > 1 || len(args) == 1 && args[0] != "health" && args[0] != "-version" {
+		fmt.Fprintf(os.Stderr, "usage: %[1]s            serve, as the environment says\n       %[1]s health     exit 0 if the one that serves here is ready\n       %[1]s -version   tell what this is\n", service)
+		return exitUsage
+	}
+	if len(args) == 1 && args[0] == "-version" {
+		fmt.Println(service, Version())
+		return 0
+	}
 	var cfg struct {
-		Log     Log
-		Service C
+		Environment Environment
+		Log         Log
+		Service     C
 	}
 	if err := Load(&cfg); err != nil {
 		fmt.Fprintf(os.Stderr, "%s cannot start.\n%v\n", service, err)
-		return 2
+		return exitUsage
+	}
+	if len(args) == 1 {
+		if err := healthy(&cfg.Service); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return exitFailed
+		}
+		return 0
 	}
 	log := Logger(os.Stdout, service, cfg.Log)
 	ctx, stop := untilSignal()
 	defer stop()
+	log.Info("starting", "version", Version().Number, "commit", Version().Commit)
 	if err := run(ctx, cfg.Service, log); err != nil {
 		log.Error("stopped", "err", err)
-		return 1
+		return exitFailed
 	}
 	log.Info("stopped")
 	return 0

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -32,9 +35,15 @@ func (s server) Validate() error {
 
 type config struct {
 	Server server
-	Drain  time.Duration `envconfig:"TEST_DRAIN" default:"10s" desc:"longest wait"`
-	List   []string      `envconfig:"TEST_LIST" desc:"things"`
-	Left   func()        // no variable
+	At     struct {
+		Port   int    `envconfig:"PORT" default:"4000" desc:"port"`
+		Host   string `envconfig:"HOST" default:"127.0.0.1" desc:"address"`
+		Secret string `envconfig:"TEST_SECRET" secret:"true" desc:"secret"`
+		URI    string `envconfig:"TEST_URI" secret:"true" desc:"URI with a password"`
+	}
+	Drain time.Duration `envconfig:"TEST_DRAIN" default:"10s" desc:"longest wait"`
+	List  []string      `envconfig:"TEST_LIST" desc:"things"`
+	Left  func()        // no variable
 }
 
 func (c config) Validate() error {
@@ -56,7 +65,7 @@ func TestLoad(t *testing.T) {
 	if err := boot.Load(&c); err != nil {
 		t.Fatal(err)
 	}
-	want := config{Server: server{Port: 4000, Name: "ann"}, Drain: 10 * time.Second, List: []string{"a", "b"}}
+	want := config{At: c.At, Server: server{Port: 4000, Name: "ann"}, Drain: 10 * time.Second, List: []string{"a", "b"}}
 	if diff := cmp.Diff(want, c, cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Left" }, cmp.Ignore())); diff != "" {
 		t.Errorf("Load (-want +got)\n%s", diff)
 	}
@@ -64,7 +73,7 @@ func TestLoad(t *testing.T) {
 	for _, f := range boot.Variables(&c) {
 		names = append(names, f.Tag.Get("envconfig"))
 	}
-	if diff := cmp.Diff([]string{"TEST_PORT", "TEST_NAME", "TEST_DRAIN", "TEST_LIST"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"TEST_PORT", "TEST_NAME", "PORT", "HOST", "TEST_SECRET", "TEST_URI", "TEST_DRAIN", "TEST_LIST"}, names); diff != "" {
 		t.Errorf("Variables (-want +got)\n%s", diff)
 	}
 }
@@ -108,6 +117,13 @@ func TestMain(m *testing.M) {
 	})
 }
 
+// process returns a run of the service.
+func process(t *testing.T, args []string, env ...string) *exec.Cmd {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+	cmd.Env = append(os.Environ(), append(env, "BOOT_TEST_SERVICE=1")...)
+	return cmd
+}
+
 func TestProcess(t *testing.T) {
 	for name, c := range map[string]struct {
 		env     string
@@ -121,8 +137,7 @@ func TestProcess(t *testing.T) {
 		"wrong environment": {"TEST_PORT=x", 0, 2, "TEST_NAME: is not set"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cmd := exec.CommandContext(t.Context(), os.Args[0])
-			cmd.Env = append(os.Environ(), "BOOT_TEST_SERVICE=1", c.env)
+			cmd := process(t, nil, c.env)
 			out, err := cmd.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -134,7 +149,7 @@ func TestProcess(t *testing.T) {
 			var text strings.Builder
 			for lines, sent := bufio.NewScanner(out), 0; lines.Scan(); {
 				fmt.Fprintln(&text, lines.Text())
-				if sent < c.signals { // one for each line it says
+				if sent < c.signals && !strings.Contains(lines.Text(), `"starting"`) { // one for each line it says
 					sent++
 					if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 						t.Fatal(err)
@@ -146,5 +161,71 @@ func TestProcess(t *testing.T) {
 				t.Errorf("exit code %d, want %d; output lacks %q:\n%s", cmd.ProcessState.ExitCode(), c.code, c.output, text.String())
 			}
 		})
+	}
+}
+
+func TestProductionRefusesDemoSecrets(t *testing.T) {
+	secrets := map[string]string{"TEST_NAME": "ann", "TEST_SECRET": "demo-secret", "TEST_URI": "mongodb://root:demo-password@mongo/?x=y"}
+	own := map[string]string{"TEST_NAME": "demo-ann", "TEST_SECRET": "my demo-secret", "TEST_URI": "mongodb://demo-user:x@demo-cluster/"}
+	for name, c := range map[string]struct {
+		env, values map[string]string
+		refused     int
+	}{
+		"production":             {map[string]string{"APP_ENV": "production"}, secrets, 2},
+		"production, as Node":    {map[string]string{"NODE_ENV": "production"}, secrets, 2},
+		"APP_ENV before Node's":  {map[string]string{"APP_ENV": "test", "NODE_ENV": "production"}, secrets, 0},
+		"development":            {nil, secrets, 0},
+		"production, own values": {map[string]string{"APP_ENV": "production"}, own, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			setenv(t, c.values)
+			setenv(t, c.env)
+			err := boot.Load(&config{})
+			if got := strings.Count(fmt.Sprint(err), "holds a demo secret"); got != c.refused || (err != nil) != (c.refused > 0) {
+				t.Errorf("Load = %v, want %d refused", err, c.refused)
+			}
+		})
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	t.Setenv("APP_ENV", "prod")
+	if err := boot.Load(&boot.Environment{}); err == nil || !strings.Contains(err.Error(), "APP_ENV: has to be") {
+		t.Errorf("Load = %v", err)
+	}
+}
+
+func TestArguments(t *testing.T) {
+	var ready atomic.Bool
+	ready.Store(true)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/readyz" || !ready.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprint(w, "store does not answer")
+		}
+	}))
+	defer srv.Close()
+	_, port, _ := strings.Cut(strings.TrimPrefix(srv.URL, "http://"), ":")
+	for _, c := range []struct {
+		args   string
+		port   string
+		ready  bool
+		code   int
+		output string
+	}{
+		{"health", port, true, 0, ""},
+		{"health", port, false, 1, "503 Service Unavailable store does not answer"},
+		{"health", "1", true, 1, "connection refused"},
+		{"health", "x", true, 2, "PORT"},
+		{"-version", "x", true, 0, "test-service dev"},
+		{"serve", port, true, 2, "usage"},
+		{"health now", port, true, 2, "usage"},
+	} {
+		ready.Store(c.ready)
+		cmd := process(t, strings.Fields(c.args), "TEST_NAME=ann", "HOST=0.0.0.0", "PORT="+c.port)
+		out, _ := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != c.code || !strings.Contains(string(out), c.output) {
+			t.Errorf("%s of port %s: exit code %d, want %d; output lacks %q:\n%s", c.args, c.port, cmd.ProcessState.ExitCode(), c.code, c.output, out)
+		}
 	}
 }

@@ -23,14 +23,18 @@ func (p *Problem) Error() string {
 
 // Load fills the struct that cfg points to from the environment, by the tags
 // of envconfig, and calls the Validate method of each struct in it that has
-// one. It reports everything that is wrong, not the first.
+// one. In production it refuses what is tagged secret:"true" and holds a demo
+// secret. It reports everything that is wrong, not the first.
 func Load(cfg any) error {
 	var errs []error
-	told := map[string]bool{}
+	told, refuseDemo := map[string]bool{}, inProduction()
 	walk(reflect.ValueOf(cfg).Elem(), func(v reflect.Value, f reflect.StructField) {
 		if p := fill(v, f); p != nil && !told[p.Variable] {
 			told[p.Variable] = true
 			errs = append(errs, p)
+		}
+		if err := known(v, f); err != nil && refuseDemo {
+			errs = tell(errs, told, err)
 		}
 	}, func(v reflect.Value) {
 		if c, ok := v.Addr().Interface().(interface{ Validate() error }); ok {

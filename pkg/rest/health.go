@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
@@ -43,6 +44,8 @@ type aliveOutput struct {
 	Body struct {
 		Message string `json:"message"`
 		Status  string `json:"status"`
+		Version string `json:"version" doc:"dev where it is no release"`
+		Commit  string `json:"commit,omitempty"`
 	}
 }
 
@@ -50,6 +53,7 @@ func (a *API) health(o Options) {
 	alive := func(context.Context, *struct{}) (*aliveOutput, error) {
 		out := &aliveOutput{}
 		out.Body.Message, out.Body.Status = o.Title+" is running", "OK"
+		out.Body.Version, out.Body.Commit = boot.Version().Number, boot.Version().Commit
 		return out, nil
 	}
 	Handle(a, "GET /health", Open, alive, "Tell that the service runs")

@@ -24,7 +24,7 @@ import (
 // Config says where the bucket is.
 type Config struct {
 	KeyID          string `envconfig:"AWS_ACCESS_KEY_ID" desc:"key id for S3; empty: files cannot be uploaded or read"`
-	Secret         string `envconfig:"AWS_SECRET_ACCESS_KEY" desc:"secret of the key"`
+	Secret         string `envconfig:"AWS_SECRET_ACCESS_KEY" secret:"true" desc:"secret of the key"`
 	Region         string `envconfig:"AWS_REGION" default:"us-east-1" desc:"region of the bucket"`
 	Bucket         string `envconfig:"S3_BUCKET_NAME" default:"battery-passport-documents" desc:"bucket of the files; it is made when it is missing and may be"`
 	Endpoint       string `envconfig:"S3_ENDPOINT" desc:"URL of an S3 server; empty: AWS"`

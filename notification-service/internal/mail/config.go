@@ -16,7 +16,7 @@ type Config struct {
 	Host      string `envconfig:"SMTP_HOST" desc:"mail server"`
 	Port      int    `envconfig:"SMTP_PORT" default:"587" desc:"port of the mail server"`
 	User      string `envconfig:"SMTP_USER" desc:"user at the mail server; empty: none is asked for"`
-	Password  string `envconfig:"SMTP_PASS" desc:"password of that user; it is only sent over TLS, or to this machine"`
+	Password  string `envconfig:"SMTP_PASS" secret:"true" desc:"password of that user; it is only sent over TLS, or to this machine"`
 	TLS       string `envconfig:"SMTP_TLS" default:"auto" desc:"auto: TLS from the start on port 465, and STARTTLS, without which nothing is sent, on others; implicit, starttls: one of them on any port; none: no TLS"`
 	FromEmail string `envconfig:"FROM_EMAIL" desc:"address that mail comes from; empty: SMTP_USER"`
 	FromName  string `envconfig:"FROM_NAME" default:"Battery Passport System" desc:"name that mail comes from"`

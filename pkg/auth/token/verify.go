@@ -31,7 +31,7 @@ const (
 
 // Config says how tokens are verified.
 type Config struct {
-	Secret string `envconfig:"JWT_SECRET" desc:"secret of at least 32 characters, the same on all services, that switches tokens from EdDSA to HS256"`
+	Secret string `envconfig:"JWT_SECRET" secret:"true" desc:"secret of at least 32 characters, the same on all services, that switches tokens from EdDSA to HS256"`
 	URL    string `envconfig:"AUTH_SERVICE_URL" default:"http://127.0.0.1:4000" desc:"where the auth-service publishes its keys"`
 }
 

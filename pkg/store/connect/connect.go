@@ -14,7 +14,7 @@ import (
 
 // Config says which database.
 type Config struct {
-	URI string `envconfig:"MONGODB_URI" desc:"MongoDB as mongodb://host/database; without a database its name is the service's; empty: SQLite in DATA_DIR"`
+	URI string `envconfig:"MONGODB_URI" secret:"true" desc:"MongoDB as mongodb://host/database; without a database its name is the service's; empty: SQLite in DATA_DIR"`
 	Dir string `envconfig:"DATA_DIR" default:"data" desc:"folder of the SQLite file"`
 }
 
