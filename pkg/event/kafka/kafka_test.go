@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/battery-passport/suite/pkg/event"
@@ -152,6 +153,32 @@ func TestClockOfTheWriter(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, read(t, cfg, len(want), string(topic))); diff != "" {
 			t.Errorf("read back (-want +got)\n%s", diff)
+		}
+	})
+}
+
+func TestPartitionsOfTopics(t *testing.T) {
+	onBrokers(t, func(t *testing.T, cfg kafka.Config) {
+		for _, c := range []struct{ set, want int }{{0, 3}, {5, 5}} {
+			topic, cfg := newTopic(), cfg
+			cfg.Partitions, cfg.Replication = c.set, 1
+			if err := publisher(t, cfg, topic).Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			client, err := kgo.NewClient(kgo.SeedBrokers(cfg.Brokers...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			ask := kmsg.NewMetadataRequest()
+			ask.Topics = []kmsg.MetadataRequestTopic{{Topic: kmsg.StringPtr(string(topic))}}
+			res, err := ask.RequestWith(t.Context(), client)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := len(res.Topics[0].Partitions); got != c.want {
+				t.Errorf("KAFKA_PARTITIONS=%d makes %d, want %d", c.set, got, c.want)
+			}
 		}
 	})
 }

@@ -4,8 +4,10 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"time"
 
@@ -24,16 +26,26 @@ const (
 // Config says where the cluster is.
 type Config struct {
 	Brokers []string `envconfig:"KAFKA_BROKERS" desc:"Kafka brokers as host:port, separated by commas; empty: events wait in the store"`
+	// Partitions and Replication are for topics that are not there yet.
+	Partitions  int `envconfig:"KAFKA_PARTITIONS" default:"3" desc:"partitions of a topic that is made: as many members of a consumer group share its events"`
+	Replication int `envconfig:"KAFKA_REPLICATION_FACTOR" default:"0" desc:"brokers that keep a topic that is made; 0: as many as the cluster has for its default"`
 }
 
 // Validate tells what is wrong with c.
 func (c Config) Validate() error {
+	var errs []error
 	for _, broker := range c.Brokers {
 		if host, port, err := net.SplitHostPort(broker); err != nil || host == "" || port == "" {
-			return fmt.Errorf("  KAFKA_BROKERS: %q is not as host:port", broker)
+			errs = append(errs, fmt.Errorf("  KAFKA_BROKERS: %q is not as host:port", broker))
 		}
 	}
-	return nil
+	if c.Partitions < 1 || c.Partitions > maxPartitions {
+		errs = append(errs, fmt.Errorf("  KAFKA_PARTITIONS: has to be 1 to %d", maxPartitions))
+	}
+	if c.Replication < 0 || c.Replication > math.MaxInt16 {
+		errs = append(errs, errors.New("  KAFKA_REPLICATION_FACTOR: has to be a number of brokers, or 0"))
+	}
+	return errors.Join(errs...)
 }
 
 // Publisher writes events to Kafka. It is safe for concurrent use. Events of

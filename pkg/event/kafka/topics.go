@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,8 +14,10 @@ import (
 )
 
 const (
-	partitions  = 3
-	deadLetters = ".dlq"
+	defaultPartitions = 3 // where Config has none, as in a test
+	maxPartitions     = 1000
+	clusterDefault    = -1 // of brokers that keep a topic
+	deadLetters       = ".dlq"
 	// remakeInterval is how long it takes at least from one look for topics
 	// that are gone to the next.
 	remakeInterval = time.Second
@@ -51,12 +54,16 @@ type topicSet struct {
 	remake   *rate.Limiter
 	configs  []kafka.TopicConfig
 	names    []string
+
+	partitions, replication int
 }
 
 func newTopicSet(cfg Config) *topicSet {
 	return &topicSet{
 		client: &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Timeout: requestTimeout, Transport: newTransport()},
 		remake: rate.NewLimiter(rate.Every(remakeInterval), 1),
+
+		partitions: cmp.Or(cfg.Partitions, defaultPartitions), replication: cmp.Or(cfg.Replication, clusterDefault),
 	}
 }
 
@@ -68,11 +75,11 @@ func newTransport() *kafka.Transport {
 	}
 }
 
-// add adds a topic. The replication factor is the cluster's default.
+// add adds a topic.
 func (t *topicSet) add(topic string, entries ...kafka.ConfigEntry) {
 	t.names = append(t.names, topic)
 	t.configs = append(t.configs, kafka.TopicConfig{
-		Topic: topic, NumPartitions: partitions, ReplicationFactor: -1, ConfigEntries: entries,
+		Topic: topic, NumPartitions: t.partitions, ReplicationFactor: t.replication, ConfigEntries: entries,
 	})
 }
 
