@@ -11,7 +11,6 @@ import (
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/outbox"
 	"github.com/battery-passport/suite/pkg/fault"
-	"github.com/battery-passport/suite/pkg/wire"
 )
 
 // Collection keeps the aggregates of one kind. It is safe for concurrent use.
@@ -93,7 +92,7 @@ func (c *Collection[T]) GetBy(ctx context.Context, index, value string) (Row[T],
 func (c *Collection[T]) row(r Record, err error) (Row[T], error) {
 	row := Row[T]{ID: r.ID, Version: r.Version}
 	if err == nil {
-		err = wire.Unmarshal(r.Doc, &row.Doc)
+		err = c.kind.decode(r, &row.Doc)
 	}
 	if err != nil {
 		return Row[T]{}, fmt.Errorf("read from %s: %w", c.kind.Name, err)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
@@ -16,6 +17,11 @@ type Kind[T any] struct {
 	// Schema is the version of the stored form. A later form that needs old
 	// documents changed counts up.
 	Schema int
+	// Migrate makes of a document that was stored by an older schema one of
+	// Schema. A document goes through it whenever it is read, until it is next
+	// written; in lists and unique indexes it stands as it was written. It is
+	// nil where there is no older one.
+	Migrate func(schema int, doc []byte) ([]byte, error)
 	// Unique gives the values no two aggregates share, by index; an aggregate
 	// whose value is empty is not in that index. UniqueIndexes names them all.
 	Unique        func(*T) map[string]string
@@ -72,6 +78,23 @@ func (k *Kind[T]) record(id string, version int64, doc *T) (Record, error) {
 		r.Sort = sortKey(l.Created, id)
 	}
 	return r, nil
+}
+
+// decode reads a record into doc. One of a later schema, which another release
+// has written, is not for this one to read, nor to write.
+func (k *Kind[T]) decode(r Record, doc *T) error {
+	data := r.Doc
+	switch {
+	case r.Schema > k.Schema:
+		return fault.New(fault.Unavailable, "%s was written by a later release of this service", r.ID).
+			Because(fmt.Errorf("its schema is %d, and %d is known here", r.Schema, k.Schema))
+	case r.Schema < k.Schema && k.Migrate != nil:
+		var err error
+		if data, err = k.Migrate(r.Schema, data); err != nil {
+			return fmt.Errorf("%s of schema %d: %w", r.ID, r.Schema, err)
+		}
+	}
+	return wire.Unmarshal(data, doc)
 }
 
 // sortKey orders by time, in milliseconds, and by id within one.

@@ -72,6 +72,7 @@ func Run(t *testing.T, open func(*testing.T) store.DB) {
 		"ListsKeepScopesAndFiltersApart":   lists,
 		"CursorsOfOtherListsAreRefused":    cursors,
 		"PagesEndEarlyWhenLarge":           largePages,
+		"OlderSchemasAreMigrated":          migration,
 		"EventsWaitInOrder":                waiting,
 		"EventsAreBounded":                 full,
 		"DeletedIsGoneWhenItsEventsAreOut": deleted,

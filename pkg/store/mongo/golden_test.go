@@ -1,0 +1,95 @@
+package mongo_test
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// TestStoredForm holds the form of a record in MongoDB against one that was
+// written when it was of schema 1: it is read, and it is what is written.
+func TestStoredForm(t *testing.T) {
+	data, err := os.ReadFile("testdata/record.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden bson.D
+	if err := bson.UnmarshalExtJSON(data, true, &golden); err != nil {
+		t.Fatal(err)
+	}
+	kind := storetest.Cells()
+	kind.Schema = 1
+	at := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	doc := storetest.Cell{Serial: "S1", Owner: "ann", Colour: "red", Count: 7, Made: at, Data: wire.Value(`{"a.b":[1,2.5,null]}`)}
+	told := event.New("/storetest", "cell-1", at, storetest.Counted{Count: 7, Text: "seven"})
+	told.ID, told.Sequence = "01a207ac-0000-7000-8000-000000000001", 1
+
+	name := newName()
+	coll := collection(t, name)
+	cells := store.Open(open(t, name), kind)
+	if _, err := coll.InsertOne(t.Context(), golden); err != nil {
+		t.Fatal(err)
+	}
+	got, err := cells.GetBy(t.Context(), "serial", "S1")
+	if diff := cmp.Diff(store.Row[storetest.Cell]{ID: "cell-1", Version: 1, Doc: doc}, got); err != nil || diff != "" {
+		t.Errorf("read: %v (-want +got)\n%s", err, diff)
+	}
+	if page, err := cells.List(t.Context(), store.Query{Scope: "ann", Filters: map[string]string{"colour": "red"}, Limit: 1}); err != nil || len(page.Rows) != 1 {
+		t.Errorf("listed: %v, %v", page.Rows, err)
+	}
+	events, err := cells.Outbox().Waiting(t.Context(), "cell-1")
+	if diff := cmp.Diff([]event.Envelope{told}, events); err != nil || diff != "" {
+		t.Errorf("waiting: %v (-want +got)\n%s", err, diff)
+	}
+
+	if _, err := coll.DeleteOne(t.Context(), bson.M{"_id": "cell-1"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cells.Insert(t.Context(), "cell-1", doc, told); err != nil {
+		t.Fatal(err)
+	}
+	var raw bson.D
+	if err := coll.FindOne(t.Context(), bson.M{"_id": "cell-1"}).Decode(&raw); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(text(t, golden), text(t, raw)); diff != "" {
+		t.Errorf("written (-want +got)\n%s", diff)
+	}
+}
+
+// text is the extended JSON of a record, without the time its events are due.
+func text(t *testing.T, record bson.D) string {
+	t.Helper()
+	for i := range record {
+		if _, ok := record[i].Value.(bson.DateTime); ok && record[i].Key == "due" {
+			record[i].Value = bson.DateTime(0)
+		}
+	}
+	data, err := bson.MarshalExtJSONIndent(record, true, false, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data) + "\n"
+}
+
+// collection is that of the cells, by the driver alone.
+func collection(t *testing.T, database string) *driver.Collection {
+	t.Helper()
+	client, err := driver.Connect(options.Client().ApplyURI(server(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Disconnect(context.Background()) })
+	return client.Database(database).Collection("cells")
+}
