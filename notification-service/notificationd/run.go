@@ -3,6 +3,7 @@ package notificationd
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -36,6 +37,14 @@ type Config struct {
 
 	// Now is the clock, time.Now where it is nil.
 	Now func() time.Time
+}
+
+// Validate tells what is wrong with c.
+func (c Config) Validate() error {
+	if c.Group == "" {
+		return errors.New("  KAFKA_GROUP: is empty")
+	}
+	return nil
 }
 
 // Topics are those the service reads.

@@ -3,6 +3,7 @@ package passportd
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -36,6 +37,14 @@ type Config struct {
 	Now func() time.Time
 
 	PublicRate int `envconfig:"PUBLIC_RATE_LIMIT" default:"600" desc:"requests a minute that one address may send to /api/public; 0 is any number, as behind a proxy that limits by itself"`
+}
+
+// Validate tells what is wrong with c.
+func (c Config) Validate() error {
+	if c.PublicRate < 0 {
+		return errors.New("  PUBLIC_RATE_LIMIT: is less than nothing")
+	}
+	return nil
 }
 
 // Run serves until ctx is done. It starts, and answers 503 where it has to,

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -32,6 +33,8 @@ type Config struct {
 	PublicEndpoint string `envconfig:"S3_PUBLIC_ENDPOINT" desc:"URL of the S3 server for download links, where clients do not reach S3_ENDPOINT"`
 }
 
+var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+
 // Validate tells what is wrong with c.
 func (c Config) Validate() error {
 	var errs []error
@@ -39,6 +42,12 @@ func (c Config) Validate() error {
 		if u, err := url.Parse(text); text != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 			errs = append(errs, fmt.Errorf("  %s: is no http or https URL", variable))
 		}
+	}
+	if c.Region == "" {
+		errs = append(errs, errors.New("  AWS_REGION: is empty"))
+	}
+	if !bucketName.MatchString(c.Bucket) {
+		errs = append(errs, errors.New("  S3_BUCKET_NAME: has to be 3 to 63 lower-case letters, digits, hyphens and dots"))
 	}
 	if (c.KeyID == "") != (c.Secret == "") {
 		errs = append(errs, errors.New("  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: one is set without the other"))

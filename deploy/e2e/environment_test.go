@@ -1,0 +1,69 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/battery-passport/suite/pkg/boot"
+)
+
+// wrong are values that a variable cannot have.
+var wrong = map[string]string{
+	"APP_ENV": "prod", "LOG_LEVEL": "loud", "PORT": "65536", "HOST": "everywhere", "DRAIN_TIMEOUT": "10",
+	"MONGODB_URI": "mongodb//mongo", "KAFKA_BROKERS": "kafka", "KAFKA_PARTITIONS": "0", "KAFKA_REPLICATION_FACTOR": "-1",
+	"JWT_SECRET": "too short", "JWT_EXPIRES_IN": "soon", "PASSWORD_KEY": "too short", "PASSWORD_COST": "9",
+	"ADMIN_EMAIL": "root", "ADMIN_PASSWORD": "short", "AUTH_SERVICE_URL": "auth-service:4000", "PUBLIC_RATE_LIMIT": "-1",
+	"MAX_UPLOAD_BYTES": "10MB", "SWEEP_AFTER": "-1h", "AWS_ACCESS_KEY_ID": "alone", "S3_ENDPOINT": "minio:9000",
+	"S3_FORCE_PATH_STYLE": "yes", "S3_PUBLIC_ENDPOINT": "ftp://files.example", "S3_BUCKET_NAME": "Not_A_Bucket",
+	"ENABLE_EMAIL_NOTIFICATIONS": "on", "SMTP_PORT": "0", "SMTP_TLS": "ssl", "SMTP_USER": "alone",
+	"FROM_EMAIL": "nobody", "FROM_NAME": "a\x01b",
+	"AWS_REGION": "", "KAFKA_GROUP": "",
+}
+
+// anything are variables that take any text.
+var anything = []string{"DATA_DIR", "AWS_SECRET_ACCESS_KEY", "SMTP_HOST", "SMTP_PASS", "NOTIFICATION_LOG_PATH"}
+
+func TestEveryWrongSettingIsNamed(t *testing.T) {
+	for service, cfg := range configs() {
+		for _, f := range boot.Variables(cfg) {
+			name := f.Tag.Get("envconfig")
+			value, can := wrong[name]
+			if can == slices.Contains(anything, name) {
+				t.Errorf("%s: say whether %s can be wrong", service, name)
+			}
+			if !can {
+				continue
+			}
+			t.Run(service+" "+name, func(t *testing.T) {
+				t.Setenv(name, value)
+				if err := boot.Load(configs()[service]); err == nil || !strings.Contains(err.Error(), name) {
+					t.Errorf("%s=%q: Load = %v", name, value, err)
+				}
+			})
+		}
+	}
+}
+
+func TestAllWrongSettingsAreNamedAtOnce(t *testing.T) {
+	for name, value := range wrong {
+		t.Setenv(name, value)
+	}
+	named := map[string]bool{}
+	for service, cfg := range configs() {
+		err := fmt.Sprint(boot.Load(cfg))
+		for _, f := range boot.Variables(cfg) {
+			name := f.Tag.Get("envconfig")
+			if n := strings.Count(err, "  "+name+":"); n > 1 {
+				t.Errorf("%s tells %d times of %s:\n%s", service, n, name, err)
+			}
+			named[name] = named[name] || strings.Contains(err, name)
+		}
+	}
+	for name := range wrong {
+		if !named[name] {
+			t.Errorf("%s=%q is not named among others", name, wrong[name])
+		}
+	}
+}
