@@ -36,9 +36,9 @@ lint: ## gofmt, vet, staticcheck, and who may import whom
 	go run $(STATICCHECK) $(MODULES:%=./%/...)
 	go run ./deploy/doors
 
-golden: ## write the OpenAPI documents, the wire forms and the README's settings anew
+golden: ## write the OpenAPI documents, the wire forms, the README's settings and .env.example anew
 	go test ./pkg/event ./auth-service/internal/httpapi ./passport-service/internal/httpapi ./document-service/internal/httpapi ./notification-service/internal/httpapi -update
-	go test ./deploy/e2e -run TestSettings -update
+	go test ./deploy/e2e -run 'TestSettings|TestEnvExample' -update
 
 bench: ## measure, and print the figures
 	go run ./deploy/bench

@@ -33,7 +33,7 @@ func (f Folder) Deliver(_ context.Context, m notification.Message) error {
 	if err != nil {
 		return &notification.Refusal{Final: true, Reason: err.Error()}
 	}
-	if err := os.MkdirAll(f.Path, 0o700); err != nil {
+	if err := os.MkdirAll(f.Path, 0o755); err != nil {
 		return err
 	}
 	name := fmt.Sprintf("notification-%s-%s.txt", m.At.UTC().Format(nameTime), m.Event)
@@ -48,7 +48,7 @@ func (f Folder) Deliver(_ context.Context, m notification.Message) error {
 }
 
 func write(path, content string) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}

@@ -94,6 +94,35 @@ func TestTokensThatCount(t *testing.T) {
 	}
 }
 
+// TestClocksThatDiffer verifies with clocks that are not the signer's.
+func TestClocksThatDiffer(t *testing.T) {
+	issuer := authtest.New(t)
+	signed, err := issuer.Key.Sign(token.NewClaims(ann, now, 15*time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		off  time.Duration
+		want string // empty: it counts
+	}{
+		{-29 * time.Second, ""},
+		{-10 * time.Minute, "does not count yet, but in 10m0s: the clock here is behind that of the auth-service"},
+		{10 * time.Minute, ""},
+		{25 * time.Minute, "has expired 10m0s ago; log in again"},
+	} {
+		v := verifier(t, token.Config{URL: issuer.URL})
+		v.Now = func() time.Time { return now.Add(c.off) }
+		_, err := v.Verify(t.Context(), "Bearer "+signed)
+		var got string
+		if f, ok := errors.AsType[*fault.Error](err); ok {
+			got = f.Details[0].Message
+		}
+		if got != c.want {
+			t.Errorf("a clock %v off: %q (%v), want %q", c.off, got, err, c.want)
+		}
+	}
+}
+
 func TestTokensThatDoNotCount(t *testing.T) {
 	issuer := authtest.New(t)
 	refused := func(v *token.Verifier, name, header, code string) {

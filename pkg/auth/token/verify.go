@@ -161,7 +161,7 @@ func (v *Verifier) Verify(ctx context.Context, authorization string) (auth.Princ
 	ready := v.hasKeys(ctx) // before the token is read: keys that come meanwhile do not make it a wrong one
 	parsed, err := v.parser.ParseWithClaims(token, &c, v.keyOf(ctx))
 	if err != nil {
-		return auth.Principal{}, refuse(ready, err)
+		return auth.Principal{}, refuse(ready, c, v.now(), err)
 	}
 	if parsed.Header["typ"] != accessType || c.Subject == "" || !c.Role.Valid() {
 		return auth.Principal{}, unauthenticated("type", "is no access token of this suite", nil)
@@ -179,7 +179,7 @@ func (v *Verifier) keyOf(ctx context.Context) jwt.Keyfunc {
 }
 
 // refuse says what is wrong with a token, as far as its sender can tell anyway.
-func refuse(ready bool, err error) error {
+func refuse(ready bool, c Claims, now time.Time, err error) error {
 	if errors.Is(err, jwt.ErrTokenUnverifiable) && !ready {
 		return fault.New(fault.Unavailable, "the keys that tokens are verified with are not there yet").Because(err)
 	}
@@ -190,9 +190,9 @@ func refuse(ready bool, err error) error {
 		{jwt.ErrTokenMalformed, "malformed", "is no JWT"},
 		{jwt.ErrTokenUnverifiable, "key", "is signed with a key that is not known here"},
 		{jwt.ErrTokenSignatureInvalid, "signature", "has a signature or an algorithm that does not count here"},
-		{jwt.ErrTokenExpired, "expired", "has expired; log in again"},
-		{jwt.ErrTokenNotValidYet, "notYetValid", "does not count yet"},
-		{jwt.ErrTokenUsedBeforeIssued, "notYetValid", "was issued in the future"},
+		{jwt.ErrTokenExpired, "expired", "has expired" + ago(c.ExpiresAt, now) + "; log in again"},
+		{jwt.ErrTokenNotValidYet, "notYetValid", "does not count yet" + ahead(c.NotBefore, now)},
+		{jwt.ErrTokenUsedBeforeIssued, "notYetValid", "was issued in the future" + ahead(c.IssuedAt, now)},
 		{jwt.ErrTokenInvalidIssuer, "issuer", "has another issuer"},
 		{jwt.ErrTokenInvalidAudience, "audience", "is meant for somebody else"},
 	} {
@@ -201,6 +201,22 @@ func refuse(ready bool, err error) error {
 		}
 	}
 	return unauthenticated("claims", "does not say what it has to", err)
+}
+
+// ago says how long a time is past. A clock that is ahead shows in it.
+func ago(at *jwt.NumericDate, now time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return fmt.Sprintf(" %v ago", now.Sub(at.Time).Round(time.Second))
+}
+
+// ahead says how far off a time is that should have come.
+func ahead(at *jwt.NumericDate, now time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return fmt.Sprintf(", but in %v: the clock here is behind that of the auth-service", at.Sub(now).Round(time.Second))
 }
 
 func unauthenticated(code, message string, cause error) error {

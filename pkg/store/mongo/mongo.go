@@ -18,7 +18,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/battery-passport/suite/pkg/fault"
@@ -139,15 +141,41 @@ func uniqueField(index string) string { return "keys.unique." + index }
 
 // failure marks what may pass, so that the client is told to try again.
 func failure(err error) error {
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
-	}
-	var labeled mongo.LabeledError
-	if mongo.IsTimeout(err) || mongo.IsNetworkError(err) || errors.Is(err, context.Canceled) || errors.Is(err, mongo.ErrClientDisconnected) ||
-		errors.As(err, &labeled) && labeled.HasErrorLabel("RetryableWriteError") { // a primary that steps down
+	case refused(err):
+		return fault.New(fault.Unavailable, "the database refuses the user or the password in MONGODB_URI").Because(err)
+	case passing(err):
 		return fault.New(fault.Unavailable, "the database does not answer").Because(err)
 	}
 	return err
+}
+
+// Codes of a server that does not let this user in, or not do this.
+const (
+	unauthorized         = 13
+	authenticationFailed = 18
+)
+
+func refused(err error) bool {
+	e, ok := errors.AsType[mongo.ServerError](err)
+	return ok && (e.HasErrorCode(unauthorized) || e.HasErrorCode(authenticationFailed))
+}
+
+// passing tells whether err is of a connection, not of an operation.
+func passing(err error) bool {
+	if mongo.IsTimeout(err) || mongo.IsNetworkError(err) || errors.Is(err, context.Canceled) || errors.Is(err, mongo.ErrClientDisconnected) {
+		return true
+	}
+	if _, ok := errors.AsType[topology.ConnectionError](err); ok { // a handshake that failed
+		return true
+	}
+	if pool := driver.RetryablePoolError(nil); errors.As(err, &pool) { // another's connection failed meanwhile
+		return true
+	}
+	e, ok := errors.AsType[mongo.LabeledError](err)
+	return ok && e.HasErrorLabel("RetryableWriteError") // a primary that steps down
 }
 
 // taken translates a duplicate key into store.Taken. A bulk that failed for

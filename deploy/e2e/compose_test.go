@@ -1,0 +1,222 @@
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/battery-passport/suite/auth-service/authd"
+	"github.com/battery-passport/suite/document-service/documentd"
+	"github.com/battery-passport/suite/notification-service/notificationd"
+	"github.com/battery-passport/suite/passport-service/passportd"
+	"github.com/battery-passport/suite/pkg/boot"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
+)
+
+// configs returns a new configuration of each service, all that it reads from
+// its environment.
+func configs() map[string]any {
+	return map[string]any{
+		authd.Name: &struct {
+			boot.Environment
+			boot.Log
+			authd.Config
+		}{},
+		passportd.Name: &struct {
+			boot.Environment
+			boot.Log
+			passportd.Config
+		}{},
+		documentd.Name: &struct {
+			boot.Environment
+			boot.Log
+			documentd.Config
+		}{},
+		notificationd.Name: &struct {
+			boot.Environment
+			boot.Log
+			notificationd.Config
+		}{},
+	}
+}
+
+// notInCompose are variables that a container leaves as its image has them.
+var notInCompose = []string{"PORT", "HOST", "DATA_DIR"}
+
+// otherInCompose are variables with another default there than the services'.
+var otherInCompose = []string{"ENABLE_EMAIL_NOTIFICATIONS", "SMTP_PORT", "SMTP_TLS"}
+
+type composeFile struct {
+	Settings map[string]string `yaml:"x-settings"`
+	Services map[string]struct {
+		Environment map[string]string
+	}
+	text string
+}
+
+func compose(t *testing.T) composeFile {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, "docker-compose.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := composeFile{text: string(data)}
+	if err := yaml.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// reference is a variable of docker compose with its default.
+var reference = regexp.MustCompile(`\$\{(\w+):-([^}]*)\}`)
+
+// defaults returns the variables of the file, as docker compose reads them.
+func (f composeFile) defaults(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, m := range reference.FindAllStringSubmatch(f.text, -1) {
+		if before, ok := all[m[1]]; ok && before != m[2] && m[1] != "ADMIN_EMAIL" && m[1] != "ADMIN_PASSWORD" { // seed makes the admin where there is none
+			t.Errorf("%s is %q in one place and %q in another", m[1], before, m[2])
+		} else if !ok {
+			all[m[1]] = m[2]
+		}
+	}
+	if loose := regexp.MustCompile(`\$\{?\w+[^:\w]`).FindString(reference.ReplaceAllString(f.text, "")); loose != "" {
+		t.Errorf("%s has no default", loose)
+	}
+	return all
+}
+
+// TestComposeSetsWhatServicesRead has every variable of a service in its part
+// of docker-compose.yml, and no other.
+func TestComposeSetsWhatServicesRead(t *testing.T) {
+	file := compose(t)
+	for service, cfg := range configs() {
+		set := file.Services[service].Environment
+		var read []string
+		for _, f := range boot.Variables(cfg) {
+			name := f.Tag.Get("envconfig")
+			read = append(read, name)
+			value, ok := set[name]
+			if ok == slices.Contains(notInCompose, name) {
+				t.Errorf("%s: %s is set: %t", service, name, ok)
+			}
+			if m := reference.FindStringSubmatch(value); m != nil && m[0] == value && m[1] == name {
+				if d := f.Tag.Get("default"); d != "" && d != m[2] && !slices.Contains(otherInCompose, name) {
+					t.Errorf("%s: %s is %q by default, and %q in the service", service, name, m[2], d)
+				}
+			}
+			if secret := reference.ReplaceAllString(value, "$2"); f.Tag.Get("secret") != "" && secret != "" && !strings.Contains(secret, "demo-") {
+				t.Errorf("%s: %s has a secret that nothing refuses in production", service, name)
+			}
+		}
+		for name := range set {
+			if !slices.Contains(read, name) {
+				t.Errorf("%s does not read %s", service, name)
+			}
+		}
+	}
+}
+
+// TestComposeEnvironmentIsRight loads what the services are given, as it is and
+// with APP_ENV=production.
+func TestComposeEnvironmentIsRight(t *testing.T) {
+	demo := map[string][]string{
+		authd.Name: {"MONGODB_URI"}, passportd.Name: {"MONGODB_URI"},
+		documentd.Name: {"MONGODB_URI", "AWS_SECRET_ACCESS_KEY"}, notificationd.Name: {"MONGODB_URI"},
+	}
+	for _, production := range []bool{false, true} {
+		for service, cfg := range configs() {
+			t.Run(fmt.Sprintf("%s production=%t", service, production), func(t *testing.T) {
+				for name, value := range compose(t).Services[service].Environment {
+					t.Setenv(name, reference.ReplaceAllString(value, "$2"))
+				}
+				var want []string
+				if production {
+					t.Setenv("APP_ENV", "production")
+					want = demo[service]
+				}
+				err := boot.Load(cfg)
+				var refused []string
+				for _, m := range regexp.MustCompile(`(?m)^  (\w+): holds a demo secret`).FindAllStringSubmatch(fmt.Sprint(err), -1) {
+					refused = append(refused, m[1])
+				}
+				if !slices.Equal(refused, want) || (err != nil) != (want != nil) {
+					t.Errorf("Load = %v, want %v refused", err, want)
+				}
+			})
+		}
+	}
+}
+
+// TestEnvExample keeps .env.example what docker-compose.yml and the services read.
+func TestEnvExample(t *testing.T) {
+	path, want := filepath.Join(root, ".env.example"), envExample(t)
+	if *resttest.Update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("make golden writes it anew (-want +got)\n%s", diff)
+	}
+}
+
+const envHead = `# Settings of the suite. For docker compose, copy this to .env and take the # away from what you change. Everything
+# has a value without it; those that begin with demo- are known to everybody, and refused with APP_ENV=production.
+`
+
+const envRest = `
+# docker compose sets these itself. They are for services that run by other means: export them, or put them where your
+# platform wants them.
+`
+
+func envExample(t *testing.T) string {
+	file := compose(t)
+	defaults, b, told := file.defaults(t), strings.Builder{}, map[string]bool{}
+	line := func(name, meaning, value string) {
+		told[name] = true
+		fmt.Fprintf(&b, "\n# %s\n#%s=%s\n", meaning, name, value)
+	}
+	b.WriteString(envHead)
+	all := settings(t)
+	for _, s := range all {
+		if value, ok := defaults[s.variable]; ok {
+			line(s.variable, s.meaning, value)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(defaults)) {
+		if told[name] {
+			continue
+		}
+		if file.Settings[name] == "" {
+			t.Errorf("x-settings in docker-compose.yml does not tell what %s is", name)
+		}
+		line(name, file.Settings[name], defaults[name])
+	}
+	for name := range file.Settings {
+		if _, ok := defaults[name]; !ok {
+			t.Errorf("x-settings in docker-compose.yml tells of %s, which nothing reads", name)
+		}
+	}
+	b.WriteString(envRest)
+	for _, s := range all {
+		if !told[s.variable] && s.readers[0] != "make run" {
+			line(s.variable, s.meaning, strings.Join(s.defaults, ", "))
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,108 @@
+package mongo_test
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/store/mongo"
+	"github.com/battery-passport/suite/pkg/store/storetest"
+)
+
+// TestServersThatCannotBeUsed has every operation fail as what may pass, in
+// time for a client that waits 3 seconds.
+func TestServersThatCannotBeUsed(t *testing.T) {
+	for name, c := range map[string]struct {
+		uri  func(*testing.T) string
+		want string
+	}{
+		"wrong password": {func(t *testing.T) string {
+			uri, err := url.Parse(server(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			uri.User = url.UserPassword("nobody", "wrong-password")
+			return uri.String()
+		}, "the database refuses the user or the password in MONGODB_URI"},
+		"nobody":  {func(t *testing.T) string { return "mongodb://" + resttest.Refused(t) }, "the database does not answer"},
+		"garbage": {func(t *testing.T) string { return "mongodb://" + babbler(t) }, "the database does not answer"},
+		"silence": {func(t *testing.T) string {
+			return "mongodb://" + listener(t, func(c net.Conn) { io.Copy(io.Discard, c) })
+		}, "the database does not answer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db, err := mongo.Open(c.uri(t), newName())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { db.Close(t.Context()) })
+			cells := store.Open(db, storetest.Cells())
+			if err := db.Ping(t.Context()); !saysUnavailable(err, c.want) { // before others clear the pool
+				t.Fatalf("Ping = %v, want unavailable, %s", err, c.want)
+			}
+			for operation, do := range map[string]func() error{
+				"Get":    func() error { _, err := cells.Get(t.Context(), "1"); return err },
+				"List":   func() error { _, err := cells.List(t.Context(), store.Query{Limit: 1}); return err },
+				"Insert": func() error { _, err := cells.Insert(t.Context(), "1", storetest.Cell{}); return err },
+			} {
+				begin := time.Now()
+				err := do()
+				if !saysUnavailable(err, c.want, "the database does not answer") {
+					t.Errorf("%s = %v, want unavailable, %s", operation, err, c.want)
+				}
+				if strings.Contains(err.Error(), "wrong-password") {
+					t.Errorf("%s tells the password: %v", operation, err)
+				}
+				if took := time.Since(begin); took > 3*time.Second {
+					t.Errorf("%s fails after %v", operation, took)
+				}
+			}
+		})
+	}
+}
+
+func saysUnavailable(err error, messages ...string) bool {
+	f, ok := errors.AsType[*fault.Error](err)
+	return ok && f.Kind == fault.Unavailable && slices.Contains(messages, f.Message)
+}
+
+// babbler answers all that is said as a web server does.
+func babbler(t *testing.T) string {
+	return listener(t, func(c net.Conn) {
+		for r := bufio.NewReader(c); ; {
+			if _, err := r.ReadByte(); err != nil {
+				return
+			}
+			io.WriteString(c, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+		}
+	})
+}
+
+// listener returns the address of a server that does as it is told.
+func listener(t *testing.T, serve func(net.Conn)) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { defer c.Close(); serve(c) }()
+		}
+	}()
+	return l.Addr().String()
+}
