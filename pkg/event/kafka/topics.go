@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"time"
 
@@ -69,7 +68,7 @@ func newTopicSet(cfg Config) *topicSet {
 
 func newTransport() *kafka.Transport {
 	return &kafka.Transport{
-		Dial:        (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		Dial:        dial,
 		DialTimeout: dialTimeout,
 		MetadataTTL: metadataTTL,
 	}

@@ -1,0 +1,174 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/battery-passport/suite/auth-service/authd"
+	"github.com/battery-passport/suite/document-service/documentd"
+	"github.com/battery-passport/suite/document-service/s3local"
+	"github.com/battery-passport/suite/notification-service/notificationd"
+	"github.com/battery-passport/suite/passport-service/passportd"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/authtest"
+	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/store/storetest"
+)
+
+// masked is a server behind a port that answers garbage until it drops its mask.
+type masked struct {
+	addr string
+	open atomic.Bool
+}
+
+func mask(t *testing.T, server string) *masked {
+	l := resttest.Listen(t)
+	t.Cleanup(func() { l.Close() })
+	m := &masked{addr: l.Addr().String()}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if m.open.Load() {
+				go forward(c, server)
+			} else {
+				go babble(c)
+			}
+		}
+	}()
+	return m
+}
+
+// babble answers each line, or part of one, as no protocol of ours does.
+func babble(c net.Conn) {
+	defer c.Close()
+	for r := bufio.NewReader(c); ; {
+		if _, err := r.ReadByte(); err != nil {
+			return
+		}
+		io.WriteString(c, "220 this is something else\r\n")
+	}
+}
+
+func forward(c net.Conn, server string) {
+	defer c.Close()
+	s, err := net.Dial("tcp", server)
+	if err != nil {
+		return
+	}
+	defer s.Close()
+	go func() { io.Copy(s, c); s.Close() }()
+	io.Copy(c, s)
+}
+
+// TestBackEndsThatAnswerGarbage has something else at the port of each back end
+// at the start. The service says which it lacks, refuses what needs it in time,
+// and recovers by itself.
+func TestBackEndsThatAnswerGarbage(t *testing.T) {
+	issuer := authtest.New(t)
+	dir := connect.Config{Dir: t.TempDir()}
+	host := func(address string) string {
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u.Host
+	}
+	for name, c := range map[string]struct {
+		server func(*testing.T) string
+		run    func(context.Context, string, rest.Config, *slog.Logger) error
+		check  string
+		ready  int    // status of /readyz meanwhile
+		needs  string // a request that cannot be served meanwhile
+		body   string
+	}{
+		"MongoDB": {func(t *testing.T) string { return host(storetest.MongoURI(t)) }, func(ctx context.Context, addr string, at rest.Config, log *slog.Logger) error {
+			cfg := passportd.Config{HTTP: at, Store: connect.Config{URI: "mongodb://" + addr}}
+			cfg.Auth.URL = issuer.URL
+			return passportd.Run(ctx, cfg, log)
+		}, "store", 503, "GET /api/passports", ""},
+		"auth-service": {func(*testing.T) string { return host(issuer.URL) }, func(ctx context.Context, addr string, at rest.Config, log *slog.Logger) error {
+			cfg := passportd.Config{HTTP: at, Store: dir}
+			cfg.Auth.URL = "http://" + addr
+			return passportd.Run(ctx, cfg, log)
+		}, "keys", 503, "GET /api/passports", ""},
+		"Kafka": {broker, func(ctx context.Context, addr string, at rest.Config, log *slog.Logger) error {
+			cfg := authd.Config{HTTP: at, Store: dir, TokenLifetime: authd.Lifetime(time.Minute), PasswordCost: 4}
+			cfg.Kafka.Brokers = []string{addr}
+			return authd.Run(ctx, cfg, log)
+		}, "kafka", 200, "", ""},
+		"Kafka, for a consumer": {broker, func(ctx context.Context, addr string, at rest.Config, log *slog.Logger) error {
+			cfg := notificationd.Config{HTTP: at, Store: dir, Group: "garbage"}
+			cfg.Auth.URL = issuer.URL
+			cfg.Kafka.Brokers = []string{addr}
+			return notificationd.Run(ctx, cfg, log)
+		}, "kafka", 200, "", ""},
+		"S3": {bucket, func(ctx context.Context, addr string, at rest.Config, log *slog.Logger) error {
+			cfg := documentd.Config{HTTP: at, Store: dir, MaxBytes: 1 << 20, SweepAfter: time.Hour}
+			cfg.Auth.URL = issuer.URL
+			cfg.S3.KeyID, cfg.S3.Secret, cfg.S3.Region, cfg.S3.Bucket, cfg.S3.PathStyle = s3Key, s3Secret, "us-east-1", "documents", true
+			cfg.S3.Endpoint = "http://" + addr
+			return documentd.Run(ctx, cfg, log)
+		}, "storage", 200, "POST /api/documents/upload", "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\nabc\r\n--b--\r\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := mask(t, c.server(t))
+			client, _ := resttest.Start(t, func(ctx context.Context, at rest.Config) error {
+				return c.run(ctx, m.addr, at, slog.New(slog.NewTextHandler(t.Output(), nil)))
+			})
+			s, missing := &suite{t: t}, `{"name":"`+c.check+`","ok":false,"vital":`+fmt.Sprint(c.ready == 503)
+			s.eventually("the other vital parts are there", func() bool {
+				a := client.Ask("GET /readyz", "")
+				return a.Status == c.ready && strings.Contains(a.Text, missing) && strings.Count(a.Text, `"ok":false,"vital":true`) <= 1
+			})
+			if c.needs != "" {
+				begin := time.Now()
+				client.Ask(c.needs, c.body, "Authorization", "Bearer "+issuer.Token(t, auth.Principal{UserID: "ann", Role: auth.Operator}),
+					"Content-Type", "multipart/form-data; boundary=b").WantProblem(503)
+				if took := time.Since(begin); took > 3*time.Second {
+					t.Errorf("%s is refused after %v", c.needs, took)
+				}
+			}
+			m.open.Store(true)
+			s.eventually("all parts are there", func() bool {
+				a := client.Ask("GET /readyz", "")
+				return a.Status == 200 && !strings.Contains(a.Text, missing)
+			})
+		})
+	}
+}
+
+func broker(t *testing.T) string {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	return cluster.ListenAddrs()[0]
+}
+
+const s3Key, s3Secret = "local", "local-secret"
+
+func bucket(t *testing.T) string {
+	server, err := s3local.Start(t.Context(), s3local.Config{Dir: t.TempDir(), Addr: "127.0.0.1:0", KeyID: s3Key, Secret: s3Secret, Region: "us-east-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	return server.Addr
+}
