@@ -2,12 +2,16 @@ package e2e
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -111,12 +115,7 @@ func run(t *testing.T, program, dir string, env ...string) (s *suite, p *process
 // TestKilled kills the program with SIGKILL, while a broker is away, and starts
 // it again: all that was acknowledged is there, and what waited goes out.
 func TestKilled(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "local")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
-	build.Dir = filepath.Join(root, "deploy", "local")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	program := build(t)
 	dir := filepath.Join(t.TempDir(), "data")
 	s, p := run(t, program, dir, "KAFKA_BROKERS="+resttest.Refused(t))
 	admin := s.register("admin@nordlicht.example", "admin")
@@ -161,6 +160,85 @@ func TestKilled(t *testing.T) {
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("after reset the data is there: %v", err)
 	}
+}
+
+// TestTermUnderLoad sends SIGTERM while eight clients write: each request is
+// answered, the last on a connection says that it is, and the process ends.
+func TestTermUnderLoad(t *testing.T) {
+	program := build(t)
+	dir := filepath.Join(t.TempDir(), "data")
+	s, p := run(t, program, dir)
+	admin := s.register("admin@nordlicht.example", "admin")
+	var mu sync.Mutex
+	var ids []string
+	var wg sync.WaitGroup
+	loaded := make(chan struct{}, 1000)
+	for range 8 {
+		wg.Go(func() {
+			client := &http.Client{Transport: &http.Transport{}}
+			defer client.CloseIdleConnections()
+			for last := false; !last; {
+				req, err := http.NewRequest(http.MethodPost, s.passport.URL+"/api/passports", strings.NewReader(`{"data":{}}`))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				req.Header.Set("Authorization", "Bearer "+admin.Token)
+				req.Header.Set("Content-Type", "application/json")
+				res, err := client.Do(req)
+				if err != nil {
+					t.Errorf("a request was dropped: %v", err)
+					return
+				}
+				var p answer
+				err = json.NewDecoder(res.Body).Decode(&p)
+				res.Body.Close()
+				if err != nil || res.StatusCode != http.StatusCreated {
+					t.Errorf("%d, %v", res.StatusCode, err)
+					return
+				}
+				mu.Lock()
+				ids = append(ids, p.ID)
+				mu.Unlock()
+				select {
+				case loaded <- struct{}{}:
+				default:
+				}
+				last = res.Close
+			}
+		})
+	}
+	for range 100 {
+		<-loaded
+	}
+	resttest.CloseIdle()
+	begin := time.Now()
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	err := p.cmd.Wait()
+	if took := time.Since(begin); err != nil || took > 5*time.Second {
+		t.Errorf("ended after %v: %v", took, err)
+	}
+	wg.Wait()
+
+	s, _ = run(t, program, dir)
+	admin = s.login("admin@nordlicht.example")
+	for _, id := range ids {
+		s.passport.Call("GET /api/passports/"+id, admin.Token, nil).Want(200, nil)
+	}
+	s.events(len(ids), ids...)
+	t.Logf("%d writes", len(ids))
+}
+
+// build builds what make run runs.
+func build(t *testing.T) (program string) {
+	t.Helper()
+	program = filepath.Join(t.TempDir(), "local")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
+	build.Dir = filepath.Join(root, "deploy", "local")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return program
 }
 
 // TestResetKeepsWhatIsNotTheSuites, in a folder of somebody and in its own.

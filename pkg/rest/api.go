@@ -50,7 +50,7 @@ type API struct {
 func New(o Options) *API {
 	prepareHuma()
 	a := &API{router: chi.NewRouter(), log: o.Log, user: o.User}
-	a.router.Use(identify, a.access, a.recover, public(o.PublicRate), query, middleware.GetHead)
+	a.router.Use(a.identify, a.access, a.recover, public(o.PublicRate), query, middleware.GetHead)
 	a.router.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, fault.New(fault.NotFound, "there is nothing at %s", r.URL.Path))
 	})

@@ -49,7 +49,7 @@ func Annotate(ctx context.Context, attrs ...slog.Attr) {
 }
 
 // identify gives the request its id and the answer the headers that all have.
-func identify(next http.Handler) http.Handler {
+func (a *API) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, err := uuid.Parse(r.Header.Get("X-Request-Id"))
 		if err != nil {
@@ -60,6 +60,9 @@ func identify(next http.Handler) http.Handler {
 		h.Set("X-Request-Id", e.id)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
+		if a.draining.Load() {
+			h.Set("Connection", "close") // the client goes before it is sent away
+		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, e)))
 	})
 }

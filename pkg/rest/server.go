@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -29,6 +30,7 @@ const (
 	writeTimeout   = 30 * time.Second
 	idleTimeout    = 60 * time.Second
 	maxHeaderBytes = 16 << 10
+	leaveTimeout   = time.Second // for clients to take their leave
 )
 
 // Validate tells what is wrong with c.
@@ -72,8 +74,11 @@ func (c Config) Listen(port Port, variable string) (net.Listener, error) {
 	return l, nil
 }
 
-// Serve answers requests until ctx is done. Then it tells so on /readyz, takes
-// no new connections, and waits for the requests under way as long as drain.
+// Serve answers requests until ctx is done. Then it tells so on /readyz and
+// closes each connection with its next answer: to be told so is better than to
+// find a connection closed that a request was just sent on. When the last is
+// closed, or after a second, it takes no new ones, and waits for the requests
+// under way as long as drain.
 // What runs beside is told to end when the last of them is answered; when it
 // fails, Serve ends too.
 func Serve(ctx context.Context, l net.Listener, a *API, drain time.Duration, beside ...func(context.Context) error) error {
@@ -98,9 +103,12 @@ func (a *API) serve(ctx context.Context, l net.Listener, drain time.Duration) er
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 	}
+	var open connections
+	srv.ConnState = open.track
 	drained := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		a.draining.Store(true)
+		open.wait(leaveTimeout)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 		defer cancel()
 		drained <- srv.Shutdown(ctx)
@@ -114,4 +122,41 @@ func (a *API) serve(ctx context.Context, l net.Listener, drain time.Duration) er
 		return errors.Join(fmt.Errorf("requests under way were cut off after %v: %w", drain, err), srv.Close())
 	}
 	return nil
+}
+
+// connections counts those that are open.
+type connections struct {
+	mu    sync.Mutex
+	n     int
+	ended chan struct{} // closed when n is 0, where somebody waits for it
+}
+
+func (c *connections) track(_ net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		c.n++
+	case http.StateClosed, http.StateHijacked:
+		if c.n--; c.n == 0 && c.ended != nil {
+			close(c.ended)
+			c.ended = nil
+		}
+	}
+}
+
+// wait waits until no connection is open, or for d.
+func (c *connections) wait(d time.Duration) {
+	c.mu.Lock()
+	if c.n == 0 {
+		c.mu.Unlock()
+		return
+	}
+	ended := make(chan struct{})
+	c.ended = ended
+	c.mu.Unlock()
+	select {
+	case <-ended:
+	case <-time.After(d):
+	}
 }
