@@ -93,7 +93,9 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		checks = append(checks, rest.Check{Name: "smtp", Probe: sender.Ping})
 	}
 	if cfg.Files != "" {
-		courier(notification.File, textfile.Folder{Path: cfg.Files})
+		folder := textfile.Folder{Path: cfg.Files}
+		courier(notification.File, folder)
+		checks = append(checks, rest.Check{Name: "files", Probe: folder.Ping})
 	}
 
 	api := rest.New(rest.Options{

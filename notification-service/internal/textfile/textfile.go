@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/battery-passport/suite/notification-service/internal/notification"
+	"github.com/battery-passport/suite/pkg/fault"
 )
 
 const (
@@ -46,6 +47,24 @@ func (f Folder) Deliver(_ context.Context, m notification.Message) error {
 	}
 	return syncFolder(f.Path)
 }
+
+// Ping tells whether a file can be written, by writing one.
+func (f Folder) Ping(context.Context) error {
+	path := filepath.Join(f.Path, probe)
+	err := os.MkdirAll(f.Path, 0o755)
+	if err == nil {
+		err = errors.Join(write(path, strings.Repeat("\n", probeBytes)), os.Remove(path))
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) { // another service that shares the folder has removed it
+		return fault.New(fault.Unavailable, "text files cannot be written: %v", err)
+	}
+	return nil
+}
+
+const (
+	probe      = ".probe"
+	probeBytes = 4 << 10 // a block of most file systems
+)
 
 func write(path, content string) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
