@@ -1,10 +1,12 @@
 MODULES     = pkg auth-service passport-service document-service notification-service deploy
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TIMEOUT     = 10m
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 NEWMAN      = newman@6.2.2
+POSTMAN_ENV = local
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## run the suite on this machine, with its data in ./data
 	@go build -o bin/local ./deploy/local && exec bin/local
@@ -17,6 +19,11 @@ events: ## show what is on the topics, as it comes
 
 reset: ## delete the data of make run
 	@go build -o bin/local ./deploy/local && exec bin/local reset
+
+up: export VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+up: export COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null)
+up: ## build the suite and run it in Docker, with MongoDB, Kafka and MinIO
+	docker compose up --build -d --wait
 
 test: ## test all modules
 	go test -timeout $(TIMEOUT) work
@@ -36,6 +43,9 @@ lint: ## gofmt, vet, staticcheck, and who may import whom
 	go run $(STATICCHECK) $(MODULES:%=./%/...)
 	go run ./deploy/doors
 
+vulnerabilities: ## look for known ones in what is called (asks vuln.go.dev)
+	for m in $(MODULES); do (cd $$m && GOWORK=off go run $(GOVULNCHECK) ./...) || exit 1; done
+
 golden: ## write the OpenAPI documents, the wire forms, the README's settings and .env.example anew
 	go test ./pkg/event ./auth-service/internal/httpapi ./passport-service/internal/httpapi ./document-service/internal/httpapi ./notification-service/internal/httpapi -update
 	go test ./deploy/e2e -run 'TestSettings|TestEnvExample' -update
@@ -43,7 +53,7 @@ golden: ## write the OpenAPI documents, the wire forms, the README's settings an
 bench: ## measure, and print the figures
 	go run ./deploy/bench
 
-postman: ## run the Postman collection against the suite that runs; POSTMAN_FLAGS go on to newman
-	npx --yes $(NEWMAN) run postman/battery-passport.postman_collection.json -e postman/local.postman_environment.json --working-dir postman $(POSTMAN_FLAGS)
+postman: ## run the Postman collection against the suite that runs, with POSTMAN_ENV=compose in Docker; POSTMAN_FLAGS go on to newman
+	npx --yes $(NEWMAN) run postman/battery-passport.postman_collection.json -e postman/$(POSTMAN_ENV).postman_environment.json --working-dir postman $(POSTMAN_FLAGS)
 
-.PHONY: help run seed events reset test e2e race standalone lint golden bench postman
+.PHONY: help run up seed events reset test e2e race standalone lint vulnerabilities golden bench postman

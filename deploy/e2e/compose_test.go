@@ -220,3 +220,59 @@ func envExample(t *testing.T) string {
 	}
 	return b.String()
 }
+
+// TestRenderSetsWhatServicesRead has render.yaml set only what its services
+// read, nothing wrong, and no secret.
+func TestRenderSetsWhatServicesRead(t *testing.T) {
+	type variable struct {
+		Key, Value string
+		FromGroup  string `yaml:"fromGroup"`
+	}
+	var file struct {
+		EnvVarGroups []struct {
+			EnvVars []variable `yaml:"envVars"`
+		} `yaml:"envVarGroups"`
+		Services []struct {
+			DockerfilePath string     `yaml:"dockerfilePath"`
+			EnvVars        []variable `yaml:"envVars"`
+		}
+	}
+	data, err := os.ReadFile(filepath.Join(root, "render.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(data, &file); err != nil || len(file.Services) != 4 || len(file.EnvVarGroups) != 1 {
+		t.Fatalf("%v: %+v", err, file)
+	}
+	for _, s := range file.Services {
+		service := filepath.Base(filepath.Dir(s.DockerfilePath))
+		cfg := configs()[service]
+		if cfg == nil {
+			t.Fatalf("there is no %s", service)
+		}
+		t.Run(service, func(t *testing.T) {
+			read := map[string]string{} // and whether it is secret
+			for _, f := range boot.Variables(cfg) {
+				read[f.Tag.Get("envconfig")] = f.Tag.Get("secret")
+			}
+			for _, v := range append(file.EnvVarGroups[0].EnvVars, s.EnvVars...) {
+				if v.FromGroup != "" {
+					continue
+				}
+				if secret, ok := read[v.Key]; !ok || secret != "" && v.Value != "" {
+					t.Errorf("%s is read: %t, and secret: %s", v.Key, ok, secret)
+				}
+				if v.Value != "" {
+					t.Setenv(v.Key, v.Value)
+				}
+			}
+			if service == notificationd.Name { // which the user gives
+				t.Setenv("SMTP_HOST", "smtp.example")
+				t.Setenv("FROM_EMAIL", "no-reply@nlb.example")
+			}
+			if err := boot.Load(cfg); err != nil {
+				t.Errorf("Load = %v", err)
+			}
+		})
+	}
+}
