@@ -10,16 +10,18 @@ import (
 	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/metrics"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 
 // Config is what the auth-service reads from the environment.
 type Config struct {
-	Port  rest.Port `envconfig:"PORT" default:"4000" desc:"port of the HTTP server"`
-	HTTP  rest.Config
-	Store connect.Config
-	Kafka kafka.Config
+	Port    rest.Port `envconfig:"PORT" default:"4000" desc:"port of the HTTP server"`
+	HTTP    rest.Config
+	Metrics metrics.Config
+	Store   connect.Config
+	Kafka   kafka.Config
 
 	TokenSecret   string   `envconfig:"JWT_SECRET" secret:"true" desc:"secret of at least 32 characters, the same on all services, that switches tokens from EdDSA to HS256"`
 	TokenLifetime Lifetime `envconfig:"JWT_EXPIRES_IN" default:"15m" desc:"how long an access token counts, as 15m, 24h or 1d"`

@@ -18,6 +18,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/metrics"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
@@ -34,6 +35,12 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	defer l.Close()
+	counts, err := metrics.Open(Name, cfg.Metrics, log)
+	if err != nil {
+		return err
+	}
+	defer counts.Close()
+	cfg.Kafka.Metrics = counts
 	db, err := connect.Open(ctx, cfg.Store, Name)
 	if err != nil {
 		return err
@@ -58,13 +65,13 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if cfg.AdminEmail != "" {
 		checks = append(checks, rest.Check{Name: "admin", Probe: accounts.HasAdmin})
 	}
-	api := rest.New(rest.Options{Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Checks: checks})
+	api := rest.New(rest.Options{Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts, Checks: checks})
 	(&httpapi.API{
 		Accounts: accounts, Verifier: verifier, Signing: keys.Signing, KeySet: keys.Public().JSONPublic,
 		Lifetime: time.Duration(cfg.TokenLifetime), Now: time.Now,
 	}).Register(api)
 
-	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, events.Run, func(ctx context.Context) error {
+	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, counts.Serve, events.Run, func(ctx context.Context) error {
 		keys.Run(ctx)
 		if cfg.AdminEmail != "" {
 			boot.Persist(ctx, log, "make the admin of ADMIN_EMAIL", func(ctx context.Context) error {

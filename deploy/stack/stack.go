@@ -75,6 +75,8 @@ func (s *Stack) start(ctx context.Context, cfg Config) error {
 		return err
 	}
 	cfg.Auth.Store.Dir, cfg.Passport.Store.Dir, cfg.Document.Store.Dir, cfg.Notification.Store.Dir = dir, dir, dir, dir
+	// The services of one process would have one port for their metrics.
+	cfg.Auth.Metrics.Addr, cfg.Passport.Metrics.Addr, cfg.Document.Metrics.Addr, cfg.Notification.Metrics.Addr = "", "", "", ""
 	release, err := lock(dir)
 	if err != nil {
 		return err

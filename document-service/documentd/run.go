@@ -19,6 +19,7 @@ import (
 	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/metrics"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
@@ -33,6 +34,7 @@ type Config struct {
 	MaxBytes   int64         `envconfig:"MAX_UPLOAD_BYTES" default:"10485760" desc:"size of the largest file in bytes"`
 	SweepAfter time.Duration `envconfig:"SWEEP_AFTER" default:"24h" desc:"age after which what an upload left behind is removed; longer than any upload takes"`
 	HTTP       rest.Config
+	Metrics    metrics.Config
 	Store      connect.Config
 	S3         s3store.Config
 	Kafka      kafka.Config
@@ -59,6 +61,12 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	defer l.Close()
+	counts, err := metrics.Open(Name, cfg.Metrics, log)
+	if err != nil {
+		return err
+	}
+	defer counts.Close()
+	cfg.Kafka.Metrics, cfg.S3.Metrics = counts, counts
 	db, err := connect.Open(ctx, cfg.Store, Name)
 	if err != nil {
 		return err
@@ -78,7 +86,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	events := kafka.NewForwarder(cfg.Kafka, event.DocumentTopics(), documents.Documents.Outbox(), log)
 
 	api := rest.New(rest.Options{
-		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID,
+		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts,
 		Checks: []rest.Check{
 			{Name: "store", Vital: true, Probe: db.Ping}, {Name: "keys", Vital: true, Probe: verifier.Ready},
 			{Name: "storage", Probe: objects.Ping}, {Name: "kafka", Probe: events.Ping},
@@ -86,7 +94,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	})
 	(&httpapi.API{Documents: documents, Verifier: verifier}).Register(api)
 
-	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, events.Run, func(ctx context.Context) error {
+	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, counts.Serve, events.Run, func(ctx context.Context) error {
 		return keepHouse(ctx, objects, documents, log.With("bucket", cfg.S3.Bucket))
 	})
 }

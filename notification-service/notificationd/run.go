@@ -16,6 +16,7 @@ import (
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/metrics"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
@@ -26,14 +27,15 @@ const Name = "notification-service"
 
 // Config is what the notification-service reads from the environment.
 type Config struct {
-	Port  rest.Port `envconfig:"PORT" default:"5200" desc:"port of the HTTP server"`
-	HTTP  rest.Config
-	Store connect.Config
-	Kafka kafka.Config
-	Auth  token.Config
-	Mail  mail.Config
-	Group string `envconfig:"KAFKA_GROUP" default:"notification-group" desc:"consumer group; those of one group share the events"`
-	Files string `envconfig:"NOTIFICATION_LOG_PATH" desc:"folder where each event is written to a text file; empty: none is"`
+	Port    rest.Port `envconfig:"PORT" default:"5200" desc:"port of the HTTP server"`
+	HTTP    rest.Config
+	Metrics metrics.Config
+	Store   connect.Config
+	Kafka   kafka.Config
+	Auth    token.Config
+	Mail    mail.Config
+	Group   string `envconfig:"KAFKA_GROUP" default:"notification-group" desc:"consumer group; those of one group share the events"`
+	Files   string `envconfig:"NOTIFICATION_LOG_PATH" desc:"folder where each event is written to a text file; empty: none is"`
 
 	// Now is the clock, time.Now where it is nil.
 	Now func() time.Time
@@ -58,6 +60,12 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	defer l.Close()
+	counts, err := metrics.Open(Name, cfg.Metrics, log)
+	if err != nil {
+		return err
+	}
+	defer counts.Close()
+	cfg.Kafka.Metrics = counts
 	db, err := connect.Open(ctx, cfg.Store, Name)
 	if err != nil {
 		return err
@@ -79,10 +87,11 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	checks := []rest.Check{
 		{Name: "store", Vital: true, Probe: db.Ping}, {Name: "keys", Vital: true, Probe: verifier.Ready}, {Name: "kafka", Probe: events.Ping},
 	}
-	beside := []func(context.Context) error{events.Run}
+	beside := []func(context.Context) error{counts.Serve, events.Run}
+	tried := deliveries(counts)
 	courier := func(name notification.ChannelName, channel notification.Channel) {
 		c := notification.NewCourier(notification.Courier{
-			Name: name, Channel: channel, Records: notifications.Records, People: notifications.People, Now: cfg.Now, Log: log,
+			Name: name, Channel: observed{channel, name, tried}, Records: notifications.Records, People: notifications.People, Now: cfg.Now, Log: log,
 		})
 		notifications.Couriers = append(notifications.Couriers, c)
 		beside = append(beside, c.Run)
@@ -99,7 +108,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 
 	api := rest.New(rest.Options{
-		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Checks: checks,
+		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts, Checks: checks,
 	})
 	(&httpapi.API{Notifications: notifications, Verifier: verifier}).Register(api)
 

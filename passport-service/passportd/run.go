@@ -17,6 +17,7 @@ import (
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/metrics"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
@@ -27,11 +28,12 @@ const Name = "passport-service"
 
 // Config is what the passport-service reads from the environment.
 type Config struct {
-	Port  rest.Port `envconfig:"PORT" default:"5000" desc:"port of the HTTP server"`
-	HTTP  rest.Config
-	Store connect.Config
-	Kafka kafka.Config
-	Auth  token.Config
+	Port    rest.Port `envconfig:"PORT" default:"5000" desc:"port of the HTTP server"`
+	HTTP    rest.Config
+	Metrics metrics.Config
+	Store   connect.Config
+	Kafka   kafka.Config
+	Auth    token.Config
 
 	// Now is the clock, time.Now where it is nil.
 	Now func() time.Time
@@ -55,6 +57,12 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	defer l.Close()
+	counts, err := metrics.Open(Name, cfg.Metrics, log)
+	if err != nil {
+		return err
+	}
+	defer counts.Close()
+	cfg.Kafka.Metrics = counts
 	db, err := connect.Open(ctx, cfg.Store, Name)
 	if err != nil {
 		return err
@@ -79,14 +87,14 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	events := kafka.NewForwarder(cfg.Kafka, event.PassportTopics(), passports.Passports.Outbox(), log)
 
 	api := rest.New(rest.Options{
-		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, PublicRate: cfg.PublicRate,
+		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts, PublicRate: cfg.PublicRate,
 		Checks: []rest.Check{
 			{Name: "store", Vital: true, Probe: db.Ping}, {Name: "keys", Vital: true, Probe: verifier.Ready}, {Name: "kafka", Probe: events.Ping},
 		},
 	})
 	(&httpapi.API{Passports: passports, Verifier: verifier}).Register(api)
 
-	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, events.Run, passports.Sweep)
+	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, counts.Serve, events.Run, passports.Sweep)
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

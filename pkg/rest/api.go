@@ -19,6 +19,7 @@ import (
 	"github.com/swaggest/swgui/v5emb"
 
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/metrics"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
@@ -33,6 +34,7 @@ type Options struct {
 	User        func(context.Context) string // id of the caller, for the access log
 	Checks      []Check                      // of what it depends on
 	PublicRate  int                          // requests a minute from one address to what needs no login; 0: any number
+	Metrics     *metrics.Registry
 }
 
 // API is the HTTP face of a service. Routes are added by Handle, before the
@@ -44,12 +46,19 @@ type API struct {
 	user     func(context.Context) string
 	spec     func() []byte
 	draining atomic.Bool
+
+	seconds  *metrics.Histogram
+	inFlight metrics.Gauge
 }
 
 // New returns an API with its health, documentation and problem pages.
 func New(o Options) *API {
 	prepareHuma()
-	a := &API{router: chi.NewRouter(), log: o.Log, user: o.User}
+	a := &API{
+		router: chi.NewRouter(), log: o.Log, user: o.User,
+		seconds:  o.Metrics.Seconds("http_request_duration_seconds", "Time to answer, by route; bodies that are streamed count until their end.", "method", "route", "code"),
+		inFlight: o.Metrics.Gauge("http_requests_in_flight", "Requests that are being answered."),
+	}
 	a.router.Use(a.identify, a.access, a.recover, public(o.PublicRate), query, middleware.GetHead)
 	a.router.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, fault.New(fault.NotFound, "there is nothing at %s", r.URL.Path))

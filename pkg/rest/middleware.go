@@ -10,9 +10,11 @@ import (
 	"net/url"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/google/uuid"
 
@@ -73,8 +75,11 @@ func (a *API) access(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		a.inFlight.Inc()
+		defer a.inFlight.Dec()
 		next.ServeHTTP(ww, r)
 		status := cmp.Or(ww.Status(), http.StatusOK)
+		a.seconds.WithLabelValues(methodLabel(r), routeLabel(r), strconv.Itoa(status)).Observe(time.Since(start).Seconds())
 		e := r.Context().Value(contextKey{}).(*entry)
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -93,6 +98,18 @@ func (a *API) access(next http.Handler) http.Handler {
 			slog.String("request_id", e.id),
 		}, e.attrs...)...)
 	})
+}
+
+// methodLabel and routeLabel name what a client cannot make up.
+func methodLabel(r *http.Request) string {
+	if chi.RouteContext(r.Context()).RoutePattern() == "" {
+		return "any"
+	}
+	return r.Method
+}
+
+func routeLabel(r *http.Request) string {
+	return cmp.Or(chi.RouteContext(r.Context()).RoutePattern(), "none")
 }
 
 // recover turns a panic into a 500, and its stack into a part of the log line.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,8 +19,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/metrics"
 )
 
 // Config says where the bucket is.
@@ -31,6 +34,8 @@ type Config struct {
 	Endpoint       string `envconfig:"S3_ENDPOINT" desc:"URL of an S3 server; empty: AWS"`
 	PathStyle      bool   `envconfig:"S3_FORCE_PATH_STYLE" default:"false" desc:"name the bucket in the path, not in the host, as most servers but AWS need"`
 	PublicEndpoint string `envconfig:"S3_PUBLIC_ENDPOINT" desc:"URL of the S3 server for download links, where clients do not reach S3_ENDPOINT"`
+
+	Metrics *metrics.Registry
 }
 
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
@@ -109,8 +114,10 @@ func Open(cfg Config) *Store {
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
 		// A range, or an object of parts, has no checksum that could be compared.
 		DisableLogOutputChecksumValidationSkipped: true,
+		APIOptions: []func(*middleware.Stack) error{observe(cfg.Metrics)},
 	}
 	s.client = s3.New(options)
+	options.APIOptions = nil // to make a link is no operation
 	if cfg.PublicEndpoint != "" {
 		options.BaseEndpoint = endpoint(cfg.PublicEndpoint)
 	}
@@ -176,11 +183,12 @@ func (s *Store) translated(err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err // of the reader that an upload is read from
 	}
+	if missing(err) {
+		return fault.New(fault.NotFound, "there is no such object").Because(err)
+	}
 	switch code := code(err); code {
 	case "":
 		return fault.New(fault.Unavailable, "the object storage does not answer").Because(err)
-	case "NoSuchKey", "NotFound", "NoSuchUpload":
-		return fault.New(fault.NotFound, "there is no such object").Because(err)
 	case "AccessDenied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch":
 		return fault.New(fault.Unavailable, "the object storage refuses the key of this service").Because(err)
 	case "NoSuchBucket":
@@ -188,6 +196,10 @@ func (s *Store) translated(err error) error {
 	default:
 		return fault.New(fault.Unavailable, "the object storage refuses what is asked of it: %s", code).Because(err)
 	}
+}
+
+func missing(err error) bool {
+	return slices.Contains([]string{"NoSuchKey", "NotFound", "NoSuchUpload"}, code(err))
 }
 
 // code is what S3 calls an error, or nothing.

@@ -14,6 +14,7 @@ import (
 	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/metrics"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
@@ -58,12 +59,14 @@ type Consumer struct {
 	reader kafka.ReaderConfig
 	handle Handler
 	log    *slog.Logger
+	acted  *metrics.Counter
 }
 
 // NewConsumer returns a consumer. It does not talk to the cluster yet; Run
 // does.
 func NewConsumer(cfg Config, group string, topics []string, handle Handler, log *slog.Logger) *Consumer {
-	c := &Consumer{handle: handle, log: log}
+	c := &Consumer{handle: handle, log: log, acted: cfg.Metrics.Counter("events_handled_total",
+		"Attempts to act on an event, by what came of it: ok, retried, or dead_letter.", "topic", "outcome")}
 	if len(cfg.Brokers) == 0 {
 		return c
 	}
@@ -80,6 +83,9 @@ func NewConsumer(cfg Config, group string, topics []string, handle Handler, log 
 		WatchPartitionChanges: true, PartitionWatchInterval: partitionWatch,
 		ErrorLogger: kafka.LoggerFunc(func(format string, args ...any) { log.Debug(fmt.Sprintf(format, args...)) }),
 	}
+	cfg.Metrics.Sampled([]metrics.Family{{
+		Name: "kafka_consumer_lag_messages", Help: "Messages that the group has not acted on.", Labels: []string{"topic", "partition"},
+	}}, c.lag)
 	return c
 }
 
@@ -127,7 +133,9 @@ func (c *Consumer) consume(ctx context.Context, r *kafka.Reader, m kafka.Message
 		if fault.Is(err, fault.Malformed) || fault.Is(err, fault.Invalid) {
 			refused, err = err, nil
 		}
-		done = err == nil
+		if done = err == nil; !done {
+			c.acted.WithLabelValues(m.Topic, "retried").Inc()
+		}
 		return err
 	})
 	if refused != nil {
@@ -141,6 +149,11 @@ func (c *Consumer) consume(ctx context.Context, r *kafka.Reader, m kafka.Message
 	}
 	if !done {
 		return ctx.Err()
+	}
+	if refused != nil {
+		c.acted.WithLabelValues(m.Topic, "dead_letter").Inc()
+	} else {
+		c.acted.WithLabelValues(m.Topic, "ok").Inc()
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()

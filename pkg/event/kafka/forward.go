@@ -2,12 +2,15 @@ package kafka
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/battery-passport/suite/pkg/event/outbox"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/metrics"
 )
 
 // Forwarder carries the events of one store to Kafka.
@@ -25,6 +28,20 @@ func NewForwarder(cfg Config, topics []string, source outbox.Source, log *slog.L
 		f.publisher = NewPublisher(cfg, topics, log)
 		f.relay = outbox.Relay{Source: source, Publisher: f.publisher, Log: log}
 	}
+	cfg.Metrics.Sampled([]metrics.Family{
+		{Name: "outbox_waiting_events", Help: fmt.Sprintf("Events that are not on their topics yet. Those of %d aggregates are counted at most.", outbox.MaxBacklog)},
+		{Name: "outbox_oldest_age_seconds", Help: "Age of the oldest of them; 0 where none waits."},
+	}, func(ctx context.Context) ([]metrics.Sample, error) {
+		b, err := source.Backlog(ctx)
+		if err != nil {
+			return nil, err
+		}
+		var age time.Duration
+		if b.Events > 0 {
+			age = max(0, time.Since(b.Oldest))
+		}
+		return []metrics.Sample{{Family: 0, Value: float64(b.Events)}, {Family: 1, Value: age.Seconds()}}, nil
+	})
 	return f
 }
 

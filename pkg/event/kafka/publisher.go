@@ -15,6 +15,7 @@ import (
 
 	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/metrics"
 )
 
 const (
@@ -29,6 +30,8 @@ type Config struct {
 	// Partitions and Replication are for topics that are not there yet.
 	Partitions  int `envconfig:"KAFKA_PARTITIONS" default:"3" desc:"partitions of a topic that is made: as many members of a consumer group share its events"`
 	Replication int `envconfig:"KAFKA_REPLICATION_FACTOR" default:"0" desc:"brokers that keep a topic that is made; 0: as many as the cluster has for its default"`
+
+	Metrics *metrics.Registry
 }
 
 // Validate tells what is wrong with c.
@@ -53,6 +56,7 @@ func (c Config) Validate() error {
 type Publisher struct {
 	topics *topicSet
 	log    *slog.Logger
+	tried  *metrics.Counter
 }
 
 // NewPublisher returns a publisher of the topics. It does not talk to the
@@ -62,7 +66,8 @@ func NewPublisher(cfg Config, topics []string, log *slog.Logger) *Publisher {
 	for _, topic := range topics {
 		t.add(topic)
 	}
-	return &Publisher{topics: t, log: log}
+	return &Publisher{topics: t, log: log, tried: cfg.Metrics.Counter("events_published_total",
+		"Attempts to write an event to its topic. One whose outcome is failed is tried again.", "topic", "outcome")}
 }
 
 // Run makes the topics and returns. While no broker answers it tries again,
@@ -79,7 +84,16 @@ func (p *Publisher) Publish(ctx context.Context, e event.Envelope) error {
 	for _, h := range e.Headers() {
 		msg.Headers = append(msg.Headers, kafka.Header{Key: h.Key, Value: []byte(h.Value)})
 	}
-	return p.topics.write(ctx, msg)
+	err := p.topics.write(ctx, msg)
+	p.tried.WithLabelValues(e.Type, outcome(err)).Inc()
+	return err
+}
+
+func outcome(err error) string {
+	if err != nil {
+		return "failed"
+	}
+	return "ok"
 }
 
 // Ping tells whether a broker answers and the topics are there.

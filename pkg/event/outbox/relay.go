@@ -41,6 +41,15 @@ type Due struct {
 	At time.Time // its due time, as it is stored
 }
 
+// MaxBacklog is how many aggregates a Backlog looks at.
+const MaxBacklog = 1000
+
+// Backlog is what waits to be published.
+type Backlog struct {
+	Events int       // of MaxBacklog aggregates at most
+	Oldest time.Time // when the oldest of them happened
+}
+
 // Source is the store's side of a relay. All methods are safe for concurrent
 // use and fail with fault.Unavailable when the store does not answer.
 type Source interface {
@@ -54,6 +63,8 @@ type Source interface {
 	Acknowledge(ctx context.Context, id, eventID string) error
 	// Due returns up to limit aggregates that were due before now.
 	Due(ctx context.Context, now time.Time, limit int) ([]Due, error)
+	// Backlog looks at what waits, for those who watch over the suite.
+	Backlog(ctx context.Context) (Backlog, error)
 	// TakeOver moves the due time to until and tells whether it did: not when
 	// somebody else moved it, or when nothing waits any more.
 	TakeOver(ctx context.Context, due Due, until time.Time) (bool, error)

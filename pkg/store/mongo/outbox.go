@@ -89,6 +89,40 @@ func (t *table) Due(ctx context.Context, now time.Time, limit int) ([]outbox.Due
 	return due, nil
 }
 
+// Backlog implements outbox.Source.
+func (t *table) Backlog(ctx context.Context) (outbox.Backlog, error) {
+	coll, err := t.ready(ctx)
+	if err != nil {
+		return outbox.Backlog{}, err
+	}
+	cur, err := coll.Find(ctx, bson.M{"due": present}, options.Find().
+		SetProjection(bson.M{"outbox.time": 1}).SetSort(bson.D{{Key: "due", Value: 1}}).SetLimit(outbox.MaxBacklog))
+	if err != nil {
+		return outbox.Backlog{}, failure(err)
+	}
+	var waiting []struct {
+		Outbox []struct {
+			Time string `bson:"time"` // as wire.Time has it, which sorts by time
+		} `bson:"outbox"`
+	}
+	if err := cur.All(ctx, &waiting); err != nil {
+		return outbox.Backlog{}, failure(err)
+	}
+	var b outbox.Backlog
+	oldest := ""
+	for _, w := range waiting {
+		for _, e := range w.Outbox {
+			if b.Events++; b.Events == 1 || e.Time < oldest {
+				oldest = e.Time
+			}
+		}
+	}
+	if b.Events > 0 {
+		b.Oldest, err = time.Parse(time.RFC3339, oldest)
+	}
+	return b, err
+}
+
 // TakeOver implements outbox.Source.
 func (t *table) TakeOver(ctx context.Context, d outbox.Due, until time.Time) (bool, error) {
 	res, err := t.coll.UpdateOne(ctx, bson.M{"_id": d.ID, "due": d.At, "outbox.0": present}, bson.M{"$set": bson.M{"due": until}})

@@ -116,6 +116,27 @@ func (t *table) Due(ctx context.Context, now time.Time, limit int) ([]outbox.Due
 	return due, err
 }
 
+// Backlog implements outbox.Source.
+func (t *table) Backlog(ctx context.Context) (outbox.Backlog, error) {
+	var b outbox.Backlog
+	err := t.each(ctx, "SELECT e.event FROM (SELECT id FROM #_due ORDER BY at LIMIT ?) d JOIN #_outbox e ON e.id = d.id", func(rows *sql.Rows) error {
+		var data []byte
+		var e event.Envelope
+		if err := rows.Scan(&data); err != nil {
+			return err
+		}
+		b.Events++
+		if err := wire.Unmarshal(data, &e); err != nil {
+			return err
+		}
+		if b.Events == 1 || e.Time.Before(b.Oldest) {
+			b.Oldest = e.Time
+		}
+		return nil
+	}, outbox.MaxBacklog)
+	return b, err
+}
+
 func (t *table) each(ctx context.Context, query string, f func(*sql.Rows) error, args ...any) error {
 	s, err := t.stmt(ctx, query)
 	if err != nil {

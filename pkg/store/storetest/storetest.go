@@ -74,6 +74,7 @@ func Run(t *testing.T, open func(*testing.T) store.DB) {
 		"PagesEndEarlyWhenLarge":           largePages,
 		"OlderSchemasAreMigrated":          migration,
 		"EventsWaitInOrder":                waiting,
+		"BacklogTellsWhatWaits":            backlog,
 		"EventsAreBounded":                 full,
 		"DeletedIsGoneWhenItsEventsAreOut": deleted,
 		"DeletedIsGoneBesideARelay":        deletedBesideRelay,

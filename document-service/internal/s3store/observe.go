@@ -1,0 +1,33 @@
+package s3store
+
+import (
+	"context"
+	"time"
+
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/smithy-go/middleware"
+
+	"github.com/battery-passport/suite/pkg/metrics"
+)
+
+// observe has each operation counted and timed, with all its attempts. One that
+// asks for what is not there has the outcome missing.
+func observe(r *metrics.Registry) func(*middleware.Stack) error {
+	took := r.Seconds("s3_operation_duration_seconds", "Time of an operation of the object storage, until its answer begins.", "operation", "outcome")
+	return func(stack *middleware.Stack) error {
+		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Observe",
+			func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+				begin := time.Now()
+				out, meta, err := next.HandleInitialize(ctx, in)
+				outcome := "ok"
+				switch {
+				case missing(err):
+					outcome = "missing"
+				case err != nil:
+					outcome = "failed"
+				}
+				took.WithLabelValues(awsmiddleware.GetOperationName(ctx), outcome).Observe(time.Since(begin).Seconds())
+				return out, meta, err
+			}), middleware.After) // the operation has its name by then
+	}
+}

@@ -1,0 +1,40 @@
+package notificationd
+
+import (
+	"context"
+	"errors"
+
+	"github.com/battery-passport/suite/notification-service/internal/notification"
+	"github.com/battery-passport/suite/pkg/metrics"
+)
+
+// observed is a channel whose outcomes are counted.
+type observed struct {
+	notification.Channel
+	name  notification.ChannelName
+	tried *metrics.Counter
+}
+
+// deliveries is what observed channels count with.
+func deliveries(r *metrics.Registry) *metrics.Counter {
+	return r.Counter("deliveries_total",
+		"Attempts to deliver a message: sent; later, when the other side asked to come again; refused, for good; or failed, when nobody answered.",
+		"channel", "outcome")
+}
+
+// Deliver implements notification.Channel.
+func (o observed) Deliver(ctx context.Context, m notification.Message) error {
+	err := o.Channel.Deliver(ctx, m)
+	refusal, refused := errors.AsType[*notification.Refusal](err)
+	outcome := "failed"
+	switch {
+	case err == nil:
+		outcome = "sent"
+	case refused && refusal.Final:
+		outcome = "refused"
+	case refused:
+		outcome = "later"
+	}
+	o.tried.WithLabelValues(string(o.name), outcome).Inc()
+	return err
+}

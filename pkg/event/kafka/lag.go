@@ -1,0 +1,50 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/battery-passport/suite/pkg/metrics"
+)
+
+// lag returns how many messages of each partition the group has not acted on,
+// as the cluster tells it: also of partitions that other members read.
+func (c *Consumer) lag(ctx context.Context) ([]metrics.Sample, error) {
+	meta, err := c.topics.client.Metadata(ctx, &kafka.MetadataRequest{Topics: c.reader.GroupTopics})
+	if err != nil {
+		return nil, err
+	}
+	partitions, ends := map[string][]int{}, map[string][]kafka.OffsetRequest{}
+	for _, topic := range meta.Topics {
+		for _, p := range topic.Partitions {
+			partitions[topic.Name] = append(partitions[topic.Name], p.ID)
+			ends[topic.Name] = append(ends[topic.Name], kafka.FirstOffsetOf(p.ID), kafka.LastOffsetOf(p.ID))
+		}
+	}
+	committed, err := c.topics.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: c.reader.GroupID, Topics: partitions})
+	if err != nil {
+		return nil, err
+	}
+	offsets, err := c.topics.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: ends})
+	if err != nil {
+		return nil, err
+	}
+	at := map[string]int64{}
+	for topic, all := range committed.Topics {
+		for _, p := range all {
+			at[fmt.Sprint(topic, "/", p.Partition)] = p.CommittedOffset
+		}
+	}
+	var samples []metrics.Sample
+	for topic, all := range offsets.Topics {
+		for _, p := range all {
+			// Before its first commit a group is at the beginning.
+			next := max(at[fmt.Sprint(topic, "/", p.Partition)], p.FirstOffset)
+			samples = append(samples, metrics.Sample{Value: float64(max(0, p.LastOffset-next)), Labels: []string{topic, strconv.Itoa(p.Partition)}})
+		}
+	}
+	return samples, nil
+}
