@@ -13,9 +13,8 @@ import (
 	"time"
 )
 
-// requestTimeout is shorter than some pauses of a part, so that requests are
-// given up that go on after it.
-const requestTimeout = 5 * time.Second
+// requestTimeout is how long a request may take where nobody dies.
+const requestTimeout = 30 * time.Second
 
 // request is one to a service. It is sent as somebody where who is set.
 type request struct {

@@ -65,7 +65,7 @@ func configOf(args []string) (config, error) {
 	flags.Uint64Var(&cfg.Seed, "seed", 0, "decides order and kind of the faults and of the requests; 0: one is made up")
 	flags.IntVar(&cfg.Workers, "workers", 2, "organisations that write, each with five who do at once")
 	flags.DurationVar(&cfg.Pace, "pace", 6*time.Second, "from one fault to the next")
-	flags.DurationVar(&cfg.Pause, "pause", 400*time.Millisecond, "of each worker between two requests, on average")
+	flags.DurationVar(&cfg.Pause, "pause", 150*time.Millisecond, "of each worker between two requests, on average")
 	flags.DurationVar(&cfg.Settle, "settle", 90*time.Second, "longest wait after the faults for what is on its way")
 	flags.BoolVar(&cfg.Keep, "keep", false, "keep the folder of the data and the logs, also after a good end")
 	if err := flags.Parse(args); err != nil {

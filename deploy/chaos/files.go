@@ -42,7 +42,7 @@ func (l *load) upload(rng *rand.Rand, who *account) {
 	body, contentType := formOf(content, d.mark)
 	l.do(func() { l.documents = append(l.documents, d) })
 	r := request{who: who, method: http.MethodPost, url: l.Document + "/api/documents/upload", body: body, contentType: contentType}
-	a := l.send(l.whole, r)
+	a := l.send(r)
 	var made storedDocument
 	switch {
 	case a.unsure():
@@ -89,7 +89,7 @@ func formOf(content []byte, mark string) (body []byte, contentType string) {
 
 func (l *load) download(d *document) {
 	r := request{who: d.who, method: http.MethodGet, url: l.Document + "/api/documents/" + d.id + "/content"}
-	switch a := l.send(l.whole, r); {
+	switch a := l.send(r); {
 	case a.unsure():
 	case a.status != http.StatusOK:
 		if !l.mayBeDiscarded(d) {
@@ -103,10 +103,10 @@ func (l *load) download(d *document) {
 func (l *load) discard(ctx context.Context, d *document) {
 	l.do(func() { d.deleting = true })
 	r := request{who: d.who, method: http.MethodDelete, url: l.Document + "/api/documents/" + d.id}
-	a := l.send(l.whole, r)
+	a := l.send(r)
 	first := !a.unsure()
 	for i := 0; i < again && a.unsure() && wait(ctx, againPause); i++ {
-		a = l.send(l.whole, r)
+		a = l.send(r)
 	}
 	switch {
 	case a.unsure():

@@ -33,6 +33,22 @@ func (l *load) drive(ctx context.Context, seed uint64) {
 	wg.Wait()
 }
 
+// patience is how long a request may take: less than some pauses of a part, so
+// that requests are given up that go on after it.
+const patience = 3 * time.Second
+
+func (l *load) send(r request) answer {
+	ctx, cancel := context.WithTimeout(l.whole, patience)
+	defer cancel()
+	return l.suite.send(ctx, r)
+}
+
+func (l *load) login(who *account) answer {
+	ctx, cancel := context.WithTimeout(l.whole, patience)
+	defer cancel()
+	return l.suite.login(ctx, who)
+}
+
 // count is what has been acknowledged so far, for the line of a fault.
 func (l *load) count() string {
 	l.caller.mu.Lock()

@@ -29,7 +29,7 @@ func (l *load) logIn(rng *rand.Rand, who *account) {
 	if p := l.somePerson(rng); p != nil && rng.IntN(2) == 0 {
 		who = p.who
 	}
-	if a := l.login(l.whole, who); !a.unsure() && a.status != http.StatusOK {
+	if a := l.login(who); !a.unsure() && a.status != http.StatusOK {
 		l.saw("loss", who.id, "the login of %s was answered %v", who.email, a)
 	}
 }
@@ -41,10 +41,10 @@ func (l *load) enrol(ctx context.Context) {
 	l.do(func() { l.people = append(l.people, p) })
 	body, _ := json.Marshal(map[string]string{"email": p.who.email, "password": password}) // of strings alone
 	r := request{method: http.MethodPost, url: l.Auth + "/api/auth/register", body: body}
-	a := l.send(l.whole, r)
+	a := l.send(r)
 	first := !a.unsure()
 	for i := 0; i < again && a.unsure() && wait(ctx, againPause); i++ {
-		a = l.send(l.whole, r)
+		a = l.send(r)
 	}
 	var in session
 	switch {
@@ -65,7 +65,7 @@ func (l *load) move(p *person) {
 	l.do(func() { p.moves = append(p.moves, m) })
 	body, _ := json.Marshal(map[string]string{"organisation": m.organisation}) // of strings alone
 	r := request{who: l.admin, method: http.MethodPatch, url: l.Auth + "/api/auth/users/" + p.who.id, body: body}
-	a := l.send(l.whole, r)
+	a := l.send(r)
 	switch {
 	case a.unsure():
 	case a.read(new(any)) != nil:

@@ -65,10 +65,10 @@ func (l *load) create(ctx context.Context, rng *rand.Rand, who *account) {
 	}
 	l.do(func() { l.passports = append(l.passports, p) })
 	r := request{who: who, method: http.MethodPost, url: l.Passport + "/api/passports", body: body}
-	a := l.send(l.whole, r)
+	a := l.send(r)
 	first := !a.unsure()
 	for i := 0; i < again && a.unsure() && wait(ctx, againPause); i++ {
-		a = l.send(l.whole, r)
+		a = l.send(r)
 	}
 	var made stored
 	switch {
@@ -126,9 +126,9 @@ func (l *load) find(p *passport) {
 func (l *load) publish(ctx context.Context, p *passport) {
 	l.do(func() { p.publishing = true })
 	r := request{who: p.who, method: http.MethodPost, url: l.Passport + "/api/passports/" + p.id + "/publish"}
-	a := l.send(l.whole, r)
+	a := l.send(r)
 	for i := 0; i < again && a.unsure() && wait(ctx, againPause); i++ {
-		a = l.send(l.whole, r)
+		a = l.send(r)
 	}
 	var is stored
 	switch {
@@ -145,10 +145,10 @@ func (l *load) publish(ctx context.Context, p *passport) {
 func (l *load) remove(ctx context.Context, p *passport) {
 	l.do(func() { p.deleting = true })
 	r := request{who: p.who, method: http.MethodDelete, url: l.Passport + "/api/passports/" + p.id}
-	a := l.send(l.whole, r)
+	a := l.send(r)
 	first := !a.unsure()
 	for i := 0; i < again && a.unsure() && wait(ctx, againPause); i++ {
-		a = l.send(l.whole, r)
+		a = l.send(r)
 	}
 	switch {
 	case a.unsure():
@@ -179,7 +179,7 @@ func (l *load) update(_ context.Context, rng *rand.Rand, who *account) {
 		w.value = fmt.Sprintf("P%dM", 100+len(p.writes))
 	})
 	r.body, _ = json.Marshal(object{"reason": w.mark, "data": object{"generalInformation": object{"warrantyPeriod": w.value}}}) // of texts alone
-	a := l.send(l.whole, r)
+	a := l.send(r)
 	var is stored
 	switch {
 	case a.unsure():
@@ -199,7 +199,7 @@ func (l *load) read(p *passport) (version int64, ok bool) {
 	var newest int64
 	l.do(func() { newest = p.newest })
 	r := request{who: p.who, method: http.MethodGet, url: l.Passport + "/api/passports/" + p.id}
-	a := l.send(l.whole, r)
+	a := l.send(r)
 	var is stored
 	switch {
 	case a.unsure(), a.status == http.StatusNotFound && l.mayBeGone(p):

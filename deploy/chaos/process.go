@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -152,9 +153,13 @@ func build(ctx context.Context, dir, name, folder string) (program string, err e
 	if err != nil {
 		return "", fmt.Errorf("go env: %w", err)
 	}
+	work := strings.TrimSpace(string(root))
+	if work == "" || work == "off" {
+		return "", errors.New("there is no Go workspace here; run chaos in the folder of the suite")
+	}
 	program = filepath.Join(dir, name)
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", program, "./"+folder)
-	cmd.Dir = filepath.Dir(string(root))
+	cmd.Dir = filepath.Dir(work)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", folder, err, out)
 	}

@@ -64,7 +64,7 @@ func (v verdict) print(out io.Writer, c *caller) {
 	line("passports", "%d with %d versions, %d published; %d deleted", n.Passports, n.Versions, n.Published, n.DeletedPassports)
 	line("documents", "%d, each with its checksum; %d deleted", n.Documents, n.DeletedDocuments)
 	line("accounts", "%d", n.Accounts)
-	line("made in doubt", "%d, of which %d are there, whole", n.Doubtful, n.There)
+	line("unacknowledged", "%d things asked for, of which %d are there, whole", n.Doubtful, n.There)
 	line("events", "%d, and %d repetitions of them", n.Events, n.Repeated)
 	line("notifications", "%d", n.Notifications)
 	line("text files", "%d", n.Files)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -58,18 +59,28 @@ func Watch(ctx context.Context, cfg Config, topics []string, f func(Message) err
 
 // Read calls f with every event that the topics hold now, and returns. Those of
 // a partition come in the order of its log, whatever their time: unlike Watch
-// it shows in which order they were written.
+// it shows in which order they were written. f is called once at a time.
 func Read(ctx context.Context, cfg Config, topics []string, f func(Message) error) error {
 	ends, err := knownEnds(ctx, cfg, topics)
 	if err != nil {
 		return err
 	}
+	var one sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
 	for at, end := range ends {
-		if err := readTo(ctx, cfg, at, end, f); err != nil {
-			return fmt.Errorf("topic %s, partition %d: %w", at.topic, at.id, err)
-		}
+		g.Go(func() error {
+			err := readTo(ctx, cfg, at, end, func(m Message) error {
+				one.Lock()
+				defer one.Unlock()
+				return f(m)
+			})
+			if err != nil {
+				return fmt.Errorf("topic %s, partition %d: %w", at.topic, at.id, err)
+			}
+			return nil
+		})
 	}
-	return nil
+	return g.Wait()
 }
 
 func readTo(ctx context.Context, cfg Config, at partition, end int64, f func(Message) error) error {
