@@ -112,6 +112,13 @@ func (c *caller) count(a answer) answer {
 	return a
 }
 
+// tally tells what came of the requests so far.
+func (c *caller) tally() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return fmt.Sprintf("%d answered, %d refused, %d in doubt, %d with nobody there", c.answered, c.refused, c.unsured, c.unheard)
+}
+
 func (c *caller) login(ctx context.Context, who *account) answer {
 	body, _ := json.Marshal(map[string]string{"email": who.email, "password": who.password}) // of strings alone
 	a := c.count(c.once(ctx, request{method: http.MethodPost, url: c.auth + "/api/auth/login", body: body}, ""))

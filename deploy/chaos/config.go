@@ -18,7 +18,7 @@ type config struct {
 	Duration time.Duration // of the load in a cycle
 	Pace     time.Duration // from one fault to the next
 	Pause    time.Duration // of a worker between two requests, on average
-	Settle   time.Duration // longest wait for what is on its way, after the faults
+	Settle   time.Duration // longest wait for more of what is on its way, after the faults
 	Cycles   int
 	Workers  int // organisations, each with a writer, two updaters, an uploader and a login
 	Seed     uint64
@@ -29,10 +29,10 @@ type config struct {
 
 // environment says where a suite is that runs already, and who its admin.
 type environment struct {
-	AuthURL         string        `envconfig:"AUTH_URL" default:"http://127.0.0.1:4000" desc:"where the auth-service answers"`
-	PassportURL     string        `envconfig:"PASSPORT_URL" default:"http://127.0.0.1:5000" desc:"where the passport-service answers"`
-	DocumentURL     string        `envconfig:"DOCUMENT_URL" default:"http://127.0.0.1:5100" desc:"where the document-service answers"`
-	NotificationURL string        `envconfig:"NOTIFICATION_URL" default:"http://127.0.0.1:5200" desc:"where the notification-service answers"`
+	AuthURL         string        `envconfig:"AUTH_URL" desc:"where the auth-service answers"`
+	PassportURL     string        `envconfig:"PASSPORT_URL" desc:"where the passport-service answers"`
+	DocumentURL     string        `envconfig:"DOCUMENT_URL" desc:"where the document-service answers"`
+	NotificationURL string        `envconfig:"NOTIFICATION_URL" desc:"where the notification-service answers"`
 	AdminEmail      string        `envconfig:"ADMIN_EMAIL" default:"admin@nordlicht.example" desc:"address of an admin; the first account where there is none"`
 	AdminPassword   string        `envconfig:"ADMIN_PASSWORD" default:"correct horse battery" desc:"password of that admin"`
 	MongoURI        string        `envconfig:"MONGODB_URI" desc:"MongoDB of the services that are started; empty: SQLite"`
@@ -40,7 +40,7 @@ type environment struct {
 	S3Endpoint      string        `envconfig:"S3_ENDPOINT" desc:"URL of the S3 server"`
 	S3Bucket        string        `envconfig:"S3_BUCKET_NAME" default:"battery-passport-documents" desc:"bucket of the files"`
 	S3Region        string        `envconfig:"AWS_REGION" default:"us-east-1" desc:"region of the bucket"`
-	S3KeyID         string        `envconfig:"AWS_ACCESS_KEY_ID" default:"demo-minio-user" desc:"key id for S3"`
+	S3KeyID         string        `envconfig:"AWS_ACCESS_KEY_ID" default:"battery-passport" desc:"key id for S3"`
 	S3Secret        string        `envconfig:"AWS_SECRET_ACCESS_KEY" default:"demo-minio-password" desc:"secret of the key"`
 	SweepAfter      time.Duration `envconfig:"SWEEP_AFTER" default:"24h" desc:"age after which the document-service that runs removes what an upload left behind"`
 	Files           string        `envconfig:"NOTIFICATION_LOG_PATH" desc:"folder of the text files of the suite that runs"`
@@ -66,7 +66,7 @@ func configOf(args []string) (config, error) {
 	flags.IntVar(&cfg.Workers, "workers", 2, "organisations that write, each with five who do at once")
 	flags.DurationVar(&cfg.Pace, "pace", 6*time.Second, "from one fault to the next")
 	flags.DurationVar(&cfg.Pause, "pause", 150*time.Millisecond, "of each worker between two requests, on average")
-	flags.DurationVar(&cfg.Settle, "settle", 90*time.Second, "longest wait after the faults for what is on its way")
+	flags.DurationVar(&cfg.Settle, "settle", 90*time.Second, "longest wait after the faults in which nothing more arrives of what is on its way")
 	flags.BoolVar(&cfg.Keep, "keep", false, "keep the folder of the data and the logs, also after a good end")
 	if err := flags.Parse(args); err != nil {
 		return config{}, err

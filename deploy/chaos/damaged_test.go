@@ -31,7 +31,7 @@ type damage struct {
 // it found.
 func damaged(t *testing.T) {
 	d := &damage{t: t, inProcess: startSuite(t), began: time.Now().Add(-time.Second)}
-	s, err := settleIn(t.Context(), d.cfg.Environment.place(), d.cfg.Environment, 1, time.Minute)
+	s, err := settleIn(t.Context(), d.cfg.Environment.place(), 1, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func damaged(t *testing.T) {
 	writing, end := context.WithTimeout(t.Context(), 2*time.Second)
 	defer end()
 	d.l.drive(writing, 9)
-	if v, err := newReconciler(s, d.l.ledger, d.began).settle(t.Context(), 20*time.Second); err != nil || len(v.Violations) > 0 {
+	if v, err := newReconciler(s, d.l.ledger, d.began, d.t.Output()).settle(t.Context(), 20*time.Second); err != nil || len(v.Violations) > 0 {
 		t.Fatalf("before: %v, %v", v, err)
 	}
 	for _, c := range []struct {
@@ -64,14 +64,12 @@ func damaged(t *testing.T) {
 		{"somebody is told twice", d.tellTwice, duplicate, "was told 2 times"},
 		{"an event is a dead letter", d.badEvent, loss, "passport.deleted.dlq"},
 	} {
-		begin := time.Now()
 		subject := c.do()
-		v, err := newReconciler(s, d.l.ledger, d.began).look(t.Context())
+		v, err := newReconciler(s, d.l.ledger, d.began, d.t.Output()).look(t.Context())
 		for i := 0; i < 50 && err == nil && !v.has(c.kind, subject, c.text); i++ { // events are on their way
 			wait(t.Context(), 100*time.Millisecond)
-			v, err = newReconciler(s, d.l.ledger, d.began).look(t.Context())
+			v, err = newReconciler(s, d.l.ledger, d.began, d.t.Output()).look(t.Context())
 		}
-		t.Log(c.name, time.Since(begin))
 		if err != nil || !v.has(c.kind, subject, c.text) {
 			t.Errorf("%s: no %s of %s in %v, %v", c.name, c.kind, subject, v.Violations, err)
 		}
@@ -204,7 +202,7 @@ func (d *damage) sweptLater() {
 	content := []byte("in doubt")
 	d.put(uuid.NewString(), content)
 	d.l.documents = append(d.l.documents, &document{who: d.l.teams[0], mark: "in doubt", sum: sumOf(content)})
-	v, err := newReconciler(d.l.suite, d.l.ledger, d.began).look(d.t.Context())
+	v, err := newReconciler(d.l.suite, d.l.ledger, d.began, d.t.Output()).look(d.t.Context())
 	if n := len(v.Violations); err != nil || v.Counts.Swept != 2 || v.has(orphan, "", "upload in doubt") != (n > 0) {
 		d.t.Errorf("%d objects will be swept, want this and that of before: %v, %v", v.Counts.Swept, v.Violations, err)
 	}

@@ -48,6 +48,7 @@ func startLocal(ctx context.Context, cfg config) (*target, error) {
 		return nil, err
 	}
 	t.place = place{
+		AdminEmail: cfg.Environment.AdminEmail, AdminPassword: cfg.Environment.AdminPassword,
 		Auth: said.word("auth-service"), Passport: said.word("passport-service"), Document: said.word("document-service"),
 		Notification: said.word("notification-service"), Brokers: strings.Split(said.word("Kafka"), ","),
 		S3: storage{

@@ -56,24 +56,24 @@ type suite struct {
 
 // settleIn makes the accounts, and waits until word of others reaches the
 // admin: notifications go to the admins that are known when an event is read.
-func settleIn(ctx context.Context, at place, e environment, workers int, patience time.Duration) (*suite, error) {
+func settleIn(ctx context.Context, at place, workers int, patience time.Duration) (*suite, error) {
 	s := &suite{caller: newCaller(at.Auth, workers), place: at, run: uuid.NewString()[:8]}
 	if err := s.ready(ctx, patience); err != nil {
 		return nil, err
 	}
-	s.admin = &account{email: e.AdminEmail, password: e.AdminPassword}
-	body := map[string]string{"email": e.AdminEmail, "password": e.AdminPassword, "role": "admin"}
+	s.admin = &account{email: at.AdminEmail, password: at.AdminPassword}
+	body := map[string]string{"email": at.AdminEmail, "password": at.AdminPassword, "role": "admin"}
 	if a := s.login(ctx, s.admin); a.status == http.StatusUnauthorized {
 		if a := s.post(ctx, nil, s.Auth+"/api/auth/register", body); a.status != http.StatusCreated {
-			return nil, fmt.Errorf("%s cannot log in, nor register as the first admin, answered %v; set ADMIN_EMAIL and ADMIN_PASSWORD", e.AdminEmail, a)
+			return nil, fmt.Errorf("%s cannot log in, nor register as the first admin, answered %v; set ADMIN_EMAIL and ADMIN_PASSWORD", at.AdminEmail, a)
 		}
 	}
 	var me struct{ ID, Role string }
 	if err := s.get(ctx, s.admin, s.Auth+"/api/auth/profile", &me); err != nil {
-		return nil, fmt.Errorf("admin %s: %w", e.AdminEmail, err)
+		return nil, fmt.Errorf("admin %s: %w", at.AdminEmail, err)
 	}
 	if s.admin.id = me.ID; me.Role != "admin" {
-		return nil, fmt.Errorf("%s is no admin but %s; set ADMIN_EMAIL and ADMIN_PASSWORD", e.AdminEmail, me.Role)
+		return nil, fmt.Errorf("%s is no admin but %s; set ADMIN_EMAIL and ADMIN_PASSWORD", at.AdminEmail, me.Role)
 	}
 	if err := s.known(ctx, patience); err != nil {
 		return nil, err

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -79,21 +77,26 @@ func (t tally) text(parts []part) string {
 // fault on a line, with what say adds to it.
 func hurt(ctx context.Context, parts []part, plan []fault, out io.Writer, say func() string) (tally, error) {
 	begin, done := time.Now(), make(tally, len(parts))
-	one := make([]sync.Mutex, len(parts)) // a part suffers one fault at a time
+	free := make([]chan struct{}, len(parts)) // a part suffers one fault at a time
+	for i := range free {
+		free[i] = make(chan struct{}, 1)
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, f := range plan {
 		if !wait(ctx, f.after) {
 			break
 		}
-		one[f.part].Lock()
+		select {
+		case free[f.part] <- struct{}{}:
+		case <-ctx.Done():
+		}
 		if ctx.Err() != nil {
-			one[f.part].Unlock()
 			break
 		}
-		fmt.Fprintf(out, "  %6.1fs  %-30s %s\n", time.Since(begin).Seconds(), f.text(parts[f.part]), say())
+		fmt.Fprintf(out, "  %6.1fs  %-40s %s\n", time.Since(begin).Seconds(), f.text(parts[f.part]), say())
 		done[f.part][f.action]++
 		g.Go(func() error {
-			defer one[f.part].Unlock()
+			defer func() { <-free[f.part] }()
 			return f.suffer(ctx, parts[f.part])
 		})
 	}
@@ -120,7 +123,7 @@ func (f fault) suffer(ctx context.Context, p part) error {
 		return restart(back, p)
 	}
 	if err := do(back); err != nil {
-		return errors.Join(err, undo(back))
+		return err
 	}
 	wait(ctx, f.lasts)
 	return undo(back)

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -21,6 +23,7 @@ type reconciler struct {
 	*suite
 	*ledger
 	began time.Time
+	out   io.Writer // is told what cannot be read yet
 
 	histories map[*passport]*history
 	contents  map[*document]*content
@@ -30,18 +33,22 @@ type reconciler struct {
 	told      map[string]map[string]int // by recipient and event, how often
 }
 
-func newReconciler(s *suite, l *ledger, began time.Time) *reconciler {
+func newReconciler(s *suite, l *ledger, began time.Time, out io.Writer) *reconciler {
 	return &reconciler{
-		suite: s, ledger: l, began: began, histories: map[*passport]*history{}, contents: map[*document]*content{},
+		suite: s, ledger: l, began: began, out: out, histories: map[*passport]*history{}, contents: map[*document]*content{},
 		entries: map[*person]*entry{}, texts: map[string]text{}, told: map[string]map[string]int{},
 	}
 }
 
-// settle looks until all is right, and reports what is not when the time for
-// it has passed.
+// settle looks until all is right. It reports what is not when nothing has got
+// better for some time.
 func (r *reconciler) settle(ctx context.Context, patience time.Duration) (verdict, error) {
-	for deadline := time.Now().Add(patience); ; {
+	least, deadline := math.MaxInt, time.Now().Add(patience)
+	for {
 		v, err := r.look(ctx)
+		if n := len(v.Violations); err == nil && n < least {
+			least, deadline = n, time.Now().Add(patience)
+		}
 		late := time.Now().After(deadline)
 		switch {
 		case ctx.Err() != nil:
@@ -50,6 +57,8 @@ func (r *reconciler) settle(ctx context.Context, patience time.Duration) (verdic
 			return verdict{}, fmt.Errorf("what is there cannot be read: %w", err)
 		case err == nil && (late || !slices.ContainsFunc(v.Violations, violation.passing)):
 			return v, nil
+		case err != nil:
+			fmt.Fprintf(r.out, "  reading again, for %v\n", err)
 		}
 		if !wait(ctx, lookPace) {
 			return verdict{}, ctx.Err()
@@ -102,6 +111,9 @@ func each[K comparable, V any](ctx context.Context, all []K, known map[K]V, read
 	for i, one := range all {
 		if _, ok := known[one]; ok {
 			continue
+		}
+		if ctx.Err() != nil {
+			break // another could not be read
 		}
 		g.Go(func() (err error) {
 			found[i], err = read(ctx, one)

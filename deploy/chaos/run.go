@@ -27,19 +27,19 @@ func run(ctx context.Context, cfg config, out io.Writer) (v verdict, err error) 
 		}
 	}()
 	began := time.Now().Add(-time.Second) // times of files and objects are of whole seconds
-	s, err := settleIn(ctx, t.place, cfg.Environment, cfg.Workers, cfg.Settle)
+	s, err := settleIn(ctx, t.place, cfg.Workers, cfg.Settle)
 	if err != nil {
 		return verdict{}, err
 	}
 	defer s.http.CloseIdleConnections()
 	books := &ledger{}
-	looks := newReconciler(s, books, began)
+	looks := newReconciler(s, books, began, out)
 	for cycle := range cfg.Cycles {
 		fmt.Fprintf(out, "cycle %d: writing for %v\n", cycle+1, cfg.Duration)
 		if v, err = once(ctx, cfg, t, looks, cfg.Seed+uint64(cycle), out); err != nil {
 			return v, fmt.Errorf("cycle %d: %w", cycle+1, err)
 		}
-		v.print(out, s.caller)
+		v.print(out)
 		if len(v.Violations) > 0 {
 			return v, nil
 		}
@@ -76,5 +76,6 @@ func once(ctx context.Context, cfg config, t *target, looks *reconciler, seed ui
 	if len(t.parts) > 0 {
 		fmt.Fprintf(out, "  %-15s%s\n", "faults", tally.text(t.parts))
 	}
+	fmt.Fprintf(out, "  %-15s%s\n", "requests", looks.tally())
 	return looks.settle(ctx, cfg.Settle)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,8 @@ type part interface {
 // place says where a suite answers, and where what it writes can be looked at.
 type place struct {
 	Auth, Passport, Document, Notification string // URLs
+
+	AdminEmail, AdminPassword string // of an admin, or of the first account where there is none
 
 	Brokers    []string
 	S3         storage
@@ -52,6 +55,9 @@ func open(ctx context.Context, cfg config, out io.Writer) (*target, error) {
 	case composeTarget:
 		return openCompose(ctx, e, out)
 	case noTarget:
+		if len(e.Brokers) == 0 {
+			return nil, errors.New("-target none: set KAFKA_BROKERS to the brokers of the suite that runs")
+		}
 		return &target{place: e.place(), close: func() {}}, nil
 	}
 	return nil, fmt.Errorf("there is no target %s", cfg.Target)
@@ -60,7 +66,9 @@ func open(ctx context.Context, cfg config, out io.Writer) (*target, error) {
 // place is that of a suite which runs already.
 func (e environment) place() place {
 	return place{
-		Auth: e.AuthURL, Passport: e.PassportURL, Document: e.DocumentURL, Notification: e.NotificationURL, Brokers: e.Brokers,
+		Auth: cmp.Or(e.AuthURL, "http://127.0.0.1:4000"), Passport: cmp.Or(e.PassportURL, "http://127.0.0.1:5000"),
+		Document: cmp.Or(e.DocumentURL, "http://127.0.0.1:5100"), Notification: cmp.Or(e.NotificationURL, "http://127.0.0.1:5200"),
+		AdminEmail: e.AdminEmail, AdminPassword: e.AdminPassword, Brokers: e.Brokers,
 		S3:         storage{Endpoint: e.S3Endpoint, Bucket: e.S3Bucket, Region: e.S3Region, KeyID: e.S3KeyID, Secret: e.S3Secret},
 		SweepAfter: e.SweepAfter, Files: e.Files,
 	}

@@ -55,12 +55,11 @@ type counts struct {
 
 const shown = 30 // violations
 
-func (v verdict) print(out io.Writer, c *caller) {
+func (v verdict) print(out io.Writer) {
 	n := v.Counts
 	line := func(what, format string, args ...any) {
 		fmt.Fprintf(out, "  %-15s%s\n", what, fmt.Sprintf(format, args...))
 	}
-	line("requests", "%d answered, %d refused, %d in doubt, %d with nobody there", c.answered, c.refused, c.unsured, c.unheard)
 	line("passports", "%d with %d versions, %d published; %d deleted", n.Passports, n.Versions, n.Published, n.DeletedPassports)
 	line("documents", "%d, each with its checksum; %d deleted", n.Documents, n.DeletedDocuments)
 	line("accounts", "%d", n.Accounts)
