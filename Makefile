@@ -53,7 +53,10 @@ golden: ## write the OpenAPI documents, the wire forms, the README's settings an
 bench: ## measure, and print the figures
 	go run ./deploy/bench
 
+chaos: ## kill and stop a suite of its own under load, and see that nothing is lost; CHAOS_FLAGS say how long, and which
+	@go build -o bin/chaos ./deploy/chaos && exec bin/chaos $(CHAOS_FLAGS)
+
 postman: ## run the Postman collection against the suite that runs, with POSTMAN_ENV=compose in Docker; POSTMAN_FLAGS go on to newman
 	npx --yes $(NEWMAN) run postman/battery-passport.postman_collection.json -e postman/$(POSTMAN_ENV).postman_environment.json --working-dir postman $(POSTMAN_FLAGS)
 
-.PHONY: help run up seed events reset test e2e race standalone lint vulnerabilities golden bench postman
+.PHONY: help run up seed events reset test e2e race standalone lint vulnerabilities golden bench chaos postman

@@ -201,6 +201,29 @@ func TestTailGivesWhatIsThereInOrderOfTime(t *testing.T) {
 	})
 }
 
+// TestReadKeepsTheOrderOfTheLog writes events against the order of their time.
+func TestReadKeepsTheOrderOfTheLog(t *testing.T) {
+	onBrokers(t, func(t *testing.T, cfg kafka.Config) {
+		topic, empty := newTopic(), newTopic()
+		p := publisher(t, cfg, topic, empty)
+		if err := p.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want := []int64{3, 1, 2, 1}
+		for _, n := range want {
+			publish(t, p, envelope(topic, "0193-p", n))
+		}
+		var got []int64
+		err := kafka.Read(t.Context(), cfg, []string{string(topic), string(empty)}, func(m kafka.Message) error {
+			got = append(got, m.Sequence)
+			return nil
+		})
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("Read = %v (-want +got)\n%s", err, diff)
+		}
+	})
+}
+
 // TestPublishDoesNotWaitForMore pins kafka-go's defaults away: with them each
 // of these would take a second. It is no statement of speed.
 func TestPublishDoesNotWaitForMore(t *testing.T) {
@@ -266,23 +289,20 @@ func TestOrderOfFirstOccurrences(t *testing.T) {
 		t.Fatalf("only %d produce requests: are events put together in batches?", faults)
 	}
 	last := map[string]int64{}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	done := errors.New("done")
-	err := kafka.Tail(ctx, cfg, []string{string(topic)}, func(e event.Envelope) error {
-		if e.Sequence > last[e.Key]+1 {
-			return fmt.Errorf("%s: %d comes after %d", e.Key, e.Sequence, last[e.Key])
+	err := kafka.Read(t.Context(), cfg, []string{string(topic)}, func(m kafka.Message) error {
+		if m.Sequence > last[m.Key]+1 {
+			return fmt.Errorf("%s: %d comes after %d", m.Key, m.Sequence, last[m.Key])
 		}
-		last[e.Key] = max(last[e.Key], e.Sequence)
-		for k := range keys {
-			if last[fmt.Sprint("key", k)] < each {
-				return nil
-			}
-		}
-		return done
+		last[m.Key] = max(last[m.Key], m.Sequence)
+		return nil
 	})
-	if !errors.Is(err, done) {
-		t.Errorf("Tail = %v, seen %v", err, last)
+	if err != nil {
+		t.Error(err)
+	}
+	for k := range keys {
+		if key := fmt.Sprint("key", k); last[key] != each {
+			t.Errorf("%s ends with %d, want %d", key, last[key], each)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -37,14 +38,9 @@ type Message struct {
 // Watch is Tail, and tells the topic of each event, and of dead letters the
 // reason.
 func Watch(ctx context.Context, cfg Config, topics []string, f func(Message) error) error {
-	ends, err := endsOf(ctx, cfg, topics)
-	for passing(err) { // a topic just made is not known everywhere at once, nor who leads it
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(tailWait):
-			ends, err = endsOf(ctx, cfg, topics)
-		}
+	ends, err := knownEnds(ctx, cfg, topics)
+	if ctx.Err() != nil {
+		return nil
 	}
 	if err != nil {
 		return err
@@ -59,6 +55,75 @@ func Watch(ctx context.Context, cfg Config, topics []string, f func(Message) err
 		return err
 	}
 	return nil
+}
+
+// Read calls f with every event that the topics hold now, and returns. Those of
+// a partition come in the order of its log, whatever their time: unlike Watch
+// it shows in which order they were written. f is called once at a time.
+func Read(ctx context.Context, cfg Config, topics []string, f func(Message) error) error {
+	ends, err := knownEnds(ctx, cfg, topics)
+	if err != nil {
+		return err
+	}
+	var one sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	for at, end := range ends {
+		g.Go(func() error {
+			err := readTo(ctx, cfg, at, end, func(m Message) error {
+				one.Lock()
+				defer one.Unlock()
+				return f(m)
+			})
+			if err != nil {
+				return fmt.Errorf("topic %s, partition %d: %w", at.topic, at.id, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func readTo(ctx context.Context, cfg Config, at partition, end int64, f func(Message) error) error {
+	if end == 0 {
+		return nil
+	}
+	r := newTailReader(cfg, at)
+	defer r.Close()
+	for r.Offset() < end {
+		m, err := r.ReadMessage(ctx)
+		if err != nil {
+			return err
+		}
+		if err := f(messageOf(m)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func newTailReader(cfg Config, at partition) *kafka.Reader {
+	return kafka.NewReader(kafka.ReaderConfig{
+		Brokers: cfg.Brokers, Topic: at.topic, Partition: at.id, MinBytes: 1, MaxBytes: tailBytes, MaxWait: tailWait,
+	})
+}
+
+func messageOf(m kafka.Message) Message {
+	return Message{Envelope: envelope(m), Topic: m.Topic, Reason: header(m, reasonHeader)}
+}
+
+// knownEnds is endsOf, once the cluster knows the topics: one just made is not
+// known everywhere at once, nor who leads it.
+func knownEnds(ctx context.Context, cfg Config, topics []string) (map[partition]int64, error) {
+	ends, err := endsOf(ctx, cfg, topics)
+	for passing(err) {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(tailWait):
+			ends, err = endsOf(ctx, cfg, topics)
+		}
+	}
+	return ends, err
 }
 
 // passing tells whether the cluster says of an error that it passes.
@@ -112,9 +177,7 @@ func endsOf(ctx context.Context, cfg Config, topics []string) (map[partition]int
 // follow sends what the partition holds, and says when it has reached the end
 // that there was at the start.
 func follow(ctx context.Context, cfg Config, at partition, end int64, messages chan<- Message, caughtUp chan<- struct{}) error {
-	r := kafka.NewReader(kafka.ReaderConfig{
-		Brokers: cfg.Brokers, Topic: at.topic, Partition: at.id, MinBytes: 1, MaxBytes: tailBytes, MaxWait: tailWait,
-	})
+	r := newTailReader(cfg, at)
 	defer r.Close()
 	behind := true
 	for {
@@ -131,7 +194,7 @@ func follow(ctx context.Context, cfg Config, at partition, end int64, messages c
 			return err
 		}
 		select {
-		case messages <- Message{Envelope: envelope(m), Topic: m.Topic, Reason: header(m, reasonHeader)}:
+		case messages <- messageOf(m):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
