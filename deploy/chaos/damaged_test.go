@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -36,9 +37,7 @@ func damaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.l = &load{suite: s, ledger: &ledger{}, pause: d.cfg.Pause, whole: t.Context()}
-	writing, end := context.WithTimeout(t.Context(), 2*time.Second)
-	defer end()
-	d.l.drive(writing, 9)
+	d.fill()
 	if v, err := newReconciler(s, d.l.ledger, d.began, d.t.Output()).settle(t.Context(), 20*time.Second); err != nil || len(v.Violations) > 0 {
 		t.Fatalf("before: %v, %v", v, err)
 	}
@@ -75,6 +74,21 @@ func damaged(t *testing.T) {
 		}
 	}
 	d.sweptLater()
+}
+
+// fill writes enough for each damage to have something of its own.
+func (d *damage) fill() {
+	ctx, rng, who := d.t.Context(), rand.New(rand.NewPCG(9, 9)), d.l.teams[0]
+	for range 10 {
+		d.l.create(ctx, rng, who)
+		for p := d.l.passports[len(d.l.passports)-1]; !changed(p); {
+			d.l.update(ctx, rng, who) // one of the newest
+		}
+	}
+	for range 3 {
+		d.l.upload(rng, who)
+		d.l.enrol(ctx)
+	}
 }
 
 // passport returns one that nothing has been done to, with versions that make
