@@ -157,35 +157,53 @@ func sample(t *testing.T, name string) string {
 }
 
 // events waits for n events of the keys, and returns each as its type, key and
-// sequence, in the order of their sequences. Those of one key have to come in
-// that order within a topic, as far as they come for the first time; across
+// sequence, in the order of their sequences. Those of one key have to stand in
+// that order in their topic, as far as they come for the first time; across
 // topics there is no order but that of the sequences.
 func (s *suite) events(n int, keys ...string) []string {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 60*time.Second)
 	defer cancel()
-	var got []event.Envelope
-	seen, newest := map[string]bool{}, map[[2]string]int64{} // by id; by topic and key
-	enough := errors.New("enough")
-	err := kafka.Tail(ctx, s.brokers, slices.Concat(event.UserTopics(), event.PassportTopics()), func(e event.Envelope) error {
-		if !slices.Contains(keys, e.Key) || seen[e.ID] {
-			return nil
+	topics := slices.Concat(event.UserTopics(), event.PassportTopics())
+	seen, enough := map[string]bool{}, errors.New("enough")
+	err := kafka.Tail(ctx, s.brokers, topics, func(e event.Envelope) error {
+		if slices.Contains(keys, e.Key) {
+			seen[e.ID] = true
 		}
-		place := [2]string{e.Type, e.Key}
-		if e.Sequence <= newest[place] {
-			s.t.Errorf("%s %s: %d comes after %d", e.Type, e.Key, e.Sequence, newest[place])
-		}
-		seen[e.ID], newest[place] = true, e.Sequence
-		if got = append(got, e); len(got) == n {
+		if len(seen) == n {
 			return enough
 		}
 		return nil
 	})
 	if !errors.Is(err, enough) {
-		s.t.Fatalf("%d of %d events, %v: %v", len(got), n, err, got)
+		s.t.Fatalf("%d of %d events, %v", len(seen), n, err)
+	}
+	return s.logged(ctx, topics, keys)
+}
+
+// logged returns what events returns of what is there, having looked at the
+// order in which it was written.
+func (s *suite) logged(ctx context.Context, topics, keys []string) []string {
+	s.t.Helper()
+	var got []event.Envelope
+	seen, newest := map[string]bool{}, map[[2]string]int64{} // by id; by topic and key
+	err := kafka.Read(ctx, s.brokers, topics, func(m kafka.Message) error {
+		if !slices.Contains(keys, m.Key) || seen[m.ID] {
+			return nil
+		}
+		place := [2]string{m.Type, m.Key}
+		if m.Sequence <= newest[place] {
+			s.t.Errorf("%s %s: %d comes after %d", m.Type, m.Key, m.Sequence, newest[place])
+		}
+		seen[m.ID], newest[place] = true, m.Sequence
+		got = append(got, m.Envelope)
+		return nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
 	}
 	slices.SortStableFunc(got, func(a, b event.Envelope) int { return cmp.Compare(a.Sequence, b.Sequence) })
-	texts := make([]string, n)
+	texts := make([]string, len(got))
 	for i, e := range got {
 		texts[i] = fmt.Sprint(e.Type, " ", e.Key, " ", e.Sequence)
 	}
