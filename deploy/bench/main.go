@@ -17,6 +17,7 @@ func main() {
 	reads := flag.Int("reads", 20_000, "reads to measure")
 	writes := flag.Int("writes", 1_000, "writes to measure the way of their events")
 	rows := flag.Int("rows", 100_000, "passports to page through")
+	beside := flag.Bool("beside", false, "hold the suite that runs at AUTH_URL, PASSPORT_URL and so on, or else where docker compose puts it, against one that is started")
 	flag.Parse()
 	if *bare != "" {
 		fmt.Fprintln(os.Stderr, serveBare(*bare, *body))
@@ -24,13 +25,20 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *reads, *writes, *rows); err != nil {
+	measure := func(ctx context.Context, s *suite, dir string) error {
+		return measureAll(ctx, s, dir, *reads, *writes, *rows)
+	}
+	if *beside {
+		measure = func(ctx context.Context, s *suite, _ string) error { return measureBeside(ctx, s) }
+	}
+	if err := run(ctx, measure); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, reads, writes, rows int) error {
+// run measures a suite that it starts.
+func run(ctx context.Context, measure func(context.Context, *suite, string) error) error {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
@@ -42,9 +50,14 @@ func run(ctx context.Context, reads, writes, rows int) error {
 	}
 	defer s.stop()
 	fmt.Printf("time to ready, empty: %v; idle memory: %.0f MB\n", s.ready.Round(1e6), s.memory())
-	if err := s.login(ctx); err != nil {
+	if err := s.loginAs(ctx, "admin@bench.example", "correct horse battery"); err != nil {
 		return err
 	}
+	return measure(ctx, s, dir)
+}
+
+// measureAll takes all figures of a suite by itself.
+func measureAll(ctx context.Context, s *suite, dir string, reads, writes, rows int) error {
 	for _, name := range []string{"readme-sample.json", "ev-nmc-complete.json"} {
 		if err := measureReads(ctx, s, dir, name, reads); err != nil {
 			return err

@@ -44,17 +44,6 @@ func (s *suite) call(ctx context.Context, method, url, body string, status int) 
 	return data, err
 }
 
-func (s *suite) login(ctx context.Context) error {
-	data, err := s.call(ctx, "POST", s.auth+"/api/auth/register", `{"email":"admin@bench.example","password":"correct horse battery","role":"admin"}`, http.StatusCreated)
-	if err != nil {
-		return err
-	}
-	var session struct{ Token string }
-	err = json.Unmarshal(data, &session)
-	s.token = session.Token
-	return err
-}
-
 func (s *suite) create(ctx context.Context, body string) (id string, err error) {
 	data, err := s.call(ctx, "POST", s.passport+"/api/passports", body, http.StatusCreated)
 	var p struct{ ID string }

@@ -24,7 +24,7 @@ type process struct {
 // suite is the program of make run.
 type suite struct {
 	process
-	auth, passport, notification, kafka, s3 string
+	auth, passport, document, notification, kafka, s3 string
 
 	token string
 	ready time.Duration // from its start until all services were ready
@@ -42,7 +42,7 @@ func startSuite(ctx context.Context, dir string) (*suite, error) {
 		return nil, err
 	}
 	at := func(i int) string { return "127.0.0.1:" + ports[i] }
-	s := &suite{auth: "http://" + at(0), passport: "http://" + at(1), kafka: at(2), notification: "http://" + at(4), s3: "http://" + at(5)}
+	s := &suite{auth: "http://" + at(0), passport: "http://" + at(1), kafka: at(2), document: "http://" + at(3), notification: "http://" + at(4), s3: "http://" + at(5)}
 	begin := time.Now()
 	log, err := os.Create(filepath.Join(dir, "log")) // as much is logged as by default
 	if err != nil {
@@ -55,7 +55,7 @@ func startSuite(ctx context.Context, dir string) (*suite, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, url := range []string{s.auth, s.passport, s.notification} {
+	for _, url := range []string{s.auth, s.passport, s.document, s.notification} {
 		if err := waitFor(ctx, url+"/readyz"); err != nil {
 			s.stop()
 			return nil, err
