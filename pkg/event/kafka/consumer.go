@@ -23,12 +23,12 @@ const (
 	fetchBytes        = 10 << 20
 	sessionTimeout    = 6 * time.Second // after which a member that says nothing is taken for dead
 	heartbeatInterval = time.Second
-	rebalanceTimeout  = 6 * time.Second
+	rebalanceTimeout  = 2 * time.Second // so long a member that died holds the others up; those that live join at their next heartbeat
 	minBackoff        = 50 * time.Millisecond
 	joinBackoff       = 500 * time.Millisecond // kafka-go's own stands still for 5 s after a restart of the broker
 	partitionWatch    = 5 * time.Second
 	commitTimeout     = 5 * time.Second
-	closeTimeout      = 3 * time.Second
+	closeTimeout      = 2 * time.Second
 	maxReason         = 1000 // bytes
 )
 
