@@ -1,0 +1,12 @@
+package account_test
+
+import (
+	"testing"
+
+	"github.com/battery-passport/suite/auth-service/internal/account"
+	"github.com/battery-passport/suite/pkg/store/storetest"
+)
+
+func TestStoredForm(t *testing.T) {
+	storetest.StoredForm(t, account.Kind())
+}

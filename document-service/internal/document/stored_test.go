@@ -1,0 +1,13 @@
+package document_test
+
+import (
+	"testing"
+
+	"github.com/battery-passport/suite/document-service/internal/document"
+	"github.com/battery-passport/suite/pkg/store/storetest"
+)
+
+func TestStoredForm(t *testing.T) {
+	storetest.StoredForm(t, document.DocumentKind())
+	storetest.StoredForm(t, document.OriginKind())
+}
