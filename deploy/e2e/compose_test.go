@@ -129,6 +129,7 @@ func TestComposeSetsWhatServicesRead(t *testing.T) {
 // TestComposeEnvironmentIsRight loads what the services are given, as it is and
 // with APP_ENV=production.
 func TestComposeEnvironmentIsRight(t *testing.T) {
+	unset(t)
 	demo := map[string][]string{
 		authd.Name: {"MONGODB_URI"}, passportd.Name: {"MONGODB_URI"},
 		documentd.Name: {"MONGODB_URI", "AWS_SECRET_ACCESS_KEY"}, notificationd.Name: {"MONGODB_URI"},
@@ -224,6 +225,7 @@ func envExample(t *testing.T) string {
 // TestRenderSetsWhatServicesRead has render.yaml set only what its services
 // read, nothing wrong, and no secret.
 func TestRenderSetsWhatServicesRead(t *testing.T) {
+	unset(t)
 	type variable struct {
 		Key, Value string
 		FromGroup  string `yaml:"fromGroup"`

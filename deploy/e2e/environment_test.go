@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -26,7 +27,20 @@ var wrong = map[string]string{
 // anything are variables that take any text.
 var anything = []string{"DATA_DIR", "AWS_SECRET_ACCESS_KEY", "SMTP_HOST", "SMTP_PASS", "NOTIFICATION_LOG_PATH"}
 
+// unset takes all variables away that services read, for the time of a test.
+func unset(t *testing.T) {
+	t.Helper()
+	for _, cfg := range configs() {
+		for _, f := range boot.Variables(cfg) {
+			t.Setenv(f.Tag.Get("envconfig"), "") // which puts it back afterwards
+			os.Unsetenv(f.Tag.Get("envconfig"))
+		}
+	}
+	t.Setenv("NODE_ENV", "")
+}
+
 func TestEveryWrongSettingIsNamed(t *testing.T) {
+	unset(t)
 	for service, cfg := range configs() {
 		for _, f := range boot.Variables(cfg) {
 			name := f.Tag.Get("envconfig")
@@ -48,6 +62,7 @@ func TestEveryWrongSettingIsNamed(t *testing.T) {
 }
 
 func TestAllWrongSettingsAreNamedAtOnce(t *testing.T) {
+	unset(t)
 	for name, value := range wrong {
 		t.Setenv(name, value)
 	}
