@@ -159,8 +159,12 @@ const (
 )
 
 func refused(err error) bool {
-	e, ok := errors.AsType[mongo.ServerError](err)
-	return ok && (e.HasErrorCode(unauthorized) || e.HasErrorCode(authenticationFailed))
+	if e, ok := errors.AsType[mongo.ServerError](err); ok && (e.HasErrorCode(unauthorized) || e.HasErrorCode(authenticationFailed)) {
+		return true
+	}
+	// Of another's connection that failed meanwhile there is only text.
+	pool := driver.RetryablePoolError(nil)
+	return errors.As(err, &pool) && strings.Contains(err.Error(), "(AuthenticationFailed)")
 }
 
 // passing tells whether err is of a connection, not of an operation.

@@ -112,6 +112,10 @@ func cursors(t *testing.T, db store.DB) {
 	if err != nil || page.Next == "" {
 		t.Fatalf("List = %+v, %v", page, err)
 	}
+	other := "A"
+	if strings.HasPrefix(page.Next, other) {
+		other = "B"
+	}
 	foreign := map[string]store.Query{
 		"of another scope":   {Cursor: page.Next, Limit: 2},
 		"of another filter":  {Scope: "ann", Filters: map[string]string{"colour": "red"}, Cursor: page.Next, Limit: 2},
@@ -119,8 +123,8 @@ func cursors(t *testing.T, db store.DB) {
 		"not base64":         {Scope: "ann", Cursor: "!!", Limit: 2},
 		"short":              {Scope: "ann", Cursor: "AAAA", Limit: 2},
 		"cut":                {Scope: "ann", Cursor: page.Next[:len(page.Next)-4], Limit: 2},
-		"altered":            {Scope: "ann", Cursor: "A" + page.Next[1:], Limit: 2},
-		"altered at its end": {Scope: "ann", Cursor: page.Next[:len(page.Next)-4] + "MTIz", Limit: 2},
+		"altered":            {Scope: "ann", Cursor: other + page.Next[1:], Limit: 2},
+		"altered at its end": {Scope: "ann", Cursor: page.Next[:len(page.Next)-4] + "enp6", Limit: 2}, // zzz is the end of no UUID
 	}
 	for name, q := range foreign {
 		if _, err := cells.List(t.Context(), q); !fault.Is(err, fault.Malformed) {
