@@ -91,6 +91,12 @@ func value(family *dto.MetricFamily, labels ...string) float64 {
 
 func TestMetrics(t *testing.T) {
 	s, addrs := measured(t)
+	before := scrape(t, addrs[notificationd.Name]) // of a counter that begins with 1 no rate tells
+	for family, outcome := range map[string]string{"events_handled_total": "dead_letter", "deliveries_total": "failed"} {
+		if !strings.Contains(before[family].String(), outcome) || value(before[family], "outcome", outcome) != 0 {
+			t.Errorf("%s does not begin with 0: %v", family, before[family])
+		}
+	}
 	admin := s.register("admin@nordlicht.example", "admin")
 	ann := s.person(admin, "operator", "Nordlicht")
 	var p answer

@@ -1,6 +1,6 @@
 // Seed fills a suite that runs with people of every role in two organisations,
-// the sample passports, most of them published, and some documents, through the public API. What is
-// there already stays as it is.
+// the sample passports, most of them published, and some documents, through the
+// public API. What is there already stays as it is.
 package main
 
 import (
@@ -19,6 +19,7 @@ import (
 
 // config says where the suite is, and who its admin.
 type config struct {
+	Environment   boot.Environment
 	AuthURL       string `envconfig:"AUTH_SERVICE_URL" default:"http://127.0.0.1:4000" desc:"where the auth-service answers"`
 	PassportURL   string `envconfig:"PASSPORT_SERVICE_URL" default:"http://127.0.0.1:5000" desc:"where the passport-service answers"`
 	DocumentURL   string `envconfig:"DOCUMENT_SERVICE_URL" default:"http://127.0.0.1:5100" desc:"where the document-service answers"`
@@ -31,6 +32,9 @@ func main() {
 	defer stop()
 	var cfg config
 	err := boot.Load(&cfg)
+	if err == nil && cfg.Environment.Name == "production" {
+		err = errors.New("the seed makes people whose password everybody knows: not with APP_ENV=production")
+	}
 	if err == nil {
 		err = (&seeder{config: cfg}).run(ctx)
 	}

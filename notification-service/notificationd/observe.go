@@ -17,9 +17,15 @@ type observed struct {
 
 // deliveries is what observed channels count with.
 func deliveries(r *metrics.Registry) *metrics.Counter {
-	return r.Counter("deliveries_total",
+	tried := r.Counter("deliveries_total",
 		"Attempts to deliver a message: sent; later, when the other side asked to come again; refused, for good; or failed, when nobody answered.",
 		"channel", "outcome")
+	for _, channel := range []notification.ChannelName{notification.Mail, notification.File} {
+		for _, outcome := range []string{"sent", "later", "refused", "failed"} {
+			tried.WithLabelValues(string(channel), outcome)
+		}
+	}
+	return tried
 }
 
 // Deliver implements notification.Channel.

@@ -25,7 +25,7 @@ func healthy(cfg any) error {
 	}
 	// The address of all interfaces is that of this machine to a client.
 	url := "http://" + net.JoinHostPort(cmp.Or(at["HOST"], "127.0.0.1"), at["PORT"]) + "/readyz"
-	client := http.Client{Timeout: healthTimeout}
+	client := http.Client{Timeout: healthTimeout, Transport: &http.Transport{}} // past any proxy
 	res, err := client.Get(url)
 	if err != nil {
 		return err

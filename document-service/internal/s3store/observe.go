@@ -2,16 +2,25 @@ package s3store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/smithy-go/middleware"
 
+	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/metrics"
 )
 
+// givenUp tells whether it was not the object storage that failed.
+func givenUp(err error) bool {
+	_, ours := errors.AsType[*fault.Error](err)
+	return ours || errors.Is(err, context.Canceled)
+}
+
 // observe has each operation counted and timed, with all its attempts. One that
-// asks for what is not there has the outcome missing.
+// asks for what is not there has the outcome missing, and one that its client
+// ended, or sent too much for, given_up.
 func observe(r *metrics.Registry) func(*middleware.Stack) error {
 	took := r.Seconds("s3_operation_duration_seconds", "Time of an operation of the object storage, until its answer begins.", "operation", "outcome")
 	return func(stack *middleware.Stack) error {
@@ -23,6 +32,8 @@ func observe(r *metrics.Registry) func(*middleware.Stack) error {
 				switch {
 				case missing(err):
 					outcome = "missing"
+				case givenUp(err):
+					outcome = "given_up"
 				case err != nil:
 					outcome = "failed"
 				}

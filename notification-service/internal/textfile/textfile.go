@@ -53,9 +53,12 @@ func (f Folder) Ping(context.Context) error {
 	path := filepath.Join(f.Path, probe)
 	err := os.MkdirAll(f.Path, 0o755)
 	if err == nil {
-		err = errors.Join(write(path, strings.Repeat("\n", probeBytes)), os.Remove(path))
+		err = write(path, strings.Repeat("\n", probeBytes))
 	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) { // another service that shares the folder has removed it
+	if removed := os.Remove(path); err == nil && !errors.Is(removed, os.ErrNotExist) { // by another service that shares the folder
+		err = removed
+	}
+	if err != nil {
 		return fault.New(fault.Unavailable, "text files cannot be written: %v", err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/battery-passport/suite/notification-service/internal/notification"
 	"github.com/battery-passport/suite/notification-service/internal/textfile"
+	"github.com/battery-passport/suite/pkg/fault"
 )
 
 func message() notification.Message {
@@ -107,5 +108,32 @@ func TestAFolderThatCannotBeIsAnOutage(t *testing.T) {
 	err := textfile.Folder{Path: path}.Deliver(t.Context(), message())
 	if _, refused := errors.AsType[*notification.Refusal](err); err == nil || refused {
 		t.Errorf("Deliver = %v", err)
+	}
+}
+
+// TestPing writes where it can, and where somebody has put something else.
+func TestPing(t *testing.T) {
+	dir := t.TempDir()
+	if err := (textfile.Folder{Path: filepath.Join(dir, "new")}).Ping(t.Context()); err != nil {
+		t.Errorf("Ping of a folder that is made = %v", err)
+	}
+	if left, err := os.ReadDir(filepath.Join(dir, "new")); err != nil || len(left) != 0 {
+		t.Errorf("Ping leaves %v, %v", left, err)
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dangling := filepath.Join(dir, "dangling")
+	if err := os.Mkdir(dangling, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(dir, "nowhere", "file"), filepath.Join(dangling, ".probe")); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, dangling} {
+		if err := (textfile.Folder{Path: path}).Ping(t.Context()); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("Ping of %s = %v", path, err)
+		}
 	}
 }

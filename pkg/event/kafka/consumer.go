@@ -67,6 +67,11 @@ type Consumer struct {
 func NewConsumer(cfg Config, group string, topics []string, handle Handler, log *slog.Logger) *Consumer {
 	c := &Consumer{handle: handle, log: log, acted: cfg.Metrics.Counter("events_handled_total",
 		"Attempts to act on an event, by what came of it: ok, retried, or dead_letter.", "topic", "outcome")}
+	for _, topic := range topics { // from 0 on: of a series that begins with 1 no rate tells
+		for _, outcome := range []string{"ok", "retried", "dead_letter"} {
+			c.acted.WithLabelValues(topic, outcome)
+		}
+	}
 	if len(cfg.Brokers) == 0 {
 		return c
 	}

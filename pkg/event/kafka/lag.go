@@ -19,12 +19,18 @@ func (c *Consumer) lag(ctx context.Context) ([]metrics.Sample, error) {
 	}
 	partitions, ends := map[string][]int{}, map[string][]kafka.OffsetRequest{}
 	for _, topic := range meta.Topics {
+		if topic.Error != nil {
+			return nil, fmt.Errorf("topic %s: %w", topic.Name, topic.Error)
+		}
 		for _, p := range topic.Partitions {
 			partitions[topic.Name] = append(partitions[topic.Name], p.ID)
 			ends[topic.Name] = append(ends[topic.Name], kafka.FirstOffsetOf(p.ID), kafka.LastOffsetOf(p.ID))
 		}
 	}
 	committed, err := c.topics.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: c.reader.GroupID, Topics: partitions})
+	if err == nil {
+		err = committed.Error
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -35,12 +41,18 @@ func (c *Consumer) lag(ctx context.Context) ([]metrics.Sample, error) {
 	at := map[string]int64{}
 	for topic, all := range committed.Topics {
 		for _, p := range all {
+			if p.Error != nil {
+				return nil, fmt.Errorf("topic %s, partition %d: %w", topic, p.Partition, p.Error)
+			}
 			at[fmt.Sprint(topic, "/", p.Partition)] = p.CommittedOffset
 		}
 	}
 	var samples []metrics.Sample
 	for topic, all := range offsets.Topics {
 		for _, p := range all {
+			if p.Error != nil { // has no leader at present
+				continue
+			}
 			// Before its first commit a group is at the beginning.
 			next := max(at[fmt.Sprint(topic, "/", p.Partition)], p.FirstOffset)
 			samples = append(samples, metrics.Sample{Value: float64(max(0, p.LastOffset-next)), Labels: []string{topic, strconv.Itoa(p.Partition)}})

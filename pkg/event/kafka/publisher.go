@@ -66,8 +66,13 @@ func NewPublisher(cfg Config, topics []string, log *slog.Logger) *Publisher {
 	for _, topic := range topics {
 		t.add(topic)
 	}
-	return &Publisher{topics: t, log: log, tried: cfg.Metrics.Counter("events_published_total",
-		"Attempts to write an event to its topic. One whose outcome is failed is tried again.", "topic", "outcome")}
+	tried := cfg.Metrics.Counter("events_published_total",
+		"Attempts to write an event to its topic. One whose outcome is failed is tried again.", "topic", "outcome")
+	for _, topic := range topics {
+		tried.WithLabelValues(topic, "ok")
+		tried.WithLabelValues(topic, "failed")
+	}
+	return &Publisher{topics: t, log: log, tried: tried}
 }
 
 // Run makes the topics and returns. While no broker answers it tries again,

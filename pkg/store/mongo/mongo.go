@@ -17,6 +17,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
@@ -58,6 +59,7 @@ func Open(uri, name string) (*DB, error) {
 	client, err := mongo.Connect(options.Client().ApplyURI(uri).
 		SetTimeout(operationTimeout).SetServerSelectionTimeout(selectionTimeout).
 		SetMinPoolSize(minPool).SetMaxPoolSize(maxPool).
+		SetReadPreference(readpref.Primary()).
 		SetWriteConcern(&writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: &journaled}))
 	if err != nil {
 		return nil, err
