@@ -4,6 +4,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Kind is what a client can act on. Its value is stable: it ends the type of
@@ -42,6 +43,7 @@ type Error struct {
 	Kind    Kind
 	Message string
 	Details []Detail
+	Retry   time.Duration // after which to try again; 0 where nothing says when
 	cause   error
 }
 
@@ -53,6 +55,12 @@ func New(kind Kind, format string, args ...any) *Error {
 // With adds details and returns e.
 func (e *Error) With(details ...Detail) *Error {
 	e.Details = append(e.Details, details...)
+	return e
+}
+
+// After sets the time to try again in, and returns e.
+func (e *Error) After(d time.Duration) *Error {
+	e.Retry = d
 	return e
 }
 

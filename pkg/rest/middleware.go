@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"slices"
@@ -27,6 +28,7 @@ type contextKey struct{}
 // through.
 type entry struct {
 	id       string
+	address  netip.Addr
 	mu       sync.Mutex
 	attrs    []slog.Attr
 	panicked bool
@@ -39,6 +41,15 @@ func RequestID(ctx context.Context) string {
 		return e.id
 	}
 	return uuid.Nil.String()
+}
+
+// Address returns the address that the request came from that ctx belongs to;
+// the zero one where it belongs to none.
+func Address(ctx context.Context) netip.Addr {
+	if e, ok := ctx.Value(contextKey{}).(*entry); ok {
+		return e.address
+	}
+	return netip.Addr{}
 }
 
 // Annotate adds to the access-log line of the request that ctx belongs to.
@@ -58,6 +69,9 @@ func (a *API) identify(next http.Handler) http.Handler {
 			id = uuid.Must(uuid.NewV7())
 		}
 		e := &entry{id: id.String()}
+		if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+			e.address = peer.Addr().Unmap()
+		}
 		h := w.Header()
 		h.Set("X-Request-Id", e.id)
 		h.Set("X-Content-Type-Options", "nosniff")

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -25,6 +28,8 @@ type Problem struct {
 	Instance  string         `json:"instance" doc:"the request, as urn:uuid:"`
 	RequestID string         `json:"requestId" doc:"the request, as in the log and in X-Request-Id"`
 	Errors    []fault.Detail `json:"errors,omitempty" doc:"what is wrong where, all of it"`
+
+	retry time.Duration // 0 where nothing says when
 }
 
 // problems is where the types of problems are explained.
@@ -74,6 +79,7 @@ func newProblem(ctx context.Context, err error) *Problem {
 	return &Problem{
 		Type: problems + string(f.Kind), Title: k.title, Status: k.status, Detail: text(f.Message),
 		Instance: "urn:uuid:" + id, RequestID: id, Errors: texts(f.Details),
+		retry: f.Retry,
 	}
 }
 
@@ -102,8 +108,8 @@ func (p *Problem) GetHeaders() http.Header {
 	switch p.Status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", "Bearer")
-	case http.StatusServiceUnavailable:
-		h.Set("Retry-After", "1")
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(p.retry.Seconds())))))
 	}
 	return h
 }
@@ -115,8 +121,10 @@ func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	if err != nil {
 		panic(err) // a problem is text, made valid
 	}
-	for name := range p.GetHeaders() {
-		w.Header().Set(name, p.GetHeaders().Get(name))
+	for name, values := range p.GetHeaders() {
+		if w.Header().Get(name) == "" { // who limits knows better when to ask again
+			w.Header()[name] = values
+		}
 	}
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
