@@ -62,7 +62,7 @@ func start(t *testing.T, db connect.Config, change ...func(*authd.Config)) *serv
 	t.Helper()
 	told := &log{}
 	c, stop := resttest.Start(t, func(ctx context.Context, http rest.Config) error {
-		cfg := authd.Config{HTTP: http, Store: db, TokenLifetime: authd.Lifetime(15 * time.Minute), PasswordCost: cheap}
+		cfg := authd.Config{HTTP: http, Store: db, TokenLifetime: authd.Lifetime(15 * time.Minute), RefreshLifetime: authd.Lifetime(24 * time.Hour), PasswordCost: cheap}
 		for _, f := range change {
 			f(&cfg)
 		}
@@ -71,19 +71,20 @@ func start(t *testing.T, db connect.Config, change ...func(*authd.Config)) *serv
 	return &service{c, stop, told}
 }
 
-type session struct {
-	Token     string
-	ExpiresIn int
-	User      struct{ ID, Email, Role, Organisation string }
+type grant struct {
+	Token        string
+	RefreshToken string
+	ExpiresIn    int
+	User         struct{ ID, Email, Role, Organisation string }
 }
 
-func (s *service) register(email, role string) session {
+func (s *service) register(email, role string) grant {
 	s.T.Helper()
 	body := map[string]string{"email": email, "password": "correct horse"}
 	if role != "" {
 		body["role"] = role
 	}
-	var out session
+	var out grant
 	s.Call("POST /api/auth/register", "", body).Want(201, &out)
 	return out
 }
@@ -237,7 +238,7 @@ func TestFirstAdmin(t *testing.T) {
 		if got := register(s, "eve@x.example", "admin"); got != 403 {
 			t.Errorf("registration as admin where ADMIN_EMAIL is set = %d, want 403", got)
 		}
-		var in session
+		var in grant
 		for deadline := time.Now().Add(20 * time.Second); in.Token == "" && time.Now().Before(deadline); {
 			json.Unmarshal([]byte(s.login("root@x.example", "correct horse").Text), &in) // it is made beside
 		}
@@ -304,13 +305,13 @@ func TestAdminCannotLockAllOut(t *testing.T) {
 	for _, change := range []string{`{"role":"user"}`, `{"disabled":true}`} {
 		s.Call("PATCH "+path, admin.Token, change).Want(409, nil)
 	}
-	s.Call("PATCH "+path, admin.Token, `{"role":"admin","disabled":false,"organisation":"Nordlicht"}`).Want(200, nil)
 	s.Call("PATCH /api/auth/users/none", admin.Token, `{"disabled":true}`).Want(404, nil)
+	s.Call("PATCH "+path, admin.Token, `{"role":"admin","disabled":false,"organisation":"Nordlicht"}`).Want(200, nil)
 }
 
 // TestOldTokenOfAnAdminGivesNothingBack has a token that still says admin.
 func TestOldTokenOfAnAdminGivesNothingBack(t *testing.T) {
-	for change, status := range map[string]int{`{"role":"user"}`: 403, `{"disabled":true}`: 401} {
+	for change, status := range map[string]int{`{"role":"user"}`: 401, `{"disabled":true}`: 401} {
 		t.Run(change, func(t *testing.T) {
 			s := start(t, connect.Config{Dir: t.TempDir()})
 			root, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
@@ -379,7 +380,7 @@ func TestTokensAreVerifiedByOthers(t *testing.T) {
 				t.Fatal(err)
 			}
 			p, err := other.Verify(t.Context(), "Bearer "+admin.Token)
-			want := auth.Principal{UserID: admin.User.ID, Email: "root@x.example", Role: auth.Admin}
+			want := auth.Principal{UserID: admin.User.ID, Email: "root@x.example", Role: auth.Admin, Session: p.Session}
 			if err != nil || p != want {
 				t.Errorf("Verify = %+v, %v, want %+v", p, err, want)
 			}

@@ -14,7 +14,6 @@ import (
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
-	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
@@ -36,7 +35,7 @@ func TestBadInput(t *testing.T) {
 		"malformed":            {register, `{"email":`, nil, 400, []string{"/email syntax"}},
 		"wrong content type":   {register, `{}`, []string{"Content-Type", "text/plain"}, 415, []string{"header:Content-Type enum"}},
 		"two values":           {register, `{}{}`, nil, 400, []string{" syntax"}},
-		"duplicate member":     {register, `{"email":"a@x.example","password":"12345678","role":"user","role":"admin"}`, nil, 400, []string{"/role duplicate"}},
+		"duplicate member":     {register, `{"email":"a@x.example","password":"drop anchor","role":"user","role":"admin"}`, nil, 400, []string{"/role duplicate"}},
 		"invalid UTF-8":        {register, "{\"email\":\"\xff\"}", nil, 400, []string{"/email syntax"}},
 		"2 MB":                 {register, `{"email":"` + strings.Repeat("x", 2<<20) + `"}`, nil, 413, nil},
 		"10,000 deep":          {register, strings.Repeat(`{"a":`, 10_000), nil, 400, []string{strings.Repeat("/a", 16) + " depth"}},
@@ -45,24 +44,24 @@ func TestBadInput(t *testing.T) {
 		"null":                 {register, `{"email":null,"password":null}`, nil, 422, []string{"/email type", "/password type"}},
 		"numbers":              {register, `{"email":1,"password":12345678,"role":1e400}`, nil, 422, []string{"/role range"}},
 		"number as password":   {register, `{"email":"a@x.example","password":12345678}`, nil, 422, []string{"/password type"}},
-		"mass assignment":      {register, `{"email":"a@x.example","password":"12345678","organisation":"A","Role":"admin","id":"x"}`, nil, 422, []string{"/organisation unknownField", "/Role unknownField", "/id unknownField"}},
-		"unknown role":         {register, `{"email":"a@x.example","password":"12345678","role":"root"}`, nil, 422, []string{"/role enum"}},
-		"role asked for":       {register, `{"email":"a@x.example","password":"12345678","role":"operator"}`, nil, 403, []string{"/role enum"}},
-		"second first admin":   {register, `{"email":"a@x.example","password":"12345678","role":"admin"}`, nil, 403, []string{"/role enum"}},
+		"mass assignment":      {register, `{"email":"a@x.example","password":"drop anchor","organisation":"A","Role":"admin","id":"x"}`, nil, 422, []string{"/organisation unknownField", "/Role unknownField", "/id unknownField"}},
+		"unknown role":         {register, `{"email":"a@x.example","password":"drop anchor","role":"root"}`, nil, 422, []string{"/role enum"}},
+		"role asked for":       {register, `{"email":"a@x.example","password":"drop anchor","role":"operator"}`, nil, 403, []string{"/role enum"}},
+		"second first admin":   {register, `{"email":"a@x.example","password":"drop anchor","role":"admin"}`, nil, 403, []string{"/role enum"}},
 		"password of 7":        {register, `{"email":"a@x.example","password":"üüüüüüü"}`, nil, 422, []string{"/password range"}},
 		"password of 1025":     {register, `{"email":"a@x.example","password":"` + strings.Repeat("x", 1025) + `"}`, nil, 422, []string{"/password range"}},
-		"no address":           {register, `{"email":"ann","password":"12345678"}`, nil, 422, []string{"/email format"}},
-		"address with a name":  {register, `{"email":"Ann <ann2@x.example>","password":"12345678"}`, nil, 422, []string{"/email format"}},
-		"address with CRLF":    {register, `{"email":"ann2@x.example\r\nBcc: eve@x.example","password":"12345678"}`, nil, 422, []string{"/email format"}},
-		"two addresses":        {register, `{"email":"a@x.example,b@x.example","password":"12345678"}`, nil, 422, []string{"/email format"}},
-		"200 kB of address":    {register, `{"email":"` + strings.Repeat("x", 200_000) + `@x.example","password":"12345678"}`, nil, 413, nil},
-		"long address":         {register, `{"email":"` + strings.Repeat("x", 254) + `@x.example","password":"12345678"}`, nil, 422, []string{"/email range"}},
-		"taken address":        {register, `{"email":" ann@x.example","password":"12345678"}`, nil, 409, []string{"/email duplicate"}},
-		"taken, other case":    {register, `{"email":"ANN@x.example","password":"12345678"}`, nil, 409, []string{"/email duplicate"}},
+		"no address":           {register, `{"email":"ann","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"address with a name":  {register, `{"email":"Ann <ann2@x.example>","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"address with CRLF":    {register, `{"email":"ann2@x.example\r\nBcc: eve@x.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"two addresses":        {register, `{"email":"a@x.example,b@x.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"200 kB of address":    {register, `{"email":"` + strings.Repeat("x", 200_000) + `@x.example","password":"drop anchor"}`, nil, 413, nil},
+		"long address":         {register, `{"email":"` + strings.Repeat("x", 254) + `@x.example","password":"drop anchor"}`, nil, 422, []string{"/email range"}},
+		"taken address":        {register, `{"email":" ann@x.example","password":"drop anchor"}`, nil, 409, []string{"/email duplicate"}},
+		"taken, other case":    {register, `{"email":"ANN@x.example","password":"drop anchor"}`, nil, 409, []string{"/email duplicate"}},
 		"operator as password": {login, `{"email":"ann@x.example","password":{"$ne":""}}`, nil, 422, []string{"/password type"}},
-		"operator as address":  {login, `{"email":{"$gt":""},"password":"12345678"}`, nil, 422, []string{"/email type"}},
+		"operator as address":  {login, `{"email":{"$gt":""},"password":"drop anchor"}`, nil, 422, []string{"/email type"}},
 		"login of nobody":      {login, `{"email":"","password":""}`, nil, 401, nil},
-		"change of password":   {"PUT /api/auth/password", `{"currentPassword":"wrong horse","newPassword":"12345678"}`, nil, 422, []string{"/currentPassword mismatch"}},
+		"change of password":   {"PUT /api/auth/password", `{"currentPassword":"wrong horse","newPassword":"drop anchor"}`, nil, 422, []string{"/currentPassword mismatch"}},
 		"short new password":   {"PUT /api/auth/password", `{"currentPassword":"correct horse","newPassword":"1"}`, nil, 422, []string{"/newPassword range"}},
 		"unknown role given":   {patch, `{"role":"root"}`, nil, 422, []string{"/role enum"}},
 		"address given":        {patch, `{"email":"x@x.example"}`, nil, 422, []string{"/email unknownField"}},
@@ -120,8 +119,9 @@ func signing(t *testing.T, cfg connect.Config, tokenSecret string) token.Key {
 		t.Fatal(err)
 	}
 	defer db.Close(context.Background())
-	keys := secret.New(store.Open(db, secret.Kind()), slog.New(slog.DiscardHandler), tokenSecret, "")
-	keys.Run(t.Context())
+	keys := secret.New(db, slog.New(slog.DiscardHandler))
+	keys.TokenSecret = tokenSecret
+	keys.Load(t.Context())
 	key, err := keys.Signing()
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +135,7 @@ func TestStoreDown(t *testing.T) {
 	s := start(t, connect.Config{URI: "mongodb://" + resttest.Refused(t)})
 	for _, route := range []string{"POST /api/auth/login", "POST /api/auth/register", "GET /.well-known/jwks.json", "GET /readyz"} {
 		begin := time.Now()
-		a := s.Ask(route, `{"email":"ann@x.example","password":"12345678"}`)
+		a := s.Ask(route, `{"email":"ann@x.example","password":"drop anchor"}`)
 		if took := time.Since(begin); a.Status != 503 || took > 3*time.Second {
 			t.Errorf("%s = %d after %v: %s", route, a.Status, took, a.Text)
 		}

@@ -12,6 +12,8 @@ import (
 	"github.com/battery-passport/suite/auth-service/internal/httpapi"
 	"github.com/battery-passport/suite/auth-service/internal/password"
 	"github.com/battery-passport/suite/auth-service/internal/secret"
+	"github.com/battery-passport/suite/auth-service/internal/session"
+	"github.com/battery-passport/suite/auth-service/internal/throttle"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/boot"
@@ -47,14 +49,23 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 	defer db.Close(context.WithoutCancel(ctx))
 
-	keys := secret.New(store.Open(db, secret.Kind()), log, cfg.TokenSecret, cfg.PasswordKey)
-	verifier, err := token.NewLocalVerifier(cfg.TokenSecret, keys.Public())
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	keys := newKeys(cfg, db, log)
+	sessions := &session.Service{
+		Sessions: store.Open(db, session.Kind()), Revocations: store.Open(db, session.RevokedKind()), Key: keys.Refresh, Now: cfg.Now, Log: log,
+		Lifetime: time.Duration(cfg.RefreshLifetime), TokensCount: time.Duration(cfg.TokenLifetime) + token.Leeway,
+	}
+	verifier, err := token.NewLocalVerifier(cfg.TokenSecret, keys.Public(), sessions.Since, log)
 	if err != nil {
 		return err
 	}
+	verifier.Now = cfg.Now
 	users := store.Open(db, account.Kind())
 	accounts := &account.Service{
-		Accounts: users, Passwords: password.New(cfg.PasswordCost, keys.Password), Now: time.Now, NewID: newID,
+		Accounts: users, Audit: store.Open(db, account.AuditKind()), Passwords: password.New(cfg.PasswordCost, keys.Password),
+		Attempts: throttle.New(cfg.LoginFailures, cfg.Now), Tokens: sessions, Now: cfg.Now, NewID: newID, Log: log,
 		FirstIsAdmin: cfg.AdminEmail == "",
 	}
 	events := kafka.NewForwarder(cfg.Kafka, event.UserTopics(), users.Outbox(), log)
@@ -67,23 +78,35 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 	api := rest.New(rest.Options{Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts, Checks: checks})
 	(&httpapi.API{
-		Accounts: accounts, Verifier: verifier, Signing: keys.Signing, KeySet: keys.Public().JSONPublic,
-		Lifetime: time.Duration(cfg.TokenLifetime), Now: time.Now,
+		Accounts: accounts, Sessions: sessions, Verifier: verifier, Keys: keys, Lifetime: time.Duration(cfg.TokenLifetime), Now: cfg.Now, Log: log,
 	}).Register(api)
 
-	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, counts.Serve, events.Run, func(ctx context.Context) error {
-		keys.Run(ctx)
-		if cfg.AdminEmail != "" {
-			boot.Persist(ctx, log, "make the admin of ADMIN_EMAIL", func(ctx context.Context) error {
-				err := accounts.EnsureAdmin(ctx, cfg.AdminEmail, cfg.AdminPassword)
-				if fault.Is(err, fault.Conflict) { // does not pass by itself
-					log.ErrorContext(ctx, "nobody can administer accounts", "err", err)
-					return nil
-				}
-				return err
-			})
+	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, counts.Serve, events.Run, sessions.Run, verifier.Run, func(ctx context.Context) error {
+		keys.Load(ctx)
+		ensureAdmin(ctx, cfg, accounts, log)
+		return keys.Tend(ctx)
+	})
+}
+
+func newKeys(cfg Config, db store.DB, log *slog.Logger) *secret.Keys {
+	keys := secret.New(db, log)
+	keys.Now, keys.TokenSecret, keys.PasswordKey = cfg.Now, cfg.TokenSecret, cfg.PasswordKey
+	keys.Rotation, keys.TokenLifetime = time.Duration(cfg.KeyRotation), time.Duration(cfg.TokenLifetime)
+	return keys
+}
+
+// ensureAdmin makes the admin of ADMIN_EMAIL, where that is set.
+func ensureAdmin(ctx context.Context, cfg Config, accounts *account.Service, log *slog.Logger) {
+	if cfg.AdminEmail == "" {
+		return
+	}
+	boot.Persist(ctx, log, "make the admin of ADMIN_EMAIL", func(ctx context.Context) error {
+		err := accounts.EnsureAdmin(ctx, cfg.AdminEmail, cfg.AdminPassword)
+		if fault.Is(err, fault.Conflict) { // does not pass by itself
+			log.ErrorContext(ctx, "nobody can administer accounts", "err", err)
+			return nil
 		}
-		return nil
+		return err
 	})
 }
 

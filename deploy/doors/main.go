@@ -43,7 +43,7 @@ var outside = []string{"deploy/bench", "deploy/chaos"}
 
 // adapters are the rooms of a service's internal folder that hide a
 // dependency; every other room there is domain.
-var adapters = []string{"filetype", "httpapi", "mail", "password", "s3store", "secret", "textfile"}
+var adapters = []string{"filetype", "httpapi", "mail", "password", "s3store", "secret", "textfile", "throttle"}
 
 // domainMay is what a domain imports besides the standard library and the
 // domain rooms of its own service. jsontext is the syntax of JSON alone.

@@ -15,7 +15,7 @@ var wrong = map[string]string{
 	"APP_ENV": "prod", "LOG_LEVEL": "loud", "PORT": "65536", "HOST": "everywhere", "DRAIN_TIMEOUT": "10",
 	"METRICS_ADDR": "9464",
 	"MONGODB_URI":  "mongodb//mongo", "KAFKA_BROKERS": "kafka", "KAFKA_PARTITIONS": "0", "KAFKA_REPLICATION_FACTOR": "-1",
-	"JWT_SECRET": "too short", "JWT_EXPIRES_IN": "soon", "PASSWORD_KEY": "too short", "PASSWORD_COST": "9",
+	"JWT_SECRET": "too short", "JWT_EXPIRES_IN": "soon", "REFRESH_EXPIRES_IN": "soon", "JWT_KEY_ROTATION": "1h", "LOGIN_FAILURES": "-1", "PASSWORD_KEY": "too short", "PASSWORD_COST": "9",
 	"ADMIN_EMAIL": "root", "ADMIN_PASSWORD": "short", "AUTH_SERVICE_URL": "auth-service:4000", "PUBLIC_RATE_LIMIT": "-1",
 	"MAX_UPLOAD_BYTES": "10MB", "SWEEP_AFTER": "-1h", "AWS_ACCESS_KEY_ID": "alone", "S3_ENDPOINT": "minio:9000",
 	"S3_FORCE_PATH_STYLE": "yes", "S3_PUBLIC_ENDPOINT": "ftp://files.example", "S3_BUCKET_NAME": "Not_A_Bucket",

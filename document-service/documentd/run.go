@@ -88,13 +88,13 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	api := rest.New(rest.Options{
 		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts,
 		Checks: []rest.Check{
-			{Name: "store", Vital: true, Probe: db.Ping}, {Name: "keys", Vital: true, Probe: verifier.Ready},
+			{Name: "store", Vital: true, Probe: db.Ping}, {Name: "keys", Vital: true, Probe: verifier.Ready}, {Name: "revocations", Probe: verifier.Heard},
 			{Name: "storage", Probe: objects.Ping}, {Name: "kafka", Probe: events.Ping},
 		},
 	})
 	(&httpapi.API{Documents: documents, Verifier: verifier}).Register(api)
 
-	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, counts.Serve, events.Run, func(ctx context.Context) error {
+	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, counts.Serve, verifier.Run, events.Run, func(ctx context.Context) error {
 		return keepHouse(ctx, objects, documents, log.With("bucket", cfg.S3.Bucket))
 	})
 }

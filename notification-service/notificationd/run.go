@@ -85,9 +85,9 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 	events := kafka.NewConsumer(cfg.Kafka, cfg.Group, Topics(), notifications.Handle, log)
 	checks := []rest.Check{
-		{Name: "store", Vital: true, Probe: db.Ping}, {Name: "keys", Vital: true, Probe: verifier.Ready}, {Name: "kafka", Probe: events.Ping},
+		{Name: "store", Vital: true, Probe: db.Ping}, {Name: "keys", Vital: true, Probe: verifier.Ready}, {Name: "revocations", Probe: verifier.Heard}, {Name: "kafka", Probe: events.Ping},
 	}
-	beside := []func(context.Context) error{counts.Serve, events.Run}
+	beside := []func(context.Context) error{counts.Serve, verifier.Run, events.Run}
 	tried := deliveries(counts)
 	courier := func(name notification.ChannelName, channel notification.Channel) {
 		c := notification.NewCourier(notification.Courier{

@@ -89,12 +89,12 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	api := rest.New(rest.Options{
 		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts, PublicRate: cfg.PublicRate,
 		Checks: []rest.Check{
-			{Name: "store", Vital: true, Probe: db.Ping}, {Name: "keys", Vital: true, Probe: verifier.Ready}, {Name: "kafka", Probe: events.Ping},
+			{Name: "store", Vital: true, Probe: db.Ping}, {Name: "keys", Vital: true, Probe: verifier.Ready}, {Name: "revocations", Probe: verifier.Heard}, {Name: "kafka", Probe: events.Ping},
 		},
 	})
 	(&httpapi.API{Passports: passports, Verifier: verifier}).Register(api)
 
-	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, counts.Serve, events.Run, passports.Sweep)
+	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, counts.Serve, verifier.Run, events.Run, passports.Sweep)
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

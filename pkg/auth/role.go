@@ -30,6 +30,8 @@ type Principal struct {
 	Email        string
 	Role         Role
 	Organisation string // empty where the account belongs to none
+	Session      string // the login that the token comes from
+	Version      int64  // of the account's rights, as the token knows them
 }
 
 type principalKey struct{}

@@ -38,8 +38,12 @@ type Account struct {
 // Record is how an account is stored.
 type Record struct {
 	Account
-	PasswordHash string `json:"passwordHash"`
-	First        bool   `json:"first,omitzero"` // the admin that the first registration made; there is one at most
+	PasswordHash string   `json:"passwordHash"`
+	First        bool     `json:"first,omitzero"`      // the admin that the first registration made; there is one at most
+	Rights       int64    `json:"rights,omitzero"`     // counts what changes the rights of access tokens
+	Epoch        int64    `json:"epoch,omitzero"`      // counts what ends all sessions
+	KnownFrom    []string `json:"knownFrom,omitempty"` // addresses of logins, the newest last
+	LastEntry    Entry    `json:"lastEntry,omitzero"`  // of the audit
 }
 
 // Unique indexes.
@@ -67,9 +71,9 @@ func Kind() store.Kind[Record] {
 	}
 }
 
-// Principal is what a token says of the account.
-func (a Account) Principal() auth.Principal {
-	return auth.Principal{UserID: a.ID, Email: a.Email, Role: a.Role, Organisation: a.Organisation}
+// Principal is what a token says of the account that comes from a session.
+func (r Record) Principal(session string) auth.Principal {
+	return auth.Principal{UserID: r.ID, Email: r.Email, Role: r.Role, Organisation: r.Organisation, Session: session, Version: r.Rights}
 }
 
 func (a Account) registered() event.Envelope {
@@ -97,8 +101,11 @@ func CheckCredentials(email, password string) []fault.Detail {
 }
 
 func checkPassword(path, password string) []fault.Detail {
-	if n := utf8.RuneCountInString(password); n < MinPassword || n > MaxPassword {
+	switch n := utf8.RuneCountInString(password); {
+	case n < MinPassword || n > MaxPassword:
 		return []fault.Detail{{Path: path, Code: "range", Message: "has to have 8 to 1024 characters"}}
+	case isCommon(password):
+		return []fault.Detail{{Path: path, Code: "common", Message: "is one of the 3,000 that are tried first; take another, several words for instance"}}
 	}
 	return nil
 }

@@ -2,46 +2,12 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/pkg/auth"
-	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store"
 )
-
-type registerInput struct {
-	Body struct {
-		Email    string    `json:"email" format:"email" maxLength:"254" example:"ann@nordlicht.example"`
-		Password string    `json:"password" minLength:"8" maxLength:"1024" example:"correct horse battery"`
-		Role     auth.Role `json:"role,omitempty" enum:"admin,operator,user,legitimate_interest,authority" doc:"user; the very first account may be an admin"`
-	}
-}
-
-type loginInput struct {
-	Body struct {
-		Email    string `json:"email" maxLength:"254" example:"ann@nordlicht.example"`
-		Password string `json:"password" maxLength:"1024" example:"correct horse battery"`
-	}
-}
-
-type sessionOutput struct {
-	Body session
-}
-
-type session struct {
-	Token     string `json:"token" doc:"access token, to be sent as «Authorization: Bearer …»"`
-	ExpiresIn int    `json:"expiresIn" doc:"seconds that the token counts"`
-	User      user   `json:"user"`
-}
-
-type user struct {
-	ID           string    `json:"id"`
-	Email        string    `json:"email"`
-	Role         auth.Role `json:"role"`
-	Organisation string    `json:"organisation,omitempty"`
-}
 
 type accountOutput struct{ Body account.Account }
 
@@ -66,47 +32,21 @@ type changeInput struct {
 	Body account.Change
 }
 
-type keysOutput struct {
-	CacheControl string `header:"Cache-Control"`
-	Body         json.RawMessage
-}
-
-func (a *API) register(ctx context.Context, in *registerInput) (*sessionOutput, error) {
-	acc, err := a.Accounts.Register(ctx, in.Body.Email, in.Body.Password, in.Body.Role)
-	if err != nil {
-		return nil, err
-	}
-	return a.session(acc)
-}
-
-func (a *API) login(ctx context.Context, in *loginInput) (*sessionOutput, error) {
-	acc, err := a.Accounts.Authenticate(ctx, in.Body.Email, in.Body.Password)
-	if err != nil {
-		return nil, err
-	}
-	return a.session(acc)
-}
-
-// session gives the holder of an account a token.
-func (a *API) session(acc account.Account) (*sessionOutput, error) {
-	key, err := a.Signing()
-	if err != nil {
-		return nil, err
-	}
-	signed, err := key.Sign(token.NewClaims(acc.Principal(), a.Now(), a.Lifetime))
-	return &sessionOutput{session{
-		Token: signed, ExpiresIn: int(a.Lifetime.Seconds()),
-		User: user{ID: acc.ID, Email: acc.Email, Role: acc.Role, Organisation: acc.Organisation},
-	}}, err
-}
-
 func (a *API) profile(ctx context.Context, _ *struct{}) (*accountOutput, error) {
 	acc, err := a.Accounts.Own(ctx)
 	return &accountOutput{acc}, err
 }
 
+// changePassword leaves the session of the caller as the only one.
 func (a *API) changePassword(ctx context.Context, in *passwordInput) (*struct{}, error) {
-	return nil, a.Accounts.ChangePassword(ctx, in.Body.CurrentPassword, in.Body.NewPassword)
+	epoch, err := a.Accounts.ChangePassword(origin(ctx), in.Body.CurrentPassword, in.Body.NewPassword, rest.Address(ctx))
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Sessions.Keep(ctx, auth.Caller(ctx).Session, epoch); err != nil {
+		a.Log.WarnContext(ctx, "a session was ended with the others", "err", err) // the password is changed
+	}
+	return nil, nil
 }
 
 func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
@@ -121,14 +61,28 @@ func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
 }
 
 func (a *API) change(ctx context.Context, in *changeInput) (*accountOutput, error) {
-	acc, err := a.Accounts.Change(ctx, in.ID, in.Body)
+	acc, err := a.Accounts.Change(origin(ctx), in.ID, in.Body)
 	return &accountOutput{acc}, err
 }
 
-func (a *API) keys(ctx context.Context, _ *struct{}) (*keysOutput, error) {
-	if _, err := a.Signing(); err != nil {
-		return nil, err
+// origin notes in ctx where the request came from, for the audit.
+func origin(ctx context.Context) context.Context {
+	return account.WithOrigin(ctx, account.Origin{Address: rest.Address(ctx).String(), RequestID: rest.RequestID(ctx)})
+}
+
+type auditInput struct {
+	rest.Page
+	Account string `query:"account" doc:"only changes of this account"`
+	By      string `query:"by" doc:"only what this account did"`
+}
+
+type auditOutput struct{ Body rest.List[account.Entry] }
+
+func (a *API) audit(ctx context.Context, in *auditInput) (*auditOutput, error) {
+	page, err := a.Accounts.Entries(ctx, store.Query{Limit: in.Limit, Cursor: in.Cursor, Filters: map[string]string{"account": in.Account, "by": in.By}})
+	out := &auditOutput{rest.List[account.Entry]{NextCursor: page.Next}}
+	for _, row := range page.Rows {
+		out.Body.Items = append(out.Body.Items, row.Doc)
 	}
-	set, err := a.KeySet(ctx)
-	return &keysOutput{CacheControl: "public, max-age=300", Body: set}, err
+	return out, err
 }

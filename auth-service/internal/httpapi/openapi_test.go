@@ -15,7 +15,7 @@ import (
 // TestOpenAPI holds the document that is served against the one that is
 // committed: changing it is changing a contract.
 func TestOpenAPI(t *testing.T) {
-	v, err := token.NewLocalVerifier("", jwkset.NewMemoryStorage())
+	v, err := token.NewLocalVerifier("", jwkset.NewMemoryStorage(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

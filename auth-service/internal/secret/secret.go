@@ -1,13 +1,12 @@
-// Package secret keeps the keys that the service makes up once: one signs
-// tokens, one goes into the hashes of passwords.
+// Package secret keeps the keys that the service makes up: one goes into the
+// hashes of passwords, one into refresh tokens, and a ring of them signs access
+// tokens.
 package secret
 
 import (
 	"context"
-	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
+	"encoding/json"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -21,8 +20,9 @@ import (
 )
 
 const (
-	signing  = "signing-key"
+	signing  = "signing-key" // the first of the ring
 	password = "password-key"
+	refresh  = "refresh-key"
 	size     = 32 // bytes: an Ed25519 seed, and as much for an HMAC key
 )
 
@@ -35,29 +35,39 @@ type Secret struct {
 // Kind declares how keys are stored.
 func Kind() store.Kind[Secret] { return store.Kind[Secret]{Name: "secrets", Schema: 1} }
 
-// Keys are the keys of the service. They are not there before Run has found
-// the store. They are safe for concurrent use.
+// Keys are the keys of the service. They are not there before Load has found
+// the store. They are safe for concurrent use, once their fields are set.
 type Keys struct {
 	Secrets *store.Collection[Secret]
+	Rings   *store.Collection[Ring]
+	Now     func() time.Time
 	Log     *slog.Logger
 
 	// Where these are not empty they count, and no key is made up.
 	TokenSecret string
 	PasswordKey string
+	// Rotation is the age at which a key that signs tokens gets a successor; 0 is
+	// none. TokenLifetime is how long a token has to find the key it was signed
+	// with.
+	Rotation, TokenLifetime time.Duration
 
-	public  *jwkset.MemoryJWKSet
-	signing atomic.Pointer[token.Key]
-	hashing atomic.Pointer[[]byte]
+	public     *jwkset.MemoryJWKSet
+	ring       atomic.Pointer[Ring] // where TokenSecret is empty
+	hashing    atomic.Pointer[[]byte]
+	refreshing atomic.Pointer[[]byte]
 }
 
-// New returns keys that come when Run does.
-func New(secrets *store.Collection[Secret], log *slog.Logger, tokenSecret, passwordKey string) *Keys {
-	return &Keys{Secrets: secrets, Log: log, TokenSecret: tokenSecret, PasswordKey: passwordKey, public: jwkset.NewMemoryStorage()}
+// New returns keys that come when Load does.
+func New(db store.DB, log *slog.Logger) *Keys {
+	return &Keys{
+		Secrets: store.Open(db, Kind()), Rings: store.Open(db, RingKind()), Now: time.Now, Log: log,
+		public: jwkset.NewMemoryStorage(),
+	}
 }
 
-// Run gets the keys, or makes them, and returns. While the store does not
+// Load gets the keys, or makes them, and returns. While the store does not
 // answer it tries again, until ctx is done.
-func (k *Keys) Run(ctx context.Context) { boot.Persist(ctx, k.Log, "get the keys", k.load) }
+func (k *Keys) Load(ctx context.Context) { boot.Persist(ctx, k.Log, "get the keys", k.load) }
 
 func (k *Keys) load(ctx context.Context) error {
 	hashing := []byte(k.PasswordKey)
@@ -67,26 +77,16 @@ func (k *Keys) load(ctx context.Context) error {
 			return err
 		}
 	}
-	key := token.Key{Secret: []byte(k.TokenSecret)}
+	refreshing, err := k.once(ctx, refresh)
+	if err != nil {
+		return err
+	}
 	if k.TokenSecret == "" {
-		seed, err := k.once(ctx, signing)
-		if err != nil {
-			return err
-		}
-		private := ed25519.NewKeyFromSeed(seed)
-		sum := sha256.Sum256(private.Public().(ed25519.PublicKey))
-		key = token.Key{ID: base64.RawURLEncoding.EncodeToString(sum[:12]), Private: private}
-		jwk, err := jwkset.NewJWKFromKey(private.Public(), jwkset.JWKOptions{
-			Metadata: jwkset.JWKMetadataOptions{KID: key.ID, ALG: jwkset.AlgEdDSA, USE: jwkset.UseSig},
-		})
-		if err != nil {
-			return err
-		}
-		if err := k.public.KeyReplaceAll(ctx, []jwkset.JWK{jwk}); err != nil {
+		if err := k.tend(ctx); err != nil {
 			return err
 		}
 	}
-	k.signing.Store(&key)
+	k.refreshing.Store(&refreshing)
 	k.hashing.Store(&hashing)
 	return nil
 }
@@ -98,7 +98,7 @@ func (k *Keys) once(ctx context.Context, name string) ([]byte, error) {
 	if !fault.Is(err, fault.NotFound) {
 		return row.Doc.Key, err
 	}
-	made := Secret{Key: make([]byte, size), CreatedAt: time.Now()}
+	made := Secret{Key: make([]byte, size), CreatedAt: k.Now()}
 	rand.Read(made.Key) // never fails
 	if _, err = k.Secrets.Insert(ctx, name, made); fault.Is(err, fault.Conflict) {
 		row, err = k.Secrets.Get(ctx, name)
@@ -110,17 +110,28 @@ func (k *Keys) once(ctx context.Context, name string) ([]byte, error) {
 // Public is the key set that others verify tokens with.
 func (k *Keys) Public() jwkset.Storage { return k.public }
 
+// JSON is the same as a document.
+func (k *Keys) JSON(ctx context.Context) (json.RawMessage, error) { return k.public.JSONPublic(ctx) }
+
 // Signing returns the key that signs tokens, or fails with fault.Unavailable.
 func (k *Keys) Signing() (token.Key, error) {
-	if key := k.signing.Load(); key != nil {
-		return *key, nil
+	if k.TokenSecret != "" {
+		return token.Key{Secret: []byte(k.TokenSecret)}, nil
+	}
+	if ring := k.ring.Load(); ring != nil {
+		return ring.signing(k.Now()).key(), nil
 	}
 	return token.Key{}, notYet()
 }
 
 // Password returns the key of password hashes, or fails with fault.Unavailable.
-func (k *Keys) Password() ([]byte, error) {
-	if key := k.hashing.Load(); key != nil {
+func (k *Keys) Password() ([]byte, error) { return present(&k.hashing) }
+
+// Refresh returns the key of refresh tokens, or fails with fault.Unavailable.
+func (k *Keys) Refresh() ([]byte, error) { return present(&k.refreshing) }
+
+func present(key *atomic.Pointer[[]byte]) ([]byte, error) {
+	if key := key.Load(); key != nil {
 		return *key, nil
 	}
 	return nil, notYet()
@@ -128,7 +139,7 @@ func (k *Keys) Password() ([]byte, error) {
 
 // Ready fails while the keys are not there.
 func (k *Keys) Ready(context.Context) error {
-	_, err := k.Signing()
+	_, err := k.Password()
 	return err
 }
 

@@ -5,9 +5,12 @@ package authtest
 import (
 	"crypto/ed25519"
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,11 +21,14 @@ import (
 	"github.com/battery-passport/suite/pkg/auth/token"
 )
 
-// Issuer signs tokens. Its keys are at URL, unless it is down.
+// Issuer signs tokens. Its keys and revocations are at URL, unless it is down.
 type Issuer struct {
 	Key  token.Key
 	URL  string
 	Down atomic.Bool
+
+	mu      sync.Mutex
+	revoked []auth.Revocation
 }
 
 // New starts an issuer that ends with the test.
@@ -39,10 +45,31 @@ func New(t testing.TB) *Issuer {
 	return i
 }
 
-// ServeHTTP answers with the key set.
+// Revoke revokes the tokens of an account, or of a session, with a lower version.
+func (i *Issuer) Revoke(id string, version int64) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.revoked = append(i.revoked, auth.Revocation{ID: auth.Opaque(id), Version: version, Until: time.Now().Add(time.Hour)})
+}
+
+// serveRevocations gives them one at a time, so that whoever asks has to go on.
+func (i *Issuer) serveRevocations(w http.ResponseWriter, since string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	n, _ := strconv.Atoi(since) // from the start where it is empty
+	rest := i.revoked[min(n, len(i.revoked)):]
+	answer := auth.Revocations{Items: rest[:min(1, len(rest))], Since: strconv.Itoa(n + min(1, len(rest))), More: len(rest) > 1}
+	_ = json.NewEncoder(w).Encode(answer) // or the verifier asks again
+}
+
+// ServeHTTP answers with the key set, or with revocations.
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if i.Down.Load() {
 		http.Error(w, "down", http.StatusServiceUnavailable)
+		return
+	}
+	if r.URL.Path == auth.RevocationsPath {
+		i.serveRevocations(w, r.URL.Query().Get("since"))
 		return
 	}
 	jwk, err := jwkset.NewJWKFromKey(i.Key.Private.Public(), jwkset.JWKOptions{

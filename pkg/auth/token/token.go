@@ -17,6 +17,9 @@ const (
 	Issuer   = "battery-passport/auth-service"
 	Audience = "battery-passport"
 
+	// Leeway is how far the clocks of two machines may be apart.
+	Leeway = 30 * time.Second
+
 	accessType = "at+jwt" // RFC 9068
 )
 
@@ -26,6 +29,8 @@ type Claims struct {
 	Email        string    `json:"email"`
 	Role         auth.Role `json:"role"`
 	Organisation string    `json:"organisation,omitempty"`
+	Session      string    `json:"sid,omitempty"` // of the login that it comes from
+	Version      int64     `json:"ver,omitzero"`  // of what the account may do; a revocation names the first that counts
 }
 
 // Key signs tokens: with Private by EdDSA, or else with Secret by HS256.
@@ -42,7 +47,7 @@ func NewClaims(p auth.Principal, now time.Time, ttl time.Duration) Claims {
 			Issuer: Issuer, Audience: jwt.ClaimStrings{Audience}, Subject: p.UserID, ID: uuid.NewString(),
 			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(ttl)),
 		},
-		Email: p.Email, Role: p.Role, Organisation: p.Organisation,
+		Email: p.Email, Role: p.Role, Organisation: p.Organisation, Session: p.Session, Version: p.Version,
 	}
 }
 

@@ -262,7 +262,7 @@ func TestKeysThatComeMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := token.NewLocalVerifier("", late{jwkset.NewMemoryStorage(), jwk})
+	v, err := token.NewLocalVerifier("", late{jwkset.NewMemoryStorage(), jwk}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/MicahParks/jwkset"
@@ -22,9 +23,8 @@ import (
 )
 
 const (
-	leeway       = 30 * time.Second // between the clocks of two machines
-	cached       = 10_000           // verified tokens that are remembered
-	minSecret    = 32               // bytes of an HS256 secret
+	cached       = 10_000 // verified tokens that are remembered
+	minSecret    = 32     // bytes of an HS256 secret
 	jwksTimeout  = 1500 * time.Millisecond
 	jwksInterval = 5 * time.Minute // after which keys are fetched again; a new one is fetched when it is first seen
 )
@@ -32,7 +32,7 @@ const (
 // Config says how tokens are verified.
 type Config struct {
 	Secret string `envconfig:"JWT_SECRET" secret:"true" desc:"secret of at least 32 characters, the same on all services, that switches tokens from EdDSA to HS256"`
-	URL    string `envconfig:"AUTH_SERVICE_URL" default:"http://127.0.0.1:4000" desc:"where the auth-service publishes its keys"`
+	URL    string `envconfig:"AUTH_SERVICE_URL" default:"http://127.0.0.1:4000" desc:"where the auth-service publishes its keys, and which tokens were revoked; with https and a CA of your own, SSL_CERT_FILE names that"`
 }
 
 // Validate tells what is wrong with c.
@@ -52,29 +52,52 @@ func CheckSecret(secret string) error {
 	return nil
 }
 
-// Verifier tells who sent a token. It is safe for concurrent use.
+// Verifier tells who sent a token. It is safe for concurrent use, once its
+// fields are set.
 type Verifier struct {
-	Now func() time.Time // time.Now where it is nil
+	Now  func() time.Time // time.Now where it is nil
+	Feed Feed             // what Run asks
 
+	log    *slog.Logger
 	parser *jwt.Parser
 	secret []byte
 	keys   jwkset.Storage // where secret is nil
 	jwks   keyfunc.Keyfunc
-	seen   *lru.Cache[[sha256.Size]byte, verified]
+	seen   *lru.Cache[[sha256.Size]byte, known]
+
+	revoked atomic.Pointer[map[string]auth.Revocation]
+	heard   atomic.Int64 // UnixNano
+	// Of Run alone:
+	since  string
+	forget time.Time // when to look for what can be forgotten
 }
 
-type verified struct {
-	principal auth.Principal
-	until     time.Time
+// known is a token that was verified.
+type known struct {
+	principal        auth.Principal
+	account, session string // opaque
+	until            time.Time
 }
 
-// NewVerifier returns a verifier by c. With JWKS it fetches the keys once, and
-// again in the background until ctx is done; the auth-service need not be up.
+// NewVerifier returns a verifier by c, which asks the auth-service once for its
+// keys and for revocations; that need not be up. It fetches the keys again in
+// the background until ctx is done; revocations are for Run.
 func NewVerifier(ctx context.Context, c Config, log *slog.Logger) (*Verifier, error) {
-	if c.Secret != "" {
-		return newVerifier([]byte(c.Secret), nil)
+	base := strings.TrimSuffix(c.URL, "/")
+	v, err := newRemoteVerifier(ctx, c.Secret, base, log)
+	if err != nil {
+		return nil, err
 	}
-	address := strings.TrimSuffix(c.URL, "/") + "/.well-known/jwks.json"
+	v.Feed, v.log = remoteFeed(base), log
+	_ = v.ask(ctx) // Run tells
+	return v, nil
+}
+
+func newRemoteVerifier(ctx context.Context, secret, base string, log *slog.Logger) (*Verifier, error) {
+	if secret != "" {
+		return newVerifier([]byte(secret), nil)
+	}
+	address := base + "/.well-known/jwks.json"
 	remote, err := jwkset.NewStorageFromHTTP(address, jwkset.HTTPClientStorageOptions{
 		Ctx: ctx, HTTPTimeout: jwksTimeout, RefreshInterval: jwksInterval, NoErrorReturnFirstHTTPReq: true,
 		RefreshErrorHandler: func(ctx context.Context, err error) { log.WarnContext(ctx, "keys cannot be fetched", "err", err) },
@@ -95,18 +118,24 @@ func NewVerifier(ctx context.Context, c Config, log *slog.Logger) (*Verifier, er
 }
 
 // NewLocalVerifier returns a verifier with the keys at hand, or with the secret
-// where that is not empty.
-func NewLocalVerifier(secret string, keys jwkset.Storage) (*Verifier, error) {
+// where that is not empty, and with revocations from feed.
+func NewLocalVerifier(secret string, keys jwkset.Storage, feed Feed, log *slog.Logger) (*Verifier, error) {
 	if secret != "" {
-		return newVerifier([]byte(secret), nil)
+		keys = nil
 	}
-	return newVerifier(nil, keys)
+	v, err := newVerifier([]byte(secret), keys)
+	if err != nil {
+		return nil, err
+	}
+	v.Feed, v.log = feed, log
+	return v, nil
 }
 
 func newVerifier(secret []byte, keys jwkset.Storage) (*Verifier, error) {
 	v := &Verifier{secret: secret, keys: keys}
 	method := jwt.SigningMethodHS256.Alg()
 	if keys != nil {
+		v.secret = nil
 		method = jwt.SigningMethodEdDSA.Alg()
 		jwks, err := keyfunc.New(keyfunc.Options{Storage: keys})
 		if err != nil {
@@ -116,11 +145,12 @@ func newVerifier(secret []byte, keys jwkset.Storage) (*Verifier, error) {
 	}
 	v.parser = jwt.NewParser(
 		jwt.WithValidMethods([]string{method}), jwt.WithIssuer(Issuer), jwt.WithAudience(Audience),
-		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway), jwt.WithStrictDecoding(),
+		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(Leeway), jwt.WithStrictDecoding(),
 		jwt.WithTimeFunc(v.now),
 	)
-	seen, err := lru.New[[sha256.Size]byte, verified](cached)
+	seen, err := lru.New[[sha256.Size]byte, known](cached)
 	v.seen = seen
+	v.revoked.Store(&map[string]auth.Revocation{})
 	return v, err
 }
 
@@ -155,7 +185,7 @@ func (v *Verifier) Verify(ctx context.Context, authorization string) (auth.Princ
 	}
 	sum := sha256.Sum256([]byte(token))
 	if hit, ok := v.seen.Get(sum); ok && v.now().Before(hit.until) {
-		return hit.principal, nil
+		return v.unrevoked(hit)
 	}
 	var c Claims
 	ready := v.hasKeys(ctx) // before the token is read: keys that come meanwhile do not make it a wrong one
@@ -166,9 +196,21 @@ func (v *Verifier) Verify(ctx context.Context, authorization string) (auth.Princ
 	if parsed.Header["typ"] != accessType || c.Subject == "" || !c.Role.Valid() {
 		return auth.Principal{}, unauthenticated("type", "is no access token of this suite", nil)
 	}
-	p := auth.Principal{UserID: c.Subject, Email: c.Email, Role: c.Role, Organisation: c.Organisation}
-	v.seen.Add(sum, verified{p, c.ExpiresAt.Add(leeway)})
-	return p, nil
+	k := known{
+		principal: auth.Principal{
+			UserID: c.Subject, Email: c.Email, Role: c.Role, Organisation: c.Organisation, Session: c.Session, Version: c.Version,
+		},
+		account: auth.Opaque(c.Subject), session: auth.Opaque(c.Session), until: c.ExpiresAt.Add(Leeway),
+	}
+	v.seen.Add(sum, k)
+	return v.unrevoked(k)
+}
+
+func (v *Verifier) unrevoked(k known) (auth.Principal, error) {
+	if v.isRevoked(k) {
+		return auth.Principal{}, unauthenticated("revoked", "was revoked: by a logout, or because the account has changed; refresh it, or log in again", nil)
+	}
+	return k.principal, nil
 }
 
 func (v *Verifier) keyOf(ctx context.Context) jwt.Keyfunc {

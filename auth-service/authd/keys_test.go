@@ -1,0 +1,175 @@
+package authd_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/auth-service/authd"
+	"github.com/battery-passport/suite/auth-service/internal/secret"
+	"github.com/battery-passport/suite/pkg/auth/token"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/store/storetest"
+)
+
+// kids returns the ids of the keys that are published, from the oldest on.
+func (s *service) kids() (ids []string) {
+	s.T.Helper()
+	var set struct {
+		Keys []struct{ Kid string }
+	}
+	s.Call("GET /.well-known/jwks.json", "", nil).Want(200, &set)
+	for _, k := range set.Keys {
+		ids = append(ids, k.Kid)
+	}
+	return ids
+}
+
+// TestKeysRotate by the request of an admin: at no time is a token refused that
+// has not expired, by a verifier that fetched the keys whenever it may have.
+func TestKeysRotate(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db connect.Config) {
+		var c clock
+		s := start(t, db, c.set)
+		root := s.register("root@x.example", "admin")
+		first := s.kids()
+		var next struct {
+			Kid       string
+			SignsFrom time.Time
+		}
+		s.Call("POST /api/auth/keys", root.Token, nil).Want(201, &next)
+		if lead := next.SignsFrom.Sub(c.now()); lead < 9*time.Minute || lead > 10*time.Minute {
+			t.Errorf("it signs in %v", lead)
+		}
+		again := next
+		s.Call("POST /api/auth/keys", root.Token, nil).Want(201, &again)
+		if again != next {
+			t.Errorf("asked again, while one waits: %+v, want %+v", again, next)
+		}
+		if got := s.kids(); len(got) != 2 || !slices.Contains(got, first[0]) || !slices.Contains(got, next.Kid) {
+			t.Errorf("keys: %v, want %v and %s", got, first, next.Kid)
+		}
+		// This verifier asks through a door that closes: it knows what it has.
+		down := false
+		target, err := url.Parse(s.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		through := httputil.NewSingleHostReverseProxy(target)
+		door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if down {
+				panic(http.ErrAbortHandler)
+			}
+			through.ServeHTTP(w, r)
+		}))
+		defer door.Close()
+		other, err := token.NewVerifier(t.Context(), token.Config{URL: door.URL}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		other.Now = c.now
+		down = true
+		before := s.refreshed(root.RefreshToken)
+		c.advance(11 * time.Minute)
+		after := s.refreshed(before.RefreshToken)
+		if kid(t, before.Token) != first[0] || kid(t, after.Token) != next.Kid {
+			t.Errorf("signed by %s, then %s, want %s, then %s", kid(t, before.Token), kid(t, after.Token), first[0], next.Kid)
+		}
+		for name, g := range map[string]grant{"before": before, "after": after} {
+			if _, err := other.Verify(t.Context(), "Bearer "+g.Token); err != nil {
+				t.Errorf("the token of %s: %v", name, err)
+			}
+			s.Call("GET /api/auth/admin", g.Token, nil).Want(200, nil)
+		}
+		// After a restart it signs on. The old key goes when its last token has.
+		s.stop()
+		s = start(t, db, c.set)
+		if got := s.kids(); len(got) != 2 {
+			t.Errorf("keys after a restart: %v", got)
+		}
+		s.stop()
+		c.advance(30 * time.Minute)
+		s = start(t, db, c.set)
+		if got := s.kids(); len(got) != 1 || got[0] != next.Kid {
+			t.Errorf("keys in the end: %v, want %s", got, next.Kid)
+		}
+		if g := s.refreshed(after.RefreshToken); kid(t, g.Token) != next.Kid {
+			t.Error("another key signs")
+		}
+	})
+}
+
+// TestKeysRotateByAge, and two instances come to the same.
+func TestKeysRotateByAge(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, cfg connect.Config) {
+		var c clock
+		s := start(t, cfg, c.set)
+		first := s.kids()
+		s.stop()
+		db, err := connect.Open(t.Context(), cfg, authd.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close(context.Background())
+		instance := func() *secret.Keys {
+			k := secret.New(db, slog.New(slog.DiscardHandler))
+			k.Now, k.Rotation, k.TokenLifetime = c.now, 24*time.Hour, 15*time.Minute
+			k.Load(t.Context())
+			return k
+		}
+		one, two := instance(), instance()
+		signs := func(k *secret.Keys) string {
+			key, err := k.Signing()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return key.ID
+		}
+		c.advance(23 * time.Hour)
+		one.Load(t.Context())
+		if page, err := store.Open(db, secret.RingKind()).Get(t.Context(), "signing"); err != nil || len(page.Doc.Keys) != 1 {
+			t.Errorf("ring after 23 h: %+v, %v", page.Doc, err)
+		}
+		c.advance(2 * time.Hour)
+		one.Load(t.Context())
+		two.Load(t.Context())
+		if signs(one) != first[0] || signs(two) != first[0] {
+			t.Error("the new key signs before others can know it")
+		}
+		c.advance(10 * time.Minute)
+		if signs(one) == first[0] || signs(one) != signs(two) {
+			t.Errorf("%s and %s sign, after %s", signs(one), signs(two), first[0])
+		}
+	})
+}
+
+func TestNoKeyRotatesASecret(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()}, func(c *authd.Config) { c.TokenSecret = "0123456789abcdef0123456789abcdef" })
+	root := s.register("root@x.example", "admin")
+	s.Call("POST /api/auth/keys", root.Token, nil).WantProblem(409)
+}
+
+// kid returns the id of the key that a token says it was signed with.
+func kid(t *testing.T, signed string) string {
+	t.Helper()
+	header, _, _ := strings.Cut(signed, ".")
+	data, err := base64.RawURLEncoding.DecodeString(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var h struct{ Kid string }
+	if err := json.Unmarshal(data, &h); err != nil {
+		t.Fatal(err)
+	}
+	return h.Kid
+}

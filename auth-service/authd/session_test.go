@@ -1,0 +1,431 @@
+package authd_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/auth-service/authd"
+	"github.com/battery-passport/suite/auth-service/internal/account"
+	"github.com/battery-passport/suite/auth-service/internal/session"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/token"
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/store/storetest"
+)
+
+// clock is one that a test turns on.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
+
+func (c *clock) set(cfg *authd.Config) { cfg.Now = c.now }
+
+func (s *service) refresh(token string) resttest.Answer {
+	s.T.Helper()
+	return s.Call("POST /api/auth/refresh", "", map[string]string{"refreshToken": token})
+}
+
+func (s *service) refreshed(token string) (next grant) {
+	s.T.Helper()
+	s.refresh(token).Want(200, &next)
+	return next
+}
+
+func (s *service) logout(body string) resttest.Answer {
+	s.T.Helper()
+	return s.Call("POST /api/auth/logout", "", body)
+}
+
+// eventuallyRefused asks with a token until it is refused, which has to be within
+// five seconds.
+func (s *service) eventuallyRefused(token string) {
+	s.T.Helper()
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		a := s.Call("GET /api/auth/profile", token, nil)
+		if a.Status == 401 {
+			return
+		}
+		if a.Want(200, nil); time.Now().After(deadline) {
+			s.T.Fatal("the token still counts after five seconds")
+		}
+	}
+}
+
+func TestALoginGoesOn(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db connect.Config) {
+		var c clock
+		s := start(t, db, c.set)
+		root, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
+		next := s.refreshed(ann.RefreshToken)
+		if next.User != ann.User || next.ExpiresIn != 900 || next.Token == ann.Token || next.RefreshToken == ann.RefreshToken {
+			t.Errorf("refreshed: %+v", next)
+		}
+		s.Call("GET /api/auth/profile", next.Token, nil).Want(200, nil)
+		s.Call("GET /api/auth/profile", ann.Token, nil).Want(200, nil) // until it expires
+
+		// A new role comes with the next refresh, and the token of before is dead.
+		s.Call("PATCH /api/auth/users/"+ann.User.ID, root.Token, `{"role":"operator"}`).Want(200, nil)
+		s.Call("GET /api/auth/profile", next.Token, nil).WantProblem(401)
+		if next = s.refreshed(next.RefreshToken); next.User.Role != "operator" {
+			t.Errorf("role after the change: %s", next.User.Role)
+		}
+		s.Call("GET /api/auth/profile", next.Token, nil).Want(200, nil)
+
+		// It survives a restart, and ends a day after it began, however it was used.
+		s.stop()
+		s = start(t, db, c.set)
+		c.advance(23 * time.Hour)
+		next = s.refreshed(next.RefreshToken)
+		c.advance(time.Hour)
+		s.refresh(next.RefreshToken).WantProblem(401, "/refreshToken refused")
+	})
+}
+
+// TestAnotherTab refreshes with one token from many tabs at once: all get the
+// same answer, and none ends the login. Later it is theft.
+func TestAnotherTab(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db connect.Config) {
+		var c clock
+		s := start(t, db, c.set)
+		first := s.register("ann@x.example", "")
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		got := map[string]int{}
+		for range 50 {
+			wg.Go(func() {
+				a := s.refresh(first.RefreshToken)
+				var next grant
+				if err := json.Unmarshal([]byte(a.Text), &next); err != nil || a.Status != 200 {
+					t.Errorf("refresh = %d: %s", a.Status, a.Text)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				got[next.RefreshToken]++
+			})
+		}
+		wg.Wait()
+		if len(got) != 1 {
+			t.Fatalf("50 at once got %d different tokens", len(got))
+		}
+		var second string
+		for second = range got {
+		}
+		c.advance(29 * time.Second)
+		if again := s.refreshed(first.RefreshToken); again.RefreshToken != second {
+			t.Error("the token came again, and got another successor")
+		}
+		third := s.refreshed(second)
+		s.refreshed(third.RefreshToken)
+	})
+}
+
+// TestStolenRefreshToken uses a token that was used before: neither the thief
+// nor the holder goes on, and no access token of theirs counts.
+func TestStolenRefreshToken(t *testing.T) {
+	for name, when := range map[string]struct {
+		after  time.Duration
+		rounds int
+	}{"the last, later": {31 * time.Second, 1}, "the one before the last, at once": {0, 2}} {
+		t.Run(name, func(t *testing.T) {
+			var c clock
+			s := start(t, connect.Config{Dir: t.TempDir()}, c.set)
+			ann := s.register("ann@x.example", "")
+			var other grant
+			s.login("ann@x.example", "correct horse").Want(200, &other)
+			holder := ann
+			for range when.rounds {
+				holder = s.refreshed(holder.RefreshToken)
+			}
+			c.advance(when.after)
+			s.refresh(ann.RefreshToken).WantProblem(401, "/refreshToken refused")
+			s.refresh(holder.RefreshToken).WantProblem(401, "/refreshToken refused")
+			s.eventuallyRefused(holder.Token)
+			s.refreshed(other.RefreshToken) // another login goes on
+			if !strings.Contains(s.log.String(), "used twice") {
+				t.Errorf("log:\n%s", s.log)
+			}
+		})
+	}
+}
+
+// TestRefreshTokensThatDoNotCount are made up: they end nobody's login, though
+// they name it.
+func TestRefreshTokensThatDoNotCount(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	ann := s.register("ann@x.example", "")
+	good := ann.RefreshToken
+	for name, forged := range map[string]string{
+		"nothing": "", "no base64": "!", "an access token": ann.Token[:150], "cut": good[:len(good)-4], "longer": good + "AAAA", "with a space": good + " ",
+		"another secret": good[:30] + "AAAAAAAA" + good[38:], "another tag": good[:len(good)-4] + "AAAA", "another session": "AAAA" + good[4:],
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := s.On(t)
+			body := map[string]string{"refreshToken": forged}
+			c.Call("POST /api/auth/refresh", "", body).WantProblem(401, "/refreshToken refused")
+			c.Call("POST /api/auth/logout", "", body).WantProblem(401, "/refreshToken refused")
+		})
+	}
+	s.refreshed(good)
+}
+
+func TestLogout(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db connect.Config) {
+		s := start(t, db)
+		phone, laptop := s.register("ann@x.example", ""), grant{}
+		s.login("ann@x.example", "correct horse").Want(200, &laptop)
+		bob := s.register("bob@x.example", "")
+		s.logout(`{"refreshToken":"`+phone.RefreshToken+`"}`).Want(204, nil)
+		s.logout(`{"refreshToken":"`+phone.RefreshToken+`"}`).Want(204, nil) // changes nothing
+		s.refresh(phone.RefreshToken).WantProblem(401, "/refreshToken refused")
+		s.eventuallyRefused(phone.Token)
+		s.Call("GET /api/auth/profile", laptop.Token, nil).Want(200, nil)
+		laptop = s.refreshed(laptop.RefreshToken)
+
+		// Who logged out does not end the others.
+		s.logout(`{"refreshToken":"` + phone.RefreshToken + `","everywhere":true}`).WantProblem(401)
+		laptop = s.refreshed(laptop.RefreshToken)
+		s.login("ann@x.example", "correct horse").Want(200, &phone)
+		s.logout(`{"refreshToken":"`+phone.RefreshToken+`","everywhere":true}`).Want(204, nil)
+		for _, ended := range []grant{phone, laptop} {
+			s.refresh(ended.RefreshToken).Want(401, nil)
+			s.Call("GET /api/auth/profile", ended.Token, nil).Want(401, nil) // here it is known at once
+		}
+		s.Call("GET /api/auth/profile", bob.Token, nil).Want(200, nil)
+		s.login("ann@x.example", "correct horse").Want(200, &phone)
+		s.Call("GET /api/auth/profile", phone.Token, nil).Want(200, nil)
+	})
+}
+
+// TestWhatEndsLogins changes the account.
+func TestWhatEndsLogins(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	root := s.register("root@x.example", "admin")
+	ann, here := s.register("ann@x.example", ""), grant{}
+	s.login("ann@x.example", "correct horse").Want(200, &here)
+	s.Call("PUT /api/auth/password", here.Token, `{"currentPassword":"correct horse","newPassword":"battery staple"}`).Want(204, nil)
+	s.refresh(ann.RefreshToken).WantProblem(401)
+	s.Call("GET /api/auth/profile", ann.Token, nil).WantProblem(401)
+	here = s.refreshed(here.RefreshToken) // who changed the password goes on
+	s.Call("GET /api/auth/profile", here.Token, nil).Want(200, nil)
+
+	path := "PATCH /api/auth/users/" + ann.User.ID
+	s.Call(path, root.Token, `{"disabled":true}`).Want(200, nil)
+	s.refresh(here.RefreshToken).WantProblem(401)
+	s.Call(path, root.Token, `{"disabled":false}`).Want(200, nil)
+	s.refresh(here.RefreshToken).WantProblem(401) // it does not come back
+	s.Call("GET /api/auth/profile", here.Token, nil).WantProblem(401)
+	s.login("ann@x.example", "battery staple").Want(200, nil)
+}
+
+// TestOtherServicesLearn verifies as another service does: what was revoked is
+// refused there within five seconds, and what was not goes on.
+func TestOtherServicesLearn(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db connect.Config) {
+		s := start(t, db)
+		root := s.register("root@x.example", "admin")
+		other, err := token.NewVerifier(t.Context(), token.Config{URL: s.URL}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		ctx, stop := context.WithCancel(t.Context())
+		wg.Go(func() { _ = other.Run(ctx) })
+		defer wg.Wait()
+		defer stop()
+		counts := func(s grant) bool {
+			_, err := other.Verify(t.Context(), "Bearer "+s.Token)
+			return err == nil
+		}
+		var people []grant
+		for _, email := range []string{"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example"} {
+			people = append(people, s.register(email, ""))
+			if !counts(people[len(people)-1]) {
+				t.Fatal("a new token does not count")
+			}
+		}
+		changes := []func(){
+			func() { s.logout(`{"refreshToken":"`+people[0].RefreshToken+`"}`).Want(204, nil) },
+			func() { s.logout(`{"refreshToken":"`+people[1].RefreshToken+`","everywhere":true}`).Want(204, nil) },
+			func() {
+				s.Call("PATCH /api/auth/users/"+people[2].User.ID, root.Token, `{"role":"authority"}`).Want(200, nil)
+			},
+			func() {
+				s.Call("PATCH /api/auth/users/"+people[3].User.ID, root.Token, `{"disabled":true}`).Want(200, nil)
+			},
+		}
+		for i, change := range changes {
+			change()
+			for deadline := time.Now().Add(5 * time.Second); counts(people[i]); {
+				if time.Now().After(deadline) {
+					t.Fatalf("change %d is not known after five seconds", i)
+				}
+			}
+		}
+		if !counts(people[4]) || !counts(root) {
+			t.Error("tokens of others do not count any more")
+		}
+		if next := s.refreshed(people[2].RefreshToken); !counts(next) {
+			t.Error("the token with the new role does not count")
+		}
+		// One that starts now knows it from the start.
+		late, err := token.NewVerifier(t.Context(), token.Config{URL: s.URL}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range changes {
+			if _, err := late.Verify(t.Context(), "Bearer "+people[i].Token); err == nil {
+				t.Errorf("a verifier that starts later takes the token of %s", people[i].User.Email)
+			}
+		}
+	})
+}
+
+// TestAChangeThatWasBegun dies between telling of a revocation and the change:
+// the next tokens count all the same.
+func TestAChangeThatWasBegun(t *testing.T) {
+	cfg := connect.Config{Dir: t.TempDir()}
+	s := start(t, cfg)
+	ann := s.register("ann@x.example", "")
+	s.stop()
+	db, err := connect.Open(t.Context(), cfg, authd.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = store.Open(db, session.RevokedKind()).Insert(t.Context(), auth.Opaque(ann.User.ID)+"/1", session.Revoked{
+		Revocation: auth.Revocation{ID: auth.Opaque(ann.User.ID), Version: 1, Until: time.Now().Add(time.Hour)}, CreatedAt: time.Now(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Close(t.Context())
+	s = start(t, cfg)
+	s.eventuallyRefused(ann.Token)
+	ann = s.refreshed(ann.RefreshToken)
+	v, err := token.NewVerifier(t.Context(), token.Config{URL: s.URL}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Verify(t.Context(), "Bearer "+ann.Token); err != nil {
+		t.Errorf("a token of after: %v", err)
+	}
+}
+
+// TestRevocationsTellNothing: names there lead to nobody, and go when their
+// tokens have expired.
+func TestRevocationsTellNothing(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db connect.Config) {
+		var c clock
+		s := start(t, db, c.set)
+		root := s.register("root@x.example", "admin")
+		var ids []string
+		for _, email := range []string{"a@x.example", "b@x.example"} {
+			a := s.register(email, "")
+			s.Call("PATCH /api/auth/users/"+a.User.ID, root.Token, `{"disabled":true}`).Want(200, nil)
+			ids = append(ids, a.User.ID)
+		}
+		a := s.Call("GET /api/auth/revocations", "", nil)
+		var r auth.Revocations
+		if a.Want(200, &r); len(r.Items) != 2 || r.Since == "" || r.More {
+			t.Errorf("revocations: %s", a.Text)
+		}
+		for _, id := range ids {
+			if strings.Contains(a.Text, id) {
+				t.Errorf("%s stands in the revocations", id)
+			}
+		}
+		s.Call("GET /api/auth/revocations?since="+r.Since, "", nil).Want(200, &r) // those of the last seconds come again
+		s.Call("GET /api/auth/revocations?since=x", "", nil).WantProblem(400, "query:cursor format")
+		c.advance(15*time.Minute + time.Minute)
+		s.Call("GET /api/auth/revocations", "", nil).Want(200, &r)
+		if len(r.Items) != 0 {
+			t.Errorf("revocations of tokens that have expired: %v", r.Items)
+		}
+	})
+}
+
+// TestSweep removes sessions and revocations that are past their time.
+func TestSweep(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, cfg connect.Config) {
+		db, err := connect.Open(t.Context(), cfg, authd.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close(context.Background())
+		var c clock
+		s := session.Service{
+			Sessions: store.Open(db, session.Kind()), Revocations: store.Open(db, session.RevokedKind()),
+			Key: func() ([]byte, error) { return []byte("key"), nil }, Now: c.now, Log: slog.New(slog.DiscardHandler),
+			Lifetime: time.Hour, TokensCount: time.Minute,
+		}
+		var tokens []string
+		for range 250 {
+			id, token, err := s.Begin(t.Context(), "ann", 0)
+			if err != nil || s.End(t.Context(), id) != nil {
+				t.Fatal(err)
+			}
+			tokens = append(tokens, token)
+		}
+		c.advance(90 * time.Minute)
+		_, last, err := s.Begin(t.Context(), "ann", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, token := range tokens {
+			if _, err := s.Find(t.Context(), token); err == nil {
+				t.Fatal("an old session is there")
+			}
+		}
+		page, err := s.Revocations.List(t.Context(), store.Query{Limit: 1})
+		if err != nil || len(page.Rows) != 0 {
+			t.Errorf("revocations left: %v, %v", page.Rows, err)
+		}
+		if _, err := s.Find(t.Context(), last); err != nil {
+			t.Errorf("a new session: %v", err)
+		}
+	})
+}
+
+// TestAccountsOfTheLastRelease have no rights, epoch or entry stored, and their
+// tokens name no session.
+func TestAccountsOfTheLastRelease(t *testing.T) {
+	cfg := connect.Config{Dir: t.TempDir()}
+	s := start(t, cfg)
+	root, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
+	s.stop()
+	key := signing(t, cfg, "")
+	db, err := connect.Open(t.Context(), cfg, authd.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = store.Open(db, account.Kind()).Update(t.Context(), ann.User.ID, func(r *account.Record) ([]event.Envelope, error) {
+		*r = account.Record{Account: r.Account, PasswordHash: r.PasswordHash}
+		return nil, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Close(t.Context())
+	old, err := key.Sign(token.NewClaims(auth.Principal{UserID: ann.User.ID, Email: "ann@x.example", Role: auth.User}, time.Now(), time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = start(t, cfg)
+	s.Call("GET /api/auth/profile", old, nil).Want(200, nil)
+	s.Call("PUT /api/auth/password", old, `{"currentPassword":"correct horse","newPassword":"battery staple"}`).Want(204, nil)
+	s.Call("GET /api/auth/profile", old, nil).WantProblem(401)
+	s.login("ann@x.example", "battery staple").Want(200, nil)
+	s.Call("PATCH /api/auth/users/"+ann.User.ID, root.Token, `{"role":"operator"}`).Want(200, nil)
+}

@@ -1,0 +1,82 @@
+package authd_test
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/auth-service/authd"
+	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/store/storetest"
+)
+
+func failures(n int) func(*authd.Config) { return func(c *authd.Config) { c.LoginFailures = n } }
+
+// TestGuessing is refused before a password is looked at: the right one too.
+func TestGuessing(t *testing.T) {
+	var c clock
+	s := start(t, connect.Config{Dir: t.TempDir()}, failures(3), c.set)
+	ann := s.register("ann@x.example", "")
+	for range 3 {
+		s.login("ann@x.example", "wrong horse").WantProblem(401)
+		s.login("nobody@x.example", "wrong horse").WantProblem(401)
+	}
+	for _, email := range []string{"ann@x.example", "nobody@x.example", "else@x.example"} {
+		a := s.login(email, "correct horse")
+		a.WantProblem(429)
+		if wait, err := strconv.Atoi(a.Header.Get("Retry-After")); err != nil || wait < 1 || wait > 15 {
+			t.Errorf("Retry-After: %q", a.Header.Get("Retry-After"))
+		}
+	}
+	s.Call("PUT /api/auth/password", ann.Token, `{"currentPassword":"wrong horse","newPassword":"battery staple"}`).WantProblem(429)
+	s.Call("GET /api/auth/profile", ann.Token, nil).Want(200, nil) // a login goes on
+	s.refreshed(ann.RefreshToken)
+	c.advance(15 * time.Second)
+	s.login("ann@x.example", "correct horse").Want(200, nil)
+}
+
+// TestKnownAddress has been logged in from: others cannot use up its attempts,
+// and it has its own share, of this account alone.
+func TestKnownAddress(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db connect.Config) {
+		s := start(t, db, failures(3))
+		s.register("ann@x.example", "")
+		s.login("ann@x.example", "correct horse").Want(200, nil)
+		for i := range 3 {
+			s.login(fmt.Sprintf("u%d@x.example", i), "wrong horse").WantProblem(401)
+		}
+		s.login("bob@x.example", "wrong horse").WantProblem(429)
+		s.stop()
+		s = start(t, db, failures(3)) // what is known is stored
+		for i := range 3 {
+			s.login(fmt.Sprintf("u%d@x.example", i), "wrong horse").WantProblem(401)
+		}
+		s.login("bob@x.example", "wrong horse").WantProblem(429)
+		s.login("ann@x.example", "correct horse").Want(200, nil)
+		for range 3 {
+			s.login("ann@x.example", "wrong horse").WantProblem(401)
+		}
+		s.login("ann@x.example", "correct horse").WantProblem(429)
+	})
+}
+
+// TestManyLogIn from one address, one after the other, who know their passwords.
+func TestManyLogIn(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()}, failures(2))
+	s.register("ann@x.example", "")
+	s.register("bob@x.example", "")
+	for range 20 {
+		s.login("ann@x.example", "correct horse").Want(200, nil)
+		s.login("bob@x.example", "correct horse").Want(200, nil)
+	}
+}
+
+func TestCommonPasswordsAreRefused(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	for _, password := range []string{"password", "12345678", "Password1", "QWERTYUIOP", "iloveyou", "1q2w3e4r5t"} {
+		s.Call("POST /api/auth/register", "", map[string]string{"email": "ann@x.example", "password": password}).WantProblem(422, "/password common")
+	}
+	ann := s.register("ann@x.example", "")
+	s.Call("PUT /api/auth/password", ann.Token, `{"currentPassword":"correct horse","newPassword":"Football1"}`).WantProblem(422, "/newPassword common")
+}

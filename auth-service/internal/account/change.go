@@ -1,0 +1,78 @@
+package account
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+// Change is what an admin may change of an account; what is left out, or null,
+// stays.
+type Change struct {
+	Role         *auth.Role `json:"role,omitempty" enum:"admin,operator,user,legitimate_interest,authority"`
+	Organisation *string    `json:"organisation,omitempty" doc:"empty takes the account out of its organisation"`
+	Disabled     *bool      `json:"disabled,omitempty"`
+}
+
+// Change changes an account. An admin can neither disable nor demote the own
+// account, so that one is left. It fails with fault.NotFound, fault.Invalid or
+// fault.Conflict.
+func (s *Service) Change(ctx context.Context, id string, c Change) (Account, error) {
+	if c.Organisation != nil {
+		if details := checkOrganisation(*c.Organisation); details != nil {
+			return Account{}, fault.New(fault.Invalid, "the organisation does not do").With(details...)
+		}
+	}
+	if id == auth.Caller(ctx).UserID && (c.Role != nil && *c.Role != auth.Admin || c.Disabled != nil && *c.Disabled) {
+		return Account{}, fault.New(fault.Conflict, "an admin can neither demote nor disable the own account; another admin can")
+	}
+	row, err := s.Accounts.Update(ctx, id, func(r *Record) ([]event.Envelope, error) {
+		before := r.Account
+		c.apply(&r.Account)
+		if r.Account == before {
+			return nil, store.ErrNoChange
+		}
+		if r.Disabled && !before.Disabled {
+			r.Epoch++
+		}
+		r.UpdatedAt = s.now()
+		return []event.Envelope{r.updated()}, s.changed(ctx, r, Changed, differences(before, r.Account)...)
+	})
+	if fault.Is(err, fault.NotFound) {
+		return Account{}, fault.New(fault.NotFound, "there is no account %s", id)
+	}
+	if err == nil {
+		s.filed(ctx, row.Doc.LastEntry)
+	}
+	return row.Doc.Account, err
+}
+
+func differences(before, after Account) []FieldDiff {
+	var diffs []FieldDiff
+	for _, d := range []FieldDiff{
+		{"role", string(before.Role), string(after.Role)},
+		{"organisation", before.Organisation, after.Organisation},
+		{"disabled", strconv.FormatBool(before.Disabled), strconv.FormatBool(after.Disabled)},
+	} {
+		if d.Old != d.New {
+			diffs = append(diffs, d)
+		}
+	}
+	return diffs
+}
+
+func (c Change) apply(a *Account) {
+	if c.Role != nil {
+		a.Role = *c.Role
+	}
+	if c.Organisation != nil {
+		a.Organisation = *c.Organisation
+	}
+	if c.Disabled != nil {
+		a.Disabled = *c.Disabled
+	}
+}

@@ -1,0 +1,23 @@
+package account
+
+import (
+	_ "embed"
+	"strings"
+	"sync"
+)
+
+// commonPasswords are the 3,000 most frequent of those that are long enough, in
+// what was stolen elsewhere and became known; in lower case, a line each.
+//
+//go:embed common.txt
+var commonPasswords string
+
+var common = sync.OnceValue(func() map[string]bool {
+	set := map[string]bool{}
+	for password := range strings.Lines(commonPasswords) {
+		set[strings.TrimSuffix(password, "\n")] = true
+	}
+	return set
+})
+
+func isCommon(password string) bool { return common()[strings.ToLower(password)] }

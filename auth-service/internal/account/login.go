@@ -1,0 +1,116 @@
+package account
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+// maxKnown is how many addresses of logins are remembered of an account.
+const maxKnown = 5
+
+// Authenticate returns the account with the address and password. It fails
+// with fault.Unauthenticated for both an unknown address and a wrong password,
+// after the same time, with fault.Forbidden when the account is disabled, and
+// with fault.TooMany, before it looks at the password, after too many failures.
+func (s *Service) Authenticate(ctx context.Context, email, password string, from netip.Addr) (Record, error) {
+	email = NormalEmail(email)
+	row, err := s.Accounts.GetBy(ctx, byEmail, email)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return Record{}, err
+	}
+	r := row.Doc
+	ok, err := s.tried(ctx, r, email, password, from)
+	switch {
+	case err != nil:
+		return Record{}, err
+	case !ok:
+		return Record{}, fault.New(fault.Unauthenticated, "the address or the password is wrong")
+	case r.Disabled:
+		return Record{}, fault.New(fault.Forbidden, "the account is disabled; ask an admin")
+	}
+	if s.Passwords.Outdated(r.PasswordHash) {
+		_ = s.rehash(ctx, r, password) // or at the next login
+	}
+	if !slices.Contains(r.KnownFrom, from.String()) {
+		_ = s.know(ctx, r.ID, from) // or at the next login
+	}
+	return s.settled(ctx, r)
+}
+
+// tried tells whether the password is that of the account, once it may be tried.
+func (s *Service) tried(ctx context.Context, r Record, email, password string, from netip.Addr) (bool, error) {
+	succeeded, err := s.Attempts.Attempt(from, email, slices.Contains(r.KnownFrom, from.String()))
+	if err != nil {
+		return false, err
+	}
+	ok, err := s.Passwords.Compare(ctx, r.PasswordHash, password)
+	if ok || err != nil { // what was not compared is no failure
+		succeeded()
+	}
+	return ok, err
+}
+
+// know remembers an address that the account was logged in to from.
+func (s *Service) know(ctx context.Context, id string, from netip.Addr) error {
+	_, err := s.Accounts.Update(ctx, id, func(r *Record) ([]event.Envelope, error) {
+		if slices.Contains(r.KnownFrom, from.String()) {
+			return nil, store.ErrNoChange
+		}
+		r.KnownFrom = append(r.KnownFrom, from.String())
+		r.KnownFrom = r.KnownFrom[max(0, len(r.KnownFrom)-maxKnown):]
+		return nil, nil
+	})
+	return err
+}
+
+// rehash keeps the same password at the cost of today.
+func (s *Service) rehash(ctx context.Context, r Record, password string) error {
+	hash, err := s.Passwords.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	_, err = s.Accounts.Update(ctx, r.ID, func(stored *Record) ([]event.Envelope, error) {
+		if stored.PasswordHash != r.PasswordHash {
+			return nil, store.ErrNoChange // it was changed meanwhile
+		}
+		stored.PasswordHash = hash
+		return nil, nil
+	})
+	return err
+}
+
+// Holder returns the account of a session that began in the epoch. It fails with
+// fault.Unauthenticated when the account is gone or disabled, or has ended its
+// sessions since.
+func (s *Service) Holder(ctx context.Context, id string, epoch int64) (Record, error) {
+	row, err := s.Accounts.Get(ctx, id)
+	if fault.Is(err, fault.NotFound) || err == nil && (row.Doc.Disabled || row.Doc.Epoch != epoch) {
+		return Record{}, fault.New(fault.Unauthenticated, "the account has ended this login, or is disabled; log in again")
+	}
+	if err != nil {
+		return Record{}, err
+	}
+	return s.settled(ctx, row.Doc)
+}
+
+// settled finishes a change of rights that was told of, and then not made:
+// tokens with the rights of before would be refused everywhere.
+func (s *Service) settled(ctx context.Context, r Record) (Record, error) {
+	begun, err := s.Tokens.IsRevoked(ctx, r.ID, r.Rights+1)
+	if err != nil || !begun {
+		return r, err
+	}
+	row, err := s.Accounts.Update(ctx, r.ID, func(stored *Record) ([]event.Envelope, error) {
+		if stored.Rights > r.Rights {
+			return nil, store.ErrNoChange
+		}
+		stored.Rights++
+		return nil, nil
+	})
+	return row.Doc, err
+}

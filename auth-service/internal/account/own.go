@@ -1,0 +1,99 @@
+package account
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/fault"
+)
+
+// Own returns the account of the caller. It fails with fault.Unauthenticated
+// when the account is gone or disabled, or has other rights, since the token was
+// given.
+func (s *Service) Own(ctx context.Context) (Account, error) {
+	r, err := s.own(ctx)
+	return r.Account, err
+}
+
+func (s *Service) own(ctx context.Context) (Record, error) {
+	caller := auth.Caller(ctx)
+	row, err := s.Accounts.Get(ctx, caller.UserID)
+	switch {
+	case fault.Is(err, fault.NotFound) || err == nil && row.Doc.Disabled:
+		return Record{}, fault.New(fault.Unauthenticated, "the account of this token is gone or disabled")
+	case err == nil && caller.Version < row.Doc.Rights:
+		return Record{}, fault.New(fault.Unauthenticated, "the account of this token has changed; refresh the token, or log in again")
+	}
+	return row.Doc, err
+}
+
+// CheckAdmin fails with fault.Forbidden when the caller is no admin, or as Own
+// does.
+func (s *Service) CheckAdmin(ctx context.Context) error {
+	r, err := s.own(ctx)
+	if err == nil && r.Role != auth.Admin {
+		return fault.New(fault.Forbidden, "the account of this token is no longer that of an admin")
+	}
+	return err
+}
+
+// ChangePassword gives the caller a new password, ends all sessions, and returns
+// the epoch in which sessions begin now. It fails with fault.Invalid when the
+// current password is wrong or the new one does not do, and with fault.TooMany
+// after too many failures.
+func (s *Service) ChangePassword(ctx context.Context, current, next string, from netip.Addr) (epoch int64, err error) {
+	if details := checkPassword("/newPassword", next); details != nil {
+		return 0, fault.New(fault.Invalid, "the new password does not do").With(details...)
+	}
+	r, err := s.own(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if ok, err := s.tried(ctx, r, r.Email, current, from); err != nil {
+		return 0, err
+	} else if !ok {
+		return 0, fault.New(fault.Invalid, "the current password is wrong").
+			With(fault.Detail{Path: "/currentPassword", Code: "mismatch", Message: "is not the password of this account"})
+	}
+	hash, err := s.Passwords.Hash(ctx, next)
+	if err != nil {
+		return 0, err
+	}
+	row, err := s.Accounts.Update(ctx, r.ID, func(stored *Record) ([]event.Envelope, error) {
+		if stored.PasswordHash != r.PasswordHash {
+			return nil, fault.New(fault.Conflict, "the password was changed at the same time elsewhere")
+		}
+		stored.PasswordHash = hash
+		stored.Epoch++
+		return nil, s.changed(ctx, stored, PasswordChanged)
+	})
+	if err == nil {
+		s.filed(ctx, row.Doc.LastEntry)
+	}
+	return row.Doc.Epoch, err
+}
+
+// EndSessions ends all sessions of the account with the id, and its access
+// tokens. It fails with fault.NotFound.
+func (s *Service) EndSessions(ctx context.Context, id string) error {
+	row, err := s.Accounts.Update(ctx, id, func(r *Record) ([]event.Envelope, error) {
+		r.Epoch++
+		return nil, s.changed(auth.With(ctx, auth.Principal{UserID: id}), r, SessionsEnded)
+	})
+	if err == nil {
+		s.filed(ctx, row.Doc.LastEntry)
+	}
+	return err
+}
+
+// changed is what belongs to every change of rights: the tokens of before do not
+// count, which is told before it is so, and the change is recorded.
+func (s *Service) changed(ctx context.Context, r *Record, action Action, changes ...FieldDiff) error {
+	r.Rights++
+	if err := s.Tokens.Revoke(ctx, r.ID, r.Rights); err != nil {
+		return err
+	}
+	return s.record(ctx, r, action, s.now(), changes...)
+}

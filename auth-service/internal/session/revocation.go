@@ -1,0 +1,75 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+// overlap is how far back a reader begins who has read all: writes become
+// visible out of order, and the clocks of two instances differ.
+const overlap = 10 * time.Second
+
+// Revoked is how a revocation is stored.
+type Revoked struct {
+	auth.Revocation
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// RevokedKind declares how revocations are stored.
+func RevokedKind() store.Kind[Revoked] {
+	return store.Kind[Revoked]{
+		Name: "revocations", Schema: 1,
+		List: func(r *Revoked) store.Listing { return store.Listing{Scopes: []string{""}, Created: r.CreatedAt} },
+	}
+}
+
+// Revoke tells that tokens of an account or a session with a lower version do
+// not count. It may be told again.
+func (s *Service) Revoke(ctx context.Context, id string, version int64) error {
+	now := s.now()
+	r := Revoked{auth.Revocation{ID: auth.Opaque(id), Version: version, Until: now.Add(s.TokensCount)}, now}
+	_, err := s.Revocations.Insert(ctx, revocationID(id, version), r)
+	if fault.Is(err, fault.Conflict) {
+		return nil
+	}
+	return err
+}
+
+// IsRevoked tells whether the tokens with a lower version were revoked.
+func (s *Service) IsRevoked(ctx context.Context, id string, version int64) (bool, error) {
+	_, err := s.Revocations.Get(ctx, revocationID(id, version))
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func revocationID(id string, version int64) string {
+	return fmt.Sprintf("%s/%d", auth.Opaque(id), version)
+}
+
+// Since returns the revocations since those that said so, all that matter where
+// since is empty. It fails with fault.Malformed.
+func (s *Service) Since(ctx context.Context, since string) (auth.Revocations, error) {
+	now := s.now()
+	q := store.Query{Oldest: true, Limit: store.MaxLimit, Cursor: since}
+	page, err := s.Revocations.List(ctx, q)
+	if err != nil {
+		return auth.Revocations{}, err
+	}
+	out := auth.Revocations{Items: make([]auth.Revocation, 0, len(page.Rows)), More: page.Next != "", Since: page.Next}
+	for _, row := range page.Rows {
+		if row.Doc.Until.After(now) {
+			out.Items = append(out.Items, row.Doc.Revocation)
+		}
+	}
+	if !out.More {
+		out.Since = q.CursorAfter(now.Add(-overlap), "")
+	}
+	return out, nil
+}

@@ -1,0 +1,173 @@
+// Package session is how a login goes on: with refresh tokens, each of which
+// counts once, until it is ended or too old. It also keeps what was revoked, for
+// those who verify access tokens.
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"log/slog"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+// grace is how long the token before the last may come again, and gets the same
+// successor: from a second tab, or from a client that the answer did not reach.
+const grace = 30 * time.Second
+
+// Record is how a session is stored: the chain of refresh tokens that one login
+// began.
+type Record struct {
+	ID        string    `json:"id"`
+	Account   string    `json:"account"`
+	Epoch     int64     `json:"epoch"` // of the account: a later one ends its sessions
+	Hash      []byte    `json:"hash"`  // of the token that counts
+	Previous  []byte    `json:"previous,omitempty"`
+	Salt      []byte    `json:"salt,omitempty"` // with which the one that counts was made of the one before
+	RotatedAt time.Time `json:"rotatedAt"`
+	CreatedAt time.Time `json:"createdAt"`
+	ExpiresAt time.Time `json:"expiresAt"`
+	Ended     bool      `json:"ended,omitzero"`
+}
+
+// Kind declares how sessions are stored.
+func Kind() store.Kind[Record] {
+	return store.Kind[Record]{
+		Name: "sessions", Schema: 1,
+		List: func(r *Record) store.Listing { return store.Listing{Scopes: []string{""}, Created: r.CreatedAt} },
+	}
+}
+
+// Service is what can be done with sessions. It is safe for concurrent use. Its
+// methods fail with fault.Unavailable when the store does not answer.
+type Service struct {
+	Sessions    *store.Collection[Record]
+	Revocations *store.Collection[Revoked]
+	Key         func() ([]byte, error)
+	Now         func() time.Time
+	Log         *slog.Logger
+
+	Lifetime    time.Duration // of a session
+	TokensCount time.Duration // how long an access token may count, by any clock
+}
+
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+
+// Begin begins a session of an account and returns its id and first token.
+func (s *Service) Begin(ctx context.Context, account string, epoch int64) (id, token string, err error) {
+	key, err := s.Key()
+	if err != nil {
+		return "", "", err
+	}
+	t, now := newToken(), s.now()
+	id = t.id()
+	_, err = s.Sessions.Insert(ctx, id, Record{
+		ID: id, Account: account, Epoch: epoch, Hash: t.hash(), RotatedAt: now, CreatedAt: now, ExpiresAt: now.Add(s.Lifetime),
+	})
+	return id, t.text(key), err
+}
+
+// Refresh takes a token and returns its session and the next one. A token that
+// was used before ends the session, because one of the two who have it has
+// stolen it; unless it was the last one, and just now. It fails with
+// fault.Unauthenticated.
+func (s *Service) Refresh(ctx context.Context, text string) (Record, string, error) {
+	key, err := s.Key()
+	if err != nil {
+		return Record{}, "", err
+	}
+	t, err := parse(key, text)
+	if err != nil {
+		return Record{}, "", err
+	}
+	reused := false
+	row, err := s.Sessions.Update(ctx, t.id(), func(r *Record) ([]event.Envelope, error) {
+		now := s.now()
+		reused = false
+		switch {
+		case r.Ended || !now.Before(r.ExpiresAt):
+			return nil, refused()
+		case same(t.hash(), r.Hash):
+			r.Salt = make([]byte, secretSize)
+			rand.Read(r.Salt) // never fails
+			r.Previous, r.Hash, r.RotatedAt = r.Hash, t.successor(key, r.Salt).hash(), now
+			return nil, nil
+		case same(t.hash(), r.Previous) && now.Before(r.RotatedAt.Add(grace)):
+			return nil, store.ErrNoChange
+		}
+		reused = true
+		return nil, s.end(ctx, r)
+	})
+	switch {
+	case fault.Is(err, fault.NotFound): // it was swept
+		return Record{}, "", refused()
+	case err != nil:
+		return Record{}, "", err
+	case reused:
+		s.Log.WarnContext(ctx, "a refresh token was used twice: its session is ended", "account", row.Doc.Account, "session", row.ID)
+		return Record{}, "", refused()
+	}
+	next := t.successor(key, row.Doc.Salt)
+	if !same(next.hash(), row.Doc.Hash) { // it was rotated again between the change and the reading
+		return Record{}, "", refused()
+	}
+	return row.Doc, next.text(key), nil
+}
+
+// Find returns the session of a token that was given out here, whether either
+// still counts or not. It fails with fault.Unauthenticated.
+func (s *Service) Find(ctx context.Context, text string) (Record, error) {
+	key, err := s.Key()
+	if err != nil {
+		return Record{}, err
+	}
+	t, err := parse(key, text)
+	if err != nil {
+		return Record{}, err
+	}
+	row, err := s.Sessions.Get(ctx, t.id())
+	if fault.Is(err, fault.NotFound) {
+		return Record{}, refused()
+	}
+	return row.Doc, err
+}
+
+// End ends a session: neither its refresh token nor an access token that comes
+// from it counts any more. To end it again changes nothing.
+func (s *Service) End(ctx context.Context, id string) error {
+	_, err := s.Sessions.Update(ctx, id, func(r *Record) ([]event.Envelope, error) {
+		if r.Ended {
+			return nil, store.ErrNoChange
+		}
+		return nil, s.end(ctx, r)
+	})
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+// end tells of the end before it is one: what is told of needs not be, and what
+// is has to be told of.
+func (s *Service) end(ctx context.Context, r *Record) error {
+	r.Ended = true
+	return s.Revoke(ctx, r.ID, 1)
+}
+
+// Keep lets a session go on in a new epoch of its account.
+func (s *Service) Keep(ctx context.Context, id string, epoch int64) error {
+	_, err := s.Sessions.Update(ctx, id, func(r *Record) ([]event.Envelope, error) {
+		r.Epoch = epoch
+		return nil, nil
+	})
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+func same(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }

@@ -1,0 +1,59 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+const sweepEvery = time.Minute
+
+// Run removes sessions and revocations that are past their time, until ctx is
+// done.
+func (s *Service) Run(ctx context.Context) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, "old sessions cannot be removed yet", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Sweep removes what is past its time now. Tokens of a revocation are refused
+// for their age by then, by clocks that are behind too.
+func (s *Service) Sweep(ctx context.Context) error {
+	now := s.now().Add(-sweepEvery)
+	if err := sweep(ctx, s.Sessions, func(r Record) bool { return r.ExpiresAt.Before(now) }); err != nil {
+		return err
+	}
+	return sweep(ctx, s.Revocations, func(r Revoked) bool { return r.Until.Before(now) })
+}
+
+// sweep removes from the oldest on, as far as they are past their time.
+func sweep[T any](ctx context.Context, c *store.Collection[T], past func(T) bool) error {
+	for {
+		page, err := c.List(ctx, store.Query{Oldest: true, Limit: store.MaxLimit})
+		if err != nil {
+			return err
+		}
+		for _, row := range page.Rows {
+			if !past(row.Doc) {
+				return nil
+			}
+			if err := c.Delete(ctx, row.ID, row.Version); err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Stale) {
+				return err
+			}
+		}
+		if page.Next == "" {
+			return nil
+		}
+	}
+}
