@@ -78,7 +78,7 @@ func startSuite(t *testing.T) *inProcess {
 	t.Cleanup(broker.Close)
 	db, http := connect.Config{Dir: t.TempDir()}, rest.Config{Drain: 10 * time.Second}
 	cfg := stack.Config{
-		Auth:         authd.Config{HTTP: http, Store: db, TokenLifetime: authd.Lifetime(15 * time.Minute), PasswordCost: 4},
+		Auth:         authd.Config{HTTP: http, Store: db, TokenLifetime: authd.Lifetime(15 * time.Minute), RefreshLifetime: authd.Lifetime(24 * time.Hour), PasswordCost: 4},
 		Passport:     passportd.Config{HTTP: http, Store: db, Now: time.Now},
 		Document:     documentd.Config{HTTP: http, MaxBytes: 10 << 20, SweepAfter: 24 * time.Hour},
 		Notification: notificationd.Config{HTTP: http, Group: "chaos-" + uuid.NewString()},

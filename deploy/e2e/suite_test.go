@@ -77,7 +77,7 @@ func config(t *testing.T) stack.Config {
 	db := connect.Config{Dir: t.TempDir()}
 	http := rest.Config{Drain: 10 * time.Second}
 	cfg := stack.Config{
-		Auth:     authd.Config{HTTP: http, Store: db, TokenLifetime: authd.Lifetime(15 * time.Minute), PasswordCost: 4},
+		Auth:     authd.Config{HTTP: http, Store: db, TokenLifetime: authd.Lifetime(15 * time.Minute), RefreshLifetime: authd.Lifetime(24 * time.Hour), PasswordCost: 4},
 		Passport: passportd.Config{HTTP: http, Store: db, Now: day()},
 		Document: documentd.Config{HTTP: http, MaxBytes: 10 << 20, SweepAfter: 24 * time.Hour},
 		// Suites that share a broker do not share its events.
