@@ -118,8 +118,9 @@ func (s *suite) stop() {
 }
 
 type session struct {
-	Token string
-	User  struct{ ID, Email, Role, Organisation string }
+	Token        string
+	RefreshToken string
+	User         struct{ ID, Email, Role, Organisation string }
 }
 
 const password = "correct horse battery"
