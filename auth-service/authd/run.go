@@ -76,9 +76,10 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if cfg.AdminEmail != "" {
 		checks = append(checks, rest.Check{Name: "admin", Probe: accounts.HasAdmin})
 	}
-	api := rest.New(rest.Options{Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts, Checks: checks})
+	api := rest.New(rest.Options{Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts, HTTP: cfg.HTTP, Checks: checks})
 	(&httpapi.API{
 		Accounts: accounts, Sessions: sessions, Verifier: verifier, Keys: keys, Lifetime: time.Duration(cfg.TokenLifetime), Now: cfg.Now, Log: log,
+		RateLimit: cfg.RateLimit,
 	}).Register(api)
 
 	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, counts.Serve, events.Run, sessions.Run, verifier.Run, func(ctx context.Context) error {

@@ -49,7 +49,7 @@ func configs() map[string]any {
 }
 
 // notInCompose are variables that a container leaves as its image has them.
-var notInCompose = []string{"PORT", "HOST", "DATA_DIR"}
+var notInCompose = []string{"PORT", "HOST", "DATA_DIR", "TLS_CERT_FILE", "TLS_KEY_FILE"}
 
 // otherInCompose are variables with another default there than the services'.
 var otherInCompose = []string{"ENABLE_EMAIL_NOTIFICATIONS", "SMTP_PORT", "SMTP_TLS"}

@@ -32,6 +32,7 @@ const Name = "document-service"
 type Config struct {
 	Port       rest.Port     `envconfig:"PORT" default:"5100" desc:"port of the HTTP server"`
 	MaxBytes   int64         `envconfig:"MAX_UPLOAD_BYTES" default:"10485760" desc:"size of the largest file in bytes"`
+	MaxUploads int           `envconfig:"MAX_UPLOADS" default:"4" desc:"files that are uploaded at a time, each of which takes about 12 MB of memory; those above wait two seconds, and are answered 503 then"`
 	SweepAfter time.Duration `envconfig:"SWEEP_AFTER" default:"24h" desc:"age after which what an upload left behind is removed; longer than any upload takes"`
 	HTTP       rest.Config
 	Metrics    metrics.Config
@@ -46,6 +47,9 @@ func (c Config) Validate() error {
 	var errs []error
 	if c.MaxBytes < 1 || c.MaxBytes > s3store.MaxBytes {
 		errs = append(errs, fmt.Errorf("  MAX_UPLOAD_BYTES: has to be from 1 to %d", int64(s3store.MaxBytes)))
+	}
+	if c.MaxUploads < 1 {
+		errs = append(errs, errors.New("  MAX_UPLOADS: has to be at least 1"))
 	}
 	if c.SweepAfter <= 0 {
 		errs = append(errs, errors.New("  SWEEP_AFTER: has to be longer than nothing"))
@@ -86,13 +90,13 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	events := kafka.NewForwarder(cfg.Kafka, event.DocumentTopics(), documents.Documents.Outbox(), log)
 
 	api := rest.New(rest.Options{
-		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts,
+		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts, HTTP: cfg.HTTP,
 		Checks: []rest.Check{
 			{Name: "store", Vital: true, Probe: db.Ping}, {Name: "keys", Vital: true, Probe: verifier.Ready}, {Name: "revocations", Probe: verifier.Heard},
 			{Name: "storage", Probe: objects.Ping}, {Name: "kafka", Probe: events.Ping},
 		},
 	})
-	(&httpapi.API{Documents: documents, Verifier: verifier}).Register(api)
+	(&httpapi.API{Documents: documents, Verifier: verifier, MaxUploads: cfg.MaxUploads}).Register(api)
 
 	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, counts.Serve, verifier.Run, events.Run, func(ctx context.Context) error {
 		return keepHouse(ctx, objects, documents, log.With("bucket", cfg.S3.Bucket))

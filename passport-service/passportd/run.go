@@ -38,7 +38,7 @@ type Config struct {
 	// Now is the clock, time.Now where it is nil.
 	Now func() time.Time
 
-	PublicRate int `envconfig:"PUBLIC_RATE_LIMIT" default:"600" desc:"requests a minute that one address may send to /api/public; 0 is any number, as behind a proxy that limits by itself"`
+	PublicRate int `envconfig:"PUBLIC_RATE_LIMIT" default:"600" desc:"requests a minute that one address may send to /api/public; 0 is any number"`
 }
 
 // Validate tells what is wrong with c.
@@ -62,7 +62,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	defer counts.Close()
-	cfg.Kafka.Metrics = counts
+	cfg.Kafka.Metrics, cfg.HTTP.PublicRate = counts, cfg.PublicRate
 	db, err := connect.Open(ctx, cfg.Store, Name)
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	events := kafka.NewForwarder(cfg.Kafka, event.PassportTopics(), passports.Passports.Outbox(), log)
 
 	api := rest.New(rest.Options{
-		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts, PublicRate: cfg.PublicRate,
+		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts, HTTP: cfg.HTTP,
 		Checks: []rest.Check{
 			{Name: "store", Vital: true, Probe: db.Ping}, {Name: "keys", Vital: true, Probe: verifier.Ready}, {Name: "revocations", Probe: verifier.Heard}, {Name: "kafka", Probe: events.Ping},
 		},

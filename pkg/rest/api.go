@@ -3,6 +3,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -26,6 +27,9 @@ import (
 // Version is that of the API documents.
 const Version = "1.0.0"
 
+// defaultMaxRequests is for a Config that says nothing, as in a test.
+const defaultMaxRequests = 256
+
 // Options say what the service is.
 type Options struct {
 	Title       string // as "Passport Service"
@@ -33,7 +37,7 @@ type Options struct {
 	Log         *slog.Logger
 	User        func(context.Context) string // id of the caller, for the access log
 	Checks      []Check                      // of what it depends on
-	PublicRate  int                          // requests a minute from one address to what needs no login; 0: any number
+	HTTP        Config
 	Metrics     *metrics.Registry
 }
 
@@ -46,6 +50,10 @@ type API struct {
 	user     func(context.Context) string
 	spec     func() []byte
 	draining atomic.Bool
+	config   Config
+	patience Patience
+	callers  *quota // of each user, or of each address without a login
+	public   *quota // of each address, at what is public
 
 	seconds  *metrics.Histogram
 	inFlight metrics.Gauge
@@ -55,11 +63,15 @@ type API struct {
 func New(o Options) *API {
 	prepareHuma()
 	a := &API{
-		router: chi.NewRouter(), log: o.Log, user: o.User,
+		router: chi.NewRouter(), log: o.Log, user: o.User, config: o.HTTP, patience: o.HTTP.Patience.orDefault(),
+		callers: newQuota("caller", o.HTTP.RateLimit), public: newQuota("public", o.HTTP.PublicRate),
 		seconds:  o.Metrics.Seconds("http_request_duration_seconds", "Time to answer, by route; bodies that are streamed count until their end.", "method", "route", "code"),
 		inFlight: o.Metrics.Gauge("http_requests_in_flight", "Requests that are being answered."),
 	}
-	a.router.Use(a.identify, a.access, a.recover, public(o.PublicRate), query, middleware.GetHead)
+	if len(o.HTTP.TrustedProxies) > 0 {
+		a.router.Use(behind(o.HTTP.TrustedProxies))
+	}
+	a.router.Use(a.identify, a.access, a.recover, foreign(o.HTTP.Origins), shed(cmp.Or(o.HTTP.MaxRequests, defaultMaxRequests)), compressed, query, middleware.GetHead)
 	a.router.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, fault.New(fault.NotFound, "there is nothing at %s", r.URL.Path))
 	})
@@ -108,7 +120,11 @@ func (a *API) Define(name string, schema map[string]any) {
 
 // document serves /openapi.json, /docs and a page for each type of problem.
 func (a *API) document(o Options) {
-	docs := v5emb.New(o.Title, "/openapi.json", "/docs")
+	page := v5emb.New(o.Title, "/openapi.json", "/docs")
+	docs := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", itsOwn)
+		page.ServeHTTP(w, r)
+	})
 	a.router.Method(http.MethodGet, "/docs", docs)
 	a.router.Method(http.MethodGet, "/docs/*", docs)
 	a.router.Get("/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
@@ -171,6 +187,7 @@ func Handle[I, O any](a *API, route string, guard Guard, handler func(context.Co
 		o(&op)
 	}
 	statuses := []int{http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusUnprocessableEntity}
+	op.Middlewares = append(op.Middlewares, a.limits(&op, guard == nil)...)
 	if guard != nil {
 		op.Security = []map[string][]string{{bearer: {}}}
 		statuses = append(statuses, http.StatusUnauthorized, http.StatusForbidden)
@@ -210,7 +227,7 @@ func fit(op *huma.Operation, in, out reflect.Type) (statuses []int) {
 		statuses = append(statuses, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	if strings.HasPrefix(op.Path, publicPath) {
-		statuses = append(statuses, http.StatusGone, http.StatusTooManyRequests)
+		statuses = append(statuses, http.StatusGone)
 	}
 	if _, ok := in.FieldByName("IfMatch"); ok {
 		statuses = append(statuses, http.StatusBadRequest, http.StatusPreconditionFailed)
@@ -239,8 +256,15 @@ func (a *API) guarded(guard Guard) func(huma.Context, func(huma.Context)) {
 		if ctx != nil {
 			Annotate(ctx, slog.String("user", a.user(ctx)))
 		}
+		r, w := humachi.Unwrap(hc)
+		caller := network(Address(hc.Context())) // of whom nobody knows who it is
+		if err == nil {
+			caller = a.user(ctx)
+		}
+		if tooMany := a.callers.take(w.Header(), caller); tooMany != nil {
+			err = tooMany
+		}
 		if err != nil {
-			r, w := humachi.Unwrap(hc)
 			writeProblem(w, r, err)
 			return
 		}

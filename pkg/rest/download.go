@@ -144,7 +144,7 @@ func (s *sender) Write(p []byte) (int, error) {
 	if s.status >= http.StatusBadRequest {
 		return len(p), nil // what ServeContent says of it; fail says it our way
 	}
-	s.control.SetWriteDeadline(time.Now().Add(stall))
+	s.control.SetWriteDeadline(time.Now().Add(stallOf(s.ctx)))
 	if !s.started {
 		s.started = true
 		s.ResponseWriter.WriteHeader(s.status)

@@ -19,9 +19,9 @@ import (
 const (
 	formField = "Form" // of an input
 	formType  = "multipart/form-data"
-	// stall is how long a body, or who reads an answer, may keep still where
-	// the whole takes as long as it takes.
-	stall = 10 * time.Second
+	// minRate is the least a streamed body has to bring on the whole, in bytes a
+	// second: who sends a byte now and then holds a place for nothing.
+	minRate = 1 << 10
 	// conclude is how long a handler has from the last byte of a form to the
 	// first of its answer.
 	conclude = 2 * time.Minute
@@ -77,23 +77,36 @@ func (f *Form[T]) Parts(limit int64) (*Parts, error) {
 		return nil, fault.New(fault.Malformed, "the Content-Type names no boundary").
 			With(fault.Detail{Path: "header:Content-Type", Code: "required", Message: "needs a boundary"}).Because(err)
 	}
-	body := &arriving{http.MaxBytesReader(f.answer, f.request.Body, limit), http.NewResponseController(f.answer)}
+	body := newArriving(f.request, f.answer, http.MaxBytesReader(f.answer, f.request.Body, limit))
 	return &Parts{multipart.NewReader(body, params["boundary"])}, nil
 }
 
-// arriving is a body that may take its time as long as something comes.
+// arriving is a body that may take its time as long as something comes, and
+// enough of it.
 type arriving struct {
 	body    io.Reader
 	control *http.ResponseController
+	begun   time.Time
+	stall   time.Duration
+	come    time.Duration // what has come, at minRate
+}
+
+func newArriving(r *http.Request, w http.ResponseWriter, body io.Reader) *arriving {
+	return &arriving{body: body, control: http.NewResponseController(w), begun: time.Now(), stall: stallOf(r.Context())}
 }
 
 // Read moves the deadlines of the connection. Where it has none, as in a
 // recorder, there is nothing to move.
 func (a *arriving) Read(p []byte) (int, error) {
 	now := time.Now()
-	a.control.SetReadDeadline(now.Add(stall))
-	a.control.SetWriteDeadline(now.Add(stall + conclude))
+	deadline := now.Add(a.stall)
+	if least := a.begun.Add(a.stall + a.come); least.Before(deadline) {
+		deadline = least
+	}
+	a.control.SetReadDeadline(deadline)
+	a.control.SetWriteDeadline(now.Add(a.stall + conclude))
 	n, err := a.body.Read(p)
+	a.come += time.Duration(n) * time.Second / minRate
 	if errors.Is(err, io.EOF) {
 		a.control.SetReadDeadline(time.Time{}) // it would end the context of the handler
 	}

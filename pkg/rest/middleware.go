@@ -29,6 +29,7 @@ type contextKey struct{}
 type entry struct {
 	id       string
 	address  netip.Addr
+	stall    time.Duration
 	mu       sync.Mutex
 	attrs    []slog.Attr
 	panicked bool
@@ -52,6 +53,14 @@ func Address(ctx context.Context) netip.Addr {
 	return netip.Addr{}
 }
 
+// stallOf is how long a body that is streamed may keep still.
+func stallOf(ctx context.Context) time.Duration {
+	if e, ok := ctx.Value(contextKey{}).(*entry); ok {
+		return e.stall
+	}
+	return Patience{}.orDefault().Stall
+}
+
 // Annotate adds to the access-log line of the request that ctx belongs to.
 func Annotate(ctx context.Context, attrs ...slog.Attr) {
 	if e, ok := ctx.Value(contextKey{}).(*entry); ok {
@@ -61,6 +70,13 @@ func Annotate(ctx context.Context, attrs ...slog.Attr) {
 	}
 }
 
+// What an answer may load, and where it may be shown: those of the API nothing,
+// the page of the documentation what comes with it.
+const (
+	nothing = "default-src 'none'; frame-ancestors 'none'"
+	itsOwn  = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+)
+
 // identify gives the request its id and the answer the headers that all have.
 func (a *API) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -68,14 +84,19 @@ func (a *API) identify(next http.Handler) http.Handler {
 		if err != nil {
 			id = uuid.Must(uuid.NewV7())
 		}
-		e := &entry{id: id.String()}
-		if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-			e.address = peer.Addr().Unmap()
+		e := &entry{id: id.String(), stall: a.patience.Stall}
+		if e.address = middleware.GetClientIPAddr(r.Context()); !e.address.IsValid() {
+			e.address = peer(r)
 		}
 		h := w.Header()
 		h.Set("X-Request-Id", e.id)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
+		h.Set("Content-Security-Policy", nothing)
+		h.Set("Referrer-Policy", "no-referrer")
+		if r.TLS != nil {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		if a.draining.Load() {
 			h.Set("Connection", "close") // the client goes before it is sent away
 		}
@@ -109,7 +130,7 @@ func (a *API) access(next http.Handler) http.Handler {
 		a.log.LogAttrs(r.Context(), level, "request", append([]slog.Attr{
 			slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status),
 			slog.Int("bytes", ww.BytesWritten()), slog.Float64("ms", float64(time.Since(start).Microseconds())/1000),
-			slog.String("request_id", e.id),
+			slog.String("addr", e.address.String()), slog.String("request_id", e.id),
 		}, e.attrs...)...)
 	})
 }

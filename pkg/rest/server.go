@@ -2,78 +2,17 @@ package rest
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
-	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 )
-
-// Config says where a service listens.
-type Config struct {
-	Host  string        `envconfig:"HOST" default:"127.0.0.1" desc:"address to listen on; 0.0.0.0 in a container"`
-	Drain time.Duration `envconfig:"DRAIN_TIMEOUT" default:"10s" desc:"longest wait for requests under way when the service stops"`
-
-	// Listener is used instead of an address where it is set.
-	Listener net.Listener
-}
-
-const (
-	headerTimeout  = 5 * time.Second
-	readTimeout    = 10 * time.Second
-	writeTimeout   = 30 * time.Second
-	idleTimeout    = 60 * time.Second
-	maxHeaderBytes = 16 << 10
-	leaveTimeout   = time.Second // for clients to take their leave
-)
-
-// Validate tells what is wrong with c.
-func (c Config) Validate() error {
-	var errs []error
-	if _, err := netip.ParseAddr(c.Host); err != nil && c.Host != "" && c.Host != "localhost" {
-		errs = append(errs, errors.New("  HOST: is no IP address of this machine"))
-	}
-	if c.Drain < 0 {
-		errs = append(errs, errors.New("  DRAIN_TIMEOUT: is less than nothing"))
-	}
-	return errors.Join(errs...)
-}
-
-// Port is a TCP port; 0 is a free one.
-type Port uint16
-
-// Decode implements envconfig.Decoder.
-func (p *Port) Decode(value string) error {
-	n, err := strconv.ParseUint(value, 10, 16)
-	*p = Port(n)
-	if err != nil {
-		return errors.New("has to be 0 to 65535")
-	}
-	return nil
-}
-
-// Listen opens the port of a service. When it is taken the error names the
-// variable that moves the service elsewhere.
-func (c Config) Listen(port Port, variable string) (net.Listener, error) {
-	if c.Listener != nil {
-		return c.Listener, nil
-	}
-	l, err := net.Listen("tcp", net.JoinHostPort(c.Host, strconv.Itoa(int(port))))
-	switch {
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, fmt.Errorf("this machine has no address %s; set HOST to one of its own: %w", c.Host, err)
-	case err != nil:
-		return nil, fmt.Errorf("port %d cannot be used; set %s to another: %w", port, variable, err)
-	}
-	return l, nil
-}
 
 // Serve answers requests until ctx is done. Then it tells so on /readyz and
 // closes each connection with its next answer: to be told so is better than to
@@ -98,12 +37,19 @@ func Serve(ctx context.Context, l net.Listener, a *API, drain time.Duration, bes
 func (a *API) serve(ctx context.Context, l net.Listener, drain time.Duration) error {
 	srv := &http.Server{
 		Handler:           a,
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
+		ReadHeaderTimeout: a.patience.Header,
+		ReadTimeout:       a.patience.Body,
+		WriteTimeout:      a.patience.Answer,
+		IdleTimeout:       a.patience.Idle,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}
+	if a.config.CertFile != "" {
+		settings, err := newTLS(a.config.CertFile, a.config.KeyFile, a.log)
+		if err != nil {
+			return err
+		}
+		l = tls.NewListener(l, settings)
 	}
 	var open connections
 	srv.ConnState = open.track

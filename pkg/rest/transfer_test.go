@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	beyondRead = 12 * time.Second // longer than the server waits for an ordinary request
-	sent       = 64 << 10         // bytes of a download
+	beyondRead = 4 * time.Second // longer than the server waits for an ordinary request
+	sent       = 64 << 10        // bytes of a download
 )
 
 type (
@@ -38,7 +38,8 @@ type (
 
 // newTransferAPI takes forms of 1 MiB and sends a file that is opened by open.
 func newTransferAPI(open func(ctx context.Context, offset, length int64) (io.ReadCloser, error)) *rest.API {
-	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.DiscardHandler), User: func(context.Context) string { return "" }})
+	patience := rest.Patience{Header: time.Second, Body: 2 * time.Second, Answer: 3 * time.Second, Idle: 6 * time.Second, Stall: 3 * time.Second}
+	a := rest.New(rest.Options{Title: "Test Service", HTTP: rest.Config{Patience: patience}, Log: slog.New(slog.DiscardHandler), User: func(context.Context) string { return "" }})
 	rest.Handle(a, "POST /api/forms", rest.Open, func(ctx context.Context, in *formInput) (*formOutput, error) {
 		out := &formOutput{}
 		parts, err := in.Form.Parts(1 << 20)
@@ -148,9 +149,6 @@ func (s *slowly) Close() error { return nil }
 // TestSlowTransfers sends and gets for longer than an ordinary request may
 // take, and keeps still for as long.
 func TestSlowTransfers(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes its time")
-	}
 	pieces := make([]string, beyondRead/time.Second)
 	for i := range pieces {
 		pieces[i] = strings.Repeat("x", sent/len(pieces))

@@ -30,6 +30,8 @@ type API struct {
 	Lifetime time.Duration // of an access token
 	Now      func() time.Time
 	Log      *slog.Logger
+
+	RateLimit int // of what needs no login, for an address in a minute; 0: any number
 }
 
 // Keys are those that sign access tokens.
@@ -41,16 +43,16 @@ type Keys interface {
 
 // Register adds the operations to r. It is their table of contents.
 func (a *API) Register(r *rest.API) {
-	anyone, admin := a.Verifier.Require(), a.admin
-	rest.Handle(r, "POST /api/auth/register", rest.Open, a.register, "Register an account", rest.Status(http.StatusCreated), rest.Fails(http.StatusForbidden, http.StatusConflict),
+	anyone, admin, limit := a.Verifier.Require(), a.admin, rest.Limit(a.RateLimit)
+	rest.Handle(r, "POST /api/auth/register", rest.Open, a.register, "Register an account", limit, rest.Status(http.StatusCreated), rest.Fails(http.StatusForbidden, http.StatusConflict),
 		rest.Describe("Makes the account of a user. The very first registration may ask for the role admin."))
-	rest.Handle(r, "POST /api/auth/login", rest.Open, a.login, "Log in", rest.Fails(http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests))
-	rest.Handle(r, "POST /api/auth/refresh", rest.Open, a.refresh, "Go on with a login", rest.Fails(http.StatusUnauthorized),
+	rest.Handle(r, "POST /api/auth/login", rest.Open, a.login, "Log in", limit, rest.Fails(http.StatusUnauthorized, http.StatusForbidden))
+	rest.Handle(r, "POST /api/auth/refresh", rest.Open, a.refresh, "Go on with a login", limit, rest.Fails(http.StatusUnauthorized),
 		rest.Describe("Gives a new access token, and the refresh token to use next: each counts once. One that comes again ends the login, because somebody has stolen it; within half a minute it gets the same answer, as for a second tab."))
-	rest.Handle(r, "POST /api/auth/logout", rest.Open, a.logout, "Log out", rest.Status(http.StatusNoContent), rest.Fails(http.StatusUnauthorized),
+	rest.Handle(r, "POST /api/auth/logout", rest.Open, a.logout, "Log out", limit, rest.Status(http.StatusNoContent), rest.Fails(http.StatusUnauthorized),
 		rest.Describe("Ends a login. Within 5 seconds no service takes its access tokens any more."))
 	rest.Handle(r, "GET /api/auth/profile", anyone, a.profile, "Read your account")
-	rest.Handle(r, "PUT /api/auth/password", anyone, a.changePassword, "Change your password", rest.Status(http.StatusNoContent), rest.Fails(http.StatusConflict, http.StatusTooManyRequests),
+	rest.Handle(r, "PUT /api/auth/password", anyone, a.changePassword, "Change your password", rest.Status(http.StatusNoContent), rest.Fails(http.StatusConflict),
 		rest.Describe("Ends all other logins. This one goes on with its refresh token."))
 	rest.Handle(r, "GET /api/auth/admin", admin, a.profile, "Tell that you are an admin")
 	rest.Handle(r, "GET /api/auth/users", admin, a.list, "List accounts")

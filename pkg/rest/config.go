@@ -1,0 +1,157 @@
+package rest
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Config says where a service listens, and what it takes of whom.
+type Config struct {
+	Host           string        `envconfig:"HOST" default:"127.0.0.1" desc:"address to listen on; 0.0.0.0 in a container"`
+	Drain          time.Duration `envconfig:"DRAIN_TIMEOUT" default:"4s" desc:"longest wait for requests under way when the service stops"`
+	CertFile       string        `envconfig:"TLS_CERT_FILE" desc:"file of the certificates for HTTPS, in PEM; read again when it changes; empty: HTTP"`
+	KeyFile        string        `envconfig:"TLS_KEY_FILE" desc:"file of the key of the first of them, in PEM"`
+	TrustedProxies Networks      `envconfig:"TRUSTED_PROXIES" desc:"addresses or networks, as 10.0.0.0/8, of proxies whose X-Forwarded-For is believed, separated by commas; empty: nobody's is"`
+	Origins        Origins       `envconfig:"CORS_ORIGINS" desc:"origins of web pages that may call the API, as https://app.example, separated by commas; /api/public is for all of them"`
+	RateLimit      int           `envconfig:"RATE_LIMIT" default:"6000" desc:"requests a minute that a user, or without a login an address, may send; 0: any number"`
+	MaxRequests    int           `envconfig:"MAX_REQUESTS" default:"256" desc:"requests that are answered at a time; those above are answered 503 at once"`
+
+	// Listener is used instead of an address where it is set, and PublicRate is
+	// how often an address may ask /api/public in a minute; 0 is any number.
+	Listener   net.Listener
+	PublicRate int
+	// Patience are the defaults where it is zero.
+	Patience Patience
+}
+
+// Patience is how long a service waits for a client.
+type Patience struct {
+	Header time.Duration // for the head of a request
+	Body   time.Duration // for all of a request whose body is not streamed
+	Answer time.Duration // for an answer that is not streamed to be taken
+	Idle   time.Duration // between two requests
+	Stall  time.Duration // while a body, or who reads an answer, keeps still that is streamed
+}
+
+func (p Patience) orDefault() Patience {
+	if p == (Patience{}) {
+		return Patience{Header: 5 * time.Second, Body: 10 * time.Second, Answer: 30 * time.Second, Idle: time.Minute, Stall: 10 * time.Second}
+	}
+	return p
+}
+
+const (
+	maxHeaderBytes = 16 << 10
+	leaveTimeout   = time.Second // for clients to take their leave
+)
+
+// Validate tells what is wrong with c.
+func (c Config) Validate() error {
+	var errs []error
+	if _, err := netip.ParseAddr(c.Host); err != nil && c.Host != "" && c.Host != "localhost" {
+		errs = append(errs, errors.New("  HOST: is no IP address of this machine"))
+	}
+	if c.Drain < 0 {
+		errs = append(errs, errors.New("  DRAIN_TIMEOUT: is less than nothing"))
+	}
+	switch {
+	case c.CertFile == "" && c.KeyFile != "":
+		errs = append(errs, errors.New("  TLS_CERT_FILE: is not set, and TLS_KEY_FILE is"))
+	case c.CertFile != "" && c.KeyFile == "":
+		errs = append(errs, errors.New("  TLS_KEY_FILE: is not set, and TLS_CERT_FILE is"))
+	case c.CertFile != "":
+		if _, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); err != nil {
+			errs = append(errs, fmt.Errorf("  TLS_CERT_FILE: cannot be used with TLS_KEY_FILE: %w", err))
+		}
+	}
+	if c.RateLimit < 0 {
+		errs = append(errs, errors.New("  RATE_LIMIT: is less than nothing"))
+	}
+	if c.MaxRequests < 1 {
+		errs = append(errs, errors.New("  MAX_REQUESTS: has to be at least 1"))
+	}
+	return errors.Join(errs...)
+}
+
+// Networks are addresses and networks.
+type Networks []netip.Prefix
+
+// Decode implements envconfig.Decoder.
+func (n *Networks) Decode(value string) error {
+	*n = nil
+	for text := range fields(value) {
+		p, err := netip.ParsePrefix(text)
+		if a, e := netip.ParseAddr(text); e == nil {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err != nil {
+			return fmt.Errorf("%q is neither an address nor a network", text)
+		}
+		*n = append(*n, p)
+	}
+	return nil
+}
+
+// Origins are those of web pages.
+type Origins []string
+
+// Decode implements envconfig.Decoder.
+func (o *Origins) Decode(value string) error {
+	*o = nil
+	for text := range fields(value) {
+		u, err := url.Parse(text)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || text != u.Scheme+"://"+u.Host {
+			return fmt.Errorf("%q is no origin as https://app.example", text)
+		}
+		*o = append(*o, text)
+	}
+	return nil
+}
+
+// fields are the parts of a list, without those that are empty.
+func fields(list string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for text := range strings.SplitSeq(list, ",") {
+			if text = strings.TrimSpace(text); text != "" && !yield(text) {
+				return
+			}
+		}
+	}
+}
+
+// Port is a TCP port; 0 is a free one.
+type Port uint16
+
+// Decode implements envconfig.Decoder.
+func (p *Port) Decode(value string) error {
+	n, err := strconv.ParseUint(value, 10, 16)
+	*p = Port(n)
+	if err != nil {
+		return errors.New("has to be 0 to 65535")
+	}
+	return nil
+}
+
+// Listen opens the port of a service. When it is taken the error names the
+// variable that moves the service elsewhere.
+func (c Config) Listen(port Port, variable string) (net.Listener, error) {
+	if c.Listener != nil {
+		return c.Listener, nil
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(c.Host, strconv.Itoa(int(port))))
+	switch {
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("this machine has no address %s; set HOST to one of its own: %w", c.Host, err)
+	case err != nil:
+		return nil, fmt.Errorf("port %d cannot be used; set %s to another: %w", port, variable, err)
+	}
+	return l, nil
+}

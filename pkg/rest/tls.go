@@ -1,0 +1,66 @@
+package rest
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// certificate is a pair of files that is read again when one of them changes.
+// It is safe for concurrent use.
+type certificate struct {
+	certFile, keyFile string
+	log               *slog.Logger
+
+	mu      sync.Mutex
+	pair    *tls.Certificate
+	changed [2]time.Time // when the files were, that were looked at last
+}
+
+// newTLS returns the settings of a server with the certificate in the files.
+func newTLS(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
+	c := &certificate{certFile: certFile, keyFile: keyFile, log: log}
+	if err := c.load(); err != nil {
+		return nil, fmt.Errorf("TLS_CERT_FILE, TLS_KEY_FILE: %w", err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: c.get}, nil
+}
+
+// get returns the certificate of now. Where what is new cannot be used, the one
+// before stays.
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.load(); err != nil {
+		c.log.Error("the new certificate cannot be used, the old one stays", "file", c.certFile, "err", err)
+	}
+	return c.pair, nil
+}
+
+// load reads the files if one has changed since it was last looked at.
+func (c *certificate) load() error {
+	var changed [2]time.Time
+	for i, name := range []string{c.certFile, c.keyFile} {
+		info, err := os.Stat(name)
+		if err != nil {
+			if c.pair != nil {
+				return nil // it is being replaced
+			}
+			return err
+		}
+		changed[i] = info.ModTime()
+	}
+	if changed == c.changed {
+		return nil
+	}
+	c.changed = changed
+	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	if err != nil {
+		return err
+	}
+	c.pair = &pair
+	return nil
+}

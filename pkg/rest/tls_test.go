@@ -1,0 +1,155 @@
+package rest_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
+)
+
+// pair writes a certificate for 127.0.0.1 that signs itself, and its key, at a
+// time of their own, and returns the certificate.
+func pair(t *testing.T, cfg rest.Config, at time.Time) *x509.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := &x509.Certificate{
+		SerialNumber: big.NewInt(at.UnixNano()), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, form, form, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, cfg.CertFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), at)
+	write(t, cfg.KeyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), at)
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
+}
+
+func write(t *testing.T, name string, data []byte, at time.Time) {
+	t.Helper()
+	if err := os.WriteFile(name, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(name, at, at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestHTTPS(t *testing.T) {
+	dir := t.TempDir()
+	cfg := rest.Config{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem"), MaxRequests: 1}
+	at := time.Now().Add(-time.Hour)
+	first := pair(t, cfg, at)
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	log := &guarded{}
+	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewTextHandler(log, nil)), HTTP: cfg})
+	c, stop := resttest.Start(t, func(ctx context.Context, own rest.Config) error {
+		return rest.Serve(ctx, own.Listener, a, own.Drain)
+	})
+	defer stop()
+	address := strings.TrimPrefix(c.URL, "http://")
+	// ask asks on a connection of its own, trusting one certificate.
+	ask := func(trusted *x509.Certificate, change func(*tls.Config)) (*http.Response, error) {
+		roots := x509.NewCertPool()
+		roots.AddCert(trusted)
+		settings := &tls.Config{RootCAs: roots}
+		if change != nil {
+			change(settings)
+		}
+		transport := &http.Transport{TLSClientConfig: settings, ForceAttemptHTTP2: true}
+		defer transport.CloseIdleConnections()
+		res, err := (&http.Client{Transport: transport}).Get("https://" + address + "/livez")
+		if err == nil {
+			res.Body.Close()
+		}
+		return res, err
+	}
+	res, err := ask(first, nil)
+	if err != nil || res.StatusCode != 200 || res.ProtoMajor != 2 || res.Header.Get("Strict-Transport-Security") == "" {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if _, err := ask(first, func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }); err == nil || !strings.Contains(err.Error(), "protocol version") {
+		t.Errorf("TLS 1.1: %v", err)
+	}
+	if _, err := ask(first, func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }); err != nil {
+		t.Errorf("TLS 1.2: %v", err)
+	}
+	plain, err := http.Get("http://" + address + "/livez")
+	if err != nil || plain.StatusCode != 400 {
+		t.Errorf("HTTP: %+v, %v", plain, err)
+	} else {
+		plain.Body.Close()
+	}
+
+	// A new pair is used from the next connection on.
+	second := pair(t, cfg, at.Add(time.Minute))
+	if _, err := ask(second, nil); err != nil {
+		t.Errorf("the new certificate: %v", err)
+	}
+	if _, err := ask(first, nil); err == nil {
+		t.Error("the old certificate is still used")
+	}
+	// What cannot be used leaves the old one, and is told once.
+	write(t, cfg.KeyFile, []byte("nonsense"), at.Add(2*time.Minute))
+	for range 3 {
+		if _, err := ask(second, nil); err != nil {
+			t.Errorf("with a broken key file: %v", err)
+		}
+	}
+	if n := strings.Count(log.String(), "the old one stays"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, log)
+	}
+	if os.Remove(cfg.CertFile); true {
+		if _, err := ask(second, nil); err != nil {
+			t.Errorf("without the file: %v", err)
+		}
+	}
+	third := pair(t, cfg, at.Add(3*time.Minute))
+	if _, err := ask(third, nil); err != nil {
+		t.Errorf("after it was mended: %v", err)
+	}
+}
+
+func TestHTTPSIsChecked(t *testing.T) {
+	dir := t.TempDir()
+	cfg := rest.Config{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem"), MaxRequests: 1}
+	if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), "TLS_CERT_FILE") {
+		t.Errorf("without files: %v", err)
+	}
+	other := rest.Config{CertFile: cfg.CertFile, KeyFile: filepath.Join(dir, "other.pem")}
+	pair(t, other, time.Now())
+	pair(t, cfg, time.Now())
+	other.MaxRequests = 1
+	if err := other.Validate(); err == nil || !strings.Contains(err.Error(), "TLS_CERT_FILE") {
+		t.Errorf("with the key of another: %v", err)
+	}
+}
