@@ -167,7 +167,7 @@ func TestWithoutABroker(t *testing.T) {
 			t.Errorf("check %+v", c)
 		}
 	}
-	if ready.Status != "degraded" || len(ready.Checks) != 4 {
+	if ready.Status != "degraded" || len(ready.Checks) != 5 {
 		t.Errorf("readiness %+v", ready)
 	}
 	s.Call("GET /api/notifications", s.issuer.Token(t, auth.Principal{UserID: "x", Role: auth.User}), nil).Want(200, nil)
