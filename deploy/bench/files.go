@@ -8,9 +8,6 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -27,9 +24,6 @@ const (
 	bucket   = "battery-passport-documents"
 	partSize = 5 << 20 // as the document-service has it
 	fileSize = 64 << 20
-	rounds   = 7
-	large    = 200 << 20
-	maxFile  = "MAX_UPLOAD_BYTES=314572800"
 )
 
 // documents is a document-service in a process of its own, on the S3 server of
@@ -41,44 +35,26 @@ type documents struct {
 	raw        *s3.Client
 }
 
-func startDocuments(ctx context.Context, s *suite, dir string) (*documents, error) {
-	program := filepath.Join(dir, "document-service")
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./document-service")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build: %w\n%s", err, out)
-	}
-	ports, err := freePorts(1)
-	if err != nil {
-		return nil, err
-	}
-	d := &documents{url: "http://127.0.0.1:" + ports[0], token: s.token}
+func (f *fleet) documents() *documents {
+	d := &documents{process: f.document.process, url: f.document.url, token: f.token}
 	d.raw = s3.New(s3.Options{
-		BaseEndpoint: aws.String(s.s3), UsePathStyle: true, Region: "us-east-1",
+		BaseEndpoint: aws.String(f.backends.s3), UsePathStyle: true, Region: "us-east-1",
 		Credentials:                credentials.NewStaticCredentialsProvider(stack.S3KeyID, stack.S3Secret, ""),
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported, ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
 	})
 	d.direct = transfermanager.New(d.raw, func(o *transfermanager.Options) {
 		o.PartSizeBytes, o.MultipartUploadThreshold, o.Concurrency = partSize, partSize, 1
 	})
-	d.process, err = start(exec.Command(program), os.Stderr, "PORT="+ports[0], "DATA_DIR="+filepath.Join(dir, "documents"), "AUTH_SERVICE_URL="+s.auth,
-		"S3_ENDPOINT="+s.s3, "S3_FORCE_PATH_STYLE=true", "AWS_ACCESS_KEY_ID="+stack.S3KeyID, "AWS_SECRET_ACCESS_KEY="+stack.S3Secret, maxFile)
-	if err != nil {
-		return nil, err
-	}
-	return d, waitFor(ctx, d.url+"/readyz")
+	return d
 }
 
 // measureFiles holds files through the service against the same files put to
 // and got from its S3 server directly, with the same library, in turns.
-func measureFiles(ctx context.Context, s *suite, dir string) error {
-	d, err := startDocuments(ctx, s, dir)
-	if err != nil {
-		return err
-	}
-	defer d.stop()
+func measureFiles(ctx context.Context, f *fleet, t *table) error {
+	d := f.documents()
 	file := slices.Concat([]byte("text "), bytes.Repeat([]byte("0123456789abcde\n"), fileSize/16))
 	var up, down, upDirect, downDirect []time.Duration
-	for range rounds {
+	for range f.rounds {
 		var id string
 		if err := timed(&up, func() (err error) { id, err = d.upload(ctx, bytes.NewReader(file)); return err }); err != nil {
 			return err
@@ -94,24 +70,31 @@ func measureFiles(ctx context.Context, s *suite, dir string) error {
 		}
 	}
 	speed := func(took []time.Duration) float64 { return float64(len(file)) / 1e6 / median(took).Seconds() }
-	fmt.Printf("upload of 64 MiB: %.0f MB/s, %.0f %% of the S3 server directly, %.0f MB/s\n", speed(up), 100*speed(up)/speed(upDirect), speed(upDirect))
-	fmt.Printf("download of it: %.0f MB/s, %.0f %% of the S3 server directly, %.0f MB/s\n", speed(down), 100*speed(down)/speed(downDirect), speed(downDirect))
-	return d.measureMemory(ctx)
+	for _, way := range []struct {
+		name           string
+		ours, directly float64
+		least          float64
+	}{{"upload", speed(up), speed(upDirect), 0.8}, {"download", speed(down), speed(downDirect), 0.9}} {
+		t.least(fmt.Sprintf("%s of 64 MiB", way.name), fmt.Sprintf("≥ %.0f %% of the S3 server directly", 100*way.least), way.ours/way.directly, way.least,
+			"%.0f MB/s, %.0f %% of %.0f MB/s", way.ours, 100*way.ours/way.directly, way.directly)
+	}
+	return d.measureMemory(ctx, f, t)
 }
 
 // measureMemory uploads four large files at once.
-func (d *documents) measureMemory(ctx context.Context) error {
+func (d *documents) measureMemory(ctx context.Context, f *fleet, t *table) error {
 	var g errgroup.Group
 	for range 4 {
 		g.Go(func() error {
-			_, err := d.upload(ctx, io.LimitReader(lines{}, large))
+			_, err := d.upload(ctx, io.LimitReader(lines{}, f.large))
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	fmt.Printf("document-service after 4 uploads of 200 MiB at once: %.0f MB resident at most\n", d.status("VmHWM:"))
+	most := d.status("VmHWM:") * 1e6 / (1 << 20)
+	t.most(fmt.Sprintf("document-service, memory with 4 uploads of %d MiB at once", f.large>>20), "≤ 64 MiB", most, 64, "%.0f MiB", most)
 	return nil
 }
 

@@ -1,90 +1,120 @@
-// Bench measures the suite as make run starts it, in a process of its own, and
-// prints figures. Where a figure means little by itself, what it is held
-// against is measured in the same run.
+// Bench measures the services as they run, each in a process of its own, and
+// prints a table. Speed is told as ratios: what a figure is held against is
+// measured in the same run, in turns.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"time"
+)
+
+// size is how much of everything is measured.
+type size struct {
+	rounds   int           // of what is measured in turns
+	requests int           // of a kind in a round
+	rows     int           // passports that are stored in the end
+	waiting  int           // events that wait for a broker
+	load     time.Duration // of what has a fixed rate
+	rest     time.Duration // of what rests
+	large    int64         // bytes of a large file
+	soak     time.Duration // 0: there is none
+
+	filled time.Time // when fill began
+}
+
+var (
+	whole = size{rounds: 7, requests: 2000, rows: 1_000_000, waiting: 10_000, load: 15 * time.Second, rest: 10 * time.Second, large: 200 << 20}
+	quick = size{rounds: 1, requests: 100, rows: 2000, waiting: 500, load: time.Second, rest: time.Second, large: 20 << 20}
 )
 
 func main() {
 	bare := flag.String("bare", "", "be the bare server that reads are held against, at this address")
 	body := flag.String("body", "", "file that the bare server answers with")
-	reads := flag.Int("reads", 20_000, "reads to measure")
-	writes := flag.Int("writes", 1_000, "writes to measure the way of their events")
-	rows := flag.Int("rows", 100_000, "passports to page through")
+	write := flag.Int("write", 0, "be the bare writer that creates are held against: so many rows and records")
+	dir := flag.String("dir", "", "folder of the bare writer")
+	brokers := flag.String("brokers", "", "Kafka of the bare writer")
+	small := flag.Bool("quick", false, "a little of everything, to see that it works")
+	rows := flag.Int("rows", 0, "passports to grow to, in the place of a million")
+	soaking := flag.Duration("soak", 0, "load everything for so long, and see what grows, and nothing else")
 	beside := flag.Bool("beside", false, "hold the suite that runs at AUTH_URL, PASSPORT_URL and so on, or else where docker compose puts it, against one that is started")
+	toReadme := flag.Bool("readme", false, "put the table into the README")
 	flag.Parse()
-	if *bare != "" {
-		fmt.Fprintln(os.Stderr, serveBare(*bare, *body))
-		os.Exit(1)
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	measure := func(ctx context.Context, s *suite, dir string) error {
-		return measureAll(ctx, s, dir, *reads, *writes, *rows)
+	n := whole
+	if *small {
+		n = quick
 	}
-	if *beside {
-		measure = func(ctx context.Context, s *suite, _ string) error { return measureBeside(ctx, s) }
+	if *rows > 0 {
+		n.rows = *rows
 	}
-	if err := run(ctx, measure); err != nil {
+	n.soak = *soaking
+	var err error
+	switch {
+	case *bare != "":
+		stop() // it ends as a process does that knows nothing of signals
+		err = serveBare(*bare, *body)
+	case *write > 0:
+		err = writeBare(ctx, *write, *dir, *brokers)
+	case *beside:
+		err = besideDocker(ctx)
+	default:
+		err = measure(ctx, n, *toReadme)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-// run measures a suite that it starts.
-func run(ctx context.Context, measure func(context.Context, *suite, string) error) error {
+// measure takes all figures.
+func measure(ctx context.Context, n size, toReadme bool) error {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	s, err := startSuite(ctx, dir)
+	f, err := startFleet(ctx, dir, n)
+	if f != nil {
+		defer f.stop()
+	}
+	if err != nil {
+		return err
+	}
+	all := []measurement{measureMemory, measureReads, measureWrites, measureEvents, measureLoad, measureLogins, measureFiles, measureLoaded, measureRelay, measureGrowth}
+	if n.soak > 0 {
+		all = []measurement{soak}
+	}
+	t := &table{}
+	for _, m := range all {
+		if err := m(ctx, f, t); err != nil {
+			return err
+		}
+	}
+	t.write(os.Stdout)
+	if toReadme {
+		return t.publish()
+	}
+	return nil
+}
+
+// besideDocker holds the suite in Docker against one that is started.
+func besideDocker(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	s, err := startSuite(ctx, filepath.Join(dir, "suite"))
 	if err != nil {
 		return err
 	}
 	defer s.stop()
-	fmt.Printf("time to ready, empty: %v; idle memory: %.0f MB\n", s.ready.Round(1e6), s.memory())
-	if err := s.loginAs(ctx, "admin@bench.example", "correct horse battery"); err != nil {
-		return err
-	}
-	return measure(ctx, s, dir)
-}
-
-// measureAll takes all figures of a suite by itself.
-func measureAll(ctx context.Context, s *suite, dir string, reads, writes, rows int) error {
-	for _, name := range []string{"readme-sample.json", "ev-nmc-complete.json"} {
-		if err := measureReads(ctx, s, dir, name, reads); err != nil {
-			return err
-		}
-	}
-	if err := measurePublished(ctx, s, reads); err != nil {
-		return err
-	}
-	if err := measureEvents(ctx, s, writes); err != nil {
-		return err
-	}
-	if err := measureNotifications(ctx, s, notices); err != nil {
-		return err
-	}
-	if err := measureFiles(ctx, s, dir); err != nil {
-		return err
-	}
-	if err := measurePages(ctx, s, rows); err != nil {
-		return err
-	}
-	fmt.Printf("memory after all that: %.0f MB\n", s.memory())
-	s.stop()
-	again, err := startSuite(ctx, dir)
-	if err != nil {
-		return err
-	}
-	defer again.stop()
-	fmt.Printf("time to ready, with these data: %v; idle memory: %.0f MB\n", again.ready.Round(1e6), again.memory())
-	return nil
+	return errors.Join(s.loginAs(ctx, "admin@bench.example", password), measureBeside(ctx, s))
 }

@@ -31,6 +31,9 @@ type suite struct {
 }
 
 func startSuite(ctx context.Context, dir string) (*suite, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
 	program := filepath.Join(dir, "local")
 	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./deploy/local")
 	build.Stderr = os.Stderr
@@ -51,7 +54,7 @@ func startSuite(ctx context.Context, dir string) (*suite, error) {
 	defer log.Close()
 	s.process, err = start(exec.Command(program), log, "DATA_DIR="+filepath.Join(dir, "data"),
 		"AUTH_PORT="+ports[0], "PASSPORT_PORT="+ports[1], "KAFKA_PORT="+ports[2], "DOCUMENT_PORT="+ports[3],
-		"NOTIFICATION_PORT="+ports[4], "S3_PORT="+ports[5], "MAIL_PORT="+ports[6], "JWT_EXPIRES_IN=24h", "PUBLIC_RATE_LIMIT=0")
+		"NOTIFICATION_PORT="+ports[4], "S3_PORT="+ports[5], "MAIL_PORT="+ports[6], "JWT_EXPIRES_IN=24h", "RATE_LIMIT=0", "PUBLIC_RATE_LIMIT=0", "AUTH_RATE_LIMIT=0")
 	if err != nil {
 		return nil, err
 	}
@@ -134,13 +137,18 @@ func (p process) status(name string) float64 {
 	return kb / 1000
 }
 
-// serveBare answers every request with a file and does nothing else.
+// serveBare answers every request with a file and does nothing else; with 304
+// where the file is empty.
 func serveBare(address, path string) error {
 	body, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	return http.ListenAndServe(address, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	return http.ListenAndServe(address, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(body) == 0 && r.URL.Path != "/readyz" {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Write(body)
 	}))

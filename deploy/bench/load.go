@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+// latencies are times, in order once sorted.
+type latencies []time.Duration
+
+func (l latencies) at(percent int) time.Duration {
+	if len(l) == 0 {
+		return 0
+	}
+	return l[min(len(l)-1, len(l)*percent/100)]
+}
+
+// open sends requests on schedule, whether those before are answered or not, and
+// takes the time of each from when it was due.
+func open(ctx context.Context, perSecond int, d time.Duration, do ask) (latencies, error) {
+	n := int(d.Seconds() * float64(perSecond))
+	took := make(latencies, n)
+	var wg sync.WaitGroup
+	var failed atomic.Pointer[error]
+	begin := time.Now()
+	for i := range n {
+		due := begin.Add(time.Duration(i) * time.Second / time.Duration(perSecond))
+		if wait := time.Until(due); wait > 0 {
+			time.Sleep(wait)
+		}
+		wg.Go(func() {
+			if err := do(ctx); err != nil {
+				failed.CompareAndSwap(nil, &err)
+			}
+			took[i] = time.Since(due)
+		})
+	}
+	wg.Wait()
+	slices.Sort(took)
+	if err := failed.Load(); err != nil {
+		return nil, *err
+	}
+	return took, nil
+}
+
+// closed has so many clients ask, each when the one before is answered, and
+// returns how many were answered in a second.
+func closed(ctx context.Context, clients int, d time.Duration, do func(ctx context.Context, client int) error) (float64, error) {
+	deadline := time.Now().Add(d)
+	var wg sync.WaitGroup
+	var n atomic.Int64
+	var failed atomic.Pointer[error]
+	begin := time.Now()
+	for c := range clients {
+		wg.Go(func() {
+			for time.Now().Before(deadline) && failed.Load() == nil {
+				if err := do(ctx, c); err != nil {
+					failed.CompareAndSwap(nil, &err)
+					return
+				}
+				n.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if err := failed.Load(); err != nil {
+		return 0, *err
+	}
+	return float64(n.Load()) / time.Since(begin).Seconds(), nil
+}
+
+// measureLoad reads at a fixed rate, and as fast as it goes.
+func measureLoad(ctx context.Context, f *fleet, t *table) error {
+	id, err := f.create(ctx, `{"data":{}}`)
+	if err != nil {
+		return err
+	}
+	read := asking("GET", f.passport.url+"/api/passports/"+id, "", f.token, http.StatusOK)
+	for _, rate := range []int{500, 2000} {
+		took, err := open(ctx, rate, f.load, read)
+		if err != nil {
+			return err
+		}
+		t.add(fmt.Sprintf("reads at a fixed %d/s", rate), "p50 %v, p99 %v", took.at(50).Round(1e4), took.at(99).Round(1e4))
+	}
+	perSecond, err := closed(ctx, 32, f.load, func(ctx context.Context, _ int) error { return read(ctx) })
+	t.add("reads, 32 clients as fast as it goes", "%.0f/s, the clients on the same cores", perSecond)
+	return err
+}
+
+// measureLogins floods the auth-service with logins of people who know their
+// passwords, while passports are read at a fixed rate.
+func measureLogins(ctx context.Context, f *fleet, t *table) error {
+	id, err := f.create(ctx, `{"data":{}}`)
+	if err != nil {
+		return err
+	}
+	const cost, rate = 12, 200 // the cost by default
+	hash := hashTime(cost)
+	cores := runtime.NumCPU()
+	crowd := 2 * cores
+	bodies := make([]string, crowd)
+	for i := range bodies {
+		email := fmt.Sprintf("login%d@bench.example", i)
+		if _, err := f.login(ctx, email, ""); err != nil {
+			return err
+		}
+		body, err := json.Marshal(map[string]string{"email": email, "password": password})
+		if err != nil {
+			return err
+		}
+		bodies[i] = string(body)
+	}
+	read := asking("GET", f.passport.url+"/api/passports/"+id, "", f.token, http.StatusOK)
+	quiet, err := open(ctx, rate, f.load, read)
+	if err != nil {
+		return err
+	}
+	var perSecond float64
+	var flooded error
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		perSecond, flooded = closed(ctx, crowd, f.load, func(ctx context.Context, c int) error {
+			_, err := f.call(ctx, "POST", f.auth.url+"/api/auth/login", bodies[c], http.StatusOK)
+			return err
+		})
+	})
+	busy, err := open(ctx, rate, f.load, read)
+	wg.Wait()
+	if err != nil || flooded != nil {
+		return fmt.Errorf("%w, %w", err, flooded)
+	}
+	most := float64(cores) / hash.Seconds()
+	t.least("logins, with reads beside", "≥ 90 % of cores ÷ hash time", perSecond/most, 0.9, "%.1f/s, %.0f %% of %.1f/s", perSecond, 100*perSecond/most, most)
+	t.most(fmt.Sprintf("reads at a fixed %d/s during that, p99", rate), "≤ 2 × without", ratio(busy.at(99), quiet.at(99)), 2,
+		"%v, %.1f × (p50 %v, %.1f ×)", busy.at(99).Round(1e4), ratio(busy.at(99), quiet.at(99)), busy.at(50).Round(1e4), ratio(busy.at(50), quiet.at(50)))
+	return nil
+}
+
+// hashTime is how long a hash takes on a core by itself.
+func hashTime(cost int) time.Duration {
+	var took []time.Duration
+	for range 5 {
+		begin := time.Now()
+		if _, err := bcrypt.GenerateFromPassword([]byte(password), cost); err != nil {
+			panic(err) // of a cost that is out of range
+		}
+		took = append(took, time.Since(begin))
+	}
+	return median(took)
+}
