@@ -1,7 +1,12 @@
 package compliance_test
 
 import (
+	"bytes"
+	"math/big"
+	"strconv"
 	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/battery-passport/suite/passport-service/internal/compliance"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
@@ -20,6 +25,7 @@ func FuzzData(f *testing.F) {
 		`null`, `[]`, `{}`, `{"generalInformation":{"batteryMass":1e-9,"batteryMass2":999999999999999}}`, `{"generalInformation":null,"$set":{"a.b":1}}`,
 		`{"generalInformation":{"batteryIdentifier":"https://x.example/01/0\u0000","batteryMass":-0.0}}`, `{"lifecycle":{"statusHistory":[{"status":"waste","since":"2026-02-30"},1,null]}}`,
 		`{"materialComposition":{"materials":[{"materialName":"x","isCriticalRawMaterial":true,"mass":"1"}],"criticalRawMaterials":["Lithium",""]}}`,
+		`{"generalInformation":{"batteryMass":1.00000000000000001}}`, `{"generalInformation":{"batteryMass":123456789012345678e-6}}`,
 		`{"generalInformation":{"batteryMass":1.00000000000000000,"manufacturingDate":"9999-99"}}`,
 	} {
 		f.Add([]byte(seed))
@@ -46,6 +52,7 @@ func FuzzData(f *testing.F) {
 			}
 			return
 		}
+		checkNumbers(t, text)
 		stored := data.Clone()
 		if err := stored.Canonicalize(); err != nil {
 			t.Fatalf("what is let through cannot be stored: %v", err)
@@ -63,4 +70,24 @@ func FuzzData(f *testing.F) {
 			}
 		}
 	})
+}
+
+// checkNumbers fails the test where a double does not hold a number as it is
+// written.
+func checkNumbers(t *testing.T, data []byte) {
+	t.Helper()
+	for dec := jsontext.NewDecoder(bytes.NewReader(data)); ; {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return
+		}
+		if token.Kind() != '0' || len(token.String()) > 100 {
+			continue
+		}
+		double, _ := token.Float()
+		held, _ := new(big.Rat).SetString(strconv.FormatFloat(double, 'g', -1, 64))
+		if written, ok := new(big.Rat).SetString(token.String()); double != 0 && (!ok || written.Cmp(held) != 0) {
+			t.Errorf("%v is held as %v", token, double)
+		}
+	}
 }
