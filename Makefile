@@ -1,6 +1,7 @@
 MODULES     = pkg auth-service passport-service document-service notification-service deploy
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TIMEOUT     = 10m
+FUZZTIME    = 5s
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 NEWMAN      = newman@6.2.2
 POSTMAN_ENV = local
@@ -43,6 +44,11 @@ lint: ## gofmt, vet, staticcheck, and who may import whom
 	go run $(STATICCHECK) $(MODULES:%=./%/...)
 	go run ./deploy/doors
 
+check: lint fuzz ## what is looked at before the tests: lint, and each fuzz target for FUZZTIME
+
+fuzz: ## run each fuzz target for FUZZTIME
+	@.ci/fuzz $(FUZZTIME)
+
 vulnerabilities: ## look for known ones in what is called (asks vuln.go.dev)
 	for m in $(MODULES); do (cd $$m && GOWORK=off go run $(GOVULNCHECK) ./...) || exit 1; done
 
@@ -59,4 +65,9 @@ chaos: ## kill and stop a suite of its own under load, and see that nothing is l
 postman: ## run the Postman collection against the suite that runs, with POSTMAN_ENV=compose in Docker; POSTMAN_FLAGS go on to newman
 	npx --yes $(NEWMAN) run postman/battery-passport.postman_collection.json -e postman/$(POSTMAN_ENV).postman_environment.json --working-dir postman $(POSTMAN_FLAGS)
 
-.PHONY: help run up seed events reset test e2e race standalone lint vulnerabilities golden bench chaos postman
+schemathesis: export ADMIN_EMAIL ?= admin@nordlicht.example
+schemathesis: export ADMIN_PASSWORD ?= correct horse battery
+schemathesis: ## hold a suite of its own against its four OpenAPI documents, with Schemathesis in LAB_DIR; needs Python
+	@JWT_EXPIRES_IN=24h PASSWORD_COST=10 RATE_LIMIT=0 PUBLIC_RATE_LIMIT=0 .ci/with-suite deploy/schemathesis/run
+
+.PHONY: help run up seed events reset test e2e race standalone lint check fuzz vulnerabilities golden bench chaos postman schemathesis

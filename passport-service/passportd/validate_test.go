@@ -79,9 +79,11 @@ func TestWhatWouldBe(t *testing.T) {
 		s.Call("POST /api/passports/validate"+query, maker, `{"data":{}}`).WantProblem(422, want...)
 	}
 	for body, want := range map[string][]string{
-		`{}`:      {"/data required", "/data/generalInformation/batteryCategory required"},
-		`[]`:      {" type", "/data/generalInformation/batteryCategory required"},
-		`{"x":1}`: {"/data required", "/data/generalInformation/batteryCategory required", "/x unknownField"},
+		`{}`:                                {"/data required", "/data/generalInformation/batteryCategory required"},
+		`[]`:                                {" type", "/data/generalInformation/batteryCategory required"},
+		`{"data":null}`:                     {"/data type", "/data/generalInformation/batteryCategory required"},
+		`{"data":{"generalInformation":1}}`: {"/data/generalInformation type"},
+		`{"x":1}`:                           {"/data required", "/data/generalInformation/batteryCategory required", "/x unknownField"},
 	} {
 		var r report
 		s.Call("POST /api/passports/validate", maker, body).Want(200, &r)

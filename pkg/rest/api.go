@@ -180,7 +180,7 @@ func Handle[I, O any](a *API, route string, guard Guard, handler func(context.Co
 		Method: method, Path: path, Summary: summary,
 		OperationID: strings.ReplaceAll(strings.ToLower(summary), " ", "-"),
 		Tags:        []string{tag(path)},
-		Responses:   map[string]*huma.Response{},
+		Responses:   map[string]*huma.Response{"431": headerTooLarge},
 		Metadata:    map[string]any{},
 	}
 	for _, o := range options {
@@ -213,6 +213,11 @@ func Handle[I, O any](a *API, route string, guard Guard, handler func(context.Co
 	}
 }
 
+// headerTooLarge comes before any operation is known, and not as a problem.
+var headerTooLarge = &huma.Response{
+	Description: "the address and the headers are too large", Content: map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},
+}
+
 // fit fits an operation to its input and output, and returns the statuses of
 // failure that come with them.
 func fit(op *huma.Operation, in, out reflect.Type) (statuses []int) {
@@ -231,6 +236,9 @@ func fit(op *huma.Operation, in, out reflect.Type) (statuses []int) {
 	}
 	if _, ok := in.FieldByName("IfMatch"); ok {
 		statuses = append(statuses, http.StatusBadRequest, http.StatusPreconditionFailed)
+	}
+	if _, ok := in.FieldByName("IfNoneMatch"); ok {
+		op.Responses["304"] = &huma.Response{Description: "what has the ETag at hand has not changed"}
 	}
 	if _, ok := in.FieldByName("Cursor"); ok {
 		statuses = append(statuses, http.StatusBadRequest)

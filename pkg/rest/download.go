@@ -45,7 +45,7 @@ func (c Content) Download() *Download {
 // documentDownload describes the answers of a Download, and returns the status
 // of the failure that only it has.
 func documentDownload(op *huma.Operation) int {
-	file := map[string]*huma.MediaType{"application/octet-stream": {Schema: binary()}}
+	file := map[string]*huma.MediaType{"*/*": {Schema: binary()}} // of the type of the file
 	op.Responses["200"] = &huma.Response{Description: "the file", Content: file}
 	op.Responses["206"] = &huma.Response{Description: "the range that was asked for", Content: file}
 	op.Responses["304"] = &huma.Response{Description: "the file with the ETag at hand has not changed"}

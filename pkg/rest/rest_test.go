@@ -51,7 +51,7 @@ type (
 	}
 )
 
-func newAPI(t *testing.T, log io.Writer, checks ...rest.Check) *rest.API {
+func newAPI(t testing.TB, log io.Writer, checks ...rest.Check) *rest.API {
 	t.Helper()
 	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewJSONHandler(log, nil)), Checks: checks,
 		User: func(ctx context.Context) string { s, _ := ctx.Value(userKey{}).(string); return s }})

@@ -190,13 +190,13 @@ func (e *Engine) finding(v ruleset.Violation) Finding {
 		f.Severity = Warning
 	}
 	var named []string
-	if v.Attribute != nil {
-		f.LegalReference, named = v.Attribute.LegalReference, v.Attribute.Rules
+	number := false
+	if a := v.Attribute; a != nil { // none: it is unknown, or a section
+		f.LegalReference, named, number = a.LegalReference, a.Rules, a.Type == ruleset.Number || a.Type == ruleset.Integer
 	}
 	for i := range e.table {
 		r := &e.table[i]
-		of := slices.Contains(named, r.ID) || v.Code == "unknownField" ||
-			v.Code == "type" && (v.Attribute.Type == ruleset.Number || v.Attribute.Type == ruleset.Integer)
+		of := slices.Contains(named, r.ID) || v.Code == "unknownField" || v.Code == "type" && number
 		if len(r.Needs) > 0 && (v.Attribute == nil || !slices.Contains(r.Needs, v.Attribute.Path)) {
 			continue
 		}

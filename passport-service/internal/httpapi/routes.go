@@ -61,7 +61,7 @@ func (a *API) Register(r *rest.API) {
 	rest.Handle(r, "GET /api/passports/rulesets/{id}/attributes", reader, a.attributes, "Read the catalogue of a rule set",
 		rest.Describe("Every attribute with its type, unit, allowed values, duty by category, access class and legal reference; the rules, and the conditions of duties."))
 
-	rest.Handle(r, "GET /api/public/passports", rest.Open, a.publicOf, "Find the published passport of a battery",
+	rest.Handle(r, "GET /api/public/passports", rest.Open, a.publicOf, "Find the published passport of a battery", rest.Fails(http.StatusNotFound),
 		rest.Describe("By the identifier that the QR code holds. The public part, for everybody."))
 	rest.Handle(r, "GET /api/public/passports/{id}", rest.Open, a.public, "Read a published passport",
 		rest.Describe("The public part (Annex XIII point 1), for everybody."))

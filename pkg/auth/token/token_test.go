@@ -32,7 +32,7 @@ var (
 	secret = strings.Repeat("s", 32)
 )
 
-func verifier(t *testing.T, c token.Config) *token.Verifier {
+func verifier(t testing.TB, c token.Config) *token.Verifier {
 	t.Helper()
 	v, err := token.NewVerifier(t.Context(), c, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {

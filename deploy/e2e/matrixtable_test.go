@@ -1,0 +1,130 @@
+package e2e
+
+// matrix states what every route answers to whom: the route, what it is asked
+// for, and the statuses in the order of callers. A new route needs its lines
+// here, and where it has a body, one in bodies.
+const matrix = `
+GET /.well-known/jwks.json                  -          200 200 200 200 200 200 200
+GET /api/auth/admin                         -          401 401 403 403 403 403 200
+POST /api/auth/login                        -          200 200 200 200 200 200 200
+PUT /api/auth/password                      -          401 401 422 422 422 422 422
+GET /api/auth/profile                       -          401 401 200 200 200 200 200
+POST /api/auth/register                     -          201 201 201 201 201 201 201
+GET /api/auth/users                         -          401 401 403 403 403 403 200
+PATCH /api/auth/users/{id}                  own        401 401 403 403 403 403 200
+PATCH /api/auth/users/{id}                  foreign    401 401 403 403 403 403 200
+PATCH /api/auth/users/{id}                  absent     401 401 403 403 403 403 404
+GET /api/documents                          -          401 401 200 200 200 200 200
+POST /api/documents/upload                  -          401 401 201 201 201 201 201
+GET /api/documents/user                     -          401 401 200 200 200 200 200
+GET /api/documents/{docId}                  own        401 401 200 200 200 200 200
+GET /api/documents/{docId}                  foreign    401 401 404 404 404 404 200
+GET /api/documents/{docId}                  published  401 401 200 200 200 200 200
+GET /api/documents/{docId}                  absent     401 401 404 404 404 404 404
+PUT /api/documents/{docId}                  own        401 401 200 200 200 200 200
+PUT /api/documents/{docId}                  foreign    401 401 404 404 404 404 200
+PUT /api/documents/{docId}                  published  401 401 403 403 403 403 200
+PUT /api/documents/{docId}                  absent     401 401 404 404 404 404 404
+DELETE /api/documents/{docId}               own        401 401 204 204 204 204 204
+DELETE /api/documents/{docId}               foreign    401 401 404 404 404 404 204
+DELETE /api/documents/{docId}               published  401 401 403 403 403 403 204
+DELETE /api/documents/{docId}               absent     401 401 404 404 404 404 404
+GET /api/documents/{docId}/content          own        401 401 200 200 200 200 200
+GET /api/documents/{docId}/content          foreign    401 401 404 404 404 404 200
+GET /api/documents/{docId}/content          published  401 401 200 200 200 200 200
+GET /api/documents/{docId}/content          absent     401 401 404 404 404 404 404
+GET /api/documents/{docId}/download         own        401 401 200 200 200 200 200
+GET /api/documents/{docId}/download         foreign    401 401 404 404 404 404 200
+GET /api/documents/{docId}/download         published  401 401 200 200 200 200 200
+GET /api/documents/{docId}/download         absent     401 401 404 404 404 404 404
+GET /api/notifications                      -          401 401 200 200 200 200 200
+POST /api/notifications                     -          401 401 403 403 403 403 201
+PATCH /api/notifications/read               -          401 401 200 200 200 200 200
+GET /api/notifications/stats                -          401 401 200 200 200 200 200
+GET /api/notifications/{id}                 own        401 401 200 200 200 200 200
+GET /api/notifications/{id}                 foreign    401 401 404 404 404 404 404
+GET /api/notifications/{id}                 absent     401 401 404 404 404 404 404
+DELETE /api/notifications/{id}              own        401 401 204 204 204 204 204
+DELETE /api/notifications/{id}              foreign    401 401 404 404 404 404 404
+DELETE /api/notifications/{id}              absent     401 401 404 404 404 404 404
+PATCH /api/notifications/{id}/read          own        401 401 200 200 200 200 200
+PATCH /api/notifications/{id}/read          foreign    401 401 404 404 404 404 404
+PATCH /api/notifications/{id}/read          absent     401 401 404 404 404 404 404
+GET /api/passports                          -          401 401 200 200 200 200 200
+POST /api/passports                         -          401 401 403 201 403 403 201
+GET /api/passports/rulesets                 -          401 401 200 200 200 200 200
+GET /api/passports/rulesets/{id}/attributes there      401 401 200 200 200 200 200
+GET /api/passports/rulesets/{id}/attributes absent     401 401 404 404 404 404 404
+POST /api/passports/validate                -          401 401 403 200 403 403 200
+GET /api/passports/{id}                     own        401 401 200 200 200 200 200
+GET /api/passports/{id}                     foreign    401 401 404 404 404 404 200
+GET /api/passports/{id}                     published  401 401 200 200 200 200 200
+GET /api/passports/{id}                     absent     401 401 404 404 404 404 404
+PUT /api/passports/{id}                     own        401 401 403 200 403 403 200
+PUT /api/passports/{id}                     foreign    401 401 403 404 403 403 200
+PUT /api/passports/{id}                     published  401 401 403 403 403 403 422
+PUT /api/passports/{id}                     absent     401 401 403 404 403 403 404
+PATCH /api/passports/{id}                   own        401 401 403 200 403 403 200
+PATCH /api/passports/{id}                   foreign    401 401 403 404 403 403 200
+PATCH /api/passports/{id}                   published  401 401 403 403 403 403 200
+PATCH /api/passports/{id}                   absent     401 401 403 404 403 403 404
+DELETE /api/passports/{id}                  own        401 401 403 204 403 403 204
+DELETE /api/passports/{id}                  foreign    401 401 403 404 403 403 204
+DELETE /api/passports/{id}                  published  401 401 403 403 403 403 409
+DELETE /api/passports/{id}                  absent     401 401 403 404 403 403 404
+POST /api/passports/{id}/archive            own        401 401 403 409 403 403 409
+POST /api/passports/{id}/archive            foreign    401 401 403 404 403 403 409
+POST /api/passports/{id}/archive            published  401 401 403 403 403 403 200
+POST /api/passports/{id}/archive            absent     401 401 403 404 403 403 404
+GET /api/passports/{id}/compliance          own        401 401 200 200 200 200 200
+GET /api/passports/{id}/compliance          foreign    401 401 404 404 404 404 200
+GET /api/passports/{id}/compliance          published  401 401 403 403 200 200 200
+GET /api/passports/{id}/compliance          absent     401 401 404 404 404 404 404
+GET /api/passports/{id}/diff                own        401 401 200 200 200 200 200
+GET /api/passports/{id}/diff                foreign    401 401 404 404 404 404 200
+GET /api/passports/{id}/diff                published  401 401 403 403 404 404 200
+GET /api/passports/{id}/diff                absent     401 401 404 404 404 404 404
+POST /api/passports/{id}/publish            own        401 401 403 200 403 403 200
+POST /api/passports/{id}/publish            foreign    401 401 403 404 403 403 200
+POST /api/passports/{id}/publish            published  401 401 403 403 403 403 200
+POST /api/passports/{id}/publish            absent     401 401 403 404 403 403 404
+GET /api/passports/{id}/verify              own        401 401 200 200 200 200 200
+GET /api/passports/{id}/verify              foreign    401 401 404 404 404 404 200
+GET /api/passports/{id}/verify              published  401 401 403 403 200 200 200
+GET /api/passports/{id}/verify              absent     401 401 404 404 404 404 404
+GET /api/passports/{id}/versions            own        401 401 200 200 200 200 200
+GET /api/passports/{id}/versions            foreign    401 401 404 404 404 404 200
+GET /api/passports/{id}/versions            published  401 401 403 403 200 200 200
+GET /api/passports/{id}/versions            absent     401 401 404 404 404 404 404
+GET /api/passports/{id}/versions/{version}  own        401 401 200 200 200 200 200
+GET /api/passports/{id}/versions/{version}  foreign    401 401 404 404 404 404 200
+GET /api/passports/{id}/versions/{version}  published  401 401 403 403 404 404 200
+GET /api/passports/{id}/versions/{version}  absent     401 401 404 404 404 404 404
+GET /api/public/passports                   own        404 404 404 404 404 404 404
+GET /api/public/passports                   foreign    404 404 404 404 404 404 404
+GET /api/public/passports                   published  200 200 200 200 200 200 200
+GET /api/public/passports                   absent     404 404 404 404 404 404 404
+GET /api/public/passports/{id}              own        404 404 404 404 404 404 404
+GET /api/public/passports/{id}              foreign    404 404 404 404 404 404 404
+GET /api/public/passports/{id}              published  200 200 200 200 200 200 200
+GET /api/public/passports/{id}              absent     404 404 404 404 404 404 404
+GET /health                                 -          200 200 200 200 200 200 200
+GET /livez                                  -          200 200 200 200 200 200 200
+GET /readyz                                 -          200 200 200 200 200 200 200
+`
+
+// bodies are what is sent: right ones, so that it is the caller who decides.
+// Only that of a new password is wrong, so that everybody keeps their own.
+var bodies = map[string]string{
+	"POST /api/auth/register":          `{"email":"{new}@matrix.example","password":"{password}"}`,
+	"POST /api/auth/login":             `{"email":"{email}","password":"{password}"}`,
+	"PUT /api/auth/password":           `{"currentPassword":"another {password}","newPassword":"a new {password}"}`,
+	"PATCH /api/auth/users/{id}":       `{}`,
+	"POST /api/passports":              `{"data":{}}`,
+	"POST /api/passports/validate":     `{"data":{}}`,
+	"PUT /api/passports/{id}":          `{"reason":"x","data":{}}`,
+	"PATCH /api/passports/{id}":        `{"reason":"x","data":{}}`,
+	"POST /api/passports/{id}/archive": `{"reason":"x"}`,
+	"PUT /api/documents/{docId}":       `{"description":"x"}`,
+	"POST /api/notifications":          `{"type":"info","eventType":"general.info"}`,
+}

@@ -1,0 +1,61 @@
+package store_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/store/storetest"
+)
+
+// FuzzList asks for lists by any scope, filter and cursor. A value is only
+// itself, whatever a database might read into it; a cursor is the one of this
+// query, or it is refused.
+func FuzzList(f *testing.F) {
+	db, err := connect.Open(f.Context(), connect.Config{Dir: f.TempDir()}, "fuzz")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { db.Close(context.Background()) })
+	cells := store.Open(db, storetest.Cells())
+	made := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	for id, c := range map[string]storetest.Cell{"a": {Owner: "ann", Colour: "red", Shape: "flat"}, "b": {Owner: "ann", Colour: "red"}, "c": {Owner: "bob", Colour: "blue"}} {
+		c.Made = made
+		if _, err := cells.Insert(f.Context(), id, c); err != nil {
+			f.Fatal(err)
+		}
+	}
+	good := store.Query{Scope: "ann", Filters: map[string]string{"colour": "red"}}
+	f.Add("ann", "colour", "red", good.CursorAfter(made, "b"))
+	f.Add("ann", "colour", "red", "")
+	for _, seed := range []string{`{"$ne":""}`, "$where", "' OR 1=1 --", "red%", "red\x00colour\x00blue", "*", "\xff", ""} {
+		f.Add("", "colour", seed, "")
+		f.Add(seed, "", "", seed)
+		f.Add("ann", seed, "red", "AAAAAAAAAAAAAAAAAAAAAAAA")
+	}
+	f.Add("bob", "colour", "red", good.CursorAfter(made, "b"))
+	f.Fuzz(func(t *testing.T, scope, filter, value, cursor string) {
+		q := store.Query{Scope: scope, Filters: map[string]string{filter: value}, Cursor: cursor, Limit: 10}
+		page, err := cells.List(t.Context(), q)
+		if err != nil {
+			if cursor == "" || !fault.Is(err, fault.Malformed) {
+				t.Fatalf("List(%+v) = %v", q, err)
+			}
+			return
+		}
+		sealed := func(id string) bool { return cursor == q.CursorAfter(made, id) }
+		if cursor != "" && !slices.ContainsFunc([]string{"a", "b", "c"}, sealed) {
+			t.Errorf("List(%+v) takes the cursor", q)
+		}
+		for _, row := range page.Rows {
+			of := map[string]string{"colour": row.Doc.Colour, "shape": row.Doc.Shape, "": ""}
+			if scope != "" && row.Doc.Owner != scope || value != "" && of[filter] != value {
+				t.Errorf("List(%+v) has %+v", q, row.Doc)
+			}
+		}
+	})
+}
