@@ -6,10 +6,15 @@ package e2e
 const matrix = `
 GET /.well-known/jwks.json                  -          200 200 200 200 200 200 200
 GET /api/auth/admin                         -          401 401 403 403 403 403 200
+GET /api/auth/audit                         -          401 401 403 403 403 403 200
+POST /api/auth/keys                         -          401 401 403 403 403 403 201
 POST /api/auth/login                        -          200 200 200 200 200 200 200
+POST /api/auth/logout                       -          401 401 401 401 401 401 401
 PUT /api/auth/password                      -          401 401 422 422 422 422 422
 GET /api/auth/profile                       -          401 401 200 200 200 200 200
+POST /api/auth/refresh                      -          401 401 401 401 401 401 401
 POST /api/auth/register                     -          201 201 201 201 201 201 201
+GET /api/auth/revocations                   -          200 200 200 200 200 200 200
 GET /api/auth/users                         -          401 401 403 403 403 403 200
 PATCH /api/auth/users/{id}                  own        401 401 403 403 403 403 200
 PATCH /api/auth/users/{id}                  foreign    401 401 403 403 403 403 200
@@ -114,10 +119,13 @@ GET /readyz                                 -          200 200 200 200 200 200 2
 `
 
 // bodies are what is sent: right ones, so that it is the caller who decides.
-// Only that of a new password is wrong, so that everybody keeps their own.
+// Those of a new password, of a logout and of a refresh are wrong, so that
+// everybody keeps their own.
 var bodies = map[string]string{
 	"POST /api/auth/register":          `{"email":"{new}@matrix.example","password":"{password}"}`,
 	"POST /api/auth/login":             `{"email":"{email}","password":"{password}"}`,
+	"POST /api/auth/refresh":           `{"refreshToken":"none"}`,
+	"POST /api/auth/logout":            `{"refreshToken":"none"}`,
 	"PUT /api/auth/password":           `{"currentPassword":"another {password}","newPassword":"a new {password}"}`,
 	"PATCH /api/auth/users/{id}":       `{}`,
 	"POST /api/passports":              `{"data":{}}`,

@@ -107,7 +107,7 @@ func newAPI(f *testing.F) (*rest.API, *memory, string) {
 	}
 	f.Cleanup(func() { db.Close(context.Background()) })
 	secret := strings.Repeat("s", 32)
-	verifier, err := token.NewLocalVerifier(secret, nil)
+	verifier, err := token.NewLocalVerifier(secret, nil, nil, nil)
 	if err != nil {
 		f.Fatal(err)
 	}
