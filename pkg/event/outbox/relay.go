@@ -150,23 +150,34 @@ func (r *Relay) takeOver(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, d := range due {
-			if r.queue.has(d.ID) {
-				continue
-			}
-			ok, err := r.Source.TakeOver(ctx, d, now.Add(r.Lease))
-			if err != nil {
-				return err
-			}
-			if ok {
-				r.queue.add(d.ID)
-			}
+		if err := r.takeAll(ctx, due, now.Add(r.Lease)); err != nil {
+			return err
 		}
 		if len(due) < limit {
 			return nil
 		}
 	}
 	return nil
+}
+
+// takeAll takes over what is not queued here, some at a time: a store may write
+// what comes together with one wait for its disk.
+func (r *Relay) takeAll(ctx context.Context, all []Due, until time.Time) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(workers)
+	for _, d := range all {
+		if r.queue.has(d.ID) {
+			continue
+		}
+		g.Go(func() error {
+			ok, err := r.Source.TakeOver(ctx, d, until)
+			if ok {
+				r.queue.add(d.ID)
+			}
+			return err
+		})
+	}
+	return g.Wait()
 }
 
 // work publishes aggregate by aggregate. No aggregate is with two workers.

@@ -15,6 +15,8 @@ import (
 
 func named(query, table string) string { return strings.ReplaceAll(query, "#", table) }
 
+func (t *table) named(query string) string { return named(query, t.name) }
+
 const columns = "r.id, r.schema, r.version, r.sort, r.doc"
 
 // Get implements store.Table.

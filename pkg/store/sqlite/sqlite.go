@@ -24,6 +24,7 @@ import (
 // on the disk when it is acknowledged; readers wait for nobody.
 type DB struct {
 	write, read *sql.DB
+	writer      *writer
 }
 
 var _ store.DB = (*DB)(nil)
@@ -58,7 +59,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	}
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	return &DB{write: write, read: read}, nil
+	return &DB{write: write, read: read, writer: newWriter(write)}, nil
 }
 
 func open(ctx context.Context, path string, pragmas ...string) (*sql.DB, error) {

@@ -3,8 +3,10 @@ package sqlite_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -119,4 +121,55 @@ func TestBrokenFileIsUnavailable(t *testing.T) {
 			t.Errorf("Insert = %v, want unavailable", err)
 		}
 	})
+}
+
+// TestWritesOfOneCommit has many write at once, of whom some fail: each is told
+// what came of its own, and what is stored is what succeeded.
+func TestWritesOfOneCommit(t *testing.T) {
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "x.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close(context.Background())
+	table := db.Table("things", []string{"n"})
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	stored := map[string]string{}
+	outcomes := map[string]int{}
+	for i := range 300 {
+		wg.Go(func() {
+			ctx := t.Context()
+			if i%10 == 0 {
+				ctx = gone
+			}
+			id, n := fmt.Sprint(i), fmt.Sprint(i%100)
+			err := table.Insert(ctx, nil, store.Record{ID: id, Version: 1, Unique: map[string]string{"n": n}, Doc: []byte(`{}`)})
+			mu.Lock()
+			defer mu.Unlock()
+			switch _, taken := store.Duplicate(err); {
+			case err == nil:
+				stored[n] = id
+				outcomes["stored"]++
+			case taken:
+				outcomes["taken"]++
+			case fault.Is(err, fault.Unavailable):
+				outcomes["given up"]++
+			default:
+				t.Errorf("insert %s: %v", id, err)
+			}
+		})
+	}
+	wg.Wait()
+	if outcomes["stored"] != 90 || outcomes["taken"] != 180 || outcomes["given up"] != 30 {
+		t.Errorf("outcomes: %v", outcomes)
+	}
+	for i := range 100 {
+		n := fmt.Sprint(i)
+		r, err := table.GetBy(t.Context(), "n", n)
+		if id, ok := stored[n]; ok != (err == nil) || r.ID != id {
+			t.Errorf("%s is stored as %q, %v, want %q", n, r.ID, err, id)
+		}
+	}
 }

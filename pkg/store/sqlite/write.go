@@ -14,42 +14,31 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// tx is a write: one transaction on the one connection that writes.
-type tx struct {
+// write is a write to a table.
+type write struct {
 	*table
-	ctx context.Context
-	tx  *sql.Tx
+	tx
 }
 
-// exec runs a statement and tells how many rows it changed.
-func (x tx) exec(query string, args ...any) (int64, error) {
-	res, err := x.tx.ExecContext(x.ctx, named(query, x.name), args...)
-	if err != nil {
-		return 0, failure(err)
-	}
-	return res.RowsAffected()
+// exec runs a statement, in which # stands for the table's name, and tells how
+// many rows it changed.
+func (x write) exec(query string, args ...any) (int64, error) {
+	return x.run(x.named(query), args...)
 }
 
-// in runs f in a transaction.
-func (t *table) in(ctx context.Context, f func(tx) error) error {
+// in runs f in a transaction. It may run again, and only the last time counts.
+func (t *table) in(ctx context.Context, f func(write) error) error {
 	if _, err := t.stmt(ctx, "SELECT 1 FROM # WHERE 0"); err != nil { // the tables are there
 		return err
 	}
-	begun, err := t.db.write.BeginTx(ctx, nil)
-	if err != nil {
-		return failure(err)
-	}
-	defer begun.Rollback() // does nothing after Commit
-	if err := f(tx{t, ctx, begun}); err != nil {
-		return err
-	}
-	return failure(begun.Commit())
+	return t.db.writer.in(ctx, func(x tx) error { return f(write{t, x}) })
 }
 
 // Insert implements store.Table.
 func (t *table) Insert(ctx context.Context, events []event.Envelope, records ...store.Record) error {
 	var taken error
-	err := t.in(ctx, func(x tx) error {
+	err := t.in(ctx, func(x write) error {
+		taken = nil
 		for _, r := range records {
 			if _, err := x.exec("SAVEPOINT record"); err != nil {
 				return err
@@ -75,7 +64,7 @@ func (t *table) Insert(ctx context.Context, events []event.Envelope, records ...
 	return errors.Join(err, taken)
 }
 
-func (x tx) insert(r store.Record, events []event.Envelope) error {
+func (x write) insert(r store.Record, events []event.Envelope) error {
 	k := keysOf(r)
 	n, err := x.exec("INSERT INTO # (id, schema, version, sort, keys, doc) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
 		r.ID, r.Schema, r.Version, r.Sort, k.text(), string(r.Doc))
@@ -93,7 +82,7 @@ func (x tx) insert(r store.Record, events []event.Envelope) error {
 
 // Replace implements store.Table.
 func (t *table) Replace(ctx context.Context, r store.Record, events []event.Envelope) error {
-	return t.change(ctx, r.ID, r.Version-1, events, func(x tx, was keys) error {
+	return t.change(ctx, r.ID, r.Version-1, events, func(x write, was keys) error {
 		k := keysOf(r)
 		if err := x.index(r.ID, was, k); err != nil {
 			return err
@@ -106,7 +95,7 @@ func (t *table) Replace(ctx context.Context, r store.Record, events []event.Enve
 
 // Delete implements store.Table.
 func (t *table) Delete(ctx context.Context, id string, version int64, events []event.Envelope) error {
-	return t.change(ctx, id, version, events, func(x tx, was keys) error {
+	return t.change(ctx, id, version, events, func(x write, was keys) error {
 		if err := x.index(id, was, keys{}); err != nil {
 			return err
 		}
@@ -119,11 +108,11 @@ func (t *table) Delete(ctx context.Context, id string, version int64, events []e
 }
 
 // change runs f if the record has the version, and leaves the events with it.
-func (t *table) change(ctx context.Context, id string, version int64, events []event.Envelope, f func(tx, keys) error) error {
-	err := t.in(ctx, func(x tx) error {
+func (t *table) change(ctx context.Context, id string, version int64, events []event.Envelope, f func(write, keys) error) error {
+	err := t.in(ctx, func(x write) error {
 		var now, waiting int64
 		var text []byte
-		err := x.tx.QueryRowContext(ctx, named("SELECT version, keys, (SELECT count(*) FROM #_outbox WHERE id = r.id) FROM # r WHERE id = ? AND NOT deleted", t.name), id).
+		err := x.row(x.named("SELECT version, keys, (SELECT count(*) FROM #_outbox WHERE id = r.id) FROM # r WHERE id = ? AND NOT deleted"), id).
 			Scan(&now, &text, &waiting)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
@@ -169,7 +158,7 @@ func (k keys) text() string {
 }
 
 // index moves a record from the places it had to those it has now.
-func (x tx) index(id string, was, now keys) error {
+func (x write) index(id string, was, now keys) error {
 	for name, value := range was.Unique {
 		if now.Unique[name] != value {
 			if _, err := x.exec("DELETE FROM #_unique WHERE name = ? AND value = ?", name, value); err != nil {
@@ -205,7 +194,7 @@ func (x tx) index(id string, was, now keys) error {
 }
 
 // leave puts events into the outbox, due one lease from now.
-func (x tx) leave(id string, events []event.Envelope) error {
+func (x write) leave(id string, events []event.Envelope) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -231,7 +220,7 @@ func (t *table) wake(id string) {
 
 // Acknowledge implements outbox.Source.
 func (t *table) Acknowledge(ctx context.Context, id, eventID string) error {
-	return t.in(ctx, func(x tx) error {
+	return t.in(ctx, func(x write) error {
 		if _, err := x.exec("DELETE FROM #_outbox WHERE id = ? AND event_id = ?", id, eventID); err != nil {
 			return err
 		}
@@ -247,7 +236,7 @@ func (t *table) Acknowledge(ctx context.Context, id, eventID string) error {
 // TakeOver implements outbox.Source.
 func (t *table) TakeOver(ctx context.Context, d outbox.Due, until time.Time) (bool, error) {
 	var n int64
-	err := t.in(ctx, func(x tx) (err error) {
+	err := t.in(ctx, func(x write) (err error) {
 		n, err = x.exec("UPDATE #_due SET at = ? WHERE id = ? AND at = ?", until.UnixMilli(), d.ID, d.At.UnixMilli())
 		return err
 	})
