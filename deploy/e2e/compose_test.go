@@ -48,8 +48,12 @@ func configs() map[string]any {
 	}
 }
 
-// notInCompose are variables that a container leaves as its image has them.
-var notInCompose = []string{"PORT", "HOST", "DATA_DIR"}
+// notInCompose are variables that a container leaves as its image has them, and
+// those of back ends elsewhere: the ones here ask for no TLS.
+var notInCompose = []string{
+	"PORT", "HOST", "DATA_DIR", "S3_CA_FILE",
+	"KAFKA_TLS", "KAFKA_CA_FILE", "KAFKA_CERT_FILE", "KAFKA_KEY_FILE", "KAFKA_SASL_MECHANISM", "KAFKA_USERNAME", "KAFKA_PASSWORD",
+}
 
 // otherInCompose are variables with another default there than the services'.
 var otherInCompose = []string{"ENABLE_EMAIL_NOTIFICATIONS", "SMTP_PORT", "SMTP_TLS"}

@@ -19,7 +19,7 @@ var wrong = map[string]string{
 	"KAFKA_SASL_MECHANISM": "gssapi", "KAFKA_USERNAME": "alone",
 	"JWT_SECRET": "too short", "JWT_EXPIRES_IN": "soon", "REFRESH_EXPIRES_IN": "soon", "JWT_KEY_ROTATION": "1h", "LOGIN_FAILURES": "-1", "PASSWORD_KEY": "too short", "PASSWORD_COST": "9",
 	"ADMIN_EMAIL": "root", "ADMIN_PASSWORD": "short", "AUTH_SERVICE_URL": "auth-service:4000", "PUBLIC_RATE_LIMIT": "-1",
-	"MAX_UPLOAD_BYTES": "10MB", "SWEEP_AFTER": "-1h", "AWS_ACCESS_KEY_ID": "alone", "S3_ENDPOINT": "minio:9000",
+	"MAX_UPLOAD_BYTES": "10MB", "SWEEP_AFTER": "-1h", "AWS_ACCESS_KEY_ID": "alone", "S3_ENDPOINT": "minio:9000", "S3_CA_FILE": "gone.pem",
 	"S3_FORCE_PATH_STYLE": "yes", "S3_PUBLIC_ENDPOINT": "ftp://files.example", "S3_BUCKET_NAME": "Not_A_Bucket",
 	"ENABLE_EMAIL_NOTIFICATIONS": "on", "SMTP_PORT": "0", "SMTP_TLS": "ssl", "SMTP_USER": "alone",
 	"FROM_EMAIL": "nobody", "FROM_NAME": "a\x01b",
