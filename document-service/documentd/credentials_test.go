@@ -114,7 +114,7 @@ func (r *role) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 }
 
 // TestCredentialsOfTheContainer has no key set, and a platform that gives one
-// which soon ends, then a wrong one, and then one that stays.
+// which soon ends, then one that S3 does not know, and then one that stays.
 func TestCredentialsOfTheContainer(t *testing.T) {
 	keyID, secret := os.Getenv(keyEnv), os.Getenv(secretEnv)
 	platform := &role{}
@@ -125,9 +125,9 @@ func TestCredentialsOfTheContainer(t *testing.T) {
 	maker := s.as(auth.User, "")
 	s.upload(maker, file("a.pdf", "", pdf))
 
-	platform.give(keyID, "another", 30*time.Second)
-	if a := s.try(maker); !strings.Contains(a.Text, "refuses the key") {
-		t.Errorf("upload with a wrong key = %s", a.Text)
+	platform.give("another", secret, 30*time.Second)
+	if a := s.try(maker); !strings.Contains(a.Text, "the object storage refuses") {
+		t.Errorf("upload with an unknown key = %s", a.Text)
 	}
 	platform.give(keyID, secret, time.Hour)
 	s.upload(maker, file("a.pdf", "", pdf))

@@ -22,8 +22,8 @@ const (
 	// again: where no machine of AWS is, its address may not even refuse.
 	missingFor = 5 * time.Second
 	// renewBefore is how long before their end credentials are renewed: what is
-	// signed is to arrive in time.
-	renewBefore = time.Minute
+	// signed is to arrive in time. Not all providers do so by themselves.
+	renewBefore = 5 * time.Minute
 )
 
 var errNoCredentials = errors.New("no credentials")
