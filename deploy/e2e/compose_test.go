@@ -272,7 +272,9 @@ func TestRenderSetsWhatServicesRead(t *testing.T) {
 					t.Setenv(v.Key, v.Value)
 				}
 			}
-			if service == notificationd.Name { // which the user gives
+			t.Setenv("KAFKA_USERNAME", "suite") // which the user gives, as what follows
+			t.Setenv("KAFKA_PASSWORD", "a password")
+			if service == notificationd.Name {
 				t.Setenv("SMTP_HOST", "smtp.example")
 				t.Setenv("FROM_EMAIL", "no-reply@nlb.example")
 			}
