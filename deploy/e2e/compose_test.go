@@ -48,8 +48,12 @@ func configs() map[string]any {
 	}
 }
 
-// notInCompose are variables that a container leaves as its image has them.
-var notInCompose = []string{"PORT", "HOST", "DATA_DIR", "TLS_CERT_FILE", "TLS_KEY_FILE"}
+// notInCompose are variables that a container leaves as its image has them, and
+// those of back ends elsewhere: the ones here ask for no TLS.
+var notInCompose = []string{
+	"PORT", "HOST", "DATA_DIR", "TLS_CERT_FILE", "TLS_KEY_FILE", "S3_CA_FILE",
+	"KAFKA_TLS", "KAFKA_CA_FILE", "KAFKA_CERT_FILE", "KAFKA_KEY_FILE", "KAFKA_SASL_MECHANISM", "KAFKA_USERNAME", "KAFKA_PASSWORD",
+}
 
 // otherInCompose are variables with another default there than the services'.
 var otherInCompose = []string{"ENABLE_EMAIL_NOTIFICATIONS", "SMTP_PORT", "SMTP_TLS"}
@@ -268,7 +272,9 @@ func TestRenderSetsWhatServicesRead(t *testing.T) {
 					t.Setenv(v.Key, v.Value)
 				}
 			}
-			if service == notificationd.Name { // which the user gives
+			t.Setenv("KAFKA_USERNAME", "suite") // which the user gives, as what follows
+			t.Setenv("KAFKA_PASSWORD", "a password")
+			if service == notificationd.Name {
 				t.Setenv("SMTP_HOST", "smtp.example")
 				t.Setenv("FROM_EMAIL", "no-reply@nlb.example")
 			}

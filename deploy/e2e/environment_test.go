@@ -15,10 +15,12 @@ var wrong = map[string]string{
 	"APP_ENV": "prod", "LOG_LEVEL": "loud", "PORT": "65536", "HOST": "everywhere", "DRAIN_TIMEOUT": "10",
 	"METRICS_ADDR": "9464",
 	"MONGODB_URI":  "mongodb//mongo", "KAFKA_BROKERS": "kafka", "KAFKA_PARTITIONS": "0", "KAFKA_REPLICATION_FACTOR": "-1",
+	"KAFKA_TLS": "maybe", "KAFKA_CA_FILE": "gone.pem", "KAFKA_CERT_FILE": "gone.pem", "KAFKA_KEY_FILE": "gone.pem",
+	"KAFKA_SASL_MECHANISM": "gssapi", "KAFKA_USERNAME": "alone",
 	"JWT_SECRET": "too short", "JWT_EXPIRES_IN": "soon", "REFRESH_EXPIRES_IN": "soon", "JWT_KEY_ROTATION": "1h", "LOGIN_FAILURES": "-1", "AUTH_RATE_LIMIT": "-1", "RATE_LIMIT": "-1", "MAX_REQUESTS": "0", "MAX_UPLOADS": "0",
 	"TLS_CERT_FILE": "/nothing", "TLS_KEY_FILE": "/nothing", "TRUSTED_PROXIES": "proxy.example", "CORS_ORIGINS": "*", "PASSWORD_KEY": "too short", "PASSWORD_COST": "9",
 	"ADMIN_EMAIL": "root", "ADMIN_PASSWORD": "short", "AUTH_SERVICE_URL": "auth-service:4000", "PUBLIC_RATE_LIMIT": "-1",
-	"MAX_UPLOAD_BYTES": "10MB", "SWEEP_AFTER": "-1h", "AWS_ACCESS_KEY_ID": "alone", "S3_ENDPOINT": "minio:9000",
+	"MAX_UPLOAD_BYTES": "10MB", "SWEEP_AFTER": "-1h", "AWS_ACCESS_KEY_ID": "alone", "S3_ENDPOINT": "minio:9000", "S3_CA_FILE": "gone.pem",
 	"S3_FORCE_PATH_STYLE": "yes", "S3_PUBLIC_ENDPOINT": "ftp://files.example", "S3_BUCKET_NAME": "Not_A_Bucket",
 	"ENABLE_EMAIL_NOTIFICATIONS": "on", "SMTP_PORT": "0", "SMTP_TLS": "ssl", "SMTP_USER": "alone",
 	"FROM_EMAIL": "nobody", "FROM_NAME": "a\x01b",
@@ -26,7 +28,7 @@ var wrong = map[string]string{
 }
 
 // anything are variables that take any text.
-var anything = []string{"DATA_DIR", "AWS_SECRET_ACCESS_KEY", "SMTP_HOST", "SMTP_PASS", "NOTIFICATION_LOG_PATH"}
+var anything = []string{"DATA_DIR", "KAFKA_PASSWORD", "AWS_SECRET_ACCESS_KEY", "SMTP_HOST", "SMTP_PASS", "NOTIFICATION_LOG_PATH"}
 
 // unset takes all variables away that services read, for the time of a test.
 func unset(t *testing.T) {

@@ -127,21 +127,6 @@ func TestClientGoesAway(t *testing.T) {
 	waitFor(t, "the upload", func() bool { left, n, _ := leftOver(t, s); return left == "" && n == 1 })
 }
 
-// TestStorageNotSet starts the service without credentials of S3.
-func TestStorageNotSet(t *testing.T) {
-	s := start(t, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.S3.KeyID, cfg.S3.Secret = "", "" })
-	body, contentType := form(file("a.pdf", "", pdf))
-	bearer := []string{"Authorization", "Bearer " + s.as(auth.User, ""), "Content-Type", contentType}
-	s.Call("GET /api/documents", s.as(auth.Admin, ""), nil).Want(200, nil)
-	a := s.Ask(upload, body, bearer...)
-	if a.WantProblem(503); !strings.Contains(a.Text, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set") {
-		t.Errorf("upload = %s", a.Text)
-	}
-	if ready := s.Ask("GET /readyz", "").Want(200, nil); !strings.Contains(ready.Text, `"detail":"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set`) {
-		t.Errorf("readyz = %s", ready.Text)
-	}
-}
-
 // log is what a service logs.
 type log struct {
 	mu   sync.Mutex

@@ -80,7 +80,10 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	objects := s3store.Open(cfg.S3)
+	objects, err := s3store.Open(cfg.S3)
+	if err != nil {
+		return err
+	}
 	defer objects.Close()
 
 	documents := &document.Service{
@@ -105,10 +108,6 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 
 // keepHouse gets the bucket, and then removes what uploads leave in it.
 func keepHouse(ctx context.Context, objects *s3store.Store, documents *document.Service, log *slog.Logger) error {
-	if !objects.Configured() {
-		log.WarnContext(ctx, "files can be neither stored nor read", "err", objects.Ping(ctx))
-		return nil
-	}
 	boot.Persist(ctx, log, "use the bucket", objects.Prepare)
 	return documents.Sweep(ctx)
 }

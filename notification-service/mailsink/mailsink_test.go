@@ -6,8 +6,12 @@ import (
 	"path/filepath"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/battery-passport/suite/notification-service/mailsink"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestMailsAreKept sends with the client of the standard library.
 func TestMailsAreKept(t *testing.T) {

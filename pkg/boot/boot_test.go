@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"github.com/battery-passport/suite/pkg/boot"
 )
@@ -101,7 +102,7 @@ func TestLoadTellsAllProblems(t *testing.T) {
 // TestMain is also the service that TestProcess starts.
 func TestMain(m *testing.M) {
 	if os.Getenv("BOOT_TEST_SERVICE") == "" {
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m) // exits
 	}
 	boot.Main("test-service", func(ctx context.Context, c config, log *slog.Logger) error {
 		log.Info("runs", "name", c.Server.Name)

@@ -22,9 +22,6 @@ const stall = 10 * time.Second
 
 // Size implements document.Objects.
 func (s *Store) Size(ctx context.Context, key string) (int64, error) {
-	if s.unset != nil {
-		return 0, s.unset
-	}
 	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: &key})
 	if err != nil {
 		return 0, s.translated(err)
@@ -35,9 +32,6 @@ func (s *Store) Size(ctx context.Context, key string) (int64, error) {
 // Open implements document.Objects. The body ends with an error when S3 keeps
 // still for too long.
 func (s *Store) Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
-	if s.unset != nil {
-		return nil, s.unset
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	in := &s3.GetObjectInput{Bucket: &s.bucket, Key: &key}
 	if length >= 0 { // of the whole the SDK compares the checksum
@@ -88,25 +82,19 @@ func gone(err error) error {
 	return err
 }
 
-// Link implements document.Objects. It asks nobody: the object may be gone.
+// Link implements document.Objects. It asks no S3: the object may be gone.
 func (s *Store) Link(ctx context.Context, key, name, mediaType string, valid time.Duration) (string, error) {
-	if s.unset != nil {
-		return "", s.unset
-	}
 	request, err := s.links.PresignGetObject(ctx, &s3.GetObjectInput{
 		Bucket: &s.bucket, Key: &key, ResponseContentDisposition: aws.String(rest.Attachment(name)), ResponseContentType: &mediaType,
 	}, s3.WithPresignExpires(valid))
 	if err != nil {
-		return "", err
+		return "", s.translated(err)
 	}
 	return request.URL, nil
 }
 
 // Stored implements document.Objects.
 func (s *Store) Stored(ctx context.Context, prefix string, before time.Time, f func(key string) error) error {
-	if s.unset != nil {
-		return s.unset
-	}
 	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -126,9 +114,6 @@ func (s *Store) Stored(ctx context.Context, prefix string, before time.Time, f f
 
 // AbortUploads implements document.Objects.
 func (s *Store) AbortUploads(ctx context.Context, prefix string, before time.Time) error {
-	if s.unset != nil {
-		return s.unset
-	}
 	var errs []error
 	pages := s3.NewListMultipartUploadsPaginator(s.client, &s3.ListMultipartUploadsInput{Bucket: &s.bucket, Prefix: &prefix})
 	for pages.HasMorePages() {

@@ -3,11 +3,14 @@ package s3store
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,7 +18,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
@@ -27,12 +29,13 @@ import (
 
 // Config says where the bucket is.
 type Config struct {
-	KeyID          string `envconfig:"AWS_ACCESS_KEY_ID" desc:"key id for S3; empty: files cannot be uploaded or read"`
+	KeyID          string `envconfig:"AWS_ACCESS_KEY_ID" desc:"key id for S3; empty: what the default credential chain of AWS gives, such as the role of a container or of a machine"`
 	Secret         string `envconfig:"AWS_SECRET_ACCESS_KEY" secret:"true" desc:"secret of the key"`
 	Region         string `envconfig:"AWS_REGION" default:"us-east-1" desc:"region of the bucket"`
 	Bucket         string `envconfig:"S3_BUCKET_NAME" default:"battery-passport-documents" desc:"bucket of the files; it is made when it is missing and may be"`
 	Endpoint       string `envconfig:"S3_ENDPOINT" desc:"URL of an S3 server; empty: AWS"`
 	PathStyle      bool   `envconfig:"S3_FORCE_PATH_STYLE" default:"false" desc:"name the bucket in the path, not in the host, as most servers but AWS need"`
+	CAFile         string `envconfig:"S3_CA_FILE" desc:"PEM file of the authorities that vouch for S3_ENDPOINT; empty: those of the system"`
 	PublicEndpoint string `envconfig:"S3_PUBLIC_ENDPOINT" desc:"URL of the S3 server for download links, where clients do not reach S3_ENDPOINT"`
 
 	Metrics *metrics.Registry
@@ -57,7 +60,26 @@ func (c Config) Validate() error {
 	if (c.KeyID == "") != (c.Secret == "") {
 		errs = append(errs, errors.New("  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: one is set without the other"))
 	}
+	if _, err := c.roots(); err != nil {
+		errs = append(errs, fmt.Errorf("  S3_CA_FILE: %w", err))
+	}
 	return errors.Join(errs...)
+}
+
+// roots returns nil for those of the system.
+func (c Config) roots() (*x509.CertPool, error) {
+	if c.CAFile == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(c.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM", c.CAFile)
+	}
+	return pool, nil
 }
 
 const (
@@ -87,25 +109,25 @@ type Store struct {
 	client  *s3.Client
 	streams *http.Client // for downloads, which may take as long as they move
 	links   *s3.PresignClient
-	unset   error // why there is no client
 }
 
-// Open returns the bucket, which need not be there, nor S3 answer.
-func Open(cfg Config) *Store {
-	s := &Store{bucket: cfg.Bucket}
-	if cfg.KeyID == "" {
-		s.unset = fault.New(fault.Unavailable, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: files cannot be stored or read")
-		return s
+// Open returns the bucket, which need not be there, nor S3 answer. It fails when
+// a file of the configuration cannot be used.
+func Open(cfg Config) (*Store, error) {
+	roots, err := cfg.roots()
+	if err != nil {
+		return nil, fmt.Errorf("S3_CA_FILE: %w", err)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
 	transport.ResponseHeaderTimeout = requestTimeout
 	transport.MaxIdleConnsPerHost = idleConns
 	transport.DisableCompression = true // a file comes as it is stored
-	s.streams = &http.Client{Transport: transport}
+	s := &Store{bucket: cfg.Bucket, streams: &http.Client{Transport: transport}}
 	options := s3.Options{
 		Region: cfg.Region, UsePathStyle: cfg.PathStyle, BaseEndpoint: endpoint(cfg.Endpoint),
-		Credentials: credentials.NewStaticCredentialsProvider(cfg.KeyID, cfg.Secret, ""),
+		Credentials: cfg.credentials(),
 		HTTPClient:  &http.Client{Transport: transport, Timeout: requestTimeout},
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxAttempts, o.MaxBackoff = attempts, maxBackoff
@@ -122,7 +144,7 @@ func Open(cfg Config) *Store {
 		options.BaseEndpoint = endpoint(cfg.PublicEndpoint)
 	}
 	s.links = s3.NewPresignClient(s3.New(options))
-	return s
+	return s, nil
 }
 
 func endpoint(url string) *string {
@@ -133,14 +155,7 @@ func endpoint(url string) *string {
 }
 
 // Close ends the connections that no request uses.
-func (s *Store) Close() {
-	if s.streams != nil {
-		s.streams.CloseIdleConnections()
-	}
-}
-
-// Configured tells whether there are credentials.
-func (s *Store) Configured() bool { return s.unset == nil }
+func (s *Store) Close() { s.streams.CloseIdleConnections() }
 
 // Prepare makes the bucket when it is missing. It fails with what has to be done
 // when it cannot.
@@ -165,9 +180,6 @@ func (s *Store) Prepare(ctx context.Context) error {
 
 // Ping fails while the bucket is not there.
 func (s *Store) Ping(ctx context.Context) error {
-	if s.unset != nil {
-		return s.unset
-	}
 	_, err := s.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &s.bucket})
 	if code(err) == "NotFound" {
 		return fault.New(fault.NotFound, "there is no bucket %s", s.bucket).Because(err)
@@ -185,6 +197,12 @@ func (s *Store) translated(err error) error {
 	}
 	if missing(err) {
 		return fault.New(fault.NotFound, "there is no such object").Because(err)
+	}
+	if errors.Is(err, errNoCredentials) {
+		return fault.New(fault.Unavailable, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, and the credential chain of AWS gives none: files cannot be stored or read").Because(err)
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return fault.New(fault.Unavailable, "the certificate of the object storage is not to be trusted: see S3_CA_FILE, and the name in S3_ENDPOINT").Because(err)
 	}
 	switch code := code(err); code {
 	case "":

@@ -20,9 +20,6 @@ var buffers = sync.Pool{New: func() any { return new([partSize]byte) }}
 // object of more than one part holds two of them: one that goes out, and one
 // that is read meanwhile.
 func (s *Store) Put(ctx context.Context, key, mediaType string, body io.Reader) error {
-	if s.unset != nil {
-		return s.unset
-	}
 	buffer := buffers.Get().(*[partSize]byte)
 	n, err := io.ReadFull(body, buffer[:])
 	switch err { // what the reader itself fails with may wrap these

@@ -19,11 +19,15 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/battery-passport/suite/notification-service/internal/mail"
 	"github.com/battery-passport/suite/notification-service/internal/notification"
 	"github.com/battery-passport/suite/notification-service/mailsink"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func message() notification.Message {
 	return notification.Message{

@@ -19,6 +19,7 @@ import (
 
 	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
+	"go.uber.org/goleak"
 
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/authtest"
@@ -31,6 +32,8 @@ var (
 	ann    = auth.Principal{UserID: "0193-u", Email: "ann@nlb.example", Role: auth.Operator, Organisation: "Nordlicht"}
 	secret = strings.Repeat("s", 32)
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func verifier(t testing.TB, c token.Config) *token.Verifier {
 	t.Helper()

@@ -81,7 +81,7 @@ func NewConsumer(cfg Config, group string, topics []string, handle Handler, log 
 		c.topics.add(DeadLetterTopic(topic), kafka.ConfigEntry{ConfigName: "max.message.bytes", ConfigValue: strconv.Itoa(maxDeadLetter)})
 	}
 	c.reader = kafka.ReaderConfig{
-		Brokers: cfg.Brokers, GroupID: group, GroupTopics: topics, Dialer: &kafka.Dialer{Timeout: dialTimeout, DialFunc: dial},
+		Brokers: cfg.Brokers, GroupID: group, GroupTopics: topics, Dialer: cfg.dialer(),
 		StartOffset: kafka.FirstOffset, MinBytes: 1, MaxBytes: fetchBytes, MaxWait: fetchWait,
 		SessionTimeout: sessionTimeout, HeartbeatInterval: heartbeatInterval, RebalanceTimeout: rebalanceTimeout,
 		JoinGroupBackoff: joinBackoff, ReadBackoffMin: minBackoff, ReadBackoffMax: joinBackoff,

@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/goleak"
 
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
@@ -27,6 +28,8 @@ import (
 	"github.com/battery-passport/suite/pkg/store/sqlite"
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // onBrokers runs f on the in-process broker, and on the one of KAFKA_BROKERS
 // where that is set.

@@ -31,6 +31,7 @@ type Config struct {
 	Partitions  int `envconfig:"KAFKA_PARTITIONS" default:"3" desc:"partitions of a topic that is made: as many members of a consumer group share its events"`
 	Replication int `envconfig:"KAFKA_REPLICATION_FACTOR" default:"0" desc:"brokers that keep a topic that is made; 0: as many as the cluster has for its default"`
 
+	Security
 	Metrics *metrics.Registry
 }
 
@@ -48,7 +49,7 @@ func (c Config) Validate() error {
 	if c.Replication < 0 || c.Replication > math.MaxInt16 {
 		errs = append(errs, errors.New("  KAFKA_REPLICATION_FACTOR: has to be a number of brokers, or 0"))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.wrong(c.Brokers)...)...)
 }
 
 // Publisher writes events to Kafka. It is safe for concurrent use. Events of

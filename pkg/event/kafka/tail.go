@@ -103,7 +103,7 @@ func readTo(ctx context.Context, cfg Config, at partition, end int64, f func(Mes
 
 func newTailReader(cfg Config, at partition) *kafka.Reader {
 	return kafka.NewReader(kafka.ReaderConfig{
-		Brokers: cfg.Brokers, Topic: at.topic, Partition: at.id, MinBytes: 1, MaxBytes: tailBytes, MaxWait: tailWait,
+		Brokers: cfg.Brokers, Dialer: cfg.dialer(), Topic: at.topic, Partition: at.id, MinBytes: 1, MaxBytes: tailBytes, MaxWait: tailWait,
 	})
 }
 

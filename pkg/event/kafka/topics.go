@@ -48,6 +48,7 @@ func Existing(ctx context.Context, cfg Config, topics []string) ([]string, error
 // topicSet is the topics that a publisher or a consumer works with, and the
 // connections to the cluster.
 type topicSet struct {
+	cfg      Config
 	client   *kafka.Client
 	balancer kafka.Hash
 	remake   *rate.Limiter
@@ -59,18 +60,11 @@ type topicSet struct {
 
 func newTopicSet(cfg Config) *topicSet {
 	return &topicSet{
-		client: &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Timeout: requestTimeout, Transport: newTransport()},
+		cfg:    cfg,
+		client: &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Timeout: requestTimeout, Transport: cfg.transport()},
 		remake: rate.NewLimiter(rate.Every(remakeInterval), 1),
 
 		partitions: cmp.Or(cfg.Partitions, defaultPartitions), replication: cmp.Or(cfg.Replication, clusterDefault),
-	}
-}
-
-func newTransport() *kafka.Transport {
-	return &kafka.Transport{
-		Dial:        dial,
-		DialTimeout: dialTimeout,
-		MetadataTTL: metadataTTL,
 	}
 }
 
@@ -101,7 +95,7 @@ func (t *topicSet) create(ctx context.Context) error {
 // anew: a transport that is in use gives what it remembers, even of a cluster
 // that is gone.
 func (t *topicSet) ping(ctx context.Context) error {
-	fresh := newTransport()
+	fresh := t.cfg.transport()
 	defer fresh.CloseIdleConnections()
 	client := &kafka.Client{Addr: t.client.Addr, Timeout: t.client.Timeout, Transport: fresh}
 	res, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: t.names})
@@ -158,4 +152,4 @@ func (t *topicSet) produce(ctx context.Context, m kafka.Message) error {
 	return res.Error
 }
 
-func (t *topicSet) close() { t.client.Transport.(*kafka.Transport).CloseIdleConnections() }
+func (t *topicSet) close() { t.client.Transport.(transport).CloseIdleConnections() }

@@ -21,6 +21,8 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
 func open(t *testing.T) *store.Collection[storetest.Cell] {
 	t.Helper()
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "outbox.db"))
@@ -104,7 +106,6 @@ func (d deaf) Due(ctx context.Context, now time.Time, limit int) ([]outbox.Due, 
 }
 
 func TestAWriteWakesTheRelayOfItsProcess(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), goleak.IgnoreAnyFunction("database/sql.(*DB).connectionOpener"))
 	cells, b := open(t), broker{got: make(chan event.Envelope)}
 	stop := start(t, &outbox.Relay{Source: never{cells.Outbox()}, Publisher: b})
 	defer stop()

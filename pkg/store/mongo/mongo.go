@@ -8,6 +8,7 @@ package mongo
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -148,6 +149,8 @@ func failure(err error) error {
 		return nil
 	case refused(err):
 		return fault.New(fault.Unavailable, "the database refuses the user or the password in MONGODB_URI").Because(err)
+	case untrusted(err):
+		return fault.New(fault.Unavailable, "the certificate of the database is not to be trusted: see tlsCAFile in MONGODB_URI, and the name of the host").Because(err)
 	case passing(err):
 		return fault.New(fault.Unavailable, "the database does not answer").Because(err)
 	}
@@ -167,6 +170,14 @@ func refused(err error) bool {
 	// Of another's connection that failed meanwhile there is only text.
 	pool := driver.RetryablePoolError(nil)
 	return errors.As(err, &pool) && strings.Contains(err.Error(), "(AuthenticationFailed)")
+}
+
+func untrusted(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	// Of a server that was looked for in vain there is only text.
+	return strings.Contains(err.Error(), "failed to verify certificate")
 }
 
 // passing tells whether err is of a connection, not of an operation.

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/outbox"
 	"github.com/battery-passport/suite/pkg/fault"
@@ -28,13 +30,13 @@ const (
 // Opener opens a database by a name that means something to its driver.
 type Opener func(ctx context.Context, name string) (store.DB, error)
 
-// Main runs the tests of a driver, or is the writer that Crash kills.
+// Main runs the tests of a driver, which leave no goroutine, or is the writer that Crash kills.
 func Main(m *testing.M, open Opener) {
 	if name := os.Getenv(childEnv); name != "" {
 		fmt.Fprintln(os.Stderr, "writer:", write(context.Background(), name, open, os.Stdout))
 		os.Exit(1) // it is to be killed, not to end
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // write changes aggregates for ever, four at a time. It says on out what was

@@ -1,0 +1,79 @@
+package s3store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+)
+
+const (
+	// credentialWait is how long a request waits for credentials. What asks for
+	// them goes on, for the next request to find them.
+	credentialWait = 1500 * time.Millisecond
+	// missingFor is how long credentials that were not there are not asked for
+	// again: where no machine of AWS is, its address may not even refuse.
+	missingFor = 5 * time.Second
+	// renewBefore is how long before their end credentials are renewed: what is
+	// signed is to arrive in time. Not all providers do so by themselves.
+	renewBefore = 5 * time.Minute
+)
+
+var errNoCredentials = errors.New("no credentials")
+
+// credentials are the key that is set, or else what the environment of AWS
+// gives: files, a web identity, the role of a container or of a machine.
+func (c Config) credentials() aws.CredentialsProvider {
+	if c.KeyID != "" {
+		return credentials.NewStaticCredentialsProvider(c.KeyID, c.Secret, "")
+	}
+	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.DisableKeepAlives = true }) // asked once an hour
+	found, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(client), config.WithRegion(c.Region), config.WithRetryMaxAttempts(attempts),
+		config.WithCredentialsCacheOptions(func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = renewBefore }))
+	return &chain{provider: found.Credentials, broken: err}
+}
+
+// chain bounds how long credentials are waited for, and keeps for some time
+// that there are none. It is safe for concurrent use.
+type chain struct {
+	provider aws.CredentialsProvider // which keeps credentials until soon before they end
+	broken   error                   // why there is no provider
+
+	mu      sync.Mutex
+	missing error
+	until   time.Time
+}
+
+// Retrieve implements aws.CredentialsProvider.
+func (c *chain) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	if c.broken != nil {
+		return aws.Credentials{}, fmt.Errorf("%w: %w", errNoCredentials, c.broken)
+	}
+	c.mu.Lock()
+	missing := c.missing
+	if time.Now().After(c.until) {
+		missing = nil
+	}
+	c.mu.Unlock()
+	if missing != nil {
+		return aws.Credentials{}, missing
+	}
+	waited, cancel := context.WithTimeout(ctx, credentialWait)
+	defer cancel()
+	found, err := c.provider.Retrieve(waited)
+	if err == nil || ctx.Err() != nil {
+		return found, err
+	}
+	err = fmt.Errorf("%w: %w", errNoCredentials, err)
+	c.mu.Lock()
+	c.missing, c.until = err, time.Now().Add(missingFor)
+	c.mu.Unlock()
+	return aws.Credentials{}, err
+}

@@ -1,0 +1,78 @@
+package mongo_test
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/store/mongo"
+	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/tlstest"
+)
+
+// TestTLS puts TLS of an authority of our own in front of the database. What the
+// URI says of it is all that there is to set.
+func TestTLS(t *testing.T) {
+	behind, err := url.Parse(server(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority := tlstest.NewAuthority(t)
+	proxy := tlstest.Proxy(t, authority.Server(t), behind.Host)
+	const trust = "the certificate of the database is not to be trusted: see tlsCAFile in MONGODB_URI, and the name of the host"
+	for name, c := range map[string]struct {
+		options url.Values
+		want    string
+	}{
+		"its authority":       {url.Values{"tls": {"true"}, "tlsCAFile": {authority.File}}, ""},
+		"another authority":   {url.Values{"tls": {"true"}, "tlsCAFile": {tlstest.NewAuthority(t).File}}, trust},
+		"those of the system": {url.Values{"tls": {"true"}}, trust},
+		"plaintext":           {url.Values{}, "the database does not answer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			uri := *behind
+			uri.Host = proxy
+			if uri.Path == "" {
+				uri.Path = "/"
+			}
+			options := uri.Query()
+			for option, value := range c.options {
+				options[option] = value
+			}
+			options.Set("directConnection", "true") // else a replica set tells where it is without TLS
+			uri.RawQuery = options.Encode()
+			if c.want != "" { // it is never sent: there is nobody to trust with it
+				uri.User = url.UserPassword("somebody", "wrong-password")
+			}
+			db, err := mongo.Open(uri.String(), newName())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close(t.Context())
+			cells := store.Open(db, storetest.Cells())
+			_, inserted := cells.Insert(t.Context(), "1", storetest.Cell{})
+			for operation, err := range map[string]error{"Ping": db.Ping(t.Context()), "Insert": inserted} {
+				if c.want == "" {
+					if err != nil {
+						t.Errorf("%s = %v", operation, err)
+					}
+					continue
+				}
+				if f, ok := errors.AsType[*fault.Error](err); !ok || f.Kind != fault.Unavailable || f.Message != c.want {
+					t.Errorf("%s = %v, want unavailable, %s", operation, err, c.want)
+				}
+				if err != nil && strings.Contains(err.Error(), "wrong-password") {
+					t.Errorf("%s tells the password: %v", operation, err)
+				}
+			}
+			if c.want == "" {
+				if err := db.Drop(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
