@@ -2,6 +2,7 @@
 package documentd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,9 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
+
+// defaultUploads is for a Config that says nothing, as in a test.
+const defaultUploads = 4
 
 // Name is that of the service, and of its database.
 const Name = "document-service"
@@ -88,7 +92,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 
 	documents := &document.Service{
 		Documents: store.Open(db, document.DocumentKind()), Origins: store.Open(db, document.OriginKind()), Objects: objects,
-		TypeOf: filetype.Of, MaxBytes: cfg.MaxBytes, SweepAfter: cfg.SweepAfter, Now: time.Now, NewID: newID, Log: log,
+		TypeOf: filetype.Of, MaxBytes: cfg.MaxBytes, MaxUploads: cmp.Or(cfg.MaxUploads, defaultUploads), SweepAfter: cfg.SweepAfter, Now: time.Now, NewID: newID, Log: log,
 	}
 	events := kafka.NewForwarder(cfg.Kafka, event.DocumentTopics(), documents.Documents.Outbox(), log)
 
@@ -99,7 +103,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 			{Name: "storage", Probe: objects.Ping}, {Name: "kafka", Probe: events.Ping},
 		},
 	})
-	(&httpapi.API{Documents: documents, Verifier: verifier, MaxUploads: cfg.MaxUploads}).Register(api)
+	(&httpapi.API{Documents: documents, Verifier: verifier}).Register(api)
 
 	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, counts.Serve, verifier.Run, events.Run, func(ctx context.Context) error {
 		return keepHouse(ctx, objects, documents, log.With("bucket", cfg.S3.Bucket))

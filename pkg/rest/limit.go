@@ -81,10 +81,7 @@ func network(a netip.Addr) string {
 	return a.String()
 }
 
-const (
-	limitKey  = "limit"
-	atOnceKey = "atOnce"
-)
+const limitKey = "limit"
 
 // Limit sets how many requests for an operation an address may send in a minute,
 // beside the limits that all operations have; 0 is any number. It is for what
@@ -93,21 +90,14 @@ func Limit(perMinute int) Option {
 	return func(op *huma.Operation) { op.Metadata[limitKey] = perMinute }
 }
 
-// AtOnce sets how many requests for an operation are answered at a time. Those
-// above wait a little, and are answered 503 then; 0 is any number.
-func AtOnce(n int) Option { return func(op *huma.Operation) { op.Metadata[atOnceKey] = n } }
-
 // limits returns what bounds an operation, before its guard is asked.
-func (a *API) limits(op *huma.Operation, open bool) (all huma.Middlewares) {
+func (a *API) limits(op *huma.Operation, open bool) huma.Middlewares {
 	if !strings.HasPrefix(op.Path, "/api/") {
 		return nil
 	}
 	op.Errors = append(op.Errors, http.StatusTooManyRequests)
-	if n, _ := op.Metadata[atOnceKey].(int); n > 0 {
-		all = append(all, atOnce(n))
-	}
 	if !open {
-		return all // by user, when the guard knows who that is
+		return nil // by user, when the guard knows who that is
 	}
 	q := []*quota{a.callers}
 	if strings.HasPrefix(op.Path, publicPath) {
@@ -115,7 +105,7 @@ func (a *API) limits(op *huma.Operation, open bool) (all huma.Middlewares) {
 	} else if n, _ := op.Metadata[limitKey].(int); n > 0 {
 		q = append(q, newQuota(op.OperationID, n))
 	}
-	return append(all, func(hc huma.Context, next func(huma.Context)) {
+	return huma.Middlewares{func(hc huma.Context, next func(huma.Context)) {
 		r, w := humachi.Unwrap(hc)
 		from := network(Address(hc.Context()))
 		for _, q := range q {
@@ -125,27 +115,7 @@ func (a *API) limits(op *huma.Operation, open bool) (all huma.Middlewares) {
 			}
 		}
 		next(hc)
-	})
-}
-
-// turn is how long a request waits for others to end that it may not run beside.
-const turn = 2 * time.Second
-
-func atOnce(n int) func(huma.Context, func(huma.Context)) {
-	turns := make(chan struct{}, n)
-	return func(hc huma.Context, next func(huma.Context)) {
-		select {
-		case turns <- struct{}{}:
-		case <-time.After(turn):
-			r, w := humachi.Unwrap(hc)
-			writeProblem(w, r, fault.New(fault.Unavailable, "%d of these are under way, and more are not taken at once", n).After(turn))
-			return
-		case <-hc.Context().Done():
-			return
-		}
-		defer func() { <-turns }()
-		next(hc)
-	}
+	}}
 }
 
 // shed answers 503 at once when too much is under way to do any of it soon.

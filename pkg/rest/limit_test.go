@@ -161,33 +161,6 @@ func TestTooMuchUnderWay(t *testing.T) {
 	c.Ask("GET /api/open", "").Want(200, nil)
 }
 
-// TestAtOnce has more ask for an operation than may at a time: those above wait
-// their turn, which comes, or does not.
-func TestAtOnce(t *testing.T) {
-	_, a := bounded(t, rest.Config{})
-	h := newHeld()
-	rest.Handle(a, "GET /api/held", rest.Open, h.handle, "Wait", rest.Status(204), rest.AtOnce(2))
-	c := serve(t, a)
-	var wg sync.WaitGroup
-	for range 2 {
-		wg.Go(func() { c.Ask("GET /api/held", "").Want(204, nil) })
-		<-h.came
-	}
-	refused := c.Ask("GET /api/held", "")
-	if refused.WantProblem(503); refused.Header.Get("Retry-After") != "2" {
-		t.Errorf("Retry-After: %q", refused.Header.Get("Retry-After"))
-	}
-	c.Ask("GET /api/open", "").Want(200, nil) // others are not held up
-	for range 20 {
-		wg.Go(func() { c.Ask("GET /api/held", "").Want(204, nil) })
-	}
-	close(h.finish)
-	wg.Wait()
-	if h.most != 2 {
-		t.Errorf("%d at a time", h.most)
-	}
-}
-
 func TestSecurityHeaders(t *testing.T) {
 	c, _ := bounded(t, rest.Config{})
 	for route, status := range map[string]int{"GET /api/open": 200, "GET /api/own": 401, "GET /api/nothing": 404, "DELETE /api/open": 405, "GET /openapi.json": 200, "GET /docs": 200, "GET /problems/invalid": 200} {

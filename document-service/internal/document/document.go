@@ -36,7 +36,13 @@ type Document struct {
 	Organisation string    `json:"organisation,omitempty"` // of the uploader, at that time
 	CreatedAt    time.Time `json:"createdAt"`
 	UpdatedAt    time.Time `json:"updatedAt"`
+	Key          string    `json:"key,omitempty"`     // once.ID of the request that made it, where it had a key
+	Request      string    `json:"request,omitempty"` // once.Sum of that
 }
+
+// byKey is the unique index of what a request with a key has made. A document
+// that is not ready stands in none: it may be left from one that did not end.
+const byKey = "key"
 
 // The lists a document stands in.
 const (
@@ -50,7 +56,12 @@ func organisationScope(name string) string { return "organisation:" + name }
 
 // DocumentKind declares how documents are stored.
 func DocumentKind() store.Kind[Document] {
-	return store.Kind[Document]{Name: "documents", Schema: 1, List: func(d *Document) store.Listing {
+	return store.Kind[Document]{Name: "documents", Schema: 1, UniqueIndexes: []string{byKey}, Unique: func(d *Document) map[string]string {
+		if d.State != Ready {
+			return nil
+		}
+		return map[string]string{byKey: d.Key}
+	}, List: func(d *Document) store.Listing {
 		l := store.Listing{Created: d.CreatedAt}
 		if d.State != Ready {
 			l.Scopes = []string{unfinished}

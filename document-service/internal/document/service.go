@@ -52,6 +52,7 @@ type Service struct {
 	Objects    Objects
 	TypeOf     func(head []byte) string // media type of a file that begins with head
 	MaxBytes   int64                    // size of the largest file
+	MaxUploads int                      // at a time
 	SweepAfter time.Duration            // age of what a sweep takes for left over
 	Now        func() time.Time
 	NewID      func() string

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -15,11 +16,12 @@ import (
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/once"
 	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/wire"
 )
 
 const (
-	maxUploads   = 4                // at once: each holds buffers of the transfer
 	uploadWait   = 2 * time.Second  // for one of them to end
 	cleanTimeout = 15 * time.Second // for what is done away with after a failure
 	headSize     = 64 << 10         // bytes that the type is told by
@@ -30,6 +32,7 @@ type File struct {
 	Name string
 	Type string // what it is declared to be, with parameters or empty
 	Body io.Reader
+	Key  string // under which the upload may come again; empty: it may not
 }
 
 // Upload stores a file and returns its document when the storage has confirmed
@@ -41,25 +44,79 @@ type File struct {
 // fault.Invalid when the file is empty, and as its reader and said do; then
 // nothing is stored. A document that the process does not come to the end of
 // stays pending, and a sweep removes it.
-func (s *Service) Upload(ctx context.Context, file File, said func() (Statement, error)) (Document, error) {
+//
+// With a key it stores a file once: again tells that it was stored before. It
+// fails with fault.Invalid when the key was used for another upload.
+func (s *Service) Upload(ctx context.Context, file File, said func() (Statement, error)) (d Document, again bool, err error) {
 	head, mediaType, err := s.begin(file)
 	if err != nil {
-		return Document{}, err
+		return Document{}, false, err
 	}
-	release, err := s.uploads.take(ctx)
+	release, err := s.uploads.take(ctx, s.MaxUploads)
 	if err != nil {
-		return Document{}, err
+		return Document{}, false, err
 	}
 	defer release()
-	key, row, err := s.pending(ctx, file, mediaType)
+	up := &upload{File: file, mediaType: mediaType, body: &measured{
+		from: io.MultiReader(bytes.NewReader(head), file.Body), sum: sha256.New(), most: s.MaxBytes,
+	}}
+	if file.Key != "" {
+		up.Key = once.ID("document", auth.Caller(ctx).UserID, file.Key)
+		if made, err := s.Documents.GetBy(ctx, byKey, up.Key); !fault.Is(err, fault.NotFound) {
+			return made.Doc, true, errors.Join(err, up.compare(made.Doc, said))
+		}
+	}
+	d, err = s.store(ctx, up, said)
+	if index, ok := store.Duplicate(err); ok && index == byKey { // another came to the end first
+		made, err := s.Documents.GetBy(ctx, byKey, up.Key)
+		if err != nil {
+			return Document{}, false, err
+		}
+		return made.Doc, true, once.Check(made.Doc.Request, up.request())
+	}
+	return d, false, err
+}
+
+// upload is one under way.
+type upload struct {
+	File
+	mediaType string
+	body      *measured
+	statement Statement
+}
+
+// request is the sum of all that was sent. It is known when all has been read.
+func (u *upload) request() string {
+	s := u.statement
+	said, err := wire.Marshal([]any{s.Text, s.PassportID, s.Kind, s.AccessClass, s.IsPublic})
+	if err != nil {
+		panic(err) // texts and a flag
+	}
+	return once.Sum(hex.EncodeToString(u.body.sum.Sum(nil)), u.Name, u.mediaType, string(said))
+}
+
+// compare reads an upload that is not stored, and fails when it is another than
+// the document was made by.
+func (u *upload) compare(made Document, said func() (Statement, error)) (err error) {
+	if _, err = io.Copy(io.Discard, u.body); err == nil {
+		u.statement, err = said()
+	}
+	if err != nil {
+		return err
+	}
+	return once.Check(made.Request, u.request())
+}
+
+// store stores an upload, or nothing of it.
+func (s *Service) store(ctx context.Context, up *upload, said func() (Statement, error)) (Document, error) {
+	key, row, err := s.pending(ctx, up.File, up.mediaType)
 	if err != nil {
 		return Document{}, err
 	}
-	body := &measured{from: io.MultiReader(bytes.NewReader(head), file.Body), sum: sha256.New(), most: s.MaxBytes}
-	statement, err := s.transfer(ctx, key, mediaType, body, said)
+	up.statement, err = s.transfer(ctx, key, up.mediaType, up.body, said)
 	if err == nil {
 		var ready Document
-		if ready, err = s.ready(ctx, row.ID, body, statement); err == nil {
+		if ready, err = s.ready(ctx, row.ID, up); err == nil {
 			return ready, nil
 		}
 	}
@@ -137,14 +194,17 @@ func (s *Service) transfer(ctx context.Context, key, mediaType string, body *mea
 	return statement, err
 }
 
-func (s *Service) ready(ctx context.Context, id string, body *measured, statement Statement) (Document, error) {
+func (s *Service) ready(ctx context.Context, id string, up *upload) (Document, error) {
 	row, err := s.Documents.Update(ctx, id, func(d *Document) ([]event.Envelope, error) {
 		if d.State != Pending {
 			return nil, notFound(id)
 		}
 		d.State, d.UpdatedAt = Ready, s.now()
-		d.Size, d.SHA256 = body.size, hex.EncodeToString(body.sum.Sum(nil))
-		statement.apply(&d.Description, d.Type)
+		d.Size, d.SHA256 = up.body.size, hex.EncodeToString(up.body.sum.Sum(nil))
+		if up.Key != "" {
+			d.Key, d.Request = up.Key, up.request()
+		}
+		up.statement.apply(&d.Description, d.Type)
 		return []event.Envelope{d.uploaded()}, nil
 	})
 	return row.Doc, err
@@ -194,14 +254,14 @@ type slots struct {
 	taken chan struct{}
 }
 
-// take waits for a slot, though not for long.
-func (s *slots) take(ctx context.Context) (release func(), err error) {
-	s.once.Do(func() { s.taken = make(chan struct{}, maxUploads) })
+// take waits for one of so many slots, though not for long.
+func (s *slots) take(ctx context.Context, most int) (release func(), err error) {
+	s.once.Do(func() { s.taken = make(chan struct{}, most) })
 	select {
 	case s.taken <- struct{}{}:
 		return func() { <-s.taken }, nil
 	case <-time.After(uploadWait):
 	case <-ctx.Done():
 	}
-	return nil, fault.New(fault.Unavailable, "%d files are being uploaded; try again", maxUploads)
+	return nil, fault.New(fault.Unavailable, "%d files are being uploaded; try again", most).After(uploadWait)
 }

@@ -119,7 +119,7 @@ func newAPI(f *testing.F) (*rest.API, *memory, string) {
 	api := rest.New(rest.Options{Title: "x", Log: quiet, User: auth.UserID})
 	(&httpapi.API{Verifier: verifier, Documents: &document.Service{
 		Documents: store.Open(db, document.DocumentKind()), Origins: store.Open(db, document.OriginKind()), Objects: stored, TypeOf: filetype.Of,
-		MaxBytes: 64 << 10, SweepAfter: time.Hour, Now: time.Now, NewID: uuid.NewString, Log: quiet,
+		MaxBytes: 64 << 10, MaxUploads: 4, SweepAfter: time.Hour, Now: time.Now, NewID: uuid.NewString, Log: quiet,
 	}}).Register(api)
 	return api, stored, "Bearer " + signed
 }

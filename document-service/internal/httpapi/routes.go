@@ -17,16 +17,15 @@ const (
 
 // API is what the operations need.
 type API struct {
-	Documents  *document.Service
-	Verifier   *token.Verifier
-	MaxUploads int // at a time; 0: any number
+	Documents *document.Service
+	Verifier  *token.Verifier
 }
 
 // Register adds the operations to r. It is their table of contents.
 func (a *API) Register(r *rest.API) {
 	caller := a.Verifier.Require()
 
-	rest.Handle(r, "POST /api/documents/upload", caller, a.upload, "Upload a document", rest.AtOnce(a.MaxUploads), rest.Status(http.StatusCreated),
+	rest.Handle(r, "POST /api/documents/upload", caller, a.upload, "Upload a document", rest.Status(http.StatusCreated),
 		rest.Describe("PDF, JPEG, PNG, GIF, plain text, Word and Excel, as the bytes say. The fields may come before or after the file."))
 	rest.Handle(r, "GET /api/documents", caller, a.list, "List documents",
 		rest.Describe("All to an admin; to others those of their organisation or, without one, their own; to an authority those for authorities."))

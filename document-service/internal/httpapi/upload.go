@@ -32,10 +32,12 @@ type Upload struct {
 }
 
 type uploadInput struct {
+	rest.Again
 	Form rest.Form[Upload]
 }
 
 type uploadOutput struct {
+	rest.Replayed
 	Location string `header:"Location" doc:"where the document is"`
 	Body     Document
 }
@@ -50,11 +52,11 @@ func (a *API) upload(ctx context.Context, in *uploadInput) (*uploadOutput, error
 	if err != nil {
 		return nil, err
 	}
-	d, err := a.Documents.Upload(ctx, document.File{Name: file.FileName, Type: file.Type, Body: file}, f.rest)
+	d, again, err := a.Documents.Upload(ctx, document.File{Name: file.FileName, Type: file.Type, Body: file, Key: in.Key}, f.rest)
 	if err != nil {
 		return nil, err
 	}
-	return &uploadOutput{Location: path(d.ID), Body: answerOf(&d)}, nil
+	return &uploadOutput{Replayed: rest.ReplayedIf(again), Location: path(d.ID), Body: answerOf(&d)}, nil
 }
 
 // form reads the fields around the file.

@@ -33,10 +33,12 @@ func answerOf(r *notification.Record) Notification {
 }
 
 type createInput struct {
+	rest.Again
 	Body notification.Draft
 }
 
 type createOutput struct {
+	rest.Replayed
 	Location string `header:"Location" doc:"where the notification is, for its recipient"`
 	Body     Notification
 }
@@ -66,8 +68,8 @@ type markOutput struct {
 }
 
 func (a *API) create(ctx context.Context, in *createInput) (*createOutput, error) {
-	r, err := a.Notifications.Create(ctx, in.Body)
-	return &createOutput{Location: "/api/notifications/" + r.ID, Body: answerOf(&r)}, err
+	r, again, err := a.Notifications.Create(ctx, in.Body, in.Key)
+	return &createOutput{Replayed: rest.ReplayedIf(again), Location: "/api/notifications/" + r.ID, Body: answerOf(&r)}, err
 }
 
 func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {

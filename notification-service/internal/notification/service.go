@@ -1,6 +1,7 @@
 package notification
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/once"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/wire"
 )
@@ -158,18 +160,25 @@ type Draft struct {
 // Create sends a notification: to the recipient, by mail where its type is
 // email, and else to everybody known. It returns the record of the recipient,
 // or that of the caller. It fails with fault.Invalid.
-func (s *Service) Create(ctx context.Context, d Draft) (Record, error) {
+//
+// With a key it sends once, and again tells that it was sent before: what was
+// left undone then is done now. It fails with fault.Invalid too when the key was
+// used for another draft.
+func (s *Service) Create(ctx context.Context, d Draft, key string) (sent Record, again bool, err error) {
 	if err := s.check(ctx, d); err != nil {
-		return Record{}, err
+		return Record{}, false, err
 	}
 	r, err := s.recordOf(d)
 	if err != nil {
-		return Record{}, err
+		return Record{}, false, err
 	}
 	caller := auth.Caller(ctx).UserID
-	owner := d.Recipient
-	if owner == "" {
-		owner = caller
+	owner := cmp.Or(d.Recipient, caller)
+	if key != "" {
+		r.Event, r.Request = once.ID("notification", caller, key), d.sum()
+		if again, err = s.claim(ctx, r, owner, d.Type == Email); err != nil {
+			return Record{}, false, err
+		}
 	}
 	if d.Recipient == "" && d.Type != Email {
 		err = s.people(ctx, "", func(everybody []string) error {
@@ -179,10 +188,43 @@ func (s *Service) Create(ctx context.Context, d Draft) (Record, error) {
 		err = s.add(ctx, r, []string{owner}, d.Type == Email)
 	}
 	if err != nil {
-		return Record{}, err
+		return Record{}, false, err
 	}
 	row, err := s.Records.Get(ctx, derived(r.Event, owner))
-	return row.Doc, err
+	return row.Doc, again, err
+}
+
+// claim stores the record that decides which draft a key is for, and tells
+// whether it was there.
+func (s *Service) claim(ctx context.Context, r Record, owner string, byMail bool) (again bool, err error) {
+	id := derived(r.Event, owner)
+	_, err = s.Records.Get(ctx, id)
+	if again = err == nil; !again {
+		if !fault.Is(err, fault.NotFound) {
+			return false, err
+		}
+		if err := s.add(ctx, r, []string{owner}, byMail); err != nil {
+			return false, err
+		}
+	}
+	row, err := s.Records.Get(ctx, id)
+	if err == nil {
+		err = once.Check(row.Doc.Request, r.Request)
+	}
+	return again, err
+}
+
+// sum is that of a draft, however its JSON was written.
+func (d Draft) sum() string {
+	if d.Metadata != nil {
+		d.Metadata = d.Metadata.Clone()
+		_ = d.Metadata.Canonicalize() // it was checked to be an object
+	}
+	data, err := wire.Marshal(d)
+	if err != nil {
+		panic(err) // it was read from JSON
+	}
+	return once.Sum(string(data))
 }
 
 // recordOf is what a draft becomes, for no recipient yet.

@@ -65,7 +65,7 @@ func TestMailThatCannotBe(t *testing.T) {
 	o.happens("user.registered", ann)
 	o.now = o.now.Add(time.Second)
 	admin := auth.With(t.Context(), auth.Principal{UserID: "root", Role: auth.Admin})
-	r, err := o.Create(admin, notification.Draft{Type: notification.Email, EventType: "general.info", RecipientEmail: "x@nlb.example"})
+	r, _, err := o.Create(admin, notification.Draft{Type: notification.Email, EventType: "general.info", RecipientEmail: "x@nlb.example"}, "")
 	if err != nil || r.Recipient != "root" || len(r.Deliveries) != 3 || r.Deliveries[1].State != notification.Failed || r.Deliveries[1].Reason == "" {
 		t.Errorf("sent %+v, %v", r, err)
 	}

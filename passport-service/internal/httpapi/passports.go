@@ -59,6 +59,7 @@ type output struct {
 }
 
 type createOutput struct {
+	rest.Replayed
 	ETag     string `header:"ETag" doc:"the version, for If-Match"`
 	Location string `header:"Location" doc:"where the passport is"`
 	Body     Passport
@@ -98,6 +99,7 @@ func (o *output) unless(ifNoneMatch string) *output {
 }
 
 type createInput struct {
+	rest.Again
 	Body rest.JSON[Body]
 }
 
@@ -137,12 +139,12 @@ type listInput struct {
 type listOutput struct{ Body rest.List[Passport] }
 
 func (a *API) create(ctx context.Context, in *createInput) (*createOutput, error) {
-	p, err := a.Passports.Create(ctx, in.Body.Value)
+	p, again, err := a.Passports.Create(ctx, in.Body.Value, in.Key)
 	if err != nil {
 		return nil, err
 	}
 	out := outputOf(&p)
-	return &createOutput{ETag: out.ETag, Location: "/api/passports/" + p.ID, Body: out.Body}, nil
+	return &createOutput{Replayed: rest.ReplayedIf(again), ETag: out.ETag, Location: "/api/passports/" + p.ID, Body: out.Body}, nil
 }
 
 func (a *API) get(ctx context.Context, in *getInput) (*output, error) {

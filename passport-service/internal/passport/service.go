@@ -2,6 +2,7 @@ package passport
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/once"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/wire"
 )
@@ -37,27 +39,40 @@ func (s *Service) rules() *ruleset.RuleSet { return s.Engines.On(s.today()).Rule
 // when the structure is wrong, fault.Conflict when the battery has a passport,
 // and fault.Forbidden when the caller is no admin and has no organisation that
 // could own it.
-func (s *Service) Create(ctx context.Context, body wire.Value) (Seen, error) {
+//
+// With a key it makes a passport once: again tells that it was made before, and
+// is returned as it is now. It fails with fault.Invalid when the key was used
+// for another body.
+func (s *Service) Create(ctx context.Context, body wire.Value, key string) (seen Seen, again bool, err error) {
 	caller := auth.Caller(ctx)
 	if caller.Role != auth.Admin && caller.Organisation == "" {
-		return Seen{}, fault.New(fault.Forbidden, "your account belongs to no organisation that could own a passport; ask an admin")
+		return Seen{}, false, fault.New(fault.Forbidden, "your account belongs to no organisation that could own a passport; ask an admin")
 	}
 	d := draftOf(body, true)
 	data, err := s.checked(d)
 	if err != nil {
-		return Seen{}, err
+		return Seen{}, false, err
 	}
-	id, now := s.NewID(), s.now()
-	p := Passport{ID: id, CreatedAt: now, CreatedBy: caller.UserID, Head: Version{
+	id, now, request := s.NewID(), s.now(), ""
+	if key != "" {
+		id, request = once.ID("passport", caller.UserID, key), once.Sum(string(data), d.reason)
+	}
+	p := Passport{ID: id, CreatedAt: now, CreatedBy: caller.UserID, Request: request, Head: Version{
 		PassportID: id, Number: 1, State: Draft, Owner: ownerOf(caller), Action: Create, Reason: d.reason, CreatedAt: now, CreatedBy: caller.UserID,
 	}}
 	if err := p.hold(data, ""); err != nil {
-		return Seen{}, err
+		return Seen{}, false, err
 	}
-	if _, err := s.Passports.Insert(ctx, id, p, p.created()); err != nil {
-		return Seen{}, duplicate(err, &p)
+	_, err = s.Passports.Insert(ctx, id, p, p.created())
+	if fault.Is(err, fault.Conflict) && key != "" {
+		if made, err := s.Get(ctx, id); !fault.Is(err, fault.NotFound) {
+			return made, true, errors.Join(err, once.Check(made.Request, request))
+		}
 	}
-	return Seen{p, View{ruleset.All, true}}, nil
+	if err != nil {
+		return Seen{}, false, duplicate(err, &p)
+	}
+	return Seen{p, View{ruleset.All, true}}, false, nil
 }
 
 // hold sets the data of the head, and what comes of it.
@@ -74,6 +89,10 @@ func duplicate(err error, p *Passport) error {
 	case byPassportIdentifier:
 		path, value = passportIdentifier, p.identifier()
 	case byIdentifier:
+	case store.ID: // of a key
+		return fault.New(fault.Conflict, "what this request has made was deleted just now").With(fault.Detail{
+			Path: "header:Idempotency-Key", Code: "duplicate", Message: "take a new one to make it again",
+		}).Because(err)
 	default:
 		return err
 	}
