@@ -1,5 +1,6 @@
 // Doors checks that every package imports only what its place in the house
-// allows: who depends on what can be read off the folders.
+// allows: who depends on what can be read off the folders. It also checks that
+// what starts goroutines is tested to leave none.
 package main
 
 import (
@@ -53,9 +54,9 @@ var domainMay = []string{
 }
 
 type pkg struct {
-	ImportPath string
-	Imports    []string
-	Deps       []string
+	ImportPath, Dir                    string
+	Imports, Deps                      []string
+	GoFiles, TestGoFiles, XTestGoFiles []string
 }
 
 func main() {
@@ -72,7 +73,7 @@ func main() {
 
 // list returns the packages of the workspace.
 func list() ([]pkg, error) {
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", "work")
+	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,Imports,Deps,GoFiles,TestGoFiles,XTestGoFiles", "work")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -94,6 +95,9 @@ func list() ([]pkg, error) {
 func check(packages []pkg) error {
 	var errs []error
 	for _, p := range packages {
+		if err := leaky(p); err != nil {
+			errs = append(errs, err)
+		}
 		from := strings.TrimPrefix(p.ImportPath, house)
 		for _, to := range p.Imports {
 			if why := closed(from, to); why != "" {

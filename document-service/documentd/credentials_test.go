@@ -84,7 +84,7 @@ func TestStorageWithoutCredentials(t *testing.T) {
 			if a.WantProblem(503); !strings.Contains(a.Text, why) {
 				t.Errorf("upload = %s", a.Text)
 			}
-			if took := time.Since(begin); took > 4*time.Second {
+			if took := time.Since(begin); took > 2500*time.Millisecond {
 				t.Errorf("upload took %s", took)
 			}
 		})

@@ -35,7 +35,8 @@ func (c Config) credentials() aws.CredentialsProvider {
 		return credentials.NewStaticCredentialsProvider(c.KeyID, c.Secret, "")
 	}
 	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.DisableKeepAlives = true }) // asked once an hour
-	found, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(client), config.WithRegion(c.Region), config.WithRetryMaxAttempts(attempts),
+	found, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(client), config.WithRegion(c.Region),
+		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }), // the next request tries again, and nothing outlives the service for long
 		config.WithCredentialsCacheOptions(func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = renewBefore }))
 	return &chain{provider: found.Credentials, broken: err}
 }
