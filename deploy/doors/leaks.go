@@ -15,17 +15,12 @@ var (
 	watched = regexp.MustCompile(`goleak\.VerifyTestMain\(|storetest\.Main\(`)
 )
 
-// unwatched are packages whose goroutines only the tests of others see.
-var unwatched = []string{
-	"pkg/rest", // by those of the services, each of which has one server of it
-}
-
 // leaky says that a package starts goroutines and has tests, none of which look
 // whether one is left. The programs of deploy run the servers of others.
 func leaky(p pkg) error {
 	name := strings.TrimPrefix(p.ImportPath, house)
 	tests := slices.Concat(p.TestGoFiles, p.XTestGoFiles)
-	if len(tests) == 0 || strings.HasPrefix(name, "deploy/") || slices.Contains(unwatched, name) {
+	if len(tests) == 0 || strings.HasPrefix(name, "deploy/") {
 		return nil
 	}
 	started, err := holds(p.Dir, p.GoFiles, starts)

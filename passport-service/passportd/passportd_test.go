@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -29,8 +30,15 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-// TestMain fails when a service that has stopped leaves something running.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain fails when a service that has stopped leaves something running. In a
+// process that a test started to kill it, it runs the service.
+func TestMain(m *testing.M) {
+	if data := os.Getenv(childEnv); data != "" {
+		fmt.Fprintln(os.Stderr, "child:", runChild(data))
+		os.Exit(1) // it is to be killed, not to end
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // service is a passport-service that runs, and who gives its callers tokens.
 type service struct {

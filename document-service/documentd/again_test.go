@@ -1,0 +1,91 @@
+package documentd_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/store/storetest"
+)
+
+// TestUploadComesAgain: a file is stored once, and another with the same key not
+// at all.
+func TestUploadComesAgain(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db connect.Config) {
+		s := start(t, db)
+		ann, bob := s.as(auth.User, ""), s.as(auth.Operator, "B")
+		send := func(token, key string, parts ...field) (id string, again bool, status int) {
+			t.Helper()
+			body, contentType := form(parts...)
+			a := s.Call(upload, token, body, "Content-Type", contentType, "Idempotency-Key", key)
+			var d struct{ DocID string }
+			if a.Status == 201 {
+				a.Want(201, &d)
+			} else {
+				a.WantProblem(422, "header:Idempotency-Key reused")
+			}
+			return d.DocID, a.Header.Get("Idempotency-Replayed") == "true", a.Status
+		}
+		first := []field{file("a.pdf", "", pdf), field{"description", "x", "", ""}}
+		id, again, _ := send(ann, "k", first...)
+		if again {
+			t.Error("the first came again")
+		}
+		for name, same := range map[string][]field{"the same": first, "the field before": {first[1], first[0]}} {
+			if got, again, _ := send(ann, "k", same...); got != id || !again {
+				t.Errorf("%s: %s, again %v, want %s", name, got, again, id)
+			}
+		}
+		for name, other := range map[string][]field{
+			"another file": {file("a.pdf", "", pdf+" "), first[1]}, "another name": {file("b.pdf", "", pdf), first[1]},
+			"another field": {first[0], field{"description", "y", "", ""}}, "without a field": {first[0]},
+		} {
+			if _, _, status := send(ann, "k", other...); status != 422 {
+				t.Errorf("%s: %d", name, status)
+			}
+		}
+		if got, again, _ := send(bob, "k", first...); got == id || again {
+			t.Errorf("of another caller: %s, again %v", got, again)
+		}
+		objects, uploads := s.bucket.keys(t)
+		if len(objects) != 2 || len(uploads) != 0 {
+			t.Errorf("stored: %v, %v", objects, uploads)
+		}
+		// What is deleted may be stored again.
+		s.Call("DELETE /api/documents/"+id, ann, nil).Want(204, nil)
+		if got, again, _ := send(ann, "k", first...); got == id || again {
+			t.Errorf("after it was deleted: %s, again %v", got, again)
+		}
+	})
+}
+
+// TestUploadAtOnce sends a file many times at once with one key: one document is
+// left, and one object.
+func TestUploadAtOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db connect.Config) {
+		s := start(t, db)
+		ann := s.as(auth.User, "")
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		ids, first := map[string]int{}, 0
+		for range 8 {
+			wg.Go(func() {
+				body, contentType := form(file("a.txt", "", strings.Repeat("some text\n", 10_000)))
+				a := s.Call(upload, ann, body, "Content-Type", contentType, "Idempotency-Key", "k")
+				var d struct{ DocID string }
+				a.Want(201, &d)
+				mu.Lock()
+				defer mu.Unlock()
+				if ids[d.DocID]++; a.Header.Get("Idempotency-Replayed") == "" {
+					first++
+				}
+			})
+		}
+		wg.Wait()
+		if objects, uploads := s.bucket.keys(t); len(ids) != 1 || first != 1 || len(objects) != 1 || len(uploads) != 0 {
+			t.Errorf("%v, made %d times, stored %v, %v", ids, first, objects, uploads)
+		}
+	})
+}
