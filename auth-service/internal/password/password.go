@@ -50,7 +50,8 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	defer h.end()
-	hash, err := bcrypt.GenerateFromPassword(input, h.cost)
+	var hash []byte
+	aside(func() { hash, err = bcrypt.GenerateFromPassword(input, h.cost) })
 	return form + string(hash), err
 }
 
@@ -63,12 +64,17 @@ func (h *Hasher) Outdated(hash string) bool {
 // Compare tells whether the hash is one of the password. An empty hash takes
 // as long as any, and is that of no password. So that time tells nothing while
 // hashes differ in cost, to fail always takes as long as with the dearest seen.
-func (h *Hasher) Compare(ctx context.Context, hash, password string) (bool, error) {
+func (h *Hasher) Compare(ctx context.Context, hash, password string) (ok bool, err error) {
 	input, err := h.begin(ctx, password)
 	if err != nil {
 		return false, err
 	}
 	defer h.end()
+	aside(func() { ok, err = h.compare(hash, input) })
+	return ok, err
+}
+
+func (h *Hasher) compare(hash string, input []byte) (bool, error) {
 	known, ok := strings.CutPrefix(hash, form)
 	if !ok {
 		known = nobodys(int(h.dearest.Load()))
