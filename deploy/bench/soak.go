@@ -21,7 +21,7 @@ type sample struct{ memory, goroutines, descriptors float64 }
 func measureMemory(_ context.Context, f *fleet, t *table) error {
 	for _, s := range f.services() {
 		t.add(s.name+", time to ready", "%v", s.ready.Round(1e6))
-		t.most(s.name+", memory at rest", "≤ 25 MiB", s.memory()*1e6, 25<<20, "%.0f MiB", s.memory()*1e6/(1<<20))
+		t.most(s.name+", memory at rest", "≤ 25 MiB", s.memory()*1e6, 25<<20, "%.0f MiB, %.0f of them not of the program file", s.memory()*1e6/(1<<20), s.status("RssAnon:")*1e6/(1<<20))
 	}
 	return nil
 }
