@@ -166,7 +166,7 @@ func TestSecurityHeaders(t *testing.T) {
 	for route, status := range map[string]int{"GET /api/open": 200, "GET /api/own": 401, "GET /api/nothing": 404, "DELETE /api/open": 405, "GET /openapi.json": 200, "GET /docs": 200, "GET /problems/invalid": 200} {
 		h := c.Ask(route, "").Want(status, nil).Header
 		policy := h.Get("Content-Security-Policy")
-		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || !strings.Contains(policy, "frame-ancestors 'none'") {
+		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || !strings.Contains(policy, "frame-ancestors 'none'") || !strings.Contains(policy, "base-uri 'none'") {
 			t.Errorf("%s: %v", route, h)
 		}
 		if own := strings.Contains(policy, "default-src 'self'"); own != (route == "GET /docs") || strings.Contains(policy, "*") {

@@ -73,8 +73,8 @@ func Annotate(ctx context.Context, attrs ...slog.Attr) {
 // What an answer may load, and where it may be shown: those of the API nothing,
 // the page of the documentation what comes with it.
 const (
-	nothing = "default-src 'none'; frame-ancestors 'none'"
-	itsOwn  = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+	nothing = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+	itsOwn  = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 // identify gives the request its id and the answer the headers that all have.

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/pkg/auth"
@@ -74,6 +75,7 @@ func (a *API) login(ctx context.Context, in *loginInput) (*tokensOutput, error) 
 
 // begin begins a session of an account.
 func (a *API) begin(ctx context.Context, r account.Record) (*tokensOutput, error) {
+	rest.Annotate(ctx, slog.String("user", r.ID)) // whom nobody vouched for before
 	id, refresh, err := a.Sessions.Begin(ctx, r.ID, r.Epoch)
 	if err != nil {
 		return nil, err
