@@ -59,6 +59,23 @@ func bareDB(ctx context.Context, dir string) (*sql.DB, error) {
 	return db, err
 }
 
+// bareInserts returns how many rows the driver alone inserts in a second, each
+// on the disk before the next.
+func (f *fleet) bareInserts(ctx context.Context) (float64, error) {
+	db, err := bareDB(ctx, f.dir)
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	begin := time.Now()
+	for range f.requests {
+		if _, err := db.ExecContext(ctx, "insert into bare (id, doc) values (?, ?)", uuid.NewString(), payload); err != nil {
+			return 0, err
+		}
+	}
+	return float64(f.requests) / time.Since(begin).Seconds(), nil
+}
+
 // ownCPU is the processor time of this process.
 func ownCPU() time.Duration {
 	var u syscall.Rusage

@@ -59,6 +59,7 @@ func (f *fleet) tail(ctx context.Context, see func(event.Envelope)) error {
 // until the last has come once there is one.
 func measureRelay(ctx context.Context, f *fleet, t *table) error {
 	f.passport.stop()
+	f.notification.stop() // it would act on each event, on the same cores
 	data := "DATA_DIR=" + filepath.Join(f.dir, "relay")
 	if err := f.passport.start(ctx, data, "KAFKA_BROKERS="); err != nil {
 		return err
@@ -107,7 +108,7 @@ func measureRelay(ctx context.Context, f *fleet, t *table) error {
 	t.least(fmt.Sprintf("drain of %d events that waited", f.waiting), "≥ 50 % of a bare producer", share, 0.5,
 		"%.0f/s, %.0f %% of %.0f/s", float64(f.waiting)/took.Seconds(), 100*share, float64(f.waiting)/bare.Seconds())
 	f.passport.stop()
-	return f.passport.start(context.WithoutCancel(ctx))
+	return errors.Join(f.passport.start(context.WithoutCancel(ctx)), f.notification.start(context.WithoutCancel(ctx)))
 }
 
 // fill makes passports from a number up to another, and returns how many in a

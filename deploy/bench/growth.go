@@ -35,7 +35,11 @@ func measureGrowth(ctx context.Context, f *fleet, t *table) error {
 	if err != nil {
 		return err
 	}
-	t.add(fmt.Sprintf("creates, 32 clients, up to %d passports", f.rows), "%.0f/s", perSecond)
+	bare, err := f.bareInserts(ctx)
+	if err != nil {
+		return err
+	}
+	t.add(fmt.Sprintf("creates over HTTP, 32 clients, up to %d passports", f.rows), "%.0f/s, %.0f %% of %.0f/s of the bare driver one after the other", perSecond, 100*perSecond/bare, bare)
 	after, err := f.costs(ctx)
 	if err != nil {
 		return err

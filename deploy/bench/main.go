@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -43,6 +44,7 @@ func main() {
 	rows := flag.Int("rows", 0, "passports to grow to, in the place of a million")
 	soaking := flag.Duration("soak", 0, "load everything for so long, and see what grows, and nothing else")
 	beside := flag.Bool("beside", false, "hold the suite that runs at AUTH_URL, PASSPORT_URL and so on, or else where docker compose puts it, against one that is started")
+	only := flag.String("only", "", "measure what has this in its name alone: memory, reads, writes, events, load, logins, files, loaded, relay, growth")
 	toReadme := flag.Bool("readme", false, "put the table into the README")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -65,7 +67,7 @@ func main() {
 	case *beside:
 		err = besideDocker(ctx)
 	default:
-		err = measure(ctx, n, *toReadme)
+		err = measure(ctx, n, *only, *toReadme)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -73,8 +75,17 @@ func main() {
 	}
 }
 
+// all is what is measured, in this order.
+var all = []struct {
+	name string
+	take measurement
+}{
+	{"memory", measureMemory}, {"reads", measureReads}, {"writes", measureWrites}, {"events", measureEvents}, {"load", measureLoad},
+	{"logins", measureLogins}, {"files", measureFiles}, {"loaded", measureLoaded}, {"relay", measureRelay}, {"growth", measureGrowth}, {"soak", soak},
+}
+
 // measure takes all figures.
-func measure(ctx context.Context, n size, toReadme bool) error {
+func measure(ctx context.Context, n size, only string, toReadme bool) error {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
@@ -87,14 +98,13 @@ func measure(ctx context.Context, n size, toReadme bool) error {
 	if err != nil {
 		return err
 	}
-	all := []measurement{measureMemory, measureReads, measureWrites, measureEvents, measureLoad, measureLogins, measureFiles, measureLoaded, measureRelay, measureGrowth}
-	if n.soak > 0 {
-		all = []measurement{soak}
-	}
 	t := &table{}
 	for _, m := range all {
-		if err := m(ctx, f, t); err != nil {
-			return err
+		if m.name == "soak" != (n.soak > 0) || !strings.Contains(m.name, only) {
+			continue
+		}
+		if err := m.take(ctx, f, t); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
 	t.write(os.Stdout)

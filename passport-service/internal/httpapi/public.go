@@ -27,12 +27,21 @@ type publicOutput struct {
 // archived passport is to be seen as such soon.
 const publicAge = "public, max-age=60"
 
-func publicAnswer(p passport.Seen, err error, ifNoneMatch string) (*publicOutput, error) {
+// rememberedTags is how many parts are known by their tag, which costs more than
+// all else to make.
+const rememberedTags = 20_000
+
+func (a *API) publicAnswer(published passport.Published, err error, ifNoneMatch string) (*publicOutput, error) {
 	if err != nil {
 		return nil, err
 	}
+	if tag, ok := a.tags.Get(published.Part()); ok && ifNoneMatch != "" && rest.Unchanged(ifNoneMatch, tag) {
+		return &publicOutput{Status: http.StatusNotModified, ETag: tag, CacheControl: publicAge}, nil
+	}
+	p := published.Seen()
 	body := Public{p.ID, p.BatteryIdentifier, Data{p.Head.Data}}
 	out := &publicOutput{http.StatusOK, tagOf(body), publicAge, body}
+	a.tags.Add(published.Part(), out.ETag)
 	if ifNoneMatch != "" && rest.Unchanged(ifNoneMatch, out.ETag) {
 		out.Status = http.StatusNotModified
 	}
@@ -46,7 +55,7 @@ type publicInput struct {
 
 func (a *API) public(ctx context.Context, in *publicInput) (*publicOutput, error) {
 	p, err := a.Passports.Public(ctx, in.ID)
-	return publicAnswer(p, err, in.IfNoneMatch)
+	return a.publicAnswer(p, err, in.IfNoneMatch)
 }
 
 type publicOfInput struct {
@@ -56,5 +65,5 @@ type publicOfInput struct {
 
 func (a *API) publicOf(ctx context.Context, in *publicOfInput) (*publicOutput, error) {
 	p, err := a.Passports.PublicOf(ctx, in.Identifier)
-	return publicAnswer(p, err, in.IfNoneMatch)
+	return a.publicAnswer(p, err, in.IfNoneMatch)
 }

@@ -4,6 +4,8 @@ package httpapi
 import (
 	"net/http"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"github.com/battery-passport/suite/passport-service/internal/passport"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/token"
@@ -22,10 +24,13 @@ const maxBody = 1 << 20
 type API struct {
 	Passports *passport.Service
 	Verifier  *token.Verifier
+
+	tags *lru.Cache[string, string] // of public parts
 }
 
 // Register adds the operations to r. It is their table of contents.
 func (a *API) Register(r *rest.API) {
+	a.tags, _ = lru.New[string, string](rememberedTags) // fails for a size below 1
 	reader, writer := a.Verifier.Require(), a.Verifier.Require(auth.Admin, auth.Operator)
 	large, clash, ended := rest.MaxBody(maxBody), rest.Fails(http.StatusConflict), rest.Fails(http.StatusGone)
 

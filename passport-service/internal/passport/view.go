@@ -107,31 +107,44 @@ func (s *Service) Get(ctx context.Context, id string) (Seen, error) {
 	return s.seenIn(p, view), nil
 }
 
-// Public returns the public part of a published passport. It fails with
-// fault.Gone when the passport has ended.
-func (s *Service) Public(ctx context.Context, id string) (Seen, error) {
+// Published is a passport that the public reads a part of.
+type Published struct {
+	passport Passport
+	service  *Service
+	rules    string
+}
+
+// Part names the part that Seen returns: it is another when that is another.
+func (p Published) Part() string { return p.passport.Head.Hash + " " + p.rules }
+
+// Seen returns the part.
+func (p Published) Seen() Seen { return p.service.seenIn(p.passport, anyone()) }
+
+// Public returns a published passport, for the public. It fails with
+// fault.NotFound, and with fault.Gone when it has ended.
+func (s *Service) Public(ctx context.Context, id string) (Published, error) {
 	row, err := s.Passports.Get(ctx, id)
 	return s.public(row.Doc, err, notFound(id))
 }
 
 // PublicOf is Public for the passport of a battery.
-func (s *Service) PublicOf(ctx context.Context, batteryIdentifier string) (Seen, error) {
+func (s *Service) PublicOf(ctx context.Context, batteryIdentifier string) (Published, error) {
 	row, err := s.Passports.GetBy(ctx, byIdentifier, batteryIdentifier)
 	return s.public(row.Doc, err, fault.New(fault.NotFound, "there is no passport of the battery %s", batteryIdentifier))
 }
 
-func (s *Service) public(p Passport, err, none error) (Seen, error) {
+func (s *Service) public(p Passport, err, none error) (Published, error) {
 	if fault.Is(err, fault.NotFound) {
-		return Seen{}, none
+		return Published{}, none
 	}
 	if err != nil {
-		return Seen{}, err
+		return Published{}, err
 	}
 	if _, err := p.viewOf(auth.Principal{}); err != nil {
 		if fault.Is(err, fault.NotFound) {
 			err = none
 		}
-		return Seen{}, err
+		return Published{}, err
 	}
-	return s.seenIn(p, anyone()), nil
+	return Published{p, s, s.rules().Name}, nil
 }

@@ -28,7 +28,7 @@ import (
 const Lease = 10 * time.Second
 
 const (
-	workers        = 8
+	workers        = 32
 	poll           = time.Second      // how often Run looks for what is past due
 	dueLimit       = 100              // aggregates taken over at a time
 	publishTimeout = 10 * time.Second // for one event
