@@ -1,0 +1,85 @@
+package passportd_test
+
+import (
+	"database/sql"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/battery-passport/suite/passport-service/internal/passport"
+	"github.com/battery-passport/suite/passport-service/passportd"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/store/connect"
+)
+
+// TestRecordsOfOtherReleases has a passport beside one of today that another
+// release has stored: both are listed, read and changed, and their chains hold.
+func TestRecordsOfOtherReleases(t *testing.T) {
+	for name, more := range map[string]string{"an older one": "", "a newer one, which keeps more": `"addedLater": {"a": 1}, `} {
+		t.Run(name, func(t *testing.T) {
+			cfg := connect.Config{Dir: t.TempDir()}
+			stored := storedByAnother(t, cfg, more)
+			s := start(t, cfg)
+			admin := s.as(auth.Admin, "")
+			today := s.create(admin, draft("https://a.example/today")).ID
+
+			var page struct{ Items []answer }
+			s.Call("GET /api/passports", admin, nil).Want(200, &page)
+			if len(page.Items) != 2 {
+				t.Errorf("listed: %+v", page.Items)
+			}
+			for _, id := range []string{stored, today} {
+				path := "/api/passports/" + id
+				var before, after answer
+				s.Call("GET "+path, admin, nil).Want(200, &before)
+				s.Call("PATCH "+path, admin, `{"data":{"generalInformation":{"batteryMass":451}}}`).Want(200, &after)
+				if before.Version != 1 || after.Version != 2 || !strings.Contains(string(after.Data), `"batteryMass":451`) {
+					t.Errorf("%+v became %+v", before, after)
+				}
+				var v verification
+				if s.Call("GET "+path+"/verify", admin, nil).Want(200, &v); !v.Intact || v.Versions != 2 {
+					t.Errorf("%s: %+v", id, v)
+				}
+			}
+		})
+	}
+}
+
+// storedByAnother stores the passport of the golden file, to the letter, with
+// more members before its own, and returns its id.
+func storedByAnother(t *testing.T, cfg connect.Config, more string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "internal", "passport", "testdata", "passports.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden struct{ Doc json.RawMessage }
+	if err := json.Unmarshal(data, &golden); err != nil {
+		t.Fatal(err)
+	}
+	var p passport.Passport
+	if err := json.Unmarshal(golden.Doc, &p); err != nil {
+		t.Fatal(err)
+	}
+	db, err := connect.Open(t.Context(), cfg, passportd.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Open(db, passport.Kind()).Insert(t.Context(), p.ID, p); err != nil { // for its place in lists
+		t.Fatal(err)
+	}
+	db.Close(t.Context())
+	file, err := sql.Open("sqlite", filepath.Join(cfg.Dir, passportd.Name+".db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	doc := strings.Replace(string(golden.Doc), "{", "{"+more, 1)
+	if _, err := file.Exec(`UPDATE passports SET doc = ? WHERE id = ?`, doc, p.ID); err != nil {
+		t.Fatal(err)
+	}
+	return p.ID
+}
