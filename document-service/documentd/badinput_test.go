@@ -15,10 +15,11 @@ import (
 )
 
 const (
-	png  = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00"
-	jpeg = "\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01"
-	gif  = "GIF89a\x01\x00\x01\x00"
-	exe  = "MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff\x00\x00"
+	png   = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00"
+	jpeg  = "\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01"
+	flood = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x7f\xff\xff\xff\x7f\xff\xff\xff\x08\x06\x00\x00\x00"
+	gif   = "GIF89a\x01\x00\x01\x00"
+	exe   = "MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff\x00\x00"
 
 	docxType = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 	xlsxType = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -78,6 +79,8 @@ func TestTypes(t *testing.T) {
 		"zip bomb declared as Word":   {"a.docx", docxType, archive("bomb"), "", ""},
 		"zip bomb":                    {"a.zip", "application/zip", archive("bomb"), "", ""},
 		"zip bomb with a Word's face": {"a.docx", docxType, docx, docxType, "a.docx"}, // stored, not opened
+		"zip in a zip":                {"a.zip", "", archive("a.zip", "b.zip"), "", ""},
+		"pixels beyond any memory":    {"a.png", "image/png", flood, "image/png", "a.png"}, // stored, not drawn
 		"web page":                    {"a.txt", "text/plain", "<!DOCTYPE html><script>alert(1)</script>", "", ""},
 		"web page that is a PDF too":  {"a.pdf", "application/pdf", "<html>" + pdf, "", ""},
 		"SVG":                         {"a.svg", "image/svg+xml", `<svg xmlns="http://www.w3.org/2000/svg"/>`, "", ""},
