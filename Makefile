@@ -68,6 +68,6 @@ postman: ## run the Postman collection against the suite that runs, with POSTMAN
 schemathesis: export ADMIN_EMAIL ?= admin@nordlicht.example
 schemathesis: export ADMIN_PASSWORD ?= correct horse battery
 schemathesis: ## hold a suite of its own against its four OpenAPI documents, with Schemathesis in LAB_DIR; needs Python
-	@JWT_EXPIRES_IN=24h PASSWORD_COST=10 RATE_LIMIT=0 PUBLIC_RATE_LIMIT=0 .ci/with-suite deploy/schemathesis/run
+	@JWT_EXPIRES_IN=24h PASSWORD_COST=10 RATE_LIMIT=0 PUBLIC_RATE_LIMIT=0 AUTH_RATE_LIMIT=0 LOGIN_FAILURES=0 .ci/with-suite deploy/schemathesis/run
 
 .PHONY: help run up seed events reset test e2e race standalone lint check fuzz vulnerabilities golden bench chaos postman schemathesis

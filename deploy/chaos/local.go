@@ -40,7 +40,7 @@ func startLocal(ctx context.Context, cfg config) (*target, error) {
 		env: append(bareEnvironment(),
 			"DATA_DIR="+filepath.Join(dir, "data"), "AUTH_PORT="+ports[0], "PASSPORT_PORT="+ports[1], "DOCUMENT_PORT="+ports[2],
 			"NOTIFICATION_PORT="+ports[3], "KAFKA_PORT="+ports[4], "S3_PORT="+ports[5], "MAIL_PORT="+ports[6],
-			"SWEEP_AFTER="+localSweep.String(), "PASSWORD_COST=10", "S3_BUCKET_NAME="+cfg.Environment.S3Bucket, "AWS_REGION="+cfg.Environment.S3Region),
+			"SWEEP_AFTER="+localSweep.String(), "PASSWORD_COST=10", "RATE_LIMIT=0", "AUTH_RATE_LIMIT=0", "LOGIN_FAILURES=0", "S3_BUCKET_NAME="+cfg.Environment.S3Bucket, "AWS_REGION="+cfg.Environment.S3Region),
 	}
 	t := &target{parts: []part{p}, logs: dir, close: p.close}
 	if err := p.Start(ctx); err != nil {

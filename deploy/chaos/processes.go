@@ -34,7 +34,7 @@ func startProcesses(ctx context.Context, cfg config) (*target, error) {
 		"AUTH_SERVICE_URL="+t.Auth, "DATA_DIR="+filepath.Join(dir, "data"), "MONGODB_URI="+e.database(own), "KAFKA_BROKERS="+strings.Join(e.Brokers, ","),
 		"KAFKA_GROUP="+own, "S3_ENDPOINT="+e.S3Endpoint, "S3_FORCE_PATH_STYLE=true", "S3_BUCKET_NAME="+own, "AWS_REGION="+e.S3Region,
 		"AWS_ACCESS_KEY_ID="+e.S3KeyID, "AWS_SECRET_ACCESS_KEY="+e.S3Secret, "SWEEP_AFTER="+localSweep.String(),
-		"PASSWORD_COST=10", "NOTIFICATION_LOG_PATH="+t.Files)
+		"PASSWORD_COST=10", "RATE_LIMIT=0", "AUTH_RATE_LIMIT=0", "LOGIN_FAILURES=0", "NOTIFICATION_LOG_PATH="+t.Files)
 	var all []*process
 	t.close = func() {
 		for _, p := range all {

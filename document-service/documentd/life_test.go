@@ -186,7 +186,7 @@ func TestContent(t *testing.T) {
 	a := s.Call(route, maker, nil)
 	for name, want := range map[string]string{
 		"Content-Type": "text/plain", "Content-Length": "1000", "Content-Disposition": `attachment; filename="a b.txt"`, "X-Content-Type-Options": "nosniff",
-		"Content-Security-Policy": "sandbox; default-src 'none'", "Cache-Control": "private, no-cache", "Accept-Ranges": "bytes",
+		"Content-Security-Policy": "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'", "Cache-Control": "private, no-cache", "Accept-Ranges": "bytes",
 	} {
 		if got := a.Header.Get(name); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)

@@ -72,7 +72,7 @@ func (s *sender) send(r *http.Request) {
 	h := s.Header()
 	h.Set("Content-Type", s.content.Type)
 	h.Set("Content-Disposition", Attachment(s.content.Name))
-	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	h.Set("Content-Security-Policy", "sandbox; "+nothing)
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("ETag", strconv.Quote(s.content.Tag))
 	if strings.Contains(r.Header.Get("Range"), ",") {

@@ -103,6 +103,11 @@ func TestHTTPS(t *testing.T) {
 	if _, err := ask(first, func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }); err != nil {
 		t.Errorf("TLS 1.2: %v", err)
 	}
+	if _, err := ask(first, func(c *tls.Config) {
+		c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
+	}); err == nil {
+		t.Error("a suite of CBC is taken")
+	}
 	plain, err := http.Get("http://" + address + "/livez")
 	if err != nil || plain.StatusCode != 400 {
 		t.Errorf("HTTP: %+v, %v", plain, err)
