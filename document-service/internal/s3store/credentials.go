@@ -2,8 +2,6 @@ package s3store
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -26,7 +24,14 @@ const (
 	renewBefore = 5 * time.Minute
 )
 
-var errNoCredentials = errors.New("no credentials")
+// noCredentials is why a request could not be signed. To send it again at once
+// would find none either.
+type noCredentials struct{ error }
+
+func (e noCredentials) Unwrap() error { return e.error }
+
+// RetryableError is what the SDK asks before it waits and tries again.
+func (noCredentials) RetryableError() bool { return false }
 
 // credentials are the key that is set, or else what the environment of AWS
 // gives: files, a web identity, the role of a container or of a machine.
@@ -55,7 +60,7 @@ type chain struct {
 // Retrieve implements aws.CredentialsProvider.
 func (c *chain) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if c.broken != nil {
-		return aws.Credentials{}, fmt.Errorf("%w: %w", errNoCredentials, c.broken)
+		return aws.Credentials{}, noCredentials{c.broken}
 	}
 	c.mu.Lock()
 	missing := c.missing
@@ -72,7 +77,7 @@ func (c *chain) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if err == nil || ctx.Err() != nil {
 		return found, err
 	}
-	err = fmt.Errorf("%w: %w", errNoCredentials, err)
+	err = noCredentials{err}
 	c.mu.Lock()
 	c.missing, c.until = err, time.Now().Add(missingFor)
 	c.mu.Unlock()

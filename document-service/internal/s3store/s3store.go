@@ -198,7 +198,7 @@ func (s *Store) translated(err error) error {
 	if missing(err) {
 		return fault.New(fault.NotFound, "there is no such object").Because(err)
 	}
-	if errors.Is(err, errNoCredentials) {
+	if _, ok := errors.AsType[noCredentials](err); ok {
 		return fault.New(fault.Unavailable, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, and the credential chain of AWS gives none: files cannot be stored or read").Because(err)
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
