@@ -1,7 +1,7 @@
 MODULES     = pkg auth-service passport-service document-service notification-service deploy
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TIMEOUT     = 10m
-FUZZTIME    = 5s
+FUZZTIME    = 10000x
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 NEWMAN      = newman@6.2.2
 POSTMAN_ENV = local
@@ -46,7 +46,7 @@ lint: ## gofmt, vet, staticcheck, and who may import whom
 
 check: lint fuzz ## what is looked at before the tests: lint, and each fuzz target for FUZZTIME
 
-fuzz: ## run each fuzz target for FUZZTIME
+fuzz: ## run each fuzz target for FUZZTIME, as 10000x
 	@.ci/fuzz $(FUZZTIME)
 
 vulnerabilities: ## look for known ones in what is called (asks vuln.go.dev)
