@@ -14,6 +14,7 @@ import (
 
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/event/outbox"
 )
 
 // measureEvents takes the time from the answer to a write until a consumer has
@@ -55,6 +56,9 @@ func (f *fleet) tail(ctx context.Context, see func(event.Envelope)) error {
 	return kafka.Tail(ctx, kafka.Config{Brokers: []string{f.backends.kafka}}, event.PassportTopics(), func(e event.Envelope) error { see(e); return nil })
 }
 
+// relayWorkers is how many events the relay hands to the broker at a time.
+const relayWorkers = 32
+
 // measureRelay lets events wait while there is no broker, and takes the time
 // until the last has come once there is one.
 func measureRelay(ctx context.Context, f *fleet, t *table) error {
@@ -68,6 +72,11 @@ func measureRelay(ctx context.Context, f *fleet, t *table) error {
 		return err
 	}
 	f.passport.stop()
+	select {
+	case <-time.After(outbox.Lease): // until then they are left to who wrote them
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var come atomic.Int64
@@ -100,7 +109,7 @@ func measureRelay(ctx context.Context, f *fleet, t *table) error {
 	cancel()
 	k := newBareKafka(f.backends.kafka)
 	defer k.close()
-	bare, err := k.flood(context.WithoutCancel(ctx), f.waiting, 8)
+	bare, err := k.flood(context.WithoutCancel(ctx), f.waiting, relayWorkers)
 	if err = errors.Join(err, g.Wait()); err != nil {
 		return err
 	}
