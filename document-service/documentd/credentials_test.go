@@ -174,3 +174,12 @@ func TestStorageByTLS(t *testing.T) {
 		}
 	})
 }
+
+// TestTemporaryKey sends the session token of a key: the storage knows it not.
+func TestTemporaryKey(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.S3.Session = "of a session" })
+	a := s.try(s.as(auth.User, ""))
+	if a.WantProblem(503); !strings.Contains(a.Text, "the object storage refuses the key") {
+		t.Errorf("upload = %s", a.Text)
+	}
+}

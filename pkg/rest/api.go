@@ -171,6 +171,15 @@ func (JSON[T]) Schema(r huma.Registry) *huma.Schema { return r.Schema(reflect.Ty
 
 func (JSON[T]) raw() {}
 
+// Quiet has the requests logged at the level of debugging, for what is asked all
+// the time by those who say themselves when the answer is not good.
+func Quiet(op *huma.Operation) {
+	op.Middlewares = append(op.Middlewares, func(hc huma.Context, next func(huma.Context)) {
+		hc.Context().Value(contextKey{}).(*entry).quiet = true
+		next(hc)
+	})
+}
+
 // Handle adds an operation. The route is a method and a path, as "GET /api/x";
 // I and O are the structs of huma. What handler fails with is answered as a
 // problem: a fault as it says, anything else as 500 without its text.

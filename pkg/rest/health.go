@@ -57,10 +57,10 @@ func (a *API) health(o Options) {
 		return out, nil
 	}
 	Handle(a, "GET /health", Open, alive, "Tell that the service runs")
-	Handle(a, "GET /livez", Open, alive, "Tell that the process is alive")
+	Handle(a, "GET /livez", Open, alive, "Tell that the process is alive", Quiet)
 	Handle(a, "GET /readyz", Open, func(ctx context.Context, _ *struct{}) (*readinessOutput, error) {
 		return a.readiness(ctx, o.Checks), nil
-	}, "Tell whether requests can be served", Describe("Names the part that is missing."))
+	}, "Tell whether requests can be served", Describe("Names the part that is missing."), Quiet)
 }
 
 func (a *API) readiness(ctx context.Context, checks []Check) *readinessOutput {

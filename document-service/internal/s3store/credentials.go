@@ -37,7 +37,7 @@ func (noCredentials) RetryableError() bool { return false }
 // gives: files, a web identity, the role of a container or of a machine.
 func (c Config) credentials() aws.CredentialsProvider {
 	if c.KeyID != "" {
-		return credentials.NewStaticCredentialsProvider(c.KeyID, c.Secret, "")
+		return credentials.NewStaticCredentialsProvider(c.KeyID, c.Secret, c.Session)
 	}
 	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.DisableKeepAlives = true }) // asked once an hour
 	found, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(client), config.WithRegion(c.Region),

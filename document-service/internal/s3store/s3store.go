@@ -31,6 +31,7 @@ import (
 type Config struct {
 	KeyID          string `envconfig:"AWS_ACCESS_KEY_ID" desc:"key id for S3; empty: what the default credential chain of AWS gives, such as the role of a container or of a machine"`
 	Secret         string `envconfig:"AWS_SECRET_ACCESS_KEY" secret:"true" desc:"secret of the key"`
+	Session        string `envconfig:"AWS_SESSION_TOKEN" secret:"true" desc:"session token of the key, where it is a temporary one"`
 	Region         string `envconfig:"AWS_REGION" default:"us-east-1" desc:"region of the bucket"`
 	Bucket         string `envconfig:"S3_BUCKET_NAME" default:"battery-passport-documents" desc:"bucket of the files; it is made when it is missing and may be"`
 	Endpoint       string `envconfig:"S3_ENDPOINT" desc:"URL of an S3 server; empty: AWS"`
@@ -207,7 +208,7 @@ func (s *Store) translated(err error) error {
 	switch code := code(err); code {
 	case "":
 		return fault.New(fault.Unavailable, "the object storage does not answer").Because(err)
-	case "AccessDenied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch":
+	case "AccessDenied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "InvalidTokenId":
 		return fault.New(fault.Unavailable, "the object storage refuses the key of this service").Because(err)
 	case "NoSuchBucket":
 		return fault.New(fault.Unavailable, "there is no bucket %s", s.bucket).Because(err)

@@ -29,7 +29,7 @@ type Feed func(ctx context.Context, since string) (auth.Revocations, error)
 
 // remoteFeed reads from an auth-service.
 func remoteFeed(base string) Feed {
-	client := &http.Client{Timeout: askTimeout}
+	client := &http.Client{Timeout: askTimeout, CheckRedirect: stay}
 	return func(ctx context.Context, since string) (r auth.Revocations, err error) {
 		address := base + auth.RevocationsPath
 		if since != "" {
@@ -50,6 +50,10 @@ func remoteFeed(base string) Feed {
 		return r, json.NewDecoder(io.LimitReader(res.Body, maxFeed)).Decode(&r)
 	}
 }
+
+// stay keeps a client with the auth-service that it was told of: whoever could
+// send it elsewhere would say who may do what.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Run asks for revocations until ctx is done. While nobody answers tokens live
 // out their time, and Heard fails.

@@ -194,6 +194,22 @@ func TestRequire(t *testing.T) {
 	}
 }
 
+// TestRedirectsAreNotFollowed has an address that leads to another auth-service.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	elsewhere := authtest.New(t)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, elsewhere.URL+r.URL.Path, http.StatusTemporaryRedirect)
+	}))
+	defer srv.Close()
+	v := verifier(t, token.Config{URL: srv.URL})
+	if _, err := v.Verify(t.Context(), "Bearer "+elsewhere.Token(t, ann)); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("Verify = %v, want unavailable", err)
+	}
+	if err := v.Heard(t.Context()); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("Heard = %v, want unavailable", err)
+	}
+}
+
 // TestAuthServiceComesLater has no keys at first.
 func TestAuthServiceComesLater(t *testing.T) {
 	issuer := authtest.New(t)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -99,7 +100,7 @@ func newRemoteVerifier(ctx context.Context, secret, base string, log *slog.Logge
 	}
 	address := base + "/.well-known/jwks.json"
 	remote, err := jwkset.NewStorageFromHTTP(address, jwkset.HTTPClientStorageOptions{
-		Ctx: ctx, HTTPTimeout: jwksTimeout, RefreshInterval: jwksInterval, NoErrorReturnFirstHTTPReq: true,
+		Ctx: ctx, Client: &http.Client{CheckRedirect: stay}, HTTPTimeout: jwksTimeout, RefreshInterval: jwksInterval, NoErrorReturnFirstHTTPReq: true,
 		RefreshErrorHandler: func(ctx context.Context, err error) { log.WarnContext(ctx, "keys cannot be fetched", "err", err) },
 	})
 	if err != nil {
