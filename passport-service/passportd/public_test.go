@@ -42,6 +42,21 @@ func TestPublic(t *testing.T) {
 		t.Error("a login makes a difference")
 	}
 
+	// A tag lives as long as what it was made of, and not longer than the passport.
+	bike := s.publish(maker, sample(t, "lmt-ebike.json"))
+	path := "/api/public/passports/" + bike.ID
+	old := s.Call("GET "+path, "", nil).Want(200, nil).Header.Get("ETag")
+	s.Call("PATCH /api/passports/"+bike.ID, maker, `{"reason":"weighed","data":{"generalInformation":{"batteryMass":2.91}}}`).Want(200, nil)
+	if a := s.Call("GET "+path, "", nil, "If-None-Match", old).Want(200, nil); a.Header.Get("ETag") == old {
+		t.Error("what has changed has the tag of before")
+	} else {
+		old = a.Header.Get("ETag")
+	}
+	s.Call("GET "+path, "", nil, "If-None-Match", old).Want(304, nil)
+	s.Call("POST /api/passports/"+bike.ID+"/archive", maker, `{"reason":"recalled"}`).Want(200, nil)
+	s.Call("GET "+path, "", nil, "If-None-Match", old).WantProblem(410)
+	s.Call("GET "+path, "", nil, "If-None-Match", "*").WantProblem(410)
+
 	// What is not there, and what is not published, look the same.
 	id := "01a20000-0000-7000-8000-000000000000"
 	none, draft := s.Call("GET /api/public/passports/"+id, "", nil, "X-Request-Id", id), s.Call("GET /api/public/passports/"+secret.ID, "", nil, "X-Request-Id", id)

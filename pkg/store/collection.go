@@ -89,6 +89,16 @@ func (c *Collection[T]) GetBy(ctx context.Context, index, value string) (Row[T],
 	return c.row(c.table.GetBy(ctx, index, value))
 }
 
+// Version returns the version of an aggregate, which costs much less than the
+// aggregate, or fails with fault.NotFound.
+func (c *Collection[T]) Version(ctx context.Context, id string) (int64, error) {
+	version, err := c.table.Version(ctx, id)
+	if err != nil {
+		return 0, fmt.Errorf("read from %s: %w", c.kind.Name, err)
+	}
+	return version, nil
+}
+
 func (c *Collection[T]) row(r Record, err error) (Row[T], error) {
 	row := Row[T]{ID: r.ID, Version: r.Version}
 	if err == nil {

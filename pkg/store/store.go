@@ -68,9 +68,10 @@ type Table interface {
 	// with many, each is, and those that can be are added. Where an id or a
 	// unique value is taken it fails with fault.Conflict (see Duplicate).
 	Insert(ctx context.Context, events []event.Envelope, records ...Record) error
-	// Get and GetBy fail with fault.NotFound.
+	// Get, GetBy and Version fail with fault.NotFound.
 	Get(ctx context.Context, id string) (Record, error)
 	GetBy(ctx context.Context, index, value string) (Record, error)
+	Version(ctx context.Context, id string) (int64, error)
 	// Replace writes the record and adds the events, if the stored version is
 	// the one before the record's. It fails with fault.Stale when it is another,
 	// fault.NotFound, fault.Conflict as Insert, or fault.Unavailable when

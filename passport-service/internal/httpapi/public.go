@@ -36,7 +36,7 @@ func (a *API) publicAnswer(published passport.Published, err error, ifNoneMatch 
 		return nil, err
 	}
 	if tag, ok := a.tags.Get(published.Part()); ok && ifNoneMatch != "" && rest.Unchanged(ifNoneMatch, tag) {
-		return &publicOutput{Status: http.StatusNotModified, ETag: tag, CacheControl: publicAge}, nil
+		return unchanged(tag), nil
 	}
 	p := published.Seen()
 	body := Public{p.ID, p.BatteryIdentifier, Data{p.Head.Data}}
@@ -48,12 +48,23 @@ func (a *API) publicAnswer(published passport.Published, err error, ifNoneMatch 
 	return out, nil
 }
 
+func unchanged(tag string) *publicOutput {
+	return &publicOutput{Status: http.StatusNotModified, ETag: tag, CacheControl: publicAge}
+}
+
 type publicInput struct {
 	ID          string `path:"id"`
 	IfNoneMatch string `header:"If-None-Match" doc:"ETag of what is at hand; if it is still the same the answer is 304"`
 }
 
 func (a *API) public(ctx context.Context, in *publicInput) (*publicOutput, error) {
+	if in.IfNoneMatch != "" {
+		if part, err := a.Passports.PartOf(ctx, in.ID); err == nil {
+			if tag, ok := a.tags.Get(part); ok && rest.Unchanged(in.IfNoneMatch, tag) {
+				return unchanged(tag), nil
+			}
+		}
+	}
 	p, err := a.Passports.Public(ctx, in.ID)
 	return a.publicAnswer(p, err, in.IfNoneMatch)
 }

@@ -25,12 +25,12 @@ type API struct {
 	Passports *passport.Service
 	Verifier  *token.Verifier
 
-	tags *lru.Cache[string, string] // of public parts
+	tags *lru.Cache[passport.Part, string] // of what the public has read
 }
 
 // Register adds the operations to r. It is their table of contents.
 func (a *API) Register(r *rest.API) {
-	a.tags, _ = lru.New[string, string](rememberedTags) // fails for a size below 1
+	a.tags, _ = lru.New[passport.Part, string](rememberedTags) // fails for a size below 1
 	reader, writer := a.Verifier.Require(), a.Verifier.Require(auth.Admin, auth.Operator)
 	large, clash, ended := rest.MaxBody(maxBody), rest.Fails(http.StatusConflict), rest.Fails(http.StatusGone)
 

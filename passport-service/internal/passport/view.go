@@ -6,6 +6,7 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
 )
 
 // View is how much of a passport a reader sees.
@@ -110,41 +111,57 @@ func (s *Service) Get(ctx context.Context, id string) (Seen, error) {
 // Published is a passport that the public reads a part of.
 type Published struct {
 	passport Passport
+	version  int64
 	service  *Service
 	rules    string
 }
 
-// Part names the part that Seen returns: it is another when that is another.
-func (p Published) Part() string { return p.passport.Head.Hash + " " + p.rules }
+// Part names what the public reads of a passport: where two are the same, so is
+// that.
+type Part struct {
+	ID      string
+	Version int64
+	Rules   string // which say what is public
+}
+
+// Part names the part that Seen returns.
+func (p Published) Part() Part { return Part{p.passport.ID, p.version, p.rules} }
 
 // Seen returns the part.
 func (p Published) Seen() Seen { return p.service.seenIn(p.passport, anyone()) }
+
+// PartOf names what the public reads of a passport, whether it may or not: it
+// costs much less to tell than Public does. It fails with fault.NotFound.
+func (s *Service) PartOf(ctx context.Context, id string) (Part, error) {
+	version, err := s.Passports.Version(ctx, id)
+	return Part{id, version, s.rules().Name}, err
+}
 
 // Public returns a published passport, for the public. It fails with
 // fault.NotFound, and with fault.Gone when it has ended.
 func (s *Service) Public(ctx context.Context, id string) (Published, error) {
 	row, err := s.Passports.Get(ctx, id)
-	return s.public(row.Doc, err, notFound(id))
+	return s.public(row, err, notFound(id))
 }
 
 // PublicOf is Public for the passport of a battery.
 func (s *Service) PublicOf(ctx context.Context, batteryIdentifier string) (Published, error) {
 	row, err := s.Passports.GetBy(ctx, byIdentifier, batteryIdentifier)
-	return s.public(row.Doc, err, fault.New(fault.NotFound, "there is no passport of the battery %s", batteryIdentifier))
+	return s.public(row, err, fault.New(fault.NotFound, "there is no passport of the battery %s", batteryIdentifier))
 }
 
-func (s *Service) public(p Passport, err, none error) (Published, error) {
+func (s *Service) public(row store.Row[Passport], err, none error) (Published, error) {
 	if fault.Is(err, fault.NotFound) {
 		return Published{}, none
 	}
 	if err != nil {
 		return Published{}, err
 	}
-	if _, err := p.viewOf(auth.Principal{}); err != nil {
+	if _, err := row.Doc.viewOf(auth.Principal{}); err != nil {
 		if fault.Is(err, fault.NotFound) {
 			err = none
 		}
 		return Published{}, err
 	}
-	return Published{p, s, s.rules().Name}, nil
+	return Published{row.Doc, row.Version, s, s.rules().Name}, nil
 }

@@ -106,27 +106,38 @@ func (t *table) wake(id string) {
 
 // Get implements store.Table.
 func (t *table) Get(ctx context.Context, id string) (store.Record, error) {
-	return t.one(ctx, id, live(id))
+	r, err := t.one(ctx, id, live(id), withoutOutbox)
+	if err != nil {
+		return store.Record{}, err
+	}
+	return r.out()
+}
+
+// Version implements store.Table.
+func (t *table) Version(ctx context.Context, id string) (int64, error) {
+	r, err := t.one(ctx, id, live(id), bson.M{"version": 1})
+	return r.Version, err
 }
 
 // GetBy implements store.Table.
 func (t *table) GetBy(ctx context.Context, index, value string) (store.Record, error) {
-	return t.one(ctx, value, bson.M{uniqueField(index): value})
-}
-
-func (t *table) one(ctx context.Context, what string, filter bson.M) (store.Record, error) {
-	coll, err := t.ready(ctx)
+	r, err := t.one(ctx, value, bson.M{uniqueField(index): value}, withoutOutbox)
 	if err != nil {
 		return store.Record{}, err
 	}
-	var r record
-	switch err := coll.FindOne(ctx, filter, options.FindOne().SetProjection(withoutOutbox)).Decode(&r); {
-	case errors.Is(err, mongo.ErrNoDocuments):
-		return store.Record{}, store.Gone(what)
-	case err != nil:
-		return store.Record{}, failure(err)
-	}
 	return r.out()
+}
+
+func (t *table) one(ctx context.Context, what string, filter, fields bson.M) (r record, err error) {
+	coll, err := t.ready(ctx)
+	if err != nil {
+		return r, err
+	}
+	err = coll.FindOne(ctx, filter, options.FindOne().SetProjection(fields)).Decode(&r)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return r, store.Gone(what)
+	}
+	return r, failure(err)
 }
 
 func (r record) out() (store.Record, error) {
@@ -243,11 +254,11 @@ func (t *table) change(ctx context.Context, id string, version int64, events []e
 
 // whyNot tells why no record matched.
 func (t *table) whyNot(ctx context.Context, id string, version int64) error {
-	r, err := t.Get(ctx, id)
+	now, err := t.Version(ctx, id)
 	switch {
 	case err != nil:
 		return err
-	case r.Version != version:
+	case now != version:
 		return store.Stale(id)
 	}
 	return store.Full(id)

@@ -29,6 +29,19 @@ func (t *table) GetBy(ctx context.Context, index, value string) (store.Record, e
 	return t.one(ctx, value, "SELECT "+columns+" FROM #_unique u JOIN # r ON r.id = u.id WHERE u.name = ? AND u.value = ?", index, value)
 }
 
+// Version implements store.Table.
+func (t *table) Version(ctx context.Context, id string) (version int64, err error) {
+	s, err := t.stmt(ctx, "SELECT version FROM # WHERE id = ? AND NOT deleted")
+	if err != nil {
+		return 0, err
+	}
+	err = s.QueryRowContext(ctx, id).Scan(&version)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, store.Gone(id)
+	}
+	return version, failure(err)
+}
+
 func (t *table) one(ctx context.Context, what, query string, args ...any) (store.Record, error) {
 	s, err := t.stmt(ctx, query)
 	if err != nil {

@@ -107,6 +107,9 @@ func deleted(t *testing.T, db store.DB) {
 	if _, err := cells.Get(t.Context(), id); !fault.Is(err, fault.NotFound) {
 		t.Errorf("Get = %v, want not found", err)
 	}
+	if _, err := cells.Version(t.Context(), id); !fault.Is(err, fault.NotFound) {
+		t.Errorf("Version = %v, want not found", err)
+	}
 	if page, err := cells.List(t.Context(), store.Query{Scope: "ann", Limit: 9}); err != nil || len(page.Rows) > 0 {
 		t.Errorf("List = %+v, %v, want nothing", page, err)
 	}

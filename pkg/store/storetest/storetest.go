@@ -118,6 +118,9 @@ func documents(t *testing.T, db store.DB) {
 	if got, err := cells.Get(t.Context(), id); err != nil || got.Version != 2 || got.Doc.Data != nil {
 		t.Errorf("Get after Update = %+v, %v: what was cleared is still there", got, err)
 	}
+	if version, err := cells.Version(t.Context(), id); err != nil || version != 2 {
+		t.Errorf("Version after Update = %d, %v", version, err)
+	}
 	if err := db.Ping(t.Context()); err != nil {
 		t.Errorf("Ping = %v", err)
 	}
@@ -126,10 +129,11 @@ func documents(t *testing.T, db store.DB) {
 func missing(t *testing.T, db store.DB) {
 	cells, id := store.Open(db, Cells()), newID()
 	_, get := cells.Get(t.Context(), id)
+	_, version := cells.Version(t.Context(), id)
 	_, getBy := cells.GetBy(t.Context(), "serial", "none")
 	_, update := cells.Update(t.Context(), id, func(*Cell) ([]event.Envelope, error) { return nil, nil })
 	for call, err := range map[string]error{
-		"Get": get, "GetBy": getBy, "Update": update, "Delete": cells.Delete(t.Context(), id, 1), "with events": cells.Delete(t.Context(), id, 1, counted(id, 1)),
+		"Get": get, "Version": version, "GetBy": getBy, "Update": update, "Delete": cells.Delete(t.Context(), id, 1), "with events": cells.Delete(t.Context(), id, 1, counted(id, 1)),
 	} {
 		if !fault.Is(err, fault.NotFound) {
 			t.Errorf("%s = %v, want not found", call, err)
