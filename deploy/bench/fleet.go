@@ -30,7 +30,7 @@ type service struct {
 type fleet struct {
 	size
 	dir                                    string
-	backends                               *suite
+	backends                               *backends
 	auth, passport, document, notification *service
 	token                                  string // of an admin
 }
@@ -42,7 +42,7 @@ func (f *fleet) services() []*service {
 
 func startFleet(ctx context.Context, dir string, n size) (f *fleet, err error) {
 	f = &fleet{size: n, dir: dir}
-	if f.backends, err = startSuite(ctx, filepath.Join(dir, "backends")); err != nil {
+	if f.backends, err = startBackends(ctx, filepath.Join(dir, "backends")); err != nil {
 		return nil, err
 	}
 	ports, err := freePorts(8)

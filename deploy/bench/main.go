@@ -38,8 +38,9 @@ func main() {
 	bare := flag.String("bare", "", "be the bare server that reads are held against, at this address")
 	body := flag.String("body", "", "file that the bare server answers with")
 	write := flag.Int("write", 0, "be the bare writer that creates are held against: so many rows and records")
-	dir := flag.String("dir", "", "folder of the bare writer")
+	dir := flag.String("dir", "", "folder of the bare writer, or of the back ends")
 	brokers := flag.String("brokers", "", "Kafka of the bare writer")
+	behind := flag.String("backends", "", "be the Kafka and the S3 server of what is measured, on these two ports")
 	small := flag.Bool("quick", false, "a little of everything, to see that it works")
 	rows := flag.Int("rows", 0, "passports to grow to, in the place of a million")
 	soaking := flag.Duration("soak", 0, "load everything for so long, and see what grows, and nothing else")
@@ -64,6 +65,8 @@ func main() {
 		err = serveBare(*bare, *body)
 	case *write > 0:
 		err = writeBare(ctx, *write, *dir, *brokers)
+	case *behind != "":
+		err = serveBackends(ctx, *behind, *dir)
 	case *beside:
 		err = besideDocker(ctx)
 	default:
