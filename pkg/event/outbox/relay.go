@@ -29,10 +29,11 @@ const Lease = 10 * time.Second
 
 const (
 	workers        = 32
-	poll           = time.Second      // how often Run looks for what is past due
-	dueLimit       = 100              // aggregates taken over at a time
-	publishTimeout = 10 * time.Second // for one event
-	grace          = 2 * time.Second  // for what is at hand when Run is told to end
+	poll           = time.Second          // between two looks for what is past due
+	crowded        = 5 * time.Millisecond // the same, where the queue was full
+	dueLimit       = 100                  // aggregates taken over at a time
+	publishTimeout = 10 * time.Second     // for one event
+	grace          = 2 * time.Second      // for what is at hand when Run is told to end
 )
 
 // Due is an aggregate whose events were to be published by now.
@@ -122,10 +123,9 @@ func (r *Relay) listen(ctx context.Context) {
 
 // watch takes over what is past due.
 func (r *Relay) watch(ctx context.Context) {
-	tick := time.NewTicker(min(poll, r.Lease))
-	defer tick.Stop()
 	for away := false; ; {
-		switch err := r.takeOver(ctx); {
+		more, err := r.takeOver(ctx)
+		switch {
 		case err != nil && !away && ctx.Err() == nil:
 			away = true
 			r.Log.WarnContext(ctx, "outbox cannot be read", "err", err)
@@ -133,31 +133,36 @@ func (r *Relay) watch(ctx context.Context) {
 			away = false
 			r.Log.InfoContext(ctx, "outbox can be read again")
 		}
+		wait := min(poll, r.Lease)
+		if more {
+			wait = crowded
+		}
 		select {
-		case <-tick.C:
+		case <-time.After(wait):
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// takeOver leaves what is queued here as it is: to move its due time again and
-// again would be all that a relay does while the broker is away.
-func (r *Relay) takeOver(ctx context.Context) error {
+// takeOver tells whether there may be more, for which the queue has no room. It
+// leaves what is queued here as it is: to move its due time again and again would
+// be all that a relay does while the broker is away.
+func (r *Relay) takeOver(ctx context.Context) (more bool, err error) {
 	for r.queue.room() {
 		now, limit := time.Now(), dueLimit+r.queue.size() // queued ones hide nobody
 		due, err := r.Source.Due(ctx, now, limit)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if err := r.takeAll(ctx, due, now.Add(r.Lease)); err != nil {
-			return err
+			return false, err
 		}
 		if len(due) < limit {
-			return nil
+			return false, nil
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // takeAll takes over what is not queued here, some at a time: a store may write

@@ -10,9 +10,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/outbox"
@@ -151,6 +153,40 @@ func (l looking) Due(ctx context.Context, now time.Time, limit int) ([]outbox.Du
 
 // TestBrokerAway has a broker that refuses one aggregate for a while: the relay
 // says so once, holds nothing else back, and says when it is over.
+// slow takes a millisecond for each event.
+type slow struct{ published atomic.Int64 }
+
+func (p *slow) Publish(context.Context, event.Envelope) error {
+	time.Sleep(time.Millisecond)
+	p.published.Add(1)
+	return nil
+}
+
+// TestMoreThanTheQueueHolds: a full queue is filled again as soon as it has room,
+// not when a relay that has nothing to do would look again.
+func TestMoreThanTheQueueHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cells := open(t)
+		const n = 4000
+		var g errgroup.Group
+		g.SetLimit(64)
+		for i := range n {
+			g.Go(func() error { insert(t, cells, fmt.Sprint(i)); return nil })
+		}
+		_ = g.Wait()
+		var p slow
+		stop := start(t, &outbox.Relay{Source: deaf{cells.Outbox()}, Publisher: &p})
+		begin := time.Now()
+		for p.published.Load() < n && time.Since(begin) < time.Minute {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if took := time.Since(begin); took > 500*time.Millisecond {
+			t.Errorf("%d of %d were published in %v", p.published.Load(), n, took)
+		}
+		stop()
+	})
+}
+
 func TestBrokerAway(t *testing.T) {
 	cells := open(t)
 	var log lockedBuilder
