@@ -15,10 +15,11 @@ import (
 type writer struct {
 	db *sql.DB
 
-	queueing sync.Mutex
-	queue    []*job
+	mu    sync.Mutex
+	queue []*job
+	led   bool // somebody writes
 
-	writing sync.Mutex           // is held for a transaction, and guards what follows
+	// Of who leads alone:
 	stmts   map[string]*sql.Stmt // that were run before, by their text
 	missing map[string]bool      // that were run, and are to be prepared
 }
@@ -26,11 +27,20 @@ type writer struct {
 // job is a write that waits. do may run more than once, and only the last time
 // counts.
 type job struct {
-	ctx  context.Context
-	do   func(tx) error
-	done bool
-	err  error
+	ctx   context.Context
+	do    func(tx) error
+	whole bool // see in
+	err   error
+	turn  chan turn
 }
+
+// turn is what a job waits for.
+type turn bool
+
+const (
+	done turn = true  // another did it
+	lead turn = false // it is to do all that wait
+)
 
 var errUnfinished = errors.New("the transaction that it was in did not end")
 
@@ -40,28 +50,48 @@ func newWriter(db *sql.DB) *writer {
 
 // in runs do in a transaction, with others or alone, and returns when it is on
 // the disk or has failed. It fails as do does, and then nothing of it is stored.
-func (w *writer) in(ctx context.Context, do func(tx) error) error {
-	j := &job{ctx: ctx, do: do}
-	w.queueing.Lock()
+// What is whole fails with the database alone: it needs no savepoint, which
+// costs as much as it does itself.
+func (w *writer) in(ctx context.Context, whole bool, do func(tx) error) error {
+	j := &job{ctx: ctx, do: do, whole: whole, turn: make(chan turn, 1)}
+	w.mu.Lock()
 	w.queue = append(w.queue, j)
-	w.queueing.Unlock()
-	w.writing.Lock()
-	defer w.writing.Unlock()
-	if !j.done { // who waited before has not done it too
-		w.queueing.Lock()
-		batch := w.queue
-		w.queue = nil
-		w.queueing.Unlock()
-		w.run(batch)
+	leads := !w.led
+	w.led = true
+	w.mu.Unlock()
+	if leads || <-j.turn == lead {
+		w.lead(j)
 	}
 	return j.err
 }
 
-// run needs w.writing. Where the database itself fails in a transaction of many,
+// lead does what waits, with own among it, and leaves what has come meanwhile to
+// the first of those.
+func (w *writer) lead(own *job) {
+	w.mu.Lock()
+	batch := w.queue
+	w.queue = nil
+	w.mu.Unlock()
+	defer func() {
+		for _, j := range batch {
+			if j != own {
+				j.turn <- done
+			}
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.led = len(w.queue) > 0; w.led {
+			w.queue[0].turn <- lead
+		}
+	}()
+	w.run(batch)
+}
+
+// run is for who leads. Where the database itself fails in a transaction of many,
 // each is tried alone: SQLite may have taken back all of it.
 func (w *writer) run(batch []*job) {
 	for _, j := range batch {
-		j.done, j.err = true, errUnfinished
+		j.err = errUnfinished
 	}
 	if len(batch) > 1 && w.together(batch) {
 		return
@@ -83,18 +113,13 @@ func (w *writer) together(batch []*job) bool {
 			if errs[i] = failure(j.ctx.Err()); errs[i] != nil {
 				continue
 			}
-			if _, err := t.run("SAVEPOINT job"); err != nil {
-				return err
+			var err error
+			if j.whole {
+				err = j.do(t)
+			} else {
+				errs[i], err = t.apart(j.do)
 			}
-			if errs[i] = j.do(t); errs[i] != nil {
-				if f, ok := errors.AsType[*fault.Error](errs[i]); !ok || f.Kind == fault.Unavailable {
-					return errs[i]
-				}
-				if _, err := t.run("ROLLBACK TO job"); err != nil {
-					return err
-				}
-			}
-			if _, err := t.run("RELEASE job"); err != nil {
+			if err != nil {
 				return err
 			}
 		}
@@ -154,6 +179,24 @@ func (x tx) run(query string, args ...any) (int64, error) {
 		return 0, failure(err)
 	}
 	return res.RowsAffected()
+}
+
+// apart runs do so that what it did is taken back where it refuses, and returns
+// its refusal, or else why the whole transaction fails.
+func (x tx) apart(do func(tx) error) (refusal, err error) {
+	if _, err := x.run("SAVEPOINT job"); err != nil {
+		return nil, err
+	}
+	if refusal = do(x); refusal != nil {
+		if f, ok := errors.AsType[*fault.Error](refusal); !ok || f.Kind == fault.Unavailable {
+			return nil, refusal
+		}
+		if _, err := x.run("ROLLBACK TO job"); err != nil {
+			return nil, err
+		}
+	}
+	_, err = x.run("RELEASE job")
+	return refusal, err
 }
 
 // row reads one row.

@@ -28,39 +28,42 @@ func (x write) exec(query string, args ...any) (int64, error) {
 
 // in runs f in a transaction. It may run again, and only the last time counts.
 func (t *table) in(ctx context.Context, f func(write) error) error {
+	return t.transact(ctx, false, f)
+}
+
+// inWhole is in for what refuses nothing: it fails with the database alone.
+func (t *table) inWhole(ctx context.Context, f func(write) error) error {
+	return t.transact(ctx, true, f)
+}
+
+func (t *table) transact(ctx context.Context, whole bool, f func(write) error) error {
 	if _, err := t.stmt(ctx, "SELECT 1 FROM # WHERE 0"); err != nil { // the tables are there
 		return err
 	}
-	return t.db.writer.in(ctx, func(x tx) error { return f(write{t, x}) })
+	return t.db.writer.in(ctx, whole, func(x tx) error { return f(write{t, x}) })
 }
 
 // Insert implements store.Table.
 func (t *table) Insert(ctx context.Context, events []event.Envelope, records ...store.Record) error {
+	if len(records) == 1 {
+		err := t.in(ctx, func(x write) error { return x.insert(records[0], events) })
+		if err == nil && len(events) > 0 {
+			t.wake(records[0].ID)
+		}
+		return err
+	}
 	var taken error
-	err := t.in(ctx, func(x write) error {
+	err := t.inWhole(ctx, func(x write) error {
 		taken = nil
 		for _, r := range records {
-			if _, err := x.exec("SAVEPOINT record"); err != nil {
+			refusal, err := x.apart(func(tx) error { return x.insert(r, events) })
+			if err != nil {
 				return err
 			}
-			if err := x.insert(r, events); err != nil {
-				if _, ok := store.Duplicate(err); !ok {
-					return err
-				}
-				taken = errors.Join(taken, err)
-				if _, err := x.exec("ROLLBACK TO record"); err != nil {
-					return err
-				}
-			}
-			if _, err := x.exec("RELEASE record"); err != nil {
-				return err
-			}
+			taken = errors.Join(taken, refusal)
 		}
 		return nil
 	})
-	if err == nil && taken == nil && len(events) > 0 {
-		t.wake(records[0].ID)
-	}
 	return errors.Join(err, taken)
 }
 
@@ -220,7 +223,7 @@ func (t *table) wake(id string) {
 
 // Acknowledge implements outbox.Source.
 func (t *table) Acknowledge(ctx context.Context, id, eventID string) error {
-	return t.in(ctx, func(x write) error {
+	return t.inWhole(ctx, func(x write) error {
 		if _, err := x.exec("DELETE FROM #_outbox WHERE id = ? AND event_id = ?", id, eventID); err != nil {
 			return err
 		}
@@ -236,7 +239,7 @@ func (t *table) Acknowledge(ctx context.Context, id, eventID string) error {
 // TakeOver implements outbox.Source.
 func (t *table) TakeOver(ctx context.Context, d outbox.Due, until time.Time) (bool, error) {
 	var n int64
-	err := t.in(ctx, func(x write) (err error) {
+	err := t.inWhole(ctx, func(x write) (err error) {
 		n, err = x.exec("UPDATE #_due SET at = ? WHERE id = ? AND at = ?", until.UnixMilli(), d.ID, d.At.UnixMilli())
 		return err
 	})
