@@ -92,8 +92,8 @@ const (
 	maxBackoff     = 500 * time.Millisecond
 	idleConns      = 16
 
-	// An upload holds two parts: so few and small, the whole service takes less
-	// than 64 MiB for four.
+	// An upload holds two parts, which is most of what the service takes: 40 MiB
+	// for the four uploads that there are at once by default.
 	partSize    = 5 << 20         // the least that S3 takes
 	failTimeout = 5 * time.Second // for what is sent of a failed upload to be removed
 	maxParts    = 10_000
