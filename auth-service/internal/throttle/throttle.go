@@ -73,12 +73,18 @@ func (t *Throttle) Attempt(address netip.Addr, account string, known bool) (succ
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	from := network(address)
-	var buckets []*bucket
 	if known {
-		buckets = []*bucket{t.bucket(t.pairs, from+" "+account, addressRegain)}
-	} else {
-		buckets = []*bucket{t.bucket(t.addresses, from, addressRegain), t.bucket(t.accounts, account, accountRegain)}
+		return t.take(t.bucket(t.pairs, from+" "+account, addressRegain))
 	}
+	own := t.bucket(t.addresses, from, addressRegain)
+	if own.wait() > 0 { // who has to wait gets no account remembered, and none forgotten
+		return t.take(own)
+	}
+	return t.take(own, t.bucket(t.accounts, account, accountRegain))
+}
+
+// take takes a failure from each bucket, or from none. It needs t.mu.
+func (t *Throttle) take(buckets ...*bucket) (giveBack func(), err error) {
 	var wait time.Duration
 	for _, b := range buckets {
 		wait = max(wait, b.wait())

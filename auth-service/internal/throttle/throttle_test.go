@@ -2,6 +2,7 @@ package throttle_test
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -142,6 +143,20 @@ func TestOneNetworkOfIPv6(t *testing.T) {
 	b.fail(1, netip.MustParseAddr("::ffff:198.51.100.0"), "eve")
 	b.fail(1, netip.MustParseAddr("198.51.100.0"), "eve")
 	b.refused(netip.MustParseAddr("::ffff:198.51.100.0"), "eve2", false) // the same as the address in it
+}
+
+// TestWhoWaitsMakesNothingForgotten tries, once it has to wait, more made-up
+// accounts than are remembered: what was counted of a real one stays.
+func TestWhoWaitsMakesNothingForgotten(t *testing.T) {
+	b := newBench(t)
+	for i := range 3 {
+		b.fail(1, netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}), "ann")
+	}
+	b.fail(3, home, "bob")
+	for i := range 20_000 {
+		b.refused(home, fmt.Sprint("made up ", i), false)
+	}
+	b.refused(office, "ann", false)
 }
 
 func TestOff(t *testing.T) {
