@@ -1,0 +1,72 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/store/sqlite"
+)
+
+// TestSuccessorNeedsTheToken: what is stored, with the key, is not enough to make
+// the token that counts.
+func TestSuccessorNeedsTheToken(t *testing.T) {
+	key, salt := []byte("key"), []byte("salt")
+	one := newToken()
+	same, other, elsewhere := one, newToken(), newToken()
+	other.session, elsewhere.secret = one.session, one.secret
+	next := one.successor(key, salt)
+	if got := same.successor(key, salt); got != next {
+		t.Error("two who have the same token get different ones")
+	}
+	for name, got := range map[string]refreshToken{
+		"another secret":  other.successor(key, salt),
+		"another session": elsewhere.successor(key, salt),
+		"another key":     one.successor([]byte("other"), salt),
+		"another salt":    one.successor(key, []byte("pepper")),
+	} {
+		if bytes.Equal(got.secret[:], next.secret[:]) {
+			t.Errorf("%s gives the same successor", name)
+		}
+	}
+}
+
+// TestSinceToldLate has an instance whose clock is behind tell of a revocation
+// after a reader has read all there was.
+func TestSinceToldLate(t *testing.T) {
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "auth.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close(context.Background())
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	s := &Service{
+		Sessions: store.Open(db, Kind()), Revocations: store.Open(db, RevokedKind()), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Now: func() time.Time { return now }, TokensCount: time.Hour,
+	}
+	revoke := func(id string) {
+		t.Helper()
+		if err := s.Revoke(t.Context(), id, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	revoke("ann")
+	read, err := s.Since(t.Context(), "")
+	if err != nil || len(read.Items) != 1 {
+		t.Fatalf("Since = %+v, %v", read, err)
+	}
+	now = now.Add(-overlap + time.Second)
+	revoke("bob")
+	now = now.Add(time.Minute)
+	again, err := s.Since(t.Context(), read.Since)
+	if err != nil || len(again.Items) != 2 {
+		t.Errorf("Since = %+v, %v, want bob's too", again, err)
+	}
+	if last, err := s.Since(t.Context(), again.Since); err != nil || len(last.Items) != 0 {
+		t.Errorf("Since = %+v, %v, want nothing that was told long ago", last, err)
+	}
+}
