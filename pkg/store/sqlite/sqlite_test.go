@@ -136,7 +136,7 @@ func TestWritesOfOneCommit(t *testing.T) {
 	cancel()
 	var wg sync.WaitGroup
 	var mu sync.Mutex
-	stored := map[string]string{}
+	stored, refused := map[string]string{}, []string{}
 	outcomes := map[string]int{}
 	for i := range 300 {
 		wg.Go(func() {
@@ -153,6 +153,7 @@ func TestWritesOfOneCommit(t *testing.T) {
 				stored[n] = id
 				outcomes["stored"]++
 			case taken:
+				refused = append(refused, id)
 				outcomes["taken"]++
 			case fault.Is(err, fault.Unavailable):
 				outcomes["given up"]++
@@ -170,6 +171,11 @@ func TestWritesOfOneCommit(t *testing.T) {
 		r, err := table.GetBy(t.Context(), "n", n)
 		if id, ok := stored[n]; ok != (err == nil) || r.ID != id {
 			t.Errorf("%s is stored as %q, %v, want %q", n, r.ID, err, id)
+		}
+	}
+	for _, id := range refused { // nothing of it is there, though others of its transaction are
+		if _, err := table.Get(t.Context(), id); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s was refused, and Get = %v", id, err)
 		}
 	}
 }
