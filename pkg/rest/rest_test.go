@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -251,47 +250,6 @@ func TestDocumentation(t *testing.T) {
 			t.Errorf("%s loads from elsewhere", path)
 		}
 	}
-}
-
-// TestServeFinishesWhatIsUnderWay stops the server while a request is being
-// answered.
-func TestServeFinishesWhatIsUnderWay(t *testing.T) {
-	open, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &closing{Listener: open, closed: make(chan struct{})}
-	begun, finish := make(chan struct{}), make(chan struct{})
-	a := newAPI(t, io.Discard)
-	rest.Handle(a, "GET /api/slow", rest.Open, func(context.Context, *struct{}) (*struct{}, error) {
-		close(begun)
-		<-finish
-		return &struct{}{}, nil
-	}, "Be slow", rest.Status(http.StatusNoContent))
-	ctx, stop := context.WithCancel(t.Context())
-	served, answered := make(chan error, 1), make(chan int, 1)
-	go func() { served <- rest.Serve(ctx, l, a, 10*time.Second) }()
-	c := resttest.Client{T: t, URL: "http://" + l.Addr().String()}
-	go func() { answered <- c.Ask("GET /api/slow", "").Status }()
-	<-begun
-	stop()
-	<-l.closed // the server has heard
-	close(finish)
-	if status, err := <-answered, <-served; status != 204 || err != nil {
-		t.Errorf("request under way = %d, Serve = %v", status, err)
-	}
-}
-
-// closing tells when it is closed.
-type closing struct {
-	net.Listener
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (c *closing) Close() error {
-	defer c.once.Do(func() { close(c.closed) })
-	return c.Listener.Close()
 }
 
 func TestTakenPortNamesItsVariable(t *testing.T) {
