@@ -57,7 +57,7 @@ func startFleet(ctx context.Context, dir string, n size) (f *fleet, err error) {
 				"PORT=" + ports[i], "METRICS_ADDR=127.0.0.1:" + ports[4+i], "DATA_DIR=" + filepath.Join(dir, "data"), "AUTH_SERVICE_URL=http://127.0.0.1:" + ports[0],
 				"KAFKA_BROKERS=" + f.backends.kafka, "JWT_EXPIRES_IN=24h", "MAX_UPLOAD_BYTES=314572800",
 				"RATE_LIMIT=0", "PUBLIC_RATE_LIMIT=0", "AUTH_RATE_LIMIT=0", "LOGIN_FAILURES=0", // what is measured is the work
-				"S3_ENDPOINT=" + f.backends.s3, "S3_FORCE_PATH_STYLE=true", "AWS_ACCESS_KEY_ID=" + stack.S3KeyID, "AWS_SECRET_ACCESS_KEY=" + stack.S3Secret,
+				"S3_ENDPOINT=" + f.backends.s3, "S3_FORCE_PATH_STYLE=true", "AWS_ACCESS_KEY_ID=" + stack.S3KeyID, "AWS_SECRET_ACCESS_KEY=" + stack.S3Secret, "AWS_SESSION_TOKEN=",
 				"NOTIFICATION_LOG_PATH=" + filepath.Join(dir, "notifications"),
 			},
 		}

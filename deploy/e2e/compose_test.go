@@ -51,7 +51,7 @@ func configs() map[string]any {
 // notInCompose are variables that a container leaves as its image has them, and
 // those of back ends elsewhere: the ones here ask for no TLS.
 var notInCompose = []string{
-	"PORT", "HOST", "DATA_DIR", "TLS_CERT_FILE", "TLS_KEY_FILE", "S3_CA_FILE",
+	"PORT", "HOST", "DATA_DIR", "TLS_CERT_FILE", "TLS_KEY_FILE", "S3_CA_FILE", "AWS_SESSION_TOKEN",
 	"KAFKA_TLS", "KAFKA_CA_FILE", "KAFKA_CERT_FILE", "KAFKA_KEY_FILE", "KAFKA_SASL_MECHANISM", "KAFKA_USERNAME", "KAFKA_PASSWORD",
 }
 

@@ -28,7 +28,7 @@ var wrong = map[string]string{
 }
 
 // anything are variables that take any text.
-var anything = []string{"DATA_DIR", "KAFKA_PASSWORD", "AWS_SECRET_ACCESS_KEY", "SMTP_HOST", "SMTP_PASS", "NOTIFICATION_LOG_PATH"}
+var anything = []string{"DATA_DIR", "KAFKA_PASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SMTP_HOST", "SMTP_PASS", "NOTIFICATION_LOG_PATH"}
 
 // unset takes all variables away that services read, for the time of a test.
 func unset(t *testing.T) {

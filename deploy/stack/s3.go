@@ -26,7 +26,7 @@ func (s *Stack) startS3(ctx context.Context, dir string, cfg *Config) error {
 		l.Close() // the server opens its port itself
 	}
 	c := &cfg.Document.S3
-	c.KeyID, c.Secret, c.PathStyle = S3KeyID, S3Secret, true
+	c.KeyID, c.Secret, c.Session, c.PathStyle = S3KeyID, S3Secret, "", true
 	server, err := s3local.Start(ctx, s3local.Config{
 		Dir: filepath.Join(dir, "s3"), Addr: addr, KeyID: c.KeyID, Secret: c.Secret, Region: c.Region,
 	})
