@@ -177,12 +177,8 @@ func waiting(t *testing.T, cfg connect.Config, id string) []string {
 	if _, err := source.Get(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	events, err := source.Outbox().Waiting(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var texts []string
-	for _, e := range events {
+	for _, e := range storetest.Waiting(t, source.Outbox(), id) {
 		var payload struct{ RegisteredAt, UpdatedAt string }
 		if err := json.Unmarshal(e.Data, &payload); err != nil || e.Key != id || e.Source != "/auth-service" {
 			t.Errorf("event %+v, %v", e, err)

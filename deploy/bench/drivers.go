@@ -16,8 +16,10 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-// topic is one that the services do not read.
-const topic = "bench"
+const (
+	topic      = "bench" // which the services do not read
+	partitions = 3       // of each topic
+)
 
 // payload is as large as what a create writes.
 var payload = strings.Repeat("x", 500)
@@ -96,7 +98,7 @@ func newBareKafka(brokers string) bareKafka {
 func (k bareKafka) close() { k.client.Transport.(*kafka.Transport).CloseIdleConnections() }
 
 func (k bareKafka) create(ctx context.Context) error {
-	res, err := k.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: topic, NumPartitions: 3, ReplicationFactor: 1}}})
+	res, err := k.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: topic, NumPartitions: partitions, ReplicationFactor: 1}}})
 	if err != nil {
 		return err
 	}
@@ -108,7 +110,7 @@ func (k bareKafka) create(ctx context.Context) error {
 
 func (k bareKafka) produce(ctx context.Context, key string) error {
 	res, err := k.client.Produce(ctx, &kafka.ProduceRequest{
-		Topic: topic, Partition: int(key[0]) % 3, RequiredAcks: kafka.RequireAll,
+		Topic: topic, Partition: int(key[0]) % partitions, RequiredAcks: kafka.RequireAll,
 		Records: kafka.NewRecordReader(kafka.Record{Time: time.Now(), Key: kafka.NewBytes([]byte(key)), Value: kafka.NewBytes([]byte(payload))}),
 	})
 	return errors.Join(err, errorOf(res))
@@ -141,4 +143,21 @@ func (k bareKafka) flood(ctx context.Context, n, workers int) (time.Duration, er
 	}
 	wg.Wait()
 	return time.Since(begin), errors.Join(errs...)
+}
+
+// records returns how many were ever written to a topic.
+func (k bareKafka) records(ctx context.Context, topic string) (n int64, err error) {
+	var ends []kafka.OffsetRequest
+	for p := range partitions {
+		ends = append(ends, kafka.LastOffsetOf(p))
+	}
+	res, err := k.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: ends}})
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range res.Topics[topic] {
+		err = errors.Join(err, p.Error)
+		n += p.LastOffset
+	}
+	return n, err
 }

@@ -116,10 +116,7 @@ func (s *service) open(t *testing.T) (*store.Collection[document.Document], *sto
 func wantEvents(t *testing.T, s *service, id string, want ...string) {
 	t.Helper()
 	documents, _ := s.open(t)
-	waiting, err := documents.Outbox().Waiting(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
+	waiting := storetest.Waiting(t, documents.Outbox(), id)
 	got := []string{}
 	for _, e := range waiting {
 		got = append(got, fmt.Sprint(e.Type, " ", e.Sequence))

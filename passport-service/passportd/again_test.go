@@ -148,11 +148,7 @@ func eventsOf(t *testing.T, cfg connect.Config, id string) int {
 	if _, err := passports.Get(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	waiting, err := passports.Outbox().Waiting(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(waiting)
+	return len(storetest.Waiting(t, passports.Outbox(), id))
 }
 
 // TestKilledBeforeItsAnswer kills the service when it has stored a passport, and

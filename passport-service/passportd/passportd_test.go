@@ -309,10 +309,7 @@ func TestEvents(t *testing.T) {
 		if _, err := passports.List(t.Context(), store.Query{Limit: 1}); err != nil {
 			t.Fatal(err)
 		}
-		waiting, err := passports.Outbox().Waiting(t.Context(), p.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
+		waiting := storetest.Waiting(t, passports.Outbox(), p.ID)
 		var got []event
 		for _, e := range waiting {
 			var payload map[string]any

@@ -218,10 +218,7 @@ func TestLifeOfAPassport(t *testing.T) {
 		if _, err := passports.List(t.Context(), store.Query{Limit: 1}); err != nil {
 			t.Fatal(err)
 		}
-		waiting, err := passports.Outbox().Waiting(t.Context(), p.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
+		waiting := storetest.Waiting(t, passports.Outbox(), p.ID)
 		var events []string
 		for _, e := range waiting {
 			events = append(events, fmt.Sprint(e.Type, " ", e.Sequence, " ", member(t, e.Data, "updatedFields")))

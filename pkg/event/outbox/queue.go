@@ -79,26 +79,42 @@ func (q *queue) works(j *job) {
 	}
 }
 
-// next waits for an id. Once ctx is done it gives only what is queued, and
-// nothing once late is done too.
-func (q *queue) next(ctx, late context.Context) (id string, ok bool) {
+// next waits for an id, and returns it with others that are queued, most at
+// most. Once ctx is done it gives only what is queued, and nothing once late is
+// done too.
+func (q *queue) next(ctx, late context.Context, most int) (ids []string, ok bool) {
 	if late.Err() != nil {
-		return "", false
+		return nil, false
 	}
+	var id string
 	select {
 	case id = <-q.ids:
 	default:
 		select {
 		case id = <-q.ids:
 		case <-ctx.Done():
-			return "", false
+			return nil, false
 		}
+	}
+	ids = append(ids, id)
+	for len(ids) < most && len(q.ids) > 0 { // nobody else takes them
+		ids = append(ids, <-q.ids)
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	j := q.jobs[id]
-	j.running, j.again = true, false
-	return id, true
+	for _, id := range ids {
+		j := q.jobs[id]
+		j.running, j.again = true, false
+	}
+	return ids, true
+}
+
+// put queues an id again that next gave, as if it had not.
+func (q *queue) put(id string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.jobs[id].running = false
+	q.send(id)
 }
 
 // done ends the work on an id, and tells how many fail now. One that failed

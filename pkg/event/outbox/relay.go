@@ -12,9 +12,11 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,48 +30,15 @@ import (
 const Lease = 10 * time.Second
 
 const (
-	workers        = 32
+	workers        = 32                   // aggregates whose events are with the broker
+	together       = 256                  // aggregates that are read, and events that are acknowledged, at a time
+	readLimit      = 512                  // events that are read at a time, and those of one aggregate
 	poll           = time.Second          // between two looks for what is past due
 	crowded        = 5 * time.Millisecond // the same, where the queue was full
-	dueLimit       = 100                  // aggregates taken over at a time
+	dueLimit       = 500                  // aggregates taken over at a time
 	publishTimeout = 10 * time.Second     // for one event
 	grace          = 2 * time.Second      // for what is at hand when Run is told to end
 )
-
-// Due is an aggregate whose events were to be published by now.
-type Due struct {
-	ID string
-	At time.Time // its due time, as it is stored
-}
-
-// MaxBacklog is how many aggregates a Backlog looks at.
-const MaxBacklog = 1000
-
-// Backlog is what waits to be published.
-type Backlog struct {
-	Events int       // of MaxBacklog aggregates at most
-	Oldest time.Time // when the oldest of them happened
-}
-
-// Source is the store's side of a relay. All methods are safe for concurrent
-// use and fail with fault.Unavailable when the store does not answer.
-type Source interface {
-	// Written gives the ids of aggregates that this process wrote events to.
-	// It is a hint: an id may be missing when many are written at once.
-	Written() <-chan string
-	// Waiting returns the events of an aggregate, oldest first.
-	Waiting(ctx context.Context, id string) ([]event.Envelope, error)
-	// Acknowledge removes an event that the broker has. It is no error when the
-	// event is gone.
-	Acknowledge(ctx context.Context, id, eventID string) error
-	// Due returns up to limit aggregates that were due before now.
-	Due(ctx context.Context, now time.Time, limit int) ([]Due, error)
-	// Backlog looks at what waits, for those who watch over the suite.
-	Backlog(ctx context.Context) (Backlog, error)
-	// TakeOver moves the due time to until and tells whether it did: not when
-	// somebody else moved it, or when nothing waits any more.
-	TakeOver(ctx context.Context, due Due, until time.Time) (bool, error)
-}
 
 // Publisher hands an event to a broker and returns when the broker has it. An
 // error means that it may or may not have it.
@@ -100,12 +69,16 @@ func (r *Relay) Run(ctx context.Context) error {
 	defer stop()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, stop) })()
 
-	var g errgroup.Group
+	read, sent := make(chan aggregate, together), make(chan receipt, together)
+	var g, publishers errgroup.Group
 	g.Go(func() error { r.listen(ctx); return nil })
 	g.Go(func() error { r.watch(ctx); return nil })
+	g.Go(func() error { defer close(read); r.read(ctx, late, read); return nil })
 	for range workers {
-		g.Go(func() error { r.work(ctx, late); return nil })
+		publishers.Go(func() error { r.work(late, read, sent); return nil })
 	}
+	g.Go(func() error { defer close(sent); return publishers.Wait() })
+	g.Go(func() error { r.acknowledge(late, sent); return nil })
 	return g.Wait()
 }
 
@@ -155,63 +128,110 @@ func (r *Relay) takeOver(ctx context.Context) (more bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if err := r.takeAll(ctx, due, now.Add(r.Lease)); err != nil {
-			return false, err
+		all := len(due) < limit
+		due = slices.DeleteFunc(due, func(d Due) bool { return r.queue.has(d.ID) })
+		if len(due) > dueLimit {
+			due, all = due[:dueLimit], false
 		}
-		if len(due) < limit {
-			return false, nil
+		taken, err := r.Source.TakeOver(ctx, due, now.Add(r.Lease))
+		for _, id := range taken {
+			r.queue.add(id)
+		}
+		if err != nil || all {
+			return false, err
 		}
 	}
 	return true, nil
 }
 
-// takeAll takes over what is not queued here, some at a time: a store may write
-// what comes together with one wait for its disk.
-func (r *Relay) takeAll(ctx context.Context, all []Due, until time.Time) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(workers)
-	for _, d := range all {
-		if r.queue.has(d.ID) {
-			continue
-		}
-		g.Go(func() error {
-			ok, err := r.Source.TakeOver(ctx, d, until)
-			if ok {
-				r.queue.add(d.ID)
-			}
-			return err
-		})
-	}
-	return g.Wait()
+// aggregate is one whose events are to be published. No aggregate is with two
+// workers.
+type aggregate struct {
+	id     string
+	events []event.Envelope
 }
 
-// work publishes aggregate by aggregate. No aggregate is with two workers.
-func (r *Relay) work(ctx, late context.Context) {
+// read reads what waits with the aggregates that are queued, many at once where
+// many are.
+func (r *Relay) read(ctx, late context.Context, to chan<- aggregate) {
 	for {
-		id, ok := r.queue.next(ctx, late)
+		ids, ok := r.queue.next(ctx, late, together)
 		if !ok {
 			return
 		}
-		r.done(id, r.drain(late, id))
+		waiting, err := r.Source.Waiting(late, ids, readLimit)
+		for _, id := range ids {
+			events, ok := waiting[id]
+			switch {
+			case err != nil:
+				r.done(id, fmt.Errorf("read the events of %s: %w", id, err))
+			case ok:
+				to <- aggregate{id, events}
+			default:
+				r.queue.put(id)
+			}
+		}
 	}
 }
 
-// drain publishes what waits with an aggregate, in order, and stops at the
-// first event that fails.
-func (r *Relay) drain(ctx context.Context, id string) error {
-	waiting, err := r.Source.Waiting(ctx, id)
-	if err != nil {
-		return fmt.Errorf("read the events of %s: %w", id, err)
-	}
-	for _, e := range waiting {
-		if err := r.publish(ctx, e); err != nil {
-			return fmt.Errorf("publish %s %s: %w", e.Type, e.ID, err)
+// receipt tells what came of an event, or that an aggregate has none.
+type receipt struct {
+	Published       // Event is empty where nothing was published
+	last      bool  // of its aggregate
+	err       error // of the last
+}
+
+// work publishes what waits with an aggregate, in order, and stops at the first
+// event that fails.
+func (r *Relay) work(ctx context.Context, from <-chan aggregate, to chan<- receipt) {
+	for a := range from {
+		if len(a.events) == 0 {
+			to <- receipt{Published: Published{ID: a.id}, last: true}
 		}
-		if err := r.Source.Acknowledge(ctx, id, e.ID); err != nil {
-			return fmt.Errorf("acknowledge %s %s: %w", e.Type, e.ID, err)
+		for i, e := range a.events {
+			if err := r.publish(ctx, e); err != nil {
+				to <- receipt{Published: Published{ID: a.id}, last: true, err: fmt.Errorf("publish %s %s: %w", e.Type, e.ID, err)}
+				break
+			}
+			to <- receipt{Published: Published{ID: a.id, Event: e.ID}, last: i == len(a.events)-1}
 		}
 	}
-	return nil
+}
+
+// acknowledge has the store forget what was published, as much at once as there
+// is, and ends the work on each aggregate.
+func (r *Relay) acknowledge(ctx context.Context, from <-chan receipt) {
+	failed := map[string]error{} // by aggregate, until its last receipt
+	for first := range from {
+		receipts := []receipt{first}
+		for len(receipts) < together && len(from) > 0 {
+			receipts = append(receipts, <-from)
+		}
+		var events []Published
+		for _, p := range receipts {
+			if p.Event != "" {
+				events = append(events, p.Published)
+			}
+		}
+		if err := r.forget(ctx, events); err != nil {
+			for _, p := range events {
+				failed[p.ID] = fmt.Errorf("acknowledge %s of %s: %w", p.Event, p.ID, err)
+			}
+		}
+		for _, p := range receipts {
+			if p.last {
+				r.done(p.ID, cmp.Or(p.err, failed[p.ID]))
+				delete(failed, p.ID)
+			}
+		}
+	}
+}
+
+func (r *Relay) forget(ctx context.Context, events []Published) error {
+	if len(events) == 0 {
+		return nil
+	}
+	return r.Source.Acknowledge(ctx, events)
 }
 
 func (r *Relay) publish(ctx context.Context, e event.Envelope) error {

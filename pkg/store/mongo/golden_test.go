@@ -48,9 +48,8 @@ func TestStoredForm(t *testing.T) {
 	if page, err := cells.List(t.Context(), store.Query{Scope: "ann", Filters: map[string]string{"colour": "red"}, Limit: 1}); err != nil || len(page.Rows) != 1 {
 		t.Errorf("listed: %v, %v", page.Rows, err)
 	}
-	events, err := cells.Outbox().Waiting(t.Context(), "cell-1")
-	if diff := cmp.Diff([]event.Envelope{told}, events); err != nil || diff != "" {
-		t.Errorf("waiting: %v (-want +got)\n%s", err, diff)
+	if diff := cmp.Diff([]event.Envelope{told}, storetest.Waiting(t, cells.Outbox(), "cell-1")); diff != "" {
+		t.Errorf("waiting (-want +got)\n%s", diff)
 	}
 
 	if _, err := coll.DeleteOne(t.Context(), bson.M{"_id": "cell-1"}); err != nil {

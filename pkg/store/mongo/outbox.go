@@ -2,12 +2,13 @@ package mongo
 
 import (
 	"context"
-	"errors"
+	"sync"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/outbox"
@@ -18,15 +19,35 @@ import (
 func (t *table) Written() <-chan string { return t.written }
 
 // Waiting implements outbox.Source.
-func (t *table) Waiting(ctx context.Context, id string) ([]event.Envelope, error) {
-	var r record
-	err := t.coll.FindOne(ctx, bson.M{"_id": id}, options.FindOne().SetProjection(bson.M{"outbox": 1})).Decode(&r)
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		return nil, nil
-	}
+func (t *table) Waiting(ctx context.Context, ids []string, limit int) (map[string][]event.Envelope, error) {
+	cur, err := t.coll.Find(ctx, bson.M{"_id": bson.M{"$in": ids}}, options.Find().SetProjection(bson.M{"outbox": 1}))
 	if err != nil {
 		return nil, failure(err)
 	}
+	defer cur.Close(ctx)
+	waiting := make(map[string][]event.Envelope, len(ids))
+	for n := 0; cur.Next(ctx); {
+		if n >= limit {
+			return waiting, nil
+		}
+		var r record
+		if err := cur.Decode(&r); err != nil {
+			return nil, err
+		}
+		if waiting[r.ID], err = r.events(); err != nil {
+			return nil, err
+		}
+		n += len(r.Outbox)
+	}
+	for _, id := range ids { // some may be gone
+		if _, ok := waiting[id]; !ok {
+			waiting[id] = nil
+		}
+	}
+	return waiting, failure(cur.Err())
+}
+
+func (r record) events() ([]event.Envelope, error) {
 	events := make([]event.Envelope, len(r.Outbox))
 	for i, raw := range r.Outbox {
 		data, err := fromBSON(raw)
@@ -40,20 +61,41 @@ func (t *table) Waiting(ctx context.Context, id string) ([]event.Envelope, error
 	return events, nil
 }
 
-// Acknowledge implements outbox.Source.
-func (t *table) Acknowledge(ctx context.Context, id, eventID string) error {
-	// Mostly it is the only one, and then nothing is due any more.
-	res, err := t.coll.UpdateOne(ctx, bson.M{"_id": id, "deleted": absent, "outbox.0.id": eventID, "outbox.1": absent},
-		bson.M{"$unset": bson.M{"outbox": "", "due": ""}})
-	if err != nil || res.MatchedCount > 0 {
+// Acknowledge implements outbox.Source. Mostly an event is the only one of its
+// aggregate, and then nothing is due any more.
+func (t *table) Acknowledge(ctx context.Context, events []outbox.Published) error {
+	only := make([]mongo.WriteModel, len(events))
+	for i, e := range events {
+		only[i] = mongo.NewUpdateOneModel().
+			SetFilter(bson.M{"_id": e.ID, "deleted": absent, "outbox.0.id": e.Event, "outbox.1": absent}).
+			SetUpdate(bson.M{"$unset": bson.M{"outbox": "", "due": ""}})
+	}
+	res, err := t.coll.BulkWrite(ctx, only, options.BulkWrite().SetOrdered(false))
+	if err != nil || int(res.MatchedCount) == len(events) {
 		return failure(err)
 	}
-	res, err = t.coll.UpdateOne(ctx, bson.M{"_id": id}, bson.M{"$pull": bson.M{"outbox": bson.M{"id": eventID}}})
-	if err != nil || res.ModifiedCount == 0 {
-		return failure(err)
-	}
-	return t.settle(ctx, bson.M{"_id": id})
+	// Which they were it does not tell. What is gone already is no error.
+	return each(ctx, events, func(ctx context.Context, e outbox.Published) error {
+		res, err := t.coll.UpdateOne(ctx, bson.M{"_id": e.ID}, bson.M{"$pull": bson.M{"outbox": bson.M{"id": e.Event}}})
+		if err != nil || res.ModifiedCount == 0 {
+			return failure(err)
+		}
+		return t.settle(ctx, bson.M{"_id": e.ID})
+	})
 }
+
+// each runs f for all of them, some at a time.
+func each[T any](ctx context.Context, all []T, f func(context.Context, T) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for _, v := range all {
+		g.Go(func() error { return f(ctx, v) })
+	}
+	return g.Wait()
+}
+
+// atOnce is how many operations a relay has under way.
+const atOnce = 16
 
 // settle ends what is due of a record whose events are all out: a deleted one
 // is removed. The filter names the record.
@@ -124,14 +166,22 @@ func (t *table) Backlog(ctx context.Context) (outbox.Backlog, error) {
 }
 
 // TakeOver implements outbox.Source.
-func (t *table) TakeOver(ctx context.Context, d outbox.Due, until time.Time) (bool, error) {
-	res, err := t.coll.UpdateOne(ctx, bson.M{"_id": d.ID, "due": d.At, "outbox.0": present}, bson.M{"$set": bson.M{"due": until}})
-	if err != nil {
-		return false, failure(err)
-	}
-	if res.MatchedCount > 0 {
-		return true, nil
-	}
-	// A relay may have died between its last acknowledgement and this.
-	return false, t.settle(ctx, bson.M{"_id": d.ID, "due": d.At})
+func (t *table) TakeOver(ctx context.Context, due []outbox.Due, until time.Time) ([]string, error) {
+	var mu sync.Mutex
+	var taken []string
+	err := each(ctx, due, func(ctx context.Context, d outbox.Due) error {
+		res, err := t.coll.UpdateOne(ctx, bson.M{"_id": d.ID, "due": d.At, "outbox.0": present}, bson.M{"$set": bson.M{"due": until}})
+		if err != nil {
+			return failure(err)
+		}
+		if res.MatchedCount == 0 {
+			// A relay may have died between its last acknowledgement and this.
+			return t.settle(ctx, bson.M{"_id": d.ID, "due": d.At})
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		taken = append(taken, d.ID)
+		return nil
+	})
+	return taken, err
 }

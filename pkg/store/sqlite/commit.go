@@ -207,3 +207,16 @@ func (x tx) row(query string, args ...any) *sql.Row {
 	x.w.missing[query] = true
 	return x.tx.QueryRow(query, args...)
 }
+
+// rows has f see the rows that a statement returns.
+func (x tx) rows(query string, f func(*sql.Rows) error, args ...any) error {
+	var rows *sql.Rows
+	var err error
+	if s := x.w.stmts[query]; s != nil {
+		rows, err = x.tx.Stmt(s).Query(args...)
+	} else {
+		x.w.missing[query] = true
+		rows, err = x.tx.Query(query, args...)
+	}
+	return each(rows, err, f)
+}

@@ -102,17 +102,45 @@ func (t *table) Find(ctx context.Context, f store.Find) ([]store.Record, error) 
 func (t *table) Written() <-chan string { return t.written }
 
 // Waiting implements outbox.Source.
-func (t *table) Waiting(ctx context.Context, id string) ([]event.Envelope, error) {
-	var events []event.Envelope
-	err := t.each(ctx, "SELECT event FROM #_outbox WHERE id = ? ORDER BY n", func(rows *sql.Rows) error {
+func (t *table) Waiting(ctx context.Context, ids []string, limit int) (map[string][]event.Envelope, error) {
+	waiting, n, at := map[string][]event.Envelope{}, 0, 0 // ids[at] is being read
+	enough := errors.New("enough")
+	err := t.each(ctx, "SELECT i.key, o.event FROM json_each(?) i CROSS JOIN #_outbox o ON o.id = i.value ORDER BY i.key, o.n LIMIT ?", func(rows *sql.Rows) error {
 		var data []byte
-		if err := rows.Scan(&data); err != nil {
+		var next int
+		var e event.Envelope
+		if err := rows.Scan(&next, &data); err != nil {
 			return err
 		}
-		events = append(events, event.Envelope{})
-		return wire.Unmarshal(data, &events[len(events)-1])
-	}, id)
-	return events, err
+		if next > at && n >= limit {
+			ids = ids[:next]
+			return enough
+		}
+		n, at = n+1, next
+		if err := wire.Unmarshal(data, &e); err != nil {
+			return err
+		}
+		waiting[ids[at]] = append(waiting[ids[at]], e)
+		return nil
+	}, list(ids), limit+store.MaxWaiting) // where one ends for sure
+	if err != nil && !errors.Is(err, enough) {
+		return nil, err
+	}
+	for _, id := range ids { // nothing may wait with some of them
+		if _, ok := waiting[id]; !ok {
+			waiting[id] = nil
+		}
+	}
+	return waiting, nil
+}
+
+// list is an argument that stands for many: an array of JSON.
+func list[T any](values []T) string {
+	data, err := wire.Marshal(values)
+	if err != nil {
+		panic(err) // strings and numbers always marshal
+	}
+	return string(data)
 }
 
 // Due implements outbox.Source.
@@ -158,6 +186,11 @@ func (t *table) each(ctx context.Context, query string, f func(*sql.Rows) error,
 		return err
 	}
 	rows, err := s.QueryContext(ctx, args...)
+	return each(rows, err, f)
+}
+
+// each has f see the rows of a query that may have failed.
+func each(rows *sql.Rows, err error, f func(*sql.Rows) error) error {
 	if err != nil {
 		return failure(err)
 	}

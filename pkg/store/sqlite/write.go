@@ -221,27 +221,42 @@ func (t *table) wake(id string) {
 	}
 }
 
-// Acknowledge implements outbox.Source.
-func (t *table) Acknowledge(ctx context.Context, id, eventID string) error {
+// Acknowledge implements outbox.Source. An aggregate whose last event is out is
+// due no more, and removed where it was deleted.
+func (t *table) Acknowledge(ctx context.Context, events []outbox.Published) error {
+	pairs := make([][2]string, len(events))
+	for i, e := range events {
+		pairs[i] = [2]string{e.ID, e.Event}
+	}
 	return t.inWhole(ctx, func(x write) error {
-		if _, err := x.exec("DELETE FROM #_outbox WHERE id = ? AND event_id = ?", id, eventID); err != nil {
-			return err
+		for _, query := range []string{
+			"DELETE FROM #_outbox WHERE n IN (SELECT o.n FROM json_each(?) e CROSS JOIN #_outbox o ON o.id = e.value ->> 0 AND o.event_id = e.value ->> 1)",
+			"DELETE FROM #_due AS d WHERE id IN (SELECT value ->> 0 FROM json_each(?)) AND NOT EXISTS (SELECT 1 FROM #_outbox WHERE id = d.id)",
+			"DELETE FROM # AS r WHERE id IN (SELECT value ->> 0 FROM json_each(?)) AND deleted AND NOT EXISTS (SELECT 1 FROM #_outbox WHERE id = r.id)",
+		} {
+			if _, err := x.exec(query, list(pairs)); err != nil {
+				return err
+			}
 		}
-		n, err := x.exec("DELETE FROM #_due WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM #_outbox WHERE id = ?1)", id)
-		if err != nil || n == 0 {
-			return err
-		}
-		_, err = x.exec("DELETE FROM # WHERE id = ? AND deleted", id)
-		return err
+		return nil
 	})
 }
 
 // TakeOver implements outbox.Source.
-func (t *table) TakeOver(ctx context.Context, d outbox.Due, until time.Time) (bool, error) {
-	var n int64
-	err := t.inWhole(ctx, func(x write) (err error) {
-		n, err = x.exec("UPDATE #_due SET at = ? WHERE id = ? AND at = ?", until.UnixMilli(), d.ID, d.At.UnixMilli())
-		return err
+func (t *table) TakeOver(ctx context.Context, due []outbox.Due, until time.Time) (taken []string, err error) {
+	pairs := make([][2]any, len(due))
+	for i, d := range due {
+		pairs[i] = [2]any{d.ID, d.At.UnixMilli()}
+	}
+	err = t.inWhole(ctx, func(x write) error {
+		taken = nil
+		query := "UPDATE #_due AS d SET at = ? FROM json_each(?) e WHERE d.id = e.value ->> 0 AND d.at = e.value ->> 1 RETURNING id"
+		return x.rows(x.named(query), func(rows *sql.Rows) error {
+			var id string
+			err := rows.Scan(&id)
+			taken = append(taken, id)
+			return err
+		}, until.UnixMilli(), list(pairs))
 	})
-	return n > 0, err
+	return taken, err
 }

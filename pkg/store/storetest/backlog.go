@@ -28,12 +28,12 @@ func backlog(t *testing.T, db store.DB) {
 	insert(t, cells, "c", Cell{Made: day(0)})
 	want("of two", 3, day(1))
 	for _, e := range []event.Envelope{second, third} {
-		if err := cells.Outbox().Acknowledge(t.Context(), "b", e.ID); err != nil {
+		if err := acknowledge(t, cells, "b", e); err != nil {
 			t.Fatal(err)
 		}
 	}
 	want("of one", 1, day(3))
-	if err := cells.Outbox().Acknowledge(t.Context(), "a", first.ID); err != nil {
+	if err := acknowledge(t, cells, "a", first); err != nil {
 		t.Fatal(err)
 	}
 	want("at last", 0, time.Time{})

@@ -85,8 +85,7 @@ func migration(t *testing.T, db store.DB) {
 	if _, err := before.Update(t.Context(), id, func(*oldCell) ([]event.Envelope, error) { return nil, nil }); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("those of before write it: %v", err)
 	}
-	events, err := now.Outbox().Waiting(t.Context(), id)
-	if err != nil || len(events) != 1 {
-		t.Errorf("events %v, %v", events, err)
+	if events := Waiting(t, now.Outbox(), id); len(events) != 1 {
+		t.Errorf("events %v", events)
 	}
 }

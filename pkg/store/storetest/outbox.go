@@ -28,13 +28,27 @@ func count(t *testing.T, cells *store.Collection[Cell], id string) {
 	}
 }
 
+// Waiting returns the events that wait with an aggregate.
+func Waiting(t testing.TB, source outbox.Source, id string) []event.Envelope {
+	t.Helper()
+	waiting, err := source.Waiting(t.Context(), []string{id}, 1)
+	if _, ok := waiting[id]; err != nil || !ok {
+		t.Fatalf("Waiting(%s) = %v, %v", id, waiting, err)
+	}
+	return waiting[id]
+}
+
 func events(t *testing.T, cells *store.Collection[Cell], id string) []event.Envelope {
 	t.Helper()
-	waiting, err := cells.Outbox().Waiting(t.Context(), id)
-	if err != nil {
-		t.Fatalf("Waiting(%s) = %v", id, err)
+	return Waiting(t, cells.Outbox(), id)
+}
+
+func acknowledge(t *testing.T, cells *store.Collection[Cell], id string, events ...event.Envelope) error {
+	var published []outbox.Published
+	for _, e := range events {
+		published = append(published, outbox.Published{ID: id, Event: e.ID})
 	}
-	return waiting
+	return cells.Outbox().Acknowledge(t.Context(), published)
 }
 
 func waiting(t *testing.T, db store.DB) {
@@ -64,7 +78,7 @@ func waiting(t *testing.T, db store.DB) {
 	}
 	// Acknowledged by id, in any order and more than once.
 	for _, e := range []event.Envelope{got[1], got[1], got[0]} {
-		if err := cells.Outbox().Acknowledge(t.Context(), id, e.ID); err != nil {
+		if err := acknowledge(t, cells, id, e); err != nil {
 			t.Errorf("Acknowledge = %v", err)
 		}
 	}
@@ -90,7 +104,7 @@ func full(t *testing.T, db store.DB) {
 	if len(waiting) != store.MaxWaiting {
 		t.Fatalf("%d events wait", len(waiting))
 	}
-	if err := cells.Outbox().Acknowledge(t.Context(), id, waiting[0].ID); err != nil {
+	if err := acknowledge(t, cells, id, waiting[0]); err != nil {
 		t.Fatal(err)
 	}
 	if row, err := cells.Update(t.Context(), id, more); err != nil || row.Doc.Count != store.MaxWaiting+1 {
@@ -123,7 +137,7 @@ func deleted(t *testing.T, db store.DB) {
 		t.Fatalf("waiting: %+v", waiting)
 	}
 	for _, e := range waiting {
-		if err := cells.Outbox().Acknowledge(t.Context(), id, e.ID); err != nil {
+		if err := acknowledge(t, cells, id, e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -140,7 +154,7 @@ func deleted(t *testing.T, db store.DB) {
 	if _, err := cells.Get(t.Context(), id); !fault.Is(err, fault.NotFound) {
 		t.Errorf("Get = %v, want not found", err)
 	}
-	if err := cells.Outbox().Acknowledge(t.Context(), id, first.ID); err != nil {
+	if err := acknowledge(t, cells, id, first); err != nil {
 		t.Fatal(err)
 	}
 	insert(t, cells, id, Cell{})
@@ -201,11 +215,11 @@ func takeOver(t *testing.T, db store.DB) {
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
-			ok, err := source.TakeOver(ctx, due[0], later.Add(time.Duration(i)*time.Second))
+			taken, err := source.TakeOver(ctx, due, later.Add(time.Duration(i)*time.Second))
 			if err != nil {
 				t.Error(err)
 			}
-			if ok {
+			if len(taken) > 0 {
 				mu.Lock()
 				won++
 				mu.Unlock()
@@ -216,7 +230,7 @@ func takeOver(t *testing.T, db store.DB) {
 	if won != 1 {
 		t.Errorf("%d took it over, want 1", won)
 	}
-	if err := source.Acknowledge(ctx, id, events(t, cells, id)[0].ID); err != nil {
+	if err := acknowledge(t, cells, id, events(t, cells, id)[0]); err != nil {
 		t.Fatal(err)
 	}
 	if due, err := source.Due(ctx, later.Add(time.Hour), 9); err != nil || len(due) > 0 {
