@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -27,8 +28,15 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-// TestMain fails when a service that has stopped leaves something running.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain fails when a service that has stopped leaves something running. In a
+// process that a test started to kill it, it runs the service.
+func TestMain(m *testing.M) {
+	if db := os.Getenv(childEnv); db != "" {
+		fmt.Fprintln(os.Stderr, "child:", runChild(db))
+		os.Exit(1) // it is to be killed, not to end
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // cheap is a bcrypt cost below what the environment may set.
 const cheap = 4

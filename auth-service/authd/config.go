@@ -27,7 +27,7 @@ type Config struct {
 	TokenLifetime   Lifetime `envconfig:"JWT_EXPIRES_IN" default:"15m" desc:"how long an access token counts, as 15m, 24h or 1d"`
 	RefreshLifetime Lifetime `envconfig:"REFRESH_EXPIRES_IN" default:"30d" desc:"how long a login goes on by refresh tokens, from its password on"`
 	KeyRotation     Lifetime `envconfig:"JWT_KEY_ROTATION" default:"90d" desc:"age at which the key that signs tokens gets a successor; 0: never, unless an admin asks for one"`
-	RateLimit       int      `envconfig:"AUTH_RATE_LIMIT" default:"300" desc:"requests a minute that an address may send to each of register, login and refresh; 0: any number"`
+	RateLimit       int      `envconfig:"AUTH_RATE_LIMIT" default:"300" desc:"requests a minute that an address may send to each of login, refresh and logout, and a tenth of them to register; 0: any number"`
 	LoginFailures   int      `envconfig:"LOGIN_FAILURES" default:"10" desc:"wrong passwords at once, by address and by account, before one has to wait; 0: any number"`
 	PasswordKey     string   `envconfig:"PASSWORD_KEY" secret:"true" desc:"key of at least 32 characters that goes into password hashes; made once and kept in the database where it is empty"`
 	PasswordCost    int      `envconfig:"PASSWORD_COST" default:"12" desc:"bcrypt cost of password hashes, 10 to 16; each step doubles the time of a login"`

@@ -55,7 +55,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	keys := newKeys(cfg, db, log)
 	sessions := &session.Service{
 		Sessions: store.Open(db, session.Kind()), Revocations: store.Open(db, session.RevokedKind()), Key: keys.Refresh, Now: cfg.Now, Log: log,
-		Lifetime: time.Duration(cfg.RefreshLifetime), TokensCount: time.Duration(cfg.TokenLifetime) + token.Leeway,
+		Lifetime: time.Duration(cfg.RefreshLifetime), TokenLifetime: time.Duration(cfg.TokenLifetime),
 	}
 	verifier, err := token.NewLocalVerifier(cfg.TokenSecret, keys.Public(), sessions.Since, log)
 	if err != nil {

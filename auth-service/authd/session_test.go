@@ -120,7 +120,7 @@ func TestAnotherTab(t *testing.T) {
 		var second string
 		for second = range got {
 		}
-		c.advance(29 * time.Second)
+		c.advance(119 * time.Second)
 		if again := s.refreshed(first.RefreshToken); again.RefreshToken != second {
 			t.Error("the token came again, and got another successor")
 		}
@@ -135,11 +135,11 @@ func TestStolenRefreshToken(t *testing.T) {
 	for name, when := range map[string]struct {
 		after  time.Duration
 		rounds int
-	}{"the last, later": {31 * time.Second, 1}, "the one before the last, at once": {0, 2}} {
+	}{"the last, later": {121 * time.Second, 1}, "the one before the last, at once": {0, 2}} {
 		t.Run(name, func(t *testing.T) {
 			var c clock
 			s := start(t, connect.Config{Dir: t.TempDir()}, c.set)
-			ann := s.register("ann@x.example", "")
+			root, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
 			var other grant
 			s.login("ann@x.example", "correct horse").Want(200, &other)
 			holder := ann
@@ -153,6 +153,10 @@ func TestStolenRefreshToken(t *testing.T) {
 			s.refreshed(other.RefreshToken) // another login goes on
 			if !strings.Contains(s.log.String(), "used twice") {
 				t.Errorf("log:\n%s", s.log)
+			}
+			told := s.entries(root, "&account="+ann.User.ID, map[string]string{ann.User.ID: "ann"})
+			if want := "ann 2 refreshTokenReused by  from 127.0.0.1"; len(told) != 2 || told[0] != want {
+				t.Errorf("audit: %q, want first %s", told, want)
 			}
 		})
 	}
@@ -217,6 +221,14 @@ func TestWhatEndsLogins(t *testing.T) {
 	s.Call("GET /api/auth/profile", ann.Token, nil).WantProblem(401)
 	here = s.refreshed(here.RefreshToken) // who changed the password goes on
 	s.Call("GET /api/auth/profile", here.Token, nil).Want(200, nil)
+
+	// A login that has ended, and a token that was used, end no others.
+	used := here.RefreshToken
+	here = s.refreshed(s.refreshed(used).RefreshToken)
+	for _, dead := range []string{ann.RefreshToken, used} {
+		s.logout(`{"refreshToken":"` + dead + `","everywhere":true}`).WantProblem(401)
+	}
+	here = s.refreshed(here.RefreshToken)
 
 	path := "PATCH /api/auth/users/" + ann.User.ID
 	s.Call(path, root.Token, `{"disabled":true}`).Want(200, nil)
@@ -345,7 +357,7 @@ func TestRevocationsTellNothing(t *testing.T) {
 		}
 		s.Call("GET /api/auth/revocations?since="+r.Since, "", nil).Want(200, &r) // those of the last seconds come again
 		s.Call("GET /api/auth/revocations?since=x", "", nil).WantProblem(400, "query:cursor format")
-		c.advance(15*time.Minute + time.Minute)
+		c.advance(15*time.Minute + 2*time.Minute)
 		s.Call("GET /api/auth/revocations", "", nil).Want(200, &r)
 		if len(r.Items) != 0 {
 			t.Errorf("revocations of tokens that have expired: %v", r.Items)
@@ -365,7 +377,7 @@ func TestSweep(t *testing.T) {
 		s := session.Service{
 			Sessions: store.Open(db, session.Kind()), Revocations: store.Open(db, session.RevokedKind()),
 			Key: func() ([]byte, error) { return []byte("key"), nil }, Now: c.now, Log: slog.New(slog.DiscardHandler),
-			Lifetime: time.Hour, TokensCount: time.Minute,
+			Lifetime: time.Hour, TokenLifetime: time.Minute,
 		}
 		var tokens []string
 		for range 250 {

@@ -2,11 +2,14 @@ package authd_test
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/battery-passport/suite/auth-service/authd"
+	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
@@ -59,6 +62,26 @@ func TestKnownAddress(t *testing.T) {
 		}
 		s.login("ann@x.example", "correct horse").WantProblem(429)
 	})
+}
+
+// TestKnownNetwork is an address of the same /64 of IPv6, as clients have another
+// one each day.
+func TestKnownNetwork(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()}, failures(3), func(c *authd.Config) {
+		c.HTTP.TrustedProxies = rest.Networks{netip.MustParsePrefix("127.0.0.0/8")}
+	})
+	login := func(from, email, password string) resttest.Answer {
+		body := map[string]string{"email": email, "password": password}
+		return s.Call("POST /api/auth/login", "", body, "X-Forwarded-For", from)
+	}
+	s.register("ann@x.example", "")
+	login("2001:db8:0:1::1", "ann@x.example", "correct horse").Want(200, nil)
+	for range 3 {
+		login("2001:db8:0:1::2", "bob@x.example", "wrong horse").WantProblem(401)
+	}
+	login("2001:db8:0:1::3", "bob@x.example", "wrong horse").WantProblem(429)
+	login("2001:db8:0:1::4", "ann@x.example", "correct horse").Want(200, nil)
+	login("2001:db8:0:2::4", "bob@x.example", "wrong horse").WantProblem(401) // another network
 }
 
 // TestManyLogIn from one address, one after the other, who know their passwords.

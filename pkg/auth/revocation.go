@@ -19,9 +19,10 @@ type Revocation struct {
 
 // Revocations is a part of what the auth-service tells.
 type Revocations struct {
-	Items []Revocation `json:"items"`
-	Since string       `json:"since" doc:"ask with this the next time"`
-	More  bool         `json:"more" doc:"ask again at once"`
+	Items    []Revocation `json:"items"`
+	Since    string       `json:"since" doc:"ask with this the next time"`
+	More     bool         `json:"more" doc:"ask again at once"`
+	Lifetime int          `json:"lifetime" doc:"seconds for which an access token counts; older ones do not, whatever they say"`
 }
 
 // Opaque is the name of an account or a session in the revocations, which

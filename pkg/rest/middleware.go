@@ -54,6 +54,10 @@ func Address(ctx context.Context) netip.Addr {
 	return netip.Addr{}
 }
 
+// Network returns what the client of Address has at least: its IPv4 address, or
+// the /64 of its IPv6 address.
+func Network(ctx context.Context) string { return network(Address(ctx)) }
+
 // stallOf is how long a body that is streamed may keep still.
 func stallOf(ctx context.Context) time.Duration {
 	if e, ok := ctx.Value(contextKey{}).(*entry); ok {

@@ -19,6 +19,7 @@ const (
 	Changed         Action = "changed"
 	PasswordChanged Action = "passwordChanged"
 	SessionsEnded   Action = "sessionsEnded"
+	TokenReused     Action = "refreshTokenReused"
 )
 
 // Entry tells of one change of an account. Entries of an account are numbered
@@ -26,9 +27,9 @@ const (
 type Entry struct {
 	Account   string      `json:"account" doc:"id of the account that was changed"`
 	Number    int64       `json:"number" doc:"of the change of this account, from 1 on"`
-	Action    Action      `json:"action" enum:"registered,changed,passwordChanged,sessionsEnded"`
+	Action    Action      `json:"action" enum:"registered,changed,passwordChanged,sessionsEnded,refreshTokenReused"`
 	At        time.Time   `json:"at"`
-	By        string      `json:"by,omitempty" doc:"id of the account that did it; none where the environment of the service did"`
+	By        string      `json:"by,omitempty" doc:"id of the account that did it; none where the environment of the service did, or nobody knows who"`
 	From      string      `json:"from,omitempty" doc:"address that the request came from"`
 	RequestID string      `json:"requestId,omitempty" doc:"of the request, as in the log"`
 	Changes   []FieldDiff `json:"changes,omitempty" doc:"what became of what; never a password"`
@@ -41,8 +42,12 @@ type FieldDiff struct {
 	New   string `json:"new,omitempty"`
 }
 
-// Origin is where a request came from.
-type Origin struct{ Address, RequestID string }
+// Origin is where a request came from. What comes from nowhere was set going by
+// the environment of the service.
+type Origin struct {
+	Address, RequestID string
+	Network            string // of the address: what one client has at least
+}
 
 type originKey struct{}
 

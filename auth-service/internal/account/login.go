@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"net/netip"
 	"slices"
 
 	"github.com/battery-passport/suite/pkg/event"
@@ -10,21 +9,21 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// maxKnown is how many addresses of logins are remembered of an account.
+// maxKnown is how many networks of logins are remembered of an account.
 const maxKnown = 5
 
 // Authenticate returns the account with the address and password. It fails
 // with fault.Unauthenticated for both an unknown address and a wrong password,
 // after the same time, with fault.Forbidden when the account is disabled, and
 // with fault.TooMany, before it looks at the password, after too many failures.
-func (s *Service) Authenticate(ctx context.Context, email, password string, from netip.Addr) (Record, error) {
+func (s *Service) Authenticate(ctx context.Context, email, password string) (Record, error) {
 	email = NormalEmail(email)
 	row, err := s.Accounts.GetBy(ctx, byEmail, email)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return Record{}, err
 	}
 	r := row.Doc
-	ok, err := s.tried(ctx, r, email, password, from)
+	ok, err := s.tried(ctx, r, email, password)
 	switch {
 	case err != nil:
 		return Record{}, err
@@ -36,32 +35,31 @@ func (s *Service) Authenticate(ctx context.Context, email, password string, from
 	if s.Passwords.Outdated(r.PasswordHash) {
 		_ = s.rehash(ctx, r, password) // or at the next login
 	}
-	if !slices.Contains(r.KnownFrom, from.String()) {
+	if from := originOf(ctx).Network; !slices.Contains(r.KnownFrom, from) {
 		_ = s.know(ctx, r.ID, from) // or at the next login
 	}
 	return s.settled(ctx, r)
 }
 
 // tried tells whether the password is that of the account, once it may be tried.
-func (s *Service) tried(ctx context.Context, r Record, email, password string, from netip.Addr) (bool, error) {
-	succeeded, err := s.Attempts.Attempt(from, email, slices.Contains(r.KnownFrom, from.String()))
+func (s *Service) tried(ctx context.Context, r Record, email, password string) (bool, error) {
+	from := originOf(ctx).Network
+	end, err := s.Attempts.Attempt(from, email, slices.Contains(r.KnownFrom, from))
 	if err != nil {
 		return false, err
 	}
 	ok, err := s.Passwords.Compare(ctx, r.PasswordHash, password)
-	if ok || err != nil { // what was not compared is no failure
-		succeeded()
-	}
+	end(!ok && err == nil) // what was not compared is no failure
 	return ok, err
 }
 
-// know remembers an address that the account was logged in to from.
-func (s *Service) know(ctx context.Context, id string, from netip.Addr) error {
+// know remembers a network that the account was logged in to from.
+func (s *Service) know(ctx context.Context, id, from string) error {
 	_, err := s.Accounts.Update(ctx, id, func(r *Record) ([]event.Envelope, error) {
-		if slices.Contains(r.KnownFrom, from.String()) {
+		if slices.Contains(r.KnownFrom, from) {
 			return nil, store.ErrNoChange
 		}
-		r.KnownFrom = append(r.KnownFrom, from.String())
+		r.KnownFrom = append(r.KnownFrom, from)
 		r.KnownFrom = r.KnownFrom[max(0, len(r.KnownFrom)-maxKnown):]
 		return nil, nil
 	})
@@ -90,7 +88,7 @@ func (s *Service) rehash(ctx context.Context, r Record, password string) error {
 func (s *Service) Holder(ctx context.Context, id string, epoch int64) (Record, error) {
 	row, err := s.Accounts.Get(ctx, id)
 	if fault.Is(err, fault.NotFound) || err == nil && (row.Doc.Disabled || row.Doc.Epoch != epoch) {
-		return Record{}, fault.New(fault.Unauthenticated, "the account has ended this login, or is disabled; log in again")
+		return Record{}, ended()
 	}
 	if err != nil {
 		return Record{}, err
@@ -98,8 +96,15 @@ func (s *Service) Holder(ctx context.Context, id string, epoch int64) (Record, e
 	return s.settled(ctx, row.Doc)
 }
 
+func ended() error {
+	return fault.New(fault.Unauthenticated, "the account has ended this login, or is disabled; log in again")
+}
+
 // settled finishes a change of rights that was told of, and then not made:
-// tokens with the rights of before would be refused everywhere.
+// tokens with the rights of before would be refused everywhere. What r was
+// checked for has to hold of what is stored by then: it is no login any more
+// where the account was disabled meanwhile, or has ended its sessions, as with a
+// new password.
 func (s *Service) settled(ctx context.Context, r Record) (Record, error) {
 	begun, err := s.Tokens.IsRevoked(ctx, r.ID, r.Rights+1)
 	if err != nil || !begun {
@@ -112,5 +117,8 @@ func (s *Service) settled(ctx context.Context, r Record) (Record, error) {
 		stored.Rights++
 		return nil, nil
 	})
+	if err == nil && (row.Doc.Disabled || row.Doc.Epoch != r.Epoch) {
+		return Record{}, ended()
+	}
 	return row.Doc, err
 }

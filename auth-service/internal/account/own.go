@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"net/netip"
 
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
@@ -43,7 +42,7 @@ func (s *Service) CheckAdmin(ctx context.Context) error {
 // the epoch in which sessions begin now. It fails with fault.Invalid when the
 // current password is wrong or the new one does not do, and with fault.TooMany
 // after too many failures.
-func (s *Service) ChangePassword(ctx context.Context, current, next string, from netip.Addr) (epoch int64, err error) {
+func (s *Service) ChangePassword(ctx context.Context, current, next string) (epoch int64, err error) {
 	if details := checkPassword("/newPassword", next); details != nil {
 		return 0, fault.New(fault.Invalid, "the new password does not do").With(details...)
 	}
@@ -51,7 +50,7 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string, from
 	if err != nil {
 		return 0, err
 	}
-	if ok, err := s.tried(ctx, r, r.Email, current, from); err != nil {
+	if ok, err := s.tried(ctx, r, r.Email, current); err != nil {
 		return 0, err
 	} else if !ok {
 		return 0, fault.New(fault.Invalid, "the current password is wrong").
@@ -81,6 +80,18 @@ func (s *Service) EndSessions(ctx context.Context, id string) error {
 	row, err := s.Accounts.Update(ctx, id, func(r *Record) ([]event.Envelope, error) {
 		r.Epoch++
 		return nil, s.changed(auth.With(ctx, auth.Principal{UserID: id}), r, SessionsEnded)
+	})
+	if err == nil {
+		s.filed(ctx, row.Doc.LastEntry)
+	}
+	return err
+}
+
+// TokenReused records that a refresh token of the account was used twice, which
+// has ended its session: one of the two who have it has stolen it.
+func (s *Service) TokenReused(ctx context.Context, id string) error {
+	row, err := s.Accounts.Update(ctx, id, func(r *Record) ([]event.Envelope, error) {
+		return nil, s.record(ctx, r, TokenReused, s.now())
 	})
 	if err == nil {
 		s.filed(ctx, row.Doc.LastEntry)

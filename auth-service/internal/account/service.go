@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -28,11 +27,13 @@ type Revoker interface {
 	IsRevoked(ctx context.Context, id string, version int64) (bool, error)
 }
 
-// Throttle bounds how often a password is tried. An attempt counts as a failure
-// until succeeded is called; it fails with fault.TooMany. Known tells that the
-// account was logged in to from the address before.
+// Throttle bounds how often a password is tried, and for how many passwords of a
+// network there are hashes made at a time. An attempt counts as a failure until
+// it is ended as none. Known tells that the account was logged in to from the
+// network before. Both fail with fault.TooMany.
 type Throttle interface {
-	Attempt(address netip.Addr, account string, known bool) (succeeded func(), err error)
+	Attempt(network, account string, known bool) (end func(failed bool), err error)
+	Enter(network string) (leave func(), err error)
 }
 
 // Service is what can be done with accounts. It is safe for concurrent use.
@@ -107,13 +108,13 @@ func (s *Service) add(ctx context.Context, email, password string, role auth.Rol
 	if details := CheckCredentials(email, password); details != nil {
 		return Record{}, fault.New(fault.Invalid, "the account is not valid").With(details...)
 	}
-	hash, err := s.Passwords.Hash(ctx, password)
+	hash, err := s.hashed(ctx, password)
 	if err != nil {
 		return Record{}, err
 	}
 	now := s.now()
 	r := Record{Account: Account{ID: s.NewID(), Email: email, Role: role, CreatedAt: now, UpdatedAt: now}, PasswordHash: hash, First: first}
-	if from := originOf(ctx).Address; from != "" {
+	if from := originOf(ctx).Network; from != "" {
 		r.KnownFrom = []string{from}
 	}
 	if err := s.record(byItself(ctx, r), &r, Registered, now, FieldDiff{Field: "role", New: string(role)}); err != nil {
@@ -131,6 +132,16 @@ func (s *Service) add(ctx context.Context, email, password string, role auth.Rol
 		s.filed(ctx, r.LastEntry)
 	}
 	return r, err
+}
+
+// hashed returns the hash of the password of a new account.
+func (s *Service) hashed(ctx context.Context, password string) (string, error) {
+	leave, err := s.Attempts.Enter(originOf(ctx).Network)
+	if err != nil {
+		return "", err
+	}
+	defer leave()
+	return s.Passwords.Hash(ctx, password)
 }
 
 // byItself has an account registered by itself, where somebody asked for it.

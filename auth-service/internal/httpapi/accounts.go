@@ -39,7 +39,7 @@ func (a *API) profile(ctx context.Context, _ *struct{}) (*accountOutput, error) 
 
 // changePassword leaves the session of the caller as the only one.
 func (a *API) changePassword(ctx context.Context, in *passwordInput) (*struct{}, error) {
-	epoch, err := a.Accounts.ChangePassword(origin(ctx), in.Body.CurrentPassword, in.Body.NewPassword, rest.Address(ctx))
+	epoch, err := a.Accounts.ChangePassword(origin(ctx), in.Body.CurrentPassword, in.Body.NewPassword)
 	if err != nil {
 		return nil, err
 	}
@@ -65,9 +65,9 @@ func (a *API) change(ctx context.Context, in *changeInput) (*accountOutput, erro
 	return &accountOutput{acc}, err
 }
 
-// origin notes in ctx where the request came from, for the audit.
+// origin notes in ctx where the request came from.
 func origin(ctx context.Context) context.Context {
-	return account.WithOrigin(ctx, account.Origin{Address: rest.Address(ctx).String(), RequestID: rest.RequestID(ctx)})
+	return account.WithOrigin(ctx, account.Origin{Address: rest.Address(ctx).String(), RequestID: rest.RequestID(ctx), Network: rest.Network(ctx)})
 }
 
 type auditInput struct {

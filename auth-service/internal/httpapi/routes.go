@@ -41,14 +41,19 @@ type Keys interface {
 	Rotate(context.Context) (id string, signsFrom time.Time, err error)
 }
 
+// registrations are rarer than logins, by this factor: each takes a hash, and
+// nobody's failures bound them.
+const registrations = 10
+
 // Register adds the operations to r. It is their table of contents.
 func (a *API) Register(r *rest.API) {
 	anyone, admin, limit := a.Verifier.Require(), a.admin, rest.Limit(a.RateLimit)
-	rest.Handle(r, "POST /api/auth/register", rest.Open, a.register, "Register an account", limit, rest.Status(http.StatusCreated), rest.Fails(http.StatusForbidden, http.StatusConflict),
+	few := rest.Limit((a.RateLimit + registrations - 1) / registrations)
+	rest.Handle(r, "POST /api/auth/register", rest.Open, a.register, "Register an account", few, rest.Status(http.StatusCreated), rest.Fails(http.StatusForbidden, http.StatusConflict),
 		rest.Describe("Makes the account of a user. The very first registration may ask for the role admin."))
 	rest.Handle(r, "POST /api/auth/login", rest.Open, a.login, "Log in", limit, rest.Fails(http.StatusUnauthorized, http.StatusForbidden))
 	rest.Handle(r, "POST /api/auth/refresh", rest.Open, a.refresh, "Go on with a login", limit, rest.Fails(http.StatusUnauthorized),
-		rest.Describe("Gives a new access token, and the refresh token to use next: each counts once. One that comes again ends the login, because somebody has stolen it; within half a minute it gets the same answer, as for a second tab."))
+		rest.Describe("Gives a new access token, and the refresh token to use next: each counts once. One that comes again ends the login, because somebody has stolen it; within two minutes it gets the same answer, as for a second tab."))
 	rest.Handle(r, "POST /api/auth/logout", rest.Open, a.logout, "Log out", limit, rest.Status(http.StatusNoContent), rest.Fails(http.StatusUnauthorized),
 		rest.Describe("Ends a login. Within 5 seconds no service takes its access tokens any more."))
 	rest.Handle(r, "GET /api/auth/profile", anyone, a.profile, "Read your account")

@@ -2,9 +2,11 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
+	"github.com/battery-passport/suite/auth-service/internal/session"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/fault"
@@ -66,7 +68,7 @@ func (a *API) register(ctx context.Context, in *registerInput) (*tokensOutput, e
 }
 
 func (a *API) login(ctx context.Context, in *loginInput) (*tokensOutput, error) {
-	r, err := a.Accounts.Authenticate(ctx, in.Body.Email, in.Body.Password, rest.Address(ctx))
+	r, err := a.Accounts.Authenticate(origin(ctx), in.Body.Email, in.Body.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -84,11 +86,20 @@ func (a *API) begin(ctx context.Context, r account.Record) (*tokensOutput, error
 }
 
 func (a *API) refresh(ctx context.Context, in *refreshInput) (*tokensOutput, error) {
-	s, refresh, err := a.Sessions.Refresh(ctx, in.Body.RefreshToken)
+	s, err := a.Sessions.Find(ctx, in.Body.RefreshToken)
 	if err != nil {
 		return nil, err
 	}
-	r, err := a.Accounts.Holder(ctx, s.Account, s.Epoch)
+	r, err := a.Accounts.Holder(ctx, s.Account, s.Epoch) // before the token is used up
+	if err != nil {
+		return nil, err
+	}
+	refresh, err := a.Sessions.Refresh(ctx, in.Body.RefreshToken)
+	if errors.Is(err, session.ErrReused) {
+		if err := a.Accounts.TokenReused(origin(ctx), s.Account); err != nil {
+			a.Log.WarnContext(ctx, "the audit does not tell that a refresh token was used twice", "account", s.Account, "err", err)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -114,8 +125,12 @@ func (a *API) logout(ctx context.Context, in *logoutInput) (*struct{}, error) {
 		return nil, err
 	}
 	if in.Body.Everywhere {
-		if s.Ended {
-			return nil, fault.New(fault.Unauthenticated, "this login has ended; log in again to end the others")
+		// Whoever has a token of a login that is over may end nothing but that.
+		if !s.Counts {
+			return nil, fault.New(fault.Unauthenticated, "this login has ended, or the token is an old one; log in again to end the others")
+		}
+		if _, err := a.Accounts.Holder(ctx, s.Account, s.Epoch); err != nil {
+			return nil, err
 		}
 		if err := a.Accounts.EndSessions(origin(ctx), s.Account); err != nil {
 			return nil, err

@@ -6,13 +6,19 @@ import (
 	"time"
 
 	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 )
 
 // overlap is how far back a reader begins who has read all: writes become
-// visible out of order, and the clocks of two instances differ.
-const overlap = 10 * time.Second
+// visible out of order, and the clocks of two instances may differ as much as
+// those of one that signs tokens and another that takes them, both ways.
+const overlap = 2 * token.Leeway
+
+// clocks is how much longer a token may count by the clocks of others: of the
+// instance that signed it, and of those that verify it with a leeway of their own.
+const clocks = 3 * token.Leeway
 
 // Revoked is how a revocation is stored.
 type Revoked struct {
@@ -32,7 +38,7 @@ func RevokedKind() store.Kind[Revoked] {
 // not count. It may be told again.
 func (s *Service) Revoke(ctx context.Context, id string, version int64) error {
 	now := s.now()
-	r := Revoked{auth.Revocation{ID: auth.Opaque(id), Version: version, Until: now.Add(s.TokensCount)}, now}
+	r := Revoked{auth.Revocation{ID: auth.Opaque(id), Version: version, Until: now.Add(s.TokenLifetime + clocks)}, now}
 	_, err := s.Revocations.Insert(ctx, revocationID(id, version), r)
 	if fault.Is(err, fault.Conflict) {
 		return nil
@@ -62,7 +68,7 @@ func (s *Service) Since(ctx context.Context, since string) (auth.Revocations, er
 	if err != nil {
 		return auth.Revocations{}, err
 	}
-	out := auth.Revocations{Items: make([]auth.Revocation, 0, len(page.Rows)), More: page.Next != "", Since: page.Next}
+	out := auth.Revocations{Lifetime: int(s.TokenLifetime.Seconds()), Items: make([]auth.Revocation, 0, len(page.Rows)), More: page.Next != "", Since: page.Next}
 	for _, row := range page.Rows {
 		if row.Doc.Until.After(now) {
 			out.Items = append(out.Items, row.Doc.Revocation)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -17,7 +18,14 @@ import (
 
 // grace is how long the token before the last may come again, and gets the same
 // successor: from a second tab, or from a client that the answer did not reach.
-const grace = 30 * time.Second
+const grace = 2 * time.Minute
+
+// most is how many sessions an account has: the oldest ends where one more
+// begins.
+const most = 100
+
+// ErrReused is why a token is refused that was used before.
+var ErrReused = errors.New("the refresh token was used before")
 
 // Record is how a session is stored: the chain of refresh tokens that one login
 // began.
@@ -38,7 +46,9 @@ type Record struct {
 func Kind() store.Kind[Record] {
 	return store.Kind[Record]{
 		Name: "sessions", Schema: 1,
-		List: func(r *Record) store.Listing { return store.Listing{Scopes: []string{""}, Created: r.CreatedAt} },
+		List: func(r *Record) store.Listing {
+			return store.Listing{Scopes: []string{"", r.Account}, Created: r.CreatedAt}
+		},
 	}
 }
 
@@ -51,13 +61,14 @@ type Service struct {
 	Now         func() time.Time
 	Log         *slog.Logger
 
-	Lifetime    time.Duration // of a session
-	TokensCount time.Duration // how long an access token may count, by any clock
+	Lifetime      time.Duration // of a session
+	TokenLifetime time.Duration // of an access token
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
 
-// Begin begins a session of an account and returns its id and first token.
+// Begin begins a session of an account and returns its id and first token. Where
+// there are too many then the oldest ends.
 func (s *Service) Begin(ctx context.Context, account string, epoch int64) (id, token string, err error) {
 	key, err := s.Key()
 	if err != nil {
@@ -68,21 +79,39 @@ func (s *Service) Begin(ctx context.Context, account string, epoch int64) (id, t
 	_, err = s.Sessions.Insert(ctx, id, Record{
 		ID: id, Account: account, Epoch: epoch, Hash: t.hash(), RotatedAt: now, CreatedAt: now, ExpiresAt: now.Add(s.Lifetime),
 	})
+	if err == nil {
+		err = s.crowded(ctx, account)
+	}
 	return id, t.text(key), err
 }
 
-// Refresh takes a token and returns its session and the next one. A token that
-// was used before ends the session, because one of the two who have it has
-// stolen it; unless it was the last one, and just now. It fails with
-// fault.Unauthenticated.
-func (s *Service) Refresh(ctx context.Context, text string) (Record, string, error) {
+// crowded removes the oldest sessions of an account beyond the most it may have.
+func (s *Service) crowded(ctx context.Context, account string) error {
+	page, err := s.Sessions.List(ctx, store.Query{Scope: account, Limit: store.MaxLimit})
+	for i := most; err == nil && i < len(page.Rows); i++ {
+		row := page.Rows[i]
+		if err = s.Revoke(ctx, row.ID, 1); err == nil {
+			err = s.Sessions.Delete(ctx, row.ID, row.Version)
+		}
+		if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Stale) { // another did, or it goes next time
+			err = nil
+		}
+	}
+	return err
+}
+
+// Refresh takes a token and returns the next one. A token that was used before
+// ends the session, because one of the two who have it has stolen it; unless it
+// was the last one, and just now. It fails with fault.Unauthenticated, because of
+// ErrReused where that is so.
+func (s *Service) Refresh(ctx context.Context, text string) (string, error) {
 	key, err := s.Key()
 	if err != nil {
-		return Record{}, "", err
+		return "", err
 	}
 	t, err := parse(key, text)
 	if err != nil {
-		return Record{}, "", err
+		return "", err
 	}
 	reused := false
 	row, err := s.Sessions.Update(ctx, t.id(), func(r *Record) ([]event.Envelope, error) {
@@ -104,36 +133,43 @@ func (s *Service) Refresh(ctx context.Context, text string) (Record, string, err
 	})
 	switch {
 	case fault.Is(err, fault.NotFound): // it was swept
-		return Record{}, "", refused()
+		return "", refused()
 	case err != nil:
-		return Record{}, "", err
+		return "", err
 	case reused:
 		s.Log.WarnContext(ctx, "a refresh token was used twice: its session is ended", "account", row.Doc.Account, "session", row.ID)
-		return Record{}, "", refused()
+		return "", refused().Because(ErrReused)
 	}
 	next := t.successor(key, row.Doc.Salt)
 	if !same(next.hash(), row.Doc.Hash) { // it was rotated again between the change and the reading
-		return Record{}, "", refused()
+		return "", refused()
 	}
-	return row.Doc, next.text(key), nil
+	return next.text(key), nil
+}
+
+// Found is the session of a token.
+type Found struct {
+	Record
+	Counts bool // the session goes on, and the token is its last or the one before
 }
 
 // Find returns the session of a token that was given out here, whether either
 // still counts or not. It fails with fault.Unauthenticated.
-func (s *Service) Find(ctx context.Context, text string) (Record, error) {
+func (s *Service) Find(ctx context.Context, text string) (Found, error) {
 	key, err := s.Key()
 	if err != nil {
-		return Record{}, err
+		return Found{}, err
 	}
 	t, err := parse(key, text)
 	if err != nil {
-		return Record{}, err
+		return Found{}, err
 	}
 	row, err := s.Sessions.Get(ctx, t.id())
 	if fault.Is(err, fault.NotFound) {
-		return Record{}, refused()
+		return Found{}, refused()
 	}
-	return row.Doc, err
+	r := row.Doc
+	return Found{r, !r.Ended && s.now().Before(r.ExpiresAt) && (same(t.hash(), r.Hash) || same(t.hash(), r.Previous))}, err
 }
 
 // End ends a session: neither its refresh token nor an access token that comes
@@ -161,6 +197,9 @@ func (s *Service) end(ctx context.Context, r *Record) error {
 // Keep lets a session go on in a new epoch of its account.
 func (s *Service) Keep(ctx context.Context, id string, epoch int64) error {
 	_, err := s.Sessions.Update(ctx, id, func(r *Record) ([]event.Envelope, error) {
+		if r.Epoch >= epoch {
+			return nil, store.ErrNoChange // a later change has kept it, or ended it
+		}
 		r.Epoch = epoch
 		return nil, nil
 	})

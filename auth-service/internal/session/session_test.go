@@ -46,7 +46,7 @@ func TestSinceToldLate(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	s := &Service{
 		Sessions: store.Open(db, Kind()), Revocations: store.Open(db, RevokedKind()), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Now: func() time.Time { return now }, TokensCount: time.Hour,
+		Now: func() time.Time { return now }, TokenLifetime: time.Hour,
 	}
 	revoke := func(id string) {
 		t.Helper()
@@ -59,14 +59,48 @@ func TestSinceToldLate(t *testing.T) {
 	if err != nil || len(read.Items) != 1 {
 		t.Fatalf("Since = %+v, %v", read, err)
 	}
-	now = now.Add(-overlap + time.Second)
+	now = now.Add(-59 * time.Second) // as far off as two may be
 	revoke("bob")
-	now = now.Add(time.Minute)
+	now = now.Add(3 * time.Minute)
 	again, err := s.Since(t.Context(), read.Since)
 	if err != nil || len(again.Items) != 2 {
 		t.Errorf("Since = %+v, %v, want bob's too", again, err)
 	}
 	if last, err := s.Since(t.Context(), again.Since); err != nil || len(last.Items) != 0 {
 		t.Errorf("Since = %+v, %v, want nothing that was told long ago", last, err)
+	}
+}
+
+// TestOldestLoginEnds where an account has as many as it may have.
+func TestOldestLoginEnds(t *testing.T) {
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "auth.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close(context.Background())
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	s := &Service{
+		Sessions: store.Open(db, Kind()), Revocations: store.Open(db, RevokedKind()), Key: func() ([]byte, error) { return []byte("key"), nil },
+		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Lifetime: time.Hour, TokenLifetime: time.Minute,
+	}
+	var ids, tokens []string
+	for i := range most + 3 {
+		now = now.Add(time.Second)
+		account := "ann"
+		if i == 0 {
+			account = "bob"
+		}
+		id, token, err := s.Begin(t.Context(), account, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids, tokens = append(ids, id), append(tokens, token)
+	}
+	for i, token := range tokens {
+		_, err := s.Refresh(t.Context(), token)
+		ended, err2 := s.IsRevoked(t.Context(), ids[i], 1)
+		if want := i == 1 || i == 2; (err != nil) != want || ended != want || err2 != nil {
+			t.Errorf("login %d: refresh = %v, access tokens revoked %v, %v", i, err, ended, err2)
+		}
 	}
 }

@@ -81,7 +81,7 @@ func sum(key []byte, purpose string, parts ...[]byte) []byte {
 	return mac.Sum(nil)
 }
 
-func refused() error {
+func refused() *fault.Error {
 	return fault.New(fault.Unauthenticated, "the refresh token does not count; log in again").
 		With(fault.Detail{Path: "/refreshToken", Code: "refused", Message: "has expired, was ended, or is none"})
 }

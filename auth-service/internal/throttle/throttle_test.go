@@ -3,7 +3,6 @@ package throttle_test
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -12,8 +11,8 @@ import (
 )
 
 var (
-	home   = netip.MustParseAddr("192.0.2.1")
-	office = netip.MustParseAddr("192.0.2.2")
+	home   = "192.0.2.1"
+	office = "192.0.2.2"
 )
 
 // bench is a throttle of three failures with a clock of its own.
@@ -30,17 +29,31 @@ func newBench(t *testing.T) *bench {
 }
 
 // fail fails n times.
-func (b *bench) fail(n int, from netip.Addr, account string) {
+func (b *bench) fail(n int, from string, account string) {
 	b.t.Helper()
 	for i := range n {
-		if _, err := b.Attempt(from, account, false); err != nil {
+		end, err := b.Attempt(from, account, false)
+		if err != nil {
 			b.t.Fatalf("attempt %d of %d: %v", i+1, n, err)
 		}
+		end(true)
 	}
 }
 
+// other is a network.
+func other(i int) string { return fmt.Sprint("198.51.100.", i) }
+
+// try tells whether an attempt that fails may be made.
+func (b *bench) try(from, account string) bool {
+	end, err := b.Attempt(from, account, false)
+	if err == nil {
+		end(true)
+	}
+	return err == nil
+}
+
 // refused tells how long one has to wait.
-func (b *bench) refused(from netip.Addr, account string, known bool) time.Duration {
+func (b *bench) refused(from string, account string, known bool) time.Duration {
 	b.t.Helper()
 	_, err := b.Attempt(from, account, known)
 	f, ok := errors.AsType[*fault.Error](err)
@@ -69,47 +82,57 @@ func TestOneAddress(t *testing.T) {
 	b.refused(home, "ann", false)
 }
 
-func TestManyAddressesOneAccount(t *testing.T) {
+func TestManyNetworksOneAccount(t *testing.T) {
 	b := newBench(t)
 	for i := range 3 {
-		b.fail(1, netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}), "ann")
+		b.fail(1, other(i), "ann")
 	}
+	b.fail(1, home, "ann") // its own of this hour
 	if wait := b.refused(home, "ann", false); wait != 6*time.Second {
 		t.Errorf("wait %v", wait)
 	}
 	b.fail(1, home, "bob") // of another account one has as many as before
-	if _, err := b.Attempt(office, "ann", true); err != nil {
-		t.Errorf("an address that the account knows: %v", err)
+	if end, err := b.Attempt(office, "ann", true); err != nil {
+		t.Errorf("a network that the account knows: %v", err)
+	} else {
+		end(true)
 	}
 }
 
-// TestOneAttackerKeepsNobodyOut tries as often as it may from one address, for
-// an hour: whoever comes from another gets a turn within the time an account
-// takes to regain one.
-func TestOneAttackerKeepsNobodyOut(t *testing.T) {
-	b := newBench(t)
-	for range 3600 {
-		_, _ = b.Attempt(home, "ann", false)
-		b.now = b.now.Add(time.Second)
+// TestNobodyIsKeptOut has few and many try as often as they may, for two hours:
+// the holder gets a turn at once from a network that was never there, and all of
+// them together have no more attempts than are meant.
+func TestNobodyIsKeptOut(t *testing.T) {
+	for _, attackers := range []int{1, 3, 20, 200} {
+		t.Run(fmt.Sprint(attackers), func(t *testing.T) {
+			b := newBench(t)
+			attempts := 0
+			for range 7200 {
+				for i := range attackers {
+					if b.try(other(i), "ann") {
+						attempts++
+					}
+				}
+				b.now = b.now.Add(time.Second)
+			}
+			if most := 3 + 7200/6 + 2*attackers; attempts > most {
+				t.Errorf("%d attempts, want %d at most", attempts, most)
+			}
+			if !b.try(office, "ann") {
+				t.Error("no turn for the holder")
+			}
+		})
 	}
-	for range 6 {
-		_, _ = b.Attempt(home, "ann", false)
-		if _, err := b.Attempt(office, "ann", false); err == nil {
-			return
-		}
-		b.now = b.now.Add(time.Second)
-	}
-	t.Error("no turn in six seconds")
 }
 
 func TestSuccessCountsNothing(t *testing.T) {
 	b := newBench(t)
 	for range 100 {
-		succeeded, err := b.Attempt(home, "ann", false)
+		end, err := b.Attempt(home, "ann", false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		succeeded()
+		end(false)
 	}
 	b.fail(3, home, "ann")
 }
@@ -117,32 +140,48 @@ func TestSuccessCountsNothing(t *testing.T) {
 // TestAtOnce has none of many attempts pass that begin before the first ends.
 func TestAtOnce(t *testing.T) {
 	b := newBench(t)
-	var succeeded []func()
+	var ends []func(bool)
 	for range 3 {
-		s, err := b.Attempt(home, "ann", false)
+		end, err := b.Attempt(home, "ann", false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		succeeded = append(succeeded, s)
+		ends = append(ends, end)
 	}
 	b.refused(home, "ann", false)
-	succeeded[0]()
+	ends[0](false)
 	b.fail(1, home, "ann")
 	b.refused(home, "ann", false)
 }
 
-// TestOneNetworkOfIPv6 is what one attacker has at least.
-func TestOneNetworkOfIPv6(t *testing.T) {
+// TestTurnsOfOneNetwork: whoever registers and logs in all the time leaves turns
+// to others.
+func TestTurnsOfOneNetwork(t *testing.T) {
 	b := newBench(t)
-	for i := range 3 {
-		b.fail(1, netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: byte(i)}), "ann")
-		b.fail(1, netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}), "bob")
+	var ends []func()
+	for i := range 2 {
+		leave, err := b.Enter(home)
+		end, err2 := b.Attempt(home, fmt.Sprint(i), true)
+		if err != nil || err2 != nil {
+			t.Fatal(err, err2)
+		}
+		ends = append(ends, leave, func() { end(false) })
 	}
-	b.refused(netip.MustParseAddr("2001:db8::ffff"), "eve", false)
-	b.fail(1, netip.MustParseAddr("2001:db8:0:1::1"), "eve")
-	b.fail(1, netip.MustParseAddr("::ffff:198.51.100.0"), "eve")
-	b.fail(1, netip.MustParseAddr("198.51.100.0"), "eve")
-	b.refused(netip.MustParseAddr("::ffff:198.51.100.0"), "eve2", false) // the same as the address in it
+	if wait := b.refused(home, "ann", true); wait != time.Second {
+		t.Errorf("wait %v", wait)
+	}
+	if _, err := b.Enter(home); !fault.Is(err, fault.TooMany) {
+		t.Errorf("Enter = %v, want too many", err)
+	}
+	b.fail(3, office, "ann")
+	for _, end := range ends {
+		end()
+	}
+	for i := range 4 {
+		if _, err := b.Enter(home); err != nil {
+			t.Errorf("%d after others have left: %v", i, err)
+		}
+	}
 }
 
 // TestWhoWaitsMakesNothingForgotten tries, once it has to wait, more made-up
@@ -150,8 +189,9 @@ func TestOneNetworkOfIPv6(t *testing.T) {
 func TestWhoWaitsMakesNothingForgotten(t *testing.T) {
 	b := newBench(t)
 	for i := range 3 {
-		b.fail(1, netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}), "ann")
+		b.fail(1, other(i), "ann")
 	}
+	b.fail(1, office, "ann")
 	b.fail(3, home, "bob")
 	for i := range 20_000 {
 		b.refused(home, fmt.Sprint("made up ", i), false)
@@ -163,6 +203,9 @@ func TestOff(t *testing.T) {
 	off := throttle.New(0, time.Now)
 	for range 1000 {
 		if _, err := off.Attempt(home, "ann", false); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := off.Enter(home); err != nil {
 			t.Fatal(err)
 		}
 	}

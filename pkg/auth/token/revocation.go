@@ -85,6 +85,7 @@ func (v *Verifier) ask(ctx context.Context) error {
 		}
 		v.since = r.Since
 		v.learn(r.Items)
+		v.lifetime.Store(int64(time.Duration(r.Lifetime) * time.Second))
 		if !r.More {
 			v.heard.Store(time.Now().UnixNano())
 			return nil
@@ -118,6 +119,13 @@ func (v *Verifier) learn(items []auth.Revocation) {
 func (v *Verifier) isRevoked(k known) bool {
 	revoked := *v.revoked.Load()
 	return len(revoked) > 0 && (revoked[k.account].Version > k.principal.Version || revoked[k.session].Version > 0)
+}
+
+// isTooOld tells whether a token is of a time when they lived longer: what was
+// revoked then is remembered no longer than those of today live.
+func (v *Verifier) isTooOld(k known) bool {
+	lifetime := time.Duration(v.lifetime.Load())
+	return lifetime > 0 && v.now().After(k.issued.Add(lifetime+Leeway))
 }
 
 // Heard fails when the last answer about revocations is too old to be sure of a

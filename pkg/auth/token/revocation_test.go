@@ -149,3 +149,46 @@ func TestFeedIsAway(t *testing.T) {
 		}
 	})
 }
+
+// TestShorterLife: where tokens live shorter than they did, those of before do
+// not outlive what is remembered of them, whether they were seen before or not.
+func TestShorterLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f feed
+		v, err := token.NewLocalVerifier(secret, jwkset.NewMemoryStorage(), f.ask, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- v.Run(ctx) }()
+		sign := func() string {
+			signed, err := token.Key{Secret: []byte(secret)}.Sign(token.NewClaims(auth.Principal{UserID: "ann", Role: auth.User}, time.Now(), 24*time.Hour))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return signed
+		}
+		f.answer(auth.Revocations{Lifetime: 24 * 60 * 60}, nil)
+		seen, other := sign(), sign()
+		time.Sleep(time.Hour)
+		verify := func(signed string) error { _, err := v.Verify(t.Context(), "Bearer "+signed); return err }
+		if err := verify(seen); err != nil {
+			t.Errorf("while they live long: %v", err)
+		}
+		f.answer(auth.Revocations{Lifetime: 15 * 60}, nil)
+		time.Sleep(5 * time.Second)
+		young := sign()
+		for name, c := range map[string]struct{ signed, code string }{"seen": {seen, "expired"}, "other": {other, "expired"}, "young": {young, ""}} {
+			if err := verify(c.signed); code(err) != c.code {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		time.Sleep(16 * time.Minute)
+		if err := verify(young); code(err) != "expired" {
+			t.Errorf("young, which is old: %v", err)
+		}
+		stop()
+		<-done
+	})
+}

@@ -66,8 +66,9 @@ type Verifier struct {
 	jwks   keyfunc.Keyfunc
 	seen   *lru.Cache[[sha256.Size]byte, known]
 
-	revoked atomic.Pointer[map[string]auth.Revocation]
-	heard   atomic.Int64 // UnixNano
+	revoked  atomic.Pointer[map[string]auth.Revocation]
+	lifetime atomic.Int64 // of a token, as a time.Duration; 0: nobody has told
+	heard    atomic.Int64 // UnixNano
 	// Of Run alone:
 	since  string
 	forget time.Time // when to look for what can be forgotten
@@ -77,7 +78,7 @@ type Verifier struct {
 type known struct {
 	principal        auth.Principal
 	account, session string // opaque
-	until            time.Time
+	issued, until    time.Time
 }
 
 // NewVerifier returns a verifier by c, which asks the auth-service once for its
@@ -203,11 +204,17 @@ func (v *Verifier) Verify(ctx context.Context, authorization string) (auth.Princ
 		},
 		account: auth.Opaque(c.Subject), session: auth.Opaque(c.Session), until: c.ExpiresAt.Add(Leeway),
 	}
+	if c.IssuedAt != nil {
+		k.issued = c.IssuedAt.Time
+	}
 	v.seen.Add(sum, k)
 	return v.unrevoked(k)
 }
 
 func (v *Verifier) unrevoked(k known) (auth.Principal, error) {
+	if v.isTooOld(k) {
+		return auth.Principal{}, unauthenticated("expired", "is older than tokens may be by now; refresh it, or log in again", nil)
+	}
 	if v.isRevoked(k) {
 		return auth.Principal{}, unauthenticated("revoked", "was revoked: by a logout, or because the account has changed; refresh it, or log in again", nil)
 	}

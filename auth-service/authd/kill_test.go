@@ -1,0 +1,120 @@
+package authd_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/auth-service/authd"
+	"github.com/battery-passport/suite/auth-service/internal/session"
+	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/store/connect"
+)
+
+const childEnv = "AUTHD_TEST_CHILD" // the store of a child, as JSON
+
+// runChild runs a service and says where.
+func runChild(db string) error {
+	cfg := authd.Config{TokenLifetime: authd.Lifetime(time.Minute), RefreshLifetime: authd.Lifetime(time.Hour), PasswordCost: cheap}
+	if err := json.Unmarshal([]byte(db), &cfg.Store); err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	cfg.HTTP = rest.Config{Listener: l}
+	fmt.Println("http://" + l.Addr().String())
+	return authd.Run(context.Background(), cfg, slog.New(slog.DiscardHandler))
+}
+
+// startChild runs a service in a process of its own, until it is killed.
+func startChild(t *testing.T, db connect.Config) (c resttest.Client, kill func()) {
+	t.Helper()
+	config, err := json.Marshal(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program)
+	cmd.Env = append(os.Environ(), childEnv+"="+string(config))
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill = sync.OnceFunc(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		resttest.CloseIdle()
+	})
+	t.Cleanup(kill)
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resttest.Client{T: t, URL: strings.TrimSpace(line)}, kill
+}
+
+// TestKilledInARefresh kills the service when it has stored that a refresh token
+// was used: the client, which has no answer, goes on with that token.
+func TestKilledInARefresh(t *testing.T) {
+	cfg := connect.Config{Dir: t.TempDir()}
+	db, err := connect.Open(t.Context(), cfg, authd.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close(context.Background())
+	sessions := store.Open(db, session.Kind())
+	rotated := func() time.Time { // there is one session
+		page, err := sessions.List(t.Context(), store.Query{Limit: 1})
+		if err != nil || len(page.Rows) == 0 {
+			return time.Time{}
+		}
+		return page.Rows[0].Doc.RotatedAt
+	}
+	s := start(t, cfg)
+	last := s.register("ann@x.example", "").RefreshToken
+	s.stop()
+	for range 15 {
+		before := rotated()
+		c, kill := startChild(t, cfg)
+		lost := make(chan struct{})
+		go func() {
+			defer close(lost)
+			for { // it may not have its keys yet
+				body := strings.NewReader(`{"refreshToken":"` + last + `"}`)
+				res, err := http.Post(c.URL+"/api/auth/refresh", "application/json", body)
+				if err != nil {
+					return
+				}
+				res.Body.Close()
+			}
+		}()
+		for rotated().Equal(before) {
+		}
+		kill()
+		<-lost
+		s := start(t, cfg)
+		last = s.refreshed(last).RefreshToken
+		last = s.refreshed(last).RefreshToken
+		s.stop()
+	}
+}

@@ -1,0 +1,66 @@
+package password
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/fault"
+)
+
+func key() ([]byte, error) { return []byte("key"), nil }
+
+// TestTurns: as many passwords are hashed at a time as there are processors, and
+// whoever waits longer for a turn than people do is told so.
+func TestTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := New(4, key)
+		for range runtime.GOMAXPROCS(0) {
+			if _, err := h.begin(t.Context(), "some"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		begin := time.Now()
+		if _, err := h.Hash(t.Context(), "more"); !fault.Is(err, fault.Unavailable) || time.Since(begin) != patience {
+			t.Errorf("Hash = %v after %v", err, time.Since(begin))
+		}
+		if _, err := h.Compare(t.Context(), "", "more"); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("Compare = %v", err)
+		}
+		h.end()
+		if _, err := h.Hash(t.Context(), "more"); err != nil {
+			t.Errorf("with a turn Hash = %v", err)
+		}
+	})
+}
+
+func TestCompare(t *testing.T) {
+	h := New(4, key)
+	long := strings.Repeat("p", 100)
+	hash, err := h.Hash(t.Context(), long+"1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := New(4, func() ([]byte, error) { return []byte("other"), nil })
+	for _, c := range []struct {
+		h              *Hasher
+		hash, password string
+		want           bool
+	}{
+		{h, hash, long + "1", true},
+		{h, hash, long + "2", false}, // beyond what bcrypt reads
+		{h, hash, long, false},
+		{h, "", "", false},
+		{h, "", long, false},
+		{other, hash, long + "1", false},
+	} {
+		if got, err := c.h.Compare(t.Context(), c.hash, c.password); err != nil || got != c.want {
+			t.Errorf("Compare(%q, …%q) = %v, %v", c.hash, c.password[max(0, len(c.password)-2):], got, err)
+		}
+	}
+	if h.Outdated(hash) || !New(5, key).Outdated(hash) {
+		t.Error("which hash is outdated")
+	}
+}
