@@ -35,7 +35,7 @@ func (t *table) Version(ctx context.Context, id string) (version int64, err erro
 	if err != nil {
 		return 0, err
 	}
-	err = s.QueryRowContext(ctx, id).Scan(&version)
+	err = s.QueryRowContext(lasting(ctx), id).Scan(&version)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, store.Gone(id)
 	}
@@ -47,12 +47,17 @@ func (t *table) one(ctx context.Context, what, query string, args ...any) (store
 	if err != nil {
 		return store.Record{}, err
 	}
-	r, err := scan(s.QueryRowContext(ctx, args...))
+	r, err := scan(s.QueryRowContext(lasting(ctx), args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, store.Gone(what)
 	}
 	return r, failure(err)
 }
+
+// lasting is for what reads one row. Where its context could end, database/sql
+// and the driver would each begin a goroutine to wait for that, which takes as
+// long as reading the row.
+func lasting(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
 
 func scan(row interface{ Scan(...any) error }) (r store.Record, err error) {
 	err = row.Scan(&r.ID, &r.Schema, &r.Version, &r.Sort, (*[]byte)(&r.Doc))
