@@ -28,6 +28,19 @@ func TestRevokedEverywhere(t *testing.T) {
 			"logout": func(who session) {
 				s.auth.Call("POST /api/auth/logout", "", map[string]string{"refreshToken": who.RefreshToken}).Want(204, nil)
 			},
+			"logout everywhere": func(who session) {
+				var here session
+				s.auth.Call("POST /api/auth/login", "", map[string]string{"email": who.User.Email, "password": password}).Want(200, &here)
+				s.auth.Call("POST /api/auth/logout", "", `{"refreshToken":"`+here.RefreshToken+`","everywhere":true}`).Want(204, nil)
+			},
+			"a stolen refresh token": func(who session) {
+				refresh := func(token string, status int) (next session) {
+					s.auth.Call("POST /api/auth/refresh", "", map[string]string{"refreshToken": token}).Want(status, &next)
+					return next
+				}
+				refresh(refresh(who.RefreshToken, 200).RefreshToken, 200)
+				refresh(who.RefreshToken, 401)
+			},
 			"a new password": func(who session) {
 				s.auth.Call("PUT /api/auth/password", who.Token, map[string]string{"currentPassword": password, "newPassword": "battery staple"}).Want(204, nil)
 			},
