@@ -54,6 +54,7 @@ type API struct {
 	patience Patience
 	callers  *quota // of each user, or of each address without a login
 	public   *quota // of each address, at what is public
+	turns    *turns
 
 	seconds  *metrics.Histogram
 	inFlight metrics.Gauge
@@ -65,13 +66,14 @@ func New(o Options) *API {
 	a := &API{
 		router: chi.NewRouter(), log: o.Log, user: o.User, config: o.HTTP, patience: o.HTTP.Patience.orDefault(),
 		callers: newQuota("caller", o.HTTP.RateLimit), public: newQuota("public", o.HTTP.PublicRate),
+		turns:    newTurns(cmp.Or(o.HTTP.MaxRequests, defaultMaxRequests)),
 		seconds:  o.Metrics.Seconds("http_request_duration_seconds", "Time to answer, by route; bodies that are streamed count until their end.", "method", "route", "code"),
 		inFlight: o.Metrics.Gauge("http_requests_in_flight", "Requests that are being answered."),
 	}
 	if len(o.HTTP.TrustedProxies) > 0 {
 		a.router.Use(behind(o.HTTP.TrustedProxies))
 	}
-	a.router.Use(a.identify, a.access, a.recover, foreign(o.HTTP.Origins), shed(cmp.Or(o.HTTP.MaxRequests, defaultMaxRequests)), compressed, query, middleware.GetHead)
+	a.router.Use(a.identify, a.access, a.recover, foreign(o.HTTP.Origins), a.shed, a.prompt, compressed, query, middleware.GetHead)
 	a.router.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, fault.New(fault.NotFound, "there is nothing at %s", r.URL.Path))
 	})
@@ -277,6 +279,7 @@ func (a *API) guarded(guard Guard) func(huma.Context, func(huma.Context)) {
 		caller := network(Address(hc.Context())) // of whom nobody knows who it is
 		if err == nil {
 			caller = a.user(ctx)
+			err = passTurn(ctx, caller)
 		}
 		if tooMany := a.callers.take(w.Header(), caller); tooMany != nil {
 			err = tooMany

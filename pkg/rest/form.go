@@ -19,9 +19,11 @@ import (
 const (
 	formField = "Form" // of an input
 	formType  = "multipart/form-data"
-	// minRate is the least a streamed body has to bring on the whole, in bytes a
-	// second: who sends a byte now and then holds a place for nothing.
-	minRate = 1 << 10
+	// formRate and linesRate are the least that a streamed body has to bring on
+	// the whole, in bytes a second: who sends a byte now and then holds a place
+	// for nothing. Places for files are few; lines may be made while they are sent.
+	formRate  = 16 << 10
+	linesRate = 1 << 10
 	// conclude is how long a handler has from the last byte of a form to the
 	// first of its answer.
 	conclude = 2 * time.Minute
@@ -77,7 +79,7 @@ func (f *Form[T]) Parts(limit int64) (*Parts, error) {
 		return nil, fault.New(fault.Malformed, "the Content-Type names no boundary").
 			With(fault.Detail{Path: "header:Content-Type", Code: "required", Message: "needs a boundary"}).Because(err)
 	}
-	body := newArriving(f.request, f.answer, http.MaxBytesReader(f.answer, f.request.Body, limit))
+	body := newArriving(f.request, f.answer, http.MaxBytesReader(f.answer, f.request.Body, limit), formRate)
 	return &Parts{multipart.NewReader(body, params["boundary"])}, nil
 }
 
@@ -86,27 +88,24 @@ func (f *Form[T]) Parts(limit int64) (*Parts, error) {
 type arriving struct {
 	body    io.Reader
 	control *http.ResponseController
-	begun   time.Time
 	stall   time.Duration
-	come    time.Duration // what has come, at minRate
+	rate    int64         // bytes a second
+	left    time.Duration // that may be waited, beside the stall: what has come at the rate, without what was waited
 }
 
-func newArriving(r *http.Request, w http.ResponseWriter, body io.Reader) *arriving {
-	return &arriving{body: body, control: http.NewResponseController(w), begun: time.Now(), stall: stallOf(r.Context())}
+func newArriving(r *http.Request, w http.ResponseWriter, body io.Reader, rate int64) *arriving {
+	return &arriving{body: body, control: http.NewResponseController(w), stall: stallOf(r.Context()), rate: rate}
 }
 
 // Read moves the deadlines of the connection. Where it has none, as in a
-// recorder, there is nothing to move.
+// recorder, there is nothing to move. Only what is waited here counts: what is
+// done with the bytes meanwhile is not the fault of who sends them.
 func (a *arriving) Read(p []byte) (int, error) {
 	now := time.Now()
-	deadline := now.Add(a.stall)
-	if least := a.begun.Add(a.stall + a.come); least.Before(deadline) {
-		deadline = least
-	}
-	a.control.SetReadDeadline(deadline)
+	a.control.SetReadDeadline(now.Add(a.stall + min(0, a.left)))
 	a.control.SetWriteDeadline(now.Add(a.stall + conclude))
 	n, err := a.body.Read(p)
-	a.come += time.Duration(n) * time.Second / minRate
+	a.left += time.Duration(n)*time.Second/time.Duration(a.rate) - time.Since(now)
 	if errors.Is(err, io.EOF) {
 		a.control.SetReadDeadline(time.Time{}) // it would end the context of the handler
 	}

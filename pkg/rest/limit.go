@@ -117,24 +117,3 @@ func (a *API) limits(op *huma.Operation, open bool) huma.Middlewares {
 		next(hc)
 	}}
 }
-
-// shed answers 503 at once when too much is under way to do any of it soon.
-// Health and documentation are always answered.
-func shed(most int) func(http.Handler) http.Handler {
-	turns := make(chan struct{}, most)
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if !strings.HasPrefix(r.URL.Path, "/api/") {
-				next.ServeHTTP(w, r)
-				return
-			}
-			select {
-			case turns <- struct{}{}:
-				defer func() { <-turns }()
-				next.ServeHTTP(w, r)
-			default:
-				writeProblem(w, r, fault.New(fault.Unavailable, "%d requests are under way, and more are not taken", most).After(time.Second))
-			}
-		})
-	}
-}

@@ -14,18 +14,20 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
+// users are what they send.
+func users(ctx context.Context, header string) (context.Context, error) {
+	if header == "" {
+		return nil, fault.New(fault.Unauthenticated, "who are you")
+	}
+	return context.WithValue(ctx, userKey{}, header), nil
+}
+
 // bounded is an API with an operation for everybody, one that is public, one
-// with a limit of its own, and one for users, who are what they send.
+// with a limit of its own, and one for users.
 func bounded(t *testing.T, cfg rest.Config) (resttest.Client, *rest.API) {
 	t.Helper()
 	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewJSONHandler(t.Output(), nil)), HTTP: cfg,
 		User: func(ctx context.Context) string { s, _ := ctx.Value(userKey{}).(string); return s }})
-	users := func(ctx context.Context, header string) (context.Context, error) {
-		if header == "" {
-			return nil, fault.New(fault.Unauthenticated, "who are you")
-		}
-		return context.WithValue(ctx, userKey{}, header), nil
-	}
 	from := func(ctx context.Context, _ *struct{}) (*struct{ Body string }, error) {
 		return &struct{ Body string }{rest.Address(ctx).String()}, nil
 	}
@@ -139,13 +141,13 @@ func (h *held) handle(context.Context, *struct{}) (*struct{}, error) {
 
 // TestTooMuchUnderWay is answered 503 at once, and what is under way ends well.
 func TestTooMuchUnderWay(t *testing.T) {
-	_, a := bounded(t, rest.Config{MaxRequests: 3})
+	_, a := bounded(t, proxied(t, rest.Config{MaxRequests: 3}))
 	h := newHeld()
 	rest.Handle(a, "GET /api/held", rest.Open, h.handle, "Wait", rest.Status(204))
 	c := serve(t, a)
 	var wg sync.WaitGroup
-	for range 3 {
-		wg.Go(func() { c.Ask("GET /api/held", "").Want(204, nil) })
+	for _, from := range []string{here, there, elsewhere} {
+		wg.Go(func() { c.Ask("GET /api/held", "", "X-Forwarded-For", from).Want(204, nil) })
 		<-h.came
 	}
 	for range 50 {

@@ -21,10 +21,11 @@ func TestEachPatience(t *testing.T) {
 		send     string
 		cut      func(*testing.T, net.Conn)
 	}{
-		"a head":             {rest.Patience{Header: soon, Body: long, Answer: long, Idle: long, Stall: long}, "GET /livez HTTP/1.1\r\nX-A: ", waitForEnd},
-		"the next request":   {rest.Patience{Header: long, Body: long, Answer: long, Idle: soon, Stall: long}, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", waitForEnd},
-		"a body":             {rest.Patience{Header: long, Body: soon, Answer: long, Idle: long, Stall: long}, "POST /api/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n", waitForEnd},
-		"an answer to leave": {rest.Patience{Header: long, Body: long, Answer: soon, Idle: long, Stall: long}, "GET /api/large HTTP/1.1\r\nHost: x\r\n\r\n", waitForCut},
+		"a head":             {rest.Patience{Header: soon, Body: long, Answer: long, Take: long, Idle: long, Stall: long}, "GET /livez HTTP/1.1\r\nX-A: ", waitForEnd},
+		"the next request":   {rest.Patience{Header: long, Body: long, Answer: long, Take: long, Idle: soon, Stall: long}, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", waitForEnd},
+		"a body":             {rest.Patience{Header: long, Body: soon, Answer: long, Take: long, Idle: long, Stall: long}, "POST /api/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n", waitForEnd},
+		"an answer to leave": {rest.Patience{Header: long, Body: long, Answer: soon, Take: long, Idle: long, Stall: long}, "GET /api/large HTTP/1.1\r\nHost: x\r\n\r\n", waitForCut},
+		"a piece of it":      {rest.Patience{Header: long, Body: long, Answer: long, Take: soon, Idle: long, Stall: long}, "GET /api/large HTTP/1.1\r\nHost: x\r\n\r\n", waitForCut},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
