@@ -60,3 +60,58 @@ func TestSendComesAgain(t *testing.T) {
 		t.Errorf("%d text files", len(files))
 	}
 }
+
+// TestKeyIsForOneRequest: a key is the caller's, and for one draft, to whomever
+// another goes.
+func TestKeyIsForOneRequest(t *testing.T) {
+	cfg := settings(t, connect.Config{Dir: t.TempDir()}, nil)
+	cfg.Kafka.Brokers = ownBroker(t)
+	s := startWith(t, cfg, authtest.New(t))
+	admin, other, ann, bob := s.person(auth.Admin), s.person(auth.Admin), s.person(auth.User), s.person(auth.User)
+	draft := func(title, to string) string {
+		members := []string{"type", "info", "eventType", "general.info", "title", title, "message", "m"}
+		if to != "" {
+			members = append(members, "recipient", to)
+		}
+		return object(members...)
+	}
+	send := func(who person, body string) (id string, again bool) {
+		t.Helper()
+		a := s.Call(route, who.token, body, "Idempotency-Key", "k")
+		var n struct{ ID string }
+		a.Want(201, &n)
+		return n.ID, a.Header.Get("Idempotency-Replayed") == "true"
+	}
+	id, again := send(admin, draft("T", ann.id))
+	if again {
+		t.Error("the first came again")
+	}
+	for name, body := range map[string]string{
+		"another recipient": draft("T", bob.id), "everybody": draft("T", ""), "another title": draft("U", ann.id),
+		"mail": object("type", "email", "eventType", "general.info", "title", "T", "message", "m", "recipientEmail", "x@x.example"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.On(t).Call(route, admin.token, body, "Idempotency-Key", "k").WantProblem(422, "header:Idempotency-Key reused")
+		})
+	}
+	if same, again := send(admin, draft("T", ann.id)); same != id || !again {
+		t.Errorf("%s, again %v, want %s", same, again, id)
+	}
+	if theirs, again := send(other, draft("T", ann.id)); theirs == id || again {
+		t.Errorf("of another admin: %s, again %v", theirs, again)
+	}
+	for name, v := range map[string]struct {
+		who  person
+		want int
+	}{"ann": {ann, 2}, "bob": {bob, 0}, "the admin": {admin, 0}} {
+		n := 0
+		for _, row := range s.rows(v.who, "") {
+			if row.EventType == "general.info" {
+				n++
+			}
+		}
+		if n != v.want {
+			t.Errorf("%s is told %d times, want %d", name, n, v.want)
+		}
+	}
+}
