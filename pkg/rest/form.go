@@ -80,7 +80,8 @@ func (f *Form[T]) Parts(limit int64) (*Parts, error) {
 			With(fault.Detail{Path: "header:Content-Type", Code: "required", Message: "needs a boundary"}).Because(err)
 	}
 	body := newArriving(f.request, f.answer, http.MaxBytesReader(f.answer, f.request.Body, limit), formRate)
-	return &Parts{multipart.NewReader(body, params["boundary"])}, nil
+	between := &budget{from: body}
+	return &Parts{reader: multipart.NewReader(between, params["boundary"]), between: between}, nil
 }
 
 // arriving is a body that may take its time as long as something comes, and
@@ -113,7 +114,34 @@ func (a *arriving) Read(p []byte) (int, error) {
 }
 
 // Parts are the parts of a multipart body.
-type Parts struct{ reader *multipart.Reader }
+type Parts struct {
+	reader  *multipart.Reader
+	between *budget
+	part    *multipart.Part // the last one
+}
+
+// maxHead is how many bytes may come between two bodies of parts: package
+// multipart holds all of them in memory.
+const maxHead = 64 << 10
+
+// budget is a body of which no more is read than is left, where that is counted.
+type budget struct {
+	from    io.Reader
+	left    int
+	counted bool
+}
+
+func (b *budget) Read(p []byte) (int, error) {
+	if !b.counted {
+		return b.from.Read(p)
+	}
+	if b.left == 0 {
+		return 0, fault.New(fault.TooLarge, "there are more than %d bytes before a part of the form begins", maxHead)
+	}
+	n, err := b.from.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
 
 // A Part is a field of a form: a file where it has a FileName.
 type Part struct {
@@ -125,10 +153,18 @@ type Part struct {
 // after the last. It fails, as reading a part does, with fault.Malformed,
 // fault.TooLarge or fault.Timeout.
 func (p *Parts) Next() (*Part, error) {
+	if p.part != nil {
+		if _, err := io.Copy(io.Discard, p.part); err != nil {
+			return nil, ended(err)
+		}
+	}
+	p.between.left, p.between.counted = maxHead, true
 	part, err := p.reader.NextRawPart() // as it is: no part is unpacked on the way
+	p.between.counted = false
 	if err != nil {
 		return nil, ended(err)
 	}
+	p.part = part
 	_, params, _ := mime.ParseMediaType(part.Header.Get("Content-Disposition")) // no name then, which nobody asks for
 	return &Part{params["name"], params["filename"], part.Header.Get("Content-Type"), part}, nil
 }
@@ -142,6 +178,9 @@ func (p *Part) Read(b []byte) (int, error) {
 func ended(err error) error {
 	if err == nil || err == io.EOF { // which within another error is an early one
 		return err
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f
 	}
 	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return tooLarge(e.Limit)

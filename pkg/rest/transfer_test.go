@@ -79,6 +79,9 @@ func TestForms(t *testing.T) {
 		"cut":         {whole[:60], ct, 400, nil},
 		"cut at end":  {strings.TrimSuffix(whole, "--\r\n"), ct, 400, nil},
 		"bad header":  {"--b\r\nContent-Disposition\x00\r\n\r\n\r\n--b--\r\n", ct, 400, nil},
+		"a head":      {"--b\r\nContent-Disposition: form-data; name=a\r\nX-A: " + strings.Repeat("x", 80<<10) + "\r\n\r\nxyz\r\n--b--\r\n", ct, 413, nil},
+		"a later one": {strings.Replace(whole, "Content-Type: text", "X-A: "+strings.Repeat("x", 80<<10)+"\r\nContent-Type: text", 1), ct, 413, nil},
+		"no part yet": {strings.Repeat("x\r\n", 30<<10) + whole, ct, 413, nil},
 		"large":       {strings.Replace(whole, "xyz", strings.Repeat("x", 2<<20), 1), ct, 413, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
