@@ -34,7 +34,7 @@ func TestEachPatience(t *testing.T) {
 				a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewJSONHandler(t.Output(), nil)), HTTP: cfg})
 				rest.Handle(a, "POST /api/things", rest.Open, func(context.Context, *thingInput) (*output, error) { return &output{}, nil }, "Make a thing")
 				rest.Handle(a, "GET /api/large", rest.Open, func(context.Context, *struct{}) (*struct{ Body string }, error) {
-					return &struct{ Body string }{strings.Repeat("x", 64<<20)}, nil
+					return &struct{ Body string }{strings.Repeat("x", 16<<20)}, nil
 				}, "Read much")
 				return rest.Serve(ctx, cfg.Listener, a, cfg.Drain)
 			})

@@ -88,7 +88,11 @@ func (a *API) shed(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		t, err := a.turns.begin(network(Address(r.Context())))
+		turns := a.turns
+		if own, ok := a.apart[r.URL.Path]; ok {
+			turns = own
+		}
+		t, err := turns.begin(network(Address(r.Context())))
 		if err != nil {
 			writeProblem(w, r, err)
 			return

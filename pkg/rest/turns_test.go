@@ -73,6 +73,27 @@ func TestTooMuchOfOneCaller(t *testing.T) {
 	}
 }
 
+// TestApart: what services ask for is answered while all turns are taken, and
+// what else comes from their address is used up.
+func TestApart(t *testing.T) {
+	_, a := bounded(t, rest.Config{MaxRequests: 1, RateLimit: 1})
+	h := newHeld()
+	rest.Handle(a, "GET /api/held", rest.Open, h.handle, "Wait", rest.Status(204))
+	rest.Handle(a, "GET /api/feed", rest.Open, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "Feed", rest.Status(204), rest.Apart(5))
+	c := serve(t, a)
+	var wg sync.WaitGroup
+	wg.Go(func() { c.Ask("GET /api/held", "").Want(204, nil) })
+	<-h.came
+	c.Ask("GET /api/open", "").WantProblem(503)
+	for range 5 {
+		c.Ask("GET /api/feed", "").Want(204, nil)
+	}
+	c.Ask("GET /api/feed", "").WantProblem(429)
+	close(h.finish)
+	wg.Wait()
+	c.Ask("GET /api/open", "").WantProblem(429)
+}
+
 // TestAnswersThatNobodyTakes: over HTTP/2 a client may ask on many streams and
 // let none of the answers come. It keeps nobody else waiting, and itself no
 // longer than an answer may lie.
