@@ -110,8 +110,8 @@ func (o *Origins) Decode(value string) error {
 	*o = nil
 	for text := range fields(value) {
 		u, err := url.Parse(text)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || text != u.Scheme+"://"+u.Host {
-			return fmt.Errorf("%q is no origin as https://app.example", text)
+		if err != nil || u.Host == "" || strings.Contains(text, "*") || u.Scheme != "http" && u.Scheme != "https" || text != u.Scheme+"://"+u.Host {
+			return fmt.Errorf("%q is no origin as https://app.example, one and without a *", text)
 		}
 		*o = append(*o, text)
 	}

@@ -58,6 +58,9 @@ func TestRateLimits(t *testing.T) {
 		t.Errorf("RateLimit-Policy: %s, RateLimit: %s", policy, left)
 	}
 	spend(c, 4, "GET /api/own", "Authorization", "ann")
+	if wait := c.Ask("GET /api/own", "", "Authorization", "ann").Header.Get("Retry-After"); wait != "12" && wait != "11" {
+		t.Errorf("Retry-After: %s, want a fifth of a minute", wait)
+	}
 	spend(c, 5, "GET /api/own", "Authorization", "bob") // everybody has their own
 	spend(c, 3, "GET /api/public/open")
 	spend(c, 2, "GET /api/dear")               // its own, and two of the address
@@ -91,6 +94,8 @@ func TestForwardedFor(t *testing.T) {
 		"IPv6":                       {"127.0.0.1", "2001:db8::1", "2001:db8::1"},
 		"IPv4 in IPv6":               {"127.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"},
 		"trusted in the other form":  {"127.0.0.1,10.0.0.0/8", "198.51.100.1, ::ffff:10.1.1.1", "198.51.100.1"},
+		"with a port":                {"127.0.0.1,10.0.0.0/8", "203.0.113.9, 198.51.100.1:4711, 10.1.1.1:80", "198.51.100.1"},
+		"IPv6 with a port":           {"127.0.0.1", "[2001:db8::1]:4711", "2001:db8::1"},
 		"a header that nobody reads": {"127.0.0.1", "", "127.0.0.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -231,7 +236,7 @@ func TestLimitsAreChecked(t *testing.T) {
 			t.Errorf("networks %q pass", text)
 		}
 	}
-	for _, text := range []string{"*", "app.example", "https://app.example/", "https://app.example/x", "ftp://app.example", "https://a@app.example"} {
+	for _, text := range []string{"*", "app.example", "https://app.example/", "https://app.example/x", "ftp://app.example", "https://*", "https://*.example", "https://app.example:*", "https://a@app.example"} {
 		if err := new(rest.Origins).Decode(text); err == nil {
 			t.Errorf("origins %q pass", text)
 		}
