@@ -19,7 +19,7 @@ type Config struct {
 	Drain          time.Duration `envconfig:"DRAIN_TIMEOUT" default:"4s" desc:"longest wait for requests under way when the service stops"`
 	CertFile       string        `envconfig:"TLS_CERT_FILE" desc:"file of the certificates for HTTPS, in PEM; read again when it changes; empty: HTTP"`
 	KeyFile        string        `envconfig:"TLS_KEY_FILE" desc:"file of the key of the first of them, in PEM"`
-	TrustedProxies Networks      `envconfig:"TRUSTED_PROXIES" desc:"addresses or networks, as 10.0.0.0/8, of proxies whose X-Forwarded-For is believed, separated by commas; empty: nobody's is"`
+	TrustedProxies Networks      `envconfig:"TRUSTED_PROXIES" desc:"addresses or networks, as 10.0.0.0/8, of proxies whose X-Forwarded-For is believed, ports in it left aside, separated by commas; empty: nobody's is"`
 	Origins        Origins       `envconfig:"CORS_ORIGINS" desc:"origins of web pages that may call the API, as https://app.example, separated by commas; /api/public is for all of them"`
 	RateLimit      int           `envconfig:"RATE_LIMIT" default:"6000" desc:"requests a minute that a user, or without a login an address, may send; 0: any number"`
 	MaxRequests    int           `envconfig:"MAX_REQUESTS" default:"256" desc:"requests that are answered at a time, a quarter of them to one user, or without a login to one address; those above are answered 503 at once"`
