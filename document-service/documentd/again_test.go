@@ -1,11 +1,18 @@
 package documentd_test
 
 import (
+	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/battery-passport/suite/document-service/documentd"
 	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/authtest"
+	"github.com/battery-passport/suite/pkg/once"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
@@ -41,6 +48,8 @@ func TestUploadComesAgain(t *testing.T) {
 		for name, other := range map[string][]field{
 			"another file": {file("a.pdf", "", pdf+" "), first[1]}, "another name": {file("b.pdf", "", pdf), first[1]},
 			"another field": {first[0], field{"description", "y", "", ""}}, "without a field": {first[0]},
+			"of a passport": {first[0], first[1], field{"passportId", passportID, "", ""}}, "of a kind": {first[0], first[1], field{"kind", "test-report", "", ""}},
+			"for authorities": {first[0], first[1], field{"accessClass", "authority", "", ""}}, "for everybody": {first[0], first[1], field{"isPublic", "true", "", ""}},
 		} {
 			if _, _, status := send(ann, "k", other...); status != 422 {
 				t.Errorf("%s: %d", name, status)
@@ -88,4 +97,57 @@ func TestUploadAtOnce(t *testing.T) {
 			t.Errorf("%v, made %d times, stored %v, %v", ids, first, objects, uploads)
 		}
 	})
+}
+
+// TestKilledBeforeItsAnswer kills the service when it has stored a document, and
+// sends the file again to the next one.
+func TestKilledBeforeItsAnswer(t *testing.T) {
+	s := &service{issuer: authtest.New(t), bucket: newBucket(t)}
+	s.T = t
+	s.cfg = documentd.Config{MaxBytes: 1 << 20, SweepAfter: 24 * time.Hour, Store: connect.Config{Dir: t.TempDir()}, S3: s.bucket.Config}
+	s.cfg.Auth.URL = s.issuer.URL
+	ann := s.as(auth.User, "A")
+	documents, _ := s.open(t)
+	body, contentType := form(file("a.pdf", "", pdf))
+	for round := range 5 {
+		key := fmt.Sprint("k", round)
+		stored := func() (string, bool) {
+			row, err := documents.GetBy(t.Context(), "key", once.ID("document", string(auth.User)+"@A", key))
+			return row.ID, err == nil
+		}
+		c := s.child(t)
+		go io.Copy(io.Discard, c.stderr)
+		lost := make(chan struct{})
+		go func() {
+			defer close(lost)
+			for status := 503; status == 503; { // the keys are not there yet
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.URL+"/api/documents/upload", strings.NewReader(body))
+				if err != nil {
+					return
+				}
+				req.Header = http.Header{"Authorization": {"Bearer " + ann}, "Content-Type": {contentType}, "Idempotency-Key": {key}}
+				res, err := http.DefaultClient.Do(req)
+				if err != nil {
+					return
+				}
+				status = res.StatusCode
+				res.Body.Close()
+			}
+		}()
+		waitFor(t, "the document", func() bool { _, ok := stored(); return ok })
+		id, _ := stored()
+		c.kill()
+		<-lost
+		next := startWith(t, s.issuer, s.bucket, s.cfg.Store)
+		a := next.Call(upload, ann, body, "Content-Type", contentType, "Idempotency-Key", key)
+		var d struct{ DocID string }
+		if a.Want(201, &d); d.DocID != id || a.Header.Get("Idempotency-Replayed") != "true" {
+			t.Errorf("%s: %s, %v, want %s again", key, d.DocID, a.Header, id)
+		}
+		wantEvents(t, next, id, "document.uploaded 2")
+		next.stop()
+	}
+	if objects, uploads := s.bucket.keys(t); len(objects) != 5 || len(uploads) != 0 {
+		t.Errorf("stored: %v, %v", objects, uploads)
+	}
 }

@@ -190,41 +190,51 @@ func TestStoreAway(t *testing.T) {
 	wantOnly(t, s, 2)
 }
 
-// TestTooManyUploads has all places taken by uploads that do not move: the next
-// is told so, and has its place when one ends.
+// TestTooManyUploads has uploads that do not move: of one user they take half of
+// the places, of two all of them. The next is told so, and has its place when
+// one ends.
 func TestTooManyUploads(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
-	maker := s.as(auth.User, "")
-	s.upload(maker, file("a.pdf", "", pdf))
+	ann, bob, eve := s.as(auth.User, "A"), s.as(auth.User, "B"), s.as(auth.User, "E")
+	s.upload(ann, file("a.pdf", "", pdf))
 	release := make(chan struct{})
 	var wg sync.WaitGroup
-	var moving sync.WaitGroup
-	for range 4 {
-		moving.Add(1)
-		held := newBody(2<<20, func() func(int64) {
-			var once sync.Once
-			return func(sent int64) {
-				if sent > 1<<20 {
-					once.Do(func() { moving.Done(); <-release })
-				}
-			}
-		}())
-		wg.Go(func() { s.send(t, maker, held).Want(201, nil) })
-	}
-	moving.Wait() // as far as the clients are concerned
 	documents, _ := s.open(t)
-	waitFor(t, "the taking of all places", func() bool {
-		page, err := documents.List(t.Context(), store.Query{Scope: "unfinished", Limit: store.MaxLimit})
-		return err == nil && len(page.Rows) == 4
-	})
-	body, contentType := form(file("a.pdf", "", pdf))
-	a := s.Ask(upload, body, "Authorization", "Bearer "+maker, "Content-Type", contentType)
-	if a.WantProblem(503); a.Header.Get("Retry-After") == "" {
-		t.Errorf("no Retry-After: %v", a.Header)
+	hold := func(user string, n, all int) {
+		for range n {
+			held := newBody(2<<20, func() func(int64) {
+				var once sync.Once
+				return func(sent int64) {
+					if sent > 1<<20 {
+						once.Do(func() { <-release })
+					}
+				}
+			}())
+			wg.Go(func() { s.send(t, user, held).Want(201, nil) })
+		}
+		waitFor(t, "the taking of places", func() bool {
+			page, err := documents.List(t.Context(), store.Query{Scope: "unfinished", Limit: store.MaxLimit})
+			return err == nil && len(page.Rows) == all
+		})
 	}
-	s.Call("GET /api/documents", maker, nil).Want(200, nil)
+	refused := func(user string) {
+		t.Helper()
+		body, contentType := form(file("a.pdf", "", pdf))
+		a := s.Ask(upload, body, "Authorization", "Bearer "+user, "Content-Type", contentType)
+		if a.WantProblem(503); a.Header.Get("Retry-After") == "" {
+			t.Errorf("no Retry-After: %v", a.Header)
+		}
+	}
+	hold(ann, 2, 2)
+	refused(ann)
+	s.upload(eve, file("a.pdf", "", pdf))
+	hold(bob, 2, 4)
+	refused(eve)
+	s.Call("GET /api/documents", ann, nil).Want(200, nil)
 	close(release)
 	wg.Wait()
-	s.upload(maker, file("a.pdf", "", pdf))
-	wantOnly(t, s, 6)
+	for range 3 {
+		s.upload(ann, file("a.pdf", "", pdf))
+	}
+	wantOnly(t, s, 9)
 }

@@ -36,7 +36,7 @@ const Name = "document-service"
 type Config struct {
 	Port       rest.Port     `envconfig:"PORT" default:"5100" desc:"port of the HTTP server"`
 	MaxBytes   int64         `envconfig:"MAX_UPLOAD_BYTES" default:"10485760" desc:"size of the largest file in bytes"`
-	MaxUploads int           `envconfig:"MAX_UPLOADS" default:"4" desc:"files that are uploaded at a time, each of which takes about 12 MB of memory; those above wait two seconds, and are answered 503 then"`
+	MaxUploads int           `envconfig:"MAX_UPLOADS" default:"4" desc:"files that are uploaded at a time, half of them by one user, each of which takes about 12 MB of memory; those above wait two seconds, and are answered 503 then"`
 	SweepAfter time.Duration `envconfig:"SWEEP_AFTER" default:"24h" desc:"age after which what an upload left behind is removed; longer than any upload takes"`
 	HTTP       rest.Config
 	Metrics    metrics.Config

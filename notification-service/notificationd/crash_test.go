@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -118,25 +119,35 @@ func crowdOfEvents(owner person) []*kgo.Record {
 // files. The next one gets events when the broker takes this one for dead.
 func killOnce(t *testing.T, cfg notificationd.Config) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"=yes", "PORT=0", "MONGODB_URI=", "DATA_DIR="+cfg.Store.Dir, "LOG_LEVEL=error",
-		"KAFKA_BROKERS="+strings.Join(cfg.Kafka.Brokers, ","), "KAFKA_GROUP="+cfg.Group, "NOTIFICATION_LOG_PATH="+cfg.Files,
-		"ENABLE_EMAIL_NOTIFICATIONS=true", "SMTP_TLS=none", "SMTP_HOST="+cfg.Mail.Host, "SMTP_PORT="+strconv.Itoa(cfg.Mail.Port), "FROM_EMAIL="+cfg.Mail.FromEmail)
-	cmd.Stderr = t.Output()
 	before, enough := len(names(t, cfg.Files)), 20+rand.N(100)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	kill := startChild(t, cfg, "PORT=0", "ENABLE_EMAIL_NOTIFICATIONS=true", "SMTP_TLS=none", "SMTP_HOST="+cfg.Mail.Host, "SMTP_PORT="+strconv.Itoa(cfg.Mail.Port), "FROM_EMAIL="+cfg.Mail.FromEmail)
 	for deadline := time.Now().Add(patience); len(names(t, cfg.Files)) < before+enough; {
 		if time.Now().After(deadline) {
 			t.Error("the child does not work")
 			break
 		}
 	}
-	cmd.Process.Kill() // SIGKILL
-	if err := cmd.Wait(); !strings.Contains(err.Error(), "killed") {
-		t.Fatalf("the child ended by itself: %v", err)
+	kill()
+}
+
+// startChild runs a service in a process of its own, until it is killed.
+func startChild(t *testing.T, cfg notificationd.Config, env ...string) (kill func()) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(append(os.Environ(), childEnv+"=yes", "MONGODB_URI=", "DATA_DIR="+cfg.Store.Dir, "LOG_LEVEL=error",
+		"KAFKA_BROKERS="+strings.Join(cfg.Kafka.Brokers, ","), "KAFKA_GROUP="+cfg.Group, "NOTIFICATION_LOG_PATH="+cfg.Files), env...)
+	cmd.Stderr = t.Output()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
 	}
+	kill = sync.OnceFunc(func() {
+		cmd.Process.Kill() // SIGKILL
+		if err := cmd.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
+			t.Errorf("the child ended by itself: %v", err)
+		}
+	})
+	t.Cleanup(kill)
+	return kill
 }
 
 func names(t *testing.T, dir string) []string {

@@ -78,6 +78,7 @@ func TestCreateComesAgain(t *testing.T) {
 		}
 		// Another body, and other keys and callers.
 		s.Call("POST /api/passports", ann, `{"data":{}}`, "Idempotency-Key", "k1").WantProblem(422, "header:Idempotency-Key reused")
+		s.Call("POST /api/passports", ann, strings.TrimSuffix(body, "}")+`,"reason":"new"}`, "Idempotency-Key", "k1").WantProblem(422, "header:Idempotency-Key reused")
 		s.Call("POST /api/passports", ann, body, "Idempotency-Key", "k2").WantProblem(409, "/data/generalInformation/batteryIdentifier duplicate")
 		s.Call("POST /api/passports", bob, body, "Idempotency-Key", "k1").WantProblem(409, "/data/generalInformation/batteryIdentifier duplicate")
 		if other, again := s.again(bob, "k1", `{"data":{}}`); other == id || again {

@@ -54,6 +54,9 @@ type API struct {
 	patience Patience
 	callers  *quota // of each user, or of each address without a login
 	public   *quota // of each address, at what is public
+	refused  *quota // of each address, with logins that do not count
+	turns    *turns
+	apart    map[string]*turns // by path, of operations that are bounded by themselves
 
 	seconds  *metrics.Histogram
 	inFlight metrics.Gauge
@@ -65,13 +68,15 @@ func New(o Options) *API {
 	a := &API{
 		router: chi.NewRouter(), log: o.Log, user: o.User, config: o.HTTP, patience: o.HTTP.Patience.orDefault(),
 		callers: newQuota("caller", o.HTTP.RateLimit), public: newQuota("public", o.HTTP.PublicRate),
+		refused: newQuota("caller", o.HTTP.RateLimit), apart: map[string]*turns{},
+		turns:    newTurns(cmp.Or(o.HTTP.MaxRequests, defaultMaxRequests)),
 		seconds:  o.Metrics.Seconds("http_request_duration_seconds", "Time to answer, by route; bodies that are streamed count until their end.", "method", "route", "code"),
 		inFlight: o.Metrics.Gauge("http_requests_in_flight", "Requests that are being answered."),
 	}
 	if len(o.HTTP.TrustedProxies) > 0 {
 		a.router.Use(behind(o.HTTP.TrustedProxies))
 	}
-	a.router.Use(a.identify, a.access, a.recover, foreign(o.HTTP.Origins), shed(cmp.Or(o.HTTP.MaxRequests, defaultMaxRequests)), compressed, query, middleware.GetHead)
+	a.router.Use(a.identify, a.access, a.recover, foreign(o.HTTP.Origins), a.shed, a.prompt, compressed, query, middleware.GetHead)
 	a.router.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, fault.New(fault.NotFound, "there is nothing at %s", r.URL.Path))
 	})
@@ -135,14 +140,6 @@ func (a *API) document(o Options) {
 }
 
 const bearer = "bearer"
-
-// A Guard lets a request pass or fails with a fault. It reads the Authorization
-// header and may add to the context; it returns one too where it refuses
-// somebody it knows.
-type Guard func(ctx context.Context, authorization string) (context.Context, error)
-
-// Open is the guard of what everybody may do.
-var Open Guard
 
 // An Option changes one operation.
 type Option func(*huma.Operation)
@@ -230,6 +227,9 @@ var headerTooLarge = &huma.Response{
 // fit fits an operation to its input and output, and returns the statuses of
 // failure that come with them.
 func fit(op *huma.Operation, in, out reflect.Type) (statuses []int) {
+	if again, ok := in.FieldByName("Again"); ok && again.Type == reflect.TypeFor[Again]() {
+		op.Middlewares = append(op.Middlewares, oneKey)
+	}
 	if body, ok := in.FieldByName("Body"); ok {
 		statuses = append(statuses, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 		op.Middlewares = append(op.Middlewares, jsonBody(op, body))
@@ -265,26 +265,4 @@ func tag(path string) string {
 		return noun
 	}
 	return "service"
-}
-
-func (a *API) guarded(guard Guard) func(huma.Context, func(huma.Context)) {
-	return func(hc huma.Context, next func(huma.Context)) {
-		ctx, err := guard(hc.Context(), hc.Header("Authorization"))
-		if ctx != nil {
-			Annotate(ctx, slog.String("user", a.user(ctx)))
-		}
-		r, w := humachi.Unwrap(hc)
-		caller := network(Address(hc.Context())) // of whom nobody knows who it is
-		if err == nil {
-			caller = a.user(ctx)
-		}
-		if tooMany := a.callers.take(w.Header(), caller); tooMany != nil {
-			err = tooMany
-		}
-		if err != nil {
-			writeProblem(w, r, err)
-			return
-		}
-		next(huma.WithContext(hc, ctx))
-	}
 }

@@ -19,10 +19,10 @@ type Config struct {
 	Drain          time.Duration `envconfig:"DRAIN_TIMEOUT" default:"4s" desc:"longest wait for requests under way when the service stops"`
 	CertFile       string        `envconfig:"TLS_CERT_FILE" desc:"file of the certificates for HTTPS, in PEM; read again when it changes; empty: HTTP"`
 	KeyFile        string        `envconfig:"TLS_KEY_FILE" desc:"file of the key of the first of them, in PEM"`
-	TrustedProxies Networks      `envconfig:"TRUSTED_PROXIES" desc:"addresses or networks, as 10.0.0.0/8, of proxies whose X-Forwarded-For is believed, separated by commas; empty: nobody's is"`
+	TrustedProxies Networks      `envconfig:"TRUSTED_PROXIES" desc:"addresses or networks, as 10.0.0.0/8, of proxies whose X-Forwarded-For is believed, ports in it left aside, separated by commas; empty: nobody's is"`
 	Origins        Origins       `envconfig:"CORS_ORIGINS" desc:"origins of web pages that may call the API, as https://app.example, separated by commas; /api/public is for all of them"`
 	RateLimit      int           `envconfig:"RATE_LIMIT" default:"6000" desc:"requests a minute that a user, or without a login an address, may send; 0: any number"`
-	MaxRequests    int           `envconfig:"MAX_REQUESTS" default:"256" desc:"requests that are answered at a time; those above are answered 503 at once"`
+	MaxRequests    int           `envconfig:"MAX_REQUESTS" default:"256" desc:"requests that are answered at a time, a quarter of them to one user, or without a login to one address; those above are answered 503 at once"`
 
 	// Listener is used instead of an address where it is set, and PublicRate is
 	// how often an address may ask /api/public in a minute; 0 is any number.
@@ -36,20 +36,22 @@ type Config struct {
 type Patience struct {
 	Header time.Duration // for the head of a request
 	Body   time.Duration // for all of a request whose body is not streamed
-	Answer time.Duration // for an answer that is not streamed to be taken
+	Answer time.Duration // for an answer that is not streamed to be made and taken
+	Take   time.Duration // for a piece of it to be taken
 	Idle   time.Duration // between two requests
 	Stall  time.Duration // while a body, or who reads an answer, keeps still that is streamed
 }
 
 func (p Patience) orDefault() Patience {
 	if p == (Patience{}) {
-		return Patience{Header: 5 * time.Second, Body: 10 * time.Second, Answer: 30 * time.Second, Idle: time.Minute, Stall: 10 * time.Second}
+		return Patience{Header: 5 * time.Second, Body: 10 * time.Second, Answer: 30 * time.Second, Take: 5 * time.Second, Idle: time.Minute, Stall: 10 * time.Second}
 	}
 	return p
 }
 
 const (
 	maxHeaderBytes = 16 << 10
+	maxStreams     = 100         // of a connection of HTTP/2; RFC 9113 wants no fewer
 	leaveTimeout   = time.Second // for clients to take their leave
 )
 
@@ -108,8 +110,8 @@ func (o *Origins) Decode(value string) error {
 	*o = nil
 	for text := range fields(value) {
 		u, err := url.Parse(text)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || text != u.Scheme+"://"+u.Host {
-			return fmt.Errorf("%q is no origin as https://app.example", text)
+		if err != nil || u.Host == "" || strings.Contains(text, "*") || u.Scheme != "http" && u.Scheme != "https" || text != u.Scheme+"://"+u.Host {
+			return fmt.Errorf("%q is no origin as https://app.example, one and without a *", text)
 		}
 		*o = append(*o, text)
 	}

@@ -139,21 +139,28 @@ func (s *sender) Read(p []byte) (int, error) {
 
 func (s *sender) WriteHeader(status int) { s.status = status }
 
-// Write lets a client take its time as long as it takes something.
-func (s *sender) Write(p []byte) (int, error) {
+// Write lets a client take its time as long as it takes something: a piece in
+// the time that it may stand still.
+func (s *sender) Write(p []byte) (n int, err error) {
 	if s.status >= http.StatusBadRequest {
 		return len(p), nil // what ServeContent says of it; fail says it our way
 	}
-	s.control.SetWriteDeadline(time.Now().Add(stallOf(s.ctx)))
 	if !s.started {
 		s.started = true
+		streams(s.ctx)
 		s.ResponseWriter.WriteHeader(s.status)
 	}
-	return s.ResponseWriter.Write(p)
+	for n < len(p) && err == nil {
+		var m int
+		s.control.SetWriteDeadline(time.Now().Add(stallOf(s.ctx)))
+		m, err = s.ResponseWriter.Write(p[n:min(len(p), n+pieceSize)])
+		n += m
+	}
+	return n, err
 }
 
-// copySize is how much of a file is passed on at a time: with the 32 KiB of
-// io.Copy the work per piece outweighs that of the bytes.
+// copySize is how much of a file is read at a time: with the 32 KiB of io.Copy
+// the work per piece outweighs that of the bytes.
 const copySize = 512 << 10
 
 // ReadFrom implements io.ReaderFrom, which io.Copy prefers.

@@ -19,9 +19,11 @@ import (
 const (
 	formField = "Form" // of an input
 	formType  = "multipart/form-data"
-	// minRate is the least a streamed body has to bring on the whole, in bytes a
-	// second: who sends a byte now and then holds a place for nothing.
-	minRate = 1 << 10
+	// formRate and linesRate are the least that a streamed body has to bring on
+	// the whole, in bytes a second: who sends a byte now and then holds a place
+	// for nothing. Places for files are few; lines may be made while they are sent.
+	formRate  = 16 << 10
+	linesRate = 1 << 10
 	// conclude is how long a handler has from the last byte of a form to the
 	// first of its answer.
 	conclude = 2 * time.Minute
@@ -77,8 +79,9 @@ func (f *Form[T]) Parts(limit int64) (*Parts, error) {
 		return nil, fault.New(fault.Malformed, "the Content-Type names no boundary").
 			With(fault.Detail{Path: "header:Content-Type", Code: "required", Message: "needs a boundary"}).Because(err)
 	}
-	body := newArriving(f.request, f.answer, http.MaxBytesReader(f.answer, f.request.Body, limit))
-	return &Parts{multipart.NewReader(body, params["boundary"])}, nil
+	body := newArriving(f.request, f.answer, http.MaxBytesReader(f.answer, f.request.Body, limit), formRate)
+	between := &budget{from: body}
+	return &Parts{reader: multipart.NewReader(between, params["boundary"]), between: between}, nil
 }
 
 // arriving is a body that may take its time as long as something comes, and
@@ -86,27 +89,24 @@ func (f *Form[T]) Parts(limit int64) (*Parts, error) {
 type arriving struct {
 	body    io.Reader
 	control *http.ResponseController
-	begun   time.Time
 	stall   time.Duration
-	come    time.Duration // what has come, at minRate
+	rate    int64         // bytes a second
+	left    time.Duration // that may be waited, beside the stall: what has come at the rate, without what was waited
 }
 
-func newArriving(r *http.Request, w http.ResponseWriter, body io.Reader) *arriving {
-	return &arriving{body: body, control: http.NewResponseController(w), begun: time.Now(), stall: stallOf(r.Context())}
+func newArriving(r *http.Request, w http.ResponseWriter, body io.Reader, rate int64) *arriving {
+	return &arriving{body: body, control: http.NewResponseController(w), stall: stallOf(r.Context()), rate: rate}
 }
 
 // Read moves the deadlines of the connection. Where it has none, as in a
-// recorder, there is nothing to move.
+// recorder, there is nothing to move. Only what is waited here counts: what is
+// done with the bytes meanwhile is not the fault of who sends them.
 func (a *arriving) Read(p []byte) (int, error) {
 	now := time.Now()
-	deadline := now.Add(a.stall)
-	if least := a.begun.Add(a.stall + a.come); least.Before(deadline) {
-		deadline = least
-	}
-	a.control.SetReadDeadline(deadline)
+	a.control.SetReadDeadline(now.Add(a.stall + min(0, a.left)))
 	a.control.SetWriteDeadline(now.Add(a.stall + conclude))
 	n, err := a.body.Read(p)
-	a.come += time.Duration(n) * time.Second / minRate
+	a.left += time.Duration(n)*time.Second/time.Duration(a.rate) - time.Since(now)
 	if errors.Is(err, io.EOF) {
 		a.control.SetReadDeadline(time.Time{}) // it would end the context of the handler
 	}
@@ -114,7 +114,34 @@ func (a *arriving) Read(p []byte) (int, error) {
 }
 
 // Parts are the parts of a multipart body.
-type Parts struct{ reader *multipart.Reader }
+type Parts struct {
+	reader  *multipart.Reader
+	between *budget
+	part    *multipart.Part // the last one
+}
+
+// maxHead is how many bytes may come between two bodies of parts: package
+// multipart holds all of them in memory.
+const maxHead = 64 << 10
+
+// budget is a body of which no more is read than is left, where that is counted.
+type budget struct {
+	from    io.Reader
+	left    int
+	counted bool
+}
+
+func (b *budget) Read(p []byte) (int, error) {
+	if !b.counted {
+		return b.from.Read(p)
+	}
+	if b.left == 0 {
+		return 0, fault.New(fault.TooLarge, "there are more than %d bytes before a part of the form begins", maxHead)
+	}
+	n, err := b.from.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
 
 // A Part is a field of a form: a file where it has a FileName.
 type Part struct {
@@ -126,10 +153,18 @@ type Part struct {
 // after the last. It fails, as reading a part does, with fault.Malformed,
 // fault.TooLarge or fault.Timeout.
 func (p *Parts) Next() (*Part, error) {
+	if p.part != nil {
+		if _, err := io.Copy(io.Discard, p.part); err != nil {
+			return nil, ended(err)
+		}
+	}
+	p.between.left, p.between.counted = maxHead, true
 	part, err := p.reader.NextRawPart() // as it is: no part is unpacked on the way
+	p.between.counted = false
 	if err != nil {
 		return nil, ended(err)
 	}
+	p.part = part
 	_, params, _ := mime.ParseMediaType(part.Header.Get("Content-Disposition")) // no name then, which nobody asks for
 	return &Part{params["name"], params["filename"], part.Header.Get("Content-Type"), part}, nil
 }
@@ -143,6 +178,9 @@ func (p *Part) Read(b []byte) (int, error) {
 func ended(err error) error {
 	if err == nil || err == io.EOF { // which within another error is an early one
 		return err
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f
 	}
 	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return tooLarge(e.Limit)

@@ -11,7 +11,10 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-const checkTimeout = 2 * time.Second
+const (
+	checkTimeout = 2 * time.Second
+	checkedFor   = time.Second // that an answer counts for all who ask
+)
 
 // Check asks for a part that the service depends on. Without a vital part the
 // service is not ready; without another it works on, and says so.
@@ -56,21 +59,44 @@ func (a *API) health(o Options) {
 		out.Body.Version, out.Body.Commit = boot.Version().Number, boot.Version().Commit
 		return out, nil
 	}
+	checks := &checks{all: o.Checks}
 	Handle(a, "GET /health", Open, alive, "Tell that the service runs")
 	Handle(a, "GET /livez", Open, alive, "Tell that the process is alive", Quiet)
 	Handle(a, "GET /readyz", Open, func(ctx context.Context, _ *struct{}) (*readinessOutput, error) {
-		return a.readiness(ctx, o.Checks), nil
+		return a.readiness(checks.results(ctx)), nil
 	}, "Tell whether requests can be served", Describe("Names the part that is missing."), Quiet)
 }
 
-func (a *API) readiness(ctx context.Context, checks []Check) *readinessOutput {
-	out := &readinessOutput{Status: http.StatusOK, Body: Readiness{Status: "ready", Checks: make([]CheckResult, len(checks))}}
+// checks are done for all who ask at a time: each opens connections, and anybody
+// may ask. It is safe for concurrent use.
+type checks struct {
+	all []Check
+
+	mu   sync.Mutex
+	came []CheckResult // not changed any more
+	at   time.Time
+}
+
+func (c *checks) results(ctx context.Context) []CheckResult {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.came != nil && time.Since(c.at) < checkedFor {
+		return c.came
+	}
+	ctx = context.WithoutCancel(ctx) // others get it too
+	came := make([]CheckResult, len(c.all))
 	var wg sync.WaitGroup
-	for i, c := range checks {
-		wg.Go(func() { out.Body.Checks[i] = c.run(ctx) })
+	for i, check := range c.all {
+		wg.Go(func() { came[i] = check.run(ctx) })
 	}
 	wg.Wait()
-	for _, c := range out.Body.Checks {
+	c.came, c.at = came, time.Now()
+	return came
+}
+
+func (a *API) readiness(came []CheckResult) *readinessOutput {
+	out := &readinessOutput{Status: http.StatusOK, Body: Readiness{Status: "ready", Checks: came}}
+	for _, c := range came {
 		switch {
 		case c.OK:
 		case c.Vital:

@@ -56,8 +56,23 @@ func (q *quota) take(h http.Header, caller string) error {
 	if ok {
 		return nil
 	}
+	return q.tooMany(left)
+}
+
+// empty fails as take does, and takes nothing.
+func (q *quota) empty(caller string) error {
+	if q.perMinute == 0 {
+		return nil
+	}
+	if left := q.of(caller).Tokens(); left < 1 {
+		return q.tooMany(left)
+	}
+	return nil
+}
+
+func (q *quota) tooMany(left float64) error {
 	return fault.New(fault.TooMany, "more than %d requests in a minute came from you", q.perMinute).
-		After(time.Duration((1 - left) * float64(one)))
+		After(time.Duration((1 - left) * float64(time.Minute) / float64(q.perMinute)))
 }
 
 func (q *quota) of(caller string) *rate.Limiter {
@@ -81,13 +96,24 @@ func network(a netip.Addr) string {
 	return a.String()
 }
 
-const limitKey = "limit"
+const (
+	limitKey = "limit"
+	apartKey = "apart"
+)
 
 // Limit sets how many requests for an operation an address may send in a minute,
 // beside the limits that all operations have; 0 is any number. It is for what
 // needs no login.
 func Limit(perMinute int) Option {
 	return func(op *huma.Operation) { op.Metadata[limitKey] = perMinute }
+}
+
+// Apart has an operation that services ask for, not people, bounded by itself:
+// an address may send so many requests for it in a minute, and neither these nor
+// the turns that they take are those of other operations. The path may have no
+// parameters.
+func Apart(perMinute int) Option {
+	return func(op *huma.Operation) { op.Metadata[apartKey] = perMinute }
 }
 
 // limits returns what bounds an operation, before its guard is asked.
@@ -100,7 +126,10 @@ func (a *API) limits(op *huma.Operation, open bool) huma.Middlewares {
 		return nil // by user, when the guard knows who that is
 	}
 	q := []*quota{a.callers}
-	if strings.HasPrefix(op.Path, publicPath) {
+	if n, ok := op.Metadata[apartKey].(int); ok {
+		q = []*quota{newQuota(op.OperationID, n)}
+		a.apart[op.Path] = newTurns(a.turns.most)
+	} else if strings.HasPrefix(op.Path, publicPath) {
 		q = []*quota{a.public}
 	} else if n, _ := op.Metadata[limitKey].(int); n > 0 {
 		q = append(q, newQuota(op.OperationID, n))
@@ -116,25 +145,4 @@ func (a *API) limits(op *huma.Operation, open bool) huma.Middlewares {
 		}
 		next(hc)
 	}}
-}
-
-// shed answers 503 at once when too much is under way to do any of it soon.
-// Health and documentation are always answered.
-func shed(most int) func(http.Handler) http.Handler {
-	turns := make(chan struct{}, most)
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if !strings.HasPrefix(r.URL.Path, "/api/") {
-				next.ServeHTTP(w, r)
-				return
-			}
-			select {
-			case turns <- struct{}{}:
-				defer func() { <-turns }()
-				next.ServeHTTP(w, r)
-			default:
-				writeProblem(w, r, fault.New(fault.Unavailable, "%d requests are under way, and more are not taken", most).After(time.Second))
-			}
-		})
-	}
 }

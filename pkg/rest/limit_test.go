@@ -14,18 +14,20 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
+// users are what they send.
+func users(ctx context.Context, header string) (context.Context, error) {
+	if header == "" {
+		return nil, fault.New(fault.Unauthenticated, "who are you")
+	}
+	return context.WithValue(ctx, userKey{}, header), nil
+}
+
 // bounded is an API with an operation for everybody, one that is public, one
-// with a limit of its own, and one for users, who are what they send.
+// with a limit of its own, and one for users.
 func bounded(t *testing.T, cfg rest.Config) (resttest.Client, *rest.API) {
 	t.Helper()
 	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewJSONHandler(t.Output(), nil)), HTTP: cfg,
 		User: func(ctx context.Context) string { s, _ := ctx.Value(userKey{}).(string); return s }})
-	users := func(ctx context.Context, header string) (context.Context, error) {
-		if header == "" {
-			return nil, fault.New(fault.Unauthenticated, "who are you")
-		}
-		return context.WithValue(ctx, userKey{}, header), nil
-	}
 	from := func(ctx context.Context, _ *struct{}) (*struct{ Body string }, error) {
 		return &struct{ Body string }{rest.Address(ctx).String()}, nil
 	}
@@ -56,6 +58,9 @@ func TestRateLimits(t *testing.T) {
 		t.Errorf("RateLimit-Policy: %s, RateLimit: %s", policy, left)
 	}
 	spend(c, 4, "GET /api/own", "Authorization", "ann")
+	if wait := c.Ask("GET /api/own", "", "Authorization", "ann").Header.Get("Retry-After"); wait != "12" && wait != "11" {
+		t.Errorf("Retry-After: %s, want a fifth of a minute", wait)
+	}
 	spend(c, 5, "GET /api/own", "Authorization", "bob") // everybody has their own
 	spend(c, 3, "GET /api/public/open")
 	spend(c, 2, "GET /api/dear")               // its own, and two of the address
@@ -89,6 +94,8 @@ func TestForwardedFor(t *testing.T) {
 		"IPv6":                       {"127.0.0.1", "2001:db8::1", "2001:db8::1"},
 		"IPv4 in IPv6":               {"127.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"},
 		"trusted in the other form":  {"127.0.0.1,10.0.0.0/8", "198.51.100.1, ::ffff:10.1.1.1", "198.51.100.1"},
+		"with a port":                {"127.0.0.1,10.0.0.0/8", "203.0.113.9, 198.51.100.1:4711, 10.1.1.1:80", "198.51.100.1"},
+		"IPv6 with a port":           {"127.0.0.1", "[2001:db8::1]:4711", "2001:db8::1"},
 		"a header that nobody reads": {"127.0.0.1", "", "127.0.0.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -139,13 +146,13 @@ func (h *held) handle(context.Context, *struct{}) (*struct{}, error) {
 
 // TestTooMuchUnderWay is answered 503 at once, and what is under way ends well.
 func TestTooMuchUnderWay(t *testing.T) {
-	_, a := bounded(t, rest.Config{MaxRequests: 3})
+	_, a := bounded(t, proxied(t, rest.Config{MaxRequests: 3}))
 	h := newHeld()
 	rest.Handle(a, "GET /api/held", rest.Open, h.handle, "Wait", rest.Status(204))
 	c := serve(t, a)
 	var wg sync.WaitGroup
-	for range 3 {
-		wg.Go(func() { c.Ask("GET /api/held", "").Want(204, nil) })
+	for _, from := range []string{here, there, elsewhere} {
+		wg.Go(func() { c.Ask("GET /api/held", "", "X-Forwarded-For", from).Want(204, nil) })
 		<-h.came
 	}
 	for range 50 {
@@ -229,7 +236,7 @@ func TestLimitsAreChecked(t *testing.T) {
 			t.Errorf("networks %q pass", text)
 		}
 	}
-	for _, text := range []string{"*", "app.example", "https://app.example/", "https://app.example/x", "ftp://app.example", "https://a@app.example"} {
+	for _, text := range []string{"*", "app.example", "https://app.example/", "https://app.example/x", "ftp://app.example", "https://*", "https://*.example", "https://app.example:*", "https://a@app.example"} {
 		if err := new(rest.Origins).Decode(text); err == nil {
 			t.Errorf("origins %q pass", text)
 		}

@@ -78,8 +78,9 @@ func (l *Lines[In, Out]) stream(ctx context.Context, limit int64, f func(context
 	if err := control.EnableFullDuplex(); err != nil {
 		Annotate(ctx, slog.Any("err", err)) // it is HTTP/2, or a recorder: they are as they are
 	}
+	streams(ctx) // each line that is read gives the answer more time
 	l.answer.Header().Set("Content-Type", linesType)
-	in := bufio.NewReaderSize(newArriving(l.request, l.answer, l.request.Body), 64<<10)
+	in := bufio.NewReaderSize(newArriving(l.request, l.answer, l.request.Body, linesRate), 64<<10)
 	out := bufio.NewWriterSize(l.answer, 64<<10)
 	var err error
 	for n := 1; err == nil; n++ {

@@ -30,6 +30,8 @@ type entry struct {
 	id       string
 	address  netip.Addr
 	stall    time.Duration
+	turn     *turn // nil where it needs none
+	streams  bool  // the operation has a deadline of its own for each piece of its answer
 	mu       sync.Mutex
 	attrs    []slog.Attr
 	panicked bool
@@ -64,6 +66,14 @@ func stallOf(ctx context.Context) time.Duration {
 		return e.stall
 	}
 	return Patience{}.orDefault().Stall
+}
+
+// streams says that the operation of the request that ctx belongs to sets the
+// deadlines of its answer.
+func streams(ctx context.Context) {
+	if e, ok := ctx.Value(contextKey{}).(*entry); ok {
+		e.streams = true
+	}
 }
 
 // Annotate adds to the access-log line of the request that ctx belongs to.

@@ -16,7 +16,30 @@ func behind(proxies []netip.Prefix) func(http.Handler) http.Handler {
 	for _, p := range proxies {
 		trusted = append(trusted, p.String())
 	}
-	return middleware.ClientIPFromXFF(trusted...)
+	find := middleware.ClientIPFromXFF(trusted...)
+	return func(next http.Handler) http.Handler {
+		found := find(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			for i, list := range r.Header[forwardedFor] {
+				r.Header[forwardedFor][i] = withoutPorts(list)
+			}
+			found.ServeHTTP(w, r)
+		})
+	}
+}
+
+const forwardedFor = "X-Forwarded-For"
+
+// withoutPorts takes off the ports that some proxies write: an address with one
+// would be none, and all their clients that of the proxy.
+func withoutPorts(list string) string {
+	parts := strings.Split(list, ",")
+	for i, part := range parts {
+		if at, err := netip.ParseAddrPort(strings.TrimSpace(part)); err == nil {
+			parts[i] = at.Addr().String()
+		}
+	}
+	return strings.Join(parts, ",")
 }
 
 // peer is the address at the other end of the connection.

@@ -21,10 +21,11 @@ func TestEachPatience(t *testing.T) {
 		send     string
 		cut      func(*testing.T, net.Conn)
 	}{
-		"a head":             {rest.Patience{Header: soon, Body: long, Answer: long, Idle: long, Stall: long}, "GET /livez HTTP/1.1\r\nX-A: ", waitForEnd},
-		"the next request":   {rest.Patience{Header: long, Body: long, Answer: long, Idle: soon, Stall: long}, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", waitForEnd},
-		"a body":             {rest.Patience{Header: long, Body: soon, Answer: long, Idle: long, Stall: long}, "POST /api/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n", waitForEnd},
-		"an answer to leave": {rest.Patience{Header: long, Body: long, Answer: soon, Idle: long, Stall: long}, "GET /api/large HTTP/1.1\r\nHost: x\r\n\r\n", waitForCut},
+		"a head":             {rest.Patience{Header: soon, Body: long, Answer: long, Take: long, Idle: long, Stall: long}, "GET /livez HTTP/1.1\r\nX-A: ", waitForEnd},
+		"the next request":   {rest.Patience{Header: long, Body: long, Answer: long, Take: long, Idle: soon, Stall: long}, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", waitForEnd},
+		"a body":             {rest.Patience{Header: long, Body: soon, Answer: long, Take: long, Idle: long, Stall: long}, "POST /api/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n", waitForEnd},
+		"an answer to leave": {rest.Patience{Header: long, Body: long, Answer: soon, Take: long, Idle: long, Stall: long}, "GET /api/large HTTP/1.1\r\nHost: x\r\n\r\n", waitForCut},
+		"a piece of it":      {rest.Patience{Header: long, Body: long, Answer: long, Take: soon, Idle: long, Stall: long}, "GET /api/large HTTP/1.1\r\nHost: x\r\n\r\n", waitForCut},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -33,7 +34,7 @@ func TestEachPatience(t *testing.T) {
 				a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewJSONHandler(t.Output(), nil)), HTTP: cfg})
 				rest.Handle(a, "POST /api/things", rest.Open, func(context.Context, *thingInput) (*output, error) { return &output{}, nil }, "Make a thing")
 				rest.Handle(a, "GET /api/large", rest.Open, func(context.Context, *struct{}) (*struct{ Body string }, error) {
-					return &struct{ Body string }{strings.Repeat("x", 64<<20)}, nil
+					return &struct{ Body string }{strings.Repeat("x", 16<<20)}, nil
 				}, "Read much")
 				return rest.Serve(ctx, cfg.Listener, a, cfg.Drain)
 			})

@@ -42,7 +42,13 @@ func (a *API) serve(ctx context.Context, l net.Listener, drain time.Duration) er
 		WriteTimeout:      a.patience.Answer,
 		IdleTimeout:       a.patience.Idle,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxStreams,
+			WriteByteTimeout:     a.patience.Stall,
+			SendPingTimeout:      a.patience.Stall, // of silence; who does not answer it is gone
+			PingTimeout:          a.patience.Stall,
+		},
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
 	if a.config.CertFile != "" {
 		settings, err := newTLS(a.config.CertFile, a.config.KeyFile, a.log)

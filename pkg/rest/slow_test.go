@@ -41,7 +41,7 @@ func (g *guarded) String() string {
 
 // impatient waits a tenth of what a service does.
 var impatient = rest.Patience{
-	Header: 500 * time.Millisecond, Body: time.Second, Answer: 3 * time.Second, Idle: 6 * time.Second, Stall: time.Second,
+	Header: 500 * time.Millisecond, Body: time.Second, Answer: 3 * time.Second, Take: 3 * time.Second, Idle: 6 * time.Second, Stall: time.Second,
 }
 
 // impatientService takes JSON, forms and lines, and answers without an end.
@@ -69,7 +69,7 @@ func impatientService(t *testing.T) resttest.Client {
 				return io.NopCloser(zeroes{}), nil
 			}}.Download(), nil
 		}, "Read without an end")
-		return rest.Serve(ctx, cfg.Listener, a, cfg.Drain)
+		return rest.Serve(ctx, narrow{cfg.Listener}, a, cfg.Drain)
 	})
 	t.Cleanup(stop)
 	return c
@@ -89,6 +89,9 @@ func dial(t *testing.T, c resttest.Client, begin string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
+	if err := conn.(*net.TCPConn).SetReadBuffer(32 << 10); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := io.WriteString(conn, begin); err != nil {
 		t.Fatal(err)
 	}
@@ -100,12 +103,13 @@ func dial(t *testing.T, c resttest.Client, begin string) net.Conn {
 func TestSlowClientsAreCut(t *testing.T) {
 	c := impatientService(t)
 	const length = "Content-Length: 100000\r\n"
-	for name, v := range map[string]struct{ begin, answer string }{
-		"says nothing":  {"", ""},
-		"head":          {"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: ", ""},
-		"JSON":          {"POST /api/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + length + "\r\n", " 408 "},
-		"a form":        {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n" + length + "\r\n--b\r\nContent-Disposition: form-data; name=file\r\n\r\n", " 408 "},
-		"a chunked one": {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nTransfer-Encoding: chunked\r\n\r\n", " 408 "},
+	for name, v := range map[string]struct{ begin, piece, answer string }{
+		"says nothing":      {"", "", ""},
+		"head":              {"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: ", "a", ""},
+		"JSON":              {"POST /api/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + length + "\r\n", "a", " 408 "},
+		"a form":            {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n" + length + "\r\n--b\r\nContent-Disposition: form-data; name=file\r\n\r\n", "a", " 408 "},
+		"a form at 4 KiB/s": {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n" + length + "\r\n--b\r\nContent-Disposition: form-data; name=file\r\n\r\n", strings.Repeat("a", 200), " 408 "},
+		"a chunked one":     {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\na\r\n", " 408 "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -120,11 +124,7 @@ func TestSlowClientsAreCut(t *testing.T) {
 				tick := time.NewTicker(50 * time.Millisecond)
 				defer tick.Stop()
 				for range tick.C {
-					text := "a"
-					if strings.Contains(v.begin, "chunked") {
-						text = "1\r\na\r\n"
-					}
-					if _, err := io.WriteString(conn, text); err != nil {
+					if _, err := io.WriteString(conn, v.piece); err != nil {
 						return
 					}
 				}
@@ -153,6 +153,33 @@ func TestSlowReaderIsCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitForCut(t, conn)
+}
+
+// TestSteadyReaderIsNotCut takes a little at a time, for several times as long as
+// it may stand still.
+func TestSteadyReaderIsNotCut(t *testing.T) {
+	c := impatientService(t)
+	conn := dial(t, c, "GET /api/endless HTTP/1.1\r\nHost: x\r\n\r\n")
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	piece := make([]byte, 16<<10)
+	for begin, n := time.Now(), 0; time.Since(begin) < 6*impatient.Stall; <-tick.C {
+		m, err := io.ReadFull(conn, piece)
+		if n += m; err != nil {
+			t.Fatalf("cut after %v and %d bytes: %v", time.Since(begin), n, err)
+		}
+	}
+}
+
+// narrow has little lie between a server and its clients, as on a slow line.
+type narrow struct{ net.Listener }
+
+func (n narrow) Accept() (net.Conn, error) {
+	conn, err := n.Listener.Accept()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		err = errors.Join(err, tcp.SetWriteBuffer(32<<10))
+	}
+	return conn, err
 }
 
 // waitForCut waits until a connection is closed that nothing is read from: what

@@ -18,8 +18,13 @@ type certificate struct {
 
 	mu      sync.Mutex
 	pair    *tls.Certificate
-	changed [2]time.Time // when the files were, that were looked at last
+	changed [2]time.Time // when the files of the pair were
+	tried   time.Time    // when they were read last, and failed
+	told    string       // what was logged of that
 }
+
+// againAfter is how long files that cannot be used are left alone.
+const againAfter = time.Second
 
 // newTLS returns the settings of a server with the certificate in the files.
 func newTLS(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
@@ -42,25 +47,32 @@ func suites() (ids []uint16) {
 }
 
 // get returns the certificate of now. Where what is new cannot be used, the one
-// before stays.
+// before stays, and the files are read again: they may be half written.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.load(); err != nil {
+	if time.Since(c.tried) < againAfter {
+		return c.pair, nil
+	}
+	err := c.load()
+	if err == nil {
+		c.tried, c.told = time.Time{}, ""
+		return c.pair, nil
+	}
+	c.tried = time.Now()
+	if c.told != err.Error() {
+		c.told = err.Error()
 		c.log.Error("the new certificate cannot be used, the old one stays", "file", c.certFile, "err", err)
 	}
 	return c.pair, nil
 }
 
-// load reads the files if one has changed since it was last looked at.
+// load reads the files if one has changed since they were last of use.
 func (c *certificate) load() error {
 	var changed [2]time.Time
 	for i, name := range []string{c.certFile, c.keyFile} {
 		info, err := os.Stat(name)
 		if err != nil {
-			if c.pair != nil {
-				return nil // it is being replaced
-			}
 			return err
 		}
 		changed[i] = info.ModTime()
@@ -68,11 +80,10 @@ func (c *certificate) load() error {
 	if changed == c.changed {
 		return nil
 	}
-	c.changed = changed
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {
 		return err
 	}
-	c.pair = &pair
+	c.pair, c.changed = &pair, changed
 	return nil
 }

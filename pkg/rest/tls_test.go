@@ -139,15 +139,34 @@ func TestHTTPS(t *testing.T) {
 	if n := strings.Count(log.String(), "the old one stays"); n != 1 {
 		t.Errorf("told %d times:\n%s", n, log)
 	}
-	if os.Remove(cfg.CertFile); true {
-		if _, err := ask(second, nil); err != nil {
-			t.Errorf("without the file: %v", err)
+	os.Remove(cfg.CertFile)
+	if _, err := ask(second, nil); err != nil {
+		t.Errorf("without the file: %v", err)
+	}
+	// One that was caught half written is taken when it is whole, though its
+	// files say the same time.
+	third := pair(t, cfg, at.Add(3*time.Minute))
+	whole, err := os.ReadFile(cfg.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, cfg.KeyFile, whole[:len(whole)/2], at.Add(3*time.Minute))
+	until := func(what string, ok func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(8 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s:\n%s", what, log)
+			}
 		}
 	}
-	third := pair(t, cfg, at.Add(3*time.Minute))
-	if _, err := ask(third, nil); err != nil {
-		t.Errorf("after it was mended: %v", err)
-	}
+	until("the half is not read", func() bool {
+		if _, err := ask(second, nil); err != nil {
+			t.Errorf("with half a key file: %v", err)
+		}
+		return strings.Contains(log.String(), "PEM")
+	})
+	write(t, cfg.KeyFile, whole, at.Add(3*time.Minute))
+	until("the whole is not taken", func() bool { _, err := ask(third, nil); return err == nil })
 }
 
 func TestHTTPSIsChecked(t *testing.T) {

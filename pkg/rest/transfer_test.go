@@ -20,7 +20,7 @@ import (
 
 const (
 	beyondRead = 4 * time.Second // longer than the server waits for an ordinary request
-	sent       = 64 << 10        // bytes of a download
+	sent       = 128 << 10       // bytes of a download
 )
 
 type (
@@ -38,7 +38,7 @@ type (
 
 // newTransferAPI takes forms of 1 MiB and sends a file that is opened by open.
 func newTransferAPI(open func(ctx context.Context, offset, length int64) (io.ReadCloser, error)) *rest.API {
-	patience := rest.Patience{Header: time.Second, Body: 2 * time.Second, Answer: 3 * time.Second, Idle: 6 * time.Second, Stall: 3 * time.Second}
+	patience := rest.Patience{Header: time.Second, Body: 2 * time.Second, Answer: 3 * time.Second, Take: 3 * time.Second, Idle: 6 * time.Second, Stall: 3 * time.Second}
 	a := rest.New(rest.Options{Title: "Test Service", HTTP: rest.Config{Patience: patience}, Log: slog.New(slog.DiscardHandler), User: func(context.Context) string { return "" }})
 	rest.Handle(a, "POST /api/forms", rest.Open, func(ctx context.Context, in *formInput) (*formOutput, error) {
 		out := &formOutput{}
@@ -79,6 +79,9 @@ func TestForms(t *testing.T) {
 		"cut":         {whole[:60], ct, 400, nil},
 		"cut at end":  {strings.TrimSuffix(whole, "--\r\n"), ct, 400, nil},
 		"bad header":  {"--b\r\nContent-Disposition\x00\r\n\r\n\r\n--b--\r\n", ct, 400, nil},
+		"a head":      {"--b\r\nContent-Disposition: form-data; name=a\r\nX-A: " + strings.Repeat("x", 80<<10) + "\r\n\r\nxyz\r\n--b--\r\n", ct, 413, nil},
+		"a later one": {strings.Replace(whole, "Content-Type: text", "X-A: "+strings.Repeat("x", 80<<10)+"\r\nContent-Type: text", 1), ct, 413, nil},
+		"no part yet": {strings.Repeat("x\r\n", 30<<10) + whole, ct, 413, nil},
 		"large":       {strings.Replace(whole, "xyz", strings.Repeat("x", 2<<20), 1), ct, 413, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -21,6 +21,10 @@ const (
 	Description = "Accounts, roles and tokens of the battery passport suite."
 )
 
+// revocationRate is how often an address may ask for revocations in a minute:
+// services ask every few seconds, and many may be behind one address.
+const revocationRate = 6000
+
 // API is what the operations need.
 type API struct {
 	Accounts *account.Service
@@ -66,7 +70,7 @@ func (a *API) Register(r *rest.API) {
 	rest.Handle(r, "GET /api/auth/audit", admin, a.audit, "Read who changed which account")
 	rest.Handle(r, "POST /api/auth/keys", admin, a.rotate, "Rotate the key that signs tokens", rest.Status(http.StatusCreated), rest.Fails(http.StatusConflict),
 		rest.Describe("Makes a key that signs in ten minutes, when all services know it. Tokens that were signed before stay good."))
-	rest.Handle(r, "GET "+auth.RevocationsPath, rest.Open, a.revocations, "Read which tokens were revoked", rest.Quiet, rest.Fails(http.StatusBadRequest),
+	rest.Handle(r, "GET "+auth.RevocationsPath, rest.Open, a.revocations, "Read which tokens were revoked", rest.Quiet, rest.Apart(revocationRate), rest.Fails(http.StatusBadRequest),
 		rest.Describe("For services that verify tokens. Accounts and sessions have opaque names here."))
 	rest.Handle(r, "GET /.well-known/jwks.json", rest.Open, a.keys, "Read the keys that tokens are verified with")
 }

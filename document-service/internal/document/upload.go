@@ -10,7 +10,6 @@ import (
 	"hash"
 	"io"
 	"mime"
-	"sync"
 	"time"
 
 	"github.com/battery-passport/suite/pkg/auth"
@@ -22,7 +21,6 @@ import (
 )
 
 const (
-	uploadWait   = 2 * time.Second  // for one of them to end
 	cleanTimeout = 15 * time.Second // for what is done away with after a failure
 	headSize     = 64 << 10         // bytes that the type is told by
 )
@@ -246,22 +244,4 @@ func (m *measured) Read(p []byte) (int, error) {
 			With(fault.Detail{Path: "/file", Code: "range", Message: fmt.Sprintf("has more than %d bytes", m.most)})
 	}
 	return n, err
-}
-
-// slots bound what is done at once.
-type slots struct {
-	once  sync.Once
-	taken chan struct{}
-}
-
-// take waits for one of so many slots, though not for long.
-func (s *slots) take(ctx context.Context, most int) (release func(), err error) {
-	s.once.Do(func() { s.taken = make(chan struct{}, most) })
-	select {
-	case s.taken <- struct{}{}:
-		return func() { <-s.taken }, nil
-	case <-time.After(uploadWait):
-	case <-ctx.Done():
-	}
-	return nil, fault.New(fault.Unavailable, "%d files are being uploaded; try again", most).After(uploadWait)
 }

@@ -17,7 +17,7 @@ import (
 
 var _ document.Objects = (*Store)(nil)
 
-// stall is how long a download may keep still.
+// stall is how long S3 may keep still in a download.
 const stall = 10 * time.Second
 
 // Size implements document.Objects.
@@ -42,23 +42,23 @@ func (s *Store) Open(ctx context.Context, key string, offset, length int64) (io.
 		cancel()
 		return nil, s.translated(err)
 	}
-	return &download{out.Body, time.AfterFunc(stall, cancel), cancel}, nil
+	return &download{out.Body, cancel}, nil
 }
 
 // download is a body that is cut when it keeps still.
 type download struct {
 	io.ReadCloser
-	patience *time.Timer
-	cancel   context.CancelFunc
+	cancel context.CancelFunc
 }
 
+// Read waits so long for S3. Between two of them it is the client that takes its
+// time, which is not counted here.
 func (d *download) Read(p []byte) (int, error) {
-	d.patience.Reset(stall)
+	defer time.AfterFunc(stall, d.cancel).Stop()
 	return d.ReadCloser.Read(p)
 }
 
 func (d *download) Close() error {
-	d.patience.Stop()
 	defer d.cancel()
 	return d.ReadCloser.Close()
 }

@@ -176,7 +176,7 @@ func (s *Service) Create(ctx context.Context, d Draft, key string) (sent Record,
 	owner := cmp.Or(d.Recipient, caller)
 	if key != "" {
 		r.Event, r.Request = once.ID("notification", caller, key), d.sum()
-		if again, err = s.claim(ctx, r, owner, d.Type == Email); err != nil {
+		if again, err = s.claim(ctx, r); err != nil {
 			return Record{}, false, err
 		}
 	}
@@ -191,27 +191,26 @@ func (s *Service) Create(ctx context.Context, d Draft, key string) (sent Record,
 		return Record{}, false, err
 	}
 	row, err := s.Records.Get(ctx, derived(r.Event, owner))
+	if err == nil && key != "" {
+		err = once.Check(row.Doc.Request, r.Request) // releases before made it without a claim
+	}
 	return row.Doc, again, err
 }
 
-// claim stores the record that decides which draft a key is for, and tells
-// whether it was there.
-func (s *Service) claim(ctx context.Context, r Record, owner string, byMail bool) (again bool, err error) {
-	id := derived(r.Event, owner)
-	_, err = s.Records.Get(ctx, id)
-	if again = err == nil; !again {
-		if !fault.Is(err, fault.NotFound) {
-			return false, err
-		}
-		if err := s.add(ctx, r, []string{owner}, byMail); err != nil {
-			return false, err
-		}
+// claim stores which draft a key is for, and tells whether that was there. It is
+// a record in nobody's list, whose id comes of the caller and the key alone: the
+// recipient is a part of the draft.
+func (s *Service) claim(ctx context.Context, r Record) (again bool, err error) {
+	claim := Record{ID: r.Event, Event: r.Event, Request: r.Request, Metadata: "{}", CreatedAt: r.CreatedAt}
+	_, err = s.Records.Insert(ctx, claim.ID, claim)
+	if !fault.Is(err, fault.Conflict) {
+		return false, err
 	}
-	row, err := s.Records.Get(ctx, id)
-	if err == nil {
-		err = once.Check(row.Doc.Request, r.Request)
+	row, err := s.Records.Get(ctx, claim.ID)
+	if err != nil {
+		return false, err
 	}
-	return again, err
+	return true, once.Check(row.Doc.Request, r.Request)
 }
 
 // sum is that of a draft, however its JSON was written.

@@ -1,0 +1,46 @@
+package rest_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/battery-passport/suite/pkg/rest"
+)
+
+// TestIdempotencyKey: a header that names nothing, or two things, is not taken
+// for none.
+func TestIdempotencyKey(t *testing.T) {
+	a := newAPI(t, t.Output())
+	rest.Handle(a, "POST /api/again", rest.Open, func(_ context.Context, in *struct {
+		rest.Again
+		Body thing
+	}) (*struct{ Body string }, error) {
+		return &struct{ Body string }{in.Key}, nil
+	}, "Make it once")
+	for name, v := range map[string]struct {
+		keys   []string
+		status int
+		says   string
+	}{
+		"none":     {nil, 200, `""`},
+		"one":      {[]string{"k"}, 200, `"k"`},
+		"empty":    {[]string{""}, 422, `"header:Idempotency-Key","code":"required"`},
+		"two":      {[]string{"k", "l"}, 422, `"header:Idempotency-Key","code":"duplicate"`},
+		"one more": {[]string{"k", ""}, 422, `"header:Idempotency-Key","code":"duplicate"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/again", strings.NewReader(`{"name":"abc"}`))
+			if v.keys != nil {
+				r.Header["Idempotency-Key"] = v.keys
+			}
+			w := httptest.NewRecorder()
+			a.ServeHTTP(w, r)
+			if w.Code != v.status || !strings.Contains(w.Body.String(), v.says) {
+				t.Errorf("%d %s, want %d %s", w.Code, w.Body, v.status, v.says)
+			}
+		})
+	}
+}
