@@ -50,6 +50,7 @@ func (a *API) serve(ctx context.Context, l net.Listener, drain time.Duration) er
 		},
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
+	l = lean{l}
 	if a.config.CertFile != "" {
 		settings, err := newTLS(a.config.CertFile, a.config.KeyFile, a.log)
 		if err != nil {

@@ -7,7 +7,12 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.uber.org/goleak"
 )
+
+// TestMain fails when something is left running.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // body gives a byte after a time, unless its request was cancelled before.
 type body struct {
