@@ -61,8 +61,8 @@ const relayWorkers = 32
 // measureRelay lets events wait while there is no broker, and takes the time
 // until the last has come once there is one.
 func measureRelay(ctx context.Context, f *fleet, t *table) error {
-	f.passport.stop()
-	f.notification.stop() // it would act on each event, on the same cores
+	f.passport.end()
+	f.notification.end() // it would act on each event, on the same cores
 	data := "DATA_DIR=" + filepath.Join(f.dir, "relay")
 	if err := f.passport.start(ctx, data, "KAFKA_BROKERS="); err != nil {
 		return err
@@ -70,7 +70,7 @@ func measureRelay(ctx context.Context, f *fleet, t *table) error {
 	if _, err := f.fill(ctx, 0, f.waiting); err != nil {
 		return err
 	}
-	f.passport.stop()
+	f.passport.end()
 	select {
 	case <-time.After(outbox.Lease): // until then they are left to who wrote them
 	case <-ctx.Done():
@@ -89,7 +89,7 @@ func measureRelay(ctx context.Context, f *fleet, t *table) error {
 	bare := float64(f.waiting) / took.Seconds()
 	t.least(fmt.Sprintf("drain of %d events that waited", f.waiting), "≥ 50 % of a bare producer", rate/bare, 0.5,
 		"%.0f/s, %.0f %% of %.0f/s", rate, 100*rate/bare, bare)
-	f.passport.stop()
+	f.passport.end()
 	return errors.Join(f.passport.start(ctx), f.notification.start(ctx))
 }
 

@@ -23,6 +23,7 @@ type service struct {
 	program            string
 	env                []string
 	log                string
+	most               float64 // MiB that its processes before this one have held
 }
 
 // fleet is the four services, each a process, on back ends that run in another:
@@ -90,6 +91,15 @@ func (s *service) start(ctx context.Context, more ...string) (err error) {
 	s.ready = time.Since(begin)
 	return err
 }
+
+// end stops the service, and remembers the most that it has held.
+func (s *service) end() {
+	s.most = s.highest()
+	s.stop()
+}
+
+// highest is the most that the service has held in all its processes, in MiB.
+func (s *service) highest() float64 { return max(s.most, s.status("VmHWM:")) }
 
 func (f *fleet) stop() {
 	for _, s := range f.services() {

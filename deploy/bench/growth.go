@@ -18,7 +18,7 @@ type costs struct{ read, create, page, idle time.Duration }
 // measureGrowth compares what requests cost the service with a thousand
 // passports and with many, and page 1 with a page far on.
 func measureGrowth(ctx context.Context, f *fleet, t *table) error {
-	f.passport.stop()
+	f.passport.end()
 	// Events wait: what is measured is the store, and with them the relay has
 	// all the more to look through.
 	if err := f.passport.start(ctx, "DATA_DIR="+filepath.Join(f.dir, "growth"), "KAFKA_BROKERS="); err != nil {
@@ -55,12 +55,12 @@ func measureGrowth(ctx context.Context, f *fleet, t *table) error {
 	if err := f.depth(ctx, t); err != nil {
 		return err
 	}
-	f.passport.stop()
+	f.passport.end()
 	if err := f.passport.start(ctx, "DATA_DIR="+filepath.Join(f.dir, "growth"), "KAFKA_BROKERS="); err != nil {
 		return err
 	}
-	t.add(fmt.Sprintf("passport-service with %d passports", f.rows), "ready in %v, %.0f MB idle", f.passport.ready.Round(1e6), f.passport.memory())
-	f.passport.stop()
+	t.add(fmt.Sprintf("passport-service with %d passports", f.rows), "ready in %v, %.0f MiB idle", f.passport.ready.Round(1e6), f.passport.memory())
+	f.passport.end()
 	return f.passport.start(ctx)
 }
 

@@ -21,7 +21,7 @@ type sample struct{ memory, goroutines, descriptors float64 }
 func measureMemory(_ context.Context, f *fleet, t *table) error {
 	for _, s := range f.services() {
 		t.add(s.name+", time to ready", "%v", s.ready.Round(1e6))
-		t.most(s.name+", memory at rest", "≤ 25 MiB", s.memory()*1e6, 25<<20, "%.0f MiB, %.0f of them not of the program file", s.memory()*1e6/(1<<20), s.status("RssAnon:")*1e6/(1<<20))
+		t.most(s.name+", memory at rest", "≤ 25 MiB", s.memory(), 25, "%.0f MiB, %.0f of them not of the program file", s.memory(), s.status("RssAnon:"))
 	}
 	return nil
 }
@@ -29,7 +29,7 @@ func measureMemory(_ context.Context, f *fleet, t *table) error {
 // measureLoaded tells the most that each service has held.
 func measureLoaded(_ context.Context, f *fleet, t *table) error {
 	for _, s := range f.services() {
-		most := s.status("VmHWM:") * 1e6 / (1 << 20)
+		most := s.highest()
 		t.most(s.name+", memory at most during all that", "≤ 64 MiB", most, 64, "%.0f MiB", most)
 	}
 	return nil
@@ -126,5 +126,5 @@ func (s *service) sample() (sample, error) {
 		return sample{}, err
 	}
 	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid))
-	return sample{s.memory() * 1e6 / (1 << 20), n, float64(len(open))}, err
+	return sample{s.memory(), n, float64(len(open))}, err
 }
