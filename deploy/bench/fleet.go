@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/battery-passport/suite/deploy/stack"
@@ -92,6 +94,37 @@ func (s *service) start(ctx context.Context, more ...string) (err error) {
 	return err
 }
 
+// twin returns another of the same kind, which has not been started, with data of
+// its own.
+func (s *service) twin(dir string) (*service, error) {
+	ports, err := freePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	return &service{
+		name: s.name, url: "http://127.0.0.1:" + ports[0], metrics: "http://127.0.0.1:" + ports[1] + "/metrics", program: s.program, log: s.log,
+		env: slices.Concat(s.env, []string{"PORT=" + ports[0], "METRICS_ADDR=127.0.0.1:" + ports[1], "DATA_DIR=" + dir}),
+	}, nil
+}
+
+// metric asks the service for one of its own.
+func (s *service) metric(name string) (float64, error) {
+	res, err := client.Get(s.metrics)
+	if err != nil {
+		return 0, err
+	}
+	data, err := read(res)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(data)) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			return strconv.ParseFloat(strings.TrimSpace(value), 64)
+		}
+	}
+	return 0, fmt.Errorf("%s does not tell %s", s.metrics, name)
+}
+
 // end stops the service, and remembers the most that it has held.
 func (s *service) end() {
 	s.most = s.highest()
@@ -144,5 +177,9 @@ func (f *fleet) call(ctx context.Context, method, url, body string, status int) 
 
 // create makes a passport.
 func (f *fleet) create(ctx context.Context, body string) (id string, err error) {
-	return (&suite{token: f.token, passport: f.passport.url}).create(ctx, body)
+	return f.createAt(ctx, f.passport, body)
+}
+
+func (f *fleet) createAt(ctx context.Context, s *service, body string) (id string, err error) {
+	return (&suite{token: f.token, passport: s.url}).create(ctx, body)
 }

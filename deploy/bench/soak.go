@@ -6,9 +6,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"regexp"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -106,22 +103,8 @@ func (s *service) flat(t *table, d time.Duration, all []sample) {
 	}
 }
 
-var goroutines = regexp.MustCompile(`(?m)^go_goroutines (\d+)$`)
-
 func (s *service) sample() (sample, error) {
-	res, err := http.Get(s.metrics)
-	if err != nil {
-		return sample{}, err
-	}
-	data, err := read(res)
-	if err != nil {
-		return sample{}, err
-	}
-	found := goroutines.FindSubmatch(data)
-	if found == nil {
-		return sample{}, fmt.Errorf("%s tells of no goroutines: %s", s.metrics, strings.TrimSpace(string(data[:min(len(data), 200)])))
-	}
-	n, err := strconv.ParseFloat(string(found[1]), 64)
+	n, err := s.metric("go_goroutines")
 	if err != nil {
 		return sample{}, err
 	}
