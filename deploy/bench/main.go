@@ -68,6 +68,8 @@ func main() {
 		err = serveBackends(ctx, *behind, *dir)
 	case *beside:
 		err = besideDocker(ctx)
+	case *toReadme && (*only != "" || *small):
+		err = errors.New("-readme wants the whole: what is not measured would be lost")
 	default:
 		err = measure(ctx, n, *only, *toReadme)
 	}
@@ -110,10 +112,13 @@ func measure(ctx context.Context, n size, only string, toReadme bool) error {
 		}
 	}
 	t.write(os.Stdout)
-	if toReadme {
-		return t.publish()
+	switch {
+	case !toReadme:
+		return nil
+	case n.soak > 0:
+		return t.publish(overTime)
 	}
-	return nil
+	return t.publish(figures)
 }
 
 // besideDocker holds the suite in Docker against one that is started.
