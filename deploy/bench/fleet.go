@@ -89,9 +89,12 @@ func (s *service) start(ctx context.Context, more ...string) (err error) {
 	if s.process, err = start(cmd, log, slices.Concat(s.env, more)...); err != nil {
 		return err
 	}
-	err = waitFor(ctx, s.url+"/readyz")
+	if err := waitFor(ctx, s.url+"/readyz"); err != nil {
+		s.stop()
+		return err
+	}
 	s.ready = time.Since(begin)
-	return err
+	return nil
 }
 
 // twin returns another of the same kind, which has not been started, with data of

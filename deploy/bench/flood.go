@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"runtime"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -17,6 +20,8 @@ import (
 const (
 	overload = 3   // times as many logins come as can be hashed
 	underWay = 128 // of them at most: the clients are on the same machine
+
+	flooded = "flood@bench.example" // the account
 )
 
 // loginBody is what somebody sends who logs in.
@@ -44,17 +49,29 @@ func measureFlood(ctx context.Context, f *fleet, t *table, most float64) error {
 	var came answers
 	var g errgroup.Group
 	g.Go(func() (err error) { came, err = f.flood(ctx, perSecond); return err })
-	busy, err := askAll(ctx, f.load, others)
+	failed := make([]atomic.Int64, len(others)) // which the flood may bring about
+	meanwhile := slices.Clone(others)
+	for i, o := range others {
+		meanwhile[i].ask = func(ctx context.Context) error {
+			if o.ask(ctx) != nil {
+				failed[i].Add(1)
+			}
+			return nil
+		}
+	}
+	busy, err := askAll(ctx, f.load, meanwhile)
 	if err := errors.Join(err, g.Wait()); err != nil {
 		return err
 	}
-	a := func(status int) float64 { return float64(came.by[status]) / came.took.Seconds() }
-	t.add(fmt.Sprintf("logins that come at %d/s, %d × what can be hashed, every other with a wrong password", perSecond, overload),
-		"%.1f/s are 200, %.1f/s 401, %.1f/s 429, %.1f/s 503; %d not sent for there were %d under way", a(200), a(401), a(429), a(503), came.unsent, underWay)
+	t.add(fmt.Sprintf("logins that come at %d/s, %d × what can be hashed, every other with a wrong password", perSecond, overload), "%s", came)
 	for i, o := range others {
 		times := ratio(busy[i].at(99), quiet[i].at(99))
-		t.most(fmt.Sprintf("%s at a fixed %d/s meanwhile, p99", o.what, o.perSecond), "≤ 2 × without", times, 2,
-			"%v, %.1f × (p50 %v, %.1f ×)", busy[i].at(99).Round(1e4), times, busy[i].at(50).Round(1e4), ratio(busy[i].at(50), quiet[i].at(50)))
+		text := fmt.Sprintf("%v, %.1f × (p50 %v, %.1f ×), %d failed", busy[i].at(99).Round(1e4), times,
+			busy[i].at(50).Round(1e4), ratio(busy[i].at(50), quiet[i].at(50)), failed[i].Load())
+		if failed[i].Load() > 0 {
+			times = math.Inf(1)
+		}
+		t.most(fmt.Sprintf("%s at a fixed %d/s meanwhile, p99", o.what, o.perSecond), "≤ 2 × without", times, 2, "%s", text)
 	}
 	return nil
 }
@@ -66,12 +83,17 @@ type answers struct {
 	took   time.Duration
 }
 
+func (a answers) String() string {
+	n := func(status int) float64 { return float64(a.by[status]) / a.took.Seconds() }
+	text := fmt.Sprintf("%.1f/s are 200, %.1f/s 401; of all %d are 429 and %d 503", n(http.StatusOK), n(http.StatusUnauthorized), a.by[http.StatusTooManyRequests], a.by[http.StatusServiceUnavailable])
+	if a.unsent > 0 {
+		text += fmt.Sprintf("; %d not sent, with %d under way", a.unsent, underWay)
+	}
+	return text
+}
+
 // flood sends logins on schedule, but for those that would be too many at once.
 func (f *fleet) flood(ctx context.Context, perSecond int) (answers, error) {
-	const email = "flood@bench.example"
-	if _, err := f.login(ctx, email, ""); err != nil {
-		return answers{}, err
-	}
 	came := answers{by: map[int]int{}}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -88,9 +110,9 @@ func (f *fleet) flood(ctx context.Context, perSecond int) (answers, error) {
 		}
 		wg.Go(func() {
 			defer func() { <-room }()
-			body := loginBody(email, password)
+			body := loginBody(flooded, password)
 			if i%2 == 1 {
-				body = loginBody(email, "not the password")
+				body = loginBody(flooded, "not the password")
 			}
 			status, err := f.tryLogin(ctx, body)
 			mu.Lock()
@@ -141,8 +163,7 @@ func (f *fleet) others(ctx context.Context) ([]other, error) {
 // refreshes logs in so often, and returns what goes on with one of these logins
 // that nobody else is going on with: a token is good for once.
 func (f *fleet) refreshes(ctx context.Context, logins int) (ask, error) {
-	const email = "refresh@bench.example"
-	if _, err := f.login(ctx, email, ""); err != nil {
+	if _, err := f.login(ctx, flooded, ""); err != nil {
 		return nil, err
 	}
 	free := make(chan string, logins)
@@ -152,8 +173,8 @@ func (f *fleet) refreshes(ctx context.Context, logins int) (ask, error) {
 		err = errors.Join(err, json.Unmarshal(data, &session))
 		return session.RefreshToken, err
 	}
-	err := together(ctx, 4, logins, func(ctx context.Context) error {
-		token, err := next(ctx, "login", loginBody(email, password))
+	err := together(ctx, runtime.NumCPU(), logins, func(ctx context.Context) error {
+		token, err := next(ctx, "login", loginBody(flooded, password))
 		free <- token
 		return err
 	})
@@ -161,8 +182,12 @@ func (f *fleet) refreshes(ctx context.Context, logins int) (ask, error) {
 		return nil, err
 	}
 	return func(ctx context.Context) error {
-		token, err := next(ctx, "refresh", fmt.Sprintf(`{"refreshToken":%q}`, <-free))
-		free <- token // even if there is none: the next one fails then, and does not wait for ever
+		token := <-free
+		newer, err := next(ctx, "refresh", fmt.Sprintf(`{"refreshToken":%q}`, token))
+		if err == nil {
+			token = newer
+		}
+		free <- token
 		return err
 	}, nil
 }
