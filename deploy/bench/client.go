@@ -69,20 +69,26 @@ func asking(method, url, body, token string, status int, headers ...string) func
 	}
 }
 
-// cpuPer returns the processor time of a process per request, of n.
-func cpuPer(ctx context.Context, p process, n int, ask func(context.Context) error) (time.Duration, error) {
+// cpuPer returns the processor time of a process per request, of about n.
+func cpuPer(ctx context.Context, p process, n int, ask ask) (time.Duration, error) {
+	each := max(1, n/clients)
 	before := p.cpu()
+	err := together(ctx, clients, each*clients, ask)
+	return (p.cpu() - before) / time.Duration(each*clients), err
+}
+
+// together does something n times in all, so many at a time.
+func together(ctx context.Context, workers, n int, do ask) error {
 	g, ctx := errgroup.WithContext(ctx)
-	for range clients {
+	for range workers {
 		g.Go(func() error {
-			for range n / clients {
-				if err := ask(ctx); err != nil {
+			for range n / workers {
+				if err := do(ctx); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
 	}
-	err := g.Wait()
-	return (p.cpu() - before) / time.Duration(n), err
+	return g.Wait()
 }

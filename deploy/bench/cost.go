@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -21,21 +19,31 @@ type ask func(context.Context) error
 
 // one is a load on a process.
 type one struct {
-	process process
-	ask     ask
-	took    []time.Duration // processor time of a request, by round
+	take func(ctx context.Context, n int) (time.Duration, error) // processor time of one of n
+	took []time.Duration                                         // by round
 }
 
+// load is a request that is sent again and again.
+func load(p process, do ask) *one {
+	return &one{take: func(ctx context.Context, n int) (time.Duration, error) { return cpuPer(ctx, p, n, do) }}
+}
+
+// cost is that of one, in the middle of all rounds.
+func (o *one) cost() time.Duration { return median(o.took) }
+
 // inTurns takes the processor time per request of each, in rounds that go
-// through all of them: what else the machine does hits all.
+// through all of them: what else the machine does hits all. The first round is
+// to warm up.
 func inTurns(ctx context.Context, rounds, n int, all ...*one) error {
-	for range rounds {
+	for round := range rounds + 1 {
 		for _, o := range all {
-			took, err := cpuPer(ctx, o.process, n, o.ask)
+			took, err := o.take(ctx, n)
 			if err != nil {
 				return err
 			}
-			o.took = append(o.took, took)
+			if round > 0 {
+				o.took = append(o.took, took)
+			}
 		}
 	}
 	return nil
@@ -103,13 +111,13 @@ func (f *fleet) againstBare(ctx context.Context, t *table, what, url, token stri
 		return err
 	}
 	defer p.stop()
-	ours, theirs := &one{process: f.passport.process, ask: asking("GET", url, "", token, http.StatusOK)}, &one{process: p, ask: asking("GET", address, "", token, http.StatusOK)}
+	ours, theirs := load(f.passport.process, asking("GET", url, "", token, http.StatusOK)), load(p, asking("GET", address, "", token, http.StatusOK))
 	if err := inTurns(ctx, f.rounds, f.requests, ours, theirs); err != nil {
 		return err
 	}
-	times := ratio(median(ours.took), median(theirs.took))
+	times := ratio(ours.cost(), theirs.cost())
 	figure := fmt.Sprintf("%s %d bytes, server CPU", what, len(answer))
-	text := fmt.Sprintf("%v, %.1f × a bare handler", median(ours.took).Round(1e3), times)
+	text := fmt.Sprintf("%v, %.1f × a bare handler", ours.cost().Round(1e3), times)
 	if most == 0 {
 		t.add(figure, "%s", text)
 		return nil
@@ -124,13 +132,13 @@ func (f *fleet) unchanged(ctx context.Context, t *table, url string) error {
 		return err
 	}
 	defer p.stop()
-	ours := &one{process: f.passport.process, ask: asking("GET", url, "", "", http.StatusNotModified, "If-None-Match", "*")}
-	theirs := &one{process: p, ask: asking("GET", address, "", "", http.StatusNotModified)}
+	ours := load(f.passport.process, asking("GET", url, "", "", http.StatusNotModified, "If-None-Match", "*"))
+	theirs := load(p, asking("GET", address, "", "", http.StatusNotModified))
 	if err := inTurns(ctx, f.rounds, f.requests, ours, theirs); err != nil {
 		return err
 	}
-	times := ratio(median(ours.took), median(theirs.took))
-	t.most("304 of the public part, server CPU", "≤ 1.3 × a bare handler", times, 1.3, "%v, %.1f ×", median(ours.took).Round(1e3), times)
+	times := ratio(ours.cost(), theirs.cost())
+	t.most("304 of the public part, server CPU", "≤ 1.3 × a bare handler", times, 1.3, "%v, %.1f ×", ours.cost().Round(1e3), times)
 	return nil
 }
 
@@ -141,46 +149,49 @@ func (f *fleet) lists(ctx context.Context, t *table) error {
 			return err
 		}
 	}
-	list := &one{process: f.passport.process, ask: asking("GET", f.passport.url+"/api/passports?limit=50", "", f.token, http.StatusOK)}
+	list := load(f.passport.process, asking("GET", f.passport.url+"/api/passports?limit=50", "", f.token, http.StatusOK))
 	if err := inTurns(ctx, f.rounds, f.requests/5, list); err != nil {
 		return err
 	}
-	t.add("list of 50, server CPU", "%v", median(list.took).Round(1e3))
+	t.add("list of 50, server CPU", "%v", list.cost().Round(1e3))
 	return nil
 }
 
 // measureWrites holds a create with its event against what the drivers alone
-// take for the same row and the same record.
+// take for a row and a record of that size.
 func measureWrites(ctx context.Context, f *fleet, t *table) error {
 	var n atomic.Int64
 	run := time.Now().UnixNano()
-	next := func() string {
-		return fmt.Sprintf(`{"data":{"generalInformation":{"batteryIdentifier":"https://bench.example/%d/%d"}}}`, run, n.Add(1))
+	create := func(ctx context.Context) (string, error) {
+		return f.create(ctx, fmt.Sprintf(`{"data":{"generalInformation":{"batteryIdentifier":"https://bench.example/%d/%d"}}}`, run, n.Add(1)))
 	}
-	id, err := f.create(ctx, next())
-	if err != nil {
-		return err
-	}
-	url := f.passport.url + "/api/passports/" + id
-	create := &one{process: f.passport.process, ask: func(ctx context.Context) error { _, err := f.create(ctx, next()); return err }}
-	patch := &one{process: f.passport.process, ask: func(ctx context.Context) error {
-		_, err := f.call(ctx, "PATCH", url, fmt.Sprintf(`{"data":{"generalInformation":{"batteryMass":%d}}}`, n.Add(1)), http.StatusOK)
-		return err
-	}}
-	var bare []time.Duration
-	for range f.rounds {
-		if err := inTurns(ctx, 1, f.requests/5, create, patch); err != nil {
-			return err
-		}
-		took, err := f.bareWrites(ctx, f.requests/5)
+	own := make(chan string, clients) // passports that nobody is changing
+	for range clients {
+		id, err := create(ctx)
 		if err != nil {
 			return err
 		}
-		bare = append(bare, took)
+		own <- id
 	}
-	times := ratio(median(create.took), median(bare))
-	t.most("create with its event, server CPU", "≤ 3 × bare insert and produce", times, 3, "%v, %.1f × (%v)", median(create.took).Round(1e3), times, median(bare).Round(1e3))
-	t.add("change with its event, server CPU", "%v", median(patch.took).Round(1e3))
+	creates := load(f.passport.process, func(ctx context.Context) error { _, err := create(ctx); return err })
+	patches := load(f.passport.process, func(ctx context.Context) error {
+		id := <-own
+		defer func() { own <- id }()
+		_, err := f.call(ctx, "PATCH", f.passport.url+"/api/passports/"+id, fmt.Sprintf(`{"data":{"generalInformation":{"batteryMass":%d}}}`, n.Add(1)), http.StatusOK)
+		return err
+	})
+	w, err := f.bareWriter()
+	if err != nil {
+		return err
+	}
+	defer w.stop()
+	bare := &one{take: w.take}
+	if err := inTurns(ctx, f.rounds, f.requests/5, creates, patches, bare); err != nil {
+		return err
+	}
+	times := ratio(creates.cost(), bare.cost())
+	t.most("create with its event, server CPU", "≤ 3 × bare insert and produce", times, 3, "%v, %.1f × (%v)", creates.cost().Round(1e3), times, bare.cost().Round(1e3))
+	t.add("change with its event, server CPU", "%v", patches.cost().Round(1e3))
 	return f.publishing(ctx, t)
 }
 
@@ -218,17 +229,4 @@ func (f *fleet) publishing(ctx context.Context, t *table) error {
 	}
 	t.add("publish 12 kB with its event, server CPU", "%v", ((f.passport.cpu() - before) / time.Duration(len(ids))).Round(1e3))
 	return nil
-}
-
-// bareWrites has another process write with the drivers alone, and returns the
-// processor time of one.
-func (f *fleet) bareWrites(ctx context.Context, n int) (time.Duration, error) {
-	out, err := exec.CommandContext(ctx, os.Args[0], "-write", strconv.Itoa(n), "-dir", f.dir, "-brokers", f.backends.kafka).Output()
-	if e, ok := errors.AsType[*exec.ExitError](err); ok {
-		err = fmt.Errorf("%w: %s", err, e.Stderr)
-	}
-	if err != nil {
-		return 0, err
-	}
-	return time.ParseDuration(string(out))
 }

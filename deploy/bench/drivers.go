@@ -4,11 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,67 +21,29 @@ const (
 // payload is as large as what a create writes.
 var payload = strings.Repeat("x", 500)
 
-// writeBare inserts rows and produces records with the drivers alone, as durable
-// as the services do, and prints the processor time of one.
-func writeBare(ctx context.Context, n int, dir, brokers string) error {
-	db, err := bareDB(ctx, dir)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	k := newBareKafka(brokers)
-	defer k.close()
-	if err := k.create(ctx); err != nil {
-		return err
-	}
-	before := ownCPU()
-	for range n {
-		id := uuid.NewString()
-		if _, err := db.ExecContext(ctx, "insert into bare (id, doc) values (?, ?)", id, payload); err != nil {
-			return err
-		}
-		if err := k.produce(ctx, id); err != nil {
-			return err
-		}
-	}
-	fmt.Print((ownCPU() - before) / time.Duration(n))
-	return nil
+// bareRows inserts with the settings of the services: a row is on the disk when
+// its insert returns.
+type bareRows struct {
+	db     *sql.DB
+	insert *sql.Stmt
 }
 
-func bareDB(ctx context.Context, dir string) (*sql.DB, error) {
+func newBareRows(ctx context.Context, dir string) (*bareRows, error) {
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "bare.db")+"?_pragma=journal_mode(wal)&_pragma=synchronous(full)")
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	_, err = db.ExecContext(ctx, "create table if not exists bare (id text primary key, doc text not null) without rowid")
-	return db, err
+	if _, err := db.ExecContext(ctx, "create table if not exists bare (id text primary key, doc text not null) without rowid"); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	insert, err := db.PrepareContext(ctx, "insert into bare (id, doc) values (?, ?)")
+	return &bareRows{db, insert}, err
 }
 
-// bareInserts returns how many rows the driver alone inserts in a second, each
-// on the disk before the next.
-func (f *fleet) bareInserts(ctx context.Context) (float64, error) {
-	db, err := bareDB(ctx, f.dir)
-	if err != nil {
-		return 0, err
-	}
-	defer db.Close()
-	begin := time.Now()
-	for range f.requests {
-		if _, err := db.ExecContext(ctx, "insert into bare (id, doc) values (?, ?)", uuid.NewString(), payload); err != nil {
-			return 0, err
-		}
-	}
-	return float64(f.requests) / time.Since(begin).Seconds(), nil
-}
-
-// ownCPU is the processor time of this process.
-func ownCPU() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+func (b *bareRows) add(ctx context.Context, id string) error {
+	_, err := b.insert.ExecContext(ctx, id, payload)
+	return err
 }
 
 // bareKafka produces with the settings of the services: one record at a time, to
@@ -123,26 +82,17 @@ func errorOf(res *kafka.ProduceResponse) error {
 	return res.Error
 }
 
-// flood produces n records as the relay does: so many at a time.
-func (k bareKafka) flood(ctx context.Context, n, workers int) (time.Duration, error) {
-	if err := k.create(ctx); err != nil {
-		return 0, err
-	}
+// writer has the settings of the services, but is left to do as it does.
+func (k bareKafka) writer() *kafka.Writer {
+	return &kafka.Writer{Addr: k.client.Addr, Transport: k.client.Transport, Topic: topic, Balancer: &kafka.Hash{}, RequiredAcks: kafka.RequireAll, BatchSize: 1}
+}
+
+// flood returns how many records go out in a second when so many are produced as
+// the relay does: some at a time.
+func (k bareKafka) flood(ctx context.Context, n int, produce func(ctx context.Context, key string) error) (float64, error) {
 	begin := time.Now()
-	var wg sync.WaitGroup
-	errs := make([]error, workers)
-	for w := range workers {
-		wg.Go(func() {
-			for range n / workers {
-				if err := k.produce(ctx, uuid.NewString()); err != nil {
-					errs[w] = err
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return time.Since(begin), errors.Join(errs...)
+	err := together(ctx, relayWorkers, n, func(ctx context.Context) error { return produce(ctx, uuid.NewString()) })
+	return float64(n/relayWorkers*relayWorkers) / time.Since(begin).Seconds(), err
 }
 
 // records returns how many were ever written to a topic.

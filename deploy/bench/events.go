@@ -5,19 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
-	"github.com/battery-passport/suite/pkg/event/outbox"
 )
 
+// changes is a passport that is changed again and again, and whose events are
+// waited for.
+type changes struct {
+	f       *fleet
+	id      string
+	n       int
+	arrived chan time.Time
+}
+
 // measureEvents takes the time from the answer to a write until a consumer has
-// its event: a little more than until the broker has it.
+// its event: a little more than until the broker has it. First nobody else asks
+// for anything, then many do.
 func measureEvents(ctx context.Context, f *fleet, t *table) error {
 	id, err := f.create(ctx, `{"data":{}}`)
 	if err != nil {
@@ -25,118 +34,89 @@ func measureEvents(ctx context.Context, f *fleet, t *table) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	arrived := make(chan time.Time, f.requests+1)
+	c := &changes{f: f, id: id, arrived: make(chan time.Time, 1)}
 	var g errgroup.Group
 	g.Go(func() error {
 		return f.tail(ctx, func(e event.Envelope) {
 			if e.Key == id {
-				arrived <- time.Now()
+				c.arrived <- time.Now()
 			}
 		})
 	})
-	<-arrived // it was created
-	took := make(latencies, f.requests/4)
-	for i := range took {
-		if _, err := f.call(ctx, "PATCH", f.passport.url+"/api/passports/"+id, fmt.Sprintf(`{"data":{"generalInformation":{"batteryMass":%d}}}`, i+1), http.StatusOK); err != nil {
+	<-c.arrived // it was created
+	quiet := make(latencies, f.requests/4)
+	for i := range quiet {
+		if quiet[i], err = c.next(ctx); err != nil {
 			return err
 		}
-		acknowledged := time.Now()
-		took[i] = (<-arrived).Sub(acknowledged)
 	}
+	slices.Sort(quiet)
+	quiet.events(t, "write acknowledged → event with a consumer")
+	err = c.amidLoad(ctx, t)
 	cancel()
-	slices.Sort(took)
-	p50, p99 := took.at(50), took.at(99)
-	t.most("write acknowledged → event with a consumer, p50", "≤ 5 ms", p50.Seconds(), 0.005, "%v", p50.Round(1e4))
-	t.most("the same, p99", "≤ 25 ms", p99.Seconds(), 0.025, "%v", p99.Round(1e4))
-	return g.Wait()
+	return errors.Join(err, g.Wait())
+}
+
+func (l latencies) events(t *table, figure string) {
+	t.most(figure+", p50", "≤ 5 ms", l.at(50).Seconds(), 0.005, "%v", l.at(50).Round(1e4))
+	t.most("the same, p99", "≤ 25 ms", l.at(99).Seconds(), 0.025, "%v", l.at(99).Round(1e4))
+}
+
+// next changes the passport and waits for the event.
+func (c *changes) next(ctx context.Context) (time.Duration, error) {
+	c.n++
+	if _, err := c.f.call(ctx, "PATCH", c.f.passport.url+"/api/passports/"+c.id, fmt.Sprintf(`{"data":{"generalInformation":{"batteryMass":%d}}}`, c.n), http.StatusOK); err != nil {
+		return 0, err
+	}
+	acknowledged := time.Now()
+	select {
+	case at := <-c.arrived:
+		return at.Sub(acknowledged), nil
+	case <-time.After(time.Minute):
+		return 0, errors.New("an event does not come")
+	}
+}
+
+// amidLoad reads and creates at fixed rates, and goes on with changes meanwhile.
+func (c *changes) amidLoad(ctx context.Context, t *table) error {
+	const readRate, createRate = 500, 100
+	run, n := time.Now().UnixNano(), atomic.Int64{}
+	var reads, creates, events latencies
+	var g errgroup.Group
+	g.Go(func() (err error) {
+		reads, err = open(ctx, readRate, c.f.load, asking("GET", c.f.passport.url+"/api/passports/"+c.id, "", c.f.token, http.StatusOK))
+		return err
+	})
+	g.Go(func() (err error) {
+		creates, err = open(ctx, createRate, c.f.load, func(ctx context.Context) error {
+			_, err := c.f.create(ctx, battery(run, int(n.Add(1))))
+			return err
+		})
+		return err
+	})
+	for end := time.Now().Add(c.f.load); time.Now().Before(end); {
+		took, err := c.next(ctx)
+		if err != nil {
+			return errors.Join(err, g.Wait())
+		}
+		events = append(events, took)
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	slices.Sort(events)
+	for _, l := range []struct {
+		what  string
+		rate  int
+		other string
+		took  latencies
+	}{{"creates", createRate, fmt.Sprintf("%d reads/s", readRate), creates}, {"reads", readRate, fmt.Sprintf("%d creates/s", createRate), reads}} {
+		t.add(fmt.Sprintf("%s at a fixed %d/s, beside %s", l.what, l.rate, l.other), "p50 %v, p99 %v", l.took.at(50).Round(1e4), l.took.at(99).Round(1e4))
+	}
+	events.events(t, fmt.Sprintf("write acknowledged → event with a consumer, beside %d reads/s and %d creates/s", readRate, createRate))
+	return nil
 }
 
 func (f *fleet) tail(ctx context.Context, see func(event.Envelope)) error {
 	return kafka.Tail(ctx, kafka.Config{Brokers: []string{f.backends.kafka}}, event.PassportTopics(), func(e event.Envelope) error { see(e); return nil })
-}
-
-// relayWorkers is how many events the relay hands to the broker at a time.
-const relayWorkers = 32
-
-// measureRelay lets events wait while there is no broker, and takes the time
-// until the last has come once there is one.
-func measureRelay(ctx context.Context, f *fleet, t *table) error {
-	f.passport.stop()
-	f.notification.stop() // it would act on each event, on the same cores
-	data := "DATA_DIR=" + filepath.Join(f.dir, "relay")
-	if err := f.passport.start(ctx, data, "KAFKA_BROKERS="); err != nil {
-		return err
-	}
-	if _, err := f.fill(ctx, 0, f.waiting); err != nil {
-		return err
-	}
-	f.passport.stop()
-	select {
-	case <-time.After(outbox.Lease): // until then they are left to who wrote them
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	k := newBareKafka(f.backends.kafka)
-	defer k.close()
-	rate, err := f.drained(ctx, k, data)
-	if err != nil {
-		return err
-	}
-	took, err := k.flood(ctx, f.waiting, relayWorkers)
-	if err != nil {
-		return err
-	}
-	bare := float64(f.waiting) / took.Seconds()
-	t.least(fmt.Sprintf("drain of %d events that waited", f.waiting), "≥ 50 % of a bare producer", rate/bare, 0.5,
-		"%.0f/s, %.0f %% of %.0f/s", rate, 100*rate/bare, bare)
-	f.passport.stop()
-	return errors.Join(f.passport.start(ctx), f.notification.start(ctx))
-}
-
-// drained starts the service, and returns how many of the events that wait go
-// out in a second, as the broker counts them: a consumer would be on the same
-// cores.
-func (f *fleet) drained(ctx context.Context, k bareKafka, env ...string) (float64, error) {
-	created := event.PassportCreated{}.Topic()
-	before, err := k.records(ctx, created)
-	if err != nil {
-		return 0, err
-	}
-	if err := f.passport.start(ctx, env...); err != nil {
-		return 0, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
-	defer cancel()
-	var begin time.Time
-	var begun int64 // events that were out then
-	for {
-		now, err := k.records(ctx, created)
-		out := now - before
-		switch {
-		case err != nil:
-			return 0, fmt.Errorf("%d of %d events came: %w", out, f.waiting, err)
-		case begin.IsZero() && out > 0:
-			begin, begun = time.Now(), out
-		case out >= int64(f.waiting):
-			return float64(out-begun) / time.Since(begin).Seconds(), nil
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-}
-
-// fill makes passports from a number up to another, and returns how many in a
-// second.
-func (f *fleet) fill(ctx context.Context, from, to int) (float64, error) {
-	begin := time.Now()
-	f.filled = begin.Add(-time.Second)
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(32)
-	for i := from; i < to; i++ {
-		g.Go(func() error {
-			_, err := f.create(gctx, fmt.Sprintf(`{"data":{"generalInformation":{"batteryIdentifier":"https://bench.example/%d/%d","batteryCategory":"LMT"}}}`, begin.UnixNano(), i))
-			return err
-		})
-	}
-	err := g.Wait()
-	return float64(to-from) / time.Since(begin).Seconds(), err
 }

@@ -93,7 +93,7 @@ func (d *documents) measureMemory(ctx context.Context, f *fleet, t *table) error
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	most := d.status("VmHWM:") * 1e6 / (1 << 20)
+	most := d.status("VmHWM:")
 	t.most(fmt.Sprintf("document-service, memory with 4 uploads of %d MiB at once", f.large>>20), "≤ 64 MiB", most, 64, "%.0f MiB", most)
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/battery-passport/suite/deploy/stack"
@@ -23,6 +25,7 @@ type service struct {
 	program            string
 	env                []string
 	log                string
+	most               float64 // MiB that its processes before this one have held
 }
 
 // fleet is the four services, each a process, on back ends that run in another:
@@ -86,10 +89,53 @@ func (s *service) start(ctx context.Context, more ...string) (err error) {
 	if s.process, err = start(cmd, log, slices.Concat(s.env, more)...); err != nil {
 		return err
 	}
-	err = waitFor(ctx, s.url+"/readyz")
+	if err := waitFor(ctx, s.url+"/readyz"); err != nil {
+		s.stop()
+		return err
+	}
 	s.ready = time.Since(begin)
-	return err
+	return nil
 }
+
+// twin returns another of the same kind, which has not been started, with data of
+// its own.
+func (s *service) twin(dir string) (*service, error) {
+	ports, err := freePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	return &service{
+		name: s.name, url: "http://127.0.0.1:" + ports[0], metrics: "http://127.0.0.1:" + ports[1] + "/metrics", program: s.program, log: s.log,
+		env: slices.Concat(s.env, []string{"PORT=" + ports[0], "METRICS_ADDR=127.0.0.1:" + ports[1], "DATA_DIR=" + dir}),
+	}, nil
+}
+
+// metric asks the service for one of its own.
+func (s *service) metric(name string) (float64, error) {
+	res, err := client.Get(s.metrics)
+	if err != nil {
+		return 0, err
+	}
+	data, err := read(res)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(data)) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			return strconv.ParseFloat(strings.TrimSpace(value), 64)
+		}
+	}
+	return 0, fmt.Errorf("%s does not tell %s", s.metrics, name)
+}
+
+// end stops the service, and remembers the most that it has held.
+func (s *service) end() {
+	s.most = s.highest()
+	s.stop()
+}
+
+// highest is the most that the service has held in all its processes, in MiB.
+func (s *service) highest() float64 { return max(s.most, s.status("VmHWM:")) }
 
 func (f *fleet) stop() {
 	for _, s := range f.services() {
@@ -134,5 +180,9 @@ func (f *fleet) call(ctx context.Context, method, url, body string, status int) 
 
 // create makes a passport.
 func (f *fleet) create(ctx context.Context, body string) (id string, err error) {
-	return (&suite{token: f.token, passport: f.passport.url}).create(ctx, body)
+	return f.createAt(ctx, f.passport, body)
+}
+
+func (f *fleet) createAt(ctx context.Context, s *service, body string) (id string, err error) {
+	return (&suite{token: f.token, passport: s.url}).create(ctx, body)
 }

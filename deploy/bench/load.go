@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -98,42 +96,21 @@ func measureLoad(ctx context.Context, f *fleet, t *table) error {
 	return err
 }
 
-// measureLogins floods the auth-service with logins of people who know their
-// passwords: alone, and while passports are read at a fixed rate.
+// measureLogins has people log in who know their passwords, each again when it is
+// done.
 func measureLogins(ctx context.Context, f *fleet, t *table) error {
-	id, err := f.create(ctx, `{"data":{}}`)
+	crowd, err := f.crowd(ctx, 2*runtime.NumCPU())
 	if err != nil {
 		return err
 	}
-	const cost, rate = 12, 200 // the cost by default
+	perSecond, err := crowd(ctx, f.load)
+	if err != nil {
+		return err
+	}
+	const cost = 12 // by default
 	most := float64(runtime.NumCPU()) / hashTime(cost).Seconds()
-	flood, err := f.crowd(ctx, 2*runtime.NumCPU())
-	if err != nil {
-		return err
-	}
-	alone, err := flood(ctx, f.load)
-	if err != nil {
-		return err
-	}
-	t.least("logins", "≥ 90 % of cores ÷ hash time", alone/most, 0.9, "%.1f/s, %.0f %% of %.1f/s", alone, 100*alone/most, most)
-	read := asking("GET", f.passport.url+"/api/passports/"+id, "", f.token, http.StatusOK)
-	quiet, err := open(ctx, rate, f.load, read)
-	if err != nil {
-		return err
-	}
-	var beside float64
-	var flooded error
-	var wg sync.WaitGroup
-	wg.Go(func() { beside, flooded = flood(ctx, f.load) })
-	busy, err := open(ctx, rate, f.load, read)
-	wg.Wait()
-	if err := errors.Join(err, flooded); err != nil {
-		return err
-	}
-	t.add(fmt.Sprintf("logins, with reads at a fixed %d/s beside", rate), "%.1f/s, %.0f %%", beside, 100*beside/most)
-	t.most("these reads, p99", "≤ 2 × without", ratio(busy.at(99), quiet.at(99)), 2,
-		"%v, %.1f × (p50 %v, %.1f ×)", busy.at(99).Round(1e4), ratio(busy.at(99), quiet.at(99)), busy.at(50).Round(1e4), ratio(busy.at(50), quiet.at(50)))
-	return nil
+	t.least("logins", "≥ 90 % of cores ÷ hash time", perSecond/most, 0.9, "%.1f/s, %.0f %% of %.1f/s", perSecond, 100*perSecond/most, most)
+	return measureFlood(ctx, f, t, most)
 }
 
 // crowd makes accounts, and returns what has all of them log in again and again,
@@ -145,11 +122,7 @@ func (f *fleet) crowd(ctx context.Context, n int) (func(context.Context, time.Du
 		if _, err := f.login(ctx, email, ""); err != nil {
 			return nil, err
 		}
-		body, err := json.Marshal(map[string]string{"email": email, "password": password})
-		if err != nil {
-			return nil, err
-		}
-		bodies[i] = string(body)
+		bodies[i] = loginBody(email, password)
 	}
 	return func(ctx context.Context, d time.Duration) (float64, error) {
 		return closed(ctx, n, d, func(ctx context.Context, c int) error {

@@ -25,8 +25,6 @@ type size struct {
 	rest     time.Duration // of what rests
 	large    int64         // bytes of a large file
 	soak     time.Duration // 0: there is none
-
-	filled time.Time // when fill began
 }
 
 var (
@@ -37,15 +35,15 @@ var (
 func main() {
 	bare := flag.String("bare", "", "be the bare server that reads are held against, at this address")
 	body := flag.String("body", "", "file that the bare server answers with")
-	write := flag.Int("write", 0, "be the bare writer that creates are held against: so many rows and records")
-	dir := flag.String("dir", "", "folder of the bare writer, or of the back ends")
+	write := flag.String("write", "", "be the bare writer that creates are held against, in this folder: it writes as many as it reads")
+	dir := flag.String("dir", "", "folder of the back ends")
 	brokers := flag.String("brokers", "", "Kafka of the bare writer")
 	behind := flag.String("backends", "", "be the Kafka and the S3 server of what is measured, on these two ports")
 	small := flag.Bool("quick", false, "a little of everything, to see that it works")
 	rows := flag.Int("rows", 0, "passports to grow to, in the place of a million")
 	soaking := flag.Duration("soak", 0, "load everything for so long, and see what grows, and nothing else")
 	beside := flag.Bool("beside", false, "hold the suite that runs at AUTH_URL, PASSPORT_URL and so on, or else where docker compose puts it, against one that is started")
-	only := flag.String("only", "", "measure what has this in its name alone: memory, reads, writes, events, load, logins, files, loaded, relay, growth")
+	only := flag.String("only", "", "measure what has this in its name alone: memory, reads, writes, store, events, load, logins, files, relay, growth, loaded")
 	toReadme := flag.Bool("readme", false, "put the table into the README")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -63,12 +61,15 @@ func main() {
 	case *bare != "":
 		stop() // it ends as a process does that knows nothing of signals
 		err = serveBare(*bare, *body)
-	case *write > 0:
-		err = writeBare(ctx, *write, *dir, *brokers)
+	case *write != "":
+		stop()
+		err = writeBare(context.Background(), *write, *brokers)
 	case *behind != "":
 		err = serveBackends(ctx, *behind, *dir)
 	case *beside:
 		err = besideDocker(ctx)
+	case *toReadme && (*only != "" || *small):
+		err = errors.New("-readme wants the whole: what is not measured would be lost")
 	default:
 		err = measure(ctx, n, *only, *toReadme)
 	}
@@ -83,8 +84,8 @@ var all = []struct {
 	name string
 	take measurement
 }{
-	{"memory", measureMemory}, {"reads", measureReads}, {"writes", measureWrites}, {"events", measureEvents}, {"load", measureLoad},
-	{"logins", measureLogins}, {"files", measureFiles}, {"loaded", measureLoaded}, {"relay", measureRelay}, {"growth", measureGrowth}, {"soak", soak},
+	{"memory", measureMemory}, {"reads", measureReads}, {"writes", measureWrites}, {"store", measureStore}, {"events", measureEvents}, {"load", measureLoad},
+	{"logins", measureLogins}, {"files", measureFiles}, {"relay", measureRelay}, {"growth", measureGrowth}, {"loaded", measureLoaded}, {"soak", soak},
 }
 
 // measure takes all figures.
@@ -111,10 +112,13 @@ func measure(ctx context.Context, n size, only string, toReadme bool) error {
 		}
 	}
 	t.write(os.Stdout)
-	if toReadme {
-		return t.publish()
+	switch {
+	case !toReadme:
+		return nil
+	case n.soak > 0:
+		return t.publish(overTime)
 	}
-	return nil
+	return t.publish(figures)
 }
 
 // besideDocker holds the suite in Docker against one that is started.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // process is a server that runs beside.
@@ -108,33 +110,32 @@ func waitFor(ctx context.Context, url string) error {
 	return fmt.Errorf("%s: %w", url, ctx.Err())
 }
 
-// ticks per second of /proc/PID/stat: USER_HZ, which is 100 wherever Linux runs Go.
-const ticks = 100
-
-// cpu returns the processor time that the process has taken.
+// cpu returns the processor time that the process has taken, by the clock that
+// Linux has for it: /proc/PID/stat counts in steps of 10 ms, which are too coarse.
 func (p process) cpu() time.Duration {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
-	if err != nil {
-		return 0
+	var ts unix.Timespec
+	if err := unix.ClockGettime(int32(^p.cmd.Process.Pid<<3|2), &ts); err != nil {
+		return 0 // it has ended
 	}
-	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+2:]))
-	user, _ := strconv.ParseInt(fields[11], 10, 64)
-	system, _ := strconv.ParseInt(fields[12], 10, 64)
-	return time.Duration(user+system) * time.Second / ticks
+	return time.Duration(ts.Nano())
 }
 
-// memory returns the resident set, in MB.
+// memory returns the resident set, in MiB.
 func (p process) memory() float64 { return p.status("VmRSS:") }
 
-// status returns a size of /proc/PID/status, in MB.
+// status returns a size of /proc/PID/status, in MiB; 0 of a process that has
+// ended.
 func (p process) status(name string) float64 {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0
 	}
-	_, rest, _ := strings.Cut(string(data), name)
-	kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-	return kb / 1000
+	_, rest, ok := strings.Cut(string(data), name)
+	if !ok {
+		return 0
+	}
+	kib, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64) // what it calls kB
+	return kib / 1024
 }
 
 // serveBare answers every request with a file and does nothing else; with 304

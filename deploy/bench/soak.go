@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"regexp"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,7 +19,7 @@ type sample struct{ memory, goroutines, descriptors float64 }
 func measureMemory(_ context.Context, f *fleet, t *table) error {
 	for _, s := range f.services() {
 		t.add(s.name+", time to ready", "%v", s.ready.Round(1e6))
-		t.most(s.name+", memory at rest", "≤ 25 MiB", s.memory()*1e6, 25<<20, "%.0f MiB, %.0f of them not of the program file", s.memory()*1e6/(1<<20), s.status("RssAnon:")*1e6/(1<<20))
+		t.most(s.name+", memory at rest", "≤ 25 MiB", s.memory(), 25, "%.0f MiB, %.0f of them not of the program file", s.memory(), s.status("RssAnon:"))
 	}
 	return nil
 }
@@ -29,41 +27,27 @@ func measureMemory(_ context.Context, f *fleet, t *table) error {
 // measureLoaded tells the most that each service has held.
 func measureLoaded(_ context.Context, f *fleet, t *table) error {
 	for _, s := range f.services() {
-		most := s.status("VmHWM:") * 1e6 / (1 << 20)
+		most := s.highest()
 		t.most(s.name+", memory at most during all that", "≤ 64 MiB", most, 64, "%.0f MiB", most)
 	}
 	return nil
 }
 
-// soak loads all services at a fixed rate for a time, and tells whether what
-// they hold grows: the middle of the last third against that of the second.
+// soak loads all services at a fixed rate for a time, and tells whether what they
+// hold grows.
 func soak(ctx context.Context, f *fleet, t *table) error {
-	ctx, cancel := context.WithTimeout(ctx, f.soak)
-	defer cancel()
 	var g errgroup.Group
-	for _, do := range []struct {
-		perSecond int
-		ask       ask
-	}{
-		{100, asking("GET", f.passport.url+"/api/passports?limit=10", "", f.token, http.StatusOK)},
-		{20, func(ctx context.Context) error { _, err := f.create(ctx, `{"data":{}}`); return err }},
-		{20, asking("GET", f.notification.url+"/api/notifications?limit=10", "", f.token, http.StatusOK)},
-		{5, func(ctx context.Context) error {
-			d := documents{url: f.document.url, token: f.token}
-			_, err := d.upload(ctx, io.LimitReader(lines{}, 100<<10))
-			return err
-		}},
-		{1, func(ctx context.Context) error { _, err := f.login(ctx, "soak@bench.example", ""); return err }},
-	} {
+	for _, do := range f.burdens() {
 		g.Go(func() error {
-			_, err := open(context.WithoutCancel(ctx), do.perSecond, f.soak, do.ask)
+			_, err := open(ctx, do.perSecond, f.soak, do.ask)
 			return err
 		})
 	}
 	series := map[*service][]sample{}
-	tick := time.NewTicker(max(time.Second, f.soak/60))
+	end := time.After(f.soak)
+	tick := time.NewTicker(max(time.Second, f.soak/300))
 	defer tick.Stop()
-	for ctx.Err() == nil {
+	for over := false; !over; {
 		select {
 		case <-tick.C:
 			for _, s := range f.services() {
@@ -73,58 +57,92 @@ func soak(ctx context.Context, f *fleet, t *table) error {
 				}
 				series[s] = append(series[s], now)
 			}
-		case <-ctx.Done():
+		case <-end:
+			over = true
 		}
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
 	for _, s := range f.services() {
-		s.flat(t, f.soak, series[s])
+		if err := s.flat(t, f.soak, series[s]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// flat adds rows of what a service held over the time.
-func (s *service) flat(t *table, d time.Duration, all []sample) {
-	third := len(all) / 3
-	for _, held := range []struct {
-		what string
-		of   func(sample) float64
-	}{
-		{"memory in MiB", func(s sample) float64 { return s.memory }}, {"goroutines", func(s sample) float64 { return s.goroutines }}, {"descriptors", func(s sample) float64 { return s.descriptors }},
-	} {
-		middle := func(part []sample) float64 {
-			var values []time.Duration
-			for _, s := range part {
-				values = append(values, time.Duration(held.of(s)*1e3))
-			}
-			return float64(median(values)) / 1e3
-		}
-		second, last := middle(all[third:2*third]), middle(all[2*third:])
-		t.most(fmt.Sprintf("%s, %s in the last third of %v", s.name, held.what, d), "≤ 1.1 × the second", last, 1.1*second+1, "%.0f, before %.0f", last, second)
+// burdens are what a soak asks for.
+func (f *fleet) burdens() []other {
+	return []other{
+		{"lists", 100, asking("GET", f.passport.url+"/api/passports?limit=10", "", f.token, http.StatusOK)},
+		{"creates", 20, func(ctx context.Context) error { _, err := f.create(ctx, `{"data":{}}`); return err }},
+		{"notifications", 20, asking("GET", f.notification.url+"/api/notifications?limit=10", "", f.token, http.StatusOK)},
+		{"uploads", 5, func(ctx context.Context) error {
+			d := documents{url: f.document.url, token: f.token}
+			_, err := d.upload(ctx, io.LimitReader(lines{}, 100<<10))
+			return err
+		}},
+		{"logins", 1, func(ctx context.Context) error { _, err := f.login(ctx, "soak@bench.example", ""); return err }},
 	}
 }
 
-var goroutines = regexp.MustCompile(`(?m)^go_goroutines (\d+)$`)
+// flat adds rows of what a service held over the time. What grows is told by the
+// line that fits the second half best: in the first, buffers and caches fill.
+func (s *service) flat(t *table, d time.Duration, all []sample) error {
+	if len(all) < 10 {
+		return errors.New("a soak takes 10 seconds at least")
+	}
+	const span = 10 * time.Minute
+	for _, held := range []struct {
+		what string
+		most float64
+		of   func(sample) float64
+	}{
+		{"memory in MiB", 1, func(s sample) float64 { return s.memory }},
+		{"goroutines", 2, func(s sample) float64 { return s.goroutines }},
+		{"descriptors", 2, func(s sample) float64 { return s.descriptors }},
+	} {
+		values := make([]float64, len(all))
+		for i := range all {
+			values[i] = held.of(all[i])
+		}
+		tenth := len(values) / 10
+		growth := slope(values[len(values)/2:]) * float64(len(values)) * span.Seconds() / d.Seconds()
+		figure := fmt.Sprintf("%s, %s over %v", s.name, held.what, d)
+		text := fmt.Sprintf("%.1f at first, %.1f in the end", mean(values[:tenth]), mean(values[len(values)-tenth:]))
+		if d < span/2 { // it shows that a soak works, and of growth nothing
+			t.add(figure, "%s", text)
+			continue
+		}
+		t.most(figure, fmt.Sprintf("≤ +%g in %.0f min", held.most, span.Minutes()), growth, held.most, "%s, %+.1f in %.0f min by the second half", text, growth, span.Minutes())
+	}
+	return nil
+}
+
+// slope is that of the line that fits best, from one value to the next.
+func slope(values []float64) float64 {
+	at, height := float64(len(values)-1)/2, mean(values)
+	var up, along float64
+	for i, v := range values {
+		up += (float64(i) - at) * (v - height)
+		along += (float64(i) - at) * (float64(i) - at)
+	}
+	return up / along
+}
+
+func mean(values []float64) (m float64) {
+	for _, v := range values {
+		m += v / float64(len(values))
+	}
+	return m
+}
 
 func (s *service) sample() (sample, error) {
-	res, err := http.Get(s.metrics)
-	if err != nil {
-		return sample{}, err
-	}
-	data, err := read(res)
-	if err != nil {
-		return sample{}, err
-	}
-	found := goroutines.FindSubmatch(data)
-	if found == nil {
-		return sample{}, fmt.Errorf("%s tells of no goroutines: %s", s.metrics, strings.TrimSpace(string(data[:min(len(data), 200)])))
-	}
-	n, err := strconv.ParseFloat(string(found[1]), 64)
+	n, err := s.metric("go_goroutines")
 	if err != nil {
 		return sample{}, err
 	}
 	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid))
-	return sample{s.memory() * 1e6 / (1 << 20), n, float64(len(open))}, err
+	return sample{s.memory(), n, float64(len(open))}, err
 }

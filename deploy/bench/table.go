@@ -80,27 +80,31 @@ func machine() string {
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, strings.TrimSpace(string(commit)))
 }
 
-// Where the table stands in the README.
-const (
-	readme = "README.md"
-	begin  = "<!-- figures, by make bench BENCH_FLAGS=-readme -->\n"
-	end    = "<!-- end of figures -->"
+const readme = "README.md"
+
+// place is where a table stands in the README: a soak, which takes long, has one
+// of its own below the other figures, so that each may be measured again alone.
+type place struct{ begin, end string }
+
+var (
+	figures  = place{"<!-- figures, by make bench BENCH_FLAGS=-readme -->\n", "<!-- end of figures -->"}
+	overTime = place{"<!-- soak, by make bench BENCH_FLAGS='-soak 10m -readme' -->\n", "<!-- end of soak -->"}
 )
 
 // publish puts the table into the README.
-func (t *table) publish() error {
+func (t *table) publish(at place) error {
 	data, err := os.ReadFile(readme)
 	if err != nil {
 		return err
 	}
-	before, rest, ok := strings.Cut(string(data), begin)
-	_, after, too := strings.Cut(rest, end)
+	before, rest, ok := strings.Cut(string(data), at.begin)
+	_, after, too := strings.Cut(rest, at.end)
 	if !ok || !too {
 		return errors.New(readme + " has no place for the figures")
 	}
 	var text strings.Builder
 	t.write(&text)
-	return os.WriteFile(readme, []byte(before+begin+text.String()+end+after), 0o644)
+	return os.WriteFile(readme, []byte(before+at.begin+text.String()+at.end+after), 0o644)
 }
 
 // ratio is how many times b goes into a.
