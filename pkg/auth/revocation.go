@@ -10,6 +10,9 @@ import (
 // count.
 const RevocationsPath = "/api/auth/revocations"
 
+// Leeway is how far the clocks of two machines may be apart.
+const Leeway = 30 * time.Second
+
 // Revocation says that tokens of an account, or of a session, no longer count.
 type Revocation struct {
 	ID      string    `json:"id" doc:"opaque name of an account or of a session"`

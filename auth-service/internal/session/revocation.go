@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/battery-passport/suite/pkg/auth"
-	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 )
@@ -14,11 +13,11 @@ import (
 // overlap is how far back a reader begins who has read all: writes become
 // visible out of order, and the clocks of two instances may differ as much as
 // those of one that signs tokens and another that takes them, both ways.
-const overlap = 2 * token.Leeway
+const overlap = 2 * auth.Leeway
 
 // clocks is how much longer a token may count by the clocks of others: of the
 // instance that signed it, and of those that verify it with a leeway of their own.
-const clocks = 3 * token.Leeway
+const clocks = 3 * auth.Leeway
 
 // Revoked is how a revocation is stored.
 type Revoked struct {

@@ -125,7 +125,7 @@ func (v *Verifier) isRevoked(k known) bool {
 // revoked then is remembered no longer than those of today live.
 func (v *Verifier) isTooOld(k known) bool {
 	lifetime := time.Duration(v.lifetime.Load())
-	return lifetime > 0 && v.now().After(k.issued.Add(lifetime+Leeway))
+	return lifetime > 0 && v.now().After(k.issued.Add(lifetime+auth.Leeway))
 }
 
 // Heard fails when the last answer about revocations is too old to be sure of a

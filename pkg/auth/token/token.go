@@ -17,9 +17,6 @@ const (
 	Issuer   = "battery-passport/auth-service"
 	Audience = "battery-passport"
 
-	// Leeway is how far the clocks of two machines may be apart.
-	Leeway = 30 * time.Second
-
 	accessType = "at+jwt" // RFC 9068
 )
 

@@ -147,7 +147,7 @@ func newVerifier(secret []byte, keys jwkset.Storage) (*Verifier, error) {
 	}
 	v.parser = jwt.NewParser(
 		jwt.WithValidMethods([]string{method}), jwt.WithIssuer(Issuer), jwt.WithAudience(Audience),
-		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(Leeway), jwt.WithStrictDecoding(),
+		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(auth.Leeway), jwt.WithStrictDecoding(),
 		jwt.WithTimeFunc(v.now),
 	)
 	seen, err := lru.New[[sha256.Size]byte, known](cached)
@@ -202,7 +202,7 @@ func (v *Verifier) Verify(ctx context.Context, authorization string) (auth.Princ
 		principal: auth.Principal{
 			UserID: c.Subject, Email: c.Email, Role: c.Role, Organisation: c.Organisation, Session: c.Session, Version: c.Version,
 		},
-		account: auth.Opaque(c.Subject), session: auth.Opaque(c.Session), until: c.ExpiresAt.Add(Leeway),
+		account: auth.Opaque(c.Subject), session: auth.Opaque(c.Session), until: c.ExpiresAt.Add(auth.Leeway),
 	}
 	if c.IssuedAt != nil {
 		k.issued = c.IssuedAt.Time
