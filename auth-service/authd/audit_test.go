@@ -3,6 +3,7 @@ package authd_test
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/battery-passport/suite/auth-service/authd"
 	"github.com/battery-passport/suite/auth-service/internal/account"
+	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
@@ -82,6 +84,31 @@ func TestAudit(t *testing.T) {
 		s.Call("GET /api/auth/audit", bob.Token, nil).WantProblem(403)
 		s.Call("GET /api/auth/audit", "", nil).WantProblem(401, "header:Authorization missing")
 	})
+}
+
+// TestAuditBehindAProxy: an entry names the client that a trusted proxy names, and
+// the proxy alone where that is not trusted.
+func TestAuditBehindAProxy(t *testing.T) {
+	for name, c := range map[string]struct {
+		trusted rest.Networks
+		from    string
+	}{
+		"trusted": {rest.Networks{netip.MustParsePrefix("127.0.0.0/8")}, "203.0.113.7"},
+		"not":     {nil, "127.0.0.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, connect.Config{Dir: t.TempDir()}, func(cfg *authd.Config) { cfg.HTTP.TrustedProxies = c.trusted })
+			root := s.register("root@x.example", "admin")
+			// What the client made up stands before what the proxy has seen.
+			s.Call("PUT /api/auth/password", root.Token, `{"currentPassword":"correct horse","newPassword":"battery staple"}`,
+				"X-Forwarded-For", "198.51.100.1, 203.0.113.7").Want(204, nil)
+			s.login("root@x.example", "battery staple").Want(200, &root)
+			want := []string{"root 2 passwordChanged by root from " + c.from, `root 1 registered by root from 127.0.0.1 role:""→"admin"`}
+			if diff := cmp.Diff(want, s.entries(root, "", map[string]string{root.User.ID: "root"})); diff != "" {
+				t.Errorf("the audit (-want +got)\n%s", diff)
+			}
+		})
+	}
 }
 
 func TestAuditOfTheEnvironment(t *testing.T) {

@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,39 +12,62 @@ import (
 	"strings"
 )
 
-// starts is how a goroutine begins, and watched how tests see that it ends.
-var (
-	starts  = regexp.MustCompile(`(?m)^\s*go [\w.]+\(|^\s*go func\(|\.Go\(func\(`)
-	watched = regexp.MustCompile(`goleak\.VerifyTestMain\(|storetest\.Main\(`)
-)
+// watched is how tests see that goroutines end.
+var watched = regexp.MustCompile(`goleak\.VerifyTestMain\(|storetest\.Main\(`)
 
-// leaky says that a package starts goroutines and has tests, none of which look
-// whether one is left. The programs of deploy run the servers of others.
+// unwatched are packages that start goroutines, whose tests do not look whether
+// one is left, and why.
+var unwatched = map[string]string{
+	"deploy/chaos": "a broker and an S3 server of others run in its tests, and leave some at their end",
+	"deploy/e2e":   "the same; the packages that those tests are about have tests of their own that look",
+}
+
+// leaky says that a package, or its tests, start goroutines, and that none of the
+// tests looks whether one is left.
 func leaky(p pkg) error {
 	name := strings.TrimPrefix(p.ImportPath, house)
 	tests := slices.Concat(p.TestGoFiles, p.XTestGoFiles)
-	if len(tests) == 0 || strings.HasPrefix(name, "deploy/") {
+	if len(tests) == 0 || unwatched[name] != "" {
 		return nil
 	}
-	started, err := holds(p.Dir, p.GoFiles, starts)
-	if err != nil || !started {
-		return err
+	for _, file := range slices.Concat(p.GoFiles, tests) {
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, file), nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		if !starts(parsed) {
+			continue
+		}
+		if seen, err := looks(p.Dir, tests); err != nil || seen {
+			return err
+		}
+		return fmt.Errorf("%s starts goroutines: have its tests call goleak.VerifyTestMain", name)
 	}
-	if seen, err := holds(p.Dir, tests, watched); err != nil || seen {
-		return err
-	}
-	return fmt.Errorf("%s starts goroutines: have its tests call goleak.VerifyTestMain", name)
+	return nil
 }
 
-// holds tells whether one of the files has what is looked for.
-func holds(dir string, files []string, what *regexp.Regexp) (bool, error) {
-	for _, file := range files {
-		text, err := os.ReadFile(filepath.Join(dir, file))
-		if err != nil {
-			return false, err
+// starts tells whether a file starts a goroutine: by itself, in a group, or when
+// a context or a time is over.
+func starts(file *ast.File) (found bool) {
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.GoStmt:
+			found = true
+		case *ast.CallExpr:
+			called, ok := n.Fun.(*ast.SelectorExpr)
+			found = found || ok && (called.Sel.Name == "Go" || called.Sel.Name == "AfterFunc")
 		}
-		if what.Match(text) {
-			return true, nil
+		return !found
+	})
+	return found
+}
+
+// looks tells whether one of the tests sees that goroutines end.
+func looks(dir string, tests []string) (bool, error) {
+	for _, file := range tests {
+		text, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil || watched.Match(text) {
+			return err == nil, err
 		}
 	}
 	return false, nil

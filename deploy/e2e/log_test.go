@@ -4,10 +4,14 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/battery-passport/suite/deploy/stack"
 	"github.com/battery-passport/suite/pkg/boot"
@@ -56,7 +60,15 @@ func TestLogsHoldNoSecret(t *testing.T) {
 		return a.Status == 200 && json.Unmarshal([]byte(a.Text), &admin) == nil
 	})
 	ann := s.person(admin, "operator", "Nordlicht")
-	secrets = append(secrets, admin.Token, ann.Token, password)
+	var again session
+	s.auth.Call("POST /api/auth/refresh", "", map[string]string{"refreshToken": ann.RefreshToken}).Want(200, &again)
+	s.auth.Call("POST /api/auth/refresh", "", map[string]string{"refreshToken": ann.RefreshToken + "x"}).Want(401, nil)
+	leaves := s.login(ann.User.Email)
+	s.auth.Call("POST /api/auth/logout", "", map[string]string{"refreshToken": leaves.RefreshToken}).Want(204, nil)
+	secrets = append(secrets, password)
+	for _, each := range []session{admin, ann, again, leaves} {
+		secrets = append(secrets, each.Token, each.RefreshToken)
+	}
 
 	s.auth.Call("POST /api/auth/login", "", `{"email":"ann@x.example","password":"wrong-password-1"}`).Want(401, nil)
 	s.auth.Call("POST /api/auth/register", "", `{"email":"broken","password":"wrong-password-2"}`).Want(422, nil)
@@ -90,14 +102,7 @@ func TestLogsHoldNoSecret(t *testing.T) {
 		}
 	}
 	for line := range strings.Lines(text) {
-		var l struct {
-			Msg, Service string
-			RequestID    string `json:"request_id"`
-			User         string
-		}
-		if err := json.Unmarshal([]byte(line), &l); err != nil || l.Service == "" {
-			t.Errorf("no JSON line of a service: %s, %v", line, err)
-		}
+		l := readLine(t, line)
 		if l.Msg == "request" && l.RequestID == "" {
 			t.Errorf("a request without its id: %s", line)
 		}
@@ -105,4 +110,73 @@ func TestLogsHoldNoSecret(t *testing.T) {
 			t.Errorf("a request without its user: %s", line)
 		}
 	}
+}
+
+type logLine struct {
+	Msg, Service, Path string
+	RequestID          string `json:"request_id"`
+	User               string
+}
+
+func readLine(t *testing.T, line string) (l logLine) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(line), &l); err != nil || l.Service == "" {
+		t.Errorf("no JSON line of a service: %s, %v", line, err)
+	}
+	return l
+}
+
+// TestNobodyForgesALogLine has paths and headers end a line and begin another,
+// encoded and as they are: each line is one that a service wrote, and what was
+// sent is inside of it.
+func TestNobodyForgesALogLine(t *testing.T) {
+	cfg, all := config(t), &logs{}
+	cfg.Log = func(service string) *slog.Logger {
+		return boot.Logger(io.MultiWriter(all, t.Output()), service, boot.Log{Level: slog.LevelDebug})
+	}
+	s := start(t, cfg)
+	const line = `{"level":"INFO","msg":"forged","service":"auth-service"}`
+	for name, c := range map[string]resttest.Client{"auth": s.auth, "passport": s.passport, "document": s.document, "notification": s.notification} {
+		for _, end := range []string{"\n", "\r\n", "\r", "\u2028", "\x00", `"}` + "\n"} {
+			c.Ask("GET /api/"+name+url.PathEscape(end+line+"\n"), "")
+		}
+		for _, head := range []string{
+			"X-Request-Id: 1\n" + line, "X-Request-Id: 1\r" + line, "X-Request-Id: 1\r\n" + line, "X-Request-Id: %0A" + line,
+			"X-Request-Id: " + line, "X-Forwarded-For: 1.2.3.4\n" + line, "User-Agent: x\r" + line,
+		} {
+			sendHead(t, c, "GET /api/"+name+"/head HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"+head+"\r\n\r\n")
+		}
+	}
+	s.stop()
+	asked := 0
+	for text := range strings.Lines(all.String()) {
+		l := readLine(t, text)
+		if l.Msg == "forged" {
+			t.Errorf("it was forged: %s", text)
+		}
+		if strings.Contains(l.Path, line) {
+			asked++
+		}
+		if _, err := uuid.Parse(l.RequestID); l.Msg == "request" && err != nil {
+			t.Errorf("the id of a request is %q", l.RequestID)
+		}
+	}
+	if asked != 4*6 {
+		t.Errorf("%d of 24 paths are in the log", asked)
+	}
+}
+
+// sendHead sends what no client of HTTP would, and waits for the end of the answer.
+func sendHead(t *testing.T, c resttest.Client, head string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, head); err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_, _ = io.Copy(io.Discard, conn) // it may be reset, as what it cannot read is left
 }

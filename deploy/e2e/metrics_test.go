@@ -118,6 +118,9 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s does not tell what it is", service)
 		}
 	}
+	for _, c := range []resttest.Client{s.auth, s.passport, s.document, s.notification} {
+		c.Ask("GET /metrics", "", "Authorization", "Bearer "+admin.Token).Want(404, nil) // nor to an admin
+	}
 	for _, c := range []struct {
 		service, family string
 		labels          []string

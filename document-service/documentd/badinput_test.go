@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -44,6 +45,13 @@ func archive(names ...string) string {
 	w.Close()
 	return b.String()
 }
+
+// eicar is what every scanner of viruses takes for one. It is put together here,
+// so that none finds this file.
+var eicar = `X5O!P%@AP[4\PZX54(P^)7CC)7}$` + "EICAR-STANDARD-ANTIVIRUS-TEST-" + "FILE!$H+H*"
+
+// idsAlone is what a key in the bucket looks like.
+var idsAlone = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 var (
 	docx = archive("[Content_Types].xml", "_rels/.rels", "word/document.xml")
@@ -87,6 +95,8 @@ func TestTypes(t *testing.T) {
 		"script":                      {"a.txt", "text/plain", "#!/bin/sh\nrm -r /\n", "", ""},
 		"PDF that is a zip too":       {"a.zip", "", pdf + archive("a"), "application/pdf", "a.zip.pdf"},
 		"PDF called program":          {"a.pdf.hta", "application/pdf", pdf, "application/pdf", "a.pdf.hta.pdf"},
+		"virus":                       {"a.txt", "text/plain", eicar, "text/plain", "a.txt"}, // stored as the text it is: nobody looks for one
+		"virus called program":        {"a.com", "", eicar, "text/plain", "a.com.txt"},
 		"bytes":                       {"a.txt", "text/plain", "\x00\x01\x02\x03", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -148,6 +158,15 @@ func TestNames(t *testing.T) {
 				t.Errorf("headers %v", a.Header)
 			}
 		})
+	}
+	left, stored, keys := leftOver(t, s)
+	if left != "" || stored == 0 || stored != len(keys) {
+		t.Errorf("%d objects for %d documents:%s", stored, len(keys), left)
+	}
+	for _, key := range keys {
+		if !idsAlone.MatchString(key) {
+			t.Errorf("a key is made of more than ids: %q", key)
+		}
 	}
 	// NUL as it is makes a header that is none.
 	body := "--b\r\nContent-Disposition: form-data; name=file; filename=\"a\x00.pdf\"\r\n\r\n" + pdf + "\r\n--b--\r\n"

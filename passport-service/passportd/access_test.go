@@ -360,6 +360,8 @@ func TestPartsAway(t *testing.T) {
 					t.Errorf("%s took %v", route, took)
 				}
 			}
+			for deadline := time.Now().Add(3 * time.Second); s.Ask("GET /readyz", "").Status != 503 && time.Now().Before(deadline); { // it counts for a second
+			}
 			s.Ask("GET /readyz", "").Want(503, nil)
 			proxy.Down(false)
 			s.Call("PATCH /api/passports/"+p.ID, maker, fmt.Sprintf(`{"data":{"generalInformation":{"batteryMass":%d}}}`, i+1)).Want(200, nil)

@@ -114,6 +114,15 @@ func New(o Options) *API {
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.router.ServeHTTP(w, r) }
 
+// Routes returns all that is answered, as "GET /api/x": also what no operation is.
+func (a *API) Routes() (all []string) {
+	_ = chi.Walk(a.router, func(method, path string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		all = append(all, method+" "+path)
+		return nil
+	})
+	return all
+}
+
 // Spec returns the OpenAPI document as indented JSON.
 func (a *API) Spec() []byte { return a.spec() }
 

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -249,6 +251,19 @@ func TestDocumentation(t *testing.T) {
 		if a := c.Ask("GET "+path, "").Want(200, nil); strings.Contains(a.Text, "https://cdn") {
 			t.Errorf("%s loads from elsewhere", path)
 		}
+	}
+	page := c.Ask("GET /docs", "").Want(200, nil)
+	loads := regexp.MustCompile(`(?i)\b(?:src|href|action|url)\s*[=(:]\s*["']?([^"'\s>)]+)`).FindAllStringSubmatch(page.Text, -1)
+	if len(loads) < 3 {
+		t.Errorf("/docs loads %q", loads)
+	}
+	for _, m := range loads {
+		if u, err := url.Parse(m[1]); err != nil || u.Host != "" || u.Scheme != "" && u.Scheme != "data" {
+			t.Errorf("/docs loads from elsewhere: %s", m[0])
+		}
+	}
+	if policy := page.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'self'") || strings.Contains(policy, "http") || strings.Contains(policy, "*") {
+		t.Errorf("/docs may load from elsewhere: %s", policy)
 	}
 }
 

@@ -3,7 +3,6 @@ package rest_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -47,8 +46,13 @@ var impatient = rest.Patience{
 // impatientService takes JSON, forms and lines, and answers without an end.
 func impatientService(t *testing.T) resttest.Client {
 	t.Helper()
+	return patientService(t, impatient)
+}
+
+func patientService(t *testing.T, patience rest.Patience) resttest.Client {
+	t.Helper()
 	c, stop := resttest.Start(t, func(ctx context.Context, cfg rest.Config) error {
-		cfg.Patience = impatient
+		cfg.Patience = patience
 		a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewJSONHandler(t.Output(), nil)), HTTP: cfg})
 		rest.Handle(a, "POST /api/things", rest.Open, func(_ context.Context, in *thingInput) (*output, error) { return &output{}, nil }, "Make a thing")
 		rest.Handle(a, "POST /api/files", rest.Open, func(_ context.Context, in *slowInput) (*output, error) {
@@ -135,7 +139,11 @@ func TestSlowClientsAreCut(t *testing.T) {
 				t.Errorf("cut after %v: %q, %v", took, answer, err)
 			}
 			head, _, _ := strings.Cut(string(answer), "\r\n")
-			if (v.answer == "") != (head == "" || strings.Contains(head, " 408 ")) && !strings.Contains(head, v.answer) {
+			ok := strings.Contains(head, v.answer)
+			if v.answer == "" { // what never became a request need not be answered
+				ok = head == "" || strings.Contains(head, " 408 ")
+			}
+			if !ok {
 				t.Errorf("answer %q, want %q", head, v.answer)
 			}
 			conn.Close()
@@ -197,29 +205,6 @@ func waitForCut(t *testing.T, conn net.Conn) {
 	t.Error("it is not cut")
 }
 
-// TestIdleConnections has two thousand say nothing, and others still answered,
-// each within what one waits for a page; all are cut in the end.
-func TestIdleConnections(t *testing.T) {
-	c := impatientService(t)
-	for range 2000 {
-		dial(t, c, "")
-	}
-	var slowest time.Duration
-	for i := range 200 {
-		begin := time.Now()
-		c.Ask("POST /api/things", fmt.Sprintf(`{"name":"a%d"}`, i%1000), "Content-Type", "application/json").Want(200, nil)
-		slowest = max(slowest, time.Since(begin))
-	}
-	if slowest > time.Second {
-		t.Errorf("the slowest of 200 took %v", slowest)
-	}
-	last := dial(t, c, "")
-	last.SetReadDeadline(time.Now().Add(8 * time.Second))
-	if _, err := io.ReadAll(last); err != nil {
-		t.Errorf("it is not cut: %v", err)
-	}
-}
-
 // TestLyingLengths: what is said of a body and what comes differ.
 func TestLyingLengths(t *testing.T) {
 	c := impatientService(t)
@@ -231,7 +216,7 @@ func TestLyingLengths(t *testing.T) {
 		"a JSON said to be much":   {json + "Content-Length: 10000000\r\n\r\n{\"name\":\"" + strings.Repeat("x", 100_000), "413"},
 		"no number":                {json + "Content-Length: many\r\n\r\n{}", "400"},
 		"two lengths":              {json + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "400"},
-		"a length and chunks":      {json + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{\"name\":\"abcde\"}\r\n0\r\n\r\n", "200"},
+		"chunks count, no length":  {json + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{\"name\":\"abcde\"}\r\n0\r\n\r\n", "200"},
 		"chunks without an end":    {json + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nnonsense\r\n", "400"},
 		"chunks of too much":       {json + "Transfer-Encoding: chunked\r\n\r\n20000\r\n{\"name\":\"" + strings.Repeat("x", 0x20000-9), "413"},
 		"a form of too much":       {form + "Transfer-Encoding: chunked\r\n\r\n200000\r\n--b\r\nContent-Disposition: form-data; name=file\r\n\r\n" + strings.Repeat("x", 0x200000-57), "413"},

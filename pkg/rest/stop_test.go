@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -42,6 +43,41 @@ func TestServeFinishesWhatIsUnderWay(t *testing.T) {
 	close(finish)
 	if status, err := <-answered, <-served; status != 204 || err != nil {
 		t.Errorf("request under way = %d, Serve = %v", status, err)
+	}
+}
+
+// TestReadinessEndsFirst: who asks whether requests can be served is told no while
+// new ones are still taken, so that a balancer sends them elsewhere in time.
+func TestReadinessEndsFirst(t *testing.T) {
+	open, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &closing{Listener: open, closed: make(chan struct{})}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- rest.Serve(ctx, l, newAPI(t, io.Discard), 10*time.Second) }()
+	c := resttest.Client{T: t, URL: "http://" + l.Addr().String()}
+	c.Ask("GET /readyz", "").Want(200, nil)
+	dial(t, c, "") // is open when the server is told to stop
+	stop()
+	for {
+		a := c.Ask("GET /readyz", "") // fails where no connection is taken
+		select {
+		case <-l.closed:
+			t.Error("new requests are refused before anybody was told")
+		default:
+		}
+		if a.Status == http.StatusOK && !t.Failed() {
+			continue // it has not heard
+		}
+		if a.Status != http.StatusServiceUnavailable || !strings.Contains(a.Text, `"stopping"`) {
+			t.Errorf("readyz = %d %s", a.Status, a.Text)
+		}
+		break
+	}
+	if err := <-served; err != nil {
+		t.Errorf("Serve = %v", err)
 	}
 }
 

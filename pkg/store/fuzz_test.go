@@ -12,9 +12,9 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-// FuzzList asks for lists by any scope, filter and cursor. A value is only
-// itself, whatever a database might read into it; a cursor is the one of this
-// query, or it is refused.
+// FuzzList asks for lists by any scope, filter and cursor. It is given what it
+// asked for, all of it and in its order. A value is only itself, whatever a
+// database might read into it; a cursor is the one of this query, or it is refused.
 func FuzzList(f *testing.F) {
 	db, err := connect.Open(f.Context(), connect.Config{Dir: f.TempDir()}, "fuzz")
 	if err != nil {
@@ -23,7 +23,8 @@ func FuzzList(f *testing.F) {
 	f.Cleanup(func() { db.Close(context.Background()) })
 	cells := store.Open(db, storetest.Cells())
 	made := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-	for id, c := range map[string]storetest.Cell{"a": {Owner: "ann", Colour: "red", Shape: "flat"}, "b": {Owner: "ann", Colour: "red"}, "c": {Owner: "bob", Colour: "blue"}} {
+	all := map[string]storetest.Cell{"a": {Owner: "ann", Colour: "red", Shape: "flat"}, "b": {Owner: "ann", Colour: "red"}, "c": {Owner: "bob", Colour: "blue"}}
+	for id, c := range all {
 		c.Made = made
 		if _, err := cells.Insert(f.Context(), id, c); err != nil {
 			f.Fatal(err)
@@ -51,11 +52,29 @@ func FuzzList(f *testing.F) {
 		if cursor != "" && !slices.ContainsFunc([]string{"a", "b", "c"}, sealed) {
 			t.Errorf("List(%+v) takes the cursor", q)
 		}
+		var got, want []string
 		for _, row := range page.Rows {
-			of := map[string]string{"colour": row.Doc.Colour, "shape": row.Doc.Shape, "": ""}
-			if scope != "" && row.Doc.Owner != scope || value != "" && of[filter] != value {
-				t.Errorf("List(%+v) has %+v", q, row.Doc)
+			got = append(got, row.ID)
+		}
+		for _, id := range []string{"c", "b", "a"} { // newest first, and by id
+			of := map[string]string{"colour": all[id].Colour, "shape": all[id].Shape}
+			before := cursor == "" || id < after(q, made, cursor)
+			if before && (scope == "" || all[id].Owner == scope) && (value == "" || of[filter] == value) {
+				want = append(want, id)
 			}
 		}
+		if !slices.Equal(got, want) {
+			t.Errorf("List(%+v) = %q, want %q", q, got, want)
+		}
 	})
+}
+
+// after is the id that a cursor of q goes on after.
+func after(q store.Query, made time.Time, cursor string) string {
+	for _, id := range []string{"a", "b", "c"} {
+		if cursor == q.CursorAfter(made, id) {
+			return id
+		}
+	}
+	return ""
 }

@@ -14,8 +14,10 @@ import (
 type Kind[T any] struct {
 	// Name is that of the table, a noun in the plural.
 	Name string
-	// Schema is the version of the stored form. A later form that needs old
-	// documents changed counts up.
+	// Schema is the version of the stored form. It counts up with a form that
+	// needs old documents changed, and with one that has a new member: releases
+	// of before would drop that when they write, and answer fault.Unavailable
+	// for a later schema instead.
 	Schema int
 	// Migrate makes of a document that was stored by an older schema one of
 	// Schema. A document goes through it whenever it is read, until it is next

@@ -1,8 +1,10 @@
 package compliance_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/battery-passport/suite/passport-service/internal/compliance"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
@@ -10,9 +12,14 @@ import (
 )
 
 // TestHostileBodies are as large as a body may be, and wrong all over: they are
-// told so, and no more than that.
+// told so, and no more than that. Each takes a bounded time, and allocates no
+// more than so many times its size.
 func TestHostileBodies(t *testing.T) {
-	const size = 1 << 20
+	const (
+		size    = 1 << 20
+		longest = 5 * time.Second // a hundredth of it, on a machine that does nothing else
+		most    = 80
+	)
 	list := func(item string, size int) string {
 		return "[" + strings.TrimSuffix(strings.Repeat(item+",", size/(len(item)+1)), ",") + "]"
 	}
@@ -28,7 +35,17 @@ func TestHostileBodies(t *testing.T) {
 		"unknown members":    `{"generalInformation":{` + strings.Trim(many(`"x":1`), "[]") + `}}`,
 		"readings":           `{"lifecycle":{"statusHistory":` + many(`{"status":"waste","since":"2026-02-30"}`) + `,"previousPassports":[{}]}}`,
 	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		begin := time.Now()
 		r := e.Evaluate(compliance.Input{Data: wire.Value(data), Now: now, On: ruleset.DateOf(now)})
+		took := time.Since(begin)
+		runtime.ReadMemStats(&after)
+		times := (after.TotalAlloc - before.TotalAlloc) / size
+		t.Logf("%s: %v, %d times its size", name, took, times)
+		if took > longest || times > most {
+			t.Errorf("%s: it took %v, and %d times its size", name, took, times)
+		}
 		if len(r.Findings) == 0 || len(r.Findings) > ruleset.MaxFindings || r.Complete {
 			t.Errorf("%s: %d findings, complete %v", name, len(r.Findings), r.Complete)
 		}

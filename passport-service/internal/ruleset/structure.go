@@ -174,12 +174,18 @@ func (r reader) object(at int32, p *place) {
 	r.end(at)
 }
 
+// array reads the items of an array. Those that are too many are not looked at:
+// a body has room for 300,000.
 func (r reader) array(at int32, read func(item int32)) {
 	if !r.expect(at, '[', "an array") {
 		return
 	}
 	count := int32(0)
 	for ; r.dec.PeekKind() != ']'; count++ {
+		if count >= maxItems {
+			must(r.dec.ReadValue())
+			continue
+		}
 		read(r.add(at, r.doc.values[at].place, "", count))
 	}
 	r.end(at)

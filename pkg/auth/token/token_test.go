@@ -147,10 +147,13 @@ func TestTokensThatDoNotCount(t *testing.T) {
 		}
 	}
 	// Forgeries that only a key set invites.
-	_, other, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	theirs := authtest.New(t) // has a good key, and nobody said that it counts
+	other := theirs.Key.Private
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t.Errorf("an address that a token names is asked: %s", r.URL)
+		theirs.ServeHTTP(w, r)
+	}))
+	defer srv.Close()
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +163,11 @@ func TestTokensThatDoNotCount(t *testing.T) {
 		t.Fatal(err)
 	}
 	kid := map[string]any{"kid": issuer.Key.ID}
-	own := map[string]any{"kty": "OKP", "crv": "Ed25519", "x": base64.RawURLEncoding.EncodeToString(other.Public().(ed25519.PublicKey))}
+	public := base64.RawURLEncoding.EncodeToString(other.Public().(ed25519.PublicKey))
+	jwk := map[string]any{"kty": "OKP", "crv": "Ed25519", "kid": theirs.Key.ID, "x": public}
+	keys := srv.URL + "/.well-known/jwks.json"
+	own := map[string]any{"jku": keys, "x5u": keys, "jwk": jwk}
+	named := map[string]any{"jku": keys, "x5u": keys, "jwk": jwk, "kid": "theirs"}
 	v := verifier(t, token.Config{URL: issuer.URL})
 	for name, c := range map[string]struct{ header, code string }{
 		"basic":              {"Basic YTpi", "missing"},
@@ -168,7 +175,8 @@ func TestTokensThatDoNotCount(t *testing.T) {
 		"nothing":            {"", "missing"},
 		"HS256 with the DER": {"Bearer " + assemble(t, jwt.SigningMethodHS256, publicDER, kid), "signature"},
 		"RS256":              {"Bearer " + assemble(t, jwt.SigningMethodRS256, rsaKey, kid), "signature"},
-		"keys of its own":    {"Bearer " + assemble(t, jwt.SigningMethodEdDSA, other, map[string]any{"jku": "http://127.0.0.1:1/keys", "jwk": own}), "signature"},
+		"keys of its own":    {"Bearer " + assemble(t, jwt.SigningMethodEdDSA, other, own), "signature"},
+		"one that it names":  {"Bearer " + assemble(t, jwt.SigningMethodEdDSA, other, named), "key"},
 		"another type":       {"Bearer " + assemble(t, jwt.SigningMethodEdDSA, issuer.Key.Private, map[string]any{"kid": issuer.Key.ID, "typ": "refresh+jwt"}), "type"},
 		"unknown key":        {"Bearer " + assemble(t, jwt.SigningMethodEdDSA, other, map[string]any{"kid": "other"}), "key"},
 	} {
