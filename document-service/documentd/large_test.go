@@ -107,7 +107,8 @@ func TestHeapOfLargeFiles(t *testing.T) {
 	}
 	moving.Wait()
 	took := time.Since(begin)
-	for range largeFiles {
+	for i := range largeFiles {
+		maker := c.as(auth.User, fmt.Sprint(i))
 		moving.Go(func() { c.send(t, maker, newBody(largeSize+1, func(int64) {})).Want(413, nil) })
 	}
 	moving.Wait()
