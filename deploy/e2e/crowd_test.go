@@ -42,7 +42,9 @@ func (s *suite) crowd() *crowd {
 
 // A kind is of what is named below a path. The resources are what a row of the
 // matrix is for: the caller's own or that of the organisation, a stranger's that
-// is hidden, a stranger's that is published, and what does not exist.
+// is hidden, a stranger's that is published, and what does not exist; of passports
+// also what the organisation has published, and what a stranger has archived, and
+// of documents what a stranger has for authorities.
 type kind struct {
 	prefix    string
 	resources []string
@@ -53,9 +55,9 @@ var kinds = []kind{
 	{"/api/passports/rulesets/", []string{"there", "absent"}, func(_ *crowd, resource, _ string) string {
 		return map[string]string{"there": "bp-2027-02", "absent": "bp-1"}[resource]
 	}},
-	{"/api/passports/", []string{"own", "foreign", "published", "absent"}, (*crowd).somePassport},
-	{"/api/public/passports", []string{"own", "foreign", "published", "absent"}, (*crowd).somePassport},
-	{"/api/documents/", []string{"own", "foreign", "published", "absent"}, (*crowd).someDocument},
+	{"/api/passports/", []string{"own", "foreign", "published", "absent", "issued", "archived"}, (*crowd).somePassport},
+	{"/api/public/passports", []string{"own", "foreign", "published", "absent", "archived"}, (*crowd).somePassport},
+	{"/api/documents/", []string{"own", "foreign", "published", "absent", "official"}, (*crowd).someDocument},
 	{"/api/notifications/", []string{"own", "foreign", "absent"}, (*crowd).someNotification},
 	{"/api/auth/users/", []string{"own", "foreign", "absent"}, func(c *crowd, resource, caller string) string {
 		return map[string]string{"own": c.self(caller).User.ID, "foreign": c.stranger.User.ID, "absent": uuid.NewString()}[resource]
@@ -77,6 +79,12 @@ func (c *crowd) somePassport(resource, _ string) string {
 		return uuid.NewString()
 	case "published":
 		return c.published(maker, "ev-nmc-minimum-2027.json").ID
+	case "issued":
+		return c.published(c.who["operator"], "ev-nmc-minimum-2027.json").ID
+	case "archived":
+		id := c.published(maker, "ev-nmc-minimum-2027.json").ID
+		c.passport.Call("POST /api/passports/"+id+"/archive", maker.Token, object{"reason": "x"}).Want(200, nil)
+		return id
 	case "own":
 		maker = c.who["operator"]
 	}
@@ -86,17 +94,19 @@ func (c *crowd) somePassport(resource, _ string) string {
 }
 
 func (c *crowd) someDocument(resource, caller string) string {
-	maker, public := c.stranger, "false"
+	maker, public, class := c.stranger, "false", "owner"
 	switch resource {
 	case "absent":
 		return uuid.NewString()
 	case "published":
 		public = "true"
+	case "official":
+		class = "authority"
 	case "own":
 		maker = c.self(caller)
 	}
 	var d struct{ DocID string }
-	c.upload(maker.Token, "report.txt", "isPublic", public).Want(201, &d)
+	c.upload(maker.Token, "report.txt", "isPublic", public, "accessClass", class).Want(201, &d)
 	return d.DocID
 }
 
