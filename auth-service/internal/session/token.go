@@ -60,8 +60,8 @@ func (t refreshToken) tag(key []byte) []byte {
 // parse reads a token that was given out here, or fails with
 // fault.Unauthenticated.
 func parse(key []byte, text string) (t refreshToken, err error) {
-	data, err := encoding.DecodeString(text)
-	if err != nil || len(data) != len(t.session)+secretSize+tagSize {
+	data, err := encoding.DecodeString(text) // which passes over line ends
+	if err != nil || len(data) != len(t.session)+secretSize+tagSize || len(text) != encoding.EncodedLen(len(data)) {
 		return t, refused()
 	}
 	rest := data[copy(t.session[:], data):]
