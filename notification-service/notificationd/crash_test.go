@@ -88,13 +88,14 @@ func TestKilledAgainAndAgain(t *testing.T) {
 
 // advance waits until a number is that of the crowd, however slow the machine
 // is, as long as it grows: what a killed service had claimed stands still for
-// half a minute.
+// half a minute, and a group of which most have died takes as long to meet again.
 func advance(t *testing.T, what string, number func() int) {
 	t.Helper()
-	most, deadline := 0, time.Now().Add(patience)
+	const still = 3 * patience
+	most, deadline := 0, time.Now().Add(still)
 	for n := number(); n < crowd; n = number() {
 		if n > most {
-			most, deadline = n, time.Now().Add(patience)
+			most, deadline = n, time.Now().Add(still)
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("it stays at %d %s of %d", n, what, crowd)
