@@ -85,8 +85,8 @@ func TestKilledInARefresh(t *testing.T) {
 	sessions := store.Open(db, session.Kind())
 	rotated := func() time.Time { // there is one session
 		page, err := sessions.List(t.Context(), store.Query{Limit: 1})
-		if err != nil || len(page.Rows) == 0 {
-			return time.Time{}
+		if err != nil || len(page.Rows) != 1 {
+			t.Fatal(page.Rows, err)
 		}
 		return page.Rows[0].Doc.RotatedAt
 	}
@@ -108,7 +108,10 @@ func TestKilledInARefresh(t *testing.T) {
 				res.Body.Close()
 			}
 		}()
-		for rotated().Equal(before) {
+		for deadline := time.Now().Add(20 * time.Second); rotated().Equal(before); {
+			if time.Now().After(deadline) {
+				t.Fatal("no refresh in 20 s")
+			}
 		}
 		kill()
 		<-lost

@@ -194,7 +194,10 @@ func TestStoreAway(t *testing.T) {
 // the places, of two all of them. The next is told so, and has its place when
 // one ends.
 func TestTooManyUploads(t *testing.T) {
-	s := start(t, connect.Config{Dir: t.TempDir()})
+	// What is held stands still for longer than a service would bear.
+	s := start(t, connect.Config{Dir: t.TempDir()}, func(c *documentd.Config) {
+		c.HTTP.Patience = rest.Patience{Header: time.Minute, Body: time.Minute, Answer: time.Minute, Take: time.Minute, Idle: time.Minute, Stall: time.Minute}
+	})
 	ann, bob, eve := s.as(auth.User, "A"), s.as(auth.User, "B"), s.as(auth.User, "E")
 	s.upload(ann, file("a.pdf", "", pdf))
 	release := make(chan struct{})

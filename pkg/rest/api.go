@@ -54,7 +54,6 @@ type API struct {
 	patience Patience
 	callers  *quota // of each user, or of each address without a login
 	public   *quota // of each address, at what is public
-	refused  *quota // of each address, with logins that do not count
 	turns    *turns
 	apart    map[string]*turns // by path, of operations that are bounded by themselves
 
@@ -68,7 +67,7 @@ func New(o Options) *API {
 	a := &API{
 		router: chi.NewRouter(), log: o.Log, user: o.User, config: o.HTTP, patience: o.HTTP.Patience.orDefault(),
 		callers: newQuota("caller", o.HTTP.RateLimit), public: newQuota("public", o.HTTP.PublicRate),
-		refused: newQuota("caller", o.HTTP.RateLimit), apart: map[string]*turns{},
+		apart:    map[string]*turns{},
 		turns:    newTurns(cmp.Or(o.HTTP.MaxRequests, defaultMaxRequests)),
 		seconds:  o.Metrics.Seconds("http_request_duration_seconds", "Time to answer, by route; bodies that are streamed count until their end.", "method", "route", "code"),
 		inFlight: o.Metrics.Gauge("http_requests_in_flight", "Requests that are being answered."),

@@ -36,7 +36,7 @@ type Config struct {
 type Patience struct {
 	Header time.Duration // for the head of a request
 	Body   time.Duration // for all of a request whose body is not streamed
-	Answer time.Duration // for an answer that is not streamed to be made and taken
+	Answer time.Duration // for an answer that is not streamed to be taken, from its first byte on
 	Take   time.Duration // for a piece of it to be taken
 	Idle   time.Duration // between two requests
 	Stall  time.Duration // while a body, or who reads an answer, keeps still that is streamed

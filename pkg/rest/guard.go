@@ -7,8 +7,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
-
-	"github.com/battery-passport/suite/pkg/fault"
 )
 
 // A Guard lets a request pass or fails with a fault. It reads the Authorization
@@ -34,21 +32,13 @@ func (a *API) guarded(guard Guard) func(huma.Context, func(huma.Context)) {
 // admit asks the guard, and takes what the request costs from whoever sent it.
 func (a *API) admit(ctx context.Context, answer http.Header, guard Guard, authorization string) (context.Context, error) {
 	caller := network(Address(ctx)) // of whom nobody knows who it is
-	// To find that a token is none is dear, so an address may not do so without
-	// end. What else comes from there is not counted: others may be behind it.
-	if err := a.refused.empty(caller); err != nil && authorization != "" {
-		return nil, err
-	}
 	known, err := guard(ctx, authorization)
 	if known != nil {
 		Annotate(known, slog.String("user", a.user(known)))
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		caller = a.user(known)
 		err = passTurn(ctx, caller)
-	case authorization != "" && fault.Is(err, fault.Unauthenticated):
-		_ = a.refused.take(http.Header{}, caller) // it is a.callers that the answer tells of
 	}
 	if tooMany := a.callers.take(answer, caller); tooMany != nil {
 		err = tooMany

@@ -56,23 +56,8 @@ func (q *quota) take(h http.Header, caller string) error {
 	if ok {
 		return nil
 	}
-	return q.tooMany(left)
-}
-
-// empty fails as take does, and takes nothing.
-func (q *quota) empty(caller string) error {
-	if q.perMinute == 0 {
-		return nil
-	}
-	if left := q.of(caller).Tokens(); left < 1 {
-		return q.tooMany(left)
-	}
-	return nil
-}
-
-func (q *quota) tooMany(left float64) error {
 	return fault.New(fault.TooMany, "more than %d requests in a minute came from you", q.perMinute).
-		After(time.Duration((1 - left) * float64(time.Minute) / float64(q.perMinute)))
+		After(time.Duration((1 - left) * float64(one)))
 }
 
 func (q *quota) of(caller string) *rate.Limiter {

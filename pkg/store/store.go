@@ -103,9 +103,12 @@ func Duplicate(err error) (index string, ok bool) {
 	return e.Details[0].Path, true
 }
 
+// ErrFull is why Full fails: a refusal of one record, not a failure of the database.
+var ErrFull = errors.New("its outbox is full")
+
 // Full is the failure of a Table when MaxWaiting events wait already.
 func Full(id string) error {
-	return fault.New(fault.Unavailable, "%d events of %s wait to go out, try again later", MaxWaiting, id)
+	return fault.New(fault.Unavailable, "%d events of %s wait to go out, try again later", MaxWaiting, id).Because(ErrFull)
 }
 
 // Gone is the failure of a Table when there is no such record.

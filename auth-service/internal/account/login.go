@@ -68,7 +68,7 @@ func (s *Service) know(ctx context.Context, id, from string) error {
 
 // rehash keeps the same password at the cost of today.
 func (s *Service) rehash(ctx context.Context, r Record, password string) error {
-	hash, err := s.Passwords.Hash(ctx, password)
+	hash, err := s.hashed(ctx, password)
 	if err != nil {
 		return err
 	}

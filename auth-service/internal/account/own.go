@@ -56,7 +56,7 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (epo
 		return 0, fault.New(fault.Invalid, "the current password is wrong").
 			With(fault.Detail{Path: "/currentPassword", Code: "mismatch", Message: "is not the password of this account"})
 	}
-	hash, err := s.Passwords.Hash(ctx, next)
+	hash, err := s.hashed(ctx, next)
 	if err != nil {
 		return 0, err
 	}

@@ -134,7 +134,7 @@ func (s *Service) add(ctx context.Context, email, password string, role auth.Rol
 	return r, err
 }
 
-// hashed returns the hash of the password of a new account.
+// hashed returns the hash of a new password.
 func (s *Service) hashed(ctx context.Context, password string) (string, error) {
 	leave, err := s.Attempts.Enter(originOf(ctx).Network)
 	if err != nil {

@@ -26,6 +26,10 @@ const form = "hmac-sha256:"
 
 const patience = 2 * time.Second // for a turn when more passwords come than the machine can hash
 
+// processors are those that the process began with: main lets more goroutines run
+// at a time than that.
+var processors = runtime.GOMAXPROCS(0)
+
 // Hasher hashes passwords, as many at a time as there are processors. It is
 // safe for concurrent use.
 type Hasher struct {
@@ -38,7 +42,7 @@ type Hasher struct {
 // New returns a hasher of a bcrypt cost. The key is asked for each time; it
 // has to stay the same as long as the hashes.
 func New(cost int, key func() ([]byte, error)) *Hasher {
-	h := &Hasher{cost: cost, key: key, turns: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	h := &Hasher{cost: cost, key: key, turns: make(chan struct{}, processors)}
 	h.dearest.Store(int64(cost))
 	return h
 }

@@ -47,7 +47,11 @@ func Kind() store.Kind[Record] {
 	return store.Kind[Record]{
 		Name: "sessions", Schema: 1,
 		List: func(r *Record) store.Listing {
-			return store.Listing{Scopes: []string{"", r.Account}, Created: r.CreatedAt}
+			scopes := []string{""}
+			if !r.Ended {
+				scopes = append(scopes, r.Account)
+			}
+			return store.Listing{Scopes: scopes, Created: r.CreatedAt}
 		},
 	}
 }
@@ -85,17 +89,11 @@ func (s *Service) Begin(ctx context.Context, account string, epoch int64) (id, t
 	return id, t.text(key), err
 }
 
-// crowded removes the oldest sessions of an account beyond the most it may have.
+// crowded ends the oldest sessions of an account beyond the most it may have.
 func (s *Service) crowded(ctx context.Context, account string) error {
 	page, err := s.Sessions.List(ctx, store.Query{Scope: account, Limit: store.MaxLimit})
 	for i := most; err == nil && i < len(page.Rows); i++ {
-		row := page.Rows[i]
-		if err = s.Revoke(ctx, row.ID, 1); err == nil {
-			err = s.Sessions.Delete(ctx, row.ID, row.Version)
-		}
-		if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Stale) { // another did, or it goes next time
-			err = nil
-		}
+		err = s.End(ctx, page.Rows[i].ID)
 	}
 	return err
 }

@@ -78,12 +78,13 @@ func (t *Throttle) Attempt(network, account string, known bool) (end func(failed
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	buckets := t.buckets(network, account, known)
-	if err := check(buckets); err != nil {
+	leave, err := t.enter(network) // first: who is refused gets no account remembered
+	if err != nil {
 		return nil, err
 	}
-	leave, err := t.enter(network)
-	if err != nil {
+	buckets := t.buckets(network, account, known)
+	if err := check(buckets); err != nil {
+		leave()
 		return nil, err
 	}
 	for _, b := range buckets {

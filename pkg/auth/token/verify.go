@@ -195,17 +195,14 @@ func (v *Verifier) Verify(ctx context.Context, authorization string) (auth.Princ
 	if err != nil {
 		return auth.Principal{}, refuse(ready, c, v.now(), err)
 	}
-	if parsed.Header["typ"] != accessType || c.Subject == "" || !c.Role.Valid() {
+	if parsed.Header["typ"] != accessType || c.Subject == "" || !c.Role.Valid() || c.IssuedAt == nil {
 		return auth.Principal{}, unauthenticated("type", "is no access token of this suite", nil)
 	}
 	k := known{
 		principal: auth.Principal{
 			UserID: c.Subject, Email: c.Email, Role: c.Role, Organisation: c.Organisation, Session: c.Session, Version: c.Version,
 		},
-		account: auth.Opaque(c.Subject), session: auth.Opaque(c.Session), until: c.ExpiresAt.Add(auth.Leeway),
-	}
-	if c.IssuedAt != nil {
-		k.issued = c.IssuedAt.Time
+		account: auth.Opaque(c.Subject), session: auth.Opaque(c.Session), issued: c.IssuedAt.Time, until: c.ExpiresAt.Add(auth.Leeway),
 	}
 	v.seen.Add(sum, k)
 	return v.unrevoked(k)

@@ -16,6 +16,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/fault"
 )
 
 // Lease is how long the writer of an event has for publishing it before other
@@ -69,7 +71,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	defer stop()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, stop) })()
 
-	read, sent := make(chan aggregate, together), make(chan receipt, together)
+	read, sent := make(chan aggregate, workers), make(chan receipt, together)
 	var g, publishers errgroup.Group
 	g.Go(func() error { r.listen(ctx); return nil })
 	g.Go(func() error { r.watch(ctx); return nil })
@@ -133,12 +135,17 @@ func (r *Relay) takeOver(ctx context.Context) (more bool, err error) {
 		if len(due) > dueLimit {
 			due, all = due[:dueLimit], false
 		}
-		taken, err := r.Source.TakeOver(ctx, due, now.Add(r.Lease))
-		for _, id := range taken {
-			r.queue.add(id)
+		if len(due) > 0 { // it is a write
+			taken, err := r.Source.TakeOver(ctx, due, now.Add(r.Lease))
+			for _, id := range taken {
+				r.queue.add(id)
+			}
+			if err != nil {
+				return false, err
+			}
 		}
-		if err != nil || all {
-			return false, err
+		if all {
+			return false, nil
 		}
 	}
 	return true, nil
@@ -159,12 +166,12 @@ func (r *Relay) read(ctx, late context.Context, to chan<- aggregate) {
 		if !ok {
 			return
 		}
-		waiting, err := r.Source.Waiting(late, ids, readLimit)
+		waiting, failed := r.waiting(late, ids)
 		for _, id := range ids {
 			events, ok := waiting[id]
 			switch {
-			case err != nil:
-				r.done(id, fmt.Errorf("read the events of %s: %w", id, err))
+			case failed[id] != nil:
+				r.done(id, fmt.Errorf("read the events of %s: %w", id, failed[id]))
 			case ok:
 				to <- aggregate{id, events}
 			default:
@@ -172,6 +179,26 @@ func (r *Relay) read(ctx, late context.Context, to chan<- aggregate) {
 			}
 		}
 	}
+}
+
+// waiting reads what waits with aggregates, and tells of which it cannot be read.
+// Where that is for what one of them holds, the others are read without it.
+func (r *Relay) waiting(ctx context.Context, ids []string) (map[string][]event.Envelope, map[string]error) {
+	waiting, err := r.Source.Waiting(ctx, ids, readLimit)
+	if err == nil {
+		return waiting, nil
+	}
+	waiting, failed := map[string][]event.Envelope{}, map[string]error{}
+	for _, id := range ids {
+		if len(ids) == 1 || fault.Is(err, fault.Unavailable) {
+			failed[id] = err
+			continue
+		}
+		one, wrong := r.waiting(ctx, []string{id})
+		maps.Copy(waiting, one)
+		maps.Copy(failed, wrong)
+	}
+	return waiting, failed
 }
 
 // receipt tells what came of an event, or that an aggregate has none.

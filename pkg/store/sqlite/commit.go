@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
 )
 
 // writer has one connection write, one transaction at a time. Writes that come
@@ -188,7 +189,7 @@ func (x tx) apart(do func(tx) error) (refusal, err error) {
 		return nil, err
 	}
 	if refusal = do(x); refusal != nil {
-		if f, ok := errors.AsType[*fault.Error](refusal); !ok || f.Kind == fault.Unavailable {
+		if f, ok := errors.AsType[*fault.Error](refusal); !ok || f.Kind == fault.Unavailable && !errors.Is(refusal, store.ErrFull) {
 			return nil, refusal
 		}
 		if _, err := x.run("ROLLBACK TO job"); err != nil {

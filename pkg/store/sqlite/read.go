@@ -44,6 +44,9 @@ func (t *table) Version(ctx context.Context, id string) (version int64, err erro
 
 func (t *table) one(ctx context.Context, what, query string, args ...any) (store.Record, error) {
 	s, err := t.stmt(ctx, query)
+	if err == nil {
+		err = failure(ctx.Err())
+	}
 	if err != nil {
 		return store.Record{}, err
 	}
