@@ -81,12 +81,21 @@ func measureFiles(ctx context.Context, f *fleet, t *table) error {
 	return d.measureMemory(ctx, f, t)
 }
 
-// measureMemory uploads four large files at once.
+// measureMemory uploads four large files at once, two for each of two users, who
+// have half of the places each.
 func (d *documents) measureMemory(ctx context.Context, f *fleet, t *table) error {
+	other, err := f.login(ctx, "files@bench.example", "")
+	if err != nil {
+		return err
+	}
 	var g errgroup.Group
-	for range 4 {
+	for i := range 4 {
+		of := *d
+		if i%2 == 1 {
+			of.token = other
+		}
 		g.Go(func() error {
-			_, err := d.upload(ctx, io.LimitReader(lines{}, f.large))
+			_, err := of.upload(ctx, io.LimitReader(lines{}, f.large))
 			return err
 		})
 	}

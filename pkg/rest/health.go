@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,7 +14,10 @@ import (
 
 const (
 	checkTimeout = 2 * time.Second
-	checkedFor   = time.Second // that an answer counts for all who ask
+	// How long an answer counts for all who ask: one that something is missing
+	// not for long, as those ask again and again who wait for it.
+	checkedFor = time.Second
+	missingFor = 100 * time.Millisecond
 )
 
 // Check asks for a part that the service depends on. Without a vital part the
@@ -72,15 +76,15 @@ func (a *API) health(o Options) {
 type checks struct {
 	all []Check
 
-	mu   sync.Mutex
-	came []CheckResult // not changed any more
-	at   time.Time
+	mu    sync.Mutex
+	came  []CheckResult // not changed any more
+	until time.Time
 }
 
 func (c *checks) results(ctx context.Context) []CheckResult {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.came != nil && time.Since(c.at) < checkedFor {
+	if time.Now().Before(c.until) {
 		return c.came
 	}
 	ctx = context.WithoutCancel(ctx) // others get it too
@@ -90,7 +94,10 @@ func (c *checks) results(ctx context.Context) []CheckResult {
 		wg.Go(func() { came[i] = check.run(ctx) })
 	}
 	wg.Wait()
-	c.came, c.at = came, time.Now()
+	c.came, c.until = came, time.Now().Add(checkedFor)
+	if slices.ContainsFunc(came, func(r CheckResult) bool { return !r.OK }) {
+		c.until = time.Now().Add(missingFor)
+	}
 	return came
 }
 
