@@ -60,7 +60,7 @@ func (s *service) send(t *testing.T, token string, file io.Reader) resttest.Answ
 const (
 	largeFiles = 4
 	largeSize  = 200 << 20
-	maxHeap    = 64 // MiB
+	maxHeap    = 48 // MiB
 )
 
 // collection is a line of the garbage collector: the heap at its begin, at its

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
@@ -36,7 +38,7 @@ const Name = "document-service"
 type Config struct {
 	Port       rest.Port     `envconfig:"PORT" default:"5100" desc:"port of the HTTP server"`
 	MaxBytes   int64         `envconfig:"MAX_UPLOAD_BYTES" default:"10485760" desc:"size of the largest file in bytes"`
-	MaxUploads int           `envconfig:"MAX_UPLOADS" default:"4" desc:"files that are uploaded at a time, half of them by one user, each of which takes about 12 MB of memory; those above wait two seconds, and are answered 503 then"`
+	MaxUploads int           `envconfig:"MAX_UPLOADS" default:"4" desc:"files that are uploaded at a time, half of them by one user, each of which takes about 5 MB of memory; those above wait two seconds, and are answered 503 then"`
 	SweepAfter time.Duration `envconfig:"SWEEP_AFTER" default:"24h" desc:"age after which what an upload left behind is removed; longer than any upload takes"`
 	HTTP       rest.Config
 	Metrics    metrics.Config
@@ -59,6 +61,20 @@ func (c Config) Validate() error {
 		errs = append(errs, errors.New("  SWEEP_AFTER: has to be longer than nothing"))
 	}
 	return errors.Join(errs...)
+}
+
+// besideUploads is what the collector may let the service grow to beside the
+// parts of uploads: several times what it uses.
+const besideUploads = 18 << 20 // bytes
+
+// RunAlone is Run in a process that does nothing else. Parts of uploads are large,
+// and quick to collect: the heap grows by little beside them before it is
+// collected, and not to twice their size. GOMEMLIMIT says it otherwise.
+func RunAlone(ctx context.Context, cfg Config, log *slog.Logger) error {
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(besideUploads + int64(cmp.Or(cfg.MaxUploads, defaultUploads))*s3store.PartSize)
+	}
+	return Run(ctx, cfg, log)
 }
 
 // Run serves until ctx is done. It starts, and answers 503 where it has to,

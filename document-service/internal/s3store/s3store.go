@@ -92,15 +92,15 @@ const (
 	maxBackoff     = 500 * time.Millisecond
 	idleConns      = 16
 
-	// An upload holds two parts, which is most of what the service takes: 40 MiB
-	// for the four uploads that there are at once by default.
-	partSize    = 5 << 20         // the least that S3 takes
 	failTimeout = 5 * time.Second // for what is sent of a failed upload to be removed
 	maxParts    = 10_000
 )
 
+// PartSize is what an upload holds in memory, in bytes: the least that S3 takes.
+const PartSize = 5 << 20
+
 // MaxBytes is the size of the largest object that Put can store.
-const MaxBytes = maxParts * partSize
+const MaxBytes = maxParts * PartSize
 
 // Store is a bucket. It is safe for concurrent use. Its methods fail with
 // fault.Unavailable when S3 does not answer or refuses what a bucket of ours

@@ -14,13 +14,17 @@ import (
 
 // buffers are of the size of a part. One whose request failed is not used again:
 // its connection may still read it.
-var buffers = sync.Pool{New: func() any { return new([partSize]byte) }}
+var buffers = sync.Pool{New: func() any { return new([PartSize]byte) }}
+
+// ahead is held by the one upload that reads its next part while one goes out.
+// Uploads that find it taken do the one after the other: more at once would make
+// none of them faster, and each second part is memory.
+var ahead sync.Mutex
 
 // Put implements document.Objects. S3 checks the checksum of each part. An
-// object of more than one part holds two of them: one that goes out, and one
-// that is read meanwhile.
+// object of more than one part holds one of them, or two while it is ahead.
 func (s *Store) Put(ctx context.Context, key, mediaType string, body io.Reader) error {
-	buffer := buffers.Get().(*[partSize]byte)
+	buffer := buffers.Get().(*[PartSize]byte)
 	n, err := io.ReadFull(body, buffer[:])
 	switch err { // what the reader itself fails with may wrap these
 	case nil:
@@ -36,7 +40,7 @@ func (s *Store) Put(ctx context.Context, key, mediaType string, body io.Reader) 
 
 // putParts stores an object whose first part is read. When it fails it leaves
 // nothing, as far as S3 answers soon.
-func (s *Store) putParts(ctx context.Context, key, mediaType string, first *[partSize]byte, body io.Reader) error {
+func (s *Store) putParts(ctx context.Context, key, mediaType string, first *[PartSize]byte, body io.Reader) error {
 	begun, err := s.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
 		Bucket: &s.bucket, Key: &key, ContentType: &mediaType, ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
 	})
@@ -57,19 +61,28 @@ func (s *Store) putParts(ctx context.Context, key, mediaType string, first *[par
 	return err
 }
 
-// sendParts sends the part that is read, and reads the next meanwhile, until
-// there is none.
-func (s *Store) sendParts(ctx context.Context, key string, id *string, first *[partSize]byte, body io.Reader) ([]types.CompletedPart, error) {
-	second := buffers.Get().(*[partSize]byte)
+// sendParts sends the part that is read, and reads the next, meanwhile where it
+// is ahead, until there is none.
+func (s *Store) sendParts(ctx context.Context, key string, id *string, first *[PartSize]byte, body io.Reader) ([]types.CompletedPart, error) {
+	second := first
+	if ahead.TryLock() {
+		defer ahead.Unlock()
+		second = buffers.Get().(*[PartSize]byte)
+	}
 	var parts []types.CompletedPart
-	for out, in, n := first[:], second[:], partSize; n > 0; {
+	for out, in, n := first[:], second[:], PartSize; n > 0; {
 		out = out[:n]
 		sent := make(chan error, 1)
-		go func() {
+		send := func() {
 			part, err := s.sendPart(ctx, key, id, int32(len(parts)+1), out)
 			parts = append(parts, part)
 			sent <- err
-		}()
+		}
+		if second != first {
+			go send()
+		} else {
+			send()
+		}
 		var failed error
 		if n, failed = io.ReadFull(body, in); failed == io.EOF || failed == io.ErrUnexpectedEOF {
 			failed = nil // the part is the last
@@ -77,9 +90,11 @@ func (s *Store) sendParts(ctx context.Context, key string, id *string, first *[p
 		if err := errors.Join(<-sent, failed); err != nil {
 			return nil, err
 		}
-		out, in = in, out[:partSize]
+		out, in = in, out[:PartSize]
 	}
-	buffers.Put(second)
+	if second != first {
+		buffers.Put(second)
+	}
 	return parts, nil
 }
 
