@@ -53,13 +53,10 @@ func measureRelay(ctx context.Context, f *fleet, t *table) error {
 		}
 		ours, writers, requests = append(ours, rate), append(writers, writer), append(requests, request)
 	}
-	for _, bare := range []struct {
-		name string
-		did  []float64
-	}{{"kafka-go's Writer with the same settings", writers}, {"bare requests, as the relay sends them", requests}} {
-		a, b := middle(ours), middle(bare.did)
-		t.least(fmt.Sprintf("drain of %d events that waited, against %s", f.waiting, bare.name), "≥ 50 %", a/b, 0.5, "%.0f/s, %.0f %% of %.0f/s", a, 100*a/b, b)
-	}
+	a, b, c := middle(ours), middle(writers), middle(requests)
+	figure := fmt.Sprintf("drain of %d events that waited", f.waiting)
+	t.least(figure+", against kafka-go's Writer with the same settings", "≥ 50 %", a/b, 0.5, "%.0f/s, %.0f %% of %.0f/s", a, 100*a/b, b)
+	t.add("the same, against bare requests, as the relay sends them", "%.0f %% of %.0f/s", 100*a/c, c)
 	return errors.Join(f.passport.start(ctx), f.notification.start(ctx))
 }
 

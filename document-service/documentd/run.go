@@ -65,7 +65,7 @@ func (c Config) Validate() error {
 
 // besideUploads is what the collector may let the service grow to beside the
 // parts of uploads: several times what it uses.
-const besideUploads = 18 << 20 // bytes
+const besideUploads = 14 << 20 // bytes
 
 // RunAlone is Run in a process that does nothing else. Parts of uploads are large,
 // and quick to collect: the heap grows by little beside them before it is

@@ -31,6 +31,7 @@ var _ store.DB = (*DB)(nil)
 
 const (
 	readers     = 8
+	readCache   = "cache_size(-1000)" // KiB of each reader, half of what is usual: there are eight of them
 	pingTimeout = 1500 * time.Millisecond
 )
 
@@ -53,7 +54,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	write.SetMaxOpenConns(1)
-	read, err := open(ctx, path, "query_only(1)", "busy_timeout(2000)")
+	read, err := open(ctx, path, "query_only(1)", "busy_timeout(2000)", readCache)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
 	}
