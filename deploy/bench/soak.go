@@ -88,7 +88,7 @@ func (f *fleet) burdens() []other {
 }
 
 // flat adds rows of what a service held over the time. What grows is told by the
-// line that fits the second half best: in the first, buffers and caches fill.
+// second half: in the first, buffers and caches fill.
 func (s *service) flat(t *table, d time.Duration, all []sample) error {
 	if len(all) < 10 {
 		return errors.New("a soak takes 10 seconds at least")
@@ -120,15 +120,17 @@ func (s *service) flat(t *table, d time.Duration, all []sample) error {
 	return nil
 }
 
-// slope is that of the line that fits best, from one value to the next.
+// slope is the median of the slopes between any two values, from one to the next
+// (Theil and Sen). A minute with more connections, which clients open when they
+// have to wait, moves it by little wherever it falls.
 func slope(values []float64) float64 {
-	at, height := float64(len(values)-1)/2, mean(values)
-	var up, along float64
+	var slopes []float64
 	for i, v := range values {
-		up += (float64(i) - at) * (v - height)
-		along += (float64(i) - at) * (float64(i) - at)
+		for j := range i {
+			slopes = append(slopes, (v-values[j])/float64(i-j))
+		}
 	}
-	return up / along
+	return middle(slopes)
 }
 
 func mean(values []float64) (m float64) {
