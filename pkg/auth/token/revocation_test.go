@@ -46,9 +46,10 @@ func TestRevokedTokens(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, err := v.Verify(t.Context(), "Bearer "+signed)
-				if again, err := v.Verify(t.Context(), "Bearer "+signed); again != got || err == nil && got != p {
-					t.Errorf("Verify = %+v, again %+v, want %+v", got, again, p)
+				got, first := v.Verify(t.Context(), "Bearer "+signed)
+				again, err := v.Verify(t.Context(), "Bearer "+signed) // it may have been revoked between the two, and not the other way
+				if first == nil && got != p || err == nil && (first != nil || again != p) {
+					t.Errorf("Verify = %+v, %v, again %+v, %v, want %+v", got, first, again, err, p)
 				}
 				return err
 			}
