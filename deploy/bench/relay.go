@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -53,7 +52,7 @@ func measureRelay(ctx context.Context, f *fleet, t *table) error {
 		}
 		ours, writers, requests = append(ours, rate), append(writers, writer), append(requests, request)
 	}
-	a, b, c := middle(ours), middle(writers), middle(requests)
+	a, b, c := median(ours), median(writers), median(requests)
 	figure := fmt.Sprintf("drain of %d events that waited", f.waiting)
 	t.least(figure+", against kafka-go's Writer with the same settings", "≥ 50 %", a/b, 0.5, "%.0f/s, %.0f %% of %.0f/s", a, 100*a/b, b)
 	t.add("the same, against bare requests, as the relay sends them", "%.0f %% of %.0f/s", 100*a/c, c)
@@ -78,11 +77,6 @@ func (f *fleet) floods(ctx context.Context) (writer, requests float64, err error
 	}
 	requests, err = k.flood(ctx, f.waiting, k.produce)
 	return writer, requests, err
-}
-
-func middle(values []float64) float64 {
-	slices.Sort(values)
-	return values[len(values)/2]
 }
 
 // drained starts the service, and returns how many of the events that wait go

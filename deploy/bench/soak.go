@@ -130,7 +130,7 @@ func slope(values []float64) float64 {
 			slopes = append(slopes, (v-values[j])/float64(i-j))
 		}
 	}
-	return middle(slopes)
+	return median(slopes)
 }
 
 func mean(values []float64) (m float64) {

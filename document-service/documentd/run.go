@@ -63,8 +63,10 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// besideUploads is what the collector may let the service grow to beside the
-// parts of uploads: several times what it uses.
+func (c Config) uploads() int { return cmp.Or(c.MaxUploads, defaultUploads) }
+
+// besideUploads is what the collector may let the service grow to beside one part
+// of each upload: the second part of one of them, and somewhat more than the rest.
 const besideUploads = 14 << 20 // bytes
 
 // RunAlone is Run in a process that does nothing else. Parts of uploads are large,
@@ -72,7 +74,7 @@ const besideUploads = 14 << 20 // bytes
 // collected, and not to twice their size. GOMEMLIMIT says it otherwise.
 func RunAlone(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		debug.SetMemoryLimit(besideUploads + int64(cmp.Or(cfg.MaxUploads, defaultUploads))*s3store.PartSize)
+		debug.SetMemoryLimit(besideUploads + int64(cfg.uploads())*s3store.PartSize)
 	}
 	return Run(ctx, cfg, log)
 }
@@ -108,7 +110,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 
 	documents := &document.Service{
 		Documents: store.Open(db, document.DocumentKind()), Origins: store.Open(db, document.OriginKind()), Objects: objects,
-		TypeOf: filetype.Of, MaxBytes: cfg.MaxBytes, MaxUploads: cmp.Or(cfg.MaxUploads, defaultUploads), SweepAfter: cfg.SweepAfter, Now: time.Now, NewID: newID, Log: log,
+		TypeOf: filetype.Of, MaxBytes: cfg.MaxBytes, MaxUploads: cfg.uploads(), SweepAfter: cfg.SweepAfter, Now: time.Now, NewID: newID, Log: log,
 	}
 	events := kafka.NewForwarder(cfg.Kafka, event.DocumentTopics(), documents.Documents.Outbox(), log)
 
