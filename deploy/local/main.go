@@ -17,6 +17,7 @@ import (
 
 	"github.com/battery-passport/suite/deploy/stack"
 	"github.com/battery-passport/suite/pkg/boot"
+	"github.com/battery-passport/suite/pkg/trace"
 )
 
 func main() {
@@ -47,7 +48,7 @@ func run(args []string) error {
 	if len(args) == 1 && args[0] == "reset" {
 		return reset(dir)
 	}
-	logs := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.Log.Level}))
+	logs := slog.New(trace.Handler(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.Log.Level})))
 	cfg.Stack.Log = func(service string) *slog.Logger { return logs.With("service", service) }
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/battery-passport/suite/pkg/trace"
 )
 
 // Log says how to log.
@@ -87,7 +89,8 @@ func untilSignal() (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
-// Logger returns a logger of JSON lines that name the service.
+// Logger returns a logger of JSON lines that name the service, and the trace of
+// the context they are written with.
 func Logger(w io.Writer, service string, cfg Log) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: cfg.Level})).With("service", service)
+	return slog.New(trace.Handler(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: cfg.Level}))).With("service", service)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/battery-passport/suite/pkg/trace"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
@@ -24,6 +25,9 @@ type Envelope struct {
 	Time     time.Time  `json:"time"`     // when it happened
 	Sequence int64      `json:"sequence"` // version of the aggregate, set by the store
 	Data     wire.Value `json:"data"`     // the payload
+	// Traceparent is the W3C trace context of the request that caused the event,
+	// set by the store; empty when no request did.
+	Traceparent string `json:"traceparent,omitempty"`
 }
 
 // Payload is the content of one type of event.
@@ -51,7 +55,7 @@ type Header struct{ Key, Value string }
 // binding. The message's key is e.Key and its value e.Data, so that a consumer
 // that knows nothing of CloudEvents reads plain JSON.
 func (e Envelope) Headers() []Header {
-	return []Header{
+	headers := []Header{
 		{"ce_specversion", "1.0"},
 		{"ce_id", e.ID},
 		{"ce_source", e.Source},
@@ -61,6 +65,10 @@ func (e Envelope) Headers() []Header {
 		{"ce_sequence", strconv.FormatInt(e.Sequence, 10)},
 		{"content-type", "application/json"},
 	}
+	if e.Traceparent != "" { // for tracers, and as the CloudEvents extension for distributed tracing
+		headers = append(headers, Header{trace.Header, e.Traceparent}, Header{"ce_traceparent", e.Traceparent})
+	}
+	return headers
 }
 
 // Read puts an envelope together from a message as it comes from the wire. The
@@ -82,6 +90,8 @@ func Read(topic, key string, at time.Time, headers []Header, data []byte) Envelo
 			}
 		case "ce_sequence":
 			e.Sequence, _ = strconv.ParseInt(h.Value, 10, 64) // 0, unknown, where it is no number
+		case trace.Header:
+			e.Traceparent = h.Value
 		}
 	}
 	return e

@@ -54,6 +54,7 @@ func TestGolden(t *testing.T) {
 				t.Errorf("id = %q, want a UUID", e.ID)
 			}
 			e.ID, e.Sequence = "01930000-0000-7000-8000-000000000000", 7
+			e.Traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 			got := wireForm(e)
 			path := filepath.Join("testdata", p.Topic()+".golden")
 			if *update {

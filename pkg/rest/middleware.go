@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/trace"
 )
 
 type contextKey struct{}
@@ -115,7 +117,8 @@ func (a *API) identify(next http.Handler) http.Handler {
 		if a.draining.Load() {
 			h.Set("Connection", "close") // the client goes before it is sent away
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, e)))
+		ctx := trace.NewContext(r.Context(), strings.Join(r.Header.Values(trace.Header), ","))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, contextKey{}, e)))
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/outbox"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/trace"
 )
 
 // Collection keeps the aggregates of one kind. It is safe for concurrent use.
@@ -54,7 +55,7 @@ func (c *Collection[T]) Insert(ctx context.Context, id string, doc T, events ...
 	}
 	ctx, cancel := writing(ctx)
 	defer cancel()
-	if err := c.table.Insert(ctx, stamped(events, 1), r); err != nil {
+	if err := c.table.Insert(ctx, stamped(ctx, events, 1), r); err != nil {
 		return Row[T]{}, fmt.Errorf("insert into %s: %w", c.kind.Name, err)
 	}
 	return Row[T]{ID: id, Version: 1, Doc: doc}, nil
@@ -150,7 +151,7 @@ func (c *Collection[T]) attempt(ctx context.Context, row Row[T], change func(*T)
 	}
 	ctx, cancel := writing(ctx)
 	defer cancel()
-	if err := c.table.Replace(ctx, r, stamped(events, row.Version)); err != nil {
+	if err := c.table.Replace(ctx, r, stamped(ctx, events, row.Version)); err != nil {
 		return Row[T]{}, fmt.Errorf("update %s: %w", c.kind.Name, err)
 	}
 	return row, nil
@@ -162,7 +163,7 @@ func (c *Collection[T]) attempt(ctx context.Context, row Row[T], change func(*T)
 func (c *Collection[T]) Delete(ctx context.Context, id string, version int64, events ...event.Envelope) error {
 	ctx, cancel := writing(ctx)
 	defer cancel()
-	if err := c.table.Delete(ctx, id, version, stamped(events, version+1)); err != nil {
+	if err := c.table.Delete(ctx, id, version, stamped(ctx, events, version+1)); err != nil {
 		return fmt.Errorf("delete from %s: %w", c.kind.Name, err)
 	}
 	return nil
@@ -183,10 +184,10 @@ func pause(ctx context.Context) error {
 	}
 }
 
-// stamped sets the version that the events tell of.
-func stamped(events []event.Envelope, version int64) []event.Envelope {
+// stamped sets the version of the aggregate and the trace of ctx in the events.
+func stamped(ctx context.Context, events []event.Envelope, version int64) []event.Envelope {
 	for i := range events {
-		events[i].Sequence = version
+		events[i].Sequence, events[i].Traceparent = version, trace.FromContext(ctx)
 	}
 	return events
 }

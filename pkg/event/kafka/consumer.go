@@ -15,6 +15,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/metrics"
+	"github.com/battery-passport/suite/pkg/trace"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
@@ -132,6 +133,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 // again.
 func (c *Consumer) consume(ctx context.Context, r *kafka.Reader, m kafka.Message) error {
 	e := envelope(m)
+	ctx = trace.NewContext(ctx, e.Traceparent)
 	done, refused := false, error(nil)
 	boot.Persist(ctx, c.log, "act on "+m.Topic, func(ctx context.Context) error {
 		err := c.handle(ctx, e)

@@ -1,0 +1,67 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/boot"
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/event/kafka"
+)
+
+// TestTraceOfARequest has a request follow its caller's trace into the access
+// log and the event, and make a trace of its own where the caller has none.
+func TestTraceOfARequest(t *testing.T) {
+	cfg, all := config(t), &logs{}
+	cfg.Log = func(service string) *slog.Logger {
+		return boot.Logger(io.MultiWriter(all, t.Output()), service, boot.Log{})
+	}
+	s := start(t, cfg)
+	admin := s.register("ann@x.example", "admin")
+	const id = "4bf92f3577b34da6a3ce929d0e0e4736"
+	created := map[string]string{} // by id of the passport: its trace, or nothing
+	for name, c := range map[string]struct{ traceparent, want string }{
+		"readme-sample.json": {"00-" + id + "-00f067aa0ba902b7-01", id},
+		"lmt-ebike.json":     {"00-" + id + "-0000000000000000-01", ""},
+	} {
+		var p answer
+		s.passport.Call("POST /api/passports", admin.Token, sample(t, name), "Traceparent", c.traceparent).Want(201, &p)
+		created[p.ID] = c.want
+	}
+	logged := map[string]int{} // access-log lines by trace
+	for line := range strings.Lines(all.String()) {
+		var l struct {
+			Msg   string
+			Trace string `json:"trace_id"`
+		}
+		_ = json.Unmarshal([]byte(line), &l)
+		if l.Msg == "request" {
+			logged[l.Trace]++
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	enough := errors.New("enough")
+	err := kafka.Tail(ctx, s.brokers, event.PassportTopics(), func(e event.Envelope) error {
+		want, ok := created[e.Key]
+		if !ok {
+			return nil
+		}
+		if len(e.Traceparent) != 55 || (e.Traceparent[3:35] == id) != (want == id) || logged[e.Traceparent[3:35]] == 0 {
+			t.Errorf("event %s has the trace %q", e.ID, e.Traceparent)
+		}
+		if delete(created, e.Key); len(created) == 0 {
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) {
+		t.Errorf("Tail = %v", err)
+	}
+}

@@ -1,0 +1,45 @@
+package kafka_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/trace"
+)
+
+// TestTraceReachesTheHandler follows a write from the context of its request,
+// through the store and the broker, to the context of the handler.
+func TestTraceReachesTheHandler(t *testing.T) {
+	_, cfg := fake(t)
+	const id = "4bf92f3577b34da6a3ce929d0e0e4736"
+	cells, topic := open(t), storetest.Counted{}.Topic()
+	cause := trace.NewContext(t.Context(), "00-"+id+"-00f067aa0ba902b7-00")
+	if _, err := cells.Insert(cause, "a", storetest.Cell{}, event.New("/test", "a", time.Now(), storetest.Counted{})); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- kafka.NewForwarder(cfg, []string{topic}, cells.Outbox(), slog.New(slog.NewTextHandler(t.Output(), nil))).Run(ctx)
+	}()
+	traces := make(chan [2]string, 1)
+	stop := consume(t, cfg, "traces", []string{topic}, func(ctx context.Context, e event.Envelope) error {
+		traces <- [2]string{e.Traceparent, trace.FromContext(ctx)}
+		return nil
+	})
+	got := <-traces
+	stop()
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Run = %v", err)
+	}
+	written := trace.FromContext(cause)
+	if got[0] != written || got[1][:36] != "00-"+id+"-" || got[1] == written || got[1][53:] != "00" {
+		t.Errorf("the event has the trace %q and its handler %q; it was written with %q", got[0], got[1], written)
+	}
+}
