@@ -143,7 +143,7 @@ func TestAuditOfAWriterThatDied(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := store.Open(db, account.AuditKind()).Delete(t.Context(), ann.User.ID+"/1", 1); err != nil {
+			if err := store.Open(db, account.AuditSchema()).Delete(t.Context(), ann.User.ID+"/1", 1); err != nil {
 				t.Fatal(err)
 			}
 			db.Close(context.Background())

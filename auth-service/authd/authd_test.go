@@ -182,7 +182,7 @@ func waiting(t *testing.T, cfg connect.Config, id string) []string {
 		t.Fatal(err)
 	}
 	defer db.Close(context.Background())
-	source := store.Open(db, account.Kind())
+	source := store.Open(db, account.Schema())
 	if _, err := source.Get(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
@@ -487,7 +487,7 @@ func stored(t *testing.T, cfg connect.Config, id string) string {
 		t.Fatal(err)
 	}
 	defer db.Close(context.Background())
-	row, err := store.Open(db, account.Kind()).Get(t.Context(), id)
+	row, err := store.Open(db, account.Schema()).Get(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}

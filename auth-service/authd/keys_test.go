@@ -137,7 +137,7 @@ func TestKeysRotateByAge(t *testing.T) {
 		}
 		c.advance(23 * time.Hour)
 		one.Load(t.Context())
-		if page, err := store.Open(db, secret.RingKind()).Get(t.Context(), "signing"); err != nil || len(page.Doc.Keys) != 1 {
+		if page, err := store.Open(db, secret.RingSchema()).Get(t.Context(), "signing"); err != nil || len(page.Doc.Keys) != 1 {
 			t.Errorf("ring after 23 h: %+v, %v", page.Doc, err)
 		}
 		c.advance(2 * time.Hour)

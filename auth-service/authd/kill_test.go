@@ -82,7 +82,7 @@ func TestKilledInARefresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close(context.Background())
-	sessions := store.Open(db, session.Kind())
+	sessions := store.Open(db, session.Schema())
 	rotated := func() time.Time { // there is one session
 		page, err := sessions.List(t.Context(), store.Query{Limit: 1})
 		if err != nil || len(page.Rows) != 1 {

@@ -54,7 +54,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 	keys := newKeys(cfg, db, log)
 	sessions := &session.Service{
-		Sessions: store.Open(db, session.Kind()), Revocations: store.Open(db, session.RevokedKind()), Key: keys.Refresh, Now: cfg.Now, Log: log,
+		Sessions: store.Open(db, session.Schema()), Revocations: store.Open(db, session.RevokedSchema()), Key: keys.Refresh, Now: cfg.Now, Log: log,
 		Lifetime: time.Duration(cfg.RefreshLifetime), TokenLifetime: time.Duration(cfg.TokenLifetime),
 	}
 	verifier, err := token.NewLocalVerifier(cfg.TokenSecret, keys.Public(), sessions.Since, log)
@@ -62,9 +62,9 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	verifier.Now = cfg.Now
-	users := store.Open(db, account.Kind())
+	users := store.Open(db, account.Schema())
 	accounts := &account.Service{
-		Accounts: users, Audit: store.Open(db, account.AuditKind()), Passwords: password.New(cfg.PasswordCost, keys.Password),
+		Accounts: users, Audit: store.Open(db, account.AuditSchema()), Passwords: password.New(cfg.PasswordCost, keys.Password),
 		Attempts: throttle.New(cfg.LoginFailures, cfg.Now), Tokens: sessions, Now: cfg.Now, NewID: newID, Log: log,
 		FirstIsAdmin: cfg.AdminEmail == "",
 	}

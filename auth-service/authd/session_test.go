@@ -313,7 +313,7 @@ func TestAChangeThatWasBegun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = store.Open(db, session.RevokedKind()).Insert(t.Context(), auth.Opaque(ann.User.ID)+"/1", session.Revoked{
+	_, err = store.Open(db, session.RevokedSchema()).Insert(t.Context(), auth.Opaque(ann.User.ID)+"/1", session.Revoked{
 		Revocation: auth.Revocation{ID: auth.Opaque(ann.User.ID), Version: 1, Until: time.Now().Add(time.Hour)}, CreatedAt: time.Now(),
 	})
 	if err != nil {
@@ -375,7 +375,7 @@ func TestSweep(t *testing.T) {
 		defer db.Close(context.Background())
 		var c clock
 		s := session.Service{
-			Sessions: store.Open(db, session.Kind()), Revocations: store.Open(db, session.RevokedKind()),
+			Sessions: store.Open(db, session.Schema()), Revocations: store.Open(db, session.RevokedSchema()),
 			Key: func() ([]byte, error) { return []byte("key"), nil }, Now: c.now, Log: slog.New(slog.DiscardHandler),
 			Lifetime: time.Hour, TokenLifetime: time.Minute,
 		}
@@ -422,7 +422,7 @@ func TestAccountsOfTheLastRelease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = store.Open(db, account.Kind()).Update(t.Context(), ann.User.ID, func(r *account.Record) ([]event.Envelope, error) {
+	_, err = store.Open(db, account.Schema()).Update(t.Context(), ann.User.ID, func(r *account.Record) ([]event.Envelope, error) {
 		*r = account.Record{Account: r.Account, PasswordHash: r.PasswordHash}
 		return nil, nil
 	})

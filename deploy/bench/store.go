@@ -29,9 +29,9 @@ func measureStore(ctx context.Context, f *fleet, t *table) error {
 		return err
 	}
 	defer bare.db.Close()
-	rows := store.Open(db, store.Kind[kept]{
-		Name: "rows", Schema: 1,
-		Unique: func(*kept) map[string]string { return nil }, List: func(*kept) store.Listing { return store.Listing{} },
+	rows := store.Open(db, store.Schema[kept]{
+		Name: "rows", Version: 1,
+		Unique: func(*kept) map[string]string { return nil }, Indexes: func(*kept) store.Indexes { return store.Indexes{} },
 	})
 	insert := func(ctx context.Context) error {
 		_, err := rows.Insert(ctx, uuid.NewString(), kept{payload})

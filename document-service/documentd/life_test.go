@@ -108,7 +108,7 @@ func (s *service) open(t *testing.T) (*store.Collection[document.Document], *sto
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close(t.Context()) })
-	return store.Open(db, document.DocumentKind()), store.Open(db, document.OriginKind())
+	return store.Open(db, document.DocumentSchema()), store.Open(db, document.OriginSchema())
 }
 
 // wantEvents looks for the events of a document, each a type and a sequence.

@@ -109,7 +109,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	defer objects.Close()
 
 	documents := &document.Service{
-		Documents: store.Open(db, document.DocumentKind()), Origins: store.Open(db, document.OriginKind()), Objects: objects,
+		Documents: store.Open(db, document.DocumentSchema()), Origins: store.Open(db, document.OriginSchema()), Objects: objects,
 		TypeOf: filetype.Of, MaxBytes: cfg.MaxBytes, MaxUploads: cfg.uploads(), SweepAfter: cfg.SweepAfter, Now: time.Now, NewID: newID, Log: log,
 	}
 	events := kafka.NewForwarder(cfg.Kafka, event.DocumentTopics(), documents.Documents.Outbox(), log)

@@ -138,7 +138,7 @@ func TestKilledBeforeItsAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close(context.Background())
-	records := store.Open(db, notification.Kind())
+	records := store.Open(db, notification.Schema())
 	for round := range 5 {
 		key := fmt.Sprint("k", round)
 		body := object("type", "info", "eventType", "general.info", "title", key, "message", "m")

@@ -80,8 +80,8 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 
 	notifications := &notification.Service{
-		Records: store.Open(db, notification.Kind()), People: store.Open(db, notification.PersonKind()),
-		Subjects: store.Open(db, notification.SubjectKind()), Now: cfg.Now, NewID: newID,
+		Records: store.Open(db, notification.Schema()), People: store.Open(db, notification.PersonSchema()),
+		Subjects: store.Open(db, notification.SubjectSchema()), Now: cfg.Now, NewID: newID,
 	}
 	events := kafka.NewConsumer(cfg.Kafka, cfg.Group, Topics(), notifications.Handle, log)
 	checks := []rest.Check{

@@ -292,7 +292,7 @@ func (s *service) open(t *testing.T) (*store.Collection[passport.Passport], *sto
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close(context.Background()) })
-	return store.Open(db, passport.Kind()), store.Open(db, passport.VersionKind())
+	return store.Open(db, passport.Schema()), store.Open(db, passport.VersionSchema())
 }
 
 // TestSweepEndsDeletions leaves passports as a process does that dies after it

@@ -145,7 +145,7 @@ func eventsOf(t *testing.T, cfg connect.Config, id string) int {
 		t.Fatal(err)
 	}
 	defer db.Close(context.Background())
-	passports := store.Open(db, passport.Kind())
+	passports := store.Open(db, passport.Schema())
 	if _, err := passports.Get(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestKilledBeforeItsAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close(context.Background())
-	passports := store.Open(db, passport.Kind())
+	passports := store.Open(db, passport.Schema())
 	for round := range 20 {
 		key := fmt.Sprint("k", round)
 		id := once.ID("passport", person.UserID, key)

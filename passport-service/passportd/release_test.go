@@ -19,7 +19,7 @@ import (
 // release has stored: both are listed, read and changed, and their chains hold.
 func TestRecordsOfOtherReleases(t *testing.T) {
 	cfg := connect.Config{Dir: t.TempDir()}
-	stored, _ := storedByAnother(t, cfg, passport.Kind().Schema, "")
+	stored, _ := storedByAnother(t, cfg, passport.Schema().Version, "")
 	s := start(t, cfg)
 	admin := s.as(auth.Admin, "")
 	today := s.create(admin, draft("https://a.example/today")).ID
@@ -49,7 +49,7 @@ func TestRecordsOfOtherReleases(t *testing.T) {
 // again; other passports are read and changed.
 func TestRecordsOfLaterReleases(t *testing.T) {
 	cfg := connect.Config{Dir: t.TempDir()}
-	stored, doc := storedByAnother(t, cfg, passport.Kind().Schema+1, `"addedLater": {"a": 1}, `)
+	stored, doc := storedByAnother(t, cfg, passport.Schema().Version+1, `"addedLater": {"a": 1}, `)
 	s := start(t, cfg)
 	admin := s.as(auth.Admin, "")
 	path := "/api/passports/" + s.create(admin, draft("https://a.example/today")).ID
@@ -87,7 +87,7 @@ func storedByAnother(t *testing.T, cfg connect.Config, schema int, more string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.Open(db, passport.Kind()).Insert(t.Context(), p.ID, p); err != nil { // for its place in lists
+	if _, err := store.Open(db, passport.Schema()).Insert(t.Context(), p.ID, p); err != nil { // for its place in lists
 		t.Fatal(err)
 	}
 	db.Close(t.Context())

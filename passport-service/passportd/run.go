@@ -81,7 +81,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	passports := &passport.Service{
-		Passports: store.Open(db, passport.Kind()), Versions: store.Open(db, passport.VersionKind()),
+		Passports: store.Open(db, passport.Schema()), Versions: store.Open(db, passport.VersionSchema()),
 		Engines: engines, Now: cfg.Now, NewID: newID, Log: log,
 	}
 	events := kafka.NewForwarder(cfg.Kafka, event.PassportTopics(), passports.Passports.Outbox(), log)

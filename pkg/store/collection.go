@@ -14,11 +14,11 @@ import (
 	"github.com/battery-passport/suite/pkg/trace"
 )
 
-// Collection keeps the aggregates of one kind. It is safe for concurrent use.
+// Collection keeps the aggregates of one schema. It is safe for concurrent use.
 // Its methods fail with fault.Unavailable when the database does not answer.
 type Collection[T any] struct {
-	kind  Kind[T]
-	table Table
+	schema Schema[T]
+	table  Table
 }
 
 // Row is an aggregate with its version, which is 1 at first and counts its
@@ -38,9 +38,9 @@ type Page[T any] struct {
 // ErrNoChange is what a change returns that leaves everything as it is.
 var ErrNoChange = errors.New("no change")
 
-// Open returns the collection of a kind in db.
-func Open[T any](db DB, kind Kind[T]) *Collection[T] {
-	return &Collection[T]{kind: kind, table: db.Table(kind.Name, kind.UniqueIndexes)}
+// Open returns the collection of a schema in db.
+func Open[T any](db DB, schema Schema[T]) *Collection[T] {
+	return &Collection[T]{schema: schema, table: db.Table(schema.Name, schema.UniqueIndexes)}
 }
 
 // Outbox is where a relay finds the events written with the aggregates.
@@ -49,14 +49,14 @@ func (c *Collection[T]) Outbox() outbox.Source { return c.table }
 // Insert adds an aggregate and the events that tell of it. It fails with
 // fault.Conflict when the id or a unique value is taken; Duplicate tells which.
 func (c *Collection[T]) Insert(ctx context.Context, id string, doc T, events ...event.Envelope) (Row[T], error) {
-	r, err := c.kind.record(id, 1, &doc)
+	r, err := c.schema.record(id, 1, &doc)
 	if err != nil {
 		return Row[T]{}, err
 	}
 	ctx, cancel := writing(ctx)
 	defer cancel()
 	if err := c.table.Insert(ctx, stamped(ctx, events, 1), r); err != nil {
-		return Row[T]{}, fmt.Errorf("insert into %s: %w", c.kind.Name, err)
+		return Row[T]{}, fmt.Errorf("insert into %s: %w", c.schema.Name, err)
 	}
 	return Row[T]{ID: id, Version: 1, Doc: doc}, nil
 }
@@ -67,14 +67,14 @@ func (c *Collection[T]) Insert(ctx context.Context, id string, doc T, events ...
 func (c *Collection[T]) InsertAll(ctx context.Context, docs map[string]T) error {
 	records := make([]Record, 0, len(docs))
 	for id, doc := range docs {
-		r, err := c.kind.record(id, 1, &doc)
+		r, err := c.schema.record(id, 1, &doc)
 		if err != nil {
 			return err
 		}
 		records = append(records, r)
 	}
 	if err := c.table.Insert(ctx, nil, records...); err != nil {
-		return fmt.Errorf("insert into %s: %w", c.kind.Name, err)
+		return fmt.Errorf("insert into %s: %w", c.schema.Name, err)
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func (c *Collection[T]) GetBy(ctx context.Context, index, value string) (Row[T],
 func (c *Collection[T]) Version(ctx context.Context, id string) (int64, error) {
 	version, err := c.table.Version(ctx, id)
 	if err != nil {
-		return 0, fmt.Errorf("read from %s: %w", c.kind.Name, err)
+		return 0, fmt.Errorf("read from %s: %w", c.schema.Name, err)
 	}
 	return version, nil
 }
@@ -103,10 +103,10 @@ func (c *Collection[T]) Version(ctx context.Context, id string) (int64, error) {
 func (c *Collection[T]) row(r Record, err error) (Row[T], error) {
 	row := Row[T]{ID: r.ID, Version: r.Version}
 	if err == nil {
-		err = c.kind.decode(r, &row.Doc)
+		err = c.schema.decode(r, &row.Doc)
 	}
 	if err != nil {
-		return Row[T]{}, fmt.Errorf("read from %s: %w", c.kind.Name, err)
+		return Row[T]{}, fmt.Errorf("read from %s: %w", c.schema.Name, err)
 	}
 	return row, nil
 }
@@ -123,7 +123,7 @@ func (c *Collection[T]) Update(ctx context.Context, id string, change func(*T) (
 			return Row[T]{}, err
 		}
 		if len(ifVersion) > 0 && !slices.Contains(ifVersion, row.Version) {
-			return Row[T]{}, Stale(id)
+			return Row[T]{}, ErrStale(id)
 		}
 		next, err := c.attempt(ctx, row, change)
 		switch {
@@ -145,14 +145,14 @@ func (c *Collection[T]) attempt(ctx context.Context, row Row[T], change func(*T)
 		return Row[T]{}, err
 	}
 	row.Version++
-	r, err := c.kind.record(row.ID, row.Version, &row.Doc)
+	r, err := c.schema.record(row.ID, row.Version, &row.Doc)
 	if err != nil {
 		return Row[T]{}, err
 	}
 	ctx, cancel := writing(ctx)
 	defer cancel()
 	if err := c.table.Replace(ctx, r, stamped(ctx, events, row.Version)); err != nil {
-		return Row[T]{}, fmt.Errorf("update %s: %w", c.kind.Name, err)
+		return Row[T]{}, fmt.Errorf("update %s: %w", c.schema.Name, err)
 	}
 	return row, nil
 }
@@ -164,7 +164,7 @@ func (c *Collection[T]) Delete(ctx context.Context, id string, version int64, ev
 	ctx, cancel := writing(ctx)
 	defer cancel()
 	if err := c.table.Delete(ctx, id, version, stamped(ctx, events, version+1)); err != nil {
-		return fmt.Errorf("delete from %s: %w", c.kind.Name, err)
+		return fmt.Errorf("delete from %s: %w", c.schema.Name, err)
 	}
 	return nil
 }

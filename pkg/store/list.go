@@ -18,11 +18,11 @@ func (c *Collection[T]) List(ctx context.Context, q Query) (Page[T], error) {
 	if err != nil {
 		return Page[T]{}, err
 	}
-	records, err := c.table.Find(ctx, Find{
+	records, err := c.table.List(ctx, ListQuery{
 		Lists: q.lists(), After: after, Oldest: q.Oldest, Limit: q.Limit + 1, Bytes: pageBytes,
 	})
 	if err != nil {
-		return Page[T]{}, fmt.Errorf("list %s: %w", c.kind.Name, err)
+		return Page[T]{}, fmt.Errorf("list %s: %w", c.schema.Name, err)
 	}
 	return c.page(q, records)
 }

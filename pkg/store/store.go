@@ -31,7 +31,7 @@ const (
 
 // DB is a database. It is safe for concurrent use.
 type DB interface {
-	// Table returns the place for aggregates of one kind. The database need not
+	// Table returns the place for aggregates of one schema. The database need not
 	// be there yet: what the table needs is made by the first call that finds it.
 	Table(name string, unique []string) Table
 	// Ping tells whether the database answers.
@@ -50,8 +50,8 @@ type Record struct {
 	Doc     wire.Value
 }
 
-// Find is what a Table is asked for a page.
-type Find struct {
+// ListQuery is what a Table is asked for a page.
+type ListQuery struct {
 	Lists  []string // tokens; the record must stand in all these lists
 	After  string   // Sort of the record before the page, or empty
 	Oldest bool     // ascending by Sort, else descending
@@ -80,7 +80,7 @@ type Table interface {
 	// Delete puts the record out of sight, if it has the version, and removes
 	// it when its events are out. It fails as Replace.
 	Delete(ctx context.Context, id string, version int64, events []event.Envelope) error
-	Find(ctx context.Context, f Find) ([]Record, error)
+	List(ctx context.Context, q ListQuery) ([]Record, error)
 }
 
 // ID is the index that Duplicate names for the id itself.
@@ -88,7 +88,7 @@ const ID = "id"
 
 // Taken is the failure of a Table when the value of a unique index, or the ID,
 // is taken.
-func Taken(index string, cause error) error {
+func ErrDuplicate(index string, cause error) error {
 	return fault.New(fault.Conflict, "the %s is taken", index).
 		With(fault.Detail{Path: index, Code: "duplicate", Message: "is taken"}).Because(cause)
 }
@@ -103,18 +103,18 @@ func Duplicate(err error) (index string, ok bool) {
 	return e.Details[0].Path, true
 }
 
-// ErrFull is why Full fails: a refusal of one record, not a failure of the database.
-var ErrFull = errors.New("its outbox is full")
+// ErrOutboxIsFull is why Full fails: a refusal of one record, not a failure of the database.
+var ErrOutboxIsFull = errors.New("its outbox is full")
 
 // Full is the failure of a Table when MaxWaiting events wait already.
-func Full(id string) error {
-	return fault.New(fault.Unavailable, "%d events of %s wait to go out, try again later", MaxWaiting, id).Because(ErrFull)
+func ErrOutboxFull(id string) error {
+	return fault.New(fault.Unavailable, "%d events of %s wait to go out, try again later", MaxWaiting, id).Because(ErrOutboxIsFull)
 }
 
 // Gone is the failure of a Table when there is no such record.
-func Gone(id string) error { return fault.New(fault.NotFound, "%s does not exist", id) }
+func ErrNotFound(id string) error { return fault.New(fault.NotFound, "%s does not exist", id) }
 
 // Stale is the failure of a write when the version is another than was asked for.
-func Stale(id string) error {
+func ErrStale(id string) error {
 	return fault.New(fault.Stale, "%s has changed since it was read", id)
 }

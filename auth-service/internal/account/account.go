@@ -53,9 +53,9 @@ const (
 )
 
 // Kind declares how accounts are stored.
-func Kind() store.Kind[Record] {
-	return store.Kind[Record]{
-		Name: "users", Schema: 1, UniqueIndexes: []string{byEmail, byFirst},
+func Schema() store.Schema[Record] {
+	return store.Schema[Record]{
+		Name: "users", Version: 1, UniqueIndexes: []string{byEmail, byFirst},
 		Unique: func(r *Record) map[string]string {
 			keys := map[string]string{byEmail: r.Email}
 			if r.First {
@@ -63,8 +63,8 @@ func Kind() store.Kind[Record] {
 			}
 			return keys
 		},
-		List: func(r *Record) store.Listing {
-			return store.Listing{Scopes: []string{""}, Created: r.CreatedAt, Filters: map[string]string{
+		Indexes: func(r *Record) store.Indexes {
+			return store.Indexes{Scopes: []string{""}, Created: r.CreatedAt, Filters: map[string]string{
 				"email": r.Email, "role": string(r.Role), "organisation": r.Organisation,
 			}}
 		},

@@ -62,11 +62,11 @@ func originOf(ctx context.Context) Origin {
 }
 
 // AuditKind declares how entries are stored.
-func AuditKind() store.Kind[Entry] {
-	return store.Kind[Entry]{
-		Name: "audit", Schema: 1,
-		List: func(e *Entry) store.Listing {
-			return store.Listing{Scopes: []string{""}, Created: e.At, Filters: map[string]string{"account": e.Account, "by": e.By}}
+func AuditSchema() store.Schema[Entry] {
+	return store.Schema[Entry]{
+		Name: "audit", Version: 1,
+		Indexes: func(e *Entry) store.Indexes {
+			return store.Indexes{Scopes: []string{""}, Created: e.At, Filters: map[string]string{"account": e.Account, "by": e.By}}
 		},
 	}
 }

@@ -55,12 +55,12 @@ func open(t *testing.T) (*account.Service, *asked, *counted) {
 	key := func() ([]byte, error) { return []byte("key"), nil }
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	sessions := &session.Service{
-		Sessions: store.Open(db, session.Kind()), Revocations: store.Open(db, session.RevokedKind()), Key: key, Now: time.Now, Log: log,
+		Sessions: store.Open(db, session.Schema()), Revocations: store.Open(db, session.RevokedSchema()), Key: key, Now: time.Now, Log: log,
 		Lifetime: time.Hour, TokenLifetime: time.Minute,
 	}
 	tokens, passwords := &asked{Revoker: sessions}, &counted{Hasher: password.New(4, key)}
 	return &account.Service{
-		Accounts: store.Open(db, account.Kind()), Audit: store.Open(db, account.AuditKind()), Passwords: passwords,
+		Accounts: store.Open(db, account.Schema()), Audit: store.Open(db, account.AuditSchema()), Passwords: passwords,
 		Attempts: throttle.New(3, time.Now), Tokens: tokens, Now: time.Now, NewID: uuid.NewString, Log: log,
 	}, tokens, passwords
 }

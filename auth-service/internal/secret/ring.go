@@ -38,7 +38,7 @@ type SigningKey struct {
 }
 
 // RingKind declares how the ring is stored.
-func RingKind() store.Kind[Ring] { return store.Kind[Ring]{Name: "signing_keys", Schema: 1} }
+func RingSchema() store.Schema[Ring] { return store.Schema[Ring]{Name: "signing_keys", Version: 1} }
 
 func (s SigningKey) key() token.Key {
 	private := ed25519.NewKeyFromSeed(s.Seed)

@@ -33,7 +33,7 @@ type Secret struct {
 }
 
 // Kind declares how keys are stored.
-func Kind() store.Kind[Secret] { return store.Kind[Secret]{Name: "secrets", Schema: 1} }
+func Schema() store.Schema[Secret] { return store.Schema[Secret]{Name: "secrets", Version: 1} }
 
 // Keys are the keys of the service. They are not there before Load has found
 // the store. They are safe for concurrent use, once their fields are set.
@@ -60,7 +60,7 @@ type Keys struct {
 // New returns keys that come when Load does.
 func New(db store.DB, log *slog.Logger) *Keys {
 	return &Keys{
-		Secrets: store.Open(db, Kind()), Rings: store.Open(db, RingKind()), Now: time.Now, Log: log,
+		Secrets: store.Open(db, Schema()), Rings: store.Open(db, RingSchema()), Now: time.Now, Log: log,
 		public: jwkset.NewMemoryStorage(),
 	}
 }

@@ -26,10 +26,10 @@ type Revoked struct {
 }
 
 // RevokedKind declares how revocations are stored.
-func RevokedKind() store.Kind[Revoked] {
-	return store.Kind[Revoked]{
-		Name: "revocations", Schema: 1,
-		List: func(r *Revoked) store.Listing { return store.Listing{Scopes: []string{""}, Created: r.CreatedAt} },
+func RevokedSchema() store.Schema[Revoked] {
+	return store.Schema[Revoked]{
+		Name: "revocations", Version: 1,
+		Indexes: func(r *Revoked) store.Indexes { return store.Indexes{Scopes: []string{""}, Created: r.CreatedAt} },
 	}
 }
 

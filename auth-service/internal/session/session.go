@@ -43,15 +43,15 @@ type Record struct {
 }
 
 // Kind declares how sessions are stored.
-func Kind() store.Kind[Record] {
-	return store.Kind[Record]{
-		Name: "sessions", Schema: 1,
-		List: func(r *Record) store.Listing {
+func Schema() store.Schema[Record] {
+	return store.Schema[Record]{
+		Name: "sessions", Version: 1,
+		Indexes: func(r *Record) store.Indexes {
 			scopes := []string{""}
 			if !r.Ended {
 				scopes = append(scopes, r.Account)
 			}
-			return store.Listing{Scopes: scopes, Created: r.CreatedAt}
+			return store.Indexes{Scopes: scopes, Created: r.CreatedAt}
 		},
 	}
 }

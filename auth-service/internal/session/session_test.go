@@ -45,7 +45,7 @@ func TestSinceToldLate(t *testing.T) {
 	defer db.Close(context.Background())
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	s := &Service{
-		Sessions: store.Open(db, Kind()), Revocations: store.Open(db, RevokedKind()), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Sessions: store.Open(db, Schema()), Revocations: store.Open(db, RevokedSchema()), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Now: func() time.Time { return now }, TokenLifetime: time.Hour,
 	}
 	revoke := func(id string) {
@@ -80,7 +80,7 @@ func TestOldestLoginEnds(t *testing.T) {
 	defer db.Close(context.Background())
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	s := &Service{
-		Sessions: store.Open(db, Kind()), Revocations: store.Open(db, RevokedKind()), Key: func() ([]byte, error) { return []byte("key"), nil },
+		Sessions: store.Open(db, Schema()), Revocations: store.Open(db, RevokedSchema()), Key: func() ([]byte, error) { return []byte("key"), nil },
 		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Lifetime: time.Hour, TokenLifetime: time.Minute,
 	}
 	var ids, tokens []string

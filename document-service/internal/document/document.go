@@ -55,14 +55,14 @@ func userScope(id string) string           { return "user:" + id }
 func organisationScope(name string) string { return "organisation:" + name }
 
 // DocumentKind declares how documents are stored.
-func DocumentKind() store.Kind[Document] {
-	return store.Kind[Document]{Name: "documents", Schema: 1, UniqueIndexes: []string{byKey}, Unique: func(d *Document) map[string]string {
+func DocumentSchema() store.Schema[Document] {
+	return store.Schema[Document]{Name: "documents", Version: 1, UniqueIndexes: []string{byKey}, Unique: func(d *Document) map[string]string {
 		if d.State != Ready {
 			return nil
 		}
 		return map[string]string{byKey: d.Key}
-	}, List: func(d *Document) store.Listing {
-		l := store.Listing{Created: d.CreatedAt}
+	}, Indexes: func(d *Document) store.Indexes {
+		l := store.Indexes{Created: d.CreatedAt}
 		if d.State != Ready {
 			l.Scopes = []string{unfinished}
 			return l

@@ -17,7 +17,9 @@ type Origin struct {
 }
 
 // OriginKind declares how the id of a database is stored.
-func OriginKind() store.Kind[Origin] { return store.Kind[Origin]{Name: "document_origins", Schema: 1} }
+func OriginSchema() store.Schema[Origin] {
+	return store.Schema[Origin]{Name: "document_origins", Version: 1}
+}
 
 // theOrigin is the only one.
 const theOrigin = "origin"

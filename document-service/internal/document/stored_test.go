@@ -8,6 +8,6 @@ import (
 )
 
 func TestStoredForm(t *testing.T) {
-	storetest.StoredForm(t, document.DocumentKind())
-	storetest.StoredForm(t, document.OriginKind())
+	storetest.StoredForm(t, document.DocumentSchema())
+	storetest.StoredForm(t, document.OriginSchema())
 }

@@ -118,7 +118,7 @@ func newAPI(f *testing.F) (*rest.API, *memory, string) {
 	stored, quiet := &memory{objects: map[string][]byte{}}, slog.New(slog.DiscardHandler)
 	api := rest.New(rest.Options{Title: "x", Log: quiet, User: auth.UserID})
 	(&httpapi.API{Verifier: verifier, Documents: &document.Service{
-		Documents: store.Open(db, document.DocumentKind()), Origins: store.Open(db, document.OriginKind()), Objects: stored, TypeOf: filetype.Of,
+		Documents: store.Open(db, document.DocumentSchema()), Origins: store.Open(db, document.OriginSchema()), Objects: stored, TypeOf: filetype.Of,
 		MaxBytes: 64 << 10, MaxUploads: 4, SweepAfter: time.Hour, Now: time.Now, NewID: uuid.NewString, Log: quiet,
 	}}).Register(api)
 	return api, stored, "Bearer " + signed

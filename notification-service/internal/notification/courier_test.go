@@ -37,8 +37,8 @@ func newOffice(t *testing.T, channels ...*channel) *office {
 	o := &office{t: t, now: time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC)}
 	clock := func() time.Time { return o.now }
 	o.Service = &notification.Service{
-		Records: store.Open(db, notification.Kind()), People: store.Open(db, notification.PersonKind()),
-		Subjects: store.Open(db, notification.SubjectKind()), Now: clock, NewID: func() string { return fmt.Sprint("new", o.n) },
+		Records: store.Open(db, notification.Schema()), People: store.Open(db, notification.PersonSchema()),
+		Subjects: store.Open(db, notification.SubjectSchema()), Now: clock, NewID: func() string { return fmt.Sprint("new", o.n) },
 	}
 	for _, c := range channels {
 		o.Couriers = append(o.Couriers, notification.NewCourier(notification.Courier{

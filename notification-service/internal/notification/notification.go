@@ -83,9 +83,9 @@ type Record struct {
 
 // Kind declares how notifications are stored: in the list of their recipient,
 // and in those of what waits to be delivered.
-func Kind() store.Kind[Record] {
-	return store.Kind[Record]{Name: "notifications", Schema: 1, List: func(r *Record) store.Listing {
-		l := store.Listing{Created: r.CreatedAt}
+func Schema() store.Schema[Record] {
+	return store.Schema[Record]{Name: "notifications", Version: 1, Indexes: func(r *Record) store.Indexes {
+		l := store.Indexes{Created: r.CreatedAt}
 		if r.Recipient != "" && !r.Deleted {
 			l.Scopes = append(l.Scopes, ownScope(r.Recipient))
 			l.Filters = map[string]string{

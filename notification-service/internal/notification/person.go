@@ -27,9 +27,9 @@ type Person struct {
 }
 
 // PersonKind declares how people are stored. Disabled ones are in no list.
-func PersonKind() store.Kind[Person] {
-	return store.Kind[Person]{Name: "notification_people", Schema: 1, List: func(p *Person) store.Listing {
-		l := store.Listing{Created: p.KnownSince, Filters: map[string]string{"role": string(p.Role)}}
+func PersonSchema() store.Schema[Person] {
+	return store.Schema[Person]{Name: "notification_people", Version: 1, Indexes: func(p *Person) store.Indexes {
+		l := store.Indexes{Created: p.KnownSince, Filters: map[string]string{"role": string(p.Role)}}
 		if !p.Disabled {
 			l.Scopes = []string{""}
 		}
@@ -145,6 +145,6 @@ type Subject struct {
 }
 
 // SubjectKind declares how subjects are stored.
-func SubjectKind() store.Kind[Subject] {
-	return store.Kind[Subject]{Name: "notification_subjects", Schema: 1}
+func SubjectSchema() store.Schema[Subject] {
+	return store.Schema[Subject]{Name: "notification_subjects", Version: 1}
 }

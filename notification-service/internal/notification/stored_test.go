@@ -8,7 +8,7 @@ import (
 )
 
 func TestStoredForm(t *testing.T) {
-	storetest.StoredForm(t, notification.Kind())
-	storetest.StoredForm(t, notification.PersonKind())
-	storetest.StoredForm(t, notification.SubjectKind())
+	storetest.StoredForm(t, notification.Schema())
+	storetest.StoredForm(t, notification.PersonSchema())
+	storetest.StoredForm(t, notification.SubjectSchema())
 }

@@ -75,24 +75,24 @@ const (
 const deletedScope = "deleted"
 
 // Kind declares how passports are stored.
-func Kind() store.Kind[Passport] {
-	return store.Kind[Passport]{
-		Name: "passports", Schema: 1, UniqueIndexes: []string{byIdentifier, byPassportIdentifier},
+func Schema() store.Schema[Passport] {
+	return store.Schema[Passport]{
+		Name: "passports", Version: 1, UniqueIndexes: []string{byIdentifier, byPassportIdentifier},
 		Unique: func(p *Passport) map[string]string {
 			if p.Deleted {
 				return nil
 			}
 			return map[string]string{byIdentifier: p.BatteryIdentifier, byPassportIdentifier: p.identifier()}
 		},
-		List: func(p *Passport) store.Listing {
+		Indexes: func(p *Passport) store.Indexes {
 			if p.Deleted {
-				return store.Listing{Scopes: []string{deletedScope}, Created: p.CreatedAt}
+				return store.Indexes{Scopes: []string{deletedScope}, Created: p.CreatedAt}
 			}
 			scopes := []string{everything, p.Head.Owner.scope()}
 			if p.Head.State == Active {
 				scopes = append(scopes, published)
 			}
-			return store.Listing{Scopes: scopes, Created: p.CreatedAt, Filters: map[string]string{
+			return store.Indexes{Scopes: scopes, Created: p.CreatedAt, Filters: map[string]string{
 				"batteryIdentifier": p.BatteryIdentifier,
 				"batteryCategory":   ruleset.Text(p.Head.Data, batteryCategory),
 				"modelId":           ruleset.Text(p.Head.Data, modelID),
@@ -104,11 +104,11 @@ func Kind() store.Kind[Passport] {
 }
 
 // VersionKind declares how versions are stored that are not the newest.
-func VersionKind() store.Kind[Version] {
-	return store.Kind[Version]{
-		Name: "passport_versions", Schema: 1,
-		List: func(v *Version) store.Listing {
-			return store.Listing{Scopes: []string{v.PassportID}, Created: v.CreatedAt}
+func VersionSchema() store.Schema[Version] {
+	return store.Schema[Version]{
+		Name: "passport_versions", Version: 1,
+		Indexes: func(v *Version) store.Indexes {
+			return store.Indexes{Scopes: []string{v.PassportID}, Created: v.CreatedAt}
 		},
 	}
 }

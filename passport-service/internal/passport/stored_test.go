@@ -8,6 +8,6 @@ import (
 )
 
 func TestStoredForm(t *testing.T) {
-	storetest.StoredForm(t, passport.Kind())
-	storetest.StoredForm(t, passport.VersionKind())
+	storetest.StoredForm(t, passport.Schema())
+	storetest.StoredForm(t, passport.VersionSchema())
 }

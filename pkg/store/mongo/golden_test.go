@@ -29,7 +29,7 @@ func TestStoredForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	kind := storetest.Cells()
-	kind.Schema = 1
+	kind.Version = 1
 	at := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 	doc := storetest.Cell{Serial: "S1", Owner: "ann", Colour: "red", Count: 7, Made: at, Data: wire.Value(`{"a.b":[1,2.5,null]}`)}
 	told := event.New("/storetest", "cell-1", at, storetest.Counted{Count: 7, Text: "seven"})

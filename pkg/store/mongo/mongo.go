@@ -195,7 +195,7 @@ func passing(err error) bool {
 	return ok && e.HasErrorLabel("RetryableWriteError") // a primary that steps down
 }
 
-// taken translates a duplicate key into store.Taken. A bulk that failed for
+// taken translates a duplicate key into store.ErrDuplicate. A bulk that failed for
 // another reason too is not one of duplicates: not all others were added.
 func taken(err error) error {
 	var bulk mongo.BulkWriteException
@@ -205,7 +205,7 @@ func taken(err error) error {
 			if e.Code != duplicateKey {
 				return failure(err)
 			}
-			all = errors.Join(all, store.Taken(indexIn(e.Raw), e.WriteError))
+			all = errors.Join(all, store.ErrDuplicate(indexIn(e.Raw), e.WriteError))
 		}
 		if all == nil || bulk.WriteConcernError != nil {
 			return failure(err)
@@ -214,7 +214,7 @@ func taken(err error) error {
 	}
 	var write mongo.WriteException
 	if errors.As(err, &write) && len(write.WriteErrors) > 0 && write.WriteErrors[0].Code == duplicateKey {
-		return store.Taken(indexIn(write.WriteErrors[0].Raw), err)
+		return store.ErrDuplicate(indexIn(write.WriteErrors[0].Raw), err)
 	}
 	return failure(err)
 }

@@ -135,7 +135,7 @@ func (t *table) one(ctx context.Context, what string, filter, fields bson.M) (r 
 	}
 	err = coll.FindOne(ctx, filter, options.FindOne().SetProjection(fields)).Decode(&r)
 	if errors.Is(err, mongo.ErrNoDocuments) {
-		return r, store.Gone(what)
+		return r, store.ErrNotFound(what)
 	}
 	return r, failure(err)
 }
@@ -149,8 +149,8 @@ func (r record) out() (store.Record, error) {
 	return out, err
 }
 
-// Find implements store.Table.
-func (t *table) Find(ctx context.Context, f store.Find) ([]store.Record, error) {
+// List implements store.Table.
+func (t *table) List(ctx context.Context, f store.ListQuery) ([]store.Record, error) {
 	coll, err := t.ready(ctx)
 	if err != nil {
 		return nil, err
@@ -259,7 +259,7 @@ func (t *table) whyNot(ctx context.Context, id string, version int64) error {
 	case err != nil:
 		return err
 	case now != version:
-		return store.Stale(id)
+		return store.ErrStale(id)
 	}
-	return store.Full(id)
+	return store.ErrOutboxFull(id)
 }

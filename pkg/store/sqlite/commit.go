@@ -189,7 +189,7 @@ func (x tx) apart(do func(tx) error) (refusal, err error) {
 		return nil, err
 	}
 	if refusal = do(x); refusal != nil {
-		if f, ok := errors.AsType[*fault.Error](refusal); !ok || f.Kind == fault.Unavailable && !errors.Is(refusal, store.ErrFull) {
+		if f, ok := errors.AsType[*fault.Error](refusal); !ok || f.Kind == fault.Unavailable && !errors.Is(refusal, store.ErrOutboxIsFull) {
 			return nil, refusal
 		}
 		if _, err := x.run("ROLLBACK TO job"); err != nil {

@@ -37,7 +37,7 @@ func (t *table) Version(ctx context.Context, id string) (version int64, err erro
 	}
 	err = s.QueryRowContext(lasting(ctx), id).Scan(&version)
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, store.Gone(id)
+		return 0, store.ErrNotFound(id)
 	}
 	return version, failure(err)
 }
@@ -52,7 +52,7 @@ func (t *table) one(ctx context.Context, what, query string, args ...any) (store
 	}
 	r, err := scan(s.QueryRowContext(lasting(ctx), args...))
 	if errors.Is(err, sql.ErrNoRows) {
-		return r, store.Gone(what)
+		return r, store.ErrNotFound(what)
 	}
 	return r, failure(err)
 }
@@ -67,8 +67,8 @@ func scan(row interface{ Scan(...any) error }) (r store.Record, err error) {
 	return r, err
 }
 
-// Find implements store.Table.
-func (t *table) Find(ctx context.Context, f store.Find) ([]store.Record, error) {
+// List implements store.Table.
+func (t *table) List(ctx context.Context, f store.ListQuery) ([]store.Record, error) {
 	// The list is the outer loop: a page is one range of its primary key.
 	query := "SELECT " + columns + " FROM #_list l CROSS JOIN # r ON r.id = l.id WHERE l.token = ?"
 	args := []any{f.Lists[0]}

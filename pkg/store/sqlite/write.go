@@ -75,7 +75,7 @@ func (x write) insert(r store.Record, events []event.Envelope) error {
 		return err
 	}
 	if n == 0 {
-		return store.Taken(store.ID, nil)
+		return store.ErrDuplicate(store.ID, nil)
 	}
 	if err := x.index(r.ID, keys{}, k); err != nil {
 		return err
@@ -119,13 +119,13 @@ func (t *table) change(ctx context.Context, id string, version int64, events []e
 			Scan(&now, &text, &waiting)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
-			return store.Gone(id)
+			return store.ErrNotFound(id)
 		case err != nil:
 			return failure(err)
 		case now != version:
-			return store.Stale(id)
+			return store.ErrStale(id)
 		case int(waiting)+len(events) > store.MaxWaiting:
-			return store.Full(id)
+			return store.ErrOutboxFull(id)
 		}
 		var was keys
 		if err := wire.Unmarshal(text, &was); err != nil {
@@ -176,7 +176,7 @@ func (x write) index(id string, was, now keys) error {
 				return err
 			}
 			if n == 0 {
-				return store.Taken(name, nil)
+				return store.ErrDuplicate(name, nil)
 			}
 		}
 	}

@@ -20,15 +20,15 @@ type oldCell struct {
 	Count  string `json:"count"`
 }
 
-func oldCells() store.Kind[oldCell] {
-	return store.Kind[oldCell]{
-		Name: "cells", Schema: 2, UniqueIndexes: []string{"serial", "rack"},
-		Unique: func(c *oldCell) map[string]string { return map[string]string{"serial": c.Serial} },
-		List:   func(c *oldCell) store.Listing { return store.Listing{Scopes: []string{"", c.Keeper}, Created: day(0)} },
+func oldCells() store.Schema[oldCell] {
+	return store.Schema[oldCell]{
+		Name: "cells", Version: 2, UniqueIndexes: []string{"serial", "rack"},
+		Unique:  func(c *oldCell) map[string]string { return map[string]string{"serial": c.Serial} },
+		Indexes: func(c *oldCell) store.Indexes { return store.Indexes{Scopes: []string{"", c.Keeper}, Created: day(0)} },
 	}
 }
 
-func newCells(t *testing.T) store.Kind[Cell] {
+func newCells(t *testing.T) store.Schema[Cell] {
 	kind := Cells()
 	kind.Migrate = func(schema int, doc []byte) ([]byte, error) {
 		if schema != 2 {

@@ -17,7 +17,7 @@ import (
 // once, and fails when the kind does not come to the same document of it, or
 // loses a part. Those files stay as they are: they are what is in databases. A
 // later schema adds files of its own, and keeps these for its migration.
-func StoredForm[T any](t *testing.T, kind store.Kind[T]) {
+func StoredForm[T any](t *testing.T, kind store.Schema[T]) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", kind.Name+".json"))
 	if err != nil {

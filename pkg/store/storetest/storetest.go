@@ -30,12 +30,12 @@ type Cell struct {
 }
 
 // Cells declares the aggregate.
-func Cells() store.Kind[Cell] {
-	return store.Kind[Cell]{
-		Name: "cells", Schema: 3, UniqueIndexes: []string{"serial", "rack"},
+func Cells() store.Schema[Cell] {
+	return store.Schema[Cell]{
+		Name: "cells", Version: 3, UniqueIndexes: []string{"serial", "rack"},
 		Unique: func(c *Cell) map[string]string { return map[string]string{"serial": c.Serial, "rack": c.Rack} },
-		List: func(c *Cell) store.Listing {
-			return store.Listing{Scopes: []string{"", c.Owner}, Created: c.Made,
+		Indexes: func(c *Cell) store.Indexes {
+			return store.Indexes{Scopes: []string{"", c.Owner}, Created: c.Made,
 				Filters: map[string]string{"colour": c.Colour, "shape": c.Shape}}
 		},
 	}

@@ -9,16 +9,16 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Kind declares how aggregates of type T are kept. T is plain data that goes
+// Schema declares how aggregates of type T are kept. T is plain data that goes
 // through JSON and back unchanged.
-type Kind[T any] struct {
+type Schema[T any] struct {
 	// Name is that of the table, a noun in the plural.
 	Name string
 	// Schema is the version of the stored form. It counts up with a form that
 	// needs old documents changed, and with one that has a new member: releases
 	// of before would drop that when they write, and answer fault.Unavailable
 	// for a later schema instead.
-	Schema int
+	Version int
 	// Migrate makes of a document that was stored by an older schema one of
 	// Schema. A document goes through it whenever it is read, until it is next
 	// written; in lists and unique indexes it stands as it was written. It is
@@ -29,12 +29,12 @@ type Kind[T any] struct {
 	Unique        func(*T) map[string]string
 	UniqueIndexes []string
 	// List tells in which lists the aggregate stands.
-	List func(*T) Listing
+	Indexes func(*T) Indexes
 }
 
-// Listing is what lists are made of: a list for each scope, and for each scope
+// Indexes is what lists are made of: a list for each scope, and for each scope
 // and filter, by time of creation. A page costs the same at any depth of these.
-type Listing struct {
+type Indexes struct {
 	Scopes  []string          // who may see it: an owner, "" for those who see all
 	Filters map[string]string // by name; an empty value can not be asked for
 	Created time.Time         // never changes
@@ -50,28 +50,28 @@ type Query struct {
 }
 
 // token names a list. Only the value, which comes last, may hold a NUL.
-func token(scope, filter, value string) string { return scope + "\x00" + filter + "\x00" + value }
+func listKey(scope, filter, value string) string { return scope + "\x00" + filter + "\x00" + value }
 
-func (k *Kind[T]) record(id string, version int64, doc *T) (Record, error) {
+func (s *Schema[T]) record(id string, version int64, doc *T) (Record, error) {
 	data, err := wire.Marshal(doc)
 	if err != nil {
-		return Record{}, fmt.Errorf("%s %s: %w", k.Name, id, err)
+		return Record{}, fmt.Errorf("%s %s: %w", s.Name, id, err)
 	}
-	r := Record{ID: id, Schema: k.Schema, Version: version, Unique: map[string]string{}, Doc: data}
-	if k.Unique != nil {
-		for index, value := range k.Unique(doc) {
+	r := Record{ID: id, Schema: s.Version, Version: version, Unique: map[string]string{}, Doc: data}
+	if s.Unique != nil {
+		for index, value := range s.Unique(doc) {
 			if value != "" {
 				r.Unique[index] = value
 			}
 		}
 	}
-	if k.List != nil {
-		l := k.List(doc)
+	if s.Indexes != nil {
+		l := s.Indexes(doc)
 		for _, scope := range l.Scopes {
-			r.Lists = append(r.Lists, token(scope, "", ""))
+			r.Lists = append(r.Lists, listKey(scope, "", ""))
 			for filter, value := range l.Filters {
 				if value != "" {
-					r.Lists = append(r.Lists, token(scope, filter, value))
+					r.Lists = append(r.Lists, listKey(scope, filter, value))
 				}
 			}
 		}
@@ -84,15 +84,15 @@ func (k *Kind[T]) record(id string, version int64, doc *T) (Record, error) {
 
 // decode reads a record into doc. One of a later schema, which another release
 // has written, is not for this one to read, nor to write.
-func (k *Kind[T]) decode(r Record, doc *T) error {
+func (s *Schema[T]) decode(r Record, doc *T) error {
 	data := r.Doc
 	switch {
-	case r.Schema > k.Schema:
+	case r.Schema > s.Version:
 		return fault.New(fault.Unavailable, "%s was written by a later release of this service", r.ID).
-			Because(fmt.Errorf("its schema is %d, and %d is known here", r.Schema, k.Schema))
-	case r.Schema < k.Schema && k.Migrate != nil:
+			Because(fmt.Errorf("its schema is %d, and %d is known here", r.Schema, s.Version))
+	case r.Schema < s.Version && s.Migrate != nil:
 		var err error
-		if data, err = k.Migrate(r.Schema, data); err != nil {
+		if data, err = s.Migrate(r.Schema, data); err != nil {
 			return fmt.Errorf("%s of schema %d: %w", r.ID, r.Schema, err)
 		}
 	}
@@ -108,11 +108,11 @@ func (q Query) lists() []string {
 	var lists []string
 	for filter, value := range q.Filters {
 		if value != "" {
-			lists = append(lists, token(q.Scope, filter, value))
+			lists = append(lists, listKey(q.Scope, filter, value))
 		}
 	}
 	if lists == nil {
-		return []string{token(q.Scope, "", "")}
+		return []string{listKey(q.Scope, "", "")}
 	}
 	slices.Sort(lists)
 	return lists
