@@ -14,7 +14,7 @@ const pieceSize = 32 << 10
 // operation that streams has an own deadline for each piece, and says so.
 type prompt struct {
 	http.ResponseWriter
-	entry   *entry
+	state   *requestState
 	control *http.ResponseController
 	piece   time.Duration // for one
 	all     time.Duration // from the first on
@@ -24,14 +24,22 @@ type prompt struct {
 func (a *API) prompt(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(&prompt{
-			ResponseWriter: w, entry: r.Context().Value(contextKey{}).(*entry), control: http.NewResponseController(w),
+			ResponseWriter: w, state: stateOf(r.Context()), control: http.NewResponseController(w),
 			piece: a.patience.Take, all: a.patience.Answer,
 		}, r)
 	})
 }
 
+// WriteHeader keeps errors out of caches.
+func (p *prompt) WriteHeader(status int) {
+	if status >= http.StatusBadRequest {
+		p.Header().Set("Cache-Control", NoStore)
+	}
+	p.ResponseWriter.WriteHeader(status)
+}
+
 func (p *prompt) Write(b []byte) (n int, err error) {
-	if p.entry.streams {
+	if p.state.streams {
 		return p.ResponseWriter.Write(b)
 	}
 	if p.end.IsZero() {

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"mime"
@@ -13,7 +14,6 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/battery-passport/suite/pkg/fault"
@@ -21,49 +21,59 @@ import (
 )
 
 const (
-	defaultMaxBody = 64 << 10
+	defaultMaxBody = 64 << 10 // bytes
 	jsonType       = "application/json"
 )
 
-// jsonBody reads the body of an operation before huma does: huma would answer
-// 500 to a body that ends early, and lets duplicate members pass.
-func jsonBody(op *huma.Operation, body reflect.StructField) func(huma.Context, func(huma.Context)) {
-	limit := op.MaxBodyBytes
-	if limit == 0 {
-		limit = defaultMaxBody
+// jsonBody reads and checks a body before huma does: huma answers 500 to a body
+// that ends early, and accepts duplicate members.
+type jsonBody struct {
+	limit    int64 // bytes
+	accepted []string
+	raw      bool // the handler validates it
+}
+
+// JSONBody is for inputs with a Body that is validated against its schema. It may
+// have limit bytes; 0 is 64 KiB.
+func JSONBody(limit int64) Option {
+	return func(o *operation) {
+		o.json = &jsonBody{limit: cmp.Or(limit, defaultMaxBody), accepted: []string{jsonType}}
+		o.MaxBodyBytes, o.BodyReadTimeout = o.json.limit+1, -1 // huma gets what was read
+		Errors(http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)(o)
 	}
-	op.MaxBodyBytes, op.BodyReadTimeout = limit+1, -1 // it is read, and within bounds, when huma gets it
-	accepted := []string{jsonType}
-	if t := body.Tag.Get("contentType"); t != "" {
-		accepted = append(accepted, t)
+}
+
+// RawJSONBody is for inputs with a Body of type JSON, which the handler reads
+// itself. Further media types may be accepted.
+func RawJSONBody(limit int64, accepted ...string) Option {
+	return func(o *operation) {
+		JSONBody(limit)(o)
+		o.json.raw, o.SkipValidateBody = true, true
+		o.json.accepted = append(o.json.accepted, accepted...)
 	}
-	_, op.SkipValidateBody = reflect.Zero(body.Type).Interface().(interface{ raw() })
-	return func(hc huma.Context, next func(huma.Context)) {
-		r, w := humachi.Unwrap(hc)
-		data, err := readJSON(w, r, limit, accepted)
-		if err == nil && !op.SkipValidateBody {
+}
+
+// JSON is a body that its handler reads itself. It is documented as T, and known
+// to be one JSON value.
+type JSON[T any] struct{ wire.Value }
+
+// Schema implements huma.SchemaProvider.
+func (JSON[T]) Schema(r huma.Registry) *huma.Schema { return r.Schema(reflect.TypeFor[T](), true, "") }
+
+func (b *jsonBody) read(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		data, err := readJSON(w, r, b.limit, b.accepted)
+		if err == nil && !b.raw {
 			err = checkNumbers(data)
 		}
 		if err != nil {
 			writeProblem(w, r, err)
 			return
 		}
-		next(bodyContext{hc, bytes.NewReader(data)})
-	}
+		r.Body = io.NopCloser(bytes.NewReader(data))
+		next.ServeHTTP(w, r)
+	})
 }
-
-type humaContext huma.Context // so that the field does not hide the method Context
-
-// bodyContext is a huma.Context with a body of its own.
-type bodyContext struct {
-	humaContext
-	body io.Reader
-}
-
-func (c bodyContext) BodyReader() io.Reader { return c.body }
-
-// Unwrap is what humachi.Unwrap looks for.
-func (c bodyContext) Unwrap() huma.Context { return c.humaContext }
 
 func readJSON(w http.ResponseWriter, r *http.Request, limit int64, accepted []string) ([]byte, error) {
 	if given := r.Header.Get("Content-Type"); given != "" {
@@ -74,28 +84,39 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, accepted []st
 	}
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, tooLarge(limit)
-		}
-		if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-			return nil, fault.New(fault.Timeout, "the body took too long to arrive")
-		}
-		return nil, fault.New(fault.Malformed, "the body ends early").Because(err)
+		return nil, readError(err)
 	}
 	return data, wire.Check(data)
+}
+
+// readError says why a body ends where it does.
+func readError(err error) error {
+	if err == nil || err == io.EOF { // which within another error is an early one
+		return err
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f
+	}
+	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return tooLarge(e.Limit)
+	}
+	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+		return fault.New(fault.Timeout, "the body took too long to arrive").Because(err)
+	}
+	return fault.New(fault.Malformed, "the body ends early").Because(err)
 }
 
 func tooLarge(limit int64) error {
 	return fault.New(fault.TooLarge, "the body is larger than %d bytes", limit)
 }
 
-// checkNumbers finds the numbers that no float64 holds, with which huma would
-// give up on the body as a whole.
+// checkNumbers finds the numbers that no float64 holds, at which huma would give
+// up on the body as a whole.
 func checkNumbers(data []byte) error {
 	var details []fault.Detail
 	for dec := jsontext.NewDecoder(bytes.NewReader(data)); ; {
 		token, err := dec.ReadToken()
-		if err != nil { // the end; what else there could be was found before
+		if err != nil { // the end: data is valid JSON
 			break
 		}
 		if token.Kind() != '0' {

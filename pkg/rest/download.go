@@ -42,14 +42,13 @@ func (c Content) Download() *Download {
 	}}
 }
 
-// documentDownload describes the answers of a Download, and returns the status
-// of the failure that only it has.
-func documentDownload(op *huma.Operation) int {
+// FileResponse is for operations whose output is a Download.
+func FileResponse(o *operation) {
 	file := map[string]*huma.MediaType{"*/*": {Schema: binary()}} // of the type of the file
-	op.Responses["200"] = &huma.Response{Description: "the file", Content: file}
-	op.Responses["206"] = &huma.Response{Description: "the range that was asked for", Content: file}
-	op.Responses["304"] = &huma.Response{Description: "the file with the ETag at hand has not changed"}
-	return http.StatusRequestedRangeNotSatisfiable
+	o.Responses["200"] = &huma.Response{Description: "the file", Content: file}
+	o.Responses["206"] = &huma.Response{Description: "the range that was asked for", Content: file}
+	o.Responses["304"] = &huma.Response{Description: "the file with the ETag at hand has not changed"}
+	Errors(http.StatusRequestedRangeNotSatisfiable)(o)
 }
 
 // sender lets http.ServeContent do its work on a content that is opened when
@@ -72,8 +71,6 @@ func (s *sender) send(r *http.Request) {
 	h := s.Header()
 	h.Set("Content-Type", s.content.Type)
 	h.Set("Content-Disposition", Attachment(s.content.Name))
-	h.Set("Content-Security-Policy", "sandbox; "+nothing)
-	h.Set("Cache-Control", "private, no-cache")
 	h.Set("ETag", strconv.Quote(s.content.Tag))
 	if strings.Contains(r.Header.Get("Range"), ",") {
 		r.Header.Del("Range") // of several ranges the whole is a right answer too (RFC 9110, 14.2)
@@ -102,7 +99,6 @@ func (s *sender) fail(r *http.Request, err error) {
 	for _, name := range []string{"Content-Disposition", "Content-Length", "Accept-Ranges", "ETag", "Last-Modified"} {
 		s.Header().Del(name)
 	}
-	s.Header().Set("Cache-Control", "no-store")
 	writeProblem(s.ResponseWriter, r.WithContext(s.ctx), err)
 }
 
@@ -147,12 +143,12 @@ func (s *sender) Write(p []byte) (n int, err error) {
 	}
 	if !s.started {
 		s.started = true
-		streams(s.ctx)
+		stateOf(s.ctx).streams = true
 		s.ResponseWriter.WriteHeader(s.status)
 	}
 	for n < len(p) && err == nil {
 		var m int
-		s.control.SetWriteDeadline(time.Now().Add(stallOf(s.ctx)))
+		s.control.SetWriteDeadline(time.Now().Add(stateOf(s.ctx).stall))
 		m, err = s.ResponseWriter.Write(p[n:min(len(p), n+pieceSize)])
 		n += m
 	}

@@ -64,11 +64,11 @@ func (a *API) health(o Options) {
 		return out, nil
 	}
 	checks := &checks{all: o.Checks}
-	Handle(a, "GET /health", Open, alive, "Tell that the service runs")
-	Handle(a, "GET /livez", Open, alive, "Tell that the process is alive", Quiet)
-	Handle(a, "GET /readyz", Open, func(ctx context.Context, _ *struct{}) (*readinessOutput, error) {
+	Handle(a, "GET /health", Probe, alive, "Tell that the service runs")
+	Handle(a, "GET /livez", Probe, alive, "Tell that the process is alive", NoAccessLog)
+	Handle(a, "GET /readyz", Probe, func(ctx context.Context, _ *struct{}) (*readinessOutput, error) {
 		return a.readiness(checks.results(ctx)), nil
-	}, "Tell whether requests can be served", Describe("Names the part that is missing."), Quiet)
+	}, "Tell whether requests can be served", Description("Names the part that is missing."), NoAccessLog)
 }
 
 // checks are done for all who ask at a time: each opens connections, and anybody

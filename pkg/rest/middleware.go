@@ -26,105 +26,82 @@ import (
 
 type contextKey struct{}
 
-// entry is the access-log line of a request, filled in as the request goes
-// through.
-type entry struct {
-	id       string
-	address  netip.Addr
-	stall    time.Duration
-	turn     *turn // nil where it needs none
-	streams  bool  // the operation has a deadline of its own for each piece of its answer
-	mu       sync.Mutex
-	attrs    []slog.Attr
-	panicked bool
-	quiet    bool
+// requestState is what the middleware knows of a request.
+type requestState struct {
+	id          uuid.UUID
+	address     netip.Addr
+	stall       time.Duration
+	slot        *slot
+	streams     bool // the operation sets a deadline for each piece of its response
+	noAccessLog bool
+	panicked    bool
+
+	mu    sync.Mutex
+	attrs []slog.Attr // of the access log
+}
+
+// stateOf returns the state of the request that ctx belongs to, an empty one
+// where it belongs to none.
+func stateOf(ctx context.Context) *requestState {
+	if s, ok := ctx.Value(contextKey{}).(*requestState); ok {
+		return s
+	}
+	return &requestState{stall: Patience{}.orDefault().Stall}
 }
 
 // RequestID returns the id of the request that ctx belongs to: a UUID, the one
 // of the client's X-Request-Id where that is one.
-func RequestID(ctx context.Context) string {
-	if e, ok := ctx.Value(contextKey{}).(*entry); ok {
-		return e.id
-	}
-	return uuid.Nil.String()
-}
+func RequestID(ctx context.Context) string { return stateOf(ctx).id.String() }
 
-// Address returns the address that the request came from that ctx belongs to;
-// the zero one where it belongs to none.
-func Address(ctx context.Context) netip.Addr {
-	if e, ok := ctx.Value(contextKey{}).(*entry); ok {
-		return e.address
-	}
-	return netip.Addr{}
-}
+// Address returns the client address of the request that ctx belongs to; the
+// zero one where it belongs to none.
+func Address(ctx context.Context) netip.Addr { return stateOf(ctx).address }
 
-// Network returns what the client of Address has at least: its IPv4 address, or
-// the /64 of its IPv6 address.
-func Network(ctx context.Context) string { return network(Address(ctx)) }
-
-// stallOf is how long a body that is streamed may keep still.
-func stallOf(ctx context.Context) time.Duration {
-	if e, ok := ctx.Value(contextKey{}).(*entry); ok {
-		return e.stall
-	}
-	return Patience{}.orDefault().Stall
-}
-
-// streams says that the operation of the request that ctx belongs to sets the
-// deadlines of its answer.
-func streams(ctx context.Context) {
-	if e, ok := ctx.Value(contextKey{}).(*entry); ok {
-		e.streams = true
-	}
-}
+// Network returns what the client of Address controls at least: an IPv4 address,
+// or the /64 of an IPv6 address.
+func Network(ctx context.Context) string { return clientNetwork(Address(ctx)) }
 
 // Annotate adds to the access-log line of the request that ctx belongs to.
 func Annotate(ctx context.Context, attrs ...slog.Attr) {
-	if e, ok := ctx.Value(contextKey{}).(*entry); ok {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.attrs = append(e.attrs, attrs...)
-	}
+	s := stateOf(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.attrs = append(s.attrs, attrs...)
 }
 
-// What an answer may load, and where it may be shown: those of the API nothing,
-// the page of the documentation what comes with it.
-const (
-	nothing = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
-	itsOwn  = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
-)
+func userAttr(id string) slog.Attr { return slog.String("user", id) }
 
-// identify gives the request its id and the answer the headers that all have.
+// identify gives the request its id, and the response the headers that all have.
 func (a *API) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, err := uuid.Parse(r.Header.Get("X-Request-Id"))
 		if err != nil {
 			id = uuid.Must(uuid.NewV7())
 		}
-		e := &entry{id: id.String(), stall: a.patience.Stall}
-		if e.address = middleware.GetClientIPAddr(r.Context()); !e.address.IsValid() {
-			e.address = peer(r)
+		s := &requestState{id: id, stall: a.patience.Stall}
+		if s.address = middleware.GetClientIPAddr(r.Context()); !s.address.IsValid() {
+			s.address = remoteAddr(r)
 		}
 		h := w.Header()
-		h.Set("X-Request-Id", e.id)
+		h.Set("X-Request-Id", id.String())
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Cache-Control", "no-store")
-		h.Set("Content-Security-Policy", nothing)
+		h.Set("Cache-Control", NoStore)
+		h.Set("Content-Security-Policy", DataCSP)
 		h.Set("Referrer-Policy", "no-referrer")
 		if r.TLS != nil {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		if a.draining.Load() {
-			h.Set("Connection", "close") // the client goes before it is sent away
+			h.Set("Connection", "close") // the client leaves before it is sent away
 		}
 		ctx := trace.NewContext(r.Context(), strings.Join(r.Header.Values(trace.Header), ","))
-		next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, contextKey{}, e)))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, contextKey{}, s)))
 	})
 }
 
-// access writes one line per request. It names neither bodies nor tokens, and
-// of the address the path alone.
-func (a *API) access(next http.Handler) http.Handler {
+// logAccess writes one line per request. It names neither bodies nor tokens, and
+// of the address only the path.
+func (a *API) logAccess(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
@@ -132,15 +109,16 @@ func (a *API) access(next http.Handler) http.Handler {
 		defer a.inFlight.Dec()
 		next.ServeHTTP(ww, r)
 		status := cmp.Or(ww.Status(), http.StatusOK)
-		a.seconds.WithLabelValues(methodLabel(r), routeLabel(r), strconv.Itoa(status)).Observe(time.Since(start).Seconds())
-		e := r.Context().Value(contextKey{}).(*entry)
-		e.mu.Lock()
-		defer e.mu.Unlock()
+		method, pattern := labels(r)
+		a.seconds.WithLabelValues(method, pattern, strconv.Itoa(status)).Observe(time.Since(start).Seconds())
+		s := stateOf(r.Context())
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		level := slog.LevelInfo
 		switch {
-		case e.panicked:
+		case s.panicked:
 			level = slog.LevelError
-		case e.quiet:
+		case s.noAccessLog:
 			level = slog.LevelDebug
 		case status >= 500:
 			level = slog.LevelError
@@ -148,24 +126,21 @@ func (a *API) access(next http.Handler) http.Handler {
 		a.log.LogAttrs(r.Context(), level, "request", append([]slog.Attr{
 			slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status),
 			slog.Int("bytes", ww.BytesWritten()), slog.Float64("ms", float64(time.Since(start).Microseconds())/1000),
-			slog.String("addr", e.address.String()), slog.String("request_id", e.id),
-		}, e.attrs...)...)
+			slog.String("addr", s.address.String()), slog.String("request_id", s.id.String()),
+		}, s.attrs...)...)
 	})
 }
 
-// methodLabel and routeLabel name what a client cannot make up.
-func methodLabel(r *http.Request) string {
-	if chi.RouteContext(r.Context()).RoutePattern() == "" {
-		return "any"
+// labels are the method and route of a request, without anything that a client
+// can make up.
+func labels(r *http.Request) (method, pattern string) {
+	if pattern = chi.RouteContext(r.Context()).RoutePattern(); pattern == "" {
+		return "any", "none"
 	}
-	return r.Method
+	return r.Method, pattern
 }
 
-func routeLabel(r *http.Request) string {
-	return cmp.Or(chi.RouteContext(r.Context()).RoutePattern(), "none")
-}
-
-// recover turns a panic into a 500, and its stack into a part of the log line.
+// recover answers a panic with 500, and adds its stack to the log line.
 func (a *API) recover(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -175,7 +150,7 @@ func (a *API) recover(next http.Handler) http.Handler {
 				panic(v)
 			default:
 				Annotate(r.Context(), slog.String("stack", string(debug.Stack())))
-				r.Context().Value(contextKey{}).(*entry).panicked = true
+				stateOf(r.Context()).panicked = true
 				writeProblem(w, r, fmt.Errorf("panic: %v", v))
 			}
 		}()
@@ -183,9 +158,9 @@ func (a *API) recover(next http.Handler) http.Handler {
 	})
 }
 
-// query refuses what net/url passes over: a query that cannot be read, a name
-// that is given twice, and one without a value, which would ask for everything.
-func query(next http.Handler) http.Handler {
+// strictQuery refuses what net/url passes over: a query that cannot be parsed, a
+// repeated parameter, and one without a value, which would select everything.
+func strictQuery(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		values, err := url.ParseQuery(r.URL.RawQuery)
 		if err != nil {

@@ -19,7 +19,7 @@ type passwordInput struct {
 }
 
 type listInput struct {
-	rest.Page
+	rest.Paging
 	Email        string    `query:"email" doc:"only the account with this address"`
 	Role         auth.Role `query:"role" enum:"admin,operator,user,legitimate_interest,authority" doc:"only accounts with this role"`
 	Organisation string    `query:"organisation" doc:"only accounts of this organisation"`
@@ -71,7 +71,7 @@ func origin(ctx context.Context) context.Context {
 }
 
 type auditInput struct {
-	rest.Page
+	rest.Paging
 	Account string `query:"account" doc:"only changes of this account"`
 	By      string `query:"by" doc:"only what this account did"`
 }

@@ -6,17 +6,14 @@ import (
 	"time"
 )
 
-type keysOutput struct {
-	CacheControl string `header:"Cache-Control"`
-	Body         json.RawMessage
-}
+type keysOutput struct{ Body json.RawMessage }
 
 func (a *API) keys(ctx context.Context, _ *struct{}) (*keysOutput, error) {
 	if _, err := a.Keys.Signing(); err != nil {
 		return nil, err
 	}
 	set, err := a.Keys.JSON(ctx)
-	return &keysOutput{CacheControl: "public, max-age=300", Body: set}, err
+	return &keysOutput{set}, err
 }
 
 type rotateOutput struct {

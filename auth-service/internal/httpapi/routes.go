@@ -45,34 +45,41 @@ type Keys interface {
 	Rotate(context.Context) (id string, signsFrom time.Time, err error)
 }
 
-// registrations are rarer than logins, by this factor: each takes a hash, and
-// nobody's failures bound them.
+// registrations are rarer than logins, by this factor: each costs a password
+// hash, and no failures limit them.
 const registrations = 10
 
 // Register adds the operations to r. It is their table of contents.
 func (a *API) Register(r *rest.API) {
-	anyone, admin, limit := a.Verifier.Require(), a.admin, rest.Limit(a.RateLimit)
-	few := rest.Limit((a.RateLimit + registrations - 1) / registrations)
-	rest.Handle(r, "POST /api/auth/register", rest.Open, a.register, "Register an account", few, rest.Status(http.StatusCreated), rest.Fails(http.StatusForbidden, http.StatusConflict),
-		rest.Describe("Makes the account of a user. The very first registration may ask for the role admin."))
-	rest.Handle(r, "POST /api/auth/login", rest.Open, a.login, "Log in", limit, rest.Fails(http.StatusUnauthorized, http.StatusForbidden))
-	rest.Handle(r, "POST /api/auth/refresh", rest.Open, a.refresh, "Go on with a login", limit, rest.Fails(http.StatusUnauthorized),
-		rest.Describe("Gives a new access token, and the refresh token to use next: each counts once. One that comes again ends the login, because somebody has stolen it; within two minutes it gets the same answer, as for a second tab."))
-	rest.Handle(r, "POST /api/auth/logout", rest.Open, a.logout, "Log out", limit, rest.Status(http.StatusNoContent), rest.Fails(http.StatusUnauthorized),
-		rest.Describe("Ends a login. Within 5 seconds no service takes its access tokens any more."))
-	rest.Handle(r, "GET /api/auth/profile", anyone, a.profile, "Read your account")
-	rest.Handle(r, "PUT /api/auth/password", anyone, a.changePassword, "Change your password", rest.Status(http.StatusNoContent), rest.Fails(http.StatusConflict),
-		rest.Describe("Ends all other logins. This one goes on with its refresh token."))
+	open, user, admin := rest.Open, rest.SignedIn(a.Verifier.Require()), rest.SignedIn(a.admin)
+	login, registration, revocations, keys := open, open, open, rest.Probe
+	login.RateLimit.PerMinute = a.RateLimit
+	registration.RateLimit.PerMinute = (a.RateLimit + registrations - 1) / registrations
+	revocations.RateLimit = rest.RateLimit{Class: rest.NoRate, PerMinute: revocationRate}
+	revocations.Concurrency = rest.OwnSlots // services keep asking while people use up all others
+	keys.Cache = "public, max-age=300"
+	body := rest.JSONBody(0)
+
+	rest.Handle(r, "POST /api/auth/register", registration, a.register, "Register an account", body, rest.Status(http.StatusCreated), rest.Errors(http.StatusForbidden, http.StatusConflict),
+		rest.Description("Makes the account of a user. The very first registration may ask for the role admin."))
+	rest.Handle(r, "POST /api/auth/login", login, a.login, "Log in", body, rest.Errors(http.StatusUnauthorized, http.StatusForbidden))
+	rest.Handle(r, "POST /api/auth/refresh", login, a.refresh, "Go on with a login", body, rest.Errors(http.StatusUnauthorized),
+		rest.Description("Gives a new access token, and the refresh token to use next: each counts once. One that comes again ends the login, because somebody has stolen it; within two minutes it gets the same answer, as for a second tab."))
+	rest.Handle(r, "POST /api/auth/logout", login, a.logout, "Log out", body, rest.Status(http.StatusNoContent), rest.Errors(http.StatusUnauthorized),
+		rest.Description("Ends a login. Within 5 seconds no service takes its access tokens any more."))
+	rest.Handle(r, "GET /api/auth/profile", user, a.profile, "Read your account")
+	rest.Handle(r, "PUT /api/auth/password", user, a.changePassword, "Change your password", body, rest.Status(http.StatusNoContent), rest.Errors(http.StatusConflict),
+		rest.Description("Ends all other logins. This one goes on with its refresh token."))
 	rest.Handle(r, "GET /api/auth/admin", admin, a.profile, "Tell that you are an admin")
-	rest.Handle(r, "GET /api/auth/users", admin, a.list, "List accounts")
-	rest.Handle(r, "PATCH /api/auth/users/{id}", admin, a.change, "Change an account", rest.Fails(http.StatusConflict),
-		rest.Describe("What is left out, or null, stays. Tokens with the rights of before no longer count; who is disabled is logged out."))
-	rest.Handle(r, "GET /api/auth/audit", admin, a.audit, "Read who changed which account")
-	rest.Handle(r, "POST /api/auth/keys", admin, a.rotate, "Rotate the key that signs tokens", rest.Status(http.StatusCreated), rest.Fails(http.StatusConflict),
-		rest.Describe("Makes a key that signs in ten minutes, when all services know it. Tokens that were signed before stay good."))
-	rest.Handle(r, "GET "+auth.RevocationsPath, rest.Open, a.revocations, "Read which tokens were revoked", rest.Quiet, rest.Apart(revocationRate), rest.Fails(http.StatusBadRequest),
-		rest.Describe("For services that verify tokens. Accounts and sessions have opaque names here."))
-	rest.Handle(r, "GET /.well-known/jwks.json", rest.Open, a.keys, "Read the keys that tokens are verified with")
+	rest.Handle(r, "GET /api/auth/users", admin, a.list, "List accounts", rest.Paged)
+	rest.Handle(r, "PATCH /api/auth/users/{id}", admin, a.change, "Change an account", body, rest.Errors(http.StatusConflict),
+		rest.Description("What is left out, or null, stays. Tokens with the rights of before no longer count; who is disabled is logged out."))
+	rest.Handle(r, "GET /api/auth/audit", admin, a.audit, "Read who changed which account", rest.Paged)
+	rest.Handle(r, "POST /api/auth/keys", admin, a.rotate, "Rotate the key that signs tokens", rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
+		rest.Description("Makes a key that signs in ten minutes, when all services know it. Tokens that were signed before stay good."))
+	rest.Handle(r, "GET "+auth.RevocationsPath, revocations, a.revocations, "Read which tokens were revoked", rest.NoAccessLog, rest.Errors(http.StatusBadRequest),
+		rest.Description("For services that verify tokens. Accounts and sessions have opaque names here."))
+	rest.Handle(r, "GET /.well-known/jwks.json", keys, a.keys, "Read the keys that tokens are verified with", rest.Group("service"))
 }
 
 // admin lets callers pass who are admins by their token and still are: a token

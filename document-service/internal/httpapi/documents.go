@@ -47,7 +47,7 @@ type input struct {
 type output struct{ Body Document }
 
 type listInput struct {
-	rest.Page
+	rest.Paging
 	PassportID string        `query:"passportId" doc:"only documents of this passport"`
 	Kind       document.Kind `query:"kind" enum:"declaration-of-conformity,test-report,carbon-footprint-study,due-diligence-report,dismantling-manual,safety-instructions,waste-information,state-of-health-report,product-image,other" doc:"only documents of this kind"`
 }

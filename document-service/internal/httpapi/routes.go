@@ -23,19 +23,21 @@ type API struct {
 
 // Register adds the operations to r. It is their table of contents.
 func (a *API) Register(r *rest.API) {
-	caller := a.Verifier.Require()
+	user := rest.SignedIn(a.Verifier.Require())
+	file := user
+	file.Cache, file.CSP = rest.Revalidate, rest.FileCSP
 
-	rest.Handle(r, "POST /api/documents/upload", caller, a.upload, "Upload a document", rest.Status(http.StatusCreated),
-		rest.Describe("PDF, JPEG, PNG, GIF, plain text, Word and Excel, as the bytes say. The fields may come before or after the file."))
-	rest.Handle(r, "GET /api/documents", caller, a.list, "List documents",
-		rest.Describe("All to an admin; to others those of their organisation or, without one, their own; to an authority those for authorities."))
-	rest.Handle(r, "GET /api/documents/user", caller, a.listOwn, "List your documents")
-	rest.Handle(r, "GET /api/documents/{docId}", caller, a.get, "Read what is known of a document")
-	rest.Handle(r, "PUT /api/documents/{docId}", caller, a.describe, "Change what is said of a document",
-		rest.Describe("What is not given stays as it is."))
-	rest.Handle(r, "DELETE /api/documents/{docId}", caller, a.delete, "Delete a document", rest.Status(http.StatusNoContent))
-	rest.Handle(r, "GET /api/documents/{docId}/download", caller, a.download, "Get a download link",
-		rest.Describe("To the storage for documents that are public or your own, good for anybody while it lasts; else to this service."))
-	rest.Handle(r, "GET /api/documents/{docId}/content", caller, a.content, "Download a document",
-		rest.Describe("Answers Range, If-Range and If-None-Match."))
+	rest.Handle(r, "POST /api/documents/upload", user, a.upload, "Upload a document", rest.MultipartBody[Upload](), rest.Idempotent, rest.Status(http.StatusCreated),
+		rest.Description("PDF, JPEG, PNG, GIF, plain text, Word and Excel, as the bytes say. The fields may come before or after the file."))
+	rest.Handle(r, "GET /api/documents", user, a.list, "List documents", rest.Paged,
+		rest.Description("All to an admin; to others those of their organisation or, without one, their own; to an authority those for authorities."))
+	rest.Handle(r, "GET /api/documents/user", user, a.listOwn, "List your documents", rest.Paged)
+	rest.Handle(r, "GET /api/documents/{docId}", user, a.get, "Read what is known of a document")
+	rest.Handle(r, "PUT /api/documents/{docId}", user, a.describe, "Change what is said of a document", rest.JSONBody(0),
+		rest.Description("What is not given stays as it is."))
+	rest.Handle(r, "DELETE /api/documents/{docId}", user, a.delete, "Delete a document", rest.Status(http.StatusNoContent))
+	rest.Handle(r, "GET /api/documents/{docId}/download", user, a.download, "Get a download link",
+		rest.Description("To the storage for documents that are public or your own, good for anybody while it lasts; else to this service."))
+	rest.Handle(r, "GET /api/documents/{docId}/content", file, a.content, "Download a document", rest.FileResponse,
+		rest.Description("Answers Range, If-Range and If-None-Match."))
 }

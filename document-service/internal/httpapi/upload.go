@@ -32,8 +32,8 @@ type Upload struct {
 }
 
 type uploadInput struct {
-	rest.Again
-	Form rest.Form[Upload]
+	rest.IdempotencyKey
+	Form rest.Multipart
 }
 
 type uploadOutput struct {

@@ -33,7 +33,7 @@ func answerOf(r *notification.Record) Notification {
 }
 
 type createInput struct {
-	rest.Again
+	rest.IdempotencyKey
 	Body notification.Draft
 }
 
@@ -50,7 +50,7 @@ type idInput struct {
 type output struct{ Body Notification }
 
 type listInput struct {
-	rest.Page
+	rest.Paging
 	Type      notification.Type     `query:"type" enum:"email,system,alert,info,warning,error" doc:"only of this type"`
 	Status    notification.Status   `query:"status" enum:"unread,read" doc:"only read or unread ones"`
 	EventType string                `query:"eventType" doc:"only of this type of event, as passport.created"`

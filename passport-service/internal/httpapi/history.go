@@ -36,12 +36,11 @@ func versionOf(v passport.SeenVersion) Version {
 
 type versionsInput struct {
 	ID string `path:"id"`
-	rest.Page
+	rest.Paging
 }
 
 type versionsOutput struct {
-	CacheControl string `header:"Cache-Control"`
-	Body         rest.List[Version]
+	Body rest.List[Version]
 }
 
 type versionInput struct {
@@ -50,13 +49,12 @@ type versionInput struct {
 }
 
 type versionOutput struct {
-	CacheControl string `header:"Cache-Control"`
-	Body         Version
+	Body Version
 }
 
 func (a *API) versions(ctx context.Context, in *versionsInput) (*versionsOutput, error) {
 	page, err := a.Passports.History(ctx, in.ID, in.Cursor, in.Limit)
-	out := &versionsOutput{private, rest.List[Version]{NextCursor: page.Next}}
+	out := &versionsOutput{rest.List[Version]{NextCursor: page.Next}}
 	for _, v := range page.Versions {
 		out.Body.Items = append(out.Body.Items, versionOf(v))
 	}
@@ -65,7 +63,7 @@ func (a *API) versions(ctx context.Context, in *versionsInput) (*versionsOutput,
 
 func (a *API) version(ctx context.Context, in *versionInput) (*versionOutput, error) {
 	v, err := a.Passports.Version(ctx, in.ID, in.Version)
-	return &versionOutput{private, versionOf(v)}, err
+	return &versionOutput{versionOf(v)}, err
 }
 
 type diffInput struct {
@@ -90,8 +88,7 @@ type Diff struct {
 }
 
 type diffOutput struct {
-	CacheControl string `header:"Cache-Control"`
-	Body         Diff
+	Body Diff
 }
 
 func (a *API) diff(ctx context.Context, in *diffInput) (*diffOutput, error) {
@@ -106,7 +103,7 @@ func (a *API) diff(ctx context.Context, in *diffInput) (*diffOutput, error) {
 			out.Changes[i].New = c.New
 		}
 	}
-	return &diffOutput{private, out}, err
+	return &diffOutput{out}, err
 }
 
 type passportInput struct {
@@ -114,11 +111,10 @@ type passportInput struct {
 }
 
 type verifyOutput struct {
-	CacheControl string `header:"Cache-Control"`
-	Body         passport.Verification
+	Body passport.Verification
 }
 
 func (a *API) verify(ctx context.Context, in *passportInput) (*verifyOutput, error) {
 	v, err := a.Passports.Verify(ctx, in.ID)
-	return &verifyOutput{private, v}, err
+	return &verifyOutput{v}, err
 }

@@ -52,10 +52,9 @@ func answerOf(p *passport.Seen) Passport {
 // output is a passport with its entity tag: the version for who keeps it, the
 // hash of what is sent for others.
 type output struct {
-	Status       int
-	ETag         string `header:"ETag" doc:"for If-None-Match; to those who keep the passport it is the version, for If-Match"`
-	CacheControl string `header:"Cache-Control"`
-	Body         Passport
+	Status int
+	ETag   string `header:"ETag" doc:"for If-None-Match; to those who keep the passport it is the version, for If-Match"`
+	Body   Passport
 }
 
 type createOutput struct {
@@ -65,10 +64,8 @@ type createOutput struct {
 	Body     Passport
 }
 
-const private = "private, no-cache"
-
 func outputOf(p *passport.Seen) *output {
-	out := &output{Status: http.StatusOK, ETag: rest.ETag(p.Head.Number), CacheControl: private, Body: answerOf(p)}
+	out := &output{Status: http.StatusOK, ETag: rest.ETag(p.Head.Number), Body: answerOf(p)}
 	if !p.View.Keeper {
 		out.ETag = tagOf(out.Body)
 	}
@@ -99,7 +96,7 @@ func (o *output) unless(ifNoneMatch string) *output {
 }
 
 type createInput struct {
-	rest.Again
+	rest.IdempotencyKey
 	Body rest.JSON[Body]
 }
 
@@ -127,7 +124,7 @@ type deleteInput struct {
 }
 
 type listInput struct {
-	rest.Page
+	rest.Paging
 	BatteryIdentifier string         `query:"batteryIdentifier" doc:"only the passport of this battery"`
 	BatteryCategory   string         `query:"batteryCategory" doc:"only batteries of this category"`
 	State             passport.State `query:"state" enum:"draft,active,inactive,archived,ceased" doc:"only passports in this state"`

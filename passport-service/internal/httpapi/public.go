@@ -17,15 +17,10 @@ type Public struct {
 }
 
 type publicOutput struct {
-	Status       int
-	ETag         string `header:"ETag" doc:"hash of what is sent"`
-	CacheControl string `header:"Cache-Control"`
-	Body         Public
+	Status int
+	ETag   string `header:"ETag" doc:"hash of what is sent"`
+	Body   Public
 }
-
-// publicAge is how long a cache may serve a public part without asking: an
-// archived passport is to be seen as such soon.
-const publicAge = "public, max-age=60"
 
 // rememberedTags is how many parts are known by their tag, which costs more than
 // all else to make.
@@ -40,7 +35,7 @@ func (a *API) publicAnswer(published passport.Published, err error, ifNoneMatch 
 	}
 	p := published.Seen()
 	body := Public{p.ID, p.BatteryIdentifier, Data{p.Head.Data}}
-	out := &publicOutput{http.StatusOK, tagOf(body), publicAge, body}
+	out := &publicOutput{http.StatusOK, tagOf(body), body}
 	a.tags.Add(published.Part(), out.ETag)
 	if ifNoneMatch != "" && rest.Unchanged(ifNoneMatch, out.ETag) {
 		out.Status = http.StatusNotModified
@@ -49,7 +44,7 @@ func (a *API) publicAnswer(published passport.Published, err error, ifNoneMatch 
 }
 
 func unchanged(tag string) *publicOutput {
-	return &publicOutput{Status: http.StatusNotModified, ETag: tag, CacheControl: publicAge}
+	return &publicOutput{Status: http.StatusNotModified, ETag: tag}
 }
 
 type publicInput struct {

@@ -53,18 +53,17 @@ type complianceInput struct {
 }
 
 type complianceOutput struct {
-	CacheControl string `header:"Cache-Control"`
-	Body         compliance.Report
+	Body compliance.Report
 }
 
 func (a *API) compliance(ctx context.Context, in *complianceInput) (*complianceOutput, error) {
 	report, err := a.Passports.Compliance(ctx, in.ID, in.what())
-	return &complianceOutput{private, report}, err
+	return &complianceOutput{report}, err
 }
 
 type validateInput struct {
 	What
-	Lines rest.Lines[Body, compliance.Report]
+	Lines rest.NDJSON[compliance.Report]
 }
 
 func (a *API) validate(ctx context.Context, in *validateInput) (*rest.Stream, error) {
@@ -98,11 +97,10 @@ type attributesInput struct {
 }
 
 type attributesOutput struct {
-	CacheControl string `header:"Cache-Control"`
-	Body         wire.Value
+	Body wire.Value
 }
 
 func (a *API) attributes(_ context.Context, in *attributesInput) (*attributesOutput, error) {
 	catalogue, err := a.Passports.Catalogue(in.ID)
-	return &attributesOutput{"private, max-age=3600", catalogue}, err
+	return &attributesOutput{catalogue}, err
 }

@@ -18,7 +18,7 @@ import (
 )
 
 type linesInput struct {
-	Lines rest.Lines[thing, length]
+	Lines rest.NDJSON[length]
 }
 
 // length is the answer to one value.
@@ -37,7 +37,7 @@ func TestLines(t *testing.T) {
 			}
 			return length{len(v)}, nil
 		})
-	}, "Measure")
+	}, "Measure", rest.NDJSONBody[thing, length]())
 	server := httptest.NewServer(a)
 	defer server.Close()
 	for name, c := range map[string]struct{ contentType, body, want string }{
@@ -82,7 +82,7 @@ func short(t *testing.T, status, text string) string {
 	}
 	var b strings.Builder
 	for line := range strings.Lines(text) {
-		var l rest.Line[length]
+		var l rest.Result[length]
 		if err := wire.Unmarshal([]byte(line), &l); err != nil {
 			t.Fatalf("%v in %s", err, line)
 		}

@@ -18,31 +18,27 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-const (
-	linesField = "Lines" // of an input
-	linesType  = "application/x-ndjson"
-)
+const ndjsonType = "application/x-ndjson"
 
-// Lines is the field of an input, by that name, that stands for a body of one
-// JSON value, or of many with one on each line (NDJSON). It is documented as
-// In, and what each is answered with as Out.
-type Lines[In, Out any] struct {
+// NDJSON is the field of an input that stands for a body of one JSON value, or of
+// many with one on each line. Each is answered with an Out.
+type NDJSON[Out any] struct {
 	request *http.Request
 	answer  http.ResponseWriter
 }
 
-// Line is the answer to one line.
-type Line[Out any] struct {
+// Result is the answer to one line.
+type Result[Out any] struct {
 	Line    int      `json:"line" doc:"number of the line, from 1 on; empty ones count and are not answered"`
 	Result  *Out     `json:"result,omitempty"`
 	Problem *Problem `json:"problem,omitempty" doc:"why this line has no result"`
 }
 
-// Stream is the output of an operation on Lines.
+// Stream is the output of an operation on NDJSON.
 type Stream struct{ Body func(huma.Context) }
 
 // Resolve implements huma.Resolver.
-func (l *Lines[In, Out]) Resolve(hc huma.Context) []error {
+func (l *NDJSON[Out]) Resolve(hc huma.Context) []error {
 	l.request, l.answer = humachi.Unwrap(hc)
 	return nil
 }
@@ -50,11 +46,11 @@ func (l *Lines[In, Out]) Resolve(hc huma.Context) []error {
 // Answer calls f for the body, or for each of its lines as it comes: what is
 // wrong with a line is told in its place, and the others go on. No value may
 // have more than limit bytes. f is given what is one valid JSON value.
-func (l *Lines[In, Out]) Answer(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) (*Stream, error) {
-	if t, _, err := mime.ParseMediaType(l.request.Header.Get("Content-Type")); err == nil && t == linesType {
+func (l *NDJSON[Out]) Answer(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) (*Stream, error) {
+	if t, _, err := mime.ParseMediaType(l.request.Header.Get("Content-Type")); err == nil && t == ndjsonType {
 		return &Stream{func(hc huma.Context) { l.stream(hc.Context(), limit, f) }}, nil
 	}
-	data, err := readJSON(l.answer, l.request, limit, []string{jsonType, linesType})
+	data, err := readJSON(l.answer, l.request, limit, []string{jsonType, ndjsonType})
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +61,7 @@ func (l *Lines[In, Out]) Answer(ctx context.Context, limit int64, f func(context
 	return &Stream{func(hc huma.Context) { l.write(hc.Context(), jsonType, out) }}, nil
 }
 
-func (l *Lines[In, Out]) write(ctx context.Context, contentType string, v any) {
+func (l *NDJSON[Out]) write(ctx context.Context, contentType string, v any) {
 	l.answer.Header().Set("Content-Type", contentType)
 	if err := wire.MarshalWrite(l.answer, v); err != nil {
 		Annotate(ctx, slog.Any("write_err", err)) // the client has gone
@@ -73,13 +69,13 @@ func (l *Lines[In, Out]) write(ctx context.Context, contentType string, v any) {
 }
 
 // stream answers each line. An answer goes out when no further line is at hand.
-func (l *Lines[In, Out]) stream(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) {
+func (l *NDJSON[Out]) stream(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) {
 	control := http.NewResponseController(l.answer)
 	if err := control.EnableFullDuplex(); err != nil {
 		Annotate(ctx, slog.Any("err", err)) // it is HTTP/2, or a recorder: they are as they are
 	}
-	streams(ctx) // each line that is read gives the answer more time
-	l.answer.Header().Set("Content-Type", linesType)
+	stateOf(ctx).streams = true // each line that is read gives the answer more time
+	l.answer.Header().Set("Content-Type", ndjsonType)
 	in := bufio.NewReaderSize(newArriving(l.request, l.answer, l.request.Body, linesRate), 64<<10)
 	out := bufio.NewWriterSize(l.answer, 64<<10)
 	var err error
@@ -100,8 +96,8 @@ func (l *Lines[In, Out]) stream(ctx context.Context, limit int64, f func(context
 }
 
 // one answers one line, or what came in its place.
-func (l *Lines[In, Out]) one(ctx context.Context, w io.Writer, n int, line []byte, err error, f func(context.Context, wire.Value) (Out, error)) {
-	answer := Line[Out]{Line: n}
+func (l *NDJSON[Out]) one(ctx context.Context, w io.Writer, n int, line []byte, err error, f func(context.Context, wire.Value) (Out, error)) {
+	answer := Result[Out]{Line: n}
 	switch {
 	case err == nil, err == io.EOF: // the last line has no end of its own
 		if err = wire.Check(line); err != nil {
@@ -112,7 +108,7 @@ func (l *Lines[In, Out]) one(ctx context.Context, w io.Writer, n int, line []byt
 			answer.Result = &result
 		}
 	case !fault.Is(err, fault.TooLarge):
-		err = ended(err)
+		err = readError(err)
 	}
 	if err != nil {
 		answer.Problem = newProblem(ctx, err)
@@ -145,20 +141,18 @@ func readLine(r *bufio.Reader, limit int64) ([]byte, error) {
 	}
 }
 
-func (Lines[In, Out]) schemas(r huma.Registry) (in, out, line *huma.Schema) {
-	return r.Schema(reflect.TypeFor[In](), true, ""), r.Schema(reflect.TypeFor[Out](), true, ""), r.Schema(reflect.TypeFor[Line[Out]](), true, "")
-}
-
-// documentLines describes the body and the answer of an operation that is
-// POSTed lines.
-func (a *API) documentLines(path string, field reflect.StructField) {
-	doc := a.huma.OpenAPI()
-	in, out, line := reflect.Zero(field.Type).Interface().(interface {
-		schemas(huma.Registry) (in, out, line *huma.Schema)
-	}).schemas(doc.Components.Schemas)
-	op := doc.Paths[path].Post
-	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{jsonType: {Schema: in}, linesType: {Schema: in}}}
-	op.Responses["200"] = &huma.Response{Description: "of one value its result, of lines one line for each", Content: map[string]*huma.MediaType{
-		jsonType: {Schema: out}, linesType: {Schema: line},
-	}}
+// NDJSONBody is for inputs with an NDJSON of Out. The values are documented as In.
+func NDJSONBody[In, Out any]() Option {
+	return func(o *operation) {
+		Errors(http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)(o)
+		o.finish = func(op *huma.Operation, schemas huma.Registry) {
+			in := &huma.MediaType{Schema: schemas.Schema(reflect.TypeFor[In](), true, "")}
+			out := &huma.MediaType{Schema: schemas.Schema(reflect.TypeFor[Out](), true, "")}
+			line := &huma.MediaType{Schema: schemas.Schema(reflect.TypeFor[Result[Out]](), true, "")}
+			op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{jsonType: in, ndjsonType: in}}
+			op.Responses["200"] = &huma.Response{
+				Description: "of one value its result, of lines one line for each", Content: map[string]*huma.MediaType{jsonType: out, ndjsonType: line},
+			}
+		}
+	}
 }

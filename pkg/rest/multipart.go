@@ -5,7 +5,6 @@ import (
 	"io"
 	"mime"
 	"mime/multipart"
-	"net"
 	"net/http"
 	"reflect"
 	"time"
@@ -17,8 +16,7 @@ import (
 )
 
 const (
-	formField = "Form" // of an input
-	formType  = "multipart/form-data"
+	formType = "multipart/form-data"
 	// formRate and linesRate are the least that a streamed body has to bring on
 	// the whole, in bytes a second: who sends a byte now and then holds a place
 	// for nothing. Places for files are few; lines may be made while they are sent.
@@ -29,29 +27,28 @@ const (
 	conclude = 2 * time.Minute
 )
 
-// Form is the field of an input, by that name, that stands for a multipart
-// body. Its handler reads it as it arrives; it is documented as T.
-type Form[T any] struct {
+// Multipart is the field of an input that stands for a multipart body, which the
+// handler reads as it arrives.
+type Multipart struct {
 	request *http.Request
 	answer  http.ResponseWriter
 }
 
 // Resolve implements huma.Resolver.
-func (f *Form[T]) Resolve(hc huma.Context) []error {
+func (f *Multipart) Resolve(hc huma.Context) []error {
 	f.request, f.answer = humachi.Unwrap(hc)
 	return nil
 }
 
-func (Form[T]) schema(r huma.Registry) *huma.Schema { return r.Schema(reflect.TypeFor[T](), true, "") }
-
-// documentForm describes the body of an operation that is POSTed a form. It
-// does so when huma knows the operation: huma reads a body it finds described.
-func (a *API) documentForm(path string, form reflect.StructField) {
-	doc := a.huma.OpenAPI()
-	schema := reflect.Zero(form.Type).Interface().(interface {
-		schema(huma.Registry) *huma.Schema
-	}).schema(doc.Components.Schemas)
-	doc.Paths[path].Post.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{formType: {Schema: schema}}}
+// MultipartBody is for inputs with a Multipart. The form is documented as T.
+func MultipartBody[T any]() Option {
+	return func(o *operation) {
+		Errors(http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)(o)
+		o.finish = func(op *huma.Operation, schemas huma.Registry) {
+			form := &huma.MediaType{Schema: schemas.Schema(reflect.TypeFor[T](), true, "")}
+			op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{formType: form}}
+		}
+	}
 }
 
 // File is what documents the file in a form.
@@ -65,7 +62,7 @@ func binary() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: 
 // Parts returns the parts of the body, which may have limit bytes together. It
 // fails with fault.TooLarge when it is said to have more, fault.Unsupported when
 // it is said to be no form, and fault.Malformed without a boundary.
-func (f *Form[T]) Parts(limit int64) (*Parts, error) {
+func (f *Multipart) Parts(limit int64) (*Parts, error) {
 	if f.request.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}
@@ -95,7 +92,7 @@ type arriving struct {
 }
 
 func newArriving(r *http.Request, w http.ResponseWriter, body io.Reader, rate int64) *arriving {
-	return &arriving{body: body, control: http.NewResponseController(w), stall: stallOf(r.Context()), rate: rate}
+	return &arriving{body: body, control: http.NewResponseController(w), stall: stateOf(r.Context()).stall, rate: rate}
 }
 
 // Read moves the deadlines of the connection. Where it has none, as in a
@@ -155,14 +152,14 @@ type Part struct {
 func (p *Parts) Next() (*Part, error) {
 	if p.part != nil {
 		if _, err := io.Copy(io.Discard, p.part); err != nil {
-			return nil, ended(err)
+			return nil, formError(err)
 		}
 	}
 	p.between.left, p.between.counted = maxHead, true
 	part, err := p.reader.NextRawPart() // as it is: no part is unpacked on the way
 	p.between.counted = false
 	if err != nil {
-		return nil, ended(err)
+		return nil, formError(err)
 	}
 	p.part = part
 	_, params, _ := mime.ParseMediaType(part.Header.Get("Content-Disposition")) // no name then, which nobody asks for
@@ -171,25 +168,13 @@ func (p *Parts) Next() (*Part, error) {
 
 func (p *Part) Read(b []byte) (int, error) {
 	n, err := p.content.Read(b)
-	return n, ended(err)
+	return n, formError(err)
 }
 
-// ended says why a form ends where it does.
-func ended(err error) error {
-	if err == nil || err == io.EOF { // which within another error is an early one
-		return err
+// formError says why a form ends where it does.
+func formError(err error) error {
+	if err = readError(err); fault.Is(err, fault.Malformed) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return fault.New(fault.Malformed, "the body is not a multipart form").Because(err)
 	}
-	if f, ok := errors.AsType[*fault.Error](err); ok {
-		return f
-	}
-	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return tooLarge(e.Limit)
-	}
-	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-		return fault.New(fault.Timeout, "the body took too long to arrive").Because(err)
-	}
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return fault.New(fault.Malformed, "the body ends early").Because(err)
-	}
-	return fault.New(fault.Malformed, "the body is no form that can be read").Because(err)
+	return err
 }

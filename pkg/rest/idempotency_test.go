@@ -15,11 +15,11 @@ import (
 func TestIdempotencyKey(t *testing.T) {
 	a := newAPI(t, t.Output())
 	rest.Handle(a, "POST /api/again", rest.Open, func(_ context.Context, in *struct {
-		rest.Again
+		rest.IdempotencyKey
 		Body thing
 	}) (*struct{ Body string }, error) {
 		return &struct{ Body string }{in.Key}, nil
-	}, "Make it once")
+	}, "Make it once", rest.JSONBody(0), rest.Idempotent)
 	for name, v := range map[string]struct {
 		keys   []string
 		status int

@@ -1,14 +1,17 @@
 package rest
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// Page is the part of a query that pages a list.
-type Page struct {
+// Paging is the part of an input that selects a page of a list.
+type Paging struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"most items on the page; there may be fewer although more follow"`
 	Cursor string `query:"cursor" maxLength:"16384" doc:"nextCursor of the page before, with the same filters and order"`
 }
@@ -17,6 +20,22 @@ type Page struct {
 type List[T any] struct {
 	Items      []T    `json:"items"`
 	NextCursor string `json:"nextCursor,omitempty" doc:"cursor of the next page; none on the last"`
+}
+
+// Tag is the entity tag of a body: a weak one, as it is the same whether the body
+// is compressed or not.
+func Tag(body []byte) string {
+	sum := sha256.Sum256(body)
+	return `W/"` + hex.EncodeToString(sum[:16]) + `"`
+}
+
+// Unchanged reports whether an entity tag is among those of an If-None-Match
+// header, which are compared weakly (RFC 9110, 13.1.2).
+func Unchanged(ifNoneMatch, tag string) bool {
+	tags := strings.Split(strings.ReplaceAll(ifNoneMatch, " ", ""), ",")
+	return slices.ContainsFunc(tags, func(t string) bool {
+		return t == "*" || strings.TrimPrefix(t, "W/") == strings.TrimPrefix(tag, "W/")
+	})
 }
 
 // ETag is the entity tag of a version.

@@ -32,9 +32,11 @@ func bounded(t *testing.T, cfg rest.Config) (resttest.Client, *rest.API) {
 		return &struct{ Body string }{rest.Address(ctx).String()}, nil
 	}
 	rest.Handle(a, "GET /api/open", rest.Open, from, "Ask")
-	rest.Handle(a, "GET /api/public/open", rest.Open, from, "Ask in public")
-	rest.Handle(a, "GET /api/dear", rest.Open, from, "Ask for much", rest.Limit(2))
-	rest.Handle(a, "GET /api/own", users, from, "Ask for one's own")
+	rest.Handle(a, "GET /open/to/all", rest.Public, from, "Ask in public")
+	dear := rest.Open
+	dear.RateLimit.PerMinute = 2
+	rest.Handle(a, "GET /api/dear", dear, from, "Ask for much")
+	rest.Handle(a, "GET /api/own", rest.SignedIn(users), from, "Ask for one's own")
 	return serve(t, a), a
 }
 
@@ -62,7 +64,7 @@ func TestRateLimits(t *testing.T) {
 		t.Errorf("Retry-After: %s, want a fifth of a minute", wait)
 	}
 	spend(c, 5, "GET /api/own", "Authorization", "bob") // everybody has their own
-	spend(c, 3, "GET /api/public/open")
+	spend(c, 3, "GET /open/to/all")
 	spend(c, 2, "GET /api/dear")               // its own, and two of the address
 	spend(c, 2, "GET /api/open")               // the third was refused by both
 	c.Ask("GET /api/own", "").WantProblem(429) // who is nobody has what the address has
@@ -201,8 +203,8 @@ func TestPagesOfOtherOrigins(t *testing.T) {
 		"a name that begins alike":  {[]string{ours}, ours + ".evil.example", "/api/open", ""},
 		"another scheme":            {[]string{ours}, "http://app.example", "/api/open", ""},
 		"a file":                    {[]string{ours}, "null", "/api/open", ""},
-		"what is public":            {nil, theirs, "/api/public/open", "*"},
-		"what is public to listed":  {[]string{ours}, ours, "/api/public/open", "*"},
+		"what is public":            {nil, theirs, "/open/to/all", "*"},
+		"what is public to listed":  {[]string{ours}, ours, "/open/to/all", "*"},
 		"what no route is for":      {[]string{ours}, theirs, "/api/nothing", ""},
 		"what needs a login":        {[]string{ours}, ours, "/api/own", ours},
 		"what needs a login, evil":  {[]string{ours}, theirs, "/api/own", ""},

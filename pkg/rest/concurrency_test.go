@@ -35,7 +35,7 @@ func TestTooMuchOfOneCaller(t *testing.T) {
 	_, a := bounded(t, proxied(t, rest.Config{MaxRequests: 8}))
 	h := newHeld()
 	rest.Handle(a, "GET /api/held", rest.Open, h.handle, "Wait", rest.Status(204))
-	rest.Handle(a, "GET /api/held/own", users, h.handle, "Wait as a user", rest.Status(204))
+	rest.Handle(a, "GET /api/held/own", rest.SignedIn(users), h.handle, "Wait as a user", rest.Status(204))
 	c := serve(t, a)
 	var wg sync.WaitGroup
 	hold := func(route, address, user string) {
@@ -73,13 +73,15 @@ func TestTooMuchOfOneCaller(t *testing.T) {
 	}
 }
 
-// TestApart: what services ask for is answered while all turns are taken, and
+// TestOwnLimits: what services ask for is answered while all turns are taken, and
 // what else comes from their address is used up.
-func TestApart(t *testing.T) {
+func TestOwnLimits(t *testing.T) {
 	_, a := bounded(t, rest.Config{MaxRequests: 1, RateLimit: 1})
 	h := newHeld()
 	rest.Handle(a, "GET /api/held", rest.Open, h.handle, "Wait", rest.Status(204))
-	rest.Handle(a, "GET /api/feed", rest.Open, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "Feed", rest.Status(204), rest.Apart(5))
+	feed := rest.Open
+	feed.RateLimit, feed.Concurrency = rest.RateLimit{Class: rest.NoRate, PerMinute: 5}, rest.OwnSlots
+	rest.Handle(a, "GET /api/feed", feed, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "Feed", rest.Status(204))
 	c := serve(t, a)
 	var wg sync.WaitGroup
 	wg.Go(func() { c.Ask("GET /api/held", "").Want(204, nil) })
@@ -103,7 +105,7 @@ func TestAnswersThatNobodyTakes(t *testing.T) {
 	cfg.Patience = rest.Patience{Header: time.Minute, Body: time.Minute, Answer: time.Minute, Take: 2 * time.Second, Idle: time.Minute, Stall: time.Minute}
 	pair(t, cfg, time.Now())
 	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.DiscardHandler), HTTP: cfg})
-	rest.Handle(a, "GET /api/public/long", rest.Open, func(context.Context, *struct{}) (*struct{ Body string }, error) {
+	rest.Handle(a, "GET /api/public/long", rest.Public, func(context.Context, *struct{}) (*struct{ Body string }, error) {
 		return &struct{ Body string }{strings.Repeat("x", 6000)}, nil // more than the server holds back
 	}, "Read")
 	c, stop := resttest.Start(t, func(ctx context.Context, own rest.Config) error { return rest.Serve(ctx, own.Listener, a, own.Drain) })

@@ -1,0 +1,146 @@
+package rest_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/rest"
+)
+
+// panicOf returns what f panics with.
+func panicOf(f func()) (text string) {
+	defer func() { text = fmt.Sprint(recover()) }()
+	f()
+	return ""
+}
+
+func TestRouteNeedsWholePolicy(t *testing.T) {
+	for field, drop := range map[string]func(*rest.Policy){
+		"Audience":    func(p *rest.Policy) { p.Audience = rest.Audience{} },
+		"RateLimit":   func(p *rest.Policy) { p.RateLimit = rest.RateLimit{PerMinute: 1} },
+		"Concurrency": func(p *rest.Policy) { p.Concurrency = "" },
+		"Cache":       func(p *rest.Policy) { p.Cache = "" },
+		"CORS":        func(p *rest.Policy) { p.CORS = "" },
+		"CSP":         func(p *rest.Policy) { p.CSP = "" },
+		"Query":       func(p *rest.Policy) { p.Query = "" },
+	} {
+		p := rest.Public
+		drop(&p)
+		a := newAPI(t, io.Discard)
+		want := "GET /x cannot be registered: its policy has no " + field
+		if got := panicOf(func() { rest.Page(a, "GET /x", p, http.NotFoundHandler()) }); !strings.Contains(got, want) {
+			t.Errorf("Page without %s: %s", field, got)
+		}
+		if got := panicOf(func() {
+			rest.Handle(a, "GET /x", p, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "Read x")
+		}); !strings.Contains(got, want) {
+			t.Errorf("Handle without %s: %s", field, got)
+		}
+	}
+	a := newAPI(t, io.Discard)
+	for name, p := range map[string]rest.Policy{"no policy": {}, "no guard": rest.SignedIn(nil)} {
+		if got := panicOf(func() { rest.Page(a, "GET /x", p, http.NotFoundHandler()) }); !strings.Contains(got, "cannot be registered") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+// TestOptionsFitInput has operations whose input has what no option announces,
+// and the other way round.
+func TestOptionsFitInput(t *testing.T) {
+	a := newAPI(t, io.Discard)
+	for want, register := range map[string]func(){
+		"JSONBody": func() {
+			rest.Handle(a, "POST /body", rest.Open, func(context.Context, *thingInput) (*struct{}, error) { return nil, nil }, "B")
+		},
+		"If-Match": func() {
+			rest.Handle(a, "PUT /match", rest.Open, func(context.Context, *struct{ rest.Precondition }) (*struct{}, error) { return nil, nil }, "M")
+		},
+		"cursor": func() {
+			rest.Handle(a, "GET /cursor", rest.Open, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "C", rest.Paged)
+		},
+		"Idempotency-Key": func() {
+			rest.Handle(a, "POST /key", rest.Open, func(context.Context, *struct{ rest.IdempotencyKey }) (*struct{}, error) { return nil, nil }, "K")
+		},
+		"If-None-Match": func() {
+			rest.Handle(a, "GET /none", rest.Open, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "N", rest.Revalidated)
+		},
+	} {
+		if got := panicOf(register); !strings.Contains(got, "option and input differ: "+want) {
+			t.Errorf("%s: %s", want, got)
+		}
+	}
+}
+
+// TestPolicyDecides serves one page under one policy after the other, at a path
+// that says nothing about it.
+func TestPolicyDecides(t *testing.T) {
+	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		io.WriteString(w, strings.Repeat("x", 1000))
+	})
+	open := rest.Open
+	open.Query = rest.LenientQuery
+	public := rest.Public
+	public.Cache, public.CSP, public.Query = "public, max-age=60", "default-src 'self'", rest.LenientQuery
+	for name, v := range map[string]struct {
+		policy                     rest.Policy
+		auth, query                string
+		status                     int
+		cache, csp, origin, coding string
+	}{
+		"everyone":           {open, "", "?x=1&x=2", 200, "no-store", rest.DataCSP, "", ""},
+		"public":             {public, "", "?x", 200, "public, max-age=60", "default-src 'self'", "*", "gzip"},
+		"public, strict":     {rest.Public, "", "?x", 422, "no-store", rest.DataCSP, "*", "gzip"},
+		"login missing":      {rest.SignedIn(users), "", "", 401, "no-store", rest.DataCSP, "", ""},
+		"login":              {rest.SignedIn(users), "ann", "", 200, "no-store", rest.DataCSP, "", ""},
+		"login, query twice": {rest.SignedIn(users), "ann", "?x=1&x=2", 422, "no-store", rest.DataCSP, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, a := bounded(t, rest.Config{})
+			rest.Page(a, "GET /api/public/page", v.policy, page)
+			res := serve(t, a).Ask("GET /api/public/page"+v.query, "", "Authorization", v.auth, "Origin", "https://a.example", "Accept-Encoding", "gzip").Want(v.status, nil)
+			h := res.Header
+			got := []string{h.Get("Cache-Control"), h.Get("Content-Security-Policy"), h.Get("Access-Control-Allow-Origin"), h.Get("Content-Encoding")}
+			if diff := cmp.Diff([]string{v.cache, v.csp, v.origin, v.coding}, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestErrorsAreNotCached: what is missing may be there a moment later.
+func TestErrorsAreNotCached(t *testing.T) {
+	_, a := bounded(t, rest.Config{})
+	cached := rest.Public
+	cached.Cache = "public, max-age=60"
+	rest.Handle(a, "GET /cached/{id}", cached, func(context.Context, *struct {
+		ID int `path:"id"`
+	}) (*struct{ Body string }, error) {
+		return nil, fault.New(fault.NotFound, "not found")
+	}, "Read it")
+	c := serve(t, a)
+	for path, status := range map[string]int{"/cached/1": 404, "/cached/x": 422, "/cached/1?x=1": 422} {
+		if a := c.Ask("GET "+path, ""); a.Status != status || a.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s = %d, Cache-Control %q", path, a.Status, a.Header.Get("Cache-Control"))
+		}
+	}
+}
+
+// TestMethodsOfPath: 405 names what is allowed.
+func TestMethodsOfPath(t *testing.T) {
+	c := serve(t, newAPI(t, io.Discard))
+	for route, want := range map[string]string{"DELETE /api/things": "GET, HEAD, POST", "GET /api/things/1": "PATCH", "BREW /docs": "GET, HEAD"} {
+		a := c.Ask(route, "")
+		if a.WantProblem(405); a.Header.Get("Allow") != want {
+			t.Errorf("%s: Allow %q, want %q", route, a.Header.Get("Allow"), want)
+		}
+	}
+}
