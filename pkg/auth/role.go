@@ -26,12 +26,28 @@ func (r Role) Valid() bool { return slices.Contains(Roles(), r) }
 
 // Principal is who calls.
 type Principal struct {
-	UserID       string
-	Email        string
-	Role         Role
-	Organisation string // empty where the account belongs to none
-	Session      string // the login that the token comes from
-	Version      int64  // of the account's rights, as the token knows them
+	UserID              string
+	Email               string
+	Role                Role
+	Organisation        string   // its id; empty if the account belongs to none
+	FormerOrganisations []string // ids that Organisation had before
+	Session             string   // the login that the token comes from
+	Version             int64    // of the account's rights when the token was issued
+}
+
+// Organisations returns the id of the caller's organisation and then its former
+// ids: everything under which it may own something.
+func (p Principal) Organisations() []string {
+	if p.Organisation == "" {
+		return nil
+	}
+	return append([]string{p.Organisation}, p.FormerOrganisations...)
+}
+
+// Owns reports whether what belongs to the organisation belongs to the caller's.
+// What belongs to no organisation is nobody's.
+func (p Principal) Owns(organisation string) bool {
+	return organisation != "" && slices.Contains(p.Organisations(), organisation)
 }
 
 type principalKey struct{}

@@ -23,11 +23,12 @@ const (
 // Claims are what an access token says.
 type Claims struct {
 	jwt.RegisteredClaims
-	Email        string    `json:"email"`
-	Role         auth.Role `json:"role"`
-	Organisation string    `json:"organisation,omitempty"`
-	Session      string    `json:"sid,omitempty"` // of the login that it comes from
-	Version      int64     `json:"ver,omitzero"`  // of what the account may do; a revocation names the first that counts
+	Email               string    `json:"email"`
+	Role                auth.Role `json:"role"`
+	Organisation        string    `json:"organisation,omitempty"`
+	FormerOrganisations []string  `json:"formerOrganisations,omitempty"`
+	Session             string    `json:"sid,omitempty"` // of the login that it comes from
+	Version             int64     `json:"ver,omitzero"`  // of what the account may do; a revocation names the first that counts
 }
 
 // Key signs tokens: with Private by EdDSA, or else with Secret by HS256.
@@ -44,7 +45,8 @@ func NewClaims(p auth.Principal, now time.Time, ttl time.Duration) Claims {
 			Issuer: Issuer, Audience: jwt.ClaimStrings{Audience}, Subject: p.UserID, ID: uuid.NewString(),
 			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(ttl)),
 		},
-		Email: p.Email, Role: p.Role, Organisation: p.Organisation, Session: p.Session, Version: p.Version,
+		Email: p.Email, Role: p.Role, Organisation: p.Organisation, FormerOrganisations: p.FormerOrganisations,
+		Session: p.Session, Version: p.Version,
 	}
 }
 

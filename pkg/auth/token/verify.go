@@ -200,7 +200,8 @@ func (v *Verifier) Verify(ctx context.Context, authorization string) (auth.Princ
 	}
 	k := known{
 		principal: auth.Principal{
-			UserID: c.Subject, Email: c.Email, Role: c.Role, Organisation: c.Organisation, Session: c.Session, Version: c.Version,
+			UserID: c.Subject, Email: c.Email, Role: c.Role, Organisation: c.Organisation, FormerOrganisations: c.FormerOrganisations,
+			Session: c.Session, Version: c.Version,
 		},
 		account: auth.Opaque(c.Subject), session: auth.Opaque(c.Session), issued: c.IssuedAt.Time, until: c.ExpiresAt.Add(auth.Leeway),
 	}
