@@ -356,7 +356,7 @@ func TestRevocationsTellNothing(t *testing.T) {
 			}
 		}
 		s.Call("GET /api/auth/revocations?since="+r.Since, "", nil).Want(200, &r) // those of the last seconds come again
-		s.Call("GET /api/auth/revocations?since=x", "", nil).WantProblem(400, "query:cursor format")
+		s.Call("GET /api/auth/revocations?since=x", "", nil).WantProblem(400, "query:since format")
 		c.advance(15*time.Minute + 2*time.Minute)
 		s.Call("GET /api/auth/revocations", "", nil).Want(200, &r)
 		if len(r.Items) != 0 {

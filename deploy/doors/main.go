@@ -49,7 +49,7 @@ var adapters = []string{"filetype", "httpapi", "mail", "password", "s3store", "s
 // domainMay is what a domain imports besides the standard library and the
 // domain rooms of its own service. jsontext is the syntax of JSON alone.
 var domainMay = []string{
-	house + "pkg/auth", house + "pkg/event", house + "pkg/fault", house + "pkg/once", house + "pkg/store", house + "pkg/wire",
+	house + "pkg/auth", house + "pkg/event", house + "pkg/fault", house + "pkg/idempotency", house + "pkg/store", house + "pkg/wire",
 	"github.com/go-json-experiment/json/jsontext",
 }
 

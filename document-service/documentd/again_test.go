@@ -12,7 +12,7 @@ import (
 	"github.com/battery-passport/suite/document-service/documentd"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/authtest"
-	"github.com/battery-passport/suite/pkg/once"
+	"github.com/battery-passport/suite/pkg/idempotency"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
@@ -112,7 +112,7 @@ func TestKilledBeforeItsAnswer(t *testing.T) {
 	for round := range 5 {
 		key := fmt.Sprint("k", round)
 		stored := func() (string, bool) {
-			row, err := documents.GetBy(t.Context(), "key", once.ID("document", string(auth.User)+"@A", key))
+			row, err := documents.GetBy(t.Context(), "key", idempotency.ID("document", string(auth.User)+"@A", key))
 			return row.ID, err == nil
 		}
 		c := s.child(t)

@@ -13,7 +13,7 @@ import (
 	"github.com/battery-passport/suite/notification-service/notificationd"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/authtest"
-	"github.com/battery-passport/suite/pkg/once"
+	"github.com/battery-passport/suite/pkg/idempotency"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
@@ -161,7 +161,7 @@ func TestKilledBeforeItsAnswer(t *testing.T) {
 			}
 		}()
 		for deadline := time.Now().Add(patience); ; {
-			if _, err := records.Get(t.Context(), once.ID("notification", admin.UserID, key)); err == nil {
+			if _, err := records.Get(t.Context(), idempotency.ID("notification", admin.UserID, key)); err == nil {
 				break
 			}
 			if time.Now().After(deadline) {

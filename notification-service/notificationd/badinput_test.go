@@ -44,7 +44,7 @@ func TestPoison(t *testing.T) {
 		"1 MB of text":         {"passport.created", `{"passportId":"p","modelName":"` + huge + `"}`, "the payload has 900033 bytes, 65536 are possible", headers},
 		"an address with CRLF": {"user.registered", `{"userId":"x","email":"x@nlb.example\r\nBcc: eve@evil.example"}`, "/email is no mail address", headers},
 		"two addresses":        {"user.updated", `{"userId":"x","email":"x@nlb.example, y@nlb.example"}`, "/email is no mail address", headers},
-		"long ago":             {"passport.created", `{"passportId":"p"}`, "header:ce_time is no time", header("x", "0001-01-01T00:00:00Z")},
+		"long ago":             {"passport.created", `{"passportId":"p"}`, "time is no time", header("x", "0001-01-01T00:00:00Z")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			key := uuid.NewString()

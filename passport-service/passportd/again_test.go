@@ -18,7 +18,7 @@ import (
 	"github.com/battery-passport/suite/passport-service/passportd"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/authtest"
-	"github.com/battery-passport/suite/pkg/once"
+	"github.com/battery-passport/suite/pkg/idempotency"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
@@ -167,7 +167,7 @@ func TestKilledBeforeItsAnswer(t *testing.T) {
 	passports := store.Open(db, passport.Schema())
 	for round := range 20 {
 		key := fmt.Sprint("k", round)
-		id := once.ID("passport", person.UserID, key)
+		id := idempotency.ID("passport", person.UserID, key)
 		body := fmt.Sprintf(`{"data":{"generalInformation":{"batteryIdentifier":"https://a.example/%d"}}}`, round)
 		url, kill := startChild(t, cfg, issuer)
 		lost := make(chan struct{})

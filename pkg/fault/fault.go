@@ -1,4 +1,4 @@
-// Package fault names the kinds of failure a client of the suite may see.
+// Package fault names the kinds of failure that a domain raises for its callers.
 package fault
 
 import (
@@ -7,30 +7,27 @@ import (
 	"time"
 )
 
-// Kind is what a client can act on. Its value is stable: it ends the type of
-// the problem (RFC 9457) that the client gets.
+// Kind is what a caller can act on. Its value is stable: clients see it.
 type Kind string
 
-// The kinds, each with the HTTP status that pkg/rest answers.
+// The kinds.
 const (
-	Malformed       Kind = "malformed"        // 400: cannot be parsed
-	Unauthenticated Kind = "unauthenticated"  // 401: no token, or one that does not count
-	Forbidden       Kind = "forbidden"        // 403: the role does not allow it
-	NotFound        Kind = "not-found"        // 404: is not there, or not for this reader
-	NotAllowed      Kind = "not-allowed"      // 405: no such method on this path
-	Timeout         Kind = "timeout"          // 408: the request took too long to arrive
-	Conflict        Kind = "conflict"         // 409: clashes with what is stored
-	Gone            Kind = "gone"             // 410: was there, and has ended
-	Stale           Kind = "stale"            // 412: changed since the client read it
-	TooLarge        Kind = "too-large"        // 413: above a size limit
-	Unsupported     Kind = "unsupported-type" // 415: another content type is asked for
-	OutOfRange      Kind = "out-of-range"     // 416: asks for a part beyond the end
-	Invalid         Kind = "invalid"          // 422: can be parsed and is wrong
-	TooMany         Kind = "too-many"         // 429: asks too often
-	Unavailable     Kind = "unavailable"      // 503: a part does not answer, try again
+	Malformed       Kind = "malformed"        // cannot be parsed
+	Unauthenticated Kind = "unauthenticated"  // the caller is not known
+	Forbidden       Kind = "forbidden"        // the caller's role does not allow it
+	NotFound        Kind = "not-found"        // does not exist, or not for this caller
+	Conflict        Kind = "conflict"         // contradicts what is stored
+	Gone            Kind = "gone"             // existed and has ended
+	Stale           Kind = "stale"            // changed since the caller read it
+	TooLarge        Kind = "too-large"        // above a size limit
+	Unsupported     Kind = "unsupported-type" // content of a type that is not accepted
+	Invalid         Kind = "invalid"          // can be parsed and is wrong
+	TooMany         Kind = "too-many"         // too many attempts
+	Unavailable     Kind = "unavailable"      // a dependency does not answer; try again
 )
 
-// A Detail says what is wrong at one place of a request.
+// A Detail says what is wrong in one place. A domain names the place by a JSON
+// Pointer into the body, or by the bare name of a field.
 type Detail struct {
 	Path    string `json:"path" doc:"JSON Pointer from the root of the body, or query:NAME, header:NAME, path:NAME"`
 	Code    string `json:"code" doc:"stable name of what is wrong there"`
@@ -38,7 +35,7 @@ type Detail struct {
 }
 
 // Error is a failure that a client may see. Message and Details are for the
-// client; the cause is for the log alone.
+// client; the cause is only for the log.
 type Error struct {
 	Kind    Kind
 	Message string
@@ -47,7 +44,7 @@ type Error struct {
 	cause   error
 }
 
-// New makes an Error of the kind with a message in the manner of fmt.Sprintf.
+// New returns an Error with a message formatted as by fmt.Sprintf.
 func New(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
 }
@@ -58,13 +55,13 @@ func (e *Error) With(details ...Detail) *Error {
 	return e
 }
 
-// After sets the time to try again in, and returns e.
+// After sets the time after which to try again, and returns e.
 func (e *Error) After(d time.Duration) *Error {
 	e.Retry = d
 	return e
 }
 
-// Because sets what caused e, for the log, and returns e.
+// Because sets the cause of e, and returns e.
 func (e *Error) Because(cause error) *Error {
 	e.cause = cause
 	return e
@@ -79,7 +76,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.cause }
 
-// Is tells whether err is, or wraps, an Error of the kind.
+// Is reports whether err is, or wraps, an Error of the kind.
 func Is(err error, kind Kind) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Kind == kind

@@ -77,7 +77,7 @@ func New(o Options) *API {
 	a.router.Use(a.identify, a.logAccess, a.recover, a.cors, a.prompt, middleware.GetHead)
 	nowhere := a.newRoute("unrouted", "unrouted", unrouted)
 	a.router.NotFound(a.protect(nowhere, http.HandlerFunc(notFound)).ServeHTTP)
-	a.router.MethodNotAllowed(a.protect(nowhere, http.HandlerFunc(a.notAllowed)).ServeHTTP)
+	a.router.MethodNotAllowed(a.protect(nowhere, http.HandlerFunc(a.methodNotAllowed)).ServeHTTP)
 	a.huma = a.newHuma(o)
 	a.spec = sync.OnceValue(func() []byte {
 		data, err := json.MarshalIndent(a.huma.OpenAPI(), "", "  ")
@@ -148,7 +148,7 @@ func notFound(w http.ResponseWriter, r *http.Request) {
 	writeProblem(w, r, fault.New(fault.NotFound, "there is nothing at %s", r.URL.Path))
 }
 
-func (a *API) notAllowed(w http.ResponseWriter, r *http.Request) {
+func (a *API) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
 	for _, method := range methods {
 		if a.match(method, r) != nil {
@@ -156,7 +156,7 @@ func (a *API) notAllowed(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	writeProblem(w, r, fault.New(fault.NotAllowed, "%s is not possible here", r.Method))
+	writeProblem(w, r, fault.New(notAllowed, "%s is not possible here", r.Method))
 }
 
 // match returns the route that a method would reach at the path of a request, or

@@ -101,7 +101,7 @@ func readError(err error) error {
 		return tooLarge(e.Limit)
 	}
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-		return fault.New(fault.Timeout, "the body took too long to arrive").Because(err)
+		return fault.New(timeout, "the body took too long to arrive").Because(err)
 	}
 	return fault.New(fault.Malformed, "the body ends early").Because(err)
 }

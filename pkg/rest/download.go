@@ -83,7 +83,7 @@ func (s *sender) send(r *http.Request) {
 	case s.status == http.StatusPreconditionFailed:
 		s.fail(r, fault.New(fault.Stale, "the file is another than the one that was asked for"))
 	case s.status >= http.StatusBadRequest:
-		s.fail(r, fault.New(fault.OutOfRange, "the file has %d bytes", s.content.Size).
+		s.fail(r, fault.New(outOfRange, "the file has %d bytes", s.content.Size).
 			With(fault.Detail{Path: "header:Range", Code: "range", Message: "begins beyond the end"}))
 	case !s.started && s.err != nil:
 		s.fail(r, s.err)

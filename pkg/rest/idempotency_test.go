@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
@@ -43,4 +44,22 @@ func TestIdempotencyKey(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFieldsHavePlaces: a domain names a field, and the problem says where the
+// request carries it.
+func TestFieldsHavePlaces(t *testing.T) {
+	a := newAPI(t, t.Output())
+	rest.Handle(a, "POST /api/places/{id}", rest.Open, func(context.Context, *struct {
+		ID string `path:"id"`
+		rest.IdempotencyKey
+		rest.Paging
+	}) (*struct{}, error) {
+		f := fault.New(fault.Invalid, "not valid")
+		for _, path := range []string{"id", "limit", "idempotencyKey", "authorization", "name", "/mass", ""} {
+			f.With(fault.Detail{Path: path, Code: "x", Message: "x"})
+		}
+		return nil, f
+	}, "Name places", rest.Idempotent, rest.Paged)
+	serve(t, a).Ask("POST /api/places/1", "").WantProblem(422, "path:id x", "query:limit x", "header:Idempotency-Key x", "header:Authorization x", "/name x", "/mass x", " x")
 }

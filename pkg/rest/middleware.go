@@ -28,13 +28,13 @@ type contextKey struct{}
 
 // requestState is what the middleware knows of a request.
 type requestState struct {
-	id          uuid.UUID
-	address     netip.Addr
-	stall       time.Duration
-	slot        *slot
-	streams     bool // the operation sets a deadline for each piece of its response
-	noAccessLog bool
-	panicked    bool
+	id       uuid.UUID
+	address  netip.Addr
+	stall    time.Duration
+	route    *route // nil before it is known
+	slot     *slot
+	streams  bool // the operation sets a deadline for each piece of its response
+	panicked bool
 
 	mu    sync.Mutex
 	attrs []slog.Attr // of the access log
@@ -118,7 +118,7 @@ func (a *API) logAccess(next http.Handler) http.Handler {
 		switch {
 		case s.panicked:
 			level = slog.LevelError
-		case s.noAccessLog:
+		case s.route != nil && s.route.noAccessLog:
 			level = slog.LevelDebug
 		case status >= 500:
 			level = slog.LevelError

@@ -148,7 +148,7 @@ type Part struct {
 
 // Next returns the next part, when the one before is read or not, and io.EOF
 // after the last. It fails, as reading a part does, with fault.Malformed,
-// fault.TooLarge or fault.Timeout.
+// fault.TooLarge or timeout.
 func (p *Parts) Next() (*Part, error) {
 	if p.part != nil {
 		if _, err := io.Copy(io.Discard, p.part); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5/middleware"
 )
 
@@ -149,6 +150,7 @@ type route struct {
 	name        string // in the headers of rate limits
 	policy      Policy
 	noAccessLog bool
+	parameters  []*huma.Param
 	rates       []*rateLimiter
 	slots       *concurrencyLimiter // nil: unbounded
 }
@@ -192,7 +194,7 @@ func (a *API) protect(rt *route, next http.Handler) http.Handler {
 		next = limitConcurrency(rt.slots, next)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		stateOf(r.Context()).noAccessLog = rt.noAccessLog
+		stateOf(r.Context()).route = rt
 		w.Header().Set("Cache-Control", rt.policy.Cache)
 		w.Header().Set("Content-Security-Policy", rt.policy.CSP)
 		next.ServeHTTP(w, r)

@@ -35,7 +35,13 @@ type Problem struct {
 // problems is where the types of problems are explained.
 const problems = "/problems/"
 
-const internal fault.Kind = "internal"
+// Kinds of HTTP itself, beside those of package fault.
+const (
+	notAllowed fault.Kind = "not-allowed"
+	timeout    fault.Kind = "timeout"
+	outOfRange fault.Kind = "out-of-range"
+	internal   fault.Kind = "internal"
+)
 
 // A kind of problem: what it is to HTTP, and what the reader can do.
 type kind struct {
@@ -48,14 +54,14 @@ var kinds = map[fault.Kind]kind{
 	fault.Unauthenticated: {http.StatusUnauthorized, "No valid login", "Log in, and send the token as «Authorization: Bearer …»."},
 	fault.Forbidden:       {http.StatusForbidden, "Not allowed", "Ask an admin for a role that may do this."},
 	fault.NotFound:        {http.StatusNotFound, "Not found", "Check the address. What you may not see is not found either."},
-	fault.NotAllowed:      {http.StatusMethodNotAllowed, "Method not allowed", "Use a method that the Allow header names."},
-	fault.Timeout:         {http.StatusRequestTimeout, "Too slow", "Send the request again, on a better line."},
+	notAllowed:            {http.StatusMethodNotAllowed, "Method not allowed", "Use a method that the Allow header names."},
+	timeout:               {http.StatusRequestTimeout, "Too slow", "Send the request again, on a better line."},
 	fault.Conflict:        {http.StatusConflict, "Conflict", "It clashes with what is stored: change what the errors name, or read what is there."},
 	fault.Gone:            {http.StatusGone, "Ended", "It is not coming back; the detail says since when."},
 	fault.Stale:           {http.StatusPreconditionFailed, "Changed meanwhile", "Read it again, apply your change to that, and send its ETag as If-Match."},
 	fault.TooLarge:        {http.StatusRequestEntityTooLarge, "Too large", "Send less at once."},
 	fault.Unsupported:     {http.StatusUnsupportedMediaType, "Content type not supported", "Send the content type that the detail names."},
-	fault.OutOfRange:      {http.StatusRequestedRangeNotSatisfiable, "Beyond the end", "Ask for a range within the size that Content-Range names."},
+	outOfRange:            {http.StatusRequestedRangeNotSatisfiable, "Beyond the end", "Ask for a range within the size that Content-Range names."},
 	fault.Invalid:         {http.StatusUnprocessableEntity, "Not valid", "Mend what the errors name; they are complete. Nothing was stored."},
 	fault.TooMany:         {http.StatusTooManyRequests, "Too many requests", "Ask again after Retry-After seconds."},
 	fault.Unavailable:     {http.StatusServiceUnavailable, "Not available now", "Send the request again after Retry-After seconds; /readyz says which part is missing."},
@@ -78,7 +84,7 @@ func newProblem(ctx context.Context, err error) *Problem {
 	k, id := kinds[f.Kind], RequestID(ctx)
 	return &Problem{
 		Type: problems + string(f.Kind), Title: k.title, Status: k.status, Detail: text(f.Message),
-		Instance: "urn:uuid:" + id, RequestID: id, Errors: texts(f.Details),
+		Instance: "urn:uuid:" + id, RequestID: id, Errors: stateOf(ctx).route.errors(f.Details),
 		retry: f.Retry,
 	}
 }
@@ -86,12 +92,36 @@ func newProblem(ctx context.Context, err error) *Problem {
 // text is what a request was echoed from, as JSON can say it.
 func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
-func texts(details []fault.Detail) []fault.Detail {
+// errors says where a request carries the fields that details name.
+func (rt *route) errors(details []fault.Detail) []fault.Detail {
 	details = slices.Clone(details)
 	for i, d := range details {
+		if d.Path != "" && !strings.ContainsAny(d.Path, "/:") {
+			d.Path = rt.place(d.Path)
+		}
 		details[i].Path, details[i].Message = text(d.Path), text(d.Message)
 	}
 	return details
+}
+
+// place returns the parameter that carries a field, such as "query:limit" or
+// "header:Idempotency-Key" for idempotencyKey. A field that is no parameter is a
+// member of the body.
+func (rt *route) place(field string) string {
+	switch field {
+	case "authorization":
+		return "header:Authorization"
+	case "query": // all of it
+		return field
+	}
+	if rt != nil {
+		for _, p := range rt.parameters {
+			if strings.EqualFold(strings.ReplaceAll(p.Name, "-", ""), field) {
+				return p.In + ":" + p.Name
+			}
+		}
+	}
+	return "/" + field
 }
 
 func (p *Problem) Error() string { return fmt.Sprintf("%s: %s", p.Title, p.Detail) }

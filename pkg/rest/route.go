@@ -103,6 +103,7 @@ func Handle[I, O any](a *API, pattern string, policy Policy, handler func(contex
 		return out, nil
 	})
 	o.check(target.op)
+	rt.parameters = target.op.Parameters
 	if o.finish != nil {
 		o.finish(target.op, a.huma.OpenAPI().Components.Schemas)
 	}

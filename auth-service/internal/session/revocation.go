@@ -64,6 +64,10 @@ func (s *Service) Since(ctx context.Context, since string) (auth.Revocations, er
 	now := s.now()
 	q := store.Query{Oldest: true, Limit: store.MaxLimit, Cursor: since}
 	page, err := s.Revocations.List(ctx, q)
+	if fault.Is(err, fault.Malformed) {
+		return auth.Revocations{}, fault.New(fault.Malformed, "since is not a value of this feed").
+			With(fault.Detail{Path: "since", Code: "format", Message: "must be the since of the answer before"}).Because(err)
+	}
 	if err != nil {
 		return auth.Revocations{}, err
 	}

@@ -36,8 +36,8 @@ type Document struct {
 	Organisation string    `json:"organisation,omitempty"` // of the uploader, at that time
 	CreatedAt    time.Time `json:"createdAt"`
 	UpdatedAt    time.Time `json:"updatedAt"`
-	Key          string    `json:"key,omitempty"`     // once.ID of the request that made it, where it had a key
-	Request      string    `json:"request,omitempty"` // once.Sum of that
+	Key          string    `json:"key,omitempty"`     // idempotency.ID of the request that made it, where it had a key
+	Request      string    `json:"request,omitempty"` // idempotency.Sum of that
 }
 
 // byKey is the unique index of what a request with a key has made. A document

@@ -15,7 +15,7 @@ import (
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
-	"github.com/battery-passport/suite/pkg/once"
+	"github.com/battery-passport/suite/pkg/idempotency"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/wire"
 )
@@ -59,7 +59,7 @@ func (s *Service) Upload(ctx context.Context, file File, said func() (Statement,
 		from: io.MultiReader(bytes.NewReader(head), file.Body), sum: sha256.New(), most: s.MaxBytes,
 	}}
 	if file.Key != "" {
-		up.Key = once.ID("document", auth.Caller(ctx).UserID, file.Key)
+		up.Key = idempotency.ID("document", auth.Caller(ctx).UserID, file.Key)
 		if made, err := s.Documents.GetBy(ctx, byKey, up.Key); !fault.Is(err, fault.NotFound) {
 			return made.Doc, true, errors.Join(err, up.compare(made.Doc, said))
 		}
@@ -70,7 +70,7 @@ func (s *Service) Upload(ctx context.Context, file File, said func() (Statement,
 		if err != nil {
 			return Document{}, false, err
 		}
-		return made.Doc, true, once.Check(made.Doc.Request, up.request())
+		return made.Doc, true, idempotency.Check(made.Doc.Request, up.request())
 	}
 	return d, false, err
 }
@@ -90,7 +90,7 @@ func (u *upload) request() string {
 	if err != nil {
 		panic(err) // texts and a flag
 	}
-	return once.Sum(hex.EncodeToString(u.body.sum.Sum(nil)), u.Name, u.mediaType, string(said))
+	return idempotency.Sum(hex.EncodeToString(u.body.sum.Sum(nil)), u.Name, u.mediaType, string(said))
 }
 
 // compare reads an upload that is not stored, and fails when it is another than
@@ -102,7 +102,7 @@ func (u *upload) compare(made Document, said func() (Statement, error)) (err err
 	if err != nil {
 		return err
 	}
-	return once.Check(made.Request, u.request())
+	return idempotency.Check(made.Request, u.request())
 }
 
 // store stores an upload, or nothing of it.

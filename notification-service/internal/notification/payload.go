@@ -61,7 +61,7 @@ func read(e event.Envelope) (payload, error) {
 		details = append(details, p.checkID(key, false)...)
 	}
 	if e.Time.Year() < 2000 || e.Time.Year() > 9999 {
-		details = append(details, fault.Detail{Path: "header:ce_time", Code: "range", Message: "is no time in the years 2000 to 9999"})
+		details = append(details, fault.Detail{Path: "time", Code: "range", Message: "is no time in the years 2000 to 9999"})
 	}
 	if details != nil {
 		return nil, fault.New(fault.Invalid, "the event is not valid").With(details...)

@@ -10,7 +10,7 @@ import (
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
-	"github.com/battery-passport/suite/pkg/once"
+	"github.com/battery-passport/suite/pkg/idempotency"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/wire"
 )
@@ -175,7 +175,7 @@ func (s *Service) Create(ctx context.Context, d Draft, key string) (sent Record,
 	caller := auth.Caller(ctx).UserID
 	owner := cmp.Or(d.Recipient, caller)
 	if key != "" {
-		r.Event, r.Request = once.ID("notification", caller, key), d.sum()
+		r.Event, r.Request = idempotency.ID("notification", caller, key), d.sum()
 		if again, err = s.claim(ctx, r); err != nil {
 			return Record{}, false, err
 		}
@@ -192,7 +192,7 @@ func (s *Service) Create(ctx context.Context, d Draft, key string) (sent Record,
 	}
 	row, err := s.Records.Get(ctx, derived(r.Event, owner))
 	if err == nil && key != "" {
-		err = once.Check(row.Doc.Request, r.Request) // releases before made it without a claim
+		err = idempotency.Check(row.Doc.Request, r.Request) // releases before made it without a claim
 	}
 	return row.Doc, again, err
 }
@@ -210,7 +210,7 @@ func (s *Service) claim(ctx context.Context, r Record) (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	return true, once.Check(row.Doc.Request, r.Request)
+	return true, idempotency.Check(row.Doc.Request, r.Request)
 }
 
 // sum is that of a draft, however its JSON was written.
@@ -223,7 +223,7 @@ func (d Draft) sum() string {
 	if err != nil {
 		panic(err) // it was read from JSON
 	}
-	return once.Sum(string(data))
+	return idempotency.Sum(string(data))
 }
 
 // recordOf is what a draft becomes, for no recipient yet.

@@ -150,7 +150,7 @@ func (a *API) get(ctx context.Context, in *getInput) (*output, error) {
 		at, err := time.Parse(time.RFC3339, in.At)
 		if err != nil {
 			return nil, fault.New(fault.Invalid, "there is no such time").
-				With(fault.Detail{Path: "query:at", Code: "format", Message: "has to be as 2027-02-18T09:00:00Z"})
+				With(fault.Detail{Path: "at", Code: "format", Message: "has to be as 2027-02-18T09:00:00Z"})
 		}
 		read = func() (passport.Seen, error) { return a.Passports.At(ctx, in.ID, at) }
 	}

@@ -24,14 +24,14 @@ func (s *Service) engine(what What) (*compliance.Engine, ruleset.Date, error) {
 	if what.On != "" {
 		var err error
 		if on, err = ruleset.ParseDate(what.On); err != nil {
-			details = append(details, fault.Detail{Path: "query:on", Code: "format", Message: "has to be a day, as 2027-02-18"})
+			details = append(details, fault.Detail{Path: "on", Code: "format", Message: "has to be a day, as 2027-02-18"})
 		}
 	}
 	engine := s.Engines.On(on)
 	if what.RuleSet != "" {
 		var ok bool
 		if engine, ok = s.Engines.Named(what.RuleSet); !ok {
-			details = append(details, fault.Detail{Path: "query:ruleSet", Code: "enum", Message: fmt.Sprintf("is %q; the rule sets are %v", what.RuleSet, s.Engines.Sets().Names())})
+			details = append(details, fault.Detail{Path: "ruleSet", Code: "enum", Message: fmt.Sprintf("is %q; the rule sets are %v", what.RuleSet, s.Engines.Sets().Names())})
 		}
 	}
 	if details != nil {

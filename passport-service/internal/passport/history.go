@@ -64,7 +64,7 @@ func (s *Service) At(ctx context.Context, id string, at time.Time) (Seen, error)
 	}
 	if at.After(s.Now()) {
 		return Seen{}, fault.New(fault.Invalid, "what a passport will be is not known").
-			With(fault.Detail{Path: "query:at", Code: "range", Message: "is in the future"})
+			With(fault.Detail{Path: "at", Code: "range", Message: "is in the future"})
 	}
 	// The first version that is newer, or the one after the last.
 	newer := 1 + sort.Search(int(p.Head.Number), func(i int) bool {

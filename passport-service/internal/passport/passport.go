@@ -51,7 +51,7 @@ type Passport struct {
 	CreatedBy         string    `json:"createdBy"`
 	Head              Version   `json:"head"`
 	Deleted           bool      `json:"deleted,omitzero"`  // nobody sees it; its versions are being removed
-	Request           string    `json:"request,omitempty"` // once.Sum of the one that made it, where it had a key
+	Request           string    `json:"request,omitempty"` // idempotency.Sum of the one that made it, where it had a key
 }
 
 // Paths of the catalogue that are asked for by name: in filters and events.

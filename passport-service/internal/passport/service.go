@@ -10,7 +10,7 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
-	"github.com/battery-passport/suite/pkg/once"
+	"github.com/battery-passport/suite/pkg/idempotency"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/wire"
 )
@@ -55,7 +55,7 @@ func (s *Service) Create(ctx context.Context, body wire.Value, key string) (seen
 	}
 	id, now, request := s.NewID(), s.now(), ""
 	if key != "" {
-		id, request = once.ID("passport", caller.UserID, key), once.Sum(string(data), d.reason)
+		id, request = idempotency.ID("passport", caller.UserID, key), idempotency.Sum(string(data), d.reason)
 	}
 	p := Passport{ID: id, CreatedAt: now, CreatedBy: caller.UserID, Request: request, Head: Version{
 		PassportID: id, Number: 1, State: Draft, Owner: ownerOf(caller), Action: Create, Reason: d.reason, CreatedAt: now, CreatedBy: caller.UserID,
@@ -66,7 +66,7 @@ func (s *Service) Create(ctx context.Context, body wire.Value, key string) (seen
 	_, err = s.Passports.Insert(ctx, id, p, p.created())
 	if fault.Is(err, fault.Conflict) && key != "" {
 		if made, err := s.Get(ctx, id); !fault.Is(err, fault.NotFound) {
-			return made, true, errors.Join(err, once.Check(made.Request, request))
+			return made, true, errors.Join(err, idempotency.Check(made.Request, request))
 		}
 	}
 	if err != nil {
@@ -91,7 +91,7 @@ func duplicate(err error, p *Passport) error {
 	case byIdentifier:
 	case store.ID: // of a key
 		return fault.New(fault.Conflict, "what this request has made was deleted just now").With(fault.Detail{
-			Path: "header:Idempotency-Key", Code: "duplicate", Message: "take a new one to make it again",
+			Path: "idempotencyKey", Code: "duplicate", Message: "take a new one to make it again",
 		}).Because(err)
 	default:
 		return err
@@ -116,7 +116,7 @@ func (s *Service) List(ctx context.Context, q store.Query) (SeenPage, error) {
 	caller := auth.Caller(ctx)
 	if q.Scope = scopeOf(caller); q.Scope == published && q.Filters["createdBy"] != "" {
 		return SeenPage{}, fault.New(fault.Invalid, "the query is not valid").
-			With(fault.Detail{Path: "query:createdBy", Code: "notApplicable", Message: "is for those who keep the passports"})
+			With(fault.Detail{Path: "createdBy", Code: "notApplicable", Message: "is for those who keep the passports"})
 	}
 	page, err := s.Passports.List(ctx, q)
 	seen := SeenPage{Passports: make([]Seen, 0, len(page.Rows)), Next: page.Next}

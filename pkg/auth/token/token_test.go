@@ -133,7 +133,7 @@ func TestTokensThatDoNotCount(t *testing.T) {
 		t.Helper()
 		_, err := v.Verify(t.Context(), header)
 		f, ok := errors.AsType[*fault.Error](err)
-		if !ok || f.Kind != fault.Unauthenticated || f.Details[0].Path != "header:Authorization" || f.Details[0].Code != code {
+		if !ok || f.Kind != fault.Unauthenticated || f.Details[0].Path != "authorization" || f.Details[0].Code != code {
 			t.Errorf("%s: Verify = %v, %+v, want unauthenticated, %s", name, err, f, code)
 		}
 	}

@@ -269,7 +269,7 @@ func ahead(at *jwt.NumericDate, now time.Time) string {
 
 func unauthenticated(code, message string, cause error) error {
 	return fault.New(fault.Unauthenticated, "no valid token was sent").
-		With(fault.Detail{Path: "header:Authorization", Code: code, Message: message}).Because(cause)
+		With(fault.Detail{Path: "authorization", Code: code, Message: message}).Because(cause)
 }
 
 // Ready fails while there are no keys to verify with.

@@ -1,0 +1,34 @@
+// Package idempotency derives the id of a resource from its creator and the
+// Idempotency-Key of the request, so that the same request creates it once.
+package idempotency
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/battery-passport/suite/pkg/fault"
+)
+
+// ID returns the id of the resource of a kind that a caller creates with a key.
+func ID(kind, caller, key string) string {
+	return uuid.NewHash(sha256.New(), uuid.Nil, fmt.Appendf(nil, "%q %q %q", kind, caller, key), 8).String()
+}
+
+// Sum identifies the content of a request; it is stored with the resource.
+func Sum(parts ...string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", parts))
+	return hex.EncodeToString(sum[:])
+}
+
+// Check fails with fault.Invalid when the sum stored with a resource is not that
+// of this request.
+func Check(stored, sum string) error {
+	if stored == sum {
+		return nil
+	}
+	return fault.New(fault.Invalid, "the Idempotency-Key was used for another request").
+		With(fault.Detail{Path: "idempotencyKey", Code: "reused", Message: "belongs to a request with another body; take a new key for this one"})
+}
