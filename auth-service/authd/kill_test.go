@@ -84,7 +84,7 @@ func TestKilledInARefresh(t *testing.T) {
 	defer db.Close(context.Background())
 	sessions := store.Open(db, session.Schema())
 	rotated := func() time.Time { // there is one session
-		page, err := sessions.List(t.Context(), store.Query{Limit: 1})
+		page, err := sessions.List(t.Context(), store.Query{Scopes: []string{store.All}, Limit: 1})
 		if err != nil || len(page.Rows) != 1 {
 			t.Fatal(page.Rows, err)
 		}

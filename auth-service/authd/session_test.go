@@ -15,7 +15,6 @@ import (
 	"github.com/battery-passport/suite/auth-service/internal/session"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/token"
-	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
@@ -400,7 +399,7 @@ func TestSweep(t *testing.T) {
 				t.Fatal("an old session is there")
 			}
 		}
-		page, err := s.Revocations.List(t.Context(), store.Query{Limit: 1})
+		page, err := s.Revocations.List(t.Context(), store.Query{Scopes: []string{store.All}, Limit: 1})
 		if err != nil || len(page.Rows) != 0 {
 			t.Errorf("revocations left: %v, %v", page.Rows, err)
 		}
@@ -422,9 +421,9 @@ func TestAccountsOfTheLastRelease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = store.Open(db, account.Schema()).Update(t.Context(), ann.User.ID, func(r *account.Record) ([]event.Envelope, error) {
+	_, err = store.Open(db, account.Schema()).Update(t.Context(), ann.User.ID, func(r *account.Record) (store.Change, error) {
 		*r = account.Record{Account: r.Account, PasswordHash: r.PasswordHash}
-		return nil, nil
+		return store.Change{}, nil
 	})
 	if err != nil {
 		t.Fatal(err)

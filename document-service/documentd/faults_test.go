@@ -216,7 +216,7 @@ func TestTooManyUploads(t *testing.T) {
 			wg.Go(func() { s.send(t, user, held).Want(201, nil) })
 		}
 		waitFor(t, "the taking of places", func() bool {
-			page, err := documents.List(t.Context(), store.Query{Scope: "unfinished", Limit: store.MaxLimit})
+			page, err := documents.List(t.Context(), store.Query{Scopes: []string{"unfinished"}, Limit: store.MaxLimit})
 			return err == nil && len(page.Rows) == all
 		})
 	}

@@ -27,7 +27,7 @@ func leftOver(t *testing.T, s *service) (left string, ready int, keys []string) 
 	}
 	known := map[string]bool{}
 	for _, scope := range []string{"", "unfinished"} {
-		for q := (store.Query{Scope: scope, Limit: store.MaxLimit}); ; {
+		for q := (store.Query{Scopes: []string{scope}, Limit: store.MaxLimit}); ; {
 			page, err := documents.List(t.Context(), q)
 			if err != nil {
 				t.Fatal(err)

@@ -14,7 +14,6 @@ import (
 	"github.com/battery-passport/suite/passport-service/passportd"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/authtest"
-	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store"
@@ -259,17 +258,17 @@ func wantNothing(t *testing.T, s *service) {
 	passports, versions := s.open(t)
 	for scope, list := range map[string]func() (int, error){
 		"deleted": func() (int, error) {
-			page, err := passports.List(t.Context(), store.Query{Scope: "deleted", Limit: 200})
+			page, err := passports.List(t.Context(), store.Query{Scopes: []string{"deleted"}, Limit: 200})
 			return len(page.Rows), err
 		},
 		"passports": func() (int, error) {
-			page, err := passports.List(t.Context(), store.Query{Limit: 200})
+			page, err := passports.List(t.Context(), store.Query{Scopes: []string{store.All}, Limit: 200})
 			return len(page.Rows), err
 		},
 		"versions": func() (int, error) {
 			n := 0
 			for _, id := range s.ids {
-				page, err := versions.List(t.Context(), store.Query{Scope: id, Limit: 200})
+				page, err := versions.List(t.Context(), store.Query{Scopes: []string{id}, Limit: 200})
 				if err != nil {
 					return 0, err
 				}
@@ -308,7 +307,7 @@ func TestSweepEndsDeletions(t *testing.T) {
 		}
 		passports, versions := s.open(t)
 		for _, id := range s.ids[1:] {
-			if _, err := passports.Update(t.Context(), id, func(p *passport.Passport) ([]event.Envelope, error) { p.Deleted = true; return nil, nil }); err != nil {
+			if _, err := passports.Update(t.Context(), id, func(p *passport.Passport) (store.Change, error) { p.Deleted = true; return store.Change{}, nil }); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -318,7 +317,7 @@ func TestSweepEndsDeletions(t *testing.T) {
 		s2.Call("GET /api/passports/"+kept.ID, s2.as(auth.Operator, "A"), nil).Want(200, nil)
 		for _, id := range s.ids[1:] {
 			for { // the sweep goes on beside
-				page, err := versions.List(t.Context(), store.Query{Scope: id, Limit: 1})
+				page, err := versions.List(t.Context(), store.Query{Scopes: []string{id}, Limit: 1})
 				_, gone := passports.Get(t.Context(), id)
 				if err == nil && len(page.Rows) == 0 && fault.Is(gone, fault.NotFound) {
 					break

@@ -306,7 +306,7 @@ func TestEvents(t *testing.T) {
 			{"passport.deleted", 4, with(map[string]any{"batteryIdentifier": "", "deletedBy": actor, "deletedAt": "TIME"})},
 		}
 		passports, _ := s.open(t)
-		if _, err := passports.List(t.Context(), store.Query{Limit: 1}); err != nil {
+		if _, err := passports.List(t.Context(), store.Query{Scopes: []string{store.All}, Limit: 1}); err != nil {
 			t.Fatal(err)
 		}
 		waiting := storetest.Waiting(t, passports.Outbox(), p.ID)

@@ -215,7 +215,7 @@ func TestLifeOfAPassport(t *testing.T) {
 			t.Errorf("actions %s", got)
 		}
 		passports, _ := s.open(t)
-		if _, err := passports.List(t.Context(), store.Query{Limit: 1}); err != nil {
+		if _, err := passports.List(t.Context(), store.Query{Scopes: []string{store.All}, Limit: 1}); err != nil {
 			t.Fatal(err)
 		}
 		waiting := storetest.Waiting(t, passports.Outbox(), p.ID)

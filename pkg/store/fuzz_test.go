@@ -30,7 +30,7 @@ func FuzzList(f *testing.F) {
 			f.Fatal(err)
 		}
 	}
-	good := store.Query{Scope: "ann", Filters: map[string]string{"colour": "red"}}
+	good := store.Query{Scopes: []string{"ann"}, Filters: map[string]string{"colour": "red"}}
 	f.Add("ann", "colour", "red", good.CursorAfter(made, "b"))
 	f.Add("ann", "colour", "red", "")
 	for _, seed := range []string{`{"$ne":""}`, "$where", "' OR 1=1 --", "red%", "red\x00colour\x00blue", "*", "\xff", ""} {
@@ -40,7 +40,7 @@ func FuzzList(f *testing.F) {
 	}
 	f.Add("bob", "colour", "red", good.CursorAfter(made, "b"))
 	f.Fuzz(func(t *testing.T, scope, filter, value, cursor string) {
-		q := store.Query{Scope: scope, Filters: map[string]string{filter: value}, Cursor: cursor, Limit: 10}
+		q := store.Query{Scopes: []string{scope}, Filters: map[string]string{filter: value}, Cursor: cursor, Limit: 10}
 		page, err := cells.List(t.Context(), q)
 		if err != nil {
 			if cursor == "" || !fault.Is(err, fault.Malformed) {

@@ -9,47 +9,40 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Schema declares how aggregates of type T are kept. T is plain data that goes
-// through JSON and back unchanged.
+// Schema declares how aggregates of type T are stored. T is plain data that JSON
+// preserves.
 type Schema[T any] struct {
-	// Name is that of the table, a noun in the plural.
+	// Name is the name of the table, a plural noun.
 	Name string
-	// Schema is the version of the stored form. It counts up with a form that
-	// needs old documents changed, and with one that has a new member: releases
-	// of before would drop that when they write, and answer fault.Unavailable
-	// for a later schema instead.
+	// Version is the version of the stored form. Increment it when stored
+	// documents must be migrated, and when a member is added: an earlier release
+	// would drop that member. It answers fault.Unavailable for a later version.
 	Version int
-	// Migrate makes of a document that was stored by an older schema one of
-	// Schema. A document goes through it whenever it is read, until it is next
-	// written; in lists and unique indexes it stands as it was written. It is
-	// nil where there is no older one.
-	Migrate func(schema int, doc []byte) ([]byte, error)
-	// Unique gives the values no two aggregates share, by index; an aggregate
-	// whose value is empty is not in that index. UniqueIndexes names them all.
+	// Migrate converts a document of an earlier version. It runs whenever such a
+	// document is read, until the document is written; lists and unique indexes
+	// keep the earlier values until then. It is nil when there is no earlier version.
+	Migrate func(version int, doc []byte) ([]byte, error)
+	// Unique returns the values that no two aggregates share, by index. Empty
+	// values are not indexed. UniqueIndexes names all indexes.
 	Unique        func(*T) map[string]string
 	UniqueIndexes []string
-	// List tells in which lists the aggregate stands.
+	// Indexes returns the lists that contain the aggregate.
 	Indexes func(*T) Indexes
 }
 
-// Indexes is what lists are made of: a list for each scope, and for each scope
-// and filter, by time of creation. A page costs the same at any depth of these.
+// All is the scope of those who see everything, by convention of the schemas.
+const All = ""
+
+// Indexes declares the lists that contain an aggregate: one for each scope, and
+// one for each scope and filter, all by time of creation.
 type Indexes struct {
-	Scopes  []string          // who may see it: an owner, "" for those who see all
-	Filters map[string]string // by name; an empty value can not be asked for
+	Scopes  []string          // who may see it: owners, All
+	Filters map[string]string // by name; empty values are not indexed
 	Created time.Time         // never changes
 }
 
-// Query asks for a page of a list.
-type Query struct {
-	Scope   string
-	Filters map[string]string // all must hold; empty values are passed over
-	Oldest  bool              // oldest first, else newest first
-	Cursor  string            // Page.Next of the page before, for the same query
-	Limit   int               // 1 to MaxLimit
-}
-
-// token names a list. Only the value, which comes last, may hold a NUL.
+// listKey returns the key of a list. Only the value, which comes last, may
+// contain a NUL.
 func listKey(scope, filter, value string) string { return scope + "\x00" + filter + "\x00" + value }
 
 func (s *Schema[T]) record(id string, version int64, doc *T) (Record, error) {
@@ -66,10 +59,10 @@ func (s *Schema[T]) record(id string, version int64, doc *T) (Record, error) {
 		}
 	}
 	if s.Indexes != nil {
-		l := s.Indexes(doc)
-		for _, scope := range l.Scopes {
+		in := s.Indexes(doc)
+		for _, scope := range in.Scopes {
 			r.Lists = append(r.Lists, listKey(scope, "", ""))
-			for filter, value := range l.Filters {
+			for filter, value := range in.Filters {
 				if value != "" {
 					r.Lists = append(r.Lists, listKey(scope, filter, value))
 				}
@@ -77,43 +70,29 @@ func (s *Schema[T]) record(id string, version int64, doc *T) (Record, error) {
 		}
 		slices.Sort(r.Lists)
 		r.Lists = slices.Compact(r.Lists) // a scope may be given twice
-		r.Sort = sortKey(l.Created, id)
+		r.Sort = sortKey(in.Created, id)
 	}
 	return r, nil
 }
 
-// decode reads a record into doc. One of a later schema, which another release
-// has written, is not for this one to read, nor to write.
+// decode reads a record into doc. It fails with fault.Unavailable for a record
+// of a later version, which a later release of the service has written.
 func (s *Schema[T]) decode(r Record, doc *T) error {
 	data := r.Doc
 	switch {
 	case r.Schema > s.Version:
 		return fault.New(fault.Unavailable, "%s was written by a later release of this service", r.ID).
-			Because(fmt.Errorf("its schema is %d, and %d is known here", r.Schema, s.Version))
+			Because(fmt.Errorf("its schema version is %d, this release supports %d", r.Schema, s.Version))
 	case r.Schema < s.Version && s.Migrate != nil:
 		var err error
 		if data, err = s.Migrate(r.Schema, data); err != nil {
-			return fmt.Errorf("%s of schema %d: %w", r.ID, r.Schema, err)
+			return fmt.Errorf("migrate %s from schema version %d: %w", r.ID, r.Schema, err)
 		}
 	}
 	return wire.Unmarshal(data, doc)
 }
 
-// sortKey orders by time, in milliseconds, and by id within one.
-func sortKey(created time.Time, id string) string {
-	return fmt.Sprintf("%012x.%s", created.UnixMilli(), id)
-}
+// sortKey orders by time, in milliseconds, and then by id.
+func sortKey(created time.Time, id string) string { return sortTime(created.UnixMilli()) + "." + id }
 
-func (q Query) lists() []string {
-	var lists []string
-	for filter, value := range q.Filters {
-		if value != "" {
-			lists = append(lists, listKey(q.Scope, filter, value))
-		}
-	}
-	if lists == nil {
-		return []string{listKey(q.Scope, "", "")}
-	}
-	slices.Sort(lists)
-	return lists
-}
+func sortTime(milliseconds int64) string { return fmt.Sprintf("%012x", milliseconds) }

@@ -1,10 +1,9 @@
-// Package store keeps aggregates: a document, its version and the events that
-// wait to go out, changed in one write or not at all.
+// Package store keeps aggregates: a document, its version and its outgoing
+// events, which change together in one write.
 //
-// An aggregate declares which of its values are unique and in which lists it
-// stands, and nothing else can be asked of it. A Collection does the work; what
-// it needs of a database is a Table, and there is one for SQLite and one for
-// MongoDB.
+// A Schema declares the unique values and the lists of an aggregate; these are
+// the only look-ups. A Collection does the work on a Table, which the packages
+// sqlite and mongo implement.
 package store
 
 import (
@@ -19,82 +18,88 @@ import (
 )
 
 const (
-	// MaxWaiting is how many events may wait with one aggregate. A write that
-	// adds one more fails with fault.Unavailable.
+	// MaxWaiting is the maximum number of events in the outbox of an aggregate.
+	// A write that exceeds it fails with fault.Unavailable.
 	MaxWaiting = 256
-	// MaxLimit is the most rows a page may have.
+	// MaxLimit is the maximum number of rows of a page.
 	MaxLimit = 200
 
-	pageBytes    = 8 << 20                 // a page ends early when its documents are larger together
-	writeTimeout = 2500 * time.Millisecond // of a write, which goes on when its caller goes away
+	pageBytes    = 8 << 20                 // a page ends early when its documents exceed this size
+	writeTimeout = 2500 * time.Millisecond // of a write, which continues when its client disconnects
+	insertBatch  = 100                     // records of InsertMany that share a timeout
 )
 
 // DB is a database. It is safe for concurrent use.
 type DB interface {
-	// Table returns the place for aggregates of one schema. The database need not
-	// be there yet: what the table needs is made by the first call that finds it.
+	// Table returns the table for the aggregates of one schema. It does not
+	// access the database: the first operation creates what the table needs.
 	Table(name string, unique []string) Table
-	// Ping tells whether the database answers.
+	// Ping checks whether the database accepts reads and writes.
 	Ping(ctx context.Context) error
 	Close(ctx context.Context) error
 }
 
-// Record is an aggregate as a Table keeps it.
+// Record is an aggregate in the form that a Table stores.
 type Record struct {
 	ID      string
 	Schema  int
 	Version int64
-	Unique  map[string]string // unique index → value; an absent one is not there
-	Lists   []string          // tokens of the lists it stands in
-	Sort    string            // place in these lists
+	Unique  map[string]string // unique index → value; empty values are left out
+	Lists   []string          // keys of the lists that contain it
+	Sort    string            // its position in these lists
 	Doc     wire.Value
 }
 
-// ListQuery is what a Table is asked for a page.
-type ListQuery struct {
-	Lists  []string // tokens; the record must stand in all these lists
-	After  string   // Sort of the record before the page, or empty
-	Oldest bool     // ascending by Sort, else descending
-	Limit  int
-	Bytes  int // no further record once their documents have that many
+// Insertion is a new record and the events to write with it.
+type Insertion struct {
+	Record
+	Events []event.Envelope
 }
 
-// Table keeps records and their outboxes. Its methods fail with
+// ListQuery asks a Table for the records of a list.
+type ListQuery struct {
+	Lists        []string // list keys; a record must be in all of these lists
+	Above, Below string   // exclusive limits of Sort; empty: no limit
+	Ascending    bool     // by Sort, else descending
+	Limit        int
+	Bytes        int // stop when the documents exceed this size, after two records at least
+}
+
+// Table stores records and their outboxes. Its methods fail with
 // fault.Unavailable when the database does not answer.
 type Table interface {
 	outbox.Source
 
-	// Insert adds records of version 1. With one record it is all or nothing;
-	// with many, each is, and those that can be are added. Where an id or a
-	// unique value is taken it fails with fault.Conflict (see Duplicate).
-	Insert(ctx context.Context, events []event.Envelope, records ...Record) error
+	// Insert adds records of version 1, each with its events or not at all. The
+	// result has one error per record, see ErrDuplicate. The second result is
+	// not nil when the database failed; any of the records may be stored then.
+	Insert(ctx context.Context, records ...Insertion) ([]error, error)
 	// Get, GetBy and Version fail with fault.NotFound.
 	Get(ctx context.Context, id string) (Record, error)
 	GetBy(ctx context.Context, index, value string) (Record, error)
 	Version(ctx context.Context, id string) (int64, error)
-	// Replace writes the record and adds the events, if the stored version is
-	// the one before the record's. It fails with fault.Stale when it is another,
-	// fault.NotFound, fault.Conflict as Insert, or fault.Unavailable when
-	// MaxWaiting events wait already.
+	// Replace writes the record and adds the events if the stored version is one
+	// less than the version of the record. It fails with fault.Stale,
+	// fault.NotFound, fault.Conflict, or fault.Unavailable when the outbox is full.
 	Replace(ctx context.Context, r Record, events []event.Envelope) error
-	// Delete puts the record out of sight, if it has the version, and removes
-	// it when its events are out. It fails as Replace.
+	// Delete hides the record if it has the version, and removes it when its
+	// events are published. It fails like Replace.
 	Delete(ctx context.Context, id string, version int64, events []event.Envelope) error
 	List(ctx context.Context, q ListQuery) ([]Record, error)
 }
 
-// ID is the index that Duplicate names for the id itself.
+// ID is the index that Duplicate returns for the id itself.
 const ID = "id"
 
-// Taken is the failure of a Table when the value of a unique index, or the ID,
-// is taken.
+// ErrDuplicate returns the error of a Table when the value of a unique index, or
+// the ID, already exists.
 func ErrDuplicate(index string, cause error) error {
-	return fault.New(fault.Conflict, "the %s is taken", index).
-		With(fault.Detail{Path: index, Code: "duplicate", Message: "is taken"}).Because(cause)
+	return fault.New(fault.Conflict, "the %s already exists", index).
+		With(fault.Detail{Path: index, Code: "duplicate", Message: "already exists"}).Because(cause)
 }
 
-// Duplicate returns the unique index whose value was taken, if that is why a
-// write failed.
+// Duplicate returns the unique index whose value existed already, if that is why
+// a write failed.
 func Duplicate(err error) (index string, ok bool) {
 	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || e.Kind != fault.Conflict || len(e.Details) == 0 {
@@ -103,18 +108,24 @@ func Duplicate(err error) (index string, ok bool) {
 	return e.Details[0].Path, true
 }
 
-// ErrOutboxIsFull is why Full fails: a refusal of one record, not a failure of the database.
-var ErrOutboxIsFull = errors.New("its outbox is full")
+var errOutboxFull = errors.New("outbox is full")
 
-// Full is the failure of a Table when MaxWaiting events wait already.
+// ErrOutboxFull returns the error of a Table when MaxWaiting events of the
+// aggregate are not published yet.
 func ErrOutboxFull(id string) error {
-	return fault.New(fault.Unavailable, "%d events of %s wait to go out, try again later", MaxWaiting, id).Because(ErrOutboxIsFull)
+	return fault.New(fault.Unavailable, "%d events of %s are not published yet, try again later", MaxWaiting, id).Because(errOutboxFull)
 }
 
-// Gone is the failure of a Table when there is no such record.
-func ErrNotFound(id string) error { return fault.New(fault.NotFound, "%s does not exist", id) }
+// Refused tells whether err concerns one record: other writes can succeed.
+func Refused(err error) bool {
+	e, ok := errors.AsType[*fault.Error](err)
+	return ok && (e.Kind != fault.Unavailable || errors.Is(err, errOutboxFull))
+}
 
-// Stale is the failure of a write when the version is another than was asked for.
+// ErrNotFound returns the error of a Table when the record does not exist.
+func ErrNotFound(id string) error { return fault.New(fault.NotFound, "%s not found", id) }
+
+// ErrStale returns the error of a write when the record has another version.
 func ErrStale(id string) error {
 	return fault.New(fault.Stale, "%s has changed since it was read", id)
 }

@@ -30,17 +30,17 @@ func (s *Service) Change(ctx context.Context, id string, c Change) (Account, err
 	if id == auth.Caller(ctx).UserID && (c.Role != nil && *c.Role != auth.Admin || c.Disabled != nil && *c.Disabled) {
 		return Account{}, fault.New(fault.Conflict, "an admin can neither demote nor disable the own account; another admin can")
 	}
-	row, err := s.Accounts.Update(ctx, id, func(r *Record) ([]event.Envelope, error) {
+	row, err := s.Accounts.Update(ctx, id, func(r *Record) (store.Change, error) {
 		before := r.Account
 		c.apply(&r.Account)
 		if r.Account == before {
-			return nil, store.ErrNoChange
+			return store.Change{}, store.ErrNoChange
 		}
 		if r.Disabled && !before.Disabled {
 			r.Epoch++
 		}
 		r.UpdatedAt = s.now()
-		return []event.Envelope{r.updated()}, s.changed(ctx, r, Changed, differences(before, r.Account)...)
+		return store.Change{Events: []event.Envelope{r.updated()}}, s.changed(ctx, r, Changed, differences(before, r.Account)...)
 	})
 	if fault.Is(err, fault.NotFound) {
 		return Account{}, fault.New(fault.NotFound, "there is no account %s", id)

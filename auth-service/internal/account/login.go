@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 )
@@ -55,13 +54,13 @@ func (s *Service) tried(ctx context.Context, r Record, email, password string) (
 
 // know remembers a network that the account was logged in to from.
 func (s *Service) know(ctx context.Context, id, from string) error {
-	_, err := s.Accounts.Update(ctx, id, func(r *Record) ([]event.Envelope, error) {
+	_, err := s.Accounts.Update(ctx, id, func(r *Record) (store.Change, error) {
 		if slices.Contains(r.KnownFrom, from) {
-			return nil, store.ErrNoChange
+			return store.Change{}, store.ErrNoChange
 		}
 		r.KnownFrom = append(r.KnownFrom, from)
 		r.KnownFrom = r.KnownFrom[max(0, len(r.KnownFrom)-maxKnown):]
-		return nil, nil
+		return store.Change{}, nil
 	})
 	return err
 }
@@ -72,12 +71,12 @@ func (s *Service) rehash(ctx context.Context, r Record, password string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Accounts.Update(ctx, r.ID, func(stored *Record) ([]event.Envelope, error) {
+	_, err = s.Accounts.Update(ctx, r.ID, func(stored *Record) (store.Change, error) {
 		if stored.PasswordHash != r.PasswordHash {
-			return nil, store.ErrNoChange // it was changed meanwhile
+			return store.Change{}, store.ErrNoChange // it was changed meanwhile
 		}
 		stored.PasswordHash = hash
-		return nil, nil
+		return store.Change{}, nil
 	})
 	return err
 }
@@ -110,12 +109,12 @@ func (s *Service) settled(ctx context.Context, r Record) (Record, error) {
 	if err != nil || !begun {
 		return r, err
 	}
-	row, err := s.Accounts.Update(ctx, r.ID, func(stored *Record) ([]event.Envelope, error) {
+	row, err := s.Accounts.Update(ctx, r.ID, func(stored *Record) (store.Change, error) {
 		if stored.Rights > r.Rights {
-			return nil, store.ErrNoChange
+			return store.Change{}, store.ErrNoChange
 		}
 		stored.Rights++
-		return nil, nil
+		return store.Change{}, nil
 	})
 	if err == nil && (row.Doc.Disabled || row.Doc.Epoch != r.Epoch) {
 		return Record{}, ended()

@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"github.com/battery-passport/suite/pkg/auth"
-	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
 )
 
 // Own returns the account of the caller. It fails with fault.Unauthenticated
@@ -60,13 +60,13 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (epo
 	if err != nil {
 		return 0, err
 	}
-	row, err := s.Accounts.Update(ctx, r.ID, func(stored *Record) ([]event.Envelope, error) {
+	row, err := s.Accounts.Update(ctx, r.ID, func(stored *Record) (store.Change, error) {
 		if stored.PasswordHash != r.PasswordHash {
-			return nil, fault.New(fault.Conflict, "the password was changed at the same time elsewhere")
+			return store.Change{}, fault.New(fault.Conflict, "the password was changed at the same time elsewhere")
 		}
 		stored.PasswordHash = hash
 		stored.Epoch++
-		return nil, s.changed(ctx, stored, PasswordChanged)
+		return store.Change{}, s.changed(ctx, stored, PasswordChanged)
 	})
 	if err == nil {
 		s.filed(ctx, row.Doc.LastEntry)
@@ -77,9 +77,9 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (epo
 // EndSessions ends all sessions of the account with the id, and its access
 // tokens. It fails with fault.NotFound.
 func (s *Service) EndSessions(ctx context.Context, id string) error {
-	row, err := s.Accounts.Update(ctx, id, func(r *Record) ([]event.Envelope, error) {
+	row, err := s.Accounts.Update(ctx, id, func(r *Record) (store.Change, error) {
 		r.Epoch++
-		return nil, s.changed(auth.With(ctx, auth.Principal{UserID: id}), r, SessionsEnded)
+		return store.Change{}, s.changed(auth.With(ctx, auth.Principal{UserID: id}), r, SessionsEnded)
 	})
 	if err == nil {
 		s.filed(ctx, row.Doc.LastEntry)
@@ -90,8 +90,8 @@ func (s *Service) EndSessions(ctx context.Context, id string) error {
 // TokenReused records that a refresh token of the account was used twice, which
 // has ended its session: one of the two who have it has stolen it.
 func (s *Service) TokenReused(ctx context.Context, id string) error {
-	row, err := s.Accounts.Update(ctx, id, func(r *Record) ([]event.Envelope, error) {
-		return nil, s.record(ctx, r, TokenReused, s.now())
+	row, err := s.Accounts.Update(ctx, id, func(r *Record) (store.Change, error) {
+		return store.Change{}, s.record(ctx, r, TokenReused, s.now())
 	})
 	if err == nil {
 		s.filed(ctx, row.Doc.LastEntry)

@@ -61,7 +61,7 @@ func (s *Service) Register(ctx context.Context, email, password string, role aut
 	case "", auth.User:
 		return s.add(ctx, email, password, auth.User, false)
 	case auth.Admin:
-		page, err := s.Accounts.List(ctx, store.Query{Limit: 1})
+		page, err := s.Accounts.List(ctx, store.Query{Scopes: []string{store.All}, Limit: 1})
 		if err != nil {
 			return Record{}, err
 		}
@@ -93,7 +93,7 @@ func (s *Service) EnsureAdmin(ctx context.Context, email, password string) error
 
 // HasAdmin fails with fault.Conflict while there is no admin.
 func (s *Service) HasAdmin(ctx context.Context) error {
-	page, err := s.Accounts.List(ctx, store.Query{Filters: map[string]string{"role": string(auth.Admin)}, Oldest: true, Limit: store.MaxLimit})
+	page, err := s.Accounts.List(ctx, store.Query{Scopes: []string{store.All}, Filters: map[string]string{"role": string(auth.Admin)}, Order: store.OldestFirst, Limit: store.MaxLimit})
 	if err != nil {
 		return err
 	}

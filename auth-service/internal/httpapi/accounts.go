@@ -50,7 +50,7 @@ func (a *API) changePassword(ctx context.Context, in *passwordInput) (*struct{},
 }
 
 func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
-	page, err := a.Accounts.List(ctx, store.Query{Limit: in.Limit, Cursor: in.Cursor, Filters: map[string]string{
+	page, err := a.Accounts.List(ctx, store.Query{Scopes: []string{store.All}, Limit: in.Limit, Cursor: in.Cursor, Filters: map[string]string{
 		"email": account.NormalEmail(in.Email), "role": string(in.Role), "organisation": in.Organisation,
 	}})
 	out := &listOutput{rest.List[account.Account]{NextCursor: page.Next}}
@@ -79,7 +79,7 @@ type auditInput struct {
 type auditOutput struct{ Body rest.List[account.Entry] }
 
 func (a *API) audit(ctx context.Context, in *auditInput) (*auditOutput, error) {
-	page, err := a.Accounts.Entries(ctx, store.Query{Limit: in.Limit, Cursor: in.Cursor, Filters: map[string]string{"account": in.Account, "by": in.By}})
+	page, err := a.Accounts.Entries(ctx, store.Query{Scopes: []string{store.All}, Limit: in.Limit, Cursor: in.Cursor, Filters: map[string]string{"account": in.Account, "by": in.By}})
 	out := &auditOutput{rest.List[account.Entry]{NextCursor: page.Next}}
 	for _, row := range page.Rows {
 		out.Body.Items = append(out.Body.Items, row.Doc)

@@ -13,7 +13,6 @@ import (
 	"github.com/MicahParks/jwkset"
 
 	"github.com/battery-passport/suite/pkg/auth/token"
-	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 )
@@ -107,15 +106,15 @@ func (k *Keys) tend(ctx context.Context) error {
 		return k.Rotation > 0 && r.Keys[len(r.Keys)-1].SignsFrom.Add(k.Rotation).Before(k.Now())
 	}
 	if due(&row.Doc) || row.Doc.retire(k.Now(), k.TokenLifetime) {
-		row, err = k.Rings.Update(ctx, ringID, func(r *Ring) ([]event.Envelope, error) {
+		row, err = k.Rings.Update(ctx, ringID, func(r *Ring) (store.Change, error) {
 			changed := r.retire(k.Now(), k.TokenLifetime)
 			if due(r) {
-				return nil, r.add(k.Now())
+				return store.Change{}, r.add(k.Now())
 			}
 			if !changed {
-				return nil, store.ErrNoChange
+				return store.Change{}, store.ErrNoChange
 			}
-			return nil, nil
+			return store.Change{}, nil
 		})
 		if err != nil {
 			return err
@@ -163,7 +162,7 @@ func (k *Keys) Rotate(ctx context.Context) (id string, signsFrom time.Time, err 
 	if k.TokenSecret != "" {
 		return "", time.Time{}, fault.New(fault.Conflict, "tokens are signed with JWT_SECRET: set that to another on all services")
 	}
-	row, err := k.Rings.Update(ctx, ringID, func(r *Ring) ([]event.Envelope, error) { return nil, r.add(k.Now()) })
+	row, err := k.Rings.Update(ctx, ringID, func(r *Ring) (store.Change, error) { return store.Change{}, r.add(k.Now()) })
 	if err != nil {
 		return "", time.Time{}, err
 	}

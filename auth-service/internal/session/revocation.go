@@ -62,7 +62,7 @@ func revocationID(id string, version int64) string {
 // since is empty. It fails with fault.Malformed.
 func (s *Service) Since(ctx context.Context, since string) (auth.Revocations, error) {
 	now := s.now()
-	q := store.Query{Oldest: true, Limit: store.MaxLimit, Cursor: since}
+	q := store.Query{Scopes: []string{store.All}, Order: store.OldestFirst, Limit: store.MaxLimit, Cursor: since}
 	page, err := s.Revocations.List(ctx, q)
 	if fault.Is(err, fault.Malformed) {
 		return auth.Revocations{}, fault.New(fault.Malformed, "since is not a value of this feed").

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 )
@@ -91,7 +90,7 @@ func (s *Service) Begin(ctx context.Context, account string, epoch int64) (id, t
 
 // crowded ends the oldest sessions of an account beyond the most it may have.
 func (s *Service) crowded(ctx context.Context, account string) error {
-	page, err := s.Sessions.List(ctx, store.Query{Scope: account, Limit: store.MaxLimit})
+	page, err := s.Sessions.List(ctx, store.Query{Scopes: []string{account}, Limit: store.MaxLimit})
 	for i := most; err == nil && i < len(page.Rows); i++ {
 		err = s.End(ctx, page.Rows[i].ID)
 	}
@@ -112,22 +111,22 @@ func (s *Service) Refresh(ctx context.Context, text string) (string, error) {
 		return "", err
 	}
 	reused := false
-	row, err := s.Sessions.Update(ctx, t.id(), func(r *Record) ([]event.Envelope, error) {
+	row, err := s.Sessions.Update(ctx, t.id(), func(r *Record) (store.Change, error) {
 		now := s.now()
 		reused = false
 		switch {
 		case r.Ended || !now.Before(r.ExpiresAt):
-			return nil, refused()
+			return store.Change{}, refused()
 		case same(t.hash(), r.Hash):
 			r.Salt = make([]byte, secretSize)
 			rand.Read(r.Salt) // never fails
 			r.Previous, r.Hash, r.RotatedAt = r.Hash, t.successor(key, r.Salt).hash(), now
-			return nil, nil
+			return store.Change{}, nil
 		case same(t.hash(), r.Previous) && now.Before(r.RotatedAt.Add(grace)):
-			return nil, store.ErrNoChange
+			return store.Change{}, store.ErrNoChange
 		}
 		reused = true
-		return nil, s.end(ctx, r)
+		return store.Change{}, s.end(ctx, r)
 	})
 	switch {
 	case fault.Is(err, fault.NotFound): // it was swept
@@ -173,11 +172,11 @@ func (s *Service) Find(ctx context.Context, text string) (Found, error) {
 // End ends a session: neither its refresh token nor an access token that comes
 // from it counts any more. To end it again changes nothing.
 func (s *Service) End(ctx context.Context, id string) error {
-	_, err := s.Sessions.Update(ctx, id, func(r *Record) ([]event.Envelope, error) {
+	_, err := s.Sessions.Update(ctx, id, func(r *Record) (store.Change, error) {
 		if r.Ended {
-			return nil, store.ErrNoChange
+			return store.Change{}, store.ErrNoChange
 		}
-		return nil, s.end(ctx, r)
+		return store.Change{}, s.end(ctx, r)
 	})
 	if fault.Is(err, fault.NotFound) {
 		return nil
@@ -194,12 +193,12 @@ func (s *Service) end(ctx context.Context, r *Record) error {
 
 // Keep lets a session go on in a new epoch of its account.
 func (s *Service) Keep(ctx context.Context, id string, epoch int64) error {
-	_, err := s.Sessions.Update(ctx, id, func(r *Record) ([]event.Envelope, error) {
+	_, err := s.Sessions.Update(ctx, id, func(r *Record) (store.Change, error) {
 		if r.Epoch >= epoch {
-			return nil, store.ErrNoChange // a later change has kept it, or ended it
+			return store.Change{}, store.ErrNoChange // a later change has kept it, or ended it
 		}
 		r.Epoch = epoch
-		return nil, nil
+		return store.Change{}, nil
 	})
 	if fault.Is(err, fault.NotFound) {
 		return nil

@@ -40,7 +40,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 // sweep removes from the oldest on, as far as they are past their time.
 func sweep[T any](ctx context.Context, c *store.Collection[T], past func(T) bool) error {
 	for {
-		page, err := c.List(ctx, store.Query{Oldest: true, Limit: store.MaxLimit})
+		page, err := c.List(ctx, store.Query{Scopes: []string{store.All}, Order: store.OldestFirst, Limit: store.MaxLimit})
 		if err != nil {
 			return err
 		}

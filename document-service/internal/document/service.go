@@ -77,13 +77,13 @@ func (s *Service) Get(ctx context.Context, id string) (Document, error) {
 // admin, to others those of their organisation or, without one, their own, and
 // to an authority those that are for authorities.
 func (s *Service) List(ctx context.Context, q store.Query) (store.Page[Document], error) {
-	q.Scope = scopeOf(auth.Caller(ctx))
+	q.Scopes = []string{scopeOf(auth.Caller(ctx))}
 	return s.Documents.List(ctx, q)
 }
 
 // ListOwn returns a page of the documents that the caller uploaded.
 func (s *Service) ListOwn(ctx context.Context, q store.Query) (store.Page[Document], error) {
-	q.Scope = userScope(auth.Caller(ctx).UserID)
+	q.Scopes = []string{userScope(auth.Caller(ctx).UserID)}
 	return s.Documents.List(ctx, q)
 }
 
@@ -94,16 +94,16 @@ func (s *Service) Describe(ctx context.Context, id string, said Statement) (Docu
 		return Document{}, err
 	}
 	caller := auth.Caller(ctx)
-	row, err := s.Documents.Update(ctx, id, func(d *Document) ([]event.Envelope, error) {
+	row, err := s.Documents.Update(ctx, id, func(d *Document) (store.Change, error) {
 		if err := d.changeable(caller); err != nil {
-			return nil, err
+			return store.Change{}, err
 		}
 		before := d.Description
 		if said.apply(&d.Description, d.Type); d.Description == before {
-			return nil, store.ErrNoChange
+			return store.Change{}, store.ErrNoChange
 		}
 		d.UpdatedAt = s.now()
-		return nil, nil
+		return store.Change{}, nil
 	})
 	return row.Doc, missing(id, err)
 }
@@ -113,12 +113,12 @@ func (s *Service) Describe(ctx context.Context, id string, said Statement) (Docu
 // fails as Describe.
 func (s *Service) Delete(ctx context.Context, id string) error {
 	caller := auth.Caller(ctx)
-	row, err := s.Documents.Update(ctx, id, func(d *Document) ([]event.Envelope, error) {
+	row, err := s.Documents.Update(ctx, id, func(d *Document) (store.Change, error) {
 		if err := d.changeable(caller); err != nil {
-			return nil, err
+			return store.Change{}, err
 		}
 		d.State, d.UpdatedAt = Deleting, s.now()
-		return []event.Envelope{d.deleted(caller.UserID)}, nil
+		return store.Change{Events: []event.Envelope{d.deleted(caller.UserID)}}, nil
 	})
 	if err != nil {
 		return missing(id, err)

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 )
@@ -50,7 +49,7 @@ func (s *Service) sweep(ctx context.Context) error {
 
 // sweepDocuments ends what stays pending or deleting.
 func (s *Service) sweepDocuments(ctx context.Context, before time.Time) error {
-	q := store.Query{Scope: unfinished, Oldest: true, Limit: store.MaxLimit}
+	q := store.Query{Scopes: []string{unfinished}, Order: store.OldestFirst, Limit: store.MaxLimit}
 	for {
 		page, err := s.Documents.List(ctx, q)
 		if err != nil {
@@ -70,12 +69,12 @@ func (s *Service) sweepDocuments(ctx context.Context, before time.Time) error {
 // sweepDocument decides by one write that a document never gets ready: an
 // upload that is still under way finds that, and fails.
 func (s *Service) sweepDocument(ctx context.Context, id string, before time.Time) error {
-	row, err := s.Documents.Update(ctx, id, func(d *Document) ([]event.Envelope, error) {
+	row, err := s.Documents.Update(ctx, id, func(d *Document) (store.Change, error) {
 		if d.State != Pending || !d.UpdatedAt.Before(before) {
-			return nil, store.ErrNoChange
+			return store.Change{}, store.ErrNoChange
 		}
 		d.State = Deleting // since it was begun, as far as its age counts
-		return nil, nil
+		return store.Change{}, nil
 	})
 	if err != nil || row.Doc.State != Deleting || !row.Doc.UpdatedAt.Before(before) {
 		return err

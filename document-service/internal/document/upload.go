@@ -193,9 +193,9 @@ func (s *Service) transfer(ctx context.Context, key, mediaType string, body *mea
 }
 
 func (s *Service) ready(ctx context.Context, id string, up *upload) (Document, error) {
-	row, err := s.Documents.Update(ctx, id, func(d *Document) ([]event.Envelope, error) {
+	row, err := s.Documents.Update(ctx, id, func(d *Document) (store.Change, error) {
 		if d.State != Pending {
-			return nil, notFound(id)
+			return store.Change{}, notFound(id)
 		}
 		d.State, d.UpdatedAt = Ready, s.now()
 		d.Size, d.SHA256 = up.body.size, hex.EncodeToString(up.body.sum.Sum(nil))
@@ -203,7 +203,7 @@ func (s *Service) ready(ctx context.Context, id string, up *upload) (Document, e
 			d.Key, d.Request = up.Key, up.request()
 		}
 		up.statement.apply(&d.Description, d.Type)
-		return []event.Envelope{d.uploaded()}, nil
+		return store.Change{Events: []event.Envelope{d.uploaded()}}, nil
 	})
 	return row.Doc, err
 }
@@ -213,12 +213,12 @@ func (s *Service) ready(ctx context.Context, id string, up *upload) (Document, e
 func (s *Service) giveUp(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTimeout)
 	defer cancel()
-	row, err := s.Documents.Update(ctx, id, func(d *Document) ([]event.Envelope, error) {
+	row, err := s.Documents.Update(ctx, id, func(d *Document) (store.Change, error) {
 		if d.State != Pending {
-			return nil, store.ErrNoChange
+			return store.Change{}, store.ErrNoChange
 		}
 		d.State, d.UpdatedAt = Deleting, s.now()
-		return nil, nil
+		return store.Change{}, nil
 	})
 	if err == nil && row.Doc.State == Deleting {
 		err = s.remove(ctx, row)

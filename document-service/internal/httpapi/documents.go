@@ -87,7 +87,7 @@ func (a *API) listOwn(ctx context.Context, in *listInput) (*listOutput, error) {
 }
 
 func (in *listInput) query() store.Query {
-	return store.Query{Limit: in.Limit, Cursor: in.Cursor, Filters: map[string]string{"passportId": in.PassportID, "kind": string(in.Kind)}}
+	return store.Query{Scopes: []string{store.All}, Limit: in.Limit, Cursor: in.Cursor, Filters: map[string]string{"passportId": in.PassportID, "kind": string(in.Kind)}}
 }
 
 func pageOf(page store.Page[document.Document], err error) (*listOutput, error) {

@@ -73,7 +73,7 @@ func (a *API) create(ctx context.Context, in *createInput) (*createOutput, error
 }
 
 func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
-	page, err := a.Notifications.List(ctx, store.Query{Limit: in.Limit, Cursor: in.Cursor, Filters: map[string]string{
+	page, err := a.Notifications.List(ctx, store.Query{Scopes: []string{store.All}, Limit: in.Limit, Cursor: in.Cursor, Filters: map[string]string{
 		"type": string(in.Type), "status": string(in.Status), "eventType": in.EventType, "priority": string(in.Priority),
 	}})
 	out := &listOutput{rest.List[Notification]{NextCursor: page.Next}}

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 )
@@ -85,7 +84,7 @@ func (c *Courier) Round(ctx context.Context) error {
 		lists = append(lists, dueScope(c.Name, true))
 	}
 	for _, list := range append(lists, dueScope(c.Name, false)) {
-		if err := c.deliverAll(ctx, store.Query{Scope: list, Oldest: true, Limit: store.MaxLimit}); err != nil {
+		if err := c.deliverAll(ctx, store.Query{Scopes: []string{list}, Order: store.OldestFirst, Limit: store.MaxLimit}); err != nil {
 			return err
 		}
 	}
@@ -165,14 +164,14 @@ func (c *Courier) recipient(ctx context.Context, r *Record) (Person, error) {
 // claim takes a delivery for the time of a lease. It tells whether it could.
 func (c *Courier) claim(ctx context.Context, id string) (Record, bool, error) {
 	now, claimed := c.now(), false
-	row, err := c.Records.Update(ctx, id, func(r *Record) ([]event.Envelope, error) {
+	row, err := c.Records.Update(ctx, id, func(r *Record) (store.Change, error) {
 		d := r.delivery(c.Name)
 		if claimed = d != nil && d.State == Pending && !now.Before(d.NextTry); !claimed {
-			return nil, store.ErrNoChange
+			return store.Change{}, store.ErrNoChange
 		}
 		d.Attempts++
 		d.NextTry = now.Add(lease)
-		return nil, nil
+		return store.Change{}, nil
 	})
 	return row.Doc, claimed, err
 }
@@ -181,11 +180,11 @@ func (c *Courier) claim(ctx context.Context, id string) (Record, bool, error) {
 // learns the address first looks for such mail after it is stored; so it is
 // looked for the address once more after the mail is put aside.
 func (c *Courier) await(ctx context.Context, r Record) error {
-	_, err := c.Records.Update(ctx, r.ID, func(r *Record) ([]event.Envelope, error) {
+	_, err := c.Records.Update(ctx, r.ID, func(r *Record) (store.Change, error) {
 		d := r.delivery(c.Name)
 		d.Attempts, d.NextTry, d.Reason = 0, time.Time{}, "the address of the recipient is not known yet"
 		r.AwaitsAddress = true
-		return nil, nil
+		return store.Change{}, nil
 	})
 	if err != nil {
 		return err
@@ -202,7 +201,7 @@ func (c *Courier) settle(ctx context.Context, id string, failure error) error {
 	refusal, refused := errors.AsType[*Refusal](failure)
 	c.report(ctx, failure, refused)
 	now := c.now()
-	_, err := c.Records.Update(ctx, id, func(r *Record) ([]event.Envelope, error) {
+	_, err := c.Records.Update(ctx, id, func(r *Record) (store.Change, error) {
 		d := r.delivery(c.Name)
 		switch {
 		case failure == nil:
@@ -215,7 +214,7 @@ func (c *Courier) settle(ctx context.Context, id string, failure error) error {
 			d.NextTry, d.Reason = now.Add(backoff(minDelay, maxDelay, d.Attempts-1)), cut(refusal.Reason)
 		}
 		r.tidy()
-		return nil, nil
+		return store.Change{}, nil
 	})
 	return err
 }

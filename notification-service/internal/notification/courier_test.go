@@ -73,7 +73,7 @@ func (o *office) round() {
 // newest returns somebody's newest notification and its delivery on a channel.
 func (o *office) newest(user string, c notification.ChannelName) (notification.Record, notification.Delivery) {
 	o.t.Helper()
-	page, err := o.List(auth.With(o.t.Context(), auth.Principal{UserID: user}), store.Query{Limit: 1})
+	page, err := o.List(auth.With(o.t.Context(), auth.Principal{UserID: user}), store.Query{Scopes: []string{store.All}, Limit: 1})
 	if err != nil || len(page.Rows) == 0 {
 		o.t.Fatalf("%s has %v, %v", user, page.Rows, err)
 	}
@@ -129,7 +129,7 @@ func TestAnOutageOfAnHour(t *testing.T) {
 	if len(post.got) > 0 || asked > 70 {
 		t.Errorf("%d mails; the server was asked %d times", len(post.got), asked)
 	}
-	page, err := o.Records.List(t.Context(), store.Query{Scope: "user:ann", Oldest: true, Limit: 1})
+	page, err := o.Records.List(t.Context(), store.Query{Scopes: []string{"user:ann"}, Order: store.OldestFirst, Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

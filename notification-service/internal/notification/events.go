@@ -8,6 +8,7 @@ import (
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
@@ -103,17 +104,21 @@ func (s *Service) add(ctx context.Context, r Record, recipients []string, byMail
 	if len(recipients) == 0 {
 		recipients, byMail = []string{""}, false
 	}
-	records := map[string]Record{}
+	var records []store.Write[Record] // a recipient that is given twice has the first
 	for i, user := range recipients {
 		one := r
 		one.ID, one.Recipient = derived(r.Event, user), user
-		if _, twice := records[one.ID]; !twice {
-			one.Deliveries = s.deliveries(&one, byMail, i == 0)
-			records[one.ID] = one
-		}
+		one.Deliveries = s.deliveries(&one, byMail, i == 0)
+		records = append(records, store.Write[Record]{ID: one.ID, Doc: one})
 	}
-	if err := s.Records.InsertAll(ctx, records); err != nil && !fault.Is(err, fault.Conflict) {
+	errs, err := s.Records.InsertMany(ctx, records)
+	if err != nil {
 		return err
+	}
+	for _, err := range errs {
+		if err != nil && !fault.Is(err, fault.Conflict) {
+			return err
+		}
 	}
 	for _, c := range s.Couriers {
 		c.Wake()

@@ -81,13 +81,13 @@ func hasControl(text string) bool {
 func (s *Service) learn(ctx context.Context, p Person) error {
 	_, err := s.People.Insert(ctx, p.ID, p)
 	if fault.Is(err, fault.Conflict) {
-		_, err = s.People.Update(ctx, p.ID, func(known *Person) ([]event.Envelope, error) {
+		_, err = s.People.Update(ctx, p.ID, func(known *Person) (store.Change, error) {
 			if !p.newer(*known) {
-				return nil, store.ErrNoChange
+				return store.Change{}, store.ErrNoChange
 			}
 			p.KnownSince = known.KnownSince
 			*known = p
-			return nil, nil
+			return store.Change{}, nil
 		})
 	}
 	if err != nil || p.Email == "" {
@@ -99,17 +99,17 @@ func (s *Service) learn(ctx context.Context, p Person) error {
 // release lets the mail go that waits for the address of a person.
 func release(ctx context.Context, records *store.Collection[Record], user string) error {
 	for {
-		page, err := records.List(ctx, store.Query{Scope: addressScope(user), Limit: store.MaxLimit})
+		page, err := records.List(ctx, store.Query{Scopes: []string{addressScope(user)}, Limit: store.MaxLimit})
 		if err != nil || len(page.Rows) == 0 {
 			return err
 		}
 		for _, row := range page.Rows {
-			_, err := records.Update(ctx, row.ID, func(r *Record) ([]event.Envelope, error) {
+			_, err := records.Update(ctx, row.ID, func(r *Record) (store.Change, error) {
 				if !r.AwaitsAddress {
-					return nil, store.ErrNoChange
+					return store.Change{}, store.ErrNoChange
 				}
 				r.AwaitsAddress = false
-				return nil, nil
+				return store.Change{}, nil
 			})
 			if err != nil {
 				return err
@@ -120,7 +120,7 @@ func release(ctx context.Context, records *store.Collection[Record], user string
 
 // people calls f with everybody of a role, or with everybody, a page at a time.
 func (s *Service) people(ctx context.Context, role auth.Role, f func([]string) error) error {
-	q := store.Query{Filters: map[string]string{"role": string(role)}, Oldest: true, Limit: store.MaxLimit}
+	q := store.Query{Scopes: []string{store.All}, Filters: map[string]string{"role": string(role)}, Order: store.OldestFirst, Limit: store.MaxLimit}
 	for {
 		page, err := s.People.List(ctx, q)
 		if err != nil {

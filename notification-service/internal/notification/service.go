@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/battery-passport/suite/pkg/auth"
-	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/idempotency"
 	"github.com/battery-passport/suite/pkg/store"
@@ -35,7 +34,7 @@ func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Milliseco
 
 // List returns a page of the caller's notifications.
 func (s *Service) List(ctx context.Context, q store.Query) (store.Page[Record], error) {
-	q.Scope = ownScope(auth.Caller(ctx).UserID)
+	q.Scopes = []string{ownScope(auth.Caller(ctx).UserID)}
 	return s.Records.List(ctx, q)
 }
 
@@ -66,7 +65,7 @@ type Stats struct {
 // Stats counts the caller's notifications, up to the newest 1000.
 func (s *Service) Stats(ctx context.Context) (Stats, error) {
 	stats := Stats{ByStatus: map[Status]int{Unread: 0, Read: 0}, ByType: map[Type]int{}}
-	q := store.Query{Limit: store.MaxLimit}
+	q := store.Query{Scopes: []string{store.All}, Limit: store.MaxLimit}
 	for {
 		page, err := s.List(ctx, q)
 		if err != nil {
@@ -103,7 +102,7 @@ func (s *Service) MarkRead(ctx context.Context, id string) (Record, error) {
 // many were not.
 func (s *Service) MarkAllRead(ctx context.Context) (int, error) {
 	marked := 0
-	q := store.Query{Filters: map[string]string{"status": string(Unread)}, Limit: store.MaxLimit}
+	q := store.Query{Scopes: []string{store.All}, Filters: map[string]string{"status": string(Unread)}, Limit: store.MaxLimit}
 	for {
 		page, err := s.List(ctx, q)
 		if err != nil {
@@ -133,11 +132,11 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 }
 
 func (s *Service) change(ctx context.Context, id string, change func(*Record) error) (Record, error) {
-	row, err := s.Records.Update(ctx, id, func(r *Record) ([]event.Envelope, error) {
+	row, err := s.Records.Update(ctx, id, func(r *Record) (store.Change, error) {
 		if !r.visible(ctx) {
-			return nil, notFound(id)
+			return store.Change{}, notFound(id)
 		}
-		return nil, change(r)
+		return store.Change{}, change(r)
 	})
 	if fault.Is(err, fault.NotFound) {
 		return Record{}, notFound(id)

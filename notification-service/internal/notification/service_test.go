@@ -7,21 +7,24 @@ import (
 
 	"github.com/battery-passport/suite/notification-service/internal/notification"
 	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/store"
 )
 
 func TestStatsCountToAThousand(t *testing.T) {
 	o := newOffice(t)
 	ctx := auth.With(t.Context(), auth.Principal{UserID: "ann"})
 	for _, n := range []int{0, 500, notification.Counted} {
-		records := map[string]notification.Record{}
+		var records []store.Write[notification.Record]
 		for i := range n {
 			id := fmt.Sprintf("%04d", i)
-			records[id] = notification.Record{
+			records = append(records, store.Write[notification.Record]{ID: id, Doc: notification.Record{
 				ID: id, Recipient: "ann", Type: notification.System, Status: []notification.Status{notification.Read, notification.Unread}[i%2],
 				Metadata: "{}", CreatedAt: o.now.Add(time.Duration(i) * time.Second),
-			}
+			}})
 		}
-		_ = o.Records.InsertAll(ctx, records) // those of the round before are there
+		if _, err := o.Records.InsertMany(ctx, records); err != nil { // those of the round before are there
+			t.Fatal(err)
+		}
 		stats, err := o.Stats(ctx)
 		if err != nil || stats.Total != n || stats.Unread != n/2 || stats.ByStatus[notification.Read] != n/2 || !stats.Complete {
 			t.Errorf("stats of %d: %+v, %v", n, stats, err)

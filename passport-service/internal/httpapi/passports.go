@@ -188,8 +188,12 @@ func (a *API) delete(ctx context.Context, in *deleteInput) (*struct{}, error) {
 }
 
 func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
+	order := store.NewestFirst
+	if in.Sort == "createdAt" {
+		order = store.OldestFirst
+	}
 	page, err := a.Passports.List(ctx, store.Query{
-		Limit: in.Limit, Cursor: in.Cursor, Oldest: in.Sort == "createdAt", Filters: map[string]string{
+		Limit: in.Limit, Cursor: in.Cursor, Order: order, Filters: map[string]string{
 			"batteryIdentifier": in.BatteryIdentifier, "batteryCategory": in.BatteryCategory,
 			"state": string(in.State), "modelId": in.ModelID, "createdBy": in.CreatedBy,
 		},

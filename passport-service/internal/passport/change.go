@@ -77,36 +77,36 @@ func (s *Service) change(ctx context.Context, id string, e edit) (Seen, error) {
 	caller, now := auth.Caller(ctx), s.now()
 	var kept string
 	var tried Passport
-	row, err := s.Passports.Update(ctx, id, func(p *Passport) ([]event.Envelope, error) {
+	row, err := s.Passports.Update(ctx, id, func(p *Passport) (store.Change, error) {
 		if err := p.mayChange(caller); err != nil {
-			return nil, err
+			return store.Change{}, err
 		}
 		before := p.Head
 		state, err := before.State.after(e.action)
 		if err != nil {
-			return nil, err
+			return store.Change{}, err
 		}
 		data, err := e.data(p)
 		if err != nil {
-			return nil, err
+			return store.Change{}, err
 		}
 		if state == before.State && string(data) == string(before.Data) {
-			return nil, store.ErrNoChange
+			return store.Change{}, store.ErrNoChange
 		}
 		// The version that is the newest now is kept before there is a newer
 		// one. All who write the same passport keep the same record.
 		if _, err := s.Versions.Insert(ctx, before.id(), before); err != nil && !fault.Is(err, fault.Conflict) {
-			return nil, err
+			return store.Change{}, err
 		}
 		kept = before.id()
 		p.Head.Number, p.Head.State, p.Head.Action, p.Head.Reason = before.Number+1, state, e.action, e.reason
 		p.Head.CreatedBy, p.Head.CreatedAt = caller.UserID, later(now, before.CreatedAt)
 		if err := p.hold(data, before.Hash); err != nil {
-			return nil, err
+			return store.Change{}, err
 		}
 		tried = *p
-		return []event.Envelope{e.tell(p, changed("data", before.Data, data))}, nil
-	}, e.ifVersion...)
+		return store.Change{Events: []event.Envelope{e.tell(p, changed("data", before.Data, data))}}, nil
+	}, store.IfVersion(e.ifVersion...))
 	if err != nil && kept != "" {
 		s.unkeep(context.WithoutCancel(ctx), id, kept)
 	}

@@ -24,16 +24,16 @@ func (s *Service) Delete(ctx context.Context, id string, ifVersion ...int64) err
 		return err
 	}
 	caller := auth.Caller(ctx)
-	row, err := s.Passports.Update(ctx, id, func(p *Passport) ([]event.Envelope, error) {
+	row, err := s.Passports.Update(ctx, id, func(p *Passport) (store.Change, error) {
 		if err := p.mayChange(caller); err != nil {
-			return nil, err
+			return store.Change{}, err
 		}
 		if _, err := p.Head.State.after(Delete); err != nil {
-			return nil, err
+			return store.Change{}, err
 		}
 		p.Deleted = true
-		return []event.Envelope{p.deleted(caller.UserID, s.now())}, nil
-	}, ifVersion...)
+		return store.Change{Events: []event.Envelope{p.deleted(caller.UserID, s.now())}}, nil
+	}, store.IfVersion(ifVersion...))
 	if fault.Is(err, fault.NotFound) {
 		return notFound(id)
 	}
@@ -49,7 +49,7 @@ func (s *Service) Delete(ctx context.Context, id string, ifVersion ...int64) err
 // remove removes what is stored of a deleted passport.
 func (s *Service) remove(ctx context.Context, row store.Row[Passport]) error {
 	for {
-		page, err := s.Versions.List(ctx, store.Query{Scope: row.ID, Limit: store.MaxLimit})
+		page, err := s.Versions.List(ctx, store.Query{Scopes: []string{row.ID}, Limit: store.MaxLimit})
 		if err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 }
 
 func (s *Service) sweep(ctx context.Context) error {
-	q := store.Query{Scope: deletedScope, Oldest: true, Limit: store.MaxLimit}
+	q := store.Query{Scopes: []string{deletedScope}, Order: store.OldestFirst, Limit: store.MaxLimit}
 	for {
 		page, err := s.Passports.List(ctx, q)
 		if err != nil {

@@ -99,7 +99,7 @@ func (s *Service) History(ctx context.Context, id, cursor string, limit int) (Ve
 	if err != nil {
 		return VersionPage{}, err
 	}
-	q := store.Query{Scope: id, Cursor: cursor, Limit: limit}
+	q := store.Query{Scopes: []string{id}, Cursor: cursor, Limit: limit}
 	kept, err := s.Versions.List(ctx, q)
 	if err != nil {
 		return VersionPage{}, err

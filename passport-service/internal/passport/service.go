@@ -114,7 +114,8 @@ type SeenPage struct {
 // that are published.
 func (s *Service) List(ctx context.Context, q store.Query) (SeenPage, error) {
 	caller := auth.Caller(ctx)
-	if q.Scope = scopeOf(caller); q.Scope == published && q.Filters["createdBy"] != "" {
+	scope := scopeOf(caller)
+	if q.Scopes = []string{scope}; scope == published && q.Filters["createdBy"] != "" {
 		return SeenPage{}, fault.New(fault.Invalid, "the query is not valid").
 			With(fault.Detail{Path: "createdBy", Code: "notApplicable", Message: "is for those who keep the passports"})
 	}

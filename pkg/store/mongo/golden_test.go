@@ -45,7 +45,7 @@ func TestStoredForm(t *testing.T) {
 	if diff := cmp.Diff(store.Row[storetest.Cell]{ID: "cell-1", Version: 1, Doc: doc}, got); err != nil || diff != "" {
 		t.Errorf("read: %v (-want +got)\n%s", err, diff)
 	}
-	if page, err := cells.List(t.Context(), store.Query{Scope: "ann", Filters: map[string]string{"colour": "red"}, Limit: 1}); err != nil || len(page.Rows) != 1 {
+	if page, err := cells.List(t.Context(), store.Query{Scopes: []string{"ann"}, Filters: map[string]string{"colour": "red"}, Limit: 1}); err != nil || len(page.Rows) != 1 {
 		t.Errorf("listed: %v, %v", page.Rows, err)
 	}
 	if diff := cmp.Diff([]event.Envelope{told}, storetest.Waiting(t, cells.Outbox(), "cell-1")); diff != "" {

@@ -195,28 +195,39 @@ func passing(err error) bool {
 	return ok && e.HasErrorLabel("RetryableWriteError") // a primary that steps down
 }
 
-// taken translates a duplicate key into store.ErrDuplicate. A bulk that failed for
-// another reason too is not one of duplicates: not all others were added.
-func taken(err error) error {
-	var bulk mongo.BulkWriteException
-	if errors.As(err, &bulk) {
-		var all error
-		for _, e := range bulk.WriteErrors {
-			if e.Code != duplicateKey {
-				return failure(err)
-			}
-			all = errors.Join(all, store.ErrDuplicate(indexIn(e.Raw), e.WriteError))
-		}
-		if all == nil || bulk.WriteConcernError != nil {
-			return failure(err)
-		}
-		return all
-	}
+// duplicate translates a duplicate key of a single write into store.ErrDuplicate.
+func duplicate(err error) error {
 	var write mongo.WriteException
 	if errors.As(err, &write) && len(write.WriteErrors) > 0 && write.WriteErrors[0].Code == duplicateKey {
 		return store.ErrDuplicate(indexIn(write.WriteErrors[0].Raw), err)
 	}
 	return failure(err)
+}
+
+// refusals returns the errors of n inserts, some of which are duplicates. It
+// fails when any of them failed for another reason.
+func refusals(err error, n int) ([]error, error) {
+	errs := make([]error, n)
+	var bulk mongo.BulkWriteException
+	switch {
+	case err == nil:
+		return errs, nil
+	case !errors.As(err, &bulk):
+		if errs[0] = duplicate(err); store.Refused(errs[0]) && n == 1 {
+			return errs, nil
+		}
+		return nil, errs[0]
+	}
+	for _, e := range bulk.WriteErrors {
+		if e.Code != duplicateKey || bulk.WriteConcernError != nil {
+			return nil, failure(err)
+		}
+		errs[e.Index] = store.ErrDuplicate(indexIn(e.Raw), e.WriteError)
+	}
+	if bulk.WriteConcernError != nil {
+		return nil, failure(err)
+	}
+	return errs, nil
 }
 
 // indexIn finds the index in what the server says of a duplicate key.

@@ -46,39 +46,45 @@ var (
 func live(id string) bson.M { return bson.M{"_id": id, "deleted": absent} }
 
 // Insert implements store.Table.
-func (t *table) Insert(ctx context.Context, events []event.Envelope, records ...store.Record) error {
+func (t *table) Insert(ctx context.Context, records ...store.Insertion) ([]error, error) {
 	coll, err := t.ready(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	docs := make([]any, len(records))
 	for i, r := range records {
-		doc, err := toBSON(r.Doc)
-		if err != nil {
-			return err
+		if docs[i], err = inserted(r); err != nil {
+			return nil, err
 		}
-		stored := record{ID: r.ID, Schema: r.Schema, Version: r.Version, Keys: keysOf(r), Doc: doc}
-		if len(events) > 0 {
-			if stored.Outbox, err = waiting(events); err != nil {
-				return err
-			}
-			due := leaseEnd()
-			stored.Due = &due
-		}
-		docs[i] = stored
 	}
+	var errs []error
 	if len(docs) == 1 {
 		_, err = coll.InsertOne(ctx, docs[0])
+		errs, err = refusals(err, 1)
 	} else {
 		_, err = coll.InsertMany(ctx, docs, options.InsertMany().SetOrdered(false))
+		errs, err = refusals(err, len(docs))
 	}
 	if err != nil {
-		return taken(err)
+		return nil, err
 	}
-	if len(events) > 0 {
-		t.wake(records[0].ID)
+	for i, r := range records {
+		if errs[i] == nil && len(r.Events) > 0 {
+			t.wake(r.ID)
+		}
 	}
-	return nil
+	return errs, nil
+}
+
+func inserted(r store.Insertion) (stored record, err error) {
+	stored = record{ID: r.ID, Schema: r.Schema, Version: r.Version, Keys: keysOf(r.Record)}
+	if stored.Doc, err = toBSON(r.Doc); err != nil || len(r.Events) == 0 {
+		return stored, err
+	}
+	due := leaseEnd()
+	stored.Due = &due
+	stored.Outbox, err = waiting(r.Events)
+	return stored, err
 }
 
 func leaseEnd() time.Time { return time.Now().Add(outbox.Lease).UTC().Truncate(time.Millisecond) }
@@ -150,30 +156,37 @@ func (r record) out() (store.Record, error) {
 }
 
 // List implements store.Table.
-func (t *table) List(ctx context.Context, f store.ListQuery) ([]store.Record, error) {
+func (t *table) List(ctx context.Context, q store.ListQuery) ([]store.Record, error) {
 	coll, err := t.ready(ctx)
 	if err != nil {
 		return nil, err
 	}
-	filter := bson.M{"keys.lists": f.Lists[0]}
-	if len(f.Lists) > 1 {
-		filter["keys.lists"] = bson.M{"$all": f.Lists}
+	filter := bson.M{"keys.lists": q.Lists[0]}
+	if len(q.Lists) > 1 {
+		filter["keys.lists"] = bson.M{"$all": q.Lists}
 	}
-	direction, beyond := -1, "$lt"
-	if f.Oldest {
-		direction, beyond = 1, "$gt"
+	limits := bson.M{}
+	if q.Above != "" {
+		limits["$gt"] = q.Above
 	}
-	if f.After != "" {
-		filter["keys.sort"] = bson.M{beyond: f.After}
+	if q.Below != "" {
+		limits["$lt"] = q.Below
+	}
+	if len(limits) > 0 {
+		filter["keys.sort"] = limits
+	}
+	direction := -1
+	if q.Ascending {
+		direction = 1
 	}
 	cur, err := coll.Find(ctx, filter, options.Find().SetProjection(withoutOutbox).
-		SetSort(bson.D{{Key: "keys.sort", Value: direction}}).SetLimit(int64(f.Limit)))
+		SetSort(bson.D{{Key: "keys.sort", Value: direction}}).SetLimit(int64(q.Limit)))
 	if err != nil {
 		return nil, failure(err)
 	}
 	defer cur.Close(ctx)
 	var records []store.Record
-	for size := 0; (size <= f.Bytes || len(records) < 2) && cur.Next(ctx); {
+	for size := 0; (size <= q.Bytes || len(records) < 2) && cur.Next(ctx); {
 		var stored record
 		if err := cur.Decode(&stored); err != nil {
 			return nil, err
@@ -241,7 +254,7 @@ func (t *table) change(ctx context.Context, id string, version int64, events []e
 	}
 	res, err := coll.UpdateOne(ctx, filter, update)
 	if err != nil {
-		return taken(err)
+		return duplicate(err)
 	}
 	if res.MatchedCount == 0 {
 		return t.whyNot(ctx, id, version)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 )
 
@@ -189,7 +188,7 @@ func (x tx) apart(do func(tx) error) (refusal, err error) {
 		return nil, err
 	}
 	if refusal = do(x); refusal != nil {
-		if f, ok := errors.AsType[*fault.Error](refusal); !ok || f.Kind == fault.Unavailable && !errors.Is(refusal, store.ErrOutboxIsFull) {
+		if !store.Refused(refusal) {
 			return nil, refusal
 		}
 		if _, err := x.run("ROLLBACK TO job"); err != nil {

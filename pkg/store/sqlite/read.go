@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -68,34 +69,30 @@ func scan(row interface{ Scan(...any) error }) (r store.Record, err error) {
 }
 
 // List implements store.Table.
-func (t *table) List(ctx context.Context, f store.ListQuery) ([]store.Record, error) {
+func (t *table) List(ctx context.Context, q store.ListQuery) ([]store.Record, error) {
 	// The list is the outer loop: a page is one range of its primary key.
 	query := "SELECT " + columns + " FROM #_list l CROSS JOIN # r ON r.id = l.id WHERE l.token = ?"
-	args := []any{f.Lists[0]}
-	for _, token := range f.Lists[1:] {
+	args := []any{q.Lists[0]}
+	for _, key := range q.Lists[1:] {
 		query += " AND EXISTS (SELECT 1 FROM #_list WHERE token = ? AND sort = l.sort)"
-		args = append(args, token)
+		args = append(args, key)
 	}
-	switch {
-	case f.Oldest:
-		query += " AND l.sort > ? ORDER BY l.sort LIMIT ?"
-	case f.After == "":
-		f.After = "~" // after every key
-		fallthrough
-	default:
-		query += " AND l.sort < ? ORDER BY l.sort DESC LIMIT ?"
+	query += " AND l.sort > ? AND l.sort < ? ORDER BY l.sort"
+	if !q.Ascending {
+		query += " DESC"
 	}
+	query += " LIMIT ?"
 	s, err := t.stmt(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.QueryContext(ctx, append(args, f.After, f.Limit)...)
+	rows, err := s.QueryContext(ctx, append(args, q.Above, cmp.Or(q.Below, "~"), q.Limit)...)
 	if err != nil {
 		return nil, failure(err)
 	}
 	defer rows.Close()
 	var records []store.Record
-	for size := 0; rows.Next() && (size <= f.Bytes || len(records) < 2); {
+	for size := 0; rows.Next() && (size <= q.Bytes || len(records) < 2); {
 		r, err := scan(rows)
 		if err != nil {
 			return nil, failure(err)

@@ -145,7 +145,7 @@ func TestWritesOfOneCommit(t *testing.T) {
 				ctx = gone
 			}
 			id, n := fmt.Sprint(i), fmt.Sprint(i%100)
-			err := table.Insert(ctx, nil, store.Record{ID: id, Version: 1, Unique: map[string]string{"n": n}, Doc: []byte(`{}`)})
+			err := insertOne(ctx, table, store.Record{ID: id, Version: 1, Unique: map[string]string{"n": n}, Doc: []byte(`{}`)})
 			mu.Lock()
 			defer mu.Unlock()
 			switch _, taken := store.Duplicate(err); {
@@ -178,4 +178,12 @@ func TestWritesOfOneCommit(t *testing.T) {
 			t.Errorf("%s was refused, and Get = %v", id, err)
 		}
 	}
+}
+
+func insertOne(ctx context.Context, table store.Table, r store.Record) error {
+	errs, err := table.Insert(ctx, store.Insertion{Record: r})
+	if err != nil {
+		return err
+	}
+	return errs[0]
 }

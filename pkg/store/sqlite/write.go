@@ -44,27 +44,36 @@ func (t *table) transact(ctx context.Context, whole bool, f func(write) error) e
 }
 
 // Insert implements store.Table.
-func (t *table) Insert(ctx context.Context, events []event.Envelope, records ...store.Record) error {
-	if len(records) == 1 {
-		err := t.in(ctx, func(x write) error { return x.insert(records[0], events) })
-		if err == nil && len(events) > 0 {
-			t.wake(records[0].ID)
+func (t *table) Insert(ctx context.Context, records ...store.Insertion) ([]error, error) {
+	errs := make([]error, len(records))
+	err := t.insertAll(ctx, records, errs)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range records {
+		if errs[i] == nil && len(r.Events) > 0 {
+			t.wake(r.ID)
+		}
+	}
+	return errs, nil
+}
+
+func (t *table) insertAll(ctx context.Context, records []store.Insertion, errs []error) error {
+	if len(records) == 1 { // is its own savepoint
+		err := t.in(ctx, func(x write) error { return x.insert(records[0].Record, records[0].Events) })
+		if store.Refused(err) {
+			errs[0], err = err, nil
 		}
 		return err
 	}
-	var taken error
-	err := t.inWhole(ctx, func(x write) error {
-		taken = nil
-		for _, r := range records {
-			refusal, err := x.apart(func(tx) error { return x.insert(r, events) })
-			if err != nil {
+	return t.inWhole(ctx, func(x write) (err error) {
+		for i, r := range records {
+			if errs[i], err = x.apart(func(tx) error { return x.insert(r.Record, r.Events) }); err != nil {
 				return err
 			}
-			taken = errors.Join(taken, refusal)
 		}
 		return nil
 	})
-	return errors.Join(err, taken)
 }
 
 func (x write) insert(r store.Record, events []event.Envelope) error {

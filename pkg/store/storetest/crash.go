@@ -64,9 +64,9 @@ func write(ctx context.Context, name string, open Opener, out io.Writer) error {
 
 func writeOne(ctx context.Context, cells *store.Collection[Cell], out io.Writer) error {
 	id := fmt.Sprint("cell", rand.N(aggregates))
-	row, err := cells.Update(ctx, id, func(c *Cell) ([]event.Envelope, error) {
+	row, err := cells.Update(ctx, id, func(c *Cell) (store.Change, error) {
 		c.Count++
-		return []event.Envelope{counted(id, c.Count)}, nil
+		return store.Change{Events: []event.Envelope{counted(id, c.Count)}}, nil
 	})
 	switch {
 	case fault.Is(err, fault.NotFound):

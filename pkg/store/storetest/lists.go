@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -47,9 +48,10 @@ func stablePages(t *testing.T, db store.DB) {
 			kept = append(kept, id)
 		}
 	}
-	for _, oldest := range []bool{true, false} {
+	for _, order := range []store.Order{store.OldestFirst, store.NewestFirst} {
+		oldest := order == store.OldestFirst
 		gone := 0
-		got := walk(t, cells, store.Query{Scope: "ann", Oldest: oldest, Limit: 7}, func(page int) {
+		got := walk(t, cells, store.Query{Scopes: []string{"ann"}, Order: order, Limit: 7}, func(page int) {
 			insert(t, cells, newID(), Cell{Owner: "ann", Made: day(page)}) // before all others
 			insert(t, cells, newID(), Cell{Owner: "ann", Made: day(90 + page)})
 			if id := ids[gone]; oldest {
@@ -83,13 +85,13 @@ func lists(t *testing.T, db store.DB) {
 		insert(t, cells, id, c)
 	}
 	for want, q := range map[string]store.Query{
-		"543210": {}, "012345": {Oldest: true}, "210": {Scope: "ann"}, "": {Scope: "eve"},
-		"10":  {Scope: "ann", Filters: map[string]string{"colour": "red"}},
-		"310": {Filters: map[string]string{"colour": "red", "shape": ""}},
-		"31":  {Filters: map[string]string{"colour": "red", "shape": "flat"}},
-		"1":   {Scope: "ann", Filters: map[string]string{"colour": "red", "shape": "flat"}},
-		"2":   {Filters: map[string]string{"colour": "blue"}},
-		"5":   {Filters: map[string]string{"colour": "red\x00colour\x00blue"}},
+		"543210": {Scopes: []string{store.All}}, "012345": {Scopes: []string{store.All}, Order: store.OldestFirst}, "210": {Scopes: []string{"ann"}}, "": {Scopes: []string{"eve"}},
+		"10":  {Scopes: []string{"ann"}, Filters: map[string]string{"colour": "red"}},
+		"310": {Scopes: []string{store.All}, Filters: map[string]string{"colour": "red", "shape": ""}},
+		"31":  {Scopes: []string{store.All}, Filters: map[string]string{"colour": "red", "shape": "flat"}},
+		"1":   {Scopes: []string{"ann"}, Filters: map[string]string{"colour": "red", "shape": "flat"}},
+		"2":   {Scopes: []string{store.All}, Filters: map[string]string{"colour": "blue"}},
+		"5":   {Scopes: []string{store.All}, Filters: map[string]string{"colour": "red\x00colour\x00blue"}},
 	} {
 		q.Limit = 2
 		var got strings.Builder
@@ -107,7 +109,7 @@ func cursors(t *testing.T, db store.DB) {
 	for i := range 4 {
 		insert(t, cells, newID(), Cell{Owner: "ann", Colour: "red", Made: day(i)})
 	}
-	query := store.Query{Scope: "ann", Limit: 2}
+	query := store.Query{Scopes: []string{"ann"}, Limit: 2}
 	page, err := cells.List(t.Context(), query)
 	if err != nil || page.Next == "" {
 		t.Fatalf("List = %+v, %v", page, err)
@@ -117,14 +119,14 @@ func cursors(t *testing.T, db store.DB) {
 		other = "B"
 	}
 	foreign := map[string]store.Query{
-		"of another scope":   {Cursor: page.Next, Limit: 2},
-		"of another filter":  {Scope: "ann", Filters: map[string]string{"colour": "red"}, Cursor: page.Next, Limit: 2},
-		"of another order":   {Scope: "ann", Oldest: true, Cursor: page.Next, Limit: 2},
-		"not base64":         {Scope: "ann", Cursor: "!!", Limit: 2},
-		"short":              {Scope: "ann", Cursor: "AAAA", Limit: 2},
-		"cut":                {Scope: "ann", Cursor: page.Next[:len(page.Next)-4], Limit: 2},
-		"altered":            {Scope: "ann", Cursor: other + page.Next[1:], Limit: 2},
-		"altered at its end": {Scope: "ann", Cursor: page.Next[:len(page.Next)-4] + "enp6", Limit: 2}, // zzz is the end of no UUID
+		"of another scope":   {Scopes: []string{store.All}, Cursor: page.Next, Limit: 2},
+		"of another filter":  {Scopes: []string{"ann"}, Filters: map[string]string{"colour": "red"}, Cursor: page.Next, Limit: 2},
+		"of another order":   {Scopes: []string{"ann"}, Order: store.OldestFirst, Cursor: page.Next, Limit: 2},
+		"not base64":         {Scopes: []string{"ann"}, Cursor: "!!", Limit: 2},
+		"short":              {Scopes: []string{"ann"}, Cursor: "AAAA", Limit: 2},
+		"cut":                {Scopes: []string{"ann"}, Cursor: page.Next[:len(page.Next)-4], Limit: 2},
+		"altered":            {Scopes: []string{"ann"}, Cursor: other + page.Next[1:], Limit: 2},
+		"altered at its end": {Scopes: []string{"ann"}, Cursor: page.Next[:len(page.Next)-4] + "enp6", Limit: 2}, // zzz is the end of no UUID
 	}
 	for name, q := range foreign {
 		if _, err := cells.List(t.Context(), q); !fault.Is(err, fault.Malformed) {
@@ -144,7 +146,7 @@ func largePages(t *testing.T, db store.DB) {
 		insert(t, cells, newID(), Cell{Owner: "ann", Made: day(i), Data: big})
 	}
 	var sizes []int
-	for q := (store.Query{Scope: "ann", Limit: 200}); ; {
+	for q := (store.Query{Scopes: []string{"ann"}, Limit: 200}); ; {
 		page, err := cells.List(t.Context(), q)
 		if err != nil {
 			t.Fatal(err)
@@ -156,5 +158,112 @@ func largePages(t *testing.T, db store.DB) {
 	}
 	if diff := cmp.Diff([]int{2, 2, 1}, sizes); diff != "" {
 		t.Errorf("rows per page of at most 8 MiB (-want +got)\n%s", diff)
+	}
+}
+
+// scopes merges the lists of several owners: each aggregate once, in one order,
+// on pages of every size.
+func scopes(t *testing.T, db store.DB) {
+	schema := Cells()
+	schema.Indexes = func(c *Cell) store.Indexes {
+		return store.Indexes{Scopes: strings.Split(c.Owner, ","), Created: c.Made, Filters: map[string]string{"colour": c.Colour}}
+	}
+	cells := store.Open(db, schema)
+	names := map[string]string{}
+	for i, owner := range []string{"new", "old", "new,old", "eve", "old", "new", "old,new", "new"} {
+		id := newID()
+		names[id] = fmt.Sprint(i)
+		insert(t, cells, id, Cell{Owner: owner, Made: day(i / 2), Colour: []string{"red", "blue"}[i%2]})
+	}
+	for _, c := range []struct {
+		q    store.Query
+		want string
+	}{
+		{store.Query{Scopes: []string{"new", "old"}}, "7654210"},
+		{store.Query{Scopes: []string{"new", "old"}, Order: store.OldestFirst}, "0124567"},
+		{store.Query{Scopes: []string{"new", "none", "new"}}, "76520"},
+		{store.Query{Scopes: []string{"new", "old"}, Filters: map[string]string{"colour": "red"}}, "6420"},
+		{store.Query{Scopes: []string{"new", "old"}, From: day(1), Until: day(3)}, "542"},
+		{store.Query{}, ""}, // of nobody
+	} {
+		for limit := 1; limit < 9; limit++ {
+			q := c.q
+			q.Limit = limit
+			var got strings.Builder
+			for _, id := range walk(t, cells, q, func(int) {}) {
+				got.WriteString(names[id])
+			}
+			if got.String() != c.want {
+				t.Errorf("List(%+v) = %s, want %s", q, got.String(), c.want)
+			}
+		}
+	}
+	big := wire.Value(`"` + strings.Repeat("x", 3<<20) + `"`)
+	want := ""
+	for i := range 8 {
+		id := newID()
+		names[id] = string(rune('a' + i))
+		want = names[id] + want
+		insert(t, cells, id, Cell{Owner: []string{"new", "old"}[i/5], Made: day(50 + i), Data: big})
+	}
+	var got strings.Builder
+	for q := (store.Query{Scopes: []string{"new", "old"}, From: day(50), Limit: 200}); ; {
+		page, err := cells.List(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range page.Rows {
+			got.WriteString(names[row.ID])
+		}
+		if q.Cursor = page.Next; q.Cursor == "" {
+			break
+		}
+	}
+	if got.String() != want {
+		t.Errorf("pages that end early: %s, want %s", got.String(), want)
+	}
+}
+
+// times lists what was created from a time on, and before another.
+func times(t *testing.T, db store.DB) {
+	cells := store.Open(db, Cells())
+	names := map[string]string{}
+	for i := range 6 {
+		id := newID()
+		names[id] = fmt.Sprint(i)
+		insert(t, cells, id, Cell{Owner: "ann", Made: day(i)})
+	}
+	for _, c := range []struct {
+		from, until time.Time
+		want        string
+	}{
+		{day(2), day(4), "23"},
+		{day(2), time.Time{}, "2345"},
+		{time.Time{}, day(2), "01"},
+		{day(2).Add(time.Microsecond), day(4).Add(time.Microsecond), "34"},
+		{day(4), day(2), ""},
+		{time.Unix(-1, 0), day(1), "0"},
+		{time.Time{}, time.Unix(-1, 0), ""},
+		{day(5), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), "5"},
+	} {
+		for _, order := range []store.Order{store.OldestFirst, store.NewestFirst} {
+			var ids []string
+			for _, id := range walk(t, cells, store.Query{Scopes: []string{"ann"}, From: c.from, Until: c.until, Order: order, Limit: 1}, func(int) {}) {
+				ids = append(ids, names[id])
+			}
+			if order == store.NewestFirst {
+				slices.Reverse(ids)
+			}
+			if got := strings.Join(ids, ""); got != c.want {
+				t.Errorf("from %v until %v, order %v: %s, want %s", c.from, c.until, order, got, c.want)
+			}
+		}
+	}
+	page, err := cells.List(t.Context(), store.Query{Scopes: []string{"ann"}, From: day(1), Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cells.List(t.Context(), store.Query{Scopes: []string{"ann"}, From: day(2), Limit: 1, Cursor: page.Next}); !fault.Is(err, fault.Malformed) {
+		t.Errorf("the cursor of other limits: %v, want malformed", err)
 	}
 }

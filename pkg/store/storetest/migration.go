@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 )
@@ -57,7 +56,7 @@ func migration(t *testing.T, db store.DB) {
 		"Get":   func() (store.Row[Cell], error) { return now.Get(t.Context(), id) },
 		"GetBy": func() (store.Row[Cell], error) { return now.GetBy(t.Context(), "serial", "S1") },
 		"List": func() (store.Row[Cell], error) {
-			page, err := now.List(t.Context(), store.Query{Scope: "ann", Limit: 1})
+			page, err := now.List(t.Context(), store.Query{Scopes: []string{"ann"}, Limit: 1})
 			return append(page.Rows, store.Row[Cell]{})[0], err
 		},
 	} {
@@ -72,7 +71,7 @@ func migration(t *testing.T, db store.DB) {
 
 	// A write stores the new form, which needs no migration and which those of
 	// before leave alone. Its events stay what they are.
-	if _, err := now.Update(t.Context(), id, func(c *Cell) ([]event.Envelope, error) { c.Count++; return nil, nil }); err != nil {
+	if _, err := now.Update(t.Context(), id, func(c *Cell) (store.Change, error) { c.Count++; return store.Change{}, nil }); err != nil {
 		t.Fatal(err)
 	}
 	got, err := store.Open(db, Cells()).Get(t.Context(), id)
@@ -82,7 +81,7 @@ func migration(t *testing.T, db store.DB) {
 	if _, err := before.Get(t.Context(), id); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("those of before read it: %v", err)
 	}
-	if _, err := before.Update(t.Context(), id, func(*oldCell) ([]event.Envelope, error) { return nil, nil }); !fault.Is(err, fault.Unavailable) {
+	if _, err := before.Update(t.Context(), id, func(*oldCell) (store.Change, error) { return store.Change{}, nil }); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("those of before write it: %v", err)
 	}
 	if events := Waiting(t, now.Outbox(), id); len(events) != 1 {

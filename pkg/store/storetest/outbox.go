@@ -20,9 +20,9 @@ import (
 
 func count(t *testing.T, cells *store.Collection[Cell], id string) {
 	t.Helper()
-	if _, err := cells.Update(t.Context(), id, func(c *Cell) ([]event.Envelope, error) {
+	if _, err := cells.Update(t.Context(), id, func(c *Cell) (store.Change, error) {
 		c.Count++
-		return []event.Envelope{counted(id, c.Count)}, nil
+		return store.Change{Events: []event.Envelope{counted(id, c.Count)}}, nil
 	}); err != nil {
 		t.Fatalf("Update(%s) = %v", id, err)
 	}
@@ -65,7 +65,7 @@ func waiting(t *testing.T, db store.DB) {
 	}
 	count(t, cells, id)
 	count(t, cells, id)
-	if _, err := cells.Update(t.Context(), id, func(c *Cell) ([]event.Envelope, error) { c.Count++; return nil, nil }); err != nil {
+	if _, err := cells.Update(t.Context(), id, func(c *Cell) (store.Change, error) { c.Count++; return store.Change{}, nil }); err != nil {
 		t.Error(err)
 	}
 	got := events(t, cells, id)
@@ -96,7 +96,10 @@ func full(t *testing.T, db store.DB) {
 	for range store.MaxWaiting {
 		count(t, cells, id)
 	}
-	more := func(c *Cell) ([]event.Envelope, error) { c.Count++; return []event.Envelope{counted(id, c.Count)}, nil }
+	more := func(c *Cell) (store.Change, error) {
+		c.Count++
+		return store.Change{Events: []event.Envelope{counted(id, c.Count)}}, nil
+	}
 	if _, err := cells.Update(t.Context(), id, more); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("Update with %d events waiting = %v, want unavailable", store.MaxWaiting, err)
 	}
@@ -124,7 +127,7 @@ func deleted(t *testing.T, db store.DB) {
 	if _, err := cells.Version(t.Context(), id); !fault.Is(err, fault.NotFound) {
 		t.Errorf("Version = %v, want not found", err)
 	}
-	if page, err := cells.List(t.Context(), store.Query{Scope: "ann", Limit: 9}); err != nil || len(page.Rows) > 0 {
+	if page, err := cells.List(t.Context(), store.Query{Scopes: []string{"ann"}, Limit: 9}); err != nil || len(page.Rows) > 0 {
 		t.Errorf("List = %+v, %v, want nothing", page, err)
 	}
 	if err := cells.Delete(t.Context(), id, 2, counted(id, 2)); !fault.Is(err, fault.NotFound) {

@@ -38,7 +38,7 @@ func StoredForm[T any](t *testing.T, kind store.Schema[T]) {
 	}
 	defer db.Close(t.Context())
 	record := store.Record{ID: golden.ID, Schema: golden.Schema, Version: golden.Version, Doc: wire.Value(golden.Doc)}
-	if err := db.Table(kind.Name, kind.UniqueIndexes).Insert(t.Context(), nil, record); err != nil {
+	if _, err := db.Table(kind.Name, kind.UniqueIndexes).Insert(t.Context(), store.Insertion{Record: record}); err != nil {
 		t.Fatal(err)
 	}
 	row, err := store.Open(db, kind).Get(t.Context(), golden.ID)

@@ -3,7 +3,6 @@ package storetest
 
 import (
 	"errors"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -64,7 +63,13 @@ func Run(t *testing.T, open func(*testing.T) store.DB) {
 		"DocumentsComeBackUnchanged":       documents,
 		"WhatIsNotThereIsNotFound":         missing,
 		"DuplicatesNameTheIndex":           duplicates,
-		"ManyAreAddedAsFarAsTheyCanBe":     insertAll,
+		"ManyAreAddedAsFarAsTheyCanBe":     insertMany,
+		"AWriteOutlivesItsClient":          outlive,
+		"AWriteOutlivesItsConnection":      disconnect,
+		"HistoryIsStoredBeforeTheChange":   history,
+		"HistoryOfALostRaceIsHarmless":     historyRace,
+		"ScopesAreMerged":                  scopes,
+		"ListsHaveLimitsOfTime":            times,
 		"WritersLoseNoUpdate":              sixteenWriters,
 		"AllButOneOfAVersionAreStale":      stale,
 		"ChangeThatFailsLeavesAllAsItIs":   failingChange,
@@ -112,7 +117,7 @@ func documents(t *testing.T, db store.DB) {
 		}
 	}
 	want.Serial, want.Data = "", nil
-	got, err := cells.Update(t.Context(), id, func(c *Cell) ([]event.Envelope, error) { *c = want; return nil, nil })
+	got, err := cells.Update(t.Context(), id, func(c *Cell) (store.Change, error) { *c = want; return store.Change{}, nil })
 	if diff := cmp.Diff(store.Row[Cell]{ID: id, Version: 2, Doc: want}, got); err != nil || diff != "" {
 		t.Errorf("Update = %v (-want +got)\n%s", err, diff)
 	}
@@ -132,7 +137,7 @@ func missing(t *testing.T, db store.DB) {
 	_, get := cells.Get(t.Context(), id)
 	_, version := cells.Version(t.Context(), id)
 	_, getBy := cells.GetBy(t.Context(), "serial", "none")
-	_, update := cells.Update(t.Context(), id, func(*Cell) ([]event.Envelope, error) { return nil, nil })
+	_, update := cells.Update(t.Context(), id, func(*Cell) (store.Change, error) { return store.Change{}, nil })
 	for call, err := range map[string]error{
 		"Get": get, "Version": version, "GetBy": getBy, "Update": update, "Delete": cells.Delete(t.Context(), id, 1), "with events": cells.Delete(t.Context(), id, 1, counted(id, 1)),
 	} {
@@ -140,7 +145,7 @@ func missing(t *testing.T, db store.DB) {
 			t.Errorf("%s = %v, want not found", call, err)
 		}
 	}
-	page, err := cells.List(t.Context(), store.Query{Limit: 10})
+	page, err := cells.List(t.Context(), store.Query{Scopes: []string{store.All}, Limit: 10})
 	if err != nil || len(page.Rows) > 0 || page.Next != "" {
 		t.Errorf("List = %+v, %v, want nothing", page, err)
 	}
@@ -164,9 +169,9 @@ func duplicates(t *testing.T, db store.DB) {
 	wantDuplicate(t, "same serial", "serial", add(newID(), Cell{Serial: "S1", Rack: "R2"}))
 	wantDuplicate(t, "same rack", "rack", add(newID(), Cell{Serial: "S2", Rack: "R1"}))
 	set := func(id, serial, rack string) error {
-		_, err := cells.Update(t.Context(), id, func(c *Cell) ([]event.Envelope, error) {
+		_, err := cells.Update(t.Context(), id, func(c *Cell) (store.Change, error) {
 			c.Serial, c.Rack = serial, rack
-			return []event.Envelope{counted(id, 2)}, nil
+			return store.Change{Events: []event.Envelope{counted(id, 2)}}, nil
 		})
 		return err
 	}
@@ -187,28 +192,6 @@ func duplicates(t *testing.T, db store.DB) {
 	}
 }
 
-func insertAll(t *testing.T, db store.DB) {
-	cells, there := store.Open(db, Cells()), newID()
-	insert(t, cells, there, Cell{Serial: "S1"})
-	docs := map[string]Cell{there: {}, newID(): {Serial: "S1"}}
-	var fresh []string
-	for i := range 50 {
-		fresh = append(fresh, newID())
-		docs[fresh[i]] = Cell{Serial: fmt.Sprint("new", i)}
-	}
-	if err := cells.InsertAll(t.Context(), docs); !fault.Is(err, fault.Conflict) {
-		t.Errorf("InsertAll = %v, want a conflict", err)
-	}
-	for i, id := range fresh {
-		if row, err := cells.GetBy(t.Context(), "serial", fmt.Sprint("new", i)); err != nil || row.ID != id {
-			t.Errorf("row %d: %+v, %v", i, row, err)
-		}
-	}
-	if page, err := cells.List(t.Context(), store.Query{Limit: 200}); err != nil || len(page.Rows) != 51 {
-		t.Errorf("%d rows, %v, want 51", len(page.Rows), err)
-	}
-}
-
 func sixteenWriters(t *testing.T, db store.DB) {
 	cells, id := store.Open(db, Cells()), newID()
 	insert(t, cells, id, Cell{})
@@ -217,9 +200,9 @@ func sixteenWriters(t *testing.T, db store.DB) {
 	for range writers {
 		wg.Go(func() {
 			for range each {
-				if _, err := cells.Update(t.Context(), id, func(c *Cell) ([]event.Envelope, error) {
+				if _, err := cells.Update(t.Context(), id, func(c *Cell) (store.Change, error) {
 					c.Count++
-					return []event.Envelope{counted(id, c.Count)}, nil
+					return store.Change{Events: []event.Envelope{counted(id, c.Count)}}, nil
 				}); err != nil {
 					t.Error(err)
 				}
@@ -250,7 +233,7 @@ func stale(t *testing.T, db store.DB) {
 	won := 0
 	for range 16 {
 		wg.Go(func() {
-			_, err := cells.Update(t.Context(), id, func(c *Cell) ([]event.Envelope, error) { c.Count++; return nil, nil }, 7, 1)
+			_, err := cells.Update(t.Context(), id, func(c *Cell) (store.Change, error) { c.Count++; return store.Change{}, nil }, store.IfVersion(7, 1))
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -275,9 +258,9 @@ func failingChange(t *testing.T, db store.DB) {
 	insert(t, cells, id, Cell{Serial: "S1"})
 	refused := errors.New("refused")
 	for _, want := range []error{refused, store.ErrNoChange} {
-		row, err := cells.Update(t.Context(), id, func(c *Cell) ([]event.Envelope, error) {
+		row, err := cells.Update(t.Context(), id, func(c *Cell) (store.Change, error) {
 			c.Serial, c.Count = "S2", 9
-			return []event.Envelope{counted(id, 1)}, want
+			return store.Change{Events: []event.Envelope{counted(id, 1)}}, want
 		})
 		if want == refused && !errors.Is(err, refused) {
 			t.Errorf("Update = %v, want the error of change", err)

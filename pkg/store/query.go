@@ -1,0 +1,172 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/fault"
+)
+
+// Order is the direction of a list.
+type Order int
+
+// The orders, by time of creation and then by id.
+const (
+	NewestFirst Order = iota
+	OldestFirst
+)
+
+// Query asks for a page of a list.
+type Query struct {
+	Scopes      []string          // an aggregate must be in one of these; without any the list is empty
+	Filters     map[string]string // all must match; empty values are ignored
+	From, Until time.Time         // created at From or later, and before Until; zero: no limit
+	Order       Order
+	Cursor      string // Page.Next of the previous page of the same query
+	Limit       int    // 1 to MaxLimit
+}
+
+// Page is a part of a list. Next is empty on the last.
+type Page[T any] struct {
+	Rows []Row[T]
+	Next string
+}
+
+// List returns a page: the merge of the lists of all scopes, with each aggregate
+// once. It fails with fault.Malformed when the cursor does not belong to the query.
+func (c *Collection[T]) List(ctx context.Context, q Query) (Page[T], error) {
+	after, err := q.decodeCursor()
+	if err != nil {
+		return Page[T]{}, err
+	}
+	lq := ListQuery{Above: sortLimit(q.From), Below: sortLimit(q.Until), Ascending: q.Order == OldestFirst, Limit: q.Limit + 1, Bytes: pageBytes}
+	switch {
+	case after != "" && lq.Ascending:
+		lq.Above = after // the cursor is within the limits
+	case after != "":
+		lq.Below = after
+	}
+	var records []Record
+	for _, scope := range q.Scopes {
+		lq.Lists = q.lists(scope)
+		found, err := c.table.List(ctx, lq)
+		if err != nil {
+			return Page[T]{}, fmt.Errorf("list %s: %w", c.schema.Name, err)
+		}
+		records = append(records, found...)
+	}
+	if len(q.Scopes) > 1 {
+		records = merge(records, lq.Ascending)
+	}
+	return c.page(q, records)
+}
+
+// merge sorts the records of several lists. Where one of these ended early for
+// its size, so does the page: it contains all records of the list.
+func merge(records []Record, ascending bool) []Record {
+	slices.SortFunc(records, func(a, b Record) int {
+		if ascending {
+			return cmp.Compare(a.Sort, b.Sort)
+		}
+		return cmp.Compare(b.Sort, a.Sort)
+	})
+	return slices.CompactFunc(records, func(a, b Record) bool { return a.Sort == b.Sort })
+}
+
+// page decodes the records of a page. A record beyond it shows that more follow.
+func (c *Collection[T]) page(q Query, records []Record) (Page[T], error) {
+	var page Page[T]
+	size := 0
+	for i, r := range records {
+		if size += len(r.Doc); i == q.Limit || size > pageBytes && i > 0 {
+			page.Next = q.encodeCursor(records[i-1].Sort)
+			break
+		}
+		row, err := c.row(r, nil)
+		if err != nil {
+			return Page[T]{}, err
+		}
+		page.Rows = append(page.Rows, row)
+	}
+	return page, nil
+}
+
+// lists returns the keys of the lists of a scope that an aggregate must be in.
+func (q Query) lists(scope string) []string {
+	var lists []string
+	for filter, value := range q.Filters {
+		if value != "" {
+			lists = append(lists, listKey(scope, filter, value))
+		}
+	}
+	if lists == nil {
+		return []string{listKey(scope, "", "")}
+	}
+	slices.Sort(lists)
+	return lists
+}
+
+// sortLimit returns the Sort that separates what was created before t.
+func sortLimit(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	ms := t.UnixMilli()
+	if t.After(time.UnixMilli(ms)) {
+		ms++
+	}
+	return sortTime(min(max(ms, 0), 1<<48-1))
+}
+
+// CursorAfter returns the cursor that continues a query after an aggregate.
+func (q Query) CursorAfter(created time.Time, id string) string {
+	return q.encodeCursor(sortKey(created, id))
+}
+
+const sumSize = 12
+
+// encodeCursor returns a position with a checksum of it and the query, which
+// detects cursors that were altered or belong to another query. It is no secret:
+// a cursor gives access to nothing beyond the query.
+func (q Query) encodeCursor(sort string) string {
+	sum := q.sum(sort)
+	return base64.RawURLEncoding.EncodeToString(append(sum[:sumSize:sumSize], sort...))
+}
+
+func (q Query) decodeCursor() (sort string, err error) {
+	if q.Cursor == "" {
+		return "", nil
+	}
+	data, err := base64.RawURLEncoding.Strict().DecodeString(q.Cursor)
+	if err == nil && len(data) > sumSize {
+		sort = string(data[sumSize:])
+		if sum := q.sum(sort); string(sum[:sumSize]) == string(data[:sumSize]) {
+			return sort, nil
+		}
+	}
+	return "", fault.New(fault.Malformed, "the cursor does not belong to this list").With(fault.Detail{
+		Path: "query:cursor", Code: "format", Message: "must be the nextCursor of the previous page, with the same filters and order",
+	})
+}
+
+func (q Query) sum(sort string) [sha256.Size]byte {
+	var lists []string
+	for _, scope := range slices.Sorted(slices.Values(q.Scopes)) {
+		lists = append(lists, q.lists(scope)...)
+	}
+	parts := []any{lists, q.Order == OldestFirst, sort}
+	if !q.From.IsZero() || !q.Until.IsZero() {
+		parts = append(parts, sortLimit(q.From), sortLimit(q.Until))
+	}
+	data, err := json.Marshal(parts)
+	if err != nil {
+		panic(err) // strings and a bool always marshal
+	}
+	return sha256.Sum256(data)
+}

@@ -1,0 +1,207 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+// Entries declares the history of the cells.
+func Entries() store.Schema[Cell] {
+	return store.Schema[Cell]{
+		Name: "entries", Version: 1, UniqueIndexes: []string{"serial"},
+		Unique:  func(c *Cell) map[string]string { return map[string]string{"serial": c.Serial} },
+		Indexes: func(c *Cell) store.Indexes { return store.Indexes{Scopes: []string{store.All}, Created: c.Made} },
+	}
+}
+
+func insertMany(t *testing.T, db store.DB) {
+	cells, there, twice := store.Open(db, Cells()), newID(), newID()
+	insert(t, cells, there, Cell{Serial: "S1"})
+	writes := []store.Write[Cell]{{ID: there}, {ID: newID(), Doc: Cell{Serial: "S1"}}, {ID: twice}, {ID: twice}}
+	want := []string{store.ID, "serial", "", store.ID}
+	for i := range 230 { // more than fit into a batch
+		id := newID()
+		writes = append(writes, store.Write[Cell]{ID: id, Doc: Cell{Serial: fmt.Sprint("new", i)}})
+		want = append(want, "")
+		if i%2 == 0 {
+			writes[len(writes)-1].Events = append(writes[len(writes)-1].Events, counted(id, i))
+		}
+	}
+	writes, want = append(writes, store.Write[Cell]{ID: newID(), Doc: Cell{Serial: "new7"}}), append(want, "serial")
+	errs, err := cells.InsertMany(t.Context(), writes)
+	if err != nil || len(errs) != len(writes) {
+		t.Fatalf("InsertMany = %d errors of %d writes, %v", len(errs), len(writes), err)
+	}
+	for i, w := range writes {
+		index, refused := store.Duplicate(errs[i])
+		if index != want[i] || errs[i] != nil && !refused {
+			t.Errorf("write %d: %v, want a conflict on %q", i, errs[i], want[i])
+		}
+		if want[i] == "" {
+			if waiting := Waiting(t, cells.Outbox(), w.ID); len(waiting) != len(w.Events) || len(waiting) > 0 && (waiting[0].ID != w.Events[0].ID || waiting[0].Sequence != 1) {
+				t.Errorf("write %d: %+v wait, want %d", i, waiting, len(w.Events))
+			}
+			if row, err := cells.Get(t.Context(), w.ID); err != nil || row.Doc.Serial != w.Doc.Serial {
+				t.Errorf("write %d: %+v, %v", i, row, err)
+			}
+		}
+	}
+	if errs, err := cells.InsertMany(t.Context(), nil); err != nil || len(errs) != 0 {
+		t.Errorf("InsertMany of none = %v, %v", errs, err)
+	}
+}
+
+// outlive ends the context of each kind of write just before it.
+func outlive(t *testing.T, db store.DB) {
+	cells, entries := store.Open(db, Cells()), store.Open(db, Entries())
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := cells.Insert(gone, "a", Cell{}, counted("a", 0)); err != nil {
+		t.Errorf("Insert = %v", err)
+	}
+	if errs, err := cells.InsertMany(gone, []store.Write[Cell]{{ID: "b"}, {ID: "c"}}); err != nil || errors.Join(errs...) != nil {
+		t.Errorf("InsertMany = %v, %v", errs, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	row, err := cells.Update(ctx, "a", func(c *Cell) (store.Change, error) {
+		cancel()
+		c.Count++
+		return store.Change{History: []store.HistoryRecord{store.HistoryOf(entries, "a/1", *c)}}, nil
+	})
+	if err != nil || row.Version != 2 {
+		t.Errorf("Update = %+v, %v", row, err)
+	}
+	if _, err := entries.Get(t.Context(), "a/1"); err != nil {
+		t.Errorf("the history: %v", err)
+	}
+	if err := cells.Delete(gone, "b", 1); err != nil {
+		t.Errorf("Delete = %v", err)
+	}
+	for id, want := range map[string]bool{"a": true, "b": false, "c": true} {
+		if _, err := cells.Get(t.Context(), id); (err == nil) != want {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}
+
+// disconnect has an HTTP client close its connection while the handler decides
+// what to write.
+func disconnect(t *testing.T, db store.DB) {
+	cells := store.Open(db, Cells())
+	insert(t, cells, "a", Cell{})
+	deciding, written := make(chan bool), make(chan error, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, err := cells.Update(r.Context(), "a", func(c *Cell) (store.Change, error) {
+			close(deciding)
+			<-r.Context().Done()
+			c.Count = 7
+			return store.Change{}, nil
+		})
+		written <- err
+	}))
+	defer server.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-deciding; cancel() }()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := server.Client().Do(req); err == nil {
+		t.Errorf("the client had an answer: %s", res.Status)
+		res.Body.Close()
+	}
+	if err := <-written; err != nil {
+		t.Errorf("Update = %v", err)
+	}
+	if row, err := cells.Get(t.Context(), "a"); err != nil || row.Doc.Count != 7 {
+		t.Errorf("stored %+v, %v", row, err)
+	}
+}
+
+func history(t *testing.T, db store.DB) {
+	cells, entries := store.Open(db, Cells()), store.Open(db, Entries())
+	insert(t, cells, "a", Cell{Serial: "S1"})
+	insert(t, entries, "other", Cell{Serial: "taken"})
+	change := func(serial string) error {
+		_, err := cells.Update(t.Context(), "a", func(c *Cell) (store.Change, error) {
+			before := *c
+			before.Serial = serial
+			c.Count++
+			return store.Change{History: []store.HistoryRecord{store.HistoryOf(entries, fmt.Sprint("a/", before.Count), before)}}, nil
+		})
+		return err
+	}
+	// One that exists is written by another who then failed.
+	insert(t, entries, "a/0", Cell{Serial: "0"})
+	if err := errors.Join(change("0"), change("1")); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 {
+		if row, err := entries.Get(t.Context(), fmt.Sprint("a/", i)); err != nil || row.Doc.Count != i || row.Version != 1 {
+			t.Errorf("entry %d: %+v, %v", i, row, err)
+		}
+	}
+	// Where the history cannot be written, nothing changes.
+	wantDuplicate(t, "update whose history has a conflict", "serial", change("taken"))
+	if row, err := cells.Get(t.Context(), "a"); err != nil || row.Version != 3 || row.Doc.Count != 2 {
+		t.Errorf("after that: %+v, %v", row, err)
+	}
+}
+
+// historyRace has writers of one aggregate, each of which stores what it replaces.
+func historyRace(t *testing.T, db store.DB) {
+	cells, entries := store.Open(db, Cells()), store.Open(db, Entries())
+	insert(t, cells, "a", Cell{})
+	const writers, each = 8, 5
+	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			for range each {
+				if _, err := cells.Update(t.Context(), "a", func(c *Cell) (store.Change, error) {
+					before := *c
+					c.Count++
+					return store.Change{History: []store.HistoryRecord{store.HistoryOf(entries, fmt.Sprint("a/", before.Count), before)}}, nil
+				}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	var got, want []string
+	for i := range writers * each {
+		want = append(want, fmt.Sprint("a/", i, "=", i))
+		if row, err := entries.Get(t.Context(), fmt.Sprint("a/", i)); err == nil {
+			got = append(got, fmt.Sprint(row.ID, "=", row.Doc.Count))
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("history (-want +got)\n%s", diff)
+	}
+	// A writer that loses for good leaves an entry, which is written again.
+	lost := func(c *Cell) (store.Change, error) {
+		before := *c
+		c.Count++
+		if _, err := cells.Update(t.Context(), "a", func(c *Cell) (store.Change, error) { c.Shape = "x"; return store.Change{}, nil }); err != nil {
+			t.Error(err)
+		}
+		return store.Change{History: []store.HistoryRecord{store.HistoryOf(entries, fmt.Sprint("a/", before.Count), Cell{Count: before.Count})}}, nil
+	}
+	if _, err := cells.Update(t.Context(), "a", lost, store.IfVersion(writers*each+1)); !fault.Is(err, fault.Stale) {
+		t.Errorf("Update = %v, want stale", err)
+	}
+	if row, err := cells.Get(t.Context(), "a"); err != nil || row.Doc.Count != writers*each || !strings.Contains(row.Doc.Shape, "x") {
+		t.Errorf("after a lost race: %+v, %v", row, err)
+	}
+}

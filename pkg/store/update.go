@@ -1,0 +1,118 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/fault"
+)
+
+// Change is what a write stores with the new document.
+type Change struct {
+	Events  []event.Envelope
+	History []HistoryRecord // stored before the document
+}
+
+// HistoryRecord is a record that must be stored before a change: the version or
+// the entry that the change replaces, or an announcement of the change. Every
+// writer of the same change writes the same bytes under the same id, so one that
+// already exists is not written again.
+type HistoryRecord struct {
+	write func(context.Context) error
+}
+
+// HistoryOf returns a history record for a collection, which must be in the same
+// database as the aggregate that changes.
+func HistoryOf[T any](c *Collection[T], id string, doc T) HistoryRecord {
+	return HistoryRecord{func(ctx context.Context) error {
+		_, err := c.Insert(ctx, id, doc)
+		if index, ok := Duplicate(err); ok && index == ID {
+			return nil
+		}
+		return err
+	}}
+}
+
+// ErrNoChange is returned by a change function to leave the aggregate as it is.
+var ErrNoChange = errors.New("no change")
+
+// UpdateOption is an option of Update.
+type UpdateOption func(*updateOptions)
+
+type updateOptions struct{ versions []int64 }
+
+// IfVersion makes Update fail with fault.Stale unless the aggregate has one of
+// the versions. Without any it has no effect.
+func IfVersion(versions ...int64) UpdateOption {
+	return func(o *updateOptions) { o.versions = append(o.versions, versions...) }
+}
+
+// Update applies change to an aggregate. It inserts the history records first,
+// and then writes document, version and events in one step. When another writer
+// was faster, change runs again on the new document; history records of the
+// failed attempt stay. Update fails as change does, and returns the stored
+// aggregate after ErrNoChange.
+func (c *Collection[T]) Update(ctx context.Context, id string, change func(*T) (Change, error), opts ...UpdateOption) (Row[T], error) {
+	var o updateOptions
+	for _, opt := range opts {
+		opt(&o)
+	}
+	for {
+		row, err := c.Get(ctx, id)
+		if err != nil {
+			return Row[T]{}, err
+		}
+		if len(o.versions) > 0 && !slices.Contains(o.versions, row.Version) {
+			return Row[T]{}, ErrStale(id)
+		}
+		next, err := c.attempt(ctx, row, change)
+		switch {
+		case errors.Is(err, ErrNoChange):
+			return c.Get(ctx, id) // change may have modified row
+		case fault.Is(err, fault.Stale) && len(o.versions) == 0:
+			if err := pause(ctx); err != nil {
+				return Row[T]{}, err
+			}
+		default:
+			return next, err
+		}
+	}
+}
+
+func (c *Collection[T]) attempt(ctx context.Context, row Row[T], change func(*T) (Change, error)) (Row[T], error) {
+	made, err := change(&row.Doc)
+	if err != nil {
+		return Row[T]{}, err
+	}
+	row.Version++
+	r, err := c.schema.record(row.ID, row.Version, &row.Doc)
+	if err != nil {
+		return Row[T]{}, err
+	}
+	for _, h := range made.History {
+		if err := h.write(ctx); err != nil {
+			return Row[T]{}, fmt.Errorf("update %s: history: %w", c.schema.Name, err)
+		}
+	}
+	ctx, cancel := detach(ctx)
+	defer cancel()
+	if err := c.table.Replace(ctx, r, stamped(ctx, made.Events, row.Version)); err != nil {
+		return Row[T]{}, fmt.Errorf("update %s: %w", c.schema.Name, err)
+	}
+	return row, nil
+}
+
+// pause separates concurrent writers of one aggregate.
+func pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return fault.New(fault.Unavailable, "too many concurrent changes, try again").Because(ctx.Err())
+	case <-time.After(rand.N(5 * time.Millisecond)):
+		return nil
+	}
+}
