@@ -68,7 +68,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		Attempts: throttle.New(cfg.LoginFailures, cfg.Now), Tokens: sessions, Now: cfg.Now, NewID: newID, Log: log,
 		FirstIsAdmin: cfg.AdminEmail == "",
 	}
-	events := kafka.NewForwarder(cfg.Kafka, event.UserTopics(), users.Outbox(), log)
+	events := kafka.NewForwarder(cfg.Kafka, event.UserTopics(), log, users.Outbox())
 
 	checks := []rest.Check{
 		{Name: "store", Vital: true, Probe: db.Ping}, {Name: "keys", Vital: true, Probe: keys.Ready}, {Name: "kafka", Probe: events.Ping},

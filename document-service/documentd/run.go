@@ -112,7 +112,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		Documents: store.Open(db, document.DocumentSchema()), Origins: store.Open(db, document.OriginSchema()), Objects: objects,
 		TypeOf: filetype.Of, MaxBytes: cfg.MaxBytes, MaxUploads: cfg.uploads(), SweepAfter: cfg.SweepAfter, Now: time.Now, NewID: newID, Log: log,
 	}
-	events := kafka.NewForwarder(cfg.Kafka, event.DocumentTopics(), documents.Documents.Outbox(), log)
+	events := kafka.NewForwarder(cfg.Kafka, event.DocumentTopics(), log, documents.Documents.Outbox())
 
 	api := rest.New(rest.Options{
 		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts, HTTP: cfg.HTTP,

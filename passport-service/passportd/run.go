@@ -84,7 +84,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		Passports: store.Open(db, passport.Schema()), Versions: store.Open(db, passport.VersionSchema()),
 		Engines: engines, Now: cfg.Now, NewID: newID, Log: log,
 	}
-	events := kafka.NewForwarder(cfg.Kafka, event.PassportTopics(), passports.Passports.Outbox(), log)
+	events := kafka.NewForwarder(cfg.Kafka, event.PassportTopics(), log, passports.Passports.Outbox())
 
 	api := rest.New(rest.Options{
 		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts, HTTP: cfg.HTTP,

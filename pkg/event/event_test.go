@@ -38,9 +38,10 @@ func TestGolden(t *testing.T) {
 		event.DocumentDeleted{DocID: "0193-d", FileName: "report.pdf", UploadedBy: "0193-u", DeletedBy: "0193-a", DeletedAt: at},
 		event.UserRegistered{UserID: "0193-u", Email: "ann@nlb.example", Role: "user", RegisteredAt: at},
 		event.UserUpdated{UserID: "0193-u", Email: "ann@nlb.example", Role: "operator", Organisation: "Nordlicht", UpdatedAt: at},
+		event.OrganisationUpdated{OrganisationID: "nordlicht-battery", Name: "Nordlicht <& \u2028> GmbH", FormerIDs: []string{"Nordlicht Batterie"}, UpdatedAt: at},
 	}
 	topics := map[string]bool{}
-	for _, topic := range slices.Concat(event.PassportTopics(), event.DocumentTopics(), event.UserTopics()) {
+	for _, topic := range slices.Concat(event.PassportTopics(), event.DocumentTopics(), event.UserTopics(), event.OrganisationTopics()) {
 		topics[topic] = true
 	}
 	for _, p := range payloads {

@@ -2,7 +2,7 @@ package event
 
 import "time"
 
-// UserRegistered tells that an account was made.
+// UserRegistered describes a new account.
 type UserRegistered struct {
 	UserID       string    `json:"userId"`
 	Email        string    `json:"email"`
@@ -11,7 +11,7 @@ type UserRegistered struct {
 	RegisteredAt time.Time `json:"registeredAt"`
 }
 
-// UserUpdated tells what an account is after an admin changed it.
+// UserUpdated describes an account after an admin changed it.
 type UserUpdated struct {
 	UserID       string    `json:"userId"`
 	Email        string    `json:"email"`
@@ -21,7 +21,7 @@ type UserUpdated struct {
 	UpdatedAt    time.Time `json:"updatedAt"`
 }
 
-// UserTopics are the topics the auth-service writes to.
+// UserTopics returns the topics of events about accounts.
 func UserTopics() []string { return []string{UserRegistered{}.Topic(), UserUpdated{}.Topic()} }
 
 func (UserRegistered) Topic() string { return "user.registered" }

@@ -15,32 +15,36 @@ import (
 
 // Forwarder carries the events of one store to Kafka.
 type Forwarder struct {
-	publisher *Publisher // nil where no brokers are set
-	relay     outbox.Relay
+	publisher *Publisher     // nil where no brokers are set
+	relays    []outbox.Relay // one for each source
 	log       *slog.Logger
 }
 
-// NewForwarder returns a forwarder of the events in source, which go to the
+// NewForwarder returns a forwarder of the events in the sources, which go to the
 // given topics. Without brokers they wait where they are.
-func NewForwarder(cfg Config, topics []string, source outbox.Source, log *slog.Logger) *Forwarder {
+func NewForwarder(cfg Config, topics []string, log *slog.Logger, sources ...outbox.Source) *Forwarder {
 	f := &Forwarder{log: log}
 	if len(cfg.Brokers) > 0 {
 		f.publisher = NewPublisher(cfg, topics, log)
-		f.relay = outbox.Relay{Source: source, Publisher: f.publisher, Log: log}
+		for _, source := range sources {
+			f.relays = append(f.relays, outbox.Relay{Source: source, Publisher: f.publisher, Log: log})
+		}
 	}
 	cfg.Metrics.Sampled([]metrics.Family{
 		{Name: "outbox_waiting_events", Help: fmt.Sprintf("Events that are not on their topics yet. Those of %d aggregates are counted at most.", outbox.MaxBacklog)},
 		{Name: "outbox_oldest_age_seconds", Help: "Age of the oldest of them; 0 where none waits."},
 	}, func(ctx context.Context) ([]metrics.Sample, error) {
-		b, err := source.Backlog(ctx)
-		if err != nil {
-			return nil, err
+		events, age := 0, time.Duration(0)
+		for _, source := range sources {
+			b, err := source.Backlog(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if events += b.Events; b.Events > 0 {
+				age = max(age, time.Since(b.Oldest))
+			}
 		}
-		var age time.Duration
-		if b.Events > 0 {
-			age = max(0, time.Since(b.Oldest))
-		}
-		return []metrics.Sample{{Family: 0, Value: float64(b.Events)}, {Family: 1, Value: age.Seconds()}}, nil
+		return []metrics.Sample{{Family: 0, Value: float64(events)}, {Family: 1, Value: age.Seconds()}}, nil
 	})
 	return f
 }
@@ -55,7 +59,9 @@ func (f *Forwarder) Run(ctx context.Context) error {
 	defer f.publisher.Close()
 	var g errgroup.Group
 	g.Go(func() error { return f.publisher.Run(ctx) })
-	g.Go(func() error { return f.relay.Run(ctx) })
+	for i := range f.relays {
+		g.Go(func() error { return f.relays[i].Run(ctx) })
+	}
 	return g.Wait()
 }
 

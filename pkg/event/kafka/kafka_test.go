@@ -417,7 +417,7 @@ func TestEndDoesNotWaitForABroker(t *testing.T) {
 			cfg, hang := hanging(t, working)
 			cells := open(t)
 			ctx, cancel := context.WithCancel(t.Context())
-			f := kafka.NewForwarder(cfg, []string{storetest.Counted{}.Topic()}, cells.Outbox(), slog.New(slog.NewTextHandler(t.Output(), nil)))
+			f := kafka.NewForwarder(cfg, []string{storetest.Counted{}.Topic()}, slog.New(slog.NewTextHandler(t.Output(), nil)), cells.Outbox())
 			done := make(chan error, 1)
 			go func() { done <- f.Run(ctx) }()
 			insert(t, cells, "first")

@@ -25,7 +25,7 @@ func TestTraceReachesTheHandler(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- kafka.NewForwarder(cfg, []string{topic}, cells.Outbox(), slog.New(slog.NewTextHandler(t.Output(), nil))).Run(ctx)
+		done <- kafka.NewForwarder(cfg, []string{topic}, slog.New(slog.NewTextHandler(t.Output(), nil)), cells.Outbox()).Run(ctx)
 	}()
 	traces := make(chan [2]string, 1)
 	stop := consume(t, cfg, "traces", []string{topic}, func(ctx context.Context, e event.Envelope) error {
