@@ -1,7 +1,7 @@
 // Package password hashes passwords with bcrypt.
 //
-// bcrypt reads 72 bytes and no more, so it is given a keyed hash of the
-// password, which is of one length for all.
+// bcrypt ignores input after 72 bytes, so it gets an HMAC of the password, which
+// has the same length for all.
 package password
 
 import (
@@ -21,29 +21,27 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// form marks how a hash was made, before the bcrypt hash itself.
+// form is the prefix of a stored hash; the bcrypt hash follows.
 const form = "hmac-sha256:"
 
-const patience = 2 * time.Second // for a turn when more passwords come than the machine can hash
+// maxWait is how long a caller waits while others are hashing.
+const maxWait = 2 * time.Second
 
-// processors are those that the process began with: main lets more goroutines run
-// at a time than that.
-var processors = runtime.GOMAXPROCS(0)
-
-// Hasher hashes passwords, as many at a time as there are processors. It is
-// safe for concurrent use.
+// Hasher hashes passwords. At most max(1, GOMAXPROCS-1) at a time, so that on a
+// machine of several processors one is left for other requests. It is safe for
+// concurrent use.
 type Hasher struct {
 	cost    int
 	key     func() ([]byte, error)
-	turns   chan struct{}
-	dearest atomic.Int64 // cost: the own, or that of a hash that was compared
+	slots   chan struct{}
+	maxCost atomic.Int64 // of hashes so far, and of new ones
 }
 
-// New returns a hasher of a bcrypt cost. The key is asked for each time; it
-// has to stay the same as long as the hashes.
+// New returns a hasher with a bcrypt cost. It asks for the key each time; the
+// key must stay the same as long as the hashes.
 func New(cost int, key func() ([]byte, error)) *Hasher {
-	h := &Hasher{cost: cost, key: key, turns: make(chan struct{}, processors)}
-	h.dearest.Store(int64(cost))
+	h := &Hasher{cost: cost, key: key, slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))}
+	h.maxCost.Store(int64(cost))
 	return h
 }
 
@@ -54,88 +52,86 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	defer h.end()
-	var hash []byte
-	aside(func() { hash, err = bcrypt.GenerateFromPassword(input, h.cost) })
+	hash, err := bcrypt.GenerateFromPassword(input, h.cost)
 	return form + string(hash), err
 }
 
-// Outdated tells whether the hash was made with another cost than this one.
+// Outdated reports whether the hash was made with another cost.
 func (h *Hasher) Outdated(hash string) bool {
 	cost, err := bcrypt.Cost([]byte(strings.TrimPrefix(hash, form)))
 	return err == nil && cost != h.cost
 }
 
-// Compare tells whether the hash is one of the password. An empty hash takes
-// as long as any, and is that of no password. So that time tells nothing while
-// hashes differ in cost, to fail always takes as long as with the dearest seen.
-func (h *Hasher) Compare(ctx context.Context, hash, password string) (ok bool, err error) {
+// Compare reports whether the hash is one of the password. An empty hash matches
+// no password. A mismatch always takes as long as one with the highest cost seen,
+// so that response times do not show which addresses have an account.
+func (h *Hasher) Compare(ctx context.Context, hash, password string) (bool, error) {
 	input, err := h.begin(ctx, password)
 	if err != nil {
 		return false, err
 	}
 	defer h.end()
-	aside(func() { ok, err = h.compare(hash, input) })
-	return ok, err
+	return h.compare(hash, input)
 }
 
 func (h *Hasher) compare(hash string, input []byte) (bool, error) {
 	known, ok := strings.CutPrefix(hash, form)
 	if !ok {
-		known = nobodys(int(h.dearest.Load()))
+		known = unmatched(int(h.maxCost.Load()))
 	}
 	switch err := bcrypt.CompareHashAndPassword([]byte(known), input); {
 	case errors.Is(err, bcrypt.ErrMismatchedHashAndPassword):
-		return false, h.fillUp(known, input)
+		return false, h.equalise(known, input)
 	case err != nil:
 		return false, fmt.Errorf("compare with a stored hash: %w", err)
 	}
 	return ok, nil
 }
 
-// fillUp takes the time that a comparison with the hash lacks: each step of the
-// cost doubles it, so 2ⁿ and then 2ⁿ, 2ⁿ⁺¹, … 2ᵐ⁻¹ come to 2ᵐ.
-func (h *Hasher) fillUp(hash string, input []byte) error {
+// equalise spends the time by which a comparison with the hash was shorter than
+// one of the highest cost. Each step doubles the time: 2ⁿ + 2ⁿ + 2ⁿ⁺¹ + … + 2ᵐ⁻¹ = 2ᵐ.
+func (h *Hasher) equalise(hash string, input []byte) error {
 	cost, err := bcrypt.Cost([]byte(hash))
 	if err != nil {
 		return err
 	}
-	for dearest := h.dearestWith(cost); cost < dearest; cost++ {
-		_ = bcrypt.CompareHashAndPassword([]byte(nobodys(cost)), input) // fails
+	for highest := h.raise(cost); cost < highest; cost++ {
+		_ = bcrypt.CompareHashAndPassword([]byte(unmatched(cost)), input) // always fails
 	}
 	return nil
 }
 
-// dearestWith returns the dearest cost seen, this one among them.
-func (h *Hasher) dearestWith(cost int) int {
+// raise adds a cost to those seen and returns the highest.
+func (h *Hasher) raise(cost int) int {
 	for {
-		dearest := h.dearest.Load()
-		if int64(cost) <= dearest {
-			return int(dearest)
+		highest := h.maxCost.Load()
+		if int64(cost) <= highest {
+			return int(highest)
 		}
-		h.dearest.CompareAndSwap(dearest, int64(cost))
+		h.maxCost.CompareAndSwap(highest, int64(cost))
 	}
 }
 
-// nobodys is a hash that no password has.
-func nobodys(cost int) string { return fmt.Sprintf("$2a$%02d$%s", cost, strings.Repeat(".", 53)) }
+// unmatched returns a hash that no password matches.
+func unmatched(cost int) string { return fmt.Sprintf("$2a$%02d$%s", cost, strings.Repeat(".", 53)) }
 
-// begin waits for a turn and returns what is hashed. A password may be long:
-// its hash is not made before there is a turn.
+// begin waits for a slot and returns the input for bcrypt. A password may be long,
+// so its HMAC is computed only with a slot.
 func (h *Hasher) begin(ctx context.Context, password string) ([]byte, error) {
 	key, err := h.key()
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, maxWait)
 	defer cancel()
 	select {
-	case h.turns <- struct{}{}:
+	case h.slots <- struct{}{}:
 	case <-ctx.Done():
-		return nil, fault.New(fault.Unavailable, "too many log in at once").Because(ctx.Err())
+		return nil, fault.New(fault.Unavailable, "too many logins at a time; try again").Because(ctx.Err())
 	}
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(password))
 	return []byte(base64.RawStdEncoding.EncodeToString(mac.Sum(nil))), nil
 }
 
-func (h *Hasher) end() { <-h.turns }
+func (h *Hasher) end() { <-h.slots }

@@ -1,6 +1,7 @@
 package password
 
 import (
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -16,28 +17,39 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func key() ([]byte, error) { return []byte("key"), nil }
 
-// TestTurns: as many passwords are hashed at a time as there are processors, and
-// whoever waits longer for a turn than people do is told so.
-func TestTurns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := New(4, key)
-		for range runtime.GOMAXPROCS(0) {
-			if _, err := h.begin(t.Context(), "some"); err != nil {
-				t.Fatal(err)
+// TestHashingLeavesAProcessor: of n processors, hashing uses n-1 (at least one), so
+// that other requests find one. A caller who waits too long is told so.
+func TestHashingLeavesAProcessor(t *testing.T) {
+	for processors, want := range map[int]int{1: 1, 2: 1, 4: 3} {
+		t.Run(fmt.Sprint(processors), func(t *testing.T) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
+			synctest.Test(t, func(t *testing.T) {
+				h := New(4, key)
+				for range want {
+					if _, err := h.begin(t.Context(), "some"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				begin := time.Now()
+				if _, err := h.Hash(t.Context(), "more"); !fault.Is(err, fault.Unavailable) || time.Since(begin) != maxWait {
+					t.Errorf("Hash = %v after %v", err, time.Since(begin))
+				}
+				if _, err := h.Compare(t.Context(), "", "more"); !fault.Is(err, fault.Unavailable) {
+					t.Errorf("Compare = %v", err)
+				}
+				h.end()
+				if _, err := h.Hash(t.Context(), "more"); err != nil {
+					t.Errorf("Hash with a free slot = %v", err)
+				}
+				if _, err := h.Compare(t.Context(), "", "more"); err != nil {
+					t.Errorf("Compare with a free slot = %v", err)
+				}
+			})
+			if got := runtime.GOMAXPROCS(0); got != processors {
+				t.Errorf("GOMAXPROCS became %d, want %d as before", got, processors)
 			}
-		}
-		begin := time.Now()
-		if _, err := h.Hash(t.Context(), "more"); !fault.Is(err, fault.Unavailable) || time.Since(begin) != patience {
-			t.Errorf("Hash = %v after %v", err, time.Since(begin))
-		}
-		if _, err := h.Compare(t.Context(), "", "more"); !fault.Is(err, fault.Unavailable) {
-			t.Errorf("Compare = %v", err)
-		}
-		h.end()
-		if _, err := h.Hash(t.Context(), "more"); err != nil {
-			t.Errorf("with a turn Hash = %v", err)
-		}
-	})
+		})
+	}
 }
 
 func TestCompare(t *testing.T) {
