@@ -10,9 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/battery-passport/suite/pkg/event"
@@ -23,6 +25,7 @@ import (
 
 const (
 	childEnv   = "STORETEST_WRITER" // what the child opens
+	dyingEnv   = "STORETEST_DYING"  // set: the child dies between history and head
 	kills      = 12
 	aggregates = 5
 )
@@ -33,7 +36,11 @@ type Opener func(ctx context.Context, name string) (store.DB, error)
 // Main runs the tests of a driver, which leave no goroutine, or is the writer that Crash kills.
 func Main(m *testing.M, open Opener) {
 	if name := os.Getenv(childEnv); name != "" {
-		fmt.Fprintln(os.Stderr, "writer:", write(context.Background(), name, open, os.Stdout))
+		run := write
+		if os.Getenv(dyingEnv) != "" {
+			run = dieBeforeHead
+		}
+		fmt.Fprintln(os.Stderr, "writer:", run(context.Background(), name, open, os.Stdout))
 		os.Exit(1) // it is to be killed, not to end
 	}
 	goleak.VerifyTestMain(m)
@@ -47,13 +54,14 @@ func write(ctx context.Context, name string, open Opener, out io.Writer) error {
 		return err
 	}
 	cells := store.Open(db, Cells())
+	entries := store.Open(db, Entries())
 	relay := &outbox.Relay{Source: pastDue{cells.Outbox()}, Publisher: printer{out}, Log: slog.New(slog.DiscardHandler), Lease: 20 * time.Millisecond}
 	go relay.Run(ctx)
 	failed := make(chan error)
 	for range 4 {
 		go func() {
 			for {
-				if err := writeOne(ctx, cells, out); err != nil {
+				if err := writeOne(ctx, cells, entries, out); err != nil {
 					failed <- err
 				}
 			}
@@ -62,12 +70,9 @@ func write(ctx context.Context, name string, open Opener, out io.Writer) error {
 	return <-failed
 }
 
-func writeOne(ctx context.Context, cells *store.Collection[Cell], out io.Writer) error {
+func writeOne(ctx context.Context, cells, entries *store.Collection[Cell], out io.Writer) error {
 	id := fmt.Sprint("cell", rand.N(aggregates))
-	row, err := cells.Update(ctx, id, func(c *Cell) (store.Change, error) {
-		c.Count++
-		return store.Change{Events: []event.Envelope{counted(id, c.Count)}}, nil
-	})
+	row, err := countWithHistory(ctx, cells, entries, id)
 	switch {
 	case fault.Is(err, fault.NotFound):
 		row, err = cells.Insert(ctx, id, Cell{Count: 1}, counted(id, 1))
@@ -85,6 +90,44 @@ func writeOne(ctx context.Context, cells *store.Collection[Cell], out io.Writer)
 	}
 	_, err = fmt.Fprintln(out, "stored", id, row.Version, "-") // one write to a pipe is whole
 	return err
+}
+
+// countWithHistory stores the cell as it was before it counts.
+func countWithHistory(ctx context.Context, cells, entries *store.Collection[Cell], id string) (store.Row[Cell], error) {
+	return cells.Update(ctx, id, func(c *Cell) (store.Change, error) {
+		before := *c
+		c.Count++
+		return store.Change{
+			Events:  []event.Envelope{counted(id, c.Count)},
+			History: []store.HistoryRecord{store.HistoryOf(entries, fmt.Sprint(id, "/", before.Count), before)},
+		}, nil
+	})
+}
+
+// dieBeforeHead is a writer that is killed when its history is stored and its
+// document is not.
+func dieBeforeHead(ctx context.Context, name string, open Opener, _ io.Writer) error {
+	db, err := open(ctx, name)
+	if err != nil {
+		return err
+	}
+	_, err = countWithHistory(ctx, store.Open[Cell](dyingDB{db}, Cells()), store.Open(db, Entries()), dying)
+	return err
+}
+
+const dying = "dying"
+
+type dyingDB struct{ store.DB }
+
+func (d dyingDB) Table(name string, unique []string) store.Table {
+	return dyingTable{d.DB.Table(name, unique)}
+}
+
+type dyingTable struct{ store.Table }
+
+func (dyingTable) Replace(context.Context, store.Record, []event.Envelope) error {
+	syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {}
 }
 
 type printer struct{ out io.Writer }
@@ -109,7 +152,13 @@ func Crash(t *testing.T, name string, open Opener) {
 	defer db.Close(context.Background())
 	cells := store.Open(db, Cells())
 	drain(t, cells, &broker)
+	entries := store.Open(db, Entries())
 	for id, version := range stored {
+		for n := 1; n < int(version); n++ {
+			if entry, err := entries.Get(t.Context(), fmt.Sprint(id, "/", n)); err != nil || entry.Doc.Count != n {
+				t.Errorf("history of %s: entry %d is %+v, %v", id, n, entry, err)
+			}
+		}
 		row, err := cells.Get(t.Context(), id)
 		if err != nil || row.Version < version || row.Doc.Count != int(row.Version) {
 			t.Errorf("%s is %+v, %v; version %d was acknowledged", id, row, err, version)
@@ -122,6 +171,29 @@ func Crash(t *testing.T, name string, open Opener) {
 		t.Error(err)
 	}
 	t.Logf("%d kills, versions acknowledged: %v", kills, stored)
+	crashBeforeHead(t, name, cells, entries)
+}
+
+// crashBeforeHead has a writer killed between history and document. The history
+// it leaves is harmless, and is what the next writer would write.
+func crashBeforeHead(t *testing.T, name string, cells, entries *store.Collection[Cell]) {
+	insert(t, cells, dying, Cell{Count: 1})
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"="+name, dyingEnv+"=1")
+	cmd.Stderr = t.Output()
+	if err := cmd.Run(); err == nil || cmd.ProcessState.Exited() {
+		t.Fatalf("the writer was not killed: %v", err)
+	}
+	left, err := entries.Get(t.Context(), dying+"/1")
+	if row, headErr := cells.Get(t.Context(), dying); err != nil || headErr != nil || row.Version != 1 || row.Doc.Count != 1 {
+		t.Errorf("after the kill: history %+v, %v; document %+v, %v", left, err, row, headErr)
+	}
+	if row, err := countWithHistory(t.Context(), cells, entries, dying); err != nil || row.Version != 2 {
+		t.Errorf("the next writer: %+v, %v", row, err)
+	}
+	if again, err := entries.Get(t.Context(), dying+"/1"); err != nil || !cmp.Equal(left, again) {
+		t.Errorf("history of the next writer: %+v, %v, want %+v", again, err, left)
+	}
 }
 
 // crashOnce starts a writer, kills it after some lines of it, and takes in what

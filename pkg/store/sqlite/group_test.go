@@ -1,0 +1,75 @@
+package sqlite_test
+
+import (
+	"database/sql"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/store/sqlite"
+	"github.com/battery-passport/suite/pkg/store/storetest"
+)
+
+// TestConcurrentWritesShareACommit counts the commits in the write-ahead log: the
+// disk is waited for once for all that queued while a transaction was under way.
+func TestConcurrentWritesShareACommit(t *testing.T) {
+	const writes = 60
+	path := filepath.Join(t.TempDir(), "group.db")
+	db := open(t, path)
+	cells := store.Open(db, storetest.Cells())
+	if _, err := cells.Insert(t.Context(), "first", storetest.Cell{}); err != nil { // makes the tables
+		t.Fatal(err)
+	}
+	other, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	other.SetMaxOpenConns(1)
+	if _, err := other.Exec("BEGIN IMMEDIATE"); err != nil { // holds up the first of them
+		t.Fatal(err)
+	}
+	before := commits(t, path+"-wal")
+	var wg sync.WaitGroup
+	for i := range writes {
+		wg.Go(func() {
+			if _, err := cells.Insert(t.Context(), fmt.Sprint(i), storetest.Cell{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	// All but those that the first has taken with it.
+	for deadline := time.Now().Add(1500 * time.Millisecond); sqlite.Queued(db) < writes/2 && time.Now().Before(deadline); {
+		runtime.Gosched()
+	}
+	if _, err := other.Exec("ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	if n := commits(t, path+"-wal") - before; n < 1 || n > writes/4 {
+		t.Errorf("%d writes took %d commits", writes, n)
+	}
+}
+
+// commits counts the frames of a write-ahead log that end a transaction: theirs
+// is the size of the database. https://www.sqlite.org/fileformat2.html#walformat
+func commits(t *testing.T, path string) (n int) {
+	t.Helper()
+	log, err := os.ReadFile(path)
+	if err != nil || len(log) < 32 {
+		t.Fatalf("%d bytes of log, %v", len(log), err)
+	}
+	frame := 24 + int(binary.BigEndian.Uint32(log[8:]))
+	for at := 32; at+frame <= len(log); at += frame {
+		if binary.BigEndian.Uint32(log[at+4:]) > 0 {
+			n++
+		}
+	}
+	return n
+}
