@@ -10,6 +10,7 @@ import (
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/auth-service/internal/httpapi"
+	"github.com/battery-passport/suite/auth-service/internal/login"
 	"github.com/battery-passport/suite/auth-service/internal/password"
 	"github.com/battery-passport/suite/auth-service/internal/secret"
 	"github.com/battery-passport/suite/auth-service/internal/session"
@@ -78,8 +79,8 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 	api := rest.New(rest.Options{Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts, HTTP: cfg.HTTP, Checks: checks})
 	(&httpapi.API{
-		Accounts: accounts, Sessions: sessions, Verifier: verifier, Keys: keys, Lifetime: time.Duration(cfg.TokenLifetime), Now: cfg.Now, Log: log,
-		RateLimit: cfg.RateLimit,
+		Accounts: accounts, Logins: &login.Service{Accounts: accounts, Sessions: sessions, Tokens: keys, Log: log},
+		Sessions: sessions, Verifier: verifier, Keys: keys, Lifetime: time.Duration(cfg.TokenLifetime), RateLimit: cfg.RateLimit,
 	}).Register(api)
 
 	return rest.Serve(ctx, l, api, cfg.HTTP.Drain, counts.Serve, events.Run, sessions.Run, verifier.Run, func(ctx context.Context) error {

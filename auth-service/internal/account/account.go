@@ -52,6 +52,13 @@ const (
 	byFirst = "firstAdmin"
 )
 
+// Filters of lists.
+const (
+	filterEmail        = "email"
+	filterRole         = "role"
+	filterOrganisation = "organisation"
+)
+
 // Kind declares how accounts are stored.
 func Schema() store.Schema[Record] {
 	return store.Schema[Record]{
@@ -65,7 +72,7 @@ func Schema() store.Schema[Record] {
 		},
 		Indexes: func(r *Record) store.Indexes {
 			return store.Indexes{Scopes: []string{""}, Created: r.CreatedAt, Filters: map[string]string{
-				"email": r.Email, "role": string(r.Role), "organisation": r.Organisation,
+				filterEmail: r.Email, filterRole: string(r.Role), filterOrganisation: r.Organisation,
 			}}
 		},
 	}

@@ -107,11 +107,18 @@ func (s *Service) filed(ctx context.Context, e Entry) {
 	}
 }
 
-// Entries returns a page of the audit. With a filter by account it is complete;
-// without, the last entry of an account may be missing whose writer died.
-func (s *Service) Entries(ctx context.Context, q store.Query) (store.Page[Entry], error) {
-	if id := q.Filters["account"]; id != "" && q.Cursor == "" {
-		row, err := s.Accounts.Get(ctx, id)
+// EntryFilter selects audit entries; an empty member selects all.
+type EntryFilter struct {
+	Account string // that was changed
+	By      string // account that changed it
+}
+
+// Entries returns a page of the audit, newest first. With a filter by account it
+// is complete; without, the latest entry of an account may be missing if its
+// writer died.
+func (s *Service) Entries(ctx context.Context, f EntryFilter, cursor string, limit int) (store.Page[Entry], error) {
+	if f.Account != "" && cursor == "" {
+		row, err := s.Accounts.Get(ctx, f.Account)
 		if err == nil {
 			err = s.file(ctx, row.Doc.LastEntry)
 		}
@@ -119,5 +126,5 @@ func (s *Service) Entries(ctx context.Context, q store.Query) (store.Page[Entry]
 			return store.Page[Entry]{}, err
 		}
 	}
-	return s.Audit.List(ctx, q)
+	return s.Audit.List(ctx, store.Query{Scopes: []string{store.All}, Cursor: cursor, Limit: limit, Filters: map[string]string{"account": f.Account, "by": f.By}})
 }

@@ -93,7 +93,7 @@ func (s *Service) EnsureAdmin(ctx context.Context, email, password string) error
 
 // HasAdmin fails with fault.Conflict while there is no admin.
 func (s *Service) HasAdmin(ctx context.Context) error {
-	page, err := s.Accounts.List(ctx, store.Query{Scopes: []string{store.All}, Filters: map[string]string{"role": string(auth.Admin)}, Order: store.OldestFirst, Limit: store.MaxLimit})
+	page, err := s.Accounts.List(ctx, store.Query{Scopes: []string{store.All}, Filters: map[string]string{filterRole: string(auth.Admin)}, Order: store.OldestFirst, Limit: store.MaxLimit})
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,17 @@ func byItself(ctx context.Context, r Record) context.Context {
 	return auth.With(ctx, auth.Principal{UserID: r.ID})
 }
 
-// List returns a page of the accounts.
-func (s *Service) List(ctx context.Context, q store.Query) (store.Page[Record], error) {
-	return s.Accounts.List(ctx, q)
+// Filter selects accounts; an empty member selects all.
+type Filter struct {
+	Email        string
+	Role         auth.Role
+	Organisation string
+}
+
+// List returns a page of the accounts that match f, newest first. It fails with
+// fault.Malformed if the cursor belongs to another list.
+func (s *Service) List(ctx context.Context, f Filter, cursor string, limit int) (store.Page[Record], error) {
+	return s.Accounts.List(ctx, store.Query{Scopes: []string{store.All}, Cursor: cursor, Limit: limit, Filters: map[string]string{
+		filterEmail: NormalEmail(f.Email), filterRole: string(f.Role), filterOrganisation: f.Organisation,
+	}})
 }

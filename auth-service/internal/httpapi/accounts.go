@@ -6,7 +6,6 @@ import (
 	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/rest"
-	"github.com/battery-passport/suite/pkg/store"
 )
 
 type accountOutput struct{ Body account.Account }
@@ -37,22 +36,12 @@ func (a *API) profile(ctx context.Context, _ *struct{}) (*accountOutput, error) 
 	return &accountOutput{acc}, err
 }
 
-// changePassword leaves the session of the caller as the only one.
 func (a *API) changePassword(ctx context.Context, in *passwordInput) (*struct{}, error) {
-	epoch, err := a.Accounts.ChangePassword(origin(ctx), in.Body.CurrentPassword, in.Body.NewPassword)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.Sessions.Keep(ctx, auth.Caller(ctx).Session, epoch); err != nil {
-		a.Log.WarnContext(ctx, "a session was ended with the others", "err", err) // the password is changed
-	}
-	return nil, nil
+	return nil, a.Logins.ChangePassword(origin(ctx), in.Body.CurrentPassword, in.Body.NewPassword)
 }
 
 func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
-	page, err := a.Accounts.List(ctx, store.Query{Scopes: []string{store.All}, Limit: in.Limit, Cursor: in.Cursor, Filters: map[string]string{
-		"email": account.NormalEmail(in.Email), "role": string(in.Role), "organisation": in.Organisation,
-	}})
+	page, err := a.Accounts.List(ctx, account.Filter{Email: in.Email, Role: in.Role, Organisation: in.Organisation}, in.Cursor, in.Limit)
 	out := &listOutput{rest.List[account.Account]{NextCursor: page.Next}}
 	for _, row := range page.Rows {
 		out.Body.Items = append(out.Body.Items, row.Doc.Account)
@@ -79,7 +68,7 @@ type auditInput struct {
 type auditOutput struct{ Body rest.List[account.Entry] }
 
 func (a *API) audit(ctx context.Context, in *auditInput) (*auditOutput, error) {
-	page, err := a.Accounts.Entries(ctx, store.Query{Scopes: []string{store.All}, Limit: in.Limit, Cursor: in.Cursor, Filters: map[string]string{"account": in.Account, "by": in.By}})
+	page, err := a.Accounts.Entries(ctx, account.EntryFilter{Account: in.Account, By: in.By}, in.Cursor, in.Limit)
 	out := &auditOutput{rest.List[account.Entry]{NextCursor: page.Next}}
 	for _, row := range page.Rows {
 		out.Body.Items = append(out.Body.Items, row.Doc)

@@ -9,9 +9,6 @@ import (
 type keysOutput struct{ Body json.RawMessage }
 
 func (a *API) keys(ctx context.Context, _ *struct{}) (*keysOutput, error) {
-	if _, err := a.Keys.Signing(); err != nil {
-		return nil, err
-	}
 	set, err := a.Keys.JSON(ctx)
 	return &keysOutput{set}, err
 }

@@ -4,11 +4,11 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
+	"github.com/battery-passport/suite/auth-service/internal/login"
 	"github.com/battery-passport/suite/auth-service/internal/session"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/token"
@@ -28,20 +28,19 @@ const revocationRate = 6000
 // API is what the operations need.
 type API struct {
 	Accounts *account.Service
+	Logins   *login.Service
 	Sessions *session.Service
 	Keys     Keys
 	Verifier *token.Verifier
 	Lifetime time.Duration // of an access token
-	Now      func() time.Time
-	Log      *slog.Logger
 
 	RateLimit int // of what needs no login, for an address in a minute; 0: any number
 }
 
-// Keys are those that sign access tokens.
+// Keys are the keys that sign access tokens. JSON returns the public key set, or
+// fails with fault.Unavailable.
 type Keys interface {
-	Signing() (token.Key, error)
-	JSON(context.Context) (json.RawMessage, error) // the public ones
+	JSON(context.Context) (json.RawMessage, error)
 	Rotate(context.Context) (id string, signsFrom time.Time, err error)
 }
 

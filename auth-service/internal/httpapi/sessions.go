@@ -2,14 +2,10 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 
-	"github.com/battery-passport/suite/auth-service/internal/account"
-	"github.com/battery-passport/suite/auth-service/internal/session"
+	"github.com/battery-passport/suite/auth-service/internal/login"
 	"github.com/battery-passport/suite/pkg/auth"
-	"github.com/battery-passport/suite/pkg/auth/token"
-	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
@@ -60,83 +56,36 @@ type user struct {
 }
 
 func (a *API) register(ctx context.Context, in *registerInput) (*tokensOutput, error) {
-	r, err := a.Accounts.Register(origin(ctx), in.Body.Email, in.Body.Password, in.Body.Role)
-	if err != nil {
-		return nil, err
-	}
-	return a.begin(ctx, r)
+	g, err := a.Logins.Register(origin(ctx), in.Body.Email, in.Body.Password, in.Body.Role)
+	return a.tokens(ctx, g), err
 }
 
 func (a *API) login(ctx context.Context, in *loginInput) (*tokensOutput, error) {
-	r, err := a.Accounts.Authenticate(origin(ctx), in.Body.Email, in.Body.Password)
-	if err != nil {
-		return nil, err
-	}
-	return a.begin(ctx, r)
-}
-
-// begin begins a session of an account.
-func (a *API) begin(ctx context.Context, r account.Record) (*tokensOutput, error) {
-	rest.Annotate(ctx, slog.String("user", r.ID)) // whom nobody vouched for before
-	id, refresh, err := a.Sessions.Begin(ctx, r.ID, r.Epoch)
-	if err != nil {
-		return nil, err
-	}
-	return a.tokens(r, id, refresh)
+	g, err := a.Logins.LogIn(origin(ctx), in.Body.Email, in.Body.Password)
+	return a.tokens(ctx, g), err
 }
 
 func (a *API) refresh(ctx context.Context, in *refreshInput) (*tokensOutput, error) {
-	s, err := a.Sessions.Find(ctx, in.Body.RefreshToken)
-	if err != nil {
-		return nil, err
-	}
-	r, err := a.Accounts.Holder(ctx, s.Account, s.Epoch) // before the token is used up
-	if err != nil {
-		return nil, err
-	}
-	refresh, err := a.Sessions.Refresh(ctx, in.Body.RefreshToken)
-	if errors.Is(err, session.ErrReused) {
-		if err := a.Accounts.TokenReused(origin(ctx), s.Account); err != nil {
-			a.Log.WarnContext(ctx, "the audit does not tell that a refresh token was used twice", "account", s.Account, "err", err)
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	return a.tokens(r, s.ID, refresh)
+	g, err := a.Logins.Refresh(origin(ctx), in.Body.RefreshToken)
+	return a.tokens(ctx, g), err
 }
 
-// tokens gives the holder of an account an access token, beside a refresh token.
-func (a *API) tokens(r account.Record, id, refresh string) (*tokensOutput, error) {
-	key, err := a.Keys.Signing()
-	if err != nil {
-		return nil, err
+// tokens encodes a grant, and adds its account to the access log.
+func (a *API) tokens(ctx context.Context, g login.Grant) *tokensOutput {
+	if g.Account.ID != "" {
+		rest.Annotate(ctx, slog.String("user", g.Account.ID))
 	}
-	signed, err := key.Sign(token.NewClaims(r.Principal(id), a.Now(), a.Lifetime))
 	return &tokensOutput{tokens{
-		Token: signed, RefreshToken: refresh, ExpiresIn: int(a.Lifetime.Seconds()),
-		User: user{ID: r.ID, Email: r.Email, Role: r.Role, Organisation: r.Organisation},
-	}}, err
+		Token: g.AccessToken, RefreshToken: g.RefreshToken, ExpiresIn: int(a.Lifetime.Seconds()),
+		User: user{ID: g.Account.ID, Email: g.Account.Email, Role: g.Account.Role, Organisation: g.Account.Organisation},
+	}}
 }
 
 func (a *API) logout(ctx context.Context, in *logoutInput) (*struct{}, error) {
-	s, err := a.Sessions.Find(ctx, in.Body.RefreshToken)
-	if err != nil {
-		return nil, err
-	}
 	if in.Body.Everywhere {
-		// Whoever has a token of a login that is over may end nothing but that.
-		if !s.Counts {
-			return nil, fault.New(fault.Unauthenticated, "this login has ended, or the token is an old one; log in again to end the others")
-		}
-		if _, err := a.Accounts.Holder(ctx, s.Account, s.Epoch); err != nil {
-			return nil, err
-		}
-		if err := a.Accounts.EndSessions(origin(ctx), s.Account); err != nil {
-			return nil, err
-		}
+		return nil, a.Logins.LogOutEverywhere(origin(ctx), in.Body.RefreshToken)
 	}
-	return nil, a.Sessions.End(ctx, s.ID)
+	return nil, a.Logins.LogOut(ctx, in.Body.RefreshToken)
 }
 
 type revocationsInput struct {

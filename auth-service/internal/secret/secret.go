@@ -13,6 +13,7 @@ import (
 
 	"github.com/MicahParks/jwkset"
 
+	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/fault"
@@ -110,8 +111,22 @@ func (k *Keys) once(ctx context.Context, name string) ([]byte, error) {
 // Public is the key set that others verify tokens with.
 func (k *Keys) Public() jwkset.Storage { return k.public }
 
-// JSON is the same as a document.
-func (k *Keys) JSON(ctx context.Context) (json.RawMessage, error) { return k.public.JSONPublic(ctx) }
+// JSON returns the public key set as a document, or fails with fault.Unavailable.
+func (k *Keys) JSON(ctx context.Context) (json.RawMessage, error) {
+	if _, err := k.Signing(); err != nil {
+		return nil, err
+	}
+	return k.public.JSONPublic(ctx)
+}
+
+// Sign returns an access token of p, or fails with fault.Unavailable.
+func (k *Keys) Sign(p auth.Principal) (string, error) {
+	key, err := k.Signing()
+	if err != nil {
+		return "", err
+	}
+	return key.Sign(token.NewClaims(p, k.Now(), k.TokenLifetime))
+}
 
 // Signing returns the key that signs tokens, or fails with fault.Unavailable.
 func (k *Keys) Signing() (token.Key, error) {
