@@ -22,8 +22,8 @@ const (
 	TokenReused     Action = "refreshTokenReused"
 )
 
-// Entry tells of one change of an account. Entries of an account are numbered
-// from 1 on, without gaps.
+// Entry is the audit entry of one change of an account. The entries of an account
+// are numbered from 1, without gaps.
 type Entry struct {
 	Account   string      `json:"account" doc:"id of the account that was changed"`
 	Number    int64       `json:"number" doc:"of the change of this account, from 1 on"`
@@ -35,15 +35,15 @@ type Entry struct {
 	Changes   []FieldDiff `json:"changes,omitempty" doc:"what became of what; never a password"`
 }
 
-// FieldDiff is a field that has changed.
+// FieldDiff is a changed field.
 type FieldDiff struct {
 	Field string `json:"field"`
 	Old   string `json:"old,omitempty"`
 	New   string `json:"new,omitempty"`
 }
 
-// Origin is where a request came from. What comes from nowhere was set going by
-// the environment of the service.
+// Origin is where a request came from. It is empty for changes that the
+// configuration of the service asks for.
 type Origin struct {
 	Address, RequestID string
 	Network            string // of the address: what one client has at least
@@ -51,7 +51,7 @@ type Origin struct {
 
 type originKey struct{}
 
-// WithOrigin returns a context of a request that came from there.
+// WithOrigin returns a context with the origin of the request.
 func WithOrigin(ctx context.Context, o Origin) context.Context {
 	return context.WithValue(ctx, originKey{}, o)
 }
@@ -61,7 +61,7 @@ func originOf(ctx context.Context) Origin {
 	return o
 }
 
-// AuditKind declares how entries are stored.
+// AuditSchema declares how audit entries are stored.
 func AuditSchema() store.Schema[Entry] {
 	return store.Schema[Entry]{
 		Name: "audit", Version: 1,
@@ -71,40 +71,64 @@ func AuditSchema() store.Schema[Entry] {
 	}
 }
 
-// record puts the entry of a change into the account, in the place of that of
-// the last one, which stands in the audit by then. So an entry is written with
-// its change or not at all, and none is lost.
-func (s *Service) record(ctx context.Context, r *Record, action Action, at time.Time, changes ...FieldDiff) error {
-	if err := s.file(ctx, r.LastEntry); err != nil {
-		return err
+// update changes an account by one of the changes below, and then appends its new
+// audit entry to the audit.
+func (s *Service) update(ctx context.Context, id string, change func(*Record) (store.Change, error)) (Record, error) {
+	row, err := s.Accounts.Update(ctx, id, change)
+	if err == nil {
+		s.appendEntry(ctx, row.Doc.LastEntry)
 	}
-	o := originOf(ctx)
-	r.LastEntry = Entry{
-		Account: r.ID, Number: r.LastEntry.Number + 1, Action: action, At: at,
-		By: auth.Caller(ctx).UserID, From: o.Address, RequestID: o.RequestID, Changes: changes,
-	}
-	return nil
+	return row.Doc, err
 }
 
-// file puts an entry into the audit, where it may stand already: it is the same
-// then.
-func (s *Service) file(ctx context.Context, e Entry) error {
-	if e.Number == 0 {
+// rightsChange returns a change that revokes all access tokens of the account and
+// records an audit entry. The revocation is stored before the change: a revocation
+// without a change is harmless, a change without a revocation is not.
+func (s *Service) rightsChange(ctx context.Context, r *Record, action Action, diffs ...FieldDiff) store.Change {
+	r.Rights++
+	c := s.entryChange(ctx, r, action, diffs...)
+	c.History = append(c.History, s.Tokens.Revocation(r.ID, r.Rights))
+	return c
+}
+
+// entryChange returns a change that stores a new audit entry in the account and
+// moves the previous one to the audit. So an entry is written together with its
+// change or not at all, and none is lost.
+func (s *Service) entryChange(ctx context.Context, r *Record, action Action, diffs ...FieldDiff) (c store.Change) {
+	if last := r.LastEntry; last.Number > 0 {
+		c.History = []store.HistoryRecord{store.HistoryOf(s.Audit, last.id(), last)}
+	}
+	r.LastEntry = s.newEntry(ctx, r, action, diffs...)
+	return c
+}
+
+func (s *Service) newEntry(ctx context.Context, r *Record, action Action, diffs ...FieldDiff) Entry {
+	o := originOf(ctx)
+	return Entry{
+		Account: r.ID, Number: r.LastEntry.Number + 1, Action: action, At: s.now(),
+		By: auth.Caller(ctx).UserID, From: o.Address, RequestID: o.RequestID, Changes: diffs,
+	}
+}
+
+func (e Entry) id() string { return fmt.Sprintf("%s/%d", e.Account, e.Number) }
+
+// appendEntry appends the entry of a change to the audit early. If it fails, the
+// next change of the account does it, or a query for the entries of the account.
+func (s *Service) appendEntry(ctx context.Context, e Entry) {
+	if err := s.ensureEntry(ctx, e); err != nil {
+		s.Log.WarnContext(ctx, "audit entry not appended yet, will retry", "account", e.Account, "number", e.Number, "err", err)
+	}
+}
+
+func (s *Service) ensureEntry(ctx context.Context, e Entry) error {
+	if e.Number == 0 { // an account of a release without audit
 		return nil
 	}
-	_, err := s.Audit.Insert(ctx, fmt.Sprintf("%s/%d", e.Account, e.Number), e)
+	_, err := s.Audit.Insert(ctx, e.id(), e)
 	if fault.Is(err, fault.Conflict) {
 		return nil
 	}
 	return err
-}
-
-// filed files the entry of a change that was just made. Where that fails the
-// next change does it, or whoever asks for the entries of the account.
-func (s *Service) filed(ctx context.Context, e Entry) {
-	if err := s.file(ctx, e); err != nil {
-		s.Log.WarnContext(ctx, "an entry stands with its account, and not yet in the audit", "account", e.Account, "number", e.Number, "err", err)
-	}
 }
 
 // EntryFilter selects audit entries; an empty member selects all.
@@ -120,7 +144,7 @@ func (s *Service) Entries(ctx context.Context, f EntryFilter, cursor string, lim
 	if f.Account != "" && cursor == "" {
 		row, err := s.Accounts.Get(ctx, f.Account)
 		if err == nil {
-			err = s.file(ctx, row.Doc.LastEntry)
+			err = s.ensureEntry(ctx, row.Doc.LastEntry)
 		}
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return store.Page[Entry]{}, err

@@ -30,7 +30,7 @@ func (s *Service) Change(ctx context.Context, id string, c Change) (Account, err
 	if id == auth.Caller(ctx).UserID && (c.Role != nil && *c.Role != auth.Admin || c.Disabled != nil && *c.Disabled) {
 		return Account{}, fault.New(fault.Conflict, "an admin can neither demote nor disable the own account; another admin can")
 	}
-	row, err := s.Accounts.Update(ctx, id, func(r *Record) (store.Change, error) {
+	r, err := s.update(ctx, id, func(r *Record) (store.Change, error) {
 		before := r.Account
 		c.apply(&r.Account)
 		if r.Account == before {
@@ -40,15 +40,14 @@ func (s *Service) Change(ctx context.Context, id string, c Change) (Account, err
 			r.Epoch++
 		}
 		r.UpdatedAt = s.now()
-		return store.Change{Events: []event.Envelope{r.updated()}}, s.changed(ctx, r, Changed, differences(before, r.Account)...)
+		made := s.rightsChange(ctx, r, Changed, differences(before, r.Account)...)
+		made.Events = []event.Envelope{r.updated()}
+		return made, nil
 	})
 	if fault.Is(err, fault.NotFound) {
 		return Account{}, fault.New(fault.NotFound, "there is no account %s", id)
 	}
-	if err == nil {
-		s.filed(ctx, row.Doc.LastEntry)
-	}
-	return row.Doc.Account, err
+	return r.Account, err
 }
 
 func differences(before, after Account) []FieldDiff {

@@ -37,7 +37,7 @@ func (s *Service) Authenticate(ctx context.Context, email, password string) (Rec
 	if from := originOf(ctx).Network; !slices.Contains(r.KnownFrom, from) {
 		_ = s.know(ctx, r.ID, from) // or at the next login
 	}
-	return s.settled(ctx, r)
+	return s.completePending(ctx, r)
 }
 
 // tried tells whether the password is that of the account, once it may be tried.
@@ -92,19 +92,18 @@ func (s *Service) Holder(ctx context.Context, id string, epoch int64) (Record, e
 	if err != nil {
 		return Record{}, err
 	}
-	return s.settled(ctx, row.Doc)
+	return s.completePending(ctx, row.Doc)
 }
 
 func ended() error {
 	return fault.New(fault.Unauthenticated, "the account has ended this login, or is disabled; log in again")
 }
 
-// settled finishes a change of rights that was told of, and then not made:
-// tokens with the rights of before would be refused everywhere. What r was
-// checked for has to hold of what is stored by then: it is no login any more
-// where the account was disabled meanwhile, or has ended its sessions, as with a
-// new password.
-func (s *Service) settled(ctx context.Context, r Record) (Record, error) {
+// completePending applies a rights change whose revocation was published but whose
+// account write failed: without it the tokens of the account would be refused
+// everywhere. It fails with fault.Unauthenticated if the account was disabled or
+// has ended its sessions since r was read.
+func (s *Service) completePending(ctx context.Context, r Record) (Record, error) {
 	begun, err := s.Tokens.IsRevoked(ctx, r.ID, r.Rights+1)
 	if err != nil || !begun {
 		return r, err

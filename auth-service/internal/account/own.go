@@ -40,11 +40,11 @@ func (s *Service) CheckAdmin(ctx context.Context) error {
 
 // ChangePassword gives the caller a new password, ends all sessions, and returns
 // the epoch in which sessions begin now. It fails with fault.Invalid when the
-// current password is wrong or the new one does not do, and with fault.TooMany
-// after too many failures.
+// current password is wrong or the new one does not meet the policy, and with
+// fault.TooMany after too many failures.
 func (s *Service) ChangePassword(ctx context.Context, current, next string) (epoch int64, err error) {
 	if details := checkPassword("/newPassword", next); details != nil {
-		return 0, fault.New(fault.Invalid, "the new password does not do").With(details...)
+		return 0, fault.New(fault.Invalid, "the new password does not meet the policy").With(details...)
 	}
 	r, err := s.own(ctx)
 	if err != nil {
@@ -60,51 +60,30 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (epo
 	if err != nil {
 		return 0, err
 	}
-	row, err := s.Accounts.Update(ctx, r.ID, func(stored *Record) (store.Change, error) {
+	r, err = s.update(ctx, r.ID, func(stored *Record) (store.Change, error) {
 		if stored.PasswordHash != r.PasswordHash {
-			return store.Change{}, fault.New(fault.Conflict, "the password was changed at the same time elsewhere")
+			return store.Change{}, fault.New(fault.Conflict, "the password was changed at the same time by another request")
 		}
 		stored.PasswordHash = hash
 		stored.Epoch++
-		return store.Change{}, s.changed(ctx, stored, PasswordChanged)
+		return s.rightsChange(ctx, stored, PasswordChanged), nil
 	})
-	if err == nil {
-		s.filed(ctx, row.Doc.LastEntry)
-	}
-	return row.Doc.Epoch, err
+	return r.Epoch, err
 }
 
 // EndSessions ends all sessions of the account with the id, and its access
 // tokens. It fails with fault.NotFound.
 func (s *Service) EndSessions(ctx context.Context, id string) error {
-	row, err := s.Accounts.Update(ctx, id, func(r *Record) (store.Change, error) {
+	_, err := s.update(ctx, id, func(r *Record) (store.Change, error) {
 		r.Epoch++
-		return store.Change{}, s.changed(auth.With(ctx, auth.Principal{UserID: id}), r, SessionsEnded)
+		return s.rightsChange(auth.With(ctx, auth.Principal{UserID: id}), r, SessionsEnded), nil
 	})
-	if err == nil {
-		s.filed(ctx, row.Doc.LastEntry)
-	}
 	return err
 }
 
 // TokenReused records that a refresh token of the account was used twice, which
-// has ended its session: one of the two who have it has stolen it.
+// ended its session: one of the two holders has stolen it.
 func (s *Service) TokenReused(ctx context.Context, id string) error {
-	row, err := s.Accounts.Update(ctx, id, func(r *Record) (store.Change, error) {
-		return store.Change{}, s.record(ctx, r, TokenReused, s.now())
-	})
-	if err == nil {
-		s.filed(ctx, row.Doc.LastEntry)
-	}
+	_, err := s.update(ctx, id, func(r *Record) (store.Change, error) { return s.entryChange(ctx, r, TokenReused), nil })
 	return err
-}
-
-// changed is what belongs to every change of rights: the tokens of before do not
-// count, which is told before it is so, and the change is recorded.
-func (s *Service) changed(ctx context.Context, r *Record, action Action, changes ...FieldDiff) error {
-	r.Rights++
-	if err := s.Tokens.Revoke(ctx, r.ID, r.Rights); err != nil {
-		return err
-	}
-	return s.record(ctx, r, action, s.now(), changes...)
 }

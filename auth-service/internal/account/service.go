@@ -20,10 +20,11 @@ type Hasher interface {
 	Outdated(hash string) bool
 }
 
-// Revoker tells the verifiers of access tokens which ones no longer count:
-// those of an account, or a session, with a lower version. It may be told again.
+// Revoker publishes which access tokens are revoked: those of an account with a
+// version lower than the given one. Revocation returns the record to store before
+// the change that raises the version.
 type Revoker interface {
-	Revoke(ctx context.Context, id string, version int64) error
+	Revocation(id string, version int64) store.HistoryRecord
 	IsRevoked(ctx context.Context, id string, version int64) (bool, error)
 }
 
@@ -117,9 +118,7 @@ func (s *Service) add(ctx context.Context, email, password string, role auth.Rol
 	if from := originOf(ctx).Network; from != "" {
 		r.KnownFrom = []string{from}
 	}
-	if err := s.record(byItself(ctx, r), &r, Registered, now, FieldDiff{Field: "role", New: string(role)}); err != nil {
-		return Record{}, err
-	}
+	r.LastEntry = s.newEntry(byItself(ctx, r), &r, Registered, FieldDiff{Field: "role", New: string(role)})
 	_, err = s.Accounts.Insert(ctx, r.ID, r, r.registered())
 	switch index, _ := store.Duplicate(err); index {
 	case byFirst:
@@ -129,7 +128,7 @@ func (s *Service) add(ctx context.Context, email, password string, role auth.Rol
 			With(fault.Detail{Path: "/email", Code: "duplicate", Message: "is taken"})
 	}
 	if err == nil {
-		s.filed(ctx, r.LastEntry)
+		s.appendEntry(ctx, r.LastEntry)
 	}
 	return r, err
 }

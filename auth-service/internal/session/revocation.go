@@ -25,7 +25,7 @@ type Revoked struct {
 	CreatedAt time.Time `json:"createdAt"`
 }
 
-// RevokedKind declares how revocations are stored.
+// RevokedSchema declares how revocations are stored.
 func RevokedSchema() store.Schema[Revoked] {
 	return store.Schema[Revoked]{
 		Name: "revocations", Version: 1,
@@ -33,19 +33,15 @@ func RevokedSchema() store.Schema[Revoked] {
 	}
 }
 
-// Revoke tells that tokens of an account or a session with a lower version do
-// not count. It may be told again.
-func (s *Service) Revoke(ctx context.Context, id string, version int64) error {
+// Revocation returns the record that revokes the access tokens of an account or a
+// session with a lower version. It is stored before the change that it belongs to.
+func (s *Service) Revocation(id string, version int64) store.HistoryRecord {
 	now := s.now()
 	r := Revoked{auth.Revocation{ID: auth.Opaque(id), Version: version, Until: now.Add(s.TokenLifetime + clocks)}, now}
-	_, err := s.Revocations.Insert(ctx, revocationID(id, version), r)
-	if fault.Is(err, fault.Conflict) {
-		return nil
-	}
-	return err
+	return store.HistoryOf(s.Revocations, revocationID(id, version), r)
 }
 
-// IsRevoked tells whether the tokens with a lower version were revoked.
+// IsRevoked reports whether the tokens with a lower version were revoked.
 func (s *Service) IsRevoked(ctx context.Context, id string, version int64) (bool, error) {
 	_, err := s.Revocations.Get(ctx, revocationID(id, version))
 	if fault.Is(err, fault.NotFound) {

@@ -126,7 +126,7 @@ func (s *Service) Refresh(ctx context.Context, text string) (string, error) {
 			return store.Change{}, store.ErrNoChange
 		}
 		reused = true
-		return store.Change{}, s.end(ctx, r)
+		return s.end(r), nil
 	})
 	switch {
 	case fault.Is(err, fault.NotFound): // it was swept
@@ -176,7 +176,7 @@ func (s *Service) End(ctx context.Context, id string) error {
 		if r.Ended {
 			return store.Change{}, store.ErrNoChange
 		}
-		return store.Change{}, s.end(ctx, r)
+		return s.end(r), nil
 	})
 	if fault.Is(err, fault.NotFound) {
 		return nil
@@ -184,11 +184,11 @@ func (s *Service) End(ctx context.Context, id string) error {
 	return err
 }
 
-// end tells of the end before it is one: what is told of needs not be, and what
-// is has to be told of.
-func (s *Service) end(ctx context.Context, r *Record) error {
+// end publishes the revocation before marking the session ended: a spurious
+// revocation is harmless, a missing one is not.
+func (s *Service) end(r *Record) store.Change {
 	r.Ended = true
-	return s.Revoke(ctx, r.ID, 1)
+	return store.Change{History: []store.HistoryRecord{s.Revocation(r.ID, 1)}}
 }
 
 // Keep lets a session go on in a new epoch of its account.

@@ -46,11 +46,15 @@ func TestSinceToldLate(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	s := &Service{
 		Sessions: store.Open(db, Schema()), Revocations: store.Open(db, RevokedSchema()), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Now: func() time.Time { return now }, TokenLifetime: time.Hour,
+		Key: func() ([]byte, error) { return []byte("key"), nil }, Now: func() time.Time { return now }, Lifetime: time.Hour, TokenLifetime: time.Hour,
 	}
-	revoke := func(id string) {
+	revoke := func(account string) {
 		t.Helper()
-		if err := s.Revoke(t.Context(), id, 1); err != nil {
+		id, _, err := s.Begin(t.Context(), account, 0)
+		if err == nil {
+			err = s.End(t.Context(), id)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
