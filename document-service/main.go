@@ -6,4 +6,4 @@ import (
 	"github.com/battery-passport/suite/pkg/boot"
 )
 
-func main() { boot.Main(documentd.Name, documentd.RunAlone) }
+func main() { boot.Main(documentd.Name, documentd.Run) }

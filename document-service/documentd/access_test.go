@@ -19,7 +19,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		tokens := map[string]string{
 			"admin": s.as(auth.Admin, ""), "owner": owner, "colleague": s.as(auth.LegitimateInterest, "A"), "operator": s.as(auth.Operator, "A"),
 			"stranger": s.as(auth.User, "B"), "other operator": s.as(auth.Operator, "B"), "loner": s.as(auth.User, ""),
-			"authority": s.as(auth.Authority, "BAM"), "nobody": "",
+			"authority": s.as(auth.Authority, "BAM"), "nobody": "", "mapped operator": s.mapped("slug-a", "A"),
 		}
 		type may struct{ read, write int }
 		hidden, readable := may{404, 404}, may{200, 403}
@@ -31,14 +31,14 @@ func TestWhoMayDoWhat(t *testing.T) {
 		}{
 			{"false", "owner", map[string]may{"authority": hidden}, hidden, "owner"},
 			{"false", "authority", map[string]may{"authority": readable}, hidden, "owner"},
-			{"true", "owner", nil, readable, "owner admin colleague operator stranger other operator loner authority"},
+			{"true", "owner", nil, readable, "owner admin colleague operator stranger other operator loner authority mapped operator"},
 		} {
 			for caller, token := range tokens {
 				want, ok := c.want[caller]
 				switch {
 				case caller == "nobody":
 					want = may{401, 401}
-				case caller == "admin" || caller == "owner" || caller == "operator":
+				case caller == "admin" || caller == "owner" || caller == "operator" || caller == "mapped operator":
 					want = may{200, 200}
 				case caller == "colleague":
 					want = readable
@@ -69,6 +69,11 @@ func TestWhoMayDoWhat(t *testing.T) {
 			}
 		}
 	})
+}
+
+// mapped returns a token of an operator whose organisation had another id before.
+func (s *service) mapped(organisation, former string) string {
+	return s.issuer.Token(s.T, auth.Principal{UserID: "operator@" + organisation, Role: auth.Operator, Organisation: organisation, FormerOrganisations: []string{former}})
 }
 
 // TestLinkOfOthers is what one gets who may read, but not pass on.
@@ -103,25 +108,25 @@ func TestTokensThatDoNotCount(t *testing.T) {
 
 func TestLists(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
-		admin, a, a2, b, none, office := s.as(auth.Admin, ""), s.as(auth.User, "A"), s.as(auth.Operator, "A"), s.as(auth.User, "B"), s.as(auth.User, ""), s.as(auth.Authority, "BAM")
+		admin, a, a2, b, none, office, mapped := s.as(auth.Admin, ""), s.as(auth.User, "A"), s.as(auth.Operator, "A"), s.as(auth.User, "B"), s.as(auth.User, ""), s.as(auth.Authority, "BAM"), s.mapped("slug-a", "A")
 		names := map[string]string{}
 		for i, c := range []struct{ token, passport, kind, class string }{
 			{a, passportID, "test-report", "authority"}, {a, "", "", ""}, {a2, passportID, "other", ""}, {b, passportID, "test-report", ""},
-			{none, "", "", "authority"}, {admin, "", "test-report", ""},
+			{none, "", "", "authority"}, {admin, "", "test-report", ""}, {mapped, "", "product-image", ""},
 		} {
 			d := s.upload(c.token, field{name: "passportId", value: c.passport}, field{name: "kind", value: c.kind},
 				field{name: "accessClass", value: c.class}, file("a.txt", "", fmt.Sprint("text ", i)))
 			names[d.DocID] = fmt.Sprint(i)
 		}
 		for query, want := range map[string]map[string]string{
-			"":                                     {admin: "543210", a: "210", a2: "210", b: "3", none: "4", office: "40"},
-			"?kind=test-report":                    {admin: "530", a: "0", b: "3", office: "0"},
+			"":                                     {admin: "6543210", a: "210", a2: "210", b: "3", none: "4", office: "40", mapped: "6210"},
+			"?kind=test-report":                    {admin: "530", a: "0", b: "3", office: "0", mapped: "0"},
 			"?passportId=" + passportID:            {admin: "320", a: "20", b: "3"},
 			"?kind=other":                          {admin: "421", a: "21", office: "4"},
-			"/user":                                {admin: "5", a: "10", a2: "2", b: "3", none: "4", office: ""},
+			"/user":                                {admin: "5", a: "10", a2: "2", b: "3", none: "4", office: "", mapped: "6"},
 			"/user?kind=test-report":               {a: "0"},
 			"?kind=other&passportId=" + passportID: {a: "2"},
-			"?kind=product-image":                  {admin: ""},
+			"?kind=product-image":                  {admin: "6", a: "", mapped: "6"},
 		} {
 			for token, want := range want {
 				var got strings.Builder

@@ -44,7 +44,7 @@ func runChild(config string) error {
 	}
 	cfg.HTTP.Listener = l
 	fmt.Println("http://" + l.Addr().String())
-	return documentd.RunAlone(context.Background(), cfg, slog.New(slog.DiscardHandler))
+	return documentd.Run(context.Background(), cfg, slog.New(slog.DiscardHandler))
 }
 
 // child is a service in a process of its own.

@@ -127,6 +127,32 @@ func TestClientGoesAway(t *testing.T) {
 	waitFor(t, "the upload", func() bool { left, n, _ := leftOver(t, s); return left == "" && n == 1 })
 }
 
+// TestCancelledPutLeavesNothing cancels an upload to the bucket between two of its
+// parts: the parts are gone, without a sweep or another call.
+func TestCancelledPutLeavesNothing(t *testing.T) {
+	bucket := newBucket(t)
+	objects, err := s3store.Open(bucket.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer objects.Close()
+	if err := objects.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	large := newBody(64<<20, func(sent int64) {
+		if sent > 16<<20 {
+			cancel()
+		}
+	})
+	if err := objects.Put(ctx, "a/b", "application/pdf", large); err == nil {
+		t.Error("Put did not fail")
+	}
+	if stored, uploads := bucket.keys(t, "a/b"); len(stored)+len(uploads) > 0 {
+		t.Errorf("left in the bucket: %v, %v", stored, uploads)
+	}
+}
+
 // log is what a service logs.
 type log struct {
 	mu   sync.Mutex

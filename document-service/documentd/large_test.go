@@ -60,7 +60,7 @@ func (s *service) send(t *testing.T, token string, file io.Reader) resttest.Answ
 const (
 	largeFiles = 4
 	largeSize  = 200 << 20
-	maxHeap    = 48 // MiB
+	maxHeap    = 96 // MiB, as GOMEMLIMIT is set in the image
 )
 
 // collection is a line of the garbage collector: the heap at its begin, at its
@@ -75,7 +75,7 @@ func TestHeapOfLargeFiles(t *testing.T) {
 	if testing.Short() {
 		t.Skip("moves 1.6 GiB")
 	}
-	c := startChild(t, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.MaxBytes = largeSize }, "GODEBUG=gctrace=1")
+	c := startChild(t, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.MaxBytes = largeSize }, "GODEBUG=gctrace=1", fmt.Sprintf("GOMEMLIMIT=%dMiB", maxHeap))
 	var live, peak int
 	var read sync.WaitGroup
 	read.Go(func() {

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
-	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,7 +36,7 @@ const Name = "document-service"
 type Config struct {
 	Port       rest.Port     `envconfig:"PORT" default:"5100" desc:"port of the HTTP server"`
 	MaxBytes   int64         `envconfig:"MAX_UPLOAD_BYTES" default:"10485760" desc:"size of the largest file in bytes"`
-	MaxUploads int           `envconfig:"MAX_UPLOADS" default:"4" desc:"files that are uploaded at a time, half of them by one user, each of which takes about 5 MB of memory; those above wait two seconds, and are answered 503 then"`
+	MaxUploads int           `envconfig:"MAX_UPLOADS" default:"4" desc:"uploads at the same time, half of them by one user; each needs up to 15 MB of memory; more wait two seconds and are answered 503 then"`
 	SweepAfter time.Duration `envconfig:"SWEEP_AFTER" default:"24h" desc:"age after which what an upload left behind is removed; longer than any upload takes"`
 	HTTP       rest.Config
 	Metrics    metrics.Config
@@ -64,20 +62,6 @@ func (c Config) Validate() error {
 }
 
 func (c Config) uploads() int { return cmp.Or(c.MaxUploads, defaultUploads) }
-
-// besideUploads is what the collector may let the service grow to beside one part
-// of each upload: the second part of one of them, and somewhat more than the rest.
-const besideUploads = 14 << 20 // bytes
-
-// RunAlone is Run in a process that does nothing else. Parts of uploads are large,
-// and quick to collect: the heap grows by little beside them before it is
-// collected, and not to twice their size. GOMEMLIMIT says it otherwise.
-func RunAlone(ctx context.Context, cfg Config, log *slog.Logger) error {
-	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		debug.SetMemoryLimit(besideUploads + int64(cfg.uploads())*s3store.PartSize)
-	}
-	return Run(ctx, cfg, log)
-}
 
 // Run serves until ctx is done. It starts, and answers 503 where it has to,
 // while the database, S3, Kafka or the auth-service is away.

@@ -61,6 +61,7 @@ func code[C any](service string, args []string, run func(context.Context, C, *sl
 		return 0
 	}
 	log := Logger(os.Stdout, service, cfg.Log)
+	slog.SetDefault(log) // also for libraries that use package log
 	ctx, stop := untilSignal()
 	defer stop()
 	log.Info("starting", "version", Version().Number, "commit", Version().Commit)

@@ -10,12 +10,14 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// Kind is what a document is to a battery passport. Most are documents that
-// Regulation (EU) 2023/1542 names.
+// Kind is the role of a document for a battery passport. Most kinds are
+// documents that Regulation (EU) 2023/1542 names.
 type Kind string
 
-// Kinds are all kinds. A document that is said to be none of the others is the
-// last.
+// Other is the kind of a document whose uploader names none.
+const Other Kind = "other"
+
+// Kinds returns all kinds.
 func Kinds() []Kind {
 	return []Kind{
 		"declaration-of-conformity", // Art. 18, Annex IX
@@ -31,30 +33,27 @@ func Kinds() []Kind {
 	}
 }
 
-// Other is the kind of a document that nothing is said of.
-const Other Kind = "other"
-
 // AccessClass is who may read a document besides its owner.
 type AccessClass string
 
 // The access classes.
 const (
-	ForOwner     AccessClass = "owner"     // the uploader and their organisation alone
-	ForAuthority AccessClass = "authority" // notified bodies, market surveillance and the Commission too
+	ForOwner     AccessClass = "owner"     // only the uploader and their organisation
+	ForAuthority AccessClass = "authority" // also notified bodies, market surveillance and the Commission
 )
 
-// Description is what the uploader says of a document, and may change.
+// Description is what the uploader says about a document. It can be changed.
 type Description struct {
 	FileName    string      `json:"fileName"`
 	Text        string      `json:"description"`
 	IsPublic    bool        `json:"isPublic"`
-	PassportID  string      `json:"passportId,omitempty"` // a statement: nobody checks whether there is one
+	PassportID  string      `json:"passportId,omitempty"` // not checked against the passports
 	Kind        Kind        `json:"kind"`
 	AccessClass AccessClass `json:"accessClass"`
 }
 
-// Statement is a change of a Description: what is nil stays.
-type Statement struct {
+// Fields are the fields of a Description to set. A nil field stays as it is.
+type Fields struct {
 	FileName, Text, PassportID *string
 	IsPublic                   *bool
 	Kind                       *Kind
@@ -65,31 +64,31 @@ const maxText = 2000 // characters
 
 var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// Check fails with fault.Invalid and names all that is wrong with s.
-func (s *Statement) Check() error {
+// validate fails with fault.Invalid and names every wrong field.
+func (f *Fields) validate() error {
 	var details []fault.Detail
 	wrong := func(path, code, message string) {
 		details = append(details, fault.Detail{Path: path, Code: code, Message: message})
 	}
-	if s.FileName != nil && cleanName(*s.FileName) == "" {
-		wrong("/fileName", "format", "has no character that a name may have")
+	if f.FileName != nil && cleanName(*f.FileName) == "" {
+		wrong("/fileName", "format", "has no character that is allowed in a file name")
 	}
-	if s.Text != nil {
+	if f.Text != nil {
 		switch {
-		case !utf8.ValidString(*s.Text) || strings.ContainsFunc(*s.Text, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r) }):
-			wrong("/description", "format", "has to be text in UTF-8, without control characters")
-		case utf8.RuneCountInString(*s.Text) > maxText:
+		case !utf8.ValidString(*f.Text) || strings.ContainsFunc(*f.Text, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r) }):
+			wrong("/description", "format", "must be UTF-8 text without control characters")
+		case utf8.RuneCountInString(*f.Text) > maxText:
 			wrong("/description", "range", "has more than 2000 characters")
 		}
 	}
-	if s.PassportID != nil && *s.PassportID != "" && !uuid.MatchString(*s.PassportID) {
-		wrong("/passportId", "format", "has to be the id of a passport, a UUID")
+	if f.PassportID != nil && *f.PassportID != "" && !uuid.MatchString(*f.PassportID) {
+		wrong("/passportId", "format", "must be the id of a passport, a UUID")
 	}
-	if s.Kind != nil && !slices.Contains(Kinds(), *s.Kind) {
-		wrong("/kind", "enum", "has to be one of "+list(Kinds()))
+	if f.Kind != nil && !slices.Contains(Kinds(), *f.Kind) {
+		wrong("/kind", "enum", "must be one of "+list(Kinds()))
 	}
-	if s.AccessClass != nil && *s.AccessClass != ForOwner && *s.AccessClass != ForAuthority {
-		wrong("/accessClass", "enum", "has to be owner or authority")
+	if f.AccessClass != nil && *f.AccessClass != ForOwner && *f.AccessClass != ForAuthority {
+		wrong("/accessClass", "enum", "must be owner or authority")
 	}
 	if len(details) > 0 {
 		return fault.New(fault.Invalid, "the description of the document is not valid").With(details...)
@@ -105,18 +104,18 @@ func list(kinds []Kind) string {
 	return strings.Join(names, ", ")
 }
 
-// apply changes d as a checked s says. The name keeps to what the type allows.
-func (s *Statement) apply(d *Description, mediaType string) {
-	if s.FileName != nil {
-		d.FileName = types[mediaType].fit(cleanName(*s.FileName))
+// apply sets the fields in d. The file name keeps an extension of the media type.
+func (f *Fields) apply(d *Description, mediaType string) {
+	if f.FileName != nil {
+		d.FileName = types[mediaType].fit(cleanName(*f.FileName))
 	}
-	if s.PassportID != nil {
-		d.PassportID = strings.ToLower(*s.PassportID)
+	if f.PassportID != nil {
+		d.PassportID = strings.ToLower(*f.PassportID)
 	}
-	set(&d.Text, s.Text)
-	set(&d.IsPublic, s.IsPublic)
-	set(&d.Kind, s.Kind)
-	set(&d.AccessClass, s.AccessClass)
+	set(&d.Text, f.Text)
+	set(&d.IsPublic, f.IsPublic)
+	set(&d.Kind, f.Kind)
+	set(&d.AccessClass, f.AccessClass)
 }
 
 func set[T any](to *T, value *T) {

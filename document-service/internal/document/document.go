@@ -1,5 +1,5 @@
-// Package document is what is known of an uploaded file, who may see it, and
-// how it and its bytes in the object storage stay one.
+// Package document stores uploaded files with their metadata, decides who may
+// see them, and keeps metadata and objects in step.
 package document
 
 import (
@@ -13,48 +13,47 @@ import (
 
 const source = "/document-service"
 
-// State is where a document is in its life.
+// State is a step in the life of a document.
 type State string
 
-// The states. Nobody sees a document that is not ready.
+// The states. Only ready documents are visible.
 const (
-	Pending  State = "pending"  // before its first byte, until the storage has confirmed the last
+	Pending  State = "pending"  // its bytes are being stored
 	Ready    State = "ready"    // its bytes are stored
 	Deleting State = "deleting" // its bytes are being removed
 )
 
-// Document is what is known of a file.
+// Document is the metadata of a file.
 type Document struct {
 	ID           string `json:"docId"`
 	State        State  `json:"status"`
-	OriginalName string `json:"originalName"` // as it was sent, but cleaned
+	OriginalName string `json:"originalName"` // as sent, without what cleanName removes
 	Size         int64  `json:"fileSize"`     // bytes
-	Type         string `json:"fileType"`     // media type, what the bytes say
+	Type         string `json:"fileType"`     // media type, detected from the bytes
 	SHA256       string `json:"sha256"`       // in hex
 	Description
 	UploadedBy   string    `json:"uploadedBy"`
-	Organisation string    `json:"organisation,omitempty"` // of the uploader, at that time
+	Organisation string    `json:"organisation,omitempty"` // of the uploader at the time of the upload
 	CreatedAt    time.Time `json:"createdAt"`
 	UpdatedAt    time.Time `json:"updatedAt"`
-	Key          string    `json:"key,omitempty"`     // idempotency.ID of the request that made it, where it had a key
-	Request      string    `json:"request,omitempty"` // idempotency.Sum of that
+	Key          string    `json:"key,omitempty"`     // idempotency.ID of the upload; empty without an Idempotency-Key
+	Request      string    `json:"request,omitempty"` // checksum of that upload
 }
 
-// byKey is the unique index of what a request with a key has made. A document
-// that is not ready stands in none: it may be left from one that did not end.
+// byKey is the unique index of idempotency keys. Only ready documents are in it:
+// others may be left from an upload that failed.
 const byKey = "key"
 
-// The lists a document stands in.
+// Scopes of lists. Those of users and organisations have their ids.
 const (
-	everything = ""           // of those who see all
-	unfinished = "unfinished" // of the sweep: what is not ready
+	unfinished = "unfinished" // not ready
 	authority  = "authority"
+
+	ofUser         = "user:"
+	ofOrganisation = "organisation:"
 )
 
-func userScope(id string) string           { return "user:" + id }
-func organisationScope(name string) string { return "organisation:" + name }
-
-// DocumentKind declares how documents are stored.
+// DocumentSchema declares how documents are stored.
 func DocumentSchema() store.Schema[Document] {
 	return store.Schema[Document]{Name: "documents", Version: 1, UniqueIndexes: []string{byKey}, Unique: func(d *Document) map[string]string {
 		if d.State != Ready {
@@ -67,9 +66,9 @@ func DocumentSchema() store.Schema[Document] {
 			l.Scopes = []string{unfinished}
 			return l
 		}
-		l.Scopes = []string{everything, userScope(d.UploadedBy)}
+		l.Scopes = []string{store.All, ofUser + d.UploadedBy}
 		if d.Organisation != "" {
-			l.Scopes = append(l.Scopes, organisationScope(d.Organisation))
+			l.Scopes = append(l.Scopes, ofOrganisation+d.Organisation)
 		}
 		if d.AccessClass == ForAuthority {
 			l.Scopes = append(l.Scopes, authority)
@@ -79,44 +78,44 @@ func DocumentSchema() store.Schema[Document] {
 	}}
 }
 
-// scopeOf is the list of what a caller is shown.
-func scopeOf(p auth.Principal) string {
+// scopesOf returns the scopes of the list that p sees.
+func scopesOf(p auth.Principal) []string {
 	switch {
 	case p.Role == auth.Admin:
-		return everything
+		return []string{store.All}
 	case p.Role == auth.Authority:
-		return authority
-	case p.Organisation != "":
-		return organisationScope(p.Organisation)
+		return []string{authority}
+	case p.Organisation == "":
+		return []string{ofUser + p.UserID}
 	}
-	return userScope(p.UserID)
+	var scopes []string
+	for _, organisation := range p.Organisations() {
+		scopes = append(scopes, ofOrganisation+organisation)
+	}
+	return scopes
 }
 
-// visible tells whether a caller may read the document.
-func (d *Document) visible(to auth.Principal) bool {
-	return d.State == Ready && (d.IsPublic || to.Role == auth.Admin || d.own(to) || d.colleague(to) ||
-		to.Role == auth.Authority && d.AccessClass == ForAuthority)
+// visibleTo reports whether p may read the document.
+func (d *Document) visibleTo(p auth.Principal) bool {
+	return d.State == Ready && (d.IsPublic || p.Role == auth.Admin || d.uploadedBy(p) || p.Owns(d.Organisation) ||
+		p.Role == auth.Authority && d.AccessClass == ForAuthority)
 }
 
-func (d *Document) own(by auth.Principal) bool { return d.UploadedBy == by.UserID }
+func (d *Document) uploadedBy(p auth.Principal) bool { return d.UploadedBy == p.UserID }
 
-func (d *Document) colleague(of auth.Principal) bool {
-	return d.Organisation != "" && d.Organisation == of.Organisation
-}
-
-// changeable fails unless a caller may change or delete the document: with
-// fault.NotFound where the caller may not even know of it.
-func (d *Document) changeable(by auth.Principal) error {
+// changeableBy fails with fault.Forbidden when p may read the document only, and
+// with fault.NotFound when p may not even read it.
+func (d *Document) changeableBy(p auth.Principal) error {
 	switch {
-	case !d.visible(by):
+	case !d.visibleTo(p):
 		return notFound(d.ID)
-	case by.Role == auth.Admin, d.own(by), by.Role == auth.Operator && d.colleague(by):
+	case p.Role == auth.Admin, d.uploadedBy(p), p.Role == auth.Operator && p.Owns(d.Organisation):
 		return nil
 	}
-	return fault.New(fault.Forbidden, "only who uploaded a document, an operator of the same organisation, or an admin may change it")
+	return fault.New(fault.Forbidden, "only the uploader, an operator of the same organisation, or an admin may change a document")
 }
 
-func notFound(id string) error { return fault.New(fault.NotFound, "there is no document %s", id) }
+func notFound(id string) error { return fault.New(fault.NotFound, "document %s not found", id) }
 
 func (d *Document) uploaded() event.Envelope {
 	return event.New(source, d.ID, d.UpdatedAt, event.DocumentUploaded{

@@ -8,15 +8,14 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Origin is the id of a database. All its objects have keys that begin with it,
-// so that services with databases of their own can share a bucket, and a sweep
-// finds nothing that another database knows of.
+// Origin is the id of a database. The keys of its objects begin with it, so that
+// databases can share a bucket and a sweep finds no objects of another database.
 type Origin struct {
 	ID        string    `json:"id"`
 	CreatedAt time.Time `json:"createdAt"`
 }
 
-// OriginKind declares how the id of a database is stored.
+// OriginSchema declares how the id of a database is stored.
 func OriginSchema() store.Schema[Origin] {
 	return store.Schema[Origin]{Name: "document_origins", Version: 1}
 }
@@ -24,14 +23,14 @@ func OriginSchema() store.Schema[Origin] {
 // theOrigin is the only one.
 const theOrigin = "origin"
 
-// key returns where the object of a document is.
+// key returns the key of the object of a document.
 func (s *Service) key(ctx context.Context, id string) (string, error) {
 	prefix, err := s.prefix(ctx)
 	return prefix + id, err
 }
 
-// prefix is what all keys of this database begin with. It is made up once: of
-// those who find none one makes it, and all have the same.
+// prefix returns what all keys of this database begin with. The first process
+// that finds none stores one.
 func (s *Service) prefix(ctx context.Context) (string, error) {
 	if known := s.origin.Load(); known != nil {
 		return *known, nil

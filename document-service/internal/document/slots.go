@@ -5,68 +5,63 @@ import (
 	"sync"
 	"time"
 
-	"github.com/battery-passport/suite/pkg/auth"
+	"golang.org/x/sync/semaphore"
+
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-const uploadWait = 2 * time.Second // for one of them to end
+const slotWait = 2 * time.Second
 
-// slots bound what is done at once, and what of it for one user: half, so that
-// who holds what it gets does not keep out the others.
+// slots limit the uploads that run at the same time. A user gets half of them
+// at most, so that nobody can block everybody else.
 type slots struct {
-	mu  sync.Mutex
-	all chan struct{}
-	of  map[string]*userSlots // of those who have or wait for some
+	mu     sync.Mutex
+	all    *semaphore.Weighted
+	byUser map[string]*userSlots
 }
 
 type userSlots struct {
-	taken chan struct{}
-	uses  int
+	*semaphore.Weighted
+	users int // uploads that hold or wait for a slot
 }
 
-// take waits for one of so many slots, though not for long.
-func (s *slots) take(ctx context.Context, most int) (release func(), err error) {
-	user, each := auth.Caller(ctx).UserID, max(1, most/2)
-	all, own := s.join(user, most, each)
-	wait, cancel := context.WithTimeout(ctx, uploadWait)
+// acquire waits up to slotWait for one of total slots.
+func (s *slots) acquire(ctx context.Context, user string, total int) (release func(), err error) {
+	share := max(1, total/2)
+	all, own := s.enter(user, total, share)
+	wait, cancel := context.WithTimeout(ctx, slotWait)
 	defer cancel()
-	select {
-	case own <- struct{}{}:
-	case <-wait.Done():
+	if own.Acquire(wait, 1) != nil {
 		s.leave(user)
-		return nil, fault.New(fault.Unavailable, "%d files of yours are being uploaded; try again", each).After(uploadWait)
+		return nil, fault.New(fault.Unavailable, "you already have %d uploads in progress; try again", share).After(slotWait)
 	}
-	select {
-	case all <- struct{}{}:
-		return func() { <-all; <-own; s.leave(user) }, nil
-	case <-wait.Done():
-		<-own
+	if all.Acquire(wait, 1) != nil {
+		own.Release(1)
 		s.leave(user)
-		return nil, fault.New(fault.Unavailable, "%d files are being uploaded; try again", most).After(uploadWait)
+		return nil, fault.New(fault.Unavailable, "%d uploads are in progress; try again", total).After(slotWait)
 	}
+	return sync.OnceFunc(func() { all.Release(1); own.Release(1); s.leave(user) }), nil
 }
 
-func (s *slots) join(user string, most, each int) (all, own chan struct{}) {
+func (s *slots) enter(user string, total, share int) (all *semaphore.Weighted, own *userSlots) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.all == nil {
-		s.all, s.of = make(chan struct{}, most), map[string]*userSlots{}
+		s.all, s.byUser = semaphore.NewWeighted(int64(total)), map[string]*userSlots{}
 	}
-	u, ok := s.of[user]
+	own, ok := s.byUser[user]
 	if !ok {
-		u = &userSlots{taken: make(chan struct{}, each)}
-		s.of[user] = u
+		own = &userSlots{Weighted: semaphore.NewWeighted(int64(share))}
+		s.byUser[user] = own
 	}
-	u.uses++
-	return s.all, u.taken
+	own.users++
+	return s.all, own
 }
 
 func (s *slots) leave(user string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if u := s.of[user]; u.uses > 1 {
-		u.uses--
-		return
+	if s.byUser[user].users--; s.byUser[user].users == 0 {
+		delete(s.byUser, user)
 	}
-	delete(s.of, user)
 }

@@ -10,17 +10,17 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Sweep removes what a process left that did not come to the end of it, at once
-// and every hour, or SweepAfter where that is less, until ctx is done: documents
-// that stay pending or deleting, uploads that nobody ends, and objects without a
-// document. It looks only under the prefix of this database, and leaves alone
-// what is younger than SweepAfter.
+// Sweep removes what interrupted uploads and deletions left: documents that are
+// pending or deleting, unfinished uploads, and objects without a document. It
+// runs at once and every hour, or every SweepAfter when that is less, until ctx
+// is done. It skips what is younger than SweepAfter, and objects of others in a
+// shared bucket.
 func (s *Service) Sweep(ctx context.Context) error {
 	pause := min(time.Hour, max(s.SweepAfter, time.Second))
 	for {
 		err := s.sweep(ctx)
 		if err != nil && ctx.Err() == nil && !fault.Is(err, fault.Unavailable) {
-			s.Log.WarnContext(ctx, "what uploads left is not removed yet", "err", err)
+			s.Log.WarnContext(ctx, "sweep failed, will retry", "err", err)
 		}
 		next := pause
 		if err != nil {
@@ -47,7 +47,7 @@ func (s *Service) sweep(ctx context.Context) error {
 	)
 }
 
-// sweepDocuments ends what stays pending or deleting.
+// sweepDocuments removes pending and deleting documents.
 func (s *Service) sweepDocuments(ctx context.Context, before time.Time) error {
 	q := store.Query{Scopes: []string{unfinished}, Order: store.OldestFirst, Limit: store.MaxLimit}
 	for {
@@ -66,14 +66,14 @@ func (s *Service) sweepDocuments(ctx context.Context, before time.Time) error {
 	}
 }
 
-// sweepDocument decides by one write that a document never gets ready: an
-// upload that is still under way finds that, and fails.
+// sweepDocument marks a pending document as deleting before it removes anything,
+// so that an upload which is still running cannot make it ready.
 func (s *Service) sweepDocument(ctx context.Context, id string, before time.Time) error {
 	row, err := s.Documents.Update(ctx, id, func(d *Document) (store.Change, error) {
 		if d.State != Pending || !d.UpdatedAt.Before(before) {
 			return store.Change{}, store.ErrNoChange
 		}
-		d.State = Deleting // since it was begun, as far as its age counts
+		d.State = Deleting // UpdatedAt stays: the document is as old as its upload
 		return store.Change{}, nil
 	})
 	if err != nil || row.Doc.State != Deleting || !row.Doc.UpdatedAt.Before(before) {
@@ -91,8 +91,8 @@ func (s *Service) sweepObject(ctx context.Context, key, id string) error {
 	return s.Objects.Remove(ctx, key)
 }
 
-// remove removes the object of a document that is deleting, and then the
-// document: so none is left without the other being known of.
+// remove removes the object of a deleting document first and the document then,
+// so that no object is left without a document.
 func (s *Service) remove(ctx context.Context, row store.Row[Document]) error {
 	key, err := s.key(ctx, row.ID)
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *Service) remove(ctx context.Context, row store.Row[Document]) error {
 
 func ignoreGone(err error) error {
 	if fault.Is(err, fault.NotFound) {
-		return nil // another sweep was quicker
+		return nil // another process removed it
 	}
 	return err
 }

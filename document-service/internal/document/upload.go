@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -21,199 +20,97 @@ import (
 )
 
 const (
-	cleanTimeout = 15 * time.Second // for what is done away with after a failure
-	headSize     = 64 << 10         // bytes that the type is told by
+	abortTimeout = 15 * time.Second
+	headSize     = 64 << 10 // bytes that the type is detected from
 )
 
-// File is a file as it arrives.
+// File is a file to upload.
 type File struct {
-	Name string
-	Type string // what it is declared to be, with parameters or empty
-	Body io.Reader
-	Key  string // under which the upload may come again; empty: it may not
+	Name           string
+	Type           string // the declared media type, with parameters; may be empty
+	Body           io.Reader
+	IdempotencyKey string // repeats the upload that had the same; empty: the upload is new
 }
 
-// Upload stores a file and returns its document when the storage has confirmed
-// that all of it is there. said is called when the file is read: what is said
-// of a file may come after it.
+// Upload is a file whose bytes are stored and which has no description yet.
+// Every upload must be aborted: after a successful Commit that only frees its
+// slot.
+type Upload struct {
+	by        auth.Principal
+	name      string
+	mediaType string
+	body      *hashingReader
+	key       string    // derived from the idempotency key; empty without one
+	made      *Document // what an earlier upload with the key made
+	id        string    // of the pending document; empty when there is none
+	release   func()
+}
+
+// Begin stores the bytes of a file. It fails with fault.TooLarge above MaxBytes,
+// fault.Unsupported when the type is not allowed or differs from the declared
+// one, fault.Invalid when the file is empty, fault.Unavailable when no slot is
+// free, and as Body does; then nothing stays stored.
 //
-// It fails with fault.TooLarge above MaxBytes, fault.Unsupported when the bytes
-// are of no type that may be uploaded or of another than declared,
-// fault.Invalid when the file is empty, and as its reader and said do; then
-// nothing is stored. A document that the process does not come to the end of
-// stays pending, and a sweep removes it.
-//
-// With a key it stores a file once: again tells that it was stored before. It
-// fails with fault.Invalid when the key was used for another upload.
-func (s *Service) Upload(ctx context.Context, file File, said func() (Statement, error)) (d Document, again bool, err error) {
-	head, mediaType, err := s.begin(file)
+// When the idempotency key has made a document before, Begin only reads the
+// file, for Commit to compare it.
+func (s *Service) Begin(ctx context.Context, by auth.Principal, f File) (*Upload, error) {
+	head, mediaType, err := s.detect(f)
 	if err != nil {
-		return Document{}, false, err
+		return nil, err
 	}
-	release, err := s.uploads.take(ctx, s.MaxUploads)
+	release, err := s.slots.acquire(ctx, by.UserID, s.MaxUploads)
 	if err != nil {
-		return Document{}, false, err
+		return nil, err
 	}
-	defer release()
-	up := &upload{File: file, mediaType: mediaType, body: &measured{
-		from: io.MultiReader(bytes.NewReader(head), file.Body), sum: sha256.New(), most: s.MaxBytes,
+	up := &Upload{by: by, name: f.Name, mediaType: mediaType, release: release, body: &hashingReader{
+		from: io.MultiReader(bytes.NewReader(head), f.Body), sum: sha256.New(), limit: s.MaxBytes,
 	}}
-	if file.Key != "" {
-		up.Key = idempotency.ID("document", auth.Caller(ctx).UserID, file.Key)
-		if made, err := s.Documents.GetBy(ctx, byKey, up.Key); !fault.Is(err, fault.NotFound) {
-			return made.Doc, true, errors.Join(err, up.compare(made.Doc, said))
-		}
+	if f.IdempotencyKey != "" {
+		up.key = idempotency.ID("document", by.UserID, f.IdempotencyKey)
 	}
-	d, err = s.store(ctx, up, said)
-	if index, ok := store.Duplicate(err); ok && index == byKey { // another came to the end first
-		made, err := s.Documents.GetBy(ctx, byKey, up.Key)
-		if err != nil {
+	if err := s.receive(ctx, up); err != nil {
+		s.Abort(ctx, up)
+		return nil, swept(err)
+	}
+	return up, nil
+}
+
+// Commit makes the upload a document with the given fields. It fails with
+// fault.Invalid when the fields are not valid or the idempotency key was used
+// for another upload. replayed reports that an earlier upload with the key made
+// the document.
+func (s *Service) Commit(ctx context.Context, up *Upload, fields Fields) (d Document, replayed bool, err error) {
+	if err := fields.validate(); err != nil {
+		return Document{}, false, err
+	}
+	if up.made == nil {
+		d, err := s.ready(ctx, up, fields)
+		if err == nil {
+			up.id = "" // nothing is left to abort
+		}
+		if index, ok := store.Duplicate(err); !ok || index != byKey {
+			return d, false, err
+		}
+		if err := s.findMade(ctx, up); err != nil { // another upload was faster
 			return Document{}, false, err
 		}
-		return made.Doc, true, idempotency.Check(made.Doc.Request, up.request())
 	}
-	return d, false, err
+	if up.made == nil {
+		return Document{}, false, fault.New(fault.Unavailable, "the document of this key was deleted meanwhile; try again")
+	}
+	return *up.made, true, idempotency.Check(up.made.Request, up.request(fields))
 }
 
-// upload is one under way.
-type upload struct {
-	File
-	mediaType string
-	body      *measured
-	statement Statement
-}
-
-// request is the sum of all that was sent. It is known when all has been read.
-func (u *upload) request() string {
-	s := u.statement
-	said, err := wire.Marshal([]any{s.Text, s.PassportID, s.Kind, s.AccessClass, s.IsPublic})
-	if err != nil {
-		panic(err) // texts and a flag
+// Abort removes what is stored of an upload that was not committed, also when
+// its client has gone, and frees its slot. A sweep removes what Abort cannot.
+func (s *Service) Abort(ctx context.Context, up *Upload) {
+	defer up.release()
+	if up.id == "" {
+		return
 	}
-	return idempotency.Sum(hex.EncodeToString(u.body.sum.Sum(nil)), u.Name, u.mediaType, string(said))
-}
-
-// compare reads an upload that is not stored, and fails when it is another than
-// the document was made by.
-func (u *upload) compare(made Document, said func() (Statement, error)) (err error) {
-	if _, err = io.Copy(io.Discard, u.body); err == nil {
-		u.statement, err = said()
-	}
-	if err != nil {
-		return err
-	}
-	return idempotency.Check(made.Request, u.request())
-}
-
-// store stores an upload, or nothing of it.
-func (s *Service) store(ctx context.Context, up *upload, said func() (Statement, error)) (Document, error) {
-	key, row, err := s.pending(ctx, up.File, up.mediaType)
-	if err != nil {
-		return Document{}, err
-	}
-	up.statement, err = s.transfer(ctx, key, up.mediaType, up.body, said)
-	if err == nil {
-		var ready Document
-		if ready, err = s.ready(ctx, row.ID, up); err == nil {
-			return ready, nil
-		}
-	}
-	s.giveUp(ctx, row.ID)
-	if fault.Is(err, fault.NotFound) { // a sweep took it for left over
-		err = fault.New(fault.Unavailable, "the upload took so long that it was given up").Because(err)
-	}
-	return Document{}, err
-}
-
-// begin reads the beginning of the file and tells its type.
-func (s *Service) begin(file File) (head []byte, mediaType string, err error) {
-	head = make([]byte, headSize)
-	n, err := io.ReadFull(file.Body, head)
-	head = head[:n]
-	switch err { // what the reader itself fails with may wrap these
-	case io.EOF:
-		return nil, "", fault.New(fault.Invalid, "the file is empty").With(fault.Detail{Path: "/file", Code: "required", Message: "has no bytes"})
-	case nil, io.ErrUnexpectedEOF:
-	default:
-		return nil, "", err
-	}
-	declared, _, err := mime.ParseMediaType(file.Type)
-	if err != nil || declared == "application/octet-stream" {
-		declared = "" // so clients say that they do not know
-	}
-	found := s.TypeOf(head)
-	if mediaType = typeOf(found, declared); mediaType == "" {
-		message := fmt.Sprintf("is %s", found)
-		if declared != "" {
-			message += ", and is said to be " + declared
-		}
-		return nil, "", fault.New(fault.Unsupported, "a file has to be PDF, JPEG, PNG, GIF, plain text, Word or Excel, and what it is said to be").
-			With(fault.Detail{Path: "/file", Code: "type", Message: message})
-	}
-	return head, mediaType, nil
-}
-
-// pending inserts the document before the first byte is stored, so that none is
-// without one.
-func (s *Service) pending(ctx context.Context, file File, mediaType string) (key string, row store.Row[Document], err error) {
-	id, now, caller := s.NewID(), s.now(), auth.Caller(ctx)
-	if key, err = s.key(ctx, id); err != nil {
-		return "", row, err
-	}
-	name := cleanName(file.Name)
-	if name == "" {
-		name = "document" + types[mediaType].extensions[0]
-	}
-	row, err = s.Documents.Insert(ctx, id, Document{
-		ID: id, State: Pending, OriginalName: name, Type: mediaType,
-		Description: Description{FileName: types[mediaType].fit(name), Kind: Other, AccessClass: ForOwner},
-		UploadedBy:  caller.UserID, Organisation: caller.Organisation, CreatedAt: now, UpdatedAt: now,
-	})
-	return key, row, err
-}
-
-// transfer stores the bytes, reads what is said of them, and has the storage
-// confirm the size. The checksum it confirms with each request.
-func (s *Service) transfer(ctx context.Context, key, mediaType string, body *measured, said func() (Statement, error)) (Statement, error) {
-	if err := s.Objects.Put(ctx, key, mediaType, body); err != nil {
-		return Statement{}, err
-	}
-	statement, err := said()
-	if err == nil {
-		err = statement.Check()
-	}
-	if err != nil {
-		return Statement{}, err
-	}
-	size, err := s.Objects.Size(ctx, key)
-	if err == nil && size != body.size {
-		err = fmt.Errorf("object %s has %d bytes, and %d were sent", key, size, body.size)
-	}
-	return statement, err
-}
-
-func (s *Service) ready(ctx context.Context, id string, up *upload) (Document, error) {
-	row, err := s.Documents.Update(ctx, id, func(d *Document) (store.Change, error) {
-		if d.State != Pending {
-			return store.Change{}, notFound(id)
-		}
-		d.State, d.UpdatedAt = Ready, s.now()
-		d.Size, d.SHA256 = up.body.size, hex.EncodeToString(up.body.sum.Sum(nil))
-		if up.Key != "" {
-			d.Key, d.Request = up.Key, up.request()
-		}
-		up.statement.apply(&d.Description, d.Type)
-		return store.Change{Events: []event.Envelope{d.uploaded()}}, nil
-	})
-	return row.Doc, err
-}
-
-// giveUp removes what is stored of an upload that failed, also when its client
-// has gone. What it cannot remove is left to a sweep.
-func (s *Service) giveUp(ctx context.Context, id string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
-	row, err := s.Documents.Update(ctx, id, func(d *Document) (store.Change, error) {
+	row, err := s.Documents.Update(ctx, up.id, func(d *Document) (store.Change, error) {
 		if d.State != Pending {
 			return store.Change{}, store.ErrNoChange
 		}
@@ -224,24 +121,140 @@ func (s *Service) giveUp(ctx context.Context, id string) {
 		err = s.remove(ctx, row)
 	}
 	if ignoreGone(err) != nil {
-		s.Log.WarnContext(ctx, "a failed upload is removed later", "document", id, "err", err)
+		s.Log.WarnContext(ctx, "failed upload not removed yet, a sweep will", "document", up.id, "err", err)
 	}
 }
 
-// measured reads a file of a size at most, and sums it up.
-type measured struct {
-	from io.Reader
-	sum  hash.Hash
-	size int64
-	most int64
+// detect reads the head of the file and returns it with the media type.
+func (s *Service) detect(f File) (head []byte, mediaType string, err error) {
+	head = make([]byte, headSize)
+	n, err := io.ReadFull(f.Body, head)
+	head = head[:n]
+	switch err { // compared by ==, as the errors of Body may wrap these
+	case io.EOF:
+		return nil, "", fault.New(fault.Invalid, "the file is empty").With(fault.Detail{Path: "/file", Code: "required", Message: "has no bytes"})
+	case nil, io.ErrUnexpectedEOF:
+	default:
+		return nil, "", err
+	}
+	declared, _, err := mime.ParseMediaType(f.Type)
+	if err != nil || declared == "application/octet-stream" {
+		declared = "" // the client does not know
+	}
+	found := s.TypeOf(head)
+	if mediaType = typeOf(found, declared); mediaType == "" {
+		message := fmt.Sprintf("is %s", found)
+		if declared != "" {
+			message += ", and is declared as " + declared
+		}
+		return nil, "", fault.New(fault.Unsupported, "a file must be PDF, JPEG, PNG, GIF, plain text, Word or Excel, and match its declared type").
+			With(fault.Detail{Path: "/file", Code: "type", Message: message})
+	}
+	return head, mediaType, nil
 }
 
-func (m *measured) Read(p []byte) (int, error) {
-	n, err := m.from.Read(p)
-	m.sum.Write(p[:n])
-	if m.size += int64(n); m.size > m.most {
-		return n, fault.New(fault.TooLarge, "a file may have at most %d bytes", m.most).
-			With(fault.Detail{Path: "/file", Code: "range", Message: fmt.Sprintf("has more than %d bytes", m.most)})
+// receive stores the bytes, or only reads them when the key has made a document.
+func (s *Service) receive(ctx context.Context, up *Upload) error {
+	if err := s.findMade(ctx, up); err != nil {
+		return err
+	}
+	if up.made != nil {
+		_, err := io.Copy(io.Discard, up.body)
+		return err
+	}
+	key, err := s.insertPending(ctx, up)
+	if err != nil {
+		return err
+	}
+	return s.Objects.Put(ctx, key, up.mediaType, up.body)
+}
+
+// findMade sets what an earlier upload with the key made, if there is one.
+func (s *Service) findMade(ctx context.Context, up *Upload) error {
+	if up.key == "" {
+		return nil
+	}
+	row, err := s.Documents.GetBy(ctx, byKey, up.key)
+	if err != nil {
+		return ignoreGone(err)
+	}
+	up.made = &row.Doc
+	return nil
+}
+
+// insertPending inserts the document before its first byte is stored, so that
+// no object is without a document, and returns the object's key.
+func (s *Service) insertPending(ctx context.Context, up *Upload) (string, error) {
+	id, now := s.NewID(), s.now()
+	key, err := s.key(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	name := cleanName(up.name)
+	if name == "" {
+		name = "document" + types[up.mediaType].extensions[0]
+	}
+	_, err = s.Documents.Insert(ctx, id, Document{
+		ID: id, State: Pending, OriginalName: name, Type: up.mediaType,
+		Description: Description{FileName: types[up.mediaType].fit(name), Kind: Other, AccessClass: ForOwner},
+		UploadedBy:  up.by.UserID, Organisation: up.by.Organisation, CreatedAt: now, UpdatedAt: now,
+	})
+	if err == nil {
+		up.id = id
+	}
+	return key, err
+}
+
+// ready makes the pending document visible.
+func (s *Service) ready(ctx context.Context, up *Upload, fields Fields) (Document, error) {
+	row, err := s.Documents.Update(ctx, up.id, func(d *Document) (store.Change, error) {
+		if d.State != Pending {
+			return store.Change{}, notFound(up.id)
+		}
+		d.State, d.UpdatedAt = Ready, s.now()
+		d.Size, d.SHA256 = up.body.size, up.body.hex()
+		if up.key != "" {
+			d.Key, d.Request = up.key, up.request(fields)
+		}
+		fields.apply(&d.Description, d.Type)
+		return store.Change{Events: []event.Envelope{d.uploaded()}}, nil
+	})
+	return row.Doc, swept(err)
+}
+
+// swept replaces the fault.NotFound of an upload that a sweep removed meanwhile.
+func swept(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return fault.New(fault.Unavailable, "the upload took too long and was given up").Because(err)
+	}
+	return err
+}
+
+// request is the checksum of everything that was sent.
+func (up *Upload) request(f Fields) string {
+	fields, err := wire.Marshal([]any{f.Text, f.PassportID, f.Kind, f.AccessClass, f.IsPublic})
+	if err != nil {
+		panic(err) // texts and a flag are always JSON
+	}
+	return idempotency.Sum(up.body.hex(), up.name, up.mediaType, string(fields))
+}
+
+// hashingReader reads a file of a limited size and computes its SHA-256.
+type hashingReader struct {
+	from  io.Reader
+	sum   hash.Hash
+	size  int64
+	limit int64
+}
+
+func (r *hashingReader) Read(p []byte) (int, error) {
+	n, err := r.from.Read(p)
+	r.sum.Write(p[:n])
+	if r.size += int64(n); r.size > r.limit {
+		return n, fault.New(fault.TooLarge, "a file may have at most %d bytes", r.limit).
+			With(fault.Detail{Path: "/file", Code: "range", Message: fmt.Sprintf("has more than %d bytes", r.limit)})
 	}
 	return n, err
 }
+
+func (r *hashingReader) hex() string { return hex.EncodeToString(r.sum.Sum(nil)) }

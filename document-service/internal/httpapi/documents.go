@@ -6,12 +6,12 @@ import (
 	"time"
 
 	"github.com/battery-passport/suite/document-service/internal/document"
+	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/rest"
-	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Document is a document as it is answered.
+// Document is a document in responses.
 type Document struct {
 	DocID        string               `json:"docId"`
 	FileName     string               `json:"fileName"`
@@ -32,7 +32,7 @@ type Document struct {
 	ExpiresAt    *time.Time           `json:"expiresAt,omitempty"`
 }
 
-func answerOf(d *document.Document) Document {
+func responseOf(d *document.Document) Document {
 	return Document{
 		DocID: d.ID, FileName: d.FileName, OriginalName: d.OriginalName, FileSize: d.Size, FileType: d.Type, SHA256: d.SHA256,
 		Description: d.Text, IsPublic: d.IsPublic, PassportID: d.PassportID, Kind: d.Kind, AccessClass: d.AccessClass, Status: d.State,
@@ -59,7 +59,7 @@ type describeInput struct {
 	Body  Changes
 }
 
-// Changes is the body of a change of what is said of a document.
+// Changes is the body of a change of a description.
 type Changes struct {
 	FileName    *string               `json:"fileName,omitempty" doc:"without folders; it gets an extension of the file's type if it has another"`
 	Description *string               `json:"description,omitempty" doc:"at most 2000 characters"`
@@ -79,34 +79,32 @@ type downloadOutput struct {
 }
 
 func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
-	return pageOf(a.Documents.List(ctx, in.query()))
+	return a.page(ctx, in, false)
 }
 
 func (a *API) listOwn(ctx context.Context, in *listInput) (*listOutput, error) {
-	return pageOf(a.Documents.ListOwn(ctx, in.query()))
+	return a.page(ctx, in, true)
 }
 
-func (in *listInput) query() store.Query {
-	return store.Query{Scopes: []string{store.All}, Limit: in.Limit, Cursor: in.Cursor, Filters: map[string]string{"passportId": in.PassportID, "kind": string(in.Kind)}}
-}
-
-func pageOf(page store.Page[document.Document], err error) (*listOutput, error) {
+func (a *API) page(ctx context.Context, in *listInput, own bool) (*listOutput, error) {
+	filter := document.Filter{PassportID: in.PassportID, Kind: in.Kind, Own: own}
+	page, err := a.Documents.List(ctx, auth.Caller(ctx), filter, in.Limit, in.Cursor)
 	out := &listOutput{rest.List[Document]{NextCursor: page.Next}}
 	for _, row := range page.Rows {
-		out.Body.Items = append(out.Body.Items, answerOf(&row.Doc))
+		out.Body.Items = append(out.Body.Items, responseOf(&row.Doc))
 	}
 	return out, err
 }
 
 func (a *API) get(ctx context.Context, in *input) (*output, error) {
-	d, err := a.Documents.Get(ctx, in.DocID)
+	d, err := a.Documents.Get(ctx, auth.Caller(ctx), in.DocID)
 	if err != nil {
 		return nil, err
 	}
-	out := &output{answerOf(&d)}
-	link, err := a.Documents.Link(ctx, &d)
+	out := &output{responseOf(&d)}
+	link, err := a.Documents.Link(ctx, auth.Caller(ctx), &d)
 	switch {
-	case fault.Is(err, fault.Unavailable): // what is known of it can be told without the storage
+	case fault.Is(err, fault.Unavailable): // the metadata is useful without a link
 	case err != nil:
 		return nil, err
 	case link != nil:
@@ -116,19 +114,19 @@ func (a *API) get(ctx context.Context, in *input) (*output, error) {
 }
 
 func (a *API) describe(ctx context.Context, in *describeInput) (*output, error) {
-	said := document.Statement{
+	fields := document.Fields{
 		FileName: in.Body.FileName, Text: in.Body.Description, PassportID: in.Body.PassportID,
 		Kind: in.Body.Kind, AccessClass: in.Body.AccessClass,
 	}
 	var err error
-	if said.IsPublic, err = flag(in.Body.IsPublic); err != nil {
+	if fields.IsPublic, err = flag(in.Body.IsPublic); err != nil {
 		return nil, err
 	}
-	d, err := a.Documents.Describe(ctx, in.DocID, said)
-	return &output{answerOf(&d)}, err
+	d, err := a.Documents.Describe(ctx, auth.Caller(ctx), in.DocID, fields)
+	return &output{responseOf(&d)}, err
 }
 
-// flag reads what says yes or no; nil where it says nothing.
+// flag returns a boolean that may be sent as text, or nil when it is missing.
 func flag(value any) (*bool, error) {
 	switch v := value.(type) {
 	case nil:
@@ -141,19 +139,19 @@ func flag(value any) (*bool, error) {
 		}
 	}
 	return nil, fault.New(fault.Invalid, "the description of the document is not valid").
-		With(fault.Detail{Path: "/isPublic", Code: "type", Message: "has to be true or false"})
+		With(fault.Detail{Path: "/isPublic", Code: "type", Message: "must be true or false"})
 }
 
 func (a *API) delete(ctx context.Context, in *input) (*struct{}, error) {
-	return nil, a.Documents.Delete(ctx, in.DocID)
+	return nil, a.Documents.Delete(ctx, auth.Caller(ctx), in.DocID)
 }
 
 func (a *API) download(ctx context.Context, in *input) (*downloadOutput, error) {
-	d, err := a.Documents.Get(ctx, in.DocID)
+	d, err := a.Documents.Get(ctx, auth.Caller(ctx), in.DocID)
 	if err != nil {
 		return nil, err
 	}
-	link, err := a.Documents.Link(ctx, &d)
+	link, err := a.Documents.Link(ctx, auth.Caller(ctx), &d)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +167,7 @@ func (a *API) download(ctx context.Context, in *input) (*downloadOutput, error) 
 func path(id string) string { return "/api/documents/" + id }
 
 func (a *API) content(ctx context.Context, in *input) (*rest.Download, error) {
-	d, err := a.Documents.Get(ctx, in.DocID)
+	d, err := a.Documents.Get(ctx, auth.Caller(ctx), in.DocID)
 	if err != nil {
 		return nil, err
 	}

@@ -9,16 +9,16 @@ import (
 	"strings"
 
 	"github.com/battery-passport/suite/document-service/internal/document"
+	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
 const (
-	maxField = 16 << 10 // bytes of a field that is no file
-	// envelope is how much a form is larger than its file, at most.
-	envelope = 1 << 20
-	maxShown = 64 // characters of a field's name
-	maxWrong = 16 // mistakes that are told at once
+	maxField    = 16 << 10 // bytes of a field other than the file
+	maxOverhead = 1 << 20  // bytes of a form without its file
+	maxShown    = 64       // characters of a field name in an error
+	maxErrors   = 16       // in one response
 )
 
 // Upload is the form of an upload.
@@ -43,7 +43,7 @@ type uploadOutput struct {
 }
 
 func (a *API) upload(ctx context.Context, in *uploadInput) (*uploadOutput, error) {
-	parts, err := in.Form.Parts(a.Documents.MaxBytes + envelope)
+	parts, err := in.Form.Parts(a.Documents.MaxBytes + maxOverhead)
 	if err != nil {
 		return nil, err
 	}
@@ -52,21 +52,30 @@ func (a *API) upload(ctx context.Context, in *uploadInput) (*uploadOutput, error
 	if err != nil {
 		return nil, err
 	}
-	d, again, err := a.Documents.Upload(ctx, document.File{Name: file.FileName, Type: file.Type, Body: file, Key: in.Key}, f.rest)
+	up, err := a.Documents.Begin(ctx, auth.Caller(ctx), document.File{Name: file.FileName, Type: file.Type, Body: file, IdempotencyKey: in.Key})
 	if err != nil {
 		return nil, err
 	}
-	return &uploadOutput{Replayed: rest.ReplayedIf(again), Location: path(d.ID), Body: answerOf(&d)}, nil
+	defer a.Documents.Abort(ctx, up)
+	fields, err := f.rest()
+	if err != nil {
+		return nil, err
+	}
+	d, replayed, err := a.Documents.Commit(ctx, up, fields)
+	if err != nil {
+		return nil, err
+	}
+	return &uploadOutput{Replayed: rest.ReplayedIf(replayed), Location: path(d.ID), Body: responseOf(&d)}, nil
 }
 
-// form reads the fields around the file.
+// form reads an upload, whose fields may come before or after the file.
 type form struct {
 	parts  *rest.Parts
 	fields map[string]string
 	wrong  []fault.Detail
 }
 
-// file reads until the file begins.
+// file reads up to the beginning of the file.
 func (f *form) file() (*rest.Part, error) {
 	for {
 		part, err := f.parts.Next()
@@ -86,39 +95,39 @@ func (f *form) file() (*rest.Part, error) {
 	}
 }
 
-// rest reads what comes after the file, and returns what all fields say.
-func (f *form) rest() (document.Statement, error) {
+// rest reads the fields after the file, and returns all.
+func (f *form) rest() (document.Fields, error) {
 	for {
 		part, err := f.parts.Next()
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return document.Statement{}, err
+			return document.Fields{}, err
 		}
 		if part.Name == "file" {
 			f.refuse("/file", "duplicate", "is given twice: upload one file at a time")
-			return document.Statement{}, f.invalid() // unread
+			return document.Fields{}, f.invalid() // unread
 		}
 		if err := f.field(part); err != nil {
-			return document.Statement{}, err
+			return document.Fields{}, err
 		}
 	}
-	var said document.Statement
-	said.Text, said.PassportID = f.text("description"), f.text("passportId")
-	said.Kind = (*document.Kind)(f.text("kind"))
-	said.AccessClass = (*document.AccessClass)(f.text("accessClass"))
+	var fields document.Fields
+	fields.Text, fields.PassportID = f.text("description"), f.text("passportId")
+	fields.Kind = (*document.Kind)(f.text("kind"))
+	fields.AccessClass = (*document.AccessClass)(f.text("accessClass"))
 	if public := f.text("isPublic"); public != nil {
 		var err error
-		if said.IsPublic, err = flag(*public); err != nil {
-			f.refuse("/isPublic", "type", "has to be true or false")
+		if fields.IsPublic, err = flag(*public); err != nil {
+			f.refuse("/isPublic", "type", "must be true or false")
 		}
 	}
-	return said, f.invalid()
+	return fields, f.invalid()
 }
 
-// text returns the value of a field, nil where it is empty, as forms send what
-// was not filled in.
+// text returns the value of a field, or nil when it is empty: forms send what was
+// not filled in as an empty text.
 func (f *form) text(name string) *string {
 	if value := f.fields[name]; value != "" {
 		return &value
@@ -128,8 +137,7 @@ func (f *form) text(name string) *string {
 
 var names = []string{"description", "isPublic", "passportId", "kind", "accessClass"}
 
-// field reads a field, and only notes what is wrong with it, as long as there
-// is not too much of that.
+// field reads a field and collects what is wrong with it, up to maxErrors.
 func (f *form) field(part *rest.Part) error {
 	value, err := io.ReadAll(io.LimitReader(part, maxField+1))
 	if err != nil {
@@ -138,9 +146,9 @@ func (f *form) field(part *rest.Part) error {
 	_, given := f.fields[part.Name]
 	switch {
 	case part.Name == "file":
-		f.refuse("/file", "type", "is no file: it has no filename")
+		f.refuse("/file", "type", "must be a file: it has no filename")
 	case !slices.Contains(names, part.Name):
-		f.refuse("/"+shown(part.Name), "unknownField", "is no field of this form")
+		f.refuse("/"+shown(part.Name), "unknownField", "is unknown")
 	case given:
 		f.refuse("/"+part.Name, "duplicate", "is given twice")
 	case len(value) > maxField:
@@ -148,14 +156,14 @@ func (f *form) field(part *rest.Part) error {
 	default:
 		f.fields[part.Name] = string(value)
 	}
-	if len(f.wrong) == maxWrong {
+	if len(f.wrong) == maxErrors {
 		return f.invalid()
 	}
 	return nil
 }
 
-// shown is the name of a field in a JSON Pointer, as far as it is worth being
-// repeated: names that are not ours come from mistakes, or worse.
+// shown returns the name of an unknown field for a JSON Pointer, shortened and
+// without control characters.
 func shown(name string) string {
 	clean := strings.NewReplacer("~", "~0", "/", "~1").Replace(strings.Trim(strconv.QuoteToASCII(name), `"`))
 	if len(clean) > maxShown {

@@ -20,15 +20,6 @@ var _ document.Objects = (*Store)(nil)
 // stall is how long S3 may keep still in a download.
 const stall = 10 * time.Second
 
-// Size implements document.Objects.
-func (s *Store) Size(ctx context.Context, key string) (int64, error) {
-	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: &key})
-	if err != nil {
-		return 0, s.translated(err)
-	}
-	return aws.ToInt64(out.ContentLength), nil
-}
-
 // Open implements document.Objects. The body ends with an error when S3 keeps
 // still for too long.
 func (s *Store) Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
@@ -91,16 +92,7 @@ const (
 	attempts       = 3
 	maxBackoff     = 500 * time.Millisecond
 	idleConns      = 16
-
-	failTimeout = 5 * time.Second // for what is sent of a failed upload to be removed
-	maxParts    = 10_000
 )
-
-// PartSize is what an upload holds in memory, in bytes: the least that S3 takes.
-const PartSize = 5 << 20
-
-// MaxBytes is the size of the largest object that Put can store.
-const MaxBytes = maxParts * PartSize
 
 // Store is a bucket. It is safe for concurrent use. Its methods fail with
 // fault.Unavailable when S3 does not answer or refuses what a bucket of ours
@@ -108,6 +100,7 @@ const MaxBytes = maxParts * PartSize
 type Store struct {
 	bucket  string
 	client  *s3.Client
+	uploads *transfermanager.Client
 	streams *http.Client // for downloads, which may take as long as they move
 	links   *s3.PresignClient
 }
@@ -140,6 +133,7 @@ func Open(cfg Config) (*Store, error) {
 		APIOptions: []func(*middleware.Stack) error{observe(cfg.Metrics)},
 	}
 	s.client = s3.New(options)
+	s.uploads = newUploader(s.client)
 	options.APIOptions = nil // to make a link is no operation
 	if cfg.PublicEndpoint != "" {
 		options.BaseEndpoint = endpoint(cfg.PublicEndpoint)
