@@ -61,7 +61,7 @@ func startWith(t *testing.T, issuer *authtest.Issuer, bucket bucket, db connect.
 	}
 	s.Client, s.stop = resttest.Start(t, func(ctx context.Context, http rest.Config) error {
 		cfg := s.cfg
-		http.Patience = cfg.HTTP.Patience
+		http.Timeouts = cfg.HTTP.Timeouts
 		cfg.HTTP = http
 		return documentd.Run(ctx, cfg, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	})

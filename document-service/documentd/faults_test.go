@@ -222,7 +222,7 @@ func TestStoreAway(t *testing.T) {
 func TestTooManyUploads(t *testing.T) {
 	// What is held stands still for longer than a service would bear.
 	s := start(t, connect.Config{Dir: t.TempDir()}, func(c *documentd.Config) {
-		c.HTTP.Patience = rest.Patience{Header: time.Minute, Body: time.Minute, Answer: time.Minute, Take: time.Minute, Idle: time.Minute, Stall: time.Minute}
+		c.HTTP.Timeouts = rest.Timeouts{ReadHeader: time.Minute, Read: time.Minute, Write: time.Minute, Idle: time.Minute, Transfer: time.Minute}
 	})
 	ann, bob, eve := s.as(auth.User, "A"), s.as(auth.User, "B"), s.as(auth.User, "E")
 	s.upload(ann, file("a.pdf", "", pdf))

@@ -52,7 +52,7 @@ type API struct {
 	spec     func() []byte
 	draining atomic.Bool
 	config   Config
-	patience Patience
+	timeouts Timeouts
 	callers  *rateLimiter
 	public   *rateLimiter
 	slots    *concurrencyLimiter
@@ -65,7 +65,7 @@ type API struct {
 func New(o Options) *API {
 	prepareHuma()
 	a := &API{
-		router: chi.NewRouter(), routes: map[string]*route{}, log: o.Log, user: o.User, config: o.HTTP, patience: o.HTTP.Patience.orDefault(),
+		router: chi.NewRouter(), routes: map[string]*route{}, log: o.Log, user: o.User, config: o.HTTP, timeouts: o.HTTP.Timeouts.orDefault(),
 		callers: newRateLimiter("caller", o.HTTP.RateLimit), public: newRateLimiter("public", o.HTTP.PublicRate),
 		slots:    newConcurrencyLimiter(cmp.Or(o.HTTP.MaxRequests, defaultMaxRequests)),
 		seconds:  o.Metrics.Seconds("http_request_duration_seconds", "Time to answer, by route; bodies that are streamed count until their end.", "method", "route", "code"),
@@ -74,7 +74,7 @@ func New(o Options) *API {
 	if len(o.HTTP.TrustedProxies) > 0 {
 		a.router.Use(clientIP(o.HTTP.TrustedProxies))
 	}
-	a.router.Use(a.identify, a.logAccess, a.recover, a.cors, a.prompt, middleware.GetHead)
+	a.router.Use(a.identify, a.logAccess, a.recover, a.cors, a.paceResponse, middleware.GetHead)
 	nowhere := a.newRoute("unrouted", "unrouted", unrouted)
 	a.router.NotFound(a.protect(nowhere, http.HandlerFunc(notFound)).ServeHTTP)
 	a.router.MethodNotAllowed(a.protect(nowhere, http.HandlerFunc(a.methodNotAllowed)).ServeHTTP)

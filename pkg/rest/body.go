@@ -78,8 +78,7 @@ func (b *jsonBody) read(next http.Handler) http.Handler {
 func readJSON(w http.ResponseWriter, r *http.Request, limit int64, accepted []string) ([]byte, error) {
 	if given := r.Header.Get("Content-Type"); given != "" {
 		if t, _, err := mime.ParseMediaType(given); err != nil || !slices.Contains(accepted, t) {
-			return nil, fault.New(fault.Unsupported, "the body has to be %s, and is said to be %s", strings.Join(accepted, " or "), given).
-				With(fault.Detail{Path: "header:Content-Type", Code: "enum", Message: "has to be " + strings.Join(accepted, " or ")})
+			return nil, unsupported(given, accepted...)
 		}
 	}
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
@@ -87,6 +86,12 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, accepted []st
 		return nil, readError(err)
 	}
 	return data, wire.Check(data)
+}
+
+func unsupported(given string, accepted ...string) *fault.Error {
+	want := strings.Join(accepted, " or ")
+	return fault.New(fault.Unsupported, "the body has to be %s, and is said to be %q", want, given).
+		With(fault.Detail{Path: "header:Content-Type", Code: "enum", Message: "has to be " + want})
 }
 
 // readError says why a body ends where it does.

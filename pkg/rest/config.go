@@ -24,36 +24,26 @@ type Config struct {
 	RateLimit      int           `envconfig:"RATE_LIMIT" default:"6000" desc:"requests a minute that a user, or without a login an address, may send; 0: any number"`
 	MaxRequests    int           `envconfig:"MAX_REQUESTS" default:"256" desc:"requests that are answered at a time, a quarter of them to one user, or without a login to one address; those above are answered 503 at once"`
 
-	// Listener is used instead of an address where it is set, and PublicRate is
-	// how often an address may ask /api/public in a minute; 0 is any number.
-	Listener   net.Listener
-	PublicRate int
-	// Patience are the defaults where it is zero.
-	Patience Patience
+	Listener   net.Listener // used instead of an address where it is set
+	PublicRate int          // requests a minute of a network in the class PublicRate; 0: any number
+	Timeouts   Timeouts     // the defaults where it is zero
 }
 
-// Patience is how long a service waits for a client.
-type Patience struct {
-	Header time.Duration // for the head of a request
-	Body   time.Duration // for all of a request whose body is not streamed
-	Answer time.Duration // for an answer that is not streamed to be taken, from its first byte on
-	Take   time.Duration // for a piece of it to be taken
-	Idle   time.Duration // between two requests
-	Stall  time.Duration // while a body, or who reads an answer, keeps still that is streamed
+// Timeouts are how long a service waits for a client.
+type Timeouts struct {
+	ReadHeader time.Duration
+	Read       time.Duration // for a request whose body is not streamed
+	Write      time.Duration // from the request to the first byte of the response
+	Idle       time.Duration // between two requests
+	Transfer   time.Duration // while a streamed body, or the reader of a response, stands still
 }
 
-func (p Patience) orDefault() Patience {
-	if p == (Patience{}) {
-		return Patience{Header: 5 * time.Second, Body: 10 * time.Second, Answer: 30 * time.Second, Take: 5 * time.Second, Idle: time.Minute, Stall: 10 * time.Second}
+func (t Timeouts) orDefault() Timeouts {
+	if t == (Timeouts{}) {
+		return Timeouts{ReadHeader: 5 * time.Second, Read: 10 * time.Second, Write: 30 * time.Second, Idle: time.Minute, Transfer: 10 * time.Second}
 	}
-	return p
+	return t
 }
-
-const (
-	maxHeaderBytes = 16 << 10
-	maxStreams     = 100         // of a connection of HTTP/2; RFC 9113 wants no fewer
-	leaveTimeout   = time.Second // for clients to take their leave
-)
 
 // Validate tells what is wrong with c.
 func (c Config) Validate() error {

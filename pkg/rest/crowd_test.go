@@ -76,7 +76,7 @@ func p99(c resttest.Client) time.Duration {
 func TestSlowClientsHoldUpNobody(t *testing.T) {
 	const enough = 20 * time.Millisecond
 	wait := 15 * time.Second
-	c := patientService(t, rest.Patience{Header: wait, Body: wait, Answer: 2 * wait, Take: wait, Idle: 4 * wait, Stall: wait})
+	c := serviceWith(t, rest.Timeouts{ReadHeader: wait, Read: wait, Write: 2 * wait, Idle: 4 * wait, Transfer: wait})
 	before := p99(c)
 
 	w, stop := &crowd{}, make(chan struct{})

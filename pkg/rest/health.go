@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -14,27 +13,26 @@ import (
 
 const (
 	checkTimeout = 2 * time.Second
-	// How long an answer counts for all who ask: one that something is missing
-	// not for long, as those ask again and again who wait for it.
-	checkedFor = time.Second
-	missingFor = 100 * time.Millisecond
+	// readinessRate is how often a network may ask in a minute: each answer opens
+	// connections to the dependencies, and everyone may ask.
+	readinessRate = 1200
 )
 
-// Check asks for a part that the service depends on. Without a vital part the
-// service is not ready; without another it works on, and says so.
+// Check probes a dependency of the service. Without a vital one the service is
+// not ready; without another it is degraded.
 type Check struct {
 	Name  string
 	Vital bool
 	Probe func(context.Context) error
 }
 
-// Readiness is what /readyz answers.
+// Readiness is the body of /readyz.
 type Readiness struct {
 	Status string        `json:"status" enum:"ready,degraded,not ready,stopping"`
 	Checks []CheckResult `json:"checks"`
 }
 
-// CheckResult is what came of a Check.
+// CheckResult is the result of a Check.
 type CheckResult struct {
 	Name   string `json:"name"`
 	OK     bool   `json:"ok"`
@@ -63,47 +61,23 @@ func (a *API) health(o Options) {
 		out.Body.Version, out.Body.Commit = boot.Version().Number, boot.Version().Commit
 		return out, nil
 	}
-	checks := &checks{all: o.Checks}
+	readiness := Probe
+	readiness.RateLimit.PerMinute = readinessRate
 	Handle(a, "GET /health", Probe, alive, "Tell that the service runs")
 	Handle(a, "GET /livez", Probe, alive, "Tell that the process is alive", NoAccessLog)
-	Handle(a, "GET /readyz", Probe, func(ctx context.Context, _ *struct{}) (*readinessOutput, error) {
-		return a.readiness(checks.results(ctx)), nil
+	Handle(a, "GET /readyz", readiness, func(ctx context.Context, _ *struct{}) (*readinessOutput, error) {
+		return a.readiness(ctx, o.Checks), nil
 	}, "Tell whether requests can be served", Description("Names the part that is missing."), NoAccessLog)
 }
 
-// checks are done for all who ask at a time: each opens connections, and anybody
-// may ask. It is safe for concurrent use.
-type checks struct {
-	all []Check
-
-	mu    sync.Mutex
-	came  []CheckResult // not changed any more
-	until time.Time
-}
-
-func (c *checks) results(ctx context.Context) []CheckResult {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if time.Now().Before(c.until) {
-		return c.came
-	}
-	ctx = context.WithoutCancel(ctx) // others get it too
-	came := make([]CheckResult, len(c.all))
+func (a *API) readiness(ctx context.Context, checks []Check) *readinessOutput {
+	out := &readinessOutput{Status: http.StatusOK, Body: Readiness{Status: "ready", Checks: make([]CheckResult, len(checks))}}
 	var wg sync.WaitGroup
-	for i, check := range c.all {
-		wg.Go(func() { came[i] = check.run(ctx) })
+	for i, check := range checks {
+		wg.Go(func() { out.Body.Checks[i] = check.run(ctx) })
 	}
 	wg.Wait()
-	c.came, c.until = came, time.Now().Add(checkedFor)
-	if slices.ContainsFunc(came, func(r CheckResult) bool { return !r.OK }) {
-		c.until = time.Now().Add(missingFor)
-	}
-	return came
-}
-
-func (a *API) readiness(came []CheckResult) *readinessOutput {
-	out := &readinessOutput{Status: http.StatusOK, Body: Readiness{Status: "ready", Checks: came}}
-	for _, c := range came {
+	for _, c := range out.Body.Checks {
 		switch {
 		case c.OK:
 		case c.Vital:

@@ -30,10 +30,9 @@ type contextKey struct{}
 type requestState struct {
 	id       uuid.UUID
 	address  netip.Addr
-	stall    time.Duration
+	timeouts Timeouts
 	route    *route // nil before it is known
-	slot     *slot
-	streams  bool // the operation sets a deadline for each piece of its response
+	slot     *slot  // nil where there is none
 	panicked bool
 
 	mu    sync.Mutex
@@ -46,7 +45,7 @@ func stateOf(ctx context.Context) *requestState {
 	if s, ok := ctx.Value(contextKey{}).(*requestState); ok {
 		return s
 	}
-	return &requestState{stall: Patience{}.orDefault().Stall}
+	return &requestState{timeouts: Timeouts{}.orDefault()}
 }
 
 // RequestID returns the id of the request that ctx belongs to: a UUID, the one
@@ -78,7 +77,7 @@ func (a *API) identify(next http.Handler) http.Handler {
 		if err != nil {
 			id = uuid.Must(uuid.NewV7())
 		}
-		s := &requestState{id: id, stall: a.patience.Stall}
+		s := &requestState{id: id, timeouts: a.timeouts}
 		if s.address = middleware.GetClientIPAddr(r.Context()); !s.address.IsValid() {
 			s.address = remoteAddr(r)
 		}

@@ -74,9 +74,8 @@ func (l *NDJSON[Out]) stream(ctx context.Context, limit int64, f func(context.Co
 	if err := control.EnableFullDuplex(); err != nil {
 		Annotate(ctx, slog.Any("err", err)) // it is HTTP/2, or a recorder: they are as they are
 	}
-	stateOf(ctx).streams = true // each line that is read gives the answer more time
 	l.answer.Header().Set("Content-Type", ndjsonType)
-	in := bufio.NewReaderSize(newArriving(l.request, l.answer, l.request.Body, linesRate), 64<<10)
+	in := bufio.NewReaderSize(newPacedReader(l.answer, l.request, l.request.Body), 64<<10)
 	out := bufio.NewWriterSize(l.answer, 64<<10)
 	var err error
 	for n := 1; err == nil; n++ {

@@ -2,8 +2,10 @@ package rest_test
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -70,6 +72,26 @@ func TestRateLimits(t *testing.T) {
 	c.Ask("GET /api/own", "").WantProblem(429) // who is nobody has what the address has
 	for _, route := range []string{"GET /health", "GET /readyz", "GET /openapi.json", "GET /docs"} {
 		c.Ask(route, "").Want(200, nil)
+	}
+}
+
+// TestReadinessIsLimited: each answer of /readyz opens connections, and everyone
+// may ask.
+func TestReadinessIsLimited(t *testing.T) {
+	probes := 0
+	a := newAPI(t, io.Discard, rest.Check{Name: "store", Probe: func(context.Context) error { probes++; return nil }})
+	for {
+		w := httptest.NewRecorder()
+		a.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+		if w.Code == http.StatusTooManyRequests {
+			break
+		}
+		if w.Code != http.StatusOK || probes > 2000 {
+			t.Fatalf("%d after %d probes", w.Code, probes)
+		}
+	}
+	if probes < 1200 {
+		t.Errorf("limited after %d probes", probes)
 	}
 }
 

@@ -8,24 +8,31 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// Serve answers requests until ctx is done. Then it tells so on /readyz and
-// closes each connection with its next answer: to be told so is better than to
-// find a connection closed that a request was just sent on. When the last is
-// closed, or after a second, it takes no new ones, and waits for the requests
-// under way as long as drain.
-// What runs beside is told to end when the last of them is answered; when it
+const (
+	maxHeaderBytes = 16 << 10
+	maxStreams     = 100 // of an HTTP/2 connection; RFC 9113 wants no fewer
+	leaveTimeout   = time.Second
+	leavePoll      = 5 * time.Millisecond
+)
+
+// Serve answers requests until ctx is done. Then /readyz says so, and each
+// connection is closed with its next response: that is better than closing one on
+// which a request was just sent. When none is open, or after a second, no new ones
+// are accepted, and the requests under way get the drain timeout.
+//
+// The background functions run until the last request is answered. When one
 // fails, Serve ends too.
-func Serve(ctx context.Context, l net.Listener, a *API, drain time.Duration, beside ...func(context.Context) error) error {
+func Serve(ctx context.Context, l net.Listener, a *API, drain time.Duration, background ...func(context.Context) error) error {
 	g, ctx := errgroup.WithContext(ctx)
-	later, stop := context.WithCancel(context.WithoutCancel(ctx))
-	for _, f := range beside {
-		g.Go(func() error { return f(later) })
+	backgroundCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	for _, f := range background {
+		g.Go(func() error { return f(backgroundCtx) })
 	}
 	g.Go(func() error {
 		defer stop()
@@ -35,22 +42,30 @@ func Serve(ctx context.Context, l net.Listener, a *API, drain time.Duration, bes
 }
 
 func (a *API) serve(ctx context.Context, l net.Listener, drain time.Duration) error {
+	var open atomic.Int64 // connections
 	srv := &http.Server{
 		Handler:           a,
-		ReadHeaderTimeout: a.patience.Header,
-		ReadTimeout:       a.patience.Body,
-		WriteTimeout:      a.patience.Answer,
-		IdleTimeout:       a.patience.Idle,
+		ReadHeaderTimeout: a.timeouts.ReadHeader,
+		ReadTimeout:       a.timeouts.Read,
+		WriteTimeout:      a.timeouts.Write,
+		IdleTimeout:       a.timeouts.Idle,
 		MaxHeaderBytes:    maxHeaderBytes,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: maxStreams,
-			WriteByteTimeout:     a.patience.Stall,
-			SendPingTimeout:      a.patience.Stall, // of silence; who does not answer it is gone
-			PingTimeout:          a.patience.Stall,
+			WriteByteTimeout:     a.timeouts.Transfer,
+			SendPingTimeout:      a.timeouts.Transfer,
+			PingTimeout:          a.timeouts.Transfer,
 		},
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				open.Add(1)
+			case http.StateClosed, http.StateHijacked:
+				open.Add(-1)
+			}
+		},
 	}
-	l = lean{l}
 	if a.config.CertFile != "" {
 		settings, err := newTLS(a.config.CertFile, a.config.KeyFile, a.log)
 		if err != nil {
@@ -58,12 +73,12 @@ func (a *API) serve(ctx context.Context, l net.Listener, drain time.Duration) er
 		}
 		l = tls.NewListener(l, settings)
 	}
-	var open connections
-	srv.ConnState = open.track
 	drained := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		a.draining.Store(true)
-		open.wait(leaveTimeout)
+		for end := time.Now().Add(leaveTimeout); open.Load() > 0 && time.Now().Before(end); {
+			time.Sleep(leavePoll)
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 		defer cancel()
 		drained <- srv.Shutdown(ctx)
@@ -77,41 +92,4 @@ func (a *API) serve(ctx context.Context, l net.Listener, drain time.Duration) er
 		return errors.Join(fmt.Errorf("requests under way were cut off after %v: %w", drain, err), srv.Close())
 	}
 	return nil
-}
-
-// connections counts those that are open.
-type connections struct {
-	mu    sync.Mutex
-	n     int
-	ended chan struct{} // closed when n is 0, where somebody waits for it
-}
-
-func (c *connections) track(_ net.Conn, state http.ConnState) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch state {
-	case http.StateNew:
-		c.n++
-	case http.StateClosed, http.StateHijacked:
-		if c.n--; c.n == 0 && c.ended != nil {
-			close(c.ended)
-			c.ended = nil
-		}
-	}
-}
-
-// wait waits until no connection is open, or for d.
-func (c *connections) wait(d time.Duration) {
-	c.mu.Lock()
-	if c.n == 0 {
-		c.mu.Unlock()
-		return
-	}
-	ended := make(chan struct{})
-	c.ended = ended
-	c.mu.Unlock()
-	select {
-	case <-ended:
-	case <-time.After(d):
-	}
 }

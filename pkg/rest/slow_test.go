@@ -39,20 +39,18 @@ func (g *guarded) String() string {
 }
 
 // impatient waits a tenth of what a service does.
-var impatient = rest.Patience{
-	Header: 500 * time.Millisecond, Body: time.Second, Answer: 3 * time.Second, Take: 3 * time.Second, Idle: 6 * time.Second, Stall: time.Second,
-}
+var impatient = rest.Timeouts{ReadHeader: 500 * time.Millisecond, Read: time.Second, Write: 3 * time.Second, Idle: 6 * time.Second, Transfer: time.Second}
 
 // impatientService takes JSON, forms and lines, and answers without an end.
 func impatientService(t *testing.T) resttest.Client {
 	t.Helper()
-	return patientService(t, impatient)
+	return serviceWith(t, impatient)
 }
 
-func patientService(t *testing.T, patience rest.Patience) resttest.Client {
+func serviceWith(t *testing.T, timeouts rest.Timeouts) resttest.Client {
 	t.Helper()
 	c, stop := resttest.Start(t, func(ctx context.Context, cfg rest.Config) error {
-		cfg.Patience = patience
+		cfg.Timeouts = timeouts
 		a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewJSONHandler(t.Output(), nil)), HTTP: cfg})
 		rest.Handle(a, "POST /api/things", rest.Open, func(_ context.Context, in *thingInput) (*output, error) { return &output{}, nil }, "Make a thing", rest.JSONBody(0))
 		rest.Handle(a, "POST /api/files", rest.Open, func(_ context.Context, in *slowInput) (*output, error) {
@@ -171,7 +169,7 @@ func TestSteadyReaderIsNotCut(t *testing.T) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	piece := make([]byte, 16<<10)
-	for begin, n := time.Now(), 0; time.Since(begin) < 6*impatient.Stall; <-tick.C {
+	for begin, n := time.Now(), 0; time.Since(begin) < 6*impatient.Transfer; <-tick.C {
 		m, err := io.ReadFull(conn, piece)
 		if n += m; err != nil {
 			t.Fatalf("cut after %v and %d bytes: %v", time.Since(begin), n, err)

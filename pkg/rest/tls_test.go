@@ -121,21 +121,29 @@ func TestHTTPS(t *testing.T) {
 		plain.Body.Close()
 	}
 
-	// A new pair is used from the next connection on.
-	second := pair(t, cfg, at.Add(time.Minute))
-	if _, err := ask(second, nil); err != nil {
-		t.Errorf("the new certificate: %v", err)
+	until := func(what string, ok func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(8 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s:\n%s", what, log)
+			}
+		}
 	}
+	// A new pair is used soon.
+	second := pair(t, cfg, at.Add(time.Minute))
+	until("the new certificate is not used", func() bool { _, err := ask(second, nil); return err == nil })
 	if _, err := ask(first, nil); err == nil {
 		t.Error("the old certificate is still used")
 	}
 	// What cannot be used leaves the old one, and is told once.
 	write(t, cfg.KeyFile, []byte("nonsense"), at.Add(2*time.Minute))
-	for range 3 {
+	begin := time.Now()
+	until("the broken key file is not read twice", func() bool {
 		if _, err := ask(second, nil); err != nil {
 			t.Errorf("with a broken key file: %v", err)
 		}
-	}
+		return time.Since(begin) > 2500*time.Millisecond
+	})
 	if n := strings.Count(log.String(), "the old one stays"); n != 1 {
 		t.Errorf("told %d times:\n%s", n, log)
 	}
@@ -151,14 +159,6 @@ func TestHTTPS(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, cfg.KeyFile, whole[:len(whole)/2], at.Add(3*time.Minute))
-	until := func(what string, ok func() bool) {
-		t.Helper()
-		for deadline := time.Now().Add(8 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("%s:\n%s", what, log)
-			}
-		}
-	}
 	until("the half is not read", func() bool {
 		if _, err := ask(second, nil); err != nil {
 			t.Errorf("with half a key file: %v", err)

@@ -37,8 +37,8 @@ type (
 
 // newTransferAPI takes forms of 1 MiB and sends a file that is opened by open.
 func newTransferAPI(open func(ctx context.Context, offset, length int64) (io.ReadCloser, error)) *rest.API {
-	patience := rest.Patience{Header: time.Second, Body: 2 * time.Second, Answer: 3 * time.Second, Take: 3 * time.Second, Idle: 6 * time.Second, Stall: 3 * time.Second}
-	a := rest.New(rest.Options{Title: "Test Service", HTTP: rest.Config{Patience: patience}, Log: slog.New(slog.DiscardHandler), User: func(context.Context) string { return "" }})
+	timeouts := rest.Timeouts{ReadHeader: time.Second, Read: 2 * time.Second, Write: 3 * time.Second, Idle: 6 * time.Second, Transfer: 3 * time.Second}
+	a := rest.New(rest.Options{Title: "Test Service", HTTP: rest.Config{Timeouts: timeouts}, Log: slog.New(slog.DiscardHandler), User: func(context.Context) string { return "" }})
 	rest.Handle(a, "POST /api/forms", rest.Open, func(ctx context.Context, in *formInput) (*formOutput, error) {
 		out := &formOutput{}
 		parts, err := in.Form.Parts(1 << 20)
