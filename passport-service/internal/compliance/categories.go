@@ -41,7 +41,7 @@ func categories() []Rule {
 		{ID: "CAT-3", Severity: Error, Catalogue: []string{"required", "notApplicable"}, Needs: []string{subCategory}},
 		{ID: "CAT-4", Severity: Error, Catalogue: []string{"enum"}, Needs: []string{category}},
 		{ID: "CAT-5", Severity: Warning, Code: "consistency", Needs: []string{category, rechargeable}, Check: func(r *Run) {
-			if c := r.text(category); (c == "EV" || c == "LMT") && r.Doc.At(rechargeable).False() {
+			if c := r.text(category); (c == "EV" || c == "LMT") && r.Doc.First(rechargeable).False() {
 				r.ReportAt(rechargeable, "is false, which is unusual for a battery of category %s", c)
 			}
 		}},

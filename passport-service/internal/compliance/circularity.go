@@ -24,15 +24,15 @@ func circularity() []Rule {
 			}
 		}},
 		{ID: "CIR-2", Severity: Error, Code: "required", Needs: []string{spareParts}, Check: func(r *Run) {
-			for item := range r.Doc.At(spareParts).Items() {
-				if !item.Member("postalAddress").Here() && !item.Member("emailAddress").Here() && !item.Member("webAddress").Here() {
+			for item := range r.Doc.First(spareParts).Items() {
+				if !item.Member("postalAddress").Exists() && !item.Member("emailAddress").Exists() && !item.Member("webAddress").Exists() {
 					r.Report(item, "needs one of postalAddress, emailAddress and webAddress")
 				}
 			}
 		}},
 		{ID: "REC-1", Severity: Error, Code: "consistency", Needs: []string{recycled}, Check: func(r *Run) {
 			for _, metal := range metals {
-				content := r.Doc.At(recycled + "." + metal.member)
+				content := r.Doc.First(recycled + "." + metal.member)
 				pre, okPre := content.Member("preConsumerPercent").Number()
 				post, okPost := content.Member("postConsumerPercent").Number()
 				total, ok := content.Member("totalPercent").Number()
@@ -63,7 +63,7 @@ func whole(digits string) (n float64) {
 }
 
 func recycledContentApplies(r *Run) {
-	if r.Doc.SecondLife() {
+	if secondLife(r.Doc) {
 		r.ReportAt(recycled, "is not asked of a battery in its second life (Article 8(4))")
 	}
 	known, ok := chemistries[r.text(chemistry)]
@@ -71,7 +71,7 @@ func recycledContentApplies(r *Run) {
 		return
 	}
 	for _, metal := range metals {
-		content := r.Doc.At(recycled + "." + metal.member)
+		content := r.Doc.First(recycled + "." + metal.member)
 		if percent, given := content.Member("totalPercent").Number(); given && percent > 0 && !contains(r, known, metal.name) {
 			r.Report(content, "is given, and %s has no %s", r.text(chemistry), strings.ToLower(metal.name))
 		}

@@ -55,7 +55,7 @@ func condition() []Rule {
 }
 
 func eventsInOrder(r *Run) {
-	list := r.Doc.At(declared)
+	list := r.Doc.First(declared)
 	items := slices.Collect(list.Items())
 	for i, item := range items {
 		placing := item.Member("event").Is("placingOnMarket")
@@ -72,7 +72,7 @@ func eventsInOrder(r *Run) {
 		return
 	}
 	i := 0
-	for old := range r.Before.At(declared).Items() {
+	for old := range r.Before.First(declared).Items() {
 		if i >= len(items) || items[i].Raw() != old.Raw() {
 			r.Report(list, "is appended to and never edited: entry %d is another than in the version before", i)
 			return
@@ -101,7 +101,7 @@ func fadesFit(r *Run) {
 	}
 	var first ruleset.Value
 	i := 0
-	for item := range r.Doc.At(declared).Items() {
+	for item := range r.Doc.First(declared).Items() {
 		if i == 0 {
 			if first = item; !item.Member("event").Is("placingOnMarket") {
 				return // what the battery was when new is not known
@@ -129,7 +129,7 @@ func countersGoUp(r *Run) {
 		return
 	}
 	for _, name := range counters {
-		now, was := r.Doc.At(usage+"."+name), r.Before.At(usage+"."+name)
+		now, was := r.Doc.First(usage+"."+name), r.Before.First(usage+"."+name)
 		n, ok := now.Number()
 		if old, had := was.Number(); ok && had && n < old {
 			r.Report(now, "is %v, and was %v: a counter does not go down; an admin may correct it, with a reason", n, old)

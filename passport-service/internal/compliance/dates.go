@@ -17,7 +17,7 @@ var after = []string{
 func dates() []Rule {
 	return []Rule{{ID: "DAT-2", Severity: Error, Code: "consistency", Needs: []string{manufactured}, Check: func(r *Run) {
 		for _, path := range after {
-			if later := r.Doc.At(path); before(later, r.Doc.At(manufactured)) {
+			if later := r.Doc.First(path); before(later, r.Doc.First(manufactured)) {
 				r.Report(later, "is %s, before the battery was manufactured (%s)", textOf(later), r.text(manufactured))
 			}
 		}

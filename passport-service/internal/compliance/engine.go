@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
-	"github.com/battery-passport/suite/pkg/wire"
 )
 
 // Rule is a rule of the catalogue as it is carried out. A rule that can find
@@ -70,6 +69,9 @@ func New(rs *ruleset.RuleSet, table []Rule) (*Engine, error) {
 		}
 	}
 	for _, a := range rs.Attributes() {
+		if a.ConditionRule != "" && conditions[a.ConditionRule] == nil {
+			errs = append(errs, fmt.Errorf("condition %s of %s has no function", a.ConditionRule, rs.Name))
+		}
 		for i := range e.table {
 			if e.table[i].Field != nil && slices.Contains(a.Rules, e.table[i].ID) {
 				e.fields[a.Path] = append(e.fields[a.Path], &e.table[i])
@@ -81,9 +83,9 @@ func New(rs *ruleset.RuleSet, table []Rule) (*Engine, error) {
 
 // Input is what is evaluated.
 type Input struct {
-	Data     wire.Value
-	Previous wire.Value // data of the version before; nil: there is none, or it does not count
-	Now      time.Time  // what is later is in the future
+	Data     *ruleset.Document // of the rule set of the engine
+	Previous *ruleset.Document // data of the version before; nil: there is none, or it does not count
+	Now      time.Time         // what is later is in the future
 	On       ruleset.Date
 	Known    Known
 	// Reads are the classes that whoever asks may read. Only what is in them is
@@ -115,34 +117,40 @@ func (e *Engine) Evaluate(in Input) Report {
 	if in.Reads == 0 {
 		in.Reads = ruleset.All
 	}
-	in.Data = e.Rules.Project(in.Data, in.Reads)
+	run := &Run{engine: e, Doc: e.readable(in.Data, in.Reads).Clone(), In: in}
 	if in.Previous != nil {
-		in.Previous = e.Rules.Project(in.Previous, in.Reads)
+		run.Before = e.readable(in.Previous, in.Reads)
 	}
-	doc := e.Rules.Read(in.Data)
-	wrong, due := doc.Check(in.On)
-	run := &Run{Doc: doc, In: in}
-	if in.Previous != nil {
-		run.Before = e.Rules.Read(in.Previous)
-	}
-	for _, v := range wrong {
-		run.Findings = append(run.Findings, e.finding(v))
-	}
-	run.fields(e)
+	due := run.checkDuties()
+	run.fields()
 	for i := range e.table {
 		if run.rule = &e.table[i]; run.rule.Check != nil && run.ready() {
 			run.rule.Check(run)
 		}
 	}
 	if in.Reads != ruleset.All { // what is not read seems to be missing
-		run.Findings = slices.DeleteFunc(run.Findings, func(f Finding) bool { return !e.Rules.ReadsAt(f.order, in.Reads) })
-		due = slices.DeleteFunc(due, func(d ruleset.Due) bool { return !e.Rules.ReadsAt(d.Order, in.Reads) })
+		run.Findings = slices.DeleteFunc(run.Findings, func(f Finding) bool { return !readableBy(f.attribute, in.Reads) })
+		due = slices.DeleteFunc(due, func(d dueAttribute) bool { return !readableBy(d.attribute, in.Reads) })
 	}
 	sortFindings(run.Findings)
 	return e.report(in, run.Findings, due)
 }
 
-func (e *Engine) report(in Input, findings []Finding, due []ruleset.Due) Report {
+// readable returns the part of a document that may be read with the classes.
+func (e *Engine) readable(doc *ruleset.Document, classes ruleset.Classes) *ruleset.Document {
+	if classes == ruleset.All {
+		return doc
+	}
+	return e.Rules.Read(e.Rules.Project(doc.Raw(), classes))
+}
+
+// readableBy reports whether an attribute may be read with the classes. What is
+// no attribute is for the owner alone.
+func readableBy(a *ruleset.Attribute, classes ruleset.Classes) bool {
+	return a != nil && classes.Has(a.Access)
+}
+
+func (e *Engine) report(in Input, findings []Finding, due []dueAttribute) Report {
 	r := Report{RuleSet: e.Rules.Name, AsOf: in.On, Findings: findings}
 	if findings == nil {
 		r.Findings = []Finding{}
@@ -155,7 +163,7 @@ func (e *Engine) report(in Input, findings []Finding, due []ruleset.Due) Report 
 
 // score counts what is due in each section, and what of it is met. What is
 // wrong counts as due whether it is mandatory or not.
-func (e *Engine) score(due []ruleset.Due, errors []Finding) (score Score) {
+func (e *Engine) score(due []dueAttribute, errors []Finding) (score Score) {
 	wrong := map[string]map[string]bool{} // by section: the attributes with errors
 	for _, f := range errors {
 		section, attribute, _ := strings.Cut(strings.TrimPrefix(f.Path, "/data/"), "/")
@@ -166,10 +174,11 @@ func (e *Engine) score(due []ruleset.Due, errors []Finding) (score Score) {
 		wrong[section][attribute] = true
 	}
 	score.Sections = make([]Section, 0, len(e.Rules.Sections()))
-	for _, name := range e.Rules.Sections() {
+	for _, section := range e.Rules.Sections() {
+		name := section.Name
 		s := Section{Section: name, Due: len(wrong[name])}
 		for _, d := range due {
-			if d.Section == name && d.Value.Here() && !wrong[name][d.Value.Name()] { // what is missing is wrong
+			if d.attribute.Section == name && d.value.Exists() && !wrong[name][d.value.Name()] { // what is missing is wrong
 				s.Due, s.Met = s.Due+1, s.Met+1
 			}
 		}
@@ -184,10 +193,11 @@ func (e *Engine) score(due []ruleset.Due, errors []Finding) (score Score) {
 // catalogue is the rule of what no rule with an id says.
 const catalogue = "catalogue"
 
-func (e *Engine) finding(v ruleset.Violation) Finding {
-	f := Finding{Path: v.Path, Code: v.Code, Severity: Error, Rule: catalogue, Message: sentence(v.Path, v.Message), Duty: v.Duty, order: v.Order}
-	if v.Warning {
-		f.Severity = Warning
+// finding returns the finding of what the catalogue alone finds wrong.
+func (e *Engine) finding(v ruleset.Violation, duty ruleset.Duty, severity Severity) Finding {
+	f := Finding{
+		Path: v.Path, Code: v.Code, Severity: severity, Rule: catalogue, Message: sentence(v.Path, v.Message), Duty: duty,
+		attribute: v.Attribute, position: v.Position,
 	}
 	var named []string
 	number := false

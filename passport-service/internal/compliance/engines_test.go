@@ -28,7 +28,7 @@ func newRules() []compliance.Rule {
 	return append(compliance.Rules(), compliance.Rule{
 		ID: "NEW-1", Severity: compliance.Error, Code: "consistency", Needs: []string{"generalInformation.colour"},
 		Check: func(r *compliance.Run) {
-			if colour := r.Doc.At("generalInformation.colour"); colour.Is("beige") {
+			if colour := r.Doc.First("generalInformation.colour"); colour.Is("beige") {
 				r.Report(colour, "is beige, and the season's is green")
 			}
 		},
@@ -77,7 +77,7 @@ func TestASecondRuleSet(t *testing.T) {
 		{`{"generalInformation":{"batteryMass":1}}`, "2028-01-01", []string{
 			"FMT-5 error /data/generalInformation/batteryMass unknownField", "catalogue error /data/generalInformation/batteryCategory required"}},
 	} {
-		got := findings(e.Evaluate(compliance.Input{Data: wire.Value(c.data), Now: now, On: c.on}))
+		got := findings(e.Evaluate(compliance.Input{Data: e.Rules.Read(wire.Value(c.data)), Now: now, On: c.on}))
 		slices.Sort(got)
 		slices.Sort(c.want)
 		if diff := cmp.Diff(c.want, got); diff != "" {
@@ -94,6 +94,10 @@ func TestAnEngineNeedsItsFunctionsAndFields(t *testing.T) {
 	if _, err := compliance.NewEngines(sets(t, august), needy); err == nil || !strings.Contains(err.Error(), "rule NEW-1 needs generalInformation.size, which bp-2027-08 does not have") {
 		t.Errorf("without a field: %v", err)
 	}
+	conditional := strings.Replace(august, `"rules":["NEW-1"]`, `"conditionRule":"blue"`, 1)
+	if _, err := compliance.NewEngines(sets(t, conditional), newRules()); err == nil || !strings.Contains(err.Error(), "condition blue of bp-2027-08 has no function") {
+		t.Errorf("without a condition: %v", err)
+	}
 }
 
 // TestWhatSomebodyReadsIsAllThatIsTold evaluates for those who do not read all.
@@ -108,7 +112,7 @@ func TestWhatSomebodyReadsIsAllThatIsTold(t *testing.T) {
 		ruleset.MarketSurveillance: {perform + "ratedEnergyKwh consistency", circle + "renewableContentPercent required", matter + "materials required", labels + "testReports required"},
 	} {
 		slices.Sort(want)
-		report := e.Evaluate(compliance.Input{Data: data, Now: now, On: ruleset.DateOf(now), Reads: reader.Classes()})
+		report := e.Evaluate(compliance.Input{Data: e.Rules.Read(data), Now: now, On: ruleset.DateOf(now), Reads: reader.Classes()})
 		if diff := cmp.Diff(want, found(report, compliance.Error)); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", reader, diff)
 		}
@@ -119,7 +123,7 @@ func TestWhatSomebodyReadsIsAllThatIsTold(t *testing.T) {
 func TestScore(t *testing.T) {
 	e := engine(t)
 	of := func(data wire.Value) compliance.Score {
-		return e.Evaluate(compliance.Input{Data: data, Now: now, On: ruleset.DateOf(now)}).Score
+		return e.Evaluate(compliance.Input{Data: e.Rules.Read(data), Now: now, On: ruleset.DateOf(now)}).Score
 	}
 	full, empty := of(sample(t, minimum, "")), of(wire.Value(`{"generalInformation":{"batteryCategory":"EV"}}`))
 	if full.Percent != 100 || full.Due != full.Met || empty.Due < 40 || empty.Met != 1 || len(full.Sections) != 9 {
@@ -146,7 +150,7 @@ func TestScore(t *testing.T) {
 func TestAdded(t *testing.T) {
 	e := engine(t)
 	of := func(patch string) compliance.Report {
-		return e.Evaluate(compliance.Input{Data: sample(t, ev, patch), Now: now, On: ruleset.DateOf(now)})
+		return e.Evaluate(compliance.Input{Data: e.Rules.Read(sample(t, ev, patch)), Now: now, On: ruleset.DateOf(now)})
 	}
 	before := of(changes(cut(general + "batteryMass")))
 	after := of(changes(cut(general+"batteryMass"), set(perform+"ratedEnergyKwh", "120"), set(matter+"batteryChemistry", `"X"`)))

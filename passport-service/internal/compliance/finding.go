@@ -31,7 +31,8 @@ type Finding struct {
 	LegalReference string       `json:"legalReference,omitempty" doc:"where the law asks for the field"`
 	Duty           ruleset.Duty `json:"duty,omitempty" enum:"M,C,L,X" doc:"the duty of the catalogue that the finding is of: M mandatory, C mandatory under a condition, L later, X does not apply"`
 
-	order int // of the field in the catalogue
+	attribute *ruleset.Attribute // nil for what the catalogue does not know, and sections
+	position  int                // of the field in the catalogue
 }
 
 // sentence puts the name of a field, as materials[0].massKg, before what is said
@@ -135,6 +136,6 @@ func Details(findings []Finding) []fault.Detail {
 
 func sortFindings(findings []Finding) {
 	slices.SortStableFunc(findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Code, b.Code))
+		return cmp.Or(cmp.Compare(a.position, b.position), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Code, b.Code))
 	})
 }

@@ -38,7 +38,7 @@ func TestHostileBodies(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		begin := time.Now()
-		r := e.Evaluate(compliance.Input{Data: wire.Value(data), Now: now, On: ruleset.DateOf(now)})
+		r := e.Evaluate(compliance.Input{Data: e.Rules.Read(wire.Value(data)), Now: now, On: ruleset.DateOf(now)})
 		took := time.Since(begin)
 		runtime.ReadMemStats(&after)
 		times := (after.TotalAlloc - before.TotalAlloc) / size
@@ -46,7 +46,7 @@ func TestHostileBodies(t *testing.T) {
 		if took > longest || times > most {
 			t.Errorf("%s: it took %v, and %d times its size", name, took, times)
 		}
-		if len(r.Findings) == 0 || len(r.Findings) > ruleset.MaxFindings || r.Complete {
+		if len(r.Findings) == 0 || len(r.Findings) > 10_000 || r.Complete {
 			t.Errorf("%s: %d findings, complete %v", name, len(r.Findings), r.Complete)
 		}
 	}

@@ -95,10 +95,10 @@ func linkFitsNumbers(r *Run) {
 	if !ok {
 		return
 	}
-	if given, ok := r.Doc.At(serialNumber).Text(); ok && given != serial {
+	if given, ok := r.Doc.First(serialNumber).Text(); ok && given != serial {
 		r.ReportAt(identifier, "ends in the serial number %s, and batterySerialNumber is %s", serial, given)
 	}
-	if given, ok := r.Doc.At(gtin).Text(); ok && given != number {
+	if given, ok := r.Doc.First(gtin).Text(); ok && given != number {
 		r.ReportAt(identifier, "has the GTIN %s, and batteryModel.gtin is %s", number, given)
 	}
 }

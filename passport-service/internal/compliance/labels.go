@@ -18,7 +18,7 @@ var heavyMetals = []struct {
 func labels() []Rule {
 	return []Rule{
 		{ID: "LAB-1", Severity: Error, Code: "consistency", Needs: []string{isMarked}, Check: func(r *Run) {
-			if r.Doc.At(isMarked).False() {
+			if r.Doc.First(isMarked).False() {
 				r.ReportAt(isMarked, "is false, and every battery carries the symbol for separate collection since 18 August 2025")
 			}
 		}},
@@ -31,14 +31,14 @@ func labels() []Rule {
 			if !explained["separateCollection"] {
 				r.ReportAt(labelMeanings, "has no entry for separateCollection")
 			}
-			for v := range r.Doc.At(metalSymbols).Items() {
+			for v := range r.Doc.First(metalSymbols).Items() {
 				if symbol := textOf(v); !explained[symbol] {
 					r.ReportAt(labelMeanings, "has no entry for the symbol %s", symbol)
 				}
 			}
 		}},
 		{ID: "LAB-4", Severity: Error, Code: "consistency", Needs: []string{notifiedBody, "labelsAndConformity.ceMarking.affixed"}, Check: func(r *Run) {
-			if r.Doc.At("labelsAndConformity.ceMarking.affixed").False() {
+			if r.Doc.First("labelsAndConformity.ceMarking.affixed").False() {
 				r.ReportAt(notifiedBody, "is %s, and there is no CE marking it could stand by", r.text(notifiedBody))
 			}
 		}},
@@ -48,9 +48,9 @@ func labels() []Rule {
 func symbolsFitContents(r *Run) {
 	for _, metal := range heavyMetals {
 		content, given := r.Number(metal.content)
-		marked := has(r.Doc.At(metalSymbols), metal.symbol)
+		marked := has(r.Doc.First(metalSymbols), metal.symbol)
 		switch above := content > metal.limit; {
-		case r.Doc.At(metal.content).Here() && !given: // something is wrong with it, and that is told
+		case r.Doc.First(metal.content).Exists() && !given: // something is wrong with it, and that is told
 		case above && !marked:
 			r.ReportAt(metalSymbols, "lacks %s, which a content of %v %% asks for (above %v %%)", metal.symbol, content, metal.limit)
 		case !above && marked:

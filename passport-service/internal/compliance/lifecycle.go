@@ -12,13 +12,13 @@ const (
 func lifecycle() []Rule {
 	return []Rule{
 		{ID: "LIF-1", Severity: Error, Code: "consistency", Needs: []string{status, predecessors}, Check: func(r *Run) {
-			if n := r.Doc.At(predecessors).Len(); r.text(status) == "original" && n > 0 {
+			if n := r.Doc.First(predecessors).Len(); r.text(status) == "original" && n > 0 {
 				r.ReportAt(predecessors, "has %d entries, and an original battery has no predecessor", n)
 			}
 		}},
 		{ID: "LIF-2", Severity: Error, Catalogue: []string{"required"}, Needs: []string{predecessors}},
 		{ID: "LIF-2", Severity: Error, Code: "required", Needs: []string{status, predecessors}, Check: func(r *Run) {
-			if s := r.text(status); (s == "repurposed" || s == "remanufactured") && r.Doc.At(predecessors).Len() == 0 {
+			if s := r.text(status); (s == "repurposed" || s == "remanufactured") && r.Doc.First(predecessors).Len() == 0 {
 				r.ReportAt(predecessors, "is empty, and a battery that is %s has at least one predecessor", s)
 			}
 		}},
@@ -35,8 +35,8 @@ func lifecycle() []Rule {
 		}},
 		{ID: "LIF-4", Severity: Error, Catalogue: []string{"required"}, Needs: []string{"lifecycle.wasteTransfer"}},
 		{ID: "LIF-5", Severity: Error, Code: "required", Needs: []string{predecessors}, Check: func(r *Run) {
-			for item := range r.Doc.At(predecessors).Items() {
-				if !item.Member("batteryPassportIdentifier").Here() && !item.Member("noPassportReason").Here() {
+			for item := range r.Doc.First(predecessors).Items() {
+				if !item.Member("batteryPassportIdentifier").Exists() && !item.Member("noPassportReason").Exists() {
 					r.ReportIn(item, "batteryPassportIdentifier", "is missing, and so is a noPassportReason")
 				}
 			}
@@ -63,7 +63,7 @@ func lifecycle() []Rule {
 }
 
 func historyInOrder(r *Run) {
-	list := r.Doc.At(history)
+	list := r.Doc.First(history)
 	items := slices.Collect(list.Items())
 	for i := 1; i < len(items); i++ {
 		if before(items[i].Member("since"), items[i-1].Member("since")) {
@@ -71,7 +71,7 @@ func historyInOrder(r *Run) {
 		}
 	}
 	if len(items) > 0 {
-		if last := items[len(items)-1].Member("status"); last.Here() && textOf(last) != r.text(status) {
+		if last := items[len(items)-1].Member("status"); last.Exists() && textOf(last) != r.text(status) {
 			r.Report(list, "ends in %s, and batteryStatus is %s", textOf(last), r.text(status))
 		}
 	}

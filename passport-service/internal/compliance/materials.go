@@ -60,7 +60,7 @@ func materials() []Rule {
 			}
 		}},
 		{ID: "MAT-8", Severity: Error, Code: "required", Needs: []string{substances}, Check: func(r *Run) {
-			if v := r.Doc.At(substances); !v.Member("text").Here() && !v.Member("documentUrl").Here() {
+			if v := r.Doc.First(substances); !v.Member("text").Exists() && !v.Member("documentUrl").Exists() {
 				r.Report(v, "needs a text or a documentUrl")
 			}
 		}},
@@ -101,7 +101,7 @@ func sharesFitMasses(r *Run) {
 	if !ok {
 		return
 	}
-	for item := range r.Doc.At(composition).Items() {
+	for item := range r.Doc.First(composition).Items() {
 		part := item.Member("massPercent")
 		share, ok := part.Number()
 		kg, both := item.Member("massKg").Number()
@@ -114,7 +114,7 @@ func sharesFitMasses(r *Run) {
 // criticalAreNamed looks for what the chemistry has, and for materials that say
 // they are critical and that no entry names.
 func criticalAreNamed(r *Run) {
-	list := r.Doc.At(critical)
+	list := r.Doc.First(critical)
 	var missing []string
 	for _, metal := range chemistries[r.text(chemistry)] {
 		if !has(list, metal) && slices.Contains(criticalRawMaterials, metal) {
@@ -124,10 +124,10 @@ func criticalAreNamed(r *Run) {
 	if missing != nil {
 		r.Report(list, "lacks %s, which a battery of %s has", strings.Join(missing, ", "), r.text(chemistry))
 	}
-	if !r.Doc.At(composition).Sound() { // there are too many
+	if !r.Doc.First(composition).Valid() { // there are too many
 		return
 	}
-	for item := range r.Doc.At(composition).Items() {
+	for item := range r.Doc.First(composition).Items() {
 		if name := textOf(item.Member("materialName")); item.Member("isCriticalRawMaterial").True() && share(r, item) > 0.1 && !named(list, name) {
 			r.Report(list, "has no entry for %s, a material that is said to be critical", name)
 		}

@@ -57,7 +57,7 @@ func performance() []Rule {
 		{ID: "PHY-5", Severity: Error, Catalogue: []string{"range", "required"}},
 		{ID: "PHY-6", Severity: Error, Code: "consistency", Check: func(r *Run) {
 			for _, path := range ranges {
-				upsideDown(r, r.Doc.At(path))
+				upsideDown(r, r.Doc.First(path))
 			}
 		}},
 		{ID: "PHY-7", Severity: Error, Catalogue: []string{"notApplicable"}},

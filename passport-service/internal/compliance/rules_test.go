@@ -194,7 +194,7 @@ func check(t *testing.T, e *compliance.Engine, want, base string, in compliance.
 			t.Errorf("%s: message %q", want, f.Message)
 		}
 	}
-	sound := e.Evaluate(compliance.Input{Data: sample(t, base, ""), Now: now, On: ruleset.DateOf(now)})
+	sound := e.Evaluate(compliance.Input{Data: e.Rules.Read(sample(t, base, "")), Now: now, On: ruleset.DateOf(now)})
 	if slices.Contains(findings(sound), want) {
 		t.Errorf("%s comes without a reason in %s", want, base)
 	}
@@ -206,14 +206,14 @@ func TestEveryRuleFires(t *testing.T) {
 	for _, c := range firing {
 		id, _, _ := strings.Cut(c.want, " ")
 		cases[id] = true
-		check(t, e, c.want, c.base, compliance.Input{Data: sample(t, c.base, c.patch)})
+		check(t, e, c.want, c.base, compliance.Input{Data: e.Rules.Read(sample(t, c.base, c.patch))})
 	}
 	for _, c := range withStore {
 		id, _, _ := strings.Cut(c.want, " ")
 		cases[id] = true
-		in := compliance.Input{Data: sample(t, c.base, ""), Known: c.known}
+		in := compliance.Input{Data: e.Rules.Read(sample(t, c.base, "")), Known: c.known}
 		if c.previous != "" {
-			in.Previous = sample(t, c.base, c.previous)
+			in.Previous = e.Rules.Read(sample(t, c.base, c.previous))
 		}
 		check(t, e, c.want, c.base, in)
 	}
@@ -261,7 +261,7 @@ func TestConditions(t *testing.T) {
 			on = ruleset.DateOf(now)
 		}
 		for patch, want := range map[string]bool{c.holds: true, c.not: false} {
-			report := e.Evaluate(compliance.Input{Data: sample(t, c.base, patch), Now: now, On: on})
+			report := e.Evaluate(compliance.Input{Data: e.Rules.Read(sample(t, c.base, patch)), Now: now, On: on})
 			if got := slices.Contains(found(report, compliance.Error), c.path+" required"); got != want {
 				t.Errorf("%s: %s is asked for: %v, want %v", name, c.path, got, want)
 			}

@@ -13,21 +13,22 @@ type Run struct {
 	Before   *ruleset.Document // the version before; nil: there is none
 	In       Input
 	Findings []Finding
+	engine   *Engine
 	rule     *Rule
 }
 
 // fields runs the rules of single fields. A field that breaks one is not
-// sound any more.
-func (r *Run) fields(e *Engine) {
+// valid any more.
+func (r *Run) fields() {
 	for v := range r.Doc.Values() {
 		a := v.Attribute()
-		if a == nil || !v.Sound() {
+		if a == nil || !v.Valid() {
 			continue
 		}
-		for _, r.rule = range e.fields[a.Path] {
+		for _, r.rule = range r.engine.fields[a.Path] {
 			if message := r.rule.Field(r, v); message != "" {
 				r.Report(v, "%s", message)
-				v.Mark()
+				v.Invalidate()
 				break
 			}
 		}
@@ -37,7 +38,7 @@ func (r *Run) fields(e *Engine) {
 // ready tells whether what the rule needs is there and sound.
 func (r *Run) ready() bool {
 	for _, path := range r.rule.Needs {
-		if strings.Contains(path, "[]") && !r.Doc.AllSound(path) || !strings.Contains(path, "[]") && !r.Doc.At(path).Sound() {
+		if strings.Contains(path, "[]") && !r.Doc.AllValid(path) || !strings.Contains(path, "[]") && !r.Doc.First(path).Valid() {
 			return false
 		}
 	}
@@ -46,37 +47,50 @@ func (r *Run) ready() bool {
 
 // Report reports a value.
 func (r *Run) Report(v ruleset.Value, format string, args ...any) {
-	r.add(v.Path(), v.Order(), v.Attribute(), format, args...)
+	r.add(v.Path(), v.Position(), v.Attribute(), format, args...)
 }
 
 // ReportAt reports a path of the catalogue that leads through no array,
 // whether there is something or not.
 func (r *Run) ReportAt(path, format string, args ...any) {
-	var attribute *ruleset.Attribute
-	if a, ok := r.Doc.Rules.Attribute(path); ok {
-		attribute = &a
+	n := r.Doc.Rules.Node(path)
+	if n == nil {
+		n = &ruleset.Node{}
 	}
-	r.add("/data/"+strings.ReplaceAll(path, ".", "/"), r.Doc.Rules.Order(path), attribute, format, args...)
+	r.add("/data/"+strings.ReplaceAll(path, ".", "/"), n.Position, n.Attribute, format, args...)
 }
 
 // ReportIn reports a member of a value that may be absent.
 func (r *Run) ReportIn(v ruleset.Value, member, format string, args ...any) {
-	r.add(v.Path()+"/"+member, v.Order(), v.Attribute(), format, args...)
+	r.add(v.Path()+"/"+member, v.Position(), v.Attribute(), format, args...)
 }
 
-func (r *Run) add(path string, order int, a *ruleset.Attribute, format string, args ...any) {
-	if len(r.Findings) >= ruleset.MaxFindings {
+// maxFindings is how many findings a report has at most.
+const maxFindings = 10_000
+
+func (r *Run) add(path string, position int, a *ruleset.Attribute, format string, args ...any) {
+	if len(r.Findings) >= maxFindings {
 		return
 	}
-	f := Finding{Path: path, Code: r.rule.Code, Severity: r.rule.Severity, Rule: r.rule.ID, Message: sentence(path, fmt.Sprintf(format, args...)), order: order}
+	f := Finding{
+		Path: path, Code: r.rule.Code, Severity: r.rule.Severity, Rule: r.rule.ID, Message: sentence(path, fmt.Sprintf(format, args...)),
+		attribute: a, position: position,
+	}
 	if a != nil {
 		f.LegalReference = a.LegalReference
 	}
 	r.Findings = append(r.Findings, f)
 }
 
+// addCatalogue adds what the catalogue alone finds wrong.
+func (r *Run) addCatalogue(v ruleset.Violation, duty ruleset.Duty, severity Severity) {
+	if len(r.Findings) < maxFindings {
+		r.Findings = append(r.Findings, r.engine.finding(v, duty, severity))
+	}
+}
+
 // Number returns the sound number at a path, if there is one.
-func (r *Run) Number(path string) (float64, bool) { return r.Doc.At(path).Number() }
+func (r *Run) Number(path string) (float64, bool) { return r.Doc.First(path).Number() }
 
 // number returns a number that the rule needs.
 func (r *Run) number(path string) float64 {
@@ -85,7 +99,7 @@ func (r *Run) number(path string) float64 {
 }
 
 // text returns a text, "" where there is no sound one.
-func (r *Run) text(path string) string { return textOf(r.Doc.At(path)) }
+func (r *Run) text(path string) string { return textOf(r.Doc.First(path)) }
 
 func textOf(v ruleset.Value) string {
 	t, _ := v.Text()

@@ -20,9 +20,9 @@ type edit struct {
 	action    Action
 	reason    string
 	ifVersion []int64
-	// data returns the data that the passport, which is not changed by it, will
-	// have.
-	data func(p *Passport) (wire.Value, error)
+	// data returns the data that the passport will have. It changes neither the
+	// passport nor the data of before.
+	data func(p *Passport, before *ruleset.Document) (*ruleset.Document, error)
 	// tell makes the event, with the paths of data that have changed.
 	tell func(p *Passport, changed []string) event.Envelope
 }
@@ -34,35 +34,37 @@ type edit struct {
 // where something would change that publishing fixed, and where there would be
 // an error that there was not.
 func (s *Service) Replace(ctx context.Context, id string, body wire.Value, ifVersion ...int64) (Seen, error) {
-	d := draftOf(body, true)
-	return s.write(ctx, id, Replace, d, ifVersion, func(wire.Value) (wire.Value, error) { return d.data, nil })
+	sub, err := parseBody(body, s.rules())
+	if err != nil {
+		return Seen{}, err
+	}
+	return s.write(ctx, id, Replace, sub, ifVersion, func(*ruleset.Document) *ruleset.Document { return sub.data })
 }
 
 // Patch merges the data of the body into that of the passport (RFC 7396). It
 // fails as Replace.
 func (s *Service) Patch(ctx context.Context, id string, patch wire.Value, ifVersion ...int64) (Seen, error) {
-	d := draftOf(patch, false)
-	return s.write(ctx, id, Patch, d, ifVersion, func(data wire.Value) (wire.Value, error) {
-		if d.data == nil {
-			return data, nil
+	sub, err := parsePatch(patch)
+	if err != nil {
+		return Seen{}, err
+	}
+	return s.write(ctx, id, Patch, sub, ifVersion, func(before *ruleset.Document) *ruleset.Document {
+		if sub.patch == nil {
+			return before
 		}
-		return merge(data, d.data)
+		return before.Rules.Read(before.Merge(sub.patch))
 	})
 }
 
-func (s *Service) write(ctx context.Context, id string, action Action, d draft, ifVersion []int64, next func(wire.Value) (wire.Value, error)) (Seen, error) {
+func (s *Service) write(ctx context.Context, id string, action Action, sub submission, ifVersion []int64, next func(*ruleset.Document) *ruleset.Document) (Seen, error) {
 	caller := auth.Caller(ctx)
-	return s.change(ctx, id, edit{action: action, reason: d.reason, ifVersion: ifVersion,
-		data: func(p *Passport) (wire.Value, error) {
-			after, err := next(p.Head.Data.Clone())
-			if err != nil {
-				return nil, err
-			}
-			d := draft{after, d.reason, slices.Clone(d.details)}
+	return s.change(ctx, id, edit{action: action, reason: sub.reason, ifVersion: ifVersion,
+		data: func(p *Passport, before *ruleset.Document) (*ruleset.Document, error) {
+			after, details := next(before), slices.Clone(sub.details)
 			if p.Head.State == Active && after != nil {
-				s.guard(&d, p, caller)
+				details = append(details, s.guard(before, after, sub.reason, caller)...)
 			}
-			return s.checked(d)
+			return after, accept(after, details)
 		},
 		tell: func(p *Passport, changed []string) event.Envelope { return p.updated(s.publicOnly(changed)) },
 	})
@@ -75,41 +77,35 @@ func (s *Service) change(ctx context.Context, id string, e edit) (Seen, error) {
 		return Seen{}, err
 	}
 	caller, now := auth.Caller(ctx), s.now()
-	var kept string
 	var tried Passport
 	row, err := s.Passports.Update(ctx, id, func(p *Passport) (store.Change, error) {
 		if err := p.mayChange(caller); err != nil {
 			return store.Change{}, err
 		}
-		before := p.Head
-		state, err := before.State.after(e.action)
+		head := p.Head
+		state, err := head.State.after(e.action)
 		if err != nil {
 			return store.Change{}, err
 		}
-		data, err := e.data(p)
+		before := s.rules().ReadCanonical(head.Data)
+		after, err := e.data(p, before)
 		if err != nil {
 			return store.Change{}, err
 		}
-		if state == before.State && string(data) == string(before.Data) {
+		if state == head.State && after.Root().Raw() == before.Root().Raw() {
 			return store.Change{}, store.ErrNoChange
 		}
-		// The version that is the newest now is kept before there is a newer
-		// one. All who write the same passport keep the same record.
-		if _, err := s.Versions.Insert(ctx, before.id(), before); err != nil && !fault.Is(err, fault.Conflict) {
-			return store.Change{}, err
-		}
-		kept = before.id()
-		p.Head.Number, p.Head.State, p.Head.Action, p.Head.Reason = before.Number+1, state, e.action, e.reason
-		p.Head.CreatedBy, p.Head.CreatedAt = caller.UserID, later(now, before.CreatedAt)
-		if err := p.hold(data, before.Hash); err != nil {
+		p.Head.Number, p.Head.State, p.Head.Action, p.Head.Reason = head.Number+1, state, e.action, e.reason
+		p.Head.CreatedBy, p.Head.CreatedAt = caller.UserID, later(now, head.CreatedAt)
+		if err := p.setData(after, head.Hash); err != nil {
 			return store.Change{}, err
 		}
 		tried = *p
-		return store.Change{Events: []event.Envelope{e.tell(p, changed("data", before.Data, data))}}, nil
+		return store.Change{
+			Events:  []event.Envelope{e.tell(p, ruleset.Changed(before, after))},
+			History: []store.HistoryRecord{store.HistoryOf(s.Versions, head.id(), head)},
+		}, nil
 	}, store.IfVersion(e.ifVersion...))
-	if err != nil && kept != "" {
-		s.unkeep(context.WithoutCancel(ctx), id, kept)
-	}
 	if fault.Is(err, fault.NotFound) {
 		return Seen{}, notFound(id)
 	}
@@ -134,58 +130,46 @@ func (s *Service) seen(ctx context.Context, id string, ifVersion []int64) error 
 // fixed are the fields that publishing fixes.
 var fixed = []string{passportIdentifier, batteryIdentifier, batteryCategory, batteryStatus}
 
-// guard says what a published passport may not become: other in what publishing
-// fixed, worse than it is, or changed without a reason.
-func (s *Service) guard(d *draft, p *Passport, by auth.Principal) {
-	if same(d.data, p.Head.Data) {
-		return
+// guard returns why a published passport may not change to the data of after:
+// it differs in what publishing fixed, has errors that it did not have, or there
+// is no reason.
+func (s *Service) guard(before, after *ruleset.Document, reason string, by auth.Principal) (details []fault.Detail) {
+	if len(after.Violations()) == 0 && string(after.Canonicalize()) == before.Root().Raw() {
+		return nil
 	}
-	if d.reason == "" {
-		d.wrong("/reason", "required", "is missing; a published passport is changed with a reason")
+	if reason == "" {
+		details = append(details, fault.Detail{Path: "/reason", Code: "required", Message: "is missing; a published passport is changed with a reason"})
 	}
+	evaluated := after
 	for _, path := range fixed {
-		if was, is := ruleset.Text(p.Head.Data, path), ruleset.Text(d.data, path); is != was {
-			d.wrong(pointer(path), "transition", fmt.Sprintf("was fixed when the passport was published, as %q", was))
+		if was := before.Text(path); after.Text(path) != was {
+			details = append(details, fault.Detail{Path: pointer(path), Code: "transition", Message: fmt.Sprintf("was fixed when the passport was published, as %q", was)})
+			evaluated = withFixed(after, before)
 		}
 	}
-	engine, in := s.Engines.On(s.today()), compliance.Input{Data: p.Head.Data, Now: s.Now(), On: s.today()}
-	before := engine.Evaluate(in)
-	if in.Data = p.keeping(d.data); by.Role != auth.Admin { // an admin may correct what only goes forward
-		in.Previous = p.Head.Data
+	engine, in := s.Engines.On(s.today()), compliance.Input{Data: before, Now: s.Now(), On: s.today()}
+	old := engine.Evaluate(in)
+	if in.Data = evaluated; by.Role != auth.Admin { // an admin may correct what only goes forward
+		in.Previous = before
 	}
-	structure := s.rules().CheckStructure(d.data) // which the write is held against anyhow
-	for _, f := range engine.Evaluate(in).Added(before) {
-		if !slices.ContainsFunc(structure, func(d fault.Detail) bool { return d.Path == f.Path && d.Code == f.Code }) {
-			d.details = append(d.details, f.Detail())
+	for _, f := range engine.Evaluate(in).Added(old) {
+		if !slices.ContainsFunc(after.Violations(), func(v ruleset.Violation) bool { return v.Path == f.Path && v.Code == f.Code }) {
+			details = append(details, f.Detail())
 		}
 	}
+	return details
 }
 
-// keeping returns data with what publishing fixed as it was: a change of that
-// is told once, and not again by all that hangs on it.
-func (p *Passport) keeping(data wire.Value) wire.Value {
-	kept := map[string]string{}
+// withFixed returns the data of after with what publishing fixed as it was before: a
+// change of that is reported once, and not again by the rules that depend on it.
+func withFixed(after, before *ruleset.Document) *ruleset.Document {
+	after = after.Clone()
 	for _, path := range fixed {
-		_, name, _ := strings.Cut(path, ".")
-		kept[name] = ruleset.Text(p.Head.Data, path)
+		after.SetText(path, before.Text(path))
 	}
-	patch, err := wire.Marshal(map[string]any{"generalInformation": kept})
-	if err != nil || members(data)["generalInformation"].Kind() != '{' {
-		return data
-	}
-	if merged, err := merge(data, patch); err == nil {
-		return merged
-	}
-	return data
+	return after
 }
 
-// same tells whether data is what is stored, in whatever form.
-func same(data, stored wire.Value) bool {
-	data = data.Clone()
-	return data.Canonicalize() == nil && string(data) == string(stored)
-}
-
-// pointer is the place in a body of a path of the catalogue.
 func pointer(path string) string { return "/data/" + strings.ReplaceAll(path, ".", "/") }
 
 // publicOnly leaves out the paths of what is not public: their names tell of a

@@ -66,12 +66,9 @@ func (s *Service) Compliance(ctx context.Context, id string, what What) (complia
 	if err != nil {
 		return compliance.Report{}, err
 	}
-	data, err := p.prepared()
-	if err != nil {
-		return compliance.Report{}, err
-	}
+	data := p.prepared(engine.Rules.ReadCanonical(p.Head.Data))
 	in := compliance.Input{Data: data, Now: s.Now(), On: on, Reads: view.Classes}
-	if in.Known.Predecessors, err = s.relations(ctx, &p); err != nil {
+	if in.Known.Predecessors, err = s.relations(ctx, p.ID, data); err != nil {
 		return compliance.Report{}, err
 	}
 	return engine.Evaluate(in), nil
@@ -94,25 +91,27 @@ func (s *Service) Validator(what What) (*Validator, error) {
 // Validate says what is wrong with a body, which is one valid JSON value. The
 // predecessors it names may come later, and are not looked for.
 func (v *Validator) Validate(ctx context.Context, body wire.Value) (compliance.Report, error) {
-	d := draftOf(body, true)
-	in := compliance.Input{Data: d.data, Now: v.service.Now(), On: v.on}
-	if d.data == nil {
-		in.Data = wire.Value("{}")
+	sub, err := parseBody(body, v.engine.Rules)
+	if err != nil {
+		return compliance.Report{}, err
 	}
-	var err error
+	in := compliance.Input{Data: sub.data, Now: v.service.Now(), On: v.on}
+	if sub.data == nil {
+		in.Data = v.engine.Rules.Read(wire.Value("{}"))
+	}
 	if in.Known, err = v.service.taken(ctx, in.Data); err != nil {
 		return compliance.Report{}, err
 	}
-	return v.engine.Evaluate(in).With(d.details), nil
+	return v.engine.Evaluate(in).With(sub.details), nil
 }
 
 // taken tells whether the identifiers in data are those of a passport.
-func (s *Service) taken(ctx context.Context, data wire.Value) (known compliance.Known, err error) {
+func (s *Service) taken(ctx context.Context, data *ruleset.Document) (known compliance.Known, err error) {
 	for _, id := range []struct {
 		index, path string
 		taken       *bool
 	}{{byIdentifier, batteryIdentifier, &known.Identifier}, {byPassportIdentifier, passportIdentifier, &known.PassportIdentifier}} {
-		value := ruleset.Text(data, id.path)
+		value := data.Text(id.path)
 		if value == "" {
 			continue
 		}
@@ -130,11 +129,11 @@ func (s *Service) taken(ctx context.Context, data wire.Value) (known compliance.
 const maxAncestors = 1_000
 
 // relations says what is known here of the predecessors of a passport.
-func (s *Service) relations(ctx context.Context, p *Passport) (map[string]compliance.Relation, error) {
+func (s *Service) relations(ctx context.Context, passportID string, data *ruleset.Document) (map[string]compliance.Relation, error) {
 	relations := map[string]compliance.Relation{}
 	left := maxAncestors
-	for _, id := range s.predecessors(p.Head.Data) {
-		relation, err := s.relation(ctx, p, id, &left)
+	for _, id := range predecessors(data) {
+		relation, err := s.relation(ctx, passportID, id, &left)
 		if err != nil {
 			return nil, err
 		}
@@ -145,7 +144,7 @@ func (s *Service) relations(ctx context.Context, p *Passport) (map[string]compli
 
 // relation follows the predecessors of a predecessor, as far as they are kept
 // here and as many as are left to be looked at.
-func (s *Service) relation(ctx context.Context, p *Passport, id string, left *int) (compliance.Relation, error) {
+func (s *Service) relation(ctx context.Context, passportID, id string, left *int) (compliance.Relation, error) {
 	relation := compliance.Unknown
 	seen, queue := map[string]bool{id: true}, []string{id}
 	for ; len(queue) > 0 && *left > 0; queue = queue[1:] {
@@ -157,11 +156,11 @@ func (s *Service) relation(ctx context.Context, p *Passport, id string, left *in
 		if err != nil {
 			return relation, err
 		}
-		if row.ID == p.ID {
+		if row.ID == passportID {
 			return compliance.Circular, nil
 		}
 		relation = compliance.Earlier
-		for _, before := range s.predecessors(row.Doc.Head.Data) {
+		for _, before := range predecessors(s.rules().ReadCanonical(row.Doc.Head.Data)) {
 			if !seen[before] {
 				seen[before] = true
 				queue = append(queue, before)
@@ -171,8 +170,8 @@ func (s *Service) relation(ctx context.Context, p *Passport, id string, left *in
 	return relation, nil
 }
 
-func (s *Service) predecessors(data wire.Value) (ids []string) {
-	for v := range s.rules().Read(data).All("lifecycle.previousPassports[].batteryPassportIdentifier") {
+func predecessors(data *ruleset.Document) (ids []string) {
+	for v := range data.All("lifecycle.previousPassports[].batteryPassportIdentifier") {
 		if id, ok := v.Text(); ok {
 			ids = append(ids, id)
 		}

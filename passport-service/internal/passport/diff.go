@@ -2,13 +2,10 @@ package passport
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
@@ -50,50 +47,47 @@ func (s *Service) Diff(ctx context.Context, id string, from, to int64) (Diff, er
 		return Diff{}, err
 	}
 	d := Diff{PassportID: p.ID, From: from, To: to}
-	d.compare("/data", s.rules().Project(before.Data, view.Classes), s.rules().Project(after.Data, view.Classes))
+	d.compare("/data", s.readable(before.Data, view), s.readable(after.Data, view))
 	return d, nil
 }
 
+// readable reads the part of data that a view shows.
+func (s *Service) readable(data wire.Value, view View) ruleset.Value {
+	return s.rules().ReadCanonical(s.rules().Project(data, view.Classes)).Root()
+}
+
 // compare goes into objects by their names, and into arrays by their indexes.
-func (d *Diff) compare(path string, before, after wire.Value) {
-	if string(before) == string(after) {
+func (d *Diff) compare(path string, before, after ruleset.Value) {
+	if before.Exists() && after.Exists() && before.Raw() == after.Raw() {
 		return
 	}
-	olds, news := parts(before), parts(after)
-	if olds == nil || news == nil || before.Kind() != after.Kind() {
-		d.Changes = append(d.Changes, Change{path, before, after})
-		return
-	}
-	for _, name := range names(before.Kind(), olds, news) {
-		d.compare(path+"/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(name), olds[name], news[name])
-	}
-}
-
-// parts are the members of an object, or the items of an array by their index.
-func parts(v wire.Value) map[string]wire.Value {
-	if v == nil || v.Kind() != '[' {
-		return members(v)
-	}
-	var items []wire.Value
-	if wire.Unmarshal(v, &items) != nil {
-		return nil
-	}
-	m := map[string]wire.Value{}
-	for i, item := range items {
-		m[strconv.Itoa(i)] = item
-	}
-	return m
-}
-
-func names(kind jsontext.Kind, olds, news map[string]wire.Value) []string {
-	if kind == '[' {
-		list := make([]string, max(len(olds), len(news)))
-		for i := range list {
-			list[i] = strconv.Itoa(i)
+	found := len(d.Changes)
+	switch {
+	case before.IsObject() && after.IsObject():
+		for _, name := range ruleset.MemberNames(before, after) {
+			d.compare(path+"/"+ruleset.EscapePointer(name), before.Member(name), after.Member(name))
 		}
-		return list
+	case before.IsArray() && after.IsArray():
+		olds, news := slices.Collect(before.Items()), slices.Collect(after.Items())
+		for i := range max(len(olds), len(news)) {
+			d.compare(path+"/"+strconv.Itoa(i), itemOf(olds, i), itemOf(news, i))
+		}
 	}
-	all := maps.Clone(news)
-	maps.Copy(all, olds)
-	return slices.Sorted(maps.Keys(all))
+	if len(d.Changes) == found { // they differ as wholes
+		d.Changes = append(d.Changes, Change{path, rawOf(before), rawOf(after)})
+	}
+}
+
+func itemOf(items []ruleset.Value, i int) ruleset.Value {
+	if i < len(items) {
+		return items[i]
+	}
+	return ruleset.Absent
+}
+
+func rawOf(v ruleset.Value) wire.Value {
+	if v.Exists() {
+		return wire.Value(v.Raw())
+	}
+	return nil
 }

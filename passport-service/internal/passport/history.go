@@ -5,7 +5,6 @@ import (
 	"sort"
 	"time"
 
-	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/wire"
@@ -83,7 +82,7 @@ func (s *Service) At(ctx context.Context, id string, at time.Time) (Seen, error)
 	if p.Head, err = s.versionFor(ctx, &p, view, int64(newer-1)); err != nil {
 		return Seen{}, err
 	}
-	p.BatteryIdentifier = ruleset.Text(p.Head.Data, batteryIdentifier)
+	p.BatteryIdentifier = p.text(batteryIdentifier)
 	return s.seenIn(p, view), nil
 }
 

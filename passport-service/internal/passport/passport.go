@@ -3,6 +3,7 @@
 package passport
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -52,6 +53,8 @@ type Passport struct {
 	Head              Version   `json:"head"`
 	Deleted           bool      `json:"deleted,omitzero"`  // nobody sees it; its versions are being removed
 	Request           string    `json:"request,omitempty"` // idempotency.Sum of the one that made it, where it had a key
+
+	document *ruleset.Document // the data of Head, where it has been read
 }
 
 // Paths of the catalogue that are asked for by name: in filters and events.
@@ -94,8 +97,8 @@ func Schema() store.Schema[Passport] {
 			}
 			return store.Indexes{Scopes: scopes, Created: p.CreatedAt, Filters: map[string]string{
 				"batteryIdentifier": p.BatteryIdentifier,
-				"batteryCategory":   ruleset.Text(p.Head.Data, batteryCategory),
-				"modelId":           ruleset.Text(p.Head.Data, modelID),
+				"batteryCategory":   p.text(batteryCategory),
+				"modelId":           p.text(modelID),
 				"state":             string(p.Head.State),
 				"createdBy":         p.CreatedBy,
 			}}
@@ -113,27 +116,41 @@ func VersionSchema() store.Schema[Version] {
 	}
 }
 
+// text returns the text at a path of the data, "" where there is none.
+func (p *Passport) text(path string) string {
+	if p.document != nil {
+		return p.document.Text(path)
+	}
+	return ruleset.Text(p.Head.Data, path)
+}
+
 // identifier is that of the passport itself: the one in the data, or the one
 // that publishing sets.
-func (p *Passport) identifier() string {
-	return cmp.Or(ruleset.Text(p.Head.Data, passportIdentifier), "urn:uuid:"+p.ID)
-}
+func (p *Passport) identifier() string { return cmp.Or(p.text(passportIdentifier), urn(p.ID)) }
+
+func urn(id string) string { return "urn:uuid:" + id }
 
 func (v *Version) id() string { return versionID(v.PassportID, v.Number) }
 
 func versionID(passport string, number int64) string { return fmt.Sprintf("%s/%d", passport, number) }
 
-// seal sets the hashes of v.
+// seal sets the hashes of v, whose data is canonical.
 func (v *Version) seal(previous string) error {
 	v.DataHash, v.PreviousHash, v.Hash = digest(v.Data), previous, ""
-	record, err := wire.Canonical(v)
-	v.Hash = digest(record)
+	record := *v
+	record.Data = nil // it is canonical already, and goes in as it is
+	text, err := wire.Canonical(record)
+	before, after, _ := bytes.Cut(text, []byte(`"data":null`))
+	v.Hash = digest(before, []byte(`"data":`), v.Data, after)
 	return err
 }
 
-func digest(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
+func digest(parts ...[]byte) string {
+	sum := sha256.New()
+	for _, part := range parts {
+		sum.Write(part)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // everything is the scope of those who see all passports.
@@ -165,8 +182,8 @@ func scopeOf(p auth.Principal) string {
 
 func (p *Passport) created() event.Envelope {
 	return event.New(source, p.ID, p.CreatedAt, event.PassportCreated{
-		PassportID: p.ID, BatteryIdentifier: p.BatteryIdentifier, ModelName: ruleset.Text(p.Head.Data, modelName),
-		ManufacturerName: ruleset.Text(p.Head.Data, manufacturerName), CreatedBy: p.CreatedBy, CreatedAt: p.CreatedAt,
+		PassportID: p.ID, BatteryIdentifier: p.BatteryIdentifier, ModelName: p.text(modelName),
+		ManufacturerName: p.text(manufacturerName), CreatedBy: p.CreatedBy, CreatedAt: p.CreatedAt,
 	})
 }
 
@@ -178,8 +195,8 @@ func (p *Passport) updated(fields []string) event.Envelope {
 
 func (p *Passport) published() event.Envelope {
 	return event.New(source, p.ID, p.Head.CreatedAt, event.PassportPublished{
-		PassportID: p.ID, BatteryIdentifier: p.BatteryIdentifier, ModelName: ruleset.Text(p.Head.Data, modelName),
-		ManufacturerName: ruleset.Text(p.Head.Data, manufacturerName), PublishedBy: p.Head.CreatedBy, PublishedAt: p.Head.CreatedAt,
+		PassportID: p.ID, BatteryIdentifier: p.BatteryIdentifier, ModelName: p.text(modelName),
+		ManufacturerName: p.text(manufacturerName), PublishedBy: p.Head.CreatedBy, PublishedAt: p.Head.CreatedAt,
 	})
 }
 

@@ -4,9 +4,9 @@ import (
 	"context"
 
 	"github.com/battery-passport/suite/passport-service/internal/compliance"
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
-	"github.com/battery-passport/suite/pkg/wire"
 )
 
 // Publish makes a draft a passport that everybody can read. It fails with
@@ -15,16 +15,14 @@ import (
 // and not published. To publish twice is the same as once.
 func (s *Service) Publish(ctx context.Context, id string, ifVersion ...int64) (Seen, error) {
 	return s.change(ctx, id, edit{action: Publish, ifVersion: ifVersion,
-		data: func(p *Passport) (wire.Value, error) {
+		data: func(p *Passport, before *ruleset.Document) (*ruleset.Document, error) {
 			if p.Head.State == Active {
-				return p.Head.Data, nil
+				return before, nil
 			}
-			data, err := p.prepared()
-			if err != nil {
-				return nil, err
-			}
+			data := p.prepared(before)
 			in := compliance.Input{Data: data, Now: s.Now(), On: s.today()}
-			if in.Known.Predecessors, err = s.relations(ctx, p); err != nil {
+			var err error
+			if in.Known.Predecessors, err = s.relations(ctx, p.ID, data); err != nil {
 				return nil, err
 			}
 			if errors := s.Engines.On(s.today()).Evaluate(in).Errors(); len(errors) > 0 {
@@ -37,21 +35,15 @@ func (s *Service) Publish(ctx context.Context, id string, ifVersion ...int64) (S
 	})
 }
 
-// prepared returns the data as publishing would fix it: with the identifier of
-// the passport.
-func (p *Passport) prepared() (wire.Value, error) {
-	patch, err := wire.Marshal(map[string]any{"generalInformation": map[string]string{"batteryPassportIdentifier": p.identifier()}})
-	if err != nil {
-		return nil, err
+// prepared returns the data as publishing fixes it: with the identifier of the
+// passport. A section that is missing is not made for it.
+func (p *Passport) prepared(data *ruleset.Document) *ruleset.Document {
+	if p.Head.State != Draft || data.Text(passportIdentifier) != "" {
+		return data
 	}
-	if kind := members(p.Head.Data)["generalInformation"].Kind(); p.Head.State != Draft || kind != '{' {
-		return p.Head.Data, nil // a section that is not there is not made for it
-	}
-	data, err := merge(p.Head.Data, patch)
-	if err != nil {
-		return nil, err
-	}
-	return data, data.Canonicalize()
+	data = data.Clone()
+	data.SetText(passportIdentifier, urn(p.ID))
+	return data
 }
 
 // Archive takes a published passport back: the public is told when it ended,
@@ -59,7 +51,7 @@ func (p *Passport) prepared() (wire.Value, error) {
 // passport is not published. To archive twice is the same as once.
 func (s *Service) Archive(ctx context.Context, id, reason string, ifVersion ...int64) (Seen, error) {
 	return s.change(ctx, id, edit{action: Archive, reason: reason, ifVersion: ifVersion,
-		data: func(p *Passport) (wire.Value, error) { return p.Head.Data, nil },
+		data: func(_ *Passport, before *ruleset.Document) (*ruleset.Document, error) { return before, nil },
 		tell: func(p *Passport, _ []string) event.Envelope { return p.updated([]string{"state"}) },
 	})
 }

@@ -48,19 +48,21 @@ func (s *Service) Create(ctx context.Context, body wire.Value, key string) (seen
 	if caller.Role != auth.Admin && caller.Organisation == "" {
 		return Seen{}, false, fault.New(fault.Forbidden, "your account belongs to no organisation that could own a passport; ask an admin")
 	}
-	d := draftOf(body, true)
-	data, err := s.checked(d)
+	sub, err := parseBody(body, s.rules())
+	if err == nil {
+		err = accept(sub.data, sub.details)
+	}
 	if err != nil {
 		return Seen{}, false, err
 	}
 	id, now, request := s.NewID(), s.now(), ""
 	if key != "" {
-		id, request = idempotency.ID("passport", caller.UserID, key), idempotency.Sum(string(data), d.reason)
+		id, request = idempotency.ID("passport", caller.UserID, key), idempotency.Sum(sub.data.Root().Raw(), sub.reason)
 	}
 	p := Passport{ID: id, CreatedAt: now, CreatedBy: caller.UserID, Request: request, Head: Version{
-		PassportID: id, Number: 1, State: Draft, Owner: ownerOf(caller), Action: Create, Reason: d.reason, CreatedAt: now, CreatedBy: caller.UserID,
+		PassportID: id, Number: 1, State: Draft, Owner: ownerOf(caller), Action: Create, Reason: sub.reason, CreatedAt: now, CreatedBy: caller.UserID,
 	}}
-	if err := p.hold(data, ""); err != nil {
+	if err := p.setData(sub.data, ""); err != nil {
 		return Seen{}, false, err
 	}
 	_, err = s.Passports.Insert(ctx, id, p, p.created())
@@ -75,10 +77,10 @@ func (s *Service) Create(ctx context.Context, body wire.Value, key string) (seen
 	return Seen{p, View{ruleset.All, true}}, false, nil
 }
 
-// hold sets the data of the head, and what comes of it.
-func (p *Passport) hold(data wire.Value, previous string) error {
-	p.Head.Data = data
-	p.BatteryIdentifier = ruleset.Text(data, batteryIdentifier)
+// setData sets the data of the head and everything derived from it.
+func (p *Passport) setData(data *ruleset.Document, previous string) error {
+	p.document, p.Head.Data = data, data.Canonicalize()
+	p.BatteryIdentifier = data.Text(batteryIdentifier)
 	return p.Head.seal(previous)
 }
 

@@ -2,35 +2,41 @@ package ruleset
 
 import (
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Document is the data of a passport as the catalogue sees it: a tree of
-// values, each at its place of the catalogue. It is read-only once read, but
-// for what Mark says of its values.
+// Document is the data of a passport as the catalogue sees it: a tree of values,
+// each at its node of the catalogue. A request reads its data once; structure
+// check, duties, rules, canonical form, indexes, events and comparisons work on
+// the document. Reading it is safe for concurrent use.
 type Document struct {
-	Rules  *RuleSet
-	text   string
-	values []value
-	first  []int32 // by the id of a place: the first value there, 0 for none
-	wrong  []Violation
+	Rules      *RuleSet
+	text       string
+	values     []value
+	invalid    []bool  // by value
+	first      []int32 // by the position of a node: the first value there, 0 for none
+	violations []Violation
+	canonical  bool // the text is
 }
 
 // value is one value of a document. The zeroth is data itself; as nothing
 // refers to that, 0 stands for none.
 type value struct {
-	place              *place // nil for what the catalogue does not know
+	node               *Node  // nil for what the catalogue does not know
 	name               string // of a member; "" of an item
 	index              int32  // of an item
 	parent, next, down int32  // down is the first member or item
-	last, same         int32  // the last of those; the next value at the same place
+	last, same         int32  // the last of those; the next value at the same node
 	start, end         int32  // in the text
 	kind               jsontext.Kind
 	number             float64
-	marked             bool
 }
 
 // Value is a value of a document, or the absence of one.
@@ -39,35 +45,98 @@ type Value struct {
 	at  int32 // -1: absent
 }
 
-// Violation is what the catalogue finds wrong with one field.
+// Absent is the absence of a value.
+var Absent = Value{at: -1}
+
+// Violation is something wrong with the structure of one field.
 type Violation struct {
 	Path      string // JSON Pointer from the root of the body
 	Code      string
 	Message   string
 	Attribute *Attribute // nil for what the catalogue does not know
-	Duty      Duty       // that is not done, if one is
-	Order     int        // of its place in the catalogue
-	Warning   bool       // nothing is wrong with it yet
+	Position  int        // of its node
+}
+
+// Violations returns everything that is wrong with the structure: unknown
+// members, JSON types, allowed values, bounds, sizes. There are at most 1,000.
+func (d *Document) Violations() []Violation { return d.violations }
+
+// Details returns the violations as a problem shows them.
+func (d *Document) Details() (details []fault.Detail) {
+	for _, v := range d.violations {
+		details = append(details, fault.Detail{Path: v.Path, Code: v.Code, Message: v.Message})
+	}
+	return details
+}
+
+// Clone returns a copy that can be changed without changing the original.
+func (d *Document) Clone() *Document {
+	c := *d
+	c.values, c.invalid, c.first = slices.Clone(d.values), slices.Clone(d.invalid), slices.Clone(d.first)
+	return &c
+}
+
+// Raw returns data as it was written.
+func (d *Document) Raw() wire.Value { return wire.Value(d.Root().raw()) }
+
+// Text returns the text at a path of the catalogue, valid or not, or "" where
+// there is none.
+func (d *Document) Text(path string) string {
+	if v := d.First(path); v.Exists() && v.get().kind == '"' {
+		return unquote(v.raw())
+	}
+	return ""
+}
+
+// SetText sets the text of an attribute of a section. It does nothing where
+// data has no such section.
+func (d *Document) SetText(path, text string) {
+	node, section := d.Rules.byPath[path], d.First(path[:strings.IndexByte(path, '.')])
+	if node == nil || !section.IsObject() {
+		return
+	}
+	v := d.First(path)
+	if !v.Exists() {
+		v = Value{d, d.add(section.at, node, node.Name, 0)}
+		d.first[node.Position] = v.at
+	}
+	start := len(d.text)
+	d.text += quote(text)
+	v.get().kind, v.get().start, v.get().end = '"', int32(start), int32(len(d.text))
+	d.invalid[v.at], d.canonical = false, false
+}
+
+// add adds a value below another.
+func (d *Document) add(parent int32, n *Node, name string, index int32) int32 {
+	at := int32(len(d.values))
+	d.values = append(d.values, value{node: n, name: name, index: index, parent: parent})
+	d.invalid = append(d.invalid, false)
+	if up := &d.values[parent]; up.down == 0 {
+		up.down, up.last = at, at
+	} else {
+		d.values[up.last].next, up.last = at, at
+	}
+	return at
 }
 
 // Root returns data itself.
 func (d *Document) Root() Value { return Value{d, 0} }
 
-// At returns the first value at a path of the catalogue. It is absent where
+// First returns the first value at a path of the catalogue. It is absent where
 // there is none, or where the catalogue does not know the path.
-func (d *Document) At(path string) Value {
-	p := d.Rules.byPath[path]
-	if p == nil || d.first[p.id] == 0 {
-		return Value{d, -1}
+func (d *Document) First(path string) Value {
+	n := d.Rules.byPath[path]
+	if n == nil || d.first[n.Position] == 0 {
+		return Absent
 	}
-	return Value{d, d.first[p.id]}
+	return Value{d, d.first[n.Position]}
 }
 
 // All returns the values at a path of the catalogue: more than one where it
 // leads through an array.
 func (d *Document) All(path string) iter.Seq[Value] {
 	return func(yield func(Value) bool) {
-		for v := d.At(path); v.at > 0 && yield(v); {
+		for v := d.First(path); v.at > 0 && yield(v); {
 			if v.at = d.values[v.at].same; v.at == 0 {
 				return
 			}
@@ -75,20 +144,20 @@ func (d *Document) All(path string) iter.Seq[Value] {
 	}
 }
 
-// AllSound tells whether nothing is wrong with the values at a path that leads
-// through an array, and with the items of the array that it ends in.
-func (d *Document) AllSound(path string) bool {
-	p := d.Rules.byPath[strings.TrimSuffix(path, "[]")]
-	if p == nil {
+// AllValid reports whether all values at a path that leads through an array are
+// valid, with the items of the array that it ends in.
+func (d *Document) AllValid(path string) bool {
+	n := d.Rules.byPath[strings.TrimSuffix(path, "[]")]
+	if n == nil {
 		return false
 	}
 	items := strings.HasSuffix(path, "[]")
-	for at := d.first[p.id]; at != 0; at = d.values[at].same {
-		if d.values[at].marked {
+	for at := d.first[n.Position]; at != 0; at = d.values[at].same {
+		if d.invalid[at] {
 			return false
 		}
 		for item := d.values[at].down; items && item != 0; item = d.values[item].next {
-			if d.values[item].marked {
+			if d.invalid[item] {
 				return false
 			}
 		}
@@ -106,62 +175,76 @@ func (d *Document) Values() iter.Seq[Value] {
 
 func (v Value) get() *value { return &v.doc.values[v.at] }
 
-// Here tells whether the value is there.
-func (v Value) Here() bool { return v.at >= 0 }
+// Exists reports whether the value is there.
+func (v Value) Exists() bool { return v.at >= 0 }
 
-// Sound tells whether the value is there and nothing is wrong with it.
-func (v Value) Sound() bool { return v.at >= 0 && !v.get().marked }
+// Valid reports whether the value is there and nothing is wrong with it.
+func (v Value) Valid() bool { return v.at >= 0 && !v.doc.invalid[v.at] }
 
-// Mark notes that something is wrong with the value.
-func (v Value) Mark() {
+// Invalidate records that something is wrong with the value.
+func (v Value) Invalidate() {
 	if v.at >= 0 {
-		v.get().marked = true
+		v.doc.invalid[v.at] = true
 	}
 }
 
-// Attribute returns the attribute the value is at, nil where there is none.
-func (v Value) Attribute() *Attribute {
-	if v.at < 0 || v.get().place == nil {
+// Node returns the node that the value is at, nil where there is none.
+func (v Value) Node() *Node {
+	if v.at < 0 {
 		return nil
 	}
-	return v.get().place.attribute
+	return v.get().node
 }
 
-// Order counts the places of the catalogue. What the catalogue does not know
-// comes with what it is in.
-func (v Value) Order() int {
+// Attribute returns the attribute that the value is at, nil where there is none.
+func (v Value) Attribute() *Attribute {
+	if n := v.Node(); n != nil {
+		return n.Attribute
+	}
+	return nil
+}
+
+// Position returns the position of the node, for what the catalogue does not
+// know that of its container.
+func (v Value) Position() int {
 	for ; v.at > 0; v = v.Parent() {
-		if p := v.get().place; p != nil {
-			return p.id
+		if n := v.get().node; n != nil {
+			return n.Position
 		}
 	}
 	return 0
 }
 
-// Is tells whether the value is a sound text and the one given.
+// IsObject reports whether the value is an object.
+func (v Value) IsObject() bool { return v.at >= 0 && v.get().kind == '{' }
+
+// IsArray reports whether the value is an array.
+func (v Value) IsArray() bool { return v.at >= 0 && v.get().kind == '[' }
+
+// Is reports whether the value is a valid text and the one given.
 func (v Value) Is(text string) bool { t, ok := v.Text(); return ok && t == text }
 
-// Text returns a text, if the value is a sound one.
+// Text returns a text, if the value is a valid one.
 func (v Value) Text() (string, bool) {
-	if !v.Sound() || v.get().kind != '"' {
+	if !v.Valid() || v.get().kind != '"' {
 		return "", false
 	}
 	return unquote(v.raw()), true
 }
 
-// Number returns a number, if the value is a sound one.
+// Number returns a number, if the value is a valid one.
 func (v Value) Number() (float64, bool) {
-	if !v.Sound() || v.get().kind != '0' {
+	if !v.Valid() || v.get().kind != '0' {
 		return 0, false
 	}
 	return v.get().number, true
 }
 
-// True tells whether the value is a sound true.
-func (v Value) True() bool { return v.Sound() && v.get().kind == 't' }
+// True reports whether the value is a valid true.
+func (v Value) True() bool { return v.Valid() && v.get().kind == 't' }
 
-// False tells whether the value is a sound false.
-func (v Value) False() bool { return v.Sound() && v.get().kind == 'f' }
+// False reports whether the value is a valid false.
+func (v Value) False() bool { return v.Valid() && v.get().kind == 'f' }
 
 // Len returns how many members or items the value has.
 func (v Value) Len() (n int) {
@@ -192,7 +275,7 @@ func (v Value) Member(name string) Value {
 			return m
 		}
 	}
-	return Value{v.doc, -1}
+	return Absent
 }
 
 // Parent returns what the value is in.
@@ -212,20 +295,26 @@ func (v Value) appendPath(path []byte) []byte {
 	if v.Parent().get().kind == '[' {
 		return strconv.AppendInt(path, int64(v.get().index), 10)
 	}
-	return append(path, escape(v.get().name)...)
+	return append(path, EscapePointer(v.get().name)...)
 }
 
-func escape(name string) string {
+// EscapePointer escapes the name of a member for a JSON Pointer.
+func EscapePointer(name string) string {
 	if !strings.ContainsAny(name, "~/") {
 		return name
 	}
 	return strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
 }
 
-// Raw returns the value as it was written.
+// Raw returns the value as it was written, "" for an absent one.
 func (v Value) Raw() string { return v.raw() }
 
-func (v Value) raw() string { return v.doc.text[v.get().start:v.get().end] }
+func (v Value) raw() string {
+	if v.at < 0 {
+		return ""
+	}
+	return v.doc.text[v.get().start:v.get().end]
+}
 
 // unquote returns the text of a JSON string. Most need no work.
 func unquote(raw string) string {

@@ -11,18 +11,20 @@ import (
 	"unicode"
 )
 
-// place is a place in data that the catalogue knows.
-type place struct {
-	id        int        // counts the places in the order of the catalogue, from 1 on
-	name      string     // of the member
-	attribute *Attribute // nil for data itself and the sections
-	pattern   *regexp.Regexp
-	least     int // items of an array; -1 where the catalogue does not count
-	most      int // -1: any number
-	required  bool
-	members   map[string]*place
-	order     []*place
-	classes   Classes // of all attributes at it and below
+// Node is a place in data that the catalogue describes: data itself, a section,
+// or an attribute. It is read-only.
+type Node struct {
+	Name      string
+	Attribute *Attribute     // nil for data itself and the sections
+	Children  []*Node        // in the order of the catalogue
+	Position  int            // in the order of the catalogue, from 1 on; 0 for data itself
+	Pattern   *regexp.Regexp // of a text; nil: any
+	MinItems  int            // of an array; -1: any number
+	MaxItems  int            // of an array; -1: any number
+	Required  bool           // inside its container
+
+	members map[string]*Node // the children by name; nil where there can be none
+	classes Classes          // of all attributes at it and below
 }
 
 // Load reads a catalogue. It reports everything that is wrong with it.
@@ -38,7 +40,7 @@ func Load(data []byte) (*RuleSet, error) {
 	}
 	rs := &RuleSet{
 		Name: file.Profile, EffectiveFrom: file.EffectiveFrom, File: data, attributes: file.Attributes,
-		rules: map[string]Rule{}, byPath: map[string]*place{}, root: &place{members: map[string]*place{}},
+		rules: map[string]Rule{}, byPath: map[string]*Node{}, root: &Node{members: map[string]*Node{}},
 	}
 	var errs []error
 	if rs.Name == "" || len(rs.attributes) == 0 {
@@ -56,11 +58,7 @@ func Load(data []byte) (*RuleSet, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", a.Path, err))
 		}
 	}
-	rs.at = make([]*place, len(rs.byPath)+1)
-	for _, p := range rs.byPath {
-		rs.at[p.id] = p
-	}
-	rs.root.sum()
+	rs.root.collectClasses()
 	return rs, errors.Join(errs...)
 }
 
@@ -93,9 +91,6 @@ func (a *Attribute) check(rs *RuleSet) error {
 			wrong("duty %q for %s is not known", d, c)
 		}
 	}
-	if a.ConditionRule != "" && conditions[a.ConditionRule] == nil {
-		wrong("condition %q is not known", a.ConditionRule)
-	}
 	for _, id := range a.Rules {
 		if _, ok := rs.rules[id]; !ok {
 			wrong("rule %q is not in the rule set", id)
@@ -109,7 +104,7 @@ func (rs *RuleSet) add(a *Attribute) error {
 	if rs.byPath[a.Path] != nil {
 		return errors.New("is there twice")
 	}
-	p, err := newPlace(a)
+	p, err := newNode(a)
 	rs.byPath[a.Path] = p
 	steps := strings.Split(a.Path, ".")
 	at := rs.root
@@ -117,35 +112,35 @@ func (rs *RuleSet) add(a *Attribute) error {
 		name, inArray := strings.CutSuffix(step, "[]")
 		next := at.members[name]
 		if next == nil && i == 0 {
-			next = &place{name: name, members: map[string]*place{}}
+			next = &Node{Name: name, members: map[string]*Node{}}
 			rs.byPath[name] = next
 			at.put(next, len(rs.byPath)-1)
 		}
-		if next == nil || next.members == nil || i > 0 && (next.attribute.Type == Objects) != inArray {
+		if next == nil || next.members == nil || i > 0 && (next.Attribute.Type == Objects) != inArray {
 			return fmt.Errorf("%s is no container", strings.Join(steps[:i+1], "."))
 		}
 		at = next
 	}
-	p.name = steps[len(steps)-1]
+	p.Name = steps[len(steps)-1]
 	at.put(p, len(rs.byPath))
 	return err
 }
 
-func (p *place) put(member *place, id int) {
-	member.id = id
-	p.members[member.name] = member
-	p.order = append(p.order, member)
+func (p *Node) put(member *Node, id int) {
+	member.Position = id
+	p.members[member.Name] = member
+	p.Children = append(p.Children, member)
 }
 
-func newPlace(a *Attribute) (*place, error) {
-	p := &place{attribute: a, least: -1, most: -1}
+func newNode(a *Attribute) (*Node, error) {
+	p := &Node{Attribute: a, MinItems: -1, MaxItems: -1}
 	if a.Type == Object || a.Type == Objects {
-		p.members = map[string]*place{}
+		p.members = map[string]*Node{}
 	}
 	var errs []error
 	if a.Pattern != "" {
 		var err error
-		if p.pattern, err = regexp.Compile(a.Pattern); err != nil {
+		if p.Pattern, err = regexp.Compile(a.Pattern); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -157,9 +152,9 @@ func newPlace(a *Attribute) (*place, error) {
 
 // count reads a cardinality, as "1", "0..1", "3..n" and, of arrays, "0 or 4"
 // and "1 (0..n items)".
-func (p *place) count(cardinality string) error {
-	p.required = strings.HasPrefix(cardinality, "1")
-	if a := p.attribute; a.Type != Objects && a.Type != Strings || cardinality == "" {
+func (p *Node) count(cardinality string) error {
+	p.Required = strings.HasPrefix(cardinality, "1")
+	if a := p.Attribute; a.Type != Objects && a.Type != Strings || cardinality == "" {
 		return nil
 	}
 	items := cardinality
@@ -174,9 +169,9 @@ func (p *place) count(cardinality string) error {
 	}
 	least, most, ok := strings.Cut(items, "..")
 	var err error
-	p.least, err = strconv.Atoi(least)
+	p.MinItems, err = strconv.Atoi(least)
 	if most != "n" && err == nil {
-		p.most, err = strconv.Atoi(most)
+		p.MaxItems, err = strconv.Atoi(most)
 	}
 	if !ok || err != nil {
 		return fmt.Errorf("cardinality %q cannot be read", cardinality)
@@ -184,13 +179,13 @@ func (p *place) count(cardinality string) error {
 	return nil
 }
 
-// sum sets the classes of the places.
-func (p *place) sum() Classes {
-	if p.attribute != nil {
-		p.classes = p.attribute.Access.class()
+// collectClasses sets the classes of the node and of all below it.
+func (p *Node) collectClasses() Classes {
+	if p.Attribute != nil {
+		p.classes = p.Attribute.Access.class()
 	}
-	for _, m := range p.order {
-		p.classes |= m.sum()
+	for _, m := range p.Children {
+		p.classes |= m.collectClasses()
 	}
 	return p.classes
 }

@@ -29,12 +29,6 @@ func (rs *RuleSet) Reads(path string, classes Classes) bool {
 	return p != nil && p.classes&classes != 0
 }
 
-// ReadsAt is Reads for the place that counts as the given one in the catalogue.
-// What is at no place is nobody's to read but the keeper's.
-func (rs *RuleSet) ReadsAt(order int, classes Classes) bool {
-	return order > 0 && rs.at[order].attribute != nil && classes.Has(rs.at[order].attribute.Access)
-}
-
 type projector struct {
 	dec     *jsontext.Decoder
 	classes Classes
@@ -43,7 +37,7 @@ type projector struct {
 
 // object writes what is left of the object that comes, and tells whether that
 // is anything.
-func (p *projector) object(at *place) bool {
+func (p *projector) object(at *Node) bool {
 	must(p.dec.ReadToken())
 	begin := len(p.out)
 	p.out = append(p.out, '{')
@@ -68,9 +62,9 @@ func (p *projector) object(at *place) bool {
 	return true
 }
 
-func (p *projector) member(at *place) bool {
+func (p *projector) member(at *Node) bool {
 	switch {
-	case at == nil || at.classes&p.classes == 0 || at.attribute != nil && !p.classes.Has(at.attribute.Access):
+	case at == nil || at.classes&p.classes == 0 || at.Attribute != nil && !p.classes.Has(at.Attribute.Access):
 		must(p.dec.ReadValue())
 		return false
 	case at.classes&^p.classes == 0 || at.members == nil:
@@ -87,7 +81,7 @@ func (p *projector) member(at *place) bool {
 }
 
 // array writes as many objects as there are, each as far as it may be read.
-func (p *projector) array(at *place) {
+func (p *projector) array(at *Node) {
 	must(p.dec.ReadToken())
 	p.out = append(p.out, '[')
 	for first := true; p.dec.PeekKind() != ']'; first = false {

@@ -90,15 +90,14 @@ type RuleSet struct {
 	File          wire.Value // as it was loaded
 	attributes    []Attribute
 	rules         map[string]Rule
-	byPath        map[string]*place
-	root          *place   // data; its members are the sections
-	at            []*place // by their ids
+	byPath        map[string]*Node
+	root          *Node // data; its children are the sections
 }
 
 // Attribute returns the attribute at a path of the catalogue.
 func (rs *RuleSet) Attribute(path string) (Attribute, bool) {
-	if p := rs.byPath[path]; p != nil && p.attribute != nil {
-		return *p.attribute, true
+	if p := rs.byPath[path]; p != nil && p.Attribute != nil {
+		return *p.Attribute, true
 	}
 	return Attribute{}, false
 }
@@ -106,13 +105,8 @@ func (rs *RuleSet) Attribute(path string) (Attribute, bool) {
 // Has tells whether the catalogue has a path; [] ends that of an array's items.
 func (rs *RuleSet) Has(path string) bool { return rs.byPath[strings.TrimSuffix(path, "[]")] != nil }
 
-// Order returns the place of a path in the order of the catalogue.
-func (rs *RuleSet) Order(path string) int {
-	if p := rs.byPath[path]; p != nil {
-		return p.id
-	}
-	return 0
-}
+// Node returns the node at a path of the catalogue, or nil.
+func (rs *RuleSet) Node(path string) *Node { return rs.byPath[path] }
 
 // Attributes returns all attributes in the order of the catalogue.
 func (rs *RuleSet) Attributes() []Attribute { return slices.Clone(rs.attributes) }
@@ -133,14 +127,8 @@ func (rs *RuleSet) Rules() []string {
 	return ids
 }
 
-// Sections returns the names of the sections in the order of the catalogue.
-func (rs *RuleSet) Sections() []string {
-	names := make([]string, len(rs.root.order))
-	for i, p := range rs.root.order {
-		names[i] = p.name
-	}
-	return names
-}
+// Sections returns the sections in the order of the catalogue.
+func (rs *RuleSet) Sections() []*Node { return rs.root.Children }
 
 // Date is a day in UTC, as 2027-02-18.
 type Date string

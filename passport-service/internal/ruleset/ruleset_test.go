@@ -10,6 +10,7 @@ import (
 
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/passport-service/samples"
+	"github.com/battery-passport/suite/pkg/wire"
 )
 
 func TestCurrent(t *testing.T) {
@@ -72,14 +73,14 @@ func TestAFieldIsAnEntry(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
-	for _, d := range rs.CheckStructure([]byte(`{"new":{"field":[{"depth":3},{"dep\u0074h":2},{"width":1}]},"old":1}`)) {
+	for _, d := range rs.Read([]byte(`{"new":{"field":[{"depth":3},{"dep\u0074h":2},{"width":1}]},"old":1}`)).Details() {
 		got[d.Path+" "+d.Code] = d.Message
 	}
 	want := map[string]string{
 		"/data/new/field/1/depth range": "is 2 mm, and has to be at least 3", "/data/new/field/2/width unknownField": "is not in the catalogue", "/data/old unknownField": "is not in the catalogue",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("CheckStructure (-want +got)\n%s", diff)
+		t.Errorf("violations (-want +got)\n%s", diff)
 	}
 }
 
@@ -92,7 +93,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-func BenchmarkCheckStructure(b *testing.B) {
+func BenchmarkRead(b *testing.B) {
 	text, err := samples.FS.ReadFile("ev-nmc-complete.json")
 	if err != nil {
 		b.Fatal(err)
@@ -104,7 +105,7 @@ func BenchmarkCheckStructure(b *testing.B) {
 	rs := ruleset.Embedded()[0]
 	b.SetBytes(int64(len(body.Data)))
 	for b.Loop() {
-		if rs.CheckStructure([]byte(body.Data)) != nil {
+		if rs.Read(wire.Value(body.Data)).Violations() != nil {
 			b.Fatal("the sample is wrong")
 		}
 	}

@@ -6,8 +6,8 @@ import "fmt"
 // shows it. Nothing is required in it: a draft may lack anything.
 func (rs *RuleSet) Schema() map[string]any {
 	sections := map[string]any{}
-	for _, s := range rs.root.order {
-		sections[s.name] = map[string]any{"type": "object", "additionalProperties": false, "properties": properties(s)}
+	for _, s := range rs.root.Children {
+		sections[s.Name] = map[string]any{"type": "object", "additionalProperties": false, "properties": properties(s)}
 	}
 	return map[string]any{
 		"type": "object", "additionalProperties": false, "properties": sections,
@@ -15,16 +15,16 @@ func (rs *RuleSet) Schema() map[string]any {
 	}
 }
 
-func properties(p *place) map[string]any {
+func properties(p *Node) map[string]any {
 	all := map[string]any{}
-	for _, m := range p.order {
-		all[m.name] = m.schema()
+	for _, m := range p.Children {
+		all[m.Name] = m.schema()
 	}
 	return all
 }
 
-func (p *place) schema() map[string]any {
-	a := p.attribute
+func (p *Node) schema() map[string]any {
+	a := p.Attribute
 	s := map[string]any{"description": a.describe(), "x-access": a.Access}
 	if a.RequiredFor != nil {
 		s["x-required-for"] = a.RequiredFor

@@ -10,7 +10,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
@@ -24,24 +23,24 @@ const (
 	maxDetails   = 1_000 // that are reported
 )
 
-// CheckStructure says what the catalogue finds wrong with each single field of
-// data, which stands at /data in its body: unknown members, JSON types, allowed
-// values, bounds; and what is too large to be kept. Data is one valid JSON
-// value. What a passport lacks, and what one field says of another, is nothing
-// of it.
-func (rs *RuleSet) CheckStructure(data wire.Value) []fault.Detail {
-	var details []fault.Detail
-	for _, v := range rs.Read(data).wrong {
-		details = append(details, fault.Detail{Path: v.Path, Code: v.Code, Message: v.Message})
-	}
-	return details
+// Read reads data, which is one valid JSON value, and checks its structure: each
+// field by itself. What is missing, and what one field says of another, is not
+// part of it.
+func (rs *RuleSet) Read(data wire.Value) *Document {
+	return rs.ReadFrom(jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true)), string(data))
 }
 
-// Read reads data, which is one valid JSON value, and marks the values whose
-// structure is wrong.
-func (rs *RuleSet) Read(data wire.Value) *Document {
-	d := &Document{Rules: rs, text: string(data), values: make([]value, 1, 1+len(data)/16), first: make([]int32, len(rs.at))}
-	r := reader{d, jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true)), make([]int32, len(rs.at))}
+// ReadCanonical is Read for data that is in the form of RFC 8785, as stored data is.
+func (rs *RuleSet) ReadCanonical(data wire.Value) *Document {
+	d := rs.Read(data)
+	d.canonical = true
+	return d
+}
+
+// ReadFrom is Read for the next value of a decoder, which reads text.
+func (rs *RuleSet) ReadFrom(dec *jsontext.Decoder, text string) *Document {
+	d := &Document{Rules: rs, text: text, values: make([]value, 1, 1+len(text)/24), invalid: make([]bool, 1, 1+len(text)/24), first: make([]int32, len(rs.byPath)+1)}
+	r := reader{d, dec, make([]int32, len(rs.byPath)+1)}
 	r.value(0, rs.root)
 	return d
 }
@@ -50,15 +49,15 @@ func (rs *RuleSet) Read(data wire.Value) *Document {
 type reader struct {
 	doc  *Document
 	dec  *jsontext.Decoder
-	last []int32 // by the id of a place: the last value there
+	last []int32 // by the position of a node: the last value at it
 }
 
-// report notes what is wrong with a value.
+// report records what is wrong with a value.
 func (r reader) report(at int32, code, format string, args ...any) {
-	r.doc.values[at].marked = true
-	if len(r.doc.wrong) < maxDetails {
+	r.doc.invalid[at] = true
+	if len(r.doc.violations) < maxDetails {
 		v := Value{r.doc, at}
-		r.doc.wrong = append(r.doc.wrong, Violation{Path: v.Path(), Code: code, Message: fmt.Sprintf(format, args...), Attribute: v.Attribute(), Order: v.Order()})
+		r.doc.violations = append(r.doc.violations, Violation{Path: v.Path(), Code: code, Message: fmt.Sprintf(format, args...), Attribute: v.Attribute(), Position: v.Position()})
 	}
 }
 
@@ -70,26 +69,14 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// add adds a value below another.
-func (r reader) add(parent int32, p *place, name string, index int32) int32 {
-	d, at := r.doc, int32(len(r.doc.values))
-	d.values = append(d.values, value{place: p, name: name, index: index, parent: parent})
-	if up := &d.values[parent]; up.down == 0 {
-		up.down, up.last = at, at
-	} else {
-		d.values[up.last].next, up.last = at, at
-	}
-	return at
-}
-
-// index makes a value the last at its place.
-func (r reader) index(at int32, p *place) {
-	if last := r.last[p.id]; last != 0 {
+// index makes a value the last at its node.
+func (r reader) index(at int32, p *Node) {
+	if last := r.last[p.Position]; last != 0 {
 		r.doc.values[last].same = at
 	} else {
-		r.doc.first[p.id] = at
+		r.doc.first[p.Position] = at
 	}
-	r.last[p.id] = at
+	r.last[p.Position] = at
 }
 
 // scalar reads a value that is none of objects and arrays, or passes one over.
@@ -127,10 +114,10 @@ var kinds = map[jsontext.Kind]string{
 	'n': "null", 't': "a boolean", 'f': "a boolean", '"': "a text", '0': "a number", '{': "an object", '[': "an array",
 }
 
-func (r reader) value(at int32, p *place) {
-	r.doc.values[at].place = p
+func (r reader) value(at int32, p *Node) {
+	r.doc.values[at].node = p
 	r.index(at, p)
-	a := p.attribute
+	a := p.Attribute
 	if a == nil {
 		r.object(at, p)
 		return
@@ -153,7 +140,7 @@ func (r reader) value(at int32, p *place) {
 	}
 }
 
-func (r reader) object(at int32, p *place) {
+func (r reader) object(at int32, p *Node) {
 	if !r.expect(at, '{', "an object") {
 		return
 	}
@@ -164,10 +151,10 @@ func (r reader) object(at int32, p *place) {
 			member = p.members[unquote(string(raw))]
 		}
 		if member != nil {
-			r.value(r.add(at, member, member.name, 0), member)
+			r.value(r.doc.add(at, member, member.Name, 0), member)
 			continue
 		}
-		unknown := r.add(at, nil, unquote(string(raw)), 0)
+		unknown := r.doc.add(at, nil, unquote(string(raw)), 0)
 		r.scalar(unknown)
 		r.report(unknown, "unknownField", "is not in the catalogue")
 	}
@@ -186,7 +173,7 @@ func (r reader) array(at int32, read func(item int32)) {
 			must(r.dec.ReadValue())
 			continue
 		}
-		read(r.add(at, r.doc.values[at].place, "", count))
+		read(r.doc.add(at, r.doc.values[at].node, "", count))
 	}
 	r.end(at)
 	if count > maxItems {
@@ -221,7 +208,7 @@ func (r reader) languages(at int32, a *Attribute) {
 	count := 0
 	for ; r.dec.PeekKind() != '}'; count++ {
 		key := unquote(string(must(r.dec.ReadValue())))
-		text := r.add(at, r.doc.values[at].place, key, 0)
+		text := r.doc.add(at, r.doc.values[at].node, key, 0)
 		if strings.ContainsAny(key, ".\x00") || strings.HasPrefix(key, "$") {
 			r.text(text, a)
 			r.report(text, "format", "a name may not hold a dot or NUL, nor begin with $")

@@ -1,0 +1,122 @@
+//go:build unix
+
+package passport_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/battery-passport/suite/passport-service/internal/compliance"
+	"github.com/battery-passport/suite/passport-service/internal/passport"
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/passport-service/samples"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// The benchmarks report the CPU time of the process for each operation: a time
+// on the clock would mostly show the disk. Give TMPDIR a folder in memory.
+
+func BenchmarkCreate(b *testing.B) {
+	ctx, s := benchService(b)
+	bodies := benchBodies(b)
+	measure(b, func(i int) {
+		if _, _, err := s.Create(ctx, bodies[i], ""); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+func BenchmarkPublish(b *testing.B) {
+	ctx, s := benchService(b)
+	var ids []string
+	for _, body := range benchBodies(b) {
+		p, _, err := s.Create(ctx, body, "")
+		if err != nil {
+			b.Fatal(err)
+		}
+		ids = append(ids, p.ID)
+	}
+	measure(b, func(i int) {
+		if _, err := s.Publish(ctx, ids[i]); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+func BenchmarkPatch(b *testing.B) {
+	ctx, s := benchService(b)
+	p, _, err := s.Create(ctx, benchBodies(b)[0], "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	measure(b, func(i int) {
+		patch := fmt.Appendf(nil, `{"data":{"generalInformation":{"batchIdentifier":"%d"}}}`, i%2)
+		if _, err := s.Patch(ctx, p.ID, patch); err != nil && !strings.Contains(err.Error(), "wait to go out") {
+			b.Fatal(err)
+		}
+	})
+}
+
+// measure runs op b.N times and reports the CPU time of each.
+func measure(b *testing.B, op func(i int)) {
+	b.Helper()
+	b.ReportAllocs()
+	b.ResetTimer()
+	begin := cpuTime()
+	for i := range b.N {
+		op(i)
+	}
+	b.ReportMetric(float64(cpuTime()-begin)/float64(b.N), "cpu-ns/op")
+}
+
+func cpuTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+func benchService(b *testing.B) (context.Context, *passport.Service) {
+	b.Helper()
+	db, err := connect.Open(b.Context(), connect.Config{Dir: b.TempDir()}, "bench")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { db.Close(context.Background()) })
+	engines, err := compliance.NewEngines(ruleset.Embedded(), compliance.Rules())
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := &passport.Service{
+		Passports: store.Open(db, passport.Schema()), Versions: store.Open(db, passport.VersionSchema()), Engines: engines,
+		Now: time.Now, NewID: uuid.NewString, Log: slog.New(slog.DiscardHandler),
+	}
+	return auth.With(b.Context(), auth.Principal{UserID: "u", Role: auth.Operator, Organisation: "a"}), s
+}
+
+// benchBodies returns b.N bodies of different batteries.
+func benchBodies(b *testing.B) []wire.Value {
+	b.Helper()
+	text, err := samples.FS.ReadFile("ev-nmc-complete.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	bodies := make([]wire.Value, b.N)
+	for i := range bodies {
+		serial := fmt.Sprintf("NB%06d", i)
+		body := strings.ReplaceAll(string(text), "NB7K2Q9X", serial)
+		bodies[i] = wire.Value(strings.ReplaceAll(body, "6a2f6c1e-3f0b-4d55-9c1e-5f1a7d2b8e01", uuid.NewString()))
+	}
+	return bodies
+}

@@ -1,0 +1,152 @@
+package ruleset_test
+
+import (
+	"io/fs"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/passport-service/samples"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// letters is a catalogue of the sections a and b.
+func letters(t *testing.T) *ruleset.RuleSet {
+	t.Helper()
+	rs, err := ruleset.Load([]byte(`{"profile":"x","effectiveFrom":"2027-02-18","attributes":[
+		{"path":"a.b","section":"a","type":"object","access":"public"},
+		{"path":"a.c","section":"a","type":"array<string>","access":"public"},
+		{"path":"a.n","section":"a","type":"number","access":"public"},
+		{"path":"a.texts","section":"a","type":"object<lang,string>","access":"public"},
+		{"path":"a.t","section":"a","type":"string","access":"public"},
+		{"path":"b.c","section":"b","type":"number","access":"public"},
+		{"path":"b.d","section":"b","type":"number","access":"public"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rs
+}
+
+// TestCanonicalForm compares the canonical form of documents with the one that
+// the JSON library makes of their text.
+func TestCanonicalForm(t *testing.T) {
+	rs := letters(t)
+	check := func(rs *ruleset.RuleSet, text string) {
+		t.Helper()
+		want := wire.Value(text).Clone()
+		doc := rs.Read(wire.Value(text))
+		if err := want.Canonicalize(); err != nil || doc.Violations() != nil {
+			t.Fatalf("%s: %v, %+v", text, err, doc.Violations())
+		}
+		for range 2 { // the second time from what it keeps
+			if got := doc.Canonicalize(); string(got) != string(want) {
+				t.Errorf("the canonical form of %s is\n%s, want\n%s", text, got, want)
+			}
+		}
+		if got := rs.Read(want); doc.Root().Raw() != got.Root().Raw() || doc.Text("a.t") != got.Text("a.t") {
+			t.Errorf("%s is another document after it was canonicalized", text)
+		}
+	}
+	for _, text := range []string{
+		`{}`, ` { "b" : { } , "a" : { "c" : [ ] , "b": {} } } `, `{"b":{"d":-0,"c":1.50},"a":{"n":1E3,"t":"\u00fc\/\u2028\n\ud83d\ude00"}}`,
+		`{"a":{"c":["z","\u0061","a"],"texts":{"\ud83d\ude00":"x","\uffee":"y","\ue000":"v","\ud7ff":"w","de":"","d":"","é":"","dé":""}}}`,
+		`{"a":{"n":1e-7},"b":{"c":999999999999999,"d":0.000001}}`, `{"a":{"n":-1.25e-9},"b":{"c":1e15,"d":123456789012345e-5}}`,
+	} {
+		check(rs, text)
+	}
+	names, err := fs.Glob(samples.FS, "*-*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, name := range names {
+		text, _ := samples.FS.ReadFile(name)
+		var body struct {
+			Data wire.Value `json:"data"`
+		}
+		if wire.Unmarshal(text, &body) == nil && body.Data != nil {
+			check(ruleset.Embedded()[0], string(body.Data))
+			checked++
+		}
+	}
+	if checked < 10 {
+		t.Errorf("%d samples", checked)
+	}
+}
+
+// TestSetText sets the text of an attribute that is there, that is missing, that
+// is of the wrong type, and whose section is missing.
+func TestSetText(t *testing.T) {
+	rs := letters(t)
+	for before, want := range map[string]string{
+		`{"a":{"t":"x","n":1}}`: `{"a":{"n":1,"t":"y\""}}`, `{"a":{"n":1}}`: `{"a":{"n":1,"t":"y\""}}`, `{"a":{}}`: `{"a":{"t":"y\""}}`,
+		`{"a":{"t":5}}`: `{"a":{"t":5}}`, `{"b":{}}`: `{"b":{}}`, `{"a":1}`: `{"a":1}`,
+	} {
+		original := rs.Read(wire.Value(before))
+		doc := original.Clone()
+		doc.SetText("a.t", `y"`)
+		if got := doc.Canonicalize(); string(got) != want {
+			t.Errorf("SetText in %s makes %s, want %s", before, got, want)
+		}
+		if v := doc.First("a.t"); v.Exists() && (!v.Valid() || doc.Text("a.t") != `y"`) {
+			t.Errorf("SetText in %s: valid %v, %q", before, v.Valid(), doc.Text("a.t"))
+		}
+		if original.Root().Raw() != before || doc.First("a.t").Exists() && original.Text("a.t") == `y"` {
+			t.Errorf("SetText in a copy of %s changes the original: %s", before, original.Root().Raw())
+		}
+	}
+}
+
+// TestMerge holds the examples of RFC 7396, appendix A, and some of ours.
+func TestMerge(t *testing.T) {
+	rs := letters(t)
+	for _, c := range []struct{ target, patch, want string }{
+		{`{"a":"b"}`, `{"a":"c"}`, `{"a":"c"}`},
+		{`{"a":"b"}`, `{"b":"c"}`, `{"a":"b","b":"c"}`},
+		{`{"a":"b"}`, `{"a":null}`, `{}`},
+		{`{"a":"b","b":"c"}`, `{"a":null}`, `{"b":"c"}`},
+		{`{"a":["b"]}`, `{"a":"c"}`, `{"a":"c"}`},
+		{`{"a":"c"}`, `{"a":["b"]}`, `{"a":["b"]}`},
+		{`{"a":{"b":"c"}}`, `{"a":{"b":"d","c":null}}`, `{"a":{"b":"d"}}`},
+		{`{"a":[{"b":"c"}]}`, `{"a":[1]}`, `{"a":[1]}`},
+		{`["a","b"]`, `["c","d"]`, `["c","d"]`},
+		{`{"a":"b"}`, `["c"]`, `["c"]`},
+		{`{"a":"foo"}`, `null`, `null`},
+		{`{"a":"foo"}`, `"bar"`, `"bar"`},
+		{`{"e":null}`, `{"a":1}`, `{"a":1,"e":null}`},
+		{`[1,2]`, `{"a":"b","c":null}`, `{"a":"b"}`},
+		{`{}`, `{"a":{"bb":{"ccc":null}}}`, `{"a":{"bb":{}}}`},
+		{`{}`, `{"a":[null,{"b":null}]}`, `{"a":[null,{"b":null}]}`},
+		{`{"a":{"b":2},"z":3}`, `{"a":{"b":null,"c":[1]},"A":{"x":null}}`, `{"A":{},"a":{"c":[1]},"z":3}`},
+		{`{"a":["b"]}`, `{"a":{"":1}}`, `{"a":{"":1}}`},
+		{`{"a":{"b\"":1}}`, `{"a":{"b\u0022":2}}`, `{"a":{"b\"":2}}`},
+	} {
+		got := rs.Read(wire.Value(c.target)).Merge(wire.Value(c.patch))
+		if err := got.Canonicalize(); err != nil || string(got) != c.want {
+			t.Errorf("Merge(%s, %s) = %s, %v, want %s", c.target, c.patch, got, err, c.want)
+		}
+	}
+}
+
+func TestChanged(t *testing.T) {
+	rs := letters(t)
+	for _, c := range []struct {
+		before, after string
+		want          []string
+	}{
+		{`{"a":1}`, `{"a":1}`, nil},
+		{`{"a":1,"b":{"c":2,"d":3}}`, `{"a":1,"b":{"c":2,"d":4}}`, []string{"data.b.d"}},
+		{`{"a":[1,{"x":1}]}`, `{"a":[1,{"x":2}]}`, []string{"data.a"}},
+		{`{}`, `{"a":{"b":1,"c":[]}}`, []string{"data.a.b", "data.a.c"}},
+		{`{"a":{"b":1}}`, `{}`, []string{"data.a.b"}},
+		{`{}`, `{"a":{}}`, []string{"data.a"}},
+		{`{"a":{}}`, `{"a":{"b":1}}`, []string{"data.a.b"}},
+		{`{"a":{"b":1}}`, `{"a":[1]}`, []string{"data.a"}},
+		{`{"a":"x"}`, `{"a":{"b":1}}`, []string{"data.a"}},
+	} {
+		if diff := cmp.Diff(c.want, ruleset.Changed(rs.ReadCanonical(wire.Value(c.before)), rs.ReadCanonical(wire.Value(c.after)))); diff != "" {
+			t.Errorf("Changed(%s, %s) (-want +got)\n%s", c.before, c.after, diff)
+		}
+	}
+}
