@@ -248,11 +248,13 @@ func TestDeleteAgainstWriters(t *testing.T) {
 			wg.Go(func() { s.Call("DELETE /api/passports/"+p.ID, maker, nil).Want(204, nil) })
 		}
 		wg.Wait()
+		s.stop()
+		startAt(t, db, func() time.Time { return time.Now().Add(2 * time.Minute) })
 		wantNothing(t, s)
 	})
 }
 
-// wantNothing looks for what is left of deleted passports.
+// wantNothing waits until nothing is left of deleted passports.
 func wantNothing(t *testing.T, s *service) {
 	t.Helper()
 	passports, versions := s.open(t)
@@ -277,7 +279,11 @@ func wantNothing(t *testing.T, s *service) {
 			return n, nil
 		},
 	} {
-		if n, err := list(); n > 0 || err != nil {
+		n, err := list()
+		for deadline := time.Now().Add(20 * time.Second); n > 0 && time.Now().Before(deadline); {
+			n, err = list()
+		}
+		if n > 0 || err != nil {
 			t.Errorf("%d %s are left, %v", n, scope, err)
 		}
 	}

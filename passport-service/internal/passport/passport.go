@@ -51,7 +51,8 @@ type Passport struct {
 	CreatedAt         time.Time `json:"createdAt"`
 	CreatedBy         string    `json:"createdBy"`
 	Head              Version   `json:"head"`
-	Deleted           bool      `json:"deleted,omitzero"`  // nobody sees it; its versions are being removed
+	Deleted           bool      `json:"deleted,omitzero"` // nobody sees it; it is being removed
+	DeletedAt         time.Time `json:"deletedAt,omitzero"`
 	Request           string    `json:"request,omitempty"` // idempotency.Sum of the one that made it, where it had a key
 
 	document *ruleset.Document // the data of Head, where it has been read
