@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/battery-passport/suite/deploy/events/tail"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
 )
@@ -118,5 +119,5 @@ func (c *changes) amidLoad(ctx context.Context, t *table) error {
 }
 
 func (f *fleet) tail(ctx context.Context, see func(event.Envelope)) error {
-	return kafka.Tail(ctx, kafka.Config{Brokers: []string{f.backends.kafka}}, event.PassportTopics(), func(e event.Envelope) error { see(e); return nil })
+	return tail.Follow(ctx, kafka.Config{Brokers: []string{f.backends.kafka}}, event.PassportTopics(), func(e tail.Message) error { see(e.Envelope); return nil })
 }

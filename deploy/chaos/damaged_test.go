@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/uuid"
 
+	"github.com/battery-passport/suite/deploy/events/tail"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
 )
@@ -296,7 +297,7 @@ func (d *damage) publish(e event.Envelope) {
 func (d *damage) tellTwice() string {
 	p := d.passport(func(*passport) bool { return true })
 	var again event.Envelope
-	err := kafka.Read(d.t.Context(), kafka.Config{Brokers: d.Brokers}, []string{created}, func(m kafka.Message) error {
+	err := tail.Read(d.t.Context(), kafka.Config{Brokers: d.Brokers}, []string{created}, func(m tail.Message) error {
 		if m.Key == p.id {
 			again = m.Envelope
 		}

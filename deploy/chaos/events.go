@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/battery-passport/suite/deploy/events/tail"
 	"github.com/battery-passport/suite/notification-service/notificationd"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
@@ -63,12 +64,12 @@ func (r *reconciler) readTopics(ctx context.Context) error {
 	for _, topic := range notificationd.Topics() { // it reads them all
 		topics = append(topics, topic, kafka.DeadLetterTopic(topic))
 	}
-	found, err := kafka.Existing(ctx, cfg, topics)
+	found, err := tail.Existing(ctx, cfg, topics)
 	if err != nil {
 		return fmt.Errorf("topics at %v: %w", r.Brokers, err)
 	}
 	log, ours, seen := &eventLog{byKey: map[string][]*logged{}}, r.ours(), map[string]bool{}
-	err = kafka.Read(ctx, cfg, found, func(m kafka.Message) error {
+	err = tail.Read(ctx, cfg, found, func(m tail.Message) error {
 		var p payload
 		err := json.Unmarshal(m.Data, &p)
 		if !ours[m.Key] && !ours[p.concerned()] {

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/battery-passport/suite/auth-service/authd"
+	"github.com/battery-passport/suite/deploy/events/tail"
 	"github.com/battery-passport/suite/deploy/stack"
 	"github.com/battery-passport/suite/document-service/documentd"
 	"github.com/battery-passport/suite/notification-service/notificationd"
@@ -167,7 +168,7 @@ func (s *suite) events(n int, keys ...string) []string {
 	defer cancel()
 	topics := slices.Concat(event.UserTopics(), event.PassportTopics())
 	seen, enough := map[string]bool{}, errors.New("enough")
-	err := kafka.Tail(ctx, s.brokers, topics, func(e event.Envelope) error {
+	err := tail.Follow(ctx, s.brokers, topics, func(e tail.Message) error {
 		if slices.Contains(keys, e.Key) {
 			seen[e.ID] = true
 		}
@@ -188,7 +189,7 @@ func (s *suite) logged(ctx context.Context, topics, keys []string) []string {
 	s.t.Helper()
 	var got []event.Envelope
 	seen, newest := map[string]bool{}, map[[2]string]int64{} // by id; by topic and key
-	err := kafka.Read(ctx, s.brokers, topics, func(m kafka.Message) error {
+	err := tail.Read(ctx, s.brokers, topics, func(m tail.Message) error {
 		if !slices.Contains(keys, m.Key) || seen[m.ID] {
 			return nil
 		}

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/battery-passport/suite/deploy/events/tail"
 	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/event"
-	"github.com/battery-passport/suite/pkg/event/kafka"
 )
 
 // TestTraceOfARequest has a request follow its caller's trace into the access
@@ -48,7 +48,7 @@ func TestTraceOfARequest(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	enough := errors.New("enough")
-	err := kafka.Tail(ctx, s.brokers, event.PassportTopics(), func(e event.Envelope) error {
+	err := tail.Follow(ctx, s.brokers, event.PassportTopics(), func(e tail.Message) error {
 		want, ok := created[e.Key]
 		if !ok {
 			return nil

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/battery-passport/suite/deploy/events/tail"
 	"github.com/battery-passport/suite/notification-service/notificationd"
 	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/event"
@@ -51,14 +52,14 @@ func show(ctx context.Context, cfg kafka.Config) error {
 	for _, topic := range notificationd.Topics() { // it reads them all
 		topics = append(topics, topic, kafka.DeadLetterTopic(topic))
 	}
-	found, err := kafka.Existing(ctx, cfg, topics)
+	found, err := tail.Existing(ctx, cfg, topics)
 	if err != nil {
 		return err
 	}
 	if len(found) == 0 {
 		found = event.UserTopics() // the suite is just starting
 	}
-	return kafka.Watch(ctx, cfg, found, func(m kafka.Message) error {
+	return tail.Follow(ctx, cfg, found, func(m tail.Message) error {
 		line := fmt.Sprintf("%s  %-17s %4d  %s  %s", m.Time.UTC().Format(wire.Time), m.Topic, m.Sequence, m.Key, m.Data)
 		if m.Reason != "" {
 			line += "\n    dead letter, because " + m.Reason

@@ -2,11 +2,12 @@ package notificationd_test
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/authtest"
@@ -49,9 +50,9 @@ func TestPoison(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			key := uuid.NewString()
 			s.send(c.topic, key, c.payload, c.headers...)
-			letter := deadLetter(t, s, c.topic, key)
-			if !strings.Contains(letter.Reason, c.reason) || string(letter.Data) != c.payload {
-				t.Errorf("because %q, want %q; %d bytes of %d", letter.Reason, c.reason, len(letter.Data), len(c.payload))
+			letter, reason := deadLetter(t, s, c.topic, key)
+			if !strings.Contains(reason, c.reason) || string(letter.Value) != c.payload {
+				t.Errorf("because %q, want %q; %d bytes of %d", reason, c.reason, len(letter.Value), len(c.payload))
 			}
 			passport := uuid.NewString()
 			s.send("passport.created", key, object("passportId", passport, "createdBy", owner.id))
@@ -60,24 +61,29 @@ func TestPoison(t *testing.T) {
 	}
 }
 
-// deadLetter waits for the dead letter of a key.
-func deadLetter(t *testing.T, s *service, topic, key string) kafka.Message {
+// deadLetter waits for the dead letter of a key, and returns it with its reason.
+func deadLetter(t *testing.T, s *service, topic, key string) (letter *kgo.Record, reason string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	var found kafka.Message
-	enough := errors.New("enough")
-	err := kafka.Watch(ctx, s.cfg.Kafka, []string{kafka.DeadLetterTopic(topic)}, func(m kafka.Message) error {
-		if m.Key != key {
-			return nil
-		}
-		found = m
-		return enough
-	})
-	if !errors.Is(err, enough) {
-		t.Fatalf("no dead letter on %s: %v", topic, err)
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.cfg.Kafka.Brokers...), kgo.ConsumeTopics(kafka.DeadLetterTopic(topic)))
+	if err != nil {
+		t.Fatal(err)
 	}
-	return found
+	defer client.Close()
+	for {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			t.Fatalf("no dead letter on %s: %v", topic, err)
+		}
+		for _, r := range fetches.Records() {
+			if string(r.Key) != key {
+				continue
+			}
+			i := slices.IndexFunc(r.Headers, func(h kgo.RecordHeader) bool { return h.Key == kafka.ReasonHeader })
+			return r, string(r.Headers[i].Value)
+		}
+	}
 }
 
 // TestEventsOfOthers sends what is not as the suite would write it, and does

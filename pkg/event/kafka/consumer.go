@@ -35,8 +35,9 @@ const (
 
 // Headers of a dead letter, beside those that the message had.
 const (
-	deadPrefix      = "dlq_"
-	reasonHeader    = deadPrefix + "reason"
+	deadPrefix = "dlq_"
+	// ReasonHeader says why a message is a dead letter.
+	ReasonHeader    = deadPrefix + "reason"
 	topicHeader     = deadPrefix + "topic"
 	partitionHeader = deadPrefix + "partition"
 	offsetHeader    = deadPrefix + "offset"
@@ -235,7 +236,7 @@ func deadLetter(m kafka.Message, why error) kafka.Message {
 		out.Headers = append(out.Headers, kafka.Header{Key: timeHeader, Value: []byte(m.Time.UTC().Format(wire.Time))})
 	}
 	for _, h := range []struct{ key, value string }{
-		{reasonHeader, reason[:min(len(reason), maxReason)]}, {topicHeader, m.Topic},
+		{ReasonHeader, reason[:min(len(reason), maxReason)]}, {topicHeader, m.Topic},
 		{partitionHeader, strconv.Itoa(m.Partition)}, {offsetHeader, strconv.FormatInt(m.Offset, 10)},
 	} {
 		out.Headers = append(out.Headers, kafka.Header{Key: h.key, Value: []byte(h.value)})

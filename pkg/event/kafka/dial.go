@@ -32,14 +32,14 @@ var (
 
 // dialer is for what reads as a member of a group, or of one partition.
 func (c Config) dialer() *kafka.Dialer {
-	return &kafka.Dialer{Timeout: dialTimeout, DialFunc: c.dial, SASLMechanism: c.login()}
+	return &kafka.Dialer{Timeout: dialTimeout, DialFunc: c.Dial, SASLMechanism: c.login()}
 }
 
 // transport is for all else.
 type transport struct{ *kafka.Transport }
 
 func (c Config) transport() transport {
-	return transport{&kafka.Transport{Dial: c.dial, DialTimeout: dialTimeout, MetadataTTL: metadataTTL, SASL: c.login()}}
+	return transport{&kafka.Transport{Dial: c.Dial, DialTimeout: dialTimeout, MetadataTTL: metadataTTL, SASL: c.login()}}
 }
 
 // RoundTrip implements kafka.RoundTripper.
@@ -48,9 +48,9 @@ func (t transport) RoundTrip(ctx context.Context, addr net.Addr, r kafka.Request
 	return res, refused(err)
 }
 
-// dial connects to a broker, by TLS where that is set. TLS is begun here and
+// Dial connects to a broker, by TLS where that is set. TLS is begun here and
 // not by kafka-go, for brokerConn to see what it guards against.
-func (c Config) dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (c Config) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, network, address)

@@ -98,23 +98,17 @@ func envelope(topic topic, key string, sequence int64) event.Envelope {
 	return e
 }
 
-// read returns the first n events of the topics.
-func read(t *testing.T, cfg kafka.Config, n int, topics ...string) []event.Envelope {
+// read returns the first n events of a topic.
+func read(t *testing.T, cfg kafka.Config, n int, topic string) []event.Envelope {
 	t.Helper()
-	var got []event.Envelope
-	enough := errors.New("enough")
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	err := kafka.Tail(ctx, cfg, topics, func(e event.Envelope) error {
-		if got = append(got, e); len(got) == n {
-			return enough
-		}
+	var got handled
+	stop := consume(t, cfg, uuid.NewString(), []string{topic}, func(_ context.Context, e event.Envelope) error {
+		got.add(e)
 		return nil
 	})
-	if !errors.Is(err, enough) {
-		t.Fatalf("Tail = %v after %d of %d events", err, len(got), n)
-	}
-	return got
+	got.await(t, n)
+	stop()
+	return got.all()
 }
 
 func TestEventComesBackAsItWasPublished(t *testing.T) {
@@ -186,47 +180,6 @@ func TestPartitionsOfTopics(t *testing.T) {
 	})
 }
 
-func TestTailGivesWhatIsThereInOrderOfTime(t *testing.T) {
-	onBrokers(t, func(t *testing.T, cfg kafka.Config) {
-		one, two := newTopic(), newTopic()
-		p := publisher(t, cfg, one, two)
-		if err := p.Run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		for i := range int64(30) {
-			publish(t, p, envelope([]topic{one, two}[i%2], fmt.Sprint("key", i%7), 30-i))
-		}
-		for i, e := range read(t, cfg, 30, string(one), string(two)) {
-			if e.Sequence != int64(i+1) {
-				t.Fatalf("event %d has sequence %d", i+1, e.Sequence)
-			}
-		}
-	})
-}
-
-// TestReadKeepsTheOrderOfTheLog writes events against the order of their time.
-func TestReadKeepsTheOrderOfTheLog(t *testing.T) {
-	onBrokers(t, func(t *testing.T, cfg kafka.Config) {
-		topic, empty := newTopic(), newTopic()
-		p := publisher(t, cfg, topic, empty)
-		if err := p.Run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		want := []int64{3, 1, 2, 1}
-		for _, n := range want {
-			publish(t, p, envelope(topic, "0193-p", n))
-		}
-		var got []int64
-		err := kafka.Read(t.Context(), cfg, []string{string(topic), string(empty)}, func(m kafka.Message) error {
-			got = append(got, m.Sequence)
-			return nil
-		})
-		if diff := cmp.Diff(want, got); err != nil || diff != "" {
-			t.Errorf("Read = %v (-want +got)\n%s", err, diff)
-		}
-	})
-}
-
 // TestPublishDoesNotWaitForMore pins kafka-go's defaults away: with them each
 // of these would take a second. It is no statement of speed.
 func TestPublishDoesNotWaitForMore(t *testing.T) {
@@ -292,15 +245,11 @@ func TestOrderOfFirstOccurrences(t *testing.T) {
 		t.Fatalf("only %d produce requests: are events put together in batches?", faults)
 	}
 	last := map[string]int64{}
-	err := kafka.Read(t.Context(), cfg, []string{string(topic)}, func(m kafka.Message) error {
-		if m.Sequence > last[m.Key]+1 {
-			return fmt.Errorf("%s: %d comes after %d", m.Key, m.Sequence, last[m.Key])
+	for _, e := range read(t, cfg, keys*each, string(topic)) {
+		if e.Sequence > last[e.Key]+1 {
+			t.Fatalf("%s: %d comes after %d", e.Key, e.Sequence, last[e.Key])
 		}
-		last[m.Key] = max(last[m.Key], m.Sequence)
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
+		last[e.Key] = max(last[e.Key], e.Sequence)
 	}
 	for k := range keys {
 		if key := fmt.Sprint("key", k); last[key] != each {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -27,23 +26,6 @@ const (
 
 // DeadLetterTopic is where a consumer puts what it can not act on.
 func DeadLetterTopic(topic string) string { return topic + deadLetters }
-
-// Existing returns those of the topics that the cluster has.
-func Existing(ctx context.Context, cfg Config, topics []string) ([]string, error) {
-	t := newTopicSet(cfg)
-	defer t.close()
-	res, err := t.client.Metadata(ctx, &kafka.MetadataRequest{})
-	if err != nil {
-		return nil, err
-	}
-	var found []string
-	for _, topic := range res.Topics {
-		if slices.Contains(topics, topic.Name) {
-			found = append(found, topic.Name)
-		}
-	}
-	return found, nil
-}
 
 // topicSet is the topics that a publisher or a consumer works with, and the
 // connections to the cluster.
