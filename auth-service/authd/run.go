@@ -43,7 +43,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	defer counts.Close()
-	cfg.Kafka.Metrics = counts
+	cfg.Kafka.Metrics = counts.Registry
 	db, err := connect.Open(ctx, cfg.Store, Name)
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if cfg.AdminEmail != "" {
 		checks = append(checks, rest.Check{Name: "admin", Probe: accounts.HasAdmin})
 	}
-	api := rest.New(rest.Options{Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts, HTTP: cfg.HTTP, Checks: checks})
+	api := rest.New(rest.Options{Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts.Registry, HTTP: cfg.HTTP, Checks: checks})
 	(&httpapi.API{
 		Accounts: accounts, Logins: &login.Service{Accounts: accounts, Sessions: sessions, Tokens: keys, Log: log},
 		Sessions: sessions, Verifier: verifier, Keys: keys, Lifetime: time.Duration(cfg.TokenLifetime), RateLimit: cfg.RateLimit,

@@ -26,7 +26,6 @@ var owners = map[string]string{
 	"github.com/golang-jwt/jwt/v5":         "pkg/auth/token",
 	"github.com/MicahParks/keyfunc/v3":     "pkg/auth/token",
 	"github.com/kelseyhightower/envconfig": "pkg/boot",
-	"github.com/prometheus/client_golang":  "pkg/metrics",
 	"github.com/aws/aws-sdk-go-v2":         "document-service/internal/s3store",
 	"github.com/aws/smithy-go":             "document-service/internal/s3store",
 	"github.com/gabriel-vasile/mimetype":   "document-service/internal/filetype",

@@ -4,22 +4,25 @@ import (
 	"context"
 	"errors"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
 	"github.com/battery-passport/suite/notification-service/internal/notification"
-	"github.com/battery-passport/suite/pkg/metrics"
 )
 
 // observed is a channel whose outcomes are counted.
 type observed struct {
 	notification.Channel
 	name  notification.ChannelName
-	tried *metrics.Counter
+	tried *prometheus.CounterVec
 }
 
 // deliveries is what observed channels count with.
-func deliveries(r *metrics.Registry) *metrics.Counter {
-	tried := r.Counter("deliveries_total",
-		"Attempts to deliver a message: sent; later, when the other side asked to come again; refused, for good; or failed, when nobody answered.",
-		"channel", "outcome")
+func deliveries(r prometheus.Registerer) *prometheus.CounterVec {
+	tried := promauto.With(r).NewCounterVec(prometheus.CounterOpts{
+		Name: "deliveries_total",
+		Help: "Attempts to deliver a message: sent; later, when the other side asked to come again; refused, for good; or failed, when nobody answered.",
+	}, []string{"channel", "outcome"})
 	for _, channel := range []notification.ChannelName{notification.Mail, notification.File} {
 		for _, outcome := range []string{"sent", "later", "refused", "failed"} {
 			tried.WithLabelValues(string(channel), outcome)

@@ -65,7 +65,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	defer counts.Close()
-	cfg.Kafka.Metrics = counts
+	cfg.Kafka.Metrics = counts.Registry
 	db, err := connect.Open(ctx, cfg.Store, Name)
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		{Name: "store", Vital: true, Probe: db.Ping}, {Name: "keys", Vital: true, Probe: verifier.Ready}, {Name: "revocations", Probe: verifier.Heard}, {Name: "kafka", Probe: events.Ping},
 	}
 	beside := []func(context.Context) error{counts.Serve, verifier.Run, events.Run}
-	tried := deliveries(counts)
+	tried := deliveries(counts.Registry)
 	courier := func(name notification.ChannelName, channel notification.Channel) {
 		c := notification.NewCourier(notification.Courier{
 			Name: name, Channel: observed{channel, name, tried}, Records: notifications.Records, People: notifications.People, Now: cfg.Now, Log: log,
@@ -108,7 +108,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 
 	api := rest.New(rest.Options{
-		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts, HTTP: cfg.HTTP, Checks: checks,
+		Title: httpapi.Title, Description: httpapi.Description, Log: log, User: auth.UserID, Metrics: counts.Registry, HTTP: cfg.HTTP, Checks: checks,
 	})
 	(&httpapi.API{Notifications: notifications, Verifier: verifier}).Register(api)
 

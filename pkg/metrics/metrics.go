@@ -1,4 +1,4 @@
-// Package metrics counts what a service does, and tells Prometheus.
+// Package metrics serves what a service measures to Prometheus.
 package metrics
 
 import (
@@ -19,24 +19,17 @@ import (
 	"github.com/battery-passport/suite/pkg/boot"
 )
 
-// What is counted, by labels.
-type (
-	Counter   = prometheus.CounterVec
-	Gauge     = prometheus.Gauge
-	Histogram = prometheus.HistogramVec
-)
-
 const (
 	headerTimeout = 5 * time.Second
 	writeTimeout  = 15 * time.Second
-	sampleTimeout = 2 * time.Second // of what is asked for at each scrape
+	sampleTimeout = 2 * time.Second
 )
 
-// seconds are the buckets of durations: from an answer out of memory to the
-// longest that a client is kept waiting.
-var seconds = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+// Seconds are the buckets of durations, from an answer out of memory to the
+// longest that a client waits.
+var Seconds = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
-// Config says where metrics are told.
+// Config says where metrics are served.
 type Config struct {
 	Addr string `envconfig:"METRICS_ADDR" desc:"host:port where Prometheus reads /metrics, of all addresses without a host; empty: nowhere, as with make run"`
 
@@ -44,7 +37,7 @@ type Config struct {
 	Listener net.Listener
 }
 
-// Validate tells what is wrong with c.
+// Validate returns what is wrong with c.
 func (c Config) Validate() error {
 	if c.Addr == "" {
 		return nil
@@ -59,81 +52,85 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Registry is what one service counts. It is safe for concurrent use. A nil
-// Registry is one that nobody asks.
-type Registry struct {
-	registry *prometheus.Registry
-	listener net.Listener
+// Server serves one registry.
+type Server struct {
+	Registry *prometheus.Registry
+	listener net.Listener // nil where nobody reads it
 	log      *slog.Logger
 }
 
-// Open returns a registry with what is to be known of every process, and opens
-// its port. Serve serves it, and closes it.
-func Open(service string, cfg Config, log *slog.Logger) (*Registry, error) {
-	r := &Registry{registry: prometheus.NewRegistry(), listener: cfg.Listener, log: log}
-	if cfg.Addr != "" && r.listener == nil {
+// Open returns a server with the metrics of the process, and opens its port.
+func Open(service string, cfg Config, log *slog.Logger) (*Server, error) {
+	s := &Server{Registry: prometheus.NewRegistry(), listener: cfg.Listener, log: log}
+	if cfg.Addr != "" && s.listener == nil {
 		l, err := net.Listen("tcp", cfg.Addr)
 		if err != nil {
 			return nil, fmt.Errorf("%s cannot be used; set METRICS_ADDR to another: %w", cfg.Addr, err)
 		}
-		r.listener = l
+		s.listener = l
 	}
-	r.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "build_info", Help: "What runs; always 1."}, []string{"service", "version", "commit"})
 	build.WithLabelValues(service, boot.Version().Number, cmp.Or(boot.Version().Commit, "unknown")).Set(1)
-	r.registry.MustRegister(build)
-	return r, nil
+	s.Registry.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return s, nil
 }
 
-// Close closes the port of a registry that is not served.
-func (r *Registry) Close() {
-	if r.listener != nil {
-		r.listener.Close()
+// Close closes the port of a server that does not serve.
+func (s *Server) Close() {
+	if s.listener != nil {
+		s.listener.Close()
 	}
 }
 
-// Serve answers /metrics until ctx is done, where there is a port for it.
-func (r *Registry) Serve(ctx context.Context) error {
-	if r.listener == nil {
+// Serve answers /metrics until ctx is done.
+func (s *Server) Serve(ctx context.Context) error {
+	if s.listener == nil {
 		return nil
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(r.registry, promhttp.HandlerOpts{
-		ErrorLog: slog.NewLogLogger(r.log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4,
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4,
 	}))
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
-	r.log.InfoContext(ctx, "metrics", "addr", r.listener.Addr().String())
-	if err := srv.Serve(r.listener); !errors.Is(err, http.ErrServerClosed) {
+	s.log.InfoContext(ctx, "metrics", "addr", s.listener.Addr().String())
+	if err := srv.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
 }
 
-func (r *Registry) register(c prometheus.Collector) {
+// Sample registers gauges whose values take returns at each scrape, within two
+// seconds. An error is logged, and the values are missing. A nil r registers none.
+func Sample(r prometheus.Registerer, log *slog.Logger, gauges []*prometheus.Desc, take func(context.Context) ([]prometheus.Metric, error)) {
 	if r != nil {
-		r.registry.MustRegister(c)
+		r.MustRegister(&sampled{gauges, take, log})
 	}
 }
 
-// Counter adds a counter. A name is added once.
-func (r *Registry) Counter(name, help string, labels ...string) *Counter {
-	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
-	r.register(c)
-	return c
+type sampled struct {
+	gauges []*prometheus.Desc
+	take   func(context.Context) ([]prometheus.Metric, error)
+	log    *slog.Logger
 }
 
-// Gauge adds a value that goes up and down.
-func (r *Registry) Gauge(name, help string) Gauge {
-	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
-	r.register(g)
-	return g
+// Describe implements prometheus.Collector.
+func (s *sampled) Describe(descs chan<- *prometheus.Desc) {
+	for _, d := range s.gauges {
+		descs <- d
+	}
 }
 
-// Seconds adds a histogram of durations, in seconds.
-func (r *Registry) Seconds(name, help string, labels ...string) *Histogram {
-	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: seconds}, labels)
-	r.register(h)
-	return h
+// Collect implements prometheus.Collector.
+func (s *sampled) Collect(metrics chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), sampleTimeout)
+	defer cancel()
+	values, err := s.take(ctx)
+	if err != nil {
+		s.log.WarnContext(ctx, "metrics are missing", "err", err)
+	}
+	for _, v := range values {
+		metrics <- v
+	}
 }

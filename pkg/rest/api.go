@@ -17,6 +17,8 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/swaggest/swgui/v5emb"
 
 	"github.com/battery-passport/suite/pkg/fault"
@@ -38,7 +40,7 @@ type Options struct {
 	User        func(context.Context) string // id of the caller
 	Checks      []Check                      // of what it depends on
 	HTTP        Config
-	Metrics     *metrics.Registry
+	Metrics     prometheus.Registerer // nil: none
 }
 
 // API is the HTTP face of a service. Routes are added by Handle and Page, before
@@ -57,8 +59,8 @@ type API struct {
 	public   *rateLimiter
 	slots    *concurrencyLimiter
 
-	seconds  *metrics.Histogram
-	inFlight metrics.Gauge
+	seconds  *prometheus.HistogramVec
+	inFlight prometheus.Gauge
 }
 
 // New returns an API with its health, documentation and problem pages.
@@ -67,9 +69,11 @@ func New(o Options) *API {
 	a := &API{
 		router: chi.NewRouter(), routes: map[string]*route{}, log: o.Log, user: o.User, config: o.HTTP, timeouts: o.HTTP.Timeouts.orDefault(),
 		callers: newRateLimiter("caller", o.HTTP.RateLimit), public: newRateLimiter("public", o.HTTP.PublicRate),
-		slots:    newConcurrencyLimiter(cmp.Or(o.HTTP.MaxRequests, defaultMaxRequests)),
-		seconds:  o.Metrics.Seconds("http_request_duration_seconds", "Time to answer, by route; bodies that are streamed count until their end.", "method", "route", "code"),
-		inFlight: o.Metrics.Gauge("http_requests_in_flight", "Requests that are being answered."),
+		slots: newConcurrencyLimiter(cmp.Or(o.HTTP.MaxRequests, defaultMaxRequests)),
+		seconds: promauto.With(o.Metrics).NewHistogramVec(prometheus.HistogramOpts{
+			Name: "http_request_duration_seconds", Help: "Time to answer, by route; bodies that are streamed count until their end.", Buckets: metrics.Seconds,
+		}, []string{"method", "route", "code"}),
+		inFlight: promauto.With(o.Metrics).NewGauge(prometheus.GaugeOpts{Name: "http_requests_in_flight", Help: "Requests that are being answered."}),
 	}
 	if len(o.HTTP.TrustedProxies) > 0 {
 		a.router.Use(clientIP(o.HTTP.TrustedProxies))

@@ -7,6 +7,8 @@ import (
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/smithy-go/middleware"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/metrics"
@@ -21,8 +23,10 @@ func givenUp(err error) bool {
 // observe has each operation counted and timed, with all its attempts. One that
 // asks for what is not there has the outcome missing, and one that its client
 // ended, or sent too much for, given_up.
-func observe(r *metrics.Registry) func(*middleware.Stack) error {
-	took := r.Seconds("s3_operation_duration_seconds", "Time of an operation of the object storage, until its answer begins.", "operation", "outcome")
+func observe(r prometheus.Registerer) func(*middleware.Stack) error {
+	took := promauto.With(r).NewHistogramVec(prometheus.HistogramOpts{
+		Name: "s3_operation_duration_seconds", Help: "Time of an operation of the object storage, until its answer begins.", Buckets: metrics.Seconds,
+	}, []string{"operation", "outcome"})
 	return func(stack *middleware.Stack) error {
 		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Observe",
 			func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {

@@ -23,9 +23,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/battery-passport/suite/pkg/fault"
-	"github.com/battery-passport/suite/pkg/metrics"
 )
 
 // Config says where the bucket is.
@@ -40,7 +40,7 @@ type Config struct {
 	CAFile         string `envconfig:"S3_CA_FILE" desc:"PEM file of the authorities that vouch for S3_ENDPOINT; empty: those of the system"`
 	PublicEndpoint string `envconfig:"S3_PUBLIC_ENDPOINT" desc:"URL of the S3 server for download links, where clients do not reach S3_ENDPOINT"`
 
-	Metrics *metrics.Registry
+	Metrics prometheus.Registerer // nil: none
 }
 
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/segmentio/kafka-go"
 
 	"github.com/battery-passport/suite/pkg/boot"
@@ -61,14 +63,15 @@ type Consumer struct {
 	reader kafka.ReaderConfig
 	handle Handler
 	log    *slog.Logger
-	acted  *metrics.Counter
+	acted  *prometheus.CounterVec
 }
 
 // NewConsumer returns a consumer. It does not talk to the cluster yet; Run
 // does.
 func NewConsumer(cfg Config, group string, topics []string, handle Handler, log *slog.Logger) *Consumer {
-	c := &Consumer{handle: handle, log: log, acted: cfg.Metrics.Counter("events_handled_total",
-		"Attempts to act on an event, by what came of it: ok, retried, or dead_letter.", "topic", "outcome")}
+	c := &Consumer{handle: handle, log: log, acted: promauto.With(cfg.Metrics).NewCounterVec(prometheus.CounterOpts{
+		Name: "events_handled_total", Help: "Attempts to act on an event, by what came of it: ok, retried, or dead_letter.",
+	}, []string{"topic", "outcome"})}
 	for _, topic := range topics { // from 0 on: of a series that begins with 1 no rate tells
 		for _, outcome := range []string{"ok", "retried", "dead_letter"} {
 			c.acted.WithLabelValues(topic, outcome)
@@ -90,9 +93,7 @@ func NewConsumer(cfg Config, group string, topics []string, handle Handler, log 
 		WatchPartitionChanges: true, PartitionWatchInterval: partitionWatch,
 		ErrorLogger: kafka.LoggerFunc(func(format string, args ...any) { log.Debug(fmt.Sprintf(format, args...)) }),
 	}
-	cfg.Metrics.Sampled([]metrics.Family{{
-		Name: "kafka_consumer_lag_messages", Help: "Messages that the group has not acted on.", Labels: []string{"topic", "partition"},
-	}}, c.lag)
+	metrics.Sample(cfg.Metrics, log, []*prometheus.Desc{lagGauge}, c.lag)
 	return c
 }
 

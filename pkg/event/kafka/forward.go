@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/battery-passport/suite/pkg/event/outbox"
@@ -30,10 +31,10 @@ func NewForwarder(cfg Config, topics []string, log *slog.Logger, sources ...outb
 			f.relays = append(f.relays, outbox.Relay{Source: source, Publisher: f.publisher, Log: log})
 		}
 	}
-	cfg.Metrics.Sampled([]metrics.Family{
-		{Name: "outbox_waiting_events", Help: fmt.Sprintf("Events that are not on their topics yet. Those of %d aggregates are counted at most.", outbox.MaxBacklog)},
-		{Name: "outbox_oldest_age_seconds", Help: "Age of the oldest of them; 0 where none waits."},
-	}, func(ctx context.Context) ([]metrics.Sample, error) {
+	waiting := prometheus.NewDesc("outbox_waiting_events",
+		fmt.Sprintf("Events that are not on their topics yet. Those of %d aggregates are counted at most.", outbox.MaxBacklog), nil, nil)
+	oldest := prometheus.NewDesc("outbox_oldest_age_seconds", "Age of the oldest of them; 0 where none waits.", nil, nil)
+	metrics.Sample(cfg.Metrics, log, []*prometheus.Desc{waiting, oldest}, func(ctx context.Context) ([]prometheus.Metric, error) {
 		events, age := 0, time.Duration(0)
 		for _, source := range sources {
 			b, err := source.Backlog(ctx)
@@ -44,7 +45,9 @@ func NewForwarder(cfg Config, topics []string, log *slog.Logger, sources ...outb
 				age = max(age, time.Since(b.Oldest))
 			}
 		}
-		return []metrics.Sample{{Family: 0, Value: float64(events)}, {Family: 1, Value: age.Seconds()}}, nil
+		return []prometheus.Metric{
+			prometheus.MustNewConstMetric(waiting, prometheus.GaugeValue, float64(events)), prometheus.MustNewConstMetric(oldest, prometheus.GaugeValue, age.Seconds()),
+		}, nil
 	})
 	return f
 }

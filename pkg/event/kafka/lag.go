@@ -5,14 +5,15 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/segmentio/kafka-go"
-
-	"github.com/battery-passport/suite/pkg/metrics"
 )
+
+var lagGauge = prometheus.NewDesc("kafka_consumer_lag_messages", "Messages that the group has not acted on.", []string{"topic", "partition"}, nil)
 
 // lag returns how many messages of each partition the group has not acted on,
 // as the cluster tells it: also of partitions that other members read.
-func (c *Consumer) lag(ctx context.Context) ([]metrics.Sample, error) {
+func (c *Consumer) lag(ctx context.Context) ([]prometheus.Metric, error) {
 	meta, err := c.topics.client.Metadata(ctx, &kafka.MetadataRequest{Topics: c.reader.GroupTopics})
 	if err != nil {
 		return nil, err
@@ -47,7 +48,7 @@ func (c *Consumer) lag(ctx context.Context) ([]metrics.Sample, error) {
 			at[fmt.Sprint(topic, "/", p.Partition)] = p.CommittedOffset
 		}
 	}
-	var samples []metrics.Sample
+	var samples []prometheus.Metric
 	for topic, all := range offsets.Topics {
 		for _, p := range all {
 			if p.Error != nil { // has no leader at present
@@ -55,7 +56,7 @@ func (c *Consumer) lag(ctx context.Context) ([]metrics.Sample, error) {
 			}
 			// Before its first commit a group is at the beginning.
 			next := max(at[fmt.Sprint(topic, "/", p.Partition)], p.FirstOffset)
-			samples = append(samples, metrics.Sample{Value: float64(max(0, p.LastOffset-next)), Labels: []string{topic, strconv.Itoa(p.Partition)}})
+			samples = append(samples, prometheus.MustNewConstMetric(lagGauge, prometheus.GaugeValue, float64(max(0, p.LastOffset-next)), topic, strconv.Itoa(p.Partition)))
 		}
 	}
 	return samples, nil

@@ -11,11 +11,12 @@ import (
 	"net"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/segmentio/kafka-go"
 
 	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/event"
-	"github.com/battery-passport/suite/pkg/metrics"
 )
 
 const (
@@ -32,7 +33,7 @@ type Config struct {
 	Replication int `envconfig:"KAFKA_REPLICATION_FACTOR" default:"0" desc:"brokers that keep a topic that is made; 0: as many as the cluster has for its default"`
 
 	Security
-	Metrics *metrics.Registry
+	Metrics prometheus.Registerer // nil: none
 }
 
 // Validate tells what is wrong with c.
@@ -57,7 +58,7 @@ func (c Config) Validate() error {
 type Publisher struct {
 	topics *topicSet
 	log    *slog.Logger
-	tried  *metrics.Counter
+	tried  *prometheus.CounterVec
 }
 
 // NewPublisher returns a publisher of the topics. It does not talk to the
@@ -67,8 +68,9 @@ func NewPublisher(cfg Config, topics []string, log *slog.Logger) *Publisher {
 	for _, topic := range topics {
 		t.add(topic)
 	}
-	tried := cfg.Metrics.Counter("events_published_total",
-		"Attempts to write an event to its topic. One whose outcome is failed is tried again.", "topic", "outcome")
+	tried := promauto.With(cfg.Metrics).NewCounterVec(prometheus.CounterOpts{
+		Name: "events_published_total", Help: "Attempts to write an event to its topic. One whose outcome is failed is tried again.",
+	}, []string{"topic", "outcome"})
 	for _, topic := range topics {
 		tried.WithLabelValues(topic, "ok")
 		tried.WithLabelValues(topic, "failed")

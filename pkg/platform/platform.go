@@ -1,0 +1,116 @@
+// Package platform opens what every service runs on: a port, metrics, the store
+// and the verifier of tokens.
+package platform
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/token"
+	"github.com/battery-passport/suite/pkg/metrics"
+	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/store/connect"
+)
+
+// Config is what Open needs of the configuration of a service.
+type Config struct {
+	Port    rest.Port
+	HTTP    rest.Config
+	Metrics metrics.Config
+	Store   connect.Config
+	Auth    *token.Config    // nil in the auth-service, which verifies by its own keys
+	Now     func() time.Time // time.Now where it is nil
+}
+
+// Platform is what a service is built on. Checks and background functions are
+// added before Serve.
+type Platform struct {
+	Log      *slog.Logger
+	Metrics  prometheus.Registerer
+	Store    store.DB
+	Verifier *token.Verifier
+	Now      func() time.Time
+
+	http       rest.Config
+	listener   net.Listener
+	checks     []rest.Check
+	background []func(context.Context) error
+	close      []func()
+}
+
+// Open opens the port of a service first, so that a taken one is found before
+// anything is written. The database and the auth-service need not answer yet. The
+// caller closes the platform.
+func Open(ctx context.Context, service string, cfg Config, log *slog.Logger) (p *Platform, err error) {
+	p = &Platform{Log: log, Now: cfg.Now, http: cfg.HTTP}
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	defer func() {
+		if err != nil {
+			p.Close()
+		}
+	}()
+	if p.listener, err = cfg.HTTP.Listen(cfg.Port, "PORT"); err != nil {
+		return nil, err
+	}
+	p.close = append(p.close, func() { p.listener.Close() })
+	m, err := metrics.Open(service, cfg.Metrics, log)
+	if err != nil {
+		return nil, err
+	}
+	p.Metrics, p.close = m.Registry, append(p.close, m.Close)
+	p.Background(m.Serve)
+	if p.Store, err = connect.Open(ctx, cfg.Store, service); err != nil {
+		return nil, err
+	}
+	p.close = append(p.close, func() { p.Store.Close(context.WithoutCancel(ctx)) })
+	p.Check("store", true, p.Store.Ping)
+	if cfg.Auth == nil {
+		return p, nil
+	}
+	if p.Verifier, err = token.NewVerifier(ctx, *cfg.Auth, log); err != nil {
+		return nil, err
+	}
+	p.Check("keys", true, p.Verifier.Ready)
+	p.Check("revocations", false, p.Verifier.Heard)
+	p.Background(p.Verifier.Run)
+	return p, nil
+}
+
+// Check adds a dependency to /readyz. Without a vital one the service is not ready.
+func (p *Platform) Check(name string, vital bool, probe func(context.Context) error) {
+	p.checks = append(p.checks, rest.Check{Name: name, Vital: vital, Probe: probe})
+}
+
+// Background adds functions that run until the last request is answered.
+func (p *Platform) Background(fs ...func(context.Context) error) {
+	p.background = append(p.background, fs...)
+}
+
+// Serve answers the operations that register adds, until ctx is done or a
+// background function fails.
+func (p *Platform) Serve(ctx context.Context, title, description string, register func(*rest.API)) error {
+	api := rest.New(rest.Options{
+		Title: title, Description: description, Log: p.Log, User: auth.UserID, Metrics: p.Metrics, HTTP: p.http, Checks: p.checks,
+	})
+	register(api)
+	return rest.Serve(ctx, p.listener, api, p.http.Drain, p.background...)
+}
+
+// Close releases what Open opened, in reverse order.
+func (p *Platform) Close() {
+	for i := len(p.close) - 1; i >= 0; i-- {
+		p.close[i]()
+	}
+}
+
+// NewID returns a UUID that sorts by time (version 7).
+func NewID() string { return uuid.Must(uuid.NewV7()).String() }
