@@ -48,41 +48,44 @@ type Platform struct {
 // Open opens the port of a service first, so that a taken one is found before
 // anything is written. The database and the auth-service need not answer yet. The
 // caller closes the platform.
-func Open(ctx context.Context, service string, cfg Config, log *slog.Logger) (p *Platform, err error) {
-	p = &Platform{Log: log, Now: cfg.Now, http: cfg.HTTP}
+func Open(ctx context.Context, service string, cfg Config, log *slog.Logger) (*Platform, error) {
+	p := &Platform{Log: log, Now: cfg.Now, http: cfg.HTTP}
 	if p.Now == nil {
 		p.Now = time.Now
 	}
-	defer func() {
-		if err != nil {
-			p.Close()
-		}
-	}()
-	if p.listener, err = cfg.HTTP.Listen(cfg.Port, "PORT"); err != nil {
+	if err := p.open(ctx, service, cfg); err != nil {
+		p.Close()
 		return nil, err
 	}
+	return p, nil
+}
+
+func (p *Platform) open(ctx context.Context, service string, cfg Config) (err error) {
+	if p.listener, err = cfg.HTTP.Listen(cfg.Port, "PORT"); err != nil {
+		return err
+	}
 	p.close = append(p.close, func() { p.listener.Close() })
-	m, err := metrics.Open(service, cfg.Metrics, log)
+	m, err := metrics.Open(service, cfg.Metrics, p.Log)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p.Metrics, p.close = m.Registry, append(p.close, m.Close)
 	p.Background(m.Serve)
 	if p.Store, err = connect.Open(ctx, cfg.Store, service); err != nil {
-		return nil, err
+		return err
 	}
 	p.close = append(p.close, func() { p.Store.Close(context.WithoutCancel(ctx)) })
 	p.Check("store", true, p.Store.Ping)
 	if cfg.Auth == nil {
-		return p, nil
+		return nil
 	}
-	if p.Verifier, err = token.NewVerifier(ctx, *cfg.Auth, log); err != nil {
-		return nil, err
+	if p.Verifier, err = token.NewVerifier(ctx, *cfg.Auth, p.Log); err != nil {
+		return err
 	}
 	p.Check("keys", true, p.Verifier.Ready)
 	p.Check("revocations", false, p.Verifier.Heard)
 	p.Background(p.Verifier.Run)
-	return p, nil
+	return nil
 }
 
 // Check adds a dependency to /readyz. Without a vital one the service is not ready.
