@@ -56,7 +56,7 @@ golden: ## write the OpenAPI documents, the wire forms, the README's settings an
 	go test ./pkg/event ./auth-service/internal/httpapi ./passport-service/internal/httpapi ./document-service/internal/httpapi ./notification-service/internal/httpapi -update
 	go test ./deploy/e2e -run 'TestSettings|TestEnvExample' -update
 
-bench: ## measure, and print the figures; BENCH_FLAGS: -quick, -soak 10m, -readme, or -beside, the suite in Docker against the embedded one
+bench: ## measure latency, throughput, CPU and memory; BENCH_FLAGS: -quick, -against REVISION (side by side), -soak 10m, -passports 1000000, -readme
 	go run ./deploy/bench $(BENCH_FLAGS)
 
 chaos: ## kill and stop a suite of its own under load, and see that nothing is lost; CHAOS_FLAGS say how long, and which

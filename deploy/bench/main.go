@@ -1,137 +1,189 @@
-// Bench measures the services as they run, each in a process of its own, and
-// prints a table. Speed is told as ratios: what a figure is held against is
-// measured in the same run, in turns.
+// Bench measures what users of the suite feel: latency at a fixed rate, throughput,
+// processor time per request, memory and start-up. It builds the embedded suite
+// (deploy/local), runs it as a process and sends it requests. With -against it does
+// the same with the suite of another tree, in turns, and prints both side by side.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// size is how much of everything is measured.
-type size struct {
-	rounds   int           // of what is measured in turns
-	requests int           // of a kind in a round
-	rows     int           // passports that are stored in the end
-	waiting  int           // events that wait for a broker
-	load     time.Duration // of what has a fixed rate
-	rest     time.Duration // of what rests
-	large    int64         // bytes of a large file
-	soak     time.Duration // 0: there is none
+// bench measures one suite, or two in turns: that of before and that of after.
+type bench struct {
+	rounds       int           // in which each scenario is measured
+	fixed, burst time.Duration // of load at a fixed rate, and as fast as possible
+	passports    int           // to grow to
+	large        int           // bytes of a large file
+	soak         time.Duration
+	suites       []*suite
 }
 
-var (
-	whole = size{rounds: 7, requests: 2000, rows: 1_000_000, waiting: 10_000, load: 15 * time.Second, rest: 10 * time.Second, large: 200 << 20}
-	quick = size{rounds: 1, requests: 100, rows: 2000, waiting: 500, load: time.Second, rest: time.Second, large: 20 << 20}
-)
-
 func main() {
-	bare := flag.String("bare", "", "be the bare server that reads are held against, at this address")
-	body := flag.String("body", "", "file that the bare server answers with")
-	write := flag.String("write", "", "be the bare writer that creates are held against, in this folder: it writes as many as it reads")
-	dir := flag.String("dir", "", "folder of the back ends")
-	brokers := flag.String("brokers", "", "Kafka of the bare writer")
-	behind := flag.String("backends", "", "be the Kafka and the S3 server of what is measured, on these two ports")
-	small := flag.Bool("quick", false, "a little of everything, to see that it works")
-	rows := flag.Int("rows", 0, "passports to grow to, in the place of a million")
-	soaking := flag.Duration("soak", 0, "load everything for so long, and see what grows, and nothing else")
-	beside := flag.Bool("beside", false, "hold the suite that runs at AUTH_URL, PASSPORT_URL and so on, or else where docker compose puts it, against one that is started")
-	only := flag.String("only", "", "measure what has this in its name alone: memory, reads, writes, store, events, load, logins, files, relay, growth, loaded")
-	toReadme := flag.Bool("readme", false, "put the table into the README")
+	b := &bench{fixed: 2500 * time.Millisecond, burst: time.Second, large: 100 * mebibyte}
+	flag.IntVar(&b.rounds, "rounds", 4, "`number` of rounds, of which the table shows the median")
+	flag.IntVar(&b.passports, "passports", 10_000, "`number` of passports to grow to")
+	flag.DurationVar(&b.soak, "soak", 0, "load the suite for this `time` and show what grows, instead")
+	against := flag.String("against", "", "compare with the suite of another `tree`: a folder, or a Git revision")
+	only := flag.String("only", "", "measure only scenarios whose name contains this `text`")
+	readme := flag.Bool("readme", false, "write the table into README.md")
+	quick := flag.Bool("quick", false, "measure a little of each in less than a minute, to see that it works")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	if *quick {
+		b.rounds, b.fixed, b.burst, b.passports, b.large = 1, time.Second/2, time.Second/5, 500, 8*mebibyte
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	n := whole
-	if *small {
-		n = quick
-	}
-	if *rows > 0 {
-		n.rows = *rows
-	}
-	n.soak = *soaking
-	var err error
-	switch {
-	case *bare != "":
-		stop() // it ends as a process does that knows nothing of signals
-		err = serveBare(*bare, *body)
-	case *write != "":
-		stop()
-		err = writeBare(context.Background(), *write, *brokers)
-	case *behind != "":
-		err = serveBackends(ctx, *behind, *dir)
-	case *beside:
-		err = besideDocker(ctx)
-	case *toReadme && (*only != "" || *small):
-		err = errors.New("-readme wants the whole: what is not measured would be lost")
-	default:
-		err = measure(ctx, n, *only, *toReadme)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	if err := b.run(ctx, *against, *only, *readme); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// all is what is measured, in this order.
-var all = []struct {
-	name string
-	take measurement
-}{
-	{"memory", measureMemory}, {"reads", measureReads}, {"writes", measureWrites}, {"store", measureStore}, {"events", measureEvents}, {"load", measureLoad},
-	{"logins", measureLogins}, {"files", measureFiles}, {"relay", measureRelay}, {"growth", measureGrowth}, {"loaded", measureLoaded}, {"soak", soak},
-}
-
-// measure takes all figures.
-func measure(ctx context.Context, n size, only string, toReadme bool) error {
+// run builds the suites in a temporary folder, measures, and prints the table.
+func (b *bench) run(ctx context.Context, against, only string, readme bool) error {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	f, err := startFleet(ctx, dir, n)
-	if f != nil {
-		defer f.stop()
+	trees := []string{against, "."}
+	if against == "" {
+		trees = trees[1:]
+	} else if info, err := os.Stat(against); err != nil || !info.IsDir() {
+		trees[0] = filepath.Join(dir, "tree")
+		if out, err := exec.CommandContext(ctx, "git", "worktree", "add", "--detach", trees[0], against).CombinedOutput(); err != nil {
+			return fmt.Errorf("-against must be a folder or a Git revision, got %s: %s", against, out)
+		}
+		defer func() { exec.Command("git", "worktree", "remove", "--force", trees[0]).Run() }()
 	}
-	if err != nil {
+	for i, tree := range trees {
+		s, err := build(ctx, tree, filepath.Join(dir, fmt.Sprint("suite", i)))
+		if err != nil {
+			return err
+		}
+		defer s.stop(os.Interrupt)
+		b.suites = append(b.suites, s)
+	}
+	name, what := "figures", scenarios
+	if b.soak > 0 {
+		name, what = "soak", soak
+	}
+	if err := b.measure(ctx, what, only); err != nil {
 		return err
 	}
-	t := &table{}
-	for _, m := range all {
-		if m.name == "soak" != (n.soak > 0) || !strings.Contains(m.name, only) {
-			continue
-		}
-		if err := m.take(ctx, f, t); err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
-		}
-	}
-	t.write(os.Stdout)
-	switch {
-	case !toReadme:
-		return nil
-	case n.soak > 0:
-		return t.publish(overTime)
-	}
-	return t.publish(figures)
+	return publish(name, table(b.suites), readme)
 }
 
-// besideDocker holds the suite in Docker against one that is started.
-func besideDocker(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "bench")
+// suite is the embedded suite of one tree, in a process of its own.
+type suite struct {
+	version, dir                                  string // of the tree; of the program, its data and its log
+	cmd                                           *exec.Cmd
+	startup                                       time.Duration // until all four services were ready
+	auth, passport, document, notification, kafka string        // addresses
+	admin, operator                               string        // access tokens
+	published, file                               string        // ids of a complete passport and of a document
+	drafts, many                                  []string
+	created, turn                                 atomic.Int64 // passports; of what goes through drafts or users
+	deepPage                                      string       // query
+	recording                                     bool
+	names                                         []string             // of figures
+	values                                        map[string][]float64 // of each round
+}
+
+// build builds the suite of a tree in dir.
+func build(ctx context.Context, tree, dir string) (*suite, error) {
+	version, _ := exec.Command("git", "-C", tree, "describe", "--always", "--dirty").Output()
+	s := &suite{dir: dir, version: strings.TrimSpace(string(version)), values: map[string][]float64{}}
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(dir, "local"), "./deploy/local")
+	cmd.Dir = tree
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build the suite of %s: %w\n%s", tree, err, out)
+	}
+	return s, nil
+}
+
+// start starts the suite, on the data that it has, and waits until it is ready.
+func (s *suite) start(ctx context.Context) error {
+	log, err := os.Create(filepath.Join(s.dir, "log"))
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	s, err := startSuite(ctx, filepath.Join(dir, "suite"))
-	if err != nil {
+	defer log.Close()
+	s.cmd = exec.Command(filepath.Join(s.dir, "local"))
+	s.cmd.Stderr = log
+	// No limit refuses load, and nothing of our environment leads elsewhere.
+	s.cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "DATA_DIR=" + filepath.Join(s.dir, "data"), "JWT_EXPIRES_IN=24h", "MAX_REQUESTS=1024",
+		"MAX_UPLOAD_BYTES=314572800", "RATE_LIMIT=0", "PUBLIC_RATE_LIMIT=0", "AUTH_RATE_LIMIT=0", "LOGIN_FAILURES=0", "S3_PORT=0", "MAIL_PORT=0",
+	}
+	first := 20_000 + 10*rand.IntN(1000) // below the ports that systems give to clients
+	for i, name := range []string{"AUTH", "PASSPORT", "DOCUMENT", "NOTIFICATION", "KAFKA"} {
+		s.cmd.Env = append(s.cmd.Env, fmt.Sprintf("%s_PORT=%d", name, first+i))
+	}
+	begin := time.Now()
+	if err := s.cmd.Start(); err != nil {
 		return err
 	}
-	defer s.stop()
-	return errors.Join(s.loginAs(ctx, "admin@bench.example", password), measureBeside(ctx, s))
+	s.kafka = fmt.Sprint("127.0.0.1:", first+4)
+	for i, address := range []*string{&s.auth, &s.passport, &s.document, &s.notification} {
+		*address = fmt.Sprint("http://127.0.0.1:", first+i)
+		for _, err = send(ctx, get("", *address+"/readyz")); err != nil && time.Since(begin) < time.Minute && ctx.Err() == nil; {
+			time.Sleep(time.Millisecond)
+			_, err = send(ctx, get("", *address+"/readyz"))
+		}
+		if err != nil {
+			text, _ := os.ReadFile(log.Name())
+			return fmt.Errorf("the suite of %s is not ready: %w\n%s", s.version, err, text)
+		}
+	}
+	s.startup = time.Since(begin)
+	return nil
+}
+
+func (s *suite) stop(signal os.Signal) {
+	if s.cmd != nil {
+		s.cmd.Process.Signal(signal)
+		s.cmd.Wait()
+		s.cmd = nil
+	}
+}
+
+// cpu returns the processor time of the process, by its CPU clock:
+// /proc/PID/stat counts in steps of 10 ms.
+func (s *suite) cpu() time.Duration {
+	var ts unix.Timespec
+	_ = unix.ClockGettime(int32(^s.cmd.Process.Pid<<3|2), &ts) // fails when the process has ended
+	return time.Duration(ts.Nano())
+}
+
+// settle waits until the work that requests leave behind is done: until the
+// process is idle for 100 ms, or for 5 s.
+func (s *suite) settle() {
+	for n, before := 0, time.Duration(0); n < 50 && s.cpu()-before > 5*time.Millisecond; n++ {
+		before = s.cpu()
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// memory returns a size of /proc/PID/status in MiB: VmRSS is the resident set,
+// VmHWM its peak.
+func (s *suite) memory(name string) float64 {
+	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	_, rest, _ := strings.Cut(string(data), name+":")
+	var kib float64
+	_, _ = fmt.Sscan(rest, &kib)
+	return kib / 1024
 }

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+)
+
+// record adds the value of a round to a figure, except during warm-up. Where a
+// name ends with "per second", more is better.
+func (s *suite) record(name string, value float64) {
+	if s.recording {
+		if s.values[name] == nil {
+			s.names = append(s.names, name)
+		}
+		s.values[name] = append(s.values[name], value)
+	}
+}
+
+func (s *suite) latency(name string, m *vegeta.Metrics) {
+	s.record(name+", p50, ms", milliseconds(m.Latencies.P50))
+	s.record(name+", p99, ms", milliseconds(m.Latencies.P99))
+}
+
+func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
+
+// median returns the middle value, or the mean of the two in the middle.
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
+
+// verdict marks what is worse after by more than 10 %, with a question mark where
+// the rounds before and after overlap: that may be noise.
+func verdict(name string, before, after []float64) string {
+	if strings.HasSuffix(name, "per second") {
+		before, after = after, before
+	}
+	switch {
+	case median(after) <= 1.1*median(before):
+		return ""
+	case len(after) > 1 && slices.Min(after) <= slices.Max(before):
+		return "worse?"
+	}
+	return "**worse**"
+}
+
+// table returns the figures of one suite, or of two side by side, in Markdown.
+func table(suites []*suite) string {
+	var t strings.Builder
+	fmt.Fprintf(&t, "%s, %d cores, %s %s/%s\n\n", time.Now().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	columns := []string{"what", suites[0].version}
+	if len(suites) == 2 {
+		columns = []string{"what", "before: " + suites[0].version, "after: " + suites[1].version, "ratio", ""}
+	}
+	fmt.Fprintf(&t, "| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat(" --- |", len(columns)))
+	for _, name := range suites[0].names {
+		fmt.Fprintf(&t, "| %s |", name)
+		for _, s := range suites {
+			fmt.Fprintf(&t, " %.2f |", median(s.values[name]))
+		}
+		if len(suites) == 2 {
+			before, after := suites[0].values[name], suites[1].values[name]
+			fmt.Fprintf(&t, " %.2f | %s |", median(after)/median(before), verdict(name, before, after))
+		}
+		t.WriteByte('\n')
+	}
+	return t.String()
+}
+
+// publish prints the table and, on request, writes it into its place in the README.
+func publish(name, table string, readme bool) error {
+	fmt.Print(table)
+	data, err := os.ReadFile("README.md")
+	if err != nil || !readme {
+		return err
+	}
+	place := regexp.MustCompile(`(?s)(<!-- ` + name + `, [^\n]*\n).*(<!-- end of ` + name + ` -->)`)
+	return os.WriteFile("README.md", place.ReplaceAll(data, []byte("${1}"+table+"${2}")), 0o644)
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestVerdict marks what is worse by more than 10 %, in either direction.
+func TestVerdict(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		before, after []float64
+		want          string
+	}{
+		{"p50, ms", []float64{10, 11, 9}, []float64{11, 10.5, 11}, ""},
+		{"p50, ms", []float64{10, 11, 9}, []float64{14, 12, 13}, "**worse**"},
+		{"p50, ms", []float64{10, 15, 9}, []float64{14, 12, 13}, "worse?"},
+		{"p50, ms", []float64{10}, []float64{5}, ""},
+		{"p50, ms", []float64{10}, []float64{12}, "**worse**"},
+		{"16 clients, per second", []float64{100, 101}, []float64{120, 130}, ""},
+		{"16 clients, per second", []float64{100, 101}, []float64{95, 94}, ""},
+		{"16 clients, per second", []float64{100, 101}, []float64{80, 85}, "**worse**"},
+		{"16 clients, per second", []float64{100, 82, 101}, []float64{80, 85, 70}, "worse?"},
+	} {
+		if got := verdict(c.name, c.before, c.after); got != c.want {
+			t.Errorf("verdict(%s, %v, %v) = %q, want %q", c.name, c.before, c.after, got, c.want)
+		}
+	}
+}
+
+// measured is a suite with one warm-up round and two recorded ones.
+func measured(version string, factor float64) *suite {
+	s := &suite{version: version, values: map[string][]float64{}}
+	for round, value := range []float64{1000, 10, 20} {
+		s.recording = round > 0
+		s.record("read, p50, ms", value*factor)
+		s.record("read, per second", value/factor)
+	}
+	return s
+}
+
+// TestTableComparesMedians leaves the warm-up out, and shows ratio and mark.
+func TestTableComparesMedians(t *testing.T) {
+	got := table([]*suite{measured("old", 1), measured("new", 3)})
+	for _, want := range []string{
+		"| what | before: old | after: new | ratio |  |\n",
+		"| read, p50, ms | 15.00 | 45.00 | 3.00 | **worse** |\n",
+		"| read, per second | 15.00 | 5.00 | 0.33 | **worse** |\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the table lacks %q:\n%s", want, got)
+		}
+	}
+	if got := table([]*suite{measured("old", 1)}); !strings.Contains(got, "| read, p50, ms | 15.00 |\n") {
+		t.Errorf("the table of one suite is\n%s", got)
+	}
+}
+
+// TestPublishWritesBetweenTheComments leaves the rest of the README as it is.
+func TestPublishWritesBetweenTheComments(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const before = "a\n<!-- figures, by make bench -->\nold\n<!-- end of figures -->\nb\n<!-- soak, by make bench -->\nold\n<!-- end of soak -->\n"
+	if err := os.WriteFile("README.md", []byte(before), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		readme bool
+		want   string
+	}{
+		{false, before},
+		{true, strings.Replace(before, "old\n<!-- end of figures", "new\n<!-- end of figures", 1)},
+	} {
+		if err := publish("figures", "new\n", c.readme); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile("README.md"); err != nil || string(got) != c.want {
+			t.Errorf("README.md is %q, %v, want %q", got, err, c.want)
+		}
+	}
+}

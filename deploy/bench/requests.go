@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/battery-passport/suite/passport-service/samples"
+)
+
+const (
+	mebibyte  = 1 << 20
+	firstPage = "?limit=50"
+	marked    = `"batteryIdentifier":""` // the place of the identifier in a body
+	minimal   = `{"data":{"generalInformation":{` + marked + `,"batteryCategory":"LMT"}}}`
+)
+
+// complete is a passport of 12 kB that may be published.
+var (
+	complete    = identifiers.ReplaceAllString(string(sample), marked)
+	sample, _   = samples.FS.ReadFile("ev-nmc-complete.json")
+	identifiers = regexp.MustCompile(`"batteryPassportIdentifier": "[^"]*",\s*"batteryIdentifier": "[^"]*"`)
+)
+
+type target = vegeta.Target
+
+func read(s *suite) target       { return s.get("/" + s.published) }
+func readAny(s *suite) target    { return s.get("/" + s.many[rand.IntN(len(s.many))]) }
+func list(s *suite) target       { return s.get(firstPage) }
+func listDeep(s *suite) target   { return s.get(s.deepPage) }
+func create(s *suite) target     { return s.create(complete) }
+func patch(s *suite) target      { return s.patch(s.drafts[s.turn.Add(1)%int64(len(s.drafts))]) }
+func readPublic(s *suite) target { return get("", s.passport+"/api/public/passports/"+s.published) }
+func login(s *suite) target      { return post("", s.auth+"/api/auth/login", credentials("operator")) }
+func download(s *suite) target   { return get(s.admin, s.document+"/api/documents/"+s.file+"/content") }
+func notices(s *suite) target    { return get(s.operator, s.notification+"/api/notifications?limit=50") }
+
+// anything is a request of a soak.
+func anything(s *suite) target {
+	all := []func(*suite) target{read, readPublic, list, notices, create, patch, smallUpload, login}
+	return all[rand.IntN(197)/28](s) // one in 197 is a login
+}
+
+func readUnchanged(s *suite) target {
+	t := readPublic(s)
+	t.Header.Set("If-None-Match", "*")
+	return t
+}
+
+// upload sends a text file, every other one as another user: each may send few
+// at a time.
+func upload(size int) func(*suite) target {
+	const head = "--bench\r\nContent-Disposition: form-data; name=\"file\"; filename=\"bench.txt\"\r\nContent-Type: text/plain\r\n\r\n"
+	body := bytes.Join([][]byte{[]byte(head), bytes.Repeat([]byte("0123456789abcde\n"), size/16), []byte("\r\n--bench--\r\n")}, nil)
+	return func(s *suite) target {
+		t := post([]string{s.operator, s.admin}[s.turn.Add(1)%2], s.document+"/api/documents/upload", "")
+		t.Header.Set("Content-Type", "multipart/form-data; boundary=bench")
+		t.Body = body
+		return t
+	}
+}
+
+func (s *suite) get(rest string) target { return get(s.operator, s.passport+"/api/passports"+rest) }
+func (s *suite) publish(id string) target {
+	return post(s.operator, s.passport+"/api/passports/"+id+"/publish", "")
+}
+func (s *suite) patch(id string) target {
+	body := fmt.Sprintf(`{"data":{"generalInformation":{"batteryMass":%d}}}`, s.turn.Add(1))
+	return request(s.operator, "PATCH", s.passport+"/api/passports/"+id, body)
+}
+func credentials(name string) string {
+	return fmt.Sprintf(`{"email":"%s@bench.example","password":"correct horse battery"}`, name)
+}
+
+// create gives the body an identifier that no other passport has.
+func (s *suite) create(body string) target {
+	identifier := fmt.Sprintf(`"batteryIdentifier":"https://bench.example/batteries/%d"`, s.created.Add(1))
+	return post(s.operator, s.passport+"/api/passports", strings.Replace(body, marked, identifier, 1))
+}
+
+// createMany creates passports, 32 at a time, and returns their ids.
+func (s *suite) createMany(ctx context.Context, n int, body string) ([]string, error) {
+	ids := make([]string, n)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(32)
+	for i := range ids {
+		g.Go(func() error {
+			made, err := send(ctx, s.create(body))
+			ids[i] = made.ID
+			return err
+		})
+	}
+	return ids, g.Wait()
+}
+
+var smallUpload = upload(100_000)
+
+// client keeps its connections, and asks for answers that are not compressed.
+var client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 1024, DisableCompression: true}}
+
+// request makes one with JSON, from somebody with the token where there is one.
+func request(token, method, url, body string) target {
+	t := target{Method: method, URL: url, Body: []byte(body), Header: http.Header{"Content-Type": {"application/json"}}}
+	if token != "" {
+		t.Header.Set("Authorization", "Bearer "+token)
+	}
+	return t
+}
+func get(token, url string) target        { return request(token, "GET", url, "") }
+func post(token, url, body string) target { return request(token, "POST", url, body) }
+
+// answer is what is read of one.
+type answer struct {
+	ID, DocID, Token, NextCursor string
+	Version                      int64
+	User                         struct{ ID string }
+}
+
+// send sends one request and fails unless it succeeds.
+func send(ctx context.Context, t target) (a answer, err error) {
+	req, err := t.Request()
+	if err != nil {
+		return a, err
+	}
+	res, err := client.Do(req.WithContext(ctx))
+	if err != nil {
+		return a, err
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode >= 300 {
+		return a, fmt.Errorf("%s %s = %s, %v: %s", t.Method, t.URL, res.Status, err, data)
+	}
+	return a, json.Unmarshal(data, &a)
+}
+
+// load is a kind of request.
+type load struct {
+	rate    int // requests a second, answered or not, to measure latency; 0: the clients decide
+	clients int // who send as fast as they are answered, to measure throughput; 0: it is not measured
+	request func(*suite) target
+}
+
+// measures returns a scenario with latency and processor time at the rate, and
+// then throughput.
+func (l load) measures(name string) scenario {
+	return scenario{name: name, do: func(ctx context.Context, b *bench, s *suite) error {
+		before := s.cpu()
+		m, err := l.attack(ctx, s, b.fixed)
+		if err != nil {
+			return err
+		}
+		s.settle()
+		s.latency(fmt.Sprintf("%s, %d/s", name, l.rate), m)
+		s.record(name+", CPU per request, ms", milliseconds(s.cpu()-before)/float64(m.Requests))
+		if l.clients == 0 {
+			return nil
+		}
+		m, err = load{clients: l.clients, request: l.request}.attack(ctx, s, b.burst)
+		s.record(fmt.Sprintf("%s, %d clients, per second", name, l.clients), m.Throughput)
+		s.settle()
+		return err
+	}}
+}
+
+// attack sends requests for a time, or until ctx is done. It fails when more
+// than one in a hundred fails.
+func (l load) attack(ctx context.Context, s *suite, d time.Duration) (*vegeta.Metrics, error) {
+	attacker := vegeta.NewAttacker(vegeta.Client(client), vegeta.MaxBody(0))
+	if l.rate == 0 {
+		vegeta.MaxWorkers(uint64(l.clients))(attacker)
+	}
+	defer context.AfterFunc(ctx, func() { attacker.Stop() })()
+	m, next := &vegeta.Metrics{}, func(t *target) error { *t = l.request(s); return nil }
+	for r := range attacker.Attack(next, vegeta.Rate{Freq: l.rate, Per: time.Second}, d, "") {
+		m.Add(r)
+	}
+	m.Close()
+	if m.Success < 0.99 {
+		return m, fmt.Errorf("%d requests were answered %v: %v", m.Requests, m.StatusCodes, m.Errors)
+	}
+	return m, ctx.Err()
+}

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+)
+
+// scenario is something that users do. What is done once has no warm-up.
+type scenario struct {
+	name string
+	once bool
+	do   func(context.Context, *bench, *suite) error
+}
+
+// scenarios are measured in this order.
+var scenarios = []scenario{
+	{do: start},
+	{once: true, do: prepare},
+	load{300, 16, read}.measures("read of a passport"),
+	load{300, 16, readPublic}.measures("public read"),
+	load{300, 16, readUnchanged}.measures("public read, unchanged (304)"),
+	load{100, 16, create}.measures("create of 12 kB"),
+	load{100, 16, patch}.measures("patch"),
+	{name: "publish", do: publishDrafts},
+	load{80, 16, list}.measures("list of 50 passports"),
+	load{100, 16, notices}.measures("list of 50 notifications"),
+	{name: "logins", do: loginBesideReads},
+	{name: "events", do: waitForEvents},
+	load{20, 8, smallUpload}.measures("upload of 100 kB"),
+	load{2, 0, upload(16 * mebibyte)}.measures("upload of 16 MiB"),
+	load{8, 0, download}.measures("download of 16 MiB"),
+	{name: "memory", once: true, do: uploadAtOnce},
+	{name: "many", once: true, do: grow},
+	load{300, 16, readAny}.measures("among many: read of any passport"),
+	load{100, 16, create}.measures("among many: create of 12 kB"),
+	load{80, 16, list}.measures("among many: list of 50, first page"),
+	load{80, 16, listDeep}.measures("among many: list of 50, deep page"),
+}
+
+// soak is what -soak measures instead.
+var soak = []scenario{{do: start}, {once: true, do: prepare}, {name: "soak", once: true, do: soakSuite}}
+
+// measure runs the scenarios whose name contains only. Each round measures each
+// suite, A B and then B A, so that whatever else the machine does hits both.
+func (b *bench) measure(ctx context.Context, scenarios []scenario, only string) error {
+	for _, sc := range scenarios {
+		if sc.name != "" && !strings.Contains(sc.name, only) {
+			continue
+		}
+		fmt.Fprintln(os.Stderr, time.Now().Format(time.TimeOnly), sc.name)
+		warmUp, rounds := 1, b.rounds
+		if sc.once || rounds == 1 {
+			warmUp, rounds = 0, 1
+		}
+		for round := range warmUp + rounds {
+			for i := range b.suites {
+				s := b.suites[(round+i)%len(b.suites)]
+				s.recording = round >= warmUp
+				if err := errors.Join(sc.do(ctx, b, s), ctx.Err()); err != nil {
+					return fmt.Errorf("%s, %s: %w", s.version, sc.name, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// start starts the suite without data, and measures what it uses at rest.
+func start(ctx context.Context, _ *bench, s *suite) error {
+	s.stop(os.Interrupt)
+	if err := errors.Join(os.RemoveAll(filepath.Join(s.dir, "data")), s.start(ctx)); err != nil {
+		return err
+	}
+	s.record("time to ready, ms", milliseconds(s.startup))
+	s.settle()
+	before := s.cpu()
+	time.Sleep(time.Second)
+	s.record("CPU at rest, ms in a second", milliseconds(s.cpu()-before))
+	s.record("memory at rest, MiB", s.memory("VmRSS"))
+	return nil
+}
+
+// prepare gives the suite an admin, an operator, passports and a file.
+func prepare(ctx context.Context, _ *bench, s *suite) error {
+	defer s.settle()
+	var failed error
+	do := func(t target) answer {
+		a, err := send(ctx, t)
+		failed = errors.Join(failed, err)
+		return a
+	}
+	s.admin = do(post("", s.auth+"/api/auth/register", strings.Replace(credentials("admin"), "}", `,"role":"admin"}`, 1))).Token
+	operator := do(post("", s.auth+"/api/auth/register", credentials("operator"))).User.ID
+	// Where organisations are free text, this fails. Elsewhere, what comes next fails with it.
+	_, _ = send(ctx, post(s.admin, s.auth+"/api/auth/organisations", `{"id":"bench","name":"Bench"}`))
+	do(request(s.admin, "PATCH", s.auth+"/api/auth/users/"+operator, `{"role":"operator","organisation":"bench"}`))
+	s.operator = do(login(s)).Token
+	ids, err := s.createMany(ctx, 65, complete)
+	s.published, s.drafts = ids[0], ids[1:]
+	do(s.publish(s.published))
+	s.file = do(upload(16 * mebibyte)(s)).DocID
+	return errors.Join(failed, err)
+}
+
+func publishDrafts(ctx context.Context, b *bench, s *suite) error {
+	const rate = 60
+	ids, err := s.createMany(ctx, int(b.fixed.Seconds()*rate)+5, complete) // and some, for a clock that is late
+	if err != nil {
+		return err
+	}
+	s.settle()
+	var next atomic.Int64
+	publish := func(s *suite) target { return s.publish(ids[next.Add(1)-1]) }
+	return load{rate: rate, request: publish}.measures("publish").do(ctx, b, s)
+}
+
+// loginBesideReads has people log in as fast as they are answered, while others read.
+func loginBesideReads(ctx context.Context, b *bench, s *suite) error {
+	logins := load{clients: 2 * runtime.NumCPU(), request: login}
+	reads := load{rate: 100, request: read}
+	var g errgroup.Group
+	g.Go(func() error {
+		m, err := logins.attack(ctx, s, 2*b.fixed)
+		s.record(fmt.Sprintf("logins beside reads, %d clients, per second", logins.clients), m.Throughput)
+		return err
+	})
+	m, err := reads.attack(ctx, s, 2*b.fixed)
+	s.latency(fmt.Sprintf("reads beside logins, %d/s", reads.rate), m)
+	return errors.Join(err, g.Wait())
+}
+
+// waitForEvents measures the time from the answer to a write until a consumer has its event.
+func waitForEvents(ctx context.Context, b *bench, s *suite) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	consumer, err := kgo.NewClient(kgo.SeedBrokers(s.kafka), kgo.ConsumeTopics("passport.updated"),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AfterMilli(time.Now().UnixMilli())))
+	if err != nil {
+		return err
+	}
+	defer consumer.Close()
+	m := &vegeta.Metrics{}
+	for end := time.Now().Add(b.fixed); time.Now().Before(end); {
+		changed, err := send(ctx, s.patch(s.drafts[0]))
+		if err != nil {
+			return err
+		}
+		answered, sequence := time.Now(), kgo.RecordHeader{Key: "ce_sequence", Value: fmt.Append(nil, changed.Version)}
+		for seen := false; !seen; {
+			fetched := consumer.PollFetches(ctx)
+			seen = slices.ContainsFunc(fetched.Records(), func(r *kgo.Record) bool {
+				return string(r.Key) == s.drafts[0] && slices.ContainsFunc(r.Headers, func(h kgo.RecordHeader) bool { return reflect.DeepEqual(h, sequence) })
+			})
+			if err := fetched.Err0(); err != nil {
+				return err
+			}
+		}
+		m.Add(&vegeta.Result{Latency: time.Since(answered)})
+	}
+	m.Close()
+	s.latency("write to event at a consumer", m)
+	return nil
+}
+
+// uploadAtOnce measures the peak of memory, until now and while four large files come at once.
+func uploadAtOnce(ctx context.Context, b *bench, s *suite) error {
+	s.record("memory under load, peak, MiB", s.memory("VmHWM"))
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.cmd.Process.Pid), []byte("5"), 0); err != nil { // VmHWM begins anew
+		return err
+	}
+	_, err := load{clients: 4, request: upload(b.large)}.attack(ctx, s, time.Millisecond)
+	s.record(fmt.Sprintf("memory with 4 uploads of %d MiB at once, peak, MiB", b.large/mebibyte), s.memory("VmHWM"))
+	return err
+}
+
+// grow creates many passports, and finds the last of the first 500 pages of them.
+func grow(ctx context.Context, b *bench, s *suite) (err error) {
+	begin := time.Now()
+	if s.many, err = s.createMany(ctx, b.passports, minimal); err != nil {
+		return err
+	}
+	s.record(fmt.Sprintf("create of %d passports of 100 bytes, 32 clients, per second", b.passports), float64(b.passports)/time.Since(begin).Seconds())
+	s.settle()
+	for next, n := firstPage, 0; n < 500; n++ {
+		page, err := send(ctx, s.get(next))
+		if err != nil || page.NextCursor == "" {
+			return err
+		}
+		s.deepPage, next = next, firstPage+"&cursor="+page.NextCursor
+	}
+	return nil
+}
+
+// soakSuite does all that users do, and shows how much memory and how many goroutines stay.
+func soakSuite(ctx context.Context, b *bench, s *suite) error {
+	s.record("goroutines at rest, before", s.goroutines())
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	for part := range 5 {
+		if _, err := (load{rate: 200, request: anything}).attack(ctx, s, b.soak/5); err != nil {
+			return err
+		}
+		s.record(fmt.Sprintf("memory after %v, MiB", b.soak/5*time.Duration(part+1)), s.memory("VmRSS"))
+	}
+	s.record("goroutines at rest, after", s.goroutines())
+	return nil
+}
+
+// goroutines counts them at rest. It ends the suite, which prints them.
+func (s *suite) goroutines() float64 {
+	client.CloseIdleConnections()
+	s.settle()
+	s.stop(syscall.SIGQUIT)
+	log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+	return float64(bytes.Count(log, []byte("\ngoroutine ")))
+}
