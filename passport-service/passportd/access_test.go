@@ -3,6 +3,7 @@ package passportd_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -73,6 +74,50 @@ func TestWhoMayDoWhat(t *testing.T) {
 		if changed.UpdatedBy != "somebody" || changed.CreatedBy != "operator@A" || changed.Owner.UserID != "operator@A" {
 			t.Errorf("changed by a colleague: %+v", changed)
 		}
+	})
+}
+
+// TestFormerOrganisationsKeepWhatTheyOwn: members of an organisation own what it
+// owned under former ids, in single reads, writes and lists; others do not.
+func TestFormerOrganisationsKeepWhatTheyOwn(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db connect.Config) {
+		s := start(t, db)
+		before, after := s.as(auth.Operator, "Nordlicht GmbH"), s.as(auth.Operator, "nordlicht")
+		member := s.issuer.Token(t, auth.Principal{UserID: "m", Role: auth.Operator, Organisation: "nordlicht", FormerOrganisations: []string{"Nordlicht GmbH", "NLB"}})
+		stranger := s.issuer.Token(t, auth.Principal{UserID: "x", Role: auth.Operator, FormerOrganisations: []string{"Nordlicht GmbH"}})
+		var made []string
+		for i := range 6 {
+			made = append(made, s.create([]string{before, after}[i%2], draft(fmt.Sprint("https://a.example/", i))).ID)
+		}
+		old := "/api/passports/" + made[0]
+		for token, status := range map[string]int{before: 200, member: 200, after: 404, stranger: 404} {
+			for _, route := range []string{"GET " + old, "PATCH " + old, "GET " + old + "/versions", "GET " + old + "/compliance"} {
+				if a := s.Call(route, token, `{"data":{}}`); a.Status != status {
+					t.Errorf("%s = %d, want %d: %s", route, a.Status, status, a.Text)
+				}
+			}
+		}
+		for token, want := range map[string]int{before: 3, after: 3, member: 6, stranger: 0} {
+			var seen []string
+			for cursor := ""; ; {
+				var page struct {
+					Items      []answer
+					NextCursor string
+				}
+				s.Call("GET /api/passports?sort=createdAt&batteryCategory=EV&limit=2"+cursor, token, nil).Want(200, &page)
+				for _, p := range page.Items {
+					seen = append(seen, p.ID)
+				}
+				if page.NextCursor == "" {
+					break
+				}
+				cursor = "&cursor=" + page.NextCursor
+			}
+			if len(seen) != want || want == 6 && !slices.Equal(seen, made) {
+				t.Errorf("%d passports %v, want %d of %v", len(seen), seen, want, made)
+			}
+		}
+		s.Call("DELETE "+old, member, nil).Want(204, nil)
 	})
 }
 

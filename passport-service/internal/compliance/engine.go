@@ -87,14 +87,14 @@ type Input struct {
 	Previous *ruleset.Document // data of the version before; nil: there is none, or it does not count
 	Now      time.Time         // what is later is in the future
 	On       ruleset.Date
-	Known    Known
+	Facts    StoreFacts
 	// Reads are the classes that whoever asks may read. Only what is in them is
 	// looked at, so that nothing else can be told. 0 stands for all.
 	Reads ruleset.Classes
 }
 
-// Known is what the store says of the identifiers in the data.
-type Known struct {
+// StoreFacts are what the store says of the identifiers in the data.
+type StoreFacts struct {
 	Identifier         bool // another passport has the battery identifier
 	PassportIdentifier bool // another passport has the passport identifier
 	// Predecessors are the passport identifiers among the predecessors that

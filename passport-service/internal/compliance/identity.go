@@ -23,7 +23,7 @@ const registryLimit = 50
 func identity() []Rule {
 	return []Rule{
 		{ID: "ID-1", Severity: Error, Code: "duplicate", Needs: []string{identifier}, Check: func(r *Run) {
-			if r.In.Known.Identifier {
+			if r.In.Facts.Identifier {
 				r.ReportAt(identifier, "is %s, which another passport has or had; a battery has one passport", r.text(identifier))
 			}
 		}},
@@ -34,7 +34,7 @@ func identity() []Rule {
 		}},
 		{ID: "ID-2", Severity: Error, Code: "consistency", Needs: []string{identifier}, Check: linkFitsNumbers},
 		{ID: "ID-3", Severity: Error, Code: "duplicate", Needs: []string{passportIdentifier}, Check: func(r *Run) {
-			if r.In.Known.PassportIdentifier {
+			if r.In.Facts.PassportIdentifier {
 				r.ReportAt(passportIdentifier, "is %s, which another passport has or had", r.text(passportIdentifier))
 			}
 		}},

@@ -46,14 +46,14 @@ func lifecycle() []Rule {
 				switch id := textOf(v); {
 				case id != "" && id == r.text(passportIdentifier):
 					r.Report(v, "is the passport itself, which cannot be its own predecessor")
-				case r.In.Known.Predecessors[id] == Circular:
+				case r.In.Facts.Predecessors[id] == Circular:
 					r.Report(v, "is %s, and this passport is among the predecessors of that one", id)
 				}
 			}
 		}},
 		{ID: "LIF-5", Severity: Warning, Code: "consistency", Needs: []string{predecessors}, Check: func(r *Run) {
 			for v := range r.Doc.All(predecessors + "[].batteryPassportIdentifier") {
-				if relation, asked := r.In.Known.Predecessors[textOf(v)]; asked && relation == Unknown {
+				if relation, asked := r.In.Facts.Predecessors[textOf(v)]; asked && relation == Unknown {
 					r.Report(v, "is %s, a passport that is not kept here; it is taken for that of another operator", textOf(v))
 				}
 			}

@@ -154,15 +154,15 @@ var firing = []struct{ want, base, patch string }{
 // withStore are the rules that ask the store or the version before.
 var withStore = []struct {
 	want, base string
-	known      compliance.Known
+	known      compliance.StoreFacts
 	previous   string // a patch of the sample
 }{
-	{want: "ID-1 error " + general + "batteryIdentifier duplicate", base: ev, known: compliance.Known{Identifier: true}},
-	{want: "ID-3 error " + general + "batteryPassportIdentifier duplicate", base: ev, known: compliance.Known{PassportIdentifier: true}},
+	{want: "ID-1 error " + general + "batteryIdentifier duplicate", base: ev, known: compliance.StoreFacts{Identifier: true}},
+	{want: "ID-3 error " + general + "batteryPassportIdentifier duplicate", base: ev, known: compliance.StoreFacts{PassportIdentifier: true}},
 	{want: "LIF-5 warning " + life + "previousPassports/0/batteryPassportIdentifier consistency", base: second,
-		known: compliance.Known{Predecessors: map[string]compliance.Relation{"urn:uuid:9b5c2f66-d073-4ebb-8f5b-4a9c0d1e2f08": compliance.Unknown}}},
+		known: compliance.StoreFacts{Predecessors: map[string]compliance.Relation{"urn:uuid:9b5c2f66-d073-4ebb-8f5b-4a9c0d1e2f08": compliance.Unknown}}},
 	{want: "LIF-5 error " + life + "previousPassports/0/batteryPassportIdentifier consistency", base: second,
-		known: compliance.Known{Predecessors: map[string]compliance.Relation{"urn:uuid:9b5c2f66-d073-4ebb-8f5b-4a9c0d1e2f08": compliance.Circular}}},
+		known: compliance.StoreFacts{Predecessors: map[string]compliance.Relation{"urn:uuid:9b5c2f66-d073-4ebb-8f5b-4a9c0d1e2f08": compliance.Circular}}},
 	{want: "CON-5 error " + state + "usage/fullCycles consistency", base: used, previous: changes(set(state+"usage/fullCycles", `100000`))},
 	{want: "CON-1 error " + state + "declaredPerformance consistency", base: waste, previous: changes(set(state+"declaredPerformance/0/ratedCapacityAh", `13.5`))},
 }
@@ -211,7 +211,7 @@ func TestEveryRuleFires(t *testing.T) {
 	for _, c := range withStore {
 		id, _, _ := strings.Cut(c.want, " ")
 		cases[id] = true
-		in := compliance.Input{Data: e.Rules.Read(sample(t, c.base, "")), Known: c.known}
+		in := compliance.Input{Data: e.Rules.Read(sample(t, c.base, "")), Facts: c.known}
 		if c.previous != "" {
 			in.Previous = e.Rules.Read(sample(t, c.base, c.previous))
 		}

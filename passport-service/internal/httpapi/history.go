@@ -25,9 +25,9 @@ type Version struct {
 	Hash         string          `json:"hash,omitempty" doc:"SHA-256 of this record without its hash, in the form of RFC 8785, in hex"`
 }
 
-func versionOf(v passport.SeenVersion) Version {
+func versionOf(v passport.VersionView) Version {
 	out := Version{PassportID: v.PassportID, Version: v.Number, State: v.State, Data: Data{v.Data}, Action: v.Action, CreatedAt: v.CreatedAt}
-	if v.View.Keeper {
+	if v.Access.Owner {
 		out.Owner, out.Reason, out.CreatedBy = &v.Owner, v.Reason, v.CreatedBy
 		out.DataHash, out.PreviousHash, out.Hash = v.DataHash, &v.PreviousHash, v.Hash
 	}

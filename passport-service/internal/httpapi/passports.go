@@ -12,8 +12,8 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Data is the body of a battery passport. What it may hold is the catalogue's
-// to say, which is where its schema comes from.
+// Data is the body of a battery passport. Its schema comes from
+// the catalogue.
 type Data struct{ wire.Value }
 
 // Body is the body of a write: the data of a passport, or a patch of it.
@@ -37,13 +37,13 @@ type Passport struct {
 	UpdatedBy         string          `json:"updatedBy,omitempty"`
 }
 
-func answerOf(p *passport.Seen) Passport {
+func answerOf(p *passport.PassportView) Passport {
 	h := &p.Head
 	out := Passport{ID: p.ID, State: h.State, BatteryIdentifier: p.BatteryIdentifier, Data: Data{h.Data}}
-	if p.View.History() {
+	if p.Access.History() {
 		out.Version, out.CreatedAt, out.UpdatedAt = h.Number, p.CreatedAt, h.CreatedAt
 	}
-	if p.View.Keeper {
+	if p.Access.Owner {
 		out.Owner, out.CreatedBy, out.UpdatedBy = &h.Owner, p.CreatedBy, h.CreatedBy
 	}
 	return out
@@ -64,9 +64,9 @@ type createOutput struct {
 	Body     Passport
 }
 
-func outputOf(p *passport.Seen) *output {
+func outputOf(p *passport.PassportView) *output {
 	out := &output{Status: http.StatusOK, ETag: rest.ETag(p.Head.Number), Body: answerOf(p)}
-	if !p.View.Keeper {
+	if !p.Access.Owner {
 		out.ETag = tagOf(out.Body)
 	}
 	return out
@@ -80,7 +80,7 @@ func tagOf(answer any) string {
 	return rest.Tag(body)
 }
 
-func answered(p passport.Seen, err error) (*output, error) {
+func answered(p passport.PassportView, err error) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -145,14 +145,14 @@ func (a *API) create(ctx context.Context, in *createInput) (*createOutput, error
 }
 
 func (a *API) get(ctx context.Context, in *getInput) (*output, error) {
-	read := func() (passport.Seen, error) { return a.Passports.Get(ctx, in.ID) }
+	read := func() (passport.PassportView, error) { return a.Passports.Get(ctx, in.ID) }
 	if in.At != "" {
 		at, err := time.Parse(time.RFC3339, in.At)
 		if err != nil {
 			return nil, fault.New(fault.Invalid, "there is no such time").
 				With(fault.Detail{Path: "at", Code: "format", Message: "has to be as 2027-02-18T09:00:00Z"})
 		}
-		read = func() (passport.Seen, error) { return a.Passports.At(ctx, in.ID, at) }
+		read = func() (passport.PassportView, error) { return a.Passports.At(ctx, in.ID, at) }
 	}
 	p, err := read()
 	if err != nil {
@@ -188,16 +188,13 @@ func (a *API) delete(ctx context.Context, in *deleteInput) (*struct{}, error) {
 }
 
 func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
-	order := store.NewestFirst
+	params := passport.ListParams{Cursor: in.Cursor, Limit: in.Limit, Filter: passport.Filter{
+		BatteryIdentifier: in.BatteryIdentifier, Category: in.BatteryCategory, State: in.State, ModelID: in.ModelID, CreatedBy: in.CreatedBy,
+	}}
 	if in.Sort == "createdAt" {
-		order = store.OldestFirst
+		params.Order = store.OldestFirst
 	}
-	page, err := a.Passports.List(ctx, store.Query{
-		Limit: in.Limit, Cursor: in.Cursor, Order: order, Filters: map[string]string{
-			"batteryIdentifier": in.BatteryIdentifier, "batteryCategory": in.BatteryCategory,
-			"state": string(in.State), "modelId": in.ModelID, "createdBy": in.CreatedBy,
-		},
-	})
+	page, err := a.Passports.List(ctx, params)
 	out := &listOutput{rest.List[Passport]{NextCursor: page.Next}}
 	for _, p := range page.Passports {
 		out.Body.Items = append(out.Body.Items, answerOf(&p))

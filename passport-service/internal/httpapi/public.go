@@ -33,7 +33,7 @@ func (a *API) publicAnswer(published passport.Published, err error, ifNoneMatch 
 	if tag, ok := a.tags.Get(published.Part()); ok && ifNoneMatch != "" && rest.Unchanged(ifNoneMatch, tag) {
 		return unchanged(tag), nil
 	}
-	p := published.Seen()
+	p := published.View()
 	body := Public{p.ID, p.BatteryIdentifier, Data{p.Head.Data}}
 	out := &publicOutput{http.StatusOK, tagOf(body), body}
 	a.tags.Add(published.Part(), out.ETag)

@@ -39,17 +39,19 @@ func (a *API) archive(ctx context.Context, in *archiveInput) (*output, error) {
 	return answered(a.Passports.Archive(ctx, in.ID, in.Body.Reason, versions...))
 }
 
-// What is the part of a query that asks what would be.
-type What struct {
+// EvaluationParams are the parameters that select another rule set or day.
+type EvaluationParams struct {
 	RuleSet string `query:"ruleSet" doc:"a rule set, as bp-2027-02; the one in effect on the day where it is left out"`
 	On      string `query:"on" doc:"the day whose duties count, as 2027-08-18; today where it is left out"`
 }
 
-func (w What) what() passport.What { return passport.What{RuleSet: w.RuleSet, On: w.On} }
+func (w EvaluationParams) params() passport.EvaluationParams {
+	return passport.EvaluationParams{RuleSet: w.RuleSet, On: w.On}
+}
 
 type complianceInput struct {
 	ID string `path:"id"`
-	What
+	EvaluationParams
 }
 
 type complianceOutput struct {
@@ -57,17 +59,17 @@ type complianceOutput struct {
 }
 
 func (a *API) compliance(ctx context.Context, in *complianceInput) (*complianceOutput, error) {
-	report, err := a.Passports.Compliance(ctx, in.ID, in.what())
+	report, err := a.Passports.Compliance(ctx, in.ID, in.params())
 	return &complianceOutput{report}, err
 }
 
 type validateInput struct {
-	What
+	EvaluationParams
 	Lines rest.NDJSON[compliance.Report]
 }
 
 func (a *API) validate(ctx context.Context, in *validateInput) (*rest.Stream, error) {
-	validator, err := a.Passports.Validator(in.what())
+	validator, err := a.Passports.Validator(in.params())
 	if err != nil {
 		return nil, err
 	}
@@ -85,8 +87,8 @@ type ruleSetsOutput struct{ Body rest.List[RuleSet] }
 
 func (a *API) ruleSets(context.Context, *struct{}) (*ruleSetsOutput, error) {
 	out := &ruleSetsOutput{}
-	current := a.Passports.RuleSet()
-	for _, rs := range a.Passports.Engines.Sets() {
+	sets, current := a.Passports.RuleSets()
+	for _, rs := range sets {
 		out.Body.Items = append(out.Body.Items, RuleSet{rs.Name, rs.EffectiveFrom, rs == current})
 	}
 	return out, nil

@@ -1,47 +1,55 @@
 package passport
 
 import (
-	"context"
-
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// View is how much of a passport a reader sees.
-type View struct {
+// Access is what a caller may see of a passport: in single reads, lists,
+// versions, comparisons, findings and public reads.
+type Access struct {
 	Classes ruleset.Classes
-	Keeper  bool // its organisation keeps the passport, or it is an admin: sees all
+	Owner   bool // a member of the owner organisation, or an admin: sees and changes everything
 }
 
-// History tells whether the reader sees that there are versions: everybody
-// whose view goes beyond the public one.
-func (v View) History() bool { return v.Keeper || v.Classes != ruleset.Anyone.Classes() }
-
-// anyone is the view of who is not known.
-func anyone() View { return View{Classes: ruleset.Anyone.Classes()} }
-
-// viewOf returns what a caller sees of the passport. It fails with
-// fault.NotFound where that is nothing, and with fault.Gone after the end.
-func (p *Passport) viewOf(caller auth.Principal) (View, error) {
-	if p.keptBy(caller) {
-		return View{Classes: ruleset.All, Keeper: true}, nil
+// AccessOf decides what a caller may see of a passport, and is the only place
+// that does: rights that are granted on single passports belong here. It fails
+// with fault.NotFound where that is nothing, and with fault.Gone after the end.
+func AccessOf(caller auth.Principal, p *Passport) (Access, error) {
+	if p.Deleted {
+		return Access{}, errNotFound(p.ID)
 	}
-	reader := p.reader(caller)
-	switch seen := stages[p.Head.State].seen; {
-	case p.Deleted || seen == hidden:
-		return View{}, notFound(p.ID)
-	case seen == ended && reader != ruleset.MarketSurveillance:
-		return View{}, over(p.Head.CreatedAt)
+	if caller.Role == auth.Admin || p.Head.Owner.includes(caller) {
+		return Access{Classes: ruleset.All, Owner: true}, nil
 	}
-	return View{Classes: reader.Classes()}, nil
+	reader := readerOf(caller)
+	switch stages[p.Head.State].visibility {
+	case hidden:
+		return Access{}, errNotFound(p.ID)
+	case ended:
+		if reader != ruleset.MarketSurveillance {
+			return Access{}, errGone(p.Head.CreatedAt)
+		}
+	}
+	return Access{Classes: reader.Classes()}, nil
 }
 
-// reader returns the role of the access matrix in which a caller reads the
-// passport who does not keep it. Whether the caller was granted more of this
-// passport is to be asked here, and nowhere else.
-func (p *Passport) reader(caller auth.Principal) ruleset.Reader {
+// publicAccess is the access of everybody to a published passport.
+func publicAccess() Access { return Access{Classes: ruleset.Anyone.Classes()} }
+
+// History reports whether the caller may see versions: everybody whose access
+// goes beyond the public part.
+func (a Access) History() bool { return a.Owner || a.Classes != ruleset.Anyone.Classes() }
+
+// Version reports whether the caller may see a version: drafts are for the owner
+// alone, also after publishing.
+func (a Access) Version(v *Version) bool { return a.Owner || v.State != Draft }
+
+// readerOf returns the role of the access matrix in which a caller reads
+// passports that are not its own.
+func readerOf(caller auth.Principal) ruleset.Reader {
 	switch caller.Role {
 	case auth.Authority:
 		return ruleset.MarketSurveillance
@@ -51,117 +59,57 @@ func (p *Passport) reader(caller auth.Principal) ruleset.Reader {
 	return ruleset.Anyone
 }
 
-// keptBy tells whether a caller belongs to those who keep the passport.
-func (p *Passport) keptBy(caller auth.Principal) bool {
-	return !p.Deleted && (caller.Role == auth.Admin || ownerOf(caller).scope() == p.Head.Owner.scope())
+// Owner is the organisation that a passport belongs to, or the account that
+// created it where that has no organisation.
+type Owner struct {
+	Organisation string `json:"organisation,omitempty"`
+	UserID       string `json:"userId"`
 }
 
-// mayChange fails unless the caller keeps the passport.
-func (p *Passport) mayChange(caller auth.Principal) error {
-	view, err := p.viewOf(caller)
-	if err == nil && !view.Keeper {
+func ownerOf(p auth.Principal) Owner { return Owner{Organisation: p.Organisation, UserID: p.UserID} }
+
+// includes reports whether a caller belongs to the owner.
+func (o Owner) includes(caller auth.Principal) bool {
+	if o.Organisation != "" || caller.Organisation != "" {
+		return caller.Owns(o.Organisation)
+	}
+	return o.UserID != "" && o.UserID == caller.UserID
+}
+
+// scope is the list of the passports of an owner.
+func (o Owner) scope() string {
+	if o.Organisation != "" {
+		return "organisation:" + o.Organisation
+	}
+	return "user:" + o.UserID
+}
+
+// published is the scope of the passports that everybody may see.
+const published = "published"
+
+// scopesOf returns the lists that a caller is shown.
+func scopesOf(p auth.Principal) []string {
+	switch p.Role {
+	case auth.Admin:
+		return []string{store.All}
+	case auth.Authority, auth.LegitimateInterest:
+		return []string{published}
+	}
+	scopes := []string{}
+	for _, organisation := range p.Organisations() {
+		scopes = append(scopes, Owner{Organisation: organisation}.scope())
+	}
+	if len(scopes) == 0 {
+		scopes = append(scopes, ownerOf(p).scope())
+	}
+	return scopes
+}
+
+// checkOwner fails unless the caller belongs to the owner of the passport.
+func checkOwner(caller auth.Principal, p *Passport) error {
+	access, err := AccessOf(caller, p)
+	if err == nil && !access.Owner {
 		return fault.New(fault.Forbidden, "the passport belongs to another organisation")
 	}
 	return err
-}
-
-// Seen is a passport as far as a reader sees it.
-type Seen struct {
-	Passport
-	View View
-}
-
-// seenIn returns the passport with the data of a view.
-func (s *Service) seenIn(p Passport, view View) Seen {
-	p.Head.Data = s.rules().Project(p.Head.Data, view.Classes)
-	return Seen{p, view}
-}
-
-// find returns a passport with all of its data, and what the caller sees of it.
-func (s *Service) find(ctx context.Context, id string) (Passport, View, error) {
-	row, err := s.Passports.Get(ctx, id)
-	if fault.Is(err, fault.NotFound) {
-		return Passport{}, View{}, notFound(id)
-	}
-	if err != nil {
-		return Passport{}, View{}, err
-	}
-	view, err := row.Doc.viewOf(auth.Caller(ctx))
-	return row.Doc, view, err
-}
-
-// findHistory is find for what tells of versions.
-func (s *Service) findHistory(ctx context.Context, id string) (Passport, View, error) {
-	p, view, err := s.find(ctx, id)
-	if err == nil && !view.History() {
-		err = fault.New(fault.Forbidden, "how a passport came to be is for who keeps it, for authorities, and for those with a legitimate interest")
-	}
-	return p, view, err
-}
-
-// Get returns a passport as far as the caller sees it.
-func (s *Service) Get(ctx context.Context, id string) (Seen, error) {
-	p, view, err := s.find(ctx, id)
-	if err != nil {
-		return Seen{}, err
-	}
-	return s.seenIn(p, view), nil
-}
-
-// Published is a passport that the public reads a part of.
-type Published struct {
-	passport Passport
-	version  int64
-	service  *Service
-	rules    string
-}
-
-// Part names what the public reads of a passport: where two are the same, so is
-// that.
-type Part struct {
-	ID      string
-	Version int64
-	Rules   string // which say what is public
-}
-
-// Part names the part that Seen returns.
-func (p Published) Part() Part { return Part{p.passport.ID, p.version, p.rules} }
-
-// Seen returns the part.
-func (p Published) Seen() Seen { return p.service.seenIn(p.passport, anyone()) }
-
-// PartOf names what the public reads of a passport, whether it may or not: it
-// costs much less to tell than Public does. It fails with fault.NotFound.
-func (s *Service) PartOf(ctx context.Context, id string) (Part, error) {
-	version, err := s.Passports.Version(ctx, id)
-	return Part{id, version, s.rules().Name}, err
-}
-
-// Public returns a published passport, for the public. It fails with
-// fault.NotFound, and with fault.Gone when it has ended.
-func (s *Service) Public(ctx context.Context, id string) (Published, error) {
-	row, err := s.Passports.Get(ctx, id)
-	return s.public(row, err, notFound(id))
-}
-
-// PublicOf is Public for the passport of a battery.
-func (s *Service) PublicOf(ctx context.Context, batteryIdentifier string) (Published, error) {
-	row, err := s.Passports.GetBy(ctx, byIdentifier, batteryIdentifier)
-	return s.public(row, err, fault.New(fault.NotFound, "there is no passport of the battery %s", batteryIdentifier))
-}
-
-func (s *Service) public(row store.Row[Passport], err, none error) (Published, error) {
-	if fault.Is(err, fault.NotFound) {
-		return Published{}, none
-	}
-	if err != nil {
-		return Published{}, err
-	}
-	if _, err := row.Doc.viewOf(auth.Principal{}); err != nil {
-		if fault.Is(err, fault.NotFound) {
-			err = none
-		}
-		return Published{}, err
-	}
-	return Published{row.Doc, row.Version, s, s.rules().Name}, nil
 }

@@ -24,29 +24,28 @@ type edit struct {
 	// passport nor the data of before.
 	data func(p *Passport, before *ruleset.Document) (*ruleset.Document, error)
 	// tell makes the event, with the paths of data that have changed.
-	tell func(p *Passport, changed []string) event.Envelope
+	newEvent func(p *Passport, changed []string) event.Envelope
 }
 
-// Replace puts the data of the body in the place of that of the passport. With
-// versions given it fails with fault.Stale unless the passport has one of
-// them; it fails as Create besides. What changes nothing makes no version. Of a
-// published passport it also fails with fault.Invalid where there is no reason,
-// where something would change that publishing fixed, and where there would be
-// an error that there was not.
-func (s *Service) Replace(ctx context.Context, id string, body wire.Value, ifVersion ...int64) (Seen, error) {
+// Replace replaces the data of a passport by that of a body. With versions given
+// it fails with fault.Stale unless the passport has one of them; it also fails as
+// Create. A body that changes nothing makes no version. Of a published passport
+// it also fails with fault.Invalid when there is no reason, when the body changes
+// what publishing fixed, and when it adds an error.
+func (s *Service) Replace(ctx context.Context, id string, body wire.Value, ifVersion ...int64) (PassportView, error) {
 	sub, err := parseBody(body, s.rules())
 	if err != nil {
-		return Seen{}, err
+		return PassportView{}, err
 	}
 	return s.write(ctx, id, Replace, sub, ifVersion, func(*ruleset.Document) *ruleset.Document { return sub.data })
 }
 
 // Patch merges the data of the body into that of the passport (RFC 7396). It
 // fails as Replace.
-func (s *Service) Patch(ctx context.Context, id string, patch wire.Value, ifVersion ...int64) (Seen, error) {
+func (s *Service) Patch(ctx context.Context, id string, patch wire.Value, ifVersion ...int64) (PassportView, error) {
 	sub, err := parsePatch(patch)
 	if err != nil {
-		return Seen{}, err
+		return PassportView{}, err
 	}
 	return s.write(ctx, id, Patch, sub, ifVersion, func(before *ruleset.Document) *ruleset.Document {
 		if sub.patch == nil {
@@ -56,7 +55,7 @@ func (s *Service) Patch(ctx context.Context, id string, patch wire.Value, ifVers
 	})
 }
 
-func (s *Service) write(ctx context.Context, id string, action Action, sub submission, ifVersion []int64, next func(*ruleset.Document) *ruleset.Document) (Seen, error) {
+func (s *Service) write(ctx context.Context, id string, action Action, sub submission, ifVersion []int64, next func(*ruleset.Document) *ruleset.Document) (PassportView, error) {
 	caller := auth.Caller(ctx)
 	return s.change(ctx, id, edit{action: action, reason: sub.reason, ifVersion: ifVersion,
 		data: func(p *Passport, before *ruleset.Document) (*ruleset.Document, error) {
@@ -66,20 +65,20 @@ func (s *Service) write(ctx context.Context, id string, action Action, sub submi
 			}
 			return after, accept(after, details)
 		},
-		tell: func(p *Passport, changed []string) event.Envelope { return p.updated(s.publicOnly(changed)) },
+		newEvent: func(p *Passport, changed []string) event.Envelope { return p.updated(s.publicOnly(changed)) },
 	})
 }
 
-// change carries out an edit. What changes neither data nor state makes no
-// version.
-func (s *Service) change(ctx context.Context, id string, e edit) (Seen, error) {
-	if err := s.seen(ctx, id, e.ifVersion); err != nil {
-		return Seen{}, err
+// change carries out an edit. An edit that changes neither data nor state makes
+// no version.
+func (s *Service) change(ctx context.Context, id string, e edit) (PassportView, error) {
+	if err := s.checkVisible(ctx, id, e.ifVersion); err != nil {
+		return PassportView{}, err
 	}
 	caller, now := auth.Caller(ctx), s.now()
 	var tried Passport
 	row, err := s.Passports.Update(ctx, id, func(p *Passport) (store.Change, error) {
-		if err := p.mayChange(caller); err != nil {
+		if err := checkOwner(caller, p); err != nil {
 			return store.Change{}, err
 		}
 		head := p.Head
@@ -96,27 +95,28 @@ func (s *Service) change(ctx context.Context, id string, e edit) (Seen, error) {
 			return store.Change{}, store.ErrNoChange
 		}
 		p.Head.Number, p.Head.State, p.Head.Action, p.Head.Reason = head.Number+1, state, e.action, e.reason
-		p.Head.CreatedBy, p.Head.CreatedAt = caller.UserID, later(now, head.CreatedAt)
+		p.Head.CreatedBy, p.Head.CreatedAt = caller.UserID, nextTime(now, head.CreatedAt)
 		if err := p.setData(after, head.Hash); err != nil {
 			return store.Change{}, err
 		}
 		tried = *p
 		return store.Change{
-			Events:  []event.Envelope{e.tell(p, ruleset.Changed(before, after))},
+			Events:  []event.Envelope{e.newEvent(p, ruleset.Changed(before, after))},
 			History: []store.HistoryRecord{store.HistoryOf(s.Versions, head.id(), head)},
 		}, nil
 	}, store.IfVersion(e.ifVersion...))
 	if fault.Is(err, fault.NotFound) {
-		return Seen{}, notFound(id)
+		return PassportView{}, errNotFound(id)
 	}
 	if err != nil {
-		return Seen{}, duplicate(err, &tried)
+		return PassportView{}, duplicateError(err, &tried)
 	}
-	return Seen{row.Doc, View{ruleset.All, true}}, nil
+	return PassportView{row.Doc, Access{ruleset.All, true}}, nil
 }
 
-// seen fails before a version is looked at that the caller may not know of.
-func (s *Service) seen(ctx context.Context, id string, ifVersion []int64) error {
+// checkVisible fails for a passport that the caller may not change, before its
+// version is compared with the expected ones.
+func (s *Service) checkVisible(ctx context.Context, id string, ifVersion []int64) error {
 	if len(ifVersion) == 0 {
 		return nil
 	}
@@ -124,7 +124,7 @@ func (s *Service) seen(ctx context.Context, id string, ifVersion []int64) error 
 	if err != nil {
 		return err
 	}
-	return p.mayChange(auth.Caller(ctx))
+	return checkOwner(auth.Caller(ctx), &p)
 }
 
 // fixed are the fields that publishing fixes.

@@ -10,28 +10,28 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// What asks for another rule set, or another day, than those of today.
-type What struct {
-	RuleSet string // by name
+// EvaluationParams select a rule set and a day. Empty fields stand for today's.
+type EvaluationParams struct {
+	RuleSet string // its name
 	On      string // as 2027-02-18
 }
 
 // engine returns the engine that is asked for, and the day. It fails with
 // fault.Invalid and all that is wrong with what is asked.
-func (s *Service) engine(what What) (*compliance.Engine, ruleset.Date, error) {
+func (s *Service) engine(params EvaluationParams) (*compliance.Engine, ruleset.Date, error) {
 	on := s.today()
 	var details []fault.Detail
-	if what.On != "" {
+	if params.On != "" {
 		var err error
-		if on, err = ruleset.ParseDate(what.On); err != nil {
+		if on, err = ruleset.ParseDate(params.On); err != nil {
 			details = append(details, fault.Detail{Path: "on", Code: "format", Message: "has to be a day, as 2027-02-18"})
 		}
 	}
 	engine := s.Engines.On(on)
-	if what.RuleSet != "" {
+	if params.RuleSet != "" {
 		var ok bool
-		if engine, ok = s.Engines.Named(what.RuleSet); !ok {
-			details = append(details, fault.Detail{Path: "ruleSet", Code: "enum", Message: fmt.Sprintf("is %q; the rule sets are %v", what.RuleSet, s.Engines.Sets().Names())})
+		if engine, ok = s.Engines.Named(params.RuleSet); !ok {
+			details = append(details, fault.Detail{Path: "ruleSet", Code: "enum", Message: fmt.Sprintf("is %q; the rule sets are %v", params.RuleSet, s.Engines.Sets().Names())})
 		}
 	}
 	if details != nil {
@@ -40,8 +40,10 @@ func (s *Service) engine(what What) (*compliance.Engine, ruleset.Date, error) {
 	return engine, on, nil
 }
 
-// RuleSet returns the rule set that is in effect.
-func (s *Service) RuleSet() *ruleset.RuleSet { return s.rules() }
+// RuleSets returns the rule sets, and the one that is in effect.
+func (s *Service) RuleSets() (sets ruleset.Sets, current *ruleset.RuleSet) {
+	return s.Engines.Sets(), s.rules()
+}
 
 // Schema returns the JSON Schema of data by the rule set that is in effect.
 func (s *Service) Schema() map[string]any { return s.rules().Schema() }
@@ -57,18 +59,18 @@ func (s *Service) Catalogue(name string) (wire.Value, error) {
 
 // Compliance says what a passport lacks, and what is wrong with it, as far as
 // the caller reads it.
-func (s *Service) Compliance(ctx context.Context, id string, what What) (compliance.Report, error) {
-	p, view, err := s.findHistory(ctx, id)
+func (s *Service) Compliance(ctx context.Context, id string, params EvaluationParams) (compliance.Report, error) {
+	p, access, err := s.findHistory(ctx, id)
 	if err != nil {
 		return compliance.Report{}, err
 	}
-	engine, on, err := s.engine(what)
+	engine, on, err := s.engine(params)
 	if err != nil {
 		return compliance.Report{}, err
 	}
 	data := p.prepared(engine.Rules.ReadCanonical(p.Head.Data))
-	in := compliance.Input{Data: data, Now: s.Now(), On: on, Reads: view.Classes}
-	if in.Known.Predecessors, err = s.relations(ctx, p.ID, data); err != nil {
+	in := compliance.Input{Data: data, Now: s.Now(), On: on, Reads: access.Classes}
+	if in.Facts.Predecessors, err = s.relations(ctx, p.ID, data); err != nil {
 		return compliance.Report{}, err
 	}
 	return engine.Evaluate(in), nil
@@ -83,8 +85,8 @@ type Validator struct {
 
 // Validator returns one for a rule set and a day. It fails with fault.Invalid
 // where there is no such thing.
-func (s *Service) Validator(what What) (*Validator, error) {
-	engine, on, err := s.engine(what)
+func (s *Service) Validator(params EvaluationParams) (*Validator, error) {
+	engine, on, err := s.engine(params)
 	return &Validator{s, engine, on}, err
 }
 
@@ -99,14 +101,14 @@ func (v *Validator) Validate(ctx context.Context, body wire.Value) (compliance.R
 	if sub.data == nil {
 		in.Data = v.engine.Rules.Read(wire.Value("{}"))
 	}
-	if in.Known, err = v.service.taken(ctx, in.Data); err != nil {
+	if in.Facts, err = v.service.taken(ctx, in.Data); err != nil {
 		return compliance.Report{}, err
 	}
 	return v.engine.Evaluate(in).With(sub.details), nil
 }
 
 // taken tells whether the identifiers in data are those of a passport.
-func (s *Service) taken(ctx context.Context, data *ruleset.Document) (known compliance.Known, err error) {
+func (s *Service) taken(ctx context.Context, data *ruleset.Document) (known compliance.StoreFacts, err error) {
 	for _, id := range []struct {
 		index, path string
 		taken       *bool

@@ -24,12 +24,12 @@ const (
 // Sweep removes what is stored, the versions first, so that none is left without
 // its passport when the process is killed.
 func (s *Service) Delete(ctx context.Context, id string, ifVersion ...int64) error {
-	if err := s.seen(ctx, id, ifVersion); err != nil {
+	if err := s.checkVisible(ctx, id, ifVersion); err != nil {
 		return err
 	}
 	caller := auth.Caller(ctx)
 	_, err := s.Passports.Update(ctx, id, func(p *Passport) (store.Change, error) {
-		if err := p.mayChange(caller); err != nil {
+		if err := checkOwner(caller, p); err != nil {
 			return store.Change{}, err
 		}
 		if _, err := p.Head.State.after(Delete); err != nil {
@@ -39,7 +39,7 @@ func (s *Service) Delete(ctx context.Context, id string, ifVersion ...int64) err
 		return store.Change{Events: []event.Envelope{p.deleted(caller.UserID, p.DeletedAt)}}, nil
 	}, store.IfVersion(ifVersion...))
 	if fault.Is(err, fault.NotFound) {
-		return notFound(id)
+		return errNotFound(id)
 	}
 	return err
 }

@@ -28,7 +28,7 @@ type Diff struct {
 // the one before that. It fails with fault.NotFound where there is no such
 // version.
 func (s *Service) Diff(ctx context.Context, id string, from, to int64) (Diff, error) {
-	p, view, err := s.findHistory(ctx, id)
+	p, access, err := s.findHistory(ctx, id)
 	if err != nil {
 		return Diff{}, err
 	}
@@ -38,22 +38,22 @@ func (s *Service) Diff(ctx context.Context, id string, from, to int64) (Diff, er
 	if from == 0 {
 		from = max(to-1, 1)
 	}
-	before, err := s.versionFor(ctx, &p, view, from)
+	before, err := s.visibleVersion(ctx, &p, access, from)
 	if err != nil {
 		return Diff{}, err
 	}
-	after, err := s.versionFor(ctx, &p, view, to)
+	after, err := s.visibleVersion(ctx, &p, access, to)
 	if err != nil {
 		return Diff{}, err
 	}
 	d := Diff{PassportID: p.ID, From: from, To: to}
-	d.compare("/data", s.readable(before.Data, view), s.readable(after.Data, view))
+	d.compare("/data", s.readable(before.Data, access), s.readable(after.Data, access))
 	return d, nil
 }
 
-// readable reads the part of data that a view shows.
-func (s *Service) readable(data wire.Value, view View) ruleset.Value {
-	return s.rules().ReadCanonical(s.rules().Project(data, view.Classes)).Root()
+// readable reads the part of data that an access covers.
+func (s *Service) readable(data wire.Value, access Access) ruleset.Value {
+	return s.rules().ReadCanonical(s.rules().Project(data, access.Classes)).Root()
 }
 
 // compare goes into objects by their names, and into arrays by their indexes.

@@ -11,36 +11,36 @@ import (
 )
 
 // Version returns one version of a passport, as far as the caller sees it.
-func (s *Service) Version(ctx context.Context, id string, number int64) (SeenVersion, error) {
-	p, view, err := s.findHistory(ctx, id)
+func (s *Service) Version(ctx context.Context, id string, number int64) (VersionView, error) {
+	p, access, err := s.findHistory(ctx, id)
 	if err != nil {
-		return SeenVersion{}, err
+		return VersionView{}, err
 	}
-	v, err := s.versionFor(ctx, &p, view, number)
-	return s.versionIn(v, view), err
+	v, err := s.visibleVersion(ctx, &p, access, number)
+	return s.versionView(v, access), err
 }
 
-// versionFor is version for a reader: drafts are for those who keep the
+// visibleVersion is version for a reader: drafts are for those who keep the
 // passport, also after it is published.
-func (s *Service) versionFor(ctx context.Context, p *Passport, view View, number int64) (Version, error) {
+func (s *Service) visibleVersion(ctx context.Context, p *Passport, access Access, number int64) (Version, error) {
 	v, err := s.version(ctx, p, number)
-	if err == nil && !view.Keeper && v.State == Draft {
+	if err == nil && !access.Version(&v) {
 		return Version{}, fault.New(fault.NotFound, "version %d of passport %s was not published", number, p.ID)
 	}
 	return v, err
 }
 
-// SeenVersion is a version as far as a reader sees it.
-type SeenVersion struct {
+// VersionView is a version as far as a reader sees it.
+type VersionView struct {
 	Version
-	View View
+	Access Access
 }
 
-func (s *Service) versionIn(v Version, view View) SeenVersion {
+func (s *Service) versionView(v Version, access Access) VersionView {
 	if v.Data != nil {
-		v.Data = s.rules().Project(v.Data, view.Classes)
+		v.Data = s.rules().Project(v.Data, access.Classes)
 	}
-	return SeenVersion{v, view}
+	return VersionView{v, access}
 }
 
 func (s *Service) version(ctx context.Context, p *Passport, number int64) (Version, error) {
@@ -56,14 +56,14 @@ func (s *Service) version(ctx context.Context, p *Passport, number int64) (Versi
 
 // At returns a passport as it was at a time, as far as the caller sees it now. It fails with fault.NotFound
 // before its first version, and with fault.Invalid in the future.
-func (s *Service) At(ctx context.Context, id string, at time.Time) (Seen, error) {
-	p, view, err := s.findHistory(ctx, id)
+func (s *Service) At(ctx context.Context, id string, at time.Time) (PassportView, error) {
+	p, access, err := s.findHistory(ctx, id)
 	if err != nil {
-		return Seen{}, err
+		return PassportView{}, err
 	}
 	if at.After(s.Now()) {
-		return Seen{}, fault.New(fault.Invalid, "what a passport will be is not known").
-			With(fault.Detail{Path: "at", Code: "range", Message: "is in the future"})
+		return PassportView{}, fault.New(fault.Invalid, `"at" must not be in the future`).
+			With(fault.Detail{Path: "at", Code: "range", Message: "must not be in the future"})
 	}
 	// The first version that is newer, or the one after the last.
 	newer := 1 + sort.Search(int(p.Head.Number), func(i int) bool {
@@ -74,27 +74,27 @@ func (s *Service) At(ctx context.Context, id string, at time.Time) (Seen, error)
 		return v.CreatedAt.After(at)
 	})
 	if err != nil {
-		return Seen{}, err
+		return PassportView{}, err
 	}
 	if newer == 1 {
-		return Seen{}, fault.New(fault.NotFound, "passport %s was created at %s", id, p.CreatedAt.Format(wire.Time))
+		return PassportView{}, fault.New(fault.NotFound, "passport %s was created at %s", id, p.CreatedAt.Format(wire.Time))
 	}
-	if p.Head, err = s.versionFor(ctx, &p, view, int64(newer-1)); err != nil {
-		return Seen{}, err
+	if p.Head, err = s.visibleVersion(ctx, &p, access, int64(newer-1)); err != nil {
+		return PassportView{}, err
 	}
 	p.BatteryIdentifier = p.text(batteryIdentifier)
-	return s.seenIn(p, view), nil
+	return s.viewFor(p, access), nil
 }
 
 // VersionPage is a part of the history of a passport.
 type VersionPage struct {
-	Versions []SeenVersion
+	Versions []VersionView
 	Next     string
 }
 
 // History returns a page of the versions of a passport, the newest first.
 func (s *Service) History(ctx context.Context, id, cursor string, limit int) (VersionPage, error) {
-	p, view, err := s.findHistory(ctx, id)
+	p, access, err := s.findHistory(ctx, id)
 	if err != nil {
 		return VersionPage{}, err
 	}
@@ -105,12 +105,12 @@ func (s *Service) History(ctx context.Context, id, cursor string, limit int) (Ve
 	}
 	var page VersionPage
 	if cursor == "" {
-		page.Versions = append(page.Versions, s.versionIn(p.Head, view))
+		page.Versions = append(page.Versions, s.versionView(p.Head, access))
 	}
 	for _, row := range kept.Rows {
 		// A version is kept a moment before there is a newer one.
-		if row.Doc.Number < p.Head.Number && (view.Keeper || row.Doc.State != Draft) {
-			page.Versions = append(page.Versions, s.versionIn(row.Doc, view))
+		if row.Doc.Number < p.Head.Number && access.Version(&row.Doc) {
+			page.Versions = append(page.Versions, s.versionView(row.Doc, access))
 		}
 	}
 	page.Next = kept.Next

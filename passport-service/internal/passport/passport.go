@@ -11,20 +11,12 @@ import (
 	"time"
 
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
-	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
 const source = "/passport-service"
-
-// Owner is who a passport belongs to: the organisation of who created it, or
-// the account itself where it has none.
-type Owner struct {
-	Organisation string `json:"organisation,omitempty"`
-	UserID       string `json:"userId"`
-}
 
 // Version is one state of a passport, as it is kept for ever. The versions of
 // a passport are a chain: each holds the hash of the one before.
@@ -92,17 +84,13 @@ func Schema() store.Schema[Passport] {
 			if p.Deleted {
 				return store.Indexes{Scopes: []string{deletedScope}, Created: p.CreatedAt}
 			}
-			scopes := []string{everything, p.Head.Owner.scope()}
+			scopes := []string{store.All, p.Head.Owner.scope()}
 			if p.Head.State == Active {
 				scopes = append(scopes, published)
 			}
-			return store.Indexes{Scopes: scopes, Created: p.CreatedAt, Filters: map[string]string{
-				"batteryIdentifier": p.BatteryIdentifier,
-				"batteryCategory":   p.text(batteryCategory),
-				"modelId":           p.text(modelID),
-				"state":             string(p.Head.State),
-				"createdBy":         p.CreatedBy,
-			}}
+			return store.Indexes{Scopes: scopes, Created: p.CreatedAt, Filters: Filter{
+				BatteryIdentifier: p.BatteryIdentifier, Category: p.text(batteryCategory), State: p.Head.State, ModelID: p.text(modelID), CreatedBy: p.CreatedBy,
+			}.index()}
 		},
 	}
 }
@@ -152,33 +140,6 @@ func digest(parts ...[]byte) string {
 		sum.Write(part)
 	}
 	return hex.EncodeToString(sum.Sum(nil))
-}
-
-// everything is the scope of those who see all passports.
-const everything = ""
-
-func (o Owner) scope() string {
-	if o.Organisation != "" {
-		return "organisation:" + o.Organisation
-	}
-	return "user:" + o.UserID
-}
-
-func ownerOf(p auth.Principal) Owner { return Owner{Organisation: p.Organisation, UserID: p.UserID} }
-
-// published is the scope of the passports that are there for everybody.
-const published = "published"
-
-// scopeOf is the list of what a caller is shown: what it keeps, or, of those
-// who keep none, what is published.
-func scopeOf(p auth.Principal) string {
-	switch p.Role {
-	case auth.Admin:
-		return everything
-	case auth.Authority, auth.LegitimateInterest:
-		return published
-	}
-	return ownerOf(p).scope()
 }
 
 func (p *Passport) created() event.Envelope {

@@ -13,7 +13,7 @@ import (
 // fault.Invalid and everything that is missing or wrong, with fault.Stale as
 // Replace does, and with fault.Conflict where the passport is no draft any more
 // and not published. To publish twice is the same as once.
-func (s *Service) Publish(ctx context.Context, id string, ifVersion ...int64) (Seen, error) {
+func (s *Service) Publish(ctx context.Context, id string, ifVersion ...int64) (PassportView, error) {
 	return s.change(ctx, id, edit{action: Publish, ifVersion: ifVersion,
 		data: func(p *Passport, before *ruleset.Document) (*ruleset.Document, error) {
 			if p.Head.State == Active {
@@ -22,7 +22,7 @@ func (s *Service) Publish(ctx context.Context, id string, ifVersion ...int64) (S
 			data := p.prepared(before)
 			in := compliance.Input{Data: data, Now: s.Now(), On: s.today()}
 			var err error
-			if in.Known.Predecessors, err = s.relations(ctx, p.ID, data); err != nil {
+			if in.Facts.Predecessors, err = s.relations(ctx, p.ID, data); err != nil {
 				return nil, err
 			}
 			if errors := s.Engines.On(s.today()).Evaluate(in).Errors(); len(errors) > 0 {
@@ -31,7 +31,7 @@ func (s *Service) Publish(ctx context.Context, id string, ifVersion ...int64) (S
 			}
 			return data, nil
 		},
-		tell: func(p *Passport, _ []string) event.Envelope { return p.published() },
+		newEvent: func(p *Passport, _ []string) event.Envelope { return p.published() },
 	})
 }
 
@@ -49,9 +49,9 @@ func (p *Passport) prepared(data *ruleset.Document) *ruleset.Document {
 // Archive takes a published passport back: the public is told when it ended,
 // and nothing of it changes any more. It fails with fault.Conflict where the
 // passport is not published. To archive twice is the same as once.
-func (s *Service) Archive(ctx context.Context, id, reason string, ifVersion ...int64) (Seen, error) {
+func (s *Service) Archive(ctx context.Context, id, reason string, ifVersion ...int64) (PassportView, error) {
 	return s.change(ctx, id, edit{action: Archive, reason: reason, ifVersion: ifVersion,
-		data: func(_ *Passport, before *ruleset.Document) (*ruleset.Document, error) { return before, nil },
-		tell: func(p *Passport, _ []string) event.Envelope { return p.updated([]string{"state"}) },
+		data:     func(_ *Passport, before *ruleset.Document) (*ruleset.Document, error) { return before, nil },
+		newEvent: func(p *Passport, _ []string) event.Envelope { return p.updated([]string{"state"}) },
 	})
 }

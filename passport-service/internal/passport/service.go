@@ -43,17 +43,17 @@ func (s *Service) rules() *ruleset.RuleSet { return s.Engines.On(s.today()).Rule
 // With a key it makes a passport once: again tells that it was made before, and
 // is returned as it is now. It fails with fault.Invalid when the key was used
 // for another body.
-func (s *Service) Create(ctx context.Context, body wire.Value, key string) (seen Seen, again bool, err error) {
+func (s *Service) Create(ctx context.Context, body wire.Value, key string) (seen PassportView, again bool, err error) {
 	caller := auth.Caller(ctx)
 	if caller.Role != auth.Admin && caller.Organisation == "" {
-		return Seen{}, false, fault.New(fault.Forbidden, "your account belongs to no organisation that could own a passport; ask an admin")
+		return PassportView{}, false, fault.New(fault.Forbidden, "your account belongs to no organisation that could own a passport; ask an admin")
 	}
 	sub, err := parseBody(body, s.rules())
 	if err == nil {
 		err = accept(sub.data, sub.details)
 	}
 	if err != nil {
-		return Seen{}, false, err
+		return PassportView{}, false, err
 	}
 	id, now, request := s.NewID(), s.now(), ""
 	if key != "" {
@@ -63,7 +63,7 @@ func (s *Service) Create(ctx context.Context, body wire.Value, key string) (seen
 		PassportID: id, Number: 1, State: Draft, Owner: ownerOf(caller), Action: Create, Reason: sub.reason, CreatedAt: now, CreatedBy: caller.UserID,
 	}}
 	if err := p.setData(sub.data, ""); err != nil {
-		return Seen{}, false, err
+		return PassportView{}, false, err
 	}
 	_, err = s.Passports.Insert(ctx, id, p, p.created())
 	if fault.Is(err, fault.Conflict) && key != "" {
@@ -72,9 +72,9 @@ func (s *Service) Create(ctx context.Context, body wire.Value, key string) (seen
 		}
 	}
 	if err != nil {
-		return Seen{}, false, duplicate(err, &p)
+		return PassportView{}, false, duplicateError(err, &p)
 	}
-	return Seen{p, View{ruleset.All, true}}, false, nil
+	return PassportView{p, Access{ruleset.All, true}}, false, nil
 }
 
 // setData sets the data of the head and everything derived from it.
@@ -85,7 +85,7 @@ func (p *Passport) setData(data *ruleset.Document, previous string) error {
 }
 
 // duplicate says which field clashes. The passport that has it may have ended.
-func duplicate(err error, p *Passport) error {
+func duplicateError(err error, p *Passport) error {
 	path, value := batteryIdentifier, p.BatteryIdentifier
 	switch index, _ := store.Duplicate(err); index {
 	case byPassportIdentifier:
@@ -103,38 +103,10 @@ func duplicate(err error, p *Passport) error {
 	}).Because(err)
 }
 
-func notFound(id string) error { return fault.New(fault.NotFound, "there is no passport %s", id) }
+func errNotFound(id string) error { return fault.New(fault.NotFound, "there is no passport %s", id) }
 
-// SeenPage is a page of a list of passports.
-type SeenPage struct {
-	Passports []Seen
-	Next      string
-}
-
-// List returns a page of the passports that the caller keeps; authorities and
-// those with a legitimate interest, who keep none, get the public part of all
-// that are published.
-func (s *Service) List(ctx context.Context, q store.Query) (SeenPage, error) {
-	caller := auth.Caller(ctx)
-	scope := scopeOf(caller)
-	if q.Scopes = []string{scope}; scope == published && q.Filters["createdBy"] != "" {
-		return SeenPage{}, fault.New(fault.Invalid, "the query is not valid").
-			With(fault.Detail{Path: "createdBy", Code: "notApplicable", Message: "is for those who keep the passports"})
-	}
-	page, err := s.Passports.List(ctx, q)
-	seen := SeenPage{Passports: make([]Seen, 0, len(page.Rows)), Next: page.Next}
-	for _, row := range page.Rows {
-		view := anyone()
-		if row.Doc.keptBy(caller) {
-			view, err = row.Doc.viewOf(caller)
-		}
-		seen.Passports = append(seen.Passports, s.seenIn(row.Doc, view))
-	}
-	return seen, err
-}
-
-// later returns now, or the next moment after before when the clock is behind.
-func later(now, before time.Time) time.Time {
+// nextTime returns now, or the next moment after before when the clock is behind.
+func nextTime(now, before time.Time) time.Time {
 	if now.After(before) {
 		return now
 	}

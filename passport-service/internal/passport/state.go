@@ -34,10 +34,10 @@ const (
 	Delete  Action = "delete"
 )
 
-// gone is the state that nothing is left of.
-const gone State = ""
+// removed is the state after a deletion.
+const removed State = ""
 
-// visibility is what those see of a passport who do not keep it.
+// visibility is what others than the owner see of a passport.
 type visibility int
 
 const (
@@ -48,24 +48,24 @@ const (
 
 // stage is what a state means.
 type stage struct {
-	next map[Action]State // what may be done, and the state that follows
-	seen visibility
-	why  string // nothing else may be done
+	next       map[Action]State // the allowed actions, and the state that follows
+	visibility visibility
+	why        string // no other action is allowed
 }
 
-// stages is the life of a passport. What changes nothing may be done again.
+// stages is the life of a passport. An action that changes nothing is allowed again.
 var stages = map[State]stage{
 	Draft: {
-		next: map[Action]State{Replace: Draft, Patch: Draft, Publish: Active, Delete: gone}, seen: hidden,
+		next: map[Action]State{Replace: Draft, Patch: Draft, Publish: Active, Delete: removed}, visibility: hidden,
 		why: "it is a draft, which can be changed, published or deleted",
 	},
 	Active: {
-		next: map[Action]State{Replace: Active, Patch: Active, Publish: Active, Archive: Archived}, seen: open,
+		next: map[Action]State{Replace: Active, Patch: Active, Publish: Active, Archive: Archived}, visibility: open,
 		why: "it is published, and can be changed or archived",
 	},
-	Inactive: {seen: open, why: "that of another battery took its place, and it does not change any more"},
-	Archived: {next: map[Action]State{Archive: Archived}, seen: ended, why: "it is archived, and does not change any more"},
-	Ceased:   {seen: ended, why: "its battery was recycled, and it ceased to exist"},
+	Inactive: {visibility: open, why: "that of another battery took its place, and it does not change any more"},
+	Archived: {next: map[Action]State{Archive: Archived}, visibility: ended, why: "it is archived, and does not change any more"},
+	Ceased:   {visibility: ended, why: "its battery was recycled, and it ceased to exist"},
 }
 
 // after returns the state that an action leads to, or fails with
@@ -79,6 +79,6 @@ func (s State) after(a Action) (State, error) {
 }
 
 // over fails with fault.Gone, and the day since when.
-func over(at time.Time) error {
+func errGone(at time.Time) error {
 	return fault.New(fault.Gone, "the passport ended on %s", at.UTC().Format(time.DateOnly))
 }

@@ -14,7 +14,7 @@ import (
 // is a conflict, and why.
 func TestStates(t *testing.T) {
 	want := map[State]map[Action]State{
-		Draft:  {Replace: Draft, Patch: Draft, Publish: Active, Delete: gone},
+		Draft:  {Replace: Draft, Patch: Draft, Publish: Active, Delete: removed},
 		Active: {Replace: Active, Patch: Active, Publish: Active, Archive: Archived}, Inactive: {}, Archived: {Archive: Archived}, Ceased: {},
 	}
 	for _, state := range States() {
@@ -45,7 +45,7 @@ func TestWhoSeesWhichState(t *testing.T) {
 		p := Passport{ID: "p", Head: Version{State: state, Owner: Owner{Organisation: "A"}}}
 		var got []string
 		for name, caller := range readers {
-			view, err := p.viewOf(caller)
+			access, err := AccessOf(caller, &p)
 			if err == nil {
 				got = append(got, name)
 			}
@@ -54,8 +54,8 @@ func TestWhoSeesWhichState(t *testing.T) {
 			if state == Archived || state == Ceased {
 				hidden = fault.Gone
 			}
-			if view.Keeper != keeps || err != nil && !fault.Is(err, hidden) || keeps && view.Classes != ruleset.All {
-				t.Errorf("%s sees of a passport that is %s: %+v, %v", name, state, view, err)
+			if access.Owner != keeps || err != nil && !fault.Is(err, hidden) || keeps && access.Classes != ruleset.All {
+				t.Errorf("%s sees of a passport that is %s: %+v, %v", name, state, access, err)
 			}
 		}
 		slices.Sort(got)
@@ -63,7 +63,7 @@ func TestWhoSeesWhichState(t *testing.T) {
 			t.Errorf("a passport that is %s is seen by %v, want %s", state, got, sees)
 		}
 		p.Deleted = true
-		if _, err := p.viewOf(readers["admin"]); !fault.Is(err, fault.NotFound) {
+		if _, err := AccessOf(readers["admin"], &p); !fault.Is(err, fault.NotFound) {
 			t.Errorf("deleted: %v", err)
 		}
 	}

@@ -21,7 +21,7 @@ type Verification struct {
 // Verify computes the hash of every version of a passport again, from the first
 // on, and holds it against the chain.
 func (s *Service) Verify(ctx context.Context, id string) (Verification, error) {
-	p, view, err := s.findHistory(ctx, id)
+	p, access, err := s.findHistory(ctx, id)
 	if err != nil {
 		return Verification{}, err
 	}
@@ -42,7 +42,7 @@ func (s *Service) Verify(ctx context.Context, id string) (Verification, error) {
 		previous = record.Hash
 	}
 	v.Intact = true
-	if view.Keeper {
+	if access.Owner {
 		v.Hash = previous
 	}
 	return v, nil
