@@ -38,11 +38,11 @@ race: ## test all modules with the race detector
 standalone: ## build and test each module without the workspace; TESTFLAGS='-run ^$$' runs no tests
 	for m in $(MODULES); do (cd $$m && GOWORK=off go vet ./... && GOWORK=off go test $(TESTFLAGS) -timeout $(TIMEOUT) ./...) || exit 1; done
 
-lint: ## gofmt, vet, staticcheck, and who may import whom
+lint: ## check format, vet, staticcheck and the import rules
 	@test -z "$$(gofmt -l $(MODULES))" || { gofmt -l $(MODULES); echo 'not formatted: run gofmt -w'; exit 1; }
 	go vet work
 	go run $(STATICCHECK) $(MODULES:%=./%/...)
-	go run ./deploy/doors
+	go run ./deploy/importrules
 
 check: lint fuzz ## what is looked at before the tests: lint, and each fuzz target for FUZZTIME
 

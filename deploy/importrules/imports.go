@@ -1,0 +1,148 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// owners are the dependencies that only one package may import.
+var owners = map[string]string{
+	"github.com/segmentio/kafka-go":        "pkg/event/kafka",
+	"go.mongodb.org/mongo-driver/v2":       "pkg/store/mongo",
+	"modernc.org/sqlite":                   "pkg/store/sqlite",
+	"github.com/danielgtaylor/huma/v2":     "pkg/rest",
+	"github.com/go-chi/chi/v5":             "pkg/rest",
+	"github.com/golang-jwt/jwt/v5":         "pkg/auth/token",
+	"github.com/MicahParks/keyfunc/v3":     "pkg/auth/token",
+	"github.com/kelseyhightower/envconfig": "pkg/boot",
+	"github.com/aws/aws-sdk-go-v2":         "document-service/internal/s3store",
+	"github.com/aws/smithy-go":             "document-service/internal/s3store",
+	"github.com/gabriel-vasile/mimetype":   "document-service/internal/filetype",
+	"github.com/versity/versitygw":         "document-service/s3local",
+	"golang.org/x/crypto/bcrypt":           "auth-service/internal/password",
+	"github.com/twmb/franz-go/pkg/kfake":   "deploy/stack",
+	"github.com/wneessen/go-mail":          "notification-service/internal/mail",
+	"github.com/emersion/go-smtp":          "notification-service/mailsink",
+	"github.com/emersion/go-sasl":          "notification-service/mailsink",
+}
+
+// probe inspects what the back ends store: owners do not apply to it.
+const probe = "deploy/chaos"
+
+// adapters are the packages in internal folders that hide a dependency or an
+// output form. All others there are domain packages.
+var adapters = []string{"carrier", "desk", "filetype", "httpapi", "mail", "page", "password", "s3store", "secret", "textfile", "throttle"}
+
+// domainImports are what a domain package may import besides the standard
+// library and the domain packages of its service: contracts, and pure functions.
+var domainImports = []string{
+	project + "pkg/auth", project + "pkg/event", project + "pkg/fault", project + "pkg/idempotency", project + "pkg/store", project + "pkg/task", project + "pkg/wire",
+	"github.com/go-json-experiment/json/jsontext", "golang.org/x/sync/semaphore", "golang.org/x/text",
+}
+
+// withinService are the kinds of packages that a kind may import in its service.
+var withinService = map[string][]string{
+	"main":    {"wiring"},
+	"wiring":  {"adapter", "domain"},
+	"adapter": {"domain"},
+	"domain":  {"domain"},
+	"tool":    {},
+}
+
+// checkImports reports the imports of a package that the rules do not allow.
+func checkImports(p *pkg) error {
+	var errs []error
+	for _, to := range p.Imports {
+		if why := forbidden(p.name(), to); why != "" {
+			errs = append(errs, fmt.Errorf("%s imports %s: %s", p.name(), strings.TrimPrefix(to, project), why))
+		}
+	}
+	if kind(p.name()) == "domain" {
+		for _, dep := range p.Deps {
+			if owner(dep) != "" && !slices.Contains(p.Imports, dep) {
+				errs = append(errs, fmt.Errorf("%s depends on %s: a domain package must not, not even indirectly", p.name(), dep))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// forbidden says why the package from may not import to, or returns "".
+func forbidden(from, to string) string {
+	inner, ours := strings.CutPrefix(to, project)
+	if o := owner(to); o != "" && !within(from, o) && from != probe {
+		return "only " + o + " may"
+	}
+	if kind(from) == "domain" {
+		return forbiddenInDomain(from, to)
+	}
+	switch {
+	case from == "pkg/fault" && !standard(to):
+		return "pkg/fault uses the standard library only"
+	case !ours || module(from) == "deploy":
+		return ""
+	case module(inner) == "deploy":
+		return "nobody imports deploy"
+	case module(from) == "pkg" && module(inner) != "pkg":
+		return "pkg imports no service"
+	case module(inner) != "pkg" && module(inner) != module(from):
+		return "a service imports no other service"
+	case module(inner) == "pkg" || from+" "+inner == "passport-service/internal/desk passport-service/internal/page":
+		return ""
+	case !slices.Contains(withinService[kind(from)], kind(inner)):
+		return fmt.Sprintf("a package of kind %s must not import one of kind %s", kind(from), kind(inner))
+	}
+	return ""
+}
+
+func forbiddenInDomain(from, to string) string {
+	inner, ours := strings.CutPrefix(to, project)
+	switch {
+	case within(to, "net/http") || within(to, "database/sql"):
+		return "a domain package knows neither HTTP nor databases"
+	case standard(to), ours && module(from) == module(inner) && kind(inner) == "domain":
+		return ""
+	case slices.ContainsFunc(domainImports, func(allowed string) bool { return to == allowed || !ours && within(to, allowed) }):
+		return ""
+	}
+	return "a domain package imports no adapter and no driver"
+}
+
+// kind returns what a package of a service is: main, wiring, domain, adapter or
+// tool. It is "" for the packages of other modules.
+func kind(path string) string {
+	service, rest, _ := strings.Cut(path, "/")
+	name, ok := strings.CutSuffix(service, "-service")
+	internal, inside := strings.CutPrefix(rest, "internal/")
+	switch {
+	case !ok:
+		return ""
+	case rest == "":
+		return "main"
+	case rest == name+"d":
+		return "wiring"
+	case inside && slices.Contains(adapters, internal):
+		return "adapter"
+	case inside:
+		return "domain"
+	}
+	return "tool"
+}
+
+// owner returns the package that alone may import a dependency, or "".
+func owner(path string) string {
+	for dep, owner := range owners {
+		if within(path, dep) {
+			return owner
+		}
+	}
+	return ""
+}
+
+func within(path, root string) bool { return path == root || strings.HasPrefix(path, root+"/") }
+
+func module(path string) string { name, _, _ := strings.Cut(path, "/"); return name }
+
+func standard(path string) bool { return !strings.Contains(module(path), ".") }
