@@ -38,7 +38,7 @@ const All = ""
 type Indexes struct {
 	Scopes  []string          // who may see it: owners, All
 	Filters map[string]string // by name; empty values are not indexed
-	Created time.Time         // never changes
+	Created time.Time         // orders the lists; an aggregate that changes it moves
 }
 
 // listKey returns the key of a list. Only the value, which comes last, may

@@ -1,0 +1,78 @@
+package task
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/battery-passport/suite/pkg/metrics"
+)
+
+// Kind declares a kind of task and how it runs. Zero values have the defaults in
+// brackets.
+type Kind struct {
+	Name string
+	// Run does the work. It is canceled after Timeout, or a grace period after
+	// shutdown begins. An error counts as an attempt, and the task is run again
+	// after a backoff, with three exceptions: Permanent errors fail the task at
+	// once, fault.Unavailable means an outage, and a shutdown is nobody's failure.
+	// An outage pauses the kind in this process, for one second to one minute, and
+	// does not count as an attempt.
+	Run func(context.Context, Task) error
+	// Report, if set, is called with the task as it will be stored after a run: to
+	// publish its state elsewhere.
+	Report func(context.Context, Task) error
+
+	Every       time.Duration // of a recurring task: the worker enqueues it, and it never fails
+	Timeout     time.Duration // of a run [1 min]
+	Concurrency int           // of runs in this process [1]
+	MaxAttempts int           // before the task fails [10]
+	MinBackoff  time.Duration // after the first failure [1 s]
+	MaxBackoff  time.Duration // [1 h]
+	Keep        time.Duration // of tasks that are done [7 days]
+}
+
+// Permanent wraps an error that another attempt would meet again.
+func Permanent(err error) error { return permanent{err} }
+
+type permanent struct{ error }
+
+func (p permanent) Unwrap() error { return p.error }
+
+// Worker runs the tasks of some kinds. Any number of processes may run workers on
+// one queue.
+type Worker struct{ runners []*runner }
+
+// NewWorker returns a worker for the kinds, which reports to the registry.
+func NewWorker(q *Queue, log *slog.Logger, registry *metrics.Registry, kinds ...Kind) *Worker {
+	m := newMetrics(q, registry, kinds)
+	w := &Worker{}
+	for _, k := range kinds {
+		k.Timeout, k.Concurrency, k.MaxAttempts = cmp.Or(k.Timeout, time.Minute), cmp.Or(k.Concurrency, 1), cmp.Or(k.MaxAttempts, 10)
+		k.MinBackoff, k.MaxBackoff, k.Keep = cmp.Or(k.MinBackoff, time.Second), cmp.Or(k.MaxBackoff, time.Hour), cmp.Or(k.Keep, 7*24*time.Hour)
+		w.runners = append(w.runners, &runner{Kind: k, queue: q, log: log, metrics: m})
+	}
+	return w
+}
+
+// Run works until ctx is done, and finishes the runs under way.
+func (w *Worker) Run(ctx context.Context) error {
+	var g errgroup.Group
+	for _, r := range w.runners {
+		g.Go(func() error { return r.run(ctx) })
+	}
+	return g.Wait()
+}
+
+// RunDue runs the tasks that are due now, kind by kind, and returns.
+func (w *Worker) RunDue(ctx context.Context) error {
+	for _, r := range w.runners {
+		if err := r.runDue(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}

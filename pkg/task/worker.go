@@ -1,0 +1,259 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/trace"
+)
+
+const (
+	poll        = time.Second      // between two looks for due tasks
+	pollLimit   = 50               // tasks that are listed at a time
+	leaseMargin = 10 * time.Second // of a lease beyond the timeout of a run
+	grace       = 5 * time.Second  // for runs under way at shutdown
+	minOutage   = time.Second      // pause of a kind when what it depends on does not answer
+	maxOutage   = time.Minute
+	maxError    = 300 // bytes of LastError
+)
+
+// runner runs the tasks of one kind.
+type runner struct {
+	Kind
+	queue   *Queue
+	log     *slog.Logger
+	metrics *taskMetrics
+
+	mu          sync.Mutex
+	outages     int // in a row
+	pausedUntil time.Time
+	sweptAt     time.Time // when tasks that are done were last removed
+}
+
+// run works until ctx is done.
+func (r *runner) run(ctx context.Context) error {
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	woken, begun := r.queue.woken(r.Name), r.Every == 0
+	for failing := false; ; {
+		var err error
+		if !begun { // a recurring task runs when a process starts
+			begun, err = r.begin(ctx)
+		}
+		if err = errors.Join(err, r.runDue(ctx)); err != nil && ctx.Err() == nil && !failing {
+			r.log.WarnContext(ctx, "tasks cannot be read", "err", err)
+		}
+		failing = err != nil
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-woken:
+		case <-tick.C:
+		}
+	}
+}
+
+// begin makes sure that the recurring task exists and is due.
+func (r *runner) begin(ctx context.Context) (bool, error) {
+	added, err := r.queue.Enqueue(ctx, Spec{ID: r.Name, Kind: r.Name})
+	if err == nil && added == 0 {
+		err = r.queue.Retry(ctx, r.Name)
+	}
+	return err == nil, err
+}
+
+// runDue runs the tasks that are due and returns when none is left, or the kind
+// is paused.
+func (r *runner) runDue(ctx context.Context) error {
+	for ctx.Err() == nil && !r.paused() {
+		page, err := r.queue.tasks.List(ctx, store.Query{
+			Scopes: []string{r.Name}, Filters: map[string]string{"open": "true"}, Until: r.queue.now().Add(time.Millisecond),
+			Order: store.OldestFirst, Limit: pollLimit,
+		})
+		if err != nil {
+			return err
+		}
+		if len(page.Rows) == 0 {
+			return r.sweep(ctx)
+		}
+		var g errgroup.Group
+		g.SetLimit(r.Concurrency)
+		for _, row := range page.Rows {
+			g.Go(func() error {
+				if ctx.Err() != nil || r.paused() {
+					return nil
+				}
+				return r.runOne(ctx, row)
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runOne claims a task, runs it and stores the outcome. It does nothing when
+// another worker has the task, or took it over meanwhile.
+func (r *runner) runOne(ctx context.Context, row store.Row[Task]) error {
+	claimed, err := r.claim(ctx, row)
+	if err != nil || claimed.Doc.State != Running {
+		return ignoreLost(err)
+	}
+	ctx = trace.NewContext(ctx, claimed.Doc.Traceparent)
+	begun := time.Now()
+	failure := r.call(ctx, claimed.Doc)
+	after := claimed.Doc
+	outcome := r.settle(ctx, &after, failure)
+	r.metrics.observe(r.Name, outcome, time.Since(begun))
+	ctx = context.WithoutCancel(ctx)
+	if r.Report != nil {
+		if err := r.Report(ctx, after); err != nil {
+			return fmt.Errorf("report task %s: %w", row.ID, err) // run again when the lease ends
+		}
+	}
+	_, err = r.queue.tasks.Update(ctx, row.ID, func(t *Task) (store.Change, error) { *t = after; return store.Change{}, nil },
+		store.IfVersion(claimed.Version))
+	if fault.Is(err, fault.Stale) {
+		r.log.WarnContext(ctx, "task ran longer than its lease", "kind", r.Name, "task", row.ID)
+	}
+	return ignoreLost(err)
+}
+
+// claim takes a task for the time of a lease. A task whose worker stopped during
+// its last attempt fails.
+func (r *runner) claim(ctx context.Context, row store.Row[Task]) (store.Row[Task], error) {
+	now := r.queue.now()
+	return r.queue.tasks.Update(ctx, row.ID, func(t *Task) (store.Change, error) {
+		if t.State == Running && r.Every == 0 && t.Attempts >= r.MaxAttempts {
+			r.fail(ctx, t, fmt.Errorf("the worker stopped during attempt %d", t.Attempts))
+			return store.Change{}, nil
+		}
+		t.State, t.LeaseUntil = Running, now.Add(r.Timeout+leaseMargin)
+		t.Attempts++
+		return store.Change{}, nil
+	}, store.IfVersion(row.Version))
+}
+
+func ignoreLost(err error) error {
+	if fault.Is(err, fault.Stale) || fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+// call runs the handler with its timeout, which a shutdown shortens.
+func (r *runner) call(ctx context.Context, t Task) (err error) {
+	run, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Timeout)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })()
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+			r.log.ErrorContext(ctx, "task panics", "kind", r.Name, "task", t.ID, "err", err, "stack", string(debug.Stack()))
+		}
+	}()
+	return r.Run(run, t)
+}
+
+// settle sets what a run makes of its task, and returns the outcome.
+func (r *runner) settle(ctx context.Context, t *Task, failure error) (outcome string) {
+	now := r.queue.now()
+	t.LeaseUntil = time.Time{}
+	outage := fault.Is(failure, fault.Unavailable)
+	r.noteOutage(ctx, outage, failure)
+	switch {
+	case failure == nil && r.Every > 0:
+		t.State, t.NotBefore, t.Attempts, t.LastError = Waiting, now.Add(r.Every), 0, ""
+		return "done"
+	case failure == nil:
+		t.State, t.FinishedAt, t.LastError = Done, now, ""
+		return "done"
+	case outage || ctx.Err() != nil && errors.Is(failure, context.Canceled): // the shutdown ended it
+		t.State, t.NotBefore, t.Attempts, t.LastError = Waiting, now, t.Attempts-1, short(failure)
+		if outage {
+			t.NotBefore = r.pausedUntil
+		}
+		return "outage"
+	case r.Every == 0 && (errors.As(failure, new(permanent)) || t.Attempts >= r.MaxAttempts):
+		r.fail(ctx, t, failure)
+		return "failed"
+	}
+	longest := r.MaxBackoff
+	if r.Every > 0 {
+		longest = min(longest, r.Every)
+	}
+	t.State, t.LastError = Waiting, short(failure)
+	t.NotBefore = now.Add(backoff(min(r.MinBackoff, longest), longest, t.Attempts-1))
+	r.log.WarnContext(ctx, "task is retried", "kind", r.Name, "task", t.ID, "attempt", t.Attempts, "err", failure)
+	return "retry"
+}
+
+func (r *runner) fail(ctx context.Context, t *Task, failure error) {
+	t.State, t.FinishedAt, t.LeaseUntil, t.LastError = Failed, r.queue.now(), time.Time{}, short(failure)
+	r.log.ErrorContext(ctx, "task failed", "kind", r.Name, "task", t.ID, "attempts", t.Attempts, "err", failure)
+}
+
+func (r *runner) paused() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.queue.now().Before(r.pausedUntil)
+}
+
+// noteOutage pauses the kind during an outage, and logs when one begins and ends.
+func (r *runner) noteOutage(ctx context.Context, outage bool, failure error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case outage:
+		if r.outages == 0 {
+			r.log.WarnContext(ctx, "tasks wait", "kind", r.Name, "err", failure)
+		}
+		r.pausedUntil = r.queue.now().Add(backoff(minOutage, maxOutage, r.outages))
+		r.outages++
+	case r.outages > 0:
+		r.outages, r.pausedUntil = 0, time.Time{}
+		r.log.InfoContext(ctx, "tasks run again", "kind", r.Name)
+	}
+}
+
+// sweep removes tasks that are done for longer than Keep, at most once a minute.
+func (r *runner) sweep(ctx context.Context) error {
+	now := r.queue.now()
+	if now.Sub(r.sweptAt) < time.Minute {
+		return nil
+	}
+	r.sweptAt = now
+	for {
+		page, err := r.queue.tasks.List(ctx, store.Query{
+			Scopes: []string{r.Name}, Filters: map[string]string{"state": string(Done)}, Until: now.Add(-r.Keep), Order: store.OldestFirst, Limit: store.MaxLimit,
+		})
+		if err != nil || len(page.Rows) == 0 {
+			return err
+		}
+		for _, row := range page.Rows {
+			if err := ignoreLost(r.queue.tasks.Delete(ctx, row.ID, row.Version)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// backoff doubles the shortest pause n times, up to the longest, and subtracts up
+// to half of it at random.
+func backoff(shortest, longest time.Duration, n int) time.Duration {
+	pause := min(shortest<<min(n, 20), longest)
+	return (pause - rand.N(pause/2+1)).Truncate(time.Millisecond)
+}
+
+func short(err error) string { return err.Error()[:min(len(err.Error()), maxError)] }
