@@ -1,0 +1,13 @@
+package password
+
+import "testing"
+
+// BenchmarkHash is a login at the default cost.
+func BenchmarkHash(b *testing.B) {
+	h := New(12, key)
+	for b.Loop() {
+		if _, err := h.Hash(b.Context(), "correct horse battery"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
