@@ -6,9 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/battery-passport/suite/pkg/metrics"
 )
 
 // Kind declares a kind of task and how it runs. Zero values have the defaults in
@@ -46,9 +45,10 @@ func (p permanent) Unwrap() error { return p.error }
 // one queue.
 type Worker struct{ runners []*runner }
 
-// NewWorker returns a worker for the kinds, which reports to the registry.
-func NewWorker(q *Queue, log *slog.Logger, registry *metrics.Registry, kinds ...Kind) *Worker {
-	m := newMetrics(q, registry, kinds)
+// NewWorker returns a worker for the kinds, which registers its metrics with r
+// where that is not nil.
+func NewWorker(q *Queue, log *slog.Logger, r prometheus.Registerer, kinds ...Kind) *Worker {
+	m := newMetrics(q, log, r, kinds)
 	w := &Worker{}
 	for _, k := range kinds {
 		k.Timeout, k.Concurrency, k.MaxAttempts = cmp.Or(k.Timeout, time.Minute), cmp.Or(k.Concurrency, 1), cmp.Or(k.MaxAttempts, 10)

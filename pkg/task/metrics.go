@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,16 +22,24 @@ type taskMetrics struct {
 	took  *prometheus.HistogramVec
 }
 
-func newMetrics(q *Queue, registry *metrics.Registry, kinds []Kind) *taskMetrics {
+var (
+	tasksDesc  = prometheus.NewDesc("tasks", "Tasks by state, up to 1000: waiting, running, or failed.", []string{"kind", "state"}, nil)
+	oldestDesc = prometheus.NewDesc("task_oldest_age_seconds", "Time since the oldest waiting task was due.", []string{"kind"}, nil)
+)
+
+// newMetrics registers the metrics with r, if that is not nil.
+func newMetrics(q *Queue, log *slog.Logger, r prometheus.Registerer, kinds []Kind) *taskMetrics {
 	m := &taskMetrics{
 		queue: q, kinds: kinds,
-		runs: registry.Counter("task_attempts_total", "Runs of tasks by outcome: done, retry, failed, or outage.", "kind", "outcome"),
-		took: registry.Seconds("task_duration_seconds", "Duration of the runs of tasks.", "kind"),
+		runs: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "task_attempts_total", Help: "Runs of tasks by outcome: done, retry, failed, or outage."},
+			[]string{"kind", "outcome"}),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "task_duration_seconds", Help: "Duration of the runs of tasks.", Buckets: metrics.Seconds},
+			[]string{"kind"}),
 	}
-	registry.Sampled([]metrics.Family{
-		{Name: "tasks", Help: "Tasks by state, up to 1000: waiting, running, or failed.", Labels: []string{"kind", "state"}},
-		{Name: "task_oldest_age_seconds", Help: "Time since the oldest task that has not run was due.", Labels: []string{"kind"}},
-	}, m.sample)
+	if r != nil {
+		r.MustRegister(m.runs, m.took)
+	}
+	metrics.Sample(r, log, []*prometheus.Desc{tasksDesc, oldestDesc}, m.sample)
 	for _, k := range kinds {
 		for _, outcome := range []string{"done", "retry", "failed", "outage"} {
 			m.runs.WithLabelValues(k.Name, outcome)
@@ -44,22 +53,25 @@ func (m *taskMetrics) observe(kind, outcome string, took time.Duration) {
 	m.took.WithLabelValues(kind).Observe(took.Seconds())
 }
 
-func (m *taskMetrics) sample(ctx context.Context) (samples []metrics.Sample, err error) {
-	now := m.queue.now()
+func (m *taskMetrics) sample(ctx context.Context) (samples []prometheus.Metric, err error) {
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		samples = append(samples, prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...))
+	}
 	for _, k := range m.kinds {
 		for _, state := range []State{Waiting, Running, Failed} {
 			n, oldest, err := m.count(ctx, k.Name, state)
 			if err != nil {
 				return samples, err
 			}
-			samples = append(samples, metrics.Sample{Family: 0, Value: float64(n), Labels: []string{k.Name, string(state)}})
-			if state == Waiting {
-				age := 0.0
-				if n > 0 {
-					age = max(0, now.Sub(oldest).Seconds())
-				}
-				samples = append(samples, metrics.Sample{Family: 1, Value: age, Labels: []string{k.Name}})
+			gauge(tasksDesc, float64(n), k.Name, string(state))
+			if state != Waiting {
+				continue
 			}
+			age := 0.0
+			if n > 0 {
+				age = max(0, m.queue.now().Sub(oldest).Seconds())
+			}
+			gauge(oldestDesc, age, k.Name)
 		}
 	}
 	return samples, nil

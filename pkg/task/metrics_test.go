@@ -33,7 +33,7 @@ func TestMetricsShowTheQueue(t *testing.T) {
 		defer wg.Wait()
 		defer stop()
 		r := runs{fail: func(n int) error { return map[int]error{1: task.Permanent(errors.New("wrong"))}[n] }}
-		w := task.NewWorker(o.Queue, log, registry, task.Kind{Name: "mail", Run: r.run})
+		w := task.NewWorker(o.Queue, log, registry.Registry, task.Kind{Name: "mail", Run: r.run})
 		o.enqueue(task.Spec{ID: "a", Kind: "mail"}, task.Spec{ID: "b", Kind: "mail"})
 		o.runDue(w)
 		o.enqueue(task.Spec{ID: "c", Kind: "mail"}, task.Spec{ID: "d", Kind: "mail"})
