@@ -72,38 +72,13 @@ type diffInput struct {
 	To   int64  `query:"to" minimum:"1" doc:"a version; the newest where it is left out"`
 }
 
-// Change is one place at which two versions differ.
-type Change struct {
-	Path string `json:"path" doc:"JSON Pointer from the root of the body"`
-	Old  any    `json:"old,omitzero" doc:"the value before; none where there was none"`
-	New  any    `json:"new,omitzero" doc:"the value after; none where there is none"`
-}
-
-// Diff is what changed between two versions.
-type Diff struct {
-	PassportID string   `json:"passportId"`
-	From       int64    `json:"from"`
-	To         int64    `json:"to"`
-	Changes    []Change `json:"changes" doc:"in the order of their paths"`
-}
-
 type diffOutput struct {
-	Body Diff
+	Body passport.Diff
 }
 
 func (a *API) diff(ctx context.Context, in *diffInput) (*diffOutput, error) {
 	d, err := a.Passports.Diff(ctx, in.ID, in.From, in.To)
-	out := Diff{PassportID: d.PassportID, From: d.From, To: d.To, Changes: make([]Change, len(d.Changes))}
-	for i, c := range d.Changes {
-		out.Changes[i].Path = c.Path
-		if c.Old != nil {
-			out.Changes[i].Old = c.Old
-		}
-		if c.New != nil {
-			out.Changes[i].New = c.New
-		}
-	}
-	return &diffOutput{out}, err
+	return &diffOutput{d}, err
 }
 
 type passportInput struct {

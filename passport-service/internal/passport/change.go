@@ -23,7 +23,7 @@ type edit struct {
 	// data returns the data that the passport will have. It changes neither the
 	// passport nor the data of before.
 	data func(p *Passport, before *ruleset.Document) (*ruleset.Document, error)
-	// tell makes the event, with the paths of data that have changed.
+	// newEvent makes the event, with the paths of data that have changed.
 	newEvent func(p *Passport, changed []string) event.Envelope
 }
 
@@ -127,12 +127,11 @@ func (s *Service) checkVisible(ctx context.Context, id string, ifVersion []int64
 	return checkOwner(auth.Caller(ctx), &p)
 }
 
-// fixed are the fields that publishing fixes.
+// fixed are the paths whose values publishing fixes.
 var fixed = []string{passportIdentifier, batteryIdentifier, batteryCategory, batteryStatus}
 
-// guard returns why a published passport may not change to the data of after:
-// it differs in what publishing fixed, has errors that it did not have, or there
-// is no reason.
+// guard returns why the data of a published passport may not change: it differs
+// in what publishing fixed, has errors that it did not have, or there is no reason.
 func (s *Service) guard(before, after *ruleset.Document, reason string, by auth.Principal) (details []fault.Detail) {
 	if len(after.Violations()) == 0 && string(after.Canonicalize()) == before.Root().Raw() {
 		return nil
@@ -149,7 +148,7 @@ func (s *Service) guard(before, after *ruleset.Document, reason string, by auth.
 	}
 	engine, in := s.Engines.On(s.today()), compliance.Input{Data: before, Now: s.Now(), On: s.today()}
 	old := engine.Evaluate(in)
-	if in.Data = evaluated; by.Role != auth.Admin { // an admin may correct what only goes forward
+	if in.Data = evaluated; by.Role != auth.Admin { // an admin may correct counters
 		in.Previous = before
 	}
 	for _, f := range engine.Evaluate(in).Added(old) {
@@ -172,8 +171,8 @@ func withFixed(after, before *ruleset.Document) *ruleset.Document {
 
 func pointer(path string) string { return "/data/" + strings.ReplaceAll(path, ".", "/") }
 
-// publicOnly leaves out the paths of what is not public: their names tell of a
-// battery what the public may not know.
+// publicOnly removes the paths of attributes that are not public: that they have
+// changed is not public either.
 func (s *Service) publicOnly(changed []string) []string {
 	return slices.DeleteFunc(changed, func(path string) bool {
 		return !s.rules().Reads(strings.TrimPrefix(path, "data."), ruleset.Anyone.Classes())

@@ -16,8 +16,8 @@ type EvaluationParams struct {
 	On      string // as 2027-02-18
 }
 
-// engine returns the engine that is asked for, and the day. It fails with
-// fault.Invalid and all that is wrong with what is asked.
+// engine returns the selected engine and day. It fails with fault.Invalid and
+// everything that is wrong with the parameters.
 func (s *Service) engine(params EvaluationParams) (*compliance.Engine, ruleset.Date, error) {
 	on := s.today()
 	var details []fault.Detail
@@ -40,7 +40,7 @@ func (s *Service) engine(params EvaluationParams) (*compliance.Engine, ruleset.D
 	return engine, on, nil
 }
 
-// RuleSets returns the rule sets, and the one that is in effect.
+// RuleSets returns all rule sets, and the one that is in effect.
 func (s *Service) RuleSets() (sets ruleset.Sets, current *ruleset.RuleSet) {
 	return s.Engines.Sets(), s.rules()
 }
@@ -57,8 +57,7 @@ func (s *Service) Catalogue(name string) (wire.Value, error) {
 	return rs.File, nil
 }
 
-// Compliance says what a passport lacks, and what is wrong with it, as far as
-// the caller reads it.
+// Compliance evaluates a passport, as far as the caller may read it.
 func (s *Service) Compliance(ctx context.Context, id string, params EvaluationParams) (compliance.Report, error) {
 	p, access, err := s.findHistory(ctx, id)
 	if err != nil {
@@ -83,15 +82,15 @@ type Validator struct {
 	on      ruleset.Date
 }
 
-// Validator returns one for a rule set and a day. It fails with fault.Invalid
-// where there is no such thing.
+// Validator returns a validator for a rule set and a day. It fails with
+// fault.Invalid for parameters that are wrong.
 func (s *Service) Validator(params EvaluationParams) (*Validator, error) {
 	engine, on, err := s.engine(params)
 	return &Validator{s, engine, on}, err
 }
 
-// Validate says what is wrong with a body, which is one valid JSON value. The
-// predecessors it names may come later, and are not looked for.
+// Validate evaluates a body, which is one valid JSON value. It does not look for
+// the predecessors that the body names, as they may be created later.
 func (v *Validator) Validate(ctx context.Context, body wire.Value) (compliance.Report, error) {
 	sub, err := parseBody(body, v.engine.Rules)
 	if err != nil {
@@ -101,18 +100,18 @@ func (v *Validator) Validate(ctx context.Context, body wire.Value) (compliance.R
 	if sub.data == nil {
 		in.Data = v.engine.Rules.Read(wire.Value("{}"))
 	}
-	if in.Facts, err = v.service.taken(ctx, in.Data); err != nil {
+	if in.Facts, err = v.service.duplicates(ctx, in.Data); err != nil {
 		return compliance.Report{}, err
 	}
 	return v.engine.Evaluate(in).With(sub.details), nil
 }
 
-// taken tells whether the identifiers in data are those of a passport.
-func (s *Service) taken(ctx context.Context, data *ruleset.Document) (known compliance.StoreFacts, err error) {
+// duplicates reports which identifiers in data another passport has.
+func (s *Service) duplicates(ctx context.Context, data *ruleset.Document) (facts compliance.StoreFacts, err error) {
 	for _, id := range []struct {
 		index, path string
 		taken       *bool
-	}{{byIdentifier, batteryIdentifier, &known.Identifier}, {byPassportIdentifier, passportIdentifier, &known.PassportIdentifier}} {
+	}{{byIdentifier, batteryIdentifier, &facts.Identifier}, {byPassportIdentifier, passportIdentifier, &facts.PassportIdentifier}} {
 		value := data.Text(id.path)
 		if value == "" {
 			continue
@@ -121,16 +120,16 @@ func (s *Service) taken(ctx context.Context, data *ruleset.Document) (known comp
 		case err == nil:
 			*id.taken = true
 		case !fault.Is(err, fault.NotFound):
-			return known, err
+			return facts, err
 		}
 	}
-	return known, nil
+	return facts, nil
 }
 
-// maxAncestors is how many passports are looked at in the search for circles.
+// maxAncestors limits how many passports the search for circles reads.
 const maxAncestors = 1_000
 
-// relations says what is known here of the predecessors of a passport.
+// relations returns how the predecessors in data are related to a passport.
 func (s *Service) relations(ctx context.Context, passportID string, data *ruleset.Document) (map[string]compliance.Relation, error) {
 	relations := map[string]compliance.Relation{}
 	left := maxAncestors
@@ -144,8 +143,8 @@ func (s *Service) relations(ctx context.Context, passportID string, data *rulese
 	return relations, nil
 }
 
-// relation follows the predecessors of a predecessor, as far as they are kept
-// here and as many as are left to be looked at.
+// relation follows the predecessors of a predecessor that are stored here, and
+// reads at most as many passports as are left.
 func (s *Service) relation(ctx context.Context, passportID, id string, left *int) (compliance.Relation, error) {
 	relation := compliance.Unknown
 	seen, queue := map[string]bool{id: true}, []string{id}

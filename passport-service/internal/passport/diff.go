@@ -9,23 +9,23 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Change is one place at which two versions differ. Old or New is nil where
-// there is no value.
+// Change is one place at which two versions differ.
 type Change struct {
-	Path     string // JSON Pointer from the root of the body
-	Old, New wire.Value
+	Path string `json:"path" doc:"JSON Pointer from the root of the body"`
+	Old  any    `json:"old,omitzero" doc:"the value before; none where there was none"`
+	New  any    `json:"new,omitzero" doc:"the value after; none where there is none"`
 }
 
 // Diff is what changed between two versions.
 type Diff struct {
-	PassportID string
-	From, To   int64
-	Changes    []Change // in the order of their paths
+	PassportID string   `json:"passportId"`
+	From       int64    `json:"from"`
+	To         int64    `json:"to"`
+	Changes    []Change `json:"changes" doc:"in the order of their paths"`
 }
 
-// Diff returns what changed from one version of a passport to another, which
-// may be older, as far as the caller reads it: 0 stands for the newest, and for
-// the one before that. It fails with fault.NotFound where there is no such
+// Diff compares two versions of a passport, as far as the caller may read them. A
+// to of 0 stands for the newest version, a from of 0 for the one before to. It fails with fault.NotFound where there is no such
 // version.
 func (s *Service) Diff(ctx context.Context, id string, from, to int64) (Diff, error) {
 	p, access, err := s.findHistory(ctx, id)
@@ -46,7 +46,7 @@ func (s *Service) Diff(ctx context.Context, id string, from, to int64) (Diff, er
 	if err != nil {
 		return Diff{}, err
 	}
-	d := Diff{PassportID: p.ID, From: from, To: to}
+	d := Diff{PassportID: p.ID, From: from, To: to, Changes: []Change{}}
 	d.compare("/data", s.readable(before.Data, access), s.readable(after.Data, access))
 	return d, nil
 }
@@ -85,7 +85,7 @@ func itemOf(items []ruleset.Value, i int) ruleset.Value {
 	return ruleset.Absent
 }
 
-func rawOf(v ruleset.Value) wire.Value {
+func rawOf(v ruleset.Value) any {
 	if v.Exists() {
 		return wire.Value(v.Raw())
 	}

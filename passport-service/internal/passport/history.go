@@ -20,8 +20,7 @@ func (s *Service) Version(ctx context.Context, id string, number int64) (Version
 	return s.versionView(v, access), err
 }
 
-// visibleVersion is version for a reader: drafts are for those who keep the
-// passport, also after it is published.
+// visibleVersion is version for what the access covers.
 func (s *Service) visibleVersion(ctx context.Context, p *Passport, access Access, number int64) (Version, error) {
 	v, err := s.version(ctx, p, number)
 	if err == nil && !access.Version(&v) {
@@ -30,7 +29,7 @@ func (s *Service) visibleVersion(ctx context.Context, p *Passport, access Access
 	return v, err
 }
 
-// VersionView is a version as far as a reader sees it.
+// VersionView is the part of a version that an access covers.
 type VersionView struct {
 	Version
 	Access Access
@@ -54,8 +53,9 @@ func (s *Service) version(ctx context.Context, p *Passport, number int64) (Versi
 	return row.Doc, err
 }
 
-// At returns a passport as it was at a time, as far as the caller sees it now. It fails with fault.NotFound
-// before its first version, and with fault.Invalid in the future.
+// At returns a passport as it was at a time, as far as the caller may see it now.
+// It fails with fault.NotFound before its first version, and with fault.Invalid
+// in the future.
 func (s *Service) At(ctx context.Context, id string, at time.Time) (PassportView, error) {
 	p, access, err := s.findHistory(ctx, id)
 	if err != nil {
@@ -86,7 +86,7 @@ func (s *Service) At(ctx context.Context, id string, at time.Time) (PassportView
 	return s.viewFor(p, access), nil
 }
 
-// VersionPage is a part of the history of a passport.
+// VersionPage is a page of the versions of a passport.
 type VersionPage struct {
 	Versions []VersionView
 	Next     string
@@ -99,7 +99,7 @@ func (s *Service) History(ctx context.Context, id, cursor string, limit int) (Ve
 		return VersionPage{}, err
 	}
 	q := store.Query{Scopes: []string{id}, Cursor: cursor, Limit: limit}
-	kept, err := s.Versions.List(ctx, q)
+	older, err := s.Versions.List(ctx, q)
 	if err != nil {
 		return VersionPage{}, err
 	}
@@ -107,13 +107,13 @@ func (s *Service) History(ctx context.Context, id, cursor string, limit int) (Ve
 	if cursor == "" {
 		page.Versions = append(page.Versions, s.versionView(p.Head, access))
 	}
-	for _, row := range kept.Rows {
-		// A version is kept a moment before there is a newer one.
+	for _, row := range older.Rows {
+		// A version is in the history before the newer one is the head.
 		if row.Doc.Number < p.Head.Number && access.Version(&row.Doc) {
 			page.Versions = append(page.Versions, s.versionView(row.Doc, access))
 		}
 	}
-	page.Next = kept.Next
+	page.Next = older.Next
 	if len(page.Versions) > limit {
 		page.Versions = page.Versions[:limit]
 		last := page.Versions[limit-1]

@@ -1,5 +1,5 @@
-// Package passport is what a battery passport is, how it changes, and who may
-// see it.
+// Package passport manages battery passports: drafts, publishing, versions, and
+// who may see what.
 package passport
 
 import (
@@ -18,8 +18,8 @@ import (
 
 const source = "/passport-service"
 
-// Version is one state of a passport, as it is kept for ever. The versions of
-// a passport are a chain: each holds the hash of the one before.
+// Version is one version of a passport. The versions of a passport are a hash
+// chain: each contains the hash of the one before.
 type Version struct {
 	PassportID   string     `json:"passportId"`
 	Number       int64      `json:"version"`
@@ -35,22 +35,22 @@ type Version struct {
 	Hash         string     `json:"hash,omitempty" doc:"SHA-256 of this record without its hash, in the form of RFC 8785, in hex"`
 }
 
-// Passport is the newest version of a passport, whole, and what is the same in
-// all. Its data is in the form of RFC 8785.
+// Passport is the newest version of a passport with everything that is the same in
+// all versions. Its data is in the form of RFC 8785.
 type Passport struct {
 	ID                string    `json:"id"`
 	BatteryIdentifier string    `json:"batteryIdentifier,omitempty"` // as in the data of Head
 	CreatedAt         time.Time `json:"createdAt"`
 	CreatedBy         string    `json:"createdBy"`
 	Head              Version   `json:"head"`
-	Deleted           bool      `json:"deleted,omitzero"` // nobody sees it; it is being removed
+	Deleted           bool      `json:"deleted,omitzero"` // invisible; Sweep removes it
 	DeletedAt         time.Time `json:"deletedAt,omitzero"`
-	Request           string    `json:"request,omitempty"` // idempotency.Sum of the one that made it, where it had a key
+	Request           string    `json:"request,omitempty"` // idempotency.Sum of the request that created it, if it had a key
 
 	document *ruleset.Document // the data of Head, where it has been read
 }
 
-// Paths of the catalogue that are asked for by name: in filters and events.
+// Paths of the catalogue that filters, events and publishing use by name.
 const (
 	passportIdentifier = "generalInformation.batteryPassportIdentifier"
 	batteryIdentifier  = "generalInformation.batteryIdentifier"
@@ -61,16 +61,16 @@ const (
 	manufacturerName   = "generalInformation.manufacturerInformation.manufacturerName"
 )
 
-// Unique indexes. An identifier stays taken after the passport has ended.
+// Unique indexes. An identifier stays in use after the passport has ended.
 const (
 	byIdentifier         = "batteryIdentifier"
 	byPassportIdentifier = "batteryPassportIdentifier"
 )
 
-// deletedScope is the list of passports whose versions are being removed.
+// deletedScope is the list of deleted passports that Sweep has not removed.
 const deletedScope = "deleted"
 
-// Kind declares how passports are stored.
+// Schema declares how passports are stored.
 func Schema() store.Schema[Passport] {
 	return store.Schema[Passport]{
 		Name: "passports", Version: 1, UniqueIndexes: []string{byIdentifier, byPassportIdentifier},
@@ -95,7 +95,7 @@ func Schema() store.Schema[Passport] {
 	}
 }
 
-// VersionKind declares how versions are stored that are not the newest.
+// VersionSchema declares how versions are stored that are not the newest.
 func VersionSchema() store.Schema[Version] {
 	return store.Schema[Version]{
 		Name: "passport_versions", Version: 1,
@@ -105,16 +105,18 @@ func VersionSchema() store.Schema[Version] {
 	}
 }
 
-// text returns the text at a path of the data, "" where there is none.
+// text returns the text at a path of the data, "" where there is none. Data that
+// the service has not read is read by the newest embedded rule set.
 func (p *Passport) text(path string) string {
-	if p.document != nil {
-		return p.document.Text(path)
+	if p.document == nil {
+		sets := ruleset.Embedded()
+		p.document = sets[len(sets)-1].ReadCanonical(p.Head.Data)
 	}
-	return ruleset.Text(p.Head.Data, path)
+	return p.document.Text(path)
 }
 
-// identifier is that of the passport itself: the one in the data, or the one
-// that publishing sets.
+// identifier returns the identifier of the passport: the one in the data, or the
+// one that publishing sets.
 func (p *Passport) identifier() string { return cmp.Or(p.text(passportIdentifier), urn(p.ID)) }
 
 func urn(id string) string { return "urn:uuid:" + id }

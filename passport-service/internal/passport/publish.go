@@ -9,10 +9,9 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// Publish makes a draft a passport that everybody can read. It fails with
-// fault.Invalid and everything that is missing or wrong, with fault.Stale as
-// Replace does, and with fault.Conflict where the passport is no draft any more
-// and not published. To publish twice is the same as once.
+// Publish publishes a draft. It fails with fault.Invalid and everything that is
+// missing or wrong, with fault.Stale as Replace does, and with fault.Conflict for
+// a passport that has ended. Publishing twice is the same as once.
 func (s *Service) Publish(ctx context.Context, id string, ifVersion ...int64) (PassportView, error) {
 	return s.change(ctx, id, edit{action: Publish, ifVersion: ifVersion,
 		data: func(p *Passport, before *ruleset.Document) (*ruleset.Document, error) {
@@ -46,9 +45,9 @@ func (p *Passport) prepared(data *ruleset.Document) *ruleset.Document {
 	return data
 }
 
-// Archive takes a published passport back: the public is told when it ended,
-// and nothing of it changes any more. It fails with fault.Conflict where the
-// passport is not published. To archive twice is the same as once.
+// Archive withdraws a published passport, which does not change any more. It fails
+// with fault.Conflict for a passport that is not published. Archiving twice is the
+// same as once.
 func (s *Service) Archive(ctx context.Context, id, reason string, ifVersion ...int64) (PassportView, error) {
 	return s.change(ctx, id, edit{action: Archive, reason: reason, ifVersion: ifVersion,
 		data:     func(_ *Passport, before *ruleset.Document) (*ruleset.Document, error) { return before, nil },

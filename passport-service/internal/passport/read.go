@@ -8,7 +8,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// PassportView is a passport as far as a reader sees it.
+// PassportView is the part of a passport that an access covers.
 type PassportView struct {
 	Passport
 	Access Access
@@ -42,7 +42,7 @@ func (s *Service) findHistory(ctx context.Context, id string) (Passport, Access,
 	return p, access, err
 }
 
-// Get returns a passport as far as the caller sees it.
+// Get returns a passport as far as the caller may see it.
 func (s *Service) Get(ctx context.Context, id string) (PassportView, error) {
 	p, access, err := s.find(ctx, id)
 	if err != nil {
@@ -51,7 +51,7 @@ func (s *Service) Get(ctx context.Context, id string) (PassportView, error) {
 	return s.viewFor(p, access), nil
 }
 
-// Published is a passport that the public reads a part of.
+// Published is a published passport, of which everybody may read the public part.
 type Published struct {
 	passport Passport
 	version  int64
@@ -59,29 +59,28 @@ type Published struct {
 	rules    string
 }
 
-// Part names what the public reads of a passport: where two are the same, so is
-// that.
+// Part identifies the public part of a passport: equal parts have equal content.
 type Part struct {
 	ID      string
 	Version int64
-	Rules   string // which say what is public
+	Rules   string // the rule set, which says what is public
 }
 
-// Part names the part that View returns.
+// Part identifies what View returns.
 func (p Published) Part() Part { return Part{p.passport.ID, p.version, p.rules} }
 
-// View returns the part.
+// View returns the public part.
 func (p Published) View() PassportView { return p.service.viewFor(p.passport, publicAccess()) }
 
-// PartOf names what the public reads of a passport, whether it may or not: it
-// costs much less to tell than Public does. It fails with fault.NotFound.
+// PartOf returns the Part of a passport, published or not, which is much cheaper
+// than Public. It fails with fault.NotFound.
 func (s *Service) PartOf(ctx context.Context, id string) (Part, error) {
 	version, err := s.Passports.Version(ctx, id)
 	return Part{id, version, s.rules().Name}, err
 }
 
-// Public returns a published passport, for the public. It fails with
-// fault.NotFound, and with fault.Gone when it has ended.
+// Public returns a published passport. It fails with fault.NotFound, and with
+// fault.Gone when it has ended.
 func (s *Service) Public(ctx context.Context, id string) (Published, error) {
 	row, err := s.Passports.Get(ctx, id)
 	return s.public(row, err, errNotFound(id))

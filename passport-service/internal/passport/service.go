@@ -15,9 +15,9 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Service is what can be done with passports. It is safe for concurrent use.
-// The caller is in the context; what the caller may not see is fault.NotFound.
-// Methods fail with fault.Unavailable when the store does not answer.
+// Service has the use cases of passports. It is safe for concurrent use. The
+// caller is in the context; what the caller may not see is fault.NotFound. Methods
+// fail with fault.Unavailable when the store does not answer.
 type Service struct {
 	Passports *store.Collection[Passport]
 	Versions  *store.Collection[Version]
@@ -29,7 +29,7 @@ type Service struct {
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
 
-// today returns the day whose rules and duties count.
+// today returns the day whose rules and duties apply.
 func (s *Service) today() ruleset.Date { return ruleset.DateOf(s.Now()) }
 
 // rules returns the rule set that is in effect.
@@ -37,16 +37,16 @@ func (s *Service) rules() *ruleset.RuleSet { return s.Engines.On(s.today()).Rule
 
 // Create stores a draft with the data of the body. It fails with fault.Invalid
 // when the structure is wrong, fault.Conflict when the battery has a passport,
-// and fault.Forbidden when the caller is no admin and has no organisation that
-// could own it.
+// and fault.Forbidden when the caller is not an admin and has no organisation
+// that could own it.
 //
-// With a key it makes a passport once: again tells that it was made before, and
-// is returned as it is now. It fails with fault.Invalid when the key was used
-// for another body.
-func (s *Service) Create(ctx context.Context, body wire.Value, key string) (seen PassportView, again bool, err error) {
+// With an idempotency key it creates one passport, however often it is called:
+// later calls return the passport as it is then, and replayed is true. It fails
+// with fault.Invalid when the key was used for another body.
+func (s *Service) Create(ctx context.Context, body wire.Value, key string) (view PassportView, replayed bool, err error) {
 	caller := auth.Caller(ctx)
 	if caller.Role != auth.Admin && caller.Organisation == "" {
-		return PassportView{}, false, fault.New(fault.Forbidden, "your account belongs to no organisation that could own a passport; ask an admin")
+		return PassportView{}, false, fault.New(fault.Forbidden, "your account has no organisation that could own a passport; ask an admin")
 	}
 	sub, err := parseBody(body, s.rules())
 	if err == nil {
@@ -84,16 +84,16 @@ func (p *Passport) setData(data *ruleset.Document, previous string) error {
 	return p.Head.seal(previous)
 }
 
-// duplicate says which field clashes. The passport that has it may have ended.
+// duplicateError names the field whose value another passport has or had.
 func duplicateError(err error, p *Passport) error {
 	path, value := batteryIdentifier, p.BatteryIdentifier
 	switch index, _ := store.Duplicate(err); index {
 	case byPassportIdentifier:
 		path, value = passportIdentifier, p.identifier()
 	case byIdentifier:
-	case store.ID: // of a key
-		return fault.New(fault.Conflict, "what this request has made was deleted just now").With(fault.Detail{
-			Path: "idempotencyKey", Code: "duplicate", Message: "take a new one to make it again",
+	case store.ID: // made of the idempotency key
+		return fault.New(fault.Conflict, "the resource created with this key was deleted").With(fault.Detail{
+			Path: "idempotencyKey", Code: "duplicate", Message: "must be a new key to create the resource again",
 		}).Because(err)
 	default:
 		return err

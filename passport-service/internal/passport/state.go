@@ -6,22 +6,22 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// State is where a passport is in its life.
+// State is the state of a passport in its life cycle.
 type State string
 
 // The states.
 const (
-	Draft    State = "draft"    // it is being put together
-	Active   State = "active"   // it is published
-	Inactive State = "inactive" // that of a successor took over
-	Archived State = "archived" // it was taken back, for a reason
+	Draft    State = "draft"    // not published yet
+	Active   State = "active"   // published
+	Inactive State = "inactive" // a successor took over
+	Archived State = "archived" // withdrawn, for a reason
 	Ceased   State = "ceased"   // the battery was recycled (Article 77(8))
 )
 
-// States are all of them.
+// States returns all states.
 func States() []State { return []State{Draft, Active, Inactive, Archived, Ceased} }
 
-// Action is what made a version, or ended a draft.
+// Action is what created a version, or deleted a draft.
 type Action string
 
 // The actions.
@@ -46,14 +46,14 @@ const (
 	ended                    // that it ended, and when; authorities read on
 )
 
-// stage is what a state means.
+// stage describes a state.
 type stage struct {
 	next       map[Action]State // the allowed actions, and the state that follows
 	visibility visibility
 	why        string // no other action is allowed
 }
 
-// stages is the life of a passport. An action that changes nothing is allowed again.
+// stages is the life cycle. An action that changes nothing may be repeated.
 var stages = map[State]stage{
 	Draft: {
 		next: map[Action]State{Replace: Draft, Patch: Draft, Publish: Active, Delete: removed}, visibility: hidden,
@@ -78,7 +78,7 @@ func (s State) after(a Action) (State, error) {
 		With(fault.Detail{Path: "/state", Code: "transition", Message: "is " + string(s)})
 }
 
-// over fails with fault.Gone, and the day since when.
+// errGone is fault.Gone with the day on which the passport ended.
 func errGone(at time.Time) error {
 	return fault.New(fault.Gone, "the passport ended on %s", at.UTC().Format(time.DateOnly))
 }

@@ -7,8 +7,7 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// Verification says whether the versions of a passport are those that were
-// written.
+// Verification is the result of checking the hash chain of a passport.
 type Verification struct {
 	PassportID string `json:"passportId"`
 	Intact     bool   `json:"intact" doc:"every version is the one that was written"`
@@ -18,8 +17,8 @@ type Verification struct {
 	Hash       string `json:"hash,omitempty" doc:"hash of the newest version, where all are intact: kept elsewhere, it proves later that none was written anew"`
 }
 
-// Verify computes the hash of every version of a passport again, from the first
-// on, and holds it against the chain.
+// Verify computes the hash of every version of a passport, from the first on, and
+// compares it with the chain.
 func (s *Service) Verify(ctx context.Context, id string) (Verification, error) {
 	p, access, err := s.findHistory(ctx, id)
 	if err != nil {
@@ -35,7 +34,7 @@ func (s *Service) Verify(ctx context.Context, id string) (Verification, error) {
 		if fault.Is(err, fault.Unavailable) {
 			return Verification{}, err
 		}
-		if v.Reason = broken(record, err, p.ID, n, previous); v.Reason != "" {
+		if v.Reason = checkVersion(record, err, p.ID, n, previous); v.Reason != "" {
 			v.BrokenAt = n
 			return v, nil
 		}
@@ -48,8 +47,8 @@ func (s *Service) Verify(ctx context.Context, id string) (Verification, error) {
 	return v, nil
 }
 
-// broken says what is wrong with a version that was read, or nothing.
-func broken(v Version, err error, passportID string, number int64, previous string) string {
+// checkVersion returns what is wrong with a version that was read, or "".
+func checkVersion(v Version, err error, passportID string, number int64, previous string) string {
 	if fault.Is(err, fault.NotFound) {
 		return "it is missing"
 	}

@@ -84,10 +84,11 @@ func TestAFieldIsAnEntry(t *testing.T) {
 	}
 }
 
+// TestText reads texts that are valid and not, and what is no text.
 func TestText(t *testing.T) {
-	const data = `{"z":[{"a":"no"}],"a":{"x":1,"b":{"c":"yes","n":5}}}`
-	for path, want := range map[string]string{"a.b.c": "yes", "a.b.n": "", "a.b": "", "a.b.c.d": "", "a.x.y": "", "z.a": "", "none": ""} {
-		if got := ruleset.Text([]byte(data), path); got != want {
+	doc := letters(t).Read(wire.Value(`{"b":{"c":"wrong type"},"a":{"n":1,"t":"y\u0065s","c":["x"]}}`))
+	for path, want := range map[string]string{"a.t": "yes", "b.c": "wrong type", "a.n": "", "a.c": "", "a": "", "a.t.x": "", "b.d": "", "none": ""} {
+		if got := doc.Text(path); got != want {
 			t.Errorf("Text(%s) = %q, want %q", path, got, want)
 		}
 	}
