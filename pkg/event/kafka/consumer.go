@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -228,11 +229,9 @@ func deadLetter(m kafka.Message, why error) kafka.Message {
 		}
 	}
 	out := kafka.Message{Topic: DeadLetterTopic(m.Topic), Key: m.Key, Value: m.Value}
-	for _, h := range m.Headers {
-		if !strings.HasPrefix(h.Key, deadPrefix) { // it may have been a dead letter before
-			out.Headers = append(out.Headers, h)
-		}
-	}
+	out.Headers = slices.DeleteFunc(slices.Clone(m.Headers), func(h kafka.Header) bool {
+		return strings.HasPrefix(h.Key, deadPrefix) // it was a dead letter before
+	})
 	if header(m, timeHeader) == "" {
 		out.Headers = append(out.Headers, kafka.Header{Key: timeHeader, Value: []byte(m.Time.UTC().Format(wire.Time))})
 	}

@@ -11,53 +11,50 @@ import (
 
 var lagGauge = prometheus.NewDesc("kafka_consumer_lag_messages", "Messages that the group has not acted on.", []string{"topic", "partition"}, nil)
 
-// lag returns how many messages of each partition the group has not acted on,
-// as the cluster tells it: also of partitions that other members read.
-func (c *Consumer) lag(ctx context.Context) ([]prometheus.Metric, error) {
+// lag returns how many messages of each partition the group has not handled,
+// also of partitions that other members read.
+func (c *Consumer) lag(ctx context.Context) (lags []prometheus.Metric, err error) {
 	meta, err := c.topics.client.Metadata(ctx, &kafka.MetadataRequest{Topics: c.reader.GroupTopics})
 	if err != nil {
 		return nil, err
 	}
-	partitions, ends := map[string][]int{}, map[string][]kafka.OffsetRequest{}
 	for _, topic := range meta.Topics {
-		if topic.Error != nil {
-			return nil, fmt.Errorf("topic %s: %w", topic.Name, topic.Error)
-		}
-		for _, p := range topic.Partitions {
-			partitions[topic.Name] = append(partitions[topic.Name], p.ID)
-			ends[topic.Name] = append(ends[topic.Name], kafka.FirstOffsetOf(p.ID), kafka.LastOffsetOf(p.ID))
+		if lags, err = c.topicLag(ctx, topic, lags); err != nil {
+			return nil, fmt.Errorf("topic %s: %w", topic.Name, err)
 		}
 	}
-	committed, err := c.topics.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: c.reader.GroupID, Topics: partitions})
+	return lags, nil
+}
+
+func (c *Consumer) topicLag(ctx context.Context, topic kafka.Topic, lags []prometheus.Metric) ([]prometheus.Metric, error) {
+	if topic.Error != nil {
+		return nil, topic.Error
+	}
+	var ids []int
+	var ends []kafka.OffsetRequest
+	for _, p := range topic.Partitions {
+		ids, ends = append(ids, p.ID), append(ends, kafka.FirstOffsetOf(p.ID), kafka.LastOffsetOf(p.ID))
+	}
+	committed, err := c.topics.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: c.reader.GroupID, Topics: map[string][]int{topic.Name: ids}})
 	if err == nil {
 		err = committed.Error
 	}
 	if err != nil {
 		return nil, err
 	}
-	offsets, err := c.topics.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: ends})
+	offsets, err := c.topics.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic.Name: ends}})
 	if err != nil {
 		return nil, err
 	}
-	at := map[string]int64{}
-	for topic, all := range committed.Topics {
-		for _, p := range all {
-			if p.Error != nil {
-				return nil, fmt.Errorf("topic %s, partition %d: %w", topic, p.Partition, p.Error)
-			}
-			at[fmt.Sprint(topic, "/", p.Partition)] = p.CommittedOffset
+	next := map[int]int64{}
+	for _, p := range committed.Topics[topic.Name] {
+		next[p.Partition] = p.CommittedOffset // -1 before the first commit
+	}
+	for _, p := range offsets.Topics[topic.Name] {
+		if p.Error == nil { // it has a leader
+			behind := max(0, p.LastOffset-max(next[p.Partition], p.FirstOffset))
+			lags = append(lags, prometheus.MustNewConstMetric(lagGauge, prometheus.GaugeValue, float64(behind), topic.Name, strconv.Itoa(p.Partition)))
 		}
 	}
-	var samples []prometheus.Metric
-	for topic, all := range offsets.Topics {
-		for _, p := range all {
-			if p.Error != nil { // has no leader at present
-				continue
-			}
-			// Before its first commit a group is at the beginning.
-			next := max(at[fmt.Sprint(topic, "/", p.Partition)], p.FirstOffset)
-			samples = append(samples, prometheus.MustNewConstMetric(lagGauge, prometheus.GaugeValue, float64(max(0, p.LastOffset-next)), topic, strconv.Itoa(p.Partition)))
-		}
-	}
-	return samples, nil
+	return lags, nil
 }

@@ -50,7 +50,7 @@ func (c Config) Validate() error {
 	if c.Replication < 0 || c.Replication > math.MaxInt16 {
 		errs = append(errs, errors.New("  KAFKA_REPLICATION_FACTOR: has to be a number of brokers, or 0"))
 	}
-	return errors.Join(append(errs, c.wrong(c.Brokers)...)...)
+	return errors.Join(append(errs, c.Security.errors(c.Brokers)...)...)
 }
 
 // Publisher writes events to Kafka. It is safe for concurrent use. Events of

@@ -20,7 +20,7 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// Security says how the cluster is to be reached, and by whom.
+// Security is how to connect and log in to the cluster.
 type Security struct {
 	TLS       bool   `envconfig:"KAFKA_TLS" default:"false" desc:"whether the brokers are reached by TLS"`
 	CAFile    string `envconfig:"KAFKA_CA_FILE" desc:"PEM file of the authorities that vouch for the brokers; empty: those of the system"`
@@ -31,7 +31,7 @@ type Security struct {
 	Password  string `envconfig:"KAFKA_PASSWORD" secret:"true" desc:"password of that user; plain sends it only over TLS, or to this machine"`
 }
 
-// mechanisms are the ways to log in.
+// mechanisms are the supported SASL mechanisms.
 var mechanisms = map[string]func(user, password string) (sasl.Mechanism, error){
 	"plain": func(user, password string) (sasl.Mechanism, error) {
 		return plain.Mechanism{Username: user, Password: password}, nil
@@ -44,8 +44,8 @@ var mechanisms = map[string]func(user, password string) (sasl.Mechanism, error){
 	},
 }
 
-// wrong tells what is wrong with s for these brokers.
-func (s Security) wrong(brokers []string) []error {
+// errors returns what is wrong with s for the given brokers.
+func (s Security) errors(brokers []string) []error {
 	var errs []error
 	if _, err := s.roots(); err != nil {
 		errs = append(errs, fmt.Errorf("  KAFKA_CA_FILE: %w", err))
@@ -72,7 +72,7 @@ func (s Security) wrong(brokers []string) []error {
 	return errs
 }
 
-// allLocal tells whether the brokers are on this machine.
+// allLocal reports whether all brokers are on this machine.
 func allLocal(brokers []string) bool {
 	return !slices.ContainsFunc(brokers, func(broker string) bool {
 		host, _, _ := net.SplitHostPort(broker)
@@ -81,7 +81,7 @@ func allLocal(brokers []string) bool {
 	})
 }
 
-// roots returns nil for those of the system.
+// roots returns the trusted authorities, or nil for those of the system.
 func (s Security) roots() (*x509.CertPool, error) {
 	if s.CAFile == "" {
 		return nil, nil
@@ -105,8 +105,8 @@ func (s Security) certificates() ([]tls.Certificate, error) {
 	return []tls.Certificate{pair}, err
 }
 
-// secure makes a connection one of TLS, or closes it. It reads the files each
-// time: what was renewed in them counts from the next connection on.
+// secure starts TLS on a connection, or closes it. It reads the files each time,
+// so that the next connection uses renewed ones.
 func (s Security) secure(ctx context.Context, conn net.Conn, address string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(address)
 	roots, rootsErr := s.roots()
@@ -127,34 +127,16 @@ func (s Security) secure(ctx context.Context, conn net.Conn, address string) (ne
 	return nil, why.Because(err)
 }
 
-// login returns nil where nobody logs in.
+// login returns the mechanism, or nil without one. Validate has checked it.
 func (s Security) login() sasl.Mechanism {
 	if s.Mechanism == "" {
 		return nil
 	}
-	return login{s}
+	m, _ := mechanisms[s.Mechanism](s.User, s.Password)
+	return m
 }
 
-// login logs in by a mechanism that Validate knows to be right.
-type login struct{ s Security }
-
-func (l login) Name() string {
-	m, err := mechanisms[l.s.Mechanism](l.s.User, l.s.Password)
-	if err != nil {
-		return l.s.Mechanism
-	}
-	return m.Name()
-}
-
-func (l login) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {
-	m, err := mechanisms[l.s.Mechanism](l.s.User, l.s.Password)
-	if err != nil {
-		return nil, nil, err
-	}
-	return m.Start(ctx)
-}
-
-// refused tells what to change where a broker refuses a login.
+// refused says which setting to change when a broker refuses a login.
 func refused(err error) error {
 	switch {
 	case errors.Is(err, kafka.SASLAuthenticationFailed):

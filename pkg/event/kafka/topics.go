@@ -16,19 +16,14 @@ const (
 	maxPartitions     = 1000
 	clusterDefault    = -1 // of brokers that keep a topic
 	deadLetters       = ".dlq"
-	// remakeInterval is how long it takes at least from one look for topics
-	// that are gone to the next.
-	remakeInterval = time.Second
-	// maxDeadLetter is the size in bytes that a dead letter may have: more than
-	// brokers take as a rule, because it is the message and the reason.
-	maxDeadLetter = 2 << 20
+	remakeInterval    = time.Second // between two attempts to create topics that are gone
+	maxDeadLetter     = 2 << 20     // bytes; a dead letter is its message and the reason
 )
 
 // DeadLetterTopic is where a consumer puts what it can not act on.
 func DeadLetterTopic(topic string) string { return topic + deadLetters }
 
-// topicSet is the topics that a publisher or a consumer works with, and the
-// connections to the cluster.
+// topicSet is the topics of a publisher or a consumer, and its connections.
 type topicSet struct {
 	cfg      Config
 	client   *kafka.Client
@@ -36,8 +31,6 @@ type topicSet struct {
 	remake   *rate.Limiter
 	configs  []kafka.TopicConfig
 	names    []string
-
-	partitions, replication int
 }
 
 func newTopicSet(cfg Config) *topicSet {
@@ -45,8 +38,6 @@ func newTopicSet(cfg Config) *topicSet {
 		cfg:    cfg,
 		client: &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Timeout: requestTimeout, Transport: cfg.transport()},
 		remake: rate.NewLimiter(rate.Every(remakeInterval), 1),
-
-		partitions: cmp.Or(cfg.Partitions, defaultPartitions), replication: cmp.Or(cfg.Replication, clusterDefault),
 	}
 }
 
@@ -54,11 +45,12 @@ func newTopicSet(cfg Config) *topicSet {
 func (t *topicSet) add(topic string, entries ...kafka.ConfigEntry) {
 	t.names = append(t.names, topic)
 	t.configs = append(t.configs, kafka.TopicConfig{
-		Topic: topic, NumPartitions: t.partitions, ReplicationFactor: t.replication, ConfigEntries: entries,
+		Topic: topic, NumPartitions: cmp.Or(t.cfg.Partitions, defaultPartitions),
+		ReplicationFactor: cmp.Or(t.cfg.Replication, clusterDefault), ConfigEntries: entries,
 	})
 }
 
-// create makes the topics that are not there.
+// create creates the topics that are missing.
 func (t *topicSet) create(ctx context.Context) error {
 	res, err := t.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: t.configs})
 	if err != nil {
@@ -73,9 +65,8 @@ func (t *topicSet) create(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// ping tells whether a broker answers and the topics are there. It connects
-// anew: a transport that is in use gives what it remembers, even of a cluster
-// that is gone.
+// ping fails unless a broker answers and the topics exist. It opens a connection:
+// a transport in use answers from its cache, even when the cluster is gone.
 func (t *topicSet) ping(ctx context.Context) error {
 	fresh := t.cfg.transport()
 	defer fresh.CloseIdleConnections()
@@ -84,23 +75,20 @@ func (t *topicSet) ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
 	for _, topic := range res.Topics {
 		if topic.Error != nil {
-			errs = append(errs, fmt.Errorf("topic %s: %w", topic.Name, topic.Error))
+			return fmt.Errorf("topic %s: %w", topic.Name, topic.Error)
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
-// write returns when all in-sync replicas have the message, and tries once: it
-// is for the caller to try again, and nothing is under way when it has returned
-// but a request that the cluster does not answer. kafka.Writer would go on with
-// what its caller has given up, and with that hold up the end of the process.
+// write tries once and returns when all in-sync replicas have the message. It
+// does not use kafka.Writer, which continues with messages that its caller has
+// given up and so delays the end of the process.
 //
-// The time of the record is the time of sending. When an event happened is for
-// its headers to tell: a broker refuses records whose time is far from its own,
-// and deletes by that time what may have waited here for long.
+// A record has the time of sending, its headers that of the event: brokers refuse
+// records whose time is far from theirs, and delete old ones.
 func (t *topicSet) write(ctx context.Context, m kafka.Message) error {
 	err := t.produce(ctx, m)
 	if errors.Is(err, kafka.UnknownTopicOrPartition) && t.remake.Allow() {
