@@ -48,7 +48,8 @@ func TestAudit(t *testing.T) {
 		s := start(t, db)
 		root, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
 		path := "PATCH /api/auth/users/" + ann.User.ID
-		a := s.Call(path, root.Token, `{"role":"operator","organisation":"Nordlicht"}`)
+		s.organisation(root, "nordlicht")
+		a := s.Call(path, root.Token, `{"role":"operator","organisation":"nordlicht"}`)
 		a.Want(200, nil)
 		s.Call(path, root.Token, `{"role":"operator"}`).Want(200, nil) // changes nothing
 		s.Call(path, root.Token, `{"role":"root"}`).Want(422, nil)
@@ -64,7 +65,7 @@ func TestAudit(t *testing.T) {
 			`ann 5 changed by root from 127.0.0.1 disabled:"false"→"true"`,
 			`ann 4 sessionsEnded by ann from 127.0.0.1`,
 			`ann 3 passwordChanged by ann from 127.0.0.1`,
-			`ann 2 changed by root from 127.0.0.1 role:"user"→"operator" organisation:""→"Nordlicht"`,
+			`ann 2 changed by root from 127.0.0.1 role:"user"→"operator" organisation:""→"nordlicht"`,
 			`ann 1 registered by ann from 127.0.0.1 role:""→"user"`,
 			`root 1 registered by root from 127.0.0.1 role:""→"admin"`,
 		}

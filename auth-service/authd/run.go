@@ -9,6 +9,7 @@ import (
 	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/auth-service/internal/httpapi"
 	"github.com/battery-passport/suite/auth-service/internal/login"
+	"github.com/battery-passport/suite/auth-service/internal/organisation"
 	"github.com/battery-passport/suite/auth-service/internal/password"
 	"github.com/battery-passport/suite/auth-service/internal/session"
 	"github.com/battery-passport/suite/auth-service/internal/throttle"
@@ -42,12 +43,16 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 	verifier.Now = p.Now
 	users := store.Open(p.Store, account.Schema())
+	organisations := &organisation.Service{
+		Organisations: store.Open(p.Store, organisation.Schema()), FormerIDs: store.Open(p.Store, organisation.FormerIDSchema()), Now: p.Now,
+	}
 	accounts := &account.Service{
 		Accounts: users, Audit: store.Open(p.Store, account.AuditSchema()), Passwords: password.New(cfg.PasswordCost, keys.Password),
-		Attempts: throttle.New(cfg.LoginFailures, p.Now), Tokens: sessions, Now: p.Now, NewID: platform.NewID, Log: log,
-		FirstIsAdmin: cfg.AdminEmail == "",
+		Attempts: throttle.New(cfg.LoginFailures, p.Now), Tokens: sessions, Organisations: organisations,
+		Now: p.Now, NewID: platform.NewID, Log: log, FirstIsAdmin: cfg.AdminEmail == "",
 	}
-	events := kafka.NewForwarder(cfg.Kafka, event.UserTopics(), log, users.Outbox())
+	organisations.Members = accounts
+	events := kafka.NewForwarder(cfg.Kafka, append(event.UserTopics(), event.OrganisationTopics()...), log, users.Outbox(), organisations.Organisations.Outbox())
 	p.Check("keys", true, keys.Ready)
 	p.Check("kafka", false, events.Ping)
 	if cfg.AdminEmail != "" {
@@ -60,6 +65,6 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	})
 	return p.Serve(ctx, httpapi.Title, httpapi.Description, (&httpapi.API{
 		Accounts: accounts, Logins: &login.Service{Accounts: accounts, Sessions: sessions, Tokens: keys, Log: log},
-		Sessions: sessions, Verifier: verifier, Keys: keys, Lifetime: time.Duration(cfg.TokenLifetime), RateLimit: cfg.RateLimit,
+		Organisations: organisations, Sessions: sessions, Verifier: verifier, Keys: keys, Lifetime: time.Duration(cfg.TokenLifetime), RateLimit: cfg.RateLimit,
 	}).Register)
 }

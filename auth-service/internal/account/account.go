@@ -5,7 +5,6 @@ import (
 	"net/mail"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/battery-passport/suite/pkg/auth"
@@ -16,10 +15,9 @@ import (
 
 // Limits of what an account holds, in characters.
 const (
-	MinPassword     = 8
-	MaxPassword     = 1024
-	MaxEmail        = 254
-	MaxOrganisation = 100
+	MinPassword = 8
+	MaxPassword = 1024
+	MaxEmail    = 254
 )
 
 const source = "/auth-service"
@@ -44,6 +42,13 @@ type Record struct {
 	Epoch        int64    `json:"epoch,omitzero"`      // counts what ends all sessions
 	KnownFrom    []string `json:"knownFrom,omitempty"` // addresses of logins, the newest last
 	LastEntry    Entry    `json:"lastEntry,omitzero"`  // of the audit
+	Joining      Joining  `json:"joining,omitzero"`
+}
+
+// Joining marks an account that is being assigned to an organisation.
+type Joining struct {
+	Organisation string `json:"organisation"`
+	Attempt      string `json:"attempt"` // id of the assignment that set it
 }
 
 // Unique indexes.
@@ -57,6 +62,7 @@ const (
 	filterEmail        = "email"
 	filterRole         = "role"
 	filterOrganisation = "organisation"
+	filterJoining      = "joining"
 )
 
 // Kind declares how accounts are stored.
@@ -72,15 +78,15 @@ func Schema() store.Schema[Record] {
 		},
 		Indexes: func(r *Record) store.Indexes {
 			return store.Indexes{Scopes: []string{""}, Created: r.CreatedAt, Filters: map[string]string{
-				filterEmail: r.Email, filterRole: string(r.Role), filterOrganisation: r.Organisation,
+				filterEmail: r.Email, filterRole: string(r.Role), filterOrganisation: r.Organisation, filterJoining: r.Joining.Organisation,
 			}}
 		},
 	}
 }
 
-// Principal is what a token says of the account that comes from a session.
+// Principal returns what a token of the account says, without the organisation.
 func (r Record) Principal(session string) auth.Principal {
-	return auth.Principal{UserID: r.ID, Email: r.Email, Role: r.Role, Organisation: r.Organisation, Session: session, Version: r.Rights}
+	return auth.Principal{UserID: r.ID, Email: r.Email, Role: r.Role, Session: session, Version: r.Rights}
 }
 
 func (a Account) registered() event.Envelope {
@@ -116,13 +122,3 @@ func checkPassword(path, password string) []fault.Detail {
 	}
 	return nil
 }
-
-func checkOrganisation(name string) []fault.Detail {
-	if strings.TrimSpace(name) != name || utf8.RuneCountInString(name) > MaxOrganisation || strings.ContainsFunc(name, unseen) {
-		return []fault.Detail{{Path: "/organisation", Code: "format", Message: "has to have at most 100 characters, none of them a control character or an invisible one, and no space around it"}}
-	}
-	return nil
-}
-
-// unseen tells of a character that makes a name look like another's.
-func unseen(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }

@@ -14,27 +14,29 @@ import (
 // stays.
 type Change struct {
 	Role         *auth.Role `json:"role,omitempty" enum:"admin,operator,user,legitimate_interest,authority"`
-	Organisation *string    `json:"organisation,omitempty" doc:"empty takes the account out of its organisation"`
+	Organisation *string    `json:"organisation,omitempty" doc:"id of an organisation that exists; empty takes the account out of its organisation"`
 	Disabled     *bool      `json:"disabled,omitempty"`
 }
 
 // Change changes an account. An admin can neither disable nor demote the own
-// account, so that one is left. It fails with fault.NotFound, fault.Invalid or
-// fault.Conflict.
+// account, so that one is left. It fails with fault.NotFound, with fault.Invalid
+// if the organisation does not exist, or with fault.Conflict.
 func (s *Service) Change(ctx context.Context, id string, c Change) (Account, error) {
-	if c.Organisation != nil {
-		if details := checkOrganisation(*c.Organisation); details != nil {
-			return Account{}, fault.New(fault.Invalid, "the organisation does not do").With(details...)
-		}
-	}
 	if id == auth.Caller(ctx).UserID && (c.Role != nil && *c.Role != auth.Admin || c.Disabled != nil && *c.Disabled) {
 		return Account{}, fault.New(fault.Conflict, "an admin can neither demote nor disable the own account; another admin can")
+	}
+	attempt, err := s.join(ctx, id, c.Organisation)
+	if err != nil {
+		return Account{}, err
 	}
 	r, err := s.update(ctx, id, func(r *Record) (store.Change, error) {
 		before := r.Account
 		c.apply(&r.Account)
 		if r.Account == before {
 			return store.Change{}, store.ErrNoChange
+		}
+		if err := r.finishJoining(before.Organisation, attempt); err != nil {
+			return store.Change{}, err
 		}
 		if r.Disabled && !before.Disabled {
 			r.Epoch++
@@ -44,10 +46,7 @@ func (s *Service) Change(ctx context.Context, id string, c Change) (Account, err
 		made.Events = []event.Envelope{r.updated()}
 		return made, nil
 	})
-	if fault.Is(err, fault.NotFound) {
-		return Account{}, fault.New(fault.NotFound, "there is no account %s", id)
-	}
-	return r.Account, err
+	return r.Account, missing(id, err)
 }
 
 func differences(before, after Account) []FieldDiff {

@@ -40,14 +40,15 @@ type Throttle interface {
 // Service is what can be done with accounts. It is safe for concurrent use.
 // Its methods fail with fault.Unavailable when the store does not answer.
 type Service struct {
-	Accounts  *store.Collection[Record]
-	Audit     *store.Collection[Entry]
-	Passwords Hasher
-	Attempts  Throttle
-	Tokens    Revoker
-	Now       func() time.Time
-	NewID     func() string
-	Log       *slog.Logger
+	Accounts      *store.Collection[Record]
+	Audit         *store.Collection[Entry]
+	Passwords     Hasher
+	Attempts      Throttle
+	Tokens        Revoker
+	Organisations Organisations
+	Now           func() time.Time
+	NewID         func() string
+	Log           *slog.Logger
 
 	FirstIsAdmin bool // the first registration may ask for the role of an admin
 }

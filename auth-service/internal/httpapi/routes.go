@@ -9,6 +9,7 @@ import (
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/auth-service/internal/login"
+	"github.com/battery-passport/suite/auth-service/internal/organisation"
 	"github.com/battery-passport/suite/auth-service/internal/session"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/token"
@@ -27,12 +28,13 @@ const revocationRate = 6000
 
 // API is what the operations need.
 type API struct {
-	Accounts *account.Service
-	Logins   *login.Service
-	Sessions *session.Service
-	Keys     Keys
-	Verifier *token.Verifier
-	Lifetime time.Duration // of an access token
+	Accounts      *account.Service
+	Logins        *login.Service
+	Organisations *organisation.Service
+	Sessions      *session.Service
+	Keys          Keys
+	Verifier      *token.Verifier
+	Lifetime      time.Duration // of an access token
 
 	RateLimit int // of what needs no login, for an address in a minute; 0: any number
 }
@@ -74,6 +76,7 @@ func (a *API) Register(r *rest.API) {
 	rest.Handle(r, "PATCH /api/auth/users/{id}", admin, a.change, "Change an account", body, rest.Errors(http.StatusConflict),
 		rest.Description("What is left out, or null, stays. Tokens with the rights of before no longer count; who is disabled is logged out."))
 	rest.Handle(r, "GET /api/auth/audit", admin, a.audit, "Read who changed which account", rest.Paged)
+	a.registerOrganisations(r, admin)
 	rest.Handle(r, "POST /api/auth/keys", admin, a.rotate, "Rotate the key that signs tokens", rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
 		rest.Description("Makes a key that signs in ten minutes, when all services know it. Tokens that were signed before stay good."))
 	rest.Handle(r, "GET "+auth.RevocationsPath, revocations, a.revocations, "Read which tokens were revoked", rest.NoAccessLog, rest.Errors(http.StatusBadRequest),

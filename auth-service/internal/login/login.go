@@ -56,12 +56,21 @@ func (s *Service) begin(ctx context.Context, r account.Record) (Grant, error) {
 	if err != nil {
 		return Grant{Account: r.Account}, err
 	}
-	return s.grant(r, id, refresh)
+	return s.grant(ctx, r, id, refresh)
 }
 
-func (s *Service) grant(r account.Record, session, refresh string) (Grant, error) {
-	access, err := s.Tokens.Sign(r.Principal(session))
-	return Grant{AccessToken: access, RefreshToken: refresh, Account: r.Account}, err
+// grant signs an access token. It carries the id of the organisation and its
+// former ids, so that what it owned before it had this id stays its own.
+func (s *Service) grant(ctx context.Context, r account.Record, session, refresh string) (g Grant, err error) {
+	g = Grant{RefreshToken: refresh, Account: r.Account}
+	p := r.Principal(session)
+	p.Organisation, p.FormerOrganisations, err = s.Accounts.Organisations.Resolve(ctx, r.Organisation)
+	if err != nil {
+		return g, err
+	}
+	g.Account.Organisation = p.Organisation
+	g.AccessToken, err = s.Tokens.Sign(p)
+	return g, err
 }
 
 // Refresh exchanges a refresh token for the next one and a new access token. A
@@ -85,7 +94,7 @@ func (s *Service) Refresh(ctx context.Context, token string) (Grant, error) {
 	if err != nil {
 		return Grant{}, err
 	}
-	return s.grant(r, found.ID, refresh)
+	return s.grant(ctx, r, found.ID, refresh)
 }
 
 // LogOut ends the session of a refresh token, even if the session has ended or

@@ -1,0 +1,307 @@
+package authd_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/battery-passport/suite/auth-service/authd"
+	"github.com/battery-passport/suite/auth-service/internal/account"
+	"github.com/battery-passport/suite/auth-service/internal/organisation"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/token"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/store/storetest"
+)
+
+const organisations = "/api/auth/organisations"
+
+// principal returns the caller as another service sees it.
+func (s *service) principal(g grant) auth.Principal {
+	s.T.Helper()
+	v, err := token.NewVerifier(s.T.Context(), token.Config{URL: s.URL}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	p, err := v.Verify(s.T.Context(), "Bearer "+g.Token)
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	return p
+}
+
+// assign puts an account into an organisation and returns the status.
+func (s *service) assign(admin grant, account, id string) int {
+	s.T.Helper()
+	return s.Call("PATCH /api/auth/users/"+account, admin.Token, map[string]string{"organisation": id}).Status
+}
+
+// openStore opens the database of a service beside it.
+func openStore(t *testing.T, cfg connect.Config) store.DB {
+	t.Helper()
+	db, err := connect.Open(t.Context(), cfg, authd.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close(context.Background()) })
+	return db
+}
+
+// TestOrganisationFromCreationToDeletion: an organisation can be renamed without
+// anybody losing anything, and deleted when it has no accounts.
+func TestOrganisationFromCreationToDeletion(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db connect.Config) {
+		s := start(t, db)
+		admin, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
+		body := `{"id":"nordlicht-battery","name":"Nordlicht Batterie GmbH","identifiers":{"gln":"9521000001060","eori":"DE1234567890","vat":"DE123456789","lei":"952100NORDLICHT00050","euid":"DEK1101R.HRB116737"},"address":{"streetAddress":"Speicherweg 4","postalCode":"04109","city":"Leipzig","country":"DE"},"webAddress":"https://nordlicht.example"}`
+		var made, got, changed organisation.Organisation
+		s.Call("POST "+organisations, admin.Token, body).Want(201, &made)
+		one := organisations + "/nordlicht-battery"
+		s.Call("GET "+one, admin.Token, nil).Want(200, &got)
+		if diff := cmp.Diff(made, got); diff != "" || got.Identifiers.LEI != "952100NORDLICHT00050" || got.Address.City != "Leipzig" || got.CreatedAt.IsZero() {
+			t.Errorf("organisation %+v (-made +got)\n%s", got, diff)
+		}
+		if status := s.assign(admin, ann.User.ID, "nordlicht-battery"); status != 200 {
+			t.Fatalf("assignment = %d", status)
+		}
+		s.login("ann@x.example", "correct horse").Want(200, &ann)
+		s.Call("PATCH "+one, admin.Token, `{"name":"Nordlicht SE","identifiers":{"vat":"","gln":null},"address":null}`).Want(200, &changed)
+		want := made
+		want.Name, want.Identifiers.VAT, want.UpdatedAt = "Nordlicht SE", "", changed.UpdatedAt
+		if diff := cmp.Diff(want, changed); diff != "" {
+			t.Errorf("after the change (-want +got)\n%s", diff)
+		}
+		if p := s.principal(ann); p.Organisation != "nordlicht-battery" || p.FormerOrganisations != nil {
+			t.Errorf("principal of a member after the organisation was renamed: %+v", p)
+		}
+		s.Call("DELETE "+one, admin.Token, nil).WantProblem(409)
+		if status := s.assign(admin, ann.User.ID, ""); status != 200 {
+			t.Fatalf("removal = %d", status)
+		}
+		s.Call("DELETE "+one, admin.Token, nil).Want(204, nil)
+		for _, route := range []string{"GET ", "DELETE "} {
+			s.Call(route+one, admin.Token, nil).WantProblem(404)
+		}
+		s.Call("PATCH "+one, admin.Token, `{"name":"x"}`).WantProblem(404)
+		if status := s.assign(admin, ann.User.ID, "nordlicht-battery"); status != 422 {
+			t.Errorf("assignment to a deleted organisation = %d", status)
+		}
+		for _, route := range []string{"POST " + organisations, "GET " + organisations, "GET " + one, "PATCH " + one, "DELETE " + one} {
+			body := any(nil)
+			if route[0] == 'P' {
+				body = `{"id":"eve","name":"Eve"}`
+			}
+			s.login("ann@x.example", "correct horse").Want(200, &ann)
+			s.Call(route, ann.Token, body).WantProblem(403)
+			s.Call(route, "", body).WantProblem(401, "header:Authorization missing")
+		}
+	})
+}
+
+func TestEventsOfOrganisations(t *testing.T) {
+	cfg := connect.Config{Dir: t.TempDir()}
+	s := start(t, cfg)
+	admin := s.register("root@x.example", "admin")
+	s.organisation(admin, "bam")
+	s.Call("PATCH "+organisations+"/bam", admin.Token, `{"name":"BAM","formerIds":["Bundesanstalt"]}`).Want(200, nil)
+	s.Call("PATCH "+organisations+"/bam", admin.Token, `{"name":"BAM","formerIds":["Bundesanstalt"]}`).Want(200, nil) // changes nothing
+	s.Call("DELETE "+organisations+"/bam", admin.Token, nil).Want(204, nil)
+	want := []string{
+		`1 {"organisationId":"bam","name":"Name of bam","updatedAt":"TIME"}`,
+		`2 {"organisationId":"bam","name":"BAM","formerIds":["Bundesanstalt"],"updatedAt":"TIME"}`,
+		`3 {"organisationId":"bam","name":"BAM","formerIds":["Bundesanstalt"],"deleted":true,"updatedAt":"TIME"}`,
+	}
+	var got []string
+	for _, e := range storetest.Waiting(t, store.Open(openStore(t, cfg), organisation.Schema()).Outbox(), "bam") {
+		var payload struct{ UpdatedAt string }
+		if err := json.Unmarshal(e.Data, &payload); err != nil || e.Type != "organisation.updated" || e.Source != "/auth-service" {
+			t.Errorf("event %+v, %v", e, err)
+		}
+		got = append(got, fmt.Sprint(e.Sequence, " ", strings.ReplaceAll(string(e.Data), payload.UpdatedAt, "TIME")))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events of an organisation (-want +got)\n%s", diff)
+	}
+}
+
+func TestBadOrganisations(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	admin := s.register("root@x.example", "admin")
+	s.organisation(admin, "taken")
+	s.organisation(admin, "other")
+	s.Call("PATCH "+organisations+"/other", admin.Token, `{"formerIds":["was-other","Other GmbH"]}`).Want(200, nil)
+	const create, change = "POST " + organisations, "PATCH " + organisations + "/taken"
+	id := func(id string) string { return `{"id":"` + id + `","name":"N"}` }
+	ids := func(kind, value string) string { return `{"identifiers":{"` + kind + `":"` + value + `"}}` }
+	for name, c := range map[string]struct {
+		route, body string
+		status      int
+		errors      []string
+	}{
+		"id in capitals":       {create, id("Nordlicht"), 422, []string{"/id format"}},
+		"id with a dot":        {create, id("nordlicht.de"), 422, []string{"/id format"}},
+		"id of 41 characters":  {create, id(strings.Repeat("x", 41)), 422, []string{"/id format"}},
+		"id of 1 character":    {create, id("x"), 422, []string{"/id format"}},
+		"id with a line end":   {create, id(`ab\n`), 422, []string{"/id format"}},
+		"no id":                {create, `{"name":"N"}`, 422, []string{"/id required"}},
+		"id that is taken":     {create, id("taken"), 409, []string{"/id duplicate"}},
+		"id of another before": {create, id("was-other"), 409, []string{"/id duplicate"}},
+		"no name":              {create, `{"id":"new","name":" "}`, 422, []string{"/name format"}},
+		"former ids at once":   {create, `{"id":"new","name":"N","formerIds":["x"]}`, 422, []string{"/formerIds unknownField"}},
+		"all that is wrong":    {create, `{"id":"N","name":"","identifiers":{"gln":"1","lei":"x"},"address":{"country":"de"},"webAddress":"javascript:x"}`, 422, []string{"/id format", "/name format", "/identifiers/gln format", "/identifiers/lei format", "/address/country format", "/webAddress format"}},
+		"a new id":             {change, `{"id":"new"}`, 422, []string{"/id unknownField"}},
+		"name taken away":      {change, `{"name":""}`, 422, []string{"/name format"}},
+		"invisible name":       {change, `{"name":"Nord\u200blicht"}`, 422, []string{"/name format"}},
+		"turned name":          {change, `{"name":"\u202etchildroN"}`, 422, []string{"/name format"}},
+		"name of 101":          {change, `{"name":"` + strings.Repeat("ü", 101) + `"}`, 422, []string{"/name format"}},
+		"check digit of GLN":   {change, ids("gln", "9521000001061"), 422, []string{"/identifiers/gln format"}},
+		"GLN of 12 digits":     {change, ids("gln", "952100000106"), 422, []string{"/identifiers/gln format"}},
+		"check digits of LEI":  {change, ids("lei", "952100NORDLICHT00051"), 422, []string{"/identifiers/lei format"}},
+		"EORI in small":        {change, ids("eori", "de123"), 422, []string{"/identifiers/eori format"}},
+		"VAT without country":  {change, ids("vat", "123456789"), 422, []string{"/identifiers/vat format"}},
+		"EUID without a dot":   {change, ids("euid", "DEK1101RHRB116737"), 422, []string{"/identifiers/euid format"}},
+		"long address":         {change, `{"address":{"city":"` + strings.Repeat("x", 201) + `"}}`, 422, []string{"/address/city format"}},
+		"no web address":       {change, `{"webAddress":"nordlicht.example"}`, 422, []string{"/webAddress format"}},
+		"own id as former id":  {change, `{"formerIds":["taken"]}`, 422, []string{"/formerIds/0 duplicate"}},
+		"twice a former id":    {change, `{"formerIds":["a","a"]}`, 422, []string{"/formerIds/1 duplicate"}},
+		"empty former id":      {change, `{"formerIds":["a",""]}`, 422, []string{"/formerIds/1 format"}},
+		"former id of another": {change, `{"formerIds":["a","Other GmbH"]}`, 409, []string{"/formerIds/1 duplicate"}},
+		"id of another":        {change, `{"formerIds":["other"]}`, 409, []string{"/formerIds/0 duplicate"}},
+		"eleven former ids":    {change, `{"formerIds":["a","b","c","d","e","f","g","h","i","j","k"]}`, 422, []string{"/formerIds range"}},
+		"no such organisation": {"GET " + organisations + "/%00", "", 404, nil},
+		"forged cursor":        {"GET " + organisations + "?cursor=AAAAAAAAAAAAAAAAAAAAAAAA", "", 400, []string{"query:cursor format"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.On(t).Call(c.route, admin.Token, c.body).WantProblem(c.status, c.errors...)
+		})
+	}
+	// What was refused left nothing: the former id of one that was refused is free.
+	s.organisation(admin, "third")
+	s.Call("PATCH "+organisations+"/third", admin.Token, `{"formerIds":["b"]}`).Want(200, nil)
+}
+
+// TestDataFromBeforeOrganisationsHadIDs: an account with a free-text organisation
+// keeps it until an admin maps it. From then on tokens carry the id and the former
+// ids, and only one organisation can have a former id.
+func TestDataFromBeforeOrganisationsHadIDs(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, cfg connect.Config) {
+		s := start(t, cfg)
+		admin, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
+		_, err := store.Open(openStore(t, cfg), account.Schema()).Update(t.Context(), ann.User.ID, func(r *account.Record) (store.Change, error) {
+			r.Organisation = "Nordlicht & Söhne"
+			return store.Change{}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		refreshed := func(organisation string, former ...string) {
+			t.Helper()
+			ann = s.refreshed(ann.RefreshToken)
+			p := s.principal(ann)
+			if diff := cmp.Diff([]any{organisation, former, organisation}, []any{p.Organisation, p.FormerOrganisations, ann.User.Organisation}); diff != "" {
+				t.Errorf("organisation in the token (-want +got)\n%s", diff)
+			}
+		}
+		refreshed("Nordlicht & Söhne")
+		s.Call("PATCH /api/auth/users/"+ann.User.ID, admin.Token, `{"role":"operator"}`).Want(200, nil)
+		refreshed("Nordlicht & Söhne")
+
+		path := organisations + "/" + s.organisation(admin, "nordlicht")
+		s.Call("PATCH "+path, admin.Token, `{"formerIds":["NL","Nordlicht & Söhne"]}`).Want(200, nil)
+		refreshed("nordlicht", "NL", "Nordlicht & Söhne")
+		thief := organisations + "/" + s.organisation(admin, "thief")
+		s.Call("PATCH "+thief, admin.Token, `{"formerIds":["Nordlicht & Söhne"]}`).WantProblem(409, "/formerIds/0 duplicate")
+		s.Call("DELETE "+path, admin.Token, nil).WantProblem(409) // ann belongs to it
+
+		// What is no longer mapped can be mapped elsewhere.
+		s.Call("PATCH "+path, admin.Token, `{"formerIds":["NL"]}`).Want(200, nil)
+		refreshed("Nordlicht & Söhne")
+		s.Call("PATCH "+thief, admin.Token, `{"formerIds":["Nordlicht & Söhne"]}`).Want(200, nil)
+		refreshed("thief", "Nordlicht & Söhne")
+		s.Call("PATCH "+thief, admin.Token, `{"formerIds":[]}`).Want(200, nil)
+		s.Call("PATCH "+path, admin.Token, `{"formerIds":["NL","Nordlicht & Söhne"]}`).Want(200, nil)
+
+		if status := s.assign(admin, ann.User.ID, "nordlicht"); status != 200 {
+			t.Fatalf("assignment = %d", status)
+		}
+		refreshed("nordlicht", "NL", "Nordlicht & Söhne")
+		if status := s.assign(admin, ann.User.ID, ""); status != 200 {
+			t.Fatalf("removal = %d", status)
+		}
+		refreshed("")
+
+		// A deleted organisation leaves its id and former ids to others.
+		s.Call("DELETE "+path, admin.Token, nil).Want(204, nil)
+		s.Call("PATCH "+thief, admin.Token, `{"formerIds":["NL","nordlicht"]}`).Want(200, nil)
+	})
+}
+
+// TestAssignedWhileDeleted: an account is never in an organisation that does not
+// exist, whoever is first.
+func TestAssignedWhileDeleted(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, cfg connect.Config) {
+		s := start(t, cfg)
+		admin, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
+		for i := range 25 {
+			id := s.organisation(admin, fmt.Sprintf("race-%d", i))
+			var assigned, deleted int
+			var wg sync.WaitGroup
+			wg.Go(func() { assigned = s.assign(admin, ann.User.ID, id) })
+			wg.Go(func() { deleted = s.Call("DELETE "+organisations+"/"+id, admin.Token, nil).Status })
+			wg.Wait()
+			exists := s.Call("GET "+organisations+"/"+id, admin.Token, nil).Status == 200
+			var profile account.Account
+			s.login("ann@x.example", "correct horse").Want(200, &ann)
+			s.Call("GET /api/auth/profile", ann.Token, nil).Want(200, &profile)
+			in := profile.Organisation == id
+			if in && !exists || in != (assigned == 200) || exists == (deleted == 204) {
+				t.Errorf("round %d: assignment = %d, deletion = %d; the account is in it: %v, it exists: %v", i, assigned, deleted, in, exists)
+			}
+		}
+	})
+}
+
+// TestTenThousandOrganisations are listed page by page, each once.
+func TestTenThousandOrganisations(t *testing.T) {
+	const n = 10_000
+	storetest.Each(t, func(t *testing.T, cfg connect.Config) {
+		s := start(t, cfg)
+		admin := s.register("root@x.example", "admin")
+		made := time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC)
+		writes := make([]store.Write[organisation.Organisation], n)
+		for i := range writes {
+			o := organisation.Organisation{ID: fmt.Sprintf("o-%05d", i), Name: "O", CreatedAt: made.Add(time.Duration(i) * time.Second)}
+			writes[i] = store.Write[organisation.Organisation]{ID: o.ID, Doc: o}
+		}
+		if _, err := store.Open(openStore(t, cfg), organisation.Schema()).InsertMany(t.Context(), writes); err != nil {
+			t.Fatal(err)
+		}
+		next := n
+		for cursor := ""; next > 0; {
+			var page struct {
+				Items      []organisation.Organisation
+				NextCursor string
+			}
+			s.Call("GET "+organisations+"?limit=200"+cursor, admin.Token, nil).Want(200, &page)
+			for _, o := range page.Items {
+				if next--; o.ID != fmt.Sprintf("o-%05d", next) {
+					t.Fatalf("got %s, want number %d", o.ID, next)
+				}
+			}
+			if cursor = "&cursor=" + page.NextCursor; page.NextCursor == "" {
+				break
+			}
+		}
+		if next != 0 {
+			t.Errorf("%d organisations are not listed", next)
+		}
+	})
+}

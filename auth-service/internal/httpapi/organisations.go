@@ -1,0 +1,81 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/battery-passport/suite/auth-service/internal/organisation"
+	"github.com/battery-passport/suite/pkg/rest"
+)
+
+type newOrganisationInput struct {
+	Body struct {
+		ID          string                   `json:"id" example:"nordlicht-battery" doc:"2 to 40 characters of a-z, 0-9 and hyphen; never changes"`
+		Name        string                   `json:"name" example:"Nordlicht Batterie GmbH" doc:"name for people; may change"`
+		Identifiers organisation.Identifiers `json:"identifiers,omitzero" doc:"identifiers in public registers"`
+		Address     organisation.Address     `json:"address,omitzero" doc:"postal address"`
+		WebAddress  string                   `json:"webAddress,omitempty" example:"https://nordlicht.example" doc:"http or https URL"`
+	}
+}
+
+type organisationInput struct {
+	ID string `path:"id" doc:"id of the organisation"`
+}
+
+type changeOrganisationInput struct {
+	ID   string `path:"id" doc:"id of the organisation"`
+	Body OrganisationChange
+}
+
+// OrganisationChange names the schema.
+type OrganisationChange organisation.Change
+
+type organisationsInput struct{ rest.Paging }
+
+type organisationOutput struct{ Body organisation.Organisation }
+
+type organisationsOutput struct {
+	Body rest.List[organisation.Organisation]
+}
+
+func (a *API) registerOrganisations(r *rest.API, admin rest.Policy) {
+	body := rest.JSONBody(0)
+	rest.Handle(r, "POST /api/auth/organisations", admin, a.createOrganisation, "Create an organisation", body, rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
+		rest.Description("Accounts can be assigned to organisations that exist. The id never changes; the name may."))
+	rest.Handle(r, "GET /api/auth/organisations", admin, a.listOrganisations, "List organisations", rest.Paged)
+	rest.Handle(r, "GET /api/auth/organisations/{id}", admin, a.getOrganisation, "Get an organisation")
+	rest.Handle(r, "PATCH /api/auth/organisations/{id}", admin, a.changeOrganisation, "Change an organisation", body, rest.Errors(http.StatusConflict),
+		rest.Description("Members that are left out, or null, stay; an empty text removes one. formerIds replaces the list: tokens of accounts with one of these ids carry the id of the organisation from their next refresh on, and keep access to what the former id owns."))
+	rest.Handle(r, "DELETE /api/auth/organisations/{id}", admin, a.deleteOrganisation, "Delete an organisation", rest.Status(http.StatusNoContent), rest.Errors(http.StatusConflict),
+		rest.Description("An organisation that has accounts cannot be deleted."))
+}
+
+func (a *API) createOrganisation(ctx context.Context, in *newOrganisationInput) (*organisationOutput, error) {
+	o, err := a.Organisations.Create(ctx, organisation.Organisation{
+		ID: in.Body.ID, Name: in.Body.Name, Identifiers: in.Body.Identifiers, Address: in.Body.Address, WebAddress: in.Body.WebAddress,
+	})
+	return &organisationOutput{o}, err
+}
+
+func (a *API) listOrganisations(ctx context.Context, in *organisationsInput) (*organisationsOutput, error) {
+	page, err := a.Organisations.List(ctx, in.Cursor, in.Limit)
+	out := &organisationsOutput{rest.List[organisation.Organisation]{NextCursor: page.Next}}
+	for _, row := range page.Rows {
+		out.Body.Items = append(out.Body.Items, row.Doc)
+	}
+	return out, err
+}
+
+func (a *API) getOrganisation(ctx context.Context, in *organisationInput) (*organisationOutput, error) {
+	o, err := a.Organisations.Get(ctx, in.ID)
+	return &organisationOutput{o}, err
+}
+
+func (a *API) changeOrganisation(ctx context.Context, in *changeOrganisationInput) (*organisationOutput, error) {
+	o, err := a.Organisations.Change(ctx, in.ID, organisation.Change(in.Body))
+	return &organisationOutput{o}, err
+}
+
+func (a *API) deleteOrganisation(ctx context.Context, in *organisationInput) (*struct{}, error) {
+	return nil, a.Organisations.Delete(ctx, in.ID)
+}

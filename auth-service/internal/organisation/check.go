@@ -1,0 +1,144 @@
+package organisation
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/battery-passport/suite/pkg/fault"
+)
+
+const (
+	maxName      = 100 // characters; also of a former id
+	maxText      = 200 // characters of other texts
+	maxFormerIDs = 10  // tokens carry them
+)
+
+const slugRule = "must be 2 to 40 characters of a-z, 0-9 and hyphen"
+
+var slug = regexp.MustCompile(`^[a-z0-9-]{2,40}$`)
+
+// CheckID returns what is wrong with the id of an organisation, if anything, as a
+// fault at the path.
+func CheckID(path, id string) []fault.Detail {
+	if slug.MatchString(id) {
+		return nil
+	}
+	return []fault.Detail{{Path: path, Code: "format", Message: fmt.Sprintf("%s, got %q", slugRule, shorten(id))}}
+}
+
+// identifierRules are the forms of identifiers. Check digits are checked where a
+// few lines can do it.
+var identifierRules = []struct {
+	path  string
+	of    func(Identifiers) string
+	valid func(string) bool
+	rule  string
+}{
+	{"gln", func(i Identifiers) string { return i.GLN }, isGLN, "must be 13 digits, the last one the GS1 check digit"},
+	{"eori", func(i Identifiers) string { return i.EORI }, regexp.MustCompile(`^[A-Z]{2}[A-Z0-9]{1,15}$`).MatchString, "must be a country code and 1 to 15 capital letters or digits"},
+	{"vat", func(i Identifiers) string { return i.VAT }, regexp.MustCompile(`^[A-Z]{2}[A-Z0-9+*]{2,13}$`).MatchString, "must be a country code and 2 to 13 capital letters, digits, + or *"},
+	{"lei", func(i Identifiers) string { return i.LEI }, isLEI, "must be 20 capital letters or digits, the last two the check digits of ISO 17442"},
+	{"euid", func(i Identifiers) string { return i.EUID }, regexp.MustCompile(`^[A-Z]{2}[A-Za-z0-9_-]{0,20}\.[A-Za-z0-9 ./_-]{1,40}$`).MatchString, "must be a country code, the register, a full stop and the registration number"},
+}
+
+var country = regexp.MustCompile(`^[A-Z]{2}$`)
+
+// check returns all that is wrong with an organisation.
+func (o Organisation) check() []fault.Detail {
+	details := CheckID("/id", o.ID)
+	wrong := func(path, code, rule, got string) {
+		details = append(details, fault.Detail{Path: path, Code: code, Message: fmt.Sprintf("%s, got %q", rule, shorten(got))})
+	}
+	if !isName(o.Name) {
+		wrong("/name", "format", nameRule, o.Name)
+	}
+	for _, r := range identifierRules {
+		if value := r.of(o.Identifiers); value != "" && !r.valid(value) {
+			wrong("/identifiers/"+r.path, "format", r.rule, value)
+		}
+	}
+	for _, line := range [][2]string{{"streetAddress", o.Address.StreetAddress}, {"postalCode", o.Address.PostalCode}, {"city", o.Address.City}} {
+		if !isText(line[1], maxText) {
+			wrong("/address/"+line[0], "format", fmt.Sprintf("must have at most %d visible characters and no space at its ends", maxText), line[1])
+		}
+	}
+	if c := o.Address.Country; c != "" && !country.MatchString(c) {
+		wrong("/address/country", "format", "must be an ISO 3166-1 code of two capital letters", c)
+	}
+	if u, err := url.Parse(o.WebAddress); o.WebAddress != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || len(o.WebAddress) > maxText) {
+		wrong("/webAddress", "format", fmt.Sprintf("must be an http or https URL of at most %d characters", maxText), o.WebAddress)
+	}
+	return append(details, o.checkFormerIDs()...)
+}
+
+func (o Organisation) checkFormerIDs() (details []fault.Detail) {
+	if n := len(o.FormerIDs); n > maxFormerIDs {
+		return []fault.Detail{{Path: "/formerIds", Code: "range", Message: fmt.Sprintf("must have at most %d items, got %d", maxFormerIDs, n)}}
+	}
+	seen := map[string]bool{o.ID: true}
+	for i, id := range o.FormerIDs {
+		path := fmt.Sprintf("/formerIds/%d", i)
+		switch {
+		case !isName(id):
+			details = append(details, fault.Detail{Path: path, Code: "format", Message: fmt.Sprintf("%s, got %q", nameRule, shorten(id))})
+		case seen[id]:
+			details = append(details, fault.Detail{Path: path, Code: "duplicate", Message: fmt.Sprintf("must differ from the id and from the other items, got %q", id)})
+		}
+		seen[id] = true
+	}
+	return details
+}
+
+const nameRule = "must have 1 to 100 visible characters and no space at its ends"
+
+func isName(s string) bool { return s != "" && isText(s, maxName) }
+
+// isText reports whether a text has no control or invisible characters, which make
+// one name look like another.
+func isText(s string, limit int) bool {
+	hidden := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
+	return strings.TrimSpace(s) == s && utf8.RuneCountInString(s) <= limit && !strings.ContainsFunc(s, hidden)
+}
+
+var digits13 = regexp.MustCompile(`^[0-9]{13}$`)
+
+// isGLN checks the digit sum of GS1: weights 1 and 3 in turn, a multiple of 10.
+func isGLN(s string) bool {
+	if !digits13.MatchString(s) {
+		return false
+	}
+	sum := 0
+	for i, d := range s {
+		sum += int(d-'0') * (1 + 2*(i%2))
+	}
+	return sum%10 == 0
+}
+
+var lei = regexp.MustCompile(`^[A-Z0-9]{18}[0-9]{2}$`)
+
+// isLEI checks ISO 7064 mod 97-10: letters count as 10 to 35, and the rest is 1.
+func isLEI(s string) bool {
+	if !lei.MatchString(s) {
+		return false
+	}
+	rest := 0
+	for _, c := range s {
+		if c >= 'A' {
+			rest = (rest*100 + int(c-'A') + 10) % 97
+		} else {
+			rest = (rest*10 + int(c-'0')) % 97
+		}
+	}
+	return rest == 1
+}
+
+func shorten(s string) string {
+	if r := []rune(s); len(r) > maxName {
+		return string(r[:maxName]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,65 @@
+// Package organisation manages the organisations that accounts belong to.
+package organisation
+
+import (
+	"time"
+
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+const source = "/auth-service"
+
+// Organisation is a company or an authority. Its id never changes: tokens, and
+// whatever the organisation owns, carry it. The name may change.
+type Organisation struct {
+	ID          string      `json:"id" example:"nordlicht-battery" doc:"2 to 40 characters of a-z, 0-9 and hyphen; never changes"`
+	Name        string      `json:"name" example:"Nordlicht Batterie GmbH" doc:"name for people; may change"`
+	Identifiers Identifiers `json:"identifiers,omitzero" doc:"identifiers in public registers"`
+	Address     Address     `json:"address,omitzero" doc:"postal address"`
+	WebAddress  string      `json:"webAddress,omitempty" example:"https://nordlicht.example" doc:"http or https URL"`
+	FormerIDs   []string    `json:"formerIds,omitempty" doc:"free-text ids of data from before organisations had ids; what carries one of them belongs to this organisation"`
+	CreatedAt   time.Time   `json:"createdAt" doc:"time of creation"`
+	UpdatedAt   time.Time   `json:"updatedAt" doc:"time of the last change"`
+}
+
+// Identifiers are those of an organisation in public registers.
+type Identifiers struct {
+	GLN  string `json:"gln,omitempty" example:"9521000001060" doc:"Global Location Number (GS1): 13 digits with check digit"`
+	EORI string `json:"eori,omitempty" example:"DE1234567890" doc:"Economic Operators Registration and Identification number: country code and up to 15 letters or digits"`
+	VAT  string `json:"vat,omitempty" example:"DE123456789" doc:"VAT identification number: country code and 2 to 13 characters"`
+	LEI  string `json:"lei,omitempty" example:"952100NORDLICHT00050" doc:"Legal Entity Identifier (ISO 17442): 20 letters or digits with check digits"`
+	EUID string `json:"euid,omitempty" example:"DEK1101R.HRB116737" doc:"European Unique Identifier of the business registers: country code, register, a full stop and the registration number"`
+}
+
+// Address is a postal address.
+type Address struct {
+	StreetAddress string `json:"streetAddress,omitempty" example:"Speicherweg 4" doc:"street and number"`
+	PostalCode    string `json:"postalCode,omitempty" example:"04109" doc:"postal code"`
+	City          string `json:"city,omitempty" example:"Leipzig" doc:"city"`
+	Country       string `json:"country,omitempty" example:"DE" doc:"ISO 3166-1 code of two letters"`
+}
+
+// Schema declares how organisations are stored.
+func Schema() store.Schema[Organisation] {
+	return store.Schema[Organisation]{
+		Name: "organisations", Version: 1,
+		Indexes: func(o *Organisation) store.Indexes {
+			return store.Indexes{Scopes: []string{store.All}, Created: o.CreatedAt}
+		},
+	}
+}
+
+func (o Organisation) event() event.OrganisationUpdated {
+	return event.OrganisationUpdated{OrganisationID: o.ID, Name: o.Name, FormerIDs: o.FormerIDs, UpdatedAt: o.UpdatedAt}
+}
+
+func (o Organisation) updated() event.Envelope {
+	return event.New(source, o.ID, o.UpdatedAt, o.event())
+}
+
+func (o Organisation) deleted(at time.Time) event.Envelope {
+	e := o.event()
+	e.Deleted, e.UpdatedAt = true, at
+	return event.New(source, o.ID, at, e)
+}
