@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 
 	"github.com/google/uuid"
 )
@@ -59,15 +60,23 @@ func (l *load) enrol(ctx context.Context) {
 	}
 }
 
-// move has the admin put an account into an organisation.
+// move has the admin create an organisation and put an account into it.
 func (l *load) move(p *person) {
-	m := &move{organisation: "Chaos " + uuid.NewString()}
+	m := &move{organisation: "chaos-" + strings.ReplaceAll(uuid.NewString(), "-", "")}
+	made, _ := json.Marshal(newOrganisation(m.organisation)) // of strings alone
+	create := request{who: l.admin, method: http.MethodPost, url: l.Auth + "/api/auth/organisations", body: made}
+	if a := l.send(create); a.unsure() {
+		return
+	} else if a.read(new(any)) != nil {
+		l.odd(m.organisation, create, a)
+		return
+	}
 	l.do(func() { p.moves = append(p.moves, m) })
 	body, _ := json.Marshal(map[string]string{"organisation": m.organisation}) // of strings alone
 	r := request{who: l.admin, method: http.MethodPatch, url: l.Auth + "/api/auth/users/" + p.who.id, body: body}
 	a := l.send(r)
 	switch {
-	case a.unsure():
+	case a.unsure(), a.status == http.StatusConflict: // an earlier one that was in doubt came between
 	case a.read(new(any)) != nil:
 		l.odd(p.who.id, r, a)
 	default:

@@ -79,7 +79,7 @@ func settleIn(ctx context.Context, at place, workers int, patience time.Duration
 		return nil, err
 	}
 	for i := range workers {
-		who, err := s.operator(ctx, fmt.Sprintf("Chaos %s %d", s.run, i+1))
+		who, err := s.operator(ctx, fmt.Sprintf("chaos-%s-%d", s.run, i+1))
 		if err != nil {
 			return nil, err
 		}
@@ -95,11 +95,17 @@ func (s *suite) operator(ctx context.Context, organisation string) (*account, er
 		return nil, err
 	}
 	who.organisation = organisation
+	if err := s.post(ctx, s.admin, s.Auth+"/api/auth/organisations", newOrganisation(organisation)).read(new(any)); err != nil {
+		return nil, err
+	}
 	change, _ := json.Marshal(map[string]string{"role": "operator", "organisation": organisation}) // of strings alone
 	err = s.send(ctx, request{who: s.admin, method: http.MethodPatch, url: s.Auth + "/api/auth/users/" + who.id, body: change}).read(new(any))
 	who.hold("") // a token tells what its account was when it was given
 	return who, err
 }
+
+// newOrganisation is the body that creates an organisation.
+func newOrganisation(id string) map[string]string { return map[string]string{"id": id, "name": id} }
 
 func (s *suite) register(ctx context.Context) (*account, error) {
 	who := &account{email: "chaos-" + uuid.NewString() + "@people.example", password: password}

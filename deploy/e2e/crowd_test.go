@@ -24,11 +24,11 @@ type crowd struct {
 func (s *suite) crowd() *crowd {
 	s.t.Helper()
 	c := &crowd{suite: s, who: map[string]session{"admin": s.admin()}, there: map[string]string{}}
-	organisation := "Matrix " + uuid.NewString()
+	organisation := slug("matrix")
 	for _, role := range callers[2:6] {
 		c.who[role] = s.person(c.who["admin"], role, organisation)
 	}
-	c.stranger = s.person(c.who["admin"], "operator", "not "+organisation)
+	c.stranger = s.person(c.who["admin"], "operator", "not-"+organisation)
 	// What an admin's token says, with the signature of another.
 	said, signature := c.who["admin"].Token, c.stranger.Token
 	c.who["forged"] = session{Token: said[:strings.LastIndex(said, ".")] + signature[strings.LastIndex(signature, "."):]}
@@ -59,6 +59,13 @@ var kinds = []kind{
 	{"/api/public/passports", []string{"own", "foreign", "published", "absent", "archived"}, (*crowd).somePassport},
 	{"/api/documents/", []string{"own", "foreign", "published", "absent", "official"}, (*crowd).someDocument},
 	{"/api/notifications/", []string{"own", "foreign", "absent"}, (*crowd).someNotification},
+	{"/api/auth/organisations/", []string{"there", "absent"}, func(c *crowd, resource, _ string) string {
+		id := slug(resource)
+		if resource == "there" {
+			c.organisation(c.who["admin"], id)
+		}
+		return id
+	}},
 	{"/api/auth/users/", []string{"own", "foreign", "absent"}, func(c *crowd, resource, caller string) string {
 		return map[string]string{"own": c.self(caller).User.ID, "foreign": c.stranger.User.ID, "absent": uuid.NewString()}[resource]
 	}},
@@ -178,7 +185,7 @@ func (c *crowd) body(route string) string {
 	if !ok {
 		c.t.Fatalf("%s: there is no body for it", route)
 	}
-	return strings.NewReplacer("{new}", uuid.NewString(), "{email}", c.stranger.User.Email, "{password}", password).Replace(text)
+	return strings.NewReplacer("{new}", uuid.NewString(), "{slug}", slug("new"), "{email}", c.stranger.User.Email, "{password}", password).Replace(text)
 }
 
 var id = regexp.MustCompile(`\{(id|docId)\}`)

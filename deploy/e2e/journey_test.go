@@ -13,7 +13,8 @@ func TestJourney(t *testing.T) {
 		t := s.t
 		s.register("admin@nordlicht.example", "admin")
 		admin := s.login("admin@nordlicht.example")
-		s.auth.Call("PATCH /api/auth/users/"+admin.User.ID, admin.Token, `{"organisation":"Nordlicht"}`).Want(200, nil)
+		s.organisation(admin, "nordlicht-battery")
+		s.auth.Call("PATCH /api/auth/users/"+admin.User.ID, admin.Token, `{"organisation":"nordlicht-battery"}`).Want(200, nil)
 		admin = s.login("admin@nordlicht.example")
 
 		ids := map[string]string{}
@@ -62,7 +63,7 @@ func TestJourney(t *testing.T) {
 			t.Errorf("a stranger sees %d passports", n)
 		}
 		s.passport.Call("GET "+readme, ute.Token, nil).WantProblem(404)
-		s.auth.Call("PATCH /api/auth/users/"+ute.User.ID, admin.Token, `{"organisation":"Nordlicht"}`).Want(200, nil)
+		s.auth.Call("PATCH /api/auth/users/"+ute.User.ID, admin.Token, `{"organisation":"nordlicht-battery"}`).Want(200, nil)
 		ute = s.login("ute@nordlicht.example")
 		if all, lmt := count(""), count("?batteryCategory=LMT"); all != len(ids) || lmt != 2 {
 			t.Errorf("a colleague sees %d passports, %d of LMT, want %d and 2", all, lmt, len(ids))
@@ -76,7 +77,7 @@ func TestJourney(t *testing.T) {
 		if diff := cmp.Diff(want, s.events(4, id)); diff != "" {
 			t.Errorf("events (-want +got)\n%s", diff)
 		}
-		want = []string{"user.registered " + ute.User.ID + " 1", "user.updated " + ute.User.ID + " 2"}
+		want = []string{"user.registered " + ute.User.ID + " 1", "user.updated " + ute.User.ID + " 3"}
 		if diff := cmp.Diff(want, s.events(2, ute.User.ID)); diff != "" {
 			t.Errorf("events of an account (-want +got)\n%s", diff)
 		}

@@ -10,6 +10,14 @@ GET /api/auth/audit                         -          401 401 403 403 403 403 2
 POST /api/auth/keys                         -          401 401 403 403 403 403 201
 POST /api/auth/login                        -          200 200 200 200 200 200 200
 POST /api/auth/logout                       -          401 401 401 401 401 401 401
+GET /api/auth/organisations                 -          401 401 403 403 403 403 200
+POST /api/auth/organisations                -          401 401 403 403 403 403 201
+GET /api/auth/organisations/{id}            there      401 401 403 403 403 403 200
+GET /api/auth/organisations/{id}            absent     401 401 403 403 403 403 404
+PATCH /api/auth/organisations/{id}          there      401 401 403 403 403 403 200
+PATCH /api/auth/organisations/{id}          absent     401 401 403 403 403 403 404
+DELETE /api/auth/organisations/{id}         there      401 401 403 403 403 403 204
+DELETE /api/auth/organisations/{id}         absent     401 401 403 403 403 403 404
 PUT /api/auth/password                      -          401 401 422 422 422 422 422
 GET /api/auth/profile                       -          401 401 200 200 200 200 200
 POST /api/auth/refresh                      -          401 401 401 401 401 401 401
@@ -151,17 +159,19 @@ GET /readyz                                 -          200 200 200 200 200 200 2
 // Those of a new password, of a logout and of a refresh are wrong, so that
 // everybody keeps their own.
 var bodies = map[string]string{
-	"POST /api/auth/register":          `{"email":"{new}@matrix.example","password":"{password}"}`,
-	"POST /api/auth/login":             `{"email":"{email}","password":"{password}"}`,
-	"POST /api/auth/refresh":           `{"refreshToken":"none"}`,
-	"POST /api/auth/logout":            `{"refreshToken":"none"}`,
-	"PUT /api/auth/password":           `{"currentPassword":"another {password}","newPassword":"a new {password}"}`,
-	"PATCH /api/auth/users/{id}":       `{}`,
-	"POST /api/passports":              `{"data":{}}`,
-	"POST /api/passports/validate":     `{"data":{}}`,
-	"PUT /api/passports/{id}":          `{"reason":"x","data":{}}`,
-	"PATCH /api/passports/{id}":        `{"reason":"x","data":{}}`,
-	"POST /api/passports/{id}/archive": `{"reason":"x"}`,
-	"PUT /api/documents/{docId}":       `{"description":"x"}`,
-	"POST /api/notifications":          `{"type":"info","eventType":"general.info"}`,
+	"POST /api/auth/register":            `{"email":"{new}@matrix.example","password":"{password}"}`,
+	"POST /api/auth/login":               `{"email":"{email}","password":"{password}"}`,
+	"POST /api/auth/refresh":             `{"refreshToken":"none"}`,
+	"POST /api/auth/logout":              `{"refreshToken":"none"}`,
+	"PUT /api/auth/password":             `{"currentPassword":"another {password}","newPassword":"a new {password}"}`,
+	"POST /api/auth/organisations":       `{"id":"{slug}","name":"Matrix"}`,
+	"PATCH /api/auth/organisations/{id}": `{}`,
+	"PATCH /api/auth/users/{id}":         `{}`,
+	"POST /api/passports":                `{"data":{}}`,
+	"POST /api/passports/validate":       `{"data":{}}`,
+	"PUT /api/passports/{id}":            `{"reason":"x","data":{}}`,
+	"PATCH /api/passports/{id}":          `{"reason":"x","data":{}}`,
+	"POST /api/passports/{id}/archive":   `{"reason":"x"}`,
+	"PUT /api/documents/{docId}":         `{"description":"x"}`,
+	"POST /api/notifications":            `{"type":"info","eventType":"general.info"}`,
 }

@@ -61,7 +61,7 @@ func (s *suite) published(who session, name string) (p answer) {
 func TestFromDraftToPublished(t *testing.T) {
 	onAnySuite(t, func(s *suite) {
 		admin := s.admin()
-		organisation := "Nordlicht " + uuid.NewString()
+		organisation := slug("nordlicht")
 		people := []session{s.person(admin, "operator", organisation), s.person(admin, "operator", organisation), admin}
 		for _, p := range people[:2] {
 			s.told(p, "user.registered", p.User.ID)

@@ -80,7 +80,7 @@ func TestReadmeRunsAsPasted(t *testing.T) {
 			statuses = append(statuses, line)
 		}
 	}
-	want := "201 201 200 200 200 412 200 200 200 200 422 200 200 200 200 200 200 200 206 200 200 200 200 200 200 204 204 200 410 204 200"
+	want := "201 201 200 200 200 412 200 200 200 200 422 200 200 200 200 200 200 200 206 200 200 200 201 200 200 200 204 204 200 410 204 200"
 	if got := strings.Join(statuses, " "); got != want {
 		t.Errorf("the lines answer %s, want %s\n%s", got, want, out.Bytes())
 	}

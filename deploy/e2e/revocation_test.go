@@ -4,8 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
@@ -48,7 +46,7 @@ func TestRevokedEverywhere(t *testing.T) {
 			"disabled":     func(who session) { s.change(admin, who, `{"disabled":true}`) },
 		}
 		for name, end := range ends {
-			who := s.person(admin, "operator", "Nordlicht "+uuid.NewString())
+			who := s.person(admin, "operator", slug("nordlicht"))
 			other := s.person(admin, "operator", who.User.Organisation)
 			for _, r := range routes {
 				r.service.Call(r.route, who.Token, nil).Want(200, nil)

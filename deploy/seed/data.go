@@ -30,9 +30,21 @@ type document struct {
 }
 
 const (
-	maker      = "Nordlicht Batterie"
-	secondLife = "Zweitleben Energie"
+	maker      = "nordlicht-battery"
+	secondLife = "zweitleben-energie"
 )
+
+// organisations are created first: accounts can only be in one that exists.
+var organisations = []organisation{
+	{maker, "Nordlicht Batterie GmbH", "https://nordlicht.example"},
+	{secondLife, "Zweitleben Energie GmbH", "https://zweitleben.example"},
+}
+
+type organisation struct {
+	ID         string `json:"id"`
+	Name       string `json:"name"`
+	WebAddress string `json:"webAddress"`
+}
 
 var people = []person{
 	{email: "ada@nordlicht.example", role: "operator", organisation: maker, passports: []sample{

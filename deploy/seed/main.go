@@ -55,6 +55,11 @@ func (s *seeder) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("admin %s: %w", s.AdminEmail, err)
 	}
+	for _, o := range organisations {
+		if err := s.organisation(ctx, admin, o); err != nil {
+			return fmt.Errorf("organisation %s: %w", o.ID, err)
+		}
+	}
 	for _, p := range people {
 		session, err := s.person(ctx, admin, p)
 		if err != nil {
@@ -94,6 +99,17 @@ func (s *seeder) login(ctx context.Context, p person, password string) (session,
 	}
 	s.made++
 	return out, client{url: s.AuthURL}.call(ctx, http.MethodPost, "/api/auth/register", body, &out)
+}
+
+// organisation creates an organisation, unless it exists.
+func (s *seeder) organisation(ctx context.Context, admin session, o organisation) error {
+	err := client{s.AuthURL, admin.Token}.call(ctx, http.MethodPost, "/api/auth/organisations", o, nil)
+	if refused(err, http.StatusConflict) {
+		s.found++
+		return nil
+	}
+	s.made++
+	return err
 }
 
 // person makes an account with its role and organisation.
