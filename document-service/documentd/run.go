@@ -14,6 +14,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/platform"
 	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/task"
 )
 
 // Name is that of the service, and of its database.
@@ -40,11 +41,12 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		TypeOf: filetype.Of, MaxBytes: cfg.MaxBytes, MaxUploads: cfg.uploads(), SweepAfter: cfg.SweepAfter, Now: p.Now, NewID: platform.NewID, Log: log,
 	}
 	events := kafka.NewForwarder(cfg.Kafka, event.DocumentTopics(), log, documents.Documents.Outbox())
+	tasks := task.NewWorker(task.NewQueue(p.Store, p.Now), log, p.Metrics, documents.SweepTask())
 	p.Check("storage", false, objects.Ping)
 	p.Check("kafka", false, events.Ping)
 	p.Background(events.Run, func(ctx context.Context) error {
 		boot.Persist(ctx, log.With("bucket", cfg.S3.Bucket), "use the bucket", objects.Prepare)
-		return documents.Sweep(ctx)
+		return tasks.Run(ctx)
 	})
 	return p.Serve(ctx, httpapi.Title, httpapi.Description, (&httpapi.API{Documents: documents, Verifier: p.Verifier}).Register)
 }

@@ -8,31 +8,23 @@ import (
 
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/task"
 )
 
-// Sweep removes what interrupted uploads and deletions left: documents that are
-// pending or deleting, unfinished uploads, and objects without a document. It
-// runs at once and every hour, or every SweepAfter when that is less, until ctx
-// is done. It skips what is younger than SweepAfter, and objects of others in a
-// shared bucket.
-func (s *Service) Sweep(ctx context.Context) error {
-	pause := min(time.Hour, max(s.SweepAfter, time.Second))
-	for {
-		err := s.sweep(ctx)
-		if err != nil && ctx.Err() == nil && !fault.Is(err, fault.Unavailable) {
-			s.Log.WarnContext(ctx, "sweep failed, will retry", "err", err)
-		}
-		next := pause
-		if err != nil {
-			next = min(pause, time.Minute)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(next):
-		}
+// SweepTask removes what interrupted uploads and deletions left: documents that
+// are pending or deleting, unfinished uploads, and objects without a document. It
+// runs at the start and every hour, or every SweepAfter when that is less. It
+// skips what is younger than SweepAfter, and objects of others in a shared bucket.
+func (s *Service) SweepTask() task.Kind {
+	return task.Kind{
+		Name: "sweep", Every: min(time.Hour, max(s.SweepAfter, time.Second)), Timeout: sweepTimeout,
+		Run: func(ctx context.Context, _ task.Task) error { return s.sweep(ctx) },
 	}
 }
+
+// sweepTimeout is also how long another process waits for one that was killed
+// during a sweep.
+const sweepTimeout = 10 * time.Minute
 
 func (s *Service) sweep(ctx context.Context) error {
 	before := s.now().Add(-s.SweepAfter)
