@@ -99,7 +99,7 @@ func (a *API) newHuma(o Options) huma.API {
 	schemas := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	schemas.RegisterTypeAlias(reflect.TypeFor[wire.Value](), reflect.TypeFor[map[string]any]()) // not base64, as other bytes
 	format := huma.Format{Marshal: wire.MarshalWrite, Unmarshal: wire.Unmarshal}
-	return humachi.New(a.router, huma.Config{
+	return huma.NewAPI(huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
 			Info:    &huma.Info{Title: o.Title, Version: Version, Description: o.Description},
@@ -110,7 +110,7 @@ func (a *API) newHuma(o Options) huma.API {
 		},
 		Formats:       map[string]huma.Format{"application/json": format, "json": format},
 		DefaultFormat: "application/json",
-	})
+	}, adapter{humachi.NewAdapter(a.router), a})
 }
 
 // ServeHTTP implements http.Handler.
@@ -138,7 +138,8 @@ const bearer = "bearer"
 
 // document serves /openapi.json, /docs and a page for each type of problem.
 func (a *API) document(o Options) {
-	page := v5emb.New(o.Title, "/openapi.json", "/docs")
+	page, docs := v5emb.New(o.Title, "/openapi.json", "/docs"), Probe
+	docs.CSP, docs.Query = docsCSP, LenientQuery
 	Page(a, "GET /docs", docs, page)
 	Page(a, "GET /docs/*", docs, page)
 	Page(a, "GET /openapi.json", Probe, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

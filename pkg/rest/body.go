@@ -131,8 +131,5 @@ func checkNumbers(data []byte) error {
 			details = append(details, fault.Detail{Path: string(dec.StackPointer()), Code: "range", Message: "is too large a number"})
 		}
 	}
-	if details == nil {
-		return nil
-	}
-	return fault.New(fault.Invalid, "the request is not valid").With(details...)
+	return invalidUnless(details)
 }

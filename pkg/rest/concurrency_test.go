@@ -102,7 +102,7 @@ func TestOwnLimits(t *testing.T) {
 func TestAnswersThatNobodyTakes(t *testing.T) {
 	dir := t.TempDir()
 	cfg := proxied(t, rest.Config{CertFile: filepath.Join(dir, "c.pem"), KeyFile: filepath.Join(dir, "k.pem"), MaxRequests: 8})
-	cfg.Timeouts = rest.Timeouts{ReadHeader: time.Minute, Read: time.Minute, Write: time.Minute, Idle: time.Minute, Transfer: 2 * time.Second}
+	cfg.Timeouts = rest.Timeouts{ReadHeader: time.Minute, Read: 2 * time.Second, Write: time.Minute, Idle: time.Minute, Transfer: 2 * time.Second}
 	pair(t, cfg, time.Now())
 	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.DiscardHandler), HTTP: cfg})
 	rest.Handle(a, "GET /api/public/long", rest.Public, func(context.Context, *struct{}) (*struct{ Body string }, error) {

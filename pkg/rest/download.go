@@ -2,7 +2,7 @@ package rest
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime"
@@ -24,8 +24,7 @@ type Content struct {
 	Size     int64
 	Tag      string // unique for the content
 	Modified time.Time
-	// Open returns length bytes from offset on. An error before the first byte is
-	// answered as a problem.
+	// Open returns length bytes from offset on.
 	Open func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
 }
 
@@ -36,7 +35,12 @@ type Download struct{ Body func(huma.Context) }
 func (c Content) Download() *Download {
 	return &Download{func(hc huma.Context) {
 		r, w := humachi.Unwrap(hc)
-		(&sender{ResponseWriter: w, request: r, content: c}).send()
+		if err := c.send(w, r); err != nil {
+			for _, name := range []string{"Content-Disposition", "Content-Length", "Accept-Ranges", "ETag", "Last-Modified"} {
+				w.Header().Del(name)
+			}
+			writeProblem(w, r, err)
+		}
 	}}
 }
 
@@ -49,100 +53,73 @@ func FileResponse(o *operation) {
 	Errors(http.StatusRequestedRangeNotSatisfiable)(o)
 }
 
-// sender lets http.ServeContent read from and write to it. The content is opened,
-// and the header sent, with the first byte, so that a failure can be answered.
-type sender struct {
-	http.ResponseWriter
-	request *http.Request
-	content Content
-
-	offset  int64
-	body    io.ReadCloser
-	status  int
-	started bool
-	err     error
+// send answers conditions and ranges as http.ServeContent does, and opens the
+// content before the header is written. The error is one to answer; a later one
+// shows in the length.
+func (c Content) send(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Content-Type", c.Type)
+	w.Header().Set("Content-Disposition", Attachment(c.Name))
+	w.Header().Set("ETag", strconv.Quote(c.Tag))
+	status := c.head(w.Header(), r)
+	switch {
+	case status == http.StatusPreconditionFailed:
+		return fault.New(fault.Stale, "the file is another than the one that was asked for")
+	case status >= http.StatusBadRequest:
+		return fault.New(outOfRange, "the file has %d bytes", c.Size).
+			With(fault.Detail{Path: "header:Range", Code: "range", Message: "begins beyond the end"})
+	case status == http.StatusNotModified, r.Method == http.MethodHead, c.Size == 0:
+		w.WriteHeader(status)
+		return nil
+	}
+	offset, length := int64(0), c.Size
+	if status == http.StatusPartialContent {
+		var last int64
+		if _, err := fmt.Sscanf(w.Header().Get("Content-Range"), "bytes %d-%d/", &offset, &last); err != nil {
+			return err
+		}
+		length = last - offset + 1
+	}
+	body, err := c.Open(r.Context(), offset, length)
+	if err != nil {
+		return err
+	}
+	defer body.Close() // it was read
+	first := make([]byte, min(length, step))
+	n, err := io.ReadFull(body, first)
+	if n == 0 {
+		return err
+	}
+	w.WriteHeader(status)
+	if _, e := w.Write(first[:n]); err == nil && e == nil {
+		_, err = io.Copy(struct{ io.Writer }{w}, body)
+	}
+	if err != nil {
+		Annotate(r.Context(), slog.Any("err", err))
+	}
+	return nil
 }
 
-func (s *sender) send() {
-	h, r := s.Header(), s.request
-	h.Set("Content-Type", s.content.Type)
-	h.Set("Content-Disposition", Attachment(s.content.Name))
-	h.Set("ETag", strconv.Quote(s.content.Tag))
+// head sets the header of the response, and returns its status.
+func (c Content) head(h http.Header, r *http.Request) int {
+	r = r.Clone(r.Context())
+	r.Method = http.MethodHead
 	if strings.Contains(r.Header.Get("Range"), ",") {
 		r.Header.Del("Range") // the whole is a right answer to several ranges too (RFC 9110, 14.2)
 	}
-	http.ServeContent(s, r, "", s.content.Modified, s)
-	if s.body != nil {
-		s.body.Close() // it was read
-	}
-	switch {
-	case s.status == http.StatusPreconditionFailed:
-		s.fail(fault.New(fault.Stale, "the file is another than the one that was asked for"))
-	case s.status >= http.StatusBadRequest:
-		s.fail(fault.New(outOfRange, "the file has %d bytes", s.content.Size).
-			With(fault.Detail{Path: "header:Range", Code: "range", Message: "begins beyond the end"}))
-	case !s.started && s.err != nil:
-		s.fail(s.err)
-	case !s.started:
-		s.ResponseWriter.WriteHeader(s.status)
-	case s.err != nil: // the client sees that bytes are missing
-		Annotate(r.Context(), slog.Any("err", s.err))
-	}
+	w := &headWriter{header: h}
+	http.ServeContent(w, r, "", c.Modified, io.NewSectionReader(nil, 0, c.Size))
+	return w.status
 }
 
-// fail answers with a problem instead of the file.
-func (s *sender) fail(err error) {
-	for _, name := range []string{"Content-Disposition", "Content-Length", "Accept-Ranges", "ETag", "Last-Modified"} {
-		s.Header().Del(name)
-	}
-	writeProblem(s.ResponseWriter, s.request, err)
+// headWriter is an http.ResponseWriter without a body.
+type headWriter struct {
+	header http.Header
+	status int
 }
 
-// Seek implements io.Seeker.
-func (s *sender) Seek(offset int64, whence int) (int64, error) {
-	switch whence {
-	case io.SeekCurrent:
-		offset += s.offset
-	case io.SeekEnd:
-		offset += s.content.Size
-	}
-	s.offset = offset
-	return offset, nil
-}
-
-// Read opens the content at the offset, for as long as the header says.
-func (s *sender) Read(b []byte) (int, error) {
-	if s.body == nil {
-		length, err := strconv.ParseInt(s.Header().Get("Content-Length"), 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		body, err := s.content.Open(s.request.Context(), s.offset, length)
-		if err != nil {
-			s.err = err
-			return 0, err
-		}
-		s.body = body
-	}
-	n, err := s.body.Read(b)
-	if err != nil && !errors.Is(err, io.EOF) {
-		s.err = err
-	}
-	return n, err
-}
-
-func (s *sender) WriteHeader(status int) { s.status = status }
-
-func (s *sender) Write(b []byte) (int, error) {
-	if s.status >= http.StatusBadRequest {
-		return len(b), nil // ServeContent's text; fail answers instead
-	}
-	if !s.started {
-		s.started = true
-		s.ResponseWriter.WriteHeader(s.status)
-	}
-	return s.ResponseWriter.Write(b)
-}
+func (w *headWriter) Header() http.Header         { return w.header }
+func (w *headWriter) WriteHeader(status int)      { w.status = status }
+func (w *headWriter) Write(b []byte) (int, error) { return len(b), nil }
 
 // Attachment is the Content-Disposition of a file to store, not to show (RFC
 // 6266). Names beyond ASCII are encoded by RFC 5987.

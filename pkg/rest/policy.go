@@ -42,42 +42,32 @@ type RateLimit struct {
 	PerMinute int // a further limit for this route alone; 0: none
 }
 
-// A RateClass is a limit that many routes share.
-type RateClass string
+type (
+	// A RateClass is a limit that many routes share.
+	RateClass string
+	// Concurrency is which slots the requests occupy while they are answered. A
+	// caller gets a quarter of them at most.
+	Concurrency string
+	// CORS is which web pages of other origins may use a route. None may send
+	// credentials.
+	CORS string
+	// Query is what happens to query parameters that a route does not have.
+	Query string
+)
 
-// The rate classes.
+// The values of a Policy.
 const (
 	CallerRate RateClass = "caller" // Config.RateLimit
 	PublicRate RateClass = "public" // Config.PublicRate
 	NoRate     RateClass = "none"
-)
 
-// Concurrency is which slots the requests for a route occupy while they are
-// answered. A caller gets a quarter of them at most.
-type Concurrency string
-
-// The slots.
-const (
 	SharedSlots Concurrency = "shared"    // Config.MaxRequests, with all other routes
 	OwnSlots    Concurrency = "own"       // as many again for this route alone
-	Unbounded   Concurrency = "unbounded" // none: always answered
-)
+	Unbounded   Concurrency = "unbounded" // always answered
 
-// CORS is which web pages of other origins may use a route. None may send
-// credentials.
-type CORS string
-
-// The origins.
-const (
 	ListedOrigins CORS = "listed" // Config.Origins
 	AnyOrigin     CORS = "any"    // every page may read
-)
 
-// Query is what happens to query parameters that a route does not have.
-type Query string
-
-// The ways to treat them.
-const (
 	StrictQuery  Query = "strict"  // unknown, repeated and empty parameters are errors
 	LenientQuery Query = "lenient" // they are ignored
 )
@@ -109,11 +99,6 @@ var (
 	Probe = Policy{
 		Audience: Everyone, RateLimit: RateLimit{Class: NoRate}, Concurrency: Unbounded,
 		Cache: NoStore, CORS: ListedOrigins, CSP: DataCSP, Query: StrictQuery,
-	}
-	// docs is for pages of documentation.
-	docs = Policy{
-		Audience: Everyone, RateLimit: RateLimit{Class: NoRate}, Concurrency: Unbounded,
-		Cache: NoStore, CORS: ListedOrigins, CSP: docsCSP, Query: LenientQuery,
 	}
 	// unrouted is for requests that no route answers.
 	unrouted = Policy{

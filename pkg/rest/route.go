@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 // operation is an API operation while it is registered.
 type operation struct {
 	huma.Operation
+	route       *route
 	noAccessLog bool
 	parameters  []string // that an option stands for
 	json        *jsonBody
@@ -43,28 +43,7 @@ func Group(name string) Option { return func(o *operation) { o.Tags = []string{n
 // seconds.
 func NoAccessLog(o *operation) { o.noAccessLog = true }
 
-// Idempotent is for inputs with an IdempotencyKey.
-func Idempotent(o *operation) { o.parameters = append(o.parameters, keyHeader) }
-
-// Conditional is for inputs with a Precondition.
-func Conditional(o *operation) {
-	o.parameters = append(o.parameters, "If-Match")
-	Errors(http.StatusBadRequest, http.StatusPreconditionFailed)(o)
-}
-
-// Revalidated is for inputs with an If-None-Match header.
-func Revalidated(o *operation) {
-	o.parameters = append(o.parameters, "If-None-Match")
-	o.Responses["304"] = &huma.Response{Description: "what has the ETag at hand has not changed"}
-}
-
-// Paged is for inputs with Paging.
-func Paged(o *operation) {
-	o.parameters = append(o.parameters, "cursor")
-	Errors(http.StatusBadRequest)(o)
-}
-
-// Handle registers an API operation. The route is a method and a path, such as
+// Handle registers an API operation. The pattern is a method and a path, such as
 // "GET /api/things"; I and O are input and output structs of huma. An error of
 // handler is answered as a problem: a fault as it is, anything else as 500
 // without its text. Handle panics when the policy is incomplete, or when the
@@ -72,40 +51,60 @@ func Paged(o *operation) {
 func Handle[I, O any](a *API, pattern string, policy Policy, handler func(context.Context, *I) (*O, error), summary string, options ...Option) {
 	method, path, _ := strings.Cut(pattern, " ")
 	o := &operation{Operation: huma.Operation{
-		Method: method, Path: path, Summary: summary,
-		OperationID: strings.ReplaceAll(strings.ToLower(summary), " ", "-"),
-		Tags:        []string{tag(path)},
-		Responses:   map[string]*huma.Response{"431": headerTooLarge},
+		Method: method, Path: path, Summary: summary, OperationID: strings.ReplaceAll(strings.ToLower(summary), " ", "-"),
+		Tags: []string{"service"}, Responses: map[string]*huma.Response{"431": headerTooLarge},
+		RejectUnknownQueryParameters: policy.Query == StrictQuery,
 	}}
+	if segments := strings.Split(path, "/"); len(segments) > 2 {
+		o.Tags[0] = segments[2]
+	}
 	for _, option := range options {
 		option(o)
 	}
-	rt := a.newRoute(pattern, o.OperationID, policy)
-	rt.noAccessLog = o.noAccessLog
-	o.RejectUnknownQueryParameters = policy.Query == StrictQuery
-	Errors(http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusUnprocessableEntity)(o)
-	if policy.Audience.guard != nil {
-		o.Security = []map[string][]string{{bearer: {}}}
-		Errors(http.StatusUnauthorized, http.StatusForbidden)(o)
-	}
-	if rt.rates != nil {
-		Errors(http.StatusTooManyRequests)(o)
-	}
-	if strings.Contains(path, "{") {
-		Errors(http.StatusNotFound)(o)
-	}
-	target := &adapter{Adapter: a.huma.Adapter(), route: func(next http.Handler) http.Handler { return a.protect(rt, o.middleware(next)) }, api: a}
-	huma.Register(registrar{a.huma, target}, o.Operation, func(ctx context.Context, in *I) (*O, error) {
+	o.route = a.newRoute(pattern, o.OperationID, policy)
+	o.route.noAccessLog = o.noAccessLog
+	o.addErrors()
+	o.Metadata = map[string]any{"": o}
+	huma.Register(a.huma, o.Operation, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
 			return nil, newProblem(ctx, err)
 		}
 		return out, nil
 	})
-	o.check(target.op)
-	rt.parameters = target.op.Parameters
+}
+
+// adapter is how huma adds operations to the router.
+type adapter struct {
+	huma.Adapter
+	api *API
+}
+
+// Handle implements huma.Adapter. It puts the policy and the options in front of
+// the handler, and completes the documentation that huma read off the types.
+func (a adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
+	o := op.Metadata[""].(*operation)
+	o.checkParameters(op)
+	o.route.parameters = op.Parameters
 	if o.finish != nil {
-		o.finish(target.op, a.huma.OpenAPI().Components.Schemas)
+		o.finish(op, a.api.huma.OpenAPI().Components.Schemas)
+	}
+	protect := func(next http.Handler) http.Handler { return a.api.protect(o.route, o.middleware(next)) }
+	humachi.NewAdapter(a.api.router.With(protect)).Handle(op, handler)
+}
+
+// addErrors adds the statuses of failure that follow from the route.
+func (o *operation) addErrors() {
+	Errors(http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusUnprocessableEntity)(o)
+	if o.route.policy.Audience.guard != nil {
+		o.Security = []map[string][]string{{bearer: {}}}
+		Errors(http.StatusUnauthorized, http.StatusForbidden)(o)
+	}
+	if o.route.rates != nil {
+		Errors(http.StatusTooManyRequests)(o)
+	}
+	if strings.Contains(o.Path, "{") {
+		Errors(http.StatusNotFound)(o)
 	}
 }
 
@@ -120,44 +119,6 @@ func (o *operation) middleware(next http.Handler) http.Handler {
 	return next
 }
 
-// check panics when the input has a body or a parameter without the option that
-// gives it its meaning, or the other way round.
-func (o *operation) check(op *huma.Operation) {
-	fail := func(what string) {
-		panic(fmt.Sprintf("rest: %s %s: option and input differ: %s", op.Method, op.Path, what))
-	}
-	if (op.RequestBody != nil) != (o.json != nil) {
-		fail("JSONBody")
-	}
-	for _, name := range []string{keyHeader, "If-Match", "If-None-Match", "cursor"} {
-		has := slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.Name == name })
-		if has != slices.Contains(o.parameters, name) {
-			fail(name)
-		}
-	}
-}
-
-// registrar is a huma.API that registers one operation behind its policy.
-type registrar struct {
-	huma.API
-	adapter *adapter
-}
-
-func (r registrar) Adapter() huma.Adapter { return r.adapter }
-
-type adapter struct {
-	huma.Adapter
-	api   *API
-	route func(http.Handler) http.Handler
-	op    *huma.Operation
-}
-
-// Handle implements huma.Adapter.
-func (a *adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
-	a.op = op
-	humachi.NewAdapter(a.api.router.With(a.route)).Handle(op, handler)
-}
-
 // Page registers any other handler under the same rules: a page, an image, a
 // redirect. Its policy is all that protects it.
 func Page(a *API, pattern string, policy Policy, handler http.Handler) {
@@ -168,11 +129,4 @@ func Page(a *API, pattern string, policy Policy, handler http.Handler) {
 // headerTooLarge is answered by package http, before a route is known.
 var headerTooLarge = &huma.Response{
 	Description: "the address and the headers are too large", Content: map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},
-}
-
-func tag(path string) string {
-	if segments := strings.Split(path, "/"); len(segments) > 2 {
-		return segments[2]
-	}
-	return "service"
 }

@@ -61,9 +61,10 @@ type pacedWriter struct {
 }
 
 func (a *API) paceResponse(next http.Handler) http.Handler {
-	t := a.timeouts.Transfer
+	// Package http may read the rest of a small body before it sends the header.
+	p := pace{timeout: a.timeouts.Transfer, most: ahead * a.timeouts.Transfer, credit: a.timeouts.Read}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(&pacedWriter{w, http.NewResponseController(w), pace{timeout: t, most: ahead * t}}, r)
+		next.ServeHTTP(&pacedWriter{w, http.NewResponseController(w), p}, r)
 	})
 }
 

@@ -1,0 +1,164 @@
+package rest
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2/simplelru"
+	"golang.org/x/time/rate"
+
+	"github.com/battery-passport/suite/pkg/fault"
+)
+
+// maxCallers bounds the memory of a rate limiter: beyond it, the callers that
+// were silent longest are forgotten.
+const maxCallers = 20_000
+
+// rateLimiter is a token bucket per caller that holds one minute's worth. It is
+// safe for concurrent use.
+type rateLimiter struct {
+	name      string
+	perMinute int // 0: unlimited
+
+	mu      sync.Mutex
+	buckets *lru.LRU[string, *rate.Limiter] // by caller
+}
+
+func newRateLimiter(name string, perMinute int) *rateLimiter {
+	buckets, err := lru.NewLRU[string, *rate.Limiter](maxCallers, nil)
+	if err != nil {
+		panic(err) // only for a size below 1
+	}
+	return &rateLimiter{name: name, perMinute: perMinute, buckets: buckets}
+}
+
+// take charges a caller for one request and sets the response headers of
+// draft-ietf-httpapi-ratelimit-headers-10. It fails with fault.TooMany.
+func (l *rateLimiter) take(h http.Header, caller string) error {
+	if l.perMinute == 0 {
+		return nil
+	}
+	now, bucket := time.Now(), l.bucket(caller)
+	ok, left := bucket.AllowN(now, 1), bucket.TokensAt(now)
+	one := time.Minute / time.Duration(l.perMinute)
+	full := time.Duration(float64(l.perMinute)-left) * one
+	h.Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=60", l.name, l.perMinute))
+	h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%d", l.name, max(0, int(left)), int(math.Ceil(full.Seconds()))))
+	if ok {
+		return nil
+	}
+	return fault.New(fault.TooMany, "you sent more than %d requests in a minute", l.perMinute).After(time.Duration((1 - left) * float64(one)))
+}
+
+func (l *rateLimiter) bucket(caller string) *rate.Limiter {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b, ok := l.buckets.Get(caller)
+	if !ok {
+		b = rate.NewLimiter(rate.Limit(float64(l.perMinute)/60), l.perMinute)
+		l.buckets.Add(caller, b)
+	}
+	return b
+}
+
+// clientNetwork is what one client controls at least: an IPv4 address, or the
+// /64 of an IPv6 address.
+func clientNetwork(a netip.Addr) string {
+	if a = a.Unmap(); a.Is6() {
+		if p, err := a.WithZone("").Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return a.String()
+}
+
+// concurrencyLimiter bounds the requests that are answered at a time, of all
+// callers and of each. It is safe for concurrent use.
+type concurrencyLimiter struct {
+	most, each int
+
+	mu     sync.Mutex
+	all    int
+	counts map[string]int // by caller
+}
+
+// newConcurrencyLimiter limits each caller to a quarter of the slots.
+func newConcurrencyLimiter(most int) *concurrencyLimiter {
+	return &concurrencyLimiter{most: most, each: max(1, most/4), counts: map[string]int{}}
+}
+
+// acquire fails with fault.Unavailable when no slot is free.
+func (l *concurrencyLimiter) acquire(caller string) (*slot, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.all >= l.most {
+		return nil, fault.New(fault.Unavailable, "the service is busy with %d requests", l.most).After(time.Second)
+	}
+	if err := l.add(caller); err != nil {
+		return nil, err
+	}
+	l.all++
+	return &slot{l, caller}, nil
+}
+
+func (l *concurrencyLimiter) add(caller string) error {
+	if l.counts[caller] >= l.each {
+		return fault.New(fault.Unavailable, "the service is busy with %d requests of yours", l.each).After(time.Second)
+	}
+	l.counts[caller]++
+	return nil
+}
+
+func (l *concurrencyLimiter) remove(caller string) {
+	if l.counts[caller]--; l.counts[caller] == 0 {
+		delete(l.counts, caller)
+	}
+}
+
+// slot belongs to one request, which uses it from one goroutine. A nil slot is
+// unbounded.
+type slot struct {
+	limiter *concurrencyLimiter
+	caller  string
+}
+
+// reassign counts the slot for another caller: first for the network, then for
+// the user, so that many users may share an address.
+func (s *slot) reassign(caller string) error {
+	if s == nil {
+		return nil
+	}
+	s.limiter.mu.Lock()
+	defer s.limiter.mu.Unlock()
+	if err := s.limiter.add(caller); err != nil {
+		return err
+	}
+	s.limiter.remove(s.caller)
+	s.caller = caller
+	return nil
+}
+
+func (s *slot) release() {
+	s.limiter.mu.Lock()
+	defer s.limiter.mu.Unlock()
+	s.limiter.all--
+	s.limiter.remove(s.caller)
+}
+
+// limitConcurrency answers 503 at once when no slot is free.
+func limitConcurrency(l *concurrencyLimiter, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, err := l.acquire(Network(r.Context()))
+		if err != nil {
+			writeProblem(w, r, err)
+			return
+		}
+		defer s.release()
+		stateOf(r.Context()).slot = s
+		next.ServeHTTP(w, r)
+	})
+}
