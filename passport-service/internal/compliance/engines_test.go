@@ -119,6 +119,34 @@ func TestWhatSomebodyReadsIsAllThatIsTold(t *testing.T) {
 	}
 }
 
+// TestWhatCannotBeReadDecidesNothing: the role of the operator breaks a rule only
+// for those who may read the status that it depends on.
+func TestWhatCannotBeReadDecidesNothing(t *testing.T) {
+	e := engine(t)
+	data := sample(t, ev, changes(set(general+"economicOperatorInformation/role", `"producer"`)))
+	for reader, want := range map[ruleset.Reader][]string{
+		ruleset.WithLegitimateInterest: {general + "economicOperatorInformation/role consistency"}, ruleset.MarketSurveillance: {}, ruleset.Anyone: {},
+	} {
+		report := e.Evaluate(compliance.Input{Data: e.Rules.Read(data), Now: now, On: ruleset.DateOf(now), Reads: reader.Classes()})
+		if diff := cmp.Diff(want, found(report, compliance.Error)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", reader, diff)
+		}
+	}
+}
+
+// TestEvaluationDoesNotChangeTheDocument evaluates a document with an error twice.
+func TestEvaluationDoesNotChangeTheDocument(t *testing.T) {
+	e := engine(t)
+	in := compliance.Input{Data: e.Rules.Read(sample(t, ev, changes(set(general+"batteryIdentifier", `"x"`)))), Now: now, On: ruleset.DateOf(now)}
+	first, second := findings(e.Evaluate(in)), findings(e.Evaluate(in))
+	if diff := cmp.Diff(first, second); diff != "" || len(first) == 0 {
+		t.Errorf("the second time (-first +second)\n%s", diff)
+	}
+	if v := in.Data.First("generalInformation.batteryIdentifier"); !v.Valid() {
+		t.Error("the evaluation has invalidated a value of the document")
+	}
+}
+
 // TestScore counts what is due, and what is there and right.
 func TestScore(t *testing.T) {
 	e := engine(t)

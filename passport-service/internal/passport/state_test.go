@@ -31,6 +31,24 @@ func TestStates(t *testing.T) {
 	}
 }
 
+// TestOwnership: a passport belongs to an organisation under all its ids, or to an
+// account that has none.
+func TestOwnership(t *testing.T) {
+	member := auth.Principal{UserID: "ann", Organisation: "a", FormerOrganisations: []string{"A GmbH"}}
+	single := auth.Principal{UserID: "ann"}
+	for _, c := range []struct {
+		owner          Owner
+		member, single bool
+	}{
+		{Owner{"a", "bob"}, true, false}, {Owner{"A GmbH", "bob"}, true, false}, {Owner{"b", "ann"}, false, false},
+		{Owner{"", "ann"}, false, true}, {Owner{"", "bob"}, false, false}, {Owner{}, false, false},
+	} {
+		if c.owner.includes(member) != c.member || c.owner.includes(single) != c.single || c.owner.includes(auth.Principal{}) {
+			t.Errorf("%+v includes the member: %v, the single account: %v, nobody: %v", c.owner, c.owner.includes(member), c.owner.includes(single), c.owner.includes(auth.Principal{}))
+		}
+	}
+}
+
 // TestWhoSeesWhichState has every reader in every state.
 func TestWhoSeesWhichState(t *testing.T) {
 	readers := map[string]auth.Principal{
