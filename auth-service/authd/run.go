@@ -4,6 +4,7 @@ package authd
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
@@ -18,6 +19,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/platform"
 	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/task"
 )
 
 // Name is that of the service, and of its database.
@@ -58,10 +60,11 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if cfg.AdminEmail != "" {
 		p.Check("admin", false, accounts.HasAdmin)
 	}
-	p.Background(events.Run, sessions.Run, verifier.Run, func(ctx context.Context) error {
+	worker := task.NewWorker(task.NewQueue(p.Store, p.Now), log, p.Metrics, slices.Concat(sessions.Tasks(), keys.Tasks())...)
+	p.Background(events.Run, worker.Run, verifier.Run, func(ctx context.Context) error {
 		keys.Load(ctx)
 		ensureAdmin(ctx, cfg, accounts, log)
-		return keys.Tend(ctx)
+		return nil
 	})
 	return p.Serve(ctx, httpapi.Title, httpapi.Description, (&httpapi.API{
 		Accounts: accounts, Logins: &login.Service{Accounts: accounts, Sessions: sessions, Tokens: keys, Log: log},

@@ -13,6 +13,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/platform"
 	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/task"
 )
 
 // Name is that of the service, and of its database.
@@ -40,6 +41,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	cfg.Kafka.Metrics = p.Metrics
 	events := kafka.NewForwarder(cfg.Kafka, event.PassportTopics(), log, passports.Passports.Outbox())
 	p.Check("kafka", false, events.Ping)
-	p.Background(events.Run, passports.Sweep)
+	tasks := task.NewQueue(p.Store, p.Now)
+	p.Background(events.Run, task.NewWorker(tasks, log, p.Metrics, passports.Tasks()...).Run)
 	return p.Serve(ctx, httpapi.Title, httpapi.Description, (&httpapi.API{Passports: passports, Verifier: p.Verifier}).Register)
 }

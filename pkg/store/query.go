@@ -151,7 +151,7 @@ func (q Query) decodeCursor() (sort string, err error) {
 		}
 	}
 	return "", fault.New(fault.Malformed, "the cursor does not belong to this list").With(fault.Detail{
-		Path: "query:cursor", Code: "format", Message: "must be the nextCursor of the previous page, with the same filters and order",
+		Path: "cursor", Code: "format", Message: "must be the nextCursor of the previous page, with the same filters and order",
 	})
 }
 

@@ -26,6 +26,7 @@ type Kind struct {
 	Report func(context.Context, Task) error
 
 	Every       time.Duration // of a recurring task: the worker enqueues it, and it never fails
+	Local       bool          // of a recurring task: it runs in every process, and is not stored
 	Timeout     time.Duration // of a run [1 min]
 	Concurrency int           // of runs in this process [1]
 	MaxAttempts int           // before the task fails [10]
@@ -62,7 +63,11 @@ func NewWorker(q *Queue, log *slog.Logger, r prometheus.Registerer, kinds ...Kin
 func (w *Worker) Run(ctx context.Context) error {
 	var g errgroup.Group
 	for _, r := range w.runners {
-		g.Go(func() error { return r.run(ctx) })
+		if r.Local {
+			g.Go(func() error { return r.runLocal(ctx) })
+		} else {
+			g.Go(func() error { return r.run(ctx) })
+		}
 	}
 	return g.Wait()
 }
@@ -70,6 +75,9 @@ func (w *Worker) Run(ctx context.Context) error {
 // RunDue runs the tasks that are due now, kind by kind, and returns.
 func (w *Worker) RunDue(ctx context.Context) error {
 	for _, r := range w.runners {
+		if r.Local {
+			continue
+		}
 		if err := r.runDue(ctx); err != nil {
 			return err
 		}

@@ -275,6 +275,27 @@ func TestRecurringTasksRunAgain(t *testing.T) {
 	})
 }
 
+func TestLocalTasksRunInEveryProcess(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		ran := make(chan error)
+		kind := task.Kind{Name: "refresh", Every: time.Millisecond, Local: true, Run: func(context.Context, task.Task) error { return <-ran }}
+		ctx, stop := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() { o.worker(kind).Run(ctx) })
+		}
+		for i := range 6 {
+			ran <- []error{nil, errors.New("once"), fault.New(fault.Unavailable, "away")}[i/2%2]
+		}
+		stop()
+		close(ran)
+		wg.Wait()
+		if _, err := o.Get(t.Context(), "refresh"); !fault.Is(err, fault.NotFound) {
+			t.Errorf("it is stored: %v", err)
+		}
+	})
+}
+
 func TestTheTraceOfTheRequestContinues(t *testing.T) {
 	each(t, func(t *testing.T, o *office) {
 		const id = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -379,11 +400,16 @@ func TestATaskThatKillsItsWorkersFails(t *testing.T) {
 	each(t, func(t *testing.T, o *office) {
 		o.enqueue(task.Spec{ID: "a", Kind: "mail"})
 		n := 0
-		for range 10 {
+		for range 3 {
 			w := task.NewWorker(task.NewQueue(&dyingDB{DB: o.db, writes: 1}, o.clock), slog.New(slog.DiscardHandler), nil,
 				task.Kind{Name: "mail", MaxAttempts: 3, Run: func(context.Context, task.Task) error { n++; return nil }})
 			_ = w.RunDue(t.Context())
 			o.advance(time.Hour)
+		}
+		reported := task.Task{}
+		o.runDue(o.worker(task.Kind{Name: "mail", MaxAttempts: 3, Report: func(_ context.Context, t task.Task) error { reported = t; return nil }}))
+		if reported.State != task.Failed {
+			t.Errorf("reported %+v", reported)
 		}
 		if got := o.want("a", task.Failed, 3); n != 3 || got.LastError != "the worker stopped during attempt 3" {
 			t.Errorf("%d runs, %+v", n, got)

@@ -63,6 +63,24 @@ func (r *runner) run(ctx context.Context) error {
 	}
 }
 
+// runLocal runs a local task until ctx is done.
+func (r *runner) runLocal(ctx context.Context) error {
+	for t := (Task{ID: r.Name, Kind: r.Name}); ; {
+		begun := time.Now()
+		t.Attempts++
+		failure := r.call(ctx, t)
+		if ctx.Err() != nil {
+			return nil
+		}
+		r.metrics.observe(r.Name, r.settle(ctx, &t, failure), time.Since(begun))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(t.NotBefore.Sub(r.queue.now())):
+		}
+	}
+}
+
 // begin makes sure that the recurring task exists and is due.
 func (r *runner) begin(ctx context.Context) (bool, error) {
 	added, err := r.queue.Enqueue(ctx, Spec{ID: r.Name, Kind: r.Name})
@@ -107,12 +125,18 @@ func (r *runner) runDue(ctx context.Context) error {
 // another worker has the task, or took it over meanwhile.
 func (r *runner) runOne(ctx context.Context, row store.Row[Task]) error {
 	claimed, err := r.claim(ctx, row)
-	if err != nil || claimed.Doc.State != Running {
+	if err != nil {
 		return ignoreLost(err)
 	}
 	ctx = trace.NewContext(ctx, claimed.Doc.Traceparent)
 	begun := time.Now()
-	failure := r.call(ctx, claimed.Doc)
+	var failure error
+	if n := row.Doc.Attempts; row.Doc.State == Running && r.Every == 0 && n >= r.MaxAttempts {
+		claimed.Doc.Attempts = n
+		failure = Permanent(fmt.Errorf("the worker stopped during attempt %d", n))
+	} else {
+		failure = r.call(ctx, claimed.Doc)
+	}
 	after := claimed.Doc
 	outcome := r.settle(ctx, &after, failure)
 	r.metrics.observe(r.Name, outcome, time.Since(begun))
@@ -130,15 +154,10 @@ func (r *runner) runOne(ctx context.Context, row store.Row[Task]) error {
 	return ignoreLost(err)
 }
 
-// claim takes a task for the time of a lease. A task whose worker stopped during
-// its last attempt fails.
+// claim takes a task for the time of a lease.
 func (r *runner) claim(ctx context.Context, row store.Row[Task]) (store.Row[Task], error) {
 	now := r.queue.now()
 	return r.queue.tasks.Update(ctx, row.ID, func(t *Task) (store.Change, error) {
-		if t.State == Running && r.Every == 0 && t.Attempts >= r.MaxAttempts {
-			r.fail(ctx, t, fmt.Errorf("the worker stopped during attempt %d", t.Attempts))
-			return store.Change{}, nil
-		}
 		t.State, t.LeaseUntil = Running, now.Add(r.Timeout+leaseMargin)
 		t.Attempts++
 		return store.Change{}, nil

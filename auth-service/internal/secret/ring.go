@@ -15,14 +15,15 @@ import (
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/task"
 )
 
 const (
 	ringID = "signing"
 	// lead is how long a key is published before it signs: longer than verifiers
-	// and caches between keep the keys they have, and than tendEvery.
-	lead      = 10 * time.Minute
-	tendEvery = time.Minute
+	// and caches between keep the keys they have, and than tendInterval.
+	lead         = 10 * time.Minute
+	tendInterval = time.Minute
 )
 
 // Ring is the keys whose tokens count, from the oldest on.
@@ -74,24 +75,13 @@ func (r *Ring) retire(now time.Time, lifetime time.Duration) (changed bool) {
 	return changed
 }
 
-// Tend rotates the keys that sign tokens, and learns of those that another
-// instance made, until ctx is done.
-func (k *Keys) Tend(ctx context.Context) error {
+// Tasks returns the background work of the keys: every instance rotates the keys
+// that sign tokens, and loads those that another instance made.
+func (k *Keys) Tasks() []task.Kind {
 	if k.TokenSecret != "" {
 		return nil
 	}
-	tick := time.NewTicker(tendEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		if err := k.tend(ctx); err != nil && ctx.Err() == nil {
-			k.Log.WarnContext(ctx, "the keys that sign tokens cannot be tended yet", "err", err)
-		}
-	}
+	return []task.Kind{{Name: "key.rotate", Every: tendInterval, Local: true, Run: func(ctx context.Context, _ task.Task) error { return k.tend(ctx) }}}
 }
 
 func (k *Keys) tend(ctx context.Context) error {

@@ -6,31 +6,20 @@ import (
 
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/task"
 )
 
-const sweepEvery = time.Minute
+const sweepInterval = time.Minute
 
-// Run removes sessions and revocations that are past their time, until ctx is
-// done.
-func (s *Service) Run(ctx context.Context) error {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
-			s.Log.WarnContext(ctx, "old sessions cannot be removed yet", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+// Tasks returns the background work of the service.
+func (s *Service) Tasks() []task.Kind {
+	return []task.Kind{{Name: "session.removeExpired", Every: sweepInterval, Run: func(ctx context.Context, _ task.Task) error { return s.Sweep(ctx) }}}
 }
 
 // Sweep removes what is past its time now. Tokens of a revocation are refused
 // for their age by then, by clocks that are behind too.
 func (s *Service) Sweep(ctx context.Context) error {
-	now := s.now().Add(-sweepEvery)
+	now := s.now().Add(-sweepInterval)
 	if err := sweep(ctx, s.Sessions, func(r Record) bool { return r.ExpiresAt.Before(now) }); err != nil {
 		return err
 	}

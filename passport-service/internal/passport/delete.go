@@ -8,6 +8,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/task"
 )
 
 const (
@@ -69,21 +70,13 @@ func ignoreNotFound(err error) error {
 	return err
 }
 
-// Sweep removes deleted passports, at once and every minute until ctx is done.
-func (s *Service) Sweep(ctx context.Context) error {
-	for {
-		if err := s.sweep(ctx); err != nil && ctx.Err() == nil && !fault.Is(err, fault.Unavailable) {
-			s.Log.WarnContext(ctx, "deleted passports not removed yet, will retry", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(sweepInterval):
-		}
-	}
+// Tasks returns the background work of the service.
+func (s *Service) Tasks() []task.Kind {
+	return []task.Kind{{Name: "passport.removeDeleted", Every: sweepInterval, Run: func(ctx context.Context, _ task.Task) error { return s.removeDeleted(ctx) }}}
 }
 
-func (s *Service) sweep(ctx context.Context) error {
+// removeDeleted removes passports that were deleted a while ago.
+func (s *Service) removeDeleted(ctx context.Context) error {
 	q := store.Query{Scopes: []string{deletedScope}, Order: store.OldestFirst, Limit: store.MaxLimit}
 	for {
 		page, err := s.Passports.List(ctx, q)
