@@ -24,7 +24,7 @@ func ensureAdmin(ctx context.Context, cfg Config, accounts *account.Service, log
 	if cfg.AdminEmail == "" {
 		return
 	}
-	boot.Persist(ctx, log, "make the admin of ADMIN_EMAIL", func(ctx context.Context) error {
+	boot.Retry(ctx, log, "make the admin of ADMIN_EMAIL", func(ctx context.Context) error {
 		err := accounts.EnsureAdmin(ctx, cfg.AdminEmail, cfg.AdminPassword)
 		if fault.Is(err, fault.Conflict) { // does not pass by itself
 			log.ErrorContext(ctx, "nobody can administer accounts", "err", err)

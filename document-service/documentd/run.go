@@ -45,7 +45,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	p.Check("storage", false, objects.Ping)
 	p.Check("kafka", false, events.Ping)
 	p.Background(events.Run, func(ctx context.Context) error {
-		boot.Persist(ctx, log.With("bucket", cfg.S3.Bucket), "use the bucket", objects.Prepare)
+		boot.Retry(ctx, log.With("bucket", cfg.S3.Bucket), "use the bucket", objects.Prepare)
 		return tasks.Run(ctx)
 	})
 	return p.Serve(ctx, httpapi.Title, httpapi.Description, (&httpapi.API{Documents: documents, Verifier: p.Verifier}).Register)

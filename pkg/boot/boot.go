@@ -3,12 +3,15 @@
 package boot
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
+	"sync"
 	"syscall"
 
 	"github.com/battery-passport/suite/pkg/trace"
@@ -26,11 +29,11 @@ const (
 )
 
 // Main runs a service until SIGINT or SIGTERM; a second one ends it at once. It
-// exits 0 when run returns nil, 1 when it fails, and 2, having named every
-// wrong variable, when the environment does not fill C.
+// exits 0 when run returns nil, 1 when it fails, and 2, having named every wrong
+// variable, when the environment does not fill C.
 //
-// The argument "health" asks the service that runs with this environment
-// whether it is ready, and "-version" tells what this one is.
+// The argument "health" asks the service that runs with this environment whether
+// it is ready; "-version" prints the version.
 func Main[C any](service string, run func(context.Context, C, *slog.Logger) error) {
 	os.Exit(code(service, os.Args[1:], run))
 }
@@ -54,7 +57,7 @@ func code[C any](service string, args []string, run func(context.Context, C, *sl
 		return exitUsage
 	}
 	if len(args) == 1 {
-		if err := healthy(&cfg.Service); err != nil {
+		if err := checkHealth(&cfg.Service); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return exitFailed
 		}
@@ -95,3 +98,34 @@ func untilSignal() (context.Context, context.CancelFunc) {
 func Logger(w io.Writer, service string, cfg Log) *slog.Logger {
 	return slog.New(trace.Handler(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: cfg.Level}))).With("service", service)
 }
+
+// version and commit are set when a release is built, by
+// -ldflags "-X github.com/battery-passport/suite/pkg/boot.version=…".
+var version, commit string
+
+// A Build is what a program was built from.
+type Build struct {
+	Number string // of the release; dev where it is none
+	Commit string // empty where it is unknown
+}
+
+func (b Build) String() string {
+	if b.Commit == "" {
+		return b.Number
+	}
+	return b.Number + " (" + b.Commit + ")"
+}
+
+// Version returns what this program was built from: what the linker was told, or
+// else the checkout.
+var Version = sync.OnceValue(func() Build {
+	b := Build{Number: cmp.Or(version, "dev"), Commit: commit}
+	if info, ok := debug.ReadBuildInfo(); ok && b.Commit == "" {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				b.Commit = s.Value
+			}
+		}
+	}
+	return b
+})

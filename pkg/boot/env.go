@@ -3,72 +3,90 @@ package boot
 import (
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/kelseyhightower/envconfig"
 )
 
-// A Problem is a variable that is missing or wrong.
-type Problem struct {
-	Variable string
-	Meaning  string // its desc tag
-	Fault    string
+// Environment says what a process runs for.
+type Environment struct {
+	Name string `envconfig:"APP_ENV" default:"development" desc:"development, test or production, which refuses secrets that begin with demo-; where it is not set NODE_ENV counts"`
 }
 
-func (p *Problem) Error() string {
-	return fmt.Sprintf("  %s: %s\n    (%s)", p.Variable, p.Fault, p.Meaning)
+const (
+	production = "production"
+	demo       = "demo-" // begins the secrets that docker-compose.yml is published with
+)
+
+// Validate returns what is wrong with e.
+func (e Environment) Validate() error {
+	if !slices.Contains([]string{"development", "test", production}, e.Name) {
+		return errors.New("  APP_ENV: has to be development, test or production")
+	}
+	return nil
+}
+
+// ConfigError is a variable that is missing or cannot be parsed.
+type ConfigError struct {
+	Variable string
+	Meaning  string // its desc tag
+	Problem  string
+}
+
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("  %s: %s\n    (%s)", e.Variable, e.Problem, e.Meaning)
 }
 
 // Load fills the struct that cfg points to from the environment, by the tags
 // of envconfig, and calls the Validate method of each struct in it that has
 // one. In production it refuses what is tagged secret:"true" and holds a demo
-// secret. It reports everything that is wrong, not the first.
+// secret. It reports everything that is wrong, each variable once.
 func Load(cfg any) error {
 	var errs []error
-	told, refuseDemo := map[string]bool{}, inProduction()
-	walk(reflect.ValueOf(cfg).Elem(), func(v reflect.Value, f reflect.StructField) {
-		if p := fill(v, f); p != nil && !told[p.Variable] {
-			told[p.Variable] = true
-			errs = append(errs, p)
+	reported := map[string]bool{}
+	report := func(err error) {
+		variable, _, _ := strings.Cut(strings.TrimSpace(err.Error()), ":")
+		if !reported[variable] {
+			reported[variable] = true
+			errs = append(errs, err)
 		}
-		if err := known(v, f); err != nil && refuseDemo {
-			errs = tell(errs, told, err)
+	}
+	name, ok := os.LookupEnv("APP_ENV")
+	if !ok {
+		name = os.Getenv("NODE_ENV")
+	}
+	walk(reflect.ValueOf(cfg).Elem(), func(v reflect.Value, f reflect.StructField) {
+		if err := fill(v, f); err != nil {
+			report(err)
+		}
+		if s := v.String(); name == production && f.Tag.Get("secret") != "" && (strings.HasPrefix(s, demo) || strings.Contains(s, ":"+demo)) {
+			report(fmt.Errorf("  %s: holds a demo secret, which everybody knows; set one of your own", f.Tag.Get("envconfig")))
 		}
 	}, func(v reflect.Value) {
 		if c, ok := v.Addr().Interface().(interface{ Validate() error }); ok {
-			for _, err := range each(c.Validate()) {
-				errs = tell(errs, told, err)
+			for _, err := range flatten(c.Validate()) {
+				report(err)
 			}
 		}
 	})
 	return errors.Join(errs...)
 }
 
-// tell adds what Validate found of a variable, unless it was told of already:
-// by another struct that has it, or because it could not be read.
-func tell(errs []error, told map[string]bool, err error) []error {
-	variable, _, _ := strings.Cut(strings.TrimSpace(err.Error()), ":")
-	if told[variable] {
-		return errs
-	}
-	told[variable] = true
-	return append(errs, err)
-}
-
-// each takes apart what errors.Join joined.
-func each(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	switch {
-	case err == nil:
+// flatten undoes errors.Join.
+func flatten(err error) (all []error) {
+	if err == nil {
 		return nil
-	case !ok:
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
 		return []error{err}
 	}
-	var all []error
 	for _, e := range joined.Unwrap() {
-		all = append(all, each(e)...)
+		all = append(all, flatten(e)...)
 	}
 	return all
 }
@@ -80,8 +98,8 @@ func Variables(cfg any) []reflect.StructField {
 	return fields
 }
 
-// walk goes through a struct and the structs in it: a variable is a field with
-// an envconfig tag.
+// walk visits the variables of a struct, which are the fields with an envconfig
+// tag, and of the structs in it.
 func walk(v reflect.Value, variable func(reflect.Value, reflect.StructField), done func(reflect.Value)) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
@@ -97,14 +115,14 @@ func walk(v reflect.Value, variable func(reflect.Value, reflect.StructField), do
 
 // fill has envconfig fill one field, in a struct of its own: it stops at the
 // first error of a struct.
-func fill(v reflect.Value, f reflect.StructField) *Problem {
+func fill(v reflect.Value, f reflect.StructField) error {
 	one := reflect.New(reflect.StructOf([]reflect.StructField{{Name: f.Name, Type: f.Type, Tag: f.Tag}}))
 	if err := envconfig.Process("", one.Interface()); err != nil {
-		p := &Problem{Variable: f.Tag.Get("envconfig"), Meaning: f.Tag.Get("desc"), Fault: "is not set"}
+		e := &ConfigError{Variable: f.Tag.Get("envconfig"), Meaning: f.Tag.Get("desc"), Problem: "is not set"}
 		if parse, ok := errors.AsType[*envconfig.ParseError](err); ok {
-			p.Fault = fmt.Sprintf("%q is not right: %s", parse.Value, reason(parse.Err, f.Type))
+			e.Problem = fmt.Sprintf("%q is not right: %s", parse.Value, reason(parse.Err, f.Type))
 		}
-		return p
+		return e
 	}
 	v.Set(one.Elem().Field(0))
 	return nil
@@ -114,7 +132,7 @@ func fill(v reflect.Value, f reflect.StructField) *Problem {
 func reason(err error, t reflect.Type) string {
 	switch {
 	case errors.Is(err, strconv.ErrSyntax) && t.Kind() == reflect.Bool:
-		return "has to be true or false"
+		return "must be true or false"
 	case errors.Is(err, strconv.ErrSyntax):
 		return "is no number"
 	case errors.Is(err, strconv.ErrRange):

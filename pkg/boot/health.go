@@ -12,26 +12,25 @@ import (
 	"time"
 )
 
-const healthTimeout = 4 * time.Second // more than the checks behind /readyz take
+const healthTimeout = 4 * time.Second // longer than the checks behind /readyz
 
-// healthy asks the service that serves by cfg whether it is ready: for a
-// container that has neither a shell nor curl.
-func healthy(cfg any) error {
-	at := map[string]string{}
+// checkHealth asks the service that runs with cfg whether it is ready, for
+// containers without a shell or curl.
+func checkHealth(cfg any) error {
+	values := map[string]string{}
 	walk(reflect.ValueOf(cfg).Elem(), func(v reflect.Value, f reflect.StructField) {
-		at[f.Tag.Get("envconfig")] = fmt.Sprint(v)
+		values[f.Tag.Get("envconfig")] = fmt.Sprint(v)
 	}, func(reflect.Value) {})
-	if at["PORT"] == "" {
+	if values["PORT"] == "" {
 		return errors.New("this service has no PORT to ask at")
 	}
 	scheme := "http://"
-	if at["TLS_CERT_FILE"] != "" {
+	if values["TLS_CERT_FILE"] != "" {
 		scheme = "https://"
 	}
-	// The address of all interfaces is that of this machine to a client.
-	url := scheme + net.JoinHostPort(cmp.Or(at["HOST"], "127.0.0.1"), at["PORT"]) + "/readyz"
-	client := http.Client{Timeout: healthTimeout, Transport: &http.Transport{ // past any proxy
-		// It is this machine, nothing is sent to it, and the name in its certificate is that of another door.
+	url := scheme + net.JoinHostPort(cmp.Or(values["HOST"], "127.0.0.1"), values["PORT"]) + "/readyz"
+	client := http.Client{Timeout: healthTimeout, Transport: &http.Transport{ // without a proxy
+		// It is this machine, nothing secret is sent, and the certificate names another host.
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 	}}
 	res, err := client.Get(url)

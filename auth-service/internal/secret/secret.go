@@ -68,7 +68,7 @@ func New(db store.DB, log *slog.Logger) *Keys {
 
 // Load gets the keys, or makes them, and returns. While the store does not
 // answer it tries again, until ctx is done.
-func (k *Keys) Load(ctx context.Context) { boot.Persist(ctx, k.Log, "get the keys", k.load) }
+func (k *Keys) Load(ctx context.Context) { boot.Retry(ctx, k.Log, "get the keys", k.load) }
 
 func (k *Keys) load(ctx context.Context) error {
 	hashing := []byte(k.PasswordKey)

@@ -107,7 +107,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 		return nil
 	}
 	defer c.topics.close()
-	boot.Persist(ctx, c.log, "make the topics", c.topics.create)
+	boot.Retry(ctx, c.log, "make the topics", c.topics.create)
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -138,7 +138,7 @@ func (c *Consumer) consume(ctx context.Context, r *kafka.Reader, m kafka.Message
 	e := envelope(m)
 	ctx = trace.NewContext(ctx, e.Traceparent)
 	done, refused := false, error(nil)
-	boot.Persist(ctx, c.log, "act on "+m.Topic, func(ctx context.Context) error {
+	boot.Retry(ctx, c.log, "act on "+m.Topic, func(ctx context.Context) error {
 		err := c.handle(ctx, e)
 		if fault.Is(err, fault.Malformed) || fault.Is(err, fault.Invalid) {
 			refused, err = err, nil
@@ -151,7 +151,7 @@ func (c *Consumer) consume(ctx context.Context, r *kafka.Reader, m kafka.Message
 	if refused != nil {
 		done = false
 		c.log.WarnContext(ctx, "event goes to the dead letters", "topic", m.Topic, "event", e.ID, "err", refused)
-		boot.Persist(ctx, c.log, "write to "+DeadLetterTopic(m.Topic), func(ctx context.Context) error {
+		boot.Retry(ctx, c.log, "write to "+DeadLetterTopic(m.Topic), func(ctx context.Context) error {
 			err := c.topics.write(ctx, deadLetter(m, refused))
 			done = err == nil
 			return err

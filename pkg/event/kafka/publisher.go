@@ -81,7 +81,7 @@ func NewPublisher(cfg Config, topics []string, log *slog.Logger) *Publisher {
 // Run makes the topics and returns. While no broker answers it tries again,
 // until ctx is done.
 func (p *Publisher) Run(ctx context.Context) error {
-	boot.Persist(ctx, p.log, "make the topics", p.topics.create)
+	boot.Retry(ctx, p.log, "make the topics", p.topics.create)
 	return nil
 }
 
