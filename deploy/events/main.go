@@ -1,6 +1,5 @@
-// Events shows what is on the topics of the suite: what is there already, in
-// order of time, and then what comes. Of what a consumer could not act on it
-// tells the reason.
+// Events prints the events of the suite: first those on the topics, ordered by
+// time, and then new ones. For dead letters it prints the reason.
 package main
 
 import (

@@ -4,51 +4,46 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
-	"strings"
 )
 
-// client calls the services as somebody.
+// client calls a service with an access token, and counts what it creates and
+// what exists already.
 type client struct {
-	url, token string
+	url, token     string
+	created, found *int
 }
 
-// refusal is an answer other than success.
-type refusal struct {
-	Status int    `json:"status"`
-	Detail string `json:"detail"`
-	Errors []struct {
-		Path, Message string
-	} `json:"errors"`
+// problem is a response other than success.
+type problem struct {
+	Status int
+	Detail string
+	Errors []struct{ Path, Message string }
 }
 
-func (r *refusal) Error() string {
-	text := fmt.Sprintf("%d, %s", r.Status, r.Detail)
-	for _, e := range r.Errors {
-		text += fmt.Sprintf("; %s %s", e.Path, e.Message)
+func (p *problem) Error() string { return fmt.Sprintf("%d %s %v", p.Status, p.Detail, p.Errors) }
+
+func failed(err error, status int) bool {
+	p, ok := errors.AsType[*problem](err)
+	return ok && p.Status == status
+}
+
+// call sends body as JSON and reads the response into out, if that is not nil.
+func (c client) call(ctx context.Context, method, path, key string, body, out any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return err
 	}
-	return text
-}
-
-// call sends body as JSON, where it is not nil, and reads the answer into out,
-// where that is not nil. It fails with a *refusal when the service refuses.
-func (c client) call(ctx context.Context, method, path string, body, out any) error {
-	var data []byte
-	if body != nil {
-		var err error
-		if data, err = json.Marshal(body); err != nil {
-			return err
-		}
-	}
-	return c.send(ctx, method, path, "application/json", bytes.NewReader(data), out)
+	return c.send(ctx, method, path, key, "application/json", bytes.NewReader(data), out)
 }
 
 // upload sends a file with the fields that describe it.
-func (c client) upload(ctx context.Context, path, fileType, fileName string, file []byte, fields map[string]string) error {
+func (c client) upload(ctx context.Context, path, key, fileType, fileName string, file []byte, fields map[string]string) error {
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
 	for name, value := range fields {
@@ -59,44 +54,49 @@ func (c client) upload(ctx context.Context, path, fileType, fileName string, fil
 	part, err := form.CreatePart(textproto.MIMEHeader{
 		"Content-Disposition": {multipart.FileContentDisposition("file", fileName)}, "Content-Type": {fileType},
 	})
-	if err != nil {
+	if err == nil {
+		_, err = part.Write(file)
+	}
+	if err = errors.Join(err, form.Close()); err != nil {
 		return err
 	}
-	if _, err := part.Write(file); err != nil {
-		return err
-	}
-	if err := form.Close(); err != nil {
-		return err
-	}
-	return c.send(ctx, http.MethodPost, path, form.FormDataContentType(), &body, nil)
+	return c.send(ctx, http.MethodPost, path, key, form.FormDataContentType(), &body, nil)
 }
 
-func (c client) send(ctx context.Context, method, path, contentType string, body io.Reader, out any) error {
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.url, "/")+path, body)
+// send sends a request. With an idempotency key it may be repeated.
+func (c client) send(ctx context.Context, method, path, key, contentType string, body io.Reader, out any) error {
+	req, err := http.NewRequestWithContext(ctx, method, c.url+path, body)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", contentType)
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	if key != "" {
+		req.Header.Set("Idempotency-Key", "seed-"+key)
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("%w; does the suite run?", err)
+		return fmt.Errorf("%w; is the suite running?", err)
 	}
 	defer res.Body.Close()
 	data, err := io.ReadAll(res.Body)
+	switch {
+	case err != nil:
+	case res.StatusCode >= 300:
+		p := &problem{}
+		_ = json.Unmarshal(data, p) // a response that is no problem has its status at least
+		p.Status = res.StatusCode
+		err = p
+	case out != nil:
+		err = json.Unmarshal(data, out)
+	}
+	if failed(err, http.StatusConflict) || res.Header.Get("Idempotency-Replayed") != "" {
+		*c.found++
+	} else if res.StatusCode == http.StatusCreated {
+		*c.created++
+	}
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	if res.StatusCode >= 300 {
-		r := &refusal{}
-		_ = json.Unmarshal(data, r) // what is no problem document has its status at least
-		r.Status = res.StatusCode
-		return fmt.Errorf("%s %s: %w", method, path, r)
-	}
-	if out == nil {
-		return nil
-	}
-	return json.Unmarshal(data, out)
+	return nil
 }

@@ -1,9 +1,6 @@
 package main
 
-import (
-	"embed"
-	"encoding/json"
-)
+import "embed"
 
 // files are the documents that are uploaded.
 //
@@ -12,16 +9,16 @@ var files embed.FS
 
 const password = "correct horse battery"
 
-// A person has an account, and what they bring in.
+// person has an account and enters passports.
 type person struct {
 	email, role, organisation string
 	passports                 []sample
 }
 
-// A sample is a passport of package samples with the documents that belong to it.
+// sample is a passport of package samples with its documents.
 type sample struct {
 	file      string
-	draft     bool // it is not published
+	draft     bool // not published
 	documents []document
 }
 
@@ -63,20 +60,4 @@ var people = []person{
 	{email: "mia@zweitleben.example", role: "user", organisation: secondLife},
 	{email: "lina@recycling.example", role: "legitimate_interest"},
 	{email: "amt@marktaufsicht.example", role: "authority"},
-}
-
-// rawJSON is a body that is JSON already.
-type rawJSON = json.RawMessage
-
-// batteryIdentifier reads what tells one battery from another.
-func batteryIdentifier(data []byte) (string, error) {
-	var body struct {
-		Data struct {
-			GeneralInformation struct {
-				BatteryIdentifier string `json:"batteryIdentifier"`
-			} `json:"generalInformation"`
-		} `json:"data"`
-	}
-	err := json.Unmarshal(data, &body)
-	return body.Data.GeneralInformation.BatteryIdentifier, err
 }

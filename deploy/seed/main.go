@@ -5,12 +5,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/battery-passport/suite/passport-service/samples"
@@ -44,10 +45,14 @@ func main() {
 	}
 }
 
-// seeder counts what it makes and what it finds.
+// seeder has the clients' counts of what was created and what existed.
 type seeder struct {
 	config
-	made, found int
+	created, found int
+}
+
+func (s *seeder) at(url, token string) client {
+	return client{strings.TrimSuffix(url, "/"), token, &s.created, &s.found}
 }
 
 func (s *seeder) run(ctx context.Context) error {
@@ -56,12 +61,13 @@ func (s *seeder) run(ctx context.Context) error {
 		return fmt.Errorf("admin %s: %w", s.AdminEmail, err)
 	}
 	for _, o := range organisations {
-		if err := s.organisation(ctx, admin, o); err != nil {
+		err := s.at(s.AuthURL, admin.Token).call(ctx, http.MethodPost, "/api/auth/organisations", "", o, nil)
+		if err != nil && !failed(err, http.StatusConflict) {
 			return fmt.Errorf("organisation %s: %w", o.ID, err)
 		}
 	}
 	for _, p := range people {
-		session, err := s.person(ctx, admin, p)
+		session, err := s.account(ctx, admin, p)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.email, err)
 		}
@@ -72,146 +78,73 @@ func (s *seeder) run(ctx context.Context) error {
 		}
 		fmt.Printf("  %-28s %-20s %s\n", p.email, p.role, p.organisation)
 	}
-	fmt.Printf("\nMade %d, found %d. Everybody's password is %q.\n", s.made, s.found, password)
+	fmt.Printf("\nCreated %d, found %d. Everybody's password is %q.\n", s.created, s.found, password)
 	return nil
 }
 
 type session struct {
-	Token string `json:"token"`
-	User  struct {
-		ID           string `json:"id"`
-		Role         string `json:"role"`
-		Organisation string `json:"organisation"`
-	} `json:"user"`
+	Token string
+	User  struct{ ID, Role, Organisation string }
 }
 
-// login logs a person in, and registers whoever cannot.
-func (s *seeder) login(ctx context.Context, p person, password string) (session, error) {
+// login logs a person in, and registers whoever has no account.
+func (s *seeder) login(ctx context.Context, p person, password string) (is session, err error) {
 	body := map[string]string{"email": p.email, "password": password}
-	var out session
-	err := client{url: s.AuthURL}.call(ctx, http.MethodPost, "/api/auth/login", body, &out)
-	if !refused(err, http.StatusUnauthorized) {
-		s.found++
-		return out, err
+	err = s.at(s.AuthURL, "").call(ctx, http.MethodPost, "/api/auth/login", "", body, &is)
+	if !failed(err, http.StatusUnauthorized) {
+		return is, err
 	}
 	if p.role == "admin" {
 		body["role"] = p.role
 	}
-	s.made++
-	return out, client{url: s.AuthURL}.call(ctx, http.MethodPost, "/api/auth/register", body, &out)
+	return is, s.at(s.AuthURL, "").call(ctx, http.MethodPost, "/api/auth/register", "", body, &is)
 }
 
-// organisation creates an organisation, unless it exists.
-func (s *seeder) organisation(ctx context.Context, admin session, o organisation) error {
-	err := client{s.AuthURL, admin.Token}.call(ctx, http.MethodPost, "/api/auth/organisations", o, nil)
-	if refused(err, http.StatusConflict) {
-		s.found++
-		return nil
-	}
-	s.made++
-	return err
-}
-
-// person makes an account with its role and organisation.
-func (s *seeder) person(ctx context.Context, admin session, p person) (session, error) {
+// account returns the session of an account with its role and organisation.
+func (s *seeder) account(ctx context.Context, admin session, p person) (session, error) {
 	is, err := s.login(ctx, p, password)
 	if err != nil || is.User.Role == p.role && is.User.Organisation == p.organisation {
 		return is, err
 	}
 	change := map[string]string{"role": p.role, "organisation": p.organisation}
-	if err := (client{s.AuthURL, admin.Token}).call(ctx, http.MethodPatch, "/api/auth/users/"+is.User.ID, change, nil); err != nil {
+	if err := s.at(s.AuthURL, admin.Token).call(ctx, http.MethodPatch, "/api/auth/users/"+is.User.ID, "", change, nil); err != nil {
 		return is, err
 	}
-	s.found-- // it is the same account again, with a token that tells the role
-	return s.login(ctx, p, password)
+	return s.login(ctx, p, password) // for a token with the role
 }
 
-// passport stores a sample for its operator, and the documents of it.
+// passport stores a sample of an operator, publishes it and uploads its documents.
+// It skips a battery that has a passport of other origin.
 func (s *seeder) passport(ctx context.Context, operator session, sample sample) error {
-	data, err := samples.FS.ReadFile(sample.file)
+	body, err := samples.FS.ReadFile(sample.file)
 	if err != nil {
 		return err
 	}
-	c := client{s.PassportURL, operator.Token}
-	p, err := s.find(ctx, c, data)
+	var p struct{ ID, State string }
+	c := s.at(s.PassportURL, operator.Token)
+	err = c.call(ctx, http.MethodPost, "/api/passports", sample.file, json.RawMessage(body), &p)
 	if err != nil {
-		return err
-	}
-	if p.ID == "" {
-		err := c.call(ctx, http.MethodPost, "/api/passports", rawJSON(data), &p)
-		if refused(err, http.StatusConflict) { // somebody else has a passport of this battery
-			s.found++
+		if failed(err, http.StatusConflict) {
 			return nil
 		}
-		if err != nil {
-			return err
-		}
-		s.made++
+		return err
 	}
 	if p.State == "draft" && !sample.draft {
-		if err := c.call(ctx, http.MethodPost, "/api/passports/"+p.ID+"/publish", nil, nil); err != nil {
-			return fmt.Errorf("publish: %w", err)
+		if err := c.call(ctx, http.MethodPost, "/api/passports/"+p.ID+"/publish", "", nil, nil); err != nil {
+			return err
 		}
 	}
 	for _, d := range sample.documents {
-		if err := s.document(ctx, operator, p.ID, d); err != nil {
+		file, err := files.ReadFile("files/" + d.file)
+		if err != nil {
+			return err
+		}
+		err = s.at(s.DocumentURL, operator.Token).upload(ctx, "/api/documents/upload", p.ID+d.file, d.fileType, d.file, file, map[string]string{
+			"description": d.description, "passportId": p.ID, "kind": d.kind, "accessClass": d.accessClass, "isPublic": d.isPublic,
+		})
+		if err != nil {
 			return fmt.Errorf("%s: %w", d.file, err)
 		}
 	}
 	return nil
-}
-
-type stored struct {
-	ID    string `json:"id"`
-	State string `json:"state"`
-}
-
-// find returns the passport of the battery, if the caller sees one.
-func (s *seeder) find(ctx context.Context, c client, data []byte) (stored, error) {
-	identifier, err := batteryIdentifier(data)
-	if err != nil {
-		return stored{}, err
-	}
-	var page struct {
-		Items []stored `json:"items"`
-	}
-	err = c.call(ctx, http.MethodGet, "/api/passports?"+url.Values{"batteryIdentifier": {identifier}}.Encode(), nil, &page)
-	if err != nil || len(page.Items) == 0 {
-		return stored{}, err
-	}
-	s.found++
-	return page.Items[0], nil
-}
-
-// document uploads a file, unless one of its name belongs to the passport.
-func (s *seeder) document(ctx context.Context, owner session, passportID string, d document) error {
-	c := client{s.DocumentURL, owner.Token}
-	query := url.Values{"passportId": {passportID}, "kind": {d.kind}}
-	var page struct {
-		Items []struct {
-			FileName string `json:"fileName"`
-		} `json:"items"`
-	}
-	if err := c.call(ctx, http.MethodGet, "/api/documents/user?"+query.Encode(), nil, &page); err != nil {
-		return err
-	}
-	for _, item := range page.Items {
-		if item.FileName == d.file {
-			s.found++
-			return nil
-		}
-	}
-	data, err := files.ReadFile("files/" + d.file)
-	if err != nil {
-		return err
-	}
-	s.made++
-	return c.upload(ctx, "/api/documents/upload", d.fileType, d.file, data, map[string]string{
-		"description": d.description, "passportId": passportID, "kind": d.kind, "accessClass": d.accessClass, "isPublic": d.isPublic,
-	})
-}
-
-func refused(err error, status int) bool {
-	r, ok := errors.AsType[*refusal](err)
-	return ok && r.Status == status
 }

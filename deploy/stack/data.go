@@ -9,31 +9,30 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// lockFile is held by the suite whose data is in its folder.
+// lockFile is locked while a suite uses its folder.
 const lockFile = "lock"
 
-// kept is what the suite puts into its data folder; more belongs to others.
-var kept = []string{"*-service.db", "*-service.db-*", "kafka", "s3", "mail", "notifications"}
+// data are the patterns of what a suite stores in its folder.
+var data = []string{"*-service.db", "*-service.db-*", "kafka", "s3", "mail", "notifications"}
 
-// lock keeps others out of a data folder, until release is called or the
-// process ends.
+// lock locks a data folder until release is called or the process ends.
 func lock(dir string) (release func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	held := flock.New(filepath.Join(dir, lockFile), flock.SetPermissions(0o600))
-	ok, err := held.TryLock()
+	l := flock.New(filepath.Join(dir, lockFile), flock.SetPermissions(0o600))
+	ok, err := l.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("data folder %s: %w", dir, err)
 	}
 	if !ok {
 		return nil, fmt.Errorf("another suite runs with the data in %s; stop it first, or set DATA_DIR to another folder", dir)
 	}
-	return func() { held.Unlock() }, nil
+	return func() { l.Unlock() }, nil
 }
 
-// Reset deletes the data of a suite that does not run, and the folder where
-// nothing else is in it. It touches no folder that no suite has run in.
+// Reset deletes the data of a suite that is not running, and the folder when it is
+// empty then. It fails for a folder that no suite has used.
 func Reset(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -46,7 +45,7 @@ func Reset(dir string) error {
 		return err
 	}
 	defer release()
-	for _, pattern := range kept {
+	for _, pattern := range data {
 		paths, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
 			return err
@@ -60,6 +59,6 @@ func Reset(dir string) error {
 	if err := os.Remove(filepath.Join(dir, lockFile)); err != nil {
 		return err
 	}
-	_ = os.Remove(dir) // stays where somebody else's files are in it
+	_ = os.Remove(dir) // stays when it has other files
 	return nil
 }

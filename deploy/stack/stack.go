@@ -1,5 +1,5 @@
-// Package stack runs the suite in one process: the services as they are, and a
-// Kafka broker, an S3 server and a mail server for them where none is given.
+// Package stack runs the suite in one process: the services, and a Kafka broker,
+// an S3 server and a mail server unless the configuration names others.
 package stack
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-// Config says what to run.
+// Config is what to run.
 type Config struct {
 	AuthPort         rest.Port `envconfig:"AUTH_PORT" default:"4000" desc:"port of the auth-service"`
 	PassportPort     rest.Port `envconfig:"PASSPORT_PORT" default:"5000" desc:"port of the passport-service"`
@@ -40,13 +40,13 @@ type Config struct {
 	Log func(service string) *slog.Logger
 }
 
-// Stack is a suite that runs.
+// Stack is a running suite.
 type Stack struct {
 	AuthURL, PassportURL, DocumentURL, NotificationURL string
 
 	Brokers []string
 	S3      string // URL
-	Mails   string // folder where mail lands; empty: it goes out
+	Mails   string // folder of the mails; empty: they are sent
 	Files   string // folder of the text files
 
 	group  *errgroup.Group
@@ -54,10 +54,9 @@ type Stack struct {
 	end    func()
 }
 
-// Start starts the suite on this machine's loopback address and returns when
-// all of it is ready. A port of 0 is a free one. It ends when ctx is done; Wait
-// then waits for it. There may be one in a process at a time, and it changes
-// the working directory.
+// Start starts the suite on the loopback address and returns when it is ready.
+// Port 0 takes a free one. The suite ends when ctx is done, and Wait waits for
+// that. Start changes the working directory: a process can run one suite.
 func Start(ctx context.Context, cfg Config) (*Stack, error) {
 	s := &Stack{end: func() {}}
 	ctx, s.cancel = context.WithCancel(ctx)
@@ -75,7 +74,7 @@ func (s *Stack) start(ctx context.Context, cfg Config) error {
 		return err
 	}
 	cfg.Auth.Store.Dir, cfg.Passport.Store.Dir, cfg.Document.Store.Dir, cfg.Notification.Store.Dir = dir, dir, dir, dir
-	// The services of one process would have one port for their metrics.
+	// METRICS_ADDR would be the same port for all four.
 	cfg.Auth.Metrics.Addr, cfg.Passport.Metrics.Addr, cfg.Document.Metrics.Addr, cfg.Notification.Metrics.Addr = "", "", "", ""
 	release, err := lock(dir)
 	if err != nil {
@@ -98,7 +97,7 @@ func (s *Stack) start(ctx context.Context, cfg Config) error {
 	return s.run(ctx, cfg)
 }
 
-// listenAll opens the ports of the services, and tells them of each other.
+// listenAll opens the ports of the services and sets their URLs.
 func (s *Stack) listenAll(cfg *Config) error {
 	for _, service := range []struct {
 		port     rest.Port
@@ -121,27 +120,7 @@ func (s *Stack) listenAll(cfg *Config) error {
 	return nil
 }
 
-// startBackends starts what the services need and nobody names.
-func (s *Stack) startBackends(ctx context.Context, dir string, cfg *Config) error {
-	if s.Brokers = cfg.Passport.Kafka.Brokers; len(s.Brokers) == 0 {
-		if err := s.startKafka(dir, cfg.KafkaPort); err != nil {
-			return err
-		}
-	}
-	cfg.Auth.Kafka.Brokers, cfg.Passport.Kafka.Brokers = s.Brokers, s.Brokers
-	cfg.Document.Kafka.Brokers, cfg.Notification.Kafka.Brokers = s.Brokers, s.Brokers
-	if s.S3 = cfg.Document.S3.Endpoint; s.S3 == "" {
-		if err := s.startS3(ctx, dir, cfg); err != nil {
-			return err
-		}
-	}
-	if cfg.Notification.Mail.Host == "" {
-		return s.startMail(dir, cfg)
-	}
-	return nil
-}
-
-// run starts the services, each when the one before is ready.
+// run starts the services one after the other.
 func (s *Stack) run(ctx context.Context, cfg Config) error {
 	s.group, ctx = errgroup.WithContext(ctx)
 	for _, service := range []struct {
@@ -162,13 +141,13 @@ func (s *Stack) run(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-// Stop ends the suite and waits for that.
+// Stop ends the suite and waits for it.
 func (s *Stack) Stop() error {
 	s.cancel()
 	return s.Wait()
 }
 
-// Wait waits until the services have ended, and then ends the rest.
+// Wait waits until the services have ended, and ends the back ends.
 func (s *Stack) Wait() error {
 	err := s.group.Wait()
 	s.cancel()
@@ -176,7 +155,7 @@ func (s *Stack) Wait() error {
 	return err
 }
 
-// onEnd adds to what is done at the end, last first.
+// onEnd adds a function to run at the end, before those added earlier.
 func (s *Stack) onEnd(f func()) {
 	before := s.end
 	s.end = func() { f(); before() }
@@ -190,7 +169,7 @@ func (s *Stack) listen(port rest.Port, variable string) (net.Listener, error) {
 	return l, err
 }
 
-// startTimeout is how long the suite may take to get ready.
+// startTimeout is how long a service may take to become ready.
 const startTimeout = 30 * time.Second
 
 func ready(ctx context.Context, url string) error {
@@ -201,10 +180,8 @@ func ready(ctx context.Context, url string) error {
 		if err != nil {
 			return err
 		}
-		res, err := http.DefaultClient.Do(req)
-		if err == nil {
-			res.Body.Close()
-			if res.StatusCode == http.StatusOK {
+		if res, err := http.DefaultClient.Do(req); err == nil {
+			if res.Body.Close(); res.StatusCode == http.StatusOK {
 				return nil
 			}
 		}

@@ -1,0 +1,102 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/battery-passport/suite/document-service/s3local"
+	"github.com/battery-passport/suite/notification-service/mailsink"
+	"github.com/battery-passport/suite/pkg/rest"
+)
+
+// Key of the S3 server, which only this machine reaches.
+const (
+	S3KeyID  = "local"
+	S3Secret = "local-secret"
+)
+
+// startBackends starts the back ends that the configuration does not name.
+func (s *Stack) startBackends(ctx context.Context, dir string, cfg *Config) error {
+	if s.Brokers = cfg.Passport.Kafka.Brokers; len(s.Brokers) == 0 {
+		if err := s.startKafka(filepath.Join(dir, "kafka"), cfg.KafkaPort); err != nil {
+			return err
+		}
+	}
+	cfg.Auth.Kafka.Brokers, cfg.Passport.Kafka.Brokers = s.Brokers, s.Brokers
+	cfg.Document.Kafka.Brokers, cfg.Notification.Kafka.Brokers = s.Brokers, s.Brokers
+	if s.S3 = cfg.Document.S3.Endpoint; s.S3 == "" {
+		if err := s.startS3(ctx, filepath.Join(dir, "s3"), cfg); err != nil {
+			return err
+		}
+	}
+	if cfg.Notification.Mail.Host == "" {
+		return s.startMail(filepath.Join(dir, "mail"), cfg)
+	}
+	return nil
+}
+
+// startKafka starts a broker that keeps its topics in a folder.
+func (s *Stack) startKafka(dir string, port rest.Port) error {
+	l, err := s.listen(port, "KAFKA_PORT")
+	if err != nil {
+		return err
+	}
+	broker, err := kfake.NewCluster(
+		kfake.Ports(l.Addr().(*net.TCPAddr).Port), kfake.DataDir(dir),
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return l, nil }), // the port is open already
+	)
+	if err != nil {
+		return fmt.Errorf("broker with its log in %s: %w", dir, err)
+	}
+	s.onEnd(broker.Close)
+	s.Brokers = broker.ListenAddrs()
+	return nil
+}
+
+// startS3 starts an S3 server that keeps its objects in a folder. Keys in the
+// environment are not used: they belong to another server.
+func (s *Stack) startS3(ctx context.Context, dir string, cfg *Config) error {
+	addr := "127.0.0.1:0"
+	if cfg.S3Port != 0 {
+		l, err := s.listen(cfg.S3Port, "S3_PORT") // fails when the port is taken
+		if err != nil {
+			return err
+		}
+		addr = l.Addr().String()
+		l.Close() // the server opens its port itself
+	}
+	c := &cfg.Document.S3
+	c.KeyID, c.Secret, c.Session, c.PathStyle = S3KeyID, S3Secret, "", true
+	server, err := s3local.Start(ctx, s3local.Config{Dir: dir, Addr: addr, KeyID: c.KeyID, Secret: c.Secret, Region: c.Region})
+	if err != nil {
+		return err
+	}
+	s.onEnd(func() { server.Close() })
+	c.Endpoint = "http://" + server.Addr
+	s.S3 = c.Endpoint
+	return nil
+}
+
+// startMail starts a mail server that stores each mail as a file.
+func (s *Stack) startMail(dir string, cfg *Config) error {
+	l, err := s.listen(cfg.MailPort, "MAIL_PORT")
+	if err != nil {
+		return err
+	}
+	sink, err := mailsink.Start(mailsink.Options{Listener: l, Folder: dir})
+	if err != nil {
+		return err
+	}
+	s.onEnd(func() { sink.Close() })
+	s.Mails = dir
+	c := &cfg.Notification.Mail
+	c.Enabled, c.Host, c.Port, c.TLS = true, "127.0.0.1", l.Addr().(*net.TCPAddr).Port, "none"
+	if c.FromEmail == "" {
+		c.FromEmail = "no-reply@battery-passport.example"
+	}
+	return nil
+}
