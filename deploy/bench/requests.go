@@ -45,7 +45,6 @@ func login(s *suite) target      { return post("", s.auth+"/api/auth/login", cre
 func download(s *suite) target   { return get(s.admin, s.document+"/api/documents/"+s.file+"/content") }
 func notices(s *suite) target    { return get(s.operator, s.notification+"/api/notifications?limit=50") }
 
-// anything is a request of a soak.
 func anything(s *suite) target {
 	all := []func(*suite) target{read, readPublic, list, notices, create, patch, smallUpload, login}
 	return all[rand.IntN(197)/28](s) // one in 197 is a login
