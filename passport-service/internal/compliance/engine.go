@@ -10,24 +10,23 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
-// Rule is a rule of the catalogue as it is carried out. A rule that can find
-// different things has several: one for each code and severity.
+// Rule implements a rule of the catalogue. A rule with several codes or severities
+// has an entry for each.
 type Rule struct {
 	ID       string
 	Severity Severity
 	Code     string
 
-	// Needs are the paths of the catalogue that have to be there, and sound,
-	// for the rule to run; of a path through an array, those that are there.
+	// Needs are the paths of the catalogue whose values must be valid for the
+	// rule to run. For a path through an array there may be none.
 	Needs []string
 	// Check is a rule across fields.
 	Check func(*Run)
-	// Field is a rule of one field, run at each that names it and is sound. It
-	// says what is wrong, or nothing.
+	// Field is a rule of one field. It runs on each valid field that names the
+	// rule, and returns what is wrong, or "".
 	Field func(*Run, ruleset.Value) string
-	// Catalogue are the codes of what the catalogue itself finds at a field
-	// that names the rule: there is nothing more to carry out. Where there are
-	// Needs it is they alone.
+	// Catalogue are the codes of findings that the catalogue alone makes at
+	// fields that name the rule, or at Needs only if there are any.
 	Catalogue []string
 }
 
@@ -39,18 +38,18 @@ type Engine struct {
 	fields map[string][]*Rule // by the path of the attribute
 }
 
-// elsewhere are rules that are no matter of one passport: they hold it against
-// others of its model.
-var elsewhere = []string{"MOD-1"}
+// ofSeveral are the rules that compare passports of one model.
+var ofSeveral = []string{"MOD-1"}
 
-// New makes the engine of a rule set. It fails when the set names a rule that
-// the table does not have, or a rule needs what the catalogue does not have.
+// New returns the engine of a rule set. It fails when the set names a rule that
+// the table does not have, a condition that has no function, or when a rule needs
+// a path that the catalogue does not have.
 func New(rs *ruleset.RuleSet, table []Rule) (*Engine, error) {
 	e := &Engine{Rules: rs, fields: map[string][]*Rule{}}
 	var errs []error
 	for _, id := range rs.Rules() {
 		rule, _ := rs.Rule(id)
-		if rule.Severity != string(Error) && rule.Severity != string(Warning) || slices.Contains(elsewhere, id) {
+		if rule.Severity != string(Error) && rule.Severity != string(Warning) || slices.Contains(ofSeveral, id) {
 			continue
 		}
 		if !slices.ContainsFunc(table, func(r Rule) bool { return r.ID == id }) {
@@ -85,34 +84,35 @@ func New(rs *ruleset.RuleSet, table []Rule) (*Engine, error) {
 type Input struct {
 	Data     *ruleset.Document // of the rule set of the engine
 	Previous *ruleset.Document // data of the version before; nil: there is none, or it does not count
-	Now      time.Time         // what is later is in the future
+	Now      time.Time         // later moments are in the future
 	On       ruleset.Date
 	Facts    StoreFacts
-	// Reads are the classes that whoever asks may read. Only what is in them is
-	// looked at, so that nothing else can be told. 0 stands for all.
+	// Reads are the classes that the caller may read. Other attributes are not
+	// evaluated, so that findings reveal nothing of them. 0 stands for all.
 	Reads ruleset.Classes
 }
 
-// StoreFacts are what the store says of the identifiers in the data.
+// StoreFacts are facts about identifiers in the data that only the store knows.
 type StoreFacts struct {
 	Identifier         bool // another passport has the battery identifier
 	PassportIdentifier bool // another passport has the passport identifier
-	// Predecessors are the passport identifiers among the predecessors that
-	// were looked for; nil: none was.
+	// Predecessors are the relations of the predecessors, by passport identifier;
+	// nil: they were not looked up.
 	Predecessors map[string]Relation
 }
 
-// Relation is what is known of a predecessor.
+// Relation is the relation of a predecessor to the passport.
 type Relation int
 
 // The relations.
 const (
-	Unknown  Relation = iota // it is not kept here
+	Unknown  Relation = iota // it is not stored here
 	Earlier                  // it is another passport
 	Circular                 // the passport is among its predecessors
 )
 
-// Evaluate says everything that is wrong with the data of a passport.
+// Evaluate returns everything that is wrong with the data of a passport. It does
+// not change the document.
 func (e *Engine) Evaluate(in Input) Report {
 	if in.Reads == 0 {
 		in.Reads = ruleset.All
@@ -161,8 +161,8 @@ func (e *Engine) report(in Input, findings []Finding, due []dueAttribute) Report
 	return r
 }
 
-// score counts what is due in each section, and what of it is met. What is
-// wrong counts as due whether it is mandatory or not.
+// score counts the attributes that are due in each section, and those that are
+// met. Attributes with errors are due, mandatory or not.
 func (e *Engine) score(due []dueAttribute, errors []Finding) (score Score) {
 	wrong := map[string]map[string]bool{} // by section: the attributes with errors
 	for _, f := range errors {
@@ -190,7 +190,7 @@ func (e *Engine) score(due []dueAttribute, errors []Finding) (score Score) {
 	return score
 }
 
-// catalogue is the rule of what no rule with an id says.
+// catalogue is the rule of findings that no rule with an id makes.
 const catalogue = "catalogue"
 
 // finding returns the finding of what the catalogue alone finds wrong.

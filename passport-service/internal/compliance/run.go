@@ -7,7 +7,7 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
-// Run is one evaluation, as the rules see it.
+// Run is one evaluation. Rules read the document and report findings.
 type Run struct {
 	Doc      *ruleset.Document
 	Before   *ruleset.Document // the version before; nil: there is none
@@ -17,8 +17,8 @@ type Run struct {
 	rule     *Rule
 }
 
-// fields runs the rules of single fields. A field that breaks one is not
-// valid any more.
+// fields runs the rules of single fields, and invalidates the fields that break
+// one.
 func (r *Run) fields() {
 	for v := range r.Doc.Values() {
 		a := v.Attribute()
@@ -35,7 +35,7 @@ func (r *Run) fields() {
 	}
 }
 
-// ready tells whether what the rule needs is there and sound.
+// ready reports whether everything that the rule needs is valid.
 func (r *Run) ready() bool {
 	for _, path := range r.rule.Needs {
 		if strings.Contains(path, "[]") && !r.Doc.AllValid(path) || !strings.Contains(path, "[]") && !r.Doc.First(path).Valid() {
@@ -45,13 +45,13 @@ func (r *Run) ready() bool {
 	return true
 }
 
-// Report reports a value.
+// Report adds a finding at a value.
 func (r *Run) Report(v ruleset.Value, format string, args ...any) {
 	r.add(v.Path(), v.Position(), v.Attribute(), format, args...)
 }
 
-// ReportAt reports a path of the catalogue that leads through no array,
-// whether there is something or not.
+// ReportAt adds a finding at a path of the catalogue that leads through no array,
+// whether there is a value or not.
 func (r *Run) ReportAt(path, format string, args ...any) {
 	n := r.Doc.Rules.Node(path)
 	if n == nil {
@@ -60,7 +60,7 @@ func (r *Run) ReportAt(path, format string, args ...any) {
 	r.add("/data/"+strings.ReplaceAll(path, ".", "/"), n.Position, n.Attribute, format, args...)
 }
 
-// ReportIn reports a member of a value that may be absent.
+// ReportIn adds a finding at a member of a value. The member may be absent.
 func (r *Run) ReportIn(v ruleset.Value, member, format string, args ...any) {
 	r.add(v.Path()+"/"+member, v.Position(), v.Attribute(), format, args...)
 }
@@ -89,7 +89,7 @@ func (r *Run) addCatalogue(v ruleset.Violation, duty ruleset.Duty, severity Seve
 	}
 }
 
-// Number returns the sound number at a path, if there is one.
+// Number returns the valid number at a path, if there is one.
 func (r *Run) Number(path string) (float64, bool) { return r.Doc.First(path).Number() }
 
 // number returns a number that the rule needs.
@@ -98,7 +98,7 @@ func (r *Run) number(path string) float64 {
 	return n
 }
 
-// text returns a text, "" where there is no sound one.
+// text returns the valid text at a path, or "".
 func (r *Run) text(path string) string { return textOf(r.Doc.First(path)) }
 
 func textOf(v ruleset.Value) string {

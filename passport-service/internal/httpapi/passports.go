@@ -87,7 +87,7 @@ func answered(p passport.PassportView, err error) (*output, error) {
 	return outputOf(&p), nil
 }
 
-// unless answers 304 to who has what would be sent.
+// unless makes the status 304 when the client has what would be sent.
 func (o *output) unless(ifNoneMatch string) *output {
 	if ifNoneMatch != "" && rest.Unchanged(ifNoneMatch, o.ETag) {
 		o.Status = http.StatusNotModified
@@ -106,6 +106,11 @@ type getInput struct {
 	IfNoneMatch string `header:"If-None-Match" doc:"ETag of the version at hand; if it is still the newest the answer is 304"`
 }
 
+type changeInput struct {
+	ID string `path:"id"`
+	rest.Precondition
+}
+
 type replaceInput struct {
 	ID string `path:"id"`
 	rest.Precondition
@@ -116,11 +121,6 @@ type patchInput struct {
 	ID string `path:"id"`
 	rest.Precondition
 	Body rest.JSON[Body] `contentType:"application/merge-patch+json"`
-}
-
-type deleteInput struct {
-	ID string `path:"id"`
-	rest.Precondition
 }
 
 type listInput struct {
@@ -136,12 +136,12 @@ type listInput struct {
 type listOutput struct{ Body rest.List[Passport] }
 
 func (a *API) create(ctx context.Context, in *createInput) (*createOutput, error) {
-	p, again, err := a.Passports.Create(ctx, in.Body.Value, in.Key)
+	p, replayed, err := a.Passports.Create(ctx, in.Body.Value, in.Key)
 	if err != nil {
 		return nil, err
 	}
 	out := outputOf(&p)
-	return &createOutput{Replayed: rest.ReplayedIf(again), ETag: out.ETag, Location: "/api/passports/" + p.ID, Body: out.Body}, nil
+	return &createOutput{Replayed: rest.ReplayedIf(replayed), ETag: out.ETag, Location: "/api/passports/" + p.ID, Body: out.Body}, nil
 }
 
 func (a *API) get(ctx context.Context, in *getInput) (*output, error) {
@@ -166,8 +166,7 @@ func (a *API) replace(ctx context.Context, in *replaceInput) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := a.Passports.Replace(ctx, in.ID, in.Body.Value, versions...)
-	return answered(p, err)
+	return answered(a.Passports.Replace(ctx, in.ID, in.Body.Value, versions...))
 }
 
 func (a *API) patch(ctx context.Context, in *patchInput) (*output, error) {
@@ -175,11 +174,10 @@ func (a *API) patch(ctx context.Context, in *patchInput) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := a.Passports.Patch(ctx, in.ID, in.Body.Value, versions...)
-	return answered(p, err)
+	return answered(a.Passports.Patch(ctx, in.ID, in.Body.Value, versions...))
 }
 
-func (a *API) delete(ctx context.Context, in *deleteInput) (*struct{}, error) {
+func (a *API) delete(ctx context.Context, in *changeInput) (*struct{}, error) {
 	versions, err := in.Versions()
 	if err != nil {
 		return nil, err

@@ -10,12 +10,7 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-type publishInput struct {
-	ID string `path:"id"`
-	rest.Precondition
-}
-
-func (a *API) publish(ctx context.Context, in *publishInput) (*output, error) {
+func (a *API) publish(ctx context.Context, in *changeInput) (*output, error) {
 	versions, err := in.Versions()
 	if err != nil {
 		return nil, err

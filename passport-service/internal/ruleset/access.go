@@ -21,7 +21,7 @@ const (
 // Classes is a set of access classes.
 type Classes uint8
 
-// All are the classes of whoever keeps the passport.
+// All are the classes of the owner of a passport.
 const All Classes = 1<<4 - 1
 
 func (a Access) class() Classes {

@@ -13,7 +13,7 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Limits of what is stored, beside those of the catalogue.
+// Limits of stored data in addition to those of the catalogue.
 const (
 	maxText      = 10_000 // characters
 	maxItems     = 1_000  // of an array, or texts by language
