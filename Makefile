@@ -59,7 +59,7 @@ golden: ## write the OpenAPI documents, the wire forms, the README's settings an
 bench: ## measure latency, throughput, CPU and memory; BENCH_FLAGS: -quick, -against REVISION (side by side), -soak 10m, -passports 1000000, -readme
 	go run ./deploy/bench $(BENCH_FLAGS)
 
-chaos: ## kill and stop a suite of its own under load, and see that nothing is lost; CHAOS_FLAGS say how long, and which
+chaos: ## inject faults into a suite under load and check that nothing is lost; CHAOS_FLAGS: -target, -duration, -seed
 	@go build -o bin/chaos ./deploy/chaos && exec bin/chaos $(CHAOS_FLAGS)
 
 postman: ## run the Postman collection against the suite that runs, with POSTMAN_ENV=compose in Docker; POSTMAN_FLAGS go on to newman

@@ -88,7 +88,7 @@ func (s *inProcess) client(t *testing.T) *kgo.Client {
 func (s *inProcess) run(t *testing.T) (verdict, string) {
 	t.Helper()
 	var out strings.Builder
-	v, err := run(t.Context(), s.cfg, &out)
+	v, err := runOn(t.Context(), s.cfg, &target{place: s.place, close: func() {}}, &out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,10 +113,10 @@ func brokerForgets(t *testing.T) {
 		return true
 	})
 	v, out := s.run(t)
-	if !v.has(loss, lost.key, "of version "+lost.sequence+" there is no event on "+updated) || len(v.Violations) != 1 {
+	if !v.has(told, lost.key, "version "+lost.sequence+" has no "+updated) || len(v.Violations) != 1 {
 		t.Errorf("version %s of %s is not told: %v", lost.sequence, lost.key, v.Violations)
 	}
-	if !strings.Contains(out, "verdict        FAILED: loss 1\n    loss: "+lost.key) {
+	if !strings.Contains(out, "VIOLATED 1 times\n    "+lost.key) || !strings.Contains(out, "verdict: FAILED") {
 		t.Errorf("it says\n%s", out)
 	}
 }
@@ -136,7 +136,7 @@ func brokerRepeats(t *testing.T) {
 	})
 	v, _ := s.run(t)
 	again.Wait()
-	if len(v.Violations) > 0 || v.Counts.Repeated != 2 {
+	if len(v.Violations) > 0 || v.Counts["events repeated"] != 2 {
 		t.Errorf("verdict %+v", v)
 	}
 }
@@ -170,7 +170,7 @@ func brokerSwaps(t *testing.T) {
 	})
 	v, _ := s.run(t)
 	late.Wait()
-	if swapped == "" || !v.has(order, swapped, "stands after that of version") {
+	if swapped == "" || !v.has(order, swapped, "comes after that of version") {
 		t.Errorf("the order of %q is not told: %v", swapped, v.Violations)
 	}
 }

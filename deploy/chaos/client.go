@@ -4,36 +4,54 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
-	"syscall"
 	"time"
 )
 
-// requestTimeout is how long a request may take where nobody dies.
-const requestTimeout = 30 * time.Second
+// account sends requests. It is safe for concurrent use.
+type account struct {
+	id, email, password, organisation string
 
-// request is one to a service. It is sent as somebody where who is set.
+	mu    sync.Mutex
+	token string
+}
+
+// swapToken sets the token and returns the one before.
+func (a *account) swapToken(token string) (before string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	before, a.token = a.token, token
+	return before
+}
+
+func (a *account) currentToken() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.token
+}
+
+// request is sent as somebody where who is set.
 type request struct {
 	who         *account
 	method, url string
-	body        []byte
+	body        any    // as JSON unless it is bytes
 	contentType string // empty: JSON
 	ifMatch     string
 }
 
-// answer is what came of a request.
+// answer has status 0 when none came.
 type answer struct {
-	status int // 0: none came
+	status int
 	body   []byte
 	err    error
 }
 
-// unsure tells whether the request may have been carried out or not.
-func (a answer) unsure() bool { return a.status == 0 || a.status >= 500 }
+// inDoubt reports whether the request may have taken effect or not.
+func (a answer) inDoubt() bool { return a.status == 0 || a.status >= 500 }
 
 func (a answer) String() string {
 	if a.err != nil {
@@ -42,7 +60,7 @@ func (a answer) String() string {
 	return fmt.Sprintf("%d: %.300s", a.status, a.body)
 }
 
-// read reads an answer of success.
+// read decodes a successful answer.
 func (a answer) read(out any) error {
 	if a.status < 200 || a.status > 299 {
 		return fmt.Errorf("answered %v", a)
@@ -50,131 +68,122 @@ func (a answer) read(out any) error {
 	return json.Unmarshal(a.body, out)
 }
 
-// caller sends requests and counts what came of them.
-type caller struct {
-	auth string // URL
+// client sends requests and counts their answers.
+type client struct {
+	auth string // URL of the auth-service
 	http *http.Client
 
-	mu                         sync.Mutex
-	answered, unsured, refused int
-	unheard                    int // nobody was there
+	mu     sync.Mutex
+	counts map[string]int
 }
 
-func newCaller(auth string, workers int) *caller {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 5 * workers
-	return &caller{auth: auth, http: &http.Client{Timeout: requestTimeout, Transport: transport}}
+func (c *client) tally() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return text(c.counts)
 }
 
-// send sends a request, once. Who has no token, or one that does not count any
-// more, logs in.
-func (c *caller) send(ctx context.Context, r request) answer {
+// send logs in where there is no valid token.
+func (c *client) send(ctx context.Context, r request) answer {
 	if r.who == nil {
-		return c.count(c.once(ctx, r, ""))
+		return c.once(ctx, r, "")
 	}
-	token := r.who.held()
-	if token == "" {
-		if a := c.login(ctx, r.who); a.status != http.StatusOK {
-			return notSent(a)
+	for token := r.who.currentToken(); ; token = "" {
+		fresh := token == ""
+		if fresh {
+			if a := c.login(ctx, r.who); a.status != http.StatusOK {
+				return answer{err: fmt.Errorf("not sent: the login was answered %v", a)}
+			}
+			token = r.who.currentToken()
 		}
-		token = r.who.held()
+		if a := c.once(ctx, r, token); fresh || a.status != http.StatusUnauthorized {
+			return a
+		}
 	}
-	a := c.once(ctx, r, token)
-	if a.status != http.StatusUnauthorized {
-		return c.count(a)
-	}
-	r.who.hold("")
-	if a := c.login(ctx, r.who); a.status != http.StatusOK {
-		return notSent(a)
-	}
-	return c.count(c.once(ctx, r, r.who.held()))
 }
 
-// notSent is the answer where who was to send could not log in. It counts as in
-// doubt: nothing is claimed of it.
-func notSent(a answer) answer {
-	return answer{err: fmt.Errorf("not sent, for the login was answered %v", a)}
+type session struct {
+	Token string `json:"token"`
+	User  struct {
+		ID           string `json:"id"`
+		Role         string `json:"role"`
+		Organisation string `json:"organisation"`
+	} `json:"user"`
 }
 
-func (c *caller) count(a answer) answer {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case errors.Is(a.err, syscall.ECONNREFUSED):
-		c.unheard++
-	case a.unsure():
-		c.unsured++
-	case a.status >= 400:
-		c.refused++
-	default:
-		c.answered++
-	}
-	return a
-}
-
-// tally tells what came of the requests so far.
-func (c *caller) tally() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return fmt.Sprintf("%d answered, %d refused, %d in doubt, %d with nobody there", c.answered, c.refused, c.unsured, c.unheard)
-}
-
-func (c *caller) login(ctx context.Context, who *account) answer {
-	body, _ := json.Marshal(map[string]string{"email": who.email, "password": who.password}) // of strings alone
-	a := c.count(c.once(ctx, request{method: http.MethodPost, url: c.auth + "/api/auth/login", body: body}, ""))
+func (c *client) login(ctx context.Context, who *account) answer {
+	a := c.once(ctx, request{method: http.MethodPost, url: c.auth + "/api/auth/login", body: object{"email": who.email, "password": who.password}}, "")
 	var s session
-	if a.status == http.StatusOK {
-		if err := json.Unmarshal(a.body, &s); err != nil {
-			return answer{err: err}
-		}
-		who.hold(s.Token)
+	if a.status == http.StatusOK && json.Unmarshal(a.body, &s) == nil {
+		who.swapToken(s.Token)
 	}
 	return a
 }
 
-func (c *caller) once(ctx context.Context, r request, token string) answer {
-	req, err := http.NewRequestWithContext(ctx, r.method, r.url, bytes.NewReader(r.body))
+func (c *client) once(ctx context.Context, r request, token string) (a answer) {
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		switch {
+		case a.inDoubt():
+			c.counts["in doubt"]++
+		case a.status >= 400:
+			c.counts["refused"]++
+		default:
+			c.counts["answered"]++
+		}
+	}()
+	body, raw := r.body.([]byte)
+	if !raw && r.body != nil {
+		if body, a.err = json.Marshal(r.body); a.err != nil {
+			return a
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, r.url, bytes.NewReader(body))
 	if err != nil {
 		return answer{err: err}
 	}
-	if req.Header.Set("Content-Type", "application/json"); r.contentType != "" {
-		req.Header.Set("Content-Type", r.contentType)
+	for name, value := range map[string]string{"Content-Type": r.contentType, "Authorization": "Bearer " + token, "If-Match": r.ifMatch} {
+		if value != "" && value != "Bearer " {
+			req.Header.Set(name, value)
+		}
 	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	if r.ifMatch != "" {
-		req.Header.Set("If-Match", r.ifMatch)
+	if r.contentType == "" {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
 		return answer{err: err}
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		return answer{err: err} // what was cut says nothing
+	if a.body, a.err = io.ReadAll(res.Body); a.err == nil { // a truncated answer is none
+		a.status = res.StatusCode
 	}
-	return answer{status: res.StatusCode, body: body}
+	return a
 }
 
-// page reads a whole list, a page at a time.
-func page[T any](ctx context.Context, c *caller, who *account, url string, each func(T) bool) error {
-	for cursor := ""; ; {
-		var list struct {
+func (c *client) get(ctx context.Context, who *account, url string, out any) error {
+	if err := c.send(ctx, request{who: who, method: http.MethodGet, url: url}).read(out); err != nil {
+		return fmt.Errorf("GET %s: %w", url, err)
+	}
+	return nil
+}
+
+// list reads all pages of a list.
+func list[T any](ctx context.Context, c *client, who *account, at string) (all []T, err error) {
+	for query := (url.Values{"limit": {"200"}}); ; {
+		var page struct {
 			Items      []T    `json:"items"`
 			NextCursor string `json:"nextCursor"`
 		}
-		if err := c.send(ctx, request{who: who, method: http.MethodGet, url: withCursor(url, cursor)}).read(&list); err != nil {
-			return fmt.Errorf("GET %s: %w", url, err)
+		if err := c.get(ctx, who, at+"?"+query.Encode(), &page); err != nil {
+			return nil, err
 		}
-		for _, item := range list.Items {
-			if !each(item) {
-				return nil
-			}
+		if all = append(all, page.Items...); page.NextCursor == "" {
+			return all, nil
 		}
-		if cursor = list.NextCursor; cursor == "" {
-			return nil
-		}
+		query.Set("cursor", page.NextCursor)
 	}
 }
+
+const requestTimeout = 30 * time.Second // where nothing fails

@@ -14,20 +14,20 @@ import (
 
 // composeParts are the services of docker-compose.yml that may fail. Those that
 // run once at the start are none.
-var composeParts = []string{"mongo", "kafka", "minio", "mailpit", "auth-service", "passport-service", "document-service", "notification-service"}
+var composeParts = append([]string{"mongo", "kafka", "minio", "mailpit"}, serviceNames...)
 
-// openCompose finds the parts of the project of docker compose that runs in this
-// folder, and reads in its settings where they answer.
-func openCompose(ctx context.Context, e environment, out io.Writer) (*target, error) {
-	said, err := docker(ctx, "compose", "config", "--format", "json")
+// openCompose finds the containers of the Docker Compose project in this folder,
+// and reads from its configuration where they answer.
+func openCompose(ctx context.Context, cfg config, out io.Writer) (*target, error) {
+	text, err := docker(ctx, "compose", "config", "--format", "json")
 	if err != nil {
 		return nil, err
 	}
 	var p project
-	if err := json.Unmarshal([]byte(said), &p); err != nil {
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
 		return nil, fmt.Errorf("docker compose config: %w", err)
 	}
-	at, err := p.place(e)
+	at, err := p.place(cfg.Environment)
 	if err != nil {
 		return nil, err
 	}
@@ -38,18 +38,23 @@ func openCompose(ctx context.Context, e environment, out io.Writer) (*target, er
 			return nil, err
 		}
 		if id = strings.TrimSpace(id); id == "" || strings.Contains(id, "\n") {
-			fmt.Fprintf(out, "%s does not run in one container, and is left alone\n", name)
+			fmt.Fprintf(out, "%s does not run in exactly one container and is left alone\n", name)
 			continue
 		}
-		t.parts = append(t.parts, container{name, id})
+		c := container{name, id}
+		if name == "mongo" || name == "kafka" || name == "minio" {
+			t.parts = append(t.parts, machinePart(name, c, c.partition()))
+		} else {
+			t.parts = append(t.parts, machinePart(name, c))
+		}
 	}
 	if len(t.parts) == 0 {
-		return nil, errors.New("no service of docker compose runs in this folder; start them with docker compose up -d --wait")
+		return nil, errors.New("no service of Docker Compose runs in this folder; start them with docker compose up -d --wait")
 	}
 	return t, nil
 }
 
-// project is what docker compose config says of one.
+// project is the part of a Compose configuration that chaos needs.
 type project struct {
 	Services map[string]struct {
 		Environment map[string]string
@@ -62,99 +67,105 @@ type project struct {
 	}
 }
 
-// place is where the project answers, unless the environment says otherwise.
-func (p project) place(e environment) (place, error) {
-	at := func(service string, port int) string {
-		for _, published := range p.Services[service].Ports {
-			if published.Target == port {
-				host := published.HostIP
-				if host == "" || host == "0.0.0.0" {
-					host = "127.0.0.1"
-				}
-				return host + ":" + published.Published
-			}
-		}
-		return ""
-	}
-	is := e.place()
-	is.Auth = cmp.Or(e.AuthURL, "http://"+at("auth-service", 4000))
-	is.Passport = cmp.Or(e.PassportURL, "http://"+at("passport-service", 5000))
-	is.Document = cmp.Or(e.DocumentURL, "http://"+at("document-service", 5100))
-	is.Notification = cmp.Or(e.NotificationURL, "http://"+at("notification-service", 5200))
-	if broker := at("kafka", 9094); len(is.Brokers) == 0 && broker != "" {
-		is.Brokers = []string{broker}
-	}
-	own := p.Services["document-service"].Environment
-	is.S3 = storage{
-		Endpoint: cmp.Or(e.S3Endpoint, "http://"+at("minio", 9000)), Bucket: own["S3_BUCKET_NAME"], Region: own["AWS_REGION"],
-		KeyID: own["AWS_ACCESS_KEY_ID"], Secret: own["AWS_SECRET_ACCESS_KEY"],
-	}
-	folder := p.Services["notification-service"].Environment["NOTIFICATION_LOG_PATH"]
-	for _, v := range p.Services["notification-service"].Volumes {
-		if v.Target == folder {
-			is.Files = cmp.Or(e.Files, v.Source)
+func (p project) address(service string, port int) string {
+	for _, published := range p.Services[service].Ports {
+		if published.Target == port {
+			return strings.Replace(cmp.Or(published.HostIP, "127.0.0.1"), "0.0.0.0", "127.0.0.1", 1) + ":" + published.Published
 		}
 	}
-	accounts := p.Services["auth-service"].Environment
-	is.AdminEmail, is.AdminPassword = cmp.Or(accounts["ADMIN_EMAIL"], is.AdminEmail), cmp.Or(accounts["ADMIN_PASSWORD"], is.AdminPassword)
-	var err error
-	if is.SweepAfter, err = time.ParseDuration(own["SWEEP_AFTER"]); err != nil {
-		return place{}, fmt.Errorf("SWEEP_AFTER of the document-service: %w", err)
-	}
-	return is, nil
+	return ""
 }
 
-// container is one of docker compose. It is started by itself, not by compose:
-// that would start what it depends on too, which may be killed for a reason.
+func (p project) place(e environment) (place, error) {
+	accounts, files := p.Services["auth-service"].Environment, p.Services["document-service"].Environment
+	at := place{
+		Auth: "http://" + p.address("auth-service", 4000), Passport: "http://" + p.address("passport-service", 5000),
+		Document: "http://" + p.address("document-service", 5100), Notification: "http://" + p.address("notification-service", 5200),
+		AdminEmail: cmp.Or(accounts["ADMIN_EMAIL"], e.AdminEmail), AdminPassword: cmp.Or(accounts["ADMIN_PASSWORD"], e.AdminPassword),
+		Brokers: []string{p.address("kafka", 9094)},
+		S3: storage{
+			Endpoint: "http://" + p.address("minio", 9000), Bucket: files["S3_BUCKET_NAME"], Region: files["AWS_REGION"],
+			KeyID: files["AWS_ACCESS_KEY_ID"], Secret: files["AWS_SECRET_ACCESS_KEY"],
+		},
+	}
+	notifications := p.Services["notification-service"]
+	for _, v := range notifications.Volumes {
+		if v.Target == notifications.Environment["NOTIFICATION_LOG_PATH"] {
+			at.Files = v.Source
+		}
+	}
+	sweep, err := time.ParseDuration(files["SWEEP_AFTER"])
+	if err != nil {
+		return place{}, fmt.Errorf("SWEEP_AFTER of the document-service: %w", err)
+	}
+	at.SweepSoon = sweep <= time.Minute
+	return at, nil
+}
+
+// container is one of Docker Compose. It is started by itself: Compose would
+// also start what it depends on, which may be down for a reason.
 type container struct{ name, id string }
 
-var _ part = container{}
+// Kill implements machine.
+func (c container) Kill(ctx context.Context) error { return c.do(ctx, "kill", c.id) }
 
-// Name implements part.
-func (c container) Name() string { return c.name }
+// Stop implements machine.
+func (c container) Stop(ctx context.Context) error { return c.do(ctx, "stop", c.id) }
 
-// Kill implements part.
-func (c container) Kill(ctx context.Context) error { return c.do(ctx, "kill") }
+// Start implements machine.
+func (c container) Start(ctx context.Context) error { return c.do(ctx, "start", c.id) }
 
-// Stop implements part.
-func (c container) Stop(ctx context.Context) error { return c.do(ctx, "stop") }
+// Pause implements machine. Its connections swallow all data: they are half-open.
+func (c container) Pause(ctx context.Context) error { return c.do(ctx, "pause", c.id) }
 
-// Start implements part.
-func (c container) Start(ctx context.Context) error { return c.do(ctx, "start") }
+// Resume implements machine.
+func (c container) Resume(ctx context.Context) error { return c.do(ctx, "unpause", c.id) }
 
-// Pause implements part.
-func (c container) Pause(ctx context.Context) error { return c.do(ctx, "pause") }
+// partition takes the container out of its networks.
+func (c container) partition() disruption {
+	var networks []string
+	return disruption{
+		kind: "partition",
+		inject: func(ctx context.Context) error {
+			text, err := docker(ctx, "inspect", "-f", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}", c.id)
+			networks = strings.Fields(text)
+			for _, network := range networks {
+				err = errors.Join(err, c.do(ctx, "network", "disconnect", network, c.id))
+			}
+			return err
+		},
+		heal: func(ctx context.Context) (err error) {
+			for _, network := range networks {
+				err = errors.Join(err, c.do(ctx, "network", "connect", "--alias", c.name, network, c.id))
+			}
+			return err
+		},
+	}
+}
 
-// Resume implements part.
-func (c container) Resume(ctx context.Context) error { return c.do(ctx, "unpause") }
-
-// do waits for a container that Docker restarts by itself: one that cannot do
-// without what has just been killed ends, and is started again.
-func (c container) do(ctx context.Context, verb string) error {
+// do tries again while Docker restarts the container by itself: one that cannot
+// do without what was just killed ends, and is started again.
+func (c container) do(ctx context.Context, args ...string) error {
 	for deadline := time.Now().Add(startTimeout); ; {
-		_, err := docker(ctx, verb, c.id)
+		_, err := docker(ctx, args...)
 		if err == nil {
 			return nil
 		}
-		if time.Now().After(deadline) || !c.restarts(ctx) {
-			return fmt.Errorf("%s: %w", c.name, err)
+		state, _ := docker(ctx, "inspect", "-f", "{{.State.Restarting}}", c.id)
+		if strings.TrimSpace(state) != "true" || time.Now().After(deadline) {
+			return err
 		}
 		wait(ctx, 500*time.Millisecond)
 	}
 }
 
-func (c container) restarts(ctx context.Context) bool {
-	state, err := docker(ctx, "inspect", "-f", "{{.State.Restarting}}", c.id)
-	return err == nil && strings.TrimSpace(state) == "true"
-}
-
-// docker runs it and returns what it says.
+// docker returns the output of a command.
 func docker(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "docker", args...)
-	var said, complained strings.Builder
-	cmd.Stdout, cmd.Stderr = &said, &complained
+	var out, complaint strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &complaint
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("docker %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(complained.String()))
+		return "", fmt.Errorf("docker %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(complaint.String()))
 	}
-	return said.String(), nil
+	return out.String(), nil
 }

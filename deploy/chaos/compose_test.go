@@ -1,12 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -20,6 +20,7 @@ case "$*" in
 "compose ps -q mongo") echo id-mongo ;;
 "compose ps -q auth-service") echo id-auth ;;
 "kill id-auth") if [ ! -e "$NOTES.again" ]; then touch "$NOTES.again"; echo "is restarting" >&2; exit 1; fi ;;
+"inspect"*Networks*) echo back ;;
 "inspect"*) echo true ;;
 "stop id-mongo") echo "no such container" >&2; exit 1 ;;
 esac
@@ -30,7 +31,7 @@ const fakeConfig = `{"services": {
 	"passport-service": {"ports": [{"host_ip": "127.0.0.1", "target": 5000, "published": "25000"}]},
 	"document-service": {"ports": [{"target": 5100, "published": "25100"}], "environment": {
 		"SWEEP_AFTER": "20s", "S3_BUCKET_NAME": "b", "AWS_REGION": "r", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}},
-	"notification-service": {"environment": {"NOTIFICATION_LOG_PATH": "/n"}, "volumes": [{"source": "/s/other", "target": "/o"}, {"source": "/s/n", "target": "/n"}]},
+	"notification-service": {"ports": [{"target": 5200, "published": "25200"}], "environment": {"NOTIFICATION_LOG_PATH": "/n"}, "volumes": [{"source": "/s/other", "target": "/o"}, {"source": "/s/n", "target": "/n"}]},
 	"kafka": {"ports": [{"target": 9094, "published": "29092"}]},
 	"minio": {"ports": [{"target": 9001, "published": "1"}, {"target": 9000, "published": "29000"}]}
 }}`
@@ -46,35 +47,36 @@ func TestCompose(t *testing.T) {
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	t.Setenv("NOTES", notes)
 	t.Setenv("CONFIG", filepath.Join(dir, "config"))
-	e := environment{NotificationURL: "http://elsewhere", AdminEmail: "a@nlb.example", AdminPassword: "p", SweepAfter: time.Hour}
+	e := environment{AdminEmail: "a@nlb.example", AdminPassword: "p"}
 	var out strings.Builder
-	is, err := openCompose(t.Context(), e, &out)
+	is, err := openCompose(t.Context(), config{Environment: e}, &out)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := place{
-		Auth: "http://127.0.0.1:24000", Passport: "http://127.0.0.1:25000", Document: "http://127.0.0.1:25100", Notification: "http://elsewhere",
-		AdminEmail: "root@nlb.example", AdminPassword: "p", Brokers: []string{"127.0.0.1:29092"}, SweepAfter: 20 * time.Second, Files: "/s/n",
+		Auth: "http://127.0.0.1:24000", Passport: "http://127.0.0.1:25000", Document: "http://127.0.0.1:25100", Notification: "http://127.0.0.1:25200",
+		AdminEmail: "root@nlb.example", AdminPassword: "p", Brokers: []string{"127.0.0.1:29092"}, SweepSoon: true, Files: "/s/n",
 		S3: storage{Endpoint: "http://127.0.0.1:29000", Bucket: "b", Region: "r", KeyID: "k", Secret: "s"},
 	}
 	if diff := cmp.Diff(want, is.place); diff != "" {
 		t.Errorf("place (-want +got)\n%s", diff)
 	}
-	if len(is.parts) != 2 || !strings.Contains(out.String(), "kafka does not run") {
+	if len(is.parts) != 2 || !strings.Contains(out.String(), "kafka does not run in exactly one") {
 		t.Fatalf("parts %v; it says %s", is.parts, &out)
 	}
 	os.Remove(notes)
-	mongo, auth, ctx := is.parts[0], is.parts[1], t.Context()
-	for _, do := range []func() error{
-		func() error { return mongo.Kill(ctx) }, func() error { return mongo.Start(ctx) }, func() error { return mongo.Pause(ctx) },
-		func() error { return mongo.Resume(ctx) }, func() error { return auth.Kill(ctx) },
+	mongo, auth, ctx := is.parts[0].deck, is.parts[1].deck, t.Context() // kill ×3, stop, pause, restart, partition
+	for _, do := range []func(context.Context) error{
+		mongo[0].inject, mongo[0].heal, mongo[4].inject, mongo[4].heal, mongo[6].inject, mongo[6].heal, auth[0].inject,
 	} {
-		if err := do(); err != nil {
+		if err := do(ctx); err != nil {
 			t.Error(err)
 		}
 	}
 	got, err := os.ReadFile(notes)
-	if want := "kill id-mongo\nstart id-mongo\npause id-mongo\nunpause id-mongo\nkill id-auth\ninspect -f {{.State.Restarting}} id-auth\nkill id-auth\n"; string(got) != want || err != nil {
+	if want := "kill id-mongo\nstart id-mongo\npause id-mongo\nunpause id-mongo\n" +
+		"inspect -f {{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}} id-mongo\nnetwork disconnect back id-mongo\nnetwork connect --alias mongo back id-mongo\n" +
+		"kill id-auth\ninspect -f {{.State.Restarting}} id-auth\nkill id-auth\n"; string(got) != want || err != nil {
 		t.Errorf("docker was asked %v\n%s", err, got)
 	}
 }

@@ -4,62 +4,71 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+
+	"github.com/anishathalye/porcupine"
 )
 
-// ledger is what was asked of the suite, and what of that it acknowledged. What
-// was asked and neither acknowledged nor refused is in doubt. It is safe for
-// concurrent use; what it gives out is read only under its lock, or when nobody
-// writes any more.
+// ledger records what was requested and what of that was acknowledged. The rest
+// is refused or in doubt. What it gives out is read only under its lock, or when
+// nobody writes any more.
 type ledger struct {
-	mu        sync.Mutex
-	passports []*passport
-	documents []*document
-	people    []*person
-	seen      []violation // while it was written
-	acks      int
+	mu         sync.Mutex
+	passports  []*passport
+	documents  []*document
+	people     []*person
+	violations []violation // found while the load ran
+	acks       int
 }
 
-// passport is one that was asked for.
+// item is a passport, document or account that was requested.
+type item struct {
+	who               *account // its owner; for an account, itself
+	mark              string   // text that only its creation has
+	id                string   // empty: not known yet
+	acked             bool     // creation was acknowledged
+	deleting, deleted bool     // deletion was requested, acknowledged
+}
+
+func (i *item) self() *item { return i }
+
+// name is the id, or the mark where there is none.
+func (i *item) name() string {
+	if i.id == "" {
+		return i.mark
+	}
+	return i.id
+}
+
 type passport struct {
-	who            *account
-	identifier, id string // no id: it is not known whether there is one
-	mark           string // reason of its first version
-	sure           bool   // it was acknowledged
-	publishable    bool
-	writes         []*write
-	newest         int64 // version that was acknowledged, or read
-
-	publishing, published bool // asked for, acknowledged
-	deleting, deleted     bool
+	item
+	identifier            string // of the battery
+	publishable           bool
+	publishing, published bool // requested, acknowledged
+	writes                []*write
+	operations            []porcupine.Operation
+	doubts                int // operations without an answer
 }
 
-// write is one change of a passport. Its mark is the reason that the version
-// has, and its value is what it writes.
+// write is a change of a passport. Its mark is the reason of the version.
 type write struct {
 	mark, value string
 	version     int64 // 0: in doubt
 	refused     bool
 }
 
-// document is a file that was sent. Its mark is its description.
 type document struct {
-	who               *account
-	mark, id, sum     string
-	sure              bool
-	deleting, deleted bool
+	item
+	sum string
 }
 
-// person is an account that was asked for.
 type person struct {
-	who   *account
-	sure  bool
+	item
 	moves []*move // into organisations
-
 }
 
 type move struct {
 	organisation string
-	sure         bool
+	acked        bool
 }
 
 // do changes the ledger.
@@ -69,61 +78,30 @@ func (l *ledger) do(f func()) {
 	f()
 }
 
-// ack is do for what was acknowledged.
-func (l *ledger) ack(f func()) {
-	l.do(func() { l.acks++; f() })
+// ack is do for an acknowledged write.
+func (l *ledger) ack(f func()) { l.do(func() { l.acks++; f() }) }
+
+// violate records what is wrong already while the load runs.
+func (l *ledger) violate(invariant, subject, format string, args ...any) {
+	l.do(func() {
+		l.violations = append(l.violations, violation{invariant, subject, fmt.Sprintf(format, args...)})
+	})
 }
 
-// saw notes what is wrong already while it is written.
-func (l *ledger) saw(kind, subject, format string, args ...any) {
-	l.do(func() { l.seen = append(l.seen, violation{kind, subject, fmt.Sprintf(format, args...)}) })
-}
-
-// some returns one of those passports of a team that fit, among the newest, so
-// that several write the same.
-func (l *ledger) some(rng *rand.Rand, who *account, fits func(*passport) bool) *passport {
-	const among = 8
+// pick returns one of the newest items that exist, belong to who (nil: anybody)
+// and fit. Few are picked from, so that workers meet at the same ones.
+func pick[T interface{ self() *item }](l *ledger, rng *rand.Rand, all *[]T, who *account, fits func(T) bool) (one T, ok bool) {
+	const newest = 8
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var found []*passport
-	for i := len(l.passports) - 1; i >= 0 && len(found) < among; i-- {
-		if p := l.passports[i]; p.who == who && p.id != "" && !p.deleting && fits(p) {
-			found = append(found, p)
+	var found []T
+	for n := len(*all) - 1; n >= 0 && len(found) < newest; n-- {
+		if i := (*all)[n].self(); i.id != "" && !i.deleting && (who == nil || who == i.who) && fits((*all)[n]) {
+			found = append(found, (*all)[n])
 		}
 	}
 	if len(found) == 0 {
-		return nil
+		return one, false
 	}
-	return found[rng.IntN(len(found))]
-}
-
-// someDocument returns one that is there.
-func (l *ledger) someDocument(rng *rand.Rand, who *account) *document {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var found []*document
-	for _, d := range l.documents {
-		if d.who == who && d.id != "" && !d.deleting {
-			found = append(found, d)
-		}
-	}
-	if len(found) == 0 {
-		return nil
-	}
-	return found[rng.IntN(len(found))]
-}
-
-func (l *ledger) somePerson(rng *rand.Rand) *person {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var found []*person
-	for _, p := range l.people {
-		if p.who.id != "" {
-			found = append(found, p)
-		}
-	}
-	if len(found) == 0 {
-		return nil
-	}
-	return found[rng.IntN(len(found))]
+	return found[rng.IntN(len(found))], true
 }

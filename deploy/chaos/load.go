@@ -2,30 +2,43 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 )
 
-// load writes to a suite until its context is done.
+const (
+	patience   = 3 * time.Second // less than some faults last: requests are given up that go on after them
+	retries    = 4               // of a request in doubt
+	retryPause = 500 * time.Millisecond
+)
+
+// load writes to a suite and reads from it.
 type load struct {
 	*suite
 	*ledger
-	pause time.Duration
-	whole context.Context // of requests: one that is under way is not cut
+	pause    time.Duration
+	requests context.Context // one in flight is not cut at the end of the load
+	began    time.Time
 }
 
-// drive has everybody write until ctx is done, and returns when the last
-// request has been answered or given up.
+func (l *load) elapsed() int64 { return int64(time.Since(l.began)) }
+
+func newMark() string { return "chaos " + uuid.NewString() }
+
+// drive has all workers send requests until ctx is done, and returns when the
+// last has been answered or given up.
 func (l *load) drive(ctx context.Context, seed uint64) {
 	var wg sync.WaitGroup
 	for i, who := range l.teams {
-		for j, round := range []func(context.Context, *rand.Rand, *account){l.write, l.update, l.update, l.file, l.enter} {
+		for j, step := range []func(context.Context, *rand.Rand, *account){l.write, l.update, l.update, l.watch, l.file, l.enter} {
 			wg.Go(func() {
 				rng := rand.New(rand.NewPCG(seed, uint64(100*i+j+1)))
 				for wait(ctx, l.pause/2+upTo(rng, l.pause+1)) {
-					round(ctx, rng, who)
+					step(ctx, rng, who)
 				}
 			})
 		}
@@ -33,33 +46,50 @@ func (l *load) drive(ctx context.Context, seed uint64) {
 	wg.Wait()
 }
 
-// patience is how long a request may take: less than some pauses of a part, so
-// that requests are given up that go on after it.
-const patience = 3 * time.Second
-
 func (l *load) send(r request) answer {
-	ctx, cancel := context.WithTimeout(l.whole, patience)
+	ctx, cancel := context.WithTimeout(l.requests, patience)
 	defer cancel()
 	return l.suite.send(ctx, r)
 }
 
-func (l *load) login(who *account) answer {
-	ctx, cancel := context.WithTimeout(l.whole, patience)
-	defer cancel()
-	return l.suite.login(ctx, who)
+// persist sends a request again while it is in doubt, which must not do more
+// than sending it once.
+func (l *load) persist(ctx context.Context, r request) (a answer, retried bool) {
+	a = l.send(r)
+	for i := 0; i < retries && a.inDoubt() && wait(ctx, retryPause); i++ {
+		a, retried = l.send(r), true
+	}
+	return a, retried
 }
 
-// count is what has been acknowledged so far, for the line of a fault.
-func (l *load) count() string {
-	l.caller.mu.Lock()
-	unsure := l.unsured
-	l.caller.mu.Unlock()
+// remove deletes an item, and reports whether it is in doubt.
+func (l *load) remove(ctx context.Context, i *item, at string) (acked bool) {
+	l.do(func() { i.deleting = true })
+	r := request{who: i.who, method: http.MethodDelete, url: at + i.id}
+	switch a, retried := l.persist(ctx, r); {
+	case a.inDoubt():
+	case a.status == http.StatusNoContent, a.status == http.StatusNotFound && retried:
+		l.ack(func() { i.deleted = true })
+		return true
+	default:
+		l.unexpected(i.id, r, a)
+	}
+	return false
+}
+
+// unexpected records a refusal without a reason.
+func (l *load) unexpected(subject string, r request, a answer) {
+	l.violate(answered, subject, "%s %s was answered %v", r.method, r.url, a)
+}
+
+func (l *load) isDeleting(i *item) (is bool) {
+	l.do(func() { is = i.deleting })
+	return is
+}
+
+// progress is the text after each fault.
+func (l *load) progress() string {
 	l.ledger.mu.Lock()
 	defer l.ledger.mu.Unlock()
-	return fmt.Sprintf("%d writes acknowledged, %d requests in doubt", l.acks, unsure)
-}
-
-// odd notes a refusal that nobody has a reason for.
-func (l *load) odd(subject string, r request, a answer) {
-	l.saw("refusal", subject, "%s %s was answered %v", r.method, r.url, a)
+	return text(map[string]int{"writes acknowledged": l.acks})
 }

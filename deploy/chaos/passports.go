@@ -9,212 +9,181 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/battery-passport/suite/passport-service/samples"
 )
 
-type object = map[string]any
-
-// Samples that passports are made of: a short one, and one that can be published.
-const (
-	shortSample = "readme-sample.json"
-	wholeSample = "lmt-ebike.json"
-)
-
-const (
-	again      = 4                      // times a request in doubt is sent again
-	againPause = 500 * time.Millisecond // before that
-)
-
+// stored is a passport, or a version of one, as the API answers it.
 type stored struct {
-	ID      string `json:"id"`
-	State   string `json:"state"`
-	Version int64  `json:"version"`
+	ID                 string          `json:"id"`
+	Version            int64           `json:"version"`
+	Action, Reason     string          // of versions
+	Data               json.RawMessage `json:"data"`
+	DataHash           string          `json:"dataHash"`
+	PreviousHash, Hash string
 }
 
-// write makes a passport, or publishes or deletes one.
+// warranty is the field that the load writes.
+func (s stored) warranty() string {
+	var data struct {
+		GeneralInformation struct{ WarrantyPeriod string }
+	}
+	_ = json.Unmarshal(s.Data, &data) // what cannot be read is not what was written
+	return data.GeneralInformation.WarrantyPeriod
+}
+
+// write creates, publishes or deletes a passport.
 func (l *load) write(ctx context.Context, rng *rand.Rand, who *account) {
-	switch n := rng.IntN(10); {
-	case n < 6:
+	n := rng.IntN(10)
+	if n < 6 {
 		l.create(ctx, rng, who)
+		return
+	}
+	fits := func(p *passport) bool { return !p.full() && !p.publishing && (n >= 8 || p.publishable) }
+	p, ok := pick(l.ledger, rng, &l.passports, who, fits)
+	switch {
+	case !ok:
 	case n < 8:
-		if p := l.some(rng, who, func(p *passport) bool { return p.publishable && !p.publishing }); p != nil {
-			l.publish(ctx, p)
-		}
+		l.publish(ctx, p)
 	default:
-		if p := l.some(rng, who, func(p *passport) bool { return !p.publishing }); p != nil {
-			l.remove(ctx, p)
-		}
+		start := l.elapsed()
+		l.observe(p, start, operation{kind: deletion}, outcome{known: l.remove(ctx, &p.item, l.Passport+"/api/passports/")})
 	}
 }
 
-// create makes a passport, and asks again while that is in doubt: its
-// identifier is unique, so there cannot be two.
+// create retries while it is in doubt: identifiers of batteries are unique.
 func (l *load) create(ctx context.Context, rng *rand.Rand, who *account) {
-	p := &passport{
-		who: who, mark: l.mark(), publishable: rng.IntN(3) == 0,
-		identifier: "https://chaos.example/" + strings.ReplaceAll(uuid.NewString(), "-", "")[:24],
-	}
-	body, err := p.body()
+	p := &passport{item: item{who: who, mark: newMark()}, publishable: rng.IntN(3) == 0,
+		identifier: "https://chaos.example/" + strings.ReplaceAll(uuid.NewString(), "-", "")[:24]}
+	body, value, err := p.body()
 	if err != nil {
-		l.saw("refusal", p.identifier, "the sample cannot be read: %v", err)
+		l.violate(answered, p.identifier, "sample: %v", err)
 		return
 	}
 	l.do(func() { l.passports = append(l.passports, p) })
-	r := request{who: who, method: http.MethodPost, url: l.Passport + "/api/passports", body: body}
-	a := l.send(r)
-	first := !a.unsure()
-	for i := 0; i < again && a.unsure() && wait(ctx, againPause); i++ {
-		a = l.send(r)
-	}
-	var made stored
-	switch {
-	case a.unsure():
-	case a.status == http.StatusConflict && !first:
-		l.ack(func() { p.sure = true }) // it was there already, from before
-		l.find(p)
+	start, r := l.elapsed(), request{who: who, method: http.MethodPost, url: l.Passport + "/api/passports", body: body}
+	made, a, retried := stored{Version: 1}, answer{}, false
+	switch a, retried = l.persist(ctx, r); {
+	case a.inDoubt():
+		return
+	case a.status == http.StatusConflict && retried: // an earlier request took effect
+		var found struct{ Items []stored }
+		if l.get(l.requests, who, l.Passport+"/api/passports?"+url.Values{"batteryIdentifier": {p.identifier}}.Encode(), &found) == nil && len(found.Items) == 1 {
+			made.ID = found.Items[0].ID
+		}
 	case a.read(&made) != nil:
-		l.odd(p.identifier, r, a)
-	default:
-		l.ack(func() { p.sure, p.id, p.newest = true, made.ID, made.Version })
+		l.unexpected(p.identifier, r, a)
+		return
 	}
+	l.ack(func() { p.acked, p.id = true, made.ID })
+	l.observe(p, start, operation{kind: change, value: value}, made.outcome())
 }
 
-// mark is a text that nothing else has.
-func (l *load) mark() string { return "chaos " + l.run + " " + uuid.NewString() }
-
-// body is a sample with identifiers of its own.
-func (p *passport) body() ([]byte, error) {
-	name := shortSample
+// body is a sample with identifiers of its own: a short one, or one that can be
+// published. The value is its warranty period.
+func (p *passport) body() (body object, value string, err error) {
+	name := "readme-sample.json"
 	if p.publishable {
-		name = wholeSample
+		name = "lmt-ebike.json"
 	}
-	data, err := samples.FS.ReadFile(name)
+	text, err := samples.FS.ReadFile(name)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	var body struct {
-		Data   object `json:"data"`
-		Reason string `json:"reason"`
+	if err := json.Unmarshal(text, &body); err != nil {
+		return nil, "", err
 	}
-	if err := json.Unmarshal(data, &body); err != nil {
-		return nil, err
-	}
-	general, ok := body.Data["generalInformation"].(object)
+	data, _ := body["data"].(object)
+	general, ok := data["generalInformation"].(object)
 	if !ok {
-		return nil, fmt.Errorf("%s has no generalInformation", name)
+		return nil, "", fmt.Errorf("%s has no generalInformation", name)
 	}
 	general["batteryIdentifier"] = p.identifier
 	delete(general, "batteryPassportIdentifier") // publishing sets it
-	body.Reason = p.mark
-	return json.Marshal(body)
+	value, _ = general["warrantyPeriod"].(string)
+	return object{"data": data, "reason": p.mark}, value, nil
 }
 
-// find looks for the passport of a battery, whose id nobody was told.
-func (l *load) find(p *passport) {
-	var list struct{ Items []stored }
-	at := l.Passport + "/api/passports?" + url.Values{"batteryIdentifier": {p.identifier}}.Encode()
-	if l.get(l.whole, p.who, at, &list) == nil && len(list.Items) == 1 {
-		l.do(func() { p.id = list.Items[0].ID })
-	}
-}
-
-// publish asks again while it is in doubt: to publish twice is the same as once.
+// publish retries while it is in doubt: publishing twice is the same as once.
 func (l *load) publish(ctx context.Context, p *passport) {
 	l.do(func() { p.publishing = true })
-	r := request{who: p.who, method: http.MethodPost, url: l.Passport + "/api/passports/" + p.id + "/publish"}
-	a := l.send(r)
-	for i := 0; i < again && a.unsure() && wait(ctx, againPause); i++ {
-		a = l.send(r)
-	}
+	start, r := l.elapsed(), request{who: p.who, method: http.MethodPost, url: l.Passport + "/api/passports/" + p.id + "/publish"}
 	var is stored
-	switch {
-	case a.unsure():
-	case a.status == http.StatusUnprocessableEntity: // the law of today may ask for more than the sample has
+	switch a, retried := l.persist(ctx, r); {
+	case a.inDoubt():
+		l.observe(p, start, operation{kind: publication}, outcome{})
+	case a.status == http.StatusUnprocessableEntity: // the sample lacks what is mandatory today
 		l.do(func() { p.publishable = false })
 	case a.read(&is) != nil:
-		l.odd(p.id, r, a)
+		l.unexpected(p.id, r, a)
 	default:
-		l.ack(func() { p.published, p.newest = true, max(p.newest, is.Version) })
+		l.ack(func() { p.published = true })
+		if retried { // a later change may be in this answer
+			is = stored{}
+		}
+		l.observe(p, start, operation{kind: publication}, is.outcome())
 	}
 }
 
-func (l *load) remove(ctx context.Context, p *passport) {
-	l.do(func() { p.deleting = true })
-	r := request{who: p.who, method: http.MethodDelete, url: l.Passport + "/api/passports/" + p.id}
-	a := l.send(r)
-	first := !a.unsure()
-	for i := 0; i < again && a.unsure() && wait(ctx, againPause); i++ {
-		a = l.send(r)
-	}
-	switch {
-	case a.unsure():
-	case a.status == http.StatusNoContent, a.status == http.StatusNotFound && !first:
-		l.ack(func() { p.deleted = true })
-	default:
-		l.odd(p.id, r, a)
-	}
-}
-
-// update changes a passport: of the version just read, or whichever there is.
+// update changes a passport, every second time only the version just read.
 func (l *load) update(_ context.Context, rng *rand.Rand, who *account) {
-	p := l.some(rng, who, func(*passport) bool { return true })
-	if p == nil {
+	p, ok := pick(l.ledger, rng, &l.passports, who, func(p *passport) bool { return !p.full() })
+	if !ok {
 		return
 	}
-	r := request{who: who, method: http.MethodPatch, url: l.Passport + "/api/passports/" + p.id, contentType: "application/merge-patch+json"}
+	r := request{who: p.who, method: http.MethodPatch, url: l.Passport + "/api/passports/" + p.id, contentType: "application/merge-patch+json"}
+	op := operation{kind: change}
 	if rng.IntN(2) == 0 {
-		version, ok := l.read(p)
-		if !ok {
+		if op.ifVersion = l.read(p); op.ifVersion == 0 {
 			return
 		}
-		r.ifMatch = strconv.Quote(strconv.FormatInt(version, 10))
+		r.ifMatch = strconv.Quote(strconv.FormatInt(op.ifVersion, 10))
 	}
-	w := &write{mark: l.mark()}
+	w := &write{mark: newMark()}
 	l.do(func() {
 		p.writes = append(p.writes, w)
 		w.value = fmt.Sprintf("P%dM", 100+len(p.writes))
 	})
-	r.body, _ = json.Marshal(object{"reason": w.mark, "data": object{"generalInformation": object{"warrantyPeriod": w.value}}}) // of texts alone
-	a := l.send(r)
-	var is stored
+	op.value = w.value
+	r.body = object{"reason": w.mark, "data": object{"generalInformation": object{"warrantyPeriod": w.value}}}
+	start, a, is := l.elapsed(), l.send(r), stored{}
 	switch {
-	case a.unsure():
-	case a.status == http.StatusPreconditionFailed && r.ifMatch != "", a.status == http.StatusNotFound && l.mayBeGone(p):
-		l.do(func() { w.refused = true })
+	case a.inDoubt():
+		l.observe(p, start, op, outcome{})
+		return
+	case a.status == http.StatusPreconditionFailed && r.ifMatch != "":
+		l.observe(p, start, operation{kind: refusal, ifVersion: op.ifVersion}, outcome{known: true})
+	case a.status == http.StatusNotFound && l.isDeleting(&p.item):
+		l.observe(p, start, op, outcome{known: true, gone: true})
 	case a.read(&is) != nil:
-		l.do(func() { w.refused = true })
-		l.odd(p.id, r, a)
+		l.unexpected(p.id, r, a)
 	default:
-		l.ack(func() { w.version, p.newest = is.Version, max(p.newest, is.Version) })
+		l.ack(func() { w.version = is.Version })
+		l.observe(p, start, op, is.outcome())
+		return
+	}
+	l.do(func() { w.refused = true })
+}
+
+func (l *load) watch(_ context.Context, rng *rand.Rand, who *account) {
+	if p, ok := pick(l.ledger, rng, &l.passports, who, func(p *passport) bool { return !p.full() }); ok {
+		l.read(p)
 	}
 }
 
-// read returns the version of a passport. It is never older than one that was
-// acknowledged before.
-func (l *load) read(p *passport) (version int64, ok bool) {
-	var newest int64
-	l.do(func() { newest = p.newest })
-	r := request{who: p.who, method: http.MethodGet, url: l.Passport + "/api/passports/" + p.id}
-	a := l.send(r)
-	var is stored
-	switch {
-	case a.unsure(), a.status == http.StatusNotFound && l.mayBeGone(p):
-		return 0, false
+// read returns the version of a passport, or 0 where none was answered.
+func (l *load) read(p *passport) int64 {
+	start, r, is := l.elapsed(), request{who: p.who, method: http.MethodGet, url: l.Passport + "/api/passports/" + p.id}, stored{}
+	switch a := l.send(r); {
+	case a.inDoubt():
+	case a.status == http.StatusNotFound:
+		l.observe(p, start, operation{kind: reading}, outcome{known: true, gone: true})
 	case a.read(&is) != nil:
-		l.odd(p.id, r, a)
-		return 0, false
-	case is.Version < newest:
-		l.saw("loss", p.id, "version %d was read after %d had been acknowledged", is.Version, newest)
+		l.unexpected(p.id, r, a)
+	default:
+		l.observe(p, start, operation{kind: reading}, is.outcome())
 	}
-	l.do(func() { p.newest = max(p.newest, is.Version) })
-	return is.Version, true
-}
-
-func (l *load) mayBeGone(p *passport) (gone bool) {
-	l.do(func() { gone = p.deleting })
-	return gone
+	return is.Version
 }

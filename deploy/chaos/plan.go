@@ -4,137 +4,119 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// action is what is done to a part.
-type action int
-
 const (
-	kill action = iota
-	stop
-	pause
-	restarting
-	actions // how many there are
+	rounds  = 3 // in which the whole deck of each part is dealt
+	minPace = 1500 * time.Millisecond
+	maxPace = 6 * time.Second
 )
 
-func (a action) String() string { return [...]string{"kill", "stop", "pause", "restart"}[a] }
-
-// fault is one thing that goes wrong.
+// fault is a disruption of a part at a time of the run.
 type fault struct {
-	part   int
-	action action
-	after  time.Duration // of the fault before
-	lasts  time.Duration
+	part *part
+	disruption
+	at, lasts time.Duration
 }
 
-// planOf returns the faults of a cycle. In each round every part is killed once
-// and suffers one of the other actions, in an order of its own; a part suffers
-// each of those within three rounds. The faults overlap.
-func planOf(rng *rand.Rand, parts int, duration, pace time.Duration) []fault {
-	if parts == 0 {
+// planOf returns the faults of a run in the order of their times. Each round
+// deals a third of the deck of each part, shuffled; faults may overlap.
+func planOf(rng *rand.Rand, parts []*part, duration time.Duration) []fault {
+	total := 0
+	for _, p := range parts {
+		total += len(p.deck)
+	}
+	if total == 0 {
 		return nil
 	}
-	rounds := max(1, int(duration/(pace*time.Duration(2*parts))))
-	var all []fault
-	for round := range rounds {
-		begin := len(all)
-		for p := range parts {
-			other := stop + action(p+round)%(actions-stop)
-			all = append(all, fault{part: p, action: kill}, fault{part: p, action: other})
+	pace := min(maxPace, max(minPace, duration/time.Duration(total)))
+	var plan []fault
+	for round := 0; len(plan) < int(duration/pace); round = (round + 1) % rounds {
+		begin := len(plan)
+		for _, p := range parts {
+			for i := round; i < len(p.deck); i += rounds {
+				plan = append(plan, fault{part: p, disruption: p.deck[i]})
+			}
 		}
-		faults := all[begin:]
-		rng.Shuffle(len(faults), func(i, j int) { faults[i], faults[j] = faults[j], faults[i] })
+		dealt := plan[begin:]
+		rng.Shuffle(len(dealt), func(i, j int) { dealt[i], dealt[j] = dealt[j], dealt[i] })
 	}
-	for i := range all {
-		all[i].after = pace/2 + upTo(rng, pace)
-		all[i].lasts = pace/8 + upTo(rng, pace*3/4)
+	plan = plan[:int(duration/pace)]
+	for i := range plan {
+		plan[i].at = time.Duration(i)*pace + upTo(rng, pace)
+		plan[i].lasts = pace/8 + upTo(rng, pace)
 	}
-	return all
+	return plan
 }
 
-func upTo(rng *rand.Rand, below time.Duration) time.Duration {
-	return time.Duration(rng.Int64N(int64(below)))
+func upTo(rng *rand.Rand, limit time.Duration) time.Duration {
+	return time.Duration(rng.Int64N(int64(limit)))
 }
 
-// tally is how often each part suffered what.
-type tally [][actions]int
-
-func (t tally) text(parts []part) string {
-	var texts []string
-	for i, p := range parts {
-		n := t[i]
-		texts = append(texts, fmt.Sprintf("%s: killed %d, stopped %d, paused %d, restarted %d", p.Name(), n[kill], n[stop], n[pause], n[restarting]))
-	}
-	return strings.Join(texts, "\n                 ")
-}
-
-// hurt carries a plan out and returns when every part is back. It says each
-// fault on a line, with what say adds to it.
-func hurt(ctx context.Context, parts []part, plan []fault, out io.Writer, say func() string) (tally, error) {
-	begin, done := time.Now(), make(tally, len(parts))
-	free := make([]chan struct{}, len(parts)) // a part suffers one fault at a time
-	for i := range free {
-		free[i] = make(chan struct{}, 1)
-	}
+// carryOut injects and heals the faults of a plan, prints each, and returns
+// their number by kind when every part is healed. A part suffers one fault at a time.
+func carryOut(ctx context.Context, plan []fault, out io.Writer, progress func() string) (map[string]int, error) {
+	begin, faults := time.Now(), map[string]int{}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, f := range plan {
-		if !wait(ctx, f.after) {
+		if !wait(ctx, f.at-time.Since(begin)) {
 			break
 		}
 		select {
-		case free[f.part] <- struct{}{}:
+		case f.part.busy <- struct{}{}:
 		case <-ctx.Done():
+			return faults, g.Wait()
 		}
-		if ctx.Err() != nil {
-			break
-		}
-		fmt.Fprintf(out, "  %6.1fs  %-40s %s\n", time.Since(begin).Seconds(), f.text(parts[f.part]), say())
-		done[f.part][f.action]++
+		fmt.Fprintf(out, "  %6.1fs  %-40s %s\n", time.Since(begin).Seconds(), f.kind+" "+f.part.name, progress())
+		faults[f.kind]++
 		g.Go(func() error {
-			defer func() { <-free[f.part] }()
-			return f.suffer(ctx, parts[f.part])
+			err := f.run(ctx)
+			if err == nil { // otherwise the run ends
+				<-f.part.busy
+			}
+			return err
 		})
 	}
-	return done, g.Wait()
+	return faults, g.Wait()
 }
 
-func (f fault) text(p part) string {
-	if f.action == restarting {
-		return fmt.Sprintf("%v %s", f.action, p.Name())
+// run heals also when ctx is done.
+func (f fault) run(ctx context.Context) error {
+	whole := context.WithoutCancel(ctx)
+	if err := f.inject(whole); err != nil {
+		return fmt.Errorf("%s %s: %w", f.kind, f.part.name, err)
 	}
-	return fmt.Sprintf("%v %s for %.1fs", f.action, p.Name(), f.lasts.Seconds())
+	if !f.brief {
+		wait(ctx, f.lasts)
+	}
+	if err := f.heal(whole); err != nil {
+		return fmt.Errorf("heal %s after %s: %w", f.part.name, f.kind, err)
+	}
+	return nil
 }
 
-// suffer has a part suffer a fault, and brings it back, also when ctx is done.
-func (f fault) suffer(ctx context.Context, p part) error {
-	back := context.WithoutCancel(ctx)
-	do, undo := p.Kill, p.Start
-	switch f.action {
-	case stop:
-		do = p.Stop
-	case pause:
-		do, undo = p.Pause, p.Resume
-	case restarting:
-		return restart(back, p)
+// text lists counts by name.
+func text(counts map[string]int) string {
+	var texts []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		texts = append(texts, fmt.Sprintf("%s %d", name, counts[name]))
 	}
-	if err := do(back); err != nil {
-		return err
-	}
-	wait(ctx, f.lasts)
-	return undo(back)
+	return strings.Join(texts, ", ")
 }
 
-// wait waits, and tells whether ctx is not done.
+// wait reports false when ctx is done before d has passed.
 func wait(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
 		return false
 	case <-time.After(d):
-		return true
+		return ctx.Err() == nil
 	}
 }

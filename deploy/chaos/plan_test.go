@@ -6,45 +6,65 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"reflect"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// TestPlanKillsEverythingThreeTimes in the five minutes of the default.
+// TestPlanKillsEverythingThreeTimes in the five minutes of the default, and
+// carries out every other disruption at least once.
 func TestPlanKillsEverythingThreeTimes(t *testing.T) {
-	cfg, err := configOf(nil)
+	cfg, err := parseConfig(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, parts := range []int{1, 4, len(composeParts)} {
-		of := func(seed uint64) []fault {
-			return planOf(rand.New(rand.NewPCG(seed, 0)), parts, cfg.Duration, cfg.Pace)
-		}
-		suffered, took := make(tally, parts), time.Duration(0)
+	for name, parts := range map[string][]*part{"processes": targetParts(len(serviceNames)+3, 3), "compose": targetParts(len(composeParts), 0)} {
+		of := func(seed uint64) []fault { return planOf(rand.New(rand.NewPCG(seed, 0)), parts, cfg.Duration) }
+		suffered := map[string]int{}
 		for _, f := range of(1) {
-			suffered[f.part][f.action]++
-			took += f.after
-		}
-		for p, n := range suffered {
-			if n[kill] < 3 || n[stop] < 1 || n[pause] < 1 || n[restarting] < 1 {
-				t.Errorf("of %d parts the one numbered %d suffers %v", parts, p, n)
+			suffered[f.part.name+" "+f.kind]++
+			if f.at > cfg.Duration || f.lasts > maxPace*2 {
+				t.Errorf("%s at %v for %v", f.kind, f.at, f.lasts)
 			}
 		}
-		if took > cfg.Duration*5/4 {
-			t.Errorf("%d parts take %v", parts, took)
+		for _, p := range parts {
+			for _, d := range p.deck {
+				if n := suffered[p.name+" "+d.kind]; n == 0 || d.kind == "kill" && n < 3 {
+					t.Errorf("%s: %s suffers %s %d times", name, p.name, d.kind, n)
+				}
+			}
 		}
-		if !reflect.DeepEqual(of(1), of(1)) || reflect.DeepEqual(of(1), of(2)) {
-			t.Errorf("the seed does not decide the plan for %d parts", parts)
+		text := func(plan []fault) (text string) {
+			for _, f := range plan {
+				text += fmt.Sprintln(f.part.name, f.kind, f.at, f.lasts)
+			}
+			return text
+		}
+		if text(of(1)) != text(of(1)) || text(of(1)) == text(of(2)) {
+			t.Errorf("%s: the seed does not fix the plan", name)
 		}
 	}
 }
 
-// dummy is a part that notes what is done to it.
+func targetParts(machines, connections int) (parts []*part) {
+	for i := range machines {
+		parts = append(parts, machinePart(fmt.Sprint("machine ", i), &dummy{}))
+	}
+	for i := range connections {
+		parts = append(parts, connectionPart(fmt.Sprint("connection ", i), nil))
+	}
+	return parts
+}
+
+// dummy is a machine that notes what is done to it.
 type dummy struct {
 	mu    sync.Mutex
 	notes []string
@@ -60,16 +80,11 @@ func (d *dummy) note(what string) error {
 	return nil
 }
 
-func (d *dummy) Name() string                 { return "dummy" }
 func (d *dummy) Kill(context.Context) error   { return d.note("kill") }
 func (d *dummy) Stop(context.Context) error   { return d.note("stop") }
 func (d *dummy) Start(context.Context) error  { return d.note("start") }
 func (d *dummy) Pause(context.Context) error  { return d.note("pause") }
 func (d *dummy) Resume(context.Context) error { return d.note("resume") }
-
-var everyAction = []fault{
-	{action: kill, lasts: time.Hour}, {action: pause, lasts: time.Hour}, {action: stop, lasts: time.Hour}, {action: restarting},
-}
 
 // TestPartsComeBack after each fault, one at a time, and at the end of all.
 func TestPartsComeBack(t *testing.T) {
@@ -88,7 +103,12 @@ func TestPartsComeBack(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), c.limit)
 				defer cancel()
 				d := &dummy{fails: c.fails}
-				_, err := hurt(ctx, []part{d}, everyAction, io.Discard, func() string { return "" })
+				var plan []fault
+				p := machinePart("dummy", d)
+				for i, one := range []int{0, 4, 3, 5} { // kill, pause, stop, restart
+					plan = append(plan, fault{part: p, disruption: p.deck[one], at: time.Duration(i), lasts: time.Hour})
+				}
+				_, err := carryOut(ctx, plan, io.Discard, func() string { return "" })
 				if got := strings.Join(d.notes, " "); got != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 					t.Errorf("%s, %v; want %s", got, err, c.want)
 				}
@@ -99,37 +119,22 @@ func TestPartsComeBack(t *testing.T) {
 
 // TestBadCommandLine names everything that is wrong at once.
 func TestBadCommandLine(t *testing.T) {
-	_, err := configOf([]string{"-target", "moon", "-cycles", "0", "-workers", "0", "-pace", "0", "-duration", "-1s", "-pause", "-1s", "now"})
-	for _, want := range []string{"-target", "-cycles", "-workers", "-pace", "-duration", "-pause", "[\"now\"]", "local, processes, compose, none"} {
+	_, err := parseConfig([]string{"-target", "moon", "-duration", "-1s", "now"})
+	for _, want := range []string{"-target must be processes or compose", "-duration must be greater than 0", `["now"] is not allowed`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v; want %s", err, want)
 		}
 	}
-	for _, target := range []string{noTarget, processesTarget} {
-		t.Setenv("KAFKA_BROKERS", "")
-		cfg, err := configOf([]string{"-target", target})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := run(t.Context(), cfg, io.Discard); err == nil || !strings.Contains(err.Error(), "KAFKA_BROKERS") {
-			t.Errorf("target %s without brokers: %v", target, err)
-		}
-	}
-}
-
-func TestDatabaseOfProcesses(t *testing.T) {
-	for uri, want := range map[string]string{
-		"": "", "mongodb://h:1": "mongodb://h:1/own", "mongodb://u:p@h:1/theirs?authSource=admin": "mongodb://u:p@h:1/own?authSource=admin",
-	} {
-		if got := (environment{MongoURI: uri}).database("own"); got != want {
-			t.Errorf("database in %q = %q, want %q", uri, got, want)
-		}
+	cfg := config{Target: "processes", Environment: environment{Brokers: []string{"a:1", "b:1"}, S3Endpoint: "http://c"}}
+	if _, err := run(t.Context(), cfg, io.Discard); err == nil || !strings.Contains(err.Error(), "must name one broker") {
+		t.Errorf("two brokers: %v", err)
 	}
 }
 
 // TestDeadPartIsNoticed: a process that ends by itself is no clean run.
 func TestDeadPartIsNoticed(t *testing.T) {
-	p := &process{name: "true", program: "/bin/true", log: t.TempDir() + "/log", ready: func(exited <-chan struct{}) error { <-exited; return nil }}
+	p := &process{name: "true", program: "/bin/true", log: t.TempDir() + "/log"}
+	p.ready = func() error { <-p.exited; return nil }
 	if err := p.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -142,14 +147,57 @@ func TestDeadPartIsNoticed(t *testing.T) {
 // TestPortsAreNotThoseOfClients, which a client may be given while nobody
 // listens.
 func TestPortsAreNotThoseOfClients(t *testing.T) {
-	ports, err := freePorts(7)
-	if err != nil || len(slices.Compact(slices.Sorted(slices.Values(ports)))) != 7 {
-		t.Fatalf("ports %v, %v", ports, err)
+	addrs, err := freeAddresses(7)
+	if err != nil || len(slices.Compact(slices.Sorted(slices.Values(addrs)))) != 7 {
+		t.Fatalf("addresses %v, %v", addrs, err)
 	}
-	for _, port := range ports {
+	for _, addr := range addrs {
 		var n int
-		if fmt.Sscan(port, &n); n < 10_000 || n >= 30_000 {
-			t.Errorf("port %d", n)
+		if fmt.Sscanf(addr, "127.0.0.1:%d", &n); n < 10_000 || n >= 30_000 {
+			t.Errorf("address %s", addr)
+		}
+	}
+}
+
+// TestClientsOfKafkaStayBehindTheProxy: the broker advertises the address of the
+// proxy, through which nothing passes during a partition.
+func TestClientsOfKafkaStayBehindTheProxy(t *testing.T) {
+	broker, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer broker.Close()
+	proxies := newProxies()
+	defer proxies.close()
+	u, err := proxies.add("kafka", "tcp://"+broker.ListenAddrs()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	brokers := func() ([]kafka.Broker, error) {
+		conn, err := net.Dial("tcp", u.Host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		c := kafka.NewConn(conn, "", 0)
+		c.SetDeadline(time.Now().Add(500 * time.Millisecond))
+		return c.Brokers()
+	}
+	for range 2 {
+		found, err := brokers()
+		if err != nil || len(found) != 1 || net.JoinHostPort(found[0].Host, strconv.Itoa(found[0].Port)) != u.Host {
+			t.Fatalf("brokers %+v, %v; want %s", found, err, u.Host)
+		}
+		for _, d := range proxies.parts[0].deck[:3] { // partition and both kinds of half-open
+			if err := d.inject(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if found, err := brokers(); err == nil {
+				t.Errorf("%s: brokers %v", d.kind, found)
+			}
+			if err := d.heal(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

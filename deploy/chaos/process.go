@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -23,72 +22,75 @@ const (
 	logTail      = 4 << 10
 )
 
-// process is a program that is started again and again, always in the same
-// environment.
+// process is a program that is started again and again in the same environment.
 type process struct {
 	name, program string
 	env           []string
-	log           string                             // file that it writes to
-	out           func() io.Writer                   // for its standard output; nil: the log
-	ready         func(exited <-chan struct{}) error // returns when it can be used
+	log           string       // file of its output
+	ready         func() error // nil when it can be used
 
 	cmd    *exec.Cmd
 	exited chan struct{}
 }
 
-var _ part = (*process)(nil)
+var _ machine = (*process)(nil)
 
-// Name implements part.
-func (p *process) Name() string { return p.name }
-
-// Start implements part.
+// Start implements machine.
 func (p *process) Start(context.Context) error {
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	p.cmd = exec.Command(p.program)
-	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = p.env, log, log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us: we end it
-	if p.out != nil {
-		p.cmd.Stdout = p.out()
-	}
-	if err := p.cmd.Start(); err != nil {
+	cmd, exited := exec.Command(p.program), make(chan struct{})
+	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches only chaos, which ends it
+	if err := cmd.Start(); err != nil {
 		return err
 	}
-	cmd, exited := p.cmd, make(chan struct{})
-	p.exited = exited
+	p.cmd, p.exited = cmd, exited
 	go func() { // ends with the process, which close ends
 		_ = cmd.Wait()
 		close(exited)
 	}()
-	if err := p.ready(exited); err != nil {
-		return fmt.Errorf("start %s: %w; %s", p.name, err, p.lastWords())
+	for deadline := time.Now().Add(startTimeout); ; {
+		err := p.ready()
+		if err == nil {
+			return nil
+		}
+		if !p.running() || time.Now().After(deadline) {
+			return fmt.Errorf("%s does not start: %w; %s", p.name, err, p.lastWords())
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
-	return nil
 }
 
-// Kill implements part.
+// Kill implements machine.
 func (p *process) Kill(context.Context) error { return p.end(syscall.SIGKILL) }
 
-// Stop implements part.
+// Stop implements machine.
 func (p *process) Stop(context.Context) error { return p.end(syscall.SIGTERM) }
 
-// Pause implements part.
+// Pause implements machine.
 func (p *process) Pause(context.Context) error { return p.signal(syscall.SIGSTOP) }
 
-// Resume implements part.
+// Resume implements machine.
 func (p *process) Resume(context.Context) error { return p.signal(syscall.SIGCONT) }
 
-// signal fails when the process has ended by itself.
-func (p *process) signal(s os.Signal) error {
+func (p *process) running() bool {
 	select {
 	case <-p.exited:
-		return fmt.Errorf("%s ended by itself, %v; %s", p.name, p.cmd.ProcessState, p.lastWords())
+		return false
 	default:
-		return p.cmd.Process.Signal(s)
+		return true
 	}
+}
+
+func (p *process) signal(s os.Signal) error {
+	if !p.running() {
+		return fmt.Errorf("%s ended by itself, %v; %s", p.name, p.cmd.ProcessState, p.lastWords())
+	}
+	return p.cmd.Process.Signal(s)
 }
 
 func (p *process) end(s syscall.Signal) error {
@@ -97,22 +99,21 @@ func (p *process) end(s syscall.Signal) error {
 	}
 	select {
 	case <-p.exited:
-		if s == syscall.SIGTERM && !p.cmd.ProcessState.Success() {
-			return fmt.Errorf("%s stopped with %v; %s", p.name, p.cmd.ProcessState, p.lastWords())
-		}
-		return nil
 	case <-time.After(stopTimeout):
-		return fmt.Errorf("%s goes on %v after %v; %s", p.name, stopTimeout, s, p.lastWords())
+		return fmt.Errorf("%s still runs %v after %v; %s", p.name, stopTimeout, s, p.lastWords())
 	}
+	if s == syscall.SIGTERM && !p.cmd.ProcessState.Success() {
+		return fmt.Errorf("%s stopped with %v; %s", p.name, p.cmd.ProcessState, p.lastWords())
+	}
+	return nil
 }
 
-// close ends the process, in whatever state it is.
+// close ends the process in whatever state it is.
 func (p *process) close() {
-	if p.cmd == nil || p.cmd.Process == nil {
-		return
+	if p.cmd != nil {
+		_ = p.cmd.Process.Kill() // it may have ended
+		<-p.exited
 	}
-	_ = p.cmd.Process.Kill() // it may have ended
-	<-p.exited
 }
 
 // lastWords is the end of the log.
@@ -124,63 +125,63 @@ func (p *process) lastWords() string {
 	return fmt.Sprintf("the end of %s:\n%s", p.log, data[max(0, len(data)-logTail):])
 }
 
-var errExited = errors.New("it ended")
-
-// running returns when the service at the URL answers, ready or not: what it
-// depends on may be away too.
-func running(url string) func(exited <-chan struct{}) error {
-	return func(exited <-chan struct{}) error {
-		client := &http.Client{Timeout: 5 * time.Second}
-		defer client.CloseIdleConnections()
-		for deadline := time.Now().Add(startTimeout); time.Now().Before(deadline); {
-			if res, err := client.Get(url + "/livez"); err == nil {
-				res.Body.Close()
-				return nil
-			}
-			select {
-			case <-exited:
-				return errExited
-			case <-time.After(20 * time.Millisecond):
-			}
-		}
-		return fmt.Errorf("it does not answer after %v", startTimeout)
+// answers reports whether a service answers, ready or not: what it depends on
+// may be down too.
+func answers(url string) error {
+	client := http.Client{Timeout: 5 * time.Second}
+	defer client.CloseIdleConnections()
+	res, err := client.Get(url + "/livez")
+	if err == nil {
+		err = res.Body.Close()
 	}
+	return err
 }
 
-// build compiles a program of the workspace into a folder.
-func build(ctx context.Context, dir, name, folder string) (program string, err error) {
+// listens reports whether somebody listens at an address.
+func listens(addr string) error {
+	conn, err := net.Dial("tcp", addr)
+	if err == nil {
+		err = conn.Close()
+	}
+	return err
+}
+
+// build compiles the services into a folder, each under its name.
+func build(ctx context.Context, dir string, services ...string) error {
 	root, err := exec.CommandContext(ctx, "go", "env", "GOWORK").Output()
 	if err != nil {
-		return "", fmt.Errorf("go env: %w", err)
+		return fmt.Errorf("go env: %w", err)
 	}
 	work := strings.TrimSpace(string(root))
 	if work == "" || work == "off" {
-		return "", errors.New("there is no Go workspace here; run chaos in the folder of the suite")
+		return errors.New("no Go workspace found; run chaos in the folder of the suite")
 	}
-	program = filepath.Join(dir, name)
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", program, "./"+folder)
+	args := []string{"build", "-o", dir + "/"}
+	for _, name := range services {
+		args = append(args, "./"+name)
+	}
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = filepath.Dir(work)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", folder, err, out)
+		return fmt.Errorf("build the services: %w\n%s", err, out)
 	}
-	return program, nil
+	return nil
 }
 
-// freePorts returns ports that stay free while nobody listens at them: systems
-// take a free port, and the port of a client, from 32768 on, and whoever calls
-// a closed port of those may even be answered by itself.
-func freePorts(n int) ([]string, error) {
-	var ports []string
+// freeAddresses returns addresses that stay free while nobody listens there:
+// the ports from 32768 on are given to clients.
+func freeAddresses(n int) ([]string, error) {
+	var addrs []string
 	for range 100 * n {
-		port := strconv.Itoa(10_000 + rand.IntN(20_000))
-		l, err := net.Listen("tcp", "127.0.0.1:"+port)
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(10_000+rand.IntN(20_000)))
+		l, err := net.Listen("tcp", addr)
 		if err != nil {
 			continue
 		}
 		defer l.Close() // all are held until all are found
-		if ports = append(ports, port); len(ports) == n {
-			return ports, nil
+		if addrs = append(addrs, addr); len(addrs) == n {
+			return addrs, nil
 		}
 	}
-	return nil, fmt.Errorf("there are no %d free ports between 10000 and 30000", n)
+	return nil, fmt.Errorf("no %d free ports between 10000 and 30000", n)
 }

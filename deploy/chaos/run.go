@@ -10,72 +10,76 @@ import (
 	"time"
 )
 
-// run does all of it, and returns what came of it: of all cycles, for each is
-// compared with what was there before. It fails when it cannot find out.
+// run starts the target, runs load and faults, and returns the verdict. It fails
+// when the suite cannot be judged. Data and logs are kept unless all is well.
 func run(ctx context.Context, cfg config, out io.Writer) (v verdict, err error) {
-	fmt.Fprintf(out, "chaos: target %s, seed %d, %d x %v\n", cfg.Target, cfg.Seed, cfg.Cycles, cfg.Duration)
+	fmt.Fprintf(out, "chaos: target %s, seed %d, %v\n", cfg.Target, cfg.Seed, cfg.Duration)
+	open := startProcesses
+	if cfg.Target == "compose" {
+		open = openCompose
+	}
 	t, err := open(ctx, cfg, out)
 	if err != nil {
 		return verdict{}, err
 	}
 	defer func() {
 		t.close()
-		if clean := err == nil && len(v.Violations) == 0; t.logs != "" && (!clean || cfg.Keep) {
-			fmt.Fprintln(out, "data and logs are in", t.logs)
-		} else if t.logs != "" {
-			err = os.RemoveAll(t.logs)
+		if t.dir == "" {
+			return
+		}
+		if err == nil && len(v.Violations) == 0 {
+			err = os.RemoveAll(t.dir)
+		} else {
+			fmt.Fprintln(out, "data and logs are in", t.dir)
 		}
 	}()
-	began := time.Now().Add(-time.Second) // times of files and objects are of whole seconds
-	s, err := settleIn(ctx, t.place, cfg.Workers, cfg.Settle)
+	return runOn(ctx, cfg, t, out)
+}
+
+// runOn runs load and faults on a target, and then compares.
+func runOn(ctx context.Context, cfg config, t *target, out io.Writer) (verdict, error) {
+	began := time.Now().Add(-time.Second) // times of files and objects have whole seconds
+	s, err := setUp(ctx, t.place, cfg.Teams, cfg.Settle)
 	if err != nil {
 		return verdict{}, err
 	}
 	defer s.http.CloseIdleConnections()
-	books := &ledger{}
-	looks := newReconciler(s, books, began, out)
-	for cycle := range cfg.Cycles {
-		fmt.Fprintf(out, "cycle %d: writing for %v\n", cycle+1, cfg.Duration)
-		if v, err = once(ctx, cfg, t, looks, cfg.Seed+uint64(cycle), out); err != nil {
-			return v, fmt.Errorf("cycle %d: %w", cycle+1, err)
-		}
-		v.print(out)
-		if len(v.Violations) > 0 {
-			return v, nil
-		}
+	l := &load{suite: s, ledger: &ledger{}, pause: cfg.Pause, requests: context.WithoutCancel(ctx), began: time.Now()}
+	faults, err := hurt(ctx, cfg, t.parts, l, out)
+	if err != nil {
+		return verdict{}, err
 	}
+	fmt.Fprintf(out, "comparing what is stored with %s\n", l.progress())
+	if err := s.waitReady(ctx, cfg.Settle); err != nil {
+		return verdict{}, err
+	}
+	c := &checker{suite: s, ledger: l.ledger, began: began, out: out, elapsed: l.elapsed}
+	v, err := c.settle(ctx, cfg.Settle)
+	if err != nil {
+		return verdict{}, err
+	}
+	fmt.Fprintf(out, "  %-15s%s\n  %-15s%s\n", "faults", text(faults), "requests", s.tally())
+	v.print(out)
 	return v, nil
 }
 
-// once is one cycle: writing and faults at the same time, and then the
-// comparison.
-func once(ctx context.Context, cfg config, t *target, looks *reconciler, seed uint64, out io.Writer) (verdict, error) {
-	plan := planOf(rand.New(rand.NewPCG(seed, 0)), len(t.parts), cfg.Duration, cfg.Pace)
-	l := &load{suite: looks.suite, ledger: looks.ledger, pause: cfg.Pause, whole: context.WithoutCancel(ctx)}
-	writing, end := context.WithCancel(ctx)
+// hurt drives the load and carries out the plan at the same time. It returns
+// the number of faults of each kind.
+func hurt(ctx context.Context, cfg config, parts []*part, l *load, out io.Writer) (map[string]int, error) {
+	loading, end := context.WithCancel(ctx)
 	defer end()
-	written := make(chan struct{})
+	finished := make(chan struct{})
 	go func() {
-		defer close(written)
-		l.drive(writing, seed)
+		defer close(finished)
+		l.drive(loading, cfg.Seed)
 	}()
 	begin := time.Now()
-	tally, err := hurt(ctx, t.parts, plan, out, l.count)
+	plan := planOf(rand.New(rand.NewPCG(cfg.Seed, 0)), parts, cfg.Duration)
+	faults, err := carryOut(ctx, plan, out, l.progress)
 	if err == nil {
 		wait(ctx, cfg.Duration-time.Since(begin))
 	}
 	end()
-	<-written
-	if err := errors.Join(err, ctx.Err()); err != nil {
-		return verdict{}, err
-	}
-	fmt.Fprintf(out, "  comparing what is there with %s\n", l.count())
-	if err := looks.ready(ctx, cfg.Settle); err != nil {
-		return verdict{}, err
-	}
-	if len(t.parts) > 0 {
-		fmt.Fprintf(out, "  %-15s%s\n", "faults", tally.text(t.parts))
-	}
-	fmt.Fprintf(out, "  %-15s%s\n", "requests", looks.tally())
-	return looks.settle(ctx, cfg.Settle)
+	<-finished
+	return faults, errors.Join(err, ctx.Err())
 }

@@ -1,80 +1,64 @@
 package main
 
-import (
-	"cmp"
-	"context"
-	"errors"
-	"fmt"
-	"io"
-	"time"
-)
+import "context"
 
-// part is what fails by itself: a process or a container. Each of its methods
-// returns when it is done.
-type part interface {
-	Name() string
-	Kill(context.Context) error   // SIGKILL
-	Stop(context.Context) error   // SIGTERM, and its end
-	Start(context.Context) error  // after Kill and Stop
-	Pause(context.Context) error  // nothing of it runs, and its connections stay
-	Resume(context.Context) error // after Pause
-}
-
-// place says where a suite answers, and where what it writes can be looked at.
-type place struct {
-	Auth, Passport, Document, Notification string // URLs
-
-	AdminEmail, AdminPassword string // of an admin, or of the first account where there is none
-
-	Brokers    []string
-	S3         storage
-	SweepAfter time.Duration
-	Files      string // folder of the text files; empty: it cannot be looked at
-}
-
-// storage is the S3 server of a suite. Without an endpoint it is not looked at.
-type storage struct {
-	Endpoint, Bucket, Region, KeyID, Secret string
-}
-
-// target is a suite that can be hurt.
+// target is a suite together with its parts that can fail.
 type target struct {
 	place
-	parts []part
-	logs  string // folder; empty: they are elsewhere
+	parts []*part
+	dir   string // data and logs; empty: they are elsewhere
 	close func()
 }
 
-// open has the suite of the configuration run.
-func open(ctx context.Context, cfg config, out io.Writer) (*target, error) {
-	switch e := cfg.Environment; cfg.Target {
-	case localTarget:
-		return startLocal(ctx, cfg)
-	case processesTarget:
-		return startProcesses(ctx, cfg)
-	case composeTarget:
-		return openCompose(ctx, e, out)
-	case noTarget:
-		if len(e.Brokers) == 0 {
-			return nil, errors.New("-target none: set KAFKA_BROKERS to the brokers of the suite that runs")
-		}
-		return &target{place: e.place(), close: func() {}}, nil
-	}
-	return nil, fmt.Errorf("there is no target %s", cfg.Target)
+// place says where a suite answers and where its side effects can be checked.
+type place struct {
+	Auth, Passport, Document, Notification string // URLs
+
+	AdminEmail, AdminPassword string
+
+	Brokers   []string
+	S3        storage
+	SweepSoon bool   // the document-service removes abandoned objects while chaos waits
+	Files     string // folder of the text files
 }
 
-// place is that of a suite which runs already.
-func (e environment) place() place {
-	return place{
-		Auth: cmp.Or(e.AuthURL, "http://127.0.0.1:4000"), Passport: cmp.Or(e.PassportURL, "http://127.0.0.1:5000"),
-		Document: cmp.Or(e.DocumentURL, "http://127.0.0.1:5100"), Notification: cmp.Or(e.NotificationURL, "http://127.0.0.1:5200"),
-		AdminEmail: e.AdminEmail, AdminPassword: e.AdminPassword, Brokers: e.Brokers,
-		S3:         storage{Endpoint: e.S3Endpoint, Bucket: e.S3Bucket, Region: e.S3Region, KeyID: e.S3KeyID, Secret: e.S3Secret},
-		SweepAfter: e.SweepAfter, Files: e.Files,
-	}
+// storage is the S3 server of a suite.
+type storage struct{ Endpoint, Bucket, Region, KeyID, Secret string }
+
+// part fails independently of others: a process, a container or a connection.
+type part struct {
+	name string
+	deck []disruption // what happens to it in three rounds of the plan
+	busy chan struct{}
 }
 
-// restart stops a part and starts it at once.
-func restart(ctx context.Context, p part) error {
-	return errors.Join(p.Stop(ctx), p.Start(ctx))
+// disruption is one way to fail. Inject and heal return when they are done.
+type disruption struct {
+	kind         string
+	brief        bool // it is healed at once
+	inject, heal func(context.Context) error
+}
+
+func newPart(name string, deck ...disruption) *part {
+	return &part{name: name, deck: deck, busy: make(chan struct{}, 1)}
+}
+
+// machine runs a program: a process or a container.
+type machine interface {
+	Kill(context.Context) error   // SIGKILL
+	Stop(context.Context) error   // SIGTERM, and waits for the end
+	Start(context.Context) error  // after Kill and Stop
+	Pause(context.Context) error  // freezes it; its connections stay open
+	Resume(context.Context) error // after Pause
+}
+
+// machinePart is killed in each round, and once stopped, paused and restarted.
+func machinePart(name string, m machine, more ...disruption) *part {
+	kill := disruption{kind: "kill", inject: m.Kill, heal: m.Start}
+	return newPart(name, append([]disruption{
+		kill, kill, kill,
+		{kind: "stop", inject: m.Stop, heal: m.Start},
+		{kind: "pause", inject: m.Pause, heal: m.Resume},
+		{kind: "restart", brief: true, inject: m.Stop, heal: m.Start},
+	}, more...)...)
 }
