@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/battery-passport/suite/pkg/auth"
@@ -17,19 +18,17 @@ import (
 const (
 	askEvery   = 2 * time.Second
 	askTimeout = 1500 * time.Millisecond
-	// heardWithin is how old the last answer may be: with it, a token is refused
-	// everywhere within five seconds.
-	heardWithin = 5 * time.Second
-	maxFeed     = 1 << 20 // bytes of one answer
+	maxAge     = 5 * time.Second // of the last answer, so that a revoked token is refused within this time
+	maxFeed    = 1 << 20         // bytes of one answer
 )
 
-// Feed returns the revocations since those that said so, all where since is
-// empty.
+// Feed returns the revocations after the answer that returned since, or all if it
+// is empty.
 type Feed func(ctx context.Context, since string) (auth.Revocations, error)
 
-// remoteFeed reads from an auth-service.
+// remoteFeed reads from the auth-service.
 func remoteFeed(base string) Feed {
-	client := &http.Client{Timeout: askTimeout, CheckRedirect: stay}
+	client := &http.Client{Timeout: askTimeout, CheckRedirect: refuseRedirect}
 	return func(ctx context.Context, since string) (r auth.Revocations, err error) {
 		address := base + auth.RevocationsPath
 		if since != "" {
@@ -51,21 +50,31 @@ func remoteFeed(base string) Feed {
 	}
 }
 
-// stay keeps a client with the auth-service that it was told of: whoever could
-// send it elsewhere would say who may do what.
-func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+// refuseRedirect keeps a client with the configured auth-service: another server
+// could say who may do what.
+func refuseRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// Run asks for revocations until ctx is done. While nobody answers tokens live
-// out their time, and Heard fails.
+// revocations are what the feed has said so far.
+type revocations struct {
+	byID     atomic.Pointer[map[string]auth.Revocation]
+	lifetime atomic.Int64 // of an access token, as a time.Duration; 0: unknown
+	answered atomic.Int64 // time of the last answer, in nanoseconds
+	// Of Run alone:
+	since string
+	prune time.Time // when to look for expired revocations
+}
+
+// Run reads revocations until ctx is done. While nobody answers, tokens stay valid
+// until they expire, and Heard fails.
 func (v *Verifier) Run(ctx context.Context) error {
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
-	for told := false; ; {
+	for failing := false; ; {
 		err := v.ask(ctx)
-		if err != nil && !told && ctx.Err() == nil {
-			v.log.WarnContext(ctx, "revocations cannot be read: tokens live out their time", "err", err)
+		if err != nil && !failing && ctx.Err() == nil {
+			v.log.WarnContext(ctx, "revocations cannot be read: tokens stay valid until they expire", "err", err)
 		}
-		told = err != nil
+		failing = err != nil
 		select {
 		case <-ctx.Done():
 			return nil
@@ -74,8 +83,8 @@ func (v *Verifier) Run(ctx context.Context) error {
 	}
 }
 
-// ask gets what is new. After a failure it begins from the start: the answer
-// may be that of another store.
+// ask reads what is new. After a failure it begins from the start: the next answer
+// may come from another store.
 func (v *Verifier) ask(ctx context.Context) error {
 	for {
 		r, err := v.Feed(ctx, v.since)
@@ -84,24 +93,23 @@ func (v *Verifier) ask(ctx context.Context) error {
 			return err
 		}
 		v.since = r.Since
-		v.learn(r.Items)
+		v.add(r.Items)
 		v.lifetime.Store(int64(time.Duration(r.Lifetime) * time.Second))
 		if !r.More {
-			v.heard.Store(time.Now().UnixNano())
+			v.answered.Store(time.Now().UnixNano())
 			return nil
 		}
 	}
 }
 
-// learn adds revocations, and forgets those whose tokens have all expired.
-func (v *Verifier) learn(items []auth.Revocation) {
-	known := *v.revoked.Load()
-	now := v.now()
-	news := false
+// add adds revocations, and once a minute removes those whose tokens have expired.
+func (v *Verifier) add(items []auth.Revocation) {
+	known, now := *v.byID.Load(), v.now()
+	isNew := false
 	for _, r := range items {
-		news = news || known[r.ID].Version < r.Version
+		isNew = isNew || known[r.ID].Version < r.Version
 	}
-	if !news && now.Before(v.forget) {
+	if !isNew && now.Before(v.prune) {
 		return
 	}
 	next := maps.Clone(known)
@@ -111,28 +119,28 @@ func (v *Verifier) learn(items []auth.Revocation) {
 			next[r.ID] = r
 		}
 	}
-	v.forget = now.Add(time.Minute)
-	v.revoked.Store(&next)
+	v.prune = now.Add(time.Minute)
+	v.byID.Store(&next)
 }
 
-// isRevoked tells whether a token that was verified has been revoked.
-func (v *Verifier) isRevoked(k known) bool {
-	revoked := *v.revoked.Load()
-	return len(revoked) > 0 && (revoked[k.account].Version > k.principal.Version || revoked[k.session].Version > 0)
+// unrevoked returns the caller unless the token was revoked, or is older than the
+// present lifetime of tokens: revocations are not kept for longer.
+func (v *Verifier) unrevoked(t verified) (auth.Principal, error) {
+	if lifetime := time.Duration(v.lifetime.Load()); lifetime > 0 && v.now().After(t.issued.Add(lifetime+auth.Leeway)) {
+		return auth.Principal{}, unauthenticated("expired", "is older than JWT_EXPIRES_IN allows; refresh it, or log in again", nil)
+	}
+	revoked := *v.byID.Load()
+	if len(revoked) > 0 && (revoked[t.account].Version > t.principal.Version || revoked[t.session].Version > 0) {
+		return auth.Principal{}, unauthenticated("revoked", "was revoked by a logout or by a change of the account; refresh it, or log in again", nil)
+	}
+	return t.principal, nil
 }
 
-// isTooOld tells whether a token is of a time when they lived longer: what was
-// revoked then is remembered no longer than those of today live.
-func (v *Verifier) isTooOld(k known) bool {
-	lifetime := time.Duration(v.lifetime.Load())
-	return lifetime > 0 && v.now().After(k.issued.Add(lifetime+auth.Leeway))
-}
-
-// Heard fails when the last answer about revocations is too old to be sure of a
-// token.
+// Heard fails with fault.Unavailable if the last answer about revocations is too
+// old to be sure of a token.
 func (v *Verifier) Heard(context.Context) error {
-	if ago := time.Since(time.Unix(0, v.heard.Load())); ago > heardWithin {
-		return fault.New(fault.Unavailable, "the auth-service does not tell which tokens were revoked: they live out their time")
+	if age := time.Since(time.Unix(0, v.answered.Load())); age > maxAge {
+		return fault.New(fault.Unavailable, "the auth-service does not say which tokens were revoked: they stay valid until they expire")
 	}
 	return nil
 }

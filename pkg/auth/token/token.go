@@ -1,5 +1,5 @@
-// Package token is how a caller proves who it is: access tokens, signed by the
-// auth-service and verified by every service itself.
+// Package token signs and verifies access tokens. The auth-service signs them;
+// every service verifies them itself.
 package token
 
 import (
@@ -20,25 +20,25 @@ const (
 	accessType = "at+jwt" // RFC 9068
 )
 
-// Claims are what an access token says.
+// Claims are the claims of an access token.
 type Claims struct {
 	jwt.RegisteredClaims
 	Email               string    `json:"email"`
 	Role                auth.Role `json:"role"`
 	Organisation        string    `json:"organisation,omitempty"`
 	FormerOrganisations []string  `json:"formerOrganisations,omitempty"`
-	Session             string    `json:"sid,omitempty"` // of the login that it comes from
-	Version             int64     `json:"ver,omitzero"`  // of what the account may do; a revocation names the first that counts
+	Session             string    `json:"sid,omitempty"` // id of the login
+	Version             int64     `json:"ver,omitzero"`  // of the rights of the account; a revocation names the lowest valid one
 }
 
-// Key signs tokens: with Private by EdDSA, or else with Secret by HS256.
+// Key signs tokens with EdDSA, or with HS256 if Private is nil.
 type Key struct {
 	ID      string // kid of Private
 	Private ed25519.PrivateKey
 	Secret  []byte
 }
 
-// NewClaims returns what a token of p says that counts from now on, for ttl.
+// NewClaims returns the claims of a token of p that is valid from now on, for ttl.
 func NewClaims(p auth.Principal, now time.Time, ttl time.Duration) Claims {
 	return Claims{
 		RegisteredClaims: jwt.RegisteredClaims{
@@ -50,7 +50,7 @@ func NewClaims(p auth.Principal, now time.Time, ttl time.Duration) Claims {
 	}
 }
 
-// Sign returns an access token that says exactly c.
+// Sign returns an access token with the claims c.
 func (k Key) Sign(c Claims) (string, error) {
 	token, key := jwt.NewWithClaims(jwt.SigningMethodEdDSA, c), any(k.Private)
 	if k.Private == nil {

@@ -110,7 +110,7 @@ func TestClocksThatDiffer(t *testing.T) {
 		want string // empty: it counts
 	}{
 		{-29 * time.Second, ""},
-		{-10 * time.Minute, "does not count yet, but in 10m0s: the clock here is behind that of the auth-service"},
+		{-10 * time.Minute, "is not valid yet, but in 10m0s: the clock here is behind that of the auth-service"},
 		{10 * time.Minute, ""},
 		{25 * time.Minute, "has expired 10m0s ago; log in again"},
 	} {
