@@ -35,8 +35,8 @@ type Objects interface {
 	AbortUploads(ctx context.Context, prefix string, before time.Time) error
 }
 
-// linkValid is how long a download link is valid.
-const linkValid = 60 * time.Second
+// LinkValid is how long a download link is valid.
+const LinkValid = 60 * time.Second
 
 // Service stores, lists, changes and deletes documents. It is safe for
 // concurrent use. A document that the caller may not see is fault.NotFound.
@@ -155,7 +155,6 @@ func (s *Service) Open(ctx context.Context, d *Document, offset, length int64) (
 // Link is a URL from which anybody can download a file until it expires.
 type Link struct {
 	URL     string
-	Valid   time.Duration
 	Expires time.Time
 }
 
@@ -170,10 +169,10 @@ func (s *Service) Link(ctx context.Context, by auth.Principal, d *Document) (*Li
 	if err != nil {
 		return nil, err
 	}
-	expires := s.now().Add(linkValid)
-	url, err := s.Objects.Link(ctx, key, d.FileName, d.Type, linkValid)
+	expires := s.now().Add(LinkValid)
+	url, err := s.Objects.Link(ctx, key, d.FileName, d.Type, LinkValid)
 	if err != nil {
 		return nil, err
 	}
-	return &Link{url, linkValid, expires}, nil
+	return &Link{url, expires}, nil
 }

@@ -48,7 +48,7 @@ func (s *Service) sweepDocuments(ctx context.Context, before time.Time) error {
 			return err
 		}
 		for _, row := range page.Rows {
-			if err := s.sweepDocument(ctx, row.ID, before); ignoreGone(err) != nil {
+			if err := s.discard(ctx, row.ID, before); err != nil {
 				return err
 			}
 		}
@@ -58,9 +58,10 @@ func (s *Service) sweepDocuments(ctx context.Context, before time.Time) error {
 	}
 }
 
-// sweepDocument marks a pending document as deleting before it removes anything,
-// so that an upload which is still running cannot make it ready.
-func (s *Service) sweepDocument(ctx context.Context, id string, before time.Time) error {
+// discard removes a document that is not ready and whose upload began before the
+// given time. It marks a pending one as deleting first, so that an upload which is
+// still running cannot make it ready.
+func (s *Service) discard(ctx context.Context, id string, before time.Time) error {
 	row, err := s.Documents.Update(ctx, id, func(d *Document) (store.Change, error) {
 		if d.State != Pending || !d.UpdatedAt.Before(before) {
 			return store.Change{}, store.ErrNoChange
@@ -69,7 +70,7 @@ func (s *Service) sweepDocument(ctx context.Context, id string, before time.Time
 		return store.Change{}, nil
 	})
 	if err != nil || row.Doc.State != Deleting || !row.Doc.UpdatedAt.Before(before) {
-		return err
+		return ignoreGone(err)
 	}
 	return s.remove(ctx, row)
 }

@@ -110,17 +110,7 @@ func (s *Service) Abort(ctx context.Context, up *Upload) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
-	row, err := s.Documents.Update(ctx, up.id, func(d *Document) (store.Change, error) {
-		if d.State != Pending {
-			return store.Change{}, store.ErrNoChange
-		}
-		d.State, d.UpdatedAt = Deleting, s.now()
-		return store.Change{}, nil
-	})
-	if err == nil && row.Doc.State == Deleting {
-		err = s.remove(ctx, row)
-	}
-	if ignoreGone(err) != nil {
+	if err := s.discard(ctx, up.id, s.now().Add(time.Millisecond)); err != nil {
 		s.Log.WarnContext(ctx, "failed upload not removed yet, a sweep will", "document", up.id, "err", err)
 	}
 }

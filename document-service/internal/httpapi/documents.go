@@ -159,7 +159,7 @@ func (a *API) download(ctx context.Context, in *input) (*downloadOutput, error) 
 	out.Body.FileName, out.Body.DownloadURL = d.FileName, path(d.ID)+"/content"
 	if link != nil {
 		out.Body.DownloadURL, out.Body.ExpiresAt = link.URL, &link.Expires
-		out.Body.ExpiresIn = int(link.Valid.Seconds())
+		out.Body.ExpiresIn = int(document.LinkValid.Seconds())
 	}
 	return out, nil
 }

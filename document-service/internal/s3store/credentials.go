@@ -13,28 +13,27 @@ import (
 )
 
 const (
-	// credentialWait is how long a request waits for credentials. What asks for
-	// them goes on, for the next request to find them.
+	// credentialWait is how long a request waits for credentials. The look-up
+	// continues for the next request.
 	credentialWait = 1500 * time.Millisecond
-	// missingFor is how long credentials that were not there are not asked for
-	// again: where no machine of AWS is, its address may not even refuse.
+	// missingFor is the pause after a failed look-up: outside AWS the metadata
+	// address may not even refuse a connection.
 	missingFor = 5 * time.Second
-	// renewBefore is how long before their end credentials are renewed: what is
-	// signed is to arrive in time. Not all providers do so by themselves.
+	// renewBefore is how long before they expire credentials are renewed. Not all
+	// providers do that themselves.
 	renewBefore = 5 * time.Minute
 )
 
-// noCredentials is why a request could not be signed. To send it again at once
-// would find none either.
+// noCredentials is why a request cannot be signed. A retry would fail too.
 type noCredentials struct{ error }
 
 func (e noCredentials) Unwrap() error { return e.error }
 
-// RetryableError is what the SDK asks before it waits and tries again.
+// RetryableError tells the SDK not to retry.
 func (noCredentials) RetryableError() bool { return false }
 
-// credentials are the key that is set, or else what the environment of AWS
-// gives: files, a web identity, the role of a container or of a machine.
+// credentials returns the configured key, or else the default chain of AWS: files,
+// a web identity, the role of a container or of a machine.
 func (c Config) credentials() aws.CredentialsProvider {
 	if c.KeyID != "" {
 		return credentials.NewStaticCredentialsProvider(c.KeyID, c.Secret, c.Session)
@@ -46,11 +45,11 @@ func (c Config) credentials() aws.CredentialsProvider {
 	return &chain{provider: found.Credentials, broken: err}
 }
 
-// chain bounds how long credentials are waited for, and keeps for some time
-// that there are none. It is safe for concurrent use.
+// chain limits the wait for credentials and remembers for missingFor that there
+// are none. It is safe for concurrent use.
 type chain struct {
-	provider aws.CredentialsProvider // which keeps credentials until soon before they end
-	broken   error                   // why there is no provider
+	provider aws.CredentialsProvider // caches credentials until renewBefore
+	broken   error                   // set when there is no provider
 
 	mu      sync.Mutex
 	missing error

@@ -17,15 +17,14 @@ import (
 
 var _ document.Objects = (*Store)(nil)
 
-// stall is how long S3 may keep still in a download.
+// stall is how long S3 may send nothing during a download.
 const stall = 10 * time.Second
 
-// Open implements document.Objects. The body ends with an error when S3 keeps
-// still for too long.
+// Open implements document.Objects. The body fails when S3 stalls.
 func (s *Store) Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	in := &s3.GetObjectInput{Bucket: &s.bucket, Key: &key}
-	if length >= 0 { // of the whole the SDK compares the checksum
+	if length >= 0 { // the SDK verifies the checksum of a whole object
 		in.Range = aws.String(fmt.Sprintf("bytes=%d-%d", offset, offset+length-1))
 	}
 	out, err := s.client.GetObject(ctx, in, func(o *s3.Options) { o.HTTPClient = s.streams })
@@ -36,14 +35,14 @@ func (s *Store) Open(ctx context.Context, key string, offset, length int64) (io.
 	return &download{out.Body, cancel}, nil
 }
 
-// download is a body that is cut when it keeps still.
+// download is a body that fails when S3 stalls.
 type download struct {
 	io.ReadCloser
 	cancel context.CancelFunc
 }
 
-// Read waits so long for S3. Between two of them it is the client that takes its
-// time, which is not counted here.
+// Read waits up to stall for S3. The time that the client takes between two calls
+// does not count.
 func (d *download) Read(p []byte) (int, error) {
 	defer time.AfterFunc(stall, d.cancel).Stop()
 	return d.ReadCloser.Read(p)
@@ -54,9 +53,8 @@ func (d *download) Close() error {
 	return d.ReadCloser.Close()
 }
 
-// Remove implements document.Objects. It ends what is under way first: that
-// could still become the object. Some servers find an upload by its whole key
-// alone.
+// Remove implements document.Objects. It aborts uploads first: they could still
+// become the object. Some servers find an upload only by its whole key.
 func (s *Store) Remove(ctx context.Context, key string) error {
 	if err := s.AbortUploads(ctx, key, time.Time{}); err != nil {
 		return err
@@ -65,7 +63,7 @@ func (s *Store) Remove(ctx context.Context, key string) error {
 	return gone(s.translated(err))
 }
 
-// gone takes what is not there any more for removed.
+// gone ignores that an object is missing.
 func gone(err error) error {
 	if fault.Is(err, fault.NotFound) {
 		return nil
@@ -73,7 +71,7 @@ func gone(err error) error {
 	return err
 }
 
-// Link implements document.Objects. It asks no S3: the object may be gone.
+// Link implements document.Objects. It does not ask S3: the object may be missing.
 func (s *Store) Link(ctx context.Context, key, name, mediaType string, valid time.Duration) (string, error) {
 	request, err := s.links.PresignGetObject(ctx, &s3.GetObjectInput{
 		Bucket: &s.bucket, Key: &key, ResponseContentDisposition: aws.String(rest.Attachment(name)), ResponseContentType: &mediaType,

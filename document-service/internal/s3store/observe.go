@@ -10,19 +10,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
-	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/metrics"
 )
 
-// givenUp tells whether it was not the object storage that failed.
-func givenUp(err error) bool {
-	_, ours := errors.AsType[*fault.Error](err)
-	return ours || errors.Is(err, context.Canceled)
-}
-
-// observe has each operation counted and timed, with all its attempts. One that
-// asks for what is not there has the outcome missing, and one that its client
-// ended, or sent too much for, given_up.
+// observe counts and times each operation with all its attempts. Outcomes are ok,
+// failed, missing (the object does not exist) and given_up (the client has gone).
 func observe(r prometheus.Registerer) func(*middleware.Stack) error {
 	took := promauto.With(r).NewHistogramVec(prometheus.HistogramOpts{
 		Name: "s3_operation_duration_seconds", Help: "Time of an operation of the object storage, until its answer begins.", Buckets: metrics.Seconds,
@@ -36,7 +28,7 @@ func observe(r prometheus.Registerer) func(*middleware.Stack) error {
 				switch {
 				case missing(err):
 					outcome = "missing"
-				case givenUp(err):
+				case errors.Is(err, context.Canceled):
 					outcome = "given_up"
 				case err != nil:
 					outcome = "failed"

@@ -28,7 +28,7 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// Config says where the bucket is.
+// Config is where the bucket is and how to reach it.
 type Config struct {
 	KeyID          string `envconfig:"AWS_ACCESS_KEY_ID" desc:"key id for S3; empty: what the default credential chain of AWS gives, such as the role of a container or of a machine"`
 	Secret         string `envconfig:"AWS_SECRET_ACCESS_KEY" secret:"true" desc:"secret of the key"`
@@ -45,7 +45,7 @@ type Config struct {
 
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
-// Validate tells what is wrong with c.
+// Validate returns all that is wrong with c.
 func (c Config) Validate() error {
 	var errs []error
 	for variable, text := range map[string]string{"S3_ENDPOINT": c.Endpoint, "S3_PUBLIC_ENDPOINT": c.PublicEndpoint} {
@@ -68,7 +68,7 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// roots returns nil for those of the system.
+// roots returns the trusted authorities, or nil for those of the system.
 func (c Config) roots() (*x509.CertPool, error) {
 	if c.CAFile == "" {
 		return nil, nil
@@ -86,8 +86,8 @@ func (c Config) roots() (*x509.CertPool, error) {
 
 const (
 	dialTimeout = 2 * time.Second
-	// requestTimeout is for all of one request, but for the body of a download.
-	// A part of an upload has to get through in it.
+	// requestTimeout is for a request without the body of a download, and so for
+	// one part of an upload.
 	requestTimeout = 10 * time.Second
 	attempts       = 3
 	maxBackoff     = 500 * time.Millisecond
@@ -95,18 +95,17 @@ const (
 )
 
 // Store is a bucket. It is safe for concurrent use. Its methods fail with
-// fault.Unavailable when S3 does not answer or refuses what a bucket of ours
-// allows.
+// fault.Unavailable when S3 does not answer or refuses an operation.
 type Store struct {
 	bucket  string
 	client  *s3.Client
 	uploads *transfermanager.Client
-	streams *http.Client // for downloads, which may take as long as they move
+	streams *http.Client // for downloads, without a timeout
 	links   *s3.PresignClient
 }
 
-// Open returns the bucket, which need not be there, nor S3 answer. It fails when
-// a file of the configuration cannot be used.
+// Open returns the bucket without connecting to S3. It fails when a configured file
+// cannot be used.
 func Open(cfg Config) (*Store, error) {
 	roots, err := cfg.roots()
 	if err != nil {
@@ -117,7 +116,7 @@ func Open(cfg Config) (*Store, error) {
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
 	transport.ResponseHeaderTimeout = requestTimeout
 	transport.MaxIdleConnsPerHost = idleConns
-	transport.DisableCompression = true // a file comes as it is stored
+	transport.DisableCompression = true // files are passed on as they are stored
 	s := &Store{bucket: cfg.Bucket, streams: &http.Client{Transport: transport}}
 	options := s3.Options{
 		Region: cfg.Region, UsePathStyle: cfg.PathStyle, BaseEndpoint: endpoint(cfg.Endpoint),
@@ -134,7 +133,7 @@ func Open(cfg Config) (*Store, error) {
 	}
 	s.client = s3.New(options)
 	s.uploads = newUploader(s.client)
-	options.APIOptions = nil // to make a link is no operation
+	options.APIOptions = nil // signing a link is no operation
 	if cfg.PublicEndpoint != "" {
 		options.BaseEndpoint = endpoint(cfg.PublicEndpoint)
 	}
@@ -149,22 +148,21 @@ func endpoint(url string) *string {
 	return aws.String(strings.TrimSuffix(url, "/"))
 }
 
-// Close ends the connections that no request uses.
+// Close closes idle connections.
 func (s *Store) Close() { s.streams.CloseIdleConnections() }
 
-// Prepare makes the bucket when it is missing. It fails with what has to be done
-// when it cannot.
+// Prepare creates the bucket when it is missing. Its error says what to do.
 func (s *Store) Prepare(ctx context.Context) error {
 	err := s.Ping(ctx)
 	if !fault.Is(err, fault.NotFound) {
 		return err
 	}
 	in := &s3.CreateBucketInput{Bucket: &s.bucket}
-	if region := s.client.Options().Region; region != "us-east-1" { // which may not be named
+	if region := s.client.Options().Region; region != "us-east-1" { // which S3 refuses as a constraint
 		in.CreateBucketConfiguration = &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(region)}
 	}
 	switch _, err := s.client.CreateBucket(ctx, in); code(err) {
-	case "BucketAlreadyOwnedByYou": // another process was quicker
+	case "BucketAlreadyOwnedByYou": // by another process
 		return nil
 	case "":
 		return s.translated(err)
@@ -173,7 +171,7 @@ func (s *Store) Prepare(ctx context.Context) error {
 	}
 }
 
-// Ping fails while the bucket is not there.
+// Ping fails when the bucket does not exist.
 func (s *Store) Ping(ctx context.Context) error {
 	_, err := s.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &s.bucket})
 	if code(err) == "NotFound" {
@@ -182,13 +180,13 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.translated(err)
 }
 
-// translated is an error of S3 as the domain knows it.
+// translated returns an error of S3 as a fault.
 func (s *Store) translated(err error) error {
 	if err == nil {
 		return nil
 	}
 	if _, ok := errors.AsType[*fault.Error](err); ok {
-		return err // of the reader that an upload is read from
+		return err // of the reader of an upload
 	}
 	if missing(err) {
 		return fault.New(fault.NotFound, "there is no such object").Because(err)
@@ -215,7 +213,7 @@ func missing(err error) bool {
 	return slices.Contains([]string{"NoSuchKey", "NotFound", "NoSuchUpload"}, code(err))
 }
 
-// code is what S3 calls an error, or nothing.
+// code returns the S3 code of an error, or "".
 func code(err error) string {
 	if e, ok := errors.AsType[smithy.APIError](err); ok {
 		return e.ErrorCode()
