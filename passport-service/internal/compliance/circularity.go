@@ -15,34 +15,32 @@ const (
 // and chemistries use.
 var metals = []struct{ member, name string }{{"cobalt", "Cobalt"}, {"lithium", "Lithium"}, {"nickel", "Nickel"}, {"lead", "Lead"}}
 
-func circularity() []Rule {
-	return []Rule{
-		{ID: "CIR-1", Severity: Error, Code: "consistency", Needs: []string{cellCount, cellLayout}, Check: func(r *Run) {
-			series, parallel, ok := layout(r)
-			if want := series * parallel; ok && r.number(cellCount) != want {
-				r.ReportAt(cellCount, "is %v, and the layout %s has %v cells", r.number(cellCount), r.text(cellLayout), want)
+var circularity = []Rule{
+	{ID: "CIR-1", Severity: Error, Code: "consistency", Needs: []string{cellCount, cellLayout}, Check: func(r *Run) {
+		series, parallel, ok := layout(r)
+		if want := series * parallel; ok && r.number(cellCount) != want {
+			r.ReportAt(cellCount, "is %v, and the layout %s has %v cells", r.number(cellCount), r.text(cellLayout), want)
+		}
+	}},
+	{ID: "CIR-2", Severity: Error, Code: "required", Needs: []string{spareParts}, Check: func(r *Run) {
+		for item := range r.Doc.First(spareParts).Items() {
+			if !item.Member("postalAddress").Exists() && !item.Member("emailAddress").Exists() && !item.Member("webAddress").Exists() {
+				r.Report(item, "needs one of postalAddress, emailAddress and webAddress")
 			}
-		}},
-		{ID: "CIR-2", Severity: Error, Code: "required", Needs: []string{spareParts}, Check: func(r *Run) {
-			for item := range r.Doc.First(spareParts).Items() {
-				if !item.Member("postalAddress").Exists() && !item.Member("emailAddress").Exists() && !item.Member("webAddress").Exists() {
-					r.Report(item, "needs one of postalAddress, emailAddress and webAddress")
-				}
+		}
+	}},
+	{ID: "REC-1", Severity: Error, Code: "consistency", Needs: []string{recycled}, Check: func(r *Run) {
+		for _, metal := range metals {
+			content := r.Doc.First(recycled + "." + metal.member)
+			pre, okPre := content.Member("preConsumerPercent").Number()
+			post, okPost := content.Member("postConsumerPercent").Number()
+			total, ok := content.Member("totalPercent").Number()
+			if okPre && okPost && ok && !near(pre+post, total, 0.1) {
+				r.Report(content.Member("totalPercent"), "is %v %%, and %v %% before and %v %% after use are %.6g %%", total, pre, post, pre+post)
 			}
-		}},
-		{ID: "REC-1", Severity: Error, Code: "consistency", Needs: []string{recycled}, Check: func(r *Run) {
-			for _, metal := range metals {
-				content := r.Doc.First(recycled + "." + metal.member)
-				pre, okPre := content.Member("preConsumerPercent").Number()
-				post, okPost := content.Member("postConsumerPercent").Number()
-				total, ok := content.Member("totalPercent").Number()
-				if okPre && okPost && ok && !near(pre+post, total, 0.1) {
-					r.Report(content.Member("totalPercent"), "is %v %%, and %v %% before and %v %% after use are %.6g %%", total, pre, post, pre+post)
-				}
-			}
-		}},
-		{ID: "REC-2", Severity: Warning, Code: "notApplicable", Needs: []string{recycled}, Check: recycledContentApplies},
-	}
+		}
+	}},
+	{ID: "REC-2", Severity: Warning, Code: "notApplicable", Needs: []string{recycled}, Check: recycledContentApplies},
 }
 
 // layout reads a cell layout, as 96s3p.

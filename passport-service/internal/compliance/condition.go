@@ -23,35 +23,33 @@ var counters = []string{
 	"minutesChargingAboveUpperBoundary", "minutesChargingBelowLowerBoundary", "deepDischargeEvents", "overchargeEvents",
 }
 
-func condition() []Rule {
-	return []Rule{
-		{ID: "CON-1", Severity: Error, Code: "consistency", Needs: []string{declared, declared + "[].event", declared + "[].date"}, Check: eventsInOrder},
-		{ID: "CON-2", Severity: Error, Code: "consistency", Needs: []string{status, declared, declared + "[].event"}, Check: fadesFit},
-		{ID: "CON-3", Severity: Error, Catalogue: []string{"notApplicable"}, Needs: []string{soce}},
-		{ID: "CON-3", Severity: Warning, Code: "consistency", Needs: []string{soce, usableEnergy, certifiedEnergy}, Check: func(r *Run) {
-			given, want := r.number(soce), r.number(usableEnergy)/r.number(certifiedEnergy)*100
-			if !near(given, want, 1) {
-				r.ReportAt(soce, "is %v %%, and %v kWh of %v kWh are %.4g %%", given, r.number(usableEnergy), r.number(certifiedEnergy), want)
-			}
-		}},
-		{ID: "CON-3", Severity: Error, Code: "range", Needs: []string{usableEnergy, ratedEnergy}, Check: func(r *Run) {
-			if left, rated := r.number(usableEnergy), r.number(ratedEnergy); left > rated {
-				r.ReportAt(usableEnergy, "is %v kWh, above the rated %v kWh", left, rated)
-			}
-		}},
-		{ID: "CON-4", Severity: Error, Code: "range", Needs: []string{remaining, ratedCapacity}, Check: func(r *Run) {
-			if left, rated := r.number(remaining), r.number(ratedCapacity); left > rated {
-				r.ReportAt(remaining, "is %v Ah, above the rated %v Ah", left, rated)
-			}
-		}},
-		{ID: "CON-4", Severity: Error, Code: "consistency", Needs: []string{healthPercent, remaining, ratedCapacity}, Check: func(r *Run) {
-			given, want := r.number(healthPercent), r.number(remaining)/r.number(ratedCapacity)*100
-			if !near(given, want, 0.5) && want <= 100 {
-				r.ReportAt(healthPercent, "is %v %%, and %v Ah of %v Ah are %.4g %%", given, r.number(remaining), r.number(ratedCapacity), want)
-			}
-		}},
-		{ID: "CON-5", Severity: Error, Code: "consistency", Needs: []string{usage}, Check: countersGoUp},
-	}
+var condition = []Rule{
+	{ID: "CON-1", Severity: Error, Code: "consistency", Needs: []string{declared, declared + "[].event", declared + "[].date"}, Check: eventsInOrder},
+	{ID: "CON-2", Severity: Error, Code: "consistency", Needs: []string{status, declared, declared + "[].event"}, Check: fadesFit},
+	{ID: "CON-3", Severity: Error, Catalogue: []string{"notApplicable"}, Needs: []string{soce}},
+	{ID: "CON-3", Severity: Warning, Code: "consistency", Needs: []string{soce, usableEnergy, certifiedEnergy}, Check: func(r *Run) {
+		given, want := r.number(soce), r.number(usableEnergy)/r.number(certifiedEnergy)*100
+		if !near(given, want, 1) {
+			r.ReportAt(soce, "is %v %%, and %v kWh of %v kWh are %.4g %%", given, r.number(usableEnergy), r.number(certifiedEnergy), want)
+		}
+	}},
+	{ID: "CON-3", Severity: Error, Code: "range", Needs: []string{usableEnergy, ratedEnergy}, Check: func(r *Run) {
+		if left, rated := r.number(usableEnergy), r.number(ratedEnergy); left > rated {
+			r.ReportAt(usableEnergy, "is %v kWh, above the rated %v kWh", left, rated)
+		}
+	}},
+	{ID: "CON-4", Severity: Error, Code: "range", Needs: []string{remaining, ratedCapacity}, Check: func(r *Run) {
+		if left, rated := r.number(remaining), r.number(ratedCapacity); left > rated {
+			r.ReportAt(remaining, "is %v Ah, above the rated %v Ah", left, rated)
+		}
+	}},
+	{ID: "CON-4", Severity: Error, Code: "consistency", Needs: []string{healthPercent, remaining, ratedCapacity}, Check: func(r *Run) {
+		given, want := r.number(healthPercent), r.number(remaining)/r.number(ratedCapacity)*100
+		if !near(given, want, 0.5) && want <= 100 {
+			r.ReportAt(healthPercent, "is %v %%, and %v Ah of %v Ah are %.4g %%", given, r.number(remaining), r.number(ratedCapacity), want)
+		}
+	}},
+	{ID: "CON-5", Severity: Error, Code: "consistency", Needs: []string{usage}, Check: countersGoUp},
 }
 
 func eventsInOrder(r *Run) {

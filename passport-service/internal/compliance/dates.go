@@ -14,15 +14,13 @@ var after = []string{
 	"batteryCondition.stateOfHealth.measuredAt", "batteryCondition.usage.measuredAt",
 }
 
-func dates() []Rule {
-	return []Rule{{ID: "DAT-2", Severity: Error, Code: "consistency", Needs: []string{manufactured}, Check: func(r *Run) {
-		for _, path := range after {
-			if later := r.Doc.First(path); before(later, r.Doc.First(manufactured)) {
-				r.Report(later, "is %s, before the battery was manufactured (%s)", textOf(later), r.text(manufactured))
-			}
+var dates = []Rule{{ID: "DAT-2", Severity: Error, Code: "consistency", Needs: []string{manufactured}, Check: func(r *Run) {
+	for _, path := range after {
+		if later := r.Doc.First(path); before(later, r.Doc.First(manufactured)) {
+			r.Report(later, "is %s, before the battery was manufactured (%s)", textOf(later), r.text(manufactured))
 		}
-	}}}
-}
+	}
+}}}
 
 // before compares two dates, if they are sound, at the coarser precision.
 func before(a, b ruleset.Value) bool {

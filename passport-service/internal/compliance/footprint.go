@@ -14,32 +14,30 @@ const (
 	footprintPlant  = "carbonFootprint.manufacturingPlant"
 )
 
-func footprint() []Rule {
-	return []Rule{
-		{ID: "CF-1", Severity: Error, Code: "consistency", Needs: []string{
-			stages, footprintPerKwh, stages + "[].stage", stages + "[].carbonFootprintPerKwh", stages + "[].sharePercent",
-		}, Check: stagesAddUp},
-		{ID: "CF-2", Severity: Error, Code: "range", Needs: []string{stages, stages + "[].stage"}, Check: func(r *Run) {
-			for item := range r.Doc.First(stages).Items() {
-				value := item.Member("carbonFootprintPerKwh")
-				if n, ok := value.Number(); ok && n < 0 && !item.Member("stage").Is("endOfLifeRecycling") {
-					r.Report(value, "is %v kg CO2e/kWh, and only endOfLifeRecycling may be negative", n)
-				}
+var footprint = []Rule{
+	{ID: "CF-1", Severity: Error, Code: "consistency", Needs: []string{
+		stages, footprintPerKwh, stages + "[].stage", stages + "[].carbonFootprintPerKwh", stages + "[].sharePercent",
+	}, Check: stagesAddUp},
+	{ID: "CF-2", Severity: Error, Code: "range", Needs: []string{stages, stages + "[].stage"}, Check: func(r *Run) {
+		for item := range r.Doc.First(stages).Items() {
+			value := item.Member("carbonFootprintPerKwh")
+			if n, ok := value.Number(); ok && n < 0 && !item.Member("stage").Is("endOfLifeRecycling") {
+				r.Report(value, "is %v kg CO2e/kWh, and only endOfLifeRecycling may be negative", n)
 			}
-		}},
-		{ID: "CF-3", Severity: Error, Code: "consistency", Needs: []string{totalFootprint, totalEnergy, footprintPerKwh}, Check: func(r *Run) {
-			total, want := r.number(totalFootprint), r.number(footprintPerKwh)*r.number(totalEnergy)
-			if !near(total, want, 0.02*want) {
-				r.ReportAt(totalFootprint, "is %v kg CO2e, and carbonFootprintPerKwh × totalEnergyOverServiceLifeKwh is %.6g", total, want)
-			}
-		}},
-		{ID: "CF-4", Severity: Warning, Code: "consistency", Needs: []string{footprintPlant}, Check: plantIsThePlace},
-		{ID: "PRO-1", Severity: Warning, Catalogue: []string{"notYetApplicable"}},
-		{ID: "PRO-2", Severity: Warning, Catalogue: []string{"notYetApplicable"}},
-		{ID: "PRO-3", Severity: Warning, Catalogue: []string{"notYetApplicable"}},
-		{ID: "PRO-4", Severity: Warning, Catalogue: []string{"notYetApplicable"}},
-		{ID: "PRO-5", Severity: Warning, Catalogue: []string{"notYetApplicable"}},
-	}
+		}
+	}},
+	{ID: "CF-3", Severity: Error, Code: "consistency", Needs: []string{totalFootprint, totalEnergy, footprintPerKwh}, Check: func(r *Run) {
+		total, want := r.number(totalFootprint), r.number(footprintPerKwh)*r.number(totalEnergy)
+		if !near(total, want, 0.02*want) {
+			r.ReportAt(totalFootprint, "is %v kg CO2e, and carbonFootprintPerKwh × totalEnergyOverServiceLifeKwh is %.6g", total, want)
+		}
+	}},
+	{ID: "CF-4", Severity: Warning, Code: "consistency", Needs: []string{footprintPlant}, Check: plantIsThePlace},
+	{ID: "PRO-1", Severity: Warning, Catalogue: []string{"notYetApplicable"}},
+	{ID: "PRO-2", Severity: Warning, Catalogue: []string{"notYetApplicable"}},
+	{ID: "PRO-3", Severity: Warning, Catalogue: []string{"notYetApplicable"}},
+	{ID: "PRO-4", Severity: Warning, Catalogue: []string{"notYetApplicable"}},
+	{ID: "PRO-5", Severity: Warning, Catalogue: []string{"notYetApplicable"}},
 }
 
 // near tells whether two numbers differ by no more than a tolerance, with a

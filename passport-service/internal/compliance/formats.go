@@ -10,21 +10,19 @@ import (
 )
 
 // formats are the rules of a single text or number, beyond its pattern.
-func formats() []Rule {
-	return []Rule{
-		{ID: "FMT-1", Severity: Error, Code: "format", Field: httpsURL, Catalogue: []string{"format"}},
-		{ID: "FMT-2", Severity: Error, Code: "format", Field: calendar, Catalogue: []string{"format"}},
-		{ID: "FMT-3", Severity: Error, Code: "type", Catalogue: []string{"type"}},
-		{ID: "FMT-4", Severity: Error, Code: "format", Field: country, Catalogue: []string{"format"}},
-		{ID: "FMT-5", Severity: Error, Code: "unknownField", Catalogue: []string{"unknownField"}},
-		{ID: "ID-1", Severity: Error, Code: "format", Field: batteryIdentifier, Catalogue: []string{"format"}},
-		{ID: "ID-2", Severity: Error, Code: "format", Field: digitalLink},
-		{ID: "ID-4", Severity: Error, Code: "format", Field: gln},
-		{ID: "MAT-7", Severity: Error, Code: "format", Field: casNumber, Catalogue: []string{"format"}},
-		{ID: "DAT-1", Severity: Error, Code: "range", Field: notInFuture},
-		{ID: "DAT-3", Severity: Error, Code: "range", Field: yearNotInFuture},
-		{ID: "MAT-3", Severity: Error, Code: "enum", Field: criticalRawMaterial},
-	}
+var formats = []Rule{
+	{ID: "FMT-1", Severity: Error, Code: "format", Field: httpsURL, Catalogue: []string{"format"}},
+	{ID: "FMT-2", Severity: Error, Code: "format", Field: calendar, Catalogue: []string{"format"}},
+	{ID: "FMT-3", Severity: Error, Code: "type", Catalogue: []string{"type"}},
+	{ID: "FMT-4", Severity: Error, Code: "format", Field: country, Catalogue: []string{"format"}},
+	{ID: "FMT-5", Severity: Error, Code: "unknownField", Catalogue: []string{"unknownField"}},
+	{ID: "ID-1", Severity: Error, Code: "format", Field: batteryIdentifier, Catalogue: []string{"format"}},
+	{ID: "ID-2", Severity: Error, Code: "format", Field: digitalLink},
+	{ID: "ID-4", Severity: Error, Code: "format", Field: gln},
+	{ID: "MAT-7", Severity: Error, Code: "format", Field: casNumber, Catalogue: []string{"format"}},
+	{ID: "DAT-1", Severity: Error, Code: "range", Field: notInFuture},
+	{ID: "DAT-3", Severity: Error, Code: "range", Field: yearNotInFuture},
+	{ID: "MAT-3", Severity: Error, Code: "enum", Field: criticalRawMaterial},
 }
 
 func httpsURL(_ *Run, v ruleset.Value) string {

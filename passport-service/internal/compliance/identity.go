@@ -20,30 +20,28 @@ const (
 // its user guide 1.0.
 const registryLimit = 50
 
-func identity() []Rule {
-	return []Rule{
-		{ID: "ID-1", Severity: Error, Code: "duplicate", Needs: []string{identifier}, Check: func(r *Run) {
-			if r.In.Facts.Identifier {
-				r.ReportAt(identifier, "is %s, which another passport has or had; a battery has one passport", r.text(identifier))
-			}
-		}},
-		{ID: "ID-1", Severity: Warning, Code: "format", Needs: []string{identifier}, Check: func(r *Run) {
-			if n := utf8.RuneCountInString(r.text(identifier)); n > registryLimit {
-				r.ReportAt(identifier, "has %d characters, and the registry takes %d", n, registryLimit)
-			}
-		}},
-		{ID: "ID-2", Severity: Error, Code: "consistency", Needs: []string{identifier}, Check: linkFitsNumbers},
-		{ID: "ID-3", Severity: Error, Code: "duplicate", Needs: []string{passportIdentifier}, Check: func(r *Run) {
-			if r.In.Facts.PassportIdentifier {
-				r.ReportAt(passportIdentifier, "is %s, which another passport has or had", r.text(passportIdentifier))
-			}
-		}},
-		{ID: "ID-3", Severity: Error, Code: "consistency", Needs: []string{passportIdentifier, identifier}, Check: func(r *Run) {
-			if r.text(passportIdentifier) == r.text(identifier) {
-				r.ReportAt(passportIdentifier, "is the identifier of the battery, and has to be one of the passport alone")
-			}
-		}},
-	}
+var identity = []Rule{
+	{ID: "ID-1", Severity: Error, Code: "duplicate", Needs: []string{identifier}, Check: func(r *Run) {
+		if r.In.Facts.Identifier {
+			r.ReportAt(identifier, "is %s, which another passport has or had; a battery has one passport", r.text(identifier))
+		}
+	}},
+	{ID: "ID-1", Severity: Warning, Code: "format", Needs: []string{identifier}, Check: func(r *Run) {
+		if n := utf8.RuneCountInString(r.text(identifier)); n > registryLimit {
+			r.ReportAt(identifier, "has %d characters, and the registry takes %d", n, registryLimit)
+		}
+	}},
+	{ID: "ID-2", Severity: Error, Code: "consistency", Needs: []string{identifier}, Check: linkFitsNumbers},
+	{ID: "ID-3", Severity: Error, Code: "duplicate", Needs: []string{passportIdentifier}, Check: func(r *Run) {
+		if r.In.Facts.PassportIdentifier {
+			r.ReportAt(passportIdentifier, "is %s, which another passport has or had", r.text(passportIdentifier))
+		}
+	}},
+	{ID: "ID-3", Severity: Error, Code: "consistency", Needs: []string{passportIdentifier, identifier}, Check: func(r *Run) {
+		if r.text(passportIdentifier) == r.text(identifier) {
+			r.ReportAt(passportIdentifier, "is the identifier of the battery, and has to be one of the passport alone")
+		}
+	}},
 }
 
 func batteryIdentifier(_ *Run, v ruleset.Value) string {

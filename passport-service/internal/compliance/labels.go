@@ -15,34 +15,32 @@ var heavyMetals = []struct {
 	limit           float64
 }{{"Cd", cadmium, 0.002}, {"Pb", lead, 0.004}}
 
-func labels() []Rule {
-	return []Rule{
-		{ID: "LAB-1", Severity: Error, Code: "consistency", Needs: []string{isMarked}, Check: func(r *Run) {
-			if r.Doc.First(isMarked).False() {
-				r.ReportAt(isMarked, "is false, and every battery carries the symbol for separate collection since 18 August 2025")
+var labels = []Rule{
+	{ID: "LAB-1", Severity: Error, Code: "consistency", Needs: []string{isMarked}, Check: func(r *Run) {
+		if r.Doc.First(isMarked).False() {
+			r.ReportAt(isMarked, "is false, and every battery carries the symbol for separate collection since 18 August 2025")
+		}
+	}},
+	{ID: "LAB-2", Severity: Error, Code: "consistency", Needs: []string{metalSymbols + "[]"}, Check: symbolsFitContents},
+	{ID: "LAB-3", Severity: Error, Code: "required", Needs: []string{labelMeanings, labelMeanings + "[].symbol", metalSymbols + "[]"}, Check: func(r *Run) {
+		explained := map[string]bool{}
+		for v := range r.Doc.All(labelMeanings + "[].symbol") {
+			explained[textOf(v)] = true
+		}
+		if !explained["separateCollection"] {
+			r.ReportAt(labelMeanings, "has no entry for separateCollection")
+		}
+		for v := range r.Doc.First(metalSymbols).Items() {
+			if symbol := textOf(v); !explained[symbol] {
+				r.ReportAt(labelMeanings, "has no entry for the symbol %s", symbol)
 			}
-		}},
-		{ID: "LAB-2", Severity: Error, Code: "consistency", Needs: []string{metalSymbols + "[]"}, Check: symbolsFitContents},
-		{ID: "LAB-3", Severity: Error, Code: "required", Needs: []string{labelMeanings, labelMeanings + "[].symbol", metalSymbols + "[]"}, Check: func(r *Run) {
-			explained := map[string]bool{}
-			for v := range r.Doc.All(labelMeanings + "[].symbol") {
-				explained[textOf(v)] = true
-			}
-			if !explained["separateCollection"] {
-				r.ReportAt(labelMeanings, "has no entry for separateCollection")
-			}
-			for v := range r.Doc.First(metalSymbols).Items() {
-				if symbol := textOf(v); !explained[symbol] {
-					r.ReportAt(labelMeanings, "has no entry for the symbol %s", symbol)
-				}
-			}
-		}},
-		{ID: "LAB-4", Severity: Error, Code: "consistency", Needs: []string{notifiedBody, "labelsAndConformity.ceMarking.affixed"}, Check: func(r *Run) {
-			if r.Doc.First("labelsAndConformity.ceMarking.affixed").False() {
-				r.ReportAt(notifiedBody, "is %s, and there is no CE marking it could stand by", r.text(notifiedBody))
-			}
-		}},
-	}
+		}
+	}},
+	{ID: "LAB-4", Severity: Error, Code: "consistency", Needs: []string{notifiedBody, "labelsAndConformity.ceMarking.affixed"}, Check: func(r *Run) {
+		if r.Doc.First("labelsAndConformity.ceMarking.affixed").False() {
+			r.ReportAt(notifiedBody, "is %s, and there is no CE marking it could stand by", r.text(notifiedBody))
+		}
+	}},
 }
 
 func symbolsFitContents(r *Run) {

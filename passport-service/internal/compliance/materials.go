@@ -38,44 +38,42 @@ var nmc = []string{"Lithium", "Nickel", "Cobalt", "Manganese"}
 // covered are the metals that the symbols of Article 13(5) tell of, by CAS number.
 var covered = map[string]string{"7439-97-6": "mercury", "7440-43-9": "cadmium", "7439-92-1": "lead"}
 
-func materials() []Rule {
-	return []Rule{
-		{ID: "MAT-1", Severity: Error, Code: "consistency", Needs: []string{mass, composition, materialMass}, Check: func(r *Run) {
-			if sum := sumOf(r, materialMass); sum > r.number(mass)*1.005 {
-				r.ReportAt(composition, "add up to %.6g kg, and the battery has %v kg", sum, r.number(mass))
+var materials = []Rule{
+	{ID: "MAT-1", Severity: Error, Code: "consistency", Needs: []string{mass, composition, materialMass}, Check: func(r *Run) {
+		if sum := sumOf(r, materialMass); sum > r.number(mass)*1.005 {
+			r.ReportAt(composition, "add up to %.6g kg, and the battery has %v kg", sum, r.number(mass))
+		}
+	}},
+	{ID: "MAT-2", Severity: Error, Code: "consistency", Needs: []string{composition, materialPart}, Check: sharesFitMasses},
+	{ID: "MAT-4", Severity: Error, Code: "notApplicable", Needs: []string{hazardous}, Check: func(r *Run) {
+		for v := range r.Doc.All(hazardous + "[].casNumber") {
+			if metal := covered[textOf(v)]; metal != "" {
+				r.Report(v, "is that of %s, which is told by the symbols and not here", metal)
 			}
-		}},
-		{ID: "MAT-2", Severity: Error, Code: "consistency", Needs: []string{composition, materialPart}, Check: sharesFitMasses},
-		{ID: "MAT-4", Severity: Error, Code: "notApplicable", Needs: []string{hazardous}, Check: func(r *Run) {
-			for v := range r.Doc.All(hazardous + "[].casNumber") {
-				if metal := covered[textOf(v)]; metal != "" {
-					r.Report(v, "is that of %s, which is told by the symbols and not here", metal)
-				}
+		}
+	}},
+	{ID: "MAT-5", Severity: Warning, Code: "consistency", Needs: []string{critical, critical + "[]"}, Check: criticalAreNamed},
+	{ID: "MAT-6", Severity: Warning, Code: "enum", Needs: []string{chemistry}, Check: func(r *Run) {
+		if _, ok := chemistries[r.text(chemistry)]; !ok {
+			r.ReportAt(chemistry, "is %q, which is none of the known codes, such as NMC811, LFP, Pb-acid", r.text(chemistry))
+		}
+	}},
+	{ID: "MAT-8", Severity: Error, Code: "required", Needs: []string{substances}, Check: func(r *Run) {
+		if v := r.Doc.First(substances); !v.Member("text").Exists() && !v.Member("documentUrl").Exists() {
+			r.Report(v, "needs a text or a documentUrl")
+		}
+	}},
+	{ID: "MAT-9", Severity: Error, Code: "required", Needs: []string{composition, composition + "[].component"}, Check: func(r *Run) {
+		given := map[string]bool{}
+		for v := range r.Doc.All(composition + "[].component") {
+			given[textOf(v)] = true
+		}
+		for _, part := range []string{"cathode", "anode", "electrolyte"} {
+			if !given[part] {
+				r.ReportAt(composition, "has no material of the %s", part)
 			}
-		}},
-		{ID: "MAT-5", Severity: Warning, Code: "consistency", Needs: []string{critical, critical + "[]"}, Check: criticalAreNamed},
-		{ID: "MAT-6", Severity: Warning, Code: "enum", Needs: []string{chemistry}, Check: func(r *Run) {
-			if _, ok := chemistries[r.text(chemistry)]; !ok {
-				r.ReportAt(chemistry, "is %q, which is none of the known codes, such as NMC811, LFP, Pb-acid", r.text(chemistry))
-			}
-		}},
-		{ID: "MAT-8", Severity: Error, Code: "required", Needs: []string{substances}, Check: func(r *Run) {
-			if v := r.Doc.First(substances); !v.Member("text").Exists() && !v.Member("documentUrl").Exists() {
-				r.Report(v, "needs a text or a documentUrl")
-			}
-		}},
-		{ID: "MAT-9", Severity: Error, Code: "required", Needs: []string{composition, composition + "[].component"}, Check: func(r *Run) {
-			given := map[string]bool{}
-			for v := range r.Doc.All(composition + "[].component") {
-				given[textOf(v)] = true
-			}
-			for _, part := range []string{"cathode", "anode", "electrolyte"} {
-				if !given[part] {
-					r.ReportAt(composition, "has no material of the %s", part)
-				}
-			}
-		}},
-	}
+		}
+	}},
 }
 
 func criticalRawMaterial(_ *Run, v ruleset.Value) string {

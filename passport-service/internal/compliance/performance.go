@@ -22,52 +22,50 @@ var ranges = []string{
 	"performanceAndDurability.idleTemperatureRange", "batteryCondition.usage.temperature",
 }
 
-func performance() []Rule {
-	return []Rule{
-		{ID: "PHY-1", Severity: Error, Code: "consistency", Needs: []string{ratedEnergy, ratedCapacity, nominalVoltage}, Check: func(r *Run) {
-			energy, want := r.number(ratedEnergy), r.number(ratedCapacity)*r.number(nominalVoltage)/1000
-			if !near(energy, want, 0.1*want) {
-				r.ReportAt(ratedEnergy, "is %v kWh, and %v Ah at %v V are %.4g kWh (10 %% apart at most)", energy, r.number(ratedCapacity), r.number(nominalVoltage), want)
-			}
-		}},
-		{ID: "PHY-2", Severity: Error, Code: "consistency", Needs: []string{nominalVoltage}, Check: func(r *Run) {
-			nominal := r.number(nominalVoltage)
-			if least, ok := r.Number(minimumVoltage); ok && nominal < least {
-				r.ReportAt(nominalVoltage, "is %v V, below the minimum of %v V", nominal, least)
-			}
-			if most, ok := r.Number(maximumVoltage); ok && nominal > most {
-				r.ReportAt(nominalVoltage, "is %v V, above the maximum of %v V", nominal, most)
-			}
-		}},
-		{ID: "PHY-3", Severity: Warning, Code: "consistency", Needs: []string{powerAt80, powerAt20}, Check: func(r *Run) {
-			const path = "performanceAndDurability.originalPowerCapabilityW"
-			full, low := r.number(powerAt80), r.number(powerAt20)
-			if low > full {
-				r.ReportAt(path, "is %v W at 20 %% state of charge, more than the %v W at 80 %%", low, full)
-			}
-			if limit, ok := r.Number(permitted); ok && max(full, low) > limit {
-				r.ReportAt(path, "is up to %v W, above the permitted discharge of %v W", max(full, low), limit)
-			}
-		}},
-		{ID: "PHY-4", Severity: Warning, Code: "consistency", Needs: []string{powerRatio}, Check: func(r *Run) {
-			if n := r.number(powerRatio); n < 0.05 || n > 50 {
-				r.ReportAt(powerRatio, "is %v W/Wh; 0.05 to 50 is plausible", n)
-			}
-		}},
-		{ID: "PHY-5", Severity: Error, Catalogue: []string{"range", "required"}},
-		{ID: "PHY-6", Severity: Error, Code: "consistency", Check: func(r *Run) {
-			for _, path := range ranges {
-				upsideDown(r, r.Doc.First(path))
-			}
-		}},
-		{ID: "PHY-7", Severity: Error, Catalogue: []string{"notApplicable"}},
-		{ID: "PHY-8", Severity: Error, Code: "consistency", Needs: []string{efficiency, halfLife}, Check: func(r *Run) {
-			if begin, later := r.number(efficiency), r.number(halfLife); later > begin {
-				r.ReportAt(halfLife, "is %v %%, above the %v %% of the new battery", later, begin)
-			}
-		}},
-		{ID: "PHY-9", Severity: Warning, Code: "consistency", Needs: []string{packResistance, cellResistance}, Check: packFitsCells},
-	}
+var performance = []Rule{
+	{ID: "PHY-1", Severity: Error, Code: "consistency", Needs: []string{ratedEnergy, ratedCapacity, nominalVoltage}, Check: func(r *Run) {
+		energy, want := r.number(ratedEnergy), r.number(ratedCapacity)*r.number(nominalVoltage)/1000
+		if !near(energy, want, 0.1*want) {
+			r.ReportAt(ratedEnergy, "is %v kWh, and %v Ah at %v V are %.4g kWh (10 %% apart at most)", energy, r.number(ratedCapacity), r.number(nominalVoltage), want)
+		}
+	}},
+	{ID: "PHY-2", Severity: Error, Code: "consistency", Needs: []string{nominalVoltage}, Check: func(r *Run) {
+		nominal := r.number(nominalVoltage)
+		if least, ok := r.Number(minimumVoltage); ok && nominal < least {
+			r.ReportAt(nominalVoltage, "is %v V, below the minimum of %v V", nominal, least)
+		}
+		if most, ok := r.Number(maximumVoltage); ok && nominal > most {
+			r.ReportAt(nominalVoltage, "is %v V, above the maximum of %v V", nominal, most)
+		}
+	}},
+	{ID: "PHY-3", Severity: Warning, Code: "consistency", Needs: []string{powerAt80, powerAt20}, Check: func(r *Run) {
+		const path = "performanceAndDurability.originalPowerCapabilityW"
+		full, low := r.number(powerAt80), r.number(powerAt20)
+		if low > full {
+			r.ReportAt(path, "is %v W at 20 %% state of charge, more than the %v W at 80 %%", low, full)
+		}
+		if limit, ok := r.Number(permitted); ok && max(full, low) > limit {
+			r.ReportAt(path, "is up to %v W, above the permitted discharge of %v W", max(full, low), limit)
+		}
+	}},
+	{ID: "PHY-4", Severity: Warning, Code: "consistency", Needs: []string{powerRatio}, Check: func(r *Run) {
+		if n := r.number(powerRatio); n < 0.05 || n > 50 {
+			r.ReportAt(powerRatio, "is %v W/Wh; 0.05 to 50 is plausible", n)
+		}
+	}},
+	{ID: "PHY-5", Severity: Error, Catalogue: []string{"range", "required"}},
+	{ID: "PHY-6", Severity: Error, Code: "consistency", Check: func(r *Run) {
+		for _, path := range ranges {
+			upsideDown(r, r.Doc.First(path))
+		}
+	}},
+	{ID: "PHY-7", Severity: Error, Catalogue: []string{"notApplicable"}},
+	{ID: "PHY-8", Severity: Error, Code: "consistency", Needs: []string{efficiency, halfLife}, Check: func(r *Run) {
+		if begin, later := r.number(efficiency), r.number(halfLife); later > begin {
+			r.ReportAt(halfLife, "is %v %%, above the %v %% of the new battery", later, begin)
+		}
+	}},
+	{ID: "PHY-9", Severity: Warning, Code: "consistency", Needs: []string{packResistance, cellResistance}, Check: packFitsCells},
 }
 
 func upsideDown(r *Run, v ruleset.Value) {

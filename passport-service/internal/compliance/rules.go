@@ -6,6 +6,6 @@ import "slices"
 // first. Their texts are in the rule sets.
 func Rules() []Rule {
 	return slices.Concat(
-		formats(), identity(), categories(), dates(), labels(), footprint(), materials(), circularity(), performance(), condition(), lifecycle(),
+		formats, identity, categories, dates, labels, footprint, materials, circularity, performance, condition, lifecycle,
 	)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/battery-passport/suite/passport-service/internal/compliance"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
@@ -81,29 +82,9 @@ func (s *Service) change(ctx context.Context, id string, e edit) (PassportView, 
 		if err := checkOwner(caller, p); err != nil {
 			return store.Change{}, err
 		}
-		head := p.Head
-		state, err := head.State.after(e.action)
-		if err != nil {
-			return store.Change{}, err
-		}
-		before := s.rules().ReadCanonical(head.Data)
-		after, err := e.data(p, before)
-		if err != nil {
-			return store.Change{}, err
-		}
-		if state == head.State && after.Root().Raw() == before.Root().Raw() {
-			return store.Change{}, store.ErrNoChange
-		}
-		p.Head.Number, p.Head.State, p.Head.Action, p.Head.Reason = head.Number+1, state, e.action, e.reason
-		p.Head.CreatedBy, p.Head.CreatedAt = caller.UserID, nextTime(now, head.CreatedAt)
-		if err := p.setData(after, head.Hash); err != nil {
-			return store.Change{}, err
-		}
+		change, err := s.apply(p, e, caller, now)
 		tried = *p
-		return store.Change{
-			Events:  []event.Envelope{e.newEvent(p, ruleset.Changed(before, after))},
-			History: []store.HistoryRecord{store.HistoryOf(s.Versions, head.id(), head)},
-		}, nil
+		return change, err
 	}, store.IfVersion(e.ifVersion...))
 	if fault.Is(err, fault.NotFound) {
 		return PassportView{}, errNotFound(id)
@@ -112,6 +93,33 @@ func (s *Service) change(ctx context.Context, id string, e edit) (PassportView, 
 		return PassportView{}, duplicateError(err, &tried)
 	}
 	return PassportView{row.Doc, Access{ruleset.All, true}}, nil
+}
+
+// apply makes the next version of a passport. The version that it replaces goes
+// into the history.
+func (s *Service) apply(p *Passport, e edit, caller auth.Principal, now time.Time) (store.Change, error) {
+	head := p.Head
+	state, err := head.State.after(e.action)
+	if err != nil {
+		return store.Change{}, err
+	}
+	before := s.rules().ReadCanonical(head.Data)
+	after, err := e.data(p, before)
+	if err != nil {
+		return store.Change{}, err
+	}
+	if state == head.State && after.Root().Raw() == before.Root().Raw() {
+		return store.Change{}, store.ErrNoChange
+	}
+	p.Head.Number, p.Head.State, p.Head.Action, p.Head.Reason = head.Number+1, state, e.action, e.reason
+	p.Head.CreatedBy, p.Head.CreatedAt = caller.UserID, nextTime(now, head.CreatedAt)
+	if err := p.setData(after, head.Hash); err != nil {
+		return store.Change{}, err
+	}
+	return store.Change{
+		Events:  []event.Envelope{e.newEvent(p, ruleset.Changed(before, after))},
+		History: []store.HistoryRecord{store.HistoryOf(s.Versions, head.id(), head)},
+	}, nil
 }
 
 // checkVisible fails for a passport that the caller may not change, before its
