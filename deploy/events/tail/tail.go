@@ -60,15 +60,12 @@ func Read(ctx context.Context, cfg kafka.Config, topics []string, f func(Message
 // Follow calls f with every event of the topics: first with those that are there,
 // ordered by time, and then with new ones. It returns nil when ctx is done, and
 // the first error of f.
-func Follow(ctx context.Context, cfg kafka.Config, topics []string, f func(Message) error) error {
-	err := follow(ctx, cfg, topics, f)
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
-func follow(ctx context.Context, cfg kafka.Config, topics []string, f func(Message) error) error {
+func Follow(ctx context.Context, cfg kafka.Config, topics []string, f func(Message) error) (err error) {
+	defer func() {
+		if ctx.Err() != nil {
+			err = nil
+		}
+	}()
 	t, err := open(ctx, cfg, topics)
 	if err != nil {
 		return err
@@ -86,11 +83,10 @@ func follow(ctx context.Context, cfg kafka.Config, topics []string, f func(Messa
 			return err
 		}
 	}
-	for {
-		if err := t.poll(ctx, f); err != nil {
-			return err
-		}
+	for err == nil {
+		err = t.poll(ctx, f)
 	}
+	return err
 }
 
 type partition struct {
