@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-// Config says where a service listens, and what it takes of whom.
+// Config says where a service listens, and how many requests it accepts.
 type Config struct {
 	Host           string        `envconfig:"HOST" default:"127.0.0.1" desc:"address to listen on; 0.0.0.0 in a container"`
-	Drain          time.Duration `envconfig:"DRAIN_TIMEOUT" default:"4s" desc:"longest wait for requests under way when the service stops"`
-	CertFile       string        `envconfig:"TLS_CERT_FILE" desc:"file of the certificates for HTTPS, in PEM; read again when it changes; empty: HTTP"`
-	KeyFile        string        `envconfig:"TLS_KEY_FILE" desc:"file of the key of the first of them, in PEM"`
-	TrustedProxies Networks      `envconfig:"TRUSTED_PROXIES" desc:"addresses or networks, as 10.0.0.0/8, of proxies whose X-Forwarded-For is believed, ports in it left aside, separated by commas; empty: nobody's is"`
-	Origins        Origins       `envconfig:"CORS_ORIGINS" desc:"origins of web pages that may call the API, as https://app.example, separated by commas; /api/public is for all of them"`
-	RateLimit      int           `envconfig:"RATE_LIMIT" default:"6000" desc:"requests a minute that a user, or without a login an address, may send; 0: any number"`
-	MaxRequests    int           `envconfig:"MAX_REQUESTS" default:"256" desc:"requests that are answered at a time, a quarter of them to one user, or without a login to one address; those above are answered 503 at once"`
+	Drain          time.Duration `envconfig:"DRAIN_TIMEOUT" default:"4s" desc:"longest wait for running requests when the service stops"`
+	CertFile       string        `envconfig:"TLS_CERT_FILE" desc:"PEM file of the certificate chain for HTTPS; reloaded when it changes; empty: HTTP"`
+	KeyFile        string        `envconfig:"TLS_KEY_FILE" desc:"PEM file of the private key of TLS_CERT_FILE"`
+	TrustedProxies Networks      `envconfig:"TRUSTED_PROXIES" desc:"addresses and CIDRs of proxies whose X-Forwarded-For is trusted, separated by commas; empty: the header is ignored"`
+	Origins        Origins       `envconfig:"CORS_ORIGINS" desc:"origins of web pages that may call the API, such as https://app.example, separated by commas; what is public is open to all origins"`
+	RateLimit      int           `envconfig:"RATE_LIMIT" default:"6000" desc:"requests per minute of a user or, without a login, of an address; 0: unlimited"`
+	MaxRequests    int           `envconfig:"MAX_REQUESTS" default:"256" desc:"concurrent requests, at most a quarter of them of one user or, without a login, of one address; more are answered 503 at once"`
 
 	Listener   net.Listener // used instead of an address where it is set
 	PublicRate int          // requests a minute of a network in the class PublicRate; 0: any number
@@ -45,35 +45,35 @@ func (t Timeouts) orDefault() Timeouts {
 	return t
 }
 
-// Validate tells what is wrong with c.
+// Validate returns what is wrong with c.
 func (c Config) Validate() error {
 	var errs []error
 	if _, err := netip.ParseAddr(c.Host); err != nil && c.Host != "" && c.Host != "localhost" {
-		errs = append(errs, errors.New("  HOST: is no IP address of this machine"))
+		errs = append(errs, errors.New("  HOST: must be localhost or an IP address"))
 	}
 	if c.Drain < 0 {
-		errs = append(errs, errors.New("  DRAIN_TIMEOUT: is less than nothing"))
+		errs = append(errs, errors.New("  DRAIN_TIMEOUT: must be at least 0"))
 	}
 	switch {
 	case c.CertFile == "" && c.KeyFile != "":
-		errs = append(errs, errors.New("  TLS_CERT_FILE: is not set, and TLS_KEY_FILE is"))
+		errs = append(errs, errors.New("  TLS_CERT_FILE: is missing, TLS_KEY_FILE is set"))
 	case c.CertFile != "" && c.KeyFile == "":
-		errs = append(errs, errors.New("  TLS_KEY_FILE: is not set, and TLS_CERT_FILE is"))
+		errs = append(errs, errors.New("  TLS_KEY_FILE: is missing, TLS_CERT_FILE is set"))
 	case c.CertFile != "":
 		if _, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); err != nil {
 			errs = append(errs, fmt.Errorf("  TLS_CERT_FILE: cannot be used with TLS_KEY_FILE: %w", err))
 		}
 	}
 	if c.RateLimit < 0 {
-		errs = append(errs, errors.New("  RATE_LIMIT: is less than nothing"))
+		errs = append(errs, errors.New("  RATE_LIMIT: must be at least 0"))
 	}
 	if c.MaxRequests < 1 {
-		errs = append(errs, errors.New("  MAX_REQUESTS: has to be at least 1"))
+		errs = append(errs, errors.New("  MAX_REQUESTS: must be at least 1"))
 	}
 	return errors.Join(errs...)
 }
 
-// Networks are addresses and networks.
+// Networks is a list of addresses and CIDRs.
 type Networks []netip.Prefix
 
 // Decode implements envconfig.Decoder.
@@ -85,14 +85,14 @@ func (n *Networks) Decode(value string) error {
 			p, err = netip.PrefixFrom(a, a.BitLen()), nil
 		}
 		if err != nil {
-			return fmt.Errorf("%q is neither an address nor a network", text)
+			return fmt.Errorf("%q is neither an address nor a CIDR", text)
 		}
 		*n = append(*n, p)
 	}
 	return nil
 }
 
-// Origins are those of web pages.
+// Origins is a list of origins of web pages.
 type Origins []string
 
 // Decode implements envconfig.Decoder.
@@ -101,7 +101,7 @@ func (o *Origins) Decode(value string) error {
 	for _, text := range fields(value) {
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" || strings.Contains(text, "*") || u.Scheme != "http" && u.Scheme != "https" || text != u.Scheme+"://"+u.Host {
-			return fmt.Errorf("%q is no origin as https://app.example, one and without a *", text)
+			return fmt.Errorf("%q must be an origin such as https://app.example, without *", text)
 		}
 		*o = append(*o, text)
 	}
@@ -121,13 +121,13 @@ func (p *Port) Decode(value string) error {
 	n, err := strconv.ParseUint(value, 10, 16)
 	*p = Port(n)
 	if err != nil {
-		return errors.New("has to be 0 to 65535")
+		return errors.New("must be 0 to 65535")
 	}
 	return nil
 }
 
-// Listen opens the port of a service. When it is taken the error names the
-// variable that moves the service elsewhere.
+// Listen opens the port of a service. When it is taken, the error names the
+// variable that changes it.
 func (c Config) Listen(port Port, variable string) (net.Listener, error) {
 	if c.Listener != nil {
 		return c.Listener, nil
@@ -135,7 +135,7 @@ func (c Config) Listen(port Port, variable string) (net.Listener, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(c.Host, strconv.Itoa(int(port))))
 	switch {
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, fmt.Errorf("this machine has no address %s; set HOST to one of its own: %w", c.Host, err)
+		return nil, fmt.Errorf("this machine has no address %s; set HOST to another: %w", c.Host, err)
 	case err != nil:
 		return nil, fmt.Errorf("port %d cannot be used; set %s to another: %w", port, variable, err)
 	}
