@@ -2,6 +2,7 @@
 package tlstest
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -107,50 +108,45 @@ func write(t *testing.T, file, kind string, der []byte) {
 	}
 }
 
-// Proxy listens on 127.0.0.1 with TLS, passes on what it hears to the server at
-// target, which speaks none, and returns its address. It ends with the test.
+// Proxy listens on 127.0.0.1 with TLS, forwards connections without TLS to target,
+// and returns its address. It ends with the test.
 func Proxy(t *testing.T, cfg *tls.Config, target string) string {
 	t.Helper()
 	l, err := tls.Listen("tcp", "127.0.0.1:0", cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var (
-		pipes sync.WaitGroup
-		mu    sync.Mutex
-		open  []net.Conn
-	)
+	ctx, cancel := context.WithCancel(context.Background())
+	var pipes sync.WaitGroup
 	pipes.Go(func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
-			behind, err := net.Dial("tcp", target)
-			if err != nil {
-				conn.Close()
-				continue
-			}
-			mu.Lock()
-			open = append(open, conn, behind)
-			mu.Unlock()
-			for _, way := range [][2]net.Conn{{conn, behind}, {behind, conn}} {
-				pipes.Go(func() {
-					_, _ = io.Copy(way[1], way[0])
-					conn.Close()
-					behind.Close()
-				})
-			}
+			pipes.Go(func() { forward(ctx, conn, target) })
 		}
 	})
 	t.Cleanup(func() {
 		l.Close()
-		mu.Lock()
-		for _, c := range open {
-			c.Close()
-		}
-		mu.Unlock()
+		cancel()
 		pipes.Wait()
 	})
 	return l.Addr().String()
+}
+
+// forward connects conn to target until one of them ends, or ctx is done.
+func forward(ctx context.Context, conn net.Conn, target string) {
+	defer conn.Close()
+	behind, err := new(net.Dialer).DialContext(ctx, "tcp", target)
+	if err != nil {
+		return
+	}
+	end := func() { conn.Close(); behind.Close() }
+	defer context.AfterFunc(ctx, end)()
+	var back sync.WaitGroup
+	back.Go(func() { defer end(); _, _ = io.Copy(conn, behind) })
+	_, _ = io.Copy(behind, conn)
+	end()
+	back.Wait()
 }
