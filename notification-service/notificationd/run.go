@@ -12,6 +12,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/platform"
 	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/task"
 )
 
 // Name is that of the service, and of its database.
@@ -31,30 +32,29 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 	defer p.Close()
 	notifications := &notification.Service{
-		Records: store.Open(p.Store, notification.Schema()), People: store.Open(p.Store, notification.PersonSchema()),
-		Subjects: store.Open(p.Store, notification.SubjectSchema()), Now: p.Now, NewID: platform.NewID,
+		Records: store.Open(p.Store, notification.Schema()), Accounts: store.Open(p.Store, notification.AccountSchema()),
+		Owners: store.Open(p.Store, notification.OwnerSchema()), Tasks: task.NewQueue(p.Store, p.Now), Now: p.Now, NewID: platform.NewID,
 	}
 	cfg.Kafka.Metrics = p.Metrics
 	events := kafka.NewConsumer(cfg.Kafka, cfg.Group, Topics(), notifications.Handle, log)
 	p.Check("kafka", false, events.Ping)
 	p.Background(events.Run)
 	tried := deliveries(p.Metrics)
-	courier := func(name notification.ChannelName, channel notification.Channel) {
-		c := notification.NewCourier(notification.Courier{
-			Name: name, Channel: observed{channel, name, tried}, Records: notifications.Records, People: notifications.People, Now: p.Now, Log: log,
-		})
-		notifications.Couriers = append(notifications.Couriers, c)
-		p.Background(c.Run)
+	kinds := []task.Kind{notifications.ResumeTask()}
+	dispatch := func(name notification.ChannelName, channel notification.Channel) {
+		d := &notification.Dispatcher{Name: name, Channel: observed{channel, name, tried}, Records: notifications.Records, Accounts: notifications.Accounts, Log: log}
+		notifications.Dispatchers, kinds = append(notifications.Dispatchers, d), append(kinds, d.Kind())
 	}
 	if cfg.Mail.Enabled {
 		sender := mail.New(cfg.Mail)
-		courier(notification.Mail, sender)
+		dispatch(notification.Mail, sender)
 		p.Check("smtp", false, sender.Ping)
 	}
 	if cfg.Files != "" {
 		folder := textfile.Folder{Path: cfg.Files}
-		courier(notification.File, folder)
+		dispatch(notification.File, folder)
 		p.Check("files", false, folder.Ping)
 	}
+	p.Background(task.NewWorker(notifications.Tasks, log, p.Metrics, kinds...).Run)
 	return p.Serve(ctx, httpapi.Title, httpapi.Description, (&httpapi.API{Notifications: notifications, Verifier: p.Verifier}).Register)
 }

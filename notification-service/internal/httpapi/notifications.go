@@ -6,7 +6,6 @@ import (
 
 	"github.com/battery-passport/suite/notification-service/internal/notification"
 	"github.com/battery-passport/suite/pkg/rest"
-	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
@@ -73,9 +72,7 @@ func (a *API) create(ctx context.Context, in *createInput) (*createOutput, error
 }
 
 func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
-	page, err := a.Notifications.List(ctx, store.Query{Scopes: []string{store.All}, Limit: in.Limit, Cursor: in.Cursor, Filters: map[string]string{
-		"type": string(in.Type), "status": string(in.Status), "eventType": in.EventType, "priority": string(in.Priority),
-	}})
+	page, err := a.Notifications.List(ctx, notification.Filter{Type: in.Type, Status: in.Status, EventType: in.EventType, Priority: in.Priority}, in.Cursor, in.Limit)
 	out := &listOutput{rest.List[Notification]{NextCursor: page.Next}}
 	for _, row := range page.Rows {
 		out.Body.Items = append(out.Body.Items, answerOf(&row.Doc))

@@ -44,7 +44,7 @@ func (s *Service) deliveries(r *Record, byMail, byFile bool) []Delivery {
 	if r.Type == Email && !s.sends(Mail) {
 		all = append(all, Delivery{Channel: Mail, State: Failed, Reason: "mail is not switched on here (ENABLE_EMAIL_NOTIFICATIONS)"})
 	}
-	for _, c := range s.Couriers {
+	for _, c := range s.Dispatchers {
 		if c.Name == Mail && byMail || c.Name == File && byFile {
 			all = append(all, Delivery{Channel: c.Name, State: Pending})
 		}
@@ -53,7 +53,7 @@ func (s *Service) deliveries(r *Record, byMail, byFile bool) []Delivery {
 }
 
 func (s *Service) sends(c ChannelName) bool {
-	return slices.ContainsFunc(s.Couriers, func(courier *Courier) bool { return courier.Name == c })
+	return slices.ContainsFunc(s.Dispatchers, func(d *Dispatcher) bool { return d.Name == c })
 }
 
 // Message is what a channel carries.

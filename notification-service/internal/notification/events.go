@@ -22,11 +22,11 @@ func (s *Service) Handle(ctx context.Context, e event.Envelope) error {
 	}
 	switch e.Type {
 	case event.UserRegistered{}.Topic(), event.UserUpdated{}.Topic():
-		person, err := personOf(e, p)
+		account, err := accountOf(e, p)
 		if err != nil {
 			return err
 		}
-		if err := s.learn(ctx, person); err != nil {
+		if err := s.upsertAccount(ctx, account); err != nil {
 			return err
 		}
 		if e.Type == (event.UserUpdated{}).Topic() {
@@ -37,7 +37,7 @@ func (s *Service) Handle(ctx context.Context, e event.Envelope) error {
 	if err != nil {
 		return err
 	}
-	return s.announce(ctx, e, p, concerned)
+	return s.notify(ctx, e, p, concerned)
 }
 
 // concerned returns whom an event is about, and keeps it for later events of
@@ -51,14 +51,14 @@ func (s *Service) concerned(ctx context.Context, eventType string, p payload) (s
 	subject := key + ":" + p.string(key)
 	for _, owner := range ownerKeys {
 		if user := p.string(owner); user != "" && key != "" {
-			_, err := s.Subjects.Insert(ctx, subject, Subject{UserID: user})
+			_, err := s.Owners.Insert(ctx, subject, OwnerProjection{UserID: user})
 			if fault.Is(err, fault.Conflict) {
 				err = nil
 			}
 			return user, err
 		}
 	}
-	row, err := s.Subjects.Get(ctx, subject)
+	row, err := s.Owners.Get(ctx, subject)
 	if !fault.Is(err, fault.NotFound) {
 		return row.Doc.UserID, err
 	}
@@ -70,9 +70,9 @@ func (s *Service) concerned(ctx context.Context, eventType string, p payload) (s
 	return "", nil
 }
 
-// announce makes a record for the person concerned and for every admin. Those
-// that are there already stay as they are.
-func (s *Service) announce(ctx context.Context, e event.Envelope, p payload, concerned string) error {
+// notify adds a notification for the account concerned and for every admin.
+// Those that exist already stay as they are.
+func (s *Service) notify(ctx context.Context, e event.Envelope, p payload, concerned string) error {
 	title, message, err := render(e.Type, p, s.now())
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (s *Service) announce(ctx context.Context, e event.Envelope, p payload, con
 	if concerned != "" {
 		recipients = append(recipients, concerned)
 	}
-	err = s.people(ctx, auth.Admin, func(admins []string) error {
+	err = s.accounts(ctx, auth.Admin, func(admins []string) error {
 		recipients = append(recipients, admins...)
 		return nil
 	})
@@ -99,31 +99,58 @@ func (s *Service) announce(ctx context.Context, e event.Envelope, p payload, con
 }
 
 // add inserts the record for each recipient, the first with the file of the
-// event. Where there is none the file alone is written.
+// event. Without recipients the file alone is written. It is idempotent: of
+// records that exist, the tasks are enqueued that do not exist yet.
 func (s *Service) add(ctx context.Context, r Record, recipients []string, byMail bool) error {
 	if len(recipients) == 0 {
 		recipients, byMail = []string{""}, false
 	}
-	var records []store.Write[Record] // a recipient that is given twice has the first
+	var records []*Record
 	for i, user := range recipients {
 		one := r
 		one.ID, one.Recipient = derived(r.Event, user), user
+		if slices.ContainsFunc(records, func(r *Record) bool { return r.ID == one.ID }) {
+			continue
+		}
 		one.Deliveries = s.deliveries(&one, byMail, i == 0)
-		records = append(records, store.Write[Record]{ID: one.ID, Doc: one})
+		records = append(records, &one)
 	}
-	errs, err := s.Records.InsertMany(ctx, records)
+	if err := s.awaitAddresses(ctx, records); err != nil {
+		return err
+	}
+	writes := make([]store.Write[Record], len(records))
+	for i, r := range records {
+		writes[i] = store.Write[Record]{ID: r.ID, Doc: *r}
+	}
+	errs, err := s.Records.InsertMany(ctx, writes)
 	if err != nil {
 		return err
 	}
-	for _, err := range errs {
+	for i, err := range errs {
 		if err != nil && !fault.Is(err, fault.Conflict) {
 			return err
 		}
+		if err := s.releaseLearned(ctx, records[i]); err != nil {
+			return err
+		}
 	}
-	for _, c := range s.Couriers {
-		c.Wake()
+	return s.enqueue(ctx, records...)
+}
+
+// releaseLearned enqueues the mail of a record whose address became known while
+// the record was inserted.
+func (s *Service) releaseLearned(ctx context.Context, r *Record) error {
+	if !r.AwaitsAddress {
+		return nil
 	}
-	return nil
+	row, err := s.Accounts.Get(ctx, r.Recipient)
+	if fault.Is(err, fault.NotFound) || err == nil && row.Doc.Email == "" {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.release(ctx, r.Recipient)
 }
 
 // metadataOf is what the original keeps with a notification: what the event is

@@ -30,8 +30,8 @@ func FuzzEvent(f *testing.F) {
 		e := event.Envelope{ID: "1", Source: "/x", Type: topic, Time: time.Unix(seconds, 0), Data: data}
 		p, err := read(e)
 		if err == nil {
-			var who Person
-			if who, err = personOf(e, p); err == nil && who.Email != "" {
+			var who AccountProjection
+			if who, err = accountOf(e, p); err == nil && who.Email != "" {
 				if a, err := mail.ParseAddress(who.Email); err != nil || strings.ContainsAny(a.Address, "\r\n") {
 					t.Errorf("the address %q", who.Email)
 				}

@@ -81,41 +81,35 @@ type Record struct {
 	Request       string     `json:"request,omitempty"`      // idempotency.Sum of the one that made it, where it had a key
 }
 
-// Kind declares how notifications are stored: in the list of their recipient,
-// and in those of what waits to be delivered.
+// Schema declares how notifications are stored: in the list of their recipient,
+// and in those of pending deliveries.
 func Schema() store.Schema[Record] {
 	return store.Schema[Record]{Name: "notifications", Version: 1, Indexes: func(r *Record) store.Indexes {
-		l := store.Indexes{Created: r.CreatedAt}
+		in := store.Indexes{Created: r.CreatedAt}
 		if r.Recipient != "" && !r.Deleted {
-			l.Scopes = append(l.Scopes, ownScope(r.Recipient))
-			l.Filters = map[string]string{
-				"type": string(r.Type), "status": string(r.Status), "eventType": r.EventType, "priority": string(r.Priority),
-			}
+			in.Scopes = append(in.Scopes, ownScope(r.Recipient))
+			in.Filters = Filter{Type: r.Type, Status: r.Status, EventType: r.EventType, Priority: r.Priority}.index()
 		}
 		for _, d := range r.Deliveries {
 			switch {
 			case d.State != Pending:
 			case d.Channel == Mail && r.AwaitsAddress:
-				l.Scopes = append(l.Scopes, addressScope(r.Recipient))
+				in.Scopes = append(in.Scopes, addressScope(r.Recipient))
 			default:
-				l.Scopes = append(l.Scopes, dueScope(d.Channel, !d.NextTry.IsZero()))
+				in.Scopes = append(in.Scopes, pendingScope(d.Channel))
 			}
 		}
-		return l
+		return in
 	}}
 }
 
 func ownScope(user string) string     { return "user:" + user }
 func addressScope(user string) string { return "address:" + user }
 
-// dueScope is the list of what waits for a channel: at first, or to be tried
-// again at a later time.
-func dueScope(c ChannelName, again bool) string {
-	if again {
-		return "again:" + string(c)
-	}
-	return "due:" + string(c)
-}
+// pendingScope is the list of what waits for a channel. Earlier releases had what
+// was to be retried in a list of its own.
+func pendingScope(c ChannelName) string { return "due:" + string(c) }
+func retryScope(c ChannelName) string   { return "again:" + string(c) }
 
 // delivery returns that on a channel, nil where there is none.
 func (r *Record) delivery(c ChannelName) *Delivery {

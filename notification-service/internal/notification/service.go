@@ -11,6 +11,7 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/idempotency"
 	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/task"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
@@ -22,20 +23,33 @@ const Counted = 1000
 // is fault.NotFound. Methods fail with fault.Unavailable when the store does
 // not answer.
 type Service struct {
-	Records  *store.Collection[Record]
-	People   *store.Collection[Person]
-	Subjects *store.Collection[Subject]
-	Couriers []*Courier // of the channels there are besides the list
-	Now      func() time.Time
-	NewID    func() string
+	Records     *store.Collection[Record]
+	Accounts    *store.Collection[AccountProjection]
+	Owners      *store.Collection[OwnerProjection]
+	Tasks       *task.Queue
+	Dispatchers []*Dispatcher // of the channels other than the list
+	Now         func() time.Time
+	NewID       func() string
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
 
-// List returns a page of the caller's notifications.
-func (s *Service) List(ctx context.Context, q store.Query) (store.Page[Record], error) {
-	q.Scopes = []string{ownScope(auth.Caller(ctx).UserID)}
-	return s.Records.List(ctx, q)
+// Filter selects notifications. Empty fields match all.
+type Filter struct {
+	Type      Type
+	Status    Status
+	EventType string
+	Priority  Priority
+}
+
+// index returns the filter as the store indexes it.
+func (f Filter) index() map[string]string {
+	return map[string]string{"type": string(f.Type), "status": string(f.Status), "eventType": f.EventType, "priority": string(f.Priority)}
+}
+
+// List returns a page of the caller's notifications, the newest first.
+func (s *Service) List(ctx context.Context, f Filter, cursor string, limit int) (store.Page[Record], error) {
+	return s.Records.List(ctx, store.Query{Scopes: []string{ownScope(auth.Caller(ctx).UserID)}, Filters: f.index(), Cursor: cursor, Limit: limit})
 }
 
 // Get returns a notification of the caller.
@@ -65,9 +79,8 @@ type Stats struct {
 // Stats counts the caller's notifications, up to the newest 1000.
 func (s *Service) Stats(ctx context.Context) (Stats, error) {
 	stats := Stats{ByStatus: map[Status]int{Unread: 0, Read: 0}, ByType: map[Type]int{}}
-	q := store.Query{Scopes: []string{store.All}, Limit: store.MaxLimit}
-	for {
-		page, err := s.List(ctx, q)
+	for cursor := ""; ; {
+		page, err := s.List(ctx, Filter{}, cursor, store.MaxLimit)
 		if err != nil {
 			return Stats{}, err
 		}
@@ -80,7 +93,7 @@ func (s *Service) Stats(ctx context.Context) (Stats, error) {
 			stats.ByType[row.Doc.Type]++
 			stats.Unread = stats.ByStatus[Unread]
 		}
-		if q.Cursor = page.Next; q.Cursor == "" {
+		if cursor = page.Next; cursor == "" {
 			stats.Complete = true
 			return stats, nil
 		}
@@ -102,9 +115,8 @@ func (s *Service) MarkRead(ctx context.Context, id string) (Record, error) {
 // many were not.
 func (s *Service) MarkAllRead(ctx context.Context) (int, error) {
 	marked := 0
-	q := store.Query{Scopes: []string{store.All}, Filters: map[string]string{"status": string(Unread)}, Limit: store.MaxLimit}
-	for {
-		page, err := s.List(ctx, q)
+	for cursor := ""; ; {
+		page, err := s.List(ctx, Filter{Status: Unread}, cursor, store.MaxLimit)
 		if err != nil {
 			return marked, err
 		}
@@ -114,7 +126,7 @@ func (s *Service) MarkAllRead(ctx context.Context) (int, error) {
 			}
 			marked++
 		}
-		if q.Cursor = page.Next; q.Cursor == "" {
+		if cursor = page.Next; cursor == "" {
 			return marked, nil
 		}
 	}
@@ -180,7 +192,7 @@ func (s *Service) Create(ctx context.Context, d Draft, key string) (sent Record,
 		}
 	}
 	if d.Recipient == "" && d.Type != Email {
-		err = s.people(ctx, "", func(everybody []string) error {
+		err = s.accounts(ctx, "", func(everybody []string) error {
 			return s.add(ctx, r, append([]string{caller}, everybody...), false)
 		})
 	} else {
@@ -271,7 +283,7 @@ func (s *Service) check(ctx context.Context, d Draft) error {
 		details = append(details, checkAddress("/recipientEmail", d.RecipientEmail)...)
 	}
 	if d.Recipient != "" {
-		_, err := s.People.Get(ctx, d.Recipient)
+		_, err := s.Accounts.Get(ctx, d.Recipient)
 		add(fault.Is(err, fault.NotFound), "/recipient", "unknown", "is no account that is known here")
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return err

@@ -9,6 +9,6 @@ import (
 
 func TestStoredForm(t *testing.T) {
 	storetest.StoredForm(t, notification.Schema())
-	storetest.StoredForm(t, notification.PersonSchema())
-	storetest.StoredForm(t, notification.SubjectSchema())
+	storetest.StoredForm(t, notification.AccountSchema())
+	storetest.StoredForm(t, notification.OwnerSchema())
 }

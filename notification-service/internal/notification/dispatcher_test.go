@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -17,14 +18,16 @@ import (
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/sqlite"
+	"github.com/battery-passport/suite/pkg/task"
 )
 
-// office is a service with couriers on a clock of its own.
+// office is a service with a worker on a clock of its own.
 type office struct {
 	*notification.Service
-	t   *testing.T
-	now time.Time
-	n   int
+	t      *testing.T
+	worker *task.Worker
+	now    time.Time
+	n      int
 }
 
 func newOffice(t *testing.T, channels ...*channel) *office {
@@ -37,15 +40,23 @@ func newOffice(t *testing.T, channels ...*channel) *office {
 	o := &office{t: t, now: time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC)}
 	clock := func() time.Time { return o.now }
 	o.Service = &notification.Service{
-		Records: store.Open(db, notification.Schema()), People: store.Open(db, notification.PersonSchema()),
-		Subjects: store.Open(db, notification.SubjectSchema()), Now: clock, NewID: func() string { return fmt.Sprint("new", o.n) },
+		Records: store.Open(db, notification.Schema()), Accounts: store.Open(db, notification.AccountSchema()),
+		Owners: store.Open(db, notification.OwnerSchema()), Tasks: task.NewQueue(db, clock), Now: clock, NewID: func() string { return fmt.Sprint("new", o.n) },
 	}
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	for _, c := range channels {
-		o.Couriers = append(o.Couriers, notification.NewCourier(notification.Courier{
-			Name: c.name, Channel: c, Records: o.Records, People: o.People, Now: clock, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		}))
+		o.Dispatchers = append(o.Dispatchers, &notification.Dispatcher{Name: c.name, Channel: c, Records: o.Records, Accounts: o.Accounts, Log: log})
 	}
+	o.worker = o.newWorker()
 	return o
+}
+
+func (o *office) newWorker() *task.Worker {
+	var kinds []task.Kind
+	for _, d := range o.Dispatchers {
+		kinds = append(kinds, d.Kind())
+	}
+	return task.NewWorker(o.Tasks, slog.New(slog.NewTextHandler(o.t.Output(), nil)), nil, kinds...)
 }
 
 // happens handles an event of now.
@@ -60,20 +71,18 @@ func (o *office) happens(topic, payload string) {
 	}
 }
 
-// round lets the couriers look for what is due.
+// round delivers what is due.
 func (o *office) round() {
 	o.t.Helper()
-	for _, c := range o.Couriers {
-		if err := c.Round(o.t.Context()); err != nil {
-			o.t.Fatal(err)
-		}
+	if err := o.worker.RunDue(o.t.Context()); err != nil {
+		o.t.Fatal(err)
 	}
 }
 
 // newest returns somebody's newest notification and its delivery on a channel.
 func (o *office) newest(user string, c notification.ChannelName) (notification.Record, notification.Delivery) {
 	o.t.Helper()
-	page, err := o.List(auth.With(o.t.Context(), auth.Principal{UserID: user}), store.Query{Scopes: []string{store.All}, Limit: 1})
+	page, err := o.List(auth.With(o.t.Context(), auth.Principal{UserID: user}), notification.Filter{}, "", 1)
 	if err != nil || len(page.Rows) == 0 {
 		o.t.Fatalf("%s has %v, %v", user, page.Rows, err)
 	}
@@ -243,7 +252,7 @@ func TestAddressIsLearnedMeanwhile(t *testing.T) {
 		e := event.Envelope{ID: user, Type: "user.updated", Time: o.now, Data: fmt.Appendf(nil, `{"userId":%q,"email":"%s@nlb.example"}`, user, user)}
 		var wg sync.WaitGroup
 		wg.Go(func() { o.round() })
-		time.Sleep(rand.N(2 * time.Millisecond)) // whenever the courier is where
+		time.Sleep(rand.N(2 * time.Millisecond)) // whenever the dispatcher is where
 		if err := o.Handle(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
@@ -255,33 +264,35 @@ func TestAddressIsLearnedMeanwhile(t *testing.T) {
 	}
 }
 
-// TestCouriersShareTheWork has four go through the same mails, and one die with
-// a mail in hand.
-func TestCouriersShareTheWork(t *testing.T) {
+// TestDispatchersShareTheWork has four go through the same mails, after one was
+// killed with a mail in hand.
+func TestDispatchersShareTheWork(t *testing.T) {
 	dead := true
 	post := &channel{name: notification.Mail}
 	post.fail = func(notification.Message) error {
 		if dead {
 			dead = false
-			panic("killed")
+			runtime.Goexit()
 		}
 		return nil
 	}
-	o := newOffice(t, post, &channel{name: notification.Mail, fail: func(m notification.Message) error { return post.Deliver(context.Background(), m) }})
+	o := newOffice(t, post)
 	o.happens("user.registered", ann)
 	const n = 50
 	for i := range n {
 		o.happens("passport.created", fmt.Sprintf(`{"passportId":"p%d","createdBy":"ann"}`, i))
 	}
-	func() {
-		defer func() { recover() }()
-		o.round()
+	killed := make(chan bool)
+	go func() {
+		defer close(killed)
+		_ = o.worker.RunDue(t.Context())
 	}()
+	<-killed
 	var wg sync.WaitGroup
 	for range 4 {
-		c := *o.Couriers[0]
+		w := o.newWorker()
 		wg.Go(func() {
-			if err := c.Round(t.Context()); err != nil {
+			if err := w.RunDue(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -294,6 +305,39 @@ func TestCouriersShareTheWork(t *testing.T) {
 	o.round()
 	if len(post.got) != n+1 {
 		t.Errorf("%d mails, want %d", len(post.got), n+1)
+	}
+}
+
+// TestPendingDeliveriesOfEarlierReleases have no task; nor have those of a process
+// that was killed before it enqueued one.
+func TestPendingDeliveriesOfEarlierReleases(t *testing.T) {
+	post := &channel{name: notification.Mail}
+	o := newOffice(t, post)
+	o.happens("user.registered", ann)
+	o.round()
+	for id, d := range map[string]notification.Delivery{
+		"pending": {Channel: notification.Mail, State: notification.Pending},
+		"retried": {Channel: notification.Mail, State: notification.Pending, Attempts: 3, NextTry: o.now.Add(time.Hour), Reason: "busy"},
+		"sent":    {Channel: notification.Mail, State: notification.Sent, Attempts: 1},
+		"failed":  {Channel: notification.Mail, State: notification.Failed, Attempts: 1},
+		"file":    {Channel: notification.File, State: notification.Pending}, // which is switched off
+	} {
+		if _, err := o.Records.Insert(t.Context(), id, notification.Record{ID: id, Recipient: "ann", Metadata: "{}", CreatedAt: o.now, Deliveries: []notification.Delivery{d}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 2 {
+		o.now = o.now.Add(2 * time.Minute)
+		if err := o.ResumeTask().Run(t.Context(), task.Task{}); err != nil {
+			t.Fatal(err)
+		}
+		o.round()
+		if len(post.got) != 3 {
+			t.Errorf("after %d times: %d mails, want the welcome and the two that were pending", i+1, len(post.got))
+		}
+	}
+	if _, err := o.Records.Get(t.Context(), "retried"); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -316,7 +360,7 @@ func TestPeopleAreWhoTheyAreByNow(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		row, err := o.People.Get(t.Context(), "ann")
+		row, err := o.Accounts.Get(t.Context(), "ann")
 		if err != nil || row.Doc.Email != "new@nlb.example" || row.Doc.Role != auth.Admin {
 			t.Errorf("%s: %+v, %v", name, row.Doc, err)
 		}
