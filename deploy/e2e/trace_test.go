@@ -16,7 +16,7 @@ import (
 )
 
 // TestTraceOfARequest has a request follow its caller's trace into the access
-// log and the event, and make a trace of its own where the caller has none.
+// log, the event and the log line of the mail, and make a trace of its own where the caller has none.
 func TestTraceOfARequest(t *testing.T) {
 	cfg, all := config(t), &logs{}
 	cfg.Log = func(service string) *slog.Logger {
@@ -64,4 +64,19 @@ func TestTraceOfARequest(t *testing.T) {
 	if !errors.Is(err, enough) {
 		t.Errorf("Tail = %v", err)
 	}
+	s.eventually("the log line of the mail has the trace of the request", func() bool { return delivered(all.String(), id) > 0 })
+}
+
+// delivered counts the mails that the notification-service logged in a trace.
+func delivered(log, id string) (n int) {
+	for line := range strings.Lines(log) {
+		var l struct {
+			Msg, Service, Channel, EventType string
+			Trace                            string `json:"trace_id"`
+		}
+		if json.Unmarshal([]byte(line), &l) == nil && l.Msg == "notification delivered" && l.Channel == "mail" && l.EventType == "passport.created" && l.Trace == id {
+			n++
+		}
+	}
+	return n
 }

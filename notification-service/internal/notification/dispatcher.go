@@ -18,6 +18,7 @@ const (
 	maxBackoff     = time.Hour
 	maxAttempts    = 100 // three to four days
 	maxReason      = 300 // bytes
+	parked         = 100 * 365 * 24 * time.Hour
 	resumeInterval = 10 * time.Minute
 	resumeAfter    = time.Minute // a delivery that is younger is being enqueued
 )
@@ -145,9 +146,14 @@ func (s *Service) enqueue(ctx context.Context, records ...*Record) error {
 	var specs []task.Spec
 	for _, r := range records {
 		for _, delivery := range r.Deliveries {
-			if delivery.State == Pending && s.sends(delivery.Channel) && !(delivery.Channel == Mail && r.AwaitsAddress) {
-				specs = append(specs, specOf(r.ID, delivery.Channel))
+			if delivery.State != Pending || !s.sends(delivery.Channel) {
+				continue
 			}
+			spec := specOf(r.ID, delivery.Channel)
+			if delivery.Channel == Mail && r.AwaitsAddress {
+				spec.NotBefore = s.now().Add(parked) // until release
+			}
+			specs = append(specs, spec)
 		}
 	}
 	if specs == nil {

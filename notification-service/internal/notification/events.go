@@ -126,18 +126,23 @@ func (s *Service) add(ctx context.Context, r Record, recipients []string, byMail
 	if err != nil {
 		return err
 	}
-	for i, err := range errs {
+	for _, err := range errs {
 		if err != nil && !fault.Is(err, fault.Conflict) {
 			return err
 		}
-		if err := s.releaseLearned(ctx, records[i]); err != nil {
+	}
+	if err := s.enqueue(ctx, records...); err != nil {
+		return err
+	}
+	for _, r := range records {
+		if err := s.releaseLearned(ctx, r); err != nil {
 			return err
 		}
 	}
-	return s.enqueue(ctx, records...)
+	return nil
 }
 
-// releaseLearned enqueues the mail of a record whose address became known while
+// releaseLearned sends the mail of a record whose address became known while
 // the record was inserted.
 func (s *Service) releaseLearned(ctx context.Context, r *Record) error {
 	if !r.AwaitsAddress {

@@ -76,7 +76,7 @@ func hasControl(text string) bool {
 	return false
 }
 
-// upsertAccount stores an account unless a later version is stored, and enqueues
+// upsertAccount stores an account unless a later version is stored, and sends
 // the mail that waited for its address.
 func (s *Service) upsertAccount(ctx context.Context, a AccountProjection) error {
 	_, err := s.Accounts.Insert(ctx, a.ID, a)
@@ -99,7 +99,7 @@ func (s *Service) upsertAccount(ctx context.Context, a AccountProjection) error 
 // addressUnknown is the reason of a mail that waits for an address.
 const addressUnknown = "the address of the recipient is not known yet"
 
-// release enqueues the mail that waits for the address of an account.
+// release makes the mail due that waits for the address of an account.
 func (s *Service) release(ctx context.Context, user string) error {
 	for {
 		page, err := s.Records.List(ctx, store.Query{Scopes: []string{addressScope(user)}, Limit: store.MaxLimit})
@@ -108,10 +108,14 @@ func (s *Service) release(ctx context.Context, user string) error {
 		}
 		for _, row := range page.Rows {
 			row.Doc.AwaitsAddress = false
-			if err := s.enqueue(ctx, &row.Doc); err != nil {
+			err := s.enqueue(ctx, &row.Doc)
+			if err == nil && s.sends(Mail) {
+				err = s.Tasks.Retry(ctx, specOf(row.ID, Mail).ID)
+			}
+			if err != nil && !fault.Is(err, fault.Conflict) { // it is done
 				return err
 			}
-			_, err := s.Records.Update(ctx, row.ID, func(r *Record) (store.Change, error) {
+			_, err = s.Records.Update(ctx, row.ID, func(r *Record) (store.Change, error) {
 				r.AwaitsAddress = false
 				return store.Change{}, nil
 			})
