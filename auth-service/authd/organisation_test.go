@@ -244,6 +244,35 @@ func TestDataFromBeforeOrganisationsHadIDs(t *testing.T) {
 	})
 }
 
+// TestClaimOfAChangeThatDied: a claim whose organisation does not list it gives
+// nobody anything, and the same change can be made again.
+func TestClaimOfAChangeThatDied(t *testing.T) {
+	cfg := connect.Config{Dir: t.TempDir()}
+	s := start(t, cfg)
+	admin, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
+	path := organisations + "/" + s.organisation(admin, "nordlicht")
+	db := openStore(t, cfg)
+	_, err := store.Open(db, account.Schema()).Update(t.Context(), ann.User.ID, func(r *account.Record) (store.Change, error) {
+		r.Organisation = "NL"
+		return store.Change{}, nil
+	})
+	if err == nil {
+		_, err = store.Open(db, organisation.FormerIDSchema()).Insert(t.Context(), "NL", organisation.FormerID{Organisation: "nordlicht"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ann = s.refreshed(ann.RefreshToken)
+	if p := s.principal(ann); p.Organisation != "NL" || p.FormerOrganisations != nil {
+		t.Errorf("principal by a claim that is not listed: %+v", p)
+	}
+	s.Call("PATCH "+path, admin.Token, `{"formerIds":["NL"]}`).Want(200, nil)
+	ann = s.refreshed(ann.RefreshToken)
+	if p := s.principal(ann); p.Organisation != "nordlicht" {
+		t.Errorf("principal after the change was made again: %+v", p)
+	}
+}
+
 // TestAssignedWhileDeleted: an account is never in an organisation that does not
 // exist, whoever is first.
 func TestAssignedWhileDeleted(t *testing.T) {

@@ -81,6 +81,9 @@ func TestJourney(t *testing.T) {
 		if diff := cmp.Diff(want, s.events(2, ute.User.ID)); diff != "" {
 			t.Errorf("events of an account (-want +got)\n%s", diff)
 		}
+		if diff := cmp.Diff([]string{"organisation.updated nordlicht-battery 1"}, s.events(1, "nordlicht-battery")); diff != "" {
+			t.Errorf("events of an organisation (-want +got)\n%s", diff)
+		}
 	})
 }
 

@@ -166,7 +166,7 @@ func (s *suite) events(n int, keys ...string) []string {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 60*time.Second)
 	defer cancel()
-	topics := slices.Concat(event.UserTopics(), event.PassportTopics())
+	topics := slices.Concat(event.UserTopics(), event.OrganisationTopics(), event.PassportTopics())
 	seen, enough := map[string]bool{}, errors.New("enough")
 	err := tail.Follow(ctx, s.brokers, topics, func(e tail.Message) error {
 		if slices.Contains(keys, e.Key) {
