@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,22 +17,7 @@ import (
 type account struct {
 	id, email, password, organisation string
 
-	mu    sync.Mutex
-	token string
-}
-
-// swapToken sets the token and returns the one before.
-func (a *account) swapToken(token string) (before string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	before, a.token = a.token, token
-	return before
-}
-
-func (a *account) currentToken() string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.token
+	token atomic.Value // string; nil or empty: log in
 }
 
 // request is sent as somebody where who is set.
@@ -88,13 +74,13 @@ func (c *client) send(ctx context.Context, r request) answer {
 	if r.who == nil {
 		return c.once(ctx, r, "")
 	}
-	for token := r.who.currentToken(); ; token = "" {
+	for token, _ := r.who.token.Load().(string); ; token = "" {
 		fresh := token == ""
 		if fresh {
 			if a := c.login(ctx, r.who); a.status != http.StatusOK {
 				return answer{err: fmt.Errorf("not sent: the login was answered %v", a)}
 			}
-			token = r.who.currentToken()
+			token = r.who.token.Load().(string)
 		}
 		if a := c.once(ctx, r, token); fresh || a.status != http.StatusUnauthorized {
 			return a
@@ -115,7 +101,7 @@ func (c *client) login(ctx context.Context, who *account) answer {
 	a := c.once(ctx, request{method: http.MethodPost, url: c.auth + "/api/auth/login", body: object{"email": who.email, "password": who.password}}, "")
 	var s session
 	if a.status == http.StatusOK && json.Unmarshal(a.body, &s) == nil {
-		who.swapToken(s.Token)
+		who.token.Store(s.Token)
 	}
 	return a
 }

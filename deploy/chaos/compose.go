@@ -43,9 +43,9 @@ func openCompose(ctx context.Context, cfg config, out io.Writer) (*target, error
 		}
 		c := container{name, id}
 		if name == "mongo" || name == "kafka" || name == "minio" {
-			t.parts = append(t.parts, machinePart(name, c, c.partition()))
+			t.parts = append(t.parts, machinePart(name, c.do, c.partition()))
 		} else {
-			t.parts = append(t.parts, machinePart(name, c))
+			t.parts = append(t.parts, machinePart(name, c.do))
 		}
 	}
 	if len(t.parts) == 0 {
@@ -106,20 +106,9 @@ func (p project) place(e environment) (place, error) {
 // also start what it depends on, which may be down for a reason.
 type container struct{ name, id string }
 
-// Kill implements machine.
-func (c container) Kill(ctx context.Context) error { return c.do(ctx, "kill", c.id) }
-
-// Stop implements machine.
-func (c container) Stop(ctx context.Context) error { return c.do(ctx, "stop", c.id) }
-
-// Start implements machine.
-func (c container) Start(ctx context.Context) error { return c.do(ctx, "start", c.id) }
-
-// Pause implements machine. Its connections swallow all data: they are half-open.
-func (c container) Pause(ctx context.Context) error { return c.do(ctx, "pause", c.id) }
-
-// Resume implements machine.
-func (c container) Resume(ctx context.Context) error { return c.do(ctx, "unpause", c.id) }
+// do implements machine. The connections of a paused container swallow all
+// data: they are half-open.
+func (c container) do(ctx context.Context, verb string) error { return c.docker(ctx, verb, c.id) }
 
 // partition takes the container out of its networks.
 func (c container) partition() disruption {
@@ -130,22 +119,22 @@ func (c container) partition() disruption {
 			text, err := docker(ctx, "inspect", "-f", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}", c.id)
 			networks = strings.Fields(text)
 			for _, network := range networks {
-				err = errors.Join(err, c.do(ctx, "network", "disconnect", network, c.id))
+				err = errors.Join(err, c.docker(ctx, "network", "disconnect", network, c.id))
 			}
 			return err
 		},
 		heal: func(ctx context.Context) (err error) {
 			for _, network := range networks {
-				err = errors.Join(err, c.do(ctx, "network", "connect", "--alias", c.name, network, c.id))
+				err = errors.Join(err, c.docker(ctx, "network", "connect", "--alias", c.name, network, c.id))
 			}
 			return err
 		},
 	}
 }
 
-// do tries again while Docker restarts the container by itself: one that cannot
+// docker tries again while Docker restarts the container by itself: one that cannot
 // do without what was just killed ends, and is started again.
-func (c container) do(ctx context.Context, args ...string) error {
+func (c container) docker(ctx context.Context, args ...string) error {
 	for deadline := time.Now().Add(startTimeout); ; {
 		_, err := docker(ctx, args...)
 		if err == nil {

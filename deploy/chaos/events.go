@@ -70,7 +70,10 @@ func (c *checker) readTopics(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("topics at %v: %w", c.Brokers, err)
 	}
-	ours, seen := c.ours(), map[string]bool{}
+	ours, seen := map[string]bool{}, map[string]bool{}
+	for _, i := range c.items() {
+		ours[i.id] = i.id != ""
+	}
 	c.log = &eventLog{byKey: map[string][]*logged{}}
 	err = tail.Read(ctx, cfg, found, func(m tail.Message) error {
 		var p payload
@@ -94,28 +97,29 @@ func (c *checker) readTopics(ctx context.Context) error {
 	return nil
 }
 
-// ours are the ids of all items and accounts of this run.
-func (c *checker) ours() map[string]bool {
-	ours := map[string]bool{}
+// items are all items of this run, and the accounts that made them.
+func (c *checker) items() (all []*item) {
 	for _, who := range c.teams {
-		ours[who.id] = true
+		all = append(all, &item{id: who.id})
 	}
 	for _, p := range c.passports {
-		ours[p.id] = true
+		all = append(all, &p.item)
 	}
 	for _, d := range c.documents {
-		ours[d.id] = true
+		all = append(all, &d.item)
 	}
 	for _, p := range c.people {
-		ours[p.id] = true
+		all = append(all, &p.item)
 	}
-	delete(ours, "")
-	return ours
+	return all
 }
 
 func (c *checker) judgeEvents() {
 	c.v.Counts["events"] = len(c.log.events)
-	ours := c.ours()
+	ours := map[string]bool{}
+	for _, i := range c.items() {
+		ours[i.id] = true
+	}
 	for key, events := range c.log.byKey {
 		c.judgeOrder(key, events)
 		if !ours[key] {

@@ -128,7 +128,7 @@ func (l *load) enrol(ctx context.Context) {
 		l.unexpected(p.mark, r, a)
 	default:
 		l.ack(func() { p.acked, p.id, p.who.id = true, in.User.ID, in.User.ID })
-		p.who.swapToken(in.Token)
+		p.who.token.Store(in.Token)
 	}
 }
 

@@ -13,6 +13,64 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// target is a suite together with its parts that can fail.
+type target struct {
+	place
+	parts []*part
+	dir   string // data and logs; empty: they are elsewhere
+	close func()
+}
+
+// place says where a suite answers and where its side effects can be checked.
+type place struct {
+	Auth, Passport, Document, Notification string // URLs
+
+	AdminEmail, AdminPassword string
+
+	Brokers   []string
+	S3        storage
+	SweepSoon bool   // the document-service removes abandoned objects while chaos waits
+	Files     string // folder of the text files
+}
+
+// storage is the S3 server of a suite.
+type storage struct{ Endpoint, Bucket, Region, KeyID, Secret string }
+
+// part fails independently of others: a process, a container or a connection.
+type part struct {
+	name string
+	deck []disruption // what happens to it in three rounds of the plan
+	busy chan struct{}
+}
+
+// disruption is one way to fail. Inject and heal return when they are done.
+type disruption struct {
+	kind         string
+	inject, heal func(context.Context) error
+}
+
+func newPart(name string, deck ...disruption) *part {
+	return &part{name: name, deck: deck, busy: make(chan struct{}, 1)}
+}
+
+// machine runs a program, a process or a container, and is controlled by the
+// verbs of Docker: kill, stop, start, pause and unpause.
+type machine func(ctx context.Context, verb string) error
+
+// machinePart is killed in each round, and once stopped, paused and restarted.
+func machinePart(name string, do machine, more ...disruption) *part {
+	with := func(kind, inject, heal string) disruption {
+		return disruption{kind, func(ctx context.Context) error { return do(ctx, inject) }, func(ctx context.Context) error { return do(ctx, heal) }}
+	}
+	kill := with("kill", "kill", "start")
+	return newPart(name, append([]disruption{
+		kill, kill, kill, with("stop", "stop", "start"), with("pause", "pause", "unpause"), with(restart, "stop", "start"),
+	}, more...)...)
+}
+
+// restart is healed at once.
+const restart = "restart"
+
 const (
 	rounds  = 3 // in which the whole deck of each part is dealt
 	minPace = 1500 * time.Millisecond
@@ -93,7 +151,7 @@ func (f fault) run(ctx context.Context) error {
 	if err := f.inject(whole); err != nil {
 		return fmt.Errorf("%s %s: %w", f.kind, f.part.name, err)
 	}
-	if !f.brief {
+	if f.kind != restart {
 		wait(ctx, f.lasts)
 	}
 	if err := f.heal(whole); err != nil {

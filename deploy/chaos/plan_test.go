@@ -56,7 +56,7 @@ func TestPlanKillsEverythingThreeTimes(t *testing.T) {
 
 func targetParts(machines, connections int) (parts []*part) {
 	for i := range machines {
-		parts = append(parts, machinePart(fmt.Sprint("machine ", i), &dummy{}))
+		parts = append(parts, machinePart(fmt.Sprint("machine ", i), (&dummy{}).do))
 	}
 	for i := range connections {
 		parts = append(parts, connectionPart(fmt.Sprint("connection ", i), nil))
@@ -80,11 +80,7 @@ func (d *dummy) note(what string) error {
 	return nil
 }
 
-func (d *dummy) Kill(context.Context) error   { return d.note("kill") }
-func (d *dummy) Stop(context.Context) error   { return d.note("stop") }
-func (d *dummy) Start(context.Context) error  { return d.note("start") }
-func (d *dummy) Pause(context.Context) error  { return d.note("pause") }
-func (d *dummy) Resume(context.Context) error { return d.note("resume") }
+func (d *dummy) do(_ context.Context, verb string) error { return d.note(verb) }
 
 // TestPartsComeBack after each fault, one at a time, and at the end of all.
 func TestPartsComeBack(t *testing.T) {
@@ -94,8 +90,8 @@ func TestPartsComeBack(t *testing.T) {
 		want  string
 		err   string
 	}{
-		"all":                {limit: 24 * time.Hour, want: "kill start pause resume stop start stop start"},
-		"ended in the midst": {limit: 90 * time.Minute, want: "kill start pause resume"},
+		"all":                {limit: 24 * time.Hour, want: "kill start pause unpause stop start stop start"},
+		"ended in the midst": {limit: 90 * time.Minute, want: "kill start pause unpause"},
 		"a part is gone":     {limit: 24 * time.Hour, fails: "pause", want: "kill start pause", err: "it is gone"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -104,7 +100,7 @@ func TestPartsComeBack(t *testing.T) {
 				defer cancel()
 				d := &dummy{fails: c.fails}
 				var plan []fault
-				p := machinePart("dummy", d)
+				p := machinePart("dummy", d.do)
 				for i, one := range []int{0, 4, 3, 5} { // kill, pause, stop, restart
 					plan = append(plan, fault{part: p, disruption: p.deck[one], at: time.Duration(i), lasts: time.Hour})
 				}
@@ -134,12 +130,11 @@ func TestBadCommandLine(t *testing.T) {
 // TestDeadPartIsNoticed: a process that ends by itself is no clean run.
 func TestDeadPartIsNoticed(t *testing.T) {
 	p := &process{name: "true", program: "/bin/true", log: t.TempDir() + "/log"}
-	p.ready = func() error { <-p.exited; return nil }
-	if err := p.Start(t.Context()); err != nil {
+	if err := p.start(); err != nil {
 		t.Fatal(err)
 	}
 	defer p.close()
-	if err := p.Kill(t.Context()); err == nil || !strings.Contains(err.Error(), "true ended by itself") {
+	if err := p.do(t.Context(), "kill"); err == nil || !strings.Contains(err.Error(), "true ended by itself") {
 		t.Errorf("kill = %v", err)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,24 +18,19 @@ import (
 const (
 	startTimeout = 60 * time.Second
 	stopTimeout  = 30 * time.Second // longer than a service drains
-	logTail      = 4 << 10
 )
 
 // process is a program that is started again and again in the same environment.
 type process struct {
 	name, program string
 	env           []string
-	log           string       // file of its output
-	ready         func() error // nil when it can be used
+	log, addr     string // file of its output; where it listens
 
 	cmd    *exec.Cmd
 	exited chan struct{}
 }
 
-var _ machine = (*process)(nil)
-
-// Start implements machine.
-func (p *process) Start(context.Context) error {
+func (p *process) start() error {
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -54,28 +48,30 @@ func (p *process) Start(context.Context) error {
 		close(exited)
 	}()
 	for deadline := time.Now().Add(startTimeout); ; {
-		err := p.ready()
+		err := listens(p.addr)
 		if err == nil {
 			return nil
 		}
 		if !p.running() || time.Now().After(deadline) {
-			return fmt.Errorf("%s does not start: %w; %s", p.name, err, p.lastWords())
+			return fmt.Errorf("%s does not start: %w; its log is %s", p.name, err, p.log)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 }
 
-// Kill implements machine.
-func (p *process) Kill(context.Context) error { return p.end(syscall.SIGKILL) }
-
-// Stop implements machine.
-func (p *process) Stop(context.Context) error { return p.end(syscall.SIGTERM) }
-
-// Pause implements machine.
-func (p *process) Pause(context.Context) error { return p.signal(syscall.SIGSTOP) }
-
-// Resume implements machine.
-func (p *process) Resume(context.Context) error { return p.signal(syscall.SIGCONT) }
+// do implements machine.
+func (p *process) do(_ context.Context, verb string) error {
+	if verb == "start" {
+		return p.start()
+	}
+	if !p.running() {
+		return fmt.Errorf("%s ended by itself, %v; its log is %s", p.name, p.cmd.ProcessState, p.log)
+	}
+	if verb == "kill" || verb == "stop" {
+		return p.end(map[string]syscall.Signal{"kill": syscall.SIGKILL, "stop": syscall.SIGTERM}[verb])
+	}
+	return p.cmd.Process.Signal(map[string]os.Signal{"pause": syscall.SIGSTOP, "unpause": syscall.SIGCONT}[verb])
+}
 
 func (p *process) running() bool {
 	select {
@@ -86,24 +82,17 @@ func (p *process) running() bool {
 	}
 }
 
-func (p *process) signal(s os.Signal) error {
-	if !p.running() {
-		return fmt.Errorf("%s ended by itself, %v; %s", p.name, p.cmd.ProcessState, p.lastWords())
-	}
-	return p.cmd.Process.Signal(s)
-}
-
 func (p *process) end(s syscall.Signal) error {
-	if err := p.signal(s); err != nil {
+	if err := p.cmd.Process.Signal(s); err != nil {
 		return err
 	}
 	select {
 	case <-p.exited:
 	case <-time.After(stopTimeout):
-		return fmt.Errorf("%s still runs %v after %v; %s", p.name, stopTimeout, s, p.lastWords())
+		return fmt.Errorf("%s still runs %v after %v; its log is %s", p.name, stopTimeout, s, p.log)
 	}
 	if s == syscall.SIGTERM && !p.cmd.ProcessState.Success() {
-		return fmt.Errorf("%s stopped with %v; %s", p.name, p.cmd.ProcessState, p.lastWords())
+		return fmt.Errorf("%s stopped with %v; its log is %s", p.name, p.cmd.ProcessState, p.log)
 	}
 	return nil
 }
@@ -114,27 +103,6 @@ func (p *process) close() {
 		_ = p.cmd.Process.Kill() // it may have ended
 		<-p.exited
 	}
-}
-
-// lastWords is the end of the log.
-func (p *process) lastWords() string {
-	data, err := os.ReadFile(p.log)
-	if err != nil {
-		return err.Error()
-	}
-	return fmt.Sprintf("the end of %s:\n%s", p.log, data[max(0, len(data)-logTail):])
-}
-
-// answers reports whether a service answers, ready or not: what it depends on
-// may be down too.
-func answers(url string) error {
-	client := http.Client{Timeout: 5 * time.Second}
-	defer client.CloseIdleConnections()
-	res, err := client.Get(url + "/livez")
-	if err == nil {
-		err = res.Body.Close()
-	}
-	return err
 }
 
 // listens reports whether somebody listens at an address.

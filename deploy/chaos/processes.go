@@ -59,7 +59,7 @@ func startProcesses(ctx context.Context, cfg config, _ io.Writer) (_ *target, er
 	if err != nil {
 		return nil, err
 	}
-	smtp, err := t.startBackends(ctx, addrs[:3])
+	smtp, err := t.startBackends(addrs[:3])
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func startProcesses(ctx context.Context, cfg config, _ io.Writer) (_ *target, er
 	env = append(env, "AUTH_SERVICE_URL="+t.Auth)
 	for i, name := range serviceNames {
 		_, port, _ := net.SplitHostPort(addrs[3+i])
-		if err := t.start(ctx, name, filepath.Join(dir, name), func() error { return answers(*urls[i]) }, append(env[:len(env):len(env)], "PORT="+port)...); err != nil {
+		if err := t.start(name, filepath.Join(dir, name), addrs[3+i], append(env[:len(env):len(env)], "PORT="+port)...); err != nil {
 			return nil, err
 		}
 	}
@@ -92,18 +92,19 @@ func (t *processTarget) end() {
 }
 
 // start adds a process that does not inherit the environment of chaos.
-func (t *processTarget) start(ctx context.Context, name, program string, ready func() error, env ...string) error {
+func (t *processTarget) start(name, program, addr string, env ...string) error {
 	env = append(env, "PATH="+os.Getenv("PATH"), "HOME="+os.Getenv("HOME"), "TMPDIR="+os.TempDir(), "DATA_DIR="+filepath.Join(t.dir, "data"))
-	p := &process{name: name, program: program, env: env, log: filepath.Join(t.dir, name+".log"), ready: ready}
-	t.processes, t.parts = append(t.processes, p), append(t.parts, machinePart(name, p))
-	return p.Start(ctx)
+	p := &process{name: name, program: program, env: env, log: filepath.Join(t.dir, name+".log"), addr: addr}
+	t.processes, t.parts = append(t.processes, p), append(t.parts, machinePart(name, p.do))
+	return p.start()
 }
 
 // startBackends starts a mail server, and a Kafka broker and an S3 server unless
 // there are others.
-func (t *processTarget) startBackends(ctx context.Context, addrs []string) (smtp string, err error) {
+func (t *processTarget) startBackends(addrs []string) (smtp string, err error) {
 	own := filepath.Base(t.dir) // separates consumers and objects from those of others
-	t.AdminEmail, t.AdminPassword, t.Brokers, t.SweepSoon, t.Files = t.given.AdminEmail, t.given.AdminPassword, t.given.Brokers, true, filepath.Join(t.dir, "notifications")
+	t.AdminEmail, t.AdminPassword, t.Brokers = t.given.AdminEmail, t.given.AdminPassword, t.given.Brokers
+	t.SweepSoon, t.Files = true, filepath.Join(t.dir, "notifications")
 	t.S3 = storage{Endpoint: t.given.S3Endpoint, Bucket: own, Region: t.given.S3Region, KeyID: t.given.S3KeyID, Secret: t.given.S3Secret}
 	backends := map[string]string{"mail": addrs[0]}
 	if len(t.Brokers) == 0 {
@@ -123,7 +124,7 @@ func (t *processTarget) startBackends(ctx context.Context, addrs []string) (smtp
 		if !embedded {
 			continue
 		}
-		if err := t.start(ctx, name, program, func() error { return listens(addr) },
+		if err := t.start(name, program, addr,
 			backendVariable+"="+name, addressVariable+"="+addr, "AWS_REGION="+t.given.S3Region); err != nil {
 			return "", err
 		}

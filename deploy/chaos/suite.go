@@ -67,7 +67,7 @@ func (s *suite) operator(ctx context.Context) (*account, error) {
 	if a := s.send(ctx, s.createOrganisation(who.organisation)); !organisationMade(a) {
 		return nil, fmt.Errorf("create organisation: answered %v", a)
 	}
-	who.swapToken("") // a token carries the role and organisation of its time
+	who.token.Store("") // a token carries the role and organisation of its time
 	return who, s.send(ctx, s.assign(who, object{"role": "operator", "organisation": who.organisation})).read(new(any))
 }
 
@@ -99,7 +99,8 @@ func (s *suite) register(ctx context.Context) (*account, error) {
 	who := newAccount()
 	var in session
 	err := s.send(ctx, s.registration(who)).read(&in)
-	who.id, who.token = in.User.ID, in.Token
+	who.id = in.User.ID
+	who.token.Store(in.Token)
 	return who, err
 }
 
