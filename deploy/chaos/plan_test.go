@@ -129,11 +129,17 @@ func TestBadCommandLine(t *testing.T) {
 
 // TestDeadPartIsNoticed: a process that ends by itself is no clean run.
 func TestDeadPartIsNoticed(t *testing.T) {
-	p := &process{name: "true", program: "/bin/true", log: t.TempDir() + "/log"}
+	l, err := net.Listen("tcp", "127.0.0.1:0") // as if it listened
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	p := &process{name: "true", program: "/bin/true", log: t.TempDir() + "/log", addr: l.Addr().String()}
 	if err := p.start(); err != nil {
 		t.Fatal(err)
 	}
 	defer p.close()
+	<-p.exited
 	if err := p.do(t.Context(), "kill"); err == nil || !strings.Contains(err.Error(), "true ended by itself") {
 		t.Errorf("kill = %v", err)
 	}

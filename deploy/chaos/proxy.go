@@ -32,6 +32,7 @@ type proxies struct {
 }
 
 func newProxies() *proxies {
+	zerolog.SetGlobalLevel(zerolog.Disabled) // toxics log by the global logger
 	return &proxies{server: toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())}
 }
 
