@@ -79,6 +79,11 @@ func (c Content) send(w http.ResponseWriter, r *http.Request) error {
 		}
 		length = last - offset + 1
 	}
+	return c.stream(w, r, status, offset, length)
+}
+
+// stream writes the header with the first bytes of the content.
+func (c Content) stream(w http.ResponseWriter, r *http.Request, status int, offset, length int64) error {
 	body, err := c.Open(r.Context(), offset, length)
 	if err != nil {
 		return err

@@ -45,29 +45,7 @@ func Serve(ctx context.Context, l net.Listener, a *API, drain time.Duration, bac
 
 func (a *API) serve(ctx context.Context, l net.Listener, drain time.Duration) error {
 	var open atomic.Int64 // connections
-	srv := &http.Server{
-		Handler:           a,
-		ReadHeaderTimeout: a.timeouts.ReadHeader,
-		ReadTimeout:       a.timeouts.Read,
-		WriteTimeout:      a.timeouts.Write,
-		IdleTimeout:       a.timeouts.Idle,
-		MaxHeaderBytes:    maxHeaderBytes,
-		HTTP2: &http.HTTP2Config{
-			MaxConcurrentStreams: maxStreams,
-			WriteByteTimeout:     a.timeouts.Transfer,
-			SendPingTimeout:      a.timeouts.Transfer,
-			PingTimeout:          a.timeouts.Transfer,
-		},
-		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-		ConnState: func(_ net.Conn, state http.ConnState) {
-			switch state {
-			case http.StateNew:
-				open.Add(1)
-			case http.StateClosed, http.StateHijacked:
-				open.Add(-1)
-			}
-		},
-	}
+	srv := a.newServer(&open)
 	if a.config.CertFile != "" {
 		settings, err := newTLS(a.config.CertFile, a.config.KeyFile, a.log)
 		if err != nil {
@@ -94,6 +72,33 @@ func (a *API) serve(ctx context.Context, l net.Listener, drain time.Duration) er
 		return errors.Join(fmt.Errorf("requests under way were cut off after %v: %w", drain, err), srv.Close())
 	}
 	return nil
+}
+
+// newServer returns a server that counts its open connections.
+func (a *API) newServer(open *atomic.Int64) *http.Server {
+	return &http.Server{
+		Handler:           a,
+		ReadHeaderTimeout: a.timeouts.ReadHeader,
+		ReadTimeout:       a.timeouts.Read,
+		WriteTimeout:      a.timeouts.Write,
+		IdleTimeout:       a.timeouts.Idle,
+		MaxHeaderBytes:    maxHeaderBytes,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxStreams,
+			WriteByteTimeout:     a.timeouts.Transfer,
+			SendPingTimeout:      a.timeouts.Transfer,
+			PingTimeout:          a.timeouts.Transfer,
+		},
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				open.Add(1)
+			case http.StateClosed, http.StateHijacked:
+				open.Add(-1)
+			}
+		},
+	}
 }
 
 // reloadAfter is how long a certificate is used before its files are read again.
