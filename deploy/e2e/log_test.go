@@ -59,7 +59,7 @@ func TestLogsHoldNoSecret(t *testing.T) {
 		a := s.auth.Call("POST /api/auth/login", "", map[string]string{"email": cfg.Auth.AdminEmail, "password": cfg.Auth.AdminPassword})
 		return a.Status == 200 && json.Unmarshal([]byte(a.Text), &admin) == nil
 	})
-	ann := s.person(admin, "operator", "Nordlicht")
+	ann := s.person(admin, "operator", "nordlicht-battery")
 	var again session
 	s.auth.Call("POST /api/auth/refresh", "", map[string]string{"refreshToken": ann.RefreshToken}).Want(200, &again)
 	s.auth.Call("POST /api/auth/refresh", "", map[string]string{"refreshToken": ann.RefreshToken + "x"}).Want(401, nil)

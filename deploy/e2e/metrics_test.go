@@ -98,7 +98,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	admin := s.register("admin@nordlicht.example", "admin")
-	ann := s.person(admin, "operator", "Nordlicht")
+	ann := s.person(admin, "operator", "nordlicht-battery")
 	var p answer
 	s.passport.Call("POST /api/passports", ann.Token, sample(t, "readme-sample.json")).Want(201, &p)
 	for range 3 {

@@ -20,7 +20,7 @@ type original struct {
 
 func newOriginal(s *suite) *original {
 	o := &original{suite: s, admin: s.admin()}
-	o.ann, o.bob = s.person(o.admin, "operator", "Original "+uuid.NewString()), s.person(o.admin, "user", "")
+	o.ann, o.bob = s.person(o.admin, "operator", slug("original")), s.person(o.admin, "user", "")
 	s.told(o.ann, "user.registered", o.ann.User.ID)
 	var p answer
 	s.passport.Call("POST /api/passports", o.ann.Token, o.body()).Want(201, &p)

@@ -136,7 +136,7 @@ func (s *suite) eventually(what string, is func() bool) {
 func TestPeople(t *testing.T) {
 	onAnySuite(t, func(s *suite) {
 		admin := s.admin()
-		ada := s.person(admin, "operator", "Nordlicht "+uuid.NewString())
+		ada := s.person(admin, "operator", slug("nordlicht"))
 		s.told(ada, "user.registered", ada.User.ID)
 		s.told(admin, "user.registered", ada.User.ID)
 

@@ -114,7 +114,7 @@ func TestFromDraftToPublished(t *testing.T) {
 // the version why, and verify that nothing else did.
 func TestCorrection(t *testing.T) {
 	onAnySuite(t, func(s *suite) {
-		ada := s.person(s.admin(), "operator", "Nordlicht "+uuid.NewString())
+		ada := s.person(s.admin(), "operator", slug("nordlicht"))
 		p := s.published(ada, "ev-nmc-complete.json")
 		path := "/api/passports/" + p.ID
 		change := object{"generalInformation": object{"warrantyPeriod": "P10Y"}}
@@ -151,8 +151,8 @@ var points = map[string]string{
 func TestWhoReadsWhat(t *testing.T) {
 	onAnySuite(t, func(s *suite) {
 		admin := s.admin()
-		ada := s.person(admin, "operator", "Nordlicht "+uuid.NewString())
-		recycler, authority, stranger := s.person(admin, "legitimate_interest", ""), s.person(admin, "authority", "BAM"), s.person(admin, "user", "")
+		ada := s.person(admin, "operator", slug("nordlicht"))
+		recycler, authority, stranger := s.person(admin, "legitimate_interest", ""), s.person(admin, "authority", "bam"), s.person(admin, "user", "")
 		p := s.published(ada, "ev-nmc-complete.json")
 		path, public := "GET /api/passports/"+p.ID, "GET /api/public/passports/"+p.ID
 		for _, c := range []struct{ route, token, reads string }{
