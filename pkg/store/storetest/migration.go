@@ -51,20 +51,7 @@ func migration(t *testing.T, db store.DB) {
 	if _, err := before.Insert(t.Context(), id, oldCell{"S1", "ann", "7"}, counted(id, 7)); err != nil {
 		t.Fatal(err)
 	}
-	want := store.Row[Cell]{ID: id, Version: 1, Doc: Cell{Serial: "S1", Owner: "ann", Count: 7, Made: day(0)}}
-	for name, get := range map[string]func() (store.Row[Cell], error){
-		"Get":   func() (store.Row[Cell], error) { return now.Get(t.Context(), id) },
-		"GetBy": func() (store.Row[Cell], error) { return now.GetBy(t.Context(), "serial", "S1") },
-		"List": func() (store.Row[Cell], error) {
-			page, err := now.List(t.Context(), store.Query{Scopes: []string{"ann"}, Limit: 1})
-			return append(page.Rows, store.Row[Cell]{})[0], err
-		},
-	} {
-		got, err := get()
-		if diff := cmp.Diff(want, got); err != nil || diff != "" {
-			t.Errorf("%s = %v (-want +got)\n%s", name, err, diff)
-		}
-	}
+	wantMigrated(t, now, id)
 	if _, err := before.Get(t.Context(), id); err != nil {
 		t.Errorf("what was only read is another for those of before: %v", err)
 	}
@@ -86,5 +73,24 @@ func migration(t *testing.T, db store.DB) {
 	}
 	if events := Waiting(t, now.Outbox(), id); len(events) != 1 {
 		t.Errorf("events %v", events)
+	}
+}
+
+// wantMigrated reads an old cell by all ways.
+func wantMigrated(t *testing.T, now *store.Collection[Cell], id string) {
+	t.Helper()
+	want := store.Row[Cell]{ID: id, Version: 1, Doc: Cell{Serial: "S1", Owner: "ann", Count: 7, Made: day(0)}}
+	for name, get := range map[string]func() (store.Row[Cell], error){
+		"Get":   func() (store.Row[Cell], error) { return now.Get(t.Context(), id) },
+		"GetBy": func() (store.Row[Cell], error) { return now.GetBy(t.Context(), "serial", "S1") },
+		"List": func() (store.Row[Cell], error) {
+			page, err := now.List(t.Context(), store.Query{Scopes: []string{"ann"}, Limit: 1})
+			return append(page.Rows, store.Row[Cell]{})[0], err
+		},
+	} {
+		got, err := get()
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s = %v (-want +got)\n%s", name, err, diff)
+		}
 	}
 }

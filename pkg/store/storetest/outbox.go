@@ -1,11 +1,6 @@
 package storetest
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -148,7 +143,12 @@ func deleted(t *testing.T, db store.DB) {
 	if err := cells.Delete(t.Context(), id, 1); err != nil {
 		t.Errorf("Delete without events = %v", err)
 	}
-	// One that tells of nothing itself, while an earlier event waits.
+	deletedWhileWaiting(t, cells, id)
+}
+
+// deletedWhileWaiting deletes without an event, while an earlier one waits.
+func deletedWhileWaiting(t *testing.T, cells *store.Collection[Cell], id string) {
+	t.Helper()
 	first := counted(id, 0)
 	insert(t, cells, id, Cell{}, first)
 	if err := cells.Delete(t.Context(), id, 1); err != nil {
@@ -161,44 +161,6 @@ func deleted(t *testing.T, db store.DB) {
 		t.Fatal(err)
 	}
 	insert(t, cells, id, Cell{})
-}
-
-// deletedBesideRelay deletes, without an event, what a relay is at work on.
-func deletedBesideRelay(t *testing.T, db store.DB) {
-	cells := store.Open(db, Cells())
-	relay := &outbox.Relay{Source: cells.Outbox(), Publisher: &Log{}, Log: slog.New(slog.DiscardHandler)}
-	ctx, stop := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := relay.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	defer wg.Wait()
-	defer stop()
-	ids := make([]string, 300)
-	for i := range ids {
-		ids[i] = newID()
-		insert(t, cells, ids[i], Cell{})
-		count(t, cells, ids[i])
-		if err := cells.Delete(t.Context(), ids[i], 2); err != nil {
-			t.Fatal(err)
-		}
-	}
-	deadline := time.Now().Add(20 * time.Second)
-	left := 0
-	for _, id := range ids {
-		_, err := cells.Insert(t.Context(), id, Cell{}) // does where nothing is left
-		for err != nil && time.Now().Before(deadline) {
-			_, err = cells.Insert(t.Context(), id, Cell{})
-		}
-		if err != nil {
-			left++
-		}
-	}
-	if left > 0 {
-		t.Errorf("%d of %d that were deleted are still there", left, len(ids))
-	}
 }
 
 func takeOver(t *testing.T, db store.DB) {
@@ -239,109 +201,4 @@ func takeOver(t *testing.T, db store.DB) {
 	if due, err := source.Due(ctx, later.Add(time.Hour), 9); err != nil || len(due) > 0 {
 		t.Errorf("due when all is out: %v, %v", due, err)
 	}
-}
-
-// Log is a broker that remembers what came first of each key.
-type Log struct {
-	mu     sync.Mutex
-	seen   map[string]int64 // key → newest sequence
-	events map[string]bool
-	Errs   []error
-	Fails  bool // every eleventh event is refused, half of these after it was taken
-	n      int
-}
-
-// Publish implements outbox.Publisher.
-func (l *Log) Publish(_ context.Context, e event.Envelope) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.n++
-	refused := l.Fails && l.n%11 == 0
-	if refused && l.n%2 == 0 {
-		return errors.New("refused")
-	}
-	if l.seen == nil {
-		l.seen, l.events = map[string]int64{}, map[string]bool{}
-	}
-	if !l.events[e.ID] && e.Sequence != l.seen[e.Key]+1 {
-		l.Errs = append(l.Errs, fmt.Errorf("%s: first occurrence of %d after %d", e.Key, e.Sequence, l.seen[e.Key]))
-	}
-	l.events[e.ID] = true
-	l.seen[e.Key] = max(l.seen[e.Key], e.Sequence)
-	if refused {
-		return errors.New("lost the answer")
-	}
-	return nil
-}
-
-// Newest returns the newest sequence that was published of a key.
-func (l *Log) Newest(key string) int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.seen[key]
-}
-
-// twoRelays has the writer's relay, with a lease so short that the other one
-// takes over all the time, and a broker that fails.
-func twoRelays(t *testing.T, db store.DB) {
-	cells := store.Open(db, Cells())
-	broker := &Log{Fails: true}
-	ctx, stop := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	quiet := slog.New(slog.DiscardHandler)
-	for range 2 {
-		relay := &outbox.Relay{Source: pastDue{cells.Outbox()}, Publisher: broker, Log: quiet, Lease: 5 * time.Millisecond}
-		wg.Go(func() {
-			if err := relay.Run(ctx); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	const aggregates, each = 6, 30
-	ids := make([]string, aggregates)
-	var writers sync.WaitGroup
-	for i := range ids {
-		ids[i] = newID()
-		insert(t, cells, ids[i], Cell{}, counted(ids[i], 0))
-		for range 2 {
-			writers.Go(func() {
-				for range each {
-					count(t, cells, ids[i])
-				}
-			})
-		}
-	}
-	writers.Wait()
-	deadline := time.After(30 * time.Second)
-	for left := 1; left > 0; {
-		left = 0
-		for _, id := range ids {
-			left += len(events(t, cells, id))
-		}
-		select {
-		case <-deadline:
-			t.Fatalf("%d events still wait", left)
-		default:
-		}
-	}
-	stop()
-	wg.Wait()
-	for _, err := range broker.Errs {
-		t.Error(err)
-	}
-	for _, id := range ids {
-		if got := broker.Newest(id); got != 2*each+1 {
-			t.Errorf("%s: published up to %d, want %d", id, got, 2*each+1)
-		}
-	}
-	if broker.n == len(broker.events) {
-		t.Error("no event came twice: the two relays did not meet")
-	}
-}
-
-// pastDue shows leases as over, so that relays always find something to take.
-type pastDue struct{ outbox.Source }
-
-func (p pastDue) Due(ctx context.Context, now time.Time, limit int) ([]outbox.Due, error) {
-	return p.Source.Due(ctx, now.Add(outbox.Lease+time.Duration(rand.N(100))*time.Millisecond), limit)
 }

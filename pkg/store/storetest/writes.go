@@ -189,7 +189,13 @@ func historyRace(t *testing.T, db store.DB) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("history (-want +got)\n%s", diff)
 	}
-	// A writer that loses for good leaves an entry, which is written again.
+	loseRace(t, cells, entries, writers*each)
+}
+
+// loseRace has a writer that loses for good. It leaves an entry, which is written
+// again.
+func loseRace(t *testing.T, cells, entries *store.Collection[Cell], updates int) {
+	t.Helper()
 	lost := func(c *Cell) (store.Change, error) {
 		before := *c
 		c.Count++
@@ -198,10 +204,10 @@ func historyRace(t *testing.T, db store.DB) {
 		}
 		return store.Change{History: []store.HistoryRecord{store.HistoryOf(entries, fmt.Sprint("a/", before.Count), Cell{Count: before.Count})}}, nil
 	}
-	if _, err := cells.Update(t.Context(), "a", lost, store.IfVersion(writers*each+1)); !fault.Is(err, fault.Stale) {
+	if _, err := cells.Update(t.Context(), "a", lost, store.IfVersion(int64(updates)+1)); !fault.Is(err, fault.Stale) {
 		t.Errorf("Update = %v, want stale", err)
 	}
-	if row, err := cells.Get(t.Context(), "a"); err != nil || row.Doc.Count != writers*each || !strings.Contains(row.Doc.Shape, "x") {
+	if row, err := cells.Get(t.Context(), "a"); err != nil || row.Doc.Count != updates || !strings.Contains(row.Doc.Shape, "x") {
 		t.Errorf("after a lost race: %+v, %v", row, err)
 	}
 }
