@@ -35,26 +35,14 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	defer p.Close()
 	cfg.Now, cfg.Kafka.Metrics = p.Now, p.Metrics
 	keys := newKeys(cfg, p.Store, log)
-	sessions := &session.Service{
-		Sessions: store.Open(p.Store, session.Schema()), Revocations: store.Open(p.Store, session.RevokedSchema()), Key: keys.Refresh, Now: p.Now, Log: log,
-		Lifetime: time.Duration(cfg.RefreshLifetime), TokenLifetime: time.Duration(cfg.TokenLifetime),
-	}
+	sessions := newSessions(cfg, p, keys.Refresh, log)
 	verifier, err := token.NewLocalVerifier(cfg.TokenSecret, keys.Public(), sessions.Since, log)
 	if err != nil {
 		return err
 	}
 	verifier.Now = p.Now
-	users := store.Open(p.Store, account.Schema())
-	organisations := &organisation.Service{
-		Organisations: store.Open(p.Store, organisation.Schema()), FormerIDs: store.Open(p.Store, organisation.FormerIDSchema()), Now: p.Now,
-	}
-	accounts := &account.Service{
-		Accounts: users, Audit: store.Open(p.Store, account.AuditSchema()), Passwords: password.New(cfg.PasswordCost, keys.Password),
-		Attempts: throttle.New(cfg.LoginFailures, p.Now), Tokens: sessions, Organisations: organisations,
-		Now: p.Now, NewID: platform.NewID, Log: log, FirstIsAdmin: cfg.AdminEmail == "",
-	}
-	organisations.Members = accounts
-	events := kafka.NewForwarder(cfg.Kafka, append(event.UserTopics(), event.OrganisationTopics()...), log, users.Outbox(), organisations.Organisations.Outbox())
+	accounts, organisations := newAccounts(cfg, p, sessions, password.New(cfg.PasswordCost, keys.Password), log)
+	events := kafka.NewForwarder(cfg.Kafka, append(event.UserTopics(), event.OrganisationTopics()...), log, accounts.Accounts.Outbox(), organisations.Organisations.Outbox())
 	p.Check("keys", true, keys.Ready)
 	p.Check("kafka", false, events.Ping)
 	if cfg.AdminEmail != "" {
@@ -70,4 +58,25 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		Accounts: accounts, Logins: &login.Service{Accounts: accounts, Sessions: sessions, Tokens: keys, Log: log},
 		Organisations: organisations, Sessions: sessions, Verifier: verifier, Keys: keys, Lifetime: time.Duration(cfg.TokenLifetime), RateLimit: cfg.RateLimit,
 	}).Register)
+}
+
+func newSessions(cfg Config, p *platform.Platform, key func() ([]byte, error), log *slog.Logger) *session.Service {
+	return &session.Service{
+		Sessions: store.Open(p.Store, session.Schema()), Revocations: store.Open(p.Store, session.RevokedSchema()), Key: key, Now: p.Now, Log: log,
+		Lifetime: time.Duration(cfg.RefreshLifetime), TokenLifetime: time.Duration(cfg.TokenLifetime),
+	}
+}
+
+// newAccounts returns the accounts and their organisations, which need each other.
+func newAccounts(cfg Config, p *platform.Platform, sessions *session.Service, passwords account.Hasher, log *slog.Logger) (*account.Service, *organisation.Service) {
+	organisations := &organisation.Service{
+		Organisations: store.Open(p.Store, organisation.Schema()), FormerIDs: store.Open(p.Store, organisation.FormerIDSchema()), Now: p.Now,
+	}
+	accounts := &account.Service{
+		Accounts: store.Open(p.Store, account.Schema()), Audit: store.Open(p.Store, account.AuditSchema()), Passwords: passwords,
+		Attempts: throttle.New(cfg.LoginFailures, p.Now), Tokens: sessions, Organisations: organisations,
+		Now: p.Now, NewID: platform.NewID, Log: log, FirstIsAdmin: cfg.AdminEmail == "",
+	}
+	organisations.Members = accounts
+	return accounts, organisations
 }

@@ -106,19 +106,22 @@ func (c *client) login(ctx context.Context, who *account) answer {
 	return a
 }
 
+// record counts an answer.
+func (c *client) record(a answer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case a.inDoubt():
+		c.counts["in doubt"]++
+	case a.status >= 400:
+		c.counts["refused"]++
+	default:
+		c.counts["answered"]++
+	}
+}
+
 func (c *client) once(ctx context.Context, r request, token string) (a answer) {
-	defer func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		switch {
-		case a.inDoubt():
-			c.counts["in doubt"]++
-		case a.status >= 400:
-			c.counts["refused"]++
-		default:
-			c.counts["answered"]++
-		}
-	}()
+	defer func() { c.record(a) }()
 	body, raw := r.body.([]byte)
 	if !raw && r.body != nil {
 		if body, a.err = json.Marshal(r.body); a.err != nil {

@@ -140,22 +140,26 @@ func (c *checker) judgeEvents() {
 		}
 	}
 	for _, p := range c.people {
-		if p.id == "" {
-			continue
+		if p.id != "" {
+			c.count(p.id, registered, whichever, 1, 1)
+			c.judgeMoves(p)
 		}
-		c.count(p.id, registered, whichever, 1, 1)
-		newest := &logged{}
-		for _, m := range p.moves {
-			c.count(p.id, moved, func(e *logged) bool { return e.payload.Organisation == m.organisation }, map[bool]int{true: 1}[m.acked], 1)
+	}
+}
+
+// judgeMoves compares the organisations of a person with those of its events.
+func (c *checker) judgeMoves(p *person) {
+	for _, m := range p.moves {
+		c.count(p.id, moved, func(e *logged) bool { return e.payload.Organisation == m.organisation }, map[bool]int{true: 1}[m.acked], 1)
+	}
+	newest := &logged{}
+	for _, e := range c.log.byKey[p.id] {
+		if e.topic == moved && e.sequence > newest.sequence {
+			newest = e
 		}
-		for _, e := range c.log.byKey[p.id] {
-			if e.topic == moved && e.sequence > newest.sequence {
-				newest = e
-			}
-		}
-		if is := c.entries[p].organisation; newest.sequence > 0 && is != newest.payload.Organisation {
-			c.fail(told, p.id, "it is in %q, but the newest %s says %q", is, moved, newest.payload.Organisation)
-		}
+	}
+	if is := c.entries[p].organisation; newest.sequence > 0 && is != newest.payload.Organisation {
+		c.fail(told, p.id, "it is in %q, but the newest %s says %q", is, moved, newest.payload.Organisation)
 	}
 }
 

@@ -111,22 +111,11 @@ func (s *Service) Refresh(ctx context.Context, text string) (string, error) {
 		return "", err
 	}
 	reused := false
-	row, err := s.Sessions.Update(ctx, t.id(), func(r *Record) (store.Change, error) {
-		now := s.now()
-		reused = false
-		switch {
-		case r.Ended || !now.Before(r.ExpiresAt):
-			return store.Change{}, refused()
-		case same(t.hash(), r.Hash):
-			r.Salt = make([]byte, secretSize)
-			rand.Read(r.Salt) // never fails
-			r.Previous, r.Hash, r.RotatedAt = r.Hash, t.successor(key, r.Salt).hash(), now
-			return store.Change{}, nil
-		case same(t.hash(), r.Previous) && now.Before(r.RotatedAt.Add(grace)):
-			return store.Change{}, store.ErrNoChange
+	row, err := s.Sessions.Update(ctx, t.id(), func(r *Record) (change store.Change, err error) {
+		if reused, err = r.rotate(t, key, s.now()); reused {
+			change = s.end(r)
 		}
-		reused = true
-		return s.end(r), nil
+		return change, err
 	})
 	switch {
 	case fault.Is(err, fault.NotFound): // it was swept
@@ -142,6 +131,24 @@ func (s *Service) Refresh(ctx context.Context, text string) (string, error) {
 		return "", refused()
 	}
 	return next.text(key), nil
+}
+
+// rotate replaces the newest token t by its successor. It reports true for a
+// token that was used before, and fails with store.ErrNoChange for one that was
+// the newest until just now.
+func (r *Record) rotate(t refreshToken, key []byte, now time.Time) (reused bool, err error) {
+	switch {
+	case r.Ended || !now.Before(r.ExpiresAt):
+		return false, refused()
+	case same(t.hash(), r.Hash):
+		r.Salt = make([]byte, secretSize)
+		rand.Read(r.Salt) // never fails
+		r.Previous, r.Hash, r.RotatedAt = r.Hash, t.successor(key, r.Salt).hash(), now
+		return false, nil
+	case same(t.hash(), r.Previous) && now.Before(r.RotatedAt.Add(grace)):
+		return false, store.ErrNoChange
+	}
+	return true, nil
 }
 
 // Found is the session of a token.

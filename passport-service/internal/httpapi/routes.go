@@ -29,7 +29,7 @@ type API struct {
 	tags *lru.Cache[passport.Part, string] // of what the public has read
 }
 
-// Register adds the operations to r. It is their table of contents.
+// Register adds the operations to r.
 func (a *API) Register(r *rest.API) {
 	a.tags, _ = lru.New[passport.Part, string](rememberedTags) // fails for a size below 1
 	reader, writer := rest.SignedIn(a.Verifier.Require()), rest.SignedIn(a.Verifier.Require(auth.Admin, auth.Operator))
@@ -37,9 +37,19 @@ func (a *API) Register(r *rest.API) {
 	catalogue, list, public := reader, reader, rest.Public
 	catalogue.Cache, list.Cache = "private, max-age=3600", rest.NoStore
 	public.Cache = "public, max-age=60" // an archived passport must be seen as such soon
-	body, patch := rest.RawJSONBody(maxBody), rest.RawJSONBody(maxBody, "application/merge-patch+json")
-	conflict, ended := rest.Errors(http.StatusConflict), rest.Errors(http.StatusGone)
 
+	a.registerChanges(r, reader, list, writer)
+	a.registerVersions(r, reader)
+	a.registerRuleSets(r, list, catalogue, writer)
+	a.registerPublic(r, public)
+	r.Schema("Data", a.Passports.Schema())
+}
+
+var conflict, ended = rest.Errors(http.StatusConflict), rest.Errors(http.StatusGone)
+
+// registerChanges adds the operations on passports as they are now.
+func (a *API) registerChanges(r *rest.API, reader, list, writer rest.Policy) {
+	body, patch := rest.RawJSONBody(maxBody), rest.RawJSONBody(maxBody, "application/merge-patch+json")
 	rest.Handle(r, "POST /api/passports", writer, a.create, "Create a passport", body, rest.Idempotent, conflict, rest.Status(http.StatusCreated),
 		rest.Description("Stores a draft. Its structure has to be right; it may lack what a published passport needs."))
 	rest.Handle(r, "GET /api/passports", list, a.list, "List passports", rest.Paged,
@@ -58,24 +68,28 @@ func (a *API) Register(r *rest.API) {
 		rest.Description("Everybody reads its public part from now on. It is refused with everything that is missing or wrong."))
 	rest.Handle(r, "POST /api/passports/{id}/archive", writer, a.archive, "Archive a published passport", rest.JSONBody(0), rest.Conditional, conflict, ended,
 		rest.Description("The public is told that it ended, and when. Its identifier is never used again."))
+}
 
+func (a *API) registerVersions(r *rest.API, reader rest.Policy) {
 	rest.Handle(r, "GET /api/passports/{id}/versions", reader, a.versions, "List the versions of a passport", rest.Paged, ended,
 		rest.Description("The newest first."))
 	rest.Handle(r, "GET /api/passports/{id}/versions/{version}", reader, a.version, "Read a version of a passport", ended)
 	rest.Handle(r, "GET /api/passports/{id}/diff", reader, a.diff, "Compare two versions of a passport", ended)
 	rest.Handle(r, "GET /api/passports/{id}/verify", reader, a.verify, "Verify the history of a passport", ended,
 		rest.Description("Computes the hash of every version again, and names the first that is another than it was."))
+}
 
+func (a *API) registerRuleSets(r *rest.API, list, catalogue, writer rest.Policy) {
 	rest.Handle(r, "POST /api/passports/validate", writer, a.validate, "Validate what is not stored", rest.NDJSONBody[Body, compliance.Report](),
 		rest.Description("Of one body its findings. Of many, one on each line (NDJSON), the findings of each on a line as it comes; a broken line is told in its place."))
 	rest.Handle(r, "GET /api/passports/rulesets", list, a.ruleSets, "List the rule sets")
 	rest.Handle(r, "GET /api/passports/rulesets/{id}/attributes", catalogue, a.attributes, "Read the catalogue of a rule set",
 		rest.Description("Every attribute with its type, unit, allowed values, duty by category, access class and legal reference; the rules, and the conditions of duties."))
+}
 
+func (a *API) registerPublic(r *rest.API, public rest.Policy) {
 	rest.Handle(r, "GET /api/public/passports", public, a.publicOf, "Find the published passport of a battery", rest.Revalidated, rest.Errors(http.StatusNotFound), ended,
 		rest.Description("By the identifier that the QR code holds. The public part, for everybody."))
 	rest.Handle(r, "GET /api/public/passports/{id}", public, a.public, "Read a published passport", rest.Revalidated, ended,
 		rest.Description("The public part (Annex XIII point 1), for everybody."))
-
-	r.Schema("Data", a.Passports.Schema())
 }

@@ -30,31 +30,9 @@ func value(dec *jsontext.Decoder) (any, error) {
 	}
 	switch tok.Kind() {
 	case '{':
-		d := bson.D{}
-		for dec.PeekKind() != '}' {
-			name, err := dec.ReadToken()
-			if err != nil {
-				return nil, err
-			}
-			e := bson.E{Key: name.String()}
-			if e.Value, err = value(dec); err != nil {
-				return nil, err
-			}
-			d = append(d, e)
-		}
-		_, err := dec.ReadToken()
-		return d, err
+		return object(dec)
 	case '[':
-		a := bson.A{}
-		for dec.PeekKind() != ']' {
-			v, err := value(dec)
-			if err != nil {
-				return nil, err
-			}
-			a = append(a, v)
-		}
-		_, err := dec.ReadToken()
-		return a, err
+		return array(dec)
 	case '"':
 		return tok.String(), nil
 	case '0':
@@ -66,6 +44,38 @@ func value(dec *jsontext.Decoder) (any, error) {
 		return tok.Bool(), nil
 	}
 	return nil, nil
+}
+
+// object reads the members and the end of a JSON object.
+func object(dec *jsontext.Decoder) (any, error) {
+	d := bson.D{}
+	for dec.PeekKind() != '}' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		e := bson.E{Key: name.String()}
+		if e.Value, err = value(dec); err != nil {
+			return nil, err
+		}
+		d = append(d, e)
+	}
+	_, err := dec.ReadToken()
+	return d, err
+}
+
+// array reads the elements and the end of a JSON array.
+func array(dec *jsontext.Decoder) (any, error) {
+	a := bson.A{}
+	for dec.PeekKind() != ']' {
+		v, err := value(dec)
+		if err != nil {
+			return nil, err
+		}
+		a = append(a, v)
+	}
+	_, err := dec.ReadToken()
+	return a, err
 }
 
 // fromBSON turns a BSON document into a JSON object.

@@ -161,25 +161,11 @@ func (t *table) List(ctx context.Context, q store.ListQuery) ([]store.Record, er
 	if err != nil {
 		return nil, err
 	}
-	filter := bson.M{"keys.lists": q.Lists[0]}
-	if len(q.Lists) > 1 {
-		filter["keys.lists"] = bson.M{"$all": q.Lists}
-	}
-	limits := bson.M{}
-	if q.Above != "" {
-		limits["$gt"] = q.Above
-	}
-	if q.Below != "" {
-		limits["$lt"] = q.Below
-	}
-	if len(limits) > 0 {
-		filter["keys.sort"] = limits
-	}
 	direction := -1
 	if q.Ascending {
 		direction = 1
 	}
-	cur, err := coll.Find(ctx, filter, options.Find().SetProjection(withoutOutbox).
+	cur, err := coll.Find(ctx, listFilter(q), options.Find().SetProjection(withoutOutbox).
 		SetSort(bson.D{{Key: "keys.sort", Value: direction}}).SetLimit(int64(q.Limit)))
 	if err != nil {
 		return nil, failure(err)
@@ -199,6 +185,25 @@ func (t *table) List(ctx context.Context, q store.ListQuery) ([]store.Record, er
 		size += len(r.Doc)
 	}
 	return records, failure(cur.Err())
+}
+
+// listFilter returns the filter of the records that q lists.
+func listFilter(q store.ListQuery) bson.M {
+	filter := bson.M{"keys.lists": q.Lists[0]}
+	if len(q.Lists) > 1 {
+		filter["keys.lists"] = bson.M{"$all": q.Lists}
+	}
+	limits := bson.M{}
+	if q.Above != "" {
+		limits["$gt"] = q.Above
+	}
+	if q.Below != "" {
+		limits["$lt"] = q.Below
+	}
+	if len(limits) > 0 {
+		filter["keys.sort"] = limits
+	}
+	return filter
 }
 
 // Replace implements store.Table.
