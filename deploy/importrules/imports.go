@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,62 +51,43 @@ var withinService = map[string][]string{
 }
 
 // checkImports reports the imports of a package that the rules do not allow.
-func checkImports(p *pkg) error {
-	var errs []error
+func checkImports(p *pkg) (errs []error) {
 	for _, to := range p.Imports {
 		if why := forbidden(p.name(), to); why != "" {
 			errs = append(errs, fmt.Errorf("%s imports %s: %s", p.name(), strings.TrimPrefix(to, project), why))
 		}
 	}
-	if kind(p.name()) == "domain" {
-		for _, dep := range p.Deps {
-			if o := owner(dep); o != "" && o != "pkg/boot" && !slices.Contains(p.Imports, dep) {
-				errs = append(errs, fmt.Errorf("%s depends on %s: a domain package must not, not even indirectly", p.name(), dep))
-			}
+	for _, dep := range p.Deps {
+		if o := owner(dep); kind(p.name()) == "domain" && o != "" && o != "pkg/boot" && !slices.Contains(p.Imports, dep) {
+			errs = append(errs, fmt.Errorf("%s depends on %s: a domain package must not, not even indirectly", p.name(), dep))
 		}
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
 // forbidden says why the package from may not import to, or returns "".
 func forbidden(from, to string) string {
 	inner, ours := strings.CutPrefix(to, project)
+	same := ours && module(from) == module(inner)
 	if o := owner(to); o != "" && !within(from, o) && from != probe {
 		return "only " + o + " may"
 	}
-	if kind(from) == "domain" {
-		return forbiddenInDomain(from, to)
-	}
 	switch {
+	case kind(from) == "domain" && (within(to, "net/http") || within(to, "database/sql")):
+		return "a domain package knows neither HTTP nor databases"
+	case kind(from) == "domain" && !standard(to) && !(same && kind(inner) == "domain") &&
+		!slices.ContainsFunc(domainImports, func(allowed string) bool { return to == allowed || !ours && within(to, allowed) }):
+		return "a domain package imports no adapter and no driver"
 	case from == "pkg/fault" && !standard(to):
 		return "pkg/fault uses the standard library only"
-	case !ours || module(from) == "deploy":
+	case !ours || module(from) == "deploy" || module(inner) == "pkg" || from+" "+inner == "passport-service/internal/desk passport-service/internal/page":
 		return ""
-	case module(inner) == "deploy":
-		return "nobody imports deploy"
-	case module(from) == "pkg" && module(inner) != "pkg":
-		return "pkg imports no service"
-	case module(inner) != "pkg" && module(inner) != module(from):
-		return "a service imports no other service"
-	case module(inner) == "pkg" || from+" "+inner == "passport-service/internal/desk passport-service/internal/page":
-		return ""
+	case !same:
+		return "nobody imports deploy, nor a service from outside"
 	case !slices.Contains(withinService[kind(from)], kind(inner)):
 		return fmt.Sprintf("a package of kind %s must not import one of kind %s", kind(from), kind(inner))
 	}
 	return ""
-}
-
-func forbiddenInDomain(from, to string) string {
-	inner, ours := strings.CutPrefix(to, project)
-	switch {
-	case within(to, "net/http") || within(to, "database/sql"):
-		return "a domain package knows neither HTTP nor databases"
-	case standard(to), ours && module(from) == module(inner) && kind(inner) == "domain":
-		return ""
-	case slices.ContainsFunc(domainImports, func(allowed string) bool { return to == allowed || !ours && within(to, allowed) }):
-		return ""
-	}
-	return "a domain package imports no adapter and no driver"
 }
 
 // kind returns what a package of a service is: main, wiring, domain, adapter or

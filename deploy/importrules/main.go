@@ -1,6 +1,6 @@
-// Importrules checks which package imports which, that no decision of the HTTP
-// shell depends on a path, and that tests look for goroutines left. With -sizes
-// it prints the size of each package instead.
+// Importrules checks which package imports which, that files and functions are
+// short, that no decision of the HTTP shell depends on a path, and that tests look
+// for goroutines that are left. With -sizes it prints the lines of each package.
 package main
 
 import (
@@ -9,8 +9,9 @@ import (
 	"flag"
 	"fmt"
 	"log"
-	"os"
+	"maps"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -27,40 +28,32 @@ func (p *pkg) name() string { return strings.TrimPrefix(p.ImportPath, project) }
 
 func main() {
 	log.SetFlags(0)
-	sizes := flag.Bool("sizes", false, "print the lines of each package, its longest file and its longest function")
+	sizes := flag.Bool("sizes", false, "print the lines of each package and module")
 	flag.Parse()
 	packages, err := list()
-	if err == nil && *sizes {
-		err = printSizes(os.Stdout, packages)
-	} else if err == nil {
-		err = check(packages)
-	}
 	if err != nil {
 		log.Fatal(err)
 	}
-}
-
-func check(packages []pkg) error {
+	if *sizes {
+		printSizes(packages)
+		return
+	}
 	var errs []error
 	for _, p := range packages {
-		errs = append(errs, checkImports(&p), checkSource(&p))
+		errs = append(append(errs, checkImports(&p)...), checkSource(&p)...)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return err
+		log.Fatal(err)
 	}
 	fmt.Printf("importrules: %d packages checked\n", len(packages))
-	return nil
 }
 
 // list returns the packages of the workspace.
-func list() ([]pkg, error) {
-	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,Imports,Deps,GoFiles,TestGoFiles,XTestGoFiles", "work")
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
+func list() (packages []pkg, err error) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,Imports,Deps,GoFiles,TestGoFiles,XTestGoFiles", "work").Output()
 	if err != nil {
 		return nil, fmt.Errorf("go list: %w", err)
 	}
-	var packages []pkg
 	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
 		var p pkg
 		if err := dec.Decode(&p); err != nil {
@@ -69,4 +62,24 @@ func list() ([]pkg, error) {
 		packages = append(packages, p)
 	}
 	return packages, nil
+}
+
+// printSizes prints the lines of all packages, and their sums. The budget of pkg
+// counts neither drivers nor helpers of tests.
+func printSizes(packages []pkg) {
+	fmt.Println("  code   tests  package")
+	code, tests := map[string]int{}, map[string]int{}
+	for _, p := range packages {
+		sums := []string{p.name(), module(p.name()) + ", all"}
+		if module(p.name()) == "pkg" && !slices.Contains([]string{"pkg/event/kafka", "pkg/store/mongo", "pkg/store/sqlite"}, p.name()) && !strings.HasSuffix(p.name(), "test") {
+			sums = append(sums, "pkg, without drivers and test helpers")
+		}
+		for _, sum := range sums {
+			code[sum] += lines(p.Dir, p.GoFiles)
+			tests[sum] += lines(p.Dir, append(p.TestGoFiles, p.XTestGoFiles...))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(code)) {
+		fmt.Printf("%6d  %6d  %s\n", code[name], tests[name], name)
+	}
 }

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -13,72 +13,85 @@ import (
 	"strings"
 )
 
+const (
+	maxFile     = 300 // lines of a file without tests
+	maxFunction = 40  // lines of a function outside tests
+)
+
 // leakChecks are the calls by which tests look for goroutines that are left.
 var leakChecks = regexp.MustCompile(`goleak\.VerifyTestMain\(|storetest\.Main\(`)
+
+// cutsPrefix matches the functions that look at how a text begins.
+var cutsPrefix = regexp.MustCompile(`^(Has|Cut|Trim)Prefix$`)
 
 // unchecked packages run a broker and an S3 server in their tests, which leave
 // goroutines of their own. What they test has leak checks.
 var unchecked = []string{"deploy/chaos", "deploy/e2e", "deploy/events/tail"}
 
-// checkSource reports a package that starts goroutines, itself or in its tests,
-// when no test looks for leaks, and decisions of pkg/rest by the prefix of a path.
-func checkSource(p *pkg) error {
+// checkSource reports files and functions outside tests that are too long,
+// decisions of pkg/rest by the prefix of a path, and a package that starts
+// goroutines, itself or in its tests, when no test looks for leaks.
+func checkSource(p *pkg) (errs []error) {
 	tests := slices.Concat(p.TestGoFiles, p.XTestGoFiles)
-	leaks := len(tests) > 0 && !slices.Contains(unchecked, p.name())
-	for _, file := range tests {
-		text, err := os.ReadFile(filepath.Join(p.Dir, file))
-		if err != nil {
-			return err
-		}
-		leaks = leaks && !leakChecks.Match(text)
-	}
-	var errs []error
+	starts, checked := false, len(tests) == 0 || slices.Contains(unchecked, p.name())
+	set := token.NewFileSet()
 	for _, name := range slices.Concat(p.GoFiles, tests) {
-		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+		parsed, err := parser.ParseFile(set, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
 		if err != nil {
-			return err
+			return []error{err}
 		}
 		ast.Inspect(parsed, func(n ast.Node) bool {
-			if leaks && startsGoroutine(n) {
-				leaks = false // once is enough
-				errs = append(errs, fmt.Errorf("%s starts goroutines: its tests must call goleak.VerifyTestMain", p.name()))
+			function, argument := called(n)
+			_, goes := n.(*ast.GoStmt)
+			starts = starts || goes || function == "Go" || function == "AfterFunc"
+			if f, ok := n.(*ast.FuncDecl); ok && slices.Contains(p.GoFiles, name) {
+				if n := set.Position(f.End()).Line - set.Position(f.Pos()).Line + 1; n > maxFunction {
+					errs = append(errs, fmt.Errorf("%s/%s: %s must have at most %d lines, has %d", p.name(), name, f.Name.Name, maxFunction, n))
+				}
 			}
-			if p.name() == "pkg/rest" && slices.Contains(p.GoFiles, name) && looksAtPrefix(n) {
+			if p.name() == "pkg/rest" && slices.Contains(p.GoFiles, name) && cutsPrefix.MatchString(function) && strings.HasSuffix(strings.ToLower(argument), "path") {
 				errs = append(errs, fmt.Errorf("%s/%s decides by the prefix of a path: use the policy of the route", p.name(), name))
 			}
 			return true
 		})
+		if n := lines(p.Dir, []string{name}); n > maxFile && slices.Contains(p.GoFiles, name) {
+			errs = append(errs, fmt.Errorf("%s/%s must have at most %d lines, has %d", p.name(), name, maxFile, n))
+		}
+		checked = checked || slices.Contains(tests, name) && leakChecks.Match(text(p.Dir, name))
 	}
-	return errors.Join(errs...)
-}
-
-// startsGoroutine reports whether n starts a goroutine: by a go statement, in a
-// group, or after a context or a time.
-func startsGoroutine(n ast.Node) bool {
-	if _, ok := n.(*ast.GoStmt); ok {
-		return true
+	if starts && !checked {
+		errs = append(errs, fmt.Errorf("%s starts goroutines: its tests must call goleak.VerifyTestMain", p.name()))
 	}
-	name, _ := called(n)
-	return name == "Go" || name == "AfterFunc"
+	return errs
 }
 
-// looksAtPrefix reports whether n calls HasPrefix or the like on a path.
-func looksAtPrefix(n ast.Node) bool {
-	name, args := called(n)
-	return slices.Contains([]string{"HasPrefix", "CutPrefix", "TrimPrefix"}, name) && strings.HasSuffix(strings.ToLower(text(args[0])), "path")
-}
-
-// called returns the name and the arguments of the method or function of another
-// package that n calls, if it calls one.
-func called(n ast.Node) (name string, args []ast.Expr) {
-	if call, ok := n.(*ast.CallExpr); ok {
-		return text(call.Fun), call.Args
+// text returns a file that go list has named.
+func text(dir, name string) []byte {
+	data, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		panic(err)
 	}
-	return "", nil
+	return data
 }
 
-// text returns the last name of an expression.
-func text(e ast.Expr) string {
+// lines returns the lines of all files together.
+func lines(dir string, names []string) (sum int) {
+	for _, name := range names {
+		sum += bytes.Count(text(dir, name), []byte("\n"))
+	}
+	return sum
+}
+
+// called returns the name of the function that n calls, and its first argument.
+func called(n ast.Node) (name, argument string) {
+	if call, ok := n.(*ast.CallExpr); ok && len(call.Args) > 0 {
+		return lastName(call.Fun), lastName(call.Args[0])
+	}
+	return "", ""
+}
+
+// lastName returns the last name of an expression, such as Path of r.URL.Path.
+func lastName(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.SelectorExpr:
 		return e.Sel.Name
