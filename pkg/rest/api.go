@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"math"
 	"net/http"
 	"reflect"
 	"strings"
@@ -153,12 +154,21 @@ func notFound(w http.ResponseWriter, r *http.Request) {
 	writeProblem(w, r, fault.New(fault.NotFound, "there is nothing at %s", r.URL.Path))
 }
 
+// methodNotAllowed lists the methods of the pattern with the fewest parameters: PUT
+// /things/{id} also matches /things/new, but is no method of it.
 func (a *API) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
+	fewest := math.MaxInt
 	for _, method := range methods {
-		if a.match(method, r) != nil {
-			allowed = append(allowed, method)
+		pattern := a.pattern(method, r)
+		parameters := strings.Count(pattern, "{")
+		if a.routes[pattern] == nil || parameters > fewest {
+			continue
 		}
+		if parameters < fewest {
+			fewest, allowed = parameters, nil
+		}
+		allowed = append(allowed, method)
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	writeProblem(w, r, fault.New(notAllowed, "%s is not possible here", r.Method))
@@ -167,10 +177,12 @@ func (a *API) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 // match returns the route that a method would reach at the path of a request, or
 // nil. It decides nothing but headers: a request is protected by the route that
 // the router runs.
-func (a *API) match(method string, r *http.Request) *route {
+func (a *API) match(method string, r *http.Request) *route { return a.routes[a.pattern(method, r)] }
+
+func (a *API) pattern(method string, r *http.Request) string {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
 	path := cmp.Or(r.URL.RawPath, r.URL.Path, "/")
-	return a.routes[method+" "+a.router.Find(chi.NewRouteContext(), method, path)]
+	return method + " " + a.router.Find(chi.NewRouteContext(), method, path)
 }

@@ -136,8 +136,12 @@ func TestErrorsAreNotCached(t *testing.T) {
 
 // TestMethodsOfPath: 405 names what is allowed.
 func TestMethodsOfPath(t *testing.T) {
-	c := serve(t, newAPI(t, io.Discard))
-	for route, want := range map[string]string{"DELETE /api/things": "GET, HEAD, POST", "GET /api/things/1": "PATCH", "BREW /docs": "GET, HEAD"} {
+	api := newAPI(t, io.Discard)
+	rest.Page(api, "GET /api/things/new", rest.Probe, http.NotFoundHandler())
+	c := serve(t, api)
+	for route, want := range map[string]string{
+		"DELETE /api/things": "GET, HEAD, POST", "GET /api/things/1": "PATCH", "BREW /docs": "GET, HEAD", "PUT /api/things/new": "GET, HEAD",
+	} {
 		a := c.Ask(route, "")
 		if a.WantProblem(405); a.Header.Get("Allow") != want {
 			t.Errorf("%s: Allow %q, want %q", route, a.Header.Get("Allow"), want)
