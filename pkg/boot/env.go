@@ -30,17 +30,6 @@ func (e Environment) Validate() error {
 	return nil
 }
 
-// ConfigError is a variable that is missing or cannot be parsed.
-type ConfigError struct {
-	Variable string
-	Meaning  string // its desc tag
-	Problem  string
-}
-
-func (e *ConfigError) Error() string {
-	return fmt.Sprintf("  %s: %s\n    (%s)", e.Variable, e.Problem, e.Meaning)
-}
-
 // Load fills the struct that cfg points to from the environment, by the tags
 // of envconfig, and calls the Validate method of each struct in it that has
 // one. In production it refuses what is tagged secret:"true" and holds a demo
@@ -118,11 +107,11 @@ func walk(v reflect.Value, variable func(reflect.Value, reflect.StructField), do
 func fill(v reflect.Value, f reflect.StructField) error {
 	one := reflect.New(reflect.StructOf([]reflect.StructField{{Name: f.Name, Type: f.Type, Tag: f.Tag}}))
 	if err := envconfig.Process("", one.Interface()); err != nil {
-		e := &ConfigError{Variable: f.Tag.Get("envconfig"), Meaning: f.Tag.Get("desc"), Problem: "is not set"}
+		problem := "is not set"
 		if parse, ok := errors.AsType[*envconfig.ParseError](err); ok {
-			e.Problem = fmt.Sprintf("%q is not right: %s", parse.Value, reason(parse.Err, f.Type))
+			problem = fmt.Sprintf("%q is not right: %s", parse.Value, reason(parse.Err, f.Type))
 		}
-		return e
+		return fmt.Errorf("  %s: %s\n    (%s)", f.Tag.Get("envconfig"), problem, f.Tag.Get("desc"))
 	}
 	v.Set(one.Elem().Field(0))
 	return nil

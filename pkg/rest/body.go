@@ -61,17 +61,13 @@ type JSON[T any] struct{ wire.Value }
 func (JSON[T]) Schema(r huma.Registry) *huma.Schema { return r.Schema(reflect.TypeFor[T](), true, "") }
 
 func (b *jsonBody) read(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return refuse(next, func(w http.ResponseWriter, r *http.Request) error {
 		data, err := readJSON(w, r, b.limit, b.accepted)
 		if err == nil && !b.raw {
 			err = checkNumbers(data)
 		}
-		if err != nil {
-			writeProblem(w, r, err)
-			return
-		}
 		r.Body = io.NopCloser(bytes.NewReader(data))
-		next.ServeHTTP(w, r)
+		return err
 	})
 }
 

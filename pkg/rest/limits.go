@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -63,17 +62,6 @@ func (l *rateLimiter) bucket(caller string) *rate.Limiter {
 		l.buckets.Add(caller, b)
 	}
 	return b
-}
-
-// clientNetwork is what one client controls at least: an IPv4 address, or the
-// /64 of an IPv6 address.
-func clientNetwork(a netip.Addr) string {
-	if a = a.Unmap(); a.Is6() {
-		if p, err := a.WithZone("").Prefix(64); err == nil {
-			return p.String()
-		}
-	}
-	return a.String()
 }
 
 // concurrencyLimiter bounds the requests that are answered at a time, of all

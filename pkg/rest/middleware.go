@@ -55,7 +55,13 @@ func Address(ctx context.Context) netip.Addr { return stateOf(ctx).address }
 
 // Network returns what the client of Address controls at least: an IPv4 address,
 // or the /64 of an IPv6 address.
-func Network(ctx context.Context) string { return clientNetwork(Address(ctx)) }
+func Network(ctx context.Context) string {
+	a := Address(ctx).Unmap()
+	if p, err := a.WithZone("").Prefix(64); err == nil && a.Is6() {
+		return p.String()
+	}
+	return a.String()
+}
 
 // Annotate adds to the access-log line of the request that ctx belongs to.
 func Annotate(ctx context.Context, attrs ...slog.Attr) {
@@ -64,8 +70,6 @@ func Annotate(ctx context.Context, attrs ...slog.Attr) {
 	defer s.mu.Unlock()
 	s.attrs = append(s.attrs, attrs...)
 }
-
-func userAttr(id string) slog.Attr { return slog.String("user", id) }
 
 // identify gives the request its id, and the response the headers that all have.
 func (a *API) identify(next http.Handler) http.Handler {

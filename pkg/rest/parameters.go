@@ -121,7 +121,7 @@ func (p Precondition) Versions() (versions []int64, err error) {
 // oneKey refuses an empty Idempotency-Key, which huma takes for none, and several,
 // of which it takes the first.
 func oneKey(next http.Handler) http.Handler {
-	return refuse(next, func(r *http.Request) error {
+	return refuse(next, func(_ http.ResponseWriter, r *http.Request) error {
 		return invalidUnless(checkOnce("header:"+keyHeader, r.Header.Values(keyHeader)))
 	})
 }
@@ -129,7 +129,7 @@ func oneKey(next http.Handler) http.Handler {
 // strictQuery refuses what net/url passes over: a query that cannot be parsed, a
 // repeated parameter, and one without a value, which would select everything.
 func strictQuery(next http.Handler) http.Handler {
-	return refuse(next, func(r *http.Request) error {
+	return refuse(next, func(_ http.ResponseWriter, r *http.Request) error {
 		if r.URL.RawQuery == "" {
 			return nil
 		}
@@ -158,9 +158,9 @@ func checkOnce(place string, values []string) []fault.Detail {
 }
 
 // refuse answers the requests in which check finds an error.
-func refuse(next http.Handler, check func(*http.Request) error) http.Handler {
+func refuse(next http.Handler, check func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := check(r); err != nil {
+		if err := check(w, r); err != nil {
 			writeProblem(w, r, err)
 			return
 		}

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -195,7 +196,7 @@ func (a *API) authorize(rt *route, next http.Handler) http.Handler {
 			var ctx context.Context
 			if ctx, err = guard(r.Context(), r.Header.Get("Authorization")); ctx != nil {
 				r = r.WithContext(ctx)
-				Annotate(ctx, userAttr(a.user(ctx)))
+				Annotate(ctx, slog.String("user", a.user(ctx)))
 			}
 			if err == nil {
 				caller = a.user(ctx)

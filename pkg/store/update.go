@@ -41,16 +41,12 @@ func HistoryOf[T any](c *Collection[T], id string, doc T) HistoryRecord {
 // ErrNoChange is returned by a change function to leave the aggregate as it is.
 var ErrNoChange = errors.New("no change")
 
-// UpdateOption is an option of Update.
-type UpdateOption func(*updateOptions)
-
-type updateOptions struct{ versions []int64 }
+// UpdateOption is an option of Update: the versions that an aggregate may have.
+type UpdateOption []int64
 
 // IfVersion makes Update fail with fault.Stale unless the aggregate has one of
 // the versions. Without any it has no effect.
-func IfVersion(versions ...int64) UpdateOption {
-	return func(o *updateOptions) { o.versions = append(o.versions, versions...) }
-}
+func IfVersion(versions ...int64) UpdateOption { return versions }
 
 // Update applies change to an aggregate. It inserts the history records first,
 // and then writes document, version and events in one step. When another writer
@@ -58,23 +54,20 @@ func IfVersion(versions ...int64) UpdateOption {
 // failed attempt stay. Update fails as change does, and returns the stored
 // aggregate after ErrNoChange.
 func (c *Collection[T]) Update(ctx context.Context, id string, change func(*T) (Change, error), opts ...UpdateOption) (Row[T], error) {
-	var o updateOptions
-	for _, opt := range opts {
-		opt(&o)
-	}
+	versions := slices.Concat(opts...)
 	for {
 		row, err := c.Get(ctx, id)
 		if err != nil {
 			return Row[T]{}, err
 		}
-		if len(o.versions) > 0 && !slices.Contains(o.versions, row.Version) {
+		if len(versions) > 0 && !slices.Contains(versions, row.Version) {
 			return Row[T]{}, ErrStale(id)
 		}
 		next, err := c.attempt(ctx, row, change)
 		switch {
 		case errors.Is(err, ErrNoChange):
 			return c.Get(ctx, id) // change may have modified row
-		case fault.Is(err, fault.Stale) && len(o.versions) == 0:
+		case fault.Is(err, fault.Stale) && len(versions) == 0:
 			if err := pause(ctx); err != nil {
 				return Row[T]{}, err
 			}

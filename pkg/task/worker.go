@@ -205,7 +205,8 @@ func (r *runner) settle(ctx context.Context, t *Task, failure error) (outcome st
 		}
 		return "outage"
 	case r.Every == 0 && (errors.As(failure, new(permanent)) || t.Attempts >= r.MaxAttempts):
-		r.fail(ctx, t, failure)
+		t.State, t.FinishedAt, t.LastError = Failed, now, short(failure)
+		r.log.ErrorContext(ctx, "task failed", "kind", r.Name, "task", t.ID, "attempts", t.Attempts, "err", failure)
 		return "failed"
 	}
 	longest := r.MaxBackoff
@@ -216,11 +217,6 @@ func (r *runner) settle(ctx context.Context, t *Task, failure error) (outcome st
 	t.NotBefore = now.Add(backoff(min(r.MinBackoff, longest), longest, t.Attempts-1))
 	r.log.WarnContext(ctx, "task is retried", "kind", r.Name, "task", t.ID, "attempt", t.Attempts, "err", failure)
 	return "retry"
-}
-
-func (r *runner) fail(ctx context.Context, t *Task, failure error) {
-	t.State, t.FinishedAt, t.LeaseUntil, t.LastError = Failed, r.queue.now(), time.Time{}, short(failure)
-	r.log.ErrorContext(ctx, "task failed", "kind", r.Name, "task", t.ID, "attempts", t.Attempts, "err", failure)
 }
 
 func (r *runner) paused() bool {

@@ -240,9 +240,11 @@ func (r *Relay) acknowledge(ctx context.Context, from <-chan receipt) {
 				events = append(events, p.Published)
 			}
 		}
-		if err := r.forget(ctx, events); err != nil {
-			for _, p := range events {
-				failed[p.ID] = fmt.Errorf("acknowledge %s of %s: %w", p.Event, p.ID, err)
+		if len(events) > 0 {
+			if err := r.Source.Acknowledge(ctx, events); err != nil {
+				for _, p := range events {
+					failed[p.ID] = fmt.Errorf("acknowledge %s of %s: %w", p.Event, p.ID, err)
+				}
 			}
 		}
 		for _, p := range receipts {
@@ -252,13 +254,6 @@ func (r *Relay) acknowledge(ctx context.Context, from <-chan receipt) {
 			}
 		}
 	}
-}
-
-func (r *Relay) forget(ctx context.Context, events []Published) error {
-	if len(events) == 0 {
-		return nil
-	}
-	return r.Source.Acknowledge(ctx, events)
 }
 
 func (r *Relay) publish(ctx context.Context, e event.Envelope) error {
