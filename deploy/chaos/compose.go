@@ -106,9 +106,18 @@ func (p project) place(e environment) (place, error) {
 // also start what it depends on, which may be down for a reason.
 type container struct{ name, id string }
 
-// do implements machine. The connections of a paused container swallow all
-// data: they are half-open.
-func (c container) do(ctx context.Context, verb string) error { return c.docker(ctx, verb, c.id) }
+// do implements machine. A pause stops the main process by a signal: its connections
+// swallow all data, they are half-open. docker pause would also freeze a health check
+// that is being started, and docker unpause could then wait for ever.
+func (c container) do(ctx context.Context, verb string) error {
+	switch verb {
+	case "pause":
+		return c.docker(ctx, "kill", "--signal", "STOP", c.id)
+	case "unpause":
+		return c.docker(ctx, "kill", "--signal", "CONT", c.id)
+	}
+	return c.docker(ctx, verb, c.id)
+}
 
 // partition takes the container out of its networks.
 func (c container) partition() disruption {
@@ -148,8 +157,10 @@ func (c container) docker(ctx context.Context, args ...string) error {
 	}
 }
 
-// docker returns the output of a command.
+// docker returns the output of a command, or fails when it takes too long.
 func docker(ctx context.Context, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
 	cmd := exec.CommandContext(ctx, "docker", args...)
 	var out, complaint strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &complaint

@@ -74,7 +74,7 @@ func TestCompose(t *testing.T) {
 		}
 	}
 	got, err := os.ReadFile(notes)
-	if want := "kill id-mongo\nstart id-mongo\npause id-mongo\nunpause id-mongo\n" +
+	if want := "kill id-mongo\nstart id-mongo\nkill --signal STOP id-mongo\nkill --signal CONT id-mongo\n" +
 		"inspect -f {{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}} id-mongo\nnetwork disconnect back id-mongo\nnetwork connect --alias mongo back id-mongo\n" +
 		"kill id-auth\ninspect -f {{.State.Restarting}} id-auth\nkill id-auth\n"; string(got) != want || err != nil {
 		t.Errorf("docker was asked %v\n%s", err, got)
