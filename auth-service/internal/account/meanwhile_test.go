@@ -34,15 +34,21 @@ func (a *asked) IsRevoked(ctx context.Context, id string, version int64) (bool, 
 	return a.Revoker.IsRevoked(ctx, id, version)
 }
 
-// counted counts passwords that are hashed.
+// counted counts passwords that are hashed, and calls first once after one.
 type counted struct {
 	account.Hasher
-	n int
+	n     int
+	first func()
 }
 
 func (c *counted) Compare(ctx context.Context, hash, password string) (bool, error) {
 	c.n++
-	return c.Hasher.Compare(ctx, hash, password)
+	ok, err := c.Hasher.Compare(ctx, hash, password)
+	if f := c.first; f != nil {
+		c.first = nil
+		f()
+	}
+	return ok, err
 }
 
 func open(t *testing.T) (*account.Service, *asked, *counted) {
@@ -126,5 +132,27 @@ func TestNoHashForWhoHasToWait(t *testing.T) {
 	}
 	if passwords.n != 3 {
 		t.Errorf("of 10 passwords %d were hashed, and 3 may be tried", passwords.n)
+	}
+}
+
+// TestConcurrentPasswordChanges changes a password while another request, which
+// has already proved that it knows the old one, changes it too: one of them wins.
+func TestConcurrentPasswordChanges(t *testing.T) {
+	s, _, passwords := open(t)
+	ann, err := s.Register(t.Context(), "ann@x.example", "correct horse", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := auth.With(t.Context(), auth.Principal{UserID: ann.ID, Version: ann.Rights})
+	passwords.first = func() {
+		if _, err := s.ChangePassword(ctx, "correct horse", "battery staple"); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := s.ChangePassword(ctx, "correct horse", "paper and pencil"); !fault.Is(err, fault.Conflict) {
+		t.Errorf("ChangePassword = %v, want a conflict", err)
+	}
+	if _, err := s.Authenticate(t.Context(), "ann@x.example", "battery staple"); err != nil {
+		t.Errorf("Authenticate with the password of the first change: %v", err)
 	}
 }

@@ -64,6 +64,7 @@ func Run(t *testing.T, open func(*testing.T) store.DB) {
 		"WhatIsNotThereIsNotFound":         missing,
 		"DuplicatesNameTheIndex":           duplicates,
 		"ManyAreAddedAsFarAsTheyCanBe":     insertMany,
+		"ManyFailWithTheDatabase":          insertManyFails,
 		"AWriteOutlivesItsClient":          outlive,
 		"AWriteOutlivesItsConnection":      disconnect,
 		"HistoryIsStoredBeforeTheChange":   history,

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,6 +61,55 @@ func insertMany(t *testing.T, db store.DB) {
 	if errs, err := cells.InsertMany(t.Context(), nil); err != nil || len(errs) != 0 {
 		t.Errorf("InsertMany of none = %v, %v", errs, err)
 	}
+}
+
+// insertManyFails has the database fail in the second batch: each write of it has
+// the error, and those of the first batch are stored.
+func insertManyFails(t *testing.T, db store.DB) {
+	cells := store.Open(failingDB{db, new(atomic.Int32)}, Cells())
+	writes := make([]store.Write[Cell], 230)
+	for i := range writes {
+		writes[i].ID = newID()
+	}
+	errs, err := cells.InsertMany(t.Context(), writes)
+	if !fault.Is(err, fault.Unavailable) || len(errs) != len(writes) {
+		t.Fatalf("InsertMany = %d errors of %d writes, %v", len(errs), len(writes), err)
+	}
+	stored := 0
+	for i, w := range writes {
+		_, missing := cells.Get(t.Context(), w.ID)
+		if (errs[i] == nil) != (missing == nil) || errs[i] != nil && !fault.Is(errs[i], fault.Unavailable) {
+			t.Errorf("write %d: InsertMany = %v, Get = %v", i, errs[i], missing)
+		}
+		if missing == nil {
+			stored++
+		}
+	}
+	if stored == 0 || stored == len(writes) {
+		t.Errorf("%d of %d are stored, want the first batch", stored, len(writes))
+	}
+}
+
+// failingDB is a database whose tables accept one insertion.
+type failingDB struct {
+	store.DB
+	insertions *atomic.Int32
+}
+
+func (db failingDB) Table(name string, unique []string) store.Table {
+	return failingTable{db.DB.Table(name, unique), db.insertions}
+}
+
+type failingTable struct {
+	store.Table
+	insertions *atomic.Int32
+}
+
+func (t failingTable) Insert(ctx context.Context, records ...store.Insertion) ([]error, error) {
+	if t.insertions.Add(1) > 1 {
+		return nil, fault.New(fault.Unavailable, "the database does not answer")
+	}
+	return t.Table.Insert(ctx, records...)
 }
 
 // outlive ends the context of each kind of write just before it.
