@@ -13,6 +13,7 @@ func TestOwnership(t *testing.T) {
 	none := auth.Principal{FormerOrganisations: []string{"Nordlicht GmbH"}}
 	one := auth.Principal{Organisation: "nordlicht"}
 	mapped := auth.Principal{Organisation: "nordlicht", FormerOrganisations: []string{"Nordlicht GmbH", "NLB"}}
+	empty := auth.Principal{Organisation: "nordlicht", FormerOrganisations: []string{""}}
 	for _, tt := range []struct {
 		name   string
 		caller auth.Principal
@@ -22,6 +23,7 @@ func TestOwnership(t *testing.T) {
 		{"no organisation", none, nil, map[string]bool{"": false, "Nordlicht GmbH": false}},
 		{"without former ids", one, []string{"nordlicht"}, map[string]bool{"": false, "nordlicht": true, "Nordlicht": false, "NLB": false}},
 		{"with former ids", mapped, []string{"nordlicht", "Nordlicht GmbH", "NLB"}, map[string]bool{"": false, "nordlicht": true, "NLB": true, "nlb": false}},
+		{"with an empty former id", empty, []string{"nordlicht", ""}, map[string]bool{"": false, "nordlicht": true}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := tt.caller.Organisations(); !slices.Equal(got, tt.all) {

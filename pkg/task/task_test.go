@@ -343,6 +343,35 @@ func TestAnExpiredLeaseLoses(t *testing.T) {
 	})
 }
 
+// TestShutdownDuringARun stops the worker while a task runs: the run has time to
+// finish, and what it made of the task is stored.
+func TestShutdownDuringARun(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		ctx, stop := context.WithCancel(t.Context())
+		w := o.worker(task.Kind{Name: "mail", Run: func(ctx context.Context, _ task.Task) error { stop(); return ctx.Err() }})
+		o.enqueue(task.Spec{ID: "a", Kind: "mail"})
+		if err := w.RunDue(ctx); err != nil {
+			t.Error(err)
+		}
+		o.want("a", task.Done, 1)
+	})
+}
+
+// TestRetryDoesNotDisturbARun retries a task while it runs.
+func TestRetryDoesNotDisturbARun(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		w := o.worker(task.Kind{Name: "mail", Run: func(ctx context.Context, r task.Task) error {
+			if r.Attempts > 1 {
+				t.Error("it runs again")
+			}
+			return o.Retry(ctx, r.ID)
+		}})
+		o.enqueue(task.Spec{ID: "a", Kind: "mail"})
+		o.runDue(w)
+		o.want("a", task.Done, 1)
+	})
+}
+
 // TestWorkersShareTheTasks has four run what is due, each task once.
 func TestWorkersShareTheTasks(t *testing.T) {
 	each(t, func(t *testing.T, o *office) {

@@ -114,3 +114,29 @@ func TestOldestLoginEnds(t *testing.T) {
 		}
 	}
 }
+
+// TestKeepNeverLowersTheEpoch has two changes of a password continue one session,
+// the earlier of them last.
+func TestKeepNeverLowersTheEpoch(t *testing.T) {
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "auth.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close(context.Background())
+	s := &Service{
+		Sessions: store.Open(db, Schema()), Revocations: store.Open(db, RevokedSchema()), Key: func() ([]byte, error) { return []byte("key"), nil },
+		Now: time.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Lifetime: time.Hour, TokenLifetime: time.Minute,
+	}
+	id, token, err := s.Begin(t.Context(), "ann", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, epoch := range []int64{2, 1} {
+		if err := s.Keep(t.Context(), id, epoch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found, err := s.Find(t.Context(), token); err != nil || found.Epoch != 2 || !found.Counts {
+		t.Errorf("Find = %+v, %v, want a session of epoch 2", found, err)
+	}
+}
