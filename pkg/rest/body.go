@@ -86,8 +86,8 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, accepted []st
 
 func unsupported(given string, accepted ...string) *fault.Error {
 	want := strings.Join(accepted, " or ")
-	return fault.New(fault.Unsupported, "the body has to be %s, and is said to be %q", want, given).
-		With(fault.Detail{Path: "header:Content-Type", Code: "enum", Message: "has to be " + want})
+	return fault.New(fault.Unsupported, "Content-Type must be %s, got %q", want, given).
+		With(fault.Detail{Path: "header:Content-Type", Code: "enum", Message: "must be " + want})
 }
 
 // readError says why a body ends where it does.

@@ -37,7 +37,7 @@ type SigningKey struct {
 	SignsFrom time.Time `json:"signsFrom"`
 }
 
-// RingKind declares how the ring is stored.
+// RingSchema declares how the ring is stored.
 func RingSchema() store.Schema[Ring] { return store.Schema[Ring]{Name: "signing_keys", Version: 1} }
 
 func (s SigningKey) key() token.Key {

@@ -33,7 +33,7 @@ type Secret struct {
 	CreatedAt time.Time `json:"createdAt"`
 }
 
-// Kind declares how keys are stored.
+// Schema declares how keys are stored.
 func Schema() store.Schema[Secret] { return store.Schema[Secret]{Name: "secrets", Version: 1} }
 
 // Keys are the keys of the service. They are not there before Load has found

@@ -41,7 +41,7 @@ type Record struct {
 	Ended     bool      `json:"ended,omitzero"`
 }
 
-// Kind declares how sessions are stored.
+// Schema declares how sessions are stored.
 func Schema() store.Schema[Record] {
 	return store.Schema[Record]{
 		Name: "sessions", Version: 1,

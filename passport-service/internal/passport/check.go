@@ -35,7 +35,7 @@ func (s *Service) engine(params EvaluationParams) (*compliance.Engine, ruleset.D
 		}
 	}
 	if details != nil {
-		return nil, on, fault.New(fault.Invalid, "the query is not valid").With(details...)
+		return nil, on, fault.New(fault.Invalid, "the parameters are not valid").With(details...)
 	}
 	return engine, on, nil
 }

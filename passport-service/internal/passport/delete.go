@@ -22,8 +22,8 @@ const (
 // the passport has one of them.
 //
 // One write hides the passport, publishes the event and frees its identifier.
-// Sweep removes what is stored, the versions first, so that none is left without
-// its passport when the process is killed.
+// removeDeleted removes what is stored, the versions first, so that none is left
+// without its passport when the process is killed.
 func (s *Service) Delete(ctx context.Context, id string, ifVersion ...int64) error {
 	if err := s.checkVisible(ctx, id, ifVersion); err != nil {
 		return err

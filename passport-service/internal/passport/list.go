@@ -45,7 +45,7 @@ func (s *Service) List(ctx context.Context, params ListParams) (PassportPage, er
 	caller := auth.Caller(ctx)
 	q := store.Query{Scopes: scopesOf(caller), Filters: params.Filter.index(), Order: params.Order, Cursor: params.Cursor, Limit: params.Limit}
 	if q.Scopes[0] == published && params.Filter.CreatedBy != "" {
-		return PassportPage{}, fault.New(fault.Invalid, "the query is not valid").
+		return PassportPage{}, fault.New(fault.Invalid, "the filter is not valid").
 			With(fault.Detail{Path: "createdBy", Code: "notApplicable", Message: "is available to the owners of passports only"})
 	}
 	found, err := s.Passports.List(ctx, q)

@@ -43,7 +43,7 @@ type Passport struct {
 	CreatedAt         time.Time `json:"createdAt"`
 	CreatedBy         string    `json:"createdBy"`
 	Head              Version   `json:"head"`
-	Deleted           bool      `json:"deleted,omitzero"` // invisible; Sweep removes it
+	Deleted           bool      `json:"deleted,omitzero"` // invisible; removeDeleted removes it
 	DeletedAt         time.Time `json:"deletedAt,omitzero"`
 	Request           string    `json:"request,omitempty"` // idempotency.Sum of the request that created it, if it had a key
 
@@ -67,7 +67,7 @@ const (
 	byPassportIdentifier = "batteryPassportIdentifier"
 )
 
-// deletedScope is the list of deleted passports that Sweep has not removed.
+// deletedScope is the list of deleted passports that removeDeleted has not removed.
 const deletedScope = "deleted"
 
 // Schema declares how passports are stored.
