@@ -10,6 +10,7 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/task"
+	"github.com/battery-passport/suite/pkg/trace"
 )
 
 const (
@@ -141,9 +142,10 @@ func (d *Dispatcher) report(ctx context.Context, t task.Task) error {
 
 func cut(reason string) string { return oneLine(reason[:min(len(reason), maxReason)]) }
 
-// enqueue adds the tasks of pending deliveries, of those that have none yet.
+// enqueue adds the tasks of pending deliveries, of those that have none yet. A
+// task continues the trace of its record.
 func (s *Service) enqueue(ctx context.Context, records ...*Record) error {
-	var specs []task.Spec
+	specs := map[string][]task.Spec{} // by traceparent
 	for _, r := range records {
 		for _, delivery := range r.Deliveries {
 			if delivery.State != Pending || !s.sends(delivery.Channel) {
@@ -153,14 +155,19 @@ func (s *Service) enqueue(ctx context.Context, records ...*Record) error {
 			if delivery.Channel == Mail && r.AwaitsAddress {
 				spec.NotBefore = s.now().Add(parked) // until release
 			}
-			specs = append(specs, spec)
+			specs[r.Traceparent] = append(specs[r.Traceparent], spec)
 		}
 	}
-	if specs == nil {
-		return nil
+	for traceparent, specs := range specs {
+		traced := ctx
+		if traceparent != "" { // releases before stored none
+			traced = trace.NewContext(ctx, traceparent)
+		}
+		if _, err := s.Tasks.Enqueue(traced, specs...); err != nil {
+			return err
+		}
 	}
-	_, err := s.Tasks.Enqueue(ctx, specs...)
-	return err
+	return nil
 }
 
 // ResumeTask enqueues pending deliveries without a task: of a process that was

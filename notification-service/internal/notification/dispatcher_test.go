@@ -2,6 +2,7 @@ package notification_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,6 +20,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/sqlite"
 	"github.com/battery-passport/suite/pkg/task"
+	"github.com/battery-passport/suite/pkg/trace"
 )
 
 // office is a service with a worker on a clock of its own.
@@ -338,6 +340,42 @@ func TestPendingDeliveriesOfEarlierReleases(t *testing.T) {
 	}
 	if _, err := o.Records.Get(t.Context(), "retried"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestResumedDeliveriesKeepTheirTrace has the tasks of several events lost, as
+// when the process is killed after it inserts the records. Each task that is
+// enqueued for them continues the trace of its event.
+func TestResumedDeliveriesKeepTheirTrace(t *testing.T) {
+	o := newOffice(t, &channel{name: notification.Mail})
+	o.happens("user.registered", ann)
+	o.round()
+	queue, lost := o.Tasks, newOffice(t).Tasks
+	o.Tasks = lost
+	traces := map[string]string{"passport.created": "4bf92f3577b34da6a3ce929d0e0e4736", "passport.updated": "0af7651916cd43dd8448eb211c80319c"}
+	for topic, id := range traces {
+		e := event.Envelope{ID: topic, Type: topic, Time: o.now, Data: []byte(`{"passportId":"p","createdBy":"ann"}`)}
+		if err := o.Handle(trace.NewContext(t.Context(), "00-"+id+"-00f067aa0ba902b7-01"), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.Tasks, o.now = queue, o.now.Add(2*time.Minute)
+	if err := o.ResumeTask().Run(trace.NewContext(t.Context(), ""), task.Task{}); err != nil {
+		t.Fatal(err)
+	}
+	page, err := o.Tasks.List(t.Context(), "notification.mail", task.Waiting, "", 10)
+	if err != nil || len(page.Rows) != len(traces) {
+		t.Fatalf("%d tasks, %v, want %d", len(page.Rows), err, len(traces))
+	}
+	for _, row := range page.Rows {
+		var id string
+		if err := json.Unmarshal(row.Doc.Data, &id); err != nil {
+			t.Fatal(err)
+		}
+		record, err := o.Records.Get(t.Context(), id)
+		if want := traces[record.Doc.EventType]; err != nil || !strings.HasPrefix(row.Doc.Traceparent, "00-"+want+"-") {
+			t.Errorf("task of %s has the trace %s, %v, want %s", record.Doc.EventType, row.Doc.Traceparent, err, want)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/trace"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
@@ -105,6 +106,7 @@ func (s *Service) add(ctx context.Context, r Record, recipients []string, byMail
 	if len(recipients) == 0 {
 		recipients, byMail = []string{""}, false
 	}
+	r.Traceparent = trace.FromContext(ctx)
 	var records []*Record
 	for i, user := range recipients {
 		one := r
