@@ -1,7 +1,9 @@
 package documentd_test
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -11,9 +13,11 @@ import (
 
 	"github.com/battery-passport/suite/document-service/documentd"
 	"github.com/battery-passport/suite/document-service/internal/document"
+	"github.com/battery-passport/suite/document-service/internal/s3store"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/task"
 )
 
 // leftOver counts the documents that are ready, and tells what is there that
@@ -179,4 +183,60 @@ func TestSweepDuringUpload(t *testing.T) {
 	s.send(t, maker, large).WantProblem(503)
 	<-swept // the answer may come while it is still looked whether to send on
 	waitFor(t, "the next sweep", func() bool { left, n, _ := leftOver(t, s); return left == "" && n == 1 })
+}
+
+// TestSweepContinues gives each run of a sweep the time for two objects: it goes on
+// where the last one ended, and begins again after the last object.
+func TestSweepContinues(t *testing.T) {
+	db, err := connect.Open(t.Context(), connect.Config{Dir: t.TempDir()}, "documents")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close(context.Background()) })
+	b := newBucket(t)
+	objects, err := s3store.Open(b.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(objects.Close)
+	if err := objects.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().Add(time.Hour)
+	s := &document.Service{
+		Documents: store.Open(db, document.DocumentSchema()), Origins: store.Open(db, document.OriginSchema()), Objects: objects, SweepAfter: time.Minute,
+		Now:   func() time.Time { now = now.Add(4 * time.Minute); return now }, // half of what a run has
+		NewID: func() string { return "db" }, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}
+	sweep := s.SweepTask()
+	run := func(runs int) string {
+		for range runs {
+			if err := sweep.Run(t.Context(), task.Task{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		left, _ := b.keys(t)
+		return strings.Join(left, " ")
+	}
+	run(1) // which stores the prefix
+	for _, id := range []string{"a", "b", "c", "d"} {
+		if _, err := s.Documents.Insert(t.Context(), id, document.Document{ID: id, State: document.Ready}); err != nil {
+			t.Fatal(err)
+		}
+		b.put(t, "db/"+id)
+	}
+	for _, id := range []string{"e", "f", "g"} {
+		b.put(t, "db/"+id)
+	}
+	const kept = "db/a db/b db/c db/d"
+	if left := run(2); left != kept+" db/e db/f db/g" {
+		t.Errorf("after the runs for documents: %s", left)
+	}
+	if left := run(2); left != kept {
+		t.Errorf("after the runs for orphans: %s", left)
+	}
+	b.put(t, "db/0")
+	if left := run(2); left != kept {
+		t.Errorf("after the runs that begin again: %s", left)
+	}
 }

@@ -28,8 +28,9 @@ type Objects interface {
 	// with the given name.
 	Link(ctx context.Context, key, name, mediaType string, valid time.Duration) (string, error)
 	// Stored calls f with the key of each object under prefix that was stored
-	// before the given time.
-	Stored(ctx context.Context, prefix string, before time.Time, f func(key string) error) error
+	// before the given time, in the order of the keys and after the given key. It
+	// ends with the first error of f.
+	Stored(ctx context.Context, prefix, after string, before time.Time, f func(key string) error) error
 	// AbortUploads aborts the uploads under prefix that began before the given
 	// time, or all of them when it is zero.
 	AbortUploads(ctx context.Context, prefix string, before time.Time) error

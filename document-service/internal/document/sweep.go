@@ -15,19 +15,25 @@ import (
 // are pending or deleting, unfinished uploads, and objects without a document. It
 // runs at the start and every hour, or every SweepAfter when that is less. It
 // skips what is younger than SweepAfter, and objects of others in a shared bucket.
+// A run that does not finish in sweepBudget is continued by the next one.
 func (s *Service) SweepTask() task.Kind {
+	var position string // key of the last object of an unfinished run; a run at a time uses it
 	return task.Kind{
-		Name: "sweep", Every: min(time.Hour, max(s.SweepAfter, time.Second)), Timeout: sweepTimeout,
-		Run: func(ctx context.Context, _ task.Task) error { return s.sweep(ctx) },
+		Name: "document.sweep", Every: min(time.Hour, max(s.SweepAfter, time.Second)), Timeout: sweepTimeout,
+		Run: func(ctx context.Context, _ task.Task) error { return s.sweep(ctx, &position) },
 	}
 }
 
-// sweepTimeout is also how long another process waits for one that was killed
-// during a sweep.
-const sweepTimeout = 10 * time.Minute
+const (
+	// sweepTimeout is also how long another process waits for one that was killed
+	// during a sweep.
+	sweepTimeout = 10 * time.Minute
+	sweepBudget  = 8 * time.Minute // of a run; less than sweepTimeout
+)
 
-func (s *Service) sweep(ctx context.Context) error {
-	before := s.now().Add(-s.SweepAfter)
+func (s *Service) sweep(ctx context.Context, position *string) error {
+	begun := s.now()
+	before := begun.Add(-s.SweepAfter)
 	prefix, err := s.prefix(ctx)
 	if err != nil {
 		return err
@@ -35,8 +41,35 @@ func (s *Service) sweep(ctx context.Context) error {
 	return errors.Join(
 		s.sweepDocuments(ctx, before),
 		s.Objects.AbortUploads(ctx, prefix, before),
-		s.Objects.Stored(ctx, prefix, before, func(key string) error { return s.sweepObject(ctx, key, strings.TrimPrefix(key, prefix)) }),
+		s.sweepObjects(ctx, prefix, position, before, begun.Add(sweepBudget)),
 	)
+}
+
+var errBudget = errors.New("the time of the sweep is over")
+
+// sweepObjects removes objects without a document. It begins after position,
+// and moves it: to the last object when the deadline is over or an error occurs,
+// and to the start after all objects. An object that fails does not stop the
+// next run: it is tried again when all others have been.
+func (s *Service) sweepObjects(ctx context.Context, prefix string, position *string, before, deadline time.Time) error {
+	err := s.Objects.Stored(ctx, prefix, *position, before, func(key string) error {
+		*position = key
+		if err := s.sweepObject(ctx, key, strings.TrimPrefix(key, prefix)); err != nil {
+			return err
+		}
+		if !s.now().Before(deadline) {
+			return errBudget
+		}
+		return nil
+	})
+	switch {
+	case err == nil:
+		*position = ""
+	case errors.Is(err, errBudget):
+		s.Log.InfoContext(ctx, "sweep is not finished, the next one continues it", "after", *position)
+		return nil
+	}
+	return err
 }
 
 // sweepDocuments removes pending and deleting documents.

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -83,12 +84,12 @@ func (m *memory) Link(context.Context, string, string, string, time.Duration) (s
 	return "", errors.ErrUnsupported
 }
 
-func (m *memory) Stored(_ context.Context, prefix string, _ time.Time, f func(string) error) error {
+func (m *memory) Stored(_ context.Context, prefix, after string, _ time.Time, f func(string) error) error {
 	m.mu.Lock()
-	keys := maps.Clone(m.objects)
+	keys := slices.Sorted(maps.Keys(m.objects))
 	m.mu.Unlock()
-	for key := range keys {
-		if strings.HasPrefix(key, prefix) {
+	for _, key := range keys {
+		if strings.HasPrefix(key, prefix) && key > after {
 			if err := f(key); err != nil {
 				return err
 			}

@@ -83,8 +83,12 @@ func (s *Store) Link(ctx context.Context, key, name, mediaType string, valid tim
 }
 
 // Stored implements document.Objects.
-func (s *Store) Stored(ctx context.Context, prefix string, before time.Time, f func(key string) error) error {
-	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix})
+func (s *Store) Stored(ctx context.Context, prefix, after string, before time.Time, f func(key string) error) error {
+	in := &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix}
+	if after != "" {
+		in.StartAfter = &after
+	}
+	pages := s3.NewListObjectsV2Paginator(s.client, in)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
