@@ -19,9 +19,9 @@ type Change struct {
 }
 
 // HistoryRecord is a record that must be stored before a change: the version or
-// the entry that the change replaces, or an announcement of the change. Every
-// writer of the same change writes the same bytes under the same id, so one that
-// already exists is not written again.
+// the entry that the change replaces, or an announcement of the change. One whose
+// id already exists is not written again, so the record of any writer of the same
+// change must be correct for all of them.
 type HistoryRecord struct {
 	write func(context.Context) error
 }

@@ -35,6 +35,8 @@ func RevokedSchema() store.Schema[Revoked] {
 
 // Revocation returns the record that revokes the access tokens of an account or a
 // session with a lower version. It is stored before the change that it belongs to.
+// When a change is tried again, the record of the first attempt stays with its
+// Until: whoever signs a token must check IsRevoked first.
 func (s *Service) Revocation(id string, version int64) store.HistoryRecord {
 	now := s.now()
 	r := Revoked{auth.Revocation{ID: auth.Opaque(id), Version: version, Until: now.Add(s.TokenLifetime + clocks)}, now}

@@ -110,6 +110,9 @@ func (s *Service) Refresh(ctx context.Context, text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := s.completeEnd(ctx, t.id()); err != nil {
+		return "", err
+	}
 	reused := false
 	row, err := s.Sessions.Update(ctx, t.id(), func(r *Record) (change store.Change, err error) {
 		if reused, err = r.rotate(t, key, s.now()); reused {
@@ -196,6 +199,20 @@ func (s *Service) End(ctx context.Context, id string) error {
 func (s *Service) end(r *Record) store.Change {
 	r.Ended = true
 	return store.Change{History: []store.HistoryRecord{s.Revocation(r.ID, 1)}}
+}
+
+// completeEnd marks a session ended whose revocation was stored but whose session
+// write failed: a token signed now would be valid for longer than that revocation.
+// It fails with fault.Unauthenticated for such a session.
+func (s *Service) completeEnd(ctx context.Context, id string) error {
+	revoked, err := s.IsRevoked(ctx, id, 1)
+	if err != nil || !revoked {
+		return err
+	}
+	if err := s.End(ctx, id); err != nil {
+		return err
+	}
+	return refused()
 }
 
 // Keep lets a session go on in a new epoch of its account.

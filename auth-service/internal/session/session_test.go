@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/sqlite"
 )
@@ -138,5 +139,42 @@ func TestKeepNeverLowersTheEpoch(t *testing.T) {
 	}
 	if found, err := s.Find(t.Context(), token); err != nil || found.Epoch != 2 || !found.Counts {
 		t.Errorf("Find = %+v, %v, want a session of epoch 2", found, err)
+	}
+}
+
+// TestRevokedSessionIsNotRefreshed: a logout that dies after it stored the
+// revocation leaves no session whose later tokens outlive that revocation.
+func TestRevokedSessionIsNotRefreshed(t *testing.T) {
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "auth.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close(context.Background())
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	s := &Service{
+		Sessions: store.Open(db, Schema()), Revocations: store.Open(db, RevokedSchema()), Key: func() ([]byte, error) { return []byte("key"), nil },
+		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Lifetime: time.Hour, TokenLifetime: 15 * time.Minute,
+	}
+	id, token, err := s.Begin(t.Context(), "ann", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := store.HistoryOf(store.Open(db, store.Schema[func()]{Name: "broken"}), "1", func() {}) // cannot be encoded
+	if _, err := s.Sessions.Update(t.Context(), id, func(r *Record) (store.Change, error) {
+		change := s.end(r)
+		change.History = append(change.History, broken)
+		return change, nil
+	}); err == nil {
+		t.Fatal("the session write must fail")
+	}
+	if revoked, err := s.IsRevoked(t.Context(), id, 1); err != nil || !revoked {
+		t.Fatalf("IsRevoked = %v, %v", revoked, err)
+	}
+	now = now.Add(15 * time.Minute)
+	if _, err := s.Refresh(t.Context(), token); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("Refresh = %v, want unauthenticated", err)
+	}
+	if row, err := s.Sessions.Get(t.Context(), id); err != nil || !row.Doc.Ended {
+		t.Errorf("session %+v, %v, want it ended", row.Doc, err)
 	}
 }
