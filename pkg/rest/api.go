@@ -79,7 +79,7 @@ func New(o Options) *API {
 	if len(o.HTTP.TrustedProxies) > 0 {
 		a.router.Use(clientIP(o.HTTP.TrustedProxies))
 	}
-	a.router.Use(a.identify, a.logAccess, a.recover, a.cors, a.paceResponse, middleware.GetHead)
+	a.router.Use(a.identify, a.logAccess, a.paceResponse, a.recover, a.cors, middleware.GetHead)
 	nowhere := a.newRoute("unrouted", "unrouted", unrouted)
 	a.router.NotFound(a.protect(nowhere, http.HandlerFunc(notFound)).ServeHTTP)
 	a.router.MethodNotAllowed(a.protect(nowhere, http.HandlerFunc(a.methodNotAllowed)).ServeHTTP)

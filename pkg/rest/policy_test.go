@@ -126,8 +126,9 @@ func TestErrorsAreNotCached(t *testing.T) {
 	}) (*struct{ Body string }, error) {
 		return nil, fault.New(fault.NotFound, "not found")
 	}, "Read it")
+	rest.Page(a, "GET /panics", cached, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("broken") }))
 	c := serve(t, a)
-	for path, status := range map[string]int{"/cached/1": 404, "/cached/x": 422, "/cached/1?x=1": 422} {
+	for path, status := range map[string]int{"/cached/1": 404, "/cached/x": 422, "/cached/1?x=1": 422, "/panics": 500} {
 		if a := c.Ask("GET "+path, ""); a.Status != status || a.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s = %d, Cache-Control %q", path, a.Status, a.Header.Get("Cache-Control"))
 		}

@@ -106,12 +106,13 @@ func TestSlowClientsAreCut(t *testing.T) {
 	c := impatientService(t)
 	const length = "Content-Length: 100000\r\n"
 	for name, v := range map[string]struct{ begin, piece, answer string }{
-		"says nothing":      {"", "", ""},
-		"head":              {"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: ", "a", ""},
-		"JSON":              {"POST /api/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + length + "\r\n", "a", " 408 "},
-		"a form":            {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n" + length + "\r\n--b\r\nContent-Disposition: form-data; name=file\r\n\r\n", "a", " 408 "},
-		"a form at 4 KiB/s": {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n" + length + "\r\n--b\r\nContent-Disposition: form-data; name=file\r\n\r\n", strings.Repeat("a", 200), " 408 "},
-		"a chunked one":     {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\na\r\n", " 408 "},
+		"says nothing":              {"", "", ""},
+		"head":                      {"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: ", "a", ""},
+		"JSON":                      {"POST /api/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + length + "\r\n", "a", " 408 "},
+		"a form":                    {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n" + length + "\r\n--b\r\nContent-Disposition: form-data; name=file\r\n\r\n", "a", " 408 "},
+		"a form at 4 KiB/s":         {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n" + length + "\r\n--b\r\nContent-Disposition: form-data; name=file\r\n\r\n", strings.Repeat("a", 200), " 408 "},
+		"a form sent fast at first": {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n--b\r\nContent-Disposition: form-data; name=file\r\n\r\n" + strings.Repeat("a", 900_000), "a", " 408 "},
+		"a chunked one":             {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\na\r\n", " 408 "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -19,14 +19,14 @@ const (
 // the timeout, and keeps up minRate otherwise. Only waiting for it counts.
 type pace struct {
 	timeout time.Duration
-	most    time.Duration // of credit
-	credit  time.Duration // what was moved, at minRate, minus what that took
+	most    time.Duration // of credit that extends a deadline
+	credit  time.Duration // what was moved, at minRate, minus what that took; at most timeout or most
 }
 
 func (p *pace) deadline() time.Time { return time.Now().Add(p.timeout + min(p.credit, p.most)) }
 
 func (p *pace) moved(n int, begin time.Time) {
-	p.credit += time.Duration(n)*time.Second/minRate - time.Since(begin)
+	p.credit = min(p.credit+time.Duration(n)*time.Second/minRate-time.Since(begin), max(p.timeout, p.most))
 }
 
 // pacedReader is a request body that is streamed. The response gets a deadline
