@@ -56,25 +56,28 @@ func (c *Collection[T]) Insert(ctx context.Context, id string, doc T, events ...
 // one error per write, as from Insert. When the second result is not nil the
 // database failed; it is then also the error of each write that may be missing.
 func (c *Collection[T]) InsertMany(ctx context.Context, writes []Write[T]) ([]error, error) {
-	insertions := make([]Insertion, len(writes))
+	errs := make([]error, len(writes))
+	var insertions []Insertion
+	var places []int // of the insertions in writes
 	for i, w := range writes {
 		r, err := c.schema.record(w.ID, 1, &w.Doc)
 		if err != nil {
-			return nil, err
+			errs[i] = fmt.Errorf("insert into %s: %w", c.schema.Name, err)
+			continue
 		}
-		insertions[i] = Insertion{r, stamped(ctx, w.Events, 1)}
+		insertions, places = append(insertions, Insertion{r, stamped(ctx, w.Events, 1)}), append(places, i)
 	}
-	errs := make([]error, 0, len(writes))
-	for len(errs) < len(writes) {
-		batch := insertions[len(errs):min(len(errs)+insertBatch, len(writes))]
-		found, err := c.insert(ctx, batch)
+	for begin := 0; begin < len(insertions); begin += insertBatch {
+		found, err := c.insert(ctx, insertions[begin:min(begin+insertBatch, len(insertions))])
 		if err != nil {
-			for len(errs) < len(writes) {
-				errs = append(errs, err)
+			for _, i := range places[begin:] {
+				errs[i] = err
 			}
 			return errs, err
 		}
-		errs = append(errs, found...)
+		for i, err := range found {
+			errs[places[begin+i]] = err
+		}
 	}
 	return errs, nil
 }

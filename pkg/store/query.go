@@ -29,7 +29,7 @@ type Query struct {
 	From, Until time.Time         // created at From or later, and before Until; zero: no limit
 	Order       Order
 	Cursor      string // Page.Next of the previous page of the same query
-	Limit       int    // 1 to MaxLimit
+	Limit       int    // List changes it to be in 1 to MaxLimit
 }
 
 // Page is a part of a list. Next is empty on the last.
@@ -41,6 +41,7 @@ type Page[T any] struct {
 // List returns a page: the merge of the lists of all scopes, with each aggregate
 // once. It fails with fault.Malformed when the cursor does not belong to the query.
 func (c *Collection[T]) List(ctx context.Context, q Query) (Page[T], error) {
+	q.Limit = min(max(q.Limit, 1), MaxLimit)
 	after, err := q.decodeCursor()
 	if err != nil {
 		return Page[T]{}, err

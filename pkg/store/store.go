@@ -71,7 +71,8 @@ type Table interface {
 	outbox.Source
 
 	// Insert adds records of version 1, each with its events or not at all. The
-	// result has one error per record, see ErrDuplicate. The second result is
+	// result has one error per record, see ErrDuplicate; a record that cannot be
+	// encoded does not affect the others. The second result is
 	// not nil when the database failed; any of the records may be stored then.
 	Insert(ctx context.Context, records ...Insertion) ([]error, error)
 	// Get, GetBy and Version fail with fault.NotFound.

@@ -181,3 +181,24 @@ func TestWrongURIIsRefused(t *testing.T) {
 		t.Error("Open = nil")
 	}
 }
+
+// TestNamesWithNULAffectNoOthers: BSON cannot encode them.
+func TestNamesWithNULAffectNoOthers(t *testing.T) {
+	cells := store.Open(open(t, newName()), storetest.Cells())
+	bad := storetest.Cell{Data: []byte(`{"a\u0000b":1}`)}
+	for _, others := range [][]string{nil, {"1"}, {"2", "3"}} {
+		writes := []store.Write[storetest.Cell]{{ID: "bad", Doc: bad}}
+		for _, id := range others {
+			writes = append(writes, store.Write[storetest.Cell]{ID: id})
+		}
+		errs, err := cells.InsertMany(t.Context(), writes)
+		if err != nil || len(errs) != len(writes) || errs[0] == nil {
+			t.Fatalf("InsertMany = %v, %v", errs, err)
+		}
+		for i, id := range others {
+			if _, err := cells.Get(t.Context(), id); err != nil || errs[i+1] != nil {
+				t.Errorf("%s: %v, Get = %v", id, errs[i+1], err)
+			}
+		}
+	}
+}

@@ -51,22 +51,29 @@ func (t *table) Insert(ctx context.Context, records ...store.Insertion) ([]error
 	if err != nil {
 		return nil, err
 	}
-	docs := make([]any, len(records))
+	errs := make([]error, len(records))
+	var docs []any
+	var places []int // of the docs in records
 	for i, r := range records {
-		if docs[i], err = inserted(r); err != nil {
-			return nil, err
+		doc, err := inserted(r)
+		if errs[i] = err; err == nil {
+			docs, places = append(docs, doc), append(places, i)
 		}
 	}
-	var errs []error
-	if len(docs) == 1 {
+	switch len(docs) {
+	case 0:
+		return errs, nil
+	case 1:
 		_, err = coll.InsertOne(ctx, docs[0])
-		errs, err = refusals(err, 1)
-	} else {
+	default:
 		_, err = coll.InsertMany(ctx, docs, options.InsertMany().SetOrdered(false))
-		errs, err = refusals(err, len(docs))
 	}
+	refused, err := refusals(err, len(docs))
 	if err != nil {
 		return nil, err
+	}
+	for i, err := range refused {
+		errs[places[i]] = err
 	}
 	for i, r := range records {
 		if errs[i] == nil && len(r.Events) > 0 {

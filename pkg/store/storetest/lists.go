@@ -139,6 +139,12 @@ func cursors(t *testing.T, db store.DB) {
 			t.Errorf("%s: List = %v, want malformed", name, err)
 		}
 	}
+	for limit, want := range map[int]int{-1: 1, 0: 1, store.MaxLimit + 1: 4} {
+		page, err := cells.List(t.Context(), store.Query{Scopes: []string{"ann"}, Limit: limit})
+		if err != nil || len(page.Rows) != want {
+			t.Errorf("limit %d: %d rows, %v, want %d", limit, len(page.Rows), err, want)
+		}
+	}
 	query.Limit, query.Cursor = 1, page.Next // another limit goes on
 	if page, err := cells.List(t.Context(), query); err != nil || len(page.Rows) != 1 {
 		t.Errorf("another limit: %+v, %v", page, err)

@@ -65,6 +65,7 @@ func Run(t *testing.T, open func(*testing.T) store.DB) {
 		"DuplicatesNameTheIndex":           duplicates,
 		"ManyAreAddedAsFarAsTheyCanBe":     insertMany,
 		"ManyFailWithTheDatabase":          insertManyFails,
+		"EncodingErrorsAffectNoOthers":     encodingErrors,
 		"AWriteOutlivesItsClient":          outlive,
 		"AWriteOutlivesItsConnection":      disconnect,
 		"HistoryIsStoredBeforeTheChange":   history,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/wire"
 )
 
 // Entries declares the history of the cells.
@@ -23,6 +24,30 @@ func Entries() store.Schema[Cell] {
 		Name: "entries", Version: 1, UniqueIndexes: []string{"serial"},
 		Unique:  func(c *Cell) map[string]string { return map[string]string{"serial": c.Serial} },
 		Indexes: func(c *Cell) store.Indexes { return store.Indexes{Scopes: []string{store.All}, Created: c.Made} },
+	}
+}
+
+// encodingErrors has documents that cannot be encoded among others: each error is
+// at its index, and the others are stored.
+func encodingErrors(t *testing.T, db store.DB) {
+	cells := store.Open(db, Cells())
+	var writes []store.Write[Cell]
+	for i := range 230 { // more than fit into a batch
+		w := store.Write[Cell]{ID: newID()}
+		if i%110 == 0 {
+			w.Doc.Data = wire.Value("{")
+		}
+		writes = append(writes, w)
+	}
+	errs, err := cells.InsertMany(t.Context(), writes)
+	if err != nil || len(errs) != len(writes) {
+		t.Fatalf("InsertMany = %d errors of %d writes, %v", len(errs), len(writes), err)
+	}
+	for i, w := range writes {
+		_, err := cells.Get(t.Context(), w.ID)
+		if bad := i%110 == 0; bad != (errs[i] != nil) || bad != (err != nil) {
+			t.Errorf("write %d: %v, Get = %v", i, errs[i], err)
+		}
 	}
 }
 
