@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,11 +19,12 @@ type Kind struct {
 	// shutdown begins. An error counts as an attempt, and the task is run again
 	// after a backoff, with three exceptions: Permanent errors fail the task at
 	// once, fault.Unavailable means an outage, and a shutdown is nobody's failure.
-	// An outage pauses the kind in this process, for one second to one minute, and
-	// does not count as an attempt.
+	// An outage pauses the kind in this process and delays the task, for one second
+	// to one minute, and does not count as an attempt.
 	Run func(context.Context, Task) error
-	// Report, if set, is called with the task as it will be stored after a run: to
-	// publish its state elsewhere.
+	// Report, if set, publishes the state of the task that was stored after a run. It
+	// has the timeout of a run. When it fails, or the worker stops before it, only
+	// the report is repeated, with a backoff.
 	Report func(context.Context, Task) error
 
 	Every       time.Duration // of a recurring task: the worker enqueues it, and it never fails
@@ -42,8 +44,7 @@ type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
 
-// Worker runs the tasks of some kinds. Any number of processes may run workers on
-// one queue.
+// Worker runs tasks of some kinds. Many processes may run workers on one queue.
 type Worker struct{ runners []*runner }
 
 // NewWorker returns a worker for the kinds, which registers its metrics with r
@@ -53,7 +54,7 @@ func NewWorker(q *Queue, log *slog.Logger, r prometheus.Registerer, kinds ...Kin
 	w := &Worker{}
 	for _, k := range kinds {
 		k.Timeout, k.Concurrency, k.MaxAttempts = cmp.Or(k.Timeout, time.Minute), cmp.Or(k.Concurrency, 1), cmp.Or(k.MaxAttempts, 10)
-		k.MinBackoff, k.MaxBackoff, k.Keep = cmp.Or(k.MinBackoff, time.Second), cmp.Or(k.MaxBackoff, time.Hour), cmp.Or(k.Keep, 7*24*time.Hour)
+		k.MinBackoff, k.MaxBackoff, k.Keep = cmp.Or(k.MinBackoff, time.Second), min(cmp.Or(k.MaxBackoff, time.Hour), cmp.Or(k.Every, math.MaxInt64)), cmp.Or(k.Keep, 7*24*time.Hour)
 		w.runners = append(w.runners, &runner{Kind: k, queue: q, log: log, metrics: m})
 	}
 	return w

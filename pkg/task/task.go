@@ -30,25 +30,30 @@ const (
 
 // Task is a stored task. Times are in milliseconds.
 type Task struct {
-	ID          string     `json:"id"`
-	Kind        string     `json:"kind"`
-	Data        wire.Value `json:"data,omitempty"`
-	State       State      `json:"state"`
-	Attempts    int        `json:"attempts"` // runs, without those that an outage or a shutdown ended
-	NotBefore   time.Time  `json:"notBefore"`
-	LeaseUntil  time.Time  `json:"leaseUntil,omitzero"`
-	LastError   string     `json:"lastError,omitempty"`
-	Traceparent string     `json:"traceparent,omitempty"` // of the request that enqueued it
-	CreatedAt   time.Time  `json:"createdAt"`
-	FinishedAt  time.Time  `json:"finishedAt,omitzero"` // done or failed
+	ID             string     `json:"id"`
+	Kind           string     `json:"kind"`
+	Data           wire.Value `json:"data,omitempty"`
+	State          State      `json:"state"`
+	Attempts       int        `json:"attempts"` // runs, without those that an outage or a shutdown ended
+	NotBefore      time.Time  `json:"notBefore"`
+	LeaseUntil     time.Time  `json:"leaseUntil,omitzero"`
+	LastError      string     `json:"lastError,omitempty"`
+	Traceparent    string     `json:"traceparent,omitempty"` // of the request that enqueued it
+	CreatedAt      time.Time  `json:"createdAt"`
+	FinishedAt     time.Time  `json:"finishedAt,omitzero"` // done or failed
+	Outages        int        `json:"outages,omitempty"`   // runs in a row that an outage ended
+	ReportDue      time.Time  `json:"reportDue,omitzero"`  // zero: no call of Kind.Report is due
+	ReportFailures int        `json:"reportFailures,omitempty"`
 }
 
 // due returns when a worker may claim the task, or when it was finished.
 func (t *Task) due() time.Time {
-	switch t.State {
-	case Waiting:
+	switch {
+	case !t.ReportDue.IsZero():
+		return t.ReportDue
+	case t.State == Waiting:
 		return t.NotBefore
-	case Running:
+	case t.State == Running:
 		return t.LeaseUntil
 	}
 	return t.FinishedAt
@@ -59,7 +64,7 @@ func (t *Task) due() time.Time {
 func Schema() store.Schema[Task] {
 	return store.Schema[Task]{Name: "tasks", Version: 1, Indexes: func(t *Task) store.Indexes {
 		filters := map[string]string{"state": string(t.State)}
-		if t.State == Waiting || t.State == Running {
+		if t.State == Waiting || t.State == Running || !t.ReportDue.IsZero() {
 			filters["open"] = "true"
 		}
 		return store.Indexes{Scopes: []string{t.Kind}, Filters: filters, Created: t.due()}
@@ -131,7 +136,7 @@ func (q *Queue) Retry(ctx context.Context, id string) error {
 		case Done:
 			return store.Change{}, fault.New(fault.Conflict, "task %s is done", id)
 		}
-		t.State, t.Attempts, t.NotBefore, t.FinishedAt = Waiting, 0, q.now(), time.Time{}
+		*t = Task{ID: t.ID, Kind: t.Kind, Data: t.Data, State: Waiting, NotBefore: q.now(), LastError: t.LastError, Traceparent: t.Traceparent, CreatedAt: t.CreatedAt}
 		return store.Change{}, nil
 	})
 	if err == nil {

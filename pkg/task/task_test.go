@@ -316,7 +316,8 @@ func TestTheTraceOfTheRequestContinues(t *testing.T) {
 func TestAnExpiredLeaseLoses(t *testing.T) {
 	each(t, func(t *testing.T, o *office) {
 		started, release := make(chan bool), make(chan error)
-		slow := o.worker(task.Kind{Name: "mail", Run: func(context.Context, task.Task) error { close(started); return <-release }})
+		slow := o.worker(task.Kind{Name: "mail", Run: func(context.Context, task.Task) error { close(started); return <-release },
+			Report: func(_ context.Context, got task.Task) error { t.Errorf("the loser reported %+v", got); return nil }})
 		var r runs
 		fast := o.worker(task.Kind{Name: "mail", Run: r.run})
 		o.enqueue(task.Spec{ID: "a", Kind: "mail"})

@@ -68,7 +68,7 @@ func (r *runner) runLocal(ctx context.Context) error {
 	for t := (Task{ID: r.Name, Kind: r.Name}); ; {
 		begun := time.Now()
 		t.Attempts++
-		failure := r.call(ctx, t)
+		failure := r.call(ctx, t, r.Run)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -121,47 +121,77 @@ func (r *runner) runDue(ctx context.Context) error {
 	return nil
 }
 
-// runOne claims a task, runs it and stores the outcome. It does nothing when
-// another worker has the task, or took it over meanwhile.
+// runOne claims a task, runs it, stores the outcome and reports it. If the report of
+// the last run is due, it only reports. It does nothing when another worker has the task.
 func (r *runner) runOne(ctx context.Context, row store.Row[Task]) error {
 	claimed, err := r.claim(ctx, row)
 	if err != nil {
 		return ignoreLost(err)
 	}
 	ctx = trace.NewContext(ctx, claimed.Doc.Traceparent)
-	begun := time.Now()
-	var failure error
-	if n := row.Doc.Attempts; row.Doc.State == Running && r.Every == 0 && n >= r.MaxAttempts {
-		claimed.Doc.Attempts = n
-		failure = Permanent(fmt.Errorf("the worker stopped during attempt %d", n))
-	} else {
-		failure = r.call(ctx, claimed.Doc)
+	if row.Doc.ReportDue.IsZero() {
+		claimed, err = r.execute(ctx, row.Doc, claimed)
 	}
-	after := claimed.Doc
-	outcome := r.settle(ctx, &after, failure)
-	r.metrics.observe(r.Name, outcome, time.Since(begun))
-	ctx = context.WithoutCancel(ctx)
-	if r.Report != nil {
-		if err := r.Report(ctx, after); err != nil {
-			return fmt.Errorf("report task %s: %w", row.ID, err) // run again when the lease ends
-		}
-	}
-	_, err = r.queue.tasks.Update(ctx, row.ID, func(t *Task) (store.Change, error) { *t = after; return store.Change{}, nil },
-		store.IfVersion(claimed.Version))
-	if fault.Is(err, fault.Stale) {
-		r.log.WarnContext(ctx, "task ran longer than its lease", "kind", r.Name, "task", row.ID)
+	if err == nil && !claimed.Doc.ReportDue.IsZero() {
+		_, err = r.report(ctx, claimed)
 	}
 	return ignoreLost(err)
 }
 
-// claim takes a task for the time of a lease.
+// claim takes a task for the time of a lease, to run it or to report it.
 func (r *runner) claim(ctx context.Context, row store.Row[Task]) (store.Row[Task], error) {
-	now := r.queue.now()
 	return r.queue.tasks.Update(ctx, row.ID, func(t *Task) (store.Change, error) {
-		t.State, t.LeaseUntil = Running, now.Add(r.Timeout+leaseMargin)
-		t.Attempts++
+		if t.ReportDue.IsZero() {
+			t.State, t.LeaseUntil, t.Attempts = Running, r.lease(), t.Attempts+1
+		} else {
+			t.ReportDue = r.lease()
+		}
 		return store.Change{}, nil
 	}, store.IfVersion(row.Version))
+}
+
+func (r *runner) lease() time.Time { return r.queue.now().Add(r.Timeout + leaseMargin) }
+
+// execute runs a task, which was before when it was claimed, and stores the outcome.
+func (r *runner) execute(ctx context.Context, before Task, claimed store.Row[Task]) (store.Row[Task], error) {
+	begun := time.Now()
+	var failure error
+	if n := before.Attempts; before.State == Running && r.Every == 0 && n >= r.MaxAttempts {
+		claimed.Doc.Attempts = n
+		failure = Permanent(fmt.Errorf("the worker stopped during attempt %d", n))
+	} else {
+		failure = r.call(ctx, claimed.Doc, r.Run)
+	}
+	outcome := r.settle(ctx, &claimed.Doc, failure)
+	r.metrics.observe(r.Name, outcome, time.Since(begun))
+	if r.Report != nil {
+		claimed.Doc.ReportDue = r.lease()
+	}
+	return r.save(ctx, claimed)
+}
+
+// report reports the stored outcome of a task, or sets when to try again.
+func (r *runner) report(ctx context.Context, row store.Row[Task]) (store.Row[Task], error) {
+	n := row.Doc.ReportFailures
+	row.Doc.ReportDue, row.Doc.ReportFailures = time.Time{}, 0
+	if r.Report != nil { // an earlier release may have had one
+		if err := r.call(ctx, row.Doc, r.Report); err != nil {
+			row.Doc.ReportDue, row.Doc.ReportFailures = r.queue.now().Add(backoff(r.MinBackoff, r.MaxBackoff, n)), n+1
+			r.log.WarnContext(ctx, "task report is retried", "kind", r.Name, "task", row.ID, "failures", n+1, "err", err)
+		}
+	}
+	return r.save(ctx, row)
+}
+
+// save stores a task that this worker claimed. It fails with fault.Stale when the
+// task has changed since.
+func (r *runner) save(ctx context.Context, row store.Row[Task]) (store.Row[Task], error) {
+	saved, err := r.queue.tasks.Update(context.WithoutCancel(ctx), row.ID,
+		func(t *Task) (store.Change, error) { *t = row.Doc; return store.Change{}, nil }, store.IfVersion(row.Version))
+	if fault.Is(err, fault.Stale) {
+		r.log.WarnContext(ctx, "task changed during its run, the outcome is ignored", "kind", r.Name, "task", row.ID)
+	}
+	return saved, err
 }
 
 func ignoreLost(err error) error {
@@ -171,8 +201,8 @@ func ignoreLost(err error) error {
 	return err
 }
 
-// call runs the handler with its timeout, which a shutdown shortens.
-func (r *runner) call(ctx context.Context, t Task) (err error) {
+// call calls Run or Report with the timeout, which a shutdown shortens.
+func (r *runner) call(ctx context.Context, t Task, f func(context.Context, Task) error) (err error) {
 	run, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Timeout)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })()
@@ -182,13 +212,13 @@ func (r *runner) call(ctx context.Context, t Task) (err error) {
 			r.log.ErrorContext(ctx, "task panics", "kind", r.Name, "task", t.ID, "err", err, "stack", string(debug.Stack()))
 		}
 	}()
-	return r.Run(run, t)
+	return f(run, t)
 }
 
 // settle sets what a run makes of its task, and returns the outcome.
 func (r *runner) settle(ctx context.Context, t *Task, failure error) (outcome string) {
-	now := r.queue.now()
-	t.LeaseUntil = time.Time{}
+	now, outages := r.queue.now(), t.Outages
+	t.LeaseUntil, t.Outages = time.Time{}, 0
 	outage := fault.Is(failure, fault.Unavailable)
 	r.noteOutage(ctx, outage, failure)
 	switch {
@@ -201,7 +231,7 @@ func (r *runner) settle(ctx context.Context, t *Task, failure error) (outcome st
 	case outage || ctx.Err() != nil && errors.Is(failure, context.Canceled): // the shutdown ended it
 		t.State, t.NotBefore, t.Attempts, t.LastError = Waiting, now, t.Attempts-1, short(failure)
 		if outage {
-			t.NotBefore = r.pausedUntil
+			t.NotBefore, t.Outages = now.Add(backoff(minOutage, min(maxOutage, r.MaxBackoff), outages)), outages+1
 		}
 		return "outage"
 	case r.Every == 0 && (errors.As(failure, new(permanent)) || t.Attempts >= r.MaxAttempts):
@@ -209,12 +239,8 @@ func (r *runner) settle(ctx context.Context, t *Task, failure error) (outcome st
 		r.log.ErrorContext(ctx, "task failed", "kind", r.Name, "task", t.ID, "attempts", t.Attempts, "err", failure)
 		return "failed"
 	}
-	longest := r.MaxBackoff
-	if r.Every > 0 {
-		longest = min(longest, r.Every)
-	}
 	t.State, t.LastError = Waiting, short(failure)
-	t.NotBefore = now.Add(backoff(min(r.MinBackoff, longest), longest, t.Attempts-1))
+	t.NotBefore = now.Add(backoff(r.MinBackoff, r.MaxBackoff, t.Attempts-1))
 	r.log.WarnContext(ctx, "task is retried", "kind", r.Name, "task", t.ID, "attempt", t.Attempts, "err", failure)
 	return "retry"
 }
