@@ -258,7 +258,7 @@ func TestRulesLoad(t *testing.T) {
 		t.Skip("NOT TESTED: there is no promtool")
 	}
 	out, err := exec.CommandContext(t.Context(), promtool, "check", "config", filepath.Join(root, "deploy/prometheus/prometheus.yml")).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "8 rules found") {
+	if err != nil || !strings.Contains(string(out), "10 rules found") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

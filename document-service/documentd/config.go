@@ -21,7 +21,7 @@ const defaultUploads = 4
 type Config struct {
 	Port       rest.Port     `envconfig:"PORT" default:"5100" desc:"port of the HTTP server"`
 	MaxBytes   int64         `envconfig:"MAX_UPLOAD_BYTES" default:"10485760" desc:"size of the largest file in bytes"`
-	MaxUploads int           `envconfig:"MAX_UPLOADS" default:"4" desc:"uploads at the same time, half of them by one user; each needs up to 15 MB of memory, for which the image sets GOMEMLIMIT=96MiB; more wait two seconds and are answered 503 then"`
+	MaxUploads int           `envconfig:"MAX_UPLOADS" default:"4" desc:"concurrent uploads, at most half of them by one user; each needs up to 15 MB of memory (raise GOMEMLIMIT, 96MiB in the image, with it); more wait two seconds and are then answered 503"`
 	SweepAfter time.Duration `envconfig:"SWEEP_AFTER" default:"24h" desc:"age after which what an upload left behind is removed; longer than any upload takes"`
 	HTTP       rest.Config
 	Metrics    metrics.Config
