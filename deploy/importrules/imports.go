@@ -37,7 +37,7 @@ var adapters = []string{"carrier", "desk", "filetype", "httpapi", "mail", "page"
 // domainImports are what a domain package may import besides the standard
 // library and the domain packages of its service: contracts, and pure functions.
 var domainImports = []string{
-	project + "pkg/auth", project + "pkg/event", project + "pkg/fault", project + "pkg/idempotency", project + "pkg/store", project + "pkg/task", project + "pkg/wire",
+	project + "pkg/auth", project + "pkg/event", project + "pkg/fault", project + "pkg/idempotency", project + "pkg/store", project + "pkg/task", project + "pkg/trace", project + "pkg/wire",
 	"github.com/go-json-experiment/json/jsontext", "golang.org/x/sync/semaphore", "golang.org/x/text",
 }
 

@@ -120,6 +120,23 @@ func (s *Service) add(ctx context.Context, r Record, recipients []string, byMail
 	if err := s.awaitAddresses(ctx, records); err != nil {
 		return err
 	}
+	if err := s.insert(ctx, records); err != nil {
+		return err
+	}
+	if err := s.enqueue(ctx, records...); err != nil {
+		return err
+	}
+	for _, r := range records {
+		if err := s.releaseLearned(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insert stores records. Those that exist already are left as they are: the event
+// was delivered before.
+func (s *Service) insert(ctx context.Context, records []*Record) error {
 	writes := make([]store.Write[Record], len(records))
 	for i, r := range records {
 		writes[i] = store.Write[Record]{ID: r.ID, Doc: *r}
@@ -130,14 +147,6 @@ func (s *Service) add(ctx context.Context, r Record, recipients []string, byMail
 	}
 	for _, err := range errs {
 		if err != nil && !fault.Is(err, fault.Conflict) {
-			return err
-		}
-	}
-	if err := s.enqueue(ctx, records...); err != nil {
-		return err
-	}
-	for _, r := range records {
-		if err := s.releaseLearned(ctx, r); err != nil {
 			return err
 		}
 	}
