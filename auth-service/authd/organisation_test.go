@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -94,6 +95,15 @@ func TestOrganisationFromCreationToDeletion(t *testing.T) {
 		if status := s.assign(admin, ann.User.ID, "nordlicht-battery"); status != 422 {
 			t.Errorf("assignment to a deleted organisation = %d", status)
 		}
+		var list struct{ Items []organisation.Organisation }
+		s.Call("GET "+organisations, admin.Token, nil).Want(200, &list)
+		if len(list.Items) != 0 {
+			t.Errorf("after the deletion the list has %v", list.Items)
+		}
+		// What it owned still carries the id: nobody else gets it.
+		s.Call("POST "+organisations, admin.Token, body).WantProblem(409, "/id duplicate")
+		heir := organisations + "/" + s.organisation(admin, "heir")
+		s.Call("PATCH "+heir, admin.Token, `{"formerIds":["nordlicht-battery"]}`).WantProblem(409, "/formerIds/0 duplicate")
 		for _, route := range []string{"POST " + organisations, "GET " + organisations, "GET " + one, "PATCH " + one, "DELETE " + one} {
 			body := any(nil)
 			if route[0] == 'P' {
@@ -183,9 +193,46 @@ func TestBadOrganisations(t *testing.T) {
 			s.On(t).Call(c.route, admin.Token, c.body).WantProblem(c.status, c.errors...)
 		})
 	}
-	// What was refused left nothing: the former id of one that was refused is free.
-	s.organisation(admin, "third")
-	s.Call("PATCH "+organisations+"/third", admin.Token, `{"formerIds":["b"]}`).Want(200, nil)
+	// A change that was refused left nothing: its first former id is free for an
+	// organisation, and for another as a former id.
+	const refused = `{"formerIds":["first","second","Other GmbH"]}`
+	s.Call(change, admin.Token, refused).WantProblem(409, "/formerIds/2 duplicate")
+	s.organisation(admin, "first")
+	s.Call("PATCH "+organisations+"/first", admin.Token, `{"formerIds":["second"]}`).Want(200, nil)
+	s.Call(change, admin.Token, refused).WantProblem(409, "/formerIds/0 duplicate")
+	s.Call(change, admin.Token, `{"formerIds":["second"]}`).WantProblem(409, "/formerIds/0 duplicate")
+}
+
+// TestOneIDForOneOrganisation races organisations for an id: one gets it, as its
+// id or as a former id.
+func TestOneIDForOneOrganisation(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, cfg connect.Config) {
+		s := start(t, cfg)
+		admin := s.register("root@x.example", "admin")
+		a, b := organisations+"/"+s.organisation(admin, "aa"), organisations+"/"+s.organisation(admin, "bb")
+		for i := range 25 {
+			id := fmt.Sprintf("race-%d", i)
+			bodies := map[string]string{
+				"POST " + organisations: `{"id":"` + id + `","name":"N"}`,
+				"PATCH " + a:            `{"formerIds":["` + id + `"]}`,
+				"PATCH " + b:            `{"formerIds":["` + id + `"]}`,
+			}
+			var got atomic.Int32
+			var wg sync.WaitGroup
+			for route, body := range bodies {
+				wg.Go(func() {
+					if status := s.Call(route, admin.Token, body).Status; status < 300 {
+						got.Add(1)
+					} else if status != 409 {
+						t.Errorf("round %d: %s = %d", i, route, status)
+					}
+				})
+			}
+			if wg.Wait(); got.Load() != 1 {
+				t.Errorf("round %d: %d organisations got the id", i, got.Load())
+			}
+		}
+	})
 }
 
 // TestDataFromBeforeOrganisationsHadIDs: an account with a free-text organisation
@@ -238,9 +285,9 @@ func TestDataFromBeforeOrganisationsHadIDs(t *testing.T) {
 		}
 		refreshed("")
 
-		// A deleted organisation leaves its id and former ids to others.
+		// A deleted organisation leaves its former ids to others.
 		s.Call("DELETE "+path, admin.Token, nil).Want(204, nil)
-		s.Call("PATCH "+thief, admin.Token, `{"formerIds":["NL","nordlicht"]}`).Want(200, nil)
+		s.Call("PATCH "+thief, admin.Token, `{"formerIds":["NL"]}`).Want(200, nil)
 	})
 }
 

@@ -65,7 +65,7 @@ const (
 	filterJoining      = "joining"
 )
 
-// Kind declares how accounts are stored.
+// Schema declares how accounts are stored.
 func Schema() store.Schema[Record] {
 	return store.Schema[Record]{
 		Name: "users", Version: 1, UniqueIndexes: []string{byEmail, byFirst},

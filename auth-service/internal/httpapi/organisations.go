@@ -47,7 +47,7 @@ func (a *API) registerOrganisations(r *rest.API, admin rest.Policy) {
 	rest.Handle(r, "PATCH /api/auth/organisations/{id}", admin, a.changeOrganisation, "Change an organisation", body, rest.Errors(http.StatusConflict),
 		rest.Description("Members that are left out, or null, stay; an empty text removes one. formerIds replaces the list: tokens of accounts with one of these ids carry the id of the organisation from their next refresh on, and keep access to what the former id owns."))
 	rest.Handle(r, "DELETE /api/auth/organisations/{id}", admin, a.deleteOrganisation, "Delete an organisation", rest.Status(http.StatusNoContent), rest.Errors(http.StatusConflict),
-		rest.Description("An organisation that has accounts cannot be deleted."))
+		rest.Description("An organisation that has accounts cannot be deleted. The id of a deleted one is never used again."))
 }
 
 func (a *API) createOrganisation(ctx context.Context, in *newOrganisationInput) (*organisationOutput, error) {

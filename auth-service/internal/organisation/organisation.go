@@ -21,6 +21,7 @@ type Organisation struct {
 	FormerIDs   []string    `json:"formerIds,omitempty" doc:"free-text ids of data from before organisations had ids; what carries one of them belongs to this organisation"`
 	CreatedAt   time.Time   `json:"createdAt" doc:"time of creation"`
 	UpdatedAt   time.Time   `json:"updatedAt" doc:"time of the last change"`
+	Deleted     bool        `json:"deleted,omitzero" hidden:"true"`
 }
 
 // Identifiers are those of an organisation in public registers.
@@ -45,21 +46,17 @@ func Schema() store.Schema[Organisation] {
 	return store.Schema[Organisation]{
 		Name: "organisations", Version: 1,
 		Indexes: func(o *Organisation) store.Indexes {
-			return store.Indexes{Scopes: []string{store.All}, Created: o.CreatedAt}
+			in := store.Indexes{Created: o.CreatedAt}
+			if !o.Deleted {
+				in.Scopes = []string{store.All}
+			}
+			return in
 		},
 	}
 }
 
-func (o Organisation) event() event.OrganisationUpdated {
-	return event.OrganisationUpdated{OrganisationID: o.ID, Name: o.Name, FormerIDs: o.FormerIDs, UpdatedAt: o.UpdatedAt}
-}
-
 func (o Organisation) updated() event.Envelope {
-	return event.New(source, o.ID, o.UpdatedAt, o.event())
-}
-
-func (o Organisation) deleted(at time.Time) event.Envelope {
-	e := o.event()
-	e.Deleted, e.UpdatedAt = true, at
-	return event.New(source, o.ID, at, e)
+	return event.New(source, o.ID, o.UpdatedAt, event.OrganisationUpdated{
+		OrganisationID: o.ID, Name: o.Name, FormerIDs: o.FormerIDs, Deleted: o.Deleted, UpdatedAt: o.UpdatedAt,
+	})
 }

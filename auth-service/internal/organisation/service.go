@@ -30,24 +30,24 @@ type Service struct {
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
 
 // Create adds an organisation. It fails with fault.Invalid, or with fault.Conflict
-// if the id is used already.
+// if the id is or was used: what a deleted organisation owned still carries its id.
 func (s *Service) Create(ctx context.Context, o Organisation) (Organisation, error) {
 	o.CreatedAt = s.now()
 	o.UpdatedAt = o.CreatedAt
 	if err := invalid(o.check()); err != nil {
 		return Organisation{}, err
 	}
-	switch claim, err := s.FormerIDs.Get(ctx, o.ID); {
-	case err == nil:
-		return Organisation{}, taken("/id", "is a former id of organisation %q", claim.Doc.Organisation)
-	case !fault.Is(err, fault.NotFound):
+	if err := s.claim(ctx, o.ID, o.ID, "/id"); err != nil {
 		return Organisation{}, err
 	}
 	_, err := s.Organisations.Insert(ctx, o.ID, o, o.updated())
-	if fault.Is(err, fault.Conflict) {
-		return Organisation{}, taken("/id", "already exists: %q", o.ID)
+	if !fault.Is(err, fault.Conflict) {
+		return o, err
 	}
-	return o, err
+	if _, err := s.find(ctx, o.ID); fault.Is(err, fault.NotFound) {
+		return Organisation{}, taken("/id", "was deleted; its id is not used again: %q", o.ID)
+	}
+	return Organisation{}, taken("/id", "already exists: %q", o.ID)
 }
 
 // List returns a page of the organisations, newest first. It fails with
@@ -58,22 +58,33 @@ func (s *Service) List(ctx context.Context, cursor string, limit int) (store.Pag
 
 // Get returns an organisation, or fails with fault.NotFound.
 func (s *Service) Get(ctx context.Context, id string) (Organisation, error) {
-	row, err := s.Organisations.Get(ctx, id)
+	row, err := s.find(ctx, id)
 	return row.Doc, missing(id, err)
+}
+
+// find fails with fault.NotFound also for an organisation that was deleted.
+func (s *Service) find(ctx context.Context, id string) (store.Row[Organisation], error) {
+	row, err := s.Organisations.Get(ctx, id)
+	if err == nil && row.Doc.Deleted {
+		return store.Row[Organisation]{}, store.ErrNotFound(id)
+	}
+	return row, err
 }
 
 // Change changes an organisation. It fails with fault.NotFound, fault.Invalid, or
 // fault.Conflict if a former id belongs to another organisation.
 func (s *Service) Change(ctx context.Context, id string, c Change) (Organisation, error) {
-	var obsolete []store.Row[FormerID]
 	row, err := s.Organisations.Update(ctx, id, func(o *Organisation) (made store.Change, err error) {
+		if o.Deleted {
+			return made, store.ErrNotFound(id)
+		}
 		before := *o
 		c.apply(o)
 		if err := invalid(o.check()); err != nil {
 			return made, err
 		}
 		if c.FormerIDs != nil {
-			if obsolete, err = s.claim(ctx, *o); err != nil {
+			if err := s.claimFormerIDs(ctx, *o); err != nil {
 				return made, err
 			}
 		}
@@ -83,45 +94,44 @@ func (s *Service) Change(ctx context.Context, id string, c Change) (Organisation
 		o.UpdatedAt = s.now()
 		return store.Change{Events: []event.Envelope{o.updated()}}, nil
 	})
-	if err != nil {
-		return Organisation{}, missing(id, err)
-	}
-	return row.Doc, s.release(ctx, obsolete)
+	return row.Doc, missing(id, err)
 }
 
-// Delete deletes an organisation without accounts. It fails with fault.NotFound,
-// or with fault.Conflict if it has accounts or changes at the same time.
+// Delete deletes an organisation without accounts. Its record stays, so that
+// nobody else gets the id. It fails with fault.NotFound, or with fault.Conflict if
+// it has accounts or changes at the same time.
 //
 // An assignment marks its account, then confirms the organisation, which raises
 // its version, and then moves the account. Delete reads the version, then looks for
 // accounts and cancels marks, and then deletes that version. So either Delete
 // finds the account, or the assignment finds its mark or the organisation gone.
 func (s *Service) Delete(ctx context.Context, id string) error {
-	row, err := s.Organisations.Get(ctx, id)
+	row, err := s.find(ctx, id)
 	if err != nil {
 		return missing(id, err)
-	}
-	claims, err := s.claimsOf(ctx, id)
-	if err != nil {
-		return err
 	}
 	if err := s.Members.Vacate(ctx, append([]string{id}, row.Doc.FormerIDs...)...); err != nil {
 		return err
 	}
-	err = s.Organisations.Delete(ctx, id, row.Version, row.Doc.deleted(s.now()))
+	_, err = s.Organisations.Update(ctx, id, func(o *Organisation) (store.Change, error) {
+		o.Deleted, o.UpdatedAt = true, s.now()
+		return store.Change{Events: []event.Envelope{o.updated()}}, nil
+	}, store.IfVersion(row.Version))
 	if fault.Is(err, fault.Stale) {
 		return fault.New(fault.Conflict, "organisation %q was changed, or got an account, at the same time; try again", id)
 	}
-	if err != nil {
-		return missing(id, err)
-	}
-	return s.release(ctx, claims)
+	return missing(id, err)
 }
 
 // Confirm checks that an organisation exists and keeps a concurrent Delete from
 // succeeding, by raising the version. It fails with fault.Invalid.
 func (s *Service) Confirm(ctx context.Context, id string) error {
-	_, err := s.Organisations.Update(ctx, id, func(*Organisation) (store.Change, error) { return store.Change{}, nil })
+	_, err := s.Organisations.Update(ctx, id, func(o *Organisation) (store.Change, error) {
+		if o.Deleted {
+			return store.Change{}, store.ErrNotFound(id)
+		}
+		return store.Change{}, nil
+	})
 	if fault.Is(err, fault.NotFound) {
 		return fault.New(fault.Invalid, "organisation %q does not exist", id).
 			With(fault.Detail{Path: "/organisation", Code: "notFound", Message: fmt.Sprintf("must be the id of an organisation that exists, got %q", id)})
@@ -136,7 +146,7 @@ func (s *Service) Resolve(ctx context.Context, stored string) (id string, former
 	if stored == "" {
 		return "", nil, nil
 	}
-	row, err := s.Organisations.Get(ctx, stored)
+	row, err := s.find(ctx, stored)
 	if fault.Is(err, fault.NotFound) {
 		row, err = s.getByFormerID(ctx, stored)
 	}
