@@ -48,7 +48,8 @@ func TestPlanKillsEverythingThreeTimes(t *testing.T) {
 			}
 			return text
 		}
-		if text(of(1)) != text(of(1)) || text(of(1)) == text(of(2)) {
+		first, again, other := text(of(1)), text(of(1)), text(of(2))
+		if first != again || first == other {
 			t.Errorf("%s: the seed does not fix the plan", name)
 		}
 	}
