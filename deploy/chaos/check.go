@@ -146,9 +146,13 @@ type entry struct {
 	organisation string
 }
 
-// readAccount logs in.
+// readAccount logs in. The service hashes few passwords at the same time, so a login
+// that it refuses as one too many is sent again.
 func (c *checker) readAccount(ctx context.Context, p *person) (*entry, error) {
 	a, in := c.login(ctx, p.who), session{}
+	for deadline := time.Now().Add(startTimeout); a.status == http.StatusServiceUnavailable && time.Now().Before(deadline) && wait(ctx, checkPace); {
+		a = c.login(ctx, p.who)
+	}
 	if a.status == http.StatusUnauthorized {
 		return &entry{gone: true}, nil
 	}
