@@ -205,7 +205,7 @@ func TestSweepContinues(t *testing.T) {
 	now := time.Now().Add(time.Hour)
 	s := &document.Service{
 		Documents: store.Open(db, document.DocumentSchema()), Origins: store.Open(db, document.OriginSchema()), Objects: objects, SweepAfter: time.Minute,
-		Now:   func() time.Time { now = now.Add(4 * time.Minute); return now }, // half of what a run has
+		Now:   func() time.Time { now = now.Add(24 * time.Second); return now }, // half of what a run has
 		NewID: func() string { return "db" }, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	sweep := s.SweepTask()

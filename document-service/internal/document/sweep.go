@@ -15,21 +15,20 @@ import (
 // are pending or deleting, unfinished uploads, and objects without a document. It
 // runs at the start and every hour, or every SweepAfter when that is less. It
 // skips what is younger than SweepAfter, and objects of others in a shared bucket.
-// A run that does not finish in sweepBudget is continued by the next one.
+// A run that does not finish in four fifths of its time is continued by the next one.
 func (s *Service) SweepTask() task.Kind {
 	var position string // key of the last object of an unfinished run; a run at a time uses it
 	return task.Kind{
-		Name: "document.sweep", Every: min(time.Hour, max(s.SweepAfter, time.Second)), Timeout: sweepTimeout,
+		Name: "document.sweep", Every: min(time.Hour, max(s.SweepAfter, time.Second)), Timeout: s.sweepTimeout(),
 		Run: func(ctx context.Context, _ task.Task) error { return s.sweep(ctx, &position) },
 	}
 }
 
-const (
-	// sweepTimeout is also how long another process waits for one that was killed
-	// during a sweep.
-	sweepTimeout = 10 * time.Minute
-	sweepBudget  = 8 * time.Minute // of a run; less than sweepTimeout
-)
+// sweepTimeout is how long a run may take. It is also how long other processes wait
+// for one that was killed during a sweep: not much longer than SweepAfter.
+func (s *Service) sweepTimeout() time.Duration {
+	return min(10*time.Minute, max(s.SweepAfter, 20*time.Second))
+}
 
 func (s *Service) sweep(ctx context.Context, position *string) error {
 	begun := s.now()
@@ -41,7 +40,7 @@ func (s *Service) sweep(ctx context.Context, position *string) error {
 	return errors.Join(
 		s.sweepDocuments(ctx, before),
 		s.Objects.AbortUploads(ctx, prefix, before),
-		s.sweepObjects(ctx, prefix, position, before, begun.Add(sweepBudget)),
+		s.sweepObjects(ctx, prefix, position, before, begun.Add(s.sweepTimeout()*4/5)),
 	)
 }
 
