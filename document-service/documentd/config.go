@@ -31,7 +31,7 @@ type Config struct {
 	Auth       token.Config
 }
 
-// Validate tells what is wrong with c.
+// Validate returns an error that names every invalid setting.
 func (c Config) Validate() error {
 	var errs []error
 	if c.MaxBytes < 1 || c.MaxBytes > s3store.MaxBytes {

@@ -28,7 +28,7 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Validate tells what is wrong with c.
+// Validate returns an error that names every invalid setting.
 func (c Config) Validate() error {
 	if c.Group == "" {
 		return errors.New("  KAFKA_GROUP: is empty")

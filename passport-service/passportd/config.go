@@ -26,7 +26,7 @@ type Config struct {
 	PublicRate int `envconfig:"PUBLIC_RATE_LIMIT" default:"600" desc:"requests a minute that one address may send to /api/public; 0 is any number"`
 }
 
-// Validate tells what is wrong with c.
+// Validate returns an error that names every invalid setting.
 func (c Config) Validate() error {
 	if c.PublicRate < 0 {
 		return errors.New("  PUBLIC_RATE_LIMIT: is less than nothing")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -84,4 +85,10 @@ func (w *Worker) RunDue(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// short returns the beginning of an error text, as valid UTF-8: mail servers answer
+// in any encoding, and a task with another text could not be stored.
+func short(err error) string {
+	return strings.ToValidUTF8(err.Error()[:min(len(err.Error()), maxError)], "")
 }

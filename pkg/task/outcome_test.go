@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -183,4 +184,21 @@ func TestARecurringTaskWaitsAtMostItsInterval(t *testing.T) {
 			t.Errorf("it waits until %v", got.NotBefore)
 		}
 	})
+}
+
+// TestErrorTextInAnyEncoding: a task is stored and tried again, whatever the bytes of
+// the error that its run ends with.
+func TestErrorTextInAnyEncoding(t *testing.T) {
+	for name, text := range map[string]string{
+		"cut within a character": strings.Repeat("x", 299) + "ü", "Latin-1": "Empf\xe4nger unbekannt",
+	} {
+		each(t, func(t *testing.T, o *office) {
+			r := runs{fail: func(int) error { return errors.New(text) }}
+			o.enqueue(task.Spec{ID: "a", Kind: "mail"})
+			o.runDue(task.NewWorker(o.Queue, slog.New(slog.DiscardHandler), nil, task.Kind{Name: "mail", Run: r.run}))
+			if got, err := o.Get(t.Context(), "a"); err != nil || got.State != task.Waiting || got.Attempts != 1 || got.LastError == "" {
+				t.Errorf("%s: the task is %+v, %v", name, got, err)
+			}
+		})
+	}
 }

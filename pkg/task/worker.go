@@ -296,5 +296,3 @@ func backoff(shortest, longest time.Duration, n int) time.Duration {
 	pause := min(shortest<<min(n, 20), longest)
 	return (pause - rand.N(pause/2+1)).Truncate(time.Millisecond)
 }
-
-func short(err error) string { return err.Error()[:min(len(err.Error()), maxError)] }
