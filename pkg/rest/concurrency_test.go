@@ -34,8 +34,8 @@ const here, there, elsewhere = "198.51.100.1", "198.51.100.2", "198.51.100.3"
 func TestTooMuchOfOneCaller(t *testing.T) {
 	_, a := bounded(t, proxied(t, rest.Config{MaxRequests: 8}))
 	h := newHeld()
-	rest.Handle(a, "GET /api/held", rest.Open, h.handle, "Wait", rest.Status(204))
-	rest.Handle(a, "GET /api/held/own", rest.SignedIn(users), h.handle, "Wait as a user", rest.Status(204))
+	rest.Handle(a, "GET /api/held", rest.Open, h.handle, "wait", "Wait", rest.Status(204))
+	rest.Handle(a, "GET /api/held/own", rest.SignedIn(users), h.handle, "waitAsAUser", "Wait as a user", rest.Status(204))
 	c := serve(t, a)
 	var wg sync.WaitGroup
 	hold := func(route, address, user string) {
@@ -78,10 +78,10 @@ func TestTooMuchOfOneCaller(t *testing.T) {
 func TestOwnLimits(t *testing.T) {
 	_, a := bounded(t, rest.Config{MaxRequests: 1, RateLimit: 1})
 	h := newHeld()
-	rest.Handle(a, "GET /api/held", rest.Open, h.handle, "Wait", rest.Status(204))
+	rest.Handle(a, "GET /api/held", rest.Open, h.handle, "wait", "Wait", rest.Status(204))
 	feed := rest.Open
 	feed.RateLimit, feed.Concurrency = rest.RateLimit{Class: rest.NoRate, PerMinute: 5}, rest.OwnSlots
-	rest.Handle(a, "GET /api/feed", feed, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "Feed", rest.Status(204))
+	rest.Handle(a, "GET /api/feed", feed, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "feed", "Feed", rest.Status(204))
 	c := serve(t, a)
 	var wg sync.WaitGroup
 	wg.Go(func() { c.Ask("GET /api/held", "").Want(204, nil) })
@@ -107,7 +107,7 @@ func TestAnswersThatNobodyTakes(t *testing.T) {
 	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.DiscardHandler), HTTP: cfg})
 	rest.Handle(a, "GET /api/public/long", rest.Public, func(context.Context, *struct{}) (*struct{ Body string }, error) {
 		return &struct{ Body string }{strings.Repeat("x", 6000)}, nil // more than the server holds back
-	}, "Read")
+	}, "read", "Read")
 	c, stop := resttest.Start(t, func(ctx context.Context, own rest.Config) error { return rest.Serve(ctx, own.Listener, a, own.Drain) })
 	defer stop()
 	address := strings.TrimPrefix(c.URL, "http://")

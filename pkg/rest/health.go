@@ -63,11 +63,11 @@ func (a *API) health(o Options) {
 	}
 	readiness := Probe
 	readiness.RateLimit.PerMinute = readinessRate
-	Handle(a, "GET /health", Probe, alive, "Tell that the service runs")
-	Handle(a, "GET /livez", Probe, alive, "Tell that the process is alive", NoAccessLog)
+	Handle(a, "GET /health", Probe, alive, "getHealth", "Check that the service is running")
+	Handle(a, "GET /livez", Probe, alive, "getLiveness", "Check that the process is alive", NoAccessLog)
 	Handle(a, "GET /readyz", readiness, func(ctx context.Context, _ *struct{}) (*readinessOutput, error) {
 		return a.readiness(ctx, o.Checks), nil
-	}, "Tell whether requests can be served", Description("Names the part that is missing."), NoAccessLog)
+	}, "getReadiness", "Check whether the service can handle requests", Description("Names the part that is missing."), NoAccessLog)
 }
 
 func (a *API) readiness(ctx context.Context, checks []Check) *readinessOutput {

@@ -37,7 +37,7 @@ func TestLines(t *testing.T) {
 			}
 			return length{len(v)}, nil
 		})
-	}, "Measure", rest.NDJSONBody[thing, length]())
+	}, "measure", "Measure", rest.NDJSONBody[thing, length]())
 	server := httptest.NewServer(a)
 	defer server.Close()
 	for name, c := range map[string]struct{ contentType, body, want string }{

@@ -39,7 +39,7 @@ func TestRouteNeedsWholePolicy(t *testing.T) {
 			t.Errorf("Page without %s: %s", field, got)
 		}
 		if got := panicOf(func() {
-			rest.Handle(a, "GET /x", p, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "Read x")
+			rest.Handle(a, "GET /x", p, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "readX", "Read x")
 		}); !strings.Contains(got, want) {
 			t.Errorf("Handle without %s: %s", field, got)
 		}
@@ -58,19 +58,19 @@ func TestOptionsFitInput(t *testing.T) {
 	a := newAPI(t, io.Discard)
 	for want, register := range map[string]func(){
 		"JSONBody": func() {
-			rest.Handle(a, "POST /body", rest.Open, func(context.Context, *thingInput) (*struct{}, error) { return nil, nil }, "B")
+			rest.Handle(a, "POST /body", rest.Open, func(context.Context, *thingInput) (*struct{}, error) { return nil, nil }, "b", "B")
 		},
 		"If-Match": func() {
-			rest.Handle(a, "PUT /match", rest.Open, func(context.Context, *struct{ rest.Precondition }) (*struct{}, error) { return nil, nil }, "M")
+			rest.Handle(a, "PUT /match", rest.Open, func(context.Context, *struct{ rest.Precondition }) (*struct{}, error) { return nil, nil }, "m", "M")
 		},
 		"cursor": func() {
-			rest.Handle(a, "GET /cursor", rest.Open, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "C", rest.Paged)
+			rest.Handle(a, "GET /cursor", rest.Open, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "c", "C", rest.Paged)
 		},
 		"Idempotency-Key": func() {
-			rest.Handle(a, "POST /key", rest.Open, func(context.Context, *struct{ rest.IdempotencyKey }) (*struct{}, error) { return nil, nil }, "K")
+			rest.Handle(a, "POST /key", rest.Open, func(context.Context, *struct{ rest.IdempotencyKey }) (*struct{}, error) { return nil, nil }, "k", "K")
 		},
 		"If-None-Match": func() {
-			rest.Handle(a, "GET /none", rest.Open, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "N", rest.Revalidated)
+			rest.Handle(a, "GET /none", rest.Open, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "n", "N", rest.Revalidated)
 		},
 	} {
 		if got := panicOf(register); !strings.Contains(got, "option and input differ: "+want) {
@@ -125,7 +125,7 @@ func TestErrorsAreNotCached(t *testing.T) {
 		ID int `path:"id"`
 	}) (*struct{ Body string }, error) {
 		return nil, fault.New(fault.NotFound, "not found")
-	}, "Read it")
+	}, "readIt", "Read it")
 	rest.Page(a, "GET /panics", cached, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("broken") }))
 	c := serve(t, a)
 	for path, status := range map[string]int{"/cached/1": 404, "/cached/x": 422, "/cached/1?x=1": 422, "/panics": 500} {

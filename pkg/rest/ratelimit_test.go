@@ -33,12 +33,12 @@ func bounded(t *testing.T, cfg rest.Config) (resttest.Client, *rest.API) {
 	from := func(ctx context.Context, _ *struct{}) (*struct{ Body string }, error) {
 		return &struct{ Body string }{rest.Address(ctx).String()}, nil
 	}
-	rest.Handle(a, "GET /api/open", rest.Open, from, "Ask")
-	rest.Handle(a, "GET /open/to/all", rest.Public, from, "Ask in public")
+	rest.Handle(a, "GET /api/open", rest.Open, from, "ask", "Ask")
+	rest.Handle(a, "GET /open/to/all", rest.Public, from, "askInPublic", "Ask in public")
 	dear := rest.Open
 	dear.RateLimit.PerMinute = 2
-	rest.Handle(a, "GET /api/dear", dear, from, "Ask for much")
-	rest.Handle(a, "GET /api/own", rest.SignedIn(users), from, "Ask for one's own")
+	rest.Handle(a, "GET /api/dear", dear, from, "askForMuch", "Ask for much")
+	rest.Handle(a, "GET /api/own", rest.SignedIn(users), from, "askForOnesOwn", "Ask for one's own")
 	return serve(t, a), a
 }
 
@@ -172,7 +172,7 @@ func (h *held) handle(context.Context, *struct{}) (*struct{}, error) {
 func TestTooMuchUnderWay(t *testing.T) {
 	_, a := bounded(t, proxied(t, rest.Config{MaxRequests: 3}))
 	h := newHeld()
-	rest.Handle(a, "GET /api/held", rest.Open, h.handle, "Wait", rest.Status(204))
+	rest.Handle(a, "GET /api/held", rest.Open, h.handle, "wait", "Wait", rest.Status(204))
 	c := serve(t, a)
 	var wg sync.WaitGroup
 	for _, from := range []string{here, there, elsewhere} {

@@ -60,7 +60,7 @@ func newAPI(t testing.TB, log io.Writer, checks ...rest.Check) *rest.API {
 		out := &output{ETag: rest.ETag(1)}
 		out.Body.Seen, out.Body.When = in.Body.Name, time.Date(2026, 11, 22, 9, 0, 0, 123456, time.UTC)
 		return out, nil
-	}, "Make a thing", rest.Status(http.StatusCreated), rest.JSONBody(1000))
+	}, "makeAThing", "Make a thing", rest.Status(http.StatusCreated), rest.JSONBody(1000))
 	rest.Handle(a, "PATCH /api/things/{id}", rest.Open, func(_ context.Context, in *rawInput) (*output, error) {
 		versions, err := in.Versions()
 		if err != nil {
@@ -70,10 +70,10 @@ func newAPI(t testing.TB, log io.Writer, checks ...rest.Check) *rest.API {
 		text, _ := json.Marshal(versions)
 		out.Body.Seen = string(in.Body.Value) + string(text)
 		return out, nil
-	}, "Change a thing", rest.RawJSONBody(0, "application/merge-patch+json"), rest.Conditional)
+	}, "changeAThing", "Change a thing", rest.RawJSONBody(0, "application/merge-patch+json"), rest.Conditional)
 	rest.Handle(a, "GET /api/things", rest.Open, func(_ context.Context, in *struct{ rest.Paging }) (*struct{ Body rest.List[thing] }, error) {
 		return &struct{ Body rest.List[thing] }{}, nil
-	}, "List things", rest.Paged)
+	}, "listThings", "List things", rest.Paged)
 	rest.Handle(a, "GET /api/fail/{how}", rest.SignedIn(func(ctx context.Context, header string) (context.Context, error) {
 		if header == "" {
 			return nil, fault.New(fault.Unauthenticated, "who are you")
@@ -89,7 +89,7 @@ func newAPI(t testing.TB, log io.Writer, checks ...rest.Check) *rest.API {
 			return nil, errors.New("secret of the error")
 		}
 		return nil, fault.New(fault.Kind(in.How), "it is %s", in.How).Because(errors.New("secret of the cause"))
-	}, "Fail")
+	}, "fail", "Fail")
 	return a
 }
 

@@ -44,14 +44,14 @@ func Group(name string) Option { return func(o *operation) { o.Tags = []string{n
 func NoAccessLog(o *operation) { o.noAccessLog = true }
 
 // Handle registers an API operation. The pattern is a method and a path, such as
-// "GET /api/things"; I and O are input and output structs of huma. An error of
-// handler is answered as a problem: a fault as it is, anything else as 500
-// without its text. Handle panics when the policy is incomplete, or when the
-// options do not fit the input.
-func Handle[I, O any](a *API, pattern string, policy Policy, handler func(context.Context, *I) (*O, error), summary string, options ...Option) {
+// "GET /api/things"; id is the operation id of the OpenAPI document, in camelCase;
+// I and O are input and output structs of huma. An error of handler is answered as
+// a problem: a fault as it is, anything else as 500 without its text. Handle panics
+// when the policy is incomplete, or when the options do not fit the input.
+func Handle[I, O any](a *API, pattern string, policy Policy, handler func(context.Context, *I) (*O, error), id, summary string, options ...Option) {
 	method, path, _ := strings.Cut(pattern, " ")
 	o := &operation{Operation: huma.Operation{
-		Method: method, Path: path, Summary: summary, OperationID: strings.ReplaceAll(strings.ToLower(summary), " ", "-"),
+		Method: method, Path: path, Summary: summary, OperationID: id,
 		Tags: []string{"service"}, Responses: map[string]*huma.Response{"431": headerTooLarge},
 		RejectUnknownQueryParameters: policy.Query == StrictQuery,
 	}}

@@ -31,7 +31,7 @@ func TestServeFinishesWhatIsUnderWay(t *testing.T) {
 		close(begun)
 		<-finish
 		return &struct{}{}, nil
-	}, "Be slow", rest.Status(http.StatusNoContent))
+	}, "beSlow", "Be slow", rest.Status(http.StatusNoContent))
 	ctx, stop := context.WithCancel(t.Context())
 	served, answered := make(chan error, 1), make(chan int, 1)
 	go func() { served <- rest.Serve(ctx, l, a, 10*time.Second) }()
@@ -107,7 +107,7 @@ func TestStopUnderLoad(t *testing.T) {
 			stop()
 		}
 		return &struct{ Body string }{"yes"}, nil
-	}, "Be counted")
+	}, "beCounted", "Be counted")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -54,10 +54,10 @@ func newTransferAPI(open func(ctx context.Context, offset, length int64) (io.Rea
 			}
 		}
 		return nil, err
-	}, "Send a form", rest.MultipartBody[form]())
+	}, "sendAForm", "Send a form", rest.MultipartBody[form]())
 	rest.Handle(a, "GET /api/files", rest.Open, func(context.Context, *struct{}) (*rest.Download, error) {
 		return rest.Content{Name: "ä.txt", Type: "text/plain", Size: sent, Tag: "t", Modified: time.Unix(1e9, 0), Open: open}.Download(), nil
-	}, "Get a file", rest.FileResponse)
+	}, "getAFile", "Get a file", rest.FileResponse)
 	return a
 }
 
