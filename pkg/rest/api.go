@@ -97,7 +97,7 @@ func New(o Options) *API {
 }
 
 func (a *API) newHuma(o Options) huma.API {
-	schemas := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	schemas := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	schemas.RegisterTypeAlias(reflect.TypeFor[wire.Value](), reflect.TypeFor[map[string]any]()) // not base64, as other bytes
 	format := huma.Format{Marshal: wire.MarshalWrite, Unmarshal: wire.Unmarshal}
 	return huma.NewAPI(huma.Config{
@@ -112,6 +112,15 @@ func (a *API) newHuma(o Options) huma.API {
 		Formats:       map[string]huma.Format{"application/json": format, "json": format},
 		DefaultFormat: "application/json",
 	}, adapter{humachi.NewAdapter(a.router), a})
+}
+
+// schemaName names List[Passport] PassportList, and any other type as huma does.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	if item, ok := strings.CutPrefix(name, "List"); ok && item != "" {
+		return item + "List"
+	}
+	return name
 }
 
 // ServeHTTP implements http.Handler.
