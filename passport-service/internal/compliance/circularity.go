@@ -23,7 +23,7 @@ var circularity = []Rule{
 		}
 	}},
 	{ID: "CIR-2", Severity: Error, Code: "required", Needs: []string{spareParts}, Check: func(r *Run) {
-		for item := range r.Doc.First(spareParts).Items() {
+		for item := range r.Doc.First(spareParts).Children() {
 			if !item.Member("postalAddress").Exists() && !item.Member("emailAddress").Exists() && !item.Member("webAddress").Exists() {
 				r.Report(item, "needs one of postalAddress, emailAddress and webAddress")
 			}

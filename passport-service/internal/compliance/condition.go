@@ -54,7 +54,7 @@ var condition = []Rule{
 
 func eventsInOrder(r *Run) {
 	list := r.Doc.First(declared)
-	items := slices.Collect(list.Items())
+	items := slices.Collect(list.Children())
 	for i, item := range items {
 		placing := item.Member("event").Is("placingOnMarket")
 		switch {
@@ -70,7 +70,7 @@ func eventsInOrder(r *Run) {
 		return
 	}
 	i := 0
-	for old := range r.Before.First(declared).Items() {
+	for old := range r.Before.First(declared).Children() {
 		if i >= len(items) || items[i].Raw() != old.Raw() {
 			r.Report(list, "is appended to and never edited: entry %d is another than in the version before", i)
 			return
@@ -99,7 +99,7 @@ func fadesFit(r *Run) {
 	}
 	var first ruleset.Value
 	i := 0
-	for item := range r.Doc.First(declared).Items() {
+	for item := range r.Doc.First(declared).Children() {
 		if i == 0 {
 			if first = item; !item.Member("event").Is("placingOnMarket") {
 				return // what the battery was when new is not known

@@ -103,7 +103,7 @@ type dutyCheck struct {
 // checkDuties reports everything that the catalogue alone finds wrong, and
 // returns what must be there.
 func (r *Run) checkDuties() []dueAttribute {
-	c := dutyCheck{run: r, doc: r.Doc, categories: categoriesOf(r.Doc), on: r.In.On}
+	c := dutyCheck{run: r, doc: r.Doc, categories: categoriesOf(r.Doc), on: r.In.AsOf}
 	for _, v := range r.Doc.Violations() {
 		r.addCatalogue(v, "", Error)
 	}
@@ -198,7 +198,7 @@ func (c *dutyCheck) members(in ruleset.Value, n *ruleset.Node, path string) {
 			c.members(v, child, "")
 			continue
 		}
-		for item := range v.Items() {
+		for item := range v.Children() {
 			c.members(item, child, "")
 		}
 	}

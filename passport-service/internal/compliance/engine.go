@@ -85,17 +85,17 @@ type Input struct {
 	Data     *ruleset.Document // of the rule set of the engine
 	Previous *ruleset.Document // data of the version before; nil: there is none, or it does not count
 	Now      time.Time         // later moments are in the future
-	On       ruleset.Date
+	AsOf     ruleset.Date
 	Facts    StoreFacts
-	// Reads are the classes that the caller may read. Other attributes are not
+	// Classes are the classes that the caller may read. Other attributes are not
 	// evaluated, so that findings reveal nothing of them. 0 stands for all.
-	Reads ruleset.Classes
+	Classes ruleset.Classes
 }
 
 // StoreFacts are facts about identifiers in the data that only the store knows.
 type StoreFacts struct {
-	Identifier         bool // another passport has the battery identifier
-	PassportIdentifier bool // another passport has the passport identifier
+	IdentifierTaken         bool // another passport has the battery identifier
+	PassportIdentifierTaken bool // another passport has the passport identifier
 	// Predecessors are the relations of the predecessors, by passport identifier;
 	// nil: they were not looked up.
 	Predecessors map[string]Relation
@@ -106,20 +106,20 @@ type Relation int
 
 // The relations.
 const (
-	Unknown  Relation = iota // it is not stored here
-	Earlier                  // it is another passport
-	Circular                 // the passport is among its predecessors
+	NotStored Relation = iota // it is not stored here
+	Stored                    // it is another passport
+	Circular                  // the passport is among its predecessors
 )
 
 // Evaluate returns everything that is wrong with the data of a passport. It does
 // not change the document.
 func (e *Engine) Evaluate(in Input) Report {
-	if in.Reads == 0 {
-		in.Reads = ruleset.All
+	if in.Classes == 0 {
+		in.Classes = ruleset.AllClasses
 	}
-	run := &Run{engine: e, Doc: e.readable(in.Data, in.Reads).Clone(), In: in}
+	run := &Run{engine: e, Doc: e.readable(in.Data, in.Classes).Clone(), In: in}
 	if in.Previous != nil {
-		run.Before = e.readable(in.Previous, in.Reads)
+		run.Before = e.readable(in.Previous, in.Classes)
 	}
 	due := run.checkDuties()
 	run.fields()
@@ -128,9 +128,9 @@ func (e *Engine) Evaluate(in Input) Report {
 			run.rule.Check(run)
 		}
 	}
-	if in.Reads != ruleset.All { // what is not read seems to be missing
-		run.Findings = slices.DeleteFunc(run.Findings, func(f Finding) bool { return !readableBy(f.attribute, in.Reads) })
-		due = slices.DeleteFunc(due, func(d dueAttribute) bool { return !readableBy(d.attribute, in.Reads) })
+	if in.Classes != ruleset.AllClasses { // what is not read seems to be missing
+		run.Findings = slices.DeleteFunc(run.Findings, func(f Finding) bool { return !readableBy(f.attribute, in.Classes) })
+		due = slices.DeleteFunc(due, func(d dueAttribute) bool { return !readableBy(d.attribute, in.Classes) })
 	}
 	sortFindings(run.Findings)
 	return e.report(in, run.Findings, due)
@@ -138,10 +138,10 @@ func (e *Engine) Evaluate(in Input) Report {
 
 // readable returns the part of a document that may be read with the classes.
 func (e *Engine) readable(doc *ruleset.Document, classes ruleset.Classes) *ruleset.Document {
-	if classes == ruleset.All {
+	if classes == ruleset.AllClasses {
 		return doc
 	}
-	return e.Rules.Read(e.Rules.Project(doc.Raw(), classes))
+	return e.Rules.Parse(e.Rules.Project(doc.Raw(), classes))
 }
 
 // readableBy reports whether an attribute may be read with the classes. What is
@@ -151,7 +151,7 @@ func readableBy(a *ruleset.Attribute, classes ruleset.Classes) bool {
 }
 
 func (e *Engine) report(in Input, findings []Finding, due []dueAttribute) Report {
-	r := Report{RuleSet: e.Rules.Name, AsOf: in.On, Findings: findings}
+	r := Report{RuleSet: e.Rules.Name, AsOf: in.AsOf, Findings: findings}
 	if findings == nil {
 		r.Findings = []Finding{}
 	}

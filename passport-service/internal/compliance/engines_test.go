@@ -77,7 +77,7 @@ func TestASecondRuleSet(t *testing.T) {
 		{`{"generalInformation":{"batteryMass":1}}`, "2028-01-01", []string{
 			"FMT-5 error /data/generalInformation/batteryMass unknownField", "catalogue error /data/generalInformation/batteryCategory required"}},
 	} {
-		got := findings(e.Evaluate(compliance.Input{Data: e.Rules.Read(wire.Value(c.data)), Now: now, On: c.on}))
+		got := findings(e.Evaluate(compliance.Input{Data: e.Rules.Parse(wire.Value(c.data)), Now: now, AsOf: c.on}))
 		slices.Sort(got)
 		slices.Sort(c.want)
 		if diff := cmp.Diff(c.want, got); diff != "" {
@@ -112,7 +112,7 @@ func TestWhatSomebodyReadsIsAllThatIsTold(t *testing.T) {
 		ruleset.MarketSurveillance: {perform + "ratedEnergyKwh consistency", circle + "renewableContentPercent required", matter + "materials required", labels + "testReports required"},
 	} {
 		slices.Sort(want)
-		report := e.Evaluate(compliance.Input{Data: e.Rules.Read(data), Now: now, On: ruleset.DateOf(now), Reads: reader.Classes()})
+		report := e.Evaluate(compliance.Input{Data: e.Rules.Parse(data), Now: now, AsOf: ruleset.DateOf(now), Classes: reader.Classes()})
 		if diff := cmp.Diff(want, found(report, compliance.Error)); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", reader, diff)
 		}
@@ -127,7 +127,7 @@ func TestWhatCannotBeReadDecidesNothing(t *testing.T) {
 	for reader, want := range map[ruleset.Reader][]string{
 		ruleset.WithLegitimateInterest: {general + "economicOperatorInformation/role consistency"}, ruleset.MarketSurveillance: {}, ruleset.Anyone: {},
 	} {
-		report := e.Evaluate(compliance.Input{Data: e.Rules.Read(data), Now: now, On: ruleset.DateOf(now), Reads: reader.Classes()})
+		report := e.Evaluate(compliance.Input{Data: e.Rules.Parse(data), Now: now, AsOf: ruleset.DateOf(now), Classes: reader.Classes()})
 		if diff := cmp.Diff(want, found(report, compliance.Error)); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", reader, diff)
 		}
@@ -137,7 +137,7 @@ func TestWhatCannotBeReadDecidesNothing(t *testing.T) {
 // TestEvaluationDoesNotChangeTheDocument evaluates a document with an error twice.
 func TestEvaluationDoesNotChangeTheDocument(t *testing.T) {
 	e := engine(t)
-	in := compliance.Input{Data: e.Rules.Read(sample(t, ev, changes(set(general+"batteryIdentifier", `"x"`)))), Now: now, On: ruleset.DateOf(now)}
+	in := compliance.Input{Data: e.Rules.Parse(sample(t, ev, changes(set(general+"batteryIdentifier", `"x"`)))), Now: now, AsOf: ruleset.DateOf(now)}
 	first, second := findings(e.Evaluate(in)), findings(e.Evaluate(in))
 	if diff := cmp.Diff(first, second); diff != "" || len(first) == 0 {
 		t.Errorf("the second time (-first +second)\n%s", diff)
@@ -151,7 +151,7 @@ func TestEvaluationDoesNotChangeTheDocument(t *testing.T) {
 func TestScore(t *testing.T) {
 	e := engine(t)
 	of := func(data wire.Value) compliance.Score {
-		return e.Evaluate(compliance.Input{Data: e.Rules.Read(data), Now: now, On: ruleset.DateOf(now)}).Score
+		return e.Evaluate(compliance.Input{Data: e.Rules.Parse(data), Now: now, AsOf: ruleset.DateOf(now)}).Score
 	}
 	full, empty := of(sample(t, minimum, "")), of(wire.Value(`{"generalInformation":{"batteryCategory":"EV"}}`))
 	if full.Percent != 100 || full.Due != full.Met || empty.Due < 40 || empty.Met != 1 || len(full.Sections) != 9 {
@@ -178,19 +178,19 @@ func TestScore(t *testing.T) {
 func TestAdded(t *testing.T) {
 	e := engine(t)
 	of := func(patch string) compliance.Report {
-		return e.Evaluate(compliance.Input{Data: e.Rules.Read(sample(t, ev, patch)), Now: now, On: ruleset.DateOf(now)})
+		return e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, ev, patch)), Now: now, AsOf: ruleset.DateOf(now)})
 	}
 	before := of(changes(cut(general + "batteryMass")))
 	after := of(changes(cut(general+"batteryMass"), set(perform+"ratedEnergyKwh", "120"), set(matter+"batteryChemistry", `"X"`)))
 	var got []string
-	for _, f := range after.Added(before) {
+	for _, f := range after.NewErrors(before) {
 		got = append(got, f.Path+" "+f.Code)
 	}
 	if diff := cmp.Diff([]string{perform + "ratedEnergyKwh consistency"}, got); diff != "" {
 		t.Errorf("added (-want +got)\n%s", diff)
 	}
 	want := []fault.Detail{{Path: "/x", Code: "type"}}
-	if r := of("").With(want); r.Complete || r.Findings[0].Path != "/x" {
+	if r := of("").WithDetails(want); r.Complete || r.Findings[0].Path != "/x" {
 		t.Errorf("with what is wrong beside the data: %+v", r.Findings[0])
 	}
 }

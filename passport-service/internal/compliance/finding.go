@@ -97,9 +97,9 @@ func percent(met, due int) int {
 	return 100 * met / due
 }
 
-// With returns the report with what is wrong with the body that the data came
+// WithDetails returns the report with what is wrong with the body that the data came
 // in.
-func (r Report) With(details []fault.Detail) Report {
+func (r Report) WithDetails(details []fault.Detail) Report {
 	if len(details) == 0 {
 		return r
 	}
@@ -116,8 +116,8 @@ func (r Report) Errors() []Finding {
 	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return f.Severity != Error })
 }
 
-// Added returns the errors that r has and before has not.
-func (r Report) Added(before Report) []Finding {
+// NewErrors returns the errors that r has and before has not.
+func (r Report) NewErrors(before Report) []Finding {
 	had := map[[3]string]bool{}
 	for _, f := range before.Findings {
 		had[f.key()] = f.Severity == Error

@@ -19,7 +19,7 @@ var footprint = []Rule{
 		stages, footprintPerKwh, stages + "[].stage", stages + "[].carbonFootprintPerKwh", stages + "[].sharePercent",
 	}, Check: stagesAddUp},
 	{ID: "CF-2", Severity: Error, Code: "range", Needs: []string{stages, stages + "[].stage"}, Check: func(r *Run) {
-		for item := range r.Doc.First(stages).Items() {
+		for item := range r.Doc.First(stages).Children() {
 			value := item.Member("carbonFootprintPerKwh")
 			if n, ok := value.Number(); ok && n < 0 && !item.Member("stage").Is("endOfLifeRecycling") {
 				r.Report(value, "is %v kg CO2e/kWh, and only endOfLifeRecycling may be negative", n)
@@ -50,7 +50,7 @@ func stagesAddUp(r *Run) {
 	var sum, shares float64
 	var seen []string
 	shared := 0
-	for item := range r.Doc.First(stages).Items() {
+	for item := range r.Doc.First(stages).Children() {
 		stage := textOf(item.Member("stage"))
 		if slices.Contains(seen, stage) {
 			r.ReportAt(stages, "has the stage %s twice, and each of the four stands once", stage)

@@ -43,7 +43,7 @@ func FuzzData(f *testing.F) {
 			return // it does not come so far
 		}
 		data := wire.Value(text)
-		in := compliance.Input{Data: e.Rules.Read(data), Now: now, On: ruleset.DateOf(now)}
+		in := compliance.Input{Data: e.Rules.Parse(data), Now: now, AsOf: ruleset.DateOf(now)}
 		report := e.Evaluate(in)
 		if len(report.Findings) > 10_000 {
 			t.Fatalf("%d findings", len(report.Findings))
@@ -53,7 +53,7 @@ func FuzzData(f *testing.F) {
 				t.Errorf("finding %+v", f)
 			}
 		}
-		if details := e.Rules.Read(data).Details(); details != nil {
+		if details := e.Rules.Parse(data).Details(); details != nil {
 			if len(details) > 10_000 || report.Complete {
 				t.Errorf("%d details, complete %v", len(details), report.Complete)
 			}
@@ -64,13 +64,13 @@ func FuzzData(f *testing.F) {
 		if err := stored.Canonicalize(); err != nil {
 			t.Fatalf("what is let through cannot be stored: %v", err)
 		}
-		if got := e.Rules.Read(data).Canonicalize(); string(got) != string(stored) {
+		if got := e.Rules.Parse(data).Canonicalize(); string(got) != string(stored) {
 			t.Errorf("the canonical form of %s is %s, want %s", data, got, stored)
 		}
-		if details := e.Rules.Read(stored).Details(); details != nil {
+		if details := e.Rules.Parse(stored).Details(); details != nil {
 			t.Errorf("what was let through is refused as it is stored: %+v in %s", details, stored)
 		}
-		in.Data = e.Rules.Read(stored)
+		in.Data = e.Rules.Parse(stored)
 		if again := e.Evaluate(in); len(again.Findings) != len(report.Findings) || again.Complete != report.Complete {
 			t.Errorf("%d findings, and %d as it is stored: %s", len(report.Findings), len(again.Findings), stored)
 		}
@@ -159,7 +159,7 @@ func checkUnknown(t *testing.T, rules *ruleset.RuleSet, data wire.Value) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := rules.Read(with).Details()
+	found := rules.Parse(with).Details()
 	for _, path := range want {
 		if !slices.ContainsFunc(found, func(d fault.Detail) bool { return d.Path == path && d.Code == "unknownField" }) {
 			t.Errorf("%s is let through in %s", path, with)

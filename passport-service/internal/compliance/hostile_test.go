@@ -38,7 +38,7 @@ func TestHostileBodies(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		begin := time.Now()
-		r := e.Evaluate(compliance.Input{Data: e.Rules.Read(wire.Value(data)), Now: now, On: ruleset.DateOf(now)})
+		r := e.Evaluate(compliance.Input{Data: e.Rules.Parse(wire.Value(data)), Now: now, AsOf: ruleset.DateOf(now)})
 		took := time.Since(begin)
 		runtime.ReadMemStats(&after)
 		times := (after.TotalAlloc - before.TotalAlloc) / size

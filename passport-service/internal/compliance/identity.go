@@ -22,7 +22,7 @@ const registryLimit = 50
 
 var identity = []Rule{
 	{ID: "ID-1", Severity: Error, Code: "duplicate", Needs: []string{identifier}, Check: func(r *Run) {
-		if r.In.Facts.Identifier {
+		if r.In.Facts.IdentifierTaken {
 			r.ReportAt(identifier, "is %s, which another passport has or had; a battery has one passport", r.text(identifier))
 		}
 	}},
@@ -33,7 +33,7 @@ var identity = []Rule{
 	}},
 	{ID: "ID-2", Severity: Error, Code: "consistency", Needs: []string{identifier}, Check: linkFitsNumbers},
 	{ID: "ID-3", Severity: Error, Code: "duplicate", Needs: []string{passportIdentifier}, Check: func(r *Run) {
-		if r.In.Facts.PassportIdentifier {
+		if r.In.Facts.PassportIdentifierTaken {
 			r.ReportAt(passportIdentifier, "is %s, which another passport has or had", r.text(passportIdentifier))
 		}
 	}},

@@ -30,7 +30,7 @@ var labels = []Rule{
 		if !explained["separateCollection"] {
 			r.ReportAt(labelMeanings, "has no entry for separateCollection")
 		}
-		for v := range r.Doc.First(metalSymbols).Items() {
+		for v := range r.Doc.First(metalSymbols).Children() {
 			if symbol := textOf(v); !explained[symbol] {
 				r.ReportAt(labelMeanings, "has no entry for the symbol %s", symbol)
 			}

@@ -34,7 +34,7 @@ var lifecycle = []Rule{
 	}},
 	{ID: "LIF-4", Severity: Error, Catalogue: []string{"required"}, Needs: []string{"lifecycle.wasteTransfer"}},
 	{ID: "LIF-5", Severity: Error, Code: "required", Needs: []string{predecessors}, Check: func(r *Run) {
-		for item := range r.Doc.First(predecessors).Items() {
+		for item := range r.Doc.First(predecessors).Children() {
 			if !item.Member("batteryPassportIdentifier").Exists() && !item.Member("noPassportReason").Exists() {
 				r.ReportIn(item, "batteryPassportIdentifier", "is missing, and so is a noPassportReason")
 			}
@@ -52,7 +52,7 @@ var lifecycle = []Rule{
 	}},
 	{ID: "LIF-5", Severity: Warning, Code: "consistency", Needs: []string{predecessors}, Check: func(r *Run) {
 		for v := range r.Doc.All(predecessors + "[].batteryPassportIdentifier") {
-			if relation, asked := r.In.Facts.Predecessors[textOf(v)]; asked && relation == Unknown {
+			if relation, asked := r.In.Facts.Predecessors[textOf(v)]; asked && relation == NotStored {
 				r.Report(v, "is %s, a passport that is not kept here; it is taken for that of another operator", textOf(v))
 			}
 		}
@@ -62,7 +62,7 @@ var lifecycle = []Rule{
 
 func historyInOrder(r *Run) {
 	list := r.Doc.First(history)
-	items := slices.Collect(list.Items())
+	items := slices.Collect(list.Children())
 	for i := 1; i < len(items); i++ {
 		if before(items[i].Member("since"), items[i-1].Member("since")) {
 			r.Report(list, "is not in the order of the dates: entry %d is of %s, after one of %s", i, textOf(items[i].Member("since")), textOf(items[i-1].Member("since")))

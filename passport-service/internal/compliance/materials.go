@@ -99,7 +99,7 @@ func sharesFitMasses(r *Run) {
 	if !ok {
 		return
 	}
-	for item := range r.Doc.First(composition).Items() {
+	for item := range r.Doc.First(composition).Children() {
 		part := item.Member("massPercent")
 		share, ok := part.Number()
 		kg, both := item.Member("massKg").Number()
@@ -125,7 +125,7 @@ func criticalAreNamed(r *Run) {
 	if !r.Doc.First(composition).Valid() { // there are too many
 		return
 	}
-	for item := range r.Doc.First(composition).Items() {
+	for item := range r.Doc.First(composition).Children() {
 		if name := textOf(item.Member("materialName")); item.Member("isCriticalRawMaterial").True() && share(r, item) > 0.1 && !named(list, name) {
 			r.Report(list, "has no entry for %s, a material that is said to be critical", name)
 		}
@@ -147,7 +147,7 @@ func share(r *Run, item ruleset.Value) float64 {
 
 func named(list ruleset.Value, material string) bool {
 	material = strings.ToLower(material)
-	for v := range list.Items() {
+	for v := range list.Children() {
 		if name := textOf(v); name != "" && (strings.Contains(material, name[1:])) {
 			return true
 		}

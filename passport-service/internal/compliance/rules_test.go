@@ -157,10 +157,10 @@ var withStore = []struct {
 	known      compliance.StoreFacts
 	previous   string // a patch of the sample
 }{
-	{want: "ID-1 error " + general + "batteryIdentifier duplicate", base: ev, known: compliance.StoreFacts{Identifier: true}},
-	{want: "ID-3 error " + general + "batteryPassportIdentifier duplicate", base: ev, known: compliance.StoreFacts{PassportIdentifier: true}},
+	{want: "ID-1 error " + general + "batteryIdentifier duplicate", base: ev, known: compliance.StoreFacts{IdentifierTaken: true}},
+	{want: "ID-3 error " + general + "batteryPassportIdentifier duplicate", base: ev, known: compliance.StoreFacts{PassportIdentifierTaken: true}},
 	{want: "LIF-5 warning " + life + "previousPassports/0/batteryPassportIdentifier consistency", base: second,
-		known: compliance.StoreFacts{Predecessors: map[string]compliance.Relation{"urn:uuid:9b5c2f66-d073-4ebb-8f5b-4a9c0d1e2f08": compliance.Unknown}}},
+		known: compliance.StoreFacts{Predecessors: map[string]compliance.Relation{"urn:uuid:9b5c2f66-d073-4ebb-8f5b-4a9c0d1e2f08": compliance.NotStored}}},
 	{want: "LIF-5 error " + life + "previousPassports/0/batteryPassportIdentifier consistency", base: second,
 		known: compliance.StoreFacts{Predecessors: map[string]compliance.Relation{"urn:uuid:9b5c2f66-d073-4ebb-8f5b-4a9c0d1e2f08": compliance.Circular}}},
 	{want: "CON-5 error " + state + "usage/fullCycles consistency", base: used, previous: changes(set(state+"usage/fullCycles", `100000`))},
@@ -184,7 +184,7 @@ func findings(r compliance.Report) []string {
 // rule finds nothing there.
 func check(t *testing.T, e *compliance.Engine, want, base string, in compliance.Input) {
 	t.Helper()
-	in.Now, in.On = now, ruleset.DateOf(now)
+	in.Now, in.AsOf = now, ruleset.DateOf(now)
 	report := e.Evaluate(in)
 	if !slices.Contains(findings(report), want) {
 		t.Errorf("%s: %s did not come, only %q", base, want, findings(report))
@@ -194,7 +194,7 @@ func check(t *testing.T, e *compliance.Engine, want, base string, in compliance.
 			t.Errorf("%s: message %q", want, f.Message)
 		}
 	}
-	sound := e.Evaluate(compliance.Input{Data: e.Rules.Read(sample(t, base, "")), Now: now, On: ruleset.DateOf(now)})
+	sound := e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, base, "")), Now: now, AsOf: ruleset.DateOf(now)})
 	if slices.Contains(findings(sound), want) {
 		t.Errorf("%s comes without a reason in %s", want, base)
 	}
@@ -206,14 +206,14 @@ func TestEveryRuleFires(t *testing.T) {
 	for _, c := range firing {
 		id, _, _ := strings.Cut(c.want, " ")
 		cases[id] = true
-		check(t, e, c.want, c.base, compliance.Input{Data: e.Rules.Read(sample(t, c.base, c.patch))})
+		check(t, e, c.want, c.base, compliance.Input{Data: e.Rules.Parse(sample(t, c.base, c.patch))})
 	}
 	for _, c := range withStore {
 		id, _, _ := strings.Cut(c.want, " ")
 		cases[id] = true
-		in := compliance.Input{Data: e.Rules.Read(sample(t, c.base, "")), Facts: c.known}
+		in := compliance.Input{Data: e.Rules.Parse(sample(t, c.base, "")), Facts: c.known}
 		if c.previous != "" {
-			in.Previous = e.Rules.Read(sample(t, c.base, c.previous))
+			in.Previous = e.Rules.Parse(sample(t, c.base, c.previous))
 		}
 		check(t, e, c.want, c.base, in)
 	}
@@ -261,7 +261,7 @@ func TestConditions(t *testing.T) {
 			on = ruleset.DateOf(now)
 		}
 		for patch, want := range map[string]bool{c.holds: true, c.not: false} {
-			report := e.Evaluate(compliance.Input{Data: e.Rules.Read(sample(t, c.base, patch)), Now: now, On: on})
+			report := e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, c.base, patch)), Now: now, AsOf: on})
 			if got := slices.Contains(found(report, compliance.Error), c.path+" required"); got != want {
 				t.Errorf("%s: %s is asked for: %v, want %v", name, c.path, got, want)
 			}

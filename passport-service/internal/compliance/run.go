@@ -107,7 +107,7 @@ func textOf(v ruleset.Value) string {
 }
 
 func has(in ruleset.Value, text string) bool {
-	for v := range in.Items() {
+	for v := range in.Children() {
 		if v.Is(text) {
 			return true
 		}

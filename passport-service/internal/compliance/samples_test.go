@@ -94,7 +94,7 @@ func TestSamples(t *testing.T) {
 		t.Errorf("%d samples", len(expected))
 	}
 	for name, want := range expected {
-		report := e.Evaluate(compliance.Input{Data: e.Rules.Read(sample(t, name, "")), Now: now, On: ruleset.DateOf(now)})
+		report := e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, name, "")), Now: now, AsOf: ruleset.DateOf(now)})
 		if diff := cmp.Diff(lines(want.Errors), found(report, compliance.Error)); diff != "" {
 			t.Errorf("%s: errors (-want +got)\n%s", name, diff)
 		}
@@ -126,7 +126,7 @@ func TestInvalidCases(t *testing.T) {
 		t.Errorf("%d cases", len(file67.Cases))
 	}
 	for _, c := range file67.Cases {
-		report := e.Evaluate(compliance.Input{Data: e.Rules.Read(sample(t, c.Base, string(c.Patch))), Now: now, On: ruleset.DateOf(now)})
+		report := e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, c.Base, string(c.Patch))), Now: now, AsOf: ruleset.DateOf(now)})
 		if diff := cmp.Diff(lines(c.ExpectedErrors), found(report, compliance.Error)); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", c.Name, diff)
 		}
@@ -140,7 +140,7 @@ func TestInvalidCases(t *testing.T) {
 			ExpectedErrors []at
 		}
 		file(t, "invalid/"+name, &c)
-		report := e.Evaluate(compliance.Input{Data: e.Rules.Read(wire.Value(c.Body.Data)), Now: now, On: ruleset.DateOf(now)})
+		report := e.Evaluate(compliance.Input{Data: e.Rules.Parse(wire.Value(c.Body.Data)), Now: now, AsOf: ruleset.DateOf(now)})
 		if diff := cmp.Diff(lines(c.ExpectedErrors), found(report, compliance.Error)); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", name, diff)
 		}
@@ -153,7 +153,7 @@ func BenchmarkEvaluate(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(data)))
 	for b.Loop() {
-		if r := e.Evaluate(compliance.Input{Data: e.Rules.Read(data), Now: now, On: ruleset.DateOf(now)}); !r.Complete {
+		if r := e.Evaluate(compliance.Input{Data: e.Rules.Parse(data), Now: now, AsOf: ruleset.DateOf(now)}); !r.Complete {
 			b.Fatal("the sample is wrong")
 		}
 	}

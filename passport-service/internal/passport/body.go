@@ -39,7 +39,7 @@ func parseBody(body wire.Value, rules *ruleset.RuleSet) (submission, error) {
 	var s submission
 	text := string(body)
 	err := s.parse(body, func(dec *jsontext.Decoder) error {
-		s.data = rules.ReadFrom(dec, text)
+		s.data = rules.ParseNext(dec, text)
 		return nil
 	})
 	if s.data == nil && body.Kind() == '{' {

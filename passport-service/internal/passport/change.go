@@ -52,7 +52,7 @@ func (s *Service) Patch(ctx context.Context, id string, patch wire.Value, ifVers
 		if sub.patch == nil {
 			return before
 		}
-		return before.Rules.Read(before.Merge(sub.patch))
+		return before.Rules.Parse(before.Merge(sub.patch))
 	})
 }
 
@@ -92,7 +92,7 @@ func (s *Service) change(ctx context.Context, id string, e edit) (PassportView, 
 	if err != nil {
 		return PassportView{}, duplicateError(err, &tried)
 	}
-	return PassportView{row.Doc, Access{ruleset.All, true}}, nil
+	return PassportView{row.Doc, Access{ruleset.AllClasses, true}}, nil
 }
 
 // apply makes the next version of a passport. The version that it replaces goes
@@ -103,7 +103,7 @@ func (s *Service) apply(p *Passport, e edit, caller auth.Principal, now time.Tim
 	if err != nil {
 		return store.Change{}, err
 	}
-	before := s.rules().ReadCanonical(head.Data)
+	before := s.rules().ParseCanonical(head.Data)
 	after, err := e.data(p, before)
 	if err != nil {
 		return store.Change{}, err
@@ -117,7 +117,7 @@ func (s *Service) apply(p *Passport, e edit, caller auth.Principal, now time.Tim
 		return store.Change{}, err
 	}
 	return store.Change{
-		Events:  []event.Envelope{e.newEvent(p, ruleset.Changed(before, after))},
+		Events:  []event.Envelope{e.newEvent(p, ruleset.ChangedPaths(before, after))},
 		History: []store.HistoryRecord{store.HistoryOf(s.Versions, head.id(), head)},
 	}, nil
 }
@@ -154,12 +154,12 @@ func (s *Service) guard(before, after *ruleset.Document, reason string, by auth.
 			evaluated = withFixed(after, before)
 		}
 	}
-	engine, in := s.Engines.On(s.today()), compliance.Input{Data: before, Now: s.Now(), On: s.today()}
+	engine, in := s.Engines.On(s.today()), compliance.Input{Data: before, Now: s.Now(), AsOf: s.today()}
 	old := engine.Evaluate(in)
 	if in.Data = evaluated; by.Role != auth.Admin { // an admin may correct counters
 		in.Previous = before
 	}
-	for _, f := range engine.Evaluate(in).Added(old) {
+	for _, f := range engine.Evaluate(in).NewErrors(old) {
 		if !slices.ContainsFunc(after.Violations(), func(v ruleset.Violation) bool { return v.Path == f.Path && v.Code == f.Code }) {
 			details = append(details, f.Detail())
 		}
@@ -183,6 +183,6 @@ func pointer(path string) string { return "/data/" + strings.ReplaceAll(path, ".
 // changed is not public either.
 func (s *Service) publicOnly(changed []string) []string {
 	return slices.DeleteFunc(changed, func(path string) bool {
-		return !s.rules().Reads(strings.TrimPrefix(path, "data."), ruleset.Anyone.Classes())
+		return !s.rules().CanRead(strings.TrimPrefix(path, "data."), ruleset.Anyone.Classes())
 	})
 }

@@ -67,8 +67,8 @@ func (s *Service) Compliance(ctx context.Context, id string, params EvaluationPa
 	if err != nil {
 		return compliance.Report{}, err
 	}
-	data := p.prepared(engine.Rules.ReadCanonical(p.Head.Data))
-	in := compliance.Input{Data: data, Now: s.Now(), On: on, Reads: access.Classes}
+	data := p.prepared(engine.Rules.ParseCanonical(p.Head.Data))
+	in := compliance.Input{Data: data, Now: s.Now(), AsOf: on, Classes: access.Classes}
 	if in.Facts.Predecessors, err = s.relations(ctx, p.ID, data); err != nil {
 		return compliance.Report{}, err
 	}
@@ -96,14 +96,14 @@ func (v *Validator) Validate(ctx context.Context, body wire.Value) (compliance.R
 	if err != nil {
 		return compliance.Report{}, err
 	}
-	in := compliance.Input{Data: sub.data, Now: v.service.Now(), On: v.on}
+	in := compliance.Input{Data: sub.data, Now: v.service.Now(), AsOf: v.on}
 	if sub.data == nil {
-		in.Data = v.engine.Rules.Read(wire.Value("{}"))
+		in.Data = v.engine.Rules.Parse(wire.Value("{}"))
 	}
 	if in.Facts, err = v.service.duplicates(ctx, in.Data); err != nil {
 		return compliance.Report{}, err
 	}
-	return v.engine.Evaluate(in).With(sub.details), nil
+	return v.engine.Evaluate(in).WithDetails(sub.details), nil
 }
 
 // duplicates reports which identifiers in data another passport has.
@@ -111,7 +111,7 @@ func (s *Service) duplicates(ctx context.Context, data *ruleset.Document) (facts
 	for _, id := range []struct {
 		index, path string
 		taken       *bool
-	}{{byIdentifier, batteryIdentifier, &facts.Identifier}, {byPassportIdentifier, passportIdentifier, &facts.PassportIdentifier}} {
+	}{{byIdentifier, batteryIdentifier, &facts.IdentifierTaken}, {byPassportIdentifier, passportIdentifier, &facts.PassportIdentifierTaken}} {
 		value := data.Text(id.path)
 		if value == "" {
 			continue
@@ -146,7 +146,7 @@ func (s *Service) relations(ctx context.Context, passportID string, data *rulese
 // relation follows the predecessors of a predecessor that are stored here, and
 // reads at most as many passports as are left.
 func (s *Service) relation(ctx context.Context, passportID, id string, left *int) (compliance.Relation, error) {
-	relation := compliance.Unknown
+	relation := compliance.NotStored
 	seen, queue := map[string]bool{id: true}, []string{id}
 	for ; len(queue) > 0 && *left > 0; queue = queue[1:] {
 		*left--
@@ -160,8 +160,8 @@ func (s *Service) relation(ctx context.Context, passportID, id string, left *int
 		if row.ID == passportID {
 			return compliance.Circular, nil
 		}
-		relation = compliance.Earlier
-		for _, before := range predecessors(s.rules().ReadCanonical(row.Doc.Head.Data)) {
+		relation = compliance.Stored
+		for _, before := range predecessors(s.rules().ParseCanonical(row.Doc.Head.Data)) {
 			if !seen[before] {
 				seen[before] = true
 				queue = append(queue, before)

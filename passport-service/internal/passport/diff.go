@@ -53,7 +53,7 @@ func (s *Service) Diff(ctx context.Context, id string, from, to int64) (Diff, er
 
 // readable reads the part of data that an access covers.
 func (s *Service) readable(data wire.Value, access Access) ruleset.Value {
-	return s.rules().ReadCanonical(s.rules().Project(data, access.Classes)).Root()
+	return s.rules().ParseCanonical(s.rules().Project(data, access.Classes)).Root()
 }
 
 // compare goes into objects by their names, and into arrays by their indexes.
@@ -68,7 +68,7 @@ func (d *Diff) compare(path string, before, after ruleset.Value) {
 			d.compare(path+"/"+ruleset.EscapePointer(name), before.Member(name), after.Member(name))
 		}
 	case before.IsArray() && after.IsArray():
-		olds, news := slices.Collect(before.Items()), slices.Collect(after.Items())
+		olds, news := slices.Collect(before.Children()), slices.Collect(after.Children())
 		for i := range max(len(olds), len(news)) {
 			d.compare(path+"/"+strconv.Itoa(i), itemOf(olds, i), itemOf(news, i))
 		}

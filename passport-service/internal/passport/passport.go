@@ -110,7 +110,7 @@ func VersionSchema() store.Schema[Version] {
 func (p *Passport) text(path string) string {
 	if p.document == nil {
 		sets := ruleset.Embedded()
-		p.document = sets[len(sets)-1].ReadCanonical(p.Head.Data)
+		p.document = sets[len(sets)-1].ParseCanonical(p.Head.Data)
 	}
 	return p.document.Text(path)
 }

@@ -19,7 +19,7 @@ func (s *Service) Publish(ctx context.Context, id string, ifVersion ...int64) (P
 				return before, nil
 			}
 			data := p.prepared(before)
-			in := compliance.Input{Data: data, Now: s.Now(), On: s.today()}
+			in := compliance.Input{Data: data, Now: s.Now(), AsOf: s.today()}
 			var err error
 			if in.Facts.Predecessors, err = s.relations(ctx, p.ID, data); err != nil {
 				return nil, err

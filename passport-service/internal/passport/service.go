@@ -74,7 +74,7 @@ func (s *Service) Create(ctx context.Context, body wire.Value, key string) (view
 	if err != nil {
 		return PassportView{}, false, duplicateError(err, &p)
 	}
-	return PassportView{p, Access{ruleset.All, true}}, false, nil
+	return PassportView{p, Access{ruleset.AllClasses, true}}, false, nil
 }
 
 // setData sets the data of the head and everything derived from it.

@@ -72,7 +72,7 @@ func TestWhoSeesWhichState(t *testing.T) {
 			if state == Archived || state == Ceased {
 				hidden = fault.Gone
 			}
-			if access.Owner != keeps || err != nil && !fault.Is(err, hidden) || keeps && access.Classes != ruleset.All {
+			if access.Owner != keeps || err != nil && !fault.Is(err, hidden) || keeps && access.Classes != ruleset.AllClasses {
 				t.Errorf("%s sees of a passport that is %s: %+v, %v", name, state, access, err)
 			}
 		}

@@ -21,8 +21,8 @@ const (
 // Classes is a set of access classes.
 type Classes uint8
 
-// All are the classes of the owner of a passport.
-const All Classes = 1<<4 - 1
+// AllClasses are the classes of the owner of a passport.
+const AllClasses Classes = 1<<4 - 1
 
 func (a Access) class() Classes {
 	switch a {

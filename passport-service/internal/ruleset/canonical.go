@@ -143,7 +143,7 @@ func (m *merger) value(target Value) {
 		m.value(target.Member(name))
 	}
 	must(m.dec.ReadToken())
-	for member := range target.Items() {
+	for member := range target.Children() {
 		if !slices.Contains(patched, member.Name()) {
 			m.name(begin, member.Name())
 			m.out = append(m.out, member.raw()...)
@@ -160,9 +160,9 @@ func (m *merger) name(begin int, name string) {
 	m.out = append(appendQuoted(m.out, name), ':')
 }
 
-// Changed returns the paths at which two canonical documents differ, as
+// ChangedPaths returns the paths at which two canonical documents differ, as
 // data.section.attribute. It goes into objects, and not into arrays.
-func Changed(before, after *Document) []string {
+func ChangedPaths(before, after *Document) []string {
 	return appendChanged(nil, "data", before.Root(), after.Root())
 }
 
@@ -183,7 +183,7 @@ func appendChanged(paths []string, path string, before, after Value) []string {
 // MemberNames returns the names of the members of two objects, sorted.
 func MemberNames(a, b Value) (names []string) {
 	for _, v := range []Value{a, b} {
-		for m := range v.Items() {
+		for m := range v.Children() {
 			names = append(names, m.Name())
 		}
 	}

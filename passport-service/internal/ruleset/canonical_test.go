@@ -35,7 +35,7 @@ func TestCanonicalForm(t *testing.T) {
 	check := func(rs *ruleset.RuleSet, text string) {
 		t.Helper()
 		want := wire.Value(text).Clone()
-		doc := rs.Read(wire.Value(text))
+		doc := rs.Parse(wire.Value(text))
 		if err := want.Canonicalize(); err != nil || doc.Violations() != nil {
 			t.Fatalf("%s: %v, %+v", text, err, doc.Violations())
 		}
@@ -44,7 +44,7 @@ func TestCanonicalForm(t *testing.T) {
 				t.Errorf("the canonical form of %s is\n%s, want\n%s", text, got, want)
 			}
 		}
-		if got := rs.Read(want); doc.Root().Raw() != got.Root().Raw() || doc.Text("a.t") != got.Text("a.t") {
+		if got := rs.Parse(want); doc.Root().Raw() != got.Root().Raw() || doc.Text("a.t") != got.Text("a.t") {
 			t.Errorf("%s is another document after it was canonicalized", text)
 		}
 	}
@@ -83,7 +83,7 @@ func TestSetText(t *testing.T) {
 		`{"a":{"t":"x","n":1}}`: `{"a":{"n":1,"t":"y\""}}`, `{"a":{"n":1}}`: `{"a":{"n":1,"t":"y\""}}`, `{"a":{}}`: `{"a":{"t":"y\""}}`,
 		`{"a":{"t":5}}`: `{"a":{"t":5}}`, `{"b":{}}`: `{"b":{}}`, `{"a":1}`: `{"a":1}`,
 	} {
-		original := rs.Read(wire.Value(before))
+		original := rs.Parse(wire.Value(before))
 		doc := original.Clone()
 		doc.SetText("a.t", `y"`)
 		if got := doc.Canonicalize(); string(got) != want {
@@ -123,7 +123,7 @@ func TestMerge(t *testing.T) {
 		{`{"a":["b"]}`, `{"a":{"":1}}`, `{"a":{"":1}}`},
 		{`{"a":{"b\"":1}}`, `{"a":{"b\u0022":2}}`, `{"a":{"b\"":2}}`},
 	} {
-		got := rs.Read(wire.Value(c.target)).Merge(wire.Value(c.patch))
+		got := rs.Parse(wire.Value(c.target)).Merge(wire.Value(c.patch))
 		if err := got.Canonicalize(); err != nil || string(got) != c.want {
 			t.Errorf("Merge(%s, %s) = %s, %v, want %s", c.target, c.patch, got, err, c.want)
 		}
@@ -146,7 +146,7 @@ func TestChanged(t *testing.T) {
 		{`{"a":{"b":1}}`, `{"a":[1]}`, []string{"data.a"}},
 		{`{"a":"x"}`, `{"a":{"b":1}}`, []string{"data.a"}},
 	} {
-		if diff := cmp.Diff(c.want, ruleset.Changed(rs.ReadCanonical(wire.Value(c.before)), rs.ReadCanonical(wire.Value(c.after)))); diff != "" {
+		if diff := cmp.Diff(c.want, ruleset.ChangedPaths(rs.ParseCanonical(wire.Value(c.before)), rs.ParseCanonical(wire.Value(c.after)))); diff != "" {
 			t.Errorf("Changed(%s, %s) (-want +got)\n%s", c.before, c.after, diff)
 		}
 	}

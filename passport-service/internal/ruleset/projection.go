@@ -12,7 +12,7 @@ import (
 // have the classes. What the catalogue does not know is in no class. An object
 // of which nothing is left goes too: that it was there may tell.
 func (rs *RuleSet) Project(data wire.Value, classes Classes) wire.Value {
-	if classes == All {
+	if classes == AllClasses {
 		return data
 	}
 	p := projector{jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true)), classes, make([]byte, 0, len(data))}
@@ -24,7 +24,7 @@ func (rs *RuleSet) Project(data wire.Value, classes Classes) wire.Value {
 
 // Reads tells whether those who have the classes may read what is at a path of
 // the catalogue.
-func (rs *RuleSet) Reads(path string, classes Classes) bool {
+func (rs *RuleSet) CanRead(path string, classes Classes) bool {
 	p := rs.byPath[path]
 	return p != nil && p.classes&classes != 0
 }

@@ -65,7 +65,7 @@ func TestProjection(t *testing.T) {
 		if err := body.Data.Canonicalize(); err != nil {
 			t.Fatal(err)
 		}
-		for classes := ruleset.Classes(0); classes <= ruleset.All; classes++ {
+		for classes := ruleset.Classes(0); classes <= ruleset.AllClasses; classes++ {
 			want := map[string]bool{}
 			for path := range leaves(t, body.Data) {
 				if readable(rs, path, classes) {

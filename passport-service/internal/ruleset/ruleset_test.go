@@ -73,7 +73,7 @@ func TestAFieldIsAnEntry(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
-	for _, d := range rs.Read([]byte(`{"new":{"field":[{"depth":3},{"dep\u0074h":2},{"width":1}]},"old":1}`)).Details() {
+	for _, d := range rs.Parse([]byte(`{"new":{"field":[{"depth":3},{"dep\u0074h":2},{"width":1}]},"old":1}`)).Details() {
 		got[d.Path+" "+d.Code] = d.Message
 	}
 	want := map[string]string{
@@ -86,7 +86,7 @@ func TestAFieldIsAnEntry(t *testing.T) {
 
 // TestText reads texts that are valid and not, and what is no text.
 func TestText(t *testing.T) {
-	doc := letters(t).Read(wire.Value(`{"b":{"c":"wrong type"},"a":{"n":1,"t":"y\u0065s","c":["x"]}}`))
+	doc := letters(t).Parse(wire.Value(`{"b":{"c":"wrong type"},"a":{"n":1,"t":"y\u0065s","c":["x"]}}`))
 	for path, want := range map[string]string{"a.t": "yes", "b.c": "wrong type", "a.n": "", "a.c": "", "a": "", "a.t.x": "", "b.d": "", "none": ""} {
 		if got := doc.Text(path); got != want {
 			t.Errorf("Text(%s) = %q, want %q", path, got, want)
@@ -106,7 +106,7 @@ func BenchmarkRead(b *testing.B) {
 	rs := ruleset.Embedded()[0]
 	b.SetBytes(int64(len(body.Data)))
 	for b.Loop() {
-		if rs.Read(wire.Value(body.Data)).Violations() != nil {
+		if rs.Parse(wire.Value(body.Data)).Violations() != nil {
 			b.Fatal("the sample is wrong")
 		}
 	}

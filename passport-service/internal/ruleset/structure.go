@@ -23,22 +23,22 @@ const (
 	maxDetails   = 1_000 // that are reported
 )
 
-// Read reads data, which is one valid JSON value, and checks its structure: each
+// Parse reads data, which is one valid JSON value, and checks its structure: each
 // field by itself. What is missing, and what one field says of another, is not
 // part of it.
-func (rs *RuleSet) Read(data wire.Value) *Document {
-	return rs.ReadFrom(jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true)), string(data))
+func (rs *RuleSet) Parse(data wire.Value) *Document {
+	return rs.ParseNext(jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true)), string(data))
 }
 
-// ReadCanonical is Read for data that is in the form of RFC 8785, as stored data is.
-func (rs *RuleSet) ReadCanonical(data wire.Value) *Document {
-	d := rs.Read(data)
+// ParseCanonical is Read for data that is in the form of RFC 8785, as stored data is.
+func (rs *RuleSet) ParseCanonical(data wire.Value) *Document {
+	d := rs.Parse(data)
 	d.canonical = true
 	return d
 }
 
-// ReadFrom is Read for the next value of a decoder, which reads text.
-func (rs *RuleSet) ReadFrom(dec *jsontext.Decoder, text string) *Document {
+// ParseNext is Read for the next value of a decoder, which reads text.
+func (rs *RuleSet) ParseNext(dec *jsontext.Decoder, text string) *Document {
 	d := &Document{Rules: rs, text: text, values: make([]value, 1, 1+len(text)/24), invalid: make([]bool, 1, 1+len(text)/24), first: make([]int32, len(rs.byPath)+1)}
 	r := reader{d, dec, make([]int32, len(rs.byPath)+1)}
 	r.value(0, rs.root)

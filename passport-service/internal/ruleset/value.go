@@ -92,14 +92,14 @@ func (v Value) False() bool { return v.Valid() && v.get().kind == 'f' }
 
 // Len returns how many members or items the value has.
 func (v Value) Len() (n int) {
-	for range v.Items() {
+	for range v.Children() {
 		n++
 	}
 	return n
 }
 
-// Items returns the items of an array, or the members of an object.
-func (v Value) Items() iter.Seq[Value] {
+// Children returns the items of an array, or the members of an object.
+func (v Value) Children() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
 		if v.at < 0 {
 			return
@@ -114,7 +114,7 @@ func (v Value) Items() iter.Seq[Value] {
 
 // Member returns a member of an object.
 func (v Value) Member(name string) Value {
-	for m := range v.Items() {
+	for m := range v.Children() {
 		if m.get().name == name {
 			return m
 		}
