@@ -312,8 +312,8 @@ func TestAChangeThatWasBegun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = store.Open(db, session.RevokedSchema()).Insert(t.Context(), auth.Opaque(ann.User.ID)+"/1", session.Revoked{
-		Revocation: auth.Revocation{ID: auth.Opaque(ann.User.ID), Version: 1, Until: time.Now().Add(time.Hour)}, CreatedAt: time.Now(),
+	_, err = store.Open(db, session.RevokedSchema()).Insert(t.Context(), auth.RevocationID(ann.User.ID)+"/1", session.Revoked{
+		Revocation: auth.Revocation{ID: auth.RevocationID(ann.User.ID), Version: 1, Until: time.Now().Add(time.Hour)}, CreatedAt: time.Now(),
 	})
 	if err != nil {
 		t.Fatal(err)

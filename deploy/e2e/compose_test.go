@@ -27,22 +27,22 @@ func configs() map[string]any {
 	return map[string]any{
 		authd.Name: &struct {
 			boot.Environment
-			boot.Log
+			boot.LogConfig
 			authd.Config
 		}{},
 		passportd.Name: &struct {
 			boot.Environment
-			boot.Log
+			boot.LogConfig
 			passportd.Config
 		}{},
 		documentd.Name: &struct {
 			boot.Environment
-			boot.Log
+			boot.LogConfig
 			documentd.Config
 		}{},
 		notificationd.Name: &struct {
 			boot.Environment
-			boot.Log
+			boot.LogConfig
 			notificationd.Config
 		}{},
 	}

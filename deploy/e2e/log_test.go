@@ -51,7 +51,7 @@ func TestLogsHoldNoSecret(t *testing.T) {
 	cfg, all := config(t), &logs{}
 	secrets := secretsOf(&cfg)
 	cfg.Log = func(service string) *slog.Logger {
-		return boot.Logger(io.MultiWriter(all, t.Output()), service, boot.Log{Level: slog.LevelDebug})
+		return boot.NewLogger(io.MultiWriter(all, t.Output()), service, boot.LogConfig{Level: slog.LevelDebug})
 	}
 	s := start(t, cfg)
 	var admin session
@@ -132,7 +132,7 @@ func readLine(t *testing.T, line string) (l logLine) {
 func TestNobodyForgesALogLine(t *testing.T) {
 	cfg, all := config(t), &logs{}
 	cfg.Log = func(service string) *slog.Logger {
-		return boot.Logger(io.MultiWriter(all, t.Output()), service, boot.Log{Level: slog.LevelDebug})
+		return boot.NewLogger(io.MultiWriter(all, t.Output()), service, boot.LogConfig{Level: slog.LevelDebug})
 	}
 	s := start(t, cfg)
 	const line = `{"level":"INFO","msg":"forged","service":"auth-service"}`

@@ -38,7 +38,7 @@ func settings(t *testing.T) []*setting {
 		name string
 		cfg  any
 	}{
-		{"each", new(boot.Environment)}, {"each", new(boot.Log)}, {"auth", new(authd.Config)}, {"passport", new(passportd.Config)}, {"document", new(documentd.Config)},
+		{"each", new(boot.Environment)}, {"each", new(boot.LogConfig)}, {"auth", new(authd.Config)}, {"passport", new(passportd.Config)}, {"document", new(documentd.Config)},
 		{"notification", new(notificationd.Config)}, {"make run", new(struct{ stack.Config })},
 	} {
 		for _, f := range boot.Variables(reader.cfg) {

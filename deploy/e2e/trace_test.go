@@ -20,7 +20,7 @@ import (
 func TestTraceOfARequest(t *testing.T) {
 	cfg, all := config(t), &logs{}
 	cfg.Log = func(service string) *slog.Logger {
-		return boot.Logger(io.MultiWriter(all, t.Output()), service, boot.Log{})
+		return boot.NewLogger(io.MultiWriter(all, t.Output()), service, boot.LogConfig{})
 	}
 	s := start(t, cfg)
 	admin := s.register("ann@x.example", "admin")

@@ -35,7 +35,7 @@ var errEnvironment = errors.New("the suite cannot start")
 func run(args []string) error {
 	var cfg struct {
 		Environment boot.Environment
-		Log         boot.Log
+		Log         boot.LogConfig
 		Stack       stack.Config
 	}
 	if err := boot.Load(&cfg); err != nil {

@@ -148,7 +148,7 @@ func TestStorageByTLS(t *testing.T) {
 	plain := strings.TrimPrefix(os.Getenv(endpointEnv), "http://")
 	by := func(caFile string) func(*documentd.Config) {
 		return func(cfg *documentd.Config) {
-			cfg.S3.Endpoint, cfg.S3.CAFile = "https://"+tlstest.Proxy(t, authority.Server(t), plain), caFile
+			cfg.S3.Endpoint, cfg.S3.CAFile = "https://"+tlstest.Proxy(t, authority.ServerConfig(t), plain), caFile
 		}
 	}
 	t.Run("its file", func(t *testing.T) {

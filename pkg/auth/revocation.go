@@ -28,9 +28,9 @@ type Revocations struct {
 	Lifetime int          `json:"lifetime" doc:"seconds for which an access token counts; older ones do not, whatever they say"`
 }
 
-// Opaque is the name of an account or a session in the revocations, which
+// RevocationID is the name of an account or a session in the revocations, which
 // everybody may read.
-func Opaque(id string) string {
+func RevocationID(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }

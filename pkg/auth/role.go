@@ -52,8 +52,8 @@ func (p Principal) Owns(organisation string) bool {
 
 type principalKey struct{}
 
-// With returns a context of the caller.
-func With(ctx context.Context, p Principal) context.Context {
+// NewContext returns a context of the caller.
+func NewContext(ctx context.Context, p Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, p)
 }
 

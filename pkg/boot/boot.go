@@ -17,8 +17,8 @@ import (
 	"github.com/battery-passport/suite/pkg/trace"
 )
 
-// Log says how to log.
-type Log struct {
+// LogConfig says how to log.
+type LogConfig struct {
 	Level slog.Level `envconfig:"LOG_LEVEL" default:"info" desc:"least level that is logged: debug, info, warn, error"`
 }
 
@@ -44,12 +44,12 @@ func code[C any](service string, args []string, run func(context.Context, C, *sl
 		return exitUsage
 	}
 	if len(args) == 1 && args[0] == "-version" {
-		fmt.Println(service, Version())
+		fmt.Println(service, CurrentBuild())
 		return 0
 	}
 	var cfg struct {
 		Environment Environment
-		Log         Log
+		Log         LogConfig
 		Service     C
 	}
 	if err := Load(&cfg); err != nil {
@@ -63,11 +63,11 @@ func code[C any](service string, args []string, run func(context.Context, C, *sl
 		}
 		return 0
 	}
-	log := Logger(os.Stdout, service, cfg.Log)
+	log := NewLogger(os.Stdout, service, cfg.Log)
 	slog.SetDefault(log) // also for libraries that use package log
 	ctx, stop := untilSignal()
 	defer stop()
-	log.Info("starting", "version", Version().Number, "commit", Version().Commit)
+	log.Info("starting", "version", CurrentBuild().Version, "commit", CurrentBuild().Commit)
 	if err := run(ctx, cfg.Service, log); err != nil {
 		log.Error("stopped", "err", err)
 		return exitFailed
@@ -93,9 +93,9 @@ func untilSignal() (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
-// Logger returns a logger of JSON lines that name the service, and the trace of
+// NewLogger returns a logger of JSON lines that name the service, and the trace of
 // the context they are written with.
-func Logger(w io.Writer, service string, cfg Log) *slog.Logger {
+func NewLogger(w io.Writer, service string, cfg LogConfig) *slog.Logger {
 	return slog.New(trace.Handler(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: cfg.Level}))).With("service", service)
 }
 
@@ -105,21 +105,21 @@ var version, commit string
 
 // A Build is what a program was built from.
 type Build struct {
-	Number string // of the release; dev where it is none
-	Commit string // empty where it is unknown
+	Version string // of the release; dev where it is none
+	Commit  string // empty where it is unknown
 }
 
 func (b Build) String() string {
 	if b.Commit == "" {
-		return b.Number
+		return b.Version
 	}
-	return b.Number + " (" + b.Commit + ")"
+	return b.Version + " (" + b.Commit + ")"
 }
 
-// Version returns what this program was built from: what the linker was told, or
+// CurrentBuild returns what this program was built from: what the linker was told, or
 // else the checkout.
-var Version = sync.OnceValue(func() Build {
-	b := Build{Number: cmp.Or(version, "dev"), Commit: commit}
+var CurrentBuild = sync.OnceValue(func() Build {
+	b := Build{Version: cmp.Or(version, "dev"), Commit: commit}
 	if info, ok := debug.ReadBuildInfo(); ok && b.Commit == "" {
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" {

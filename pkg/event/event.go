@@ -71,10 +71,10 @@ func (e Envelope) Headers() []Header {
 	return headers
 }
 
-// Read puts an envelope together from a message as it comes from the wire. The
+// Parse puts an envelope together from a message as it comes from the wire. The
 // topic, the key and the time of the message stand in for headers that are
 // missing, so that plain JSON is an event too.
-func Read(topic, key string, at time.Time, headers []Header, data []byte) Envelope {
+func Parse(topic, key string, at time.Time, headers []Header, data []byte) Envelope {
 	e := Envelope{Type: topic, Key: key, Time: at, Data: data}
 	for _, h := range headers {
 		switch h.Key {

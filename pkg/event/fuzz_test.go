@@ -29,7 +29,7 @@ func FuzzRead(f *testing.F) {
 			name, value, _ := strings.Cut(line, "=")
 			given = append(given, event.Header{Key: name, Value: value})
 		}
-		read := event.Read(topic, key, at, given, data)
+		read := event.Parse(topic, key, at, given, data)
 		if read.Key != key || string(read.Data) != string(data) {
 			t.Errorf("read %+v", read)
 		}
@@ -37,7 +37,7 @@ func FuzzRead(f *testing.F) {
 		if read.Time.Year() < 0 || read.Time.Year() > 9999 {
 			return // RFC 3339 has no such time, and who consumes it refuses it
 		}
-		again := event.Read(topic, key, at, read.Headers(), read.Data)
+		again := event.Parse(topic, key, at, read.Headers(), read.Data)
 		if diff := cmp.Diff(read, again); diff != "" {
 			t.Errorf("sent on (-read +read again)\n%s", diff)
 		}

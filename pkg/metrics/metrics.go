@@ -25,9 +25,9 @@ const (
 	sampleTimeout = 2 * time.Second
 )
 
-// Seconds are the buckets of durations, from an answer out of memory to the
+// DurationBuckets are the buckets of durations, from an answer out of memory to the
 // longest that a client waits.
-var Seconds = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+var DurationBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
 // Config says where metrics are served.
 type Config struct {
@@ -70,7 +70,7 @@ func Open(service string, cfg Config, log *slog.Logger) (*Server, error) {
 		s.listener = l
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "build_info", Help: "What runs; always 1."}, []string{"service", "version", "commit"})
-	build.WithLabelValues(service, boot.Version().Number, cmp.Or(boot.Version().Commit, "unknown")).Set(1)
+	build.WithLabelValues(service, boot.CurrentBuild().Version, cmp.Or(boot.CurrentBuild().Commit, "unknown")).Set(1)
 	s.Registry.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s, nil
 }
@@ -101,9 +101,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	return nil
 }
 
-// Sample registers gauges whose values take returns at each scrape, within two
+// RegisterGauges registers gauges whose values take returns at each scrape, within two
 // seconds. An error is logged, and the values are missing. A nil r registers none.
-func Sample(r prometheus.Registerer, log *slog.Logger, gauges []*prometheus.Desc, take func(context.Context) ([]prometheus.Metric, error)) {
+func RegisterGauges(r prometheus.Registerer, log *slog.Logger, gauges []*prometheus.Desc, take func(context.Context) ([]prometheus.Metric, error)) {
 	if r != nil {
 		r.MustRegister(&sampled{gauges, take, log})
 	}

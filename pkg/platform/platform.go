@@ -82,8 +82,8 @@ func (p *Platform) open(ctx context.Context, service string, cfg Config) (err er
 	if p.Verifier, err = token.NewVerifier(ctx, *cfg.Auth, p.Log); err != nil {
 		return err
 	}
-	p.Check("keys", true, p.Verifier.Ready)
-	p.Check("revocations", false, p.Verifier.Heard)
+	p.Check("keys", true, p.Verifier.CheckKeys)
+	p.Check("revocations", false, p.Verifier.CheckRevocations)
 	p.Background(p.Verifier.Run)
 	return nil
 }

@@ -72,7 +72,7 @@ func New(o Options) *API {
 		callers: newRateLimiter("caller", o.HTTP.RateLimit), public: newRateLimiter("public", o.HTTP.PublicRate),
 		slots: newConcurrencyLimiter(cmp.Or(o.HTTP.MaxRequests, defaultMaxRequests)),
 		seconds: promauto.With(o.Metrics).NewHistogramVec(prometheus.HistogramOpts{
-			Name: "http_request_duration_seconds", Help: "Time to answer, by route; bodies that are streamed count until their end.", Buckets: metrics.Seconds,
+			Name: "http_request_duration_seconds", Help: "Time to answer, by route; bodies that are streamed count until their end.", Buckets: metrics.DurationBuckets,
 		}, []string{"method", "route", "code"}),
 		inFlight: promauto.With(o.Metrics).NewGauge(prometheus.GaugeOpts{Name: "http_requests_in_flight", Help: "Requests that are being answered."}),
 	}

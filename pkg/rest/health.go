@@ -58,7 +58,7 @@ func (a *API) health(o Options) {
 	alive := func(context.Context, *struct{}) (*aliveOutput, error) {
 		out := &aliveOutput{}
 		out.Body.Message, out.Body.Status = o.Title+" is running", "OK"
-		out.Body.Version, out.Body.Commit = boot.Version().Number, boot.Version().Commit
+		out.Body.Version, out.Body.Commit = boot.CurrentBuild().Version, boot.CurrentBuild().Commit
 		return out, nil
 	}
 	readiness := Probe

@@ -33,13 +33,13 @@ func newMetrics(q *Queue, log *slog.Logger, r prometheus.Registerer, kinds []Kin
 		queue: q, kinds: kinds,
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "task_attempts_total", Help: "Runs of tasks by outcome: done, retry, failed, or outage."},
 			[]string{"kind", "outcome"}),
-		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "task_duration_seconds", Help: "Duration of the runs of tasks.", Buckets: metrics.Seconds},
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "task_duration_seconds", Help: "Duration of the runs of tasks.", Buckets: metrics.DurationBuckets},
 			[]string{"kind"}),
 	}
 	if r != nil {
 		r.MustRegister(m.runs, m.took)
 	}
-	metrics.Sample(r, log, []*prometheus.Desc{tasksDesc, oldestDesc}, m.sample)
+	metrics.RegisterGauges(r, log, []*prometheus.Desc{tasksDesc, oldestDesc}, m.sample)
 	for _, k := range kinds {
 		for _, outcome := range []string{"done", "retry", "failed", "outage"} {
 			m.runs.WithLabelValues(k.Name, outcome)

@@ -45,21 +45,21 @@ func NewAuthority(t *testing.T) *Authority {
 }
 
 // Server returns what a server at 127.0.0.1 needs.
-func (a *Authority) Server(t *testing.T) *tls.Config {
+func (a *Authority) ServerConfig(t *testing.T) *tls.Config {
 	t.Helper()
 	der, key := a.sign(t, leaf(x509.ExtKeyUsageServerAuth))
 	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 }
 
 // Pool is the authority alone.
-func (a *Authority) Pool() *x509.CertPool {
+func (a *Authority) CertPool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
 	return pool
 }
 
 // Client returns PEM files of a certificate of a client, and of its key.
-func (a *Authority) Client(t *testing.T) (certFile, keyFile string) {
+func (a *Authority) ClientCertificate(t *testing.T) (certFile, keyFile string) {
 	t.Helper()
 	der, key := a.sign(t, leaf(x509.ExtKeyUsageClientAuth))
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)

@@ -24,7 +24,7 @@ func TestCommonPasswords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, seen := auth.With(t.Context(), auth.Principal{UserID: ann.ID}), map[string]bool{}
+	ctx, seen := auth.NewContext(t.Context(), auth.Principal{UserID: ann.ID}), map[string]bool{}
 	for line := range strings.Lines(string(text)) {
 		password := strings.TrimSuffix(line, "\n")
 		if utf8.RuneCountInString(password) < 8 || seen[password] {

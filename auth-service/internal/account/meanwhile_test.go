@@ -84,7 +84,7 @@ func TestChangedMeanwhile(t *testing.T) {
 			return err
 		}, true},
 		"a new password": {func(s *account.Service, id string) error {
-			_, err := s.ChangePassword(auth.With(t.Context(), auth.Principal{UserID: id}), "correct horse", "battery staple")
+			_, err := s.ChangePassword(auth.NewContext(t.Context(), auth.Principal{UserID: id}), "correct horse", "battery staple")
 			return err
 		}, true},
 		"logged out everywhere": {func(s *account.Service, id string) error { return s.EndSessions(t.Context(), id) }, true},
@@ -143,7 +143,7 @@ func TestConcurrentPasswordChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := auth.With(t.Context(), auth.Principal{UserID: ann.ID, Version: ann.Rights})
+	ctx := auth.NewContext(t.Context(), auth.Principal{UserID: ann.ID, Version: ann.Rights})
 	passwords.first = func() {
 		if _, err := s.ChangePassword(ctx, "correct horse", "battery staple"); err != nil {
 			t.Error(err)

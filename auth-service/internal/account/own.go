@@ -76,7 +76,7 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (epo
 func (s *Service) EndSessions(ctx context.Context, id string) error {
 	_, err := s.update(ctx, id, func(r *Record) (store.Change, error) {
 		r.Epoch++
-		return s.rightsChange(auth.With(ctx, auth.Principal{UserID: id}), r, SessionsEnded), nil
+		return s.rightsChange(auth.NewContext(ctx, auth.Principal{UserID: id}), r, SessionsEnded), nil
 	})
 	return err
 }

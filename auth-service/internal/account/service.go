@@ -149,7 +149,7 @@ func byItself(ctx context.Context, r Record) context.Context {
 	if originOf(ctx) == (Origin{}) {
 		return ctx
 	}
-	return auth.With(ctx, auth.Principal{UserID: r.ID})
+	return auth.NewContext(ctx, auth.Principal{UserID: r.ID})
 }
 
 // Filter selects accounts; an empty member selects all.

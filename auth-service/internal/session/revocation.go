@@ -39,7 +39,7 @@ func RevokedSchema() store.Schema[Revoked] {
 // Until: whoever signs a token must check IsRevoked first.
 func (s *Service) Revocation(id string, version int64) store.HistoryRecord {
 	now := s.now()
-	r := Revoked{auth.Revocation{ID: auth.Opaque(id), Version: version, Until: now.Add(s.TokenLifetime + clocks)}, now}
+	r := Revoked{auth.Revocation{ID: auth.RevocationID(id), Version: version, Until: now.Add(s.TokenLifetime + clocks)}, now}
 	return store.HistoryOf(s.Revocations, revocationID(id, version), r)
 }
 
@@ -53,7 +53,7 @@ func (s *Service) IsRevoked(ctx context.Context, id string, version int64) (bool
 }
 
 func revocationID(id string, version int64) string {
-	return fmt.Sprintf("%s/%d", auth.Opaque(id), version)
+	return fmt.Sprintf("%s/%d", auth.RevocationID(id), version)
 }
 
 // Since returns the revocations since those that said so, all that matter where

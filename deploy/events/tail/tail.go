@@ -179,7 +179,7 @@ func message(r *kgo.Record) Message {
 			m.Reason = string(h.Value)
 		}
 	}
-	m.Envelope = event.Read(r.Topic, string(r.Key), r.Timestamp, headers, r.Value)
+	m.Envelope = event.Parse(r.Topic, string(r.Key), r.Timestamp, headers, r.Value)
 	return m
 }
 

@@ -41,7 +41,7 @@ func onBrokers(t *testing.T, f func(*testing.T, kafka.Config)) {
 		t.Run(mechanism, func(t *testing.T) {
 			authority := tlstest.NewAuthority(t)
 			f(t, kafka.Config{
-				Brokers:  fake(t, kfake.TLS(authority.Server(t)), kfake.EnableSASL(), kfake.Superuser(name, "ann", "secret-1")),
+				Brokers:  fake(t, kfake.TLS(authority.ServerConfig(t)), kfake.EnableSASL(), kfake.Superuser(name, "ann", "secret-1")),
 				Security: kafka.Security{TLS: true, CAFile: authority.File, Mechanism: mechanism, User: "ann", Password: "secret-1"},
 			})
 		})

@@ -17,7 +17,7 @@ import (
 // failed, missing (the object does not exist) and given_up (the client has gone).
 func observe(r prometheus.Registerer) func(*middleware.Stack) error {
 	took := promauto.With(r).NewHistogramVec(prometheus.HistogramOpts{
-		Name: "s3_operation_duration_seconds", Help: "Time of an operation of the object storage, until its answer begins.", Buckets: metrics.Seconds,
+		Name: "s3_operation_duration_seconds", Help: "Time of an operation of the object storage, until its answer begins.", Buckets: metrics.DurationBuckets,
 	}, []string{"operation", "outcome"})
 	return func(stack *middleware.Stack) error {
 		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Observe",

@@ -84,7 +84,7 @@ func (o *office) round() {
 // newest returns somebody's newest notification and its delivery on a channel.
 func (o *office) newest(user string, c notification.ChannelName) (notification.Record, notification.Delivery) {
 	o.t.Helper()
-	page, err := o.List(auth.With(o.t.Context(), auth.Principal{UserID: user}), notification.Filter{}, "", 1)
+	page, err := o.List(auth.NewContext(o.t.Context(), auth.Principal{UserID: user}), notification.Filter{}, "", 1)
 	if err != nil || len(page.Rows) == 0 {
 		o.t.Fatalf("%s has %v, %v", user, page.Rows, err)
 	}

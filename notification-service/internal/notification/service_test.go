@@ -12,7 +12,7 @@ import (
 
 func TestStatsCountToAThousand(t *testing.T) {
 	o := newOffice(t)
-	ctx := auth.With(t.Context(), auth.Principal{UserID: "ann"})
+	ctx := auth.NewContext(t.Context(), auth.Principal{UserID: "ann"})
 	for _, n := range []int{0, 500, notification.Counted} {
 		var records []store.Write[notification.Record]
 		for i := range n {
@@ -46,7 +46,7 @@ func TestWhatIsDeletedIsEmptied(t *testing.T) {
 	o := newOffice(t, post)
 	o.happens("user.registered", ann)
 	r, _ := o.newest("ann", notification.Mail)
-	if err := o.Delete(auth.With(t.Context(), auth.Principal{UserID: "ann"}), r.ID); err != nil {
+	if err := o.Delete(auth.NewContext(t.Context(), auth.Principal{UserID: "ann"}), r.ID); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{r.Title, ""} {
@@ -67,7 +67,7 @@ func TestMailThatCannotBe(t *testing.T) {
 	o := newOffice(t, files)
 	o.happens("user.registered", ann)
 	o.now = o.now.Add(time.Second)
-	admin := auth.With(t.Context(), auth.Principal{UserID: "root", Role: auth.Admin})
+	admin := auth.NewContext(t.Context(), auth.Principal{UserID: "root", Role: auth.Admin})
 	r, _, err := o.Create(admin, notification.Draft{Type: notification.Email, EventType: "general.info", RecipientEmail: "x@nlb.example"}, "")
 	if err != nil || r.Recipient != "root" || len(r.Deliveries) != 3 || r.Deliveries[1].State != notification.Failed || r.Deliveries[1].Reason == "" {
 		t.Errorf("sent %+v, %v", r, err)

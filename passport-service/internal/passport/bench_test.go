@@ -109,7 +109,7 @@ func benchService(b *testing.B) (context.Context, *passport.Service) {
 		Passports: store.Open(db, passport.Schema()), Versions: store.Open(db, passport.VersionSchema()), Engines: engines,
 		Now: time.Now, NewID: uuid.NewString, Log: slog.New(slog.DiscardHandler),
 	}
-	return auth.With(b.Context(), auth.Principal{UserID: "u", Role: auth.Operator, Organisation: "a"}), s
+	return auth.NewContext(b.Context(), auth.Principal{UserID: "u", Role: auth.Operator, Organisation: "a"}), s
 }
 
 // benchBodies returns b.N bodies of different batteries.

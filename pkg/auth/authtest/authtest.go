@@ -49,7 +49,7 @@ func New(t testing.TB) *Issuer {
 func (i *Issuer) Revoke(id string, version int64) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.revoked = append(i.revoked, auth.Revocation{ID: auth.Opaque(id), Version: version, Until: time.Now().Add(time.Hour)})
+	i.revoked = append(i.revoked, auth.Revocation{ID: auth.RevocationID(id), Version: version, Until: time.Now().Add(time.Hour)})
 }
 
 // serveRevocations gives them one at a time, so that whoever asks has to go on.

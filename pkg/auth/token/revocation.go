@@ -138,7 +138,7 @@ func (v *Verifier) unrevoked(t verified) (auth.Principal, error) {
 
 // Heard fails with fault.Unavailable if the last answer about revocations is too
 // old to be sure of a token.
-func (v *Verifier) Heard(context.Context) error {
+func (v *Verifier) CheckRevocations(context.Context) error {
 	if age := time.Since(time.Unix(0, v.answered.Load())); age > maxAge {
 		return fault.New(fault.Unavailable, "the auth-service does not say which tokens were revoked: they stay valid until they expire")
 	}

@@ -68,7 +68,7 @@ func TestRevokedTokens(t *testing.T) {
 			if err := errors.Join(verify("ann", "3", 1), verify("bob", "4", 0)); err != nil {
 				t.Errorf("other tokens: %v", err)
 			}
-			if err := v.Heard(t.Context()); err != nil {
+			if err := v.CheckRevocations(t.Context()); err != nil {
 				t.Errorf("Heard = %v", err)
 			}
 		})
@@ -114,25 +114,25 @@ func TestFeedIsAway(t *testing.T) {
 			_, err = v.Verify(t.Context(), "Bearer "+signed)
 			return err
 		}
-		if err := v.Heard(t.Context()); !fault.Is(err, fault.Unavailable) {
+		if err := v.CheckRevocations(t.Context()); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("Heard before Run = %v", err)
 		}
-		f.answer(auth.Revocations{Since: "1", Items: []auth.Revocation{{ID: auth.Opaque("ann"), Version: 1, Until: time.Now().Add(3 * time.Minute)}}}, nil)
+		f.answer(auth.Revocations{Since: "1", Items: []auth.Revocation{{ID: auth.RevocationID("ann"), Version: 1, Until: time.Now().Add(3 * time.Minute)}}}, nil)
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- v.Run(ctx) }()
 		synctest.Wait()
-		if err := v.Heard(t.Context()); err != nil || code(verify("ann")) != "revoked" {
+		if err := v.CheckRevocations(t.Context()); err != nil || code(verify("ann")) != "revoked" {
 			t.Errorf("Heard = %v, Verify = %v", err, verify("ann"))
 		}
 		f.answer(auth.Revocations{}, errors.New("away"))
 		time.Sleep(7 * time.Second) // not when it asks
-		if err := v.Heard(t.Context()); !fault.Is(err, fault.Unavailable) || code(verify("ann")) != "revoked" || verify("bob") != nil {
+		if err := v.CheckRevocations(t.Context()); !fault.Is(err, fault.Unavailable) || code(verify("ann")) != "revoked" || verify("bob") != nil {
 			t.Errorf("while it is away: Heard = %v, ann %v, bob %v", err, verify("ann"), verify("bob"))
 		}
 		f.answer(auth.Revocations{Since: "2"}, nil)
 		time.Sleep(2 * time.Second)
-		if err := v.Heard(t.Context()); err != nil || code(verify("ann")) != "revoked" {
+		if err := v.CheckRevocations(t.Context()); err != nil || code(verify("ann")) != "revoked" {
 			t.Errorf("when it is back: Heard = %v, ann %v", err, verify("ann"))
 		}
 		f.mu.Lock()

@@ -86,7 +86,7 @@ func TestTokensThatCount(t *testing.T) {
 					t.Errorf("Verify = %+v, %v, want %+v", got, err, ann)
 				}
 			}
-			if err := v.Ready(t.Context()); err != nil {
+			if err := v.CheckKeys(t.Context()); err != nil {
 				t.Errorf("Ready = %v", err)
 			}
 			// What was verified once does not outlive its time.
@@ -214,7 +214,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	if _, err := v.Verify(t.Context(), "Bearer "+elsewhere.Token(t, ann)); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("Verify = %v, want unavailable", err)
 	}
-	if err := v.Heard(t.Context()); !fault.Is(err, fault.Unavailable) {
+	if err := v.CheckRevocations(t.Context()); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("Heard = %v, want unavailable", err)
 	}
 }
@@ -233,7 +233,7 @@ func TestAuthServiceComesLater(t *testing.T) {
 	if _, err := v.Verify(t.Context(), header); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("Verify without keys = %v, want unavailable", err)
 	}
-	if err := v.Ready(t.Context()); !fault.Is(err, fault.Unavailable) {
+	if err := v.CheckKeys(t.Context()); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("Ready without keys = %v, want unavailable", err)
 	}
 	issuer.Down.Store(false)

@@ -136,9 +136,9 @@ func (v *Verifier) Require(roles ...auth.Role) func(context.Context, string) (co
 			return nil, err
 		}
 		if len(roles) > 0 && !slices.Contains(roles, p.Role) {
-			return auth.With(ctx, p), fault.New(fault.Forbidden, "the role %s may not do this", p.Role)
+			return auth.NewContext(ctx, p), fault.New(fault.Forbidden, "the role %s may not do this", p.Role)
 		}
-		return auth.With(ctx, p), nil
+		return auth.NewContext(ctx, p), nil
 	}
 }
 
@@ -167,7 +167,7 @@ func (v *Verifier) Verify(ctx context.Context, authorization string) (auth.Princ
 			UserID: c.Subject, Email: c.Email, Role: c.Role, Organisation: c.Organisation, FormerOrganisations: c.FormerOrganisations,
 			Session: c.Session, Version: c.Version,
 		},
-		account: auth.Opaque(c.Subject), session: auth.Opaque(c.Session), issued: c.IssuedAt.Time, validTill: c.ExpiresAt.Add(auth.Leeway),
+		account: auth.RevocationID(c.Subject), session: auth.RevocationID(c.Session), issued: c.IssuedAt.Time, validTill: c.ExpiresAt.Add(auth.Leeway),
 	}
 	v.cache.Add(sum, known)
 	return v.unrevoked(known)
@@ -181,7 +181,7 @@ func (v *Verifier) key(ctx context.Context) jwt.Keyfunc {
 }
 
 // Ready fails with fault.Unavailable while there are no keys.
-func (v *Verifier) Ready(ctx context.Context) error {
+func (v *Verifier) CheckKeys(ctx context.Context) error {
 	if !v.hasKeys(ctx) {
 		_, _ = v.keys.Storage().KeyRead(ctx, "none") // fetches them, within the rate limit
 	}

@@ -94,7 +94,7 @@ func NewConsumer(cfg Config, group string, topics []string, handle Handler, log 
 		WatchPartitionChanges: true, PartitionWatchInterval: partitionWatch,
 		ErrorLogger: kafka.LoggerFunc(func(format string, args ...any) { log.Debug(fmt.Sprintf(format, args...)) }),
 	}
-	metrics.Sample(cfg.Metrics, log, []*prometheus.Desc{lagGauge}, c.lag)
+	metrics.RegisterGauges(cfg.Metrics, log, []*prometheus.Desc{lagGauge}, c.lag)
 	return c
 }
 
@@ -203,7 +203,7 @@ func envelope(m kafka.Message) event.Envelope {
 	for i, h := range m.Headers {
 		headers[i] = event.Header{Key: h.Key, Value: string(h.Value)}
 	}
-	e := event.Read(m.Topic, string(m.Key), m.Time, headers, m.Value)
+	e := event.Parse(m.Topic, string(m.Key), m.Time, headers, m.Value)
 	if e.ID == "" {
 		e.ID = fmt.Sprintf("%s/%d/%d", m.Topic, m.Partition, m.Offset)
 	}

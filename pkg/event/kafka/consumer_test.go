@@ -221,7 +221,7 @@ func letters(t *testing.T, cfg kafka.Config, topic topic, n int) []letter {
 					l.reason = string(h.Value)
 				}
 			}
-			l.Envelope = event.Read(r.Topic, string(r.Key), r.Timestamp, headers, r.Value)
+			l.Envelope = event.Parse(r.Topic, string(r.Key), r.Timestamp, headers, r.Value)
 			got = append(got, l)
 		}
 	}

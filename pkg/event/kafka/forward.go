@@ -34,7 +34,7 @@ func NewForwarder(cfg Config, topics []string, log *slog.Logger, sources ...outb
 	waiting := prometheus.NewDesc("outbox_waiting_events",
 		fmt.Sprintf("Events that are not on their topics yet. Those of %d aggregates are counted at most.", outbox.MaxBacklog), nil, nil)
 	oldest := prometheus.NewDesc("outbox_oldest_age_seconds", "Age of the oldest of them; 0 where none waits.", nil, nil)
-	metrics.Sample(cfg.Metrics, log, []*prometheus.Desc{waiting, oldest}, func(ctx context.Context) ([]prometheus.Metric, error) {
+	metrics.RegisterGauges(cfg.Metrics, log, []*prometheus.Desc{waiting, oldest}, func(ctx context.Context) ([]prometheus.Metric, error) {
 		events, age := 0, time.Duration(0)
 		for _, source := range sources {
 			b, err := source.Backlog(ctx)

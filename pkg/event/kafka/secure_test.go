@@ -28,7 +28,7 @@ const user, password = "suite", "an owl, 3 keys & a lamp"
 // guarded starts a broker with TLS by the authority that wants a login.
 func guarded(t *testing.T, authority *tlstest.Authority, mechanism string, opts ...kfake.Opt) kafka.Config {
 	t.Helper()
-	_, cfg := fake(t, append(opts, kfake.TLS(authority.Server(t)), kfake.EnableSASL(), kfake.Superuser(logins[mechanism], user, password))...)
+	_, cfg := fake(t, append(opts, kfake.TLS(authority.ServerConfig(t)), kfake.EnableSASL(), kfake.Superuser(logins[mechanism], user, password))...)
 	cfg.Partitions = 1
 	cfg.Security = kafka.Security{TLS: true, CAFile: authority.File, Mechanism: mechanism, User: user, Password: password}
 	return cfg
@@ -69,18 +69,18 @@ func TestEventsGoByTLSAndLogin(t *testing.T) {
 		t.Run(mechanism, func(t *testing.T) { carry(t, guarded(t, authority, mechanism)) })
 	}
 	t.Run("TLS alone", func(t *testing.T) {
-		_, cfg := fake(t, kfake.TLS(authority.Server(t)))
+		_, cfg := fake(t, kfake.TLS(authority.ServerConfig(t)))
 		cfg.Security = kafka.Security{TLS: true, CAFile: authority.File}
 		cfg.Partitions = 1
 		carry(t, cfg)
 	})
 	t.Run("certificate of the client", func(t *testing.T) {
-		server := authority.Server(t)
-		server.ClientAuth, server.ClientCAs = tls.RequireAndVerifyClientCert, authority.Pool()
+		server := authority.ServerConfig(t)
+		server.ClientAuth, server.ClientCAs = tls.RequireAndVerifyClientCert, authority.CertPool()
 		_, cfg := fake(t, kfake.TLS(server))
 		cfg.Security = kafka.Security{TLS: true, CAFile: authority.File}
 		refuses(t, cfg, "KAFKA_CERT_FILE")
-		cfg.CertFile, cfg.KeyFile = authority.Client(t)
+		cfg.CertFile, cfg.KeyFile = authority.ClientCertificate(t)
 		cfg.Partitions = 1
 		carry(t, cfg)
 	})
@@ -140,7 +140,7 @@ func TestWhatBrokersRefuseIsNamed(t *testing.T) {
 	// Apache Kafka answers where kfake ends the connection.
 	for code, word := range map[*kerr.Error]string{kerr.SaslAuthenticationFailed: "KAFKA_PASSWORD", kerr.UnsupportedSaslMechanism: "KAFKA_SASL_MECHANISM"} {
 		t.Run(code.Message, func(t *testing.T) {
-			cluster, cfg := fake(t, kfake.TLS(authority.Server(t)), kfake.EnableSASL())
+			cluster, cfg := fake(t, kfake.TLS(authority.ServerConfig(t)), kfake.EnableSASL())
 			cfg.Security = kafka.Security{TLS: true, CAFile: authority.File, Mechanism: "scram-sha-256", User: "admin", Password: password}
 			cluster.ControlKey(int16(kmsg.SASLAuthenticate), func(r kmsg.Request) (kmsg.Response, error, bool) {
 				cluster.KeepControl()
@@ -175,7 +175,7 @@ func TestClientsRecover(t *testing.T) {
 	put(other.File)
 	cfg, port := nobody(t)
 	cfg.Security = kafka.Security{TLS: true, CAFile: file, Mechanism: "scram-sha-256", User: user, Password: password}
-	strict := []kfake.Opt{kfake.Ports(port), kfake.TLS(authority.Server(t)), kfake.EnableSASL()}
+	strict := []kfake.Opt{kfake.Ports(port), kfake.TLS(authority.ServerConfig(t)), kfake.EnableSASL()}
 	cluster, _ := fake(t, append(strict, kfake.Superuser("SCRAM-SHA-256", user, "the one before"))...)
 
 	topic := newTopic()
@@ -204,7 +204,7 @@ func TestClientsRecover(t *testing.T) {
 func TestSecurityIsValidated(t *testing.T) {
 	const remote = "kafka.example:9093"
 	authority := tlstest.NewAuthority(t)
-	cert, key := authority.Client(t)
+	cert, key := authority.ClientCertificate(t)
 	empty := filepath.Join(t.TempDir(), "empty.pem")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)

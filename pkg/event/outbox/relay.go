@@ -88,7 +88,7 @@ func (r *Relay) Run(ctx context.Context) error {
 func (r *Relay) listen(ctx context.Context) {
 	for {
 		select {
-		case id := <-r.Source.Written():
+		case id := <-r.Source.Notify():
 			r.queue.add(id)
 		case <-ctx.Done():
 			return
@@ -126,17 +126,17 @@ func (r *Relay) watch(ctx context.Context) {
 func (r *Relay) takeOver(ctx context.Context) (more bool, err error) {
 	for r.queue.room() {
 		now, limit := time.Now(), dueLimit+r.queue.size() // queued ones hide nobody
-		due, err := r.Source.Due(ctx, now, limit)
+		due, err := r.Source.Expired(ctx, now, limit)
 		if err != nil {
 			return false, err
 		}
 		all := len(due) < limit
-		due = slices.DeleteFunc(due, func(d Due) bool { return r.queue.has(d.ID) })
+		due = slices.DeleteFunc(due, func(d Expired) bool { return r.queue.has(d.ID) })
 		if len(due) > dueLimit {
 			due, all = due[:dueLimit], false
 		}
 		if len(due) > 0 { // it is a write
-			taken, err := r.Source.TakeOver(ctx, due, now.Add(r.Lease))
+			taken, err := r.Source.Claim(ctx, due, now.Add(r.Lease))
 			for _, id := range taken {
 				r.queue.add(id)
 			}

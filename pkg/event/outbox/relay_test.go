@@ -101,10 +101,10 @@ type (
 	deaf  struct{ outbox.Source }
 )
 
-func (never) Due(context.Context, time.Time, int) ([]outbox.Due, error) { return nil, nil }
-func (deaf) Written() <-chan string                                     { return nil }
-func (d deaf) Due(ctx context.Context, now time.Time, limit int) ([]outbox.Due, error) {
-	return d.Source.Due(ctx, now.Add(2*outbox.Lease), limit)
+func (never) Expired(context.Context, time.Time, int) ([]outbox.Expired, error) { return nil, nil }
+func (deaf) Notify() <-chan string                                              { return nil }
+func (d deaf) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
+	return d.Source.Expired(ctx, now.Add(2*outbox.Lease), limit)
 }
 
 func TestAWriteWakesTheRelayOfItsProcess(t *testing.T) {
@@ -130,7 +130,7 @@ func TestDueTimesBringUpWhatWasMissed(t *testing.T) {
 func TestWithinTheLeaseEventsAreLeftToTheirWriter(t *testing.T) {
 	cells, b := open(t), broker{got: make(chan event.Envelope, 9)}
 	insert(t, cells, "one")
-	take(t, cells.Outbox().Written(), "hint") // the writer's relay has heard of it, this one has not
+	take(t, cells.Outbox().Notify(), "hint") // the writer's relay has heard of it, this one has not
 	looked := make(chan struct{}, 9)
 	stop := start(t, &outbox.Relay{Source: looking{cells.Outbox(), looked}, Publisher: b})
 	take(t, looked, "look")
@@ -146,9 +146,9 @@ type looking struct {
 	looked chan struct{}
 }
 
-func (l looking) Due(ctx context.Context, now time.Time, limit int) ([]outbox.Due, error) {
+func (l looking) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
 	defer func() { l.looked <- struct{}{} }()
-	return l.Source.Due(ctx, now, limit)
+	return l.Source.Expired(ctx, now, limit)
 }
 
 // slow takes a millisecond for each event.
@@ -253,12 +253,12 @@ type away struct {
 	looked chan struct{}
 }
 
-func (a *away) Due(ctx context.Context, now time.Time, limit int) ([]outbox.Due, error) {
+func (a *away) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
 	a.looked <- struct{}{}
 	if a.times--; a.times >= 0 {
 		return nil, errors.New("away")
 	}
-	return a.Source.Due(ctx, now, limit)
+	return a.Source.Expired(ctx, now, limit)
 }
 
 // TestOutageIsNoWork has 300 aggregates wait for a broker that is away, past
@@ -285,9 +285,9 @@ type counting struct {
 	n atomic.Int64
 }
 
-func (c *counting) TakeOver(ctx context.Context, due []outbox.Due, until time.Time) ([]string, error) {
+func (c *counting) Claim(ctx context.Context, due []outbox.Expired, until time.Time) ([]string, error) {
 	c.n.Add(int64(len(due)))
-	return c.Source.TakeOver(ctx, due, until)
+	return c.Source.Claim(ctx, due, until)
 }
 
 type lockedBuilder struct {
@@ -327,4 +327,4 @@ type hinted struct {
 	hints chan string
 }
 
-func (h hinted) Written() <-chan string { return h.hints }
+func (h hinted) Notify() <-chan string { return h.hints }

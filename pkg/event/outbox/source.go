@@ -8,7 +8,7 @@ import (
 )
 
 // Due is an aggregate whose events were to be published by now.
-type Due struct {
+type Expired struct {
 	ID string
 	At time.Time // its due time, as it is stored
 }
@@ -28,7 +28,7 @@ type Backlog struct {
 type Source interface {
 	// Written gives the ids of aggregates that this process wrote events to.
 	// It is a hint: an id may be missing when many are written at once.
-	Written() <-chan string
+	Notify() <-chan string
 	// Waiting returns the events of aggregates by id, oldest first: all of an
 	// aggregate or none of them. Once there are limit events it leaves out those
 	// that it has not read; what it returns has one aggregate at least.
@@ -37,13 +37,13 @@ type Source interface {
 	// gone. After an error some may be gone.
 	Acknowledge(ctx context.Context, events []Published) error
 	// Due returns up to limit aggregates that were due before now.
-	Due(ctx context.Context, now time.Time, limit int) ([]Due, error)
+	Expired(ctx context.Context, now time.Time, limit int) ([]Expired, error)
 	// Backlog looks at what waits, for those who watch over the suite.
 	Backlog(ctx context.Context) (Backlog, error)
 	// TakeOver moves due times to until and returns the ids of those that it
 	// moved: not when somebody else moved it, or when nothing waits any more.
 	// After an error these are moved all the same.
-	TakeOver(ctx context.Context, due []Due, until time.Time) ([]string, error)
+	Claim(ctx context.Context, expired []Expired, until time.Time) ([]string, error)
 }
 
 // Published names an event that the broker has.

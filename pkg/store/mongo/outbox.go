@@ -16,7 +16,7 @@ import (
 )
 
 // Written implements outbox.Source.
-func (t *table) Written() <-chan string { return t.written }
+func (t *table) Notify() <-chan string { return t.written }
 
 // Waiting implements outbox.Source.
 func (t *table) Waiting(ctx context.Context, ids []string, limit int) (map[string][]event.Envelope, error) {
@@ -110,7 +110,7 @@ func (t *table) settle(ctx context.Context, filter bson.M) error {
 }
 
 // Due implements outbox.Source.
-func (t *table) Due(ctx context.Context, now time.Time, limit int) ([]outbox.Due, error) {
+func (t *table) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
 	coll, err := t.ready(ctx)
 	if err != nil {
 		return nil, err
@@ -124,9 +124,9 @@ func (t *table) Due(ctx context.Context, now time.Time, limit int) ([]outbox.Due
 	if err := cur.All(ctx, &records); err != nil {
 		return nil, failure(err)
 	}
-	due := make([]outbox.Due, len(records))
+	due := make([]outbox.Expired, len(records))
 	for i, r := range records {
-		due[i] = outbox.Due{ID: r.ID, At: *r.Due}
+		due[i] = outbox.Expired{ID: r.ID, At: *r.Due}
 	}
 	return due, nil
 }
@@ -166,10 +166,10 @@ func (t *table) Backlog(ctx context.Context) (outbox.Backlog, error) {
 }
 
 // TakeOver implements outbox.Source.
-func (t *table) TakeOver(ctx context.Context, due []outbox.Due, until time.Time) ([]string, error) {
+func (t *table) Claim(ctx context.Context, due []outbox.Expired, until time.Time) ([]string, error) {
 	var mu sync.Mutex
 	var taken []string
-	err := each(ctx, due, func(ctx context.Context, d outbox.Due) error {
+	err := each(ctx, due, func(ctx context.Context, d outbox.Expired) error {
 		res, err := t.coll.UpdateOne(ctx, bson.M{"_id": d.ID, "due": d.At, "outbox.0": present}, bson.M{"$set": bson.M{"due": until}})
 		if err != nil {
 			return failure(err)

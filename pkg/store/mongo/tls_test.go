@@ -21,7 +21,7 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	authority := tlstest.NewAuthority(t)
-	proxy := tlstest.Proxy(t, authority.Server(t), behind.Host)
+	proxy := tlstest.Proxy(t, authority.ServerConfig(t), behind.Host)
 	const trust = "the certificate of the database is not to be trusted: see tlsCAFile in MONGODB_URI, and the name of the host"
 	for name, c := range map[string]struct {
 		options url.Values

@@ -104,7 +104,7 @@ func (t *table) List(ctx context.Context, q store.ListQuery) ([]store.Record, er
 }
 
 // Written implements outbox.Source.
-func (t *table) Written() <-chan string { return t.written }
+func (t *table) Notify() <-chan string { return t.written }
 
 // Waiting implements outbox.Source.
 func (t *table) Waiting(ctx context.Context, ids []string, limit int) (map[string][]event.Envelope, error) {
@@ -149,10 +149,10 @@ func list[T any](values []T) string {
 }
 
 // Due implements outbox.Source.
-func (t *table) Due(ctx context.Context, now time.Time, limit int) ([]outbox.Due, error) {
-	var due []outbox.Due
+func (t *table) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
+	var due []outbox.Expired
 	err := t.each(ctx, "SELECT id, at FROM #_due WHERE at < ? ORDER BY at LIMIT ?", func(rows *sql.Rows) error {
-		var d outbox.Due
+		var d outbox.Expired
 		var at int64
 		if err := rows.Scan(&d.ID, &at); err != nil {
 			return err

@@ -252,7 +252,7 @@ func (t *table) Acknowledge(ctx context.Context, events []outbox.Published) erro
 }
 
 // TakeOver implements outbox.Source.
-func (t *table) TakeOver(ctx context.Context, due []outbox.Due, until time.Time) (taken []string, err error) {
+func (t *table) Claim(ctx context.Context, due []outbox.Expired, until time.Time) (taken []string, err error) {
 	pairs := make([][2]any, len(due))
 	for i, d := range due {
 		pairs[i] = [2]any{d.ID, d.At.UnixMilli()}

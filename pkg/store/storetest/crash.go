@@ -240,7 +240,7 @@ func drain(t *testing.T, cells *store.Collection[Cell], broker *Log) {
 	var wg sync.WaitGroup
 	wg.Go(func() { relay.Run(ctx) })
 	for ctx.Err() == nil {
-		due, err := cells.Outbox().Due(t.Context(), time.Now().Add(time.Hour), 9)
+		due, err := cells.Outbox().Expired(t.Context(), time.Now().Add(time.Hour), 9)
 		if err != nil {
 			t.Error(err)
 		}

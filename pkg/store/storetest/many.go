@@ -28,7 +28,7 @@ func many(t *testing.T, db store.DB) {
 	later := time.Now().Add(2 * outbox.Lease)
 	takeOverAllButOne(t, source, later)
 	acknowledgeAllButOne(t, cells, found, want)
-	if due, err := source.Due(t.Context(), later.Add(2*time.Hour), 9); err != nil || len(due) != 1 {
+	if due, err := source.Expired(t.Context(), later.Add(2*time.Hour), 9); err != nil || len(due) != 1 {
 		t.Errorf("Due = %v, %v, want the one that has an event left", due, err)
 	}
 }
@@ -71,12 +71,12 @@ func readAll(t *testing.T, source outbox.Source, ids []string, want map[string]i
 // has moved.
 func takeOverAllButOne(t *testing.T, source outbox.Source, at time.Time) {
 	t.Helper()
-	due, err := source.Due(t.Context(), at, 9)
+	due, err := source.Expired(t.Context(), at, 9)
 	if err != nil || len(due) != 3 {
 		t.Fatalf("Due = %v, %v, want 3", due, err)
 	}
 	due[1].At = due[1].At.Add(time.Millisecond) // as if another relay had moved it
-	taken, err := source.TakeOver(t.Context(), due, at.Add(time.Hour))
+	taken, err := source.Claim(t.Context(), due, at.Add(time.Hour))
 	if err != nil || len(taken) != 2 {
 		t.Errorf("TakeOver = %v, %v, want 2", taken, err)
 	}

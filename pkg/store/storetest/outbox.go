@@ -51,7 +51,7 @@ func waiting(t *testing.T, db store.DB) {
 	first := counted(id, 0)
 	insert(t, cells, id, Cell{}, first)
 	select {
-	case got := <-cells.Outbox().Written():
+	case got := <-cells.Outbox().Notify():
 		if got != id {
 			t.Errorf("Written gives %s, want %s", got, id)
 		}
@@ -167,11 +167,11 @@ func takeOver(t *testing.T, db store.DB) {
 	cells, id := store.Open(db, Cells()), newID()
 	source, ctx := cells.Outbox(), t.Context()
 	insert(t, cells, id, Cell{}, counted(id, 0))
-	if due, err := source.Due(ctx, time.Now().Add(outbox.Lease/2), 9); err != nil || len(due) > 0 {
+	if due, err := source.Expired(ctx, time.Now().Add(outbox.Lease/2), 9); err != nil || len(due) > 0 {
 		t.Errorf("due within the lease of the writer: %v, %v", due, err)
 	}
 	later := time.Now().Add(2 * outbox.Lease)
-	due, err := source.Due(ctx, later, 9)
+	due, err := source.Expired(ctx, later, 9)
 	if err != nil || len(due) != 1 || due[0].ID != id {
 		t.Fatalf("Due = %v, %v, want %s", due, err, id)
 	}
@@ -180,7 +180,7 @@ func takeOver(t *testing.T, db store.DB) {
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
-			taken, err := source.TakeOver(ctx, due, later.Add(time.Duration(i)*time.Second))
+			taken, err := source.Claim(ctx, due, later.Add(time.Duration(i)*time.Second))
 			if err != nil {
 				t.Error(err)
 			}
@@ -198,7 +198,7 @@ func takeOver(t *testing.T, db store.DB) {
 	if err := acknowledge(t, cells, id, events(t, cells, id)[0]); err != nil {
 		t.Fatal(err)
 	}
-	if due, err := source.Due(ctx, later.Add(time.Hour), 9); err != nil || len(due) > 0 {
+	if due, err := source.Expired(ctx, later.Add(time.Hour), 9); err != nil || len(due) > 0 {
 		t.Errorf("due when all is out: %v, %v", due, err)
 	}
 }

@@ -127,8 +127,8 @@ func waitUntilPublished(t *testing.T, cells *store.Collection[Cell], ids []strin
 // pastDue shows leases as over, so that relays always find something to take.
 type pastDue struct{ outbox.Source }
 
-func (p pastDue) Due(ctx context.Context, now time.Time, limit int) ([]outbox.Due, error) {
-	return p.Source.Due(ctx, now.Add(outbox.Lease+time.Duration(rand.N(100))*time.Millisecond), limit)
+func (p pastDue) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
+	return p.Source.Expired(ctx, now.Add(outbox.Lease+time.Duration(rand.N(100))*time.Millisecond), limit)
 }
 
 // deletedBesideRelay deletes, without an event, what a relay is at work on.
