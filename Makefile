@@ -52,11 +52,11 @@ fuzz: ## run each fuzz target for FUZZTIME (10000x)
 vulnerabilities: ## look for known vulnerabilities in called code (asks vuln.go.dev)
 	for m in $(MODULES); do (cd $$m && GOWORK=off go run $(GOVULNCHECK) ./...) || exit 1; done
 
-golden: ## regenerate the OpenAPI documents, event samples, the README's settings and .env.example
+golden: ## regenerate the OpenAPI documents, event samples, docs/configuration.md and .env.example
 	go test ./pkg/event ./auth-service/internal/httpapi ./passport-service/internal/httpapi ./document-service/internal/httpapi ./notification-service/internal/httpapi -update
 	go test ./deploy/e2e -run 'TestSettings|TestEnvExample' -update
 
-bench: ## measure latency, throughput, CPU and memory; BENCH_FLAGS: -quick, -against REVISION (side by side), -soak 10m, -passports 1000000, -readme
+bench: ## measure latency, throughput, CPU and memory; BENCH_FLAGS: -quick, -against REVISION (side by side), -soak 10m, -passports 1000000, -write
 	go run ./deploy/bench $(BENCH_FLAGS)
 
 chaos: ## inject faults into a suite under load and check that nothing is lost; CHAOS_FLAGS: -target, -duration, -seed

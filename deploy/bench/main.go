@@ -38,7 +38,7 @@ func main() {
 	flag.DurationVar(&b.soak, "soak", 0, "load the suite for this `time` and show what grows, instead")
 	against := flag.String("against", "", "compare with the suite of another `tree`: a folder, or a Git revision")
 	only := flag.String("only", "", "measure only scenarios whose name contains this `text`")
-	readme := flag.Bool("readme", false, "write the table into README.md")
+	write := flag.Bool("write", false, "write the table into docs/performance.md")
 	quick := flag.Bool("quick", false, "measure a little of each in less than a minute, to see that it works")
 	flag.Parse()
 	if *quick {
@@ -46,7 +46,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := b.run(ctx, *against, *only, *readme); err != nil {
+	if err := b.run(ctx, *against, *only, *write); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

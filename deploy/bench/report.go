@@ -74,13 +74,16 @@ func table(suites []*suite) string {
 	return t.String()
 }
 
-// publish prints the table and, on request, writes it into its place in the README.
-func publish(name, table string, readme bool) error {
+// page has the tables that -write updates.
+const page = "docs/performance.md"
+
+// publish prints the table and, on request, writes it into docs/performance.md.
+func publish(name, table string, write bool) error {
 	fmt.Print(table)
-	data, err := os.ReadFile("README.md")
-	if err != nil || !readme {
+	data, err := os.ReadFile(page)
+	if err != nil || !write {
 		return err
 	}
 	place := regexp.MustCompile(`(?s)(<!-- ` + name + `, [^\n]*\n).*(<!-- end of ` + name + ` -->)`)
-	return os.WriteFile("README.md", place.ReplaceAll(data, []byte("${1}"+table+"${2}")), 0o644)
+	return os.WriteFile(page, place.ReplaceAll(data, []byte("${1}"+table+"${2}")), 0o644)
 }

@@ -61,25 +61,28 @@ func TestTableComparesMedians(t *testing.T) {
 	}
 }
 
-// TestPublishWritesBetweenTheComments leaves the rest of the README as it is.
+// TestPublishWritesBetweenTheComments leaves the rest of the page as it is.
 func TestPublishWritesBetweenTheComments(t *testing.T) {
 	t.Chdir(t.TempDir())
+	if err := os.Mkdir("docs", 0o700); err != nil {
+		t.Fatal(err)
+	}
 	const before = "a\n<!-- figures, by make bench -->\nold\n<!-- end of figures -->\nb\n<!-- soak, by make bench -->\nold\n<!-- end of soak -->\n"
-	if err := os.WriteFile("README.md", []byte(before), 0o600); err != nil {
+	if err := os.WriteFile(page, []byte(before), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		readme bool
-		want   string
+		write bool
+		want  string
 	}{
 		{false, before},
 		{true, strings.Replace(before, "old\n<!-- end of figures", "new\n<!-- end of figures", 1)},
 	} {
-		if err := publish("figures", "new\n", c.readme); err != nil {
+		if err := publish("figures", "new\n", c.write); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := os.ReadFile("README.md"); err != nil || string(got) != c.want {
-			t.Errorf("README.md is %q, %v, want %q", got, err, c.want)
+		if got, err := os.ReadFile(page); err != nil || string(got) != c.want {
+			t.Errorf("the page is %q, %v, want %q", got, err, c.want)
 		}
 	}
 }

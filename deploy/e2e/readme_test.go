@@ -21,24 +21,25 @@ var root = func() string {
 	return dir
 }()
 
-func readme(t *testing.T) string {
+func page(t *testing.T, name string) string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(root, "README.md"))
+	data, err := os.ReadFile(filepath.Join(root, name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(data)
 }
 
-// TestReadmeRunsAsPasted pastes its lines into a shell.
-func TestReadmeRunsAsPasted(t *testing.T) {
+// TestReadmeAndWalkthroughRunAsPrinted runs the shell commands of both pages, in
+// order, in one shell.
+func TestReadmeAndWalkthroughRunAsPrinted(t *testing.T) {
 	for _, tool := range []string{"bash", "curl", "sed"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("there is no %s", tool)
+			t.Skipf("%s is not installed", tool)
 		}
 	}
 	cfg := config(t)
-	cfg.Passport.Now = nil // the reader's clock: the first text file is that of what happened first
+	cfg.Passport.Now = nil // the system clock, so that text files sort by time
 	s := start(t, cfg)
 	addresses := strings.NewReplacer(
 		"http://127.0.0.1:4000", s.auth.URL, "http://127.0.0.1:5000", s.passport.URL,
@@ -56,17 +57,17 @@ func TestReadmeRunsAsPasted(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(readme(t), -1) {
-		if strings.Contains(block[1], "data/mail") { // word takes its time, as the reader does
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(page(t, "README.md")+page(t, "docs/walkthrough.md"), -1) {
+		if strings.Contains(block[1], "data/mail") { // notifications are asynchronous
 			s.landed(s.stack.Mails, "Welcome to Battery Passport System")
 			s.landed(s.stack.Files, "Event Type: user.registered")
 		}
 		for line := range strings.Lines(block[1]) {
-			if strings.HasPrefix(line, "curl -s ") { // one that answers on a line of its own, with its status
+			if strings.HasPrefix(line, "curl -s ") { // print the status on a line of its own
 				line = "curl -w '\\n%{http_code}\\n' " + strings.TrimPrefix(line, "curl ")
 			}
 			if _, err := addresses.WriteString(shell, line); err != nil {
-				t.Errorf("%v, at %s", err, line) // bash has ended, and says why
+				t.Errorf("%v, at %s", err, line) // bash has exited; its output has the reason
 			}
 		}
 	}
@@ -82,23 +83,24 @@ func TestReadmeRunsAsPasted(t *testing.T) {
 	}
 	want := "201 201 200 200 200 412 200 200 200 200 422 200 200 200 200 200 200 200 206 200 200 200 201 200 200 200 204 204 200 410 204 200"
 	if got := strings.Join(statuses, " "); got != want {
-		t.Errorf("the lines answer %s, want %s\n%s", got, want, out.Bytes())
+		t.Errorf("got statuses %s, want %s\n%s", got, want, out.Bytes())
 	}
 	for _, want := range []string{"%PDF-1.4", "Notification Log - ", "Event Type: user.registered", ".eml"} {
 		if !strings.Contains(out.String(), want) {
-			t.Errorf("the lines do not show %q\n%s", want, out.Bytes())
+			t.Errorf("the output does not contain %q\n%s", want, out.Bytes())
 		}
 	}
 }
 
-// TestBannerIsTheReadmesBeginning has make run print the lines of the README.
-func TestBannerIsTheReadmesBeginning(t *testing.T) {
+// TestBannerPrintsQuickStart requires make run to print the commands of the
+// README's quick start.
+func TestBannerPrintsQuickStart(t *testing.T) {
 	banner, err := os.ReadFile(filepath.Join(root, "deploy", "local", "banner.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	printed := strings.NewReplacer("%[2]s", "http://127.0.0.1:4000", "%[3]s", "http://127.0.0.1:5000").Replace(string(banner))
-	_, first, _ := strings.Cut(readme(t), "```sh\n")
+	_, first, _ := strings.Cut(page(t, "README.md"), "```sh\n")
 	first, _, _ = strings.Cut(first, "```")
 	for line := range strings.Lines(first) {
 		if !strings.Contains(printed, "  "+line) {

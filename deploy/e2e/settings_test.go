@@ -82,23 +82,25 @@ func table(t *testing.T) string {
 	return b.String()
 }
 
-// TestSettings keeps the README's table what the services read.
+// TestSettings requires the table in docs/configuration.md to match the settings
+// that the services read.
 func TestSettings(t *testing.T) {
-	text := readme(t)
+	const name = "docs/configuration.md"
+	text := page(t, name)
 	before, rest, ok := strings.Cut(text, tableBegin)
 	got, after, ended := strings.Cut(rest, tableEnd)
 	if !ok || !ended {
-		t.Fatal("the README has no table of settings")
+		t.Fatalf("%s has no table of settings", name)
 	}
 	want := table(t)
 	if *resttest.Update {
-		if err := os.WriteFile(filepath.Join(root, "README.md"), []byte(before+tableBegin+want+tableEnd+after), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(before+tableBegin+want+tableEnd+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("make golden writes it anew (-want +got)\n%s", diff)
+		t.Errorf("run make golden to update %s (-want +got)\n%s", name, diff)
 	}
 }
 
