@@ -346,6 +346,25 @@ func TestOldTokenOfAnAdminGivesNothingBack(t *testing.T) {
 	}
 }
 
+// listAccounts returns the ids of all pages of a list of accounts.
+func (s *service) listAccounts(admin grant, query string) (ids []string) {
+	s.T.Helper()
+	for cursor := ""; ; {
+		var page struct {
+			Items      []account.Account
+			NextCursor string
+		}
+		s.Call("GET /api/auth/users"+query+cursor, admin.Token, nil).Want(200, &page)
+		for _, a := range page.Items {
+			ids = append(ids, a.ID)
+		}
+		if page.NextCursor == "" {
+			return ids
+		}
+		cursor = "&cursor=" + page.NextCursor
+	}
+}
+
 func TestListOfAccounts(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
@@ -361,22 +380,7 @@ func TestListOfAccounts(t *testing.T) {
 			"?limit=3": ids, "?role=operator&limit=1": {ids[2], ids[4]}, "?organisation=a-b": {ids[4]}, "?email=U3@x.example": {ids[2]},
 			"?role=operator&organisation=a-b": {ids[4]}, "?organisation=none": nil,
 		} {
-			var got []string
-			for cursor := ""; ; {
-				var page struct {
-					Items      []account.Account
-					NextCursor string
-				}
-				s.Call("GET /api/auth/users"+query+cursor, admin.Token, nil).Want(200, &page)
-				for _, a := range page.Items {
-					got = append(got, a.ID)
-				}
-				if page.NextCursor == "" {
-					break
-				}
-				cursor = "&cursor=" + page.NextCursor
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := cmp.Diff(want, s.listAccounts(admin, query)); diff != "" {
 				t.Errorf("%s (-want +got)\n%s", query, diff)
 			}
 		}

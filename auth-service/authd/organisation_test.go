@@ -193,6 +193,9 @@ func TestBadOrganisations(t *testing.T) {
 			s.On(t).Call(c.route, admin.Token, c.body).WantProblem(c.status, c.errors...)
 		})
 	}
+	for _, country := range []string{"ZZ", "XK", "AA", "EU", "UN", "SU", "UK", "DEU", "276", "De", "D"} {
+		s.Call(change, admin.Token, `{"address":{"country":"`+country+`"}}`).WantProblem(422, "/address/country format")
+	}
 	// A change that was refused left nothing: its first former id is free for an
 	// organisation, and for another as a former id.
 	const refused = `{"formerIds":["first","second","Other GmbH"]}`
@@ -264,6 +267,16 @@ func TestDataFromBeforeOrganisationsHadIDs(t *testing.T) {
 		path := organisations + "/" + s.organisation(admin, "nordlicht")
 		s.Call("PATCH "+path, admin.Token, `{"formerIds":["NL","Nordlicht & Söhne"]}`).Want(200, nil)
 		refreshed("nordlicht", "NL", "Nordlicht & Söhne")
+		bob := s.register("bob@x.example", "").User.ID
+		s.assign(admin, bob, "nordlicht")
+		for query, want := range map[string][]string{
+			"nordlicht": {bob, ann.User.ID}, "nordlicht&limit=1": {bob, ann.User.ID}, "nordlicht&role=operator": {ann.User.ID}, "NL": nil, "Nordlicht+%26+Söhne": {ann.User.ID},
+		} {
+			if diff := cmp.Diff(want, s.listAccounts(admin, "?organisation="+query)); diff != "" {
+				t.Errorf("accounts of %s (-want +got)\n%s", query, diff)
+			}
+		}
+		s.assign(admin, bob, "")
 		thief := organisations + "/" + s.organisation(admin, "thief")
 		s.Call("PATCH "+thief, admin.Token, `{"formerIds":["Nordlicht & Söhne"]}`).WantProblem(409, "/formerIds/0 duplicate")
 		s.Call("DELETE "+path, admin.Token, nil).WantProblem(409) // ann belongs to it

@@ -26,10 +26,18 @@ const (
 type Query struct {
 	Scopes      []string          // an aggregate must be in one of these; without any the list is empty
 	Filters     map[string]string // all must match; empty values are ignored
+	AnyOf       AnyOf             // one of its values must match
 	From, Until time.Time         // created at From or later, and before Until; zero: no limit
 	Order       Order
 	Cursor      string // Page.Next of the previous page of the same query
 	Limit       int    // List changes it to be in 1 to MaxLimit
+}
+
+// AnyOf requires a filter to have one of several values. Without a Filter it
+// requires nothing.
+type AnyOf struct {
+	Filter string
+	Values []string
 }
 
 // Page is a part of a list. Next is empty on the last.
@@ -38,8 +46,9 @@ type Page[T any] struct {
 	Next string
 }
 
-// List returns a page: the merge of the lists of all scopes, with each aggregate
-// once. It fails with fault.Malformed when the cursor does not belong to the query.
+// List returns a page: the merge of the lists of all scopes and of all values of
+// AnyOf, with each aggregate once. It fails with fault.Malformed when the cursor
+// does not belong to the query.
 func (c *Collection[T]) List(ctx context.Context, q Query) (Page[T], error) {
 	q.Limit = min(max(q.Limit, 1), MaxLimit)
 	after, err := q.decodeCursor()
@@ -54,15 +63,15 @@ func (c *Collection[T]) List(ctx context.Context, q Query) (Page[T], error) {
 		lq.Below = after
 	}
 	var records []Record
-	for _, scope := range q.Scopes {
-		lq.Lists = q.lists(scope)
+	merged := q.merged()
+	for _, lq.Lists = range merged {
 		found, err := c.table.List(ctx, lq)
 		if err != nil {
 			return Page[T]{}, fmt.Errorf("list %s: %w", c.schema.Name, err)
 		}
 		records = append(records, found...)
 	}
-	if len(q.Scopes) > 1 {
+	if len(merged) > 1 {
 		records = merge(records, lq.Ascending)
 	}
 	return c.page(q, records)
@@ -98,9 +107,26 @@ func (c *Collection[T]) page(q Query, records []Record) (Page[T], error) {
 	return page, nil
 }
 
-// lists returns the keys of the lists of a scope that an aggregate must be in.
-func (q Query) lists(scope string) []string {
+// merged returns the lists that a page merges: for each scope and each value of
+// AnyOf the keys of the lists that an aggregate must be in.
+func (q Query) merged() (merged [][]string) {
+	values := q.AnyOf.Values
+	if q.AnyOf.Filter == "" {
+		values = []string{""}
+	}
+	for _, scope := range slices.Sorted(slices.Values(q.Scopes)) {
+		for _, value := range slices.Sorted(slices.Values(values)) {
+			merged = append(merged, q.lists(scope, value))
+		}
+	}
+	return merged
+}
+
+func (q Query) lists(scope, anyOf string) []string {
 	var lists []string
+	if q.AnyOf.Filter != "" {
+		lists = append(lists, listKey(scope, q.AnyOf.Filter, anyOf))
+	}
 	for filter, value := range q.Filters {
 		if value != "" {
 			lists = append(lists, listKey(scope, filter, value))
@@ -157,11 +183,7 @@ func (q Query) decodeCursor() (sort string, err error) {
 }
 
 func (q Query) sum(sort string) [sha256.Size]byte {
-	var lists []string
-	for _, scope := range slices.Sorted(slices.Values(q.Scopes)) {
-		lists = append(lists, q.lists(scope)...)
-	}
-	parts := []any{lists, q.Order == OldestFirst, sort}
+	parts := []any{slices.Concat(q.merged()...), q.Order == OldestFirst, sort}
 	if !q.From.IsZero() || !q.Until.IsZero() {
 		parts = append(parts, sortLimit(q.From), sortLimit(q.Until))
 	}

@@ -78,7 +78,7 @@ func (s *Service) Vacate(ctx context.Context, organisations ...string) error {
 		if err := s.cancelAttempts(ctx, organisation); err != nil {
 			return err
 		}
-		page, err := s.List(ctx, Filter{Organisation: organisation}, "", 1)
+		page, err := s.Accounts.List(ctx, store.Query{Scopes: []string{store.All}, Filters: map[string]string{filterOrganisation: organisation}, Limit: 1})
 		if err != nil {
 			return err
 		}

@@ -156,13 +156,24 @@ func byItself(ctx context.Context, r Record) context.Context {
 type Filter struct {
 	Email        string
 	Role         auth.Role
-	Organisation string
+	Organisation string // also selects the accounts stored under its former ids
 }
 
 // List returns a page of the accounts that match f, newest first. It fails with
 // fault.Malformed if the cursor belongs to another list.
 func (s *Service) List(ctx context.Context, f Filter, cursor string, limit int) (store.Page[Record], error) {
-	return s.Accounts.List(ctx, store.Query{Scopes: []string{store.All}, Cursor: cursor, Limit: limit, Filters: map[string]string{
-		filterEmail: NormalEmail(f.Email), filterRole: string(f.Role), filterOrganisation: f.Organisation,
-	}})
+	q := store.Query{Scopes: []string{store.All}, Cursor: cursor, Limit: limit, Filters: map[string]string{
+		filterEmail: NormalEmail(f.Email), filterRole: string(f.Role),
+	}}
+	if f.Organisation != "" {
+		id, formerIDs, err := s.Organisations.Resolve(ctx, f.Organisation)
+		if err != nil {
+			return store.Page[Record]{}, err
+		}
+		q.AnyOf = store.AnyOf{Filter: filterOrganisation, Values: []string{f.Organisation}}
+		if id == f.Organisation {
+			q.AnyOf.Values = append(q.AnyOf.Values, formerIDs...)
+		}
+	}
+	return s.Accounts.List(ctx, q)
 }

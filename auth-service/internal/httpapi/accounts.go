@@ -21,7 +21,7 @@ type listInput struct {
 	rest.Paging
 	Email        string    `query:"email" doc:"only the account with this address"`
 	Role         auth.Role `query:"role" enum:"admin,operator,user,legitimate_interest,authority" doc:"only accounts with this role"`
-	Organisation string    `query:"organisation" doc:"only accounts of this organisation"`
+	Organisation string    `query:"organisation" doc:"only accounts of the organisation with this id, including those stored under one of its former ids; a former id finds only the accounts stored under it"`
 }
 
 type listOutput struct{ Body rest.List[account.Account] }

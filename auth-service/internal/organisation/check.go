@@ -8,6 +8,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/language"
+
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
@@ -45,7 +47,15 @@ var identifierRules = []struct {
 	{"euid", func(i Identifiers) string { return i.EUID }, regexp.MustCompile(`^[A-Z]{2}[A-Za-z0-9_-]{0,20}\.[A-Za-z0-9 ./_-]{1,40}$`).MatchString, "must be a country code, the register, a full stop and the registration number"},
 }
 
-var country = regexp.MustCompile(`^[A-Z]{2}$`)
+// notAssigned are the codes that x/text counts as countries and ISO 3166-1 has
+// reserved, withdrawn or left to users, such as XK.
+const notAssigned = "AC AN CP CQ CS DG EA EZ FQ IC NT PC SU TA UN XK YU"
+
+// isCountry reports whether a code is assigned in ISO 3166-1 alpha-2.
+func isCountry(code string) bool {
+	region, err := language.ParseRegion(code)
+	return err == nil && region.String() == code && region.IsCountry() && region.Canonicalize() == region && !strings.Contains(notAssigned, code)
+}
 
 // check returns all that is wrong with an organisation.
 func (o Organisation) check() []fault.Detail {
@@ -66,8 +76,8 @@ func (o Organisation) check() []fault.Detail {
 			wrong("/address/"+line[0], "format", fmt.Sprintf("must have at most %d visible characters and no space at its ends", maxText), line[1])
 		}
 	}
-	if c := o.Address.Country; c != "" && !country.MatchString(c) {
-		wrong("/address/country", "format", "must be an ISO 3166-1 code of two capital letters", c)
+	if c := o.Address.Country; c != "" && !isCountry(c) {
+		wrong("/address/country", "format", "must be an assigned ISO 3166-1 alpha-2 code, such as DE", c)
 	}
 	if u, err := url.Parse(o.WebAddress); o.WebAddress != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || len(o.WebAddress) > maxText) {
 		wrong("/webAddress", "format", fmt.Sprintf("must be an http or https URL of at most %d characters", maxText), o.WebAddress)

@@ -38,7 +38,7 @@ type Address struct {
 	StreetAddress string `json:"streetAddress,omitempty" example:"Speicherweg 4" doc:"street and number"`
 	PostalCode    string `json:"postalCode,omitempty" example:"04109" doc:"postal code"`
 	City          string `json:"city,omitempty" example:"Leipzig" doc:"city"`
-	Country       string `json:"country,omitempty" example:"DE" doc:"ISO 3166-1 code of two letters"`
+	Country       string `json:"country,omitempty" example:"DE" doc:"ISO 3166-1 alpha-2 code"`
 }
 
 // Schema declares how organisations are stored.

@@ -179,7 +179,7 @@ type AddressChange struct {
 	StreetAddress *string `json:"streetAddress,omitempty" doc:"street and number"`
 	PostalCode    *string `json:"postalCode,omitempty" doc:"postal code"`
 	City          *string `json:"city,omitempty" doc:"city"`
-	Country       *string `json:"country,omitempty" doc:"ISO 3166-1 code of two letters"`
+	Country       *string `json:"country,omitempty" doc:"ISO 3166-1 alpha-2 code"`
 }
 
 func (c Change) apply(o *Organisation) {

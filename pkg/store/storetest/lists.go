@@ -201,6 +201,10 @@ func mergedLists(t *testing.T, cells *store.Collection[Cell]) {
 		{store.Query{Scopes: []string{"new", "none", "new"}}, "76520"},
 		{store.Query{Scopes: []string{"new", "old"}, Filters: map[string]string{"colour": "red"}}, "6420"},
 		{store.Query{Scopes: []string{"new", "old"}, From: day(1), Until: day(3)}, "542"},
+		{store.Query{Scopes: []string{"new"}, AnyOf: store.AnyOf{Filter: "colour", Values: []string{"red", "green", "blue", "red"}}}, "76520"},
+		{store.Query{Scopes: []string{"new", "old"}, AnyOf: store.AnyOf{Filter: "colour", Values: []string{"blue", "green"}}}, "751"},
+		{store.Query{Scopes: []string{"new"}, AnyOf: store.AnyOf{Filter: "colour", Values: []string{""}}}, ""},
+		{store.Query{Scopes: []string{"new"}, AnyOf: store.AnyOf{Filter: "colour"}}, ""},
 		{store.Query{}, ""}, // of nobody
 	} {
 		for limit := 1; limit < 9; limit++ {
