@@ -44,7 +44,7 @@ func (s *service) entries(admin grant, query string, names map[string]string) (a
 }
 
 func TestAudit(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		root, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
 		path := "PATCH /api/auth/users/" + ann.User.ID

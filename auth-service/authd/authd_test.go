@@ -112,7 +112,7 @@ func (s *service) login(email, password string) resttest.Answer {
 }
 
 func TestAccountFromRegistrationToDisabled(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		admin := s.register("Root@NLB.example", "admin")
 		if admin.User.Email != "root@nlb.example" || admin.User.Role != "admin" || admin.ExpiresIn != 900 {
@@ -159,7 +159,7 @@ func TestAccountFromRegistrationToDisabled(t *testing.T) {
 }
 
 func TestEventsTellOfAccounts(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		admin, ann := s.register("root@nlb.example", "admin"), s.register("ann@nlb.example", "")
 		path := "/api/auth/users/" + ann.User.ID
@@ -196,7 +196,7 @@ func waiting(t *testing.T, cfg connect.Config, id string) []string {
 		t.Fatal(err)
 	}
 	var texts []string
-	for _, e := range storetest.Waiting(t, source.Outbox(), id) {
+	for _, e := range storetest.WaitingEvents(t, source.Outbox(), id) {
 		var payload struct{ RegisteredAt, UpdatedAt string }
 		if err := json.Unmarshal(e.Data, &payload); err != nil || e.Key != id || e.Source != "/auth-service" {
 			t.Errorf("event %+v, %v", e, err)
@@ -211,7 +211,7 @@ func TestFirstAdmin(t *testing.T) {
 	register := func(s *service, email, role string) int {
 		return s.Call("POST /api/auth/register", "", map[string]string{"email": email, "password": "correct horse", "role": role}).Status
 	}
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		for _, role := range []string{"operator", "authority", "legitimate_interest"} {
 			if got := register(s, "eve@x.example", role); got != 403 {
@@ -366,7 +366,7 @@ func (s *service) listAccounts(admin grant, query string) (ids []string) {
 }
 
 func TestListOfAccounts(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		admin := s.register("root@x.example", "admin")
 		ids := []string{admin.User.ID}
@@ -469,7 +469,7 @@ func TestUnknownAddressCostsWhatAWrongPasswordDoes(t *testing.T) {
 
 // TestLoginRenewsAHashOfAnotherCost looks at what is stored.
 func TestLoginRenewsAHashOfAnotherCost(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, cfg connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, cfg connect.Config) {
 		s := start(t, cfg)
 		ann := s.register("ann@x.example", "")
 		for _, cost := range []int{6, 5} {

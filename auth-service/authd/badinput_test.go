@@ -151,17 +151,17 @@ func TestStoreDown(t *testing.T) {
 // comes back.
 func TestStoreComesLater(t *testing.T) {
 	proxy, uri := storetest.NewProxy(t, storetest.MongoURI(t))
-	proxy.Down(true)
+	proxy.SetDown(true)
 	s := start(t, connect.Config{URI: uri}, func(c *authd.Config) { c.AdminEmail, c.AdminPassword = "root@x.example", "correct horse" })
 	s.Ask("GET /readyz", "").Want(503, nil)
-	proxy.Down(false)
+	proxy.SetDown(false)
 	s.Call("GET /readyz", "", nil).Want(200, nil)
 	ann := s.register("ann@x.example", "")
 	for s.login("root@x.example", "correct horse").Status != 200 { // it is made beside
 	}
-	proxy.Down(true)
+	proxy.SetDown(true)
 	s.Ask("GET /api/auth/profile", "", "Authorization", "Bearer "+ann.Token).WantProblem(503)
-	proxy.Down(false)
+	proxy.SetDown(false)
 	s.Call("GET /api/auth/profile", ann.Token, nil).Want(200, nil)
 }
 

@@ -38,7 +38,7 @@ func (s *service) kids() (ids []string) {
 // TestKeysRotate by the request of an admin: at no time is a token refused that
 // has not expired, by a verifier that fetched the keys whenever it may have.
 func TestKeysRotate(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		var c clock
 		s := start(t, db, c.set)
 		root := s.register("root@x.example", "admin")
@@ -111,7 +111,7 @@ func TestKeysRotate(t *testing.T) {
 
 // TestKeysRotateByAge, and two instances come to the same.
 func TestKeysRotateByAge(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, cfg connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, cfg connect.Config) {
 		var c clock
 		s := start(t, cfg, c.set)
 		first := s.kids()

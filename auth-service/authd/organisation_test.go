@@ -59,7 +59,7 @@ func openStore(t *testing.T, cfg connect.Config) store.DB {
 // TestOrganisationFromCreationToDeletion: an organisation can be renamed without
 // anybody losing anything, and deleted when it has no accounts.
 func TestOrganisationFromCreationToDeletion(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		admin, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
 		body := `{"id":"nordlicht-battery","name":"Nordlicht Batterie GmbH","identifiers":{"gln":"9521000001060","eori":"DE1234567890","vat":"DE123456789","lei":"952100NORDLICHT00050","euid":"DEK1101R.HRB116737"},"address":{"streetAddress":"Speicherweg 4","postalCode":"04109","city":"Leipzig","country":"DE"},"webAddress":"https://nordlicht.example"}`
@@ -130,7 +130,7 @@ func TestEventsOfOrganisations(t *testing.T) {
 		`3 {"organisationId":"bam","name":"BAM","formerIds":["Bundesanstalt"],"deleted":true,"updatedAt":"TIME"}`,
 	}
 	var got []string
-	for _, e := range storetest.Waiting(t, store.Open(openStore(t, cfg), organisation.Schema()).Outbox(), "bam") {
+	for _, e := range storetest.WaitingEvents(t, store.Open(openStore(t, cfg), organisation.Schema()).Outbox(), "bam") {
 		var payload struct{ UpdatedAt string }
 		if err := json.Unmarshal(e.Data, &payload); err != nil || e.Type != "organisation.updated" || e.Source != "/auth-service" {
 			t.Errorf("event %+v, %v", e, err)
@@ -209,7 +209,7 @@ func TestBadOrganisations(t *testing.T) {
 // TestOneIDForOneOrganisation races organisations for an id: one gets it, as its
 // id or as a former id.
 func TestOneIDForOneOrganisation(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, cfg connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, cfg connect.Config) {
 		s := start(t, cfg)
 		admin := s.register("root@x.example", "admin")
 		a, b := organisations+"/"+s.organisation(admin, "aa"), organisations+"/"+s.organisation(admin, "bb")
@@ -242,7 +242,7 @@ func TestOneIDForOneOrganisation(t *testing.T) {
 // keeps it until an admin maps it. From then on tokens carry the id and the former
 // ids, and only one organisation can have a former id.
 func TestDataFromBeforeOrganisationsHadIDs(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, cfg connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, cfg connect.Config) {
 		s := start(t, cfg)
 		admin, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
 		_, err := store.Open(openStore(t, cfg), account.Schema()).Update(t.Context(), ann.User.ID, func(r *account.Record) (store.Change, error) {
@@ -336,7 +336,7 @@ func TestClaimOfAChangeThatDied(t *testing.T) {
 // TestAssignedWhileDeleted: an account is never in an organisation that does not
 // exist, whoever is first.
 func TestAssignedWhileDeleted(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, cfg connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, cfg connect.Config) {
 		s := start(t, cfg)
 		admin, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
 		for i := range 25 {
@@ -361,7 +361,7 @@ func TestAssignedWhileDeleted(t *testing.T) {
 // TestTenThousandOrganisations are listed page by page, each once.
 func TestTenThousandOrganisations(t *testing.T) {
 	const n = 10_000
-	storetest.Each(t, func(t *testing.T, cfg connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, cfg connect.Config) {
 		s := start(t, cfg)
 		admin := s.register("root@x.example", "admin")
 		made := time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC)

@@ -61,7 +61,7 @@ func (s *service) eventuallyRefused(token string) {
 }
 
 func TestALoginGoesOn(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		var c clock
 		s := start(t, db, c.set)
 		root, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
@@ -93,7 +93,7 @@ func TestALoginGoesOn(t *testing.T) {
 // TestAnotherTab refreshes with one token from many tabs at once: all get the
 // same answer, and none ends the login. Later it is theft.
 func TestAnotherTab(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		var c clock
 		s := start(t, db, c.set)
 		first := s.register("ann@x.example", "")
@@ -182,7 +182,7 @@ func TestRefreshTokensThatDoNotCount(t *testing.T) {
 }
 
 func TestLogout(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		phone, laptop := s.register("ann@x.example", ""), grant{}
 		s.login("ann@x.example", "correct horse").Want(200, &laptop)
@@ -241,7 +241,7 @@ func TestWhatEndsLogins(t *testing.T) {
 // TestOtherServicesLearn verifies as another service does: what was revoked is
 // refused there within five seconds, and what was not goes on.
 func TestOtherServicesLearn(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		root := s.register("root@x.example", "admin")
 		other, err := token.NewVerifier(t.Context(), token.Config{URL: s.URL}, slog.New(slog.DiscardHandler))
@@ -334,7 +334,7 @@ func TestAChangeThatWasBegun(t *testing.T) {
 // TestRevocationsTellNothing: names there lead to nobody, and go when their
 // tokens have expired.
 func TestRevocationsTellNothing(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		var c clock
 		s := start(t, db, c.set)
 		root := s.register("root@x.example", "admin")
@@ -366,7 +366,7 @@ func TestRevocationsTellNothing(t *testing.T) {
 
 // TestSweep removes sessions and revocations that are past their time.
 func TestSweep(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, cfg connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, cfg connect.Config) {
 		db, err := connect.Open(t.Context(), cfg, authd.Name)
 		if err != nil {
 			t.Fatal(err)

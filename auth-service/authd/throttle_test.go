@@ -42,7 +42,7 @@ func TestGuessing(t *testing.T) {
 // TestKnownAddress has been logged in from: others cannot use up its attempts,
 // and it has its own share, of this account alone.
 func TestKnownAddress(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db, failures(3))
 		s.register("ann@x.example", "")
 		s.login("ann@x.example", "correct horse").Want(200, nil)

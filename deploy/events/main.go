@@ -59,7 +59,7 @@ func show(ctx context.Context, cfg kafka.Config) error {
 		found = event.UserTopics() // the suite is just starting
 	}
 	return tail.Follow(ctx, cfg, found, func(m tail.Message) error {
-		line := fmt.Sprintf("%s  %-17s %4d  %s  %s", m.Time.UTC().Format(wire.Time), m.Topic, m.Sequence, m.Key, m.Data)
+		line := fmt.Sprintf("%s  %-17s %4d  %s  %s", m.Time.UTC().Format(wire.TimeLayout), m.Topic, m.Sequence, m.Key, m.Data)
 		if m.Reason != "" {
 			line += "\n    dead letter, because " + m.Reason
 		}

@@ -20,7 +20,7 @@ import (
 // TestUploadComesAgain: a file is stored once, and another with the same key not
 // at all.
 func TestUploadComesAgain(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		ann, bob := s.as(auth.User, ""), s.as(auth.Operator, "B")
 		send := func(token, key string, parts ...field) (id string, again bool, status int) {
@@ -73,7 +73,7 @@ func TestUploadComesAgain(t *testing.T) {
 // TestUploadAtOnce sends a file many times at once with one key: one document is
 // left, and one object.
 func TestUploadAtOnce(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		ann := s.as(auth.User, "")
 		var wg sync.WaitGroup

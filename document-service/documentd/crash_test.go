@@ -105,7 +105,7 @@ func (s *service) child(t *testing.T, env ...string) child {
 // part and of several, and some deleted. Nothing that was acknowledged is lost,
 // and one sweep leaves nothing else.
 func TestKill(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		begin := time.Now()
 		s := &service{issuer: authtest.New(t), bucket: newBucket(t)}
 		s.T = t

@@ -70,7 +70,7 @@ func startWith(t *testing.T, issuer *authtest.Issuer, bucket bucket, db connect.
 
 // each runs a test on an empty database of each kind.
 func each(t *testing.T, test func(*testing.T, *service)) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) { test(t, start(t, db)) })
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) { test(t, start(t, db)) })
 }
 
 // as returns a token of a made-up caller.

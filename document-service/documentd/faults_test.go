@@ -37,7 +37,7 @@ func TestStorageAway(t *testing.T) {
 	body, contentType := form(file("a.pdf", "", pdf+strings.Repeat("x", 6<<20)))
 	bearer := []string{"Authorization", "Bearer " + maker, "Content-Type", contentType}
 	for range 2 {
-		proxy.Down(true)
+		proxy.SetDown(true)
 		begin := time.Now()
 		s.Ask(upload, body, bearer...).WantProblem(503)
 		s.Ask("GET /api/documents/"+kept.DocID+"/content", "", bearer...).WantProblem(503)
@@ -50,7 +50,7 @@ func TestStorageAway(t *testing.T) {
 		if ready := s.Ask("GET /readyz", "").Want(200, nil); !strings.Contains(ready.Text, `"status":"degraded"`) || !strings.Contains(ready.Text, `{"name":"storage","ok":false,`) {
 			t.Errorf("readyz = %s", ready.Text)
 		}
-		proxy.Down(false)
+		proxy.SetDown(false)
 		s.Call(upload, maker, body, bearer...).Want(201, nil)
 		if a := s.Call("GET /api/documents/"+kept.DocID+"/content", maker, nil); a.Text != pdf {
 			t.Errorf("content = %q", a.Text)
@@ -58,10 +58,10 @@ func TestStorageAway(t *testing.T) {
 	}
 
 	// Deleted while S3 is away it is gone for everybody; its object goes later.
-	proxy.Down(true)
+	proxy.SetDown(true)
 	s.Ask("DELETE /api/documents/"+kept.DocID, "", bearer...).Want(204, nil)
 	s.Ask("GET /api/documents/"+kept.DocID, "", bearer...).WantProblem(404)
-	proxy.Down(false)
+	proxy.SetDown(false)
 	s.stop()
 	s2 := startWith(t, s.issuer, bucket, db, sweepSoon)
 	waitFor(t, "the sweep", func() bool { left, n, _ := leftOver(t, s2); return left == "" && n == 2 })
@@ -92,11 +92,11 @@ func TestStorageCutInTheMiddle(t *testing.T) {
 	maker := s.as(auth.User, "")
 	large := newBody(40<<20, func(sent int64) {
 		if sent > 30<<20 {
-			proxy.Down(true)
+			proxy.SetDown(true)
 		}
 	})
 	s.send(t, maker, large).WantProblem(503)
-	proxy.Down(false)
+	proxy.SetDown(false)
 	s.upload(maker, file("a.pdf", "", pdf)) // it recovers without a restart
 	s.stop()
 	s2 := startWith(t, s.issuer, bucket, s.cfg.Store, sweepSoon)
@@ -206,12 +206,12 @@ func TestStoreAway(t *testing.T) {
 	maker := s.as(auth.User, "")
 	d := s.upload(maker, file("a.pdf", "", pdf))
 	body, contentType := form(file("a.pdf", "", pdf))
-	proxy.Down(true)
+	proxy.SetDown(true)
 	for _, route := range []string{upload, "GET /api/documents/" + d.DocID, "GET /api/documents"} {
 		s.Ask(route, body, "Authorization", "Bearer "+maker, "Content-Type", contentType).WantProblem(503)
 	}
 	s.Ask("GET /readyz", "").Want(503, nil)
-	proxy.Down(false)
+	proxy.SetDown(false)
 	s.upload(maker, file("b.pdf", "", pdf))
 	wantOnly(t, s, 2)
 }

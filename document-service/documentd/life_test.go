@@ -116,7 +116,7 @@ func (s *service) open(t *testing.T) (*store.Collection[document.Document], *sto
 func wantEvents(t *testing.T, s *service, id string, want ...string) {
 	t.Helper()
 	documents, _ := s.open(t)
-	waiting := storetest.Waiting(t, documents.Outbox(), id)
+	waiting := storetest.WaitingEvents(t, documents.Outbox(), id)
 	got := []string{}
 	for _, e := range waiting {
 		got = append(got, fmt.Sprint(e.Type, " ", e.Sequence))

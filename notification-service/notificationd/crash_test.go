@@ -203,7 +203,7 @@ func TestStoreAway(t *testing.T) {
 // cutMongo cuts the connections to the database.
 func cutMongo(t *testing.T) (connect.Config, func(bool)) {
 	proxy, uri := storetest.NewProxy(t, storetest.MongoURI(t))
-	return connect.Config{URI: uri}, proxy.Down
+	return connect.Config{URI: uri}, proxy.SetDown
 }
 
 // lockedSQLite has somebody else lock the file.

@@ -19,7 +19,7 @@ import (
 const route = "POST /api/notifications"
 
 func TestAdminSends(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		admin, ann, bob := s.person(auth.Admin), s.person(auth.User), s.person(auth.Authority)
 		await := func(p person, title, channels string) row {

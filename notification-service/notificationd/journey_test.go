@@ -12,7 +12,7 @@ import (
 )
 
 func TestLifeOfANotification(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		admin, owner, other := s.person(auth.Admin), s.person(auth.Operator), s.person(auth.User)
 		passport, id := uuid.NewString(), uuid.NewString()
@@ -79,7 +79,7 @@ func TestLifeOfANotification(t *testing.T) {
 }
 
 func TestListStatsAndReadAll(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		owner := s.person(auth.User)
 		const n = 7

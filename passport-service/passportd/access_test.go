@@ -24,7 +24,7 @@ import (
 
 // TestWhoMayDoWhat goes through every route with every kind of caller.
 func TestWhoMayDoWhat(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		tokens := map[string]string{
 			"admin": s.as(auth.Admin, ""), "operator": s.as(auth.Operator, "A"), "user": s.as(auth.User, "A"),
@@ -80,7 +80,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 // TestFormerOrganisationsKeepWhatTheyOwn: members of an organisation own what it
 // owned under former ids, in single reads, writes and lists; others do not.
 func TestFormerOrganisationsKeepWhatTheyOwn(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		before, after := s.as(auth.Operator, "Nordlicht GmbH"), s.as(auth.Operator, "nordlicht")
 		member := s.issuer.Token(t, auth.Principal{UserID: "m", Role: auth.Operator, Organisation: "nordlicht", FormerOrganisations: []string{"Nordlicht GmbH", "NLB"}})
@@ -135,7 +135,7 @@ func TestTokensThatDoNotCount(t *testing.T) {
 }
 
 func TestLists(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		admin, a, b := s.as(auth.Admin, ""), s.as(auth.Operator, "A"), s.as(auth.Operator, "B")
 		names := map[string]string{}
@@ -192,7 +192,7 @@ func TestLists(t *testing.T) {
 // TestWritersOfOnePassport has many write at once: nothing is lost, and the
 // history is whole.
 func TestWritersOfOnePassport(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		maker := s.as(auth.Operator, "A")
 		p := s.create(maker, `{"data":{"labelsAndConformity":{"labelMeanings":[{"symbol":"CE","meaning":{}}]},"materialComposition":{}}}`)
@@ -266,7 +266,7 @@ func TestIdentifierIsTaken(t *testing.T) {
 // TestDeleteAgainstWriters deletes drafts while others write to them: in the
 // end nothing is left, whoever was quicker.
 func TestDeleteAgainstWriters(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		maker := s.as(auth.Operator, "A")
 		var wg sync.WaitGroup
@@ -349,7 +349,7 @@ func (s *service) open(t *testing.T) (*store.Collection[passport.Passport], *sto
 // after they decided to delete them. A passport that was deleted less than a
 // minute ago stays: a write that has begun may add a version.
 func TestSweepEndsDeletions(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		maker := s.as(auth.Operator, "A")
 		kept, fresh := s.create(maker, draft("https://a.example/kept")), s.create(maker, draft("https://a.example/fresh"))
@@ -407,7 +407,7 @@ func TestPartsAway(t *testing.T) {
 		maker := s.as(auth.Operator, "A")
 		p := s.create(maker, draft("https://a.example/1"))
 		for i := range 2 {
-			proxy.Down(true)
+			proxy.SetDown(true)
 			for _, route := range []string{"GET /api/passports/" + p.ID, "PATCH /api/passports/" + p.ID} {
 				begin := time.Now()
 				s.Ask(route, `{"data":{}}`, "Authorization", "Bearer "+maker).WantProblem(503)
@@ -418,7 +418,7 @@ func TestPartsAway(t *testing.T) {
 			for deadline := time.Now().Add(3 * time.Second); s.Ask("GET /readyz", "").Status != 503 && time.Now().Before(deadline); { // it counts for a second
 			}
 			s.Ask("GET /readyz", "").Want(503, nil)
-			proxy.Down(false)
+			proxy.SetDown(false)
 			s.Call("PATCH /api/passports/"+p.ID, maker, fmt.Sprintf(`{"data":{"generalInformation":{"batteryMass":%d}}}`, i+1)).Want(200, nil)
 			s.Call("GET /readyz", "", nil).Want(200, nil)
 		}

@@ -52,7 +52,7 @@ func (s *service) again(token, key, body string) (id string, again bool) {
 }
 
 func TestCreateComesAgain(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		ann, bob := s.as(auth.Operator, "A"), s.as(auth.Operator, "B")
 		const body = `{"data":{"generalInformation":{"batteryIdentifier":"https://a.example/1","batteryMass":2.50}}}`
@@ -108,7 +108,7 @@ func TestCreateComesAgain(t *testing.T) {
 
 // TestCreateAtOnce comes many times at once: one makes it.
 func TestCreateAtOnce(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		ann := s.as(auth.Operator, "A")
 		s.Call("GET /api/passports", ann, nil).Want(200, nil)
@@ -149,7 +149,7 @@ func eventsOf(t *testing.T, cfg connect.Config, id string) int {
 	if _, err := passports.Get(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	return len(storetest.Waiting(t, passports.Outbox(), id))
+	return len(storetest.WaitingEvents(t, passports.Outbox(), id))
 }
 
 // TestKilledBeforeItsAnswer kills the service when it has stored a passport, and

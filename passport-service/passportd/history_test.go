@@ -24,7 +24,7 @@ type verification struct {
 }
 
 func TestDiff(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		maker := s.as(auth.Operator, "A")
 		p := s.create(maker, `{"data":{"generalInformation":{"batteryMass":1,"manufacturingPlace":""},"labelsAndConformity":{"extinguishingAgents":[{"agent":"Water"},{"agent":"Sand"}]}}}`)

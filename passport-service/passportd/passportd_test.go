@@ -128,7 +128,7 @@ func hash(text string) string {
 }
 
 func TestLifeOfADraft(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		maker := s.as(auth.Operator, "Veloform")
 		body := sample(t, "lmt-ebike.json")
@@ -258,7 +258,7 @@ func checkHistory(t *testing.T, s *service, token string, p answer) {
 
 // TestThePastIsWhole reads a passport as it was before all of it changed.
 func TestThePastIsWhole(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		maker := s.as(auth.Operator, "Veloform")
 		p := s.create(maker, draft("https://a.example/old"))
@@ -273,7 +273,7 @@ func TestThePastIsWhole(t *testing.T) {
 }
 
 func TestEvents(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		maker := s.as(auth.Operator, "Veloform")
 		p := s.create(maker, sample(t, "lmt-ebike.json"))
@@ -309,7 +309,7 @@ func TestEvents(t *testing.T) {
 		if _, err := passports.List(t.Context(), store.Query{Scopes: []string{store.All}, Limit: 1}); err != nil {
 			t.Fatal(err)
 		}
-		waiting := storetest.Waiting(t, passports.Outbox(), p.ID)
+		waiting := storetest.WaitingEvents(t, passports.Outbox(), p.ID)
 		var got []event
 		for _, e := range waiting {
 			var payload map[string]any

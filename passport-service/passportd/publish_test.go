@@ -120,7 +120,7 @@ func TestInvalidCasesAreFoundAndBlock(t *testing.T) {
 
 // TestLifeOfAPassport goes from draft to archived.
 func TestLifeOfAPassport(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := startAt(t, db, day)
 		maker, admin := s.as(auth.Operator, "A"), s.as(auth.Admin, "")
 		p := s.create(maker, with(t, "ev-nmc-complete.json", `{"op":"remove","path":"/data/generalInformation/batteryPassportIdentifier"}`, `{"op":"remove","path":"/data/generalInformation/batteryMass"}`))
@@ -218,7 +218,7 @@ func TestLifeOfAPassport(t *testing.T) {
 		if _, err := passports.List(t.Context(), store.Query{Scopes: []string{store.All}, Limit: 1}); err != nil {
 			t.Fatal(err)
 		}
-		waiting := storetest.Waiting(t, passports.Outbox(), p.ID)
+		waiting := storetest.WaitingEvents(t, passports.Outbox(), p.ID)
 		var events []string
 		for _, e := range waiting {
 			events = append(events, fmt.Sprint(e.Type, " ", e.Sequence, " ", member(t, e.Data, "updatedFields")))
@@ -255,7 +255,7 @@ func (s *service) actions(token, id string) string {
 // TestPublishAndDeleteAtOnce lets two callers race: one of them wins, and the
 // other is told.
 func TestPublishAndDeleteAtOnce(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := startAt(t, db, day)
 		maker := s.as(auth.Operator, "A")
 		for i := range 10 {

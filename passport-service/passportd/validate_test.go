@@ -215,7 +215,7 @@ func TestLinesAreAnsweredAsTheyCome(t *testing.T) {
 
 // TestWhatTheStoreKnows has the rules that ask it.
 func TestWhatTheStoreKnows(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := startAt(t, db, ticking())
 		maker, admin := s.as(auth.Operator, "A"), s.as(auth.Admin, "")
 		first := s.publish(maker, sample(t, "ev-nmc-first-life.json"))

@@ -61,7 +61,7 @@ func (e Envelope) Headers() []Header {
 		{"ce_source", e.Source},
 		{"ce_type", e.Type},
 		{"ce_subject", e.Key},
-		{"ce_time", e.Time.UTC().Format(wire.Time)},
+		{"ce_time", e.Time.UTC().Format(wire.TimeLayout)},
 		{"ce_sequence", strconv.FormatInt(e.Sequence, 10)},
 		{"content-type", "application/json"},
 	}

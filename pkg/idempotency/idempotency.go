@@ -17,8 +17,8 @@ func ID(kind, caller, key string) string {
 	return uuid.NewHash(sha256.New(), uuid.Nil, fmt.Appendf(nil, "%q %q %q", kind, caller, key), 8).String()
 }
 
-// Sum identifies the content of a request; it is stored with the resource.
-func Sum(parts ...string) string {
+// Fingerprint identifies the content of a request; it is stored with the resource.
+func Fingerprint(parts ...string) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q", parts))
 	return hex.EncodeToString(sum[:])
 }

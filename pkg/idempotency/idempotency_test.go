@@ -26,7 +26,7 @@ func TestIDsDiffer(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	if idempotency.Sum("a", "b") == idempotency.Sum("ab") {
+	if idempotency.Fingerprint("a", "b") == idempotency.Fingerprint("ab") {
 		t.Error("sums of other parts are the same")
 	}
 	if err := idempotency.Check("x", "x"); err != nil {

@@ -21,7 +21,7 @@ func FuzzList(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { db.Close(context.Background()) })
-	cells := store.Open(db, storetest.Cells())
+	cells := store.Open(db, storetest.CellSchema())
 	made := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	all := map[string]storetest.Cell{"a": {Owner: "ann", Colour: "red", Shape: "flat"}, "b": {Owner: "ann", Colour: "red"}, "c": {Owner: "bob", Colour: "blue"}}
 	for id, c := range all {

@@ -117,8 +117,8 @@ func ErrOutboxFull(id string) error {
 	return fault.New(fault.Unavailable, "%d events of %s are not published yet, try again later", MaxWaiting, id).Because(errOutboxFull)
 }
 
-// Refused tells whether err concerns one record: other writes can succeed.
-func Refused(err error) bool {
+// IsRecordError tells whether err concerns one record: other writes can succeed.
+func IsRecordError(err error) bool {
 	e, ok := errors.AsType[*fault.Error](err)
 	return ok && (e.Kind != fault.Unavailable || errors.Is(err, errOutboxFull))
 }

@@ -35,7 +35,7 @@ type Kind struct {
 	MaxAttempts int           // before the task fails [10]
 	MinBackoff  time.Duration // after the first failure [1 s]
 	MaxBackoff  time.Duration // [1 h]
-	Keep        time.Duration // of tasks that are done [7 days]
+	Retention   time.Duration // of tasks that are done [7 days]
 }
 
 // Permanent wraps an error that another attempt would meet again.
@@ -55,7 +55,7 @@ func NewWorker(q *Queue, log *slog.Logger, r prometheus.Registerer, kinds ...Kin
 	w := &Worker{}
 	for _, k := range kinds {
 		k.Timeout, k.Concurrency, k.MaxAttempts = cmp.Or(k.Timeout, time.Minute), cmp.Or(k.Concurrency, 1), cmp.Or(k.MaxAttempts, 10)
-		k.MinBackoff, k.MaxBackoff, k.Keep = cmp.Or(k.MinBackoff, time.Second), min(cmp.Or(k.MaxBackoff, time.Hour), cmp.Or(k.Every, math.MaxInt64)), cmp.Or(k.Keep, 7*24*time.Hour)
+		k.MinBackoff, k.MaxBackoff, k.Retention = cmp.Or(k.MinBackoff, time.Second), min(cmp.Or(k.MaxBackoff, time.Hour), cmp.Or(k.Every, math.MaxInt64)), cmp.Or(k.Retention, 7*24*time.Hour)
 		w.runners = append(w.runners, &runner{Kind: k, queue: q, log: log, metrics: m})
 	}
 	return w

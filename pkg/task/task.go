@@ -97,7 +97,7 @@ func (q *Queue) now() time.Time { return q.clock().UTC().Truncate(time.Milliseco
 
 // Enqueue stores tasks and returns how many were added. A task whose id exists
 // already, in any state, is not added again: Enqueue is idempotent for as long as
-// tasks that are done are kept, see Kind.Keep.
+// tasks that are done are kept, see Kind.Retention.
 func (q *Queue) Enqueue(ctx context.Context, specs ...Spec) (added int, err error) {
 	now := q.now()
 	writes := make([]store.Write[Task], len(specs))

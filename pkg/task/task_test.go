@@ -35,7 +35,7 @@ type office struct {
 
 // each runs a test on both drivers.
 func each(t *testing.T, test func(t *testing.T, o *office)) {
-	storetest.Each(t, func(t *testing.T, cfg connect.Config) {
+	storetest.EachDriver(t, func(t *testing.T, cfg connect.Config) {
 		db, err := connect.Open(t.Context(), cfg, "tasks")
 		if err != nil {
 			t.Fatal(err)

@@ -277,7 +277,7 @@ func (r *runner) sweep(ctx context.Context) error {
 	r.sweptAt = now
 	for {
 		page, err := r.queue.tasks.List(ctx, store.Query{
-			Scopes: []string{r.Name}, Filters: map[string]string{"state": string(Done)}, Until: now.Add(-r.Keep), Order: store.OldestFirst, Limit: store.MaxLimit,
+			Scopes: []string{r.Name}, Filters: map[string]string{"state": string(Done)}, Until: now.Add(-r.Retention), Order: store.OldestFirst, Limit: store.MaxLimit,
 		})
 		if err != nil || len(page.Rows) == 0 {
 			return err

@@ -22,13 +22,13 @@ import (
 // content is kept as it is.
 type Value = jsontext.Value
 
-// Time is how every time is written: RFC 3339, UTC, milliseconds.
-const Time = "2006-01-02T15:04:05.000Z07:00"
+// TimeLayout is how every time is written: RFC 3339, UTC, milliseconds.
+const TimeLayout = "2006-01-02T15:04:05.000Z07:00"
 
 var options = json.JoinOptions(
 	json.Deterministic(true),
 	json.WithMarshalers(json.MarshalToFunc(func(enc *jsontext.Encoder, t time.Time) error {
-		return enc.WriteToken(jsontext.String(t.UTC().Format(Time)))
+		return enc.WriteToken(jsontext.String(t.UTC().Format(TimeLayout)))
 	})),
 )
 

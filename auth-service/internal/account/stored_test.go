@@ -8,5 +8,5 @@ import (
 )
 
 func TestStoredForm(t *testing.T) {
-	storetest.StoredForm(t, account.Schema())
+	storetest.CheckStoredForm(t, account.Schema())
 }

@@ -8,6 +8,6 @@ import (
 )
 
 func TestStoredForm(t *testing.T) {
-	storetest.StoredForm(t, document.DocumentSchema())
-	storetest.StoredForm(t, document.OriginSchema())
+	storetest.CheckStoredForm(t, document.DocumentSchema())
+	storetest.CheckStoredForm(t, document.OriginSchema())
 }

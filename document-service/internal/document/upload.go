@@ -226,7 +226,7 @@ func (up *Upload) request(f Fields) string {
 	if err != nil {
 		panic(err) // texts and a flag are always JSON
 	}
-	return idempotency.Sum(up.body.hex(), up.name, up.mediaType, string(fields))
+	return idempotency.Fingerprint(up.body.hex(), up.name, up.mediaType, string(fields))
 }
 
 // hashingReader reads a file of a limited size and computes its SHA-256.

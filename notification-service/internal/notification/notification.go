@@ -78,7 +78,7 @@ type Record struct {
 	ReadAt        time.Time  `json:"readAt,omitzero"`
 	AwaitsAddress bool       `json:"awaitsAddress,omitzero"` // its mail goes when the recipient's address is known
 	Deleted       bool       `json:"deleted,omitzero"`       // out of sight; the record stays, so that the event does not bring it back
-	Request       string     `json:"request,omitempty"`      // idempotency.Sum of the one that made it, where it had a key
+	Request       string     `json:"request,omitempty"`      // idempotency.Fingerprint of the one that made it, where it had a key
 	Traceparent   string     `json:"traceparent,omitempty"`  // of the request that caused it
 }
 

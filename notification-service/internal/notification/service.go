@@ -234,7 +234,7 @@ func (d Draft) sum() string {
 	if err != nil {
 		panic(err) // it was read from JSON
 	}
-	return idempotency.Sum(string(data))
+	return idempotency.Fingerprint(string(data))
 }
 
 // recordOf is what a draft becomes, for no recipient yet.

@@ -8,7 +8,7 @@ import (
 )
 
 func TestStoredForm(t *testing.T) {
-	storetest.StoredForm(t, notification.Schema())
-	storetest.StoredForm(t, notification.AccountSchema())
-	storetest.StoredForm(t, notification.OwnerSchema())
+	storetest.CheckStoredForm(t, notification.Schema())
+	storetest.CheckStoredForm(t, notification.AccountSchema())
+	storetest.CheckStoredForm(t, notification.OwnerSchema())
 }

@@ -77,7 +77,7 @@ func (s *Service) At(ctx context.Context, id string, at time.Time) (PassportView
 		return PassportView{}, err
 	}
 	if newer == 1 {
-		return PassportView{}, fault.New(fault.NotFound, "passport %s was created at %s", id, p.CreatedAt.Format(wire.Time))
+		return PassportView{}, fault.New(fault.NotFound, "passport %s was created at %s", id, p.CreatedAt.Format(wire.TimeLayout))
 	}
 	if p.Head, err = s.visibleVersion(ctx, &p, access, int64(newer-1)); err != nil {
 		return PassportView{}, err

@@ -45,7 +45,7 @@ type Passport struct {
 	Head              Version   `json:"head"`
 	Deleted           bool      `json:"deleted,omitzero"` // invisible; removeDeleted removes it
 	DeletedAt         time.Time `json:"deletedAt,omitzero"`
-	Request           string    `json:"request,omitempty"` // idempotency.Sum of the request that created it, if it had a key
+	Request           string    `json:"request,omitempty"` // idempotency.Fingerprint of the request that created it, if it had a key
 
 	document *ruleset.Document // the data of Head, where it has been read
 }

@@ -57,7 +57,7 @@ func (s *Service) Create(ctx context.Context, body wire.Value, key string) (view
 	}
 	id, now, request := s.NewID(), s.now(), ""
 	if key != "" {
-		id, request = idempotency.ID("passport", caller.UserID, key), idempotency.Sum(sub.data.Root().Raw(), sub.reason)
+		id, request = idempotency.ID("passport", caller.UserID, key), idempotency.Fingerprint(sub.data.Root().Raw(), sub.reason)
 	}
 	p := Passport{ID: id, CreatedAt: now, CreatedBy: caller.UserID, Request: request, Head: Version{
 		PassportID: id, Number: 1, State: Draft, Owner: ownerOf(caller), Action: Create, Reason: sub.reason, CreatedAt: now, CreatedBy: caller.UserID,

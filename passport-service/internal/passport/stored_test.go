@@ -8,6 +8,6 @@ import (
 )
 
 func TestStoredForm(t *testing.T) {
-	storetest.StoredForm(t, passport.Schema())
-	storetest.StoredForm(t, passport.VersionSchema())
+	storetest.CheckStoredForm(t, passport.Schema())
+	storetest.CheckStoredForm(t, passport.VersionSchema())
 }

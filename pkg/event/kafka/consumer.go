@@ -233,7 +233,7 @@ func deadLetter(m kafka.Message, why error) kafka.Message {
 		return strings.HasPrefix(h.Key, deadPrefix) // it was a dead letter before
 	})
 	if header(m, timeHeader) == "" {
-		out.Headers = append(out.Headers, kafka.Header{Key: timeHeader, Value: []byte(m.Time.UTC().Format(wire.Time))})
+		out.Headers = append(out.Headers, kafka.Header{Key: timeHeader, Value: []byte(m.Time.UTC().Format(wire.TimeLayout))})
 	}
 	for _, h := range []struct{ key, value string }{
 		{ReasonHeader, reason[:min(len(reason), maxReason)]}, {topicHeader, m.Topic},

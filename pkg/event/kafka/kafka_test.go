@@ -372,7 +372,7 @@ func TestEndDoesNotWaitForABroker(t *testing.T) {
 			insert(t, cells, "first")
 			if working {
 				await(t, "events out", func() error {
-					if n := len(storetest.Waiting(t, cells.Outbox(), "first")); n > 0 {
+					if n := len(storetest.WaitingEvents(t, cells.Outbox(), "first")); n > 0 {
 						return fmt.Errorf("%d events wait", n)
 					}
 					return nil
@@ -456,7 +456,7 @@ func open(t *testing.T) *store.Collection[storetest.Cell] {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close(context.Background()) })
-	return store.Open(db, storetest.Cells())
+	return store.Open(db, storetest.CellSchema())
 }
 
 func insert(t *testing.T, cells *store.Collection[storetest.Cell], id string) {

@@ -23,7 +23,7 @@ func BenchmarkDrain(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer db.Close(context.Background())
-	cells := store.Open(db, storetest.Cells())
+	cells := store.Open(db, storetest.CellSchema())
 	writes := make([]store.Write[storetest.Cell], b.N)
 	for i := range writes {
 		id := fmt.Sprint(i)

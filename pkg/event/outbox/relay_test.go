@@ -32,7 +32,7 @@ func open(t *testing.T) *store.Collection[storetest.Cell] {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close(context.Background()) })
-	return store.Open(db, storetest.Cells())
+	return store.Open(db, storetest.CellSchema())
 }
 
 func insert(t *testing.T, cells *store.Collection[storetest.Cell], id string) {

@@ -33,7 +33,7 @@ func drivers(b *testing.B, bench func(*testing.B, *store.Collection[storetest.Ce
 				}
 				db.Close(context.Background())
 			})
-			bench(b, store.Open(db, storetest.Cells()))
+			bench(b, store.Open(db, storetest.CellSchema()))
 		})
 	}
 }

@@ -28,7 +28,7 @@ func TestStoredForm(t *testing.T) {
 	if err := bson.UnmarshalExtJSON(data, true, &golden); err != nil {
 		t.Fatal(err)
 	}
-	kind := storetest.Cells()
+	kind := storetest.CellSchema()
 	kind.Version = 1
 	at := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 	doc := storetest.Cell{Serial: "S1", Owner: "ann", Colour: "red", Count: 7, Made: at, Data: wire.Value(`{"a.b":[1,2.5,null]}`)}
@@ -48,7 +48,7 @@ func TestStoredForm(t *testing.T) {
 	if page, err := cells.List(t.Context(), store.Query{Scopes: []string{"ann"}, Filters: map[string]string{"colour": "red"}, Limit: 1}); err != nil || len(page.Rows) != 1 {
 		t.Errorf("listed: %v, %v", page.Rows, err)
 	}
-	if diff := cmp.Diff([]event.Envelope{told}, storetest.Waiting(t, cells.Outbox(), "cell-1")); diff != "" {
+	if diff := cmp.Diff([]event.Envelope{told}, storetest.WaitingEvents(t, cells.Outbox(), "cell-1")); diff != "" {
 		t.Errorf("waiting (-want +got)\n%s", diff)
 	}
 

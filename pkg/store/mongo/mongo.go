@@ -213,7 +213,7 @@ func refusals(err error, n int) ([]error, error) {
 	case err == nil:
 		return errs, nil
 	case !errors.As(err, &bulk):
-		if errs[0] = duplicate(err); store.Refused(errs[0]) && n == 1 {
+		if errs[0] = duplicate(err); store.IsRecordError(errs[0]) && n == 1 {
 			return errs, nil
 		}
 		return nil, errs[0]

@@ -68,7 +68,7 @@ func TestNoServerIsUnavailableWithinThreeSeconds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close(context.Background())
-	cells := store.Open(db, storetest.Cells())
+	cells := store.Open(db, storetest.CellSchema())
 	_, get := cells.Get(t.Context(), "id")
 	_, insert := cells.Insert(t.Context(), "id", storetest.Cell{})
 	for call, err := range map[string]error{"Ping": db.Ping(t.Context()), "Get": get, "Insert": insert} {
@@ -98,7 +98,7 @@ func TestFirstUseKeepsToItsTime(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	if _, err := store.Open(db, storetest.Cells()).Get(ctx, "id"); !fault.Is(err, fault.Unavailable) || time.Since(start) > time.Second {
+	if _, err := store.Open(db, storetest.CellSchema()).Get(ctx, "id"); !fault.Is(err, fault.Unavailable) || time.Since(start) > time.Second {
 		t.Errorf("Get = %v after %v, want unavailable after 0.1 s", err, time.Since(start))
 	}
 }
@@ -113,7 +113,7 @@ func TestLongIndexingHoldsNobodyUp(t *testing.T) {
 	defer db.Close(context.Background())
 	defer db.Drop(context.Background())
 	defer goOn() // where the test has failed
-	cells := store.Open(db, storetest.Cells())
+	cells := store.Open(db, storetest.CellSchema())
 	for range 2 {
 		start := time.Now()
 		if _, err := cells.Get(t.Context(), "id"); !fault.Is(err, fault.Unavailable) || time.Since(start) > 4*time.Second {
@@ -184,7 +184,7 @@ func TestWrongURIIsRefused(t *testing.T) {
 
 // TestNamesWithNULAffectNoOthers: BSON cannot encode them.
 func TestNamesWithNULAffectNoOthers(t *testing.T) {
-	cells := store.Open(open(t, newName()), storetest.Cells())
+	cells := store.Open(open(t, newName()), storetest.CellSchema())
 	bad := storetest.Cell{Data: []byte(`{"a\u0000b":1}`)}
 	for _, others := range [][]string{nil, {"1"}, {"2", "3"}} {
 		writes := []store.Write[storetest.Cell]{{ID: "bad", Doc: bad}}

@@ -144,7 +144,7 @@ func (t *table) Backlog(ctx context.Context) (outbox.Backlog, error) {
 	}
 	var waiting []struct {
 		Outbox []struct {
-			Time string `bson:"time"` // as wire.Time has it, which sorts by time
+			Time string `bson:"time"` // in wire.TimeLayout, which sorts by time
 		} `bson:"outbox"`
 	}
 	if err := cur.All(ctx, &waiting); err != nil {

@@ -52,7 +52,7 @@ func TestTLS(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer db.Close(t.Context())
-			cells := store.Open(db, storetest.Cells())
+			cells := store.Open(db, storetest.CellSchema())
 			_, inserted := cells.Insert(t.Context(), "1", storetest.Cell{})
 			for operation, err := range map[string]error{"Ping": db.Ping(t.Context()), "Insert": inserted} {
 				if c.want == "" {

@@ -45,7 +45,7 @@ func TestServersThatCannotBeUsed(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { db.Close(t.Context()) })
-			cells := store.Open(db, storetest.Cells())
+			cells := store.Open(db, storetest.CellSchema())
 			for operation, do := range map[string]func() error{
 				"Ping": func() error { return db.Ping(t.Context()) },
 				"Get":  func() error { _, err := cells.Get(t.Context(), "1"); return err },

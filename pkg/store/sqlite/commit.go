@@ -188,7 +188,7 @@ func (x tx) apart(do func(tx) error) (refusal, err error) {
 		return nil, err
 	}
 	if refusal = do(x); refusal != nil {
-		if !store.Refused(refusal) {
+		if !store.IsRecordError(refusal) {
 			return nil, refusal
 		}
 		if _, err := x.run("ROLLBACK TO job"); err != nil {

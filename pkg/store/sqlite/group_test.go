@@ -22,7 +22,7 @@ func TestConcurrentWritesShareACommit(t *testing.T) {
 	const writes = 60
 	path := filepath.Join(t.TempDir(), "group.db")
 	db := open(t, path)
-	cells := store.Open(db, storetest.Cells())
+	cells := store.Open(db, storetest.CellSchema())
 	if _, err := cells.Insert(t.Context(), "first", storetest.Cell{}); err != nil { // makes the tables
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func TestFilesAreForTheirOwnerAlone(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cells := store.Open(open(t, filepath.Join(dir, "own.db")), storetest.Cells())
+	cells := store.Open(open(t, filepath.Join(dir, "own.db")), storetest.CellSchema())
 	if _, err := cells.Insert(t.Context(), "id", storetest.Cell{}); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestBrokenFileIsUnavailable(t *testing.T) {
 	t.Run("corrupt", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "broken.db")
 		db := open(t, path)
-		if _, err := store.Open(db, storetest.Cells()).Insert(t.Context(), "id", storetest.Cell{}); err != nil {
+		if _, err := store.Open(db, storetest.CellSchema()).Insert(t.Context(), "id", storetest.Cell{}); err != nil {
 			t.Fatal(err)
 		}
 		if err := db.Close(t.Context()); err != nil {
@@ -108,7 +108,7 @@ func TestBrokenFileIsUnavailable(t *testing.T) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := store.Open(open(t, path), storetest.Cells()).Get(t.Context(), "id"); !fault.Is(err, fault.Unavailable) {
+		if _, err := store.Open(open(t, path), storetest.CellSchema()).Get(t.Context(), "id"); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("Get = %v, want unavailable", err)
 		}
 	})
@@ -117,7 +117,7 @@ func TestBrokenFileIsUnavailable(t *testing.T) {
 		if err := sqlite.RefuseWrites(t.Context(), db); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := store.Open(db, storetest.Cells()).Insert(t.Context(), "id", storetest.Cell{}); !fault.Is(err, fault.Unavailable) {
+		if _, err := store.Open(db, storetest.CellSchema()).Insert(t.Context(), "id", storetest.Cell{}); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("Insert = %v, want unavailable", err)
 		}
 	})

@@ -61,7 +61,7 @@ func (t *table) Insert(ctx context.Context, records ...store.Insertion) ([]error
 func (t *table) insertAll(ctx context.Context, records []store.Insertion, errs []error) error {
 	if len(records) == 1 { // is its own savepoint
 		err := t.in(ctx, func(x write) error { return x.insert(records[0].Record, records[0].Events) })
-		if store.Refused(err) {
+		if store.IsRecordError(err) {
 			errs[0], err = err, nil
 		}
 		return err

@@ -10,7 +10,7 @@ import (
 
 // backlog holds what those who watch over the suite are told.
 func backlog(t *testing.T, db store.DB) {
-	cells := store.Open(db, Cells())
+	cells := store.Open(db, CellSchema())
 	want := func(when string, events int, oldest time.Time) {
 		t.Helper()
 		b, err := cells.Outbox().Backlog(t.Context())

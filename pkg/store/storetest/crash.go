@@ -53,8 +53,8 @@ func write(ctx context.Context, name string, open Opener, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	cells := store.Open(db, Cells())
-	entries := store.Open(db, Entries())
+	cells := store.Open(db, CellSchema())
+	entries := store.Open(db, EntrySchema())
 	relay := &outbox.Relay{Source: pastDue{cells.Outbox()}, Publisher: printer{out}, Log: slog.New(slog.DiscardHandler), Lease: 20 * time.Millisecond}
 	go relay.Run(ctx)
 	failed := make(chan error)
@@ -111,7 +111,7 @@ func dieBeforeHead(ctx context.Context, name string, open Opener, _ io.Writer) e
 	if err != nil {
 		return err
 	}
-	_, err = countWithHistory(ctx, store.Open[Cell](dyingDB{db}, Cells()), store.Open(db, Entries()), dying)
+	_, err = countWithHistory(ctx, store.Open[Cell](dyingDB{db}, CellSchema()), store.Open(db, EntrySchema()), dying)
 	return err
 }
 
@@ -141,7 +141,7 @@ func (p printer) Publish(_ context.Context, e event.Envelope) error {
 // was acknowledged is stored, and every event was published, in order.
 func Crash(t *testing.T, name string, open Opener) {
 	stored := map[string]int64{}
-	var broker Log
+	var broker Broker
 	for range kills {
 		crashOnce(t, name, stored, &broker)
 	}
@@ -150,9 +150,9 @@ func Crash(t *testing.T, name string, open Opener) {
 		t.Fatal(err)
 	}
 	defer db.Close(context.Background())
-	cells := store.Open(db, Cells())
+	cells := store.Open(db, CellSchema())
 	drain(t, cells, &broker)
-	entries := store.Open(db, Entries())
+	entries := store.Open(db, EntrySchema())
 	for id, version := range stored {
 		for n := 1; n < int(version); n++ {
 			if entry, err := entries.Get(t.Context(), fmt.Sprint(id, "/", n)); err != nil || entry.Doc.Count != n {
@@ -198,7 +198,7 @@ func crashBeforeHead(t *testing.T, name string, cells, entries *store.Collection
 
 // crashOnce starts a writer, kills it after some lines of it, and takes in what
 // it said.
-func crashOnce(t *testing.T, name string, stored map[string]int64, broker *Log) {
+func crashOnce(t *testing.T, name string, stored map[string]int64, broker *Broker) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), childEnv+"="+name)
@@ -233,7 +233,7 @@ func crashOnce(t *testing.T, name string, stored map[string]int64, broker *Log) 
 }
 
 // drain publishes what waits.
-func drain(t *testing.T, cells *store.Collection[Cell], broker *Log) {
+func drain(t *testing.T, cells *store.Collection[Cell], broker *Broker) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
 	relay := &outbox.Relay{Source: pastDue{cells.Outbox()}, Publisher: broker, Log: slog.New(slog.DiscardHandler), Lease: 20 * time.Millisecond}

@@ -12,9 +12,9 @@ import (
 	"github.com/battery-passport/suite/pkg/store/mongo"
 )
 
-// Each runs a test of a service on an empty database of each kind: SQLite, and
+// EachDriver runs a test of a service on an empty database of each kind: SQLite, and
 // the MongoDB of MONGODB_URI where that is set.
-func Each(t *testing.T, test func(*testing.T, connect.Config)) {
+func EachDriver(t *testing.T, test func(*testing.T, connect.Config)) {
 	t.Run("SQLite", func(t *testing.T) { test(t, connect.Config{Dir: t.TempDir()}) })
 	t.Run("MongoDB", func(t *testing.T) { test(t, connect.Config{URI: MongoURI(t)}) })
 }

@@ -38,7 +38,7 @@ func walk(t *testing.T, cells *store.Collection[Cell], q store.Query, between fu
 }
 
 func stablePages(t *testing.T, db store.DB) {
-	cells := store.Open(db, Cells())
+	cells := store.Open(db, CellSchema())
 	var kept, ids []string
 	for i := range 40 {
 		id := newID()
@@ -73,7 +73,7 @@ func stablePages(t *testing.T, db store.DB) {
 }
 
 func lists(t *testing.T, db store.DB) {
-	cells := store.Open(db, Cells())
+	cells := store.Open(db, CellSchema())
 	names := map[string]string{}
 	for i, c := range []Cell{
 		{Owner: "ann", Colour: "red", Shape: "round"}, {Owner: "ann", Colour: "red", Shape: "flat"}, {Owner: "ann", Colour: "blue", Shape: "flat"},
@@ -111,7 +111,7 @@ func wantList(t *testing.T, cells *store.Collection[Cell], q store.Query, names 
 }
 
 func cursors(t *testing.T, db store.DB) {
-	cells := store.Open(db, Cells())
+	cells := store.Open(db, CellSchema())
 	for i := range 4 {
 		insert(t, cells, newID(), Cell{Owner: "ann", Colour: "red", Made: day(i)})
 	}
@@ -152,7 +152,7 @@ func cursors(t *testing.T, db store.DB) {
 }
 
 func largePages(t *testing.T, db store.DB) {
-	cells := store.Open(db, Cells())
+	cells := store.Open(db, CellSchema())
 	big := wire.Value(`"` + strings.Repeat("x", 3<<20) + `"`)
 	for i := range 5 {
 		insert(t, cells, newID(), Cell{Owner: "ann", Made: day(i), Data: big})
@@ -176,7 +176,7 @@ func largePages(t *testing.T, db store.DB) {
 // scopes merges the lists of several owners: each aggregate once, in one order,
 // on pages of every size.
 func scopes(t *testing.T, db store.DB) {
-	schema := Cells()
+	schema := CellSchema()
 	schema.Indexes = func(c *Cell) store.Indexes {
 		return store.Indexes{Scopes: strings.Split(c.Owner, ","), Created: c.Made, Filters: map[string]string{"colour": c.Colour}}
 	}
@@ -245,7 +245,7 @@ func mergedLargePages(t *testing.T, cells *store.Collection[Cell]) {
 
 // times lists what was created from a time on, and before another.
 func times(t *testing.T, db store.DB) {
-	cells := store.Open(db, Cells())
+	cells := store.Open(db, CellSchema())
 	names := map[string]string{}
 	for i := range 6 {
 		id := newID()

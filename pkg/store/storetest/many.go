@@ -11,7 +11,7 @@ import (
 
 // many reads, takes over and acknowledges what waits with several aggregates.
 func many(t *testing.T, db store.DB) {
-	cells := store.Open(db, Cells())
+	cells := store.Open(db, CellSchema())
 	source, want := cells.Outbox(), map[string]int{newID(): 3, newID(): 0, newID(): 2, newID(): 1, "unknown": 0}
 	var ids []string
 	for id, n := range want {

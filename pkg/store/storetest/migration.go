@@ -28,7 +28,7 @@ func oldCells() store.Schema[oldCell] {
 }
 
 func newCells(t *testing.T) store.Schema[Cell] {
-	kind := Cells()
+	kind := CellSchema()
 	kind.Migrate = func(schema int, doc []byte) ([]byte, error) {
 		if schema != 2 {
 			t.Errorf("a document of schema %d is to be migrated", schema)
@@ -61,7 +61,7 @@ func migration(t *testing.T, db store.DB) {
 	if _, err := now.Update(t.Context(), id, func(c *Cell) (store.Change, error) { c.Count++; return store.Change{}, nil }); err != nil {
 		t.Fatal(err)
 	}
-	got, err := store.Open(db, Cells()).Get(t.Context(), id)
+	got, err := store.Open(db, CellSchema()).Get(t.Context(), id)
 	if err != nil || got.Doc.Count != 8 || got.Doc.Owner != "ann" {
 		t.Errorf("after a write: %+v, %v", got, err)
 	}
@@ -71,7 +71,7 @@ func migration(t *testing.T, db store.DB) {
 	if _, err := before.Update(t.Context(), id, func(*oldCell) (store.Change, error) { return store.Change{}, nil }); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("those of before write it: %v", err)
 	}
-	if events := Waiting(t, now.Outbox(), id); len(events) != 1 {
+	if events := WaitingEvents(t, now.Outbox(), id); len(events) != 1 {
 		t.Errorf("events %v", events)
 	}
 }

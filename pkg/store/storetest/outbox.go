@@ -23,8 +23,8 @@ func count(t *testing.T, cells *store.Collection[Cell], id string) {
 	}
 }
 
-// Waiting returns the events that wait with an aggregate.
-func Waiting(t testing.TB, source outbox.Source, id string) []event.Envelope {
+// WaitingEvents returns the events that wait with an aggregate.
+func WaitingEvents(t testing.TB, source outbox.Source, id string) []event.Envelope {
 	t.Helper()
 	waiting, err := source.Waiting(t.Context(), []string{id}, 1)
 	if _, ok := waiting[id]; err != nil || !ok {
@@ -35,7 +35,7 @@ func Waiting(t testing.TB, source outbox.Source, id string) []event.Envelope {
 
 func events(t *testing.T, cells *store.Collection[Cell], id string) []event.Envelope {
 	t.Helper()
-	return Waiting(t, cells.Outbox(), id)
+	return WaitingEvents(t, cells.Outbox(), id)
 }
 
 func acknowledge(t *testing.T, cells *store.Collection[Cell], id string, events ...event.Envelope) error {
@@ -47,7 +47,7 @@ func acknowledge(t *testing.T, cells *store.Collection[Cell], id string, events 
 }
 
 func waiting(t *testing.T, db store.DB) {
-	cells, id := store.Open(db, Cells()), newID()
+	cells, id := store.Open(db, CellSchema()), newID()
 	first := counted(id, 0)
 	insert(t, cells, id, Cell{}, first)
 	select {
@@ -86,7 +86,7 @@ func waiting(t *testing.T, db store.DB) {
 }
 
 func full(t *testing.T, db store.DB) {
-	cells, id := store.Open(db, Cells()), newID()
+	cells, id := store.Open(db, CellSchema()), newID()
 	insert(t, cells, id, Cell{})
 	for range store.MaxWaiting {
 		count(t, cells, id)
@@ -111,7 +111,7 @@ func full(t *testing.T, db store.DB) {
 }
 
 func deleted(t *testing.T, db store.DB) {
-	cells, id := store.Open(db, Cells()), newID()
+	cells, id := store.Open(db, CellSchema()), newID()
 	insert(t, cells, id, Cell{Owner: "ann"}, counted(id, 0))
 	if err := cells.Delete(t.Context(), id, 1, counted(id, 1)); err != nil {
 		t.Fatal(err)
@@ -164,7 +164,7 @@ func deletedWhileWaiting(t *testing.T, cells *store.Collection[Cell], id string)
 }
 
 func takeOver(t *testing.T, db store.DB) {
-	cells, id := store.Open(db, Cells()), newID()
+	cells, id := store.Open(db, CellSchema()), newID()
 	source, ctx := cells.Outbox(), t.Context()
 	insert(t, cells, id, Cell{}, counted(id, 0))
 	if due, err := source.Expired(ctx, time.Now().Add(outbox.Lease/2), 9); err != nil || len(due) > 0 {

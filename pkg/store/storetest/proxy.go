@@ -44,15 +44,15 @@ func NewProxy(t *testing.T, uri string) (*Proxy, string) {
 	})
 	t.Cleanup(func() {
 		l.Close()
-		p.Down(true)
+		p.SetDown(true)
 		wg.Wait()
 	})
 	u.Host = p.Addr
 	return p, u.String()
 }
 
-// Down cuts all connections, and refuses new ones until it is called again.
-func (p *Proxy) Down(down bool) {
+// SetDown cuts all connections, and refuses new ones until it is called again.
+func (p *Proxy) SetDown(down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.down = down

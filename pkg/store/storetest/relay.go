@@ -15,8 +15,8 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Log is a broker that remembers what came first of each key.
-type Log struct {
+// Broker is a fake broker that checks the order of the events of each key.
+type Broker struct {
 	mu     sync.Mutex
 	seen   map[string]int64 // key → newest sequence
 	events map[string]bool
@@ -26,22 +26,22 @@ type Log struct {
 }
 
 // Publish implements outbox.Publisher.
-func (l *Log) Publish(_ context.Context, e event.Envelope) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.n++
-	refused := l.Fails && l.n%11 == 0
-	if refused && l.n%2 == 0 {
+func (b *Broker) Publish(_ context.Context, e event.Envelope) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.n++
+	refused := b.Fails && b.n%11 == 0
+	if refused && b.n%2 == 0 {
 		return errors.New("refused")
 	}
-	if l.seen == nil {
-		l.seen, l.events = map[string]int64{}, map[string]bool{}
+	if b.seen == nil {
+		b.seen, b.events = map[string]int64{}, map[string]bool{}
 	}
-	if !l.events[e.ID] && e.Sequence != l.seen[e.Key]+1 {
-		l.Errs = append(l.Errs, fmt.Errorf("%s: first occurrence of %d after %d", e.Key, e.Sequence, l.seen[e.Key]))
+	if !b.events[e.ID] && e.Sequence != b.seen[e.Key]+1 {
+		b.Errs = append(b.Errs, fmt.Errorf("%s: first occurrence of %d after %d", e.Key, e.Sequence, b.seen[e.Key]))
 	}
-	l.events[e.ID] = true
-	l.seen[e.Key] = max(l.seen[e.Key], e.Sequence)
+	b.events[e.ID] = true
+	b.seen[e.Key] = max(b.seen[e.Key], e.Sequence)
 	if refused {
 		return errors.New("lost the answer")
 	}
@@ -49,17 +49,17 @@ func (l *Log) Publish(_ context.Context, e event.Envelope) error {
 }
 
 // Newest returns the newest sequence that was published of a key.
-func (l *Log) Newest(key string) int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.seen[key]
+func (b *Broker) Newest(key string) int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.seen[key]
 }
 
 // twoRelays has the writer's relay, with a lease so short that the other one
 // takes over all the time, and a broker that fails.
 func twoRelays(t *testing.T, db store.DB) {
-	cells := store.Open(db, Cells())
-	broker := &Log{Fails: true}
+	cells := store.Open(db, CellSchema())
+	broker := &Broker{Fails: true}
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	quiet := slog.New(slog.DiscardHandler)
@@ -133,8 +133,8 @@ func (p pastDue) Expired(ctx context.Context, now time.Time, limit int) ([]outbo
 
 // deletedBesideRelay deletes, without an event, what a relay is at work on.
 func deletedBesideRelay(t *testing.T, db store.DB) {
-	cells := store.Open(db, Cells())
-	relay := &outbox.Relay{Source: cells.Outbox(), Publisher: &Log{}, Log: slog.New(slog.DiscardHandler)}
+	cells := store.Open(db, CellSchema())
+	relay := &outbox.Relay{Source: cells.Outbox(), Publisher: &Broker{}, Log: slog.New(slog.DiscardHandler)}
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {

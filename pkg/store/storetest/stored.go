@@ -13,11 +13,11 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// StoredForm reads testdata/NAME.json, a record of the kind as it was stored
+// CheckStoredForm reads testdata/NAME.json, a record of the kind as it was stored
 // once, and fails when the kind does not come to the same document of it, or
 // loses a part. Those files stay as they are: they are what is in databases. A
 // later schema adds files of its own, and keeps these for its migration.
-func StoredForm[T any](t *testing.T, kind store.Schema[T]) {
+func CheckStoredForm[T any](t *testing.T, kind store.Schema[T]) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", kind.Name+".json"))
 	if err != nil {

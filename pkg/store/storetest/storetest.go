@@ -28,8 +28,8 @@ type Cell struct {
 	Data   wire.Value `json:"data,omitempty"`
 }
 
-// Cells declares the aggregate.
-func Cells() store.Schema[Cell] {
+// CellSchema declares the aggregate.
+func CellSchema() store.Schema[Cell] {
 	return store.Schema[Cell]{
 		Name: "cells", Version: 3, UniqueIndexes: []string{"serial", "rack"},
 		Unique: func(c *Cell) map[string]string { return map[string]string{"serial": c.Serial, "rack": c.Rack} },
@@ -101,7 +101,7 @@ func insert(t *testing.T, cells *store.Collection[Cell], id string, c Cell, even
 }
 
 func documents(t *testing.T, db store.DB) {
-	cells, id := store.Open(db, Cells()), newID()
+	cells, id := store.Open(db, CellSchema()), newID()
 	want := Cell{Serial: "S\x001", Owner: "ann", Count: -1 << 53, Made: time.Date(2026, 11, 22, 9, 0, 0, 120e6, time.UTC), Data: wire.Value(
 		`{"z":0,"a":[1,2.5,-0.1,1e-9,123456789012345,1e15,[],{}],"":"empty name","n":null,"t":true,"f":false,` +
 			`"s":"ü\u2028🔋\"\\/\b\u0001","a.b":"dot","$set":{"x":1}}`)}
@@ -135,7 +135,7 @@ func documents(t *testing.T, db store.DB) {
 }
 
 func missing(t *testing.T, db store.DB) {
-	cells, id := store.Open(db, Cells()), newID()
+	cells, id := store.Open(db, CellSchema()), newID()
 	_, get := cells.Get(t.Context(), id)
 	_, version := cells.Version(t.Context(), id)
 	_, getBy := cells.GetBy(t.Context(), "serial", "none")
@@ -161,7 +161,7 @@ func wantDuplicate(t *testing.T, call, index string, err error) {
 }
 
 func duplicates(t *testing.T, db store.DB) {
-	cells, one, two := store.Open(db, Cells()), newID(), newID()
+	cells, one, two := store.Open(db, CellSchema()), newID(), newID()
 	insert(t, cells, one, Cell{Serial: "S1", Rack: "R1"})
 	insert(t, cells, two, Cell{})
 	insert(t, cells, newID(), Cell{}) // absent values are not unique
@@ -181,7 +181,7 @@ func duplicates(t *testing.T, db store.DB) {
 	if row, err := cells.Get(t.Context(), two); err != nil || row.Version != 1 {
 		t.Errorf("after a conflict: %+v, %v", row, err)
 	}
-	if waiting := Waiting(t, cells.Outbox(), two); len(waiting) > 0 {
+	if waiting := WaitingEvents(t, cells.Outbox(), two); len(waiting) > 0 {
 		t.Errorf("after a conflict %d events wait", len(waiting))
 	}
 	// What an aggregate gives up, or takes with it, is free for others.
@@ -195,7 +195,7 @@ func duplicates(t *testing.T, db store.DB) {
 }
 
 func sixteenWriters(t *testing.T, db store.DB) {
-	cells, id := store.Open(db, Cells()), newID()
+	cells, id := store.Open(db, CellSchema()), newID()
 	insert(t, cells, id, Cell{})
 	const writers, each = 16, 10
 	var wg sync.WaitGroup
@@ -216,7 +216,7 @@ func sixteenWriters(t *testing.T, db store.DB) {
 	if err != nil || row.Doc.Count != writers*each || row.Version != writers*each+1 {
 		t.Errorf("count %d, version %d, %v, want %d", row.Doc.Count, row.Version, err, writers*each)
 	}
-	events := Waiting(t, cells.Outbox(), id)
+	events := WaitingEvents(t, cells.Outbox(), id)
 	if len(events) != writers*each {
 		t.Fatalf("%d events, want %d", len(events), writers*each)
 	}
@@ -228,7 +228,7 @@ func sixteenWriters(t *testing.T, db store.DB) {
 }
 
 func stale(t *testing.T, db store.DB) {
-	cells, id := store.Open(db, Cells()), newID()
+	cells, id := store.Open(db, CellSchema()), newID()
 	insert(t, cells, id, Cell{})
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -256,7 +256,7 @@ func stale(t *testing.T, db store.DB) {
 }
 
 func failingChange(t *testing.T, db store.DB) {
-	cells, id := store.Open(db, Cells()), newID()
+	cells, id := store.Open(db, CellSchema()), newID()
 	insert(t, cells, id, Cell{Serial: "S1"})
 	refused := errors.New("refused")
 	for _, want := range []error{refused, store.ErrNoChange} {
@@ -272,7 +272,7 @@ func failingChange(t *testing.T, db store.DB) {
 		}
 	}
 	row, err := cells.Get(t.Context(), id)
-	events := Waiting(t, cells.Outbox(), id)
+	events := WaitingEvents(t, cells.Outbox(), id)
 	if err != nil || row.Version != 1 || row.Doc.Count != 0 || len(events) > 0 {
 		t.Errorf("stored %+v, %v, %d events", row, err, len(events))
 	}

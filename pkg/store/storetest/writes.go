@@ -18,8 +18,8 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Entries declares the history of the cells.
-func Entries() store.Schema[Cell] {
+// EntrySchema declares the history of the cells.
+func EntrySchema() store.Schema[Cell] {
 	return store.Schema[Cell]{
 		Name: "entries", Version: 1, UniqueIndexes: []string{"serial"},
 		Unique:  func(c *Cell) map[string]string { return map[string]string{"serial": c.Serial} },
@@ -30,7 +30,7 @@ func Entries() store.Schema[Cell] {
 // encodingErrors has documents that cannot be encoded among others: each error is
 // at its index, and the others are stored.
 func encodingErrors(t *testing.T, db store.DB) {
-	cells := store.Open(db, Cells())
+	cells := store.Open(db, CellSchema())
 	var writes []store.Write[Cell]
 	for i := range 230 { // more than fit into a batch
 		w := store.Write[Cell]{ID: newID()}
@@ -52,7 +52,7 @@ func encodingErrors(t *testing.T, db store.DB) {
 }
 
 func insertMany(t *testing.T, db store.DB) {
-	cells, there, twice := store.Open(db, Cells()), newID(), newID()
+	cells, there, twice := store.Open(db, CellSchema()), newID(), newID()
 	insert(t, cells, there, Cell{Serial: "S1"})
 	writes := []store.Write[Cell]{{ID: there}, {ID: newID(), Doc: Cell{Serial: "S1"}}, {ID: twice}, {ID: twice}}
 	want := []string{store.ID, "serial", "", store.ID}
@@ -75,7 +75,7 @@ func insertMany(t *testing.T, db store.DB) {
 			t.Errorf("write %d: %v, want a conflict on %q", i, errs[i], want[i])
 		}
 		if want[i] == "" {
-			if waiting := Waiting(t, cells.Outbox(), w.ID); len(waiting) != len(w.Events) || len(waiting) > 0 && (waiting[0].ID != w.Events[0].ID || waiting[0].Sequence != 1) {
+			if waiting := WaitingEvents(t, cells.Outbox(), w.ID); len(waiting) != len(w.Events) || len(waiting) > 0 && (waiting[0].ID != w.Events[0].ID || waiting[0].Sequence != 1) {
 				t.Errorf("write %d: %+v wait, want %d", i, waiting, len(w.Events))
 			}
 			if row, err := cells.Get(t.Context(), w.ID); err != nil || row.Doc.Serial != w.Doc.Serial {
@@ -91,7 +91,7 @@ func insertMany(t *testing.T, db store.DB) {
 // insertManyFails has the database fail in the second batch: each write of it has
 // the error, and those of the first batch are stored.
 func insertManyFails(t *testing.T, db store.DB) {
-	cells := store.Open(failingDB{db, new(atomic.Int32)}, Cells())
+	cells := store.Open(failingDB{db, new(atomic.Int32)}, CellSchema())
 	writes := make([]store.Write[Cell], 230)
 	for i := range writes {
 		writes[i].ID = newID()
@@ -139,7 +139,7 @@ func (t failingTable) Insert(ctx context.Context, records ...store.Insertion) ([
 
 // outlive ends the context of each kind of write just before it.
 func outlive(t *testing.T, db store.DB) {
-	cells, entries := store.Open(db, Cells()), store.Open(db, Entries())
+	cells, entries := store.Open(db, CellSchema()), store.Open(db, EntrySchema())
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := cells.Insert(gone, "a", Cell{}, counted("a", 0)); err != nil {
@@ -173,7 +173,7 @@ func outlive(t *testing.T, db store.DB) {
 // disconnect has an HTTP client close its connection while the handler decides
 // what to write.
 func disconnect(t *testing.T, db store.DB) {
-	cells := store.Open(db, Cells())
+	cells := store.Open(db, CellSchema())
 	insert(t, cells, "a", Cell{})
 	deciding, written := make(chan bool), make(chan error, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -205,7 +205,7 @@ func disconnect(t *testing.T, db store.DB) {
 }
 
 func history(t *testing.T, db store.DB) {
-	cells, entries := store.Open(db, Cells()), store.Open(db, Entries())
+	cells, entries := store.Open(db, CellSchema()), store.Open(db, EntrySchema())
 	insert(t, cells, "a", Cell{Serial: "S1"})
 	insert(t, entries, "other", Cell{Serial: "taken"})
 	change := func(serial string) error {
@@ -236,7 +236,7 @@ func history(t *testing.T, db store.DB) {
 
 // historyRace has writers of one aggregate, each of which stores what it replaces.
 func historyRace(t *testing.T, db store.DB) {
-	cells, entries := store.Open(db, Cells()), store.Open(db, Entries())
+	cells, entries := store.Open(db, CellSchema()), store.Open(db, EntrySchema())
 	insert(t, cells, "a", Cell{})
 	const writers, each = 8, 5
 	var wg sync.WaitGroup
