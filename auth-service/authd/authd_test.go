@@ -106,7 +106,7 @@ func (s *service) organisation(admin grant, id string) string {
 	return id
 }
 
-func (s *service) login(email, password string) resttest.Answer {
+func (s *service) login(email, password string) resttest.Response {
 	s.T.Helper()
 	return s.Call("POST /api/auth/login", "", map[string]string{"email": email, "password": password})
 }
@@ -438,7 +438,7 @@ func TestUnknownAddressCostsWhatAWrongPasswordDoes(t *testing.T) {
 			s.register("ann@x.example", "")
 			s.stop()
 			s = start(t, db, cost(costs[1]))
-			measure := func(email string) (time.Duration, resttest.Answer) {
+			measure := func(email string) (time.Duration, resttest.Response) {
 				begin := time.Now()
 				a := s.login(email, "wrong horse")
 				return time.Since(begin), a

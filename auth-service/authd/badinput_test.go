@@ -133,18 +133,18 @@ func signing(t *testing.T, cfg connect.Config, tokenSecret string) token.Key {
 // TestStoreDown has no database at all: every route says so soon, and so does
 // readyz; the process stays up.
 func TestStoreDown(t *testing.T) {
-	s := start(t, connect.Config{URI: "mongodb://" + resttest.Refused(t)})
+	s := start(t, connect.Config{URI: "mongodb://" + resttest.UnusedAddress(t)})
 	for _, route := range []string{"POST /api/auth/login", "POST /api/auth/register", "GET /.well-known/jwks.json", "GET /readyz"} {
 		begin := time.Now()
-		a := s.Ask(route, `{"email":"ann@x.example","password":"drop anchor"}`)
+		a := s.Do(route, `{"email":"ann@x.example","password":"drop anchor"}`)
 		if took := time.Since(begin); a.Status != 503 || took > 3*time.Second {
 			t.Errorf("%s = %d after %v: %s", route, a.Status, took, a.Text)
 		}
 	}
-	if a := s.Ask("GET /readyz", ""); !strings.Contains(a.Text, `{"name":"store","ok":false,"vital":true,"detail":"the database does not answer"}`) {
+	if a := s.Do("GET /readyz", ""); !strings.Contains(a.Text, `{"name":"store","ok":false,"vital":true,"detail":"the database does not answer"}`) {
 		t.Errorf("readyz = %s", a.Text)
 	}
-	s.Ask("GET /livez", "").Want(200, nil)
+	s.Do("GET /livez", "").Want(200, nil)
 }
 
 // TestStoreComesLater starts without a database, which then is there, goes, and
@@ -153,14 +153,14 @@ func TestStoreComesLater(t *testing.T) {
 	proxy, uri := storetest.NewProxy(t, storetest.MongoURI(t))
 	proxy.SetDown(true)
 	s := start(t, connect.Config{URI: uri}, func(c *authd.Config) { c.AdminEmail, c.AdminPassword = "root@x.example", "correct horse" })
-	s.Ask("GET /readyz", "").Want(503, nil)
+	s.Do("GET /readyz", "").Want(503, nil)
 	proxy.SetDown(false)
 	s.Call("GET /readyz", "", nil).Want(200, nil)
 	ann := s.register("ann@x.example", "")
 	for s.login("root@x.example", "correct horse").Status != 200 { // it is made beside
 	}
 	proxy.SetDown(true)
-	s.Ask("GET /api/auth/profile", "", "Authorization", "Bearer "+ann.Token).WantProblem(503)
+	s.Do("GET /api/auth/profile", "", "Authorization", "Bearer "+ann.Token).WantProblem(503)
 	proxy.SetDown(false)
 	s.Call("GET /api/auth/profile", ann.Token, nil).Want(200, nil)
 }

@@ -27,13 +27,13 @@ func TestRevocationsOfAFullService(t *testing.T) {
 		}
 	}
 	login()
-	for deadline := time.Now().Add(5 * time.Second); s.Ask("GET /api/nothing", "").Status != 503; { // which has no limit
+	for deadline := time.Now().Add(5 * time.Second); s.Do("GET /api/nothing", "").Status != 503; { // which has no limit
 		if time.Now().After(deadline) {
 			t.Fatal("the service is not full")
 		}
 		login() // the request before may have had the turn
 	}
 	for range 10 {
-		s.Ask("GET /api/auth/revocations", "").Want(200, nil)
+		s.Do("GET /api/auth/revocations", "").Want(200, nil)
 	}
 }

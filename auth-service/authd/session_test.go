@@ -29,7 +29,7 @@ func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
 func (c *clock) set(cfg *authd.Config) { cfg.Now = c.now }
 
-func (s *service) refresh(token string) resttest.Answer {
+func (s *service) refresh(token string) resttest.Response {
 	s.T.Helper()
 	return s.Call("POST /api/auth/refresh", "", map[string]string{"refreshToken": token})
 }
@@ -40,7 +40,7 @@ func (s *service) refreshed(token string) (next grant) {
 	return next
 }
 
-func (s *service) logout(body string) resttest.Answer {
+func (s *service) logout(body string) resttest.Response {
 	s.T.Helper()
 	return s.Call("POST /api/auth/logout", "", body)
 }

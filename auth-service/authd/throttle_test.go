@@ -70,7 +70,7 @@ func TestKnownNetwork(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()}, failures(3), func(c *authd.Config) {
 		c.HTTP.TrustedProxies = rest.Networks{netip.MustParsePrefix("127.0.0.0/8")}
 	})
-	login := func(from, email, password string) resttest.Answer {
+	login := func(from, email, password string) resttest.Response {
 		body := map[string]string{"email": email, "password": password}
 		return s.Call("POST /api/auth/login", "", body, "X-Forwarded-For", from)
 	}

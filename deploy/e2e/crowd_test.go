@@ -159,7 +159,7 @@ func resourcesOf(route string) []string {
 
 // ask sends the request of a cell. Members are put into a JSON body, before
 // those that it has.
-func (c *crowd) ask(op operation, route, resource, caller, member string, headers ...string) (a resttest.Answer) {
+func (c *crowd) ask(op operation, route, resource, caller, member string, headers ...string) (a resttest.Response) {
 	c.t.Helper()
 	r, used := c.address(route, resource, caller)
 	if token := c.who[caller].Token; token != "" {
@@ -173,7 +173,7 @@ func (c *crowd) ask(op operation, route, resource, caller, member string, header
 		body = strings.Replace(c.body(route), "{", "{"+member, 1)
 		body = strings.Replace(body, ",}", "}", 1)
 	}
-	if a = op.service.Ask(r, body, headers...); !strings.HasPrefix(r, "GET ") && a.Status < 400 {
+	if a = op.service.Do(r, body, headers...); !strings.HasPrefix(r, "GET ") && a.Status < 400 {
 		used()
 	}
 	return a

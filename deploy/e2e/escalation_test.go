@@ -71,7 +71,7 @@ func TestRoleStaysWhatItIs(t *testing.T) {
 }
 
 // gained fails the test where an answer gives what was asked for beside it.
-func (c *crowd) gained(a resttest.Answer, member string) {
+func (c *crowd) gained(a resttest.Response, member string) {
 	c.t.Helper()
 	var got struct {
 		User  struct{ ID, Role, Organisation string }

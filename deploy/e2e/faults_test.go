@@ -27,7 +27,7 @@ import (
 // TestBrokerAway starts without a broker: writes are taken, their events wait,
 // and go out in order when it is there.
 func TestBrokerAway(t *testing.T) {
-	addr := resttest.Refused(t)
+	addr := resttest.UnusedAddress(t)
 	cfg := config(t)
 	cfg.Passport.Kafka.Brokers = []string{addr}
 	s := start(t, cfg)
@@ -39,7 +39,7 @@ func TestBrokerAway(t *testing.T) {
 		s.passport.Call("PATCH /api/passports/"+p.ID, admin.Token, fmt.Sprintf(`{"data":{"generalInformation":{"batteryMass":%d}}}`, i+1)).Want(200, nil)
 		want = append(want, fmt.Sprint("passport.updated ", p.ID, " ", i+2))
 	}
-	ready := s.passport.Ask("GET /readyz", "")
+	ready := s.passport.Do("GET /readyz", "")
 	if ready.Want(200, nil); !strings.Contains(ready.Text, `"status":"degraded"`) || !strings.Contains(ready.Text, `{"name":"kafka","ok":false,"vital":false`) {
 		t.Errorf("readyz without a broker: %s", ready.Text)
 	}
@@ -66,7 +66,7 @@ func TestBrokerAway(t *testing.T) {
 		t.Errorf("updates (-want +got)\n%s", diff)
 	}
 	s.eventually("the suite is ready", func() bool {
-		return strings.Contains(s.passport.Ask("GET /readyz", "").Text, `"status":"ready"`)
+		return strings.Contains(s.passport.Do("GET /readyz", "").Text, `"status":"ready"`)
 	})
 }
 
@@ -117,7 +117,7 @@ func run(t *testing.T, program, dir string, env ...string) (s *suite, p *process
 func TestKilled(t *testing.T) {
 	program := build(t)
 	dir := filepath.Join(t.TempDir(), "data")
-	s, p := run(t, program, dir, "KAFKA_BROKERS="+resttest.Refused(t))
+	s, p := run(t, program, dir, "KAFKA_BROKERS="+resttest.UnusedAddress(t))
 	admin := s.register("admin@nordlicht.example", "admin")
 	var ids []string
 	for i := range 20 {

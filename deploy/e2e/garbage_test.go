@@ -133,12 +133,12 @@ func TestBackEndsThatAnswerGarbage(t *testing.T) {
 			})
 			s, missing := &suite{t: t}, `{"name":"`+c.check+`","ok":false,"vital":`+fmt.Sprint(c.ready == 503)
 			s.eventually("the other vital parts are there", func() bool {
-				a := client.Ask("GET /readyz", "")
+				a := client.Do("GET /readyz", "")
 				return a.Status == c.ready && strings.Contains(a.Text, missing) && strings.Count(a.Text, `"ok":false,"vital":true`) <= 1
 			})
 			if c.needs != "" {
 				begin := time.Now()
-				client.Ask(c.needs, c.body, "Authorization", "Bearer "+issuer.Token(t, auth.Principal{UserID: "ann", Role: auth.Operator}),
+				client.Do(c.needs, c.body, "Authorization", "Bearer "+issuer.Token(t, auth.Principal{UserID: "ann", Role: auth.Operator}),
 					"Content-Type", "multipart/form-data; boundary=b").WantProblem(503)
 				if took := time.Since(begin); took > 3*time.Second {
 					t.Errorf("%s is refused after %v", c.needs, took)
@@ -146,7 +146,7 @@ func TestBackEndsThatAnswerGarbage(t *testing.T) {
 			}
 			m.open.Store(true)
 			s.eventually("all parts are there", func() bool {
-				a := client.Ask("GET /readyz", "")
+				a := client.Do("GET /readyz", "")
 				return a.Status == 200 && !strings.Contains(a.Text, missing)
 			})
 		})

@@ -37,7 +37,7 @@ func (s *suite) operations() map[string][]operation {
 				}
 			}
 		}
-		text := service.Ask("GET /openapi.json", "").Want(200, nil).Text
+		text := service.Do("GET /openapi.json", "").Want(200, nil).Text
 		if err := json.Unmarshal([]byte(strings.ReplaceAll(text, `"$ref"`, `"ref"`)), &doc); err != nil {
 			s.t.Fatal(err)
 		}
@@ -134,6 +134,6 @@ func (c *crowd) holds(op operation, route string, stated map[row][]string) (cell
 var ids = regexp.MustCompile(`https://nlb\.example/[0-9a-f]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
 // neutral is an answer without ids and with the names of its headers alone.
-func neutral(a resttest.Answer) string {
+func neutral(a resttest.Response) string {
 	return fmt.Sprint(a.Status, slices.Sorted(maps.Keys(a.Header)), ids.ReplaceAllString(a.Text, "…"))
 }

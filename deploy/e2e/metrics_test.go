@@ -105,8 +105,8 @@ func TestMetrics(t *testing.T) {
 		s.passport.Call("GET /api/passports/"+p.ID, ann.Token, nil).Want(200, nil)
 	}
 	s.passport.Call("GET /api/passports/"+uuid.NewString(), ann.Token, nil).Want(404, nil)
-	s.passport.Ask("GET /nowhere/"+uuid.NewString(), "").Want(404, nil)
-	s.passport.Ask("BREW /api/passports", "").Want(405, nil)
+	s.passport.Do("GET /nowhere/"+uuid.NewString(), "").Want(404, nil)
+	s.passport.Do("BREW /api/passports", "").Want(405, nil)
 	s.upload(ann.Token, "a.txt").Want(201, nil)
 	s.told(ann, "document.uploaded", "a.txt")
 	s.landed(s.stack.Mails, "New Battery Passport Created")
@@ -119,7 +119,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	for _, c := range []resttest.Client{s.auth, s.passport, s.document, s.notification} {
-		c.Ask("GET /metrics", "", "Authorization", "Bearer "+admin.Token).Want(404, nil) // nor to an admin
+		c.Do("GET /metrics", "", "Authorization", "Bearer "+admin.Token).Want(404, nil) // nor to an admin
 	}
 	for _, c := range []struct {
 		service, family string
@@ -173,7 +173,7 @@ func TestMetrics(t *testing.T) {
 func TestBacklogIsMeasured(t *testing.T) {
 	cfg := config(t)
 	cfg.Passport.Now = nil // by which ages are told
-	cfg.Passport.Kafka.Brokers = []string{resttest.Refused(t)}
+	cfg.Passport.Kafka.Brokers = []string{resttest.UnusedAddress(t)}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,7 @@ func (o *original) service(route string) resttest.Client {
 }
 
 // call sends a request whose route and body may name what there is.
-func (o *original) call(who session, route, body string) resttest.Answer {
+func (o *original) call(who session, route, body string) resttest.Response {
 	names := strings.NewReplacer("{passport}", o.passportID, "{doc}", o.docID, "{notification}", o.notificationID, "{ann}", o.ann.User.ID, "{annEmail}", o.ann.User.Email, "{new}", uuid.NewString())
 	return o.service(route).Call(names.Replace(route), who.Token, names.Replace(body))
 }
@@ -91,7 +91,7 @@ func TestOriginalEndpoints(t *testing.T) {
 			}
 		}
 		for _, c := range []resttest.Client{s.passport, s.document, s.notification} {
-			c.Ask("GET /health", "").Want(200, nil)
+			c.Do("GET /health", "").Want(200, nil)
 		}
 	})
 }

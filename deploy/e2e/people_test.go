@@ -72,7 +72,7 @@ func (s *suite) person(admin session, role, organisation string) session {
 }
 
 // upload sends a text file with fields, as names and values in turn.
-func (s *suite) upload(token, name string, fields ...string) resttest.Answer {
+func (s *suite) upload(token, name string, fields ...string) resttest.Response {
 	s.t.Helper()
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)

@@ -283,7 +283,7 @@ func TestTraceIsRefused(t *testing.T) {
 	for path, c := range map[string]resttest.Client{
 		"/api/auth/login": s.auth, "/api/passports": s.passport, "/api/documents": s.document, "/api/notifications": s.notification,
 	} {
-		if a := c.Ask("TRACE "+path, "", "X-Secret", "told-to-nobody").Want(405, nil); strings.Contains(a.Text, "told-to-nobody") {
+		if a := c.Do("TRACE "+path, "", "X-Secret", "told-to-nobody").Want(405, nil); strings.Contains(a.Text, "told-to-nobody") {
 			t.Errorf("%s: %s", path, a.Text)
 		}
 	}

@@ -37,10 +37,10 @@ func withoutKeys(t *testing.T, environment map[string]string) func(*documentd.Co
 }
 
 // try uploads a file once, whatever comes of it.
-func (s *service) try(token string) resttest.Answer {
+func (s *service) try(token string) resttest.Response {
 	s.T.Helper()
 	body, contentType := form(file("a.pdf", "", pdf))
-	return s.Ask(upload, body, "Authorization", "Bearer "+token, "Content-Type", contentType)
+	return s.Do(upload, body, "Authorization", "Bearer "+token, "Content-Type", contentType)
 }
 
 // mute returns the address of a server that takes connections and says nothing,
@@ -67,7 +67,7 @@ func TestStorageWithoutCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, environment := range map[string]map[string]string{
-		"the machine has no role":    {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://" + resttest.Refused(t)},
+		"the machine has no role":    {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://" + resttest.UnusedAddress(t)},
 		"the machine says nothing":   {"AWS_EC2_METADATA_SERVICE_ENDPOINT": mute(t)},
 		"nothing may be asked":       {"AWS_EC2_METADATA_DISABLED": "true"},
 		"a file that cannot be used": {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": broken},
@@ -76,7 +76,7 @@ func TestStorageWithoutCredentials(t *testing.T) {
 			s := start(t, connect.Config{Dir: t.TempDir()}, withoutKeys(t, environment))
 			const why = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"
 			s.Call("GET /api/documents", s.as(auth.Admin, ""), nil).Want(200, nil)
-			if ready := s.Ask("GET /readyz", "").Want(200, nil); !strings.Contains(ready.Text, `"detail":"`+why) {
+			if ready := s.Do("GET /readyz", "").Want(200, nil); !strings.Contains(ready.Text, `"detail":"`+why) {
 				t.Errorf("readyz = %s", ready.Text)
 			}
 			begin := time.Now()
@@ -155,14 +155,14 @@ func TestStorageByTLS(t *testing.T) {
 		s := start(t, connect.Config{Dir: t.TempDir()}, by(authority.File))
 		maker := s.as(auth.User, "")
 		d := s.upload(maker, file("a.pdf", "", pdf))
-		if got := s.Ask("GET /api/documents/"+d.DocID+"/content", "", "Authorization", "Bearer "+maker).Want(200, nil); got.Text != pdf {
+		if got := s.Do("GET /api/documents/"+d.DocID+"/content", "", "Authorization", "Bearer "+maker).Want(200, nil); got.Text != pdf {
 			t.Errorf("download = %q", got.Text)
 		}
 	})
 	for name, caFile := range map[string]string{"the system's": "", "another": tlstest.NewAuthority(t).File} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, connect.Config{Dir: t.TempDir()}, by(caFile))
-			if ready := s.Ask("GET /readyz", "").Want(200, nil); !strings.Contains(ready.Text, "S3_CA_FILE") {
+			if ready := s.Do("GET /readyz", "").Want(200, nil); !strings.Contains(ready.Text, "S3_CA_FILE") {
 				t.Errorf("readyz = %s", ready.Text)
 			}
 			s.try(s.as(auth.User, "")).WantProblem(503)

@@ -110,7 +110,7 @@ func form(fields ...field) (body, contentType string) {
 
 const upload = "POST /api/documents/upload"
 
-func (s *service) post(token string, fields ...field) resttest.Answer {
+func (s *service) post(token string, fields ...field) resttest.Response {
 	s.T.Helper()
 	body, contentType := form(fields...)
 	return s.Call(upload, token, body, "Content-Type", contentType)

@@ -39,15 +39,15 @@ func TestStorageAway(t *testing.T) {
 	for range 2 {
 		proxy.SetDown(true)
 		begin := time.Now()
-		s.Ask(upload, body, bearer...).WantProblem(503)
-		s.Ask("GET /api/documents/"+kept.DocID+"/content", "", bearer...).WantProblem(503)
+		s.Do(upload, body, bearer...).WantProblem(503)
+		s.Do("GET /api/documents/"+kept.DocID+"/content", "", bearer...).WantProblem(503)
 		if took := time.Since(begin); took > 2*deadline {
 			t.Errorf("refusals took %v", took)
 		}
 		var got answer
-		s.Ask("GET /api/documents/"+kept.DocID, "", bearer...).Want(200, &got)
-		s.Ask("GET /api/documents", "", bearer...).Want(200, nil)
-		if ready := s.Ask("GET /readyz", "").Want(200, nil); !strings.Contains(ready.Text, `"status":"degraded"`) || !strings.Contains(ready.Text, `{"name":"storage","ok":false,`) {
+		s.Do("GET /api/documents/"+kept.DocID, "", bearer...).Want(200, &got)
+		s.Do("GET /api/documents", "", bearer...).Want(200, nil)
+		if ready := s.Do("GET /readyz", "").Want(200, nil); !strings.Contains(ready.Text, `"status":"degraded"`) || !strings.Contains(ready.Text, `{"name":"storage","ok":false,`) {
 			t.Errorf("readyz = %s", ready.Text)
 		}
 		proxy.SetDown(false)
@@ -59,8 +59,8 @@ func TestStorageAway(t *testing.T) {
 
 	// Deleted while S3 is away it is gone for everybody; its object goes later.
 	proxy.SetDown(true)
-	s.Ask("DELETE /api/documents/"+kept.DocID, "", bearer...).Want(204, nil)
-	s.Ask("GET /api/documents/"+kept.DocID, "", bearer...).WantProblem(404)
+	s.Do("DELETE /api/documents/"+kept.DocID, "", bearer...).Want(204, nil)
+	s.Do("GET /api/documents/"+kept.DocID, "", bearer...).WantProblem(404)
 	proxy.SetDown(false)
 	s.stop()
 	s2 := startWith(t, s.issuer, bucket, db, sweepSoon)
@@ -180,7 +180,7 @@ func TestBucketThatCannotBe(t *testing.T) {
 	}{
 		"wrong secret": {func(c *s3store.Config) { c.Secret = "wrong" }, "the object storage refuses the key of this service"},
 		"wrong name":   {func(c *s3store.Config) { c.Bucket = "No_Bucket" }, "the object storage refuses what is asked of it: "},
-		"no server":    {func(c *s3store.Config) { c.Endpoint = "http://" + resttest.Refused(t) }, "the object storage does not answer"},
+		"no server":    {func(c *s3store.Config) { c.Endpoint = "http://" + resttest.UnusedAddress(t) }, "the object storage does not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := documentd.Config{MaxBytes: 1 << 20, SweepAfter: time.Hour, Store: connect.Config{Dir: t.TempDir()}, S3: newBucket(t).Config, Auth: token.Config{URL: authtest.New(t).URL}}
@@ -194,7 +194,7 @@ func TestBucketThatCannotBe(t *testing.T) {
 			if !strings.Contains(told.String(), c.says) {
 				t.Errorf("the log says %s, and not %q", told.String(), c.says)
 			}
-			client.Ask("GET /livez", "").Want(200, nil)
+			client.Do("GET /livez", "").Want(200, nil)
 		})
 	}
 }
@@ -208,9 +208,9 @@ func TestStoreAway(t *testing.T) {
 	body, contentType := form(file("a.pdf", "", pdf))
 	proxy.SetDown(true)
 	for _, route := range []string{upload, "GET /api/documents/" + d.DocID, "GET /api/documents"} {
-		s.Ask(route, body, "Authorization", "Bearer "+maker, "Content-Type", contentType).WantProblem(503)
+		s.Do(route, body, "Authorization", "Bearer "+maker, "Content-Type", contentType).WantProblem(503)
 	}
-	s.Ask("GET /readyz", "").Want(503, nil)
+	s.Do("GET /readyz", "").Want(503, nil)
 	proxy.SetDown(false)
 	s.upload(maker, file("b.pdf", "", pdf))
 	wantOnly(t, s, 2)
@@ -249,7 +249,7 @@ func TestTooManyUploads(t *testing.T) {
 	refused := func(user string) {
 		t.Helper()
 		body, contentType := form(file("a.pdf", "", pdf))
-		a := s.Ask(upload, body, "Authorization", "Bearer "+user, "Content-Type", contentType)
+		a := s.Do(upload, body, "Authorization", "Bearer "+user, "Content-Type", contentType)
 		if a.WantProblem(503); a.Header.Get("Retry-After") == "" {
 			t.Errorf("no Retry-After: %v", a.Header)
 		}

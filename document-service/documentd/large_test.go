@@ -52,9 +52,9 @@ func formOf(file io.Reader) io.Reader {
 }
 
 // send uploads a file, as clients do that do not know its length.
-func (s *service) send(t *testing.T, token string, file io.Reader) resttest.Answer {
+func (s *service) send(t *testing.T, token string, file io.Reader) resttest.Response {
 	t.Helper()
-	return s.On(t).Send(upload, formOf(file), "Authorization", "Bearer "+token, "Content-Type", "multipart/form-data; boundary=b")
+	return s.On(t).DoReader(upload, formOf(file), "Authorization", "Bearer "+token, "Content-Type", "multipart/form-data; boundary=b")
 }
 
 const (

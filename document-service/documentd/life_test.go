@@ -29,9 +29,9 @@ func hashOf(text string) string {
 }
 
 // fetch gets a link as anybody does, without a token.
-func fetch(t *testing.T, url string) resttest.Answer {
+func fetch(t *testing.T, url string) resttest.Response {
 	t.Helper()
-	return resttest.Client{T: t}.Ask("GET "+url, "")
+	return resttest.Client{T: t}.Do("GET "+url, "")
 }
 
 func TestLifeOfADocument(t *testing.T) {

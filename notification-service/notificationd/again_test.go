@@ -142,7 +142,7 @@ func TestKilledBeforeItsAnswer(t *testing.T) {
 	for round := range 5 {
 		key := fmt.Sprint("k", round)
 		body := object("type", "info", "eventType", "general.info", "title", key, "message", "m")
-		address := resttest.Refused(t)
+		address := resttest.UnusedAddress(t)
 		kill := startChild(t, cfg, "PORT="+address[strings.LastIndex(address, ":")+1:], "AUTH_SERVICE_URL="+issuer.URL)
 		lost := make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())

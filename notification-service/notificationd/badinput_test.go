@@ -158,7 +158,7 @@ func TestOutOfOrder(t *testing.T) {
 // says what is missing, and stops when it is told to.
 func TestWithoutABroker(t *testing.T) {
 	cfg := settings(t, connect.Config{Dir: t.TempDir()}, nil)
-	cfg.Kafka.Brokers = []string{resttest.Refused(t)}
+	cfg.Kafka.Brokers = []string{resttest.UnusedAddress(t)}
 	s := startWith(t, cfg, authtest.New(t))
 	var ready struct {
 		Status string

@@ -193,7 +193,7 @@ func TestStoreAway(t *testing.T) {
 				id := fmt.Sprintf("%s-%d", owner.id, i)
 				s.send("passport.created", id, object("passportId", id, "createdBy", owner.id))
 			}
-			s.Ask("PATCH /api/notifications/read", "", "Authorization", "Bearer "+owner.token).WantProblem(503)
+			s.Do("PATCH /api/notifications/read", "", "Authorization", "Bearer "+owner.token).WantProblem(503)
 			away(false)
 			s.await(owner, "eventType=passport.created", func(rows []row) bool { return len(rows) == n })
 		})

@@ -156,7 +156,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 				t.Errorf("%s by %s = %d, want %d: %s", route, role, got.Status, want, got.Text)
 			}
 		}
-		s.Ask(route, body).WantProblem(401, "header:Authorization missing")
+		s.Do(route, body).WantProblem(401, "header:Authorization missing")
 	}
 	for name, f := range authtest.Forgeries(t, s.issuer.Key, time.Now()) {
 		t.Run(name, func(t *testing.T) {

@@ -386,20 +386,20 @@ func TestSweepEndsDeletions(t *testing.T) {
 // TestPartsAway has the store, or the auth-service, away.
 func TestPartsAway(t *testing.T) {
 	t.Run("store", func(t *testing.T) {
-		s := start(t, connect.Config{URI: "mongodb://" + resttest.Refused(t)})
+		s := start(t, connect.Config{URI: "mongodb://" + resttest.UnusedAddress(t)})
 		bearer := []string{"Authorization", "Bearer " + s.as(auth.Admin, "")}
 		for _, route := range []string{"GET /api/passports", "GET /api/passports/x", "POST /api/passports"} {
-			a := s.Ask(route, `{"data":{}}`, bearer...)
+			a := s.Do(route, `{"data":{}}`, bearer...)
 			a.WantProblem(503)
 			if a.Header.Get("Retry-After") == "" {
 				t.Errorf("%s: no Retry-After", route)
 			}
 		}
-		ready := s.Ask("GET /readyz", "")
+		ready := s.Do("GET /readyz", "")
 		if ready.Want(503, nil); !strings.Contains(ready.Text, `{"name":"store","ok":false,`) || !strings.Contains(ready.Text, `{"name":"keys","ok":true,`) {
 			t.Errorf("readyz = %s", ready.Text)
 		}
-		s.Ask("GET /livez", "").Want(200, nil)
+		s.Do("GET /livez", "").Want(200, nil)
 	})
 	t.Run("store that comes back", func(t *testing.T) {
 		proxy, uri := storetest.NewProxy(t, storetest.MongoURI(t))
@@ -410,14 +410,14 @@ func TestPartsAway(t *testing.T) {
 			proxy.SetDown(true)
 			for _, route := range []string{"GET /api/passports/" + p.ID, "PATCH /api/passports/" + p.ID} {
 				begin := time.Now()
-				s.Ask(route, `{"data":{}}`, "Authorization", "Bearer "+maker).WantProblem(503)
+				s.Do(route, `{"data":{}}`, "Authorization", "Bearer "+maker).WantProblem(503)
 				if took := time.Since(begin); took > 3*time.Second {
 					t.Errorf("%s took %v", route, took)
 				}
 			}
-			for deadline := time.Now().Add(3 * time.Second); s.Ask("GET /readyz", "").Status != 503 && time.Now().Before(deadline); { // it counts for a second
+			for deadline := time.Now().Add(3 * time.Second); s.Do("GET /readyz", "").Status != 503 && time.Now().Before(deadline); { // it counts for a second
 			}
-			s.Ask("GET /readyz", "").Want(503, nil)
+			s.Do("GET /readyz", "").Want(503, nil)
 			proxy.SetDown(false)
 			s.Call("PATCH /api/passports/"+p.ID, maker, fmt.Sprintf(`{"data":{"generalInformation":{"batteryMass":%d}}}`, i+1)).Want(200, nil)
 			s.Call("GET /readyz", "", nil).Want(200, nil)
@@ -430,9 +430,9 @@ func TestPartsAway(t *testing.T) {
 		issuer.Down.Store(true)
 		s := startWith(t, connect.Config{Dir: t.TempDir()}, issuer)
 		bearer := []string{"Authorization", "Bearer " + s.as(auth.Admin, "")}
-		s.Ask("GET /api/passports", "", bearer...).WantProblem(503)
-		s.Ask("GET /api/passports", "").WantProblem(401, "header:Authorization missing") // needs no keys
-		if ready := s.Ask("GET /readyz", ""); !strings.Contains(ready.Text, `{"name":"keys","ok":false,"vital":true,"detail":"the auth-service has not given its keys"}`) {
+		s.Do("GET /api/passports", "", bearer...).WantProblem(503)
+		s.Do("GET /api/passports", "").WantProblem(401, "header:Authorization missing") // needs no keys
+		if ready := s.Do("GET /readyz", ""); !strings.Contains(ready.Text, `{"name":"keys","ok":false,"vital":true,"detail":"the auth-service has not given its keys"}`) {
 			t.Errorf("readyz = %s", ready.Text)
 		}
 		issuer.Down.Store(false)

@@ -59,7 +59,7 @@ func TestRecordsOfLaterReleases(t *testing.T) {
 	for route, body := range map[string]string{
 		"GET " + path: "", "PATCH " + path: `{"data":{"generalInformation":{"batteryMass":451}}}`, "DELETE " + path: "", "GET /api/passports": "",
 	} {
-		s.Ask(route, body, "Authorization", "Bearer "+admin, "Content-Type", "application/json").WantProblem(503)
+		s.Do(route, body, "Authorization", "Bearer "+admin, "Content-Type", "application/json").WantProblem(503)
 	}
 	s.stop()
 	if got := storedText(t, cfg, stored); got != doc {

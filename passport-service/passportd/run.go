@@ -22,7 +22,7 @@ const Name = "passport-service"
 // Run serves until ctx is done. It starts, and answers 503 where it must, while
 // the database, Kafka or the auth-service is away.
 func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
-	cfg.HTTP.PublicRate = cfg.PublicRate
+	cfg.HTTP.PublicRateLimit = cfg.PublicRate
 	p, err := platform.Open(ctx, Name, platform.Config{
 		Port: cfg.Port, HTTP: cfg.HTTP, Metrics: cfg.Metrics, Store: cfg.Store, Auth: &cfg.Auth, Now: cfg.Now,
 	}, log)

@@ -37,11 +37,11 @@ type Detail struct {
 // Error is a failure that a client may see. Message and Details are for the
 // client; the cause is only for the log.
 type Error struct {
-	Kind    Kind
-	Message string
-	Details []Detail
-	Retry   time.Duration // after which to try again; 0 where nothing says when
-	cause   error
+	Kind       Kind
+	Message    string
+	Details    []Detail
+	RetryAfter time.Duration // after which to try again; 0 where nothing says when
+	cause      error
 }
 
 // New returns an Error with a message formatted as by fmt.Sprintf.
@@ -55,9 +55,9 @@ func (e *Error) With(details ...Detail) *Error {
 	return e
 }
 
-// After sets the time after which to try again, and returns e.
-func (e *Error) After(d time.Duration) *Error {
-	e.Retry = d
+// RetryIn sets the time after which to try again, and returns e.
+func (e *Error) RetryIn(d time.Duration) *Error {
+	e.RetryAfter = d
 	return e
 }
 

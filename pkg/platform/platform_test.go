@@ -57,7 +57,7 @@ func TestServe(t *testing.T) {
 		return p.Serve(ctx, "Test Service", "", func(*rest.API) {})
 	})
 	var got rest.Readiness
-	c.Ask("GET /readyz", "").Want(200, &got)
+	c.Do("GET /readyz", "").Want(200, &got)
 	if len(got.Checks) != 2 || got.Checks[0].Name != "store" || !got.Checks[0].OK || got.Checks[1].Name != "part" || got.Status != "degraded" {
 		t.Errorf("readyz: %+v", got)
 	}

@@ -2,7 +2,6 @@ package rest
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"io"
 	"mime"
@@ -33,29 +32,26 @@ type jsonBody struct {
 	raw      bool // the handler validates it
 }
 
-// JSONBody is for inputs with a Body that is validated against its schema. It may
-// have limit bytes; 0 is 64 KiB.
-func JSONBody(limit int64) Option {
-	return func(o *operation) {
-		o.json = &jsonBody{limit: cmp.Or(limit, defaultMaxBody), accepted: []string{jsonType}}
-		o.MaxBodyBytes, o.BodyReadTimeout = o.json.limit+1, -1 // huma gets what was read
-		Errors(http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)(o)
+// MaxBody limits the JSON body of a request to n bytes. The default is 64 KiB.
+func MaxBody(n int64) Option { return func(o *operation) { o.json.limit = n } }
+
+// addJSONBody is for inputs with a Body. A contentType tag names a media type that
+// is accepted in addition to application/json.
+func (o *operation) addJSONBody(body reflect.StructField) {
+	_, o.SkipValidateBody = reflect.Zero(body.Type).Interface().(interface{ unvalidated() })
+	o.json = &jsonBody{limit: defaultMaxBody, accepted: []string{jsonType}, raw: o.SkipValidateBody}
+	if t := body.Tag.Get("contentType"); t != "" {
+		o.json.accepted = append(o.json.accepted, t)
 	}
+	o.BodyReadTimeout = -1 // jsonBody has read the body before huma does
+	Errors(http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)(o)
 }
 
-// RawJSONBody is for inputs with a Body of type JSON, which the handler reads
-// itself. Further media types may be accepted.
-func RawJSONBody(limit int64, accepted ...string) Option {
-	return func(o *operation) {
-		JSONBody(limit)(o)
-		o.json.raw, o.SkipValidateBody = true, true
-		o.json.accepted = append(o.json.accepted, accepted...)
-	}
-}
-
-// JSON is a body that its handler reads itself. It is documented as T, and known
-// to be one JSON value.
+// JSON is a Body that the handler decodes itself. It is one valid JSON value, which
+// is documented as T but not validated.
 type JSON[T any] struct{ wire.Value }
+
+func (JSON[T]) unvalidated() {}
 
 // Schema implements huma.SchemaProvider.
 func (JSON[T]) Schema(r huma.Registry) *huma.Schema { return r.Schema(reflect.TypeFor[T](), true, "") }

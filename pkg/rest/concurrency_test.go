@@ -39,7 +39,7 @@ func TestTooMuchOfOneCaller(t *testing.T) {
 	c := serve(t, a)
 	var wg sync.WaitGroup
 	hold := func(route, address, user string) {
-		wg.Go(func() { c.Ask(route, "", "X-Forwarded-For", address, "Authorization", user).Want(204, nil) })
+		wg.Go(func() { c.Do(route, "", "X-Forwarded-For", address, "Authorization", user).Want(204, nil) })
 		<-h.came
 	}
 	refused := func(address, user string) {
@@ -48,7 +48,7 @@ func TestTooMuchOfOneCaller(t *testing.T) {
 		if user != "" {
 			route = "GET /api/own"
 		}
-		a := c.Ask(route, "", "X-Forwarded-For", address, "Authorization", user)
+		a := c.Do(route, "", "X-Forwarded-For", address, "Authorization", user)
 		if a.WantProblem(503); a.Header.Get("Retry-After") != "1" {
 			t.Errorf("Retry-After: %q", a.Header.Get("Retry-After"))
 		}
@@ -56,19 +56,19 @@ func TestTooMuchOfOneCaller(t *testing.T) {
 	for range 2 {
 		hold("GET /api/held/own", here, "ann")
 	}
-	refused(there, "ann")                                                                     // wherever she is
-	c.Ask("GET /api/own", "", "X-Forwarded-For", here, "Authorization", "bob").Want(200, nil) // others from there
+	refused(there, "ann")                                                                    // wherever she is
+	c.Do("GET /api/own", "", "X-Forwarded-For", here, "Authorization", "bob").Want(200, nil) // others from there
 	for range 2 {
 		hold("GET /api/held", here, "")
 	}
 	refused(here, "")
-	c.Ask("GET /api/open", "", "X-Forwarded-For", there).Want(200, nil)
+	c.Do("GET /api/open", "", "X-Forwarded-For", there).Want(200, nil)
 	close(h.finish)
 	wg.Wait()
 	for _, user := range []string{"ann", ""} { // all have been given back
 		for range 3 {
-			c.Ask("GET /api/own", "", "X-Forwarded-For", here, "Authorization", "ann").Want(200, nil)
-			c.Ask("GET /api/open", "", "X-Forwarded-For", here, "Authorization", user).Want(200, nil)
+			c.Do("GET /api/own", "", "X-Forwarded-For", here, "Authorization", "ann").Want(200, nil)
+			c.Do("GET /api/open", "", "X-Forwarded-For", here, "Authorization", user).Want(200, nil)
 		}
 	}
 }
@@ -84,16 +84,16 @@ func TestOwnLimits(t *testing.T) {
 	rest.Handle(a, "GET /api/feed", feed, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "feed", "Feed", rest.Status(204))
 	c := serve(t, a)
 	var wg sync.WaitGroup
-	wg.Go(func() { c.Ask("GET /api/held", "").Want(204, nil) })
+	wg.Go(func() { c.Do("GET /api/held", "").Want(204, nil) })
 	<-h.came
-	c.Ask("GET /api/open", "").WantProblem(503)
+	c.Do("GET /api/open", "").WantProblem(503)
 	for range 5 {
-		c.Ask("GET /api/feed", "").Want(204, nil)
+		c.Do("GET /api/feed", "").Want(204, nil)
 	}
-	c.Ask("GET /api/feed", "").WantProblem(429)
+	c.Do("GET /api/feed", "").WantProblem(429)
 	close(h.finish)
 	wg.Wait()
-	c.Ask("GET /api/open", "").WantProblem(429)
+	c.Do("GET /api/open", "").WantProblem(429)
 }
 
 // TestAnswersThatNobodyTakes: over HTTP/2 a client may ask on many streams and

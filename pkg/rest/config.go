@@ -24,9 +24,9 @@ type Config struct {
 	RateLimit      int           `envconfig:"RATE_LIMIT" default:"6000" desc:"requests per minute of a user or, without a login, of an address; 0: unlimited"`
 	MaxRequests    int           `envconfig:"MAX_REQUESTS" default:"256" desc:"concurrent requests, at most a quarter of them of one user or, without a login, of one address; more are answered 503 at once"`
 
-	Listener   net.Listener // used instead of an address where it is set
-	PublicRate int          // requests a minute of a network in the class PublicRate; 0: any number
-	Timeouts   Timeouts     // the defaults where it is zero
+	Listener        net.Listener // used instead of an address where it is set
+	PublicRateLimit int          // requests a minute of a network in the class PublicRate; 0: any number
+	Timeouts        Timeouts     // the defaults where it is zero
 }
 
 // Timeouts are how long a service waits for a client.

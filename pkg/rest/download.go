@@ -22,7 +22,7 @@ type Content struct {
 	Name     string // under which the client stores it
 	Type     string
 	Size     int64
-	Tag      string // unique for the content
+	ETag     string // unique for the content, without quotes
 	Modified time.Time
 	// Open returns length bytes from offset on.
 	Open func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
@@ -44,12 +44,12 @@ func (c Content) Download() *Download {
 	}}
 }
 
-// FileResponse is for operations whose output is a Download.
-func FileResponse(o *operation) {
+// describeDownload documents the responses of an operation whose output is a Download.
+func describeDownload(o *operation) {
 	file := map[string]*huma.MediaType{"*/*": {Schema: binary()}} // of the type of the file
 	o.Responses["200"] = &huma.Response{Description: "the file", Content: file}
 	o.Responses["206"] = &huma.Response{Description: "the range that was asked for", Content: file}
-	o.Responses["304"] = &huma.Response{Description: "the file with the ETag at hand has not changed"}
+	o.Responses["304"] = notModified
 	Errors(http.StatusRequestedRangeNotSatisfiable)(o)
 }
 
@@ -59,7 +59,7 @@ func FileResponse(o *operation) {
 func (c Content) send(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", c.Type)
 	w.Header().Set("Content-Disposition", Attachment(c.Name))
-	w.Header().Set("ETag", strconv.Quote(c.Tag))
+	w.Header().Set("ETag", strconv.Quote(c.ETag))
 	status := c.head(w.Header(), r)
 	switch {
 	case status == http.StatusPreconditionFailed:

@@ -20,7 +20,7 @@ func TestIdempotencyKey(t *testing.T) {
 		Body thing
 	}) (*struct{ Body string }, error) {
 		return &struct{ Body string }{in.Key}, nil
-	}, "makeItOnce", "Make it once", rest.JSONBody(0), rest.Idempotent)
+	}, "makeItOnce", "Make it once")
 	for name, v := range map[string]struct {
 		keys   []string
 		status int
@@ -60,6 +60,6 @@ func TestFieldsHavePlaces(t *testing.T) {
 			f.With(fault.Detail{Path: path, Code: "x", Message: "x"})
 		}
 		return nil, f
-	}, "namePlaces", "Name places", rest.Idempotent, rest.Paged)
-	serve(t, a).Ask("POST /api/places/1", "").WantProblem(422, "path:id x", "query:limit x", "header:Idempotency-Key x", "header:Authorization x", "/name x", "/mass x", " x")
+	}, "namePlaces", "Name places")
+	serve(t, a).Do("POST /api/places/1", "").WantProblem(422, "path:id x", "query:limit x", "header:Idempotency-Key x", "header:Authorization x", "/name x", "/mass x", " x")
 }

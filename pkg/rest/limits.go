@@ -50,7 +50,7 @@ func (l *rateLimiter) take(h http.Header, caller string) error {
 	if ok {
 		return nil
 	}
-	return fault.New(fault.TooMany, "you sent more than %d requests in a minute", l.perMinute).After(time.Duration((1 - left) * float64(one)))
+	return fault.New(fault.TooMany, "you sent more than %d requests in a minute", l.perMinute).RetryIn(time.Duration((1 - left) * float64(one)))
 }
 
 func (l *rateLimiter) bucket(caller string) *rate.Limiter {
@@ -84,7 +84,7 @@ func (l *concurrencyLimiter) acquire(caller string) (*slot, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.all >= l.most {
-		return nil, fault.New(fault.Unavailable, "the service is busy with %d requests", l.most).After(time.Second)
+		return nil, fault.New(fault.Unavailable, "the service is busy with %d requests", l.most).RetryIn(time.Second)
 	}
 	if err := l.add(caller); err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func (l *concurrencyLimiter) acquire(caller string) (*slot, error) {
 
 func (l *concurrencyLimiter) add(caller string) error {
 	if l.counts[caller] >= l.each {
-		return fault.New(fault.Unavailable, "the service is busy with %d requests of yours", l.each).After(time.Second)
+		return fault.New(fault.Unavailable, "the service is busy with %d requests of yours", l.each).RetryIn(time.Second)
 	}
 	l.counts[caller]++
 	return nil

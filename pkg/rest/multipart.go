@@ -21,27 +21,24 @@ const (
 	maxPartHeader = 64 << 10
 )
 
-// Multipart is the field of an input that stands for a multipart body, which the
-// handler reads as it arrives.
-type Multipart struct {
+// Multipart is the field of an input for a multipart body, which the handler reads
+// as it arrives. The form is documented as T.
+type Multipart[T any] struct {
 	request  *http.Request
 	response http.ResponseWriter
 }
 
 // Resolve implements huma.Resolver.
-func (f *Multipart) Resolve(hc huma.Context) []error {
+func (f *Multipart[T]) Resolve(hc huma.Context) []error {
 	f.request, f.response = humachi.Unwrap(hc)
 	return nil
 }
 
-// MultipartBody is for inputs with a Multipart. The form is documented as T.
-func MultipartBody[T any]() Option {
-	return func(o *operation) {
-		Errors(http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)(o)
-		o.finish = func(op *huma.Operation, schemas huma.Registry) {
-			form := &huma.MediaType{Schema: schemas.Schema(reflect.TypeFor[T](), true, "")}
-			op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{formType: form}}
-		}
+func (Multipart[T]) describe(o *operation) {
+	Errors(http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)(o)
+	o.finish = func(op *huma.Operation, schemas huma.Registry) {
+		form := &huma.MediaType{Schema: schemas.Schema(reflect.TypeFor[T](), true, "")}
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{formType: form}}
 	}
 }
 
@@ -55,7 +52,7 @@ func binary() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: 
 
 // Parts returns the parts of the body, which may have limit bytes together. It
 // fails with fault.TooLarge, fault.Unsupported or fault.Malformed.
-func (f *Multipart) Parts(limit int64) (*Parts, error) {
+func (f *Multipart[T]) Parts(limit int64) (*Parts, error) {
 	if f.request.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}

@@ -22,7 +22,7 @@ const ndjsonType = "application/x-ndjson"
 
 // NDJSON is the field of an input that stands for a body of one JSON value, or of
 // many with one on each line. Each is answered with an Out.
-type NDJSON[Out any] struct {
+type NDJSON[In, Out any] struct {
 	request *http.Request
 	answer  http.ResponseWriter
 }
@@ -38,15 +38,15 @@ type Result[Out any] struct {
 type Stream struct{ Body func(huma.Context) }
 
 // Resolve implements huma.Resolver.
-func (l *NDJSON[Out]) Resolve(hc huma.Context) []error {
+func (l *NDJSON[In, Out]) Resolve(hc huma.Context) []error {
 	l.request, l.answer = humachi.Unwrap(hc)
 	return nil
 }
 
-// Answer calls f for the body, or for each of its lines as it comes: what is
+// Process calls f for the body, or for each of its lines as it comes: what is
 // wrong with a line is told in its place, and the others go on. No value may
 // have more than limit bytes. f is given what is one valid JSON value.
-func (l *NDJSON[Out]) Answer(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) (*Stream, error) {
+func (l *NDJSON[In, Out]) Process(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) (*Stream, error) {
 	if t, _, err := mime.ParseMediaType(l.request.Header.Get("Content-Type")); err == nil && t == ndjsonType {
 		return &Stream{func(hc huma.Context) { l.stream(hc.Context(), limit, f) }}, nil
 	}
@@ -61,7 +61,7 @@ func (l *NDJSON[Out]) Answer(ctx context.Context, limit int64, f func(context.Co
 	return &Stream{func(hc huma.Context) { l.write(hc.Context(), jsonType, out) }}, nil
 }
 
-func (l *NDJSON[Out]) write(ctx context.Context, contentType string, v any) {
+func (l *NDJSON[In, Out]) write(ctx context.Context, contentType string, v any) {
 	l.answer.Header().Set("Content-Type", contentType)
 	if err := wire.MarshalWrite(l.answer, v); err != nil {
 		Annotate(ctx, slog.Any("write_err", err)) // the client has gone
@@ -69,7 +69,7 @@ func (l *NDJSON[Out]) write(ctx context.Context, contentType string, v any) {
 }
 
 // stream answers each line. An answer goes out when no further line is at hand.
-func (l *NDJSON[Out]) stream(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) {
+func (l *NDJSON[In, Out]) stream(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) {
 	control := http.NewResponseController(l.answer)
 	if err := control.EnableFullDuplex(); err != nil {
 		Annotate(ctx, slog.Any("err", err)) // it is HTTP/2, or a recorder: they are as they are
@@ -95,7 +95,7 @@ func (l *NDJSON[Out]) stream(ctx context.Context, limit int64, f func(context.Co
 }
 
 // one answers one line, or what came in its place.
-func (l *NDJSON[Out]) one(ctx context.Context, w io.Writer, n int, line []byte, err error, f func(context.Context, wire.Value) (Out, error)) {
+func (l *NDJSON[In, Out]) one(ctx context.Context, w io.Writer, n int, line []byte, err error, f func(context.Context, wire.Value) (Out, error)) {
 	answer := Result[Out]{Line: n}
 	switch {
 	case err == nil, err == io.EOF: // the last line has no end of its own
@@ -140,18 +140,15 @@ func readLine(r *bufio.Reader, limit int64) ([]byte, error) {
 	}
 }
 
-// NDJSONBody is for inputs with an NDJSON of Out. The values are documented as In.
-func NDJSONBody[In, Out any]() Option {
-	return func(o *operation) {
-		Errors(http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)(o)
-		o.finish = func(op *huma.Operation, schemas huma.Registry) {
-			in := &huma.MediaType{Schema: schemas.Schema(reflect.TypeFor[In](), true, "")}
-			out := &huma.MediaType{Schema: schemas.Schema(reflect.TypeFor[Out](), true, "")}
-			line := &huma.MediaType{Schema: schemas.Schema(reflect.TypeFor[Result[Out]](), true, "")}
-			op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{jsonType: in, ndjsonType: in}}
-			op.Responses["200"] = &huma.Response{
-				Description: "of one value its result, of lines one line for each", Content: map[string]*huma.MediaType{jsonType: out, ndjsonType: line},
-			}
+func (NDJSON[In, Out]) describe(o *operation) {
+	Errors(http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)(o)
+	o.finish = func(op *huma.Operation, schemas huma.Registry) {
+		in := &huma.MediaType{Schema: schemas.Schema(reflect.TypeFor[In](), true, "")}
+		out := &huma.MediaType{Schema: schemas.Schema(reflect.TypeFor[Out](), true, "")}
+		line := &huma.MediaType{Schema: schemas.Schema(reflect.TypeFor[Result[Out]](), true, "")}
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{jsonType: in, ndjsonType: in}}
+		op.Responses["200"] = &huma.Response{
+			Description: "for one JSON value, its result; for NDJSON, one line per line of the request", Content: map[string]*huma.MediaType{jsonType: out, ndjsonType: line},
 		}
 	}
 }

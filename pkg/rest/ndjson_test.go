@@ -18,7 +18,7 @@ import (
 )
 
 type linesInput struct {
-	Lines rest.NDJSON[length]
+	Lines rest.NDJSON[thing, length]
 }
 
 // length is the answer to one value.
@@ -31,13 +31,13 @@ type length struct {
 func TestLines(t *testing.T) {
 	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.DiscardHandler), User: func(context.Context) string { return "" }})
 	rest.Handle(a, "POST /api/lengths", rest.Open, func(ctx context.Context, in *linesInput) (*rest.Stream, error) {
-		return in.Lines.Answer(ctx, 20, func(_ context.Context, v wire.Value) (length, error) {
+		return in.Lines.Process(ctx, 20, func(_ context.Context, v wire.Value) (length, error) {
 			if string(v) == "{}" {
 				return length{}, fault.New(fault.Invalid, "is empty")
 			}
 			return length{len(v)}, nil
 		})
-	}, "measure", "Measure", rest.NDJSONBody[thing, length]())
+	}, "measure", "Measure")
 	server := httptest.NewServer(a)
 	defer server.Close()
 	for name, c := range map[string]struct{ contentType, body, want string }{

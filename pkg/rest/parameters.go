@@ -3,7 +3,6 @@ package rest
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -11,15 +10,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
 const keyHeader = "Idempotency-Key"
-
-// Idempotent is for inputs with an IdempotencyKey.
-func Idempotent(o *operation) { o.parameters = append(o.parameters, keyHeader) }
 
 // IdempotencyKey is the part of an input that names a request which may be sent
 // again.
@@ -40,12 +34,6 @@ func ReplayedIf(replayed bool) Replayed {
 	return Replayed{}
 }
 
-// Paged is for inputs with Paging.
-func Paged(o *operation) {
-	o.parameters = append(o.parameters, "cursor")
-	Errors(http.StatusBadRequest)(o)
-}
-
 // Paging is the part of an input that selects a page of a list.
 type Paging struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"most items on the page; there may be fewer although more follow"`
@@ -58,36 +46,29 @@ type List[T any] struct {
 	NextCursor string `json:"nextCursor,omitempty" doc:"cursor of the next page; none on the last"`
 }
 
-// Revalidated is for inputs with an If-None-Match header.
-func Revalidated(o *operation) {
-	o.parameters = append(o.parameters, "If-None-Match")
-	o.Responses["304"] = &huma.Response{Description: "what has the ETag at hand has not changed"}
+// Revalidation is the If-None-Match header of a read.
+type Revalidation struct {
+	IfNoneMatch string `header:"If-None-Match" doc:"ETag of the response the client has; if it is still current, the response is 304 without a body"`
 }
 
-// Tag is the entity tag of a body: a weak one, as it is the same whether the body
+// BodyETag is the entity tag of a body: a weak one, as it is the same whether the body
 // is compressed or not.
-func Tag(body []byte) string {
+func BodyETag(body []byte) string {
 	sum := sha256.Sum256(body)
 	return `W/"` + hex.EncodeToString(sum[:16]) + `"`
 }
 
-// Unchanged reports whether an entity tag is among those of an If-None-Match
+// MatchesETag reports whether an entity tag is among those of an If-None-Match
 // header, which are compared weakly (RFC 9110, 13.1.2).
-func Unchanged(ifNoneMatch, tag string) bool {
+func MatchesETag(ifNoneMatch, tag string) bool {
 	tags := strings.Split(strings.ReplaceAll(ifNoneMatch, " ", ""), ",")
 	return slices.ContainsFunc(tags, func(t string) bool {
 		return t == "*" || strings.TrimPrefix(t, "W/") == strings.TrimPrefix(tag, "W/")
 	})
 }
 
-// ETag is the entity tag of a version.
-func ETag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }
-
-// Conditional is for inputs with a Precondition.
-func Conditional(o *operation) {
-	o.parameters = append(o.parameters, "If-Match")
-	Errors(http.StatusBadRequest, http.StatusPreconditionFailed)(o)
-}
+// VersionETag is the entity tag of a version.
+func VersionETag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }
 
 // Precondition is the If-Match header of a write.
 type Precondition struct {
@@ -110,7 +91,7 @@ func (p Precondition) Versions() (versions []int64, err error) {
 			})
 		}
 		version, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || tag != ETag(version) {
+		if err != nil || tag != VersionETag(version) {
 			version = -1 // a tag that no version has; a weak one never matches here (RFC 9110, 13.1.1)
 		}
 		versions = append(versions, version)
@@ -173,18 +154,4 @@ func invalidUnless(details []fault.Detail) error {
 		return nil
 	}
 	return fault.New(fault.Invalid, "the request is not valid").With(details...)
-}
-
-// checkParameters panics when an input has a parameter without the option that
-// gives it its meaning, or the other way round.
-func (o *operation) checkParameters(op *huma.Operation) {
-	for _, name := range []string{keyHeader, "If-Match", "If-None-Match", "cursor"} {
-		has := slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.Name == name })
-		if has != slices.Contains(o.parameters, name) {
-			panic(fmt.Sprintf("rest: %s %s: option and input differ: %s", op.Method, op.Path, name))
-		}
-	}
-	if (op.RequestBody != nil) != (o.json != nil) {
-		panic(fmt.Sprintf("rest: %s %s: option and input differ: JSONBody", op.Method, op.Path))
-	}
 }

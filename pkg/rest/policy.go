@@ -59,7 +59,7 @@ type (
 // The values of a Policy.
 const (
 	CallerRate RateClass = "caller" // Config.RateLimit
-	PublicRate RateClass = "public" // Config.PublicRate
+	PublicRate RateClass = "public" // Config.PublicRateLimit
 	NoRate     RateClass = "none"
 
 	SharedSlots Concurrency = "shared"    // Config.MaxRequests, with all other routes

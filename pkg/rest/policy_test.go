@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -52,29 +53,25 @@ func TestRouteNeedsWholePolicy(t *testing.T) {
 	}
 }
 
-// TestOptionsFitInput has operations whose input has what no option announces,
-// and the other way round.
-func TestOptionsFitInput(t *testing.T) {
+// TestInputAddsResponses: the parameters and the body of an input add the responses
+// that they can cause.
+func TestInputAddsResponses(t *testing.T) {
 	a := newAPI(t, io.Discard)
-	for want, register := range map[string]func(){
-		"JSONBody": func() {
-			rest.Handle(a, "POST /body", rest.Open, func(context.Context, *thingInput) (*struct{}, error) { return nil, nil }, "b", "B")
-		},
-		"If-Match": func() {
-			rest.Handle(a, "PUT /match", rest.Open, func(context.Context, *struct{ rest.Precondition }) (*struct{}, error) { return nil, nil }, "m", "M")
-		},
-		"cursor": func() {
-			rest.Handle(a, "GET /cursor", rest.Open, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "c", "C", rest.Paged)
-		},
-		"Idempotency-Key": func() {
-			rest.Handle(a, "POST /key", rest.Open, func(context.Context, *struct{ rest.IdempotencyKey }) (*struct{}, error) { return nil, nil }, "k", "K")
-		},
-		"If-None-Match": func() {
-			rest.Handle(a, "GET /none", rest.Open, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "n", "N", rest.Revalidated)
-		},
+	rest.Handle(a, "GET /revalidated", rest.Open, func(context.Context, *struct{ rest.Revalidation }) (*struct{}, error) { return nil, nil }, "revalidate", "Revalidate")
+	var spec struct {
+		Paths map[string]map[string]struct{ Responses map[string]any }
+	}
+	if err := json.Unmarshal(a.Spec(), &spec); err != nil {
+		t.Fatal(err)
+	}
+	for operation, want := range map[string][]string{
+		"post /api/things": {"400", "413", "415"}, "patch /api/things/{id}": {"400", "412", "413", "415"}, "get /api/things": {"400"}, "get /revalidated": {"304"},
 	} {
-		if got := panicOf(register); !strings.Contains(got, "option and input differ: "+want) {
-			t.Errorf("%s: %s", want, got)
+		method, path, _ := strings.Cut(operation, " ")
+		for _, status := range want {
+			if spec.Paths[path][method].Responses[status] == nil {
+				t.Errorf("%s has no response %s", operation, status)
+			}
 		}
 	}
 }
@@ -106,7 +103,7 @@ func TestPolicyDecides(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, a := bounded(t, rest.Config{})
 			rest.Page(a, "GET /api/public/page", v.policy, page)
-			res := serve(t, a).Ask("GET /api/public/page"+v.query, "", "Authorization", v.auth, "Origin", "https://a.example", "Accept-Encoding", "gzip").Want(v.status, nil)
+			res := serve(t, a).Do("GET /api/public/page"+v.query, "", "Authorization", v.auth, "Origin", "https://a.example", "Accept-Encoding", "gzip").Want(v.status, nil)
 			h := res.Header
 			got := []string{h.Get("Cache-Control"), h.Get("Content-Security-Policy"), h.Get("Access-Control-Allow-Origin"), h.Get("Content-Encoding")}
 			if diff := cmp.Diff([]string{v.cache, v.csp, v.origin, v.coding}, got); diff != "" {
@@ -129,7 +126,7 @@ func TestErrorsAreNotCached(t *testing.T) {
 	rest.Page(a, "GET /panics", cached, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("broken") }))
 	c := serve(t, a)
 	for path, status := range map[string]int{"/cached/1": 404, "/cached/x": 422, "/cached/1?x=1": 422, "/panics": 500} {
-		if a := c.Ask("GET "+path, ""); a.Status != status || a.Header.Get("Cache-Control") != "no-store" {
+		if a := c.Do("GET "+path, ""); a.Status != status || a.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s = %d, Cache-Control %q", path, a.Status, a.Header.Get("Cache-Control"))
 		}
 	}
@@ -143,7 +140,7 @@ func TestMethodsOfPath(t *testing.T) {
 	for route, want := range map[string]string{
 		"DELETE /api/things": "GET, HEAD, POST", "GET /api/things/1": "PATCH", "BREW /docs": "GET, HEAD", "PUT /api/things/new": "GET, HEAD",
 	} {
-		a := c.Ask(route, "")
+		a := c.Do(route, "")
 		if a.WantProblem(405); a.Header.Get("Allow") != want {
 			t.Errorf("%s: Allow %q, want %q", route, a.Header.Get("Allow"), want)
 		}

@@ -87,7 +87,7 @@ func newProblem(ctx context.Context, err error) *Problem {
 	return &Problem{
 		Type: problems + string(f.Kind), Title: k.title, Status: k.status, Detail: text(f.Message),
 		Instance: "urn:uuid:" + id, RequestID: id, Errors: stateOf(ctx).route.errors(f.Details),
-		retry: f.Retry,
+		retry: f.RetryAfter,
 	}
 }
 

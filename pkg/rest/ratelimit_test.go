@@ -46,9 +46,9 @@ func bounded(t *testing.T, cfg rest.Config) (resttest.Client, *rest.API) {
 func spend(c resttest.Client, n int, route string, headers ...string) {
 	c.T.Helper()
 	for range n {
-		c.Ask(route, "", headers...).Want(200, nil)
+		c.Do(route, "", headers...).Want(200, nil)
 	}
-	a := c.Ask(route, "", headers...)
+	a := c.Do(route, "", headers...)
 	a.WantProblem(429)
 	if wait, err := strconv.Atoi(a.Header.Get("Retry-After")); err != nil || wait < 1 || wait > 60 {
 		c.T.Errorf("%s: Retry-After: %q", route, a.Header.Get("Retry-After"))
@@ -56,22 +56,22 @@ func spend(c resttest.Client, n int, route string, headers ...string) {
 }
 
 func TestRateLimits(t *testing.T) {
-	c, _ := bounded(t, rest.Config{RateLimit: 5, PublicRate: 3})
-	a := c.Ask("GET /api/own", "", "Authorization", "ann").Want(200, nil)
+	c, _ := bounded(t, rest.Config{RateLimit: 5, PublicRateLimit: 3})
+	a := c.Do("GET /api/own", "", "Authorization", "ann").Want(200, nil)
 	if policy, left := a.Header.Get("RateLimit-Policy"), a.Header.Get("RateLimit"); policy != `"caller";q=5;w=60` || left != `"caller";r=4;t=12` {
 		t.Errorf("RateLimit-Policy: %s, RateLimit: %s", policy, left)
 	}
 	spend(c, 4, "GET /api/own", "Authorization", "ann")
-	if wait := c.Ask("GET /api/own", "", "Authorization", "ann").Header.Get("Retry-After"); wait != "12" && wait != "11" {
+	if wait := c.Do("GET /api/own", "", "Authorization", "ann").Header.Get("Retry-After"); wait != "12" && wait != "11" {
 		t.Errorf("Retry-After: %s, want a fifth of a minute", wait)
 	}
 	spend(c, 5, "GET /api/own", "Authorization", "bob") // everybody has their own
 	spend(c, 3, "GET /open/to/all")
-	spend(c, 2, "GET /api/dear")               // its own, and two of the address
-	spend(c, 2, "GET /api/open")               // the third was refused by both
-	c.Ask("GET /api/own", "").WantProblem(429) // who is nobody has what the address has
+	spend(c, 2, "GET /api/dear")              // its own, and two of the address
+	spend(c, 2, "GET /api/open")              // the third was refused by both
+	c.Do("GET /api/own", "").WantProblem(429) // who is nobody has what the address has
 	for _, route := range []string{"GET /health", "GET /readyz", "GET /openapi.json", "GET /docs"} {
-		c.Ask(route, "").Want(200, nil)
+		c.Do(route, "").Want(200, nil)
 	}
 }
 
@@ -124,7 +124,7 @@ func TestForwardedFor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, _ := bounded(t, rest.Config{TrustedProxies: networks(v.proxies)})
-			a := c.On(t).Ask("GET /api/open", "", "X-Forwarded-For", v.header, "X-Real-Ip", "203.0.113.1", "True-Client-Ip", "203.0.113.1", "Forwarded", "for=203.0.113.1")
+			a := c.On(t).Do("GET /api/open", "", "X-Forwarded-For", v.header, "X-Real-Ip", "203.0.113.1", "True-Client-Ip", "203.0.113.1", "Forwarded", "for=203.0.113.1")
 			if a.Want(200, nil); strings.Trim(a.Text, "\"\n") != v.want {
 				t.Errorf("the address is %s, want %s", a.Text, v.want)
 			}
@@ -134,10 +134,10 @@ func TestForwardedFor(t *testing.T) {
 		c, _ := bounded(t, rest.Config{RateLimit: 2, TrustedProxies: networks("127.0.0.1")})
 		c = c.On(t)
 		spend(c, 2, "GET /api/open", "X-Forwarded-For", "198.51.100.1")
-		c.Ask("GET /api/open", "", "X-Forwarded-For", "203.0.113.9, 198.51.100.1").WantProblem(429)
+		c.Do("GET /api/open", "", "X-Forwarded-For", "203.0.113.9, 198.51.100.1").WantProblem(429)
 		spend(c, 2, "GET /api/open", "X-Forwarded-For", "198.51.100.2")
 		spend(c, 2, "GET /api/open", "X-Forwarded-For", "2001:db8::1")
-		c.Ask("GET /api/open", "", "X-Forwarded-For", "2001:db8::ffff:1").WantProblem(429) // one network, one client
+		c.Do("GET /api/open", "", "X-Forwarded-For", "2001:db8::ffff:1").WantProblem(429) // one network, one client
 		spend(c, 2, "GET /api/open", "X-Forwarded-For", "2001:db8:0:1::1")
 	})
 }
@@ -176,26 +176,26 @@ func TestTooMuchUnderWay(t *testing.T) {
 	c := serve(t, a)
 	var wg sync.WaitGroup
 	for _, from := range []string{here, there, elsewhere} {
-		wg.Go(func() { c.Ask("GET /api/held", "", "X-Forwarded-For", from).Want(204, nil) })
+		wg.Go(func() { c.Do("GET /api/held", "", "X-Forwarded-For", from).Want(204, nil) })
 		<-h.came
 	}
 	for range 50 {
-		a := c.Ask("GET /api/open", "")
+		a := c.Do("GET /api/open", "")
 		if a.WantProblem(503); a.Header.Get("Retry-After") != "1" {
 			t.Errorf("Retry-After: %q", a.Header.Get("Retry-After"))
 		}
 	}
-	c.Ask("GET /livez", "").Want(200, nil)
-	c.Ask("GET /readyz", "").Want(200, nil)
+	c.Do("GET /livez", "").Want(200, nil)
+	c.Do("GET /readyz", "").Want(200, nil)
 	close(h.finish)
 	wg.Wait()
-	c.Ask("GET /api/open", "").Want(200, nil)
+	c.Do("GET /api/open", "").Want(200, nil)
 }
 
 func TestSecurityHeaders(t *testing.T) {
 	c, _ := bounded(t, rest.Config{})
 	for route, status := range map[string]int{"GET /api/open": 200, "GET /api/own": 401, "GET /api/nothing": 404, "DELETE /api/open": 405, "GET /openapi.json": 200, "GET /docs": 200, "GET /problems/invalid": 200} {
-		h := c.Ask(route, "").Want(status, nil).Header
+		h := c.Do(route, "").Want(status, nil).Header
 		policy := h.Get("Content-Security-Policy")
 		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || !strings.Contains(policy, "frame-ancestors 'none'") || !strings.Contains(policy, "base-uri 'none'") {
 			t.Errorf("%s: %v", route, h)
@@ -212,7 +212,7 @@ func TestSecurityHeaders(t *testing.T) {
 func TestPagesOfOtherOrigins(t *testing.T) {
 	const ours, theirs = "https://app.example", "https://evil.example"
 	ask := func(c resttest.Client, method, path, origin string) http.Header {
-		return c.Ask(method+" "+path, "", "Origin", origin, "Access-Control-Request-Method", "PATCH", "Access-Control-Request-Headers", "authorization,idempotency-key").Header
+		return c.Do(method+" "+path, "", "Origin", origin, "Access-Control-Request-Method", "PATCH", "Access-Control-Request-Headers", "authorization,idempotency-key").Header
 	}
 	for name, v := range map[string]struct {
 		origins      []string

@@ -57,10 +57,10 @@ func newAPI(t testing.TB, log io.Writer, checks ...rest.Check) *rest.API {
 	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewJSONHandler(log, nil)), Checks: checks,
 		User: func(ctx context.Context) string { s, _ := ctx.Value(userKey{}).(string); return s }})
 	rest.Handle(a, "POST /api/things", rest.Open, func(_ context.Context, in *thingInput) (*output, error) {
-		out := &output{ETag: rest.ETag(1)}
+		out := &output{ETag: rest.VersionETag(1)}
 		out.Body.Seen, out.Body.When = in.Body.Name, time.Date(2026, 11, 22, 9, 0, 0, 123456, time.UTC)
 		return out, nil
-	}, "makeAThing", "Make a thing", rest.Status(http.StatusCreated), rest.JSONBody(1000))
+	}, "makeAThing", "Make a thing", rest.Status(http.StatusCreated), rest.MaxBody(1000))
 	rest.Handle(a, "PATCH /api/things/{id}", rest.Open, func(_ context.Context, in *rawInput) (*output, error) {
 		versions, err := in.Versions()
 		if err != nil {
@@ -70,10 +70,10 @@ func newAPI(t testing.TB, log io.Writer, checks ...rest.Check) *rest.API {
 		text, _ := json.Marshal(versions)
 		out.Body.Seen = string(in.Body.Value) + string(text)
 		return out, nil
-	}, "changeAThing", "Change a thing", rest.RawJSONBody(0, "application/merge-patch+json"), rest.Conditional)
+	}, "changeAThing", "Change a thing")
 	rest.Handle(a, "GET /api/things", rest.Open, func(_ context.Context, in *struct{ rest.Paging }) (*struct{ Body rest.List[thing] }, error) {
 		return &struct{ Body rest.List[thing] }{}, nil
-	}, "listThings", "List things", rest.Paged)
+	}, "listThings", "List things")
 	rest.Handle(a, "GET /api/fail/{how}", rest.SignedIn(func(ctx context.Context, header string) (context.Context, error) {
 		if header == "" {
 			return nil, fault.New(fault.Unauthenticated, "who are you")
@@ -164,12 +164,12 @@ func TestGoodInput(t *testing.T) {
 			t.Errorf("If-Match %s: %s, want %s", match, a.Text, want)
 		}
 	}
-	if a := c.Ask("HEAD /health", "").Want(200, nil); a.Text != "" {
+	if a := c.Do("HEAD /health", "").Want(200, nil); a.Text != "" {
 		t.Errorf("HEAD has the body %q", a.Text)
 	}
 	const own = "0193f6b4-7b1a-7c3e-9c1a-3a9b8f2e4d10"
 	for given, kept := range map[string]bool{own: true, "": false, "<script>": false} {
-		if got := c.Ask("GET /health", "", "X-Request-Id", given).Header.Get("X-Request-Id"); len(got) != 36 || (got == given) != kept {
+		if got := c.Do("GET /health", "", "X-Request-Id", given).Header.Get("X-Request-Id"); len(got) != 36 || (got == given) != kept {
 			t.Errorf("X-Request-Id %q is answered with %q", given, got)
 		}
 	}
@@ -183,7 +183,7 @@ func TestFailuresOfHandlers(t *testing.T) {
 		"unsupported-type": 415, "invalid": 422, "unavailable": 503, "error": 500, "panic": 500,
 	} {
 		log.Reset()
-		a := c.Ask("GET /api/fail/"+how, "", "Authorization", "x")
+		a := c.Do("GET /api/fail/"+how, "", "Authorization", "x")
 		a.WantProblem(want)
 		line, id := log.String(), a.Header.Get("X-Request-Id")
 		if tell := want >= 500; tell != strings.Contains(line, "secret") || strings.Contains(a.Text, "secret") || strings.Count(line, "\n") != 1 {
@@ -194,15 +194,15 @@ func TestFailuresOfHandlers(t *testing.T) {
 		}
 		var p rest.Problem
 		a.Want(want, &p)
-		if page := c.Ask("GET "+p.Type, "").Want(200, nil); !strings.Contains(page.Text, p.Title) {
+		if page := c.Do("GET "+p.Type, "").Want(200, nil); !strings.Contains(page.Text, p.Title) {
 			t.Errorf("page of %s = %s", p.Type, page.Text)
 		}
 	}
-	a := c.Ask("GET /api/fail/x", "")
+	a := c.Do("GET /api/fail/x", "")
 	if a.WantProblem(401); a.Header.Get("WWW-Authenticate") != "Bearer" {
 		t.Errorf("guard: %v", a.Header)
 	}
-	if a := c.Ask("GET /api/fail/unavailable", "", "Authorization", "x"); a.Header.Get("Retry-After") == "" {
+	if a := c.Do("GET /api/fail/unavailable", "", "Authorization", "x"); a.Header.Get("Retry-After") == "" {
 		t.Error("503 without Retry-After")
 	}
 }
@@ -226,10 +226,10 @@ func TestReadiness(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := serve(t, newAPI(t, io.Discard, want.checks...))
-			if a := c.Ask("GET /readyz", "").Want(want.status, nil); strings.TrimSpace(a.Text) != want.text {
+			if a := c.Do("GET /readyz", "").Want(want.status, nil); strings.TrimSpace(a.Text) != want.text {
 				t.Errorf("readyz = %s, want %s", a.Text, want.text)
 			}
-			if a := c.Ask("GET /livez", "").Want(200, nil); !strings.Contains(a.Text, "Test Service is running") {
+			if a := c.Do("GET /livez", "").Want(200, nil); !strings.Contains(a.Text, "Test Service is running") {
 				t.Errorf("livez = %s", a.Text)
 			}
 		})
@@ -238,7 +238,7 @@ func TestReadiness(t *testing.T) {
 
 func TestDocumentation(t *testing.T) {
 	c := serve(t, newAPI(t, io.Discard))
-	spec := c.Ask("GET /openapi.json", "").Want(200, nil).Text
+	spec := c.Do("GET /openapi.json", "").Want(200, nil).Text
 	for _, want := range []string{`"openapi": "3.1.0"`, `"/api/things/{id}"`, `"application/merge-patch+json"`, `"maxLength": 5`, `"bearer"`, `"application/problem+json"`} {
 		if !strings.Contains(spec, want) {
 			t.Errorf("openapi.json lacks %s", want)
@@ -248,11 +248,11 @@ func TestDocumentation(t *testing.T) {
 		t.Error("openapi.json has nullable arrays or $schema")
 	}
 	for _, path := range []string{"/docs", "/docs/swagger-ui-bundle.js"} {
-		if a := c.Ask("GET "+path, "").Want(200, nil); strings.Contains(a.Text, "https://cdn") {
+		if a := c.Do("GET "+path, "").Want(200, nil); strings.Contains(a.Text, "https://cdn") {
 			t.Errorf("%s loads from elsewhere", path)
 		}
 	}
-	page := c.Ask("GET /docs", "").Want(200, nil)
+	page := c.Do("GET /docs", "").Want(200, nil)
 	loads := regexp.MustCompile(`(?i)\b(?:src|href|action|url)\s*[=(:]\s*["']?([^"'\s>)]+)`).FindAllStringSubmatch(page.Text, -1)
 	if len(loads) < 3 {
 		t.Errorf("/docs loads %q", loads)

@@ -1,9 +1,10 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"net/http"
-	"slices"
+	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -15,8 +16,8 @@ type operation struct {
 	huma.Operation
 	route       *route
 	noAccessLog bool
-	parameters  []string // that an option stands for
-	json        *jsonBody
+	json        *jsonBody // nil: no JSON body
+	hasKey      bool      // the input has an IdempotencyKey
 	// finish completes the documentation once huma has read the types.
 	finish func(op *huma.Operation, schemas huma.Registry)
 }
@@ -58,8 +59,12 @@ func Handle[I, O any](a *API, pattern string, policy Policy, handler func(contex
 	if segments := strings.Split(path, "/"); len(segments) > 2 {
 		o.Tags[0] = segments[2]
 	}
+	o.derive(reflect.TypeFor[I](), reflect.TypeFor[O]())
 	for _, option := range options {
 		option(o)
+	}
+	if o.json != nil {
+		o.MaxBodyBytes = o.json.limit + 1
 	}
 	o.route = a.newRoute(pattern, o.OperationID, policy)
 	o.route.noAccessLog = o.noAccessLog
@@ -74,6 +79,35 @@ func Handle[I, O any](a *API, pattern string, policy Policy, handler func(contex
 	})
 }
 
+// derive adds the errors, responses and checks that follow from the types of input
+// and output.
+func (o *operation) derive(input, output reflect.Type) {
+	for _, f := range reflect.VisibleFields(input) {
+		switch cmp.Or(f.Tag.Get("header"), f.Tag.Get("query")) {
+		case keyHeader:
+			o.hasKey = true
+		case "cursor":
+			Errors(http.StatusBadRequest)(o)
+		case "If-Match":
+			Errors(http.StatusBadRequest, http.StatusPreconditionFailed)(o)
+		case "If-None-Match":
+			o.Responses["304"] = notModified
+		}
+		if f.Name == "Body" {
+			o.addJSONBody(f)
+		}
+		if body, ok := reflect.Zero(f.Type).Interface().(describer); ok {
+			body.describe(o)
+		}
+	}
+	if output == reflect.TypeFor[Download]() {
+		describeDownload(o)
+	}
+}
+
+// describer is implemented by the types of bodies that are streamed.
+type describer interface{ describe(*operation) }
+
 // adapter is how huma adds operations to the router.
 type adapter struct {
 	huma.Adapter
@@ -84,7 +118,6 @@ type adapter struct {
 // the handler, and completes the documentation that huma read off the types.
 func (a adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 	o := op.Metadata[""].(*operation)
-	o.checkParameters(op)
 	o.route.parameters = op.Parameters
 	if o.finish != nil {
 		o.finish(op, a.api.huma.OpenAPI().Components.Schemas)
@@ -110,7 +143,7 @@ func (o *operation) addErrors() {
 
 // middleware is what the options put in front of the handler.
 func (o *operation) middleware(next http.Handler) http.Handler {
-	if slices.Contains(o.parameters, keyHeader) {
+	if o.hasKey {
 		next = oneKey(next)
 	}
 	if o.json != nil {
@@ -125,6 +158,8 @@ func Page(a *API, pattern string, policy Policy, handler http.Handler) {
 	method, path, _ := strings.Cut(pattern, " ")
 	a.router.Method(method, path, a.protect(a.newRoute(pattern, path, policy), handler))
 }
+
+var notModified = &huma.Response{Description: "not modified: the ETag in If-None-Match is current"}
 
 // headerTooLarge is answered by package http, before a route is known.
 var headerTooLarge = &huma.Response{

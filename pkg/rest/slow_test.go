@@ -52,7 +52,7 @@ func serviceWith(t *testing.T, timeouts rest.Timeouts) resttest.Client {
 	c, stop := resttest.Start(t, func(ctx context.Context, cfg rest.Config) error {
 		cfg.Timeouts = timeouts
 		a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewJSONHandler(t.Output(), nil)), HTTP: cfg})
-		rest.Handle(a, "POST /api/things", rest.Open, func(_ context.Context, in *thingInput) (*output, error) { return &output{}, nil }, "makeAThing", "Make a thing", rest.JSONBody(0))
+		rest.Handle(a, "POST /api/things", rest.Open, func(_ context.Context, in *thingInput) (*output, error) { return &output{}, nil }, "makeAThing", "Make a thing")
 		rest.Handle(a, "POST /api/files", rest.Open, func(_ context.Context, in *slowInput) (*output, error) {
 			parts, err := in.Form.Parts(1 << 20)
 			for err == nil {
@@ -65,19 +65,19 @@ func serviceWith(t *testing.T, timeouts rest.Timeouts) resttest.Client {
 				err = nil
 			}
 			return &output{}, err
-		}, "sendAFile", "Send a file", rest.MultipartBody[struct{}]())
+		}, "sendAFile", "Send a file")
 		rest.Handle(a, "GET /api/endless", rest.Open, func(context.Context, *struct{}) (*rest.Download, error) {
-			return rest.Content{Name: "x", Type: "text/plain", Size: 1 << 40, Tag: "x", Open: func(context.Context, int64, int64) (io.ReadCloser, error) {
+			return rest.Content{Name: "x", Type: "text/plain", Size: 1 << 40, ETag: "x", Open: func(context.Context, int64, int64) (io.ReadCloser, error) {
 				return io.NopCloser(zeroes{}), nil
 			}}.Download(), nil
-		}, "readWithoutAnEnd", "Read without an end", rest.FileResponse)
+		}, "readWithoutAnEnd", "Read without an end")
 		return rest.Serve(ctx, narrow{cfg.Listener}, a, cfg.Drain)
 	})
 	t.Cleanup(stop)
 	return c
 }
 
-type slowInput struct{ Form rest.Multipart }
+type slowInput struct{ Form rest.Multipart[struct{}] }
 
 type zeroes struct{}
 

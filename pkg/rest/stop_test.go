@@ -36,7 +36,7 @@ func TestServeFinishesWhatIsUnderWay(t *testing.T) {
 	served, answered := make(chan error, 1), make(chan int, 1)
 	go func() { served <- rest.Serve(ctx, l, a, 10*time.Second) }()
 	c := resttest.Client{T: t, URL: "http://" + l.Addr().String()}
-	go func() { answered <- c.Ask("GET /api/slow", "").Status }()
+	go func() { answered <- c.Do("GET /api/slow", "").Status }()
 	<-begun
 	stop()
 	<-l.closed // the server has heard
@@ -58,11 +58,11 @@ func TestReadinessEndsFirst(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- rest.Serve(ctx, l, newAPI(t, io.Discard), 10*time.Second) }()
 	c := resttest.Client{T: t, URL: "http://" + l.Addr().String()}
-	c.Ask("GET /readyz", "").Want(200, nil)
+	c.Do("GET /readyz", "").Want(200, nil)
 	dial(t, c, "") // is open when the server is told to stop
 	stop()
 	for {
-		a := c.Ask("GET /readyz", "") // fails where no connection is taken
+		a := c.Do("GET /readyz", "") // fails where no connection is taken
 		select {
 		case <-l.closed:
 			t.Error("new requests are refused before anybody was told")

@@ -24,7 +24,7 @@ const (
 )
 
 type (
-	formInput struct{ Form rest.Multipart }
+	formInput struct{ Form rest.Multipart[form] }
 	form      struct {
 		File rest.File `json:"file"`
 	}
@@ -54,17 +54,17 @@ func newTransferAPI(open func(ctx context.Context, offset, length int64) (io.Rea
 			}
 		}
 		return nil, err
-	}, "sendAForm", "Send a form", rest.MultipartBody[form]())
+	}, "sendAForm", "Send a form")
 	rest.Handle(a, "GET /api/files", rest.Open, func(context.Context, *struct{}) (*rest.Download, error) {
-		return rest.Content{Name: "ä.txt", Type: "text/plain", Size: sent, Tag: "t", Modified: time.Unix(1e9, 0), Open: open}.Download(), nil
-	}, "getAFile", "Get a file", rest.FileResponse)
+		return rest.Content{Name: "ä.txt", Type: "text/plain", Size: sent, ETag: "t", Modified: time.Unix(1e9, 0), Open: open}.Download(), nil
+	}, "getAFile", "Get a file")
 	return a
 }
 
 func TestForms(t *testing.T) {
 	c := serve(t, newTransferAPI(nil))
 	const ct, whole = "multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=a\r\n\r\nxyz\r\n--b\r\nContent-Type: text/plain\r\nContent-Disposition: form-data; name=file; filename=ä/b\r\n\r\n\r\n--b--\r\n"
-	if a := c.Ask("POST /api/forms", strings.Replace(whole, "ä/b", `"ä/b"`, 1), "Content-Type", ct).Want(200, nil); a.Text != `{"parts":["a   3","file ä/b text/plain 0"]}` {
+	if a := c.Do("POST /api/forms", strings.Replace(whole, "ä/b", `"ä/b"`, 1), "Content-Type", ct).Want(200, nil); a.Text != `{"parts":["a   3","file ä/b text/plain 0"]}` {
 		t.Errorf("form = %s", a.Text)
 	}
 	for name, c2 := range map[string]struct {
@@ -84,9 +84,9 @@ func TestForms(t *testing.T) {
 		"large":       {strings.Replace(whole, "xyz", strings.Repeat("x", 2<<20), 1), ct, 413, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.On(t).Ask("POST /api/forms", c2.body, "Content-Type", c2.contentType).WantProblem(c2.status, c2.errors...)
+			c.On(t).Do("POST /api/forms", c2.body, "Content-Type", c2.contentType).WantProblem(c2.status, c2.errors...)
 			// A reader without a length is sent in chunks.
-			c.On(t).Send("POST /api/forms", struct{ io.Reader }{strings.NewReader(c2.body)}, "Content-Type", c2.contentType).WantProblem(c2.status, c2.errors...)
+			c.On(t).DoReader("POST /api/forms", struct{ io.Reader }{strings.NewReader(c2.body)}, "Content-Type", c2.contentType).WantProblem(c2.status, c2.errors...)
 		})
 	}
 }
@@ -108,13 +108,13 @@ func TestDownloadThatFails(t *testing.T) {
 	body := &failing{}
 	c := serve(t, newTransferAPI(func(context.Context, int64, int64) (io.ReadCloser, error) { return io.NopCloser(body), opened }))
 	opened = fault.New(fault.Unavailable, "no storage")
-	a := c.Ask("GET /api/files", "")
+	a := c.Do("GET /api/files", "")
 	if a.WantProblem(503); a.Header.Get("ETag") != "" || a.Header.Get("Content-Disposition") != "" || a.Header.Get("Retry-After") == "" {
 		t.Errorf("header %v", a.Header)
 	}
-	c.Ask("GET /api/files", "", "If-None-Match", `"t"`).Want(304, nil) // needs no storage
+	c.Do("GET /api/files", "", "If-None-Match", `"t"`).Want(304, nil) // needs no storage
 	opened = nil
-	c.Ask("GET /api/files", "").WantProblem(500) // before the first byte it can still be told
+	c.Do("GET /api/files", "").WantProblem(500) // before the first byte it can still be told
 	body.bytes = sent / 2
 	res, err := http.Get(c.URL + "/api/files")
 	if err != nil {
@@ -165,14 +165,14 @@ func TestSlowTransfers(t *testing.T) {
 		t.Run("form", func(t *testing.T) {
 			t.Parallel()
 			body := append(append([]string{head}, pieces...), "\r\n--b--\r\n")
-			a := c.On(t).Send("POST /api/forms", &slowly{t.Context(), body}, "Content-Type", "multipart/form-data; boundary=b").Want(200, nil)
+			a := c.On(t).DoReader("POST /api/forms", &slowly{t.Context(), body}, "Content-Type", "multipart/form-data; boundary=b").Want(200, nil)
 			if want := fmt.Sprintf(`{"parts":["a   %d"]}`, sent); a.Text != want {
 				t.Errorf("form = %s, want %s", a.Text, want)
 			}
 		})
 		t.Run("download", func(t *testing.T) {
 			t.Parallel()
-			if a := c.On(t).Ask("GET /api/files", "").Want(200, nil); len(a.Text) != sent {
+			if a := c.On(t).Do("GET /api/files", "").Want(200, nil); len(a.Text) != sent {
 				t.Errorf("%d bytes, want %d", len(a.Text), sent)
 			}
 		})

@@ -39,12 +39,11 @@ type organisationsOutput struct {
 }
 
 func (a *API) registerOrganisations(r *rest.API, admin rest.Policy) {
-	body := rest.JSONBody(0)
-	rest.Handle(r, "POST /api/auth/organisations", admin, a.createOrganisation, "createOrganisation", "Create an organisation", body, rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
+	rest.Handle(r, "POST /api/auth/organisations", admin, a.createOrganisation, "createOrganisation", "Create an organisation", rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
 		rest.Description("Accounts can be assigned to organisations that exist. The id never changes; the name may."))
-	rest.Handle(r, "GET /api/auth/organisations", admin, a.listOrganisations, "listOrganisations", "List organisations", rest.Paged)
+	rest.Handle(r, "GET /api/auth/organisations", admin, a.listOrganisations, "listOrganisations", "List organisations")
 	rest.Handle(r, "GET /api/auth/organisations/{id}", admin, a.getOrganisation, "getOrganisation", "Get an organisation")
-	rest.Handle(r, "PATCH /api/auth/organisations/{id}", admin, a.changeOrganisation, "updateOrganisation", "Update an organisation", body, rest.Errors(http.StatusConflict),
+	rest.Handle(r, "PATCH /api/auth/organisations/{id}", admin, a.changeOrganisation, "updateOrganisation", "Update an organisation", rest.Errors(http.StatusConflict),
 		rest.Description("Members that are left out, or null, stay; an empty text removes one. formerIds replaces the list: tokens of accounts with one of these ids carry the id of the organisation from their next refresh on, and keep access to what the former id owns."))
 	rest.Handle(r, "DELETE /api/auth/organisations/{id}", admin, a.deleteOrganisation, "deleteOrganisation", "Delete an organisation", rest.Status(http.StatusNoContent), rest.Errors(http.StatusConflict),
 		rest.Description("An organisation that has accounts cannot be deleted. The id of a deleted one is never used again."))

@@ -59,23 +59,22 @@ func (a *API) Register(r *rest.API) {
 	revocations.RateLimit = rest.RateLimit{Class: rest.NoRate, PerMinute: revocationRate}
 	revocations.Concurrency = rest.OwnSlots // services keep asking while people use up all others
 	keys.Cache = "public, max-age=300"
-	body := rest.JSONBody(0)
 
-	rest.Handle(r, "POST /api/auth/register", registration, a.register, "registerAccount", "Register an account", body, rest.Status(http.StatusCreated), rest.Errors(http.StatusForbidden, http.StatusConflict),
+	rest.Handle(r, "POST /api/auth/register", registration, a.register, "registerAccount", "Register an account", rest.Status(http.StatusCreated), rest.Errors(http.StatusForbidden, http.StatusConflict),
 		rest.Description("Makes the account of a user. The very first registration may ask for the role admin."))
-	rest.Handle(r, "POST /api/auth/login", login, a.login, "logIn", "Log in", body, rest.Errors(http.StatusUnauthorized, http.StatusForbidden))
-	rest.Handle(r, "POST /api/auth/refresh", login, a.refresh, "refreshTokens", "Refresh tokens", body, rest.Errors(http.StatusUnauthorized),
+	rest.Handle(r, "POST /api/auth/login", login, a.login, "logIn", "Log in", rest.Errors(http.StatusUnauthorized, http.StatusForbidden))
+	rest.Handle(r, "POST /api/auth/refresh", login, a.refresh, "refreshTokens", "Refresh tokens", rest.Errors(http.StatusUnauthorized),
 		rest.Description("Gives a new access token, and the refresh token to use next: each counts once. One that comes again ends the login, because somebody has stolen it; within two minutes it gets the same answer, as for a second tab."))
-	rest.Handle(r, "POST /api/auth/logout", login, a.logout, "logOut", "Log out", body, rest.Status(http.StatusNoContent), rest.Errors(http.StatusUnauthorized),
+	rest.Handle(r, "POST /api/auth/logout", login, a.logout, "logOut", "Log out", rest.Status(http.StatusNoContent), rest.Errors(http.StatusUnauthorized),
 		rest.Description("Ends a login. Within 5 seconds no service takes its access tokens any more."))
 	rest.Handle(r, "GET /api/auth/profile", user, a.profile, "getProfile", "Get your account")
-	rest.Handle(r, "PUT /api/auth/password", user, a.changePassword, "changePassword", "Change your password", body, rest.Status(http.StatusNoContent), rest.Errors(http.StatusConflict),
+	rest.Handle(r, "PUT /api/auth/password", user, a.changePassword, "changePassword", "Change your password", rest.Status(http.StatusNoContent), rest.Errors(http.StatusConflict),
 		rest.Description("Ends all other logins. This one goes on with its refresh token."))
 	rest.Handle(r, "GET /api/auth/admin", admin, a.profile, "checkAdmin", "Check admin access")
-	rest.Handle(r, "GET /api/auth/users", admin, a.list, "listAccounts", "List accounts", rest.Paged)
-	rest.Handle(r, "PATCH /api/auth/users/{id}", admin, a.change, "updateAccount", "Update an account", body, rest.Errors(http.StatusConflict),
+	rest.Handle(r, "GET /api/auth/users", admin, a.list, "listAccounts", "List accounts")
+	rest.Handle(r, "PATCH /api/auth/users/{id}", admin, a.change, "updateAccount", "Update an account", rest.Errors(http.StatusConflict),
 		rest.Description("What is left out, or null, stays. Tokens with the rights of before no longer count; who is disabled is logged out."))
-	rest.Handle(r, "GET /api/auth/audit", admin, a.audit, "listAuditEntries", "List audit entries", rest.Paged)
+	rest.Handle(r, "GET /api/auth/audit", admin, a.audit, "listAuditEntries", "List audit entries")
 	a.registerOrganisations(r, admin)
 	rest.Handle(r, "POST /api/auth/keys", admin, a.rotate, "rotateSigningKey", "Rotate the signing key", rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
 		rest.Description("Makes a key that signs in ten minutes, when all services know it. Tokens that were signed before stay good."))

@@ -121,7 +121,7 @@ func (t *Throttle) Enter(network string) (leave func(), err error) {
 // enter needs t.mu, and so does what it returns.
 func (t *Throttle) enter(network string) (leave func(), err error) {
 	if t.inside[network] == atOnce {
-		return nil, fault.New(fault.TooMany, "%d passwords from where you are being looked at; try again in a second", atOnce).After(time.Second)
+		return nil, fault.New(fault.TooMany, "%d passwords from where you are being looked at; try again in a second", atOnce).RetryIn(time.Second)
 	}
 	t.inside[network]++
 	return func() {
@@ -159,7 +159,7 @@ func check(buckets []*bucket) error {
 	if wait == 0 {
 		return nil
 	}
-	return fault.New(fault.TooMany, "too many wrong passwords; try again in %d seconds", int(math.Ceil(wait.Seconds()))).After(min(wait, longest))
+	return fault.New(fault.TooMany, "too many wrong passwords; try again in %d seconds", int(math.Ceil(wait.Seconds()))).RetryIn(min(wait, longest))
 }
 
 // bucket returns a bucket as it is now.

@@ -60,7 +60,7 @@ func (b *bench) refused(from string, account string, known bool) time.Duration {
 	if !ok || f.Kind != fault.TooMany {
 		b.t.Fatalf("attempt from %v at %s = %v, want too many", from, account, err)
 	}
-	return f.Retry
+	return f.RetryAfter
 }
 
 func TestOneAddress(t *testing.T) {

@@ -33,12 +33,12 @@ func (s *slots) acquire(ctx context.Context, user string, total int) (release fu
 	defer cancel()
 	if own.Acquire(wait, 1) != nil {
 		s.leave(user)
-		return nil, fault.New(fault.Unavailable, "you already have %d uploads in progress; try again", share).After(slotWait)
+		return nil, fault.New(fault.Unavailable, "you already have %d uploads in progress; try again", share).RetryIn(slotWait)
 	}
 	if all.Acquire(wait, 1) != nil {
 		own.Release(1)
 		s.leave(user)
-		return nil, fault.New(fault.Unavailable, "%d uploads are in progress; try again", total).After(slotWait)
+		return nil, fault.New(fault.Unavailable, "%d uploads are in progress; try again", total).RetryIn(slotWait)
 	}
 	return sync.OnceFunc(func() { all.Release(1); own.Release(1); s.leave(user) }), nil
 }

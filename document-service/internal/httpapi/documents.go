@@ -172,7 +172,7 @@ func (a *API) content(ctx context.Context, in *input) (*rest.Download, error) {
 		return nil, err
 	}
 	return rest.Content{
-		Name: d.FileName, Type: d.Type, Size: d.Size, Tag: d.SHA256, Modified: d.CreatedAt,
+		Name: d.FileName, Type: d.Type, Size: d.Size, ETag: d.SHA256, Modified: d.CreatedAt,
 		Open: func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
 			return a.Documents.Open(ctx, &d, offset, length)
 		},

@@ -19,7 +19,7 @@ import (
 func TestOpenAPI(t *testing.T) {
 	api := rest.New(rest.Options{Title: httpapi.Title, Description: httpapi.Description, Log: slog.New(slog.DiscardHandler)})
 	(&httpapi.API{Verifier: new(token.Verifier)}).Register(api)
-	resttest.OpenAPI(t, api, "openapi.json")
+	resttest.CheckOpenAPI(t, api, "openapi.json")
 }
 
 // TestKindsAreDocumented holds the kinds that are accepted against those that

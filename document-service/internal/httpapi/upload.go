@@ -33,7 +33,7 @@ type Upload struct {
 
 type uploadInput struct {
 	rest.IdempotencyKey
-	Form rest.Multipart
+	Form rest.Multipart[Upload]
 }
 
 type uploadOutput struct {

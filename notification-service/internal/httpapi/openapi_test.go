@@ -15,5 +15,5 @@ import (
 func TestOpenAPI(t *testing.T) {
 	api := rest.New(rest.Options{Title: httpapi.Title, Description: httpapi.Description, Log: slog.New(slog.DiscardHandler)})
 	(&httpapi.API{Verifier: new(token.Verifier)}).Register(api)
-	resttest.OpenAPI(t, api, "openapi.json")
+	resttest.CheckOpenAPI(t, api, "openapi.json")
 }

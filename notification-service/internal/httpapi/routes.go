@@ -26,9 +26,9 @@ type API struct {
 func (a *API) Register(r *rest.API) {
 	user, admin := rest.SignedIn(a.Verifier.Require()), rest.SignedIn(a.Verifier.Require(auth.Admin))
 
-	rest.Handle(r, "POST /api/notifications", admin, a.create, "createNotification", "Create a notification", rest.JSONBody(0), rest.Idempotent, rest.Status(http.StatusCreated),
+	rest.Handle(r, "POST /api/notifications", admin, a.create, "createNotification", "Create a notification", rest.Status(http.StatusCreated),
 		rest.Description("Mail goes to one recipient. Anything else without a recipient is put in the list of everybody; the answer is your own."))
-	rest.Handle(r, "GET /api/notifications", user, a.list, "listNotifications", "List your notifications", rest.Paged, rest.Description("The newest first."))
+	rest.Handle(r, "GET /api/notifications", user, a.list, "listNotifications", "List your notifications", rest.Description("The newest first."))
 	rest.Handle(r, "GET /api/notifications/stats", user, a.stats, "countNotifications", "Count your notifications")
 	rest.Handle(r, "PATCH /api/notifications/read", user, a.markAllRead, "markAllNotificationsRead", "Mark all your notifications as read")
 	rest.Handle(r, "GET /api/notifications/{id}", user, a.get, "getNotification", "Get a notification")

@@ -256,7 +256,7 @@ func TestAnswersOfTheServer(t *testing.T) {
 	}
 	// A wrong password, a server that is away or says nothing: no mail is at
 	// fault, so each waits.
-	wrong, away := cfg, config(t, resttest.Refused(t), "none")
+	wrong, away := cfg, config(t, resttest.UnusedAddress(t), "none")
 	wrong.Password = "other"
 	for name, cfg := range map[string]mail.Config{"password": wrong, "away": away} {
 		err := mail.New(cfg).Deliver(t.Context(), message())

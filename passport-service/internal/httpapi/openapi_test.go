@@ -23,5 +23,5 @@ func TestOpenAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	(&httpapi.API{Passports: &passport.Service{Engines: engines, Now: time.Now}, Verifier: new(token.Verifier)}).Register(api)
-	resttest.OpenAPI(t, api, "openapi.json")
+	resttest.CheckOpenAPI(t, api, "openapi.json")
 }

@@ -65,7 +65,7 @@ type createOutput struct {
 }
 
 func outputOf(p *passport.PassportView) *output {
-	out := &output{Status: http.StatusOK, ETag: rest.ETag(p.Head.Number), Body: answerOf(p)}
+	out := &output{Status: http.StatusOK, ETag: rest.VersionETag(p.Head.Number), Body: answerOf(p)}
 	if !p.Access.Owner {
 		out.ETag = tagOf(out.Body)
 	}
@@ -77,7 +77,7 @@ func tagOf(answer any) string {
 	if err != nil {
 		panic(err) // it is made of our own types, and of JSON
 	}
-	return rest.Tag(body)
+	return rest.BodyETag(body)
 }
 
 func answered(p passport.PassportView, err error) (*output, error) {
@@ -89,7 +89,7 @@ func answered(p passport.PassportView, err error) (*output, error) {
 
 // unless makes the status 304 when the client has what would be sent.
 func (o *output) unless(ifNoneMatch string) *output {
-	if ifNoneMatch != "" && rest.Unchanged(ifNoneMatch, o.ETag) {
+	if ifNoneMatch != "" && rest.MatchesETag(ifNoneMatch, o.ETag) {
 		o.Status = http.StatusNotModified
 	}
 	return o
@@ -101,9 +101,9 @@ type createInput struct {
 }
 
 type getInput struct {
-	ID          string `path:"id"`
-	At          string `query:"at" format:"date-time" doc:"as it was at this time (RFC 3339)"`
-	IfNoneMatch string `header:"If-None-Match" doc:"ETag of the version at hand; if it is still the newest the answer is 304"`
+	ID string `path:"id"`
+	At string `query:"at" format:"date-time" doc:"as it was at this time (RFC 3339)"`
+	rest.Revalidation
 }
 
 type changeInput struct {

@@ -30,14 +30,14 @@ func (a *API) publicAnswer(published passport.Published, err error, ifNoneMatch 
 	if err != nil {
 		return nil, err
 	}
-	if tag, ok := a.tags.Get(published.Part()); ok && ifNoneMatch != "" && rest.Unchanged(ifNoneMatch, tag) {
+	if tag, ok := a.tags.Get(published.Part()); ok && ifNoneMatch != "" && rest.MatchesETag(ifNoneMatch, tag) {
 		return unchanged(tag), nil
 	}
 	p := published.View()
 	body := Public{p.ID, p.BatteryIdentifier, Data{p.Head.Data}}
 	out := &publicOutput{http.StatusOK, tagOf(body), body}
 	a.tags.Add(published.Part(), out.ETag)
-	if ifNoneMatch != "" && rest.Unchanged(ifNoneMatch, out.ETag) {
+	if ifNoneMatch != "" && rest.MatchesETag(ifNoneMatch, out.ETag) {
 		out.Status = http.StatusNotModified
 	}
 	return out, nil
@@ -48,14 +48,14 @@ func unchanged(tag string) *publicOutput {
 }
 
 type publicInput struct {
-	ID          string `path:"id"`
-	IfNoneMatch string `header:"If-None-Match" doc:"ETag of what is at hand; if it is still the same the answer is 304"`
+	ID string `path:"id"`
+	rest.Revalidation
 }
 
 func (a *API) public(ctx context.Context, in *publicInput) (*publicOutput, error) {
 	if in.IfNoneMatch != "" {
 		if part, err := a.Passports.PartOf(ctx, in.ID); err == nil {
-			if tag, ok := a.tags.Get(part); ok && rest.Unchanged(in.IfNoneMatch, tag) {
+			if tag, ok := a.tags.Get(part); ok && rest.MatchesETag(in.IfNoneMatch, tag) {
 				return unchanged(tag), nil
 			}
 		}
@@ -65,8 +65,8 @@ func (a *API) public(ctx context.Context, in *publicInput) (*publicOutput, error
 }
 
 type publicOfInput struct {
-	Identifier  string `query:"identifier" required:"true" maxLength:"10000" doc:"the battery identifier, as the QR code holds it"`
-	IfNoneMatch string `header:"If-None-Match" doc:"ETag of what is at hand; if it is still the same the answer is 304"`
+	Identifier string `query:"identifier" required:"true" maxLength:"10000" doc:"the battery identifier, as the QR code holds it"`
+	rest.Revalidation
 }
 
 func (a *API) publicOf(ctx context.Context, in *publicOfInput) (*publicOutput, error) {

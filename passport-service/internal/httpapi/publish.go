@@ -60,7 +60,7 @@ func (a *API) compliance(ctx context.Context, in *complianceInput) (*complianceO
 
 type validateInput struct {
 	EvaluationParams
-	Lines rest.NDJSON[compliance.Report]
+	Lines rest.NDJSON[Body, compliance.Report]
 }
 
 func (a *API) validate(ctx context.Context, in *validateInput) (*rest.Stream, error) {
@@ -68,7 +68,7 @@ func (a *API) validate(ctx context.Context, in *validateInput) (*rest.Stream, er
 	if err != nil {
 		return nil, err
 	}
-	return in.Lines.Answer(ctx, maxBody, validator.Validate)
+	return in.Lines.Process(ctx, maxBody, validator.Validate)
 }
 
 // RuleSet is one of the rule sets.

@@ -262,7 +262,7 @@ func TestOrderOfFirstOccurrences(t *testing.T) {
 // which stays free while no broker of the test has it.
 func nobody(t *testing.T) (kafka.Config, int) {
 	t.Helper()
-	addr := resttest.Refused(t)
+	addr := resttest.UnusedAddress(t)
 	at, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
 		t.Fatal(err)

@@ -28,8 +28,8 @@ type Client struct {
 // On returns the client for a subtest.
 func (c Client) On(t *testing.T) Client { return Client{t, c.URL} }
 
-// Answer is what came back.
-type Answer struct {
+// Response is what came back.
+type Response struct {
 	t      *testing.T
 	Route  string
 	Status int
@@ -42,7 +42,7 @@ const patience = 20 * time.Second
 
 // Call sends a request with a token. A body that is no string is sent as JSON.
 // While the service is not ready it is asked again.
-func (c Client) Call(route, token string, body any, headers ...string) Answer {
+func (c Client) Call(route, token string, body any, headers ...string) Response {
 	c.T.Helper()
 	text, ok := body.(string)
 	if !ok && body != nil {
@@ -54,21 +54,21 @@ func (c Client) Call(route, token string, body any, headers ...string) Answer {
 	}
 	headers = append([]string{"Authorization", "Bearer " + token, "Content-Type", "application/json"}, headers...)
 	for deadline := time.Now().Add(patience); ; {
-		if a := c.Ask(route, text, headers...); a.Status != http.StatusServiceUnavailable || time.Now().After(deadline) {
+		if a := c.Do(route, text, headers...); a.Status != http.StatusServiceUnavailable || time.Now().After(deadline) {
 			return a
 		}
 	}
 }
 
-// Ask sends a request once. The route is a method and a path; headers are
+// Do sends a request once. The route is a method and a path; headers are
 // names and values in turn.
-func (c Client) Ask(route, body string, headers ...string) Answer {
+func (c Client) Do(route, body string, headers ...string) Response {
 	c.T.Helper()
-	return c.Send(route, strings.NewReader(body), headers...)
+	return c.DoReader(route, strings.NewReader(body), headers...)
 }
 
-// Send is Ask with a body that is read while it is sent.
-func (c Client) Send(route string, body io.Reader, headers ...string) Answer {
+// DoReader is Do with a body that is read while it is sent.
+func (c Client) DoReader(route string, body io.Reader, headers ...string) Response {
 	c.T.Helper()
 	method, path, _ := strings.Cut(route, " ")
 	req, err := http.NewRequestWithContext(c.T.Context(), method, c.URL+path, body)
@@ -87,12 +87,12 @@ func (c Client) Send(route string, body io.Reader, headers ...string) Answer {
 	if err != nil {
 		c.T.Fatal(err)
 	}
-	return Answer{c.T, route, res.StatusCode, res.Header, string(text)}
+	return Response{c.T, route, res.StatusCode, res.Header, string(text)}
 }
 
 // Want fails the test unless the status is right, and reads the body into out
 // where that is not nil.
-func (a Answer) Want(status int, out any) Answer {
+func (a Response) Want(status int, out any) Response {
 	a.t.Helper()
 	if a.Status != status {
 		a.t.Fatalf("%s = %d, want %d: %s", a.Route, a.Status, status, a.Text)
@@ -107,7 +107,7 @@ func (a Answer) Want(status int, out any) Answer {
 
 // WantProblem fails the test unless the answer is a problem of the status, of
 // the shape all have, with exactly these errors, each a path and a code.
-func (a Answer) WantProblem(status int, errors ...string) {
+func (a Response) WantProblem(status int, errors ...string) {
 	a.t.Helper()
 	var p rest.Problem
 	a.Want(status, &p)
@@ -156,9 +156,9 @@ func Start(t *testing.T, run func(context.Context, rest.Config) error) (c Client
 	return Client{t, "http://" + l.Addr().String()}, stop
 }
 
-// Refused returns an address of this machine at which nobody listens, and at
+// UnusedAddress returns an address of this machine at which nobody listens, and at
 // which nobody will by chance.
-func Refused(t *testing.T) string {
+func UnusedAddress(t *testing.T) string {
 	t.Helper()
 	l := Listen(t)
 	defer l.Close()

@@ -11,8 +11,8 @@ import (
 // Update tells that golden files are to be written.
 var Update = flag.Bool("update", false, "write the golden files")
 
-// Golden compares with a committed file, or writes it with -update.
-func Golden(t *testing.T, got []byte, path string) {
+// CheckGolden compares with a committed file, or writes it with -update.
+func CheckGolden(t *testing.T, got []byte, path string) {
 	t.Helper()
 	if *Update {
 		if err := os.WriteFile(path, got, 0o644); err != nil {

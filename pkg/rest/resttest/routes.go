@@ -15,11 +15,11 @@ import (
 // beside are the routes that no OpenAPI document has.
 var beside = []string{"GET /docs", "GET /docs/*", "GET /openapi.json", "GET /problems/{kind}"}
 
-// OpenAPI compares the document of an API with a committed one, as Golden does,
+// CheckOpenAPI compares the document of an API with a committed one, as Golden does,
 // and with the routes that are there: none is answered that it does not have.
-func OpenAPI(t *testing.T, api *rest.API, path string) {
+func CheckOpenAPI(t *testing.T, api *rest.API, path string) {
 	t.Helper()
-	Golden(t, api.Spec(), path)
+	CheckGolden(t, api.Spec(), path)
 	var doc struct {
 		Paths map[string]map[string]any
 	}

@@ -32,7 +32,7 @@ func TestServersThatCannotBeUsed(t *testing.T) {
 			uri.User = url.UserPassword("nobody", "wrong-password")
 			return uri.String()
 		}, "the database refuses the user or the password in MONGODB_URI"},
-		"nobody":  {func(t *testing.T) string { return "mongodb://" + resttest.Refused(t) }, "the database does not answer"},
+		"nobody":  {func(t *testing.T) string { return "mongodb://" + resttest.UnusedAddress(t) }, "the database does not answer"},
 		"garbage": {func(t *testing.T) string { return "mongodb://" + babbler(t) }, "the database does not answer"},
 		"silence": {func(t *testing.T) string {
 			return "mongodb://" + listener(t, func(c net.Conn) { io.Copy(io.Discard, c) })
