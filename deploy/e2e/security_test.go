@@ -107,7 +107,7 @@ func newClaim(columns, cells []string) (c claim) {
 			c.level = cells[i]
 		case "state":
 			c.state = cells[i]
-		case "what":
+		case "requirement":
 			c.what = cells[i]
 		case "how":
 			c.how = cells[i]

@@ -22,7 +22,7 @@ import (
 var list string
 
 // skipped are folders without prose of ours.
-var skipped = []string{"testdata", "node_modules", "data", "bin", "notifications", "samples"}
+var skipped = []string{"testdata", "node_modules", "data", "bin", "notifications"}
 
 func main() {
 	folders := os.Args[1:]
