@@ -36,7 +36,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 	passports := &passport.Service{
 		Passports: store.Open(p.Store, passport.Schema()), Versions: store.Open(p.Store, passport.VersionSchema()),
-		Engines: engines, Now: p.Now, NewID: platform.NewID, Log: log,
+		Engines: engines, Now: p.Now, NewID: platform.NewID,
 	}
 	cfg.Kafka.Metrics = p.Metrics
 	events := kafka.NewForwarder(cfg.Kafka, event.PassportTopics(), log, passports.Passports.Outbox())

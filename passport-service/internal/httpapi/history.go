@@ -73,7 +73,7 @@ type diffInput struct {
 }
 
 type diffOutput struct {
-	Body passport.Diff
+	Body passport.VersionDiff
 }
 
 func (a *API) diff(ctx context.Context, in *diffInput) (*diffOutput, error) {
@@ -86,7 +86,7 @@ type passportInput struct {
 }
 
 type verifyOutput struct {
-	Body passport.Verification
+	Body passport.HistoryVerification
 }
 
 func (a *API) verify(ctx context.Context, in *passportInput) (*verifyOutput, error) {

@@ -40,7 +40,7 @@ type Passport struct {
 func answerOf(p *passport.PassportView) Passport {
 	h := &p.Head
 	out := Passport{ID: p.ID, State: h.State, BatteryIdentifier: p.BatteryIdentifier, Data: Data{h.Data}}
-	if p.Access.History() {
+	if p.Access.CanReadHistory() {
 		out.Version, out.CreatedAt, out.UpdatedAt = h.Number, p.CreatedAt, h.CreatedAt
 	}
 	if p.Access.Owner {

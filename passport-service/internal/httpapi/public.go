@@ -26,17 +26,17 @@ type publicOutput struct {
 // all else to make.
 const rememberedTags = 20_000
 
-func (a *API) publicAnswer(published passport.Published, err error, ifNoneMatch string) (*publicOutput, error) {
+func (a *API) publicAnswer(published passport.PublicPassport, err error, ifNoneMatch string) (*publicOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	if tag, ok := a.tags.Get(published.Part()); ok && ifNoneMatch != "" && rest.MatchesETag(ifNoneMatch, tag) {
+	if tag, ok := a.tags.Get(published.Revision); ok && ifNoneMatch != "" && rest.MatchesETag(ifNoneMatch, tag) {
 		return unchanged(tag), nil
 	}
 	p := published.View()
 	body := Public{p.ID, p.BatteryIdentifier, Data{p.Head.Data}}
 	out := &publicOutput{http.StatusOK, tagOf(body), body}
-	a.tags.Add(published.Part(), out.ETag)
+	a.tags.Add(published.Revision, out.ETag)
 	if ifNoneMatch != "" && rest.MatchesETag(ifNoneMatch, out.ETag) {
 		out.Status = http.StatusNotModified
 	}
@@ -54,7 +54,7 @@ type publicInput struct {
 
 func (a *API) public(ctx context.Context, in *publicInput) (*publicOutput, error) {
 	if in.IfNoneMatch != "" {
-		if part, err := a.Passports.PartOf(ctx, in.ID); err == nil {
+		if part, err := a.Passports.Revision(ctx, in.ID); err == nil {
 			if tag, ok := a.tags.Get(part); ok && rest.MatchesETag(in.IfNoneMatch, tag) {
 				return unchanged(tag), nil
 			}
@@ -70,6 +70,6 @@ type publicOfInput struct {
 }
 
 func (a *API) publicOf(ctx context.Context, in *publicOfInput) (*publicOutput, error) {
-	p, err := a.Passports.PublicOf(ctx, in.Identifier)
+	p, err := a.Passports.PublicByBattery(ctx, in.Identifier)
 	return a.publicAnswer(p, err, in.IfNoneMatch)
 }

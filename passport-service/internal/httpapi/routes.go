@@ -25,12 +25,12 @@ type API struct {
 	Passports *passport.Service
 	Verifier  *token.Verifier
 
-	tags *lru.Cache[passport.Part, string] // of what the public has read
+	tags *lru.Cache[passport.Revision, string] // of what the public has read
 }
 
 // Register adds the operations to r.
 func (a *API) Register(r *rest.API) {
-	a.tags, _ = lru.New[passport.Part, string](rememberedTags) // fails for a size below 1
+	a.tags, _ = lru.New[passport.Revision, string](rememberedTags) // fails for a size below 1
 	reader, writer := rest.SignedIn(a.Verifier.Require()), rest.SignedIn(a.Verifier.Require(auth.Admin, auth.Operator))
 	reader.Cache = rest.Revalidate
 	catalogue, list, public := reader, reader, rest.Public

@@ -60,7 +60,7 @@ func newWorld(t *testing.T, catalogue string) *world {
 	}
 	ticks, ids := 0, 0
 	passports := &passport.Service{
-		Passports: store.Open(db, passport.Schema()), Versions: store.Open(db, passport.VersionSchema()), Engines: engines, Log: slog.New(slog.DiscardHandler),
+		Passports: store.Open(db, passport.Schema()), Versions: store.Open(db, passport.VersionSchema()), Engines: engines,
 		Now:   func() time.Time { ticks++; return time.Date(2026, 11, 23, 12, 0, 0, ticks*1_000_000, time.UTC) },
 		NewID: func() string { ids++; return fmt.Sprintf("01a20000-0000-7000-8000-%012d", ids) },
 	}

@@ -7,16 +7,17 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Access is what a caller may see of a passport: in single reads, lists,
-// versions, comparisons, findings and public reads.
+// Access is what a caller may read of a passport. It applies to every output:
+// single passports, lists, versions, diffs, findings and the public part.
 type Access struct {
 	Classes ruleset.Classes
-	Owner   bool // a member of the owner organisation, or an admin: sees and changes everything
+	Owner   bool // member of the owner organisation, or admin: may read and change everything
 }
 
-// AccessOf decides what a caller may see of a passport, and is the only place
-// that does: rights that are granted on single passports belong here. It fails
-// with fault.NotFound where that is nothing, and with fault.Gone after the end.
+// AccessOf decides what a caller may read of a passport. It is the only function
+// that does; grants on single passports belong here. It fails with fault.NotFound
+// for drafts of other owners and for deleted passports, and with fault.Gone for
+// archived and ceased ones.
 func AccessOf(caller auth.Principal, p *Passport) (Access, error) {
 	if p.Deleted {
 		return Access{}, errNotFound(p.ID)
@@ -28,7 +29,7 @@ func AccessOf(caller auth.Principal, p *Passport) (Access, error) {
 	switch stages[p.Head.State].visibility {
 	case hidden:
 		return Access{}, errNotFound(p.ID)
-	case ended:
+	case gone:
 		if reader != ruleset.MarketSurveillance {
 			return Access{}, errGone(p.Head.CreatedAt)
 		}
@@ -36,19 +37,18 @@ func AccessOf(caller auth.Principal, p *Passport) (Access, error) {
 	return Access{Classes: reader.Classes()}, nil
 }
 
-// publicAccess is the access of everybody to a published passport.
+// publicAccess returns the access that everyone has to a published passport.
 func publicAccess() Access { return Access{Classes: ruleset.Anyone.Classes()} }
 
-// History reports whether the caller may see versions: everybody whose access
-// goes beyond the public part.
-func (a Access) History() bool { return a.Owner || a.Classes != ruleset.Anyone.Classes() }
+// CanReadHistory reports whether the caller may read versions, which takes more
+// than public access.
+func (a Access) CanReadHistory() bool { return a.Owner || a.Classes != ruleset.Anyone.Classes() }
 
-// Version reports whether the caller may see a version: drafts are for the owner
-// alone, also after publishing.
-func (a Access) Version(v *Version) bool { return a.Owner || v.State != Draft }
+// CanReadVersion reports whether the caller may read a version. Only the owner
+// reads draft versions, even after the passport is published.
+func (a Access) CanReadVersion(v *Version) bool { return a.Owner || v.State != Draft }
 
-// readerOf returns the role of the access matrix in which a caller reads
-// passports that are not its own.
+// readerOf returns the role in the access matrix for a caller who is not the owner.
 func readerOf(caller auth.Principal) ruleset.Reader {
 	switch caller.Role {
 	case auth.Authority:
@@ -59,11 +59,11 @@ func readerOf(caller auth.Principal) ruleset.Reader {
 	return ruleset.Anyone
 }
 
-// Owner is the organisation that a passport belongs to, or the account that
-// created it where that has no organisation.
+// Owner is the organisation that owns a passport, or the account that created it
+// if the account has no organisation.
 type Owner struct {
-	Organisation string `json:"organisation,omitempty"`
-	UserID       string `json:"userId"`
+	Organisation string `json:"organisation,omitempty" doc:"id of the organisation; absent if an account without an organisation owns the passport"`
+	UserID       string `json:"userId" doc:"id of the account that created the passport"`
 }
 
 func ownerOf(p auth.Principal) Owner { return Owner{Organisation: p.Organisation, UserID: p.UserID} }
@@ -76,7 +76,7 @@ func (o Owner) includes(caller auth.Principal) bool {
 	return o.UserID != "" && o.UserID == caller.UserID
 }
 
-// scope is the list of the passports of an owner.
+// scope returns the store scope of the owner's passports.
 func (o Owner) scope() string {
 	if o.Organisation != "" {
 		return "organisation:" + o.Organisation
@@ -84,16 +84,16 @@ func (o Owner) scope() string {
 	return "user:" + o.UserID
 }
 
-// published is the scope of the passports that everybody may see.
-const published = "published"
+// publishedScope is the store scope of the passports that everyone may read.
+const publishedScope = "published"
 
-// scopesOf returns the lists that a caller is shown.
+// scopesOf returns the store scopes of the passports that List returns to a caller.
 func scopesOf(p auth.Principal) []string {
 	switch p.Role {
 	case auth.Admin:
 		return []string{store.All}
 	case auth.Authority, auth.LegitimateInterest:
-		return []string{published}
+		return []string{publishedScope}
 	}
 	scopes := []string{}
 	for _, organisation := range p.Organisations() {

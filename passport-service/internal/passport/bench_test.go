@@ -1,11 +1,9 @@
 //go:build unix
 
-package passport_test
+package passport
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,21 +11,15 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/battery-passport/suite/passport-service/internal/compliance"
-	"github.com/battery-passport/suite/passport-service/internal/passport"
-	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/passport-service/samples"
-	"github.com/battery-passport/suite/pkg/auth"
-	"github.com/battery-passport/suite/pkg/store"
-	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// The benchmarks report the CPU time of the process for each operation: a time
-// on the clock would mostly show the disk. Give TMPDIR a folder in memory.
+// The benchmarks report the CPU time of the process per operation, because the
+// elapsed time would mostly be disk time. Set TMPDIR to a file system in memory.
 
 func BenchmarkCreate(b *testing.B) {
-	ctx, s := benchService(b)
+	ctx, s := newService(b)
 	bodies := benchBodies(b)
 	measure(b, func(i int) {
 		if _, _, err := s.Create(ctx, bodies[i], ""); err != nil {
@@ -37,7 +29,7 @@ func BenchmarkCreate(b *testing.B) {
 }
 
 func BenchmarkPublish(b *testing.B) {
-	ctx, s := benchService(b)
+	ctx, s := newService(b)
 	var ids []string
 	for _, body := range benchBodies(b) {
 		p, _, err := s.Create(ctx, body, "")
@@ -54,10 +46,10 @@ func BenchmarkPublish(b *testing.B) {
 }
 
 func BenchmarkPatch(b *testing.B) {
-	ctx, s := benchService(b)
+	ctx, s := newService(b)
 	var ids []string
 	for i, body := range benchBodies(b) {
-		if i%100 > 0 { // a hundred patches of each: no outbox becomes full
+		if i%100 > 0 { // 100 patches for each passport: no outbox becomes full
 			continue
 		}
 		p, _, err := s.Create(ctx, body, "")
@@ -74,16 +66,16 @@ func BenchmarkPatch(b *testing.B) {
 	})
 }
 
-// measure runs op b.N times and reports the CPU time of each.
+// measure runs op b.N times and reports the CPU time per call.
 func measure(b *testing.B, op func(i int)) {
 	b.Helper()
 	b.ReportAllocs()
 	b.ResetTimer()
-	begin := cpuTime()
+	start := cpuTime()
 	for i := range b.N {
 		op(i)
 	}
-	b.ReportMetric(float64(cpuTime()-begin)/float64(b.N), "cpu-ns/op")
+	b.ReportMetric(float64(cpuTime()-start)/float64(b.N), "cpu-ns/op")
 }
 
 func cpuTime() time.Duration {
@@ -94,25 +86,7 @@ func cpuTime() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-func benchService(b *testing.B) (context.Context, *passport.Service) {
-	b.Helper()
-	db, err := connect.Open(b.Context(), connect.Config{Dir: b.TempDir()}, "bench")
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { db.Close(context.Background()) })
-	engines, err := compliance.NewEngines(ruleset.Embedded(), compliance.Rules())
-	if err != nil {
-		b.Fatal(err)
-	}
-	s := &passport.Service{
-		Passports: store.Open(db, passport.Schema()), Versions: store.Open(db, passport.VersionSchema()), Engines: engines,
-		Now: time.Now, NewID: uuid.NewString, Log: slog.New(slog.DiscardHandler),
-	}
-	return auth.NewContext(b.Context(), auth.Principal{UserID: "u", Role: auth.Operator, Organisation: "a"}), s
-}
-
-// benchBodies returns b.N bodies of different batteries.
+// benchBodies returns b.N bodies with different batteries.
 func benchBodies(b *testing.B) []wire.Value {
 	b.Helper()
 	text, err := samples.FS.ReadFile("ev-nmc-complete.json")

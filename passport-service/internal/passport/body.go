@@ -14,27 +14,27 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// maxData is the size of data, in bytes, that patches may add up to. It is the
-// most a body may have.
+// maxData limits the data of a passport, in bytes: patches must not add up to more
+// than a request body may contain.
 const maxData = 1 << 20
 
-// maxReason is how long a reason may be, in characters.
+// maxReason limits the reason of a change, in characters.
 const maxReason = 1_000
 
-// submission is the body of a write: data or a patch of it, and the reason.
+// submission is the parsed body of a write.
 type submission struct {
-	data    *ruleset.Document // nil: there is none
-	patch   wire.Value        // nil: there is none
+	data    *ruleset.Document // nil if the body has no data
+	patch   wire.Value        // merge patch of the data; nil if the body has none
 	reason  string
-	details []fault.Detail // errors found so far
+	details []fault.Detail // errors outside the data
 }
 
-func (s *submission) wrong(path, code, message string) {
+func (s *submission) addDetail(path, code, message string) {
 	s.details = append(s.details, fault.Detail{Path: path, Code: code, Message: message})
 }
 
-// parseBody reads a body with data, which is one valid JSON value, in one pass.
-// It reports what is wrong apart from the data, and that data is missing.
+// parseBody parses a body with data, which must be valid JSON, in one pass. The
+// details of the result list the errors outside the data and missing data.
 func parseBody(body wire.Value, rules *ruleset.RuleSet) (submission, error) {
 	var s submission
 	text := string(body)
@@ -48,8 +48,7 @@ func parseBody(body wire.Value, rules *ruleset.RuleSet) (submission, error) {
 	return s, err
 }
 
-// parsePatch is parseBody for a body with a patch of the data, which may be
-// missing.
+// parsePatch parses a body with a merge patch of the data. The patch is optional.
 func parsePatch(body wire.Value) (s submission, err error) {
 	return s, s.parse(body, func(dec *jsontext.Decoder) (err error) {
 		s.patch, err = dec.ReadValue()
@@ -61,7 +60,7 @@ func parsePatch(body wire.Value) (s submission, err error) {
 func (s *submission) parse(body wire.Value, data func(*jsontext.Decoder) error) error {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))
 	if dec.PeekKind() != '{' {
-		s.wrong("", "type", "has to be an object with the member data")
+		s.addDetail("", "type", "must be an object with the member data")
 		return nil
 	}
 	_, err := dec.ReadToken()
@@ -79,7 +78,7 @@ func (s *submission) parse(body wire.Value, data func(*jsontext.Decoder) error) 
 			s.readReason(value)
 		default:
 			err = dec.SkipValue()
-			s.wrong("/"+name, "unknownField", "is not written here; what a passport holds is in data")
+			s.addDetail("/"+name, "unknownField", "is unknown; the body may contain data and reason")
 		}
 	}
 	slices.SortFunc(s.details, func(a, b fault.Detail) int { return strings.Compare(a.Path, b.Path) })
@@ -89,25 +88,26 @@ func (s *submission) parse(body wire.Value, data func(*jsontext.Decoder) error) 
 func (s *submission) readReason(v wire.Value) {
 	switch err := wire.Unmarshal(v, &s.reason); {
 	case err != nil:
-		s.wrong("/reason", "type", "has to be a text")
+		s.addDetail("/reason", "type", "must be a string")
 	case strings.TrimSpace(s.reason) == "":
-		s.wrong("/reason", "required", "is empty")
+		s.addDetail("/reason", "required", "must not be blank")
 	case utf8.RuneCountInString(s.reason) > maxReason:
-		s.wrong("/reason", "range", fmt.Sprintf("may have %d characters", maxReason))
+		s.addDetail("/reason", "range", fmt.Sprintf("must have at most %d characters", maxReason))
 	}
 }
 
-// accept puts the data of a write into its canonical form, or fails with
-// fault.Invalid and everything that is wrong with it and with its body.
-func accept(data *ruleset.Document, details []fault.Detail) error {
+// canonicalize puts the data of a write into canonical form. It fails with
+// fault.Invalid, listing all errors of the body and the data, and with
+// fault.TooLarge.
+func canonicalize(data *ruleset.Document, details []fault.Detail) error {
 	if data != nil {
 		details = append(details, data.Details()...)
 	}
 	if len(details) > 0 {
-		return fault.New(fault.Invalid, "the passport was not stored: the errors name what is wrong, %d in all", len(details)).With(details...)
+		return fault.New(fault.Invalid, "the passport was not stored (errors: %d)", len(details)).With(details...)
 	}
 	if len(data.Canonicalize()) > maxData {
-		return fault.New(fault.TooLarge, "the data would be larger than %d bytes", maxData)
+		return fault.New(fault.TooLarge, "the data must not be larger than %d bytes", maxData)
 	}
 	return nil
 }

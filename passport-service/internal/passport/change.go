@@ -16,23 +16,23 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// edit is one change of a passport.
+// edit describes one change of a passport.
 type edit struct {
 	action    Action
 	reason    string
 	ifVersion []int64
-	// data returns the data that the passport will have. It changes neither the
-	// passport nor the data of before.
-	data func(p *Passport, before *ruleset.Document) (*ruleset.Document, error)
-	// newEvent makes the event, with the paths of data that have changed.
+	// newData returns the data of the next version. It must not modify p or before.
+	newData func(p *Passport, before *ruleset.Document) (*ruleset.Document, error)
+	// newEvent returns the event for the change; changed are the paths whose values differ.
 	newEvent func(p *Passport, changed []string) event.Envelope
 }
 
-// Replace replaces the data of a passport by that of a body. With versions given
-// it fails with fault.Stale unless the passport has one of them; it also fails as
-// Create. A body that changes nothing makes no version. Of a published passport
-// it also fails with fault.Invalid when there is no reason, when the body changes
-// what publishing fixed, and when it adds an error.
+// Replace replaces the data of a passport with the data in the body. It creates no
+// version if the data is the same. It fails with fault.Stale if ifVersion is given
+// and does not contain the current version, with fault.Invalid if the structure is
+// wrong, and with fault.Conflict if another passport has the battery identifier or
+// the state does not allow the change. A change of a published passport also fails
+// with fault.Invalid if it has no reason, changes one of fixedPaths or adds an error.
 func (s *Service) Replace(ctx context.Context, id string, body wire.Value, ifVersion ...int64) (PassportView, error) {
 	sub, err := parseBody(body, s.rules())
 	if err != nil {
@@ -41,8 +41,8 @@ func (s *Service) Replace(ctx context.Context, id string, body wire.Value, ifVer
 	return s.write(ctx, id, Replace, sub, ifVersion, func(*ruleset.Document) *ruleset.Document { return sub.data })
 }
 
-// Patch merges the data of the body into that of the passport (RFC 7396). It
-// fails as Replace.
+// Patch merges the data in the body into the data of the passport (RFC 7396). It
+// fails like Replace.
 func (s *Service) Patch(ctx context.Context, id string, patch wire.Value, ifVersion ...int64) (PassportView, error) {
 	sub, err := parsePatch(patch)
 	if err != nil {
@@ -59,52 +59,52 @@ func (s *Service) Patch(ctx context.Context, id string, patch wire.Value, ifVers
 func (s *Service) write(ctx context.Context, id string, action Action, sub submission, ifVersion []int64, next func(*ruleset.Document) *ruleset.Document) (PassportView, error) {
 	caller := auth.Caller(ctx)
 	return s.change(ctx, id, edit{action: action, reason: sub.reason, ifVersion: ifVersion,
-		data: func(p *Passport, before *ruleset.Document) (*ruleset.Document, error) {
+		newData: func(p *Passport, before *ruleset.Document) (*ruleset.Document, error) {
 			after, details := next(before), slices.Clone(sub.details)
 			if p.Head.State == Active && after != nil {
-				details = append(details, s.guard(before, after, sub.reason, caller)...)
+				details = append(details, s.checkPublishedChange(before, after, sub.reason, caller)...)
 			}
-			return after, accept(after, details)
+			return after, canonicalize(after, details)
 		},
 		newEvent: func(p *Passport, changed []string) event.Envelope { return p.updated(s.publicOnly(changed)) },
 	})
 }
 
-// change carries out an edit. An edit that changes neither data nor state makes
-// no version.
+// change applies an edit to the stored passport.
 func (s *Service) change(ctx context.Context, id string, e edit) (PassportView, error) {
 	if err := s.checkVisible(ctx, id, e.ifVersion); err != nil {
 		return PassportView{}, err
 	}
 	caller, now := auth.Caller(ctx), s.now()
-	var tried Passport
+	var attempted Passport
 	row, err := s.Passports.Update(ctx, id, func(p *Passport) (store.Change, error) {
 		if err := checkOwner(caller, p); err != nil {
 			return store.Change{}, err
 		}
 		change, err := s.apply(p, e, caller, now)
-		tried = *p
+		attempted = *p
 		return change, err
 	}, store.IfVersion(e.ifVersion...))
 	if fault.Is(err, fault.NotFound) {
 		return PassportView{}, errNotFound(id)
 	}
 	if err != nil {
-		return PassportView{}, duplicateError(err, &tried)
+		return PassportView{}, duplicateError(err, &attempted)
 	}
 	return PassportView{row.Doc, Access{ruleset.AllClasses, true}}, nil
 }
 
-// apply makes the next version of a passport. The version that it replaces goes
-// into the history.
+// apply makes the next version the head of p, and returns the event and the history
+// record of the previous head. It returns store.ErrNoChange if neither data nor
+// state differ.
 func (s *Service) apply(p *Passport, e edit, caller auth.Principal, now time.Time) (store.Change, error) {
 	head := p.Head
-	state, err := head.State.after(e.action)
+	state, err := head.State.transition(e.action)
 	if err != nil {
 		return store.Change{}, err
 	}
 	before := s.rules().ParseCanonical(head.Data)
-	after, err := e.data(p, before)
+	after, err := e.newData(p, before)
 	if err != nil {
 		return store.Change{}, err
 	}
@@ -122,8 +122,8 @@ func (s *Service) apply(p *Passport, e edit, caller auth.Principal, now time.Tim
 	}, nil
 }
 
-// checkVisible fails for a passport that the caller may not change, before its
-// version is compared with the expected ones.
+// checkVisible fails if the caller may not change the passport. It runs before the
+// version is compared, so that fault.Stale does not reveal that a passport exists.
 func (s *Service) checkVisible(ctx context.Context, id string, ifVersion []int64) error {
 	if len(ifVersion) == 0 {
 		return nil
@@ -135,31 +135,32 @@ func (s *Service) checkVisible(ctx context.Context, id string, ifVersion []int64
 	return checkOwner(auth.Caller(ctx), &p)
 }
 
-// fixed are the paths whose values publishing fixes.
-var fixed = []string{passportIdentifier, batteryIdentifier, batteryCategory, batteryStatus}
+// fixedPaths are the attributes that do not change after publishing.
+var fixedPaths = []string{passportIdentifier, batteryIdentifier, batteryCategory, batteryStatus}
 
-// guard returns why the data of a published passport may not change: it differs
-// in what publishing fixed, has errors that it did not have, or there is no reason.
-func (s *Service) guard(before, after *ruleset.Document, reason string, by auth.Principal) (details []fault.Detail) {
+// checkPublishedChange returns the errors of a change to a published passport: the
+// reason is missing, one of fixedPaths differs, or the new data has an error that
+// the old data does not have.
+func (s *Service) checkPublishedChange(before, after *ruleset.Document, reason string, caller auth.Principal) (details []fault.Detail) {
 	if len(after.Violations()) == 0 && string(after.Canonicalize()) == before.Root().Raw() {
 		return nil
 	}
 	if reason == "" {
-		details = append(details, fault.Detail{Path: "/reason", Code: "required", Message: "is missing; a published passport is changed with a reason"})
+		details = append(details, fault.Detail{Path: "/reason", Code: "required", Message: "is missing; a change of a published passport requires a reason"})
 	}
 	evaluated := after
-	for _, path := range fixed {
-		if was := before.Text(path); after.Text(path) != was {
-			details = append(details, fault.Detail{Path: pointer(path), Code: "transition", Message: fmt.Sprintf("was fixed when the passport was published, as %q", was)})
-			evaluated = withFixed(after, before)
+	for _, path := range fixedPaths {
+		if old, got := before.Text(path), after.Text(path); got != old {
+			details = append(details, fault.Detail{Path: pointer(path), Code: "transition", Message: fmt.Sprintf("must stay %q after publishing, got %q", old, got)})
+			evaluated = restoreFixed(after, before)
 		}
 	}
 	engine, in := s.Engines.On(s.today()), compliance.Input{Data: before, Now: s.Now(), AsOf: s.today()}
-	old := engine.Evaluate(in)
-	if in.Data = evaluated; by.Role != auth.Admin { // an admin may correct counters
+	known := engine.Evaluate(in)
+	if in.Data = evaluated; caller.Role != auth.Admin { // an admin may correct counters
 		in.Previous = before
 	}
-	for _, f := range engine.Evaluate(in).NewErrors(old) {
+	for _, f := range engine.Evaluate(in).NewErrors(known) {
 		if !slices.ContainsFunc(after.Violations(), func(v ruleset.Violation) bool { return v.Path == f.Path && v.Code == f.Code }) {
 			details = append(details, f.Detail())
 		}
@@ -167,11 +168,11 @@ func (s *Service) guard(before, after *ruleset.Document, reason string, by auth.
 	return details
 }
 
-// withFixed returns the data of after with what publishing fixed as it was before: a
-// change of that is reported once, and not again by the rules that depend on it.
-func withFixed(after, before *ruleset.Document) *ruleset.Document {
+// restoreFixed returns after with the values of fixedPaths taken from before, so that
+// the rules that depend on them do not report the same change again.
+func restoreFixed(after, before *ruleset.Document) *ruleset.Document {
 	after = after.Clone()
-	for _, path := range fixed {
+	for _, path := range fixedPaths {
 		after.SetText(path, before.Text(path))
 	}
 	return after
@@ -179,8 +180,8 @@ func withFixed(after, before *ruleset.Document) *ruleset.Document {
 
 func pointer(path string) string { return "/data/" + strings.ReplaceAll(path, ".", "/") }
 
-// publicOnly removes the paths of attributes that are not public: that they have
-// changed is not public either.
+// publicOnly removes the paths of attributes that are not public. Events must not
+// reveal that a restricted attribute changed.
 func (s *Service) publicOnly(changed []string) []string {
 	return slices.DeleteFunc(changed, func(path string) bool {
 		return !s.rules().CanRead(strings.TrimPrefix(path, "data."), ruleset.Anyone.Classes())

@@ -10,54 +10,56 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// EvaluationParams select a rule set and a day. Empty fields stand for today's.
+// EvaluationParams selects the rule set and the day of an evaluation. If On is empty,
+// the day is today; if RuleSet is empty, the rule set is the one in effect on that day.
 type EvaluationParams struct {
-	RuleSet string // its name
-	On      string // as 2027-02-18
+	RuleSet string // name, such as bp-2027-02
+	On      string // date, such as 2027-02-18
 }
 
-// engine returns the selected engine and day. It fails with fault.Invalid and
-// everything that is wrong with the parameters.
+// engine returns the selected engine and day. It fails with fault.Invalid, listing
+// all errors of the parameters.
 func (s *Service) engine(params EvaluationParams) (*compliance.Engine, ruleset.Date, error) {
 	on := s.today()
 	var details []fault.Detail
 	if params.On != "" {
 		var err error
 		if on, err = ruleset.ParseDate(params.On); err != nil {
-			details = append(details, fault.Detail{Path: "on", Code: "format", Message: "has to be a day, as 2027-02-18"})
+			details = append(details, fault.Detail{Path: "on", Code: "format", Message: fmt.Sprintf("must be a date such as 2027-02-18, got %q", params.On)})
 		}
 	}
 	engine := s.Engines.On(on)
 	if params.RuleSet != "" {
 		var ok bool
 		if engine, ok = s.Engines.Named(params.RuleSet); !ok {
-			details = append(details, fault.Detail{Path: "ruleSet", Code: "enum", Message: fmt.Sprintf("is %q; the rule sets are %v", params.RuleSet, s.Engines.Sets().Names())})
+			details = append(details, fault.Detail{Path: "ruleSet", Code: "enum", Message: fmt.Sprintf("must be one of %v, got %q", s.Engines.Sets().Names(), params.RuleSet)})
 		}
 	}
 	if details != nil {
-		return nil, on, fault.New(fault.Invalid, "the parameters are not valid").With(details...)
+		return nil, on, fault.New(fault.Invalid, "the evaluation parameters are not valid").With(details...)
 	}
 	return engine, on, nil
 }
 
-// RuleSets returns all rule sets, and the one that is in effect.
+// RuleSets returns all rule sets, and the one in effect today.
 func (s *Service) RuleSets() (sets ruleset.Sets, current *ruleset.RuleSet) {
 	return s.Engines.Sets(), s.rules()
 }
 
-// Schema returns the JSON Schema of data by the rule set that is in effect.
+// Schema returns the JSON Schema of the data of a passport in the rule set in effect today.
 func (s *Service) Schema() map[string]any { return s.rules().Schema() }
 
-// Catalogue returns a rule set as JSON. It fails with fault.NotFound.
+// Catalogue returns the JSON file of a rule set. It fails with fault.NotFound.
 func (s *Service) Catalogue(name string) (wire.Value, error) {
 	rs, ok := s.Engines.Sets().Named(name)
 	if !ok {
-		return nil, fault.New(fault.NotFound, "there is no rule set %s; there are %v", name, s.Engines.Sets().Names())
+		return nil, fault.New(fault.NotFound, "rule set %s not found; the rule sets are %v", name, s.Engines.Sets().Names())
 	}
 	return rs.File, nil
 }
 
-// Compliance evaluates a passport, as far as the caller may read it.
+// Compliance evaluates a passport. The report contains only findings on attributes
+// that the caller may read.
 func (s *Service) Compliance(ctx context.Context, id string, params EvaluationParams) (compliance.Report, error) {
 	p, access, err := s.findHistory(ctx, id)
 	if err != nil {
@@ -67,7 +69,7 @@ func (s *Service) Compliance(ctx context.Context, id string, params EvaluationPa
 	if err != nil {
 		return compliance.Report{}, err
 	}
-	data := p.prepared(engine.Rules.ParseCanonical(p.Head.Data))
+	data := p.withPassportIdentifier(engine.Rules.ParseCanonical(p.Head.Data))
 	in := compliance.Input{Data: data, Now: s.Now(), AsOf: on, Classes: access.Classes}
 	if in.Facts.Predecessors, err = s.relations(ctx, p.ID, data); err != nil {
 		return compliance.Report{}, err
@@ -75,7 +77,7 @@ func (s *Service) Compliance(ctx context.Context, id string, params EvaluationPa
 	return engine.Evaluate(in), nil
 }
 
-// Validator evaluates bodies that are not stored.
+// Validator evaluates request bodies without storing them.
 type Validator struct {
 	service *Service
 	engine  *compliance.Engine
@@ -83,14 +85,14 @@ type Validator struct {
 }
 
 // Validator returns a validator for a rule set and a day. It fails with
-// fault.Invalid for parameters that are wrong.
+// fault.Invalid if the parameters are not valid.
 func (s *Service) Validator(params EvaluationParams) (*Validator, error) {
 	engine, on, err := s.engine(params)
 	return &Validator{s, engine, on}, err
 }
 
-// Validate evaluates a body, which is one valid JSON value. It does not look for
-// the predecessors that the body names, as they may be created later.
+// Validate evaluates a body, which must be valid JSON. It does not look up the
+// predecessors that the body names, because they may be created later.
 func (v *Validator) Validate(ctx context.Context, body wire.Value) (compliance.Report, error) {
 	sub, err := parseBody(body, v.engine.Rules)
 	if err != nil {
@@ -106,11 +108,11 @@ func (v *Validator) Validate(ctx context.Context, body wire.Value) (compliance.R
 	return v.engine.Evaluate(in).WithDetails(sub.details), nil
 }
 
-// duplicates reports which identifiers in data another passport has.
+// duplicates reports which identifiers in data are already used by a stored passport.
 func (s *Service) duplicates(ctx context.Context, data *ruleset.Document) (facts compliance.StoreFacts, err error) {
 	for _, id := range []struct {
 		index, path string
-		taken       *bool
+		used        *bool
 	}{{byIdentifier, batteryIdentifier, &facts.IdentifierTaken}, {byPassportIdentifier, passportIdentifier, &facts.PassportIdentifierTaken}} {
 		value := data.Text(id.path)
 		if value == "" {
@@ -118,7 +120,7 @@ func (s *Service) duplicates(ctx context.Context, data *ruleset.Document) (facts
 		}
 		switch _, err := s.Passports.GetBy(ctx, id.index, value); {
 		case err == nil:
-			*id.taken = true
+			*id.used = true
 		case !fault.Is(err, fault.NotFound):
 			return facts, err
 		}
@@ -126,15 +128,16 @@ func (s *Service) duplicates(ctx context.Context, data *ruleset.Document) (facts
 	return facts, nil
 }
 
-// maxAncestors limits how many passports the search for circles reads.
+// maxAncestors limits how many passports the search for cycles reads.
 const maxAncestors = 1_000
 
-// relations returns how the predecessors in data are related to a passport.
+// relations returns the relation of each predecessor in data to the passport, by
+// passport identifier.
 func (s *Service) relations(ctx context.Context, passportID string, data *ruleset.Document) (map[string]compliance.Relation, error) {
 	relations := map[string]compliance.Relation{}
-	left := maxAncestors
+	budget := maxAncestors
 	for _, id := range predecessors(data) {
-		relation, err := s.relation(ctx, passportID, id, &left)
+		relation, err := s.relation(ctx, passportID, id, &budget)
 		if err != nil {
 			return nil, err
 		}
@@ -143,13 +146,13 @@ func (s *Service) relations(ctx context.Context, passportID string, data *rulese
 	return relations, nil
 }
 
-// relation follows the predecessors of a predecessor that are stored here, and
-// reads at most as many passports as are left.
-func (s *Service) relation(ctx context.Context, passportID, id string, left *int) (compliance.Relation, error) {
+// relation searches the stored ancestors of a predecessor for the passport itself.
+// It reads at most budget passports, and reduces budget by those it read.
+func (s *Service) relation(ctx context.Context, passportID, id string, budget *int) (compliance.Relation, error) {
 	relation := compliance.NotStored
-	seen, queue := map[string]bool{id: true}, []string{id}
-	for ; len(queue) > 0 && *left > 0; queue = queue[1:] {
-		*left--
+	visited, queue := map[string]bool{id: true}, []string{id}
+	for ; len(queue) > 0 && *budget > 0; queue = queue[1:] {
+		*budget--
 		row, err := s.Passports.GetBy(ctx, byPassportIdentifier, queue[0])
 		if fault.Is(err, fault.NotFound) {
 			continue
@@ -161,16 +164,17 @@ func (s *Service) relation(ctx context.Context, passportID, id string, left *int
 			return compliance.Circular, nil
 		}
 		relation = compliance.Stored
-		for _, before := range predecessors(s.rules().ParseCanonical(row.Doc.Head.Data)) {
-			if !seen[before] {
-				seen[before] = true
-				queue = append(queue, before)
+		for _, predecessor := range predecessors(s.rules().ParseCanonical(row.Doc.Head.Data)) {
+			if !visited[predecessor] {
+				visited[predecessor] = true
+				queue = append(queue, predecessor)
 			}
 		}
 	}
 	return relation, nil
 }
 
+// predecessors returns the passport identifiers of the predecessors in data.
 func predecessors(data *ruleset.Document) (ids []string) {
 	for v := range data.All("lifecycle.previousPassports[].batteryPassportIdentifier") {
 		if id, ok := v.Text(); ok {

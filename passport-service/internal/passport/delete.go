@@ -13,17 +13,18 @@ import (
 
 const (
 	sweepInterval = time.Minute
-	// deletionDelay is how long a deleted passport stays in the store, unseen. A
-	// write that began before the deletion may add a version until then.
+	// deletionDelay is how long a deleted passport stays in the store, invisible. Until
+	// then a write that began before the deletion may still insert a history record.
 	deletionDelay = time.Minute
 )
 
-// Delete deletes a draft. With versions given it fails with fault.Stale unless
-// the passport has one of them.
+// Delete deletes a draft. It fails with fault.Stale if ifVersion is given and does
+// not contain the current version, and with fault.Conflict if the passport is not a
+// draft.
 //
-// One write hides the passport, publishes the event and frees its identifier.
-// removeDeleted removes what is stored, the versions first, so that none is left
-// without its passport when the process is killed.
+// A single write hides the passport, publishes the event and frees the identifier.
+// removeDeleted removes the stored records later, the versions first, so that a
+// crash leaves no versions without a passport.
 func (s *Service) Delete(ctx context.Context, id string, ifVersion ...int64) error {
 	if err := s.checkVisible(ctx, id, ifVersion); err != nil {
 		return err
@@ -33,7 +34,7 @@ func (s *Service) Delete(ctx context.Context, id string, ifVersion ...int64) err
 		if err := checkOwner(caller, p); err != nil {
 			return store.Change{}, err
 		}
-		if _, err := p.Head.State.after(Delete); err != nil {
+		if _, err := p.Head.State.transition(Delete); err != nil {
 			return store.Change{}, err
 		}
 		p.Deleted, p.DeletedAt = true, s.now()
@@ -45,7 +46,7 @@ func (s *Service) Delete(ctx context.Context, id string, ifVersion ...int64) err
 	return err
 }
 
-// remove removes what is stored of a deleted passport.
+// remove removes the versions and the record of a deleted passport.
 func (s *Service) remove(ctx context.Context, row store.Row[Passport]) error {
 	for {
 		page, err := s.Versions.List(ctx, store.Query{Scopes: []string{row.ID}, Limit: store.MaxLimit})
@@ -65,17 +66,17 @@ func (s *Service) remove(ctx context.Context, row store.Row[Passport]) error {
 
 func ignoreNotFound(err error) error {
 	if fault.Is(err, fault.NotFound) {
-		return nil // another instance was faster
+		return nil // another instance has removed it
 	}
 	return err
 }
 
-// Tasks returns the background work of the service.
+// Tasks returns the background tasks of the service.
 func (s *Service) Tasks() []task.Kind {
 	return []task.Kind{{Name: "passport.removeDeleted", Every: sweepInterval, Run: func(ctx context.Context, _ task.Task) error { return s.removeDeleted(ctx) }}}
 }
 
-// removeDeleted removes passports that were deleted a while ago.
+// removeDeleted removes the passports that were deleted at least deletionDelay ago.
 func (s *Service) removeDeleted(ctx context.Context) error {
 	q := store.Query{Scopes: []string{deletedScope}, Order: store.OldestFirst, Limit: store.MaxLimit}
 	for {

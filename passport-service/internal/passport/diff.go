@@ -9,28 +9,28 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Change is one place at which two versions differ.
-type Change struct {
-	Path string `json:"path" doc:"JSON Pointer from the root of the body"`
-	Old  any    `json:"old,omitzero" doc:"the value before; none where there was none"`
-	New  any    `json:"new,omitzero" doc:"the value after; none where there is none"`
+// FieldChange is one field that differs between two versions.
+type FieldChange struct {
+	Path string `json:"path" doc:"JSON Pointer of the field, such as /data/generalInformation/batteryMass"`
+	Old  any    `json:"old,omitzero" doc:"value in the version from; absent if the field is missing there"`
+	New  any    `json:"new,omitzero" doc:"value in the version to; absent if the field is missing there"`
 }
 
-// Diff is what changed between two versions.
-type Diff struct {
-	PassportID string   `json:"passportId"`
-	From       int64    `json:"from"`
-	To         int64    `json:"to"`
-	Changes    []Change `json:"changes" doc:"in the order of their paths"`
+// VersionDiff is the difference between two versions of a passport.
+type VersionDiff struct {
+	PassportID string        `json:"passportId" doc:"id of the passport"`
+	From       int64         `json:"from" doc:"number of the version with the old values"`
+	To         int64         `json:"to" doc:"number of the version with the new values"`
+	Changes    []FieldChange `json:"changes" doc:"fields that differ and that the caller may read, sorted by path"`
 }
 
-// Diff compares two versions of a passport, as far as the caller may read them. A
-// to of 0 stands for the newest version, a from of 0 for the one before to. It fails with fault.NotFound where there is no such
-// version.
-func (s *Service) Diff(ctx context.Context, id string, from, to int64) (Diff, error) {
+// Diff compares two versions of a passport and returns the differences that the
+// caller may read. If to is 0 it is the newest version; if from is 0 it is the
+// version before to. It fails with fault.NotFound for an unknown version.
+func (s *Service) Diff(ctx context.Context, id string, from, to int64) (VersionDiff, error) {
 	p, access, err := s.findHistory(ctx, id)
 	if err != nil {
-		return Diff{}, err
+		return VersionDiff{}, err
 	}
 	if to == 0 {
 		to = p.Head.Number
@@ -40,28 +40,29 @@ func (s *Service) Diff(ctx context.Context, id string, from, to int64) (Diff, er
 	}
 	before, err := s.visibleVersion(ctx, &p, access, from)
 	if err != nil {
-		return Diff{}, err
+		return VersionDiff{}, err
 	}
 	after, err := s.visibleVersion(ctx, &p, access, to)
 	if err != nil {
-		return Diff{}, err
+		return VersionDiff{}, err
 	}
-	d := Diff{PassportID: p.ID, From: from, To: to, Changes: []Change{}}
+	d := VersionDiff{PassportID: p.ID, From: from, To: to, Changes: []FieldChange{}}
 	d.compare("/data", s.readable(before.Data, access), s.readable(after.Data, access))
 	return d, nil
 }
 
-// readable reads the part of data that an access covers.
+// readable returns the part of data that the access covers.
 func (s *Service) readable(data wire.Value, access Access) ruleset.Value {
 	return s.rules().ParseCanonical(s.rules().Project(data, access.Classes)).Root()
 }
 
-// compare goes into objects by their names, and into arrays by their indexes.
-func (d *Diff) compare(path string, before, after ruleset.Value) {
+// compare appends the differences below path. It compares objects member by member
+// and arrays index by index.
+func (d *VersionDiff) compare(path string, before, after ruleset.Value) {
 	if before.Exists() && after.Exists() && before.Raw() == after.Raw() {
 		return
 	}
-	found := len(d.Changes)
+	count := len(d.Changes)
 	switch {
 	case before.IsObject() && after.IsObject():
 		for _, name := range ruleset.MemberNames(before, after) {
@@ -73,8 +74,8 @@ func (d *Diff) compare(path string, before, after ruleset.Value) {
 			d.compare(path+"/"+strconv.Itoa(i), itemOf(olds, i), itemOf(news, i))
 		}
 	}
-	if len(d.Changes) == found { // they differ as wholes
-		d.Changes = append(d.Changes, Change{path, rawOf(before), rawOf(after)})
+	if len(d.Changes) == count { // not two objects or two arrays
+		d.Changes = append(d.Changes, FieldChange{path, rawOf(before), rawOf(after)})
 	}
 }
 

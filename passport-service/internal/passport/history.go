@@ -10,7 +10,8 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Version returns one version of a passport, as far as the caller sees it.
+// Version returns the part of a version that the caller may read. It fails with
+// fault.NotFound.
 func (s *Service) Version(ctx context.Context, id string, number int64) (VersionView, error) {
 	p, access, err := s.findHistory(ctx, id)
 	if err != nil {
@@ -20,16 +21,17 @@ func (s *Service) Version(ctx context.Context, id string, number int64) (Version
 	return s.versionView(v, access), err
 }
 
-// visibleVersion is version for what the access covers.
+// visibleVersion returns a version with all of its data. It fails with fault.NotFound
+// if the access does not include the version.
 func (s *Service) visibleVersion(ctx context.Context, p *Passport, access Access, number int64) (Version, error) {
 	v, err := s.version(ctx, p, number)
-	if err == nil && !access.Version(&v) {
-		return Version{}, fault.New(fault.NotFound, "version %d of passport %s was not published", number, p.ID)
+	if err == nil && !access.CanReadVersion(&v) {
+		return Version{}, fault.New(fault.NotFound, "version %d of passport %s is not published", number, p.ID)
 	}
 	return v, err
 }
 
-// VersionView is the part of a version that an access covers.
+// VersionView is a version reduced to the data that an access covers.
 type VersionView struct {
 	Version
 	Access Access
@@ -42,20 +44,21 @@ func (s *Service) versionView(v Version, access Access) VersionView {
 	return VersionView{v, access}
 }
 
+// version returns a version with all of its data, without checking access.
 func (s *Service) version(ctx context.Context, p *Passport, number int64) (Version, error) {
 	if number == p.Head.Number {
 		return p.Head, nil
 	}
 	if number < 1 || number > p.Head.Number {
-		return Version{}, fault.New(fault.NotFound, "passport %s has the versions 1 to %d", p.ID, p.Head.Number)
+		return Version{}, fault.New(fault.NotFound, "version %d of passport %s not found; the newest version is %d", number, p.ID, p.Head.Number)
 	}
 	row, err := s.Versions.Get(ctx, versionID(p.ID, number))
 	return row.Doc, err
 }
 
-// At returns a passport as it was at a time, as far as the caller may see it now.
-// It fails with fault.NotFound before its first version, and with fault.Invalid
-// in the future.
+// At returns the part of a passport at a time in the past that the caller may read
+// today. It fails with fault.NotFound before the first version, and with
+// fault.Invalid in the future.
 func (s *Service) At(ctx context.Context, id string, at time.Time) (PassportView, error) {
 	p, access, err := s.findHistory(ctx, id)
 	if err != nil {
@@ -65,7 +68,7 @@ func (s *Service) At(ctx context.Context, id string, at time.Time) (PassportView
 		return PassportView{}, fault.New(fault.Invalid, `"at" must not be in the future`).
 			With(fault.Detail{Path: "at", Code: "range", Message: "must not be in the future"})
 	}
-	// The first version that is newer, or the one after the last.
+	// The number of the first version created after at; head number + 1 if there is none.
 	newer := 1 + sort.Search(int(p.Head.Number), func(i int) bool {
 		v, verr := s.version(ctx, &p, int64(i+1))
 		if verr != nil {
@@ -77,7 +80,7 @@ func (s *Service) At(ctx context.Context, id string, at time.Time) (PassportView
 		return PassportView{}, err
 	}
 	if newer == 1 {
-		return PassportView{}, fault.New(fault.NotFound, "passport %s was created at %s", id, p.CreatedAt.Format(wire.TimeLayout))
+		return PassportView{}, fault.New(fault.NotFound, "passport %s did not exist yet; it was created at %s", id, p.CreatedAt.Format(wire.TimeLayout))
 	}
 	if p.Head, err = s.visibleVersion(ctx, &p, access, int64(newer-1)); err != nil {
 		return PassportView{}, err
@@ -86,13 +89,15 @@ func (s *Service) At(ctx context.Context, id string, at time.Time) (PassportView
 	return s.viewFor(p, access), nil
 }
 
-// VersionPage is a page of the versions of a passport.
+// VersionPage is a page of the versions of a passport. Next is the cursor of the next
+// page, empty on the last.
 type VersionPage struct {
 	Versions []VersionView
 	Next     string
 }
 
-// History returns a page of the versions of a passport, the newest first.
+// History returns a page of the versions of a passport that the caller may read,
+// newest first. A page may have fewer versions than limit.
 func (s *Service) History(ctx context.Context, id, cursor string, limit int) (VersionPage, error) {
 	p, access, err := s.findHistory(ctx, id)
 	if err != nil {
@@ -108,8 +113,9 @@ func (s *Service) History(ctx context.Context, id, cursor string, limit int) (Ve
 		page.Versions = append(page.Versions, s.versionView(p.Head, access))
 	}
 	for _, row := range older.Rows {
-		// A version is in the history before the newer one is the head.
-		if row.Doc.Number < p.Head.Number && access.Version(&row.Doc) {
+		// A write stores the head in the history before it replaces it. If it fails in
+		// between, the history also contains the head.
+		if row.Doc.Number < p.Head.Number && access.CanReadVersion(&row.Doc) {
 			page.Versions = append(page.Versions, s.versionView(row.Doc, access))
 		}
 	}

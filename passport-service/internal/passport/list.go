@@ -8,45 +8,46 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Filter selects passports. Empty fields match all.
+// Filter selects passports. An empty field matches every passport.
 type Filter struct {
 	BatteryIdentifier string
 	Category          string
 	State             State
 	ModelID           string
-	CreatedBy         string
+	CreatedBy         string // account id
 }
 
-// index returns the filter as the store indexes it.
+// index returns the index values of the filter, by index name.
 func (f Filter) index() map[string]string {
 	return map[string]string{
 		"batteryIdentifier": f.BatteryIdentifier, "batteryCategory": f.Category, "state": string(f.State), "modelId": f.ModelID, "createdBy": f.CreatedBy,
 	}
 }
 
-// ListParams asks for a page of a list of passports.
+// ListParams selects a page of a list of passports.
 type ListParams struct {
 	Filter Filter
 	Order  store.Order
-	Cursor string // PassportPage.Next of the page before, of the same list
+	Cursor string // PassportPage.Next of the previous page; empty for the first
 	Limit  int
 }
 
-// PassportPage is a page of a list of passports. Next is empty on the last.
+// PassportPage is a page of a list of passports. Next is the cursor of the next page,
+// empty on the last.
 type PassportPage struct {
 	Passports []PassportView
 	Next      string
 }
 
-// List returns a page of the passports of the caller's organisation, of all for
-// admins. Authorities and those with a legitimate interest get the public part of
-// all that are published.
+// List returns a page of the passports of the caller's organisation, or of all
+// passports if the caller is an admin. Authorities and callers with a legitimate
+// interest get the public part of all published passports.
 func (s *Service) List(ctx context.Context, params ListParams) (PassportPage, error) {
 	caller := auth.Caller(ctx)
 	q := store.Query{Scopes: scopesOf(caller), Filters: params.Filter.index(), Order: params.Order, Cursor: params.Cursor, Limit: params.Limit}
-	if q.Scopes[0] == published && params.Filter.CreatedBy != "" {
-		return PassportPage{}, fault.New(fault.Invalid, "the filter is not valid").
-			With(fault.Detail{Path: "createdBy", Code: "notApplicable", Message: "is available to the owners of passports only"})
+	if q.Scopes[0] == publishedScope && params.Filter.CreatedBy != "" {
+		return PassportPage{}, fault.New(fault.Invalid, "createdBy is not allowed for this caller").
+			With(fault.Detail{Path: "createdBy", Code: "notApplicable", Message: "is only allowed in lists of your own passports"})
 	}
 	found, err := s.Passports.List(ctx, q)
 	page := PassportPage{Passports: make([]PassportView, 0, len(found.Rows)), Next: found.Next}

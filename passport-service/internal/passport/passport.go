@@ -1,5 +1,5 @@
-// Package passport manages battery passports: drafts, publishing, versions, and
-// who may see what.
+// Package passport manages battery passports: drafts, publishing, versions and
+// access.
 package passport
 
 import (
@@ -18,8 +18,9 @@ import (
 
 const source = "/passport-service"
 
-// Version is one version of a passport. The versions of a passport are a hash
-// chain: each contains the hash of the one before.
+// Version is one version of a passport. The versions of a passport form a hash chain:
+// each contains the hash of the previous version. Hashes are SHA-256 in lower-case
+// hex, over the canonical form of RFC 8785.
 type Version struct {
 	PassportID   string     `json:"passportId"`
 	Number       int64      `json:"version"`
@@ -28,18 +29,18 @@ type Version struct {
 	Data         wire.Value `json:"data"`
 	Action       Action     `json:"action"`
 	Reason       string     `json:"reason,omitempty"`
-	CreatedAt    time.Time  `json:"createdAt"` // later than that of the version before
+	CreatedAt    time.Time  `json:"createdAt"` // later than in the previous version
 	CreatedBy    string     `json:"createdBy"`
-	DataHash     string     `json:"dataHash" doc:"SHA-256 of data in the form of RFC 8785, in hex"`
-	PreviousHash string     `json:"previousHash" doc:"hash of the version before, empty in the first"`
-	Hash         string     `json:"hash,omitempty" doc:"SHA-256 of this record without its hash, in the form of RFC 8785, in hex"`
+	DataHash     string     `json:"dataHash"`       // of Data
+	PreviousHash string     `json:"previousHash"`   // empty in version 1
+	Hash         string     `json:"hash,omitempty"` // of the record without Hash
 }
 
-// Passport is the newest version of a passport with everything that is the same in
-// all versions. Its data is in the form of RFC 8785.
+// Passport is the newest version of a passport and the fields that all versions
+// share. Its data is in the canonical form of RFC 8785.
 type Passport struct {
 	ID                string    `json:"id"`
-	BatteryIdentifier string    `json:"batteryIdentifier,omitempty"` // as in the data of Head
+	BatteryIdentifier string    `json:"batteryIdentifier,omitempty"` // copied from Head.Data
 	CreatedAt         time.Time `json:"createdAt"`
 	CreatedBy         string    `json:"createdBy"`
 	Head              Version   `json:"head"`
@@ -47,10 +48,10 @@ type Passport struct {
 	DeletedAt         time.Time `json:"deletedAt,omitzero"`
 	Request           string    `json:"request,omitempty"` // idempotency.Fingerprint of the request that created it, if it had a key
 
-	document *ruleset.Document // the data of Head, where it has been read
+	document *ruleset.Document // parsed Head.Data; nil until it is needed
 }
 
-// Paths of the catalogue that filters, events and publishing use by name.
+// Paths of the attributes that indexes, events and publishing use.
 const (
 	passportIdentifier = "generalInformation.batteryPassportIdentifier"
 	batteryIdentifier  = "generalInformation.batteryIdentifier"
@@ -61,13 +62,14 @@ const (
 	manufacturerName   = "generalInformation.manufacturerInformation.manufacturerName"
 )
 
-// Unique indexes. An identifier stays in use after the passport has ended.
+// Unique indexes. The identifiers of an archived or ceased passport stay in use.
 const (
 	byIdentifier         = "batteryIdentifier"
 	byPassportIdentifier = "batteryPassportIdentifier"
 )
 
-// deletedScope is the list of deleted passports that removeDeleted has not removed.
+// deletedScope is the store scope of the deleted passports that removeDeleted has not
+// removed yet.
 const deletedScope = "deleted"
 
 // Schema declares how passports are stored.
@@ -86,7 +88,7 @@ func Schema() store.Schema[Passport] {
 			}
 			scopes := []string{store.All, p.Head.Owner.scope()}
 			if p.Head.State == Active {
-				scopes = append(scopes, published)
+				scopes = append(scopes, publishedScope)
 			}
 			return store.Indexes{Scopes: scopes, Created: p.CreatedAt, Filters: Filter{
 				BatteryIdentifier: p.BatteryIdentifier, Category: p.text(batteryCategory), State: p.Head.State, ModelID: p.text(modelID), CreatedBy: p.CreatedBy,
@@ -95,7 +97,7 @@ func Schema() store.Schema[Passport] {
 	}
 }
 
-// VersionSchema declares how versions are stored that are not the newest.
+// VersionSchema declares how the older versions are stored.
 func VersionSchema() store.Schema[Version] {
 	return store.Schema[Version]{
 		Name: "passport_versions", Version: 1,
@@ -105,8 +107,8 @@ func VersionSchema() store.Schema[Version] {
 	}
 }
 
-// text returns the text at a path of the data, "" where there is none. Data that
-// the service has not read is read by the newest embedded rule set.
+// text returns the string at a path of the data, or "". It parses the data with the
+// newest embedded rule set if it has not been parsed.
 func (p *Passport) text(path string) string {
 	if p.document == nil {
 		sets := ruleset.Embedded()
@@ -115,8 +117,8 @@ func (p *Passport) text(path string) string {
 	return p.document.Text(path)
 }
 
-// identifier returns the identifier of the passport: the one in the data, or the
-// one that publishing sets.
+// identifier returns the passport identifier in the data, or the one that publishing
+// will set.
 func (p *Passport) identifier() string { return cmp.Or(p.text(passportIdentifier), urn(p.ID)) }
 
 func urn(id string) string { return "urn:uuid:" + id }
@@ -125,11 +127,11 @@ func (v *Version) id() string { return versionID(v.PassportID, v.Number) }
 
 func versionID(passport string, number int64) string { return fmt.Sprintf("%s/%d", passport, number) }
 
-// seal sets the hashes of v, whose data is canonical.
+// seal sets the hashes of v. Its data must be canonical.
 func (v *Version) seal(previous string) error {
 	v.DataHash, v.PreviousHash, v.Hash = digest(v.Data), previous, ""
 	record := *v
-	record.Data = nil // it is canonical already, and goes in as it is
+	record.Data = nil // already canonical: inserted below without parsing it again
 	text, err := wire.Canonical(record)
 	before, after, _ := bytes.Cut(text, []byte(`"data":null`))
 	v.Hash = digest(before, []byte(`"data":`), v.Data, after)

@@ -9,23 +9,23 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// Publish publishes a draft. It fails with fault.Invalid and everything that is
-// missing or wrong, with fault.Stale as Replace does, and with fault.Conflict for
-// a passport that has ended. Publishing twice is the same as once.
+// Publish publishes a draft. It fails with fault.Invalid, listing all compliance
+// errors, with fault.Stale like Replace, and with fault.Conflict if the passport is
+// archived, inactive or ceased. Publishing a published passport changes nothing.
 func (s *Service) Publish(ctx context.Context, id string, ifVersion ...int64) (PassportView, error) {
 	return s.change(ctx, id, edit{action: Publish, ifVersion: ifVersion,
-		data: func(p *Passport, before *ruleset.Document) (*ruleset.Document, error) {
+		newData: func(p *Passport, before *ruleset.Document) (*ruleset.Document, error) {
 			if p.Head.State == Active {
 				return before, nil
 			}
-			data := p.prepared(before)
+			data := p.withPassportIdentifier(before)
 			in := compliance.Input{Data: data, Now: s.Now(), AsOf: s.today()}
 			var err error
 			if in.Facts.Predecessors, err = s.relations(ctx, p.ID, data); err != nil {
 				return nil, err
 			}
 			if errors := s.Engines.On(s.today()).Evaluate(in).Errors(); len(errors) > 0 {
-				return nil, fault.New(fault.Invalid, "the passport was not published: the errors name what is missing or wrong, %d in all", len(errors)).
+				return nil, fault.New(fault.Invalid, "the passport was not published (errors: %d)", len(errors)).
 					With(compliance.Details(errors)...)
 			}
 			return data, nil
@@ -34,9 +34,9 @@ func (s *Service) Publish(ctx context.Context, id string, ifVersion ...int64) (P
 	})
 }
 
-// prepared returns the data as publishing fixes it: with the identifier of the
-// passport. A section that is missing is not made for it.
-func (p *Passport) prepared(data *ruleset.Document) *ruleset.Document {
+// withPassportIdentifier returns the data of a draft with a passport identifier. It
+// sets the default if there is none, unless the section for it is missing.
+func (p *Passport) withPassportIdentifier(data *ruleset.Document) *ruleset.Document {
 	if p.Head.State != Draft || data.Text(passportIdentifier) != "" {
 		return data
 	}
@@ -45,12 +45,12 @@ func (p *Passport) prepared(data *ruleset.Document) *ruleset.Document {
 	return data
 }
 
-// Archive withdraws a published passport, which does not change any more. It fails
-// with fault.Conflict for a passport that is not published. Archiving twice is the
-// same as once.
+// Archive withdraws a published passport for good. It fails with fault.Conflict if the
+// passport is not published, and with fault.Stale like Replace. Archiving an archived
+// passport changes nothing.
 func (s *Service) Archive(ctx context.Context, id, reason string, ifVersion ...int64) (PassportView, error) {
 	return s.change(ctx, id, edit{action: Archive, reason: reason, ifVersion: ifVersion,
-		data:     func(_ *Passport, before *ruleset.Document) (*ruleset.Document, error) { return before, nil },
+		newData:  func(_ *Passport, before *ruleset.Document) (*ruleset.Document, error) { return before, nil },
 		newEvent: func(p *Passport, _ []string) event.Envelope { return p.updated([]string{"state"}) },
 	})
 }

@@ -8,19 +8,20 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// PassportView is the part of a passport that an access covers.
+// PassportView is a passport reduced to the data that an access covers.
 type PassportView struct {
 	Passport
 	Access Access
 }
 
-// viewFor returns the passport with the data that an access covers.
+// viewFor reduces the data of a passport to what an access covers.
 func (s *Service) viewFor(p Passport, access Access) PassportView {
 	p.Head.Data, p.document = s.rules().Project(p.Head.Data, access.Classes), nil
 	return PassportView{p, access}
 }
 
-// find returns a passport with all of its data, and the access of the caller.
+// find returns a passport with all of its data, and the caller's access. It fails
+// like AccessOf.
 func (s *Service) find(ctx context.Context, id string) (Passport, Access, error) {
 	row, err := s.Passports.Get(ctx, id)
 	if fault.Is(err, fault.NotFound) {
@@ -33,16 +34,17 @@ func (s *Service) find(ctx context.Context, id string) (Passport, Access, error)
 	return row.Doc, access, err
 }
 
-// findHistory is find for reads that reveal versions.
+// findHistory is like find for reads that reveal versions. It fails with
+// fault.Forbidden for callers with public access.
 func (s *Service) findHistory(ctx context.Context, id string) (Passport, Access, error) {
 	p, access, err := s.find(ctx, id)
-	if err == nil && !access.History() {
+	if err == nil && !access.CanReadHistory() {
 		err = fault.New(fault.Forbidden, "version history requires owner, authority or legitimate-interest access")
 	}
 	return p, access, err
 }
 
-// Get returns a passport as far as the caller may see it.
+// Get returns the part of a passport that the caller may read.
 func (s *Service) Get(ctx context.Context, id string) (PassportView, error) {
 	p, access, err := s.find(ctx, id)
 	if err != nil {
@@ -51,59 +53,55 @@ func (s *Service) Get(ctx context.Context, id string) (PassportView, error) {
 	return s.viewFor(p, access), nil
 }
 
-// Published is a published passport, of which everybody may read the public part.
-type Published struct {
+// PublicPassport is a published passport whose public part has not been computed yet.
+type PublicPassport struct {
+	Revision Revision
 	passport Passport
-	version  int64
 	service  *Service
-	rules    string
 }
 
-// Part identifies the public part of a passport: equal parts have equal content.
-type Part struct {
-	ID      string
-	Version int64
-	Rules   string // the rule set, which says what is public
+// Revision identifies the public part of a passport: the public part is the same as
+// long as the revision is.
+type Revision struct {
+	PassportID    string
+	StoredVersion int64
+	RuleSet       string // determines which attributes are public
 }
 
-// Part identifies what View returns.
-func (p Published) Part() Part { return Part{p.passport.ID, p.version, p.rules} }
+// View computes the public part.
+func (p PublicPassport) View() PassportView { return p.service.viewFor(p.passport, publicAccess()) }
 
-// View returns the public part.
-func (p Published) View() PassportView { return p.service.viewFor(p.passport, publicAccess()) }
-
-// PartOf returns the Part of a passport, published or not, which is much cheaper
+// Revision returns the revision of a passport, published or not. It is much cheaper
 // than Public. It fails with fault.NotFound.
-func (s *Service) PartOf(ctx context.Context, id string) (Part, error) {
+func (s *Service) Revision(ctx context.Context, id string) (Revision, error) {
 	version, err := s.Passports.Version(ctx, id)
-	return Part{id, version, s.rules().Name}, err
+	return Revision{id, version, s.rules().Name}, err
 }
 
 // Public returns a published passport. It fails with fault.NotFound, and with
-// fault.Gone when it has ended.
-func (s *Service) Public(ctx context.Context, id string) (Published, error) {
+// fault.Gone if the passport is archived or ceased.
+func (s *Service) Public(ctx context.Context, id string) (PublicPassport, error) {
 	row, err := s.Passports.Get(ctx, id)
 	return s.public(row, err, errNotFound(id))
 }
 
-// PublicOf is Public for the passport of a battery.
-func (s *Service) PublicOf(ctx context.Context, batteryIdentifier string) (Published, error) {
+// PublicByBattery returns the published passport of a battery. It fails like Public.
+func (s *Service) PublicByBattery(ctx context.Context, batteryIdentifier string) (PublicPassport, error) {
 	row, err := s.Passports.GetBy(ctx, byIdentifier, batteryIdentifier)
-	return s.public(row, err, fault.New(fault.NotFound, "there is no passport of the battery %s", batteryIdentifier))
+	return s.public(row, err, fault.New(fault.NotFound, "battery %s has no published passport", batteryIdentifier))
 }
 
-func (s *Service) public(row store.Row[Passport], err, none error) (Published, error) {
+// public returns the passport in row if everyone may read it. A passport that does
+// not exist and one that is not published give the same error.
+func (s *Service) public(row store.Row[Passport], err, notFound error) (PublicPassport, error) {
+	if err == nil {
+		_, err = AccessOf(auth.Principal{}, &row.Doc)
+	}
 	if fault.Is(err, fault.NotFound) {
-		return Published{}, none
+		err = notFound
 	}
 	if err != nil {
-		return Published{}, err
+		return PublicPassport{}, err
 	}
-	if _, err := AccessOf(auth.Principal{}, &row.Doc); err != nil {
-		if fault.Is(err, fault.NotFound) {
-			err = none
-		}
-		return Published{}, err
-	}
-	return Published{row.Doc, row.Version, s, s.rules().Name}, nil
+	return PublicPassport{Revision{row.ID, row.Version, s.rules().Name}, row.Doc, s}, nil
 }

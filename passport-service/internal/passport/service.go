@@ -3,7 +3,7 @@ package passport
 import (
 	"context"
 	"errors"
-	"log/slog"
+	"fmt"
 	"time"
 
 	"github.com/battery-passport/suite/passport-service/internal/compliance"
@@ -15,42 +15,41 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Service has the use cases of passports. It is safe for concurrent use. The
-// caller is in the context; what the caller may not see is fault.NotFound. Methods
-// fail with fault.Unavailable when the store does not answer.
+// Service implements the use cases of passports. The caller is in the context. All
+// methods fail with fault.NotFound if the caller may not read the passport, and with
+// fault.Unavailable if the store does not respond. Service is safe for concurrent use.
 type Service struct {
 	Passports *store.Collection[Passport]
 	Versions  *store.Collection[Version]
 	Engines   *compliance.Engines
 	Now       func() time.Time
 	NewID     func() string
-	Log       *slog.Logger
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
 
-// today returns the day whose rules and duties apply.
+// today returns the day that selects the rule set and the duties.
 func (s *Service) today() ruleset.Date { return ruleset.DateOf(s.Now()) }
 
-// rules returns the rule set that is in effect.
+// rules returns the rule set in effect today.
 func (s *Service) rules() *ruleset.RuleSet { return s.Engines.On(s.today()).Rules }
 
-// Create stores a draft with the data of the body. It fails with fault.Invalid
-// when the structure is wrong, fault.Conflict when the battery has a passport,
-// and fault.Forbidden when the caller is not an admin and has no organisation
-// that could own it.
+// Create stores a draft with the data in the body. It fails with fault.Invalid if the
+// structure is wrong, with fault.Conflict if another passport has the battery or
+// passport identifier, and with fault.Forbidden if the caller is not an admin and has
+// no organisation to own the passport.
 //
-// With an idempotency key it creates one passport, however often it is called:
-// later calls return the passport as it is then, and replayed is true. It fails
-// with fault.Invalid when the key was used for another body.
+// Calls with the same idempotency key create one passport: later calls return its
+// current state, and replayed is true. They fail with fault.Invalid if the body is
+// not the same.
 func (s *Service) Create(ctx context.Context, body wire.Value, key string) (view PassportView, replayed bool, err error) {
 	caller := auth.Caller(ctx)
 	if caller.Role != auth.Admin && caller.Organisation == "" {
-		return PassportView{}, false, fault.New(fault.Forbidden, "your account has no organisation that could own a passport; ask an admin")
+		return PassportView{}, false, fault.New(fault.Forbidden, "your account must belong to an organisation to create passports; ask an admin")
 	}
 	sub, err := parseBody(body, s.rules())
 	if err == nil {
-		err = accept(sub.data, sub.details)
+		err = canonicalize(sub.data, sub.details)
 	}
 	if err != nil {
 		return PassportView{}, false, err
@@ -67,8 +66,8 @@ func (s *Service) Create(ctx context.Context, body wire.Value, key string) (view
 	}
 	_, err = s.Passports.Insert(ctx, id, p, p.created())
 	if fault.Is(err, fault.Conflict) && key != "" {
-		if made, err := s.Get(ctx, id); !fault.Is(err, fault.NotFound) {
-			return made, true, errors.Join(err, idempotency.Check(made.Request, request))
+		if existing, err := s.Get(ctx, id); !fault.Is(err, fault.NotFound) {
+			return existing, true, errors.Join(err, idempotency.Check(existing.Request, request))
 		}
 	}
 	if err != nil {
@@ -77,38 +76,39 @@ func (s *Service) Create(ctx context.Context, body wire.Value, key string) (view
 	return PassportView{p, Access{ruleset.AllClasses, true}}, false, nil
 }
 
-// setData sets the data of the head and everything derived from it.
+// setData sets the data of the head and the fields derived from it.
 func (p *Passport) setData(data *ruleset.Document, previous string) error {
 	p.document, p.Head.Data = data, data.Canonicalize()
 	p.BatteryIdentifier = data.Text(batteryIdentifier)
 	return p.Head.seal(previous)
 }
 
-// duplicateError names the field whose value another passport has or had.
+// duplicateError converts the conflict of a unique index to an error that names the
+// field of p with the duplicate value. It returns other errors unchanged.
 func duplicateError(err error, p *Passport) error {
 	path, value := batteryIdentifier, p.BatteryIdentifier
 	switch index, _ := store.Duplicate(err); index {
 	case byPassportIdentifier:
 		path, value = passportIdentifier, p.identifier()
 	case byIdentifier:
-	case store.ID: // made of the idempotency key
+	case store.ID: // derived from the idempotency key
 		return fault.New(fault.Conflict, "the resource created with this key was deleted").With(fault.Detail{
 			Path: "idempotencyKey", Code: "duplicate", Message: "must be a new key to create the resource again",
 		}).Because(err)
 	default:
 		return err
 	}
-	return fault.New(fault.Conflict, "there is, or was, a passport with this identifier").With(fault.Detail{
-		Path: pointer(path), Code: "duplicate", Message: value + " has a passport",
+	return fault.New(fault.Conflict, "a passport with this identifier already exists").With(fault.Detail{
+		Path: pointer(path), Code: "duplicate", Message: fmt.Sprintf("must be unique; a passport with %q already exists", value),
 	}).Because(err)
 }
 
-func errNotFound(id string) error { return fault.New(fault.NotFound, "there is no passport %s", id) }
+func errNotFound(id string) error { return fault.New(fault.NotFound, "passport %s not found", id) }
 
-// nextTime returns now, or the next moment after before when the clock is behind.
-func nextTime(now, before time.Time) time.Time {
-	if now.After(before) {
+// nextTime returns now, or previous plus 1 ms if the clock is not after previous.
+func nextTime(now, previous time.Time) time.Time {
+	if now.After(previous) {
 		return now
 	}
-	return before.Add(time.Millisecond)
+	return previous.Add(time.Millisecond)
 }
