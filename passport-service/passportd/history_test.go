@@ -116,7 +116,7 @@ func TestTamper(t *testing.T) {
 	if _, err := db.Exec(`DELETE FROM ` + row); err != nil {
 		t.Fatal(err)
 	}
-	if v := verify(); v.BrokenAt != 2 || v.Reason != "it is missing" {
+	if v := verify(); v.BrokenAt != 2 || v.Reason != "the version is missing" {
 		t.Errorf("without it: %+v", v)
 	}
 }
