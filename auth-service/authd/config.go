@@ -23,7 +23,7 @@ type Config struct {
 	Store   connect.Config
 	Kafka   kafka.Config
 
-	TokenSecret     string   `envconfig:"JWT_SECRET" secret:"true" desc:"secret of at least 32 characters, the same on all services, that switches tokens from EdDSA to HS256"`
+	TokenSecret     string   `envconfig:"JWT_SECRET" secret:"true" desc:"Secret that signs access tokens with HS256, at least 32 characters, the same in all services. Empty: tokens are signed with EdDSA."`
 	TokenLifetime   Lifetime `envconfig:"JWT_EXPIRES_IN" default:"15m" desc:"how long an access token counts, as 15m, 24h or 1d"`
 	RefreshLifetime Lifetime `envconfig:"REFRESH_EXPIRES_IN" default:"30d" desc:"how long a login goes on by refresh tokens, from its password on"`
 	KeyRotation     Lifetime `envconfig:"JWT_KEY_ROTATION" default:"90d" desc:"age at which the key that signs tokens gets a successor; 0: never, unless an admin asks for one"`

@@ -432,7 +432,7 @@ func TestPartsAway(t *testing.T) {
 		bearer := []string{"Authorization", "Bearer " + s.as(auth.Admin, "")}
 		s.Do("GET /api/passports", "", bearer...).WantProblem(503)
 		s.Do("GET /api/passports", "").WantProblem(401, "header:Authorization missing") // needs no keys
-		if ready := s.Do("GET /readyz", ""); !strings.Contains(ready.Text, `{"name":"keys","ok":false,"vital":true,"detail":"the auth-service has not given its keys"}`) {
+		if ready := s.Do("GET /readyz", ""); !strings.Contains(ready.Text, `{"name":"keys","ok":false,"vital":true,"detail":"no signing keys have been fetched from the auth-service"}`) {
 			t.Errorf("readyz = %s", ready.Text)
 		}
 		issuer.Down.Store(false)

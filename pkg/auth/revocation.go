@@ -6,30 +6,29 @@ import (
 	"time"
 )
 
-// RevocationsPath is where the auth-service tells of tokens that no longer
-// count.
+// RevocationsPath is the URL path at which the auth-service lists revocations.
 const RevocationsPath = "/api/auth/revocations"
 
-// Leeway is how far the clocks of two machines may be apart.
+// Leeway is the accepted difference between the clocks of two machines.
 const Leeway = 30 * time.Second
 
-// Revocation says that tokens of an account, or of a session, no longer count.
+// Revocation invalidates tokens of an account or of a session.
 type Revocation struct {
-	ID      string    `json:"id" doc:"opaque name of an account or of a session"`
-	Version int64     `json:"version" doc:"tokens with a lower one do not count"`
-	Until   time.Time `json:"until" doc:"when the last of these tokens has expired"`
+	ID      string    `json:"id" doc:"Hash of the id of an account or session."`
+	Version int64     `json:"version" doc:"Tokens with a lower version are revoked."`
+	Until   time.Time `json:"until" doc:"Time at which the last revoked token expires."`
 }
 
-// Revocations is a part of what the auth-service tells.
+// Revocations is one page of the list of revocations.
 type Revocations struct {
-	Items    []Revocation `json:"items"`
-	Since    string       `json:"since" doc:"ask with this the next time"`
-	More     bool         `json:"more" doc:"ask again at once"`
-	Lifetime int          `json:"lifetime" doc:"seconds for which an access token counts; older ones do not, whatever they say"`
+	Items    []Revocation `json:"items" doc:"Revocations after since, oldest first. Consecutive pages may repeat some."`
+	Since    string       `json:"since" doc:"Value of the query parameter since for the next request."`
+	More     bool         `json:"more" doc:"Whether more revocations can be requested immediately."`
+	Lifetime int          `json:"lifetime" doc:"Lifetime of an access token in seconds. Older tokens are refused, even if their exp claim is later."`
 }
 
-// RevocationID is the name of an account or a session in the revocations, which
-// everybody may read.
+// RevocationID returns the id of an account or session in the list of revocations.
+// It is a hash, because everybody may read the list.
 func RevocationID(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])

@@ -1,4 +1,4 @@
-// Package auth is who calls, and the roles that say what a caller may do.
+// Package auth defines the caller of a request, its role and its organisation.
 package auth
 
 import (
@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// Role is what an account may do.
+// Role is the role of an account.
 type Role string
 
-// The roles. What a caller may see besides is a matter of ownership.
+// The roles. Access to a passport or document also depends on its owner.
 const (
 	Admin              Role = "admin"               // everything
 	Operator           Role = "operator"            // creates and writes what its organisation owns
@@ -18,25 +18,25 @@ const (
 	Authority          Role = "authority"           // notified bodies, market surveillance, the Commission
 )
 
-// Roles are all roles.
+// Roles returns all roles.
 func Roles() []Role { return []Role{Admin, Operator, User, LegitimateInterest, Authority} }
 
-// Valid tells whether r is one of Roles.
+// Valid reports whether r is one of Roles.
 func (r Role) Valid() bool { return slices.Contains(Roles(), r) }
 
-// Principal is who calls.
+// Principal is the caller of a request.
 type Principal struct {
 	UserID              string
 	Email               string
 	Role                Role
-	Organisation        string   // its id; empty if the account belongs to none
-	FormerOrganisations []string // ids that Organisation had before
-	Session             string   // the login that the token comes from
-	Version             int64    // of the account's rights when the token was issued
+	Organisation        string   // id; empty if the account belongs to none
+	FormerOrganisations []string // former ids of Organisation
+	Session             string   // id of the session that issued the token
+	Version             int64    // version of the account's rights when the token was issued
 }
 
-// Organisations returns the id of the caller's organisation and then its former
-// ids: everything under which it may own something.
+// Organisations returns the id of the caller's organisation followed by its former
+// ids. A passport or document may name any of them as owner.
 func (p Principal) Organisations() []string {
 	if p.Organisation == "" {
 		return nil
@@ -44,24 +44,25 @@ func (p Principal) Organisations() []string {
 	return append([]string{p.Organisation}, p.FormerOrganisations...)
 }
 
-// Owns reports whether what belongs to the organisation belongs to the caller's.
-// What belongs to no organisation is nobody's.
+// Owns reports whether organisation is the id or a former id of the caller's
+// organisation. It is false for the empty id.
 func (p Principal) Owns(organisation string) bool {
 	return organisation != "" && slices.Contains(p.Organisations(), organisation)
 }
 
 type principalKey struct{}
 
-// NewContext returns a context of the caller.
+// NewContext returns a context with p as the caller.
 func NewContext(ctx context.Context, p Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, p)
 }
 
-// Caller returns who calls; nobody, without a role, where no guard was passed.
+// Caller returns the caller of a request, or a Principal without a role if the
+// request was not authenticated.
 func Caller(ctx context.Context) Principal {
 	p, _ := ctx.Value(principalKey{}).(Principal)
 	return p
 }
 
-// UserID returns the id of the caller, for the log.
+// UserID returns the id of the caller, or "" if the request was not authenticated.
 func UserID(ctx context.Context) string { return Caller(ctx).UserID }

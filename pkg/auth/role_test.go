@@ -7,9 +7,7 @@ import (
 	"github.com/battery-passport/suite/pkg/auth"
 )
 
-// TestOwnership: what an organisation owned under a former id stays its own, and
-// what belongs to no organisation belongs to nobody.
-func TestOwnership(t *testing.T) {
+func TestOwnershipIncludesFormerIDs(t *testing.T) {
 	none := auth.Principal{FormerOrganisations: []string{"Nordlicht GmbH"}}
 	one := auth.Principal{Organisation: "nordlicht"}
 	mapped := auth.Principal{Organisation: "nordlicht", FormerOrganisations: []string{"Nordlicht GmbH", "NLB"}}

@@ -2,19 +2,19 @@ package event
 
 import "time"
 
-// DocumentUploaded tells that a document was uploaded and can be read.
+// DocumentUploaded is sent when a document was uploaded and can be downloaded.
 type DocumentUploaded struct {
 	DocID      string    `json:"docId"`
 	FileName   string    `json:"fileName"`
 	FileSize   int64     `json:"fileSize"` // bytes
-	FileType   string    `json:"fileType"` // media type, as application/pdf
+	FileType   string    `json:"fileType"` // media type, such as application/pdf
 	PassportID string    `json:"passportId,omitempty"`
 	Kind       string    `json:"kind"`
 	UploadedBy string    `json:"uploadedBy"` // user id
 	UploadedAt time.Time `json:"uploadedAt"`
 }
 
-// DocumentDeleted tells that a document was deleted.
+// DocumentDeleted is sent when a document was deleted.
 type DocumentDeleted struct {
 	DocID      string    `json:"docId"`
 	FileName   string    `json:"fileName"`
@@ -24,7 +24,7 @@ type DocumentDeleted struct {
 	DeletedAt  time.Time `json:"deletedAt"`
 }
 
-// DocumentTopics are the topics the document-service writes to.
+// DocumentTopics returns the topics of events about documents.
 func DocumentTopics() []string {
 	return []string{DocumentUploaded{}.Topic(), DocumentDeleted{}.Topic()}
 }

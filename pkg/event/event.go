@@ -1,7 +1,8 @@
-// Package event holds what the services say to each other: the envelope, and
-// the payload of each event.
+// Package event defines the events that services send each other: the envelope
+// and one payload type per topic.
 //
-// A payload only ever grows. What is on the wire is pinned by testdata.
+// Payloads may gain fields but never lose or change them. The golden files in
+// testdata fix the wire format.
 package event
 
 import (
@@ -15,13 +16,13 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Envelope is one event with its CloudEvents 1.0 attributes. It is also the
-// form in which an event waits in the outbox of its aggregate.
+// Envelope is one event with its CloudEvents 1.0 attributes. The outbox of an
+// aggregate stores events in this form until they are published.
 type Envelope struct {
-	ID       string     `json:"id"`       // unique; a repeated delivery carries the same
-	Source   string     `json:"source"`   // the service, as "/passport-service"
-	Type     string     `json:"type"`     // what happened; also the topic
-	Key      string     `json:"key"`      // id of the aggregate; events of one key keep their order
+	ID       string     `json:"id"`       // unique; the same on every delivery
+	Source   string     `json:"source"`   // the service that wrote it, such as "/passport-service"
+	Type     string     `json:"type"`     // also the topic, such as "passport.created"
+	Key      string     `json:"key"`      // id of the aggregate; events with the same key keep their order
 	Time     time.Time  `json:"time"`     // when it happened
 	Sequence int64      `json:"sequence"` // version of the aggregate, set by the store
 	Data     wire.Value `json:"data"`     // the payload
@@ -36,24 +37,24 @@ type Payload interface {
 	Topic() string
 }
 
-// New wraps a payload that tells of the aggregate with the given id. The store
-// sets the sequence when it writes the event.
+// New returns an envelope for a payload about the aggregate whose id is key. The
+// store sets the sequence when it writes the event.
 func New(source, key string, at time.Time, p Payload) Envelope {
 	data, err := wire.Marshal(p)
 	if err != nil {
-		panic(fmt.Sprintf("event: payload %T is no JSON: %v", p, err)) // a mistake in the type itself
+		panic(fmt.Sprintf("event: payload %T cannot be encoded as JSON: %v", p, err)) // a bug in the payload type
 	}
 	return Envelope{
 		ID: uuid.Must(uuid.NewV7()).String(), Source: source, Type: p.Topic(), Key: key, Time: at, Data: data,
 	}
 }
 
-// A Header is one header of a message on the wire.
+// A Header is one header of a Kafka message.
 type Header struct{ Key, Value string }
 
-// Headers are the attributes of e in the binary mode of the CloudEvents Kafka
-// binding. The message's key is e.Key and its value e.Data, so that a consumer
-// that knows nothing of CloudEvents reads plain JSON.
+// Headers returns the attributes of e as message headers in the binary mode of the
+// CloudEvents Kafka binding. The message key is e.Key and the value is e.Data, so
+// a consumer without CloudEvents support reads plain JSON.
 func (e Envelope) Headers() []Header {
 	headers := []Header{
 		{"ce_specversion", "1.0"},
@@ -65,15 +66,14 @@ func (e Envelope) Headers() []Header {
 		{"ce_sequence", strconv.FormatInt(e.Sequence, 10)},
 		{"content-type", "application/json"},
 	}
-	if e.Traceparent != "" { // for tracers, and as the CloudEvents extension for distributed tracing
+	if e.Traceparent != "" { // the first is for tracers, the second is the CloudEvents distributed tracing extension
 		headers = append(headers, Header{trace.Header, e.Traceparent}, Header{"ce_traceparent", e.Traceparent})
 	}
 	return headers
 }
 
-// Parse puts an envelope together from a message as it comes from the wire. The
-// topic, the key and the time of the message stand in for headers that are
-// missing, so that plain JSON is an event too.
+// Parse returns the envelope of a Kafka message. The message's topic, key and time
+// replace missing headers, so plain JSON without headers is an event too.
 func Parse(topic, key string, at time.Time, headers []Header, data []byte) Envelope {
 	e := Envelope{Type: topic, Key: key, Time: at, Data: data}
 	for _, h := range headers {
@@ -89,7 +89,7 @@ func Parse(topic, key string, at time.Time, headers []Header, data []byte) Envel
 				e.Time = t
 			}
 		case "ce_sequence":
-			e.Sequence, _ = strconv.ParseInt(h.Value, 10, 64) // 0, unknown, where it is no number
+			e.Sequence, _ = strconv.ParseInt(h.Value, 10, 64) // 0 (unknown) if it is not a number
 		case trace.Header:
 			e.Traceparent = h.Value
 		}

@@ -14,9 +14,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestGolden pins what each event looks like on the wire. Changing a golden
-// file is changing a contract with every consumer.
-func TestGolden(t *testing.T) {
+// A changed golden file is a changed contract with every consumer.
+func TestWireFormatMatchesGoldenFiles(t *testing.T) {
 	at := time.Date(2026, 11, 22, 10, 30, 0, 120_999_999, time.FixedZone("CET", 3600))
 	payloads := []event.Payload{
 		event.PassportCreated{
@@ -47,7 +46,7 @@ func TestGolden(t *testing.T) {
 	for _, p := range payloads {
 		t.Run(p.Topic(), func(t *testing.T) {
 			if !topics[p.Topic()] {
-				t.Errorf("topic %s is in no list of topics, so nobody would make it", p.Topic())
+				t.Errorf("topic %s is missing in the lists of topics, so no service would create it", p.Topic())
 			}
 			delete(topics, p.Topic())
 			e := event.New("/passport-service", "0193-p", at, p)
@@ -68,7 +67,7 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(got, want) {
-				t.Errorf("on the wire\n%s\nwant\n%s", got, want)
+				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 		})
 	}

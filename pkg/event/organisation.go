@@ -2,9 +2,8 @@ package event
 
 import "time"
 
-// OrganisationUpdated describes an organisation after it was created, changed or
-// deleted. FormerIDs are the ids that it had before; what carries one of them
-// belongs to the organisation.
+// OrganisationUpdated is sent when an organisation was created, changed or deleted.
+// Passports and documents whose owner is one of FormerIDs belong to the organisation.
 type OrganisationUpdated struct {
 	OrganisationID string    `json:"organisationId"`
 	Name           string    `json:"name"`

@@ -2,8 +2,8 @@ package event
 
 import "time"
 
-// PassportCreated tells that a passport was created, as a draft.
-// What the draft does not hold yet is empty.
+// PassportCreated is sent when a draft passport was created. Attributes that the
+// draft does not contain yet are empty.
 type PassportCreated struct {
 	PassportID        string    `json:"passportId"`
 	BatteryIdentifier string    `json:"batteryIdentifier"`
@@ -13,8 +13,8 @@ type PassportCreated struct {
 	CreatedAt         time.Time `json:"createdAt"`
 }
 
-// PassportPublished tells that a passport is published: everybody may read its
-// public part.
+// PassportPublished is sent when a draft was published. From then on everybody
+// may read the public part of the passport.
 type PassportPublished struct {
 	PassportID        string    `json:"passportId"`
 	BatteryIdentifier string    `json:"batteryIdentifier"`
@@ -24,17 +24,18 @@ type PassportPublished struct {
 	PublishedAt       time.Time `json:"publishedAt"`
 }
 
-// PassportUpdated tells that a passport changed. Of the fields that did, those
-// are named that are public: the name of another may tell what its value keeps.
+// PassportUpdated is sent when a passport changed. UpdatedFields names only public
+// fields: the name of a restricted field may already reveal its content. An array
+// is named as a whole; "state" is named when the passport was archived.
 type PassportUpdated struct {
 	PassportID        string    `json:"passportId"`
 	BatteryIdentifier string    `json:"batteryIdentifier"`
-	UpdatedFields     []string  `json:"updatedFields"` // as data.generalInformation.batteryMass, an array whole; state when it was archived
+	UpdatedFields     []string  `json:"updatedFields"` // such as data.generalInformation.batteryMass
 	UpdatedBy         string    `json:"updatedBy"`     // user id
 	UpdatedAt         time.Time `json:"updatedAt"`
 }
 
-// PassportDeleted tells that a draft was deleted.
+// PassportDeleted is sent when a draft was deleted.
 type PassportDeleted struct {
 	PassportID        string    `json:"passportId"`
 	BatteryIdentifier string    `json:"batteryIdentifier"`
@@ -42,7 +43,7 @@ type PassportDeleted struct {
 	DeletedAt         time.Time `json:"deletedAt"`
 }
 
-// PassportTopics are the topics the passport-service writes to.
+// PassportTopics returns the topics of events about passports.
 func PassportTopics() []string {
 	return []string{PassportCreated{}.Topic(), PassportPublished{}.Topic(), PassportUpdated{}.Topic(), PassportDeleted{}.Topic()}
 }

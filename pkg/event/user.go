@@ -2,7 +2,7 @@ package event
 
 import "time"
 
-// UserRegistered describes a new account.
+// UserRegistered is sent when an account was created.
 type UserRegistered struct {
 	UserID       string    `json:"userId"`
 	Email        string    `json:"email"`
@@ -11,7 +11,8 @@ type UserRegistered struct {
 	RegisteredAt time.Time `json:"registeredAt"`
 }
 
-// UserUpdated describes an account after an admin changed it.
+// UserUpdated is sent when an admin changed an account. It describes the account
+// after the change.
 type UserUpdated struct {
 	UserID       string    `json:"userId"`
 	Email        string    `json:"email"`

@@ -1,5 +1,5 @@
-// Package authtest stands in for the auth-service in the tests of others: it
-// publishes keys, signs tokens with them, and forges some.
+// Package authtest replaces the auth-service in tests of other services: it publishes
+// keys and revocations, and signs valid and forged tokens.
 package authtest
 
 import (
@@ -21,7 +21,8 @@ import (
 	"github.com/battery-passport/suite/pkg/auth/token"
 )
 
-// Issuer signs tokens. Its keys and revocations are at URL, unless it is down.
+// Issuer signs tokens and serves its keys and revocations at URL. While Down is true
+// it responds with 503.
 type Issuer struct {
 	Key  token.Key
 	URL  string
@@ -31,7 +32,7 @@ type Issuer struct {
 	revoked []auth.Revocation
 }
 
-// New starts an issuer that ends with the test.
+// New starts an issuer that is closed when the test ends.
 func New(t testing.TB) *Issuer {
 	t.Helper()
 	_, private, err := ed25519.GenerateKey(nil)
@@ -45,24 +46,24 @@ func New(t testing.TB) *Issuer {
 	return i
 }
 
-// Revoke revokes the tokens of an account, or of a session, with a lower version.
+// Revoke revokes the tokens of an account or session whose version is lower than version.
 func (i *Issuer) Revoke(id string, version int64) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.revoked = append(i.revoked, auth.Revocation{ID: auth.RevocationID(id), Version: version, Until: time.Now().Add(time.Hour)})
 }
 
-// serveRevocations gives them one at a time, so that whoever asks has to go on.
+// serveRevocations returns one revocation per page, so that clients must follow More.
 func (i *Issuer) serveRevocations(w http.ResponseWriter, since string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	n, _ := strconv.Atoi(since) // from the start where it is empty
+	n, _ := strconv.Atoi(since) // 0 if it is empty
 	rest := i.revoked[min(n, len(i.revoked)):]
-	answer := auth.Revocations{Items: rest[:min(1, len(rest))], Since: strconv.Itoa(n + min(1, len(rest))), More: len(rest) > 1}
-	_ = json.NewEncoder(w).Encode(answer) // or the verifier asks again
+	page := auth.Revocations{Items: rest[:min(1, len(rest))], Since: strconv.Itoa(n + min(1, len(rest))), More: len(rest) > 1}
+	_ = json.NewEncoder(w).Encode(page) // after an error the verifier retries
 }
 
-// ServeHTTP answers with the key set, or with revocations.
+// ServeHTTP serves the key set and the revocations.
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if i.Down.Load() {
 		http.Error(w, "down", http.StatusServiceUnavailable)
@@ -80,7 +81,7 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	keys := jwkset.NewMemoryStorage()
-	_ = keys.KeyWrite(r.Context(), jwk) // in memory
+	_ = keys.KeyWrite(r.Context(), jwk) // the in-memory storage never fails
 	set, err := keys.JSONPublic(r.Context())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -89,7 +90,7 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write(set)
 }
 
-// Token returns a token of p that counts for an hour.
+// Token returns a token of p that is valid for an hour.
 func (i *Issuer) Token(t testing.TB, p auth.Principal) string {
 	t.Helper()
 	signed, err := i.Key.Sign(token.NewClaims(p, time.Now(), time.Hour))
@@ -99,26 +100,26 @@ func (i *Issuer) Token(t testing.TB, p auth.Principal) string {
 	return signed
 }
 
-// A Forgery is a token that does not count, and the code it is refused with.
+// A Forgery is an invalid token and the error code with which it must be refused.
 type Forgery struct{ Token, Code string }
 
-// Forgeries returns tokens of an admin that look much like those that the key
-// signs, each wrong in one way.
+// Forgeries returns tokens of an admin by description. Each differs in one way from a
+// valid token signed with key.
 func Forgeries(t testing.TB, key token.Key, now time.Time) map[string]Forgery {
 	t.Helper()
 	_, other, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stranger := token.Key{ID: key.ID, Private: other}
-	confused := token.Key{Secret: []byte("a secret that nobody was told of")}
+	unknown := token.Key{ID: key.ID, Private: other}
+	confused := token.Key{Secret: []byte("a secret that no service uses")}
 	if key.Private == nil {
-		confused = stranger
+		confused = unknown
 	} else if public, ok := key.Private.Public().(ed25519.PublicKey); ok {
 		confused.Secret = public
 	}
-	good := sign(t, key, now, nil)
-	parts := strings.Split(good, ".")
+	valid := sign(t, key, now, nil)
+	parts := strings.Split(valid, ".")
 	altered := "A" + parts[2][1:]
 	if altered == parts[2] {
 		altered = "B" + parts[2][1:]
@@ -126,22 +127,22 @@ func Forgeries(t testing.TB, key token.Key, now time.Time) map[string]Forgery {
 	payload := base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"x","role":"admin"}`))
 	none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"at+jwt"}`))
 	return map[string]Forgery{
-		"no token":          {"", "missing"},
-		"no JWT":            {"x", "malformed"},
-		"dots":              {strings.Repeat(".", 10_000), "malformed"},
-		"signature altered": {parts[0] + "." + parts[1] + "." + altered, "signature"},
-		"alg none":          {none + "." + parts[1] + ".", "signature"},
-		"the other kind":    {sign(t, confused, now, nil), "signature"}, // HS256 signed with the public key, or EdDSA
-		"another key":       {sign(t, stranger, now, nil), "signature"},
-		"payload altered":   {parts[0] + "." + payload + "." + parts[2], "signature"},
-		"expired":           {sign(t, key, now, func(c *token.Claims) { c.ExpiresAt.Time = now.Add(-time.Minute) }), "expired"},
-		"without an end":    {sign(t, key, now, func(c *token.Claims) { c.ExpiresAt = nil }), "claims"},
-		"not valid yet":     {sign(t, key, now, func(c *token.Claims) { c.NotBefore.Time = now.Add(time.Hour) }), "notYetValid"},
-		"issued later":      {sign(t, key, now, func(c *token.Claims) { c.IssuedAt.Time = now.Add(time.Hour) }), "notYetValid"},
-		"foreign issuer":    {sign(t, key, now, func(c *token.Claims) { c.Issuer = "somebody" }), "issuer"},
-		"foreign audience":  {sign(t, key, now, func(c *token.Claims) { c.Audience[0] = "else" }), "audience"},
-		"without a subject": {sign(t, key, now, func(c *token.Claims) { c.Subject = "" }), "type"},
-		"unknown role":      {sign(t, key, now, func(c *token.Claims) { c.Role = "root" }), "type"},
+		"no token":             {"", "missing"},
+		"not a JWT":            {"x", "malformed"},
+		"only dots":            {strings.Repeat(".", 10_000), "malformed"},
+		"signature altered":    {parts[0] + "." + parts[1] + "." + altered, "signature"},
+		"alg none":             {none + "." + parts[1] + ".", "signature"},
+		"other algorithm":      {sign(t, confused, now, nil), "signature"}, // HS256 signed with the public key, or EdDSA
+		"another key":          {sign(t, unknown, now, nil), "signature"},
+		"payload altered":      {parts[0] + "." + payload + "." + parts[2], "signature"},
+		"expired":              {sign(t, key, now, func(c *token.Claims) { c.ExpiresAt.Time = now.Add(-time.Minute) }), "expired"},
+		"without exp":          {sign(t, key, now, func(c *token.Claims) { c.ExpiresAt = nil }), "claims"},
+		"not valid yet":        {sign(t, key, now, func(c *token.Claims) { c.NotBefore.Time = now.Add(time.Hour) }), "notYetValid"},
+		"issued in the future": {sign(t, key, now, func(c *token.Claims) { c.IssuedAt.Time = now.Add(time.Hour) }), "notYetValid"},
+		"another issuer":       {sign(t, key, now, func(c *token.Claims) { c.Issuer = "somebody" }), "issuer"},
+		"another audience":     {sign(t, key, now, func(c *token.Claims) { c.Audience[0] = "else" }), "audience"},
+		"without subject":      {sign(t, key, now, func(c *token.Claims) { c.Subject = "" }), "type"},
+		"unknown role":         {sign(t, key, now, func(c *token.Claims) { c.Role = "root" }), "type"},
 	}
 }
 

@@ -8,21 +8,21 @@ import (
 	"github.com/battery-passport/suite/pkg/auth/token"
 )
 
-// BenchmarkVerify verifies tokens that the verifier does not remember, as there
-// are more of them than it has room for, and one that it does.
+// BenchmarkVerify measures uncached tokens, of which there are more than the cache
+// holds, and one cached token.
 func BenchmarkVerify(b *testing.B) {
 	issuer := authtest.New(b)
 	v := verifier(b, token.Config{URL: issuer.URL})
 	for _, c := range []struct {
 		name   string
 		tokens int
-	}{{"new", 12_000}, {"remembered", 1}} {
+	}{{"uncached", 12_000}, {"cached", 1}} {
 		b.Run(c.name, func(b *testing.B) {
 			signed := make([]string, c.tokens)
 			for i := range signed {
-				someone := ann
-				someone.UserID = fmt.Sprint(i)
-				signed[i] = "Bearer " + issuer.Token(b, someone)
+				user := ann
+				user.UserID = fmt.Sprint(i)
+				signed[i] = "Bearer " + issuer.Token(b, user)
 			}
 			for i := 0; b.Loop(); i++ {
 				if _, err := v.Verify(b.Context(), signed[i%len(signed)]); err != nil {

@@ -10,33 +10,35 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// refusal returns the fault for a token that the parser does not accept. What is
-// wrong with a time says by how much, which shows a wrong clock.
+// refusal returns the fault for a token that the parser refused. If a time is the
+// reason, the message contains the difference, which reveals a wrong clock.
 func (v *Verifier) refusal(ready bool, c Claims, err error) error {
 	if errors.Is(err, jwt.ErrTokenUnverifiable) && !ready {
-		return fault.New(fault.Unavailable, "the keys that tokens are verified with are not there yet").Because(err)
+		return fault.New(fault.Unavailable, "no signing keys have been fetched from the auth-service").Because(err)
 	}
-	const ahead = ", but in %v: the clock here is behind that of the auth-service"
+	const ahead = "; its time is %v ahead of the clock of this service"
 	for _, r := range []struct {
 		err           error
 		code, message string
 	}{
-		{jwt.ErrTokenMalformed, "malformed", "is no JWT"},
+		{jwt.ErrTokenMalformed, "malformed", "is not a JWT"},
 		{jwt.ErrTokenUnverifiable, "key", "is signed with an unknown key"},
-		{jwt.ErrTokenSignatureInvalid, "signature", "has a wrong signature or algorithm"},
+		{jwt.ErrTokenSignatureInvalid, "signature", "has an invalid signature or algorithm"},
 		{jwt.ErrTokenExpired, "expired", "has expired" + v.offset(" %v ago", c.ExpiresAt) + "; log in again"},
 		{jwt.ErrTokenNotValidYet, "notYetValid", "is not valid yet" + v.offset(ahead, c.NotBefore)},
 		{jwt.ErrTokenUsedBeforeIssued, "notYetValid", "was issued in the future" + v.offset(ahead, c.IssuedAt)},
-		{jwt.ErrTokenInvalidIssuer, "issuer", "has another issuer"},
-		{jwt.ErrTokenInvalidAudience, "audience", "has another audience"},
+		{jwt.ErrTokenInvalidIssuer, "issuer", "must have the issuer " + Issuer},
+		{jwt.ErrTokenInvalidAudience, "audience", "must have the audience " + Audience},
 	} {
 		if errors.Is(err, r.err) {
 			return unauthenticated(r.code, r.message, err)
 		}
 	}
-	return unauthenticated("claims", "lacks a claim or has a wrong one", err)
+	return unauthenticated("claims", "has a missing or invalid claim", err)
 }
 
+// offset formats the difference between at and the current time, or returns "" if
+// the token does not contain at.
 func (v *Verifier) offset(format string, at *jwt.NumericDate) string {
 	if at == nil {
 		return ""
@@ -45,6 +47,6 @@ func (v *Verifier) offset(format string, at *jwt.NumericDate) string {
 }
 
 func unauthenticated(code, message string, cause error) error {
-	return fault.New(fault.Unauthenticated, "no valid token was sent").
+	return fault.New(fault.Unauthenticated, "the access token is missing or invalid").
 		With(fault.Detail{Path: "authorization", Code: code, Message: message}).Because(cause)
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// code returns what a refusal says.
+// code returns the error code of a refused token.
 func code(err error) string {
 	if f, ok := errors.AsType[*fault.Error](err); ok && len(f.Details) == 1 {
 		return f.Details[0].Code
@@ -26,15 +26,15 @@ func code(err error) string {
 	return ""
 }
 
-// TestRevokedTokens were verified before, and are refused within five seconds;
-// those of others, and newer ones, count.
-func TestRevokedTokens(t *testing.T) {
+// Cached tokens are refused as well. Tokens of other accounts and sessions and tokens
+// with a newer version stay valid.
+func TestRevokedTokensAreRefusedWithinFiveSeconds(t *testing.T) {
 	issuer := authtest.New(t)
-	for kind, c := range map[string]struct {
+	for algorithm, c := range map[string]struct {
 		config token.Config
 		key    token.Key
 	}{"EdDSA": {token.Config{URL: issuer.URL}, issuer.Key}, "HS256": {token.Config{Secret: secret, URL: issuer.URL}, token.Key{Secret: []byte(secret)}}} {
-		t.Run(kind, func(t *testing.T) {
+		t.Run(algorithm, func(t *testing.T) {
 			v := verifier(t, c.config)
 			ctx, stop := context.WithCancel(t.Context())
 			var wg sync.WaitGroup
@@ -42,15 +42,15 @@ func TestRevokedTokens(t *testing.T) {
 			defer wg.Wait()
 			defer stop()
 			verify := func(user, session string, version int64) error {
-				p := auth.Principal{UserID: kind + user, Role: auth.User, Session: kind + session, Version: version}
+				p := auth.Principal{UserID: algorithm + user, Role: auth.User, Session: algorithm + session, Version: version}
 				signed, err := c.key.Sign(token.NewClaims(p, now, time.Minute))
 				if err != nil {
 					t.Fatal(err)
 				}
 				got, first := v.Verify(t.Context(), "Bearer "+signed)
-				again, err := v.Verify(t.Context(), "Bearer "+signed) // it may have been revoked between the two, and not the other way
-				if first == nil && !reflect.DeepEqual(got, p) || err == nil && (first != nil || !reflect.DeepEqual(again, p)) {
-					t.Errorf("Verify = %+v, %v, again %+v, %v, want %+v", got, first, again, err, p)
+				cached, err := v.Verify(t.Context(), "Bearer "+signed) // may be revoked between the two calls, but not restored
+				if first == nil && !reflect.DeepEqual(got, p) || err == nil && (first != nil || !reflect.DeepEqual(cached, p)) {
+					t.Errorf("Verify = %+v, %v, from the cache %+v, %v, want %+v", got, first, cached, err, p)
 				}
 				return err
 			}
@@ -58,24 +58,24 @@ func TestRevokedTokens(t *testing.T) {
 				t.Fatal(err)
 			}
 			issuer.Revoke("nobody", 1)
-			issuer.Revoke(kind+"ann", 1)
-			issuer.Revoke(kind+"2", 1)
+			issuer.Revoke(algorithm+"ann", 1)
+			issuer.Revoke(algorithm+"2", 1)
 			for deadline := time.Now().Add(5 * time.Second); code(verify("ann", "1", 0)) != "revoked" || code(verify("bob", "2", 0)) != "revoked"; {
 				if time.Now().After(deadline) {
-					t.Fatal("a revoked token counts after five seconds")
+					t.Fatal("a revoked token is accepted after five seconds")
 				}
 			}
 			if err := errors.Join(verify("ann", "3", 1), verify("bob", "4", 0)); err != nil {
 				t.Errorf("other tokens: %v", err)
 			}
 			if err := v.CheckRevocations(t.Context()); err != nil {
-				t.Errorf("Heard = %v", err)
+				t.Errorf("CheckRevocations = %v", err)
 			}
 		})
 	}
 }
 
-// feed answers as it is told to.
+// feed returns the page or error of the last call of set, and records its calls.
 type feed struct {
 	mu    sync.Mutex
 	since []string
@@ -83,26 +83,26 @@ type feed struct {
 	err   error
 }
 
-func (f *feed) answer(next auth.Revocations, err error) {
+func (f *feed) set(next auth.Revocations, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.next, f.err = next, err
 }
 
-func (f *feed) ask(_ context.Context, since string) (auth.Revocations, error) {
+func (f *feed) read(_ context.Context, since string) (auth.Revocations, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.since = append(f.since, since)
 	return f.next, f.err
 }
 
-// TestFeedIsAway: tokens live out their time, and Heard says so; what was
-// revoked stays so. When it is back it is asked from the start.
-func TestFeedIsAway(t *testing.T) {
+// While the feed fails, unrevoked tokens stay valid, revoked tokens stay refused and
+// CheckRevocations fails. After the failure the whole list is read again.
+func TestFailingFeedKeepsRevocations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		keys := jwkset.NewMemoryStorage()
 		var f feed
-		v, err := token.NewLocalVerifier(secret, keys, f.ask, slog.New(slog.DiscardHandler))
+		v, err := token.NewLocalVerifier(secret, keys, f.read, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,35 +115,35 @@ func TestFeedIsAway(t *testing.T) {
 			return err
 		}
 		if err := v.CheckRevocations(t.Context()); !fault.Is(err, fault.Unavailable) {
-			t.Errorf("Heard before Run = %v", err)
+			t.Errorf("CheckRevocations before Run = %v", err)
 		}
-		f.answer(auth.Revocations{Since: "1", Items: []auth.Revocation{{ID: auth.RevocationID("ann"), Version: 1, Until: time.Now().Add(3 * time.Minute)}}}, nil)
+		f.set(auth.Revocations{Since: "1", Items: []auth.Revocation{{ID: auth.RevocationID("ann"), Version: 1, Until: time.Now().Add(3 * time.Minute)}}}, nil)
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- v.Run(ctx) }()
 		synctest.Wait()
 		if err := v.CheckRevocations(t.Context()); err != nil || code(verify("ann")) != "revoked" {
-			t.Errorf("Heard = %v, Verify = %v", err, verify("ann"))
+			t.Errorf("CheckRevocations = %v, Verify = %v", err, verify("ann"))
 		}
-		f.answer(auth.Revocations{}, errors.New("away"))
-		time.Sleep(7 * time.Second) // not when it asks
+		f.set(auth.Revocations{}, errors.New("away"))
+		time.Sleep(7 * time.Second) // between two calls of the feed
 		if err := v.CheckRevocations(t.Context()); !fault.Is(err, fault.Unavailable) || code(verify("ann")) != "revoked" || verify("bob") != nil {
-			t.Errorf("while it is away: Heard = %v, ann %v, bob %v", err, verify("ann"), verify("bob"))
+			t.Errorf("while the feed fails: CheckRevocations = %v, ann %v, bob %v", err, verify("ann"), verify("bob"))
 		}
-		f.answer(auth.Revocations{Since: "2"}, nil)
+		f.set(auth.Revocations{Since: "2"}, nil)
 		time.Sleep(2 * time.Second)
 		if err := v.CheckRevocations(t.Context()); err != nil || code(verify("ann")) != "revoked" {
-			t.Errorf("when it is back: Heard = %v, ann %v", err, verify("ann"))
+			t.Errorf("after the failure: CheckRevocations = %v, ann %v", err, verify("ann"))
 		}
 		f.mu.Lock()
 		if n := len(f.since); f.since[1] != "1" || f.since[n-1] != "" && f.since[n-2] != "" {
-			t.Errorf("asked since %q", f.since)
+			t.Errorf("feed called with since %q, want \"1\" second and \"\" after the failure", f.since)
 		}
 		f.mu.Unlock()
-		// What has expired by itself is forgotten.
+		// A revocation is removed after its tokens have expired.
 		time.Sleep(5 * time.Minute)
 		if err := verify("ann"); err != nil {
-			t.Errorf("a token of after: %v", err)
+			t.Errorf("token issued after the revocation expired: %v", err)
 		}
 		stop()
 		if err := <-done; err != nil {
@@ -152,12 +152,12 @@ func TestFeedIsAway(t *testing.T) {
 	})
 }
 
-// TestShorterLife: where tokens live shorter than they did, those of before do
-// not outlive what is remembered of them, whether they were seen before or not.
-func TestShorterLife(t *testing.T) {
+// If the token lifetime is shortened, older tokens must expire as well, because their
+// revocations are kept only for the new lifetime.
+func TestShorterLifetimeAppliesToOldTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var f feed
-		v, err := token.NewLocalVerifier(secret, jwkset.NewMemoryStorage(), f.ask, slog.New(slog.DiscardHandler))
+		v, err := token.NewLocalVerifier(secret, jwkset.NewMemoryStorage(), f.read, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -171,24 +171,24 @@ func TestShorterLife(t *testing.T) {
 			}
 			return signed
 		}
-		f.answer(auth.Revocations{Lifetime: 24 * 60 * 60}, nil)
-		seen, other := sign(), sign()
+		f.set(auth.Revocations{Lifetime: 24 * 60 * 60}, nil)
+		cached, uncached := sign(), sign()
 		time.Sleep(time.Hour)
 		verify := func(signed string) error { _, err := v.Verify(t.Context(), "Bearer "+signed); return err }
-		if err := verify(seen); err != nil {
-			t.Errorf("while they live long: %v", err)
+		if err := verify(cached); err != nil {
+			t.Errorf("before the change: %v", err)
 		}
-		f.answer(auth.Revocations{Lifetime: 15 * 60}, nil)
+		f.set(auth.Revocations{Lifetime: 15 * 60}, nil)
 		time.Sleep(5 * time.Second)
-		young := sign()
-		for name, c := range map[string]struct{ signed, code string }{"seen": {seen, "expired"}, "other": {other, "expired"}, "young": {young, ""}} {
+		recent := sign()
+		for name, c := range map[string]struct{ signed, code string }{"cached": {cached, "expired"}, "uncached": {uncached, "expired"}, "recent": {recent, ""}} {
 			if err := verify(c.signed); code(err) != c.code {
-				t.Errorf("%s: %v", name, err)
+				t.Errorf("%s token: %v, want code %q", name, err, c.code)
 			}
 		}
 		time.Sleep(16 * time.Minute)
-		if err := verify(young); code(err) != "expired" {
-			t.Errorf("young, which is old: %v", err)
+		if err := verify(recent); code(err) != "expired" {
+			t.Errorf("recent token after 16 minutes: %v, want expired", err)
 		}
 		stop()
 		<-done

@@ -1,5 +1,5 @@
-// Package token signs and verifies access tokens. The auth-service signs them;
-// every service verifies them itself.
+// Package token signs and verifies access tokens. The auth-service signs them; every
+// service verifies them locally.
 package token
 
 import (
@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// Issuer and Audience are those of every access token.
+	// Issuer and Audience are the iss and aud claims of every access token.
 	Issuer   = "battery-passport/auth-service"
 	Audience = "battery-passport"
 
@@ -27,18 +27,18 @@ type Claims struct {
 	Role                auth.Role `json:"role"`
 	Organisation        string    `json:"organisation,omitempty"`
 	FormerOrganisations []string  `json:"formerOrganisations,omitempty"`
-	Session             string    `json:"sid,omitempty"` // id of the login
-	Version             int64     `json:"ver,omitzero"`  // of the rights of the account; a revocation names the lowest valid one
+	Session             string    `json:"sid,omitempty"` // id of the session
+	Version             int64     `json:"ver,omitzero"`  // version of the account's rights; compared with Revocation.Version
 }
 
-// Key signs tokens with EdDSA, or with HS256 if Private is nil.
+// Key signs tokens with EdDSA, or with HS256 and Secret if Private is nil.
 type Key struct {
-	ID      string // kid of Private
+	ID      string // kid header of tokens signed with Private
 	Private ed25519.PrivateKey
 	Secret  []byte
 }
 
-// NewClaims returns the claims of a token of p that is valid from now on, for ttl.
+// NewClaims returns the claims of a token of p that is valid from now until now+ttl.
 func NewClaims(p auth.Principal, now time.Time, ttl time.Duration) Claims {
 	return Claims{
 		RegisteredClaims: jwt.RegisteredClaims{

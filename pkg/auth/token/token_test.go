@@ -46,27 +46,28 @@ func verifier(t testing.TB, c token.Config) *token.Verifier {
 	return v
 }
 
-// assemble signs a token with a header of its own.
+// assemble signs a token with additional header fields.
 func assemble(t *testing.T, method jwt.SigningMethod, key any, header map[string]any) string {
 	t.Helper()
-	made := jwt.NewWithClaims(method, token.Claims{
+	unsigned := jwt.NewWithClaims(method, token.Claims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: token.Issuer, Audience: jwt.ClaimStrings{token.Audience}, Subject: ann.UserID, ExpiresAt: jwt.NewNumericDate(now.Add(time.Minute)),
+			Issuer: token.Issuer, Audience: jwt.ClaimStrings{token.Audience}, Subject: ann.UserID,
+			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(time.Minute)),
 		},
 		Role: auth.Admin,
 	})
-	made.Header["typ"] = "at+jwt"
+	unsigned.Header["typ"] = "at+jwt"
 	for name, value := range header {
-		made.Header[name] = value
+		unsigned.Header[name] = value
 	}
-	s, err := made.SignedString(key)
+	s, err := unsigned.SignedString(key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func TestTokensThatCount(t *testing.T) {
+func TestValidTokensAreAccepted(t *testing.T) {
 	issuer := authtest.New(t)
 	for name, c := range map[string]struct {
 		config token.Config
@@ -89,17 +90,16 @@ func TestTokensThatCount(t *testing.T) {
 			if err := v.CheckKeys(t.Context()); err != nil {
 				t.Errorf("Ready = %v", err)
 			}
-			// What was verified once does not outlive its time.
+			// The cache must not extend the lifetime of a token.
 			v.Now = func() time.Time { return now.Add(2 * time.Minute) }
 			if _, err := v.Verify(t.Context(), "Bearer "+signed); !fault.Is(err, fault.Unauthenticated) {
-				t.Errorf("Verify of an expired token that was verified before = %v", err)
+				t.Errorf("Verify of an expired cached token = %v, want unauthenticated", err)
 			}
 		})
 	}
 }
 
-// TestClocksThatDiffer verifies with clocks that are not the signer's.
-func TestClocksThatDiffer(t *testing.T) {
+func TestWrongClockIsNamedInTheError(t *testing.T) {
 	issuer := authtest.New(t)
 	signed, err := issuer.Key.Sign(token.NewClaims(ann, now, 15*time.Minute))
 	if err != nil {
@@ -107,10 +107,10 @@ func TestClocksThatDiffer(t *testing.T) {
 	}
 	for _, c := range []struct {
 		off  time.Duration
-		want string // empty: it counts
+		want string // empty: the token is accepted
 	}{
 		{-29 * time.Second, ""},
-		{-10 * time.Minute, "is not valid yet, but in 10m0s: the clock here is behind that of the auth-service"},
+		{-10 * time.Minute, "is not valid yet; its time is 10m0s ahead of the clock of this service"},
 		{10 * time.Minute, ""},
 		{25 * time.Minute, "has expired 10m0s ago; log in again"},
 	} {
@@ -122,12 +122,12 @@ func TestClocksThatDiffer(t *testing.T) {
 			got = f.Details[0].Message
 		}
 		if got != c.want {
-			t.Errorf("a clock %v off: %q (%v), want %q", c.off, got, err, c.want)
+			t.Errorf("clock off by %v: got %q (%v), want %q", c.off, got, err, c.want)
 		}
 	}
 }
 
-func TestTokensThatDoNotCount(t *testing.T) {
+func TestInvalidTokensAreRefused(t *testing.T) {
 	issuer := authtest.New(t)
 	refused := func(v *token.Verifier, name, header, code string) {
 		t.Helper()
@@ -147,12 +147,12 @@ func TestTokensThatDoNotCount(t *testing.T) {
 			refused(v, name, "Bearer "+f.Token, f.Code)
 		}
 	}
-	// Forgeries that only a key set invites.
-	theirs := authtest.New(t) // has a good key, and nobody said that it counts
-	other := theirs.Key.Private
+	// Forgeries that are possible only with a key set.
+	foreign := authtest.New(t) // an issuer that the verifier is not configured for
+	other := foreign.Key.Private
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		t.Errorf("an address that a token names is asked: %s", r.URL)
-		theirs.ServeHTTP(w, r)
+		t.Errorf("the verifier requested %s, a URL from a token", r.URL)
+		foreign.ServeHTTP(w, r)
 	}))
 	defer srv.Close()
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -165,19 +165,23 @@ func TestTokensThatDoNotCount(t *testing.T) {
 	}
 	kid := map[string]any{"kid": issuer.Key.ID}
 	public := base64.RawURLEncoding.EncodeToString(other.Public().(ed25519.PublicKey))
-	jwk := map[string]any{"kty": "OKP", "crv": "Ed25519", "kid": theirs.Key.ID, "x": public}
+	jwk := map[string]any{"kty": "OKP", "crv": "Ed25519", "kid": foreign.Key.ID, "x": public}
 	keys := srv.URL + "/.well-known/jwks.json"
-	own := map[string]any{"jku": keys, "x5u": keys, "jwk": jwk}
-	named := map[string]any{"jku": keys, "x5u": keys, "jwk": jwk, "kid": "theirs"}
+	embedded := map[string]any{"jku": keys, "x5u": keys, "jwk": jwk}
+	referenced := map[string]any{"jku": keys, "x5u": keys, "jwk": jwk, "kid": "foreign"}
 	v := verifier(t, token.Config{URL: issuer.URL})
+	valid := "Bearer " + assemble(t, jwt.SigningMethodEdDSA, issuer.Key.Private, kid)
+	if _, err := v.Verify(t.Context(), valid); err != nil { // so each case below fails for its own reason
+		t.Fatalf("Verify of the unaltered token = %v", err)
+	}
 	for name, c := range map[string]struct{ header, code string }{
 		"basic":              {"Basic YTpi", "missing"},
-		"bare":               {issuer.Token(t, ann), "missing"},
-		"nothing":            {"", "missing"},
+		"no scheme":          {issuer.Token(t, ann), "missing"},
+		"no header":          {"", "missing"},
 		"HS256 with the DER": {"Bearer " + assemble(t, jwt.SigningMethodHS256, publicDER, kid), "signature"},
 		"RS256":              {"Bearer " + assemble(t, jwt.SigningMethodRS256, rsaKey, kid), "signature"},
-		"keys of its own":    {"Bearer " + assemble(t, jwt.SigningMethodEdDSA, other, own), "signature"},
-		"one that it names":  {"Bearer " + assemble(t, jwt.SigningMethodEdDSA, other, named), "key"},
+		"embedded key":       {"Bearer " + assemble(t, jwt.SigningMethodEdDSA, other, embedded), "signature"},
+		"referenced key":     {"Bearer " + assemble(t, jwt.SigningMethodEdDSA, other, referenced), "key"},
 		"another type":       {"Bearer " + assemble(t, jwt.SigningMethodEdDSA, issuer.Key.Private, map[string]any{"kid": issuer.Key.ID, "typ": "refresh+jwt"}), "type"},
 		"unknown key":        {"Bearer " + assemble(t, jwt.SigningMethodEdDSA, other, map[string]any{"kid": "other"}), "key"},
 	} {
@@ -185,46 +189,44 @@ func TestTokensThatDoNotCount(t *testing.T) {
 	}
 }
 
-func TestRequire(t *testing.T) {
+func TestRequireChecksTheRole(t *testing.T) {
 	issuer := authtest.New(t)
 	v := verifier(t, token.Config{URL: issuer.URL})
 	header := "Bearer " + issuer.Token(t, ann)
 	for want, roles := range map[fault.Kind][]auth.Role{"": {auth.Admin, auth.Operator}, fault.Forbidden: {auth.Admin}} {
 		ctx, err := v.Require(roles...)(t.Context(), header)
 		if want != "" && !fault.Is(err, want) || want == "" && (err != nil || !reflect.DeepEqual(auth.Caller(ctx), ann)) {
-			t.Errorf("Require(%v) = %v", roles, err)
+			t.Errorf("Require(%v) = %v, want kind %q", roles, err, want)
 		}
 	}
 	if _, err := v.Require()(t.Context(), header); err != nil {
 		t.Errorf("Require() = %v", err)
 	}
 	if p := auth.Caller(t.Context()); p.Role != "" {
-		t.Errorf("caller without a guard: %+v", p)
+		t.Errorf("Caller without a guard = %+v, want no role", p)
 	}
 }
 
-// TestRedirectsAreNotFollowed has an address that leads to another auth-service.
 func TestRedirectsAreNotFollowed(t *testing.T) {
-	elsewhere := authtest.New(t)
+	other := authtest.New(t)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, elsewhere.URL+r.URL.Path, http.StatusTemporaryRedirect)
+		http.Redirect(w, r, other.URL+r.URL.Path, http.StatusTemporaryRedirect)
 	}))
 	defer srv.Close()
 	v := verifier(t, token.Config{URL: srv.URL})
-	if _, err := v.Verify(t.Context(), "Bearer "+elsewhere.Token(t, ann)); !fault.Is(err, fault.Unavailable) {
+	if _, err := v.Verify(t.Context(), "Bearer "+other.Token(t, ann)); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("Verify = %v, want unavailable", err)
 	}
 	if err := v.CheckRevocations(t.Context()); !fault.Is(err, fault.Unavailable) {
-		t.Errorf("Heard = %v, want unavailable", err)
+		t.Errorf("CheckRevocations = %v, want unavailable", err)
 	}
 }
 
-// TestAuthServiceComesLater has no keys at first.
-func TestAuthServiceComesLater(t *testing.T) {
+func TestVerifierWorksOnceTheAuthServiceIsUp(t *testing.T) {
 	issuer := authtest.New(t)
-	var asked atomic.Int32
+	var requests atomic.Int32
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked.Add(1)
+		requests.Add(1)
 		issuer.ServeHTTP(w, r)
 	}))
 	defer srv.Close()
@@ -234,35 +236,35 @@ func TestAuthServiceComesLater(t *testing.T) {
 		t.Errorf("Verify without keys = %v, want unavailable", err)
 	}
 	if err := v.CheckKeys(t.Context()); !fault.Is(err, fault.Unavailable) {
-		t.Errorf("Ready without keys = %v, want unavailable", err)
+		t.Errorf("CheckKeys without keys = %v, want unavailable", err)
 	}
 	issuer.Down.Store(false)
 	if got, err := v.Verify(t.Context(), header); err != nil || !reflect.DeepEqual(got, ann) {
-		t.Errorf("Verify with keys = %+v, %v", got, err)
+		t.Errorf("Verify with keys = %+v, %v, want %+v", got, err, ann)
 	}
-	// Keys stay good while the auth-service is away, and made-up key ids do
-	// not make it busy.
+	// Fetched keys stay usable while the auth-service is down, and unknown key ids
+	// cause few requests.
 	issuer.Down.Store(true)
 	_, other, _ := ed25519.GenerateKey(nil)
-	before := asked.Load()
+	before := requests.Load()
 	for i := range 3 {
-		signed := assemble(t, jwt.SigningMethodEdDSA, other, map[string]any{"kid": fmt.Sprint("made up ", i)})
+		signed := assemble(t, jwt.SigningMethodEdDSA, other, map[string]any{"kid": fmt.Sprint("unknown ", i)})
 		if _, err := v.Verify(t.Context(), "Bearer "+signed); !fault.Is(err, fault.Unauthenticated) {
 			t.Errorf("Verify with an unknown key = %v, want unauthenticated", err)
 		}
 	}
-	if n := asked.Load() - before; n > 3 {
-		t.Errorf("3 unknown keys asked %d times", n)
+	if n := requests.Load() - before; n > 3 {
+		t.Errorf("3 unknown key ids caused %d requests, want at most 3", n)
 	}
 	if _, err := v.Verify(t.Context(), header); err != nil {
-		t.Errorf("Verify with keys of before = %v", err)
+		t.Errorf("Verify with the fetched keys = %v", err)
 	}
 }
 
-func TestConfigIsChecked(t *testing.T) {
+func TestConfigIsValidated(t *testing.T) {
 	for _, c := range []token.Config{{Secret: "short", URL: "http://a"}, {URL: ""}, {URL: "ftp://a"}, {URL: "http://"}} {
 		if c.Validate() == nil {
-			t.Errorf("Validate(%+v) = nil", c)
+			t.Errorf("Validate(%+v) = nil, want an error", c)
 		}
 	}
 	if err := (token.Config{Secret: secret, URL: "http://127.0.0.1:4000"}).Validate(); err != nil {
@@ -270,19 +272,19 @@ func TestConfigIsChecked(t *testing.T) {
 	}
 }
 
-// late is a key set whose key comes just after it was looked for.
-type late struct {
+// lateKeys is a key set whose key arrives just after the first read.
+type lateKeys struct {
 	*jwkset.MemoryJWKSet
 	key jwkset.JWK
 }
 
-func (l late) KeyRead(ctx context.Context, id string) (jwkset.JWK, error) {
+func (l lateKeys) KeyRead(ctx context.Context, id string) (jwkset.JWK, error) {
 	key, err := l.MemoryJWKSet.KeyRead(ctx, id)
 	return key, errors.Join(err, l.KeyWrite(ctx, l.key))
 }
 
-// TestKeysThatComeMeanwhile do not make a good token a wrong one.
-func TestKeysThatComeMeanwhile(t *testing.T) {
+// The response must be unavailable, not unauthenticated: the token is valid.
+func TestKeysArrivingDuringVerificationAreUnavailable(t *testing.T) {
 	issuer := authtest.New(t)
 	jwk, err := jwkset.NewJWKFromKey(issuer.Key.Private.Public(), jwkset.JWKOptions{
 		Metadata: jwkset.JWKMetadataOptions{KID: issuer.Key.ID, ALG: jwkset.AlgEdDSA, USE: jwkset.UseSig},
@@ -290,15 +292,15 @@ func TestKeysThatComeMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := token.NewLocalVerifier("", late{jwkset.NewMemoryStorage(), jwk}, nil, nil)
+	v, err := token.NewLocalVerifier("", lateKeys{jwkset.NewMemoryStorage(), jwk}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	header := "Bearer " + issuer.Token(t, auth.Principal{UserID: "x", Role: auth.User})
 	if _, err := v.Verify(t.Context(), header); !fault.Is(err, fault.Unavailable) {
-		t.Errorf("before the key is there: %v", err)
+		t.Errorf("Verify while the key arrives = %v, want unavailable", err)
 	}
 	if _, err := v.Verify(t.Context(), header); err != nil {
-		t.Errorf("when it is there: %v", err)
+		t.Errorf("Verify with the key = %v", err)
 	}
 }

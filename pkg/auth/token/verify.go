@@ -24,18 +24,18 @@ import (
 
 const (
 	cacheSize    = 10_000 // verified tokens
-	minSecret    = 32     // bytes of an HS256 secret
+	minSecret    = 32     // bytes
 	jwksTimeout  = 1500 * time.Millisecond
-	jwksInterval = 5 * time.Minute // between refreshes of the keys; an unknown key id causes one at once
+	jwksInterval = 5 * time.Minute // refresh of the keys; an unknown key id triggers another one
 )
 
 // Config configures a Verifier.
 type Config struct {
-	Secret string `envconfig:"JWT_SECRET" secret:"true" desc:"secret of at least 32 characters, the same on all services, that switches tokens from EdDSA to HS256"`
-	URL    string `envconfig:"AUTH_SERVICE_URL" default:"http://127.0.0.1:4000" desc:"where the auth-service publishes its keys, and which tokens were revoked; with https and a CA of your own, SSL_CERT_FILE names that"`
+	Secret string `envconfig:"JWT_SECRET" secret:"true" desc:"Secret that signs access tokens with HS256, at least 32 characters, the same in all services. Empty: tokens are signed with EdDSA."`
+	URL    string `envconfig:"AUTH_SERVICE_URL" default:"http://127.0.0.1:4000" desc:"Base URL of the auth-service, from which keys and revocations are read. For https with a private CA, set SSL_CERT_FILE to the PEM file of the CA."`
 }
 
-// Validate returns all that is wrong with c.
+// Validate returns one error for each invalid setting.
 func (c Config) Validate() error {
 	errs := []error{CheckSecret(c.Secret)}
 	if u, err := url.Parse(c.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -44,7 +44,7 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// CheckSecret returns what is wrong with a JWT_SECRET.
+// CheckSecret returns an error if secret is neither empty nor a valid JWT_SECRET.
 func CheckSecret(secret string) error {
 	if secret != "" && len(secret) < minSecret {
 		return fmt.Errorf("  JWT_SECRET: must have at least %d characters, got %d", minSecret, len(secret))
@@ -52,11 +52,11 @@ func CheckSecret(secret string) error {
 	return nil
 }
 
-// Verifier verifies access tokens. It is safe for concurrent use once its fields
-// are set.
+// Verifier verifies access tokens. It is safe for concurrent use; its fields must be
+// set before the first call.
 type Verifier struct {
 	Now  func() time.Time // time.Now if nil
-	Feed Feed             // of revocations
+	Feed Feed
 
 	log    *slog.Logger
 	parser *jwt.Parser
@@ -66,16 +66,16 @@ type Verifier struct {
 	revocations
 }
 
-// verified is a token that was verified before.
+// verified is the cached result for a valid token.
 type verified struct {
-	principal         auth.Principal
-	account, session  string // opaque ids, as in revocations
-	issued, validTill time.Time
+	principal          auth.Principal
+	account, session   string // ids in the list of revocations
+	issued, validUntil time.Time
 }
 
 // NewVerifier returns a verifier that reads keys and revocations from the
-// auth-service, which need not be up. It refreshes the keys in the background until
-// ctx is done; Run does the same with revocations.
+// auth-service, which may still be down. The keys are refreshed in the background
+// until ctx is done; revocations are refreshed by Run.
 func NewVerifier(ctx context.Context, c Config, log *slog.Logger) (*Verifier, error) {
 	base := strings.TrimSuffix(c.URL, "/")
 	var keys jwkset.Storage
@@ -83,9 +83,9 @@ func NewVerifier(ctx context.Context, c Config, log *slog.Logger) (*Verifier, er
 		remote, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{base + "/.well-known/jwks.json"}, keyfunc.Override{
 			Client: &http.Client{CheckRedirect: refuseRedirect}, HTTPTimeout: jwksTimeout, RefreshInterval: jwksInterval,
 			RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
-				return func(ctx context.Context, err error) { log.WarnContext(ctx, "keys cannot be fetched", "err", err) }
+				return func(ctx context.Context, err error) { log.WarnContext(ctx, "signing keys not fetched", "err", err) }
 			},
-			// Anybody can send tokens with key ids that do not exist.
+			// A limit, because anybody can send tokens with unknown key ids.
 			RefreshUnknownKID: rate.NewLimiter(rate.Every(time.Second), 1), RateLimitWaitMax: jwksTimeout,
 		})
 		if err != nil {
@@ -95,13 +95,13 @@ func NewVerifier(ctx context.Context, c Config, log *slog.Logger) (*Verifier, er
 	}
 	v, err := NewLocalVerifier(c.Secret, keys, remoteFeed(base), log)
 	if err == nil {
-		_ = v.ask(ctx) // Run tries again, and logs
+		_ = v.poll(ctx) // Run retries and logs errors
 	}
 	return v, err
 }
 
-// NewLocalVerifier returns a verifier with the given keys, or with the secret if
-// that is not empty, and with revocations from feed.
+// NewLocalVerifier returns a verifier that uses secret, or keys if secret is empty,
+// and reads revocations from feed.
 func NewLocalVerifier(secret string, keys jwkset.Storage, feed Feed, log *slog.Logger) (*Verifier, error) {
 	cache, err := lru.New[[sha256.Size]byte, verified](cacheSize)
 	v := &Verifier{Feed: feed, log: log, secret: []byte(secret), cache: cache}
@@ -126,9 +126,10 @@ func (v *Verifier) now() time.Time {
 	return time.Now()
 }
 
-// Require returns a guard that admits callers with one of the roles, or with any
-// if none is given. It fails with fault.Unauthenticated, fault.Forbidden, or
-// fault.Unavailable while there are no keys.
+// Require returns a guard that accepts callers with one of the roles, or with any
+// role if none is given. The guard takes the Authorization header and returns a
+// context with the caller. It fails with fault.Unauthenticated, fault.Forbidden, or
+// fault.Unavailable while no keys have been fetched.
 func (v *Verifier) Require(roles ...auth.Role) func(context.Context, string) (context.Context, error) {
 	return func(ctx context.Context, authorization string) (context.Context, error) {
 		p, err := v.Verify(ctx, authorization)
@@ -136,41 +137,41 @@ func (v *Verifier) Require(roles ...auth.Role) func(context.Context, string) (co
 			return nil, err
 		}
 		if len(roles) > 0 && !slices.Contains(roles, p.Role) {
-			return auth.NewContext(ctx, p), fault.New(fault.Forbidden, "the role %s may not do this", p.Role)
+			return auth.NewContext(ctx, p), fault.New(fault.Forbidden, "the role %s is not allowed to do this", p.Role)
 		}
 		return auth.NewContext(ctx, p), nil
 	}
 }
 
-// Verify returns the caller that an Authorization header names. It fails as the
-// guards of Require do.
+// Verify returns the caller of an Authorization header. It fails with
+// fault.Unauthenticated, or with fault.Unavailable while no keys have been fetched.
 func (v *Verifier) Verify(ctx context.Context, authorization string) (auth.Principal, error) {
 	scheme, token, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return auth.Principal{}, unauthenticated("missing", "send a token as «Authorization: Bearer …»", nil)
+		return auth.Principal{}, unauthenticated("missing", "is missing; expected Authorization: Bearer <access token>", nil)
 	}
 	sum := sha256.Sum256([]byte(token))
-	if hit, ok := v.cache.Get(sum); ok && v.now().Before(hit.validTill) {
-		return v.unrevoked(hit)
+	if cached, ok := v.cache.Get(sum); ok && v.now().Before(cached.validUntil) {
+		return v.checkRevoked(cached)
 	}
 	var c Claims
-	ready := v.hasKeys(ctx) // before parsing: a good token is not refused because keys arrive in between
+	ready := v.hasKeys(ctx) // read before parsing: keys that arrive meanwhile must not cause a 401 for a valid token
 	parsed, err := v.parser.ParseWithClaims(token, &c, v.key(ctx))
 	if err != nil {
 		return auth.Principal{}, v.refusal(ready, c, err)
 	}
 	if parsed.Header["typ"] != accessType || c.Subject == "" || !c.Role.Valid() || c.IssuedAt == nil {
-		return auth.Principal{}, unauthenticated("type", "is no access token of this suite", nil)
+		return auth.Principal{}, unauthenticated("type", "is not an access token of the auth-service", nil)
 	}
-	known := verified{
+	result := verified{
 		principal: auth.Principal{
 			UserID: c.Subject, Email: c.Email, Role: c.Role, Organisation: c.Organisation, FormerOrganisations: c.FormerOrganisations,
 			Session: c.Session, Version: c.Version,
 		},
-		account: auth.RevocationID(c.Subject), session: auth.RevocationID(c.Session), issued: c.IssuedAt.Time, validTill: c.ExpiresAt.Add(auth.Leeway),
+		account: auth.RevocationID(c.Subject), session: auth.RevocationID(c.Session), issued: c.IssuedAt.Time, validUntil: c.ExpiresAt.Add(auth.Leeway),
 	}
-	v.cache.Add(sum, known)
-	return v.unrevoked(known)
+	v.cache.Add(sum, result)
+	return v.checkRevoked(result)
 }
 
 func (v *Verifier) key(ctx context.Context) jwt.Keyfunc {
@@ -180,13 +181,14 @@ func (v *Verifier) key(ctx context.Context) jwt.Keyfunc {
 	return func(*jwt.Token) (any, error) { return v.secret, nil }
 }
 
-// Ready fails with fault.Unavailable while there are no keys.
+// CheckKeys fails with fault.Unavailable while no keys have been fetched. It fetches
+// them if necessary.
 func (v *Verifier) CheckKeys(ctx context.Context) error {
 	if !v.hasKeys(ctx) {
-		_, _ = v.keys.Storage().KeyRead(ctx, "none") // fetches them, within the rate limit
+		_, _ = v.keys.Storage().KeyRead(ctx, "none") // an unknown id triggers a refresh, within the rate limit
 	}
 	if !v.hasKeys(ctx) {
-		return fault.New(fault.Unavailable, "the auth-service has not given its keys")
+		return fault.New(fault.Unavailable, "no signing keys have been fetched from the auth-service")
 	}
 	return nil
 }

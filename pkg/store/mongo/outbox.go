@@ -15,7 +15,7 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Written implements outbox.Source.
+// Notify implements outbox.Source.
 func (t *table) Notify() <-chan string { return t.written }
 
 // Waiting implements outbox.Source.
@@ -109,7 +109,7 @@ func (t *table) settle(ctx context.Context, filter bson.M) error {
 	return failure(err)
 }
 
-// Due implements outbox.Source.
+// Expired implements outbox.Source.
 func (t *table) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
 	coll, err := t.ready(ctx)
 	if err != nil {
@@ -165,7 +165,7 @@ func (t *table) Backlog(ctx context.Context) (outbox.Backlog, error) {
 	return b, err
 }
 
-// TakeOver implements outbox.Source.
+// Claim implements outbox.Source.
 func (t *table) Claim(ctx context.Context, due []outbox.Expired, until time.Time) ([]string, error) {
 	var mu sync.Mutex
 	var taken []string

@@ -103,7 +103,7 @@ func (t *table) List(ctx context.Context, q store.ListQuery) ([]store.Record, er
 	return records, failure(rows.Err())
 }
 
-// Written implements outbox.Source.
+// Notify implements outbox.Source.
 func (t *table) Notify() <-chan string { return t.written }
 
 // Waiting implements outbox.Source.
@@ -148,7 +148,7 @@ func list[T any](values []T) string {
 	return string(data)
 }
 
-// Due implements outbox.Source.
+// Expired implements outbox.Source.
 func (t *table) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
 	var due []outbox.Expired
 	err := t.each(ctx, "SELECT id, at FROM #_due WHERE at < ? ORDER BY at LIMIT ?", func(rows *sql.Rows) error {

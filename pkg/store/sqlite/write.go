@@ -251,7 +251,7 @@ func (t *table) Acknowledge(ctx context.Context, events []outbox.Published) erro
 	})
 }
 
-// TakeOver implements outbox.Source.
+// Claim implements outbox.Source.
 func (t *table) Claim(ctx context.Context, due []outbox.Expired, until time.Time) (taken []string, err error) {
 	pairs := make([][2]any, len(due))
 	for i, d := range due {
