@@ -1,4 +1,4 @@
-// The document-service keeps files in S3 and what is known about them.
+// Document-service stores uploaded files in S3 and their metadata in the database.
 package main
 
 import (

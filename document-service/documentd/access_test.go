@@ -11,15 +11,15 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 
-// TestWhoMayDoWhat has every kind of caller read, change and delete every kind
-// of document.
-func TestWhoMayDoWhat(t *testing.T) {
+// TestAccess reads, changes and deletes documents of every visibility as every kind
+// of caller.
+func TestAccess(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		owner := s.as(auth.User, "A")
 		tokens := map[string]string{
 			"admin": s.as(auth.Admin, ""), "owner": owner, "colleague": s.as(auth.LegitimateInterest, "A"), "operator": s.as(auth.Operator, "A"),
-			"stranger": s.as(auth.User, "B"), "other operator": s.as(auth.Operator, "B"), "loner": s.as(auth.User, ""),
-			"authority": s.as(auth.Authority, "BAM"), "nobody": "", "mapped operator": s.mapped("slug-a", "A"),
+			"other user": s.as(auth.User, "B"), "other operator": s.as(auth.Operator, "B"), "user without organisation": s.as(auth.User, ""),
+			"authority": s.as(auth.Authority, "BAM"), "anonymous": "", "operator of renamed organisation": s.renamed("slug-a", "A"),
 		}
 		type may struct{ read, write int }
 		hidden, readable := may{404, 404}, may{200, 403}
@@ -27,18 +27,18 @@ func TestWhoMayDoWhat(t *testing.T) {
 			public, class string
 			want          map[string]may
 			others        may
-			links         string // who is given a link to the storage
+			links         string // callers that get a link to the storage
 		}{
 			{"false", "owner", map[string]may{"authority": hidden}, hidden, "owner"},
 			{"false", "authority", map[string]may{"authority": readable}, hidden, "owner"},
-			{"true", "owner", nil, readable, "owner admin colleague operator stranger other operator loner authority mapped operator"},
+			{"true", "owner", nil, readable, "owner admin colleague operator other user other operator user without organisation authority operator of renamed organisation"},
 		} {
 			for caller, token := range tokens {
 				want, ok := c.want[caller]
 				switch {
-				case caller == "nobody":
+				case caller == "anonymous":
 					want = may{401, 401}
-				case caller == "admin" || caller == "owner" || caller == "operator" || caller == "mapped operator":
+				case caller == "admin" || caller == "owner" || caller == "operator" || caller == "operator of renamed organisation":
 					want = may{200, 200}
 				case caller == "colleague":
 					want = readable
@@ -53,7 +53,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 						t.Errorf("%s of %+v by %s = %d, want %d", route, c, caller, a.Status, want.read)
 					}
 					if linked := strings.Contains(a.Text, "X-Amz-Signature"); linked != (want.read == 200 && strings.Contains(c.links, caller) && !strings.HasSuffix(route, "content")) {
-						t.Errorf("%s of %+v by %s has a link: %v", route, c, caller, linked)
+						t.Errorf("%s of %+v by %s returns a link: %v", route, c, caller, linked)
 					}
 				}
 				if a := s.Call("PUT "+path, token, `{"description":"x"}`); a.Status != want.write {
@@ -71,13 +71,14 @@ func TestWhoMayDoWhat(t *testing.T) {
 	})
 }
 
-// mapped returns a token of an operator whose organisation had another id before.
-func (s *service) mapped(organisation, former string) string {
+// renamed returns a token of an operator whose organisation had another id before.
+func (s *service) renamed(organisation, former string) string {
 	return s.issuer.Token(s.T, auth.Principal{UserID: "operator@" + organisation, Role: auth.Operator, Organisation: organisation, FormerOrganisations: []string{former}})
 }
 
-// TestLinkOfOthers is what one gets who may read, but not pass on.
-func TestLinkOfOthers(t *testing.T) {
+// TestLinkOfPrivateDocument checks that a colleague gets a path of the service
+// instead of a link to the storage.
+func TestLinkOfPrivateDocument(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	d := s.upload(s.as(auth.User, "A"), file("a.pdf", "", pdf))
 	var link map[string]any
@@ -91,10 +92,10 @@ func TestLinkOfOthers(t *testing.T) {
 	}
 }
 
-func TestTokensThatDoNotCount(t *testing.T) {
+func TestForgedTokensAreRefused(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	body, contentType := form(file("a.pdf", "", pdf))
-	s.Call(upload, s.issuer.Token(t, auth.Principal{UserID: "ann", Role: auth.User}), body, "Content-Type", contentType).Want(201, nil) // the bucket is there
+	s.Call(upload, s.issuer.Token(t, auth.Principal{UserID: "ann", Role: auth.User}), body, "Content-Type", contentType).Want(201, nil) // the bucket now exists
 	for name, f := range authtest.Forgeries(t, s.issuer.Key, time.Now()) {
 		t.Run(name, func(t *testing.T) {
 			body, contentType := form(file("a.pdf", "", pdf))
@@ -102,31 +103,31 @@ func TestTokensThatDoNotCount(t *testing.T) {
 		})
 	}
 	if objects, uploads := s.bucket.keys(t); len(objects) != 1 || len(uploads) > 0 {
-		t.Errorf("forged tokens stored %v, %v", objects, uploads)
+		t.Errorf("stored with forged tokens: objects %v, uploads %v", objects, uploads)
 	}
 }
 
 func TestLists(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
-		admin, a, a2, b, none, office, mapped := s.as(auth.Admin, ""), s.as(auth.User, "A"), s.as(auth.Operator, "A"), s.as(auth.User, "B"), s.as(auth.User, ""), s.as(auth.Authority, "BAM"), s.mapped("slug-a", "A")
+		admin, a, a2, b, none, authority, renamed := s.as(auth.Admin, ""), s.as(auth.User, "A"), s.as(auth.Operator, "A"), s.as(auth.User, "B"), s.as(auth.User, ""), s.as(auth.Authority, "BAM"), s.renamed("slug-a", "A")
 		names := map[string]string{}
 		for i, c := range []struct{ token, passport, kind, class string }{
 			{a, passportID, "test-report", "authority"}, {a, "", "", ""}, {a2, passportID, "other", ""}, {b, passportID, "test-report", ""},
-			{none, "", "", "authority"}, {admin, "", "test-report", ""}, {mapped, "", "product-image", ""},
+			{none, "", "", "authority"}, {admin, "", "test-report", ""}, {renamed, "", "product-image", ""},
 		} {
 			d := s.upload(c.token, field{name: "passportId", value: c.passport}, field{name: "kind", value: c.kind},
 				field{name: "accessClass", value: c.class}, file("a.txt", "", fmt.Sprint("text ", i)))
 			names[d.DocID] = fmt.Sprint(i)
 		}
 		for query, want := range map[string]map[string]string{
-			"":                                     {admin: "6543210", a: "210", a2: "210", b: "3", none: "4", office: "40", mapped: "6210"},
-			"?kind=test-report":                    {admin: "530", a: "0", b: "3", office: "0", mapped: "0"},
+			"":                                     {admin: "6543210", a: "210", a2: "210", b: "3", none: "4", authority: "40", renamed: "6210"},
+			"?kind=test-report":                    {admin: "530", a: "0", b: "3", authority: "0", renamed: "0"},
 			"?passportId=" + passportID:            {admin: "320", a: "20", b: "3"},
-			"?kind=other":                          {admin: "421", a: "21", office: "4"},
-			"/user":                                {admin: "5", a: "10", a2: "2", b: "3", none: "4", office: "", mapped: "6"},
+			"?kind=other":                          {admin: "421", a: "21", authority: "4"},
+			"/user":                                {admin: "5", a: "10", a2: "2", b: "3", none: "4", authority: "", renamed: "6"},
 			"/user?kind=test-report":               {a: "0"},
 			"?kind=other&passportId=" + passportID: {a: "2"},
-			"?kind=product-image":                  {admin: "6", a: "", mapped: "6"},
+			"?kind=product-image":                  {admin: "6", a: "", renamed: "6"},
 		} {
 			for token, want := range want {
 				var got strings.Builder
@@ -136,7 +137,7 @@ func TestLists(t *testing.T) {
 				}
 				for cursor := ""; ; {
 					var page struct {
-						Items      []answer
+						Items      []documentResponse
 						NextCursor string
 					}
 					s.Call("GET /api/documents"+query+separator+"limit=2"+cursor, token, nil).Want(200, &page)
@@ -149,7 +150,7 @@ func TestLists(t *testing.T) {
 					cursor = "&cursor=" + page.NextCursor
 				}
 				if got.String() != want {
-					t.Errorf("%s = %s, want %s", query, got.String(), want)
+					t.Errorf("list %s = %s, want %s", query, got.String(), want)
 				}
 			}
 		}

@@ -16,27 +16,27 @@ import (
 )
 
 const (
-	png   = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00"
-	jpeg  = "\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01"
-	flood = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x7f\xff\xff\xff\x7f\xff\xff\xff\x08\x06\x00\x00\x00"
-	gif   = "GIF89a\x01\x00\x01\x00"
-	exe   = "MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff\x00\x00"
+	png     = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00"
+	jpeg    = "\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01"
+	hugePNG = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x7f\xff\xff\xff\x7f\xff\xff\xff\x08\x06\x00\x00\x00"
+	gif     = "GIF89a\x01\x00\x01\x00"
+	exe     = "MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff\x00\x00"
 
 	docxType = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 	xlsxType = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 )
 
-// ole is the beginning of a Word or Excel file of before 2007.
+// ole is the head of a Word or Excel file in the format before 2007.
 var ole = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + strings.Repeat("\x00", 1000)
 
-// archive is a zip of files with the names.
+// archive returns a ZIP file with entries of the given names.
 func archive(names ...string) string {
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
 	for _, name := range names {
 		f, err := w.Create(name)
 		if err == nil {
-			_, err = f.Write(make([]byte, 1<<20)) // a bomb, if somebody opened it
+			_, err = f.Write(make([]byte, 1<<20)) // highly compressed, so a ZIP bomb
 		}
 		if err != nil {
 			panic(err) // in memory
@@ -46,21 +46,21 @@ func archive(names ...string) string {
 	return b.String()
 }
 
-// eicar is what every scanner of viruses takes for one. It is put together here,
-// so that none finds this file.
+// eicar is the test file that every virus scanner reports. It is concatenated, so that
+// scanners do not report this source file.
 var eicar = `X5O!P%@AP[4\PZX54(P^)7CC)7}$` + "EICAR-STANDARD-ANTIVIRUS-TEST-" + "FILE!$H+H*"
 
-// idsAlone is what a key in the bucket looks like.
-var idsAlone = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+// objectKey matches the key of an object.
+var objectKey = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 var (
 	docx = archive("[Content_Types].xml", "_rels/.rels", "word/document.xml")
 	xlsx = archive("[Content_Types].xml", "_rels/.rels", "xl/workbook.xml")
 )
 
-func TestTypes(t *testing.T) {
+func TestUploadTypes(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
-	maker := s.as(auth.User, "")
+	user := s.as(auth.User, "")
 	for name, c := range map[string]struct {
 		name, declared, content string
 		fileType                string // empty: refused
@@ -68,7 +68,7 @@ func TestTypes(t *testing.T) {
 	}{
 		"PDF":                         {"a.pdf", "application/pdf", pdf, "application/pdf", "a.pdf"},
 		"PDF, undeclared":             {"a.pdf", "", pdf, "application/pdf", "a.pdf"},
-		"PDF, client does not know":   {"a.PDF", "application/octet-stream", pdf, "application/pdf", "a.PDF"},
+		"PDF as octet-stream":         {"a.PDF", "application/octet-stream", pdf, "application/pdf", "a.PDF"},
 		"JPEG":                        {"a.jpeg", "image/jpeg", jpeg, "image/jpeg", "a.jpeg"},
 		"PNG":                         {"a.png", "image/png", png, "image/png", "a.png"},
 		"GIF":                         {"a.gif", "image/gif", gif, "image/gif", "a.gif"},
@@ -78,51 +78,51 @@ func TestTypes(t *testing.T) {
 		"Excel":                       {"a.xlsx", xlsxType, xlsx, xlsxType, "a.xlsx"},
 		"old Word":                    {"a.doc", "application/msword", ole, "application/msword", "a.doc"},
 		"old Excel":                   {"a.xls", "application/vnd.ms-excel", ole, "application/vnd.ms-excel", "a.xls"},
-		"old something":               {"a.doc", "", ole, "", ""},
-		"exe called PDF":              {"a.pdf", "application/pdf", exe, "", ""},
+		"undeclared OLE":              {"a.doc", "", ole, "", ""},
+		"exe declared as PDF":         {"a.pdf", "application/pdf", exe, "", ""},
 		"exe":                         {"a.exe", "", exe, "", ""},
-		"exe that nobody knows":       {"a.bin", "application/octet-stream", exe, "", ""},
+		"exe as octet-stream":         {"a.bin", "application/octet-stream", exe, "", ""},
 		"PNG declared as PDF":         {"a.pdf", "application/pdf", png, "", ""},
 		"Word declared as Excel":      {"a.xlsx", xlsxType, docx, "", ""},
 		"zip bomb declared as Word":   {"a.docx", docxType, archive("bomb"), "", ""},
 		"zip bomb":                    {"a.zip", "application/zip", archive("bomb"), "", ""},
-		"zip bomb with a Word's face": {"a.docx", docxType, docx, docxType, "a.docx"}, // stored, not opened
-		"zip in a zip":                {"a.zip", "", archive("a.zip", "b.zip"), "", ""},
-		"pixels beyond any memory":    {"a.png", "image/png", flood, "image/png", "a.png"}, // stored, not drawn
-		"web page":                    {"a.txt", "text/plain", "<!DOCTYPE html><script>alert(1)</script>", "", ""},
-		"web page that is a PDF too":  {"a.pdf", "application/pdf", "<html>" + pdf, "", ""},
+		"ZIP bomb as Word":            {"a.docx", docxType, docx, docxType, "a.docx"}, // stored without unpacking
+		"ZIP in a ZIP":                {"a.zip", "", archive("a.zip", "b.zip"), "", ""},
+		"PNG of huge dimensions":      {"a.png", "image/png", hugePNG, "image/png", "a.png"}, // stored without decoding
+		"HTML":                        {"a.txt", "text/plain", "<!DOCTYPE html><script>alert(1)</script>", "", ""},
+		"HTML that is also a PDF":     {"a.pdf", "application/pdf", "<html>" + pdf, "", ""},
 		"SVG":                         {"a.svg", "image/svg+xml", `<svg xmlns="http://www.w3.org/2000/svg"/>`, "", ""},
 		"script":                      {"a.txt", "text/plain", "#!/bin/sh\nrm -r /\n", "", ""},
-		"PDF that is a zip too":       {"a.zip", "", pdf + archive("a"), "application/pdf", "a.zip.pdf"},
-		"PDF called program":          {"a.pdf.hta", "application/pdf", pdf, "application/pdf", "a.pdf.hta.pdf"},
-		"virus":                       {"a.txt", "text/plain", eicar, "text/plain", "a.txt"}, // stored as the text it is: nobody looks for one
-		"virus called program":        {"a.com", "", eicar, "text/plain", "a.com.txt"},
-		"bytes":                       {"a.txt", "text/plain", "\x00\x01\x02\x03", "", ""},
+		"PDF that is also a ZIP":      {"a.zip", "", pdf + archive("a"), "application/pdf", "a.zip.pdf"},
+		"PDF named as program":        {"a.pdf.hta", "application/pdf", pdf, "application/pdf", "a.pdf.hta.pdf"},
+		"virus test file":             {"a.txt", "text/plain", eicar, "text/plain", "a.txt"}, // stored as text: the service does not scan for viruses
+		"virus test named as program": {"a.com", "", eicar, "text/plain", "a.com.txt"},
+		"binary":                      {"a.txt", "text/plain", "\x00\x01\x02\x03", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := *s
 			s.Client = s.On(t)
-			a := s.post(maker, file(c.name, c.declared, c.content))
+			a := s.post(user, file(c.name, c.declared, c.content))
 			if c.fileType == "" {
 				a.WantProblem(415, "/file type")
 				return
 			}
-			var d answer
+			var d documentResponse
 			a.Want(201, &d)
 			if d.FileType != c.fileType || d.FileName != c.stored {
 				t.Errorf("stored as %s %s, want %s %s", d.FileType, d.FileName, c.fileType, c.stored)
 			}
-			if got := s.Call("GET /api/documents/"+d.DocID+"/content", maker, nil).Want(200, nil); got.Text != c.content || got.Header.Get("Content-Type") != c.fileType {
-				t.Errorf("comes back as %v, %d bytes", got.Header, len(got.Text))
+			if got := s.Call("GET /api/documents/"+d.DocID+"/content", user, nil).Want(200, nil); got.Text != c.content || got.Header.Get("Content-Type") != c.fileType {
+				t.Errorf("download has headers %v and %d bytes", got.Header, len(got.Text))
 			}
 		})
 	}
 }
 
-// TestNames uploads files with the names that people, and others, give them.
-func TestNames(t *testing.T) {
+// TestFileNames uploads files with common and with malicious names.
+func TestFileNames(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
-	maker := s.as(auth.User, "")
+	user := s.as(auth.User, "")
 	long := strings.Repeat("ä", 300)
 	for disposition, want := range map[string]string{
 		`filename="Müll.pdf"`:                                   "Müll.pdf",
@@ -148,12 +148,12 @@ func TestNames(t *testing.T) {
 	} {
 		t.Run(disposition[:min(len(disposition), 40)], func(t *testing.T) {
 			body := "--b\r\nContent-Disposition: form-data; name=file; " + disposition + "\r\n\r\n" + pdf + "\r\n--b--\r\n"
-			var d answer
-			s.On(t).Call(upload, maker, body, "Content-Type", "multipart/form-data; boundary=b").Want(201, &d)
+			var d documentResponse
+			s.On(t).Call(upload, user, body, "Content-Type", "multipart/form-data; boundary=b").Want(201, &d)
 			if d.FileName != want {
 				t.Errorf("%s is stored as %q, want %q", disposition, d.FileName, want)
 			}
-			a := s.On(t).Call("GET /api/documents/"+d.DocID+"/content", maker, nil).Want(200, nil)
+			a := s.On(t).Call("GET /api/documents/"+d.DocID+"/content", user, nil).Want(200, nil)
 			if a.Header.Get("Set-Cookie") != "" || a.Header.Get("Content-Disposition") == "" {
 				t.Errorf("headers %v", a.Header)
 			}
@@ -161,60 +161,60 @@ func TestNames(t *testing.T) {
 	}
 	left, stored, keys := leftOver(t, s)
 	if left != "" || stored == 0 || stored != len(keys) {
-		t.Errorf("%d objects for %d documents:%s", stored, len(keys), left)
+		t.Errorf("%d objects for %d documents, left over:%s", stored, len(keys), left)
 	}
 	for _, key := range keys {
-		if !idsAlone.MatchString(key) {
-			t.Errorf("a key is made of more than ids: %q", key)
+		if !objectKey.MatchString(key) {
+			t.Errorf("object key %q must consist of two UUIDs", key)
 		}
 	}
-	// NUL as it is makes a header that is none.
+	// A raw NUL makes the header invalid.
 	body := "--b\r\nContent-Disposition: form-data; name=file; filename=\"a\x00.pdf\"\r\n\r\n" + pdf + "\r\n--b--\r\n"
-	s.Call(upload, maker, body, "Content-Type", "multipart/form-data; boundary=b").WantProblem(400)
+	s.Call(upload, user, body, "Content-Type", "multipart/form-data; boundary=b").WantProblem(400)
 }
 
-func TestBadUploads(t *testing.T) {
+func TestInvalidUploads(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.MaxBytes = 6 << 20 })
-	maker := s.as(auth.User, "")
+	user := s.as(auth.User, "")
 	good, contentType := form(file("a.pdf", "", pdf))
-	of := func(fields ...field) string { body, _ := form(fields...); return body }
-	full := of(file("a.pdf", "", pdf+strings.Repeat("x", 100<<10)))
+	formBody := func(fields ...field) string { body, _ := form(fields...); return body }
+	full := formBody(file("a.pdf", "", pdf+strings.Repeat("x", 100<<10)))
 	typeOf := func(body string) string { return "multipart/form-data; boundary=" + body[2:strings.Index(body, "\r")] }
 	large := pdf + strings.Repeat("x", 6<<20-len(pdf))
 	for name, c := range map[string]struct {
-		body, contentType string // of the body where it is empty
+		body, contentType string // empty: the type of body
 		status            int
 		errors            []string
 	}{
-		"empty file":                {of(file("a.pdf", "", "")), "", 422, []string{"/file required"}},
+		"empty file":                {formBody(file("a.pdf", "", "")), "", 422, []string{"/file required"}},
 		"no body":                   {"", contentType, 400, nil},
-		"no file":                   {of(field{name: "kind", value: "other"}), "", 422, []string{"/file required"}},
-		"wrong field":               {of(field{"document", pdf, "a.pdf", ""}), "", 422, []string{"/document unknownField", "/file required"}},
-		"file without a name":       {of(field{name: "file", value: pdf}), "", 422, []string{"/file type", "/file required"}},
-		"two files":                 {of(file("a.pdf", "", pdf), file("b.pdf", "", pdf)), "", 422, []string{"/file duplicate"}},
-		"two files above the limit": {of(file("a.pdf", "", large), file("b.pdf", "", large)), "", 413, nil},
-		"fields before":             {of(field{name: "kind", value: "x"}, field{name: "kind", value: "y"}, field{name: "a/b", value: "x"}, file("a.pdf", "", pdf)), "", 422, []string{"/kind duplicate", "/a~1b unknownField"}},
-		"fields after":              {of(file("a.pdf", "", pdf), field{name: "kind", value: "x"}, field{name: "accessClass", value: "public"}, field{name: "passportId", value: "7"}, field{name: "description", value: strings.Repeat("x", 2001)}), "", 422, []string{"/kind enum", "/accessClass enum", "/passportId format", "/description range"}},
-		"isPublic of words":         {of(file("a.pdf", "", pdf), field{name: "isPublic", value: "yes"}), "", 422, []string{"/isPublic type"}},
-		"description of bytes":      {of(file("a.pdf", "", pdf), field{name: "description", value: "a\xff"}), "", 422, []string{"/description format"}},
-		"field too long":            {of(field{name: "description", value: strings.Repeat("x", 20<<10)}, file("a.pdf", "", pdf)), "", 422, []string{"/description range"}},
+		"no file":                   {formBody(field{name: "kind", value: "other"}), "", 422, []string{"/file required"}},
+		"wrong field":               {formBody(field{"document", pdf, "a.pdf", ""}), "", 422, []string{"/document unknownField", "/file required"}},
+		"file without filename":     {formBody(field{name: "file", value: pdf}), "", 422, []string{"/file type", "/file required"}},
+		"two files":                 {formBody(file("a.pdf", "", pdf), file("b.pdf", "", pdf)), "", 422, []string{"/file duplicate"}},
+		"two files above the limit": {formBody(file("a.pdf", "", large), file("b.pdf", "", large)), "", 413, nil},
+		"fields before":             {formBody(field{name: "kind", value: "x"}, field{name: "kind", value: "y"}, field{name: "a/b", value: "x"}, file("a.pdf", "", pdf)), "", 422, []string{"/kind duplicate", "/a~1b unknownField"}},
+		"fields after":              {formBody(file("a.pdf", "", pdf), field{name: "kind", value: "x"}, field{name: "accessClass", value: "public"}, field{name: "passportId", value: "7"}, field{name: "description", value: strings.Repeat("x", 2001)}), "", 422, []string{"/kind enum", "/accessClass enum", "/passportId format", "/description range"}},
+		"isPublic is not a boolean": {formBody(file("a.pdf", "", pdf), field{name: "isPublic", value: "yes"}), "", 422, []string{"/isPublic type"}},
+		"description is not UTF-8":  {formBody(file("a.pdf", "", pdf), field{name: "description", value: "a\xff"}), "", 422, []string{"/description format"}},
+		"field too long":            {formBody(field{name: "description", value: strings.Repeat("x", 20<<10)}, file("a.pdf", "", pdf)), "", 422, []string{"/description range"}},
 		"no boundary":               {good, "multipart/form-data", 400, []string{"header:Content-Type required"}},
 		"another boundary":          {good, "multipart/form-data; boundary=x", 400, nil},
 		"JSON":                      {`{}`, "application/json", 415, []string{"header:Content-Type enum"}},
 		"no type":                   {good, "", 415, nil},
-		"cut at the front":          {good[:len(good)/4], contentType, 400, nil},
-		"cut in a small file":       {good[:len(good)-90], contentType, 400, nil},
-		"cut in a large file":       {full[:len(full)/2], typeOf(full), 400, nil},
-		"cut after the file":        {strings.TrimSuffix(full, "--\r\n"), typeOf(full), 400, nil},
-		"too large":                 {of(file("a.pdf", "", large+"x")), "", 413, []string{"/file range"}},
-		"far too large":             {of(file("a.pdf", "", large+large)), "", 413, nil},
+		"truncated header":          {good[:len(good)/4], contentType, 400, nil},
+		"truncated small file":      {good[:len(good)-90], contentType, 400, nil},
+		"truncated large file":      {full[:len(full)/2], typeOf(full), 400, nil},
+		"truncated after the file":  {strings.TrimSuffix(full, "--\r\n"), typeOf(full), 400, nil},
+		"too large":                 {formBody(file("a.pdf", "", large+"x")), "", 413, []string{"/file range"}},
+		"far too large":             {formBody(file("a.pdf", "", large+large)), "", 413, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			given := c.contentType
 			if given == "" && name != "no type" {
 				given = typeOf(c.body)
 			}
-			a := s.On(t).Call(upload, maker, c.body, "Content-Type", given)
+			a := s.On(t).Call(upload, user, c.body, "Content-Type", given)
 			if name == "no type" {
 				a.Want(415, nil)
 				return
@@ -227,30 +227,30 @@ func TestBadUploads(t *testing.T) {
 		for i := range 100 {
 			fields = append(fields, field{name: fmt.Sprint("f", i), value: strings.Repeat("x", 10<<10)})
 		}
-		body := of(fields...)
-		if a := s.On(t).Call(upload, maker, body, "Content-Type", typeOf(body)).Want(422, nil); strings.Count(a.Text, "unknownField") != 16 {
-			t.Errorf("answer %s", a.Text)
+		body := formBody(fields...)
+		if a := s.On(t).Call(upload, user, body, "Content-Type", typeOf(body)).Want(422, nil); strings.Count(a.Text, "unknownField") != 16 {
+			t.Errorf("response %s, want 16 errors", a.Text)
 		}
 	})
-	s.send(t, maker, newBody(12<<20, func(int64) {})).Want(413, nil) // which does not tell its length
-	s.upload(maker, file("a.pdf", "", large))                        // as large as may be
+	s.send(t, user, newBody(12<<20, func(int64) {})).Want(413, nil) // without Content-Length
+	s.upload(user, file("a.pdf", "", large))                        // the largest allowed file
 	wantOnly(t, s, 1)
 }
 
-// wantOnly looks whether there are so many documents, each with its object, and
-// nothing else.
+// wantOnly checks that there are n ready documents, each with its object, and nothing
+// else.
 func wantOnly(t *testing.T, s *service, n int) {
 	t.Helper()
-	left, total, ids := leftOver(t, s)
+	left, total, keys := leftOver(t, s)
 	if total != n || left != "" {
-		t.Errorf("%d documents, want %d; left over:%s (%v)", total, n, left, ids)
+		t.Errorf("%d documents, want %d; left over:%s (%v)", total, n, left, keys)
 	}
 }
 
-func TestBadChanges(t *testing.T) {
+func TestInvalidChanges(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
-	maker := s.as(auth.User, "")
-	d := s.upload(maker, file("a.pdf", "", pdf))
+	user := s.as(auth.User, "")
+	d := s.upload(user, file("a.pdf", "", pdf))
 	route := "PUT /api/documents/" + d.DocID
 	for body, want := range map[string][]string{
 		`{"isPublic":"yes"}`: {"/isPublic type"},
@@ -260,17 +260,17 @@ func TestBadChanges(t *testing.T) {
 		`{"fileName":7}`:     {"/fileName type"},
 		`{"kind":"x","accessClass":"public","passportId":"x","description":"\u0000"}`: {"/kind enum", "/accessClass enum", "/passportId format", "/description format"},
 	} {
-		s.Call(route, maker, body).WantProblem(http.StatusUnprocessableEntity, want...)
+		s.Call(route, user, body).WantProblem(http.StatusUnprocessableEntity, want...)
 	}
-	var got answer
-	s.Call(strings.Replace(route, "PUT", "GET", 1), maker, nil).Want(200, &got)
+	var got documentResponse
+	s.Call(strings.Replace(route, "PUT", "GET", 1), user, nil).Want(200, &got)
 	if got.UpdatedAt != d.UpdatedAt {
-		t.Errorf("after refusals %+v", got)
+		t.Errorf("refused changes updated the document: %+v", got)
 	}
 }
 
-// TestEnvironment names everything that is wrong with it at once.
-func TestEnvironment(t *testing.T) {
+// TestInvalidSettings checks that the error names all invalid settings at once.
+func TestInvalidSettings(t *testing.T) {
 	for variable, value := range map[string]string{
 		"PORT": "80a", "MAX_UPLOAD_BYTES": "0", "SWEEP_AFTER": "-1h", "S3_ENDPOINT": "minio:9000", "S3_PUBLIC_ENDPOINT": "/s3",
 		"S3_FORCE_PATH_STYLE": "perhaps", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "", "JWT_SECRET": "short",
@@ -281,7 +281,7 @@ func TestEnvironment(t *testing.T) {
 	err := boot.Load(&cfg)
 	for _, variable := range []string{"PORT", "MAX_UPLOAD_BYTES", "SWEEP_AFTER", "S3_ENDPOINT", "S3_PUBLIC_ENDPOINT", "S3_FORCE_PATH_STYLE", "AWS_SECRET_ACCESS_KEY", "JWT_SECRET"} {
 		if err == nil || !strings.Contains(err.Error(), "  "+variable+": ") && !strings.Contains(err.Error(), ", "+variable+": ") {
-			t.Errorf("Load = %v, without %s", err, variable)
+			t.Errorf("Load = %v, want an error that names %s", err, variable)
 		}
 	}
 }

@@ -14,15 +14,15 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 
-// defaultUploads is for a zero Config, as in tests.
+// defaultUploads is the limit of a zero Config, which tests use.
 const defaultUploads = 4
 
-// Config is what the document-service reads from the environment.
+// Config holds the settings that the document-service reads from the environment.
 type Config struct {
 	Port       rest.Port     `envconfig:"PORT" default:"5100" desc:"port of the HTTP server"`
-	MaxBytes   int64         `envconfig:"MAX_UPLOAD_BYTES" default:"10485760" desc:"size of the largest file in bytes"`
-	MaxUploads int           `envconfig:"MAX_UPLOADS" default:"4" desc:"concurrent uploads, at most half of them by one user; each needs up to 15 MB of memory (raise GOMEMLIMIT, 96MiB in the image, with it); more wait two seconds and are then answered 503"`
-	SweepAfter time.Duration `envconfig:"SWEEP_AFTER" default:"24h" desc:"age after which what an upload left behind is removed; longer than any upload takes"`
+	MaxBytes   int64         `envconfig:"MAX_UPLOAD_BYTES" default:"10485760" desc:"largest size of an uploaded file in bytes"`
+	MaxUploads int           `envconfig:"MAX_UPLOADS" default:"4" desc:"maximum number of concurrent uploads, at most half of them by one user; each needs up to 15 MB of memory, so raise GOMEMLIMIT (96MiB in the image) too; further uploads wait two seconds, then fail with 503"`
+	SweepAfter time.Duration `envconfig:"SWEEP_AFTER" default:"24h" desc:"age after which the remains of failed uploads are deleted; must be longer than any upload takes"`
 	HTTP       rest.Config
 	Metrics    metrics.Config
 	Store      connect.Config
@@ -35,13 +35,13 @@ type Config struct {
 func (c Config) Validate() error {
 	var errs []error
 	if c.MaxBytes < 1 || c.MaxBytes > s3store.MaxBytes {
-		errs = append(errs, fmt.Errorf("  MAX_UPLOAD_BYTES: has to be from 1 to %d", int64(s3store.MaxBytes)))
+		errs = append(errs, fmt.Errorf("  MAX_UPLOAD_BYTES: must be from 1 to %d, got %d", int64(s3store.MaxBytes), c.MaxBytes))
 	}
 	if c.MaxUploads < 1 {
-		errs = append(errs, errors.New("  MAX_UPLOADS: has to be at least 1"))
+		errs = append(errs, fmt.Errorf("  MAX_UPLOADS: must be at least 1, got %d", c.MaxUploads))
 	}
 	if c.SweepAfter <= 0 {
-		errs = append(errs, errors.New("  SWEEP_AFTER: has to be longer than nothing"))
+		errs = append(errs, fmt.Errorf("  SWEEP_AFTER: must be greater than 0, got %v", c.SweepAfter))
 	}
 	return errors.Join(errs...)
 }

@@ -28,11 +28,11 @@ import (
 )
 
 const (
-	childEnv = "DOCUMENTD_TEST_CHILD" // the configuration of a child, as JSON
-	enough   = 200                    // uploads that are acknowledged before the killing ends
+	childEnv   = "DOCUMENTD_TEST_CHILD" // configuration of a child process, as JSON
+	minUploads = 200                    // acknowledged uploads after which TestKill ends
 )
 
-// runChild runs a service and says where.
+// runChild runs a service and prints its URL.
 func runChild(config string) error {
 	var cfg documentd.Config
 	if err := json.Unmarshal([]byte(config), &cfg); err != nil {
@@ -47,11 +47,11 @@ func runChild(config string) error {
 	return documentd.Run(context.Background(), cfg, slog.New(slog.DiscardHandler))
 }
 
-// child is a service in a process of its own.
+// child is a service in a separate process.
 type child struct {
 	*service
 	stderr io.Reader
-	kill   func() // at once, and waits for its end
+	kill   func() // sends SIGKILL and waits for the end of the process
 }
 
 func startChild(t *testing.T, db connect.Config, change func(*documentd.Config), env ...string) child {
@@ -63,7 +63,7 @@ func startChild(t *testing.T, db connect.Config, change func(*documentd.Config),
 	return s.child(t, env...)
 }
 
-// child starts the service anew, in a process of its own.
+// child starts the service in a separate process.
 func (s *service) child(t *testing.T, env ...string) child {
 	t.Helper()
 	config, err := json.Marshal(s.cfg)
@@ -76,8 +76,8 @@ func (s *service) child(t *testing.T, env ...string) child {
 	}
 	cmd := exec.Command(program)
 	cmd.Env = append(append(os.Environ(), childEnv+"="+string(config)), env...)
-	stderr, stderrOf := io.Pipe()
-	cmd.Stderr = stderrOf
+	stderr, stderrWriter := io.Pipe()
+	cmd.Stderr = stderrWriter
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func (s *service) child(t *testing.T, env ...string) child {
 	kill := sync.OnceFunc(func() {
 		cmd.Process.Kill()
 		cmd.Wait()
-		stderrOf.Close()
+		stderrWriter.Close()
 	})
 	t.Cleanup(kill)
 	t.Cleanup(resttest.CloseIdle)
@@ -101,26 +101,26 @@ func (s *service) child(t *testing.T, env ...string) child {
 	return child{&started, stderr, kill}
 }
 
-// TestKill kills the service again and again while files are uploaded, of one
-// part and of several, and some deleted. Nothing that was acknowledged is lost,
-// and one sweep leaves nothing else.
-func TestKill(t *testing.T) {
+// TestKillLosesNoUpload repeatedly kills the service during uploads of one and of
+// several parts and during deletions. No acknowledged upload is lost, and one sweep
+// removes everything else.
+func TestKillLosesNoUpload(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		begin := time.Now()
 		s := &service{issuer: authtest.New(t), bucket: newBucket(t)}
 		s.T = t
 		s.cfg = documentd.Config{MaxBytes: 64 << 20, SweepAfter: 24 * time.Hour, Store: db, S3: s.bucket.Config}
 		s.cfg.Auth.URL = s.issuer.URL
-		maker := s.as(auth.User, "")
-		w := &writer{kept: map[string]string{}}
+		user := s.as(auth.User, "")
+		w := &writer{stored: map[string]string{}}
 		kills := 0
-		for ; w.acknowledged.Load() < enough; kills++ {
+		for ; w.acknowledged.Load() < minUploads; kills++ {
 			c := s.child(t)
 			go io.Copy(io.Discard, c.stderr)
-			w.during(c, maker, 5+rand.Int64N(enough/8))
+			w.writeUntilKilled(c, user, 5+rand.Int64N(minUploads/8))
 		}
 		left, _, _ := leftOver(t, s)
-		t.Logf("%d uploads acknowledged, %d killings in %v; left for the sweep: %d pending, %d deleting, %d objects, %d uploads", w.acknowledged.Load(), kills,
+		t.Logf("%d uploads acknowledged, %d kills in %v; left for the sweep: %d pending, %d deleting, %d objects, %d uploads", w.acknowledged.Load(), kills,
 			time.Since(begin), strings.Count(left, "pending"), strings.Count(left, "deleting"), strings.Count(left, "\nobject"), strings.Count(left, "\nupload"))
 
 		s2 := startWith(t, s.issuer, s.bucket, db, sweepSoon)
@@ -129,25 +129,25 @@ func TestKill(t *testing.T) {
 				t.Log("left over:", left)
 			}
 		}()
-		for id, sum := range w.kept {
-			if a := s2.Call("GET /api/documents/"+id+"/content", maker, nil).Want(200, nil); hashOf(a.Text) != sum {
-				t.Errorf("%s came back as %d other bytes", id, len(a.Text))
+		for id, sum := range w.stored {
+			if a := s2.Call("GET /api/documents/"+id+"/content", user, nil).Want(200, nil); hashOf(a.Text) != sum {
+				t.Errorf("document %s has %d different bytes after the kill", id, len(a.Text))
 			}
 		}
 		waitFor(t, "the sweep", func() bool { left, _, _ = leftOver(t, s2); return left == "" })
 	})
 }
 
-// writer uploads and deletes, and remembers what was acknowledged.
+// writer uploads and deletes documents and records the acknowledged uploads.
 type writer struct {
 	acknowledged atomic.Int64
 	mu           sync.Mutex
-	kept         map[string]string // id → SHA-256
+	stored       map[string]string // id → SHA-256
 }
 
-// during writes, four at a time, until the service is killed at a number of
-// uploads, or a moment later.
-func (w *writer) during(c child, token string, uploads int64) {
+// writeUntilKilled writes in four goroutines and kills the service shortly after the
+// given number of uploads.
+func (w *writer) writeUntilKilled(c child, token string, uploads int64) {
 	end := w.acknowledged.Load() + uploads
 	var wg sync.WaitGroup
 	for i := range 4 {
@@ -170,33 +170,33 @@ func (w *writer) during(c child, token string, uploads int64) {
 	c.kill()
 }
 
-// write uploads a file, and may delete it; it tells whether the service lives.
+// write uploads a file and deletes it if remove is set. It reports whether the service still runs.
 func (w *writer) write(c child, token string, size int, remove bool) bool {
 	content := append([]byte(pdf), bytes.Repeat([]byte{byte(rand.IntN(256))}, size)...)
 	body, contentType := form(file("a.pdf", "application/pdf", string(content)))
-	var d answer
-	status, err := ask(c, http.MethodPost, "/api/documents/upload", token, body, contentType, &d)
+	var d documentResponse
+	status, err := send(c, http.MethodPost, "/api/documents/upload", token, body, contentType, &d)
 	if err != nil {
 		return false
 	}
 	if status != http.StatusCreated {
-		return true // the keys are not there yet
+		return true // the service has not loaded the signing keys yet
 	}
 	w.acknowledged.Add(1)
 	if remove {
-		if _, err := ask(c, http.MethodDelete, "/api/documents/"+d.DocID, token, "", "", nil); err != nil {
-			return false // it may be deleted, or not
+		if _, err := send(c, http.MethodDelete, "/api/documents/"+d.DocID, token, "", "", nil); err != nil {
+			return false // the document may or may not be deleted
 		}
 		return true
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.kept[d.DocID] = hashOf(string(content))
+	w.stored[d.DocID] = hashOf(string(content))
 	return true
 }
 
-// ask sends a request to a service that may be killed meanwhile.
-func ask(c child, method, path, token, body, contentType string, out any) (int, error) {
+// send sends a request to a service that may be killed before it responds.
+func send(c child, method, path, token, body, contentType string, out any) (int, error) {
 	req, err := http.NewRequest(method, c.URL+path, bytes.NewReader([]byte(body)))
 	if err != nil {
 		return 0, err

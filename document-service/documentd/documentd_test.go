@@ -25,18 +25,17 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-// TestMain runs the tests beside an S3 server, and fails when a service that
-// has stopped leaves something running. In a process that a test started to
-// kill it, it runs the service.
+// TestMain runs the tests with an S3 server and fails when they leak a goroutine. In a
+// child process, it runs the service.
 func TestMain(m *testing.M) {
 	if data := os.Getenv(childEnv); data != "" {
 		fmt.Fprintln(os.Stderr, "child:", runChild(data))
-		os.Exit(1) // it is to be killed, not to end
+		os.Exit(1) // a child only ends when it is killed
 	}
-	goleak.VerifyTestMain(besideS3{m}, leftByS3()...)
+	goleak.VerifyTestMain(withS3{m}, s3Goroutines()...)
 }
 
-// service is a document-service that runs, and who gives its callers tokens.
+// service is a running document-service and the issuer of its tokens.
 type service struct {
 	resttest.Client
 	stop   func()
@@ -68,23 +67,23 @@ func startWith(t *testing.T, issuer *authtest.Issuer, bucket bucket, db connect.
 	return s
 }
 
-// each runs a test on an empty database of each kind.
+// each runs a test on an empty database of each driver.
 func each(t *testing.T, test func(*testing.T, *service)) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) { test(t, start(t, db)) })
 }
 
-// as returns a token of a made-up caller.
+// as returns an access token.
 func (s *service) as(role auth.Role, organisation string) string {
 	return s.issuer.Token(s.T, auth.Principal{UserID: string(role) + "@" + organisation, Email: "x@x.example", Role: role, Organisation: organisation})
 }
 
-// A field of a form: a file where it has a name.
+// A field of a form. It is a file if it has a file name.
 type field struct{ name, value, fileName, fileType string }
 
 func file(name, contentType, content string) field { return field{"file", content, name, contentType} }
 
-// form is a multipart body and its type. Names of files are sent as browsers
-// do, in UTF-8.
+// form returns a multipart body and its content type. File names are encoded like
+// in browsers, in UTF-8.
 func form(fields ...field) (body, contentType string) {
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
@@ -116,16 +115,16 @@ func (s *service) post(token string, fields ...field) resttest.Response {
 	return s.Call(upload, token, body, "Content-Type", contentType)
 }
 
-type answer struct {
+type documentResponse struct {
 	DocID, FileName, OriginalName, FileType, SHA256, Description, PassportID, Kind, AccessClass, Status, UploadedBy, DownloadURL string
 	FileSize                                                                                                                     int64
 	IsPublic                                                                                                                     bool
 	CreatedAt, UpdatedAt, ExpiresAt                                                                                              time.Time
 }
 
-func (s *service) upload(token string, fields ...field) answer {
+func (s *service) upload(token string, fields ...field) documentResponse {
 	s.T.Helper()
-	var d answer
+	var d documentResponse
 	s.post(token, fields...).Want(201, &d)
 	return d
 }

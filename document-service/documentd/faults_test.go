@@ -23,41 +23,42 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-// deadline is how long an upload may take that fails because S3 is away.
+// deadline is the longest time of an upload that fails because S3 is unavailable.
 const deadline = 5 * time.Second
 
-// TestStorageAway takes S3 away and gives it back.
-func TestStorageAway(t *testing.T) {
+// TestStorageOutage checks that only requests for file contents fail while S3 is
+// unavailable, and that the service recovers.
+func TestStorageOutage(t *testing.T) {
 	bucket := newBucket(t)
 	proxy, through := storetest.NewProxy(t, bucket.Endpoint)
 	db := connect.Config{Dir: t.TempDir()}
 	s := startWith(t, authtest.New(t), bucket, db, func(cfg *documentd.Config) { cfg.S3.Endpoint = through })
-	maker := s.as(auth.User, "")
-	kept := s.upload(maker, file("kept.pdf", "", pdf))
+	user := s.as(auth.User, "")
+	kept := s.upload(user, file("kept.pdf", "", pdf))
 	body, contentType := form(file("a.pdf", "", pdf+strings.Repeat("x", 6<<20)))
-	bearer := []string{"Authorization", "Bearer " + maker, "Content-Type", contentType}
+	bearer := []string{"Authorization", "Bearer " + user, "Content-Type", contentType}
 	for range 2 {
 		proxy.SetDown(true)
 		begin := time.Now()
 		s.Do(upload, body, bearer...).WantProblem(503)
 		s.Do("GET /api/documents/"+kept.DocID+"/content", "", bearer...).WantProblem(503)
 		if took := time.Since(begin); took > 2*deadline {
-			t.Errorf("refusals took %v", took)
+			t.Errorf("two refused requests took %v", took)
 		}
-		var got answer
+		var got documentResponse
 		s.Do("GET /api/documents/"+kept.DocID, "", bearer...).Want(200, &got)
 		s.Do("GET /api/documents", "", bearer...).Want(200, nil)
 		if ready := s.Do("GET /readyz", "").Want(200, nil); !strings.Contains(ready.Text, `"status":"degraded"`) || !strings.Contains(ready.Text, `{"name":"storage","ok":false,`) {
 			t.Errorf("readyz = %s", ready.Text)
 		}
 		proxy.SetDown(false)
-		s.Call(upload, maker, body, bearer...).Want(201, nil)
-		if a := s.Call("GET /api/documents/"+kept.DocID+"/content", maker, nil); a.Text != pdf {
+		s.Call(upload, user, body, bearer...).Want(201, nil)
+		if a := s.Call("GET /api/documents/"+kept.DocID+"/content", user, nil); a.Text != pdf {
 			t.Errorf("content = %q", a.Text)
 		}
 	}
 
-	// Deleted while S3 is away it is gone for everybody; its object goes later.
+	// A document deleted during the outage is gone at once; a sweep removes its object.
 	proxy.SetDown(true)
 	s.Do("DELETE /api/documents/"+kept.DocID, "", bearer...).Want(204, nil)
 	s.Do("GET /api/documents/"+kept.DocID, "", bearer...).WantProblem(404)
@@ -67,48 +68,48 @@ func TestStorageAway(t *testing.T) {
 	waitFor(t, "the sweep", func() bool { left, n, _ := leftOver(t, s2); return left == "" && n == 2 })
 }
 
-// sweepSoon has a service sweep what the one before left.
+// sweepSoon makes a service sweep everything that its predecessor left.
 func sweepSoon(cfg *documentd.Config) { cfg.SweepAfter = time.Millisecond }
 
-// patience is longer than a sweep that failed waits for its next try.
-const patience = 90 * time.Second
+// maxWait is longer than the retry delay of a failed sweep.
+const maxWait = 90 * time.Second
 
-func waitFor(t *testing.T, what string, done func() bool) {
+func waitFor(t *testing.T, condition string, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !done(); {
+	for end := time.Now().Add(maxWait); !done(); {
 		if time.Now().After(end) {
-			t.Fatalf("%s did not come to an end", what)
+			t.Fatalf("timeout while waiting for %s", condition)
 		}
 	}
 }
 
-// TestStorageCutInTheMiddle takes S3 away while a file comes and goes.
-func TestStorageCutInTheMiddle(t *testing.T) {
+// TestStorageFailsDuringUpload makes S3 unavailable in the middle of an upload.
+func TestStorageFailsDuringUpload(t *testing.T) {
 	bucket := newBucket(t)
 	proxy, through := storetest.NewProxy(t, bucket.Endpoint)
 	s := startWith(t, authtest.New(t), bucket, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) {
 		cfg.S3.Endpoint, cfg.MaxBytes = through, 64<<20
 	})
-	maker := s.as(auth.User, "")
+	user := s.as(auth.User, "")
 	large := newBody(40<<20, func(sent int64) {
 		if sent > 30<<20 {
 			proxy.SetDown(true)
 		}
 	})
-	s.send(t, maker, large).WantProblem(503)
+	s.send(t, user, large).WantProblem(503)
 	proxy.SetDown(false)
-	s.upload(maker, file("a.pdf", "", pdf)) // it recovers without a restart
+	s.upload(user, file("a.pdf", "", pdf)) // the service recovers without a restart
 	s.stop()
 	s2 := startWith(t, s.issuer, bucket, s.cfg.Store, sweepSoon)
 	waitFor(t, "the sweep", func() bool { left, n, _ := leftOver(t, s2); return left == "" && n == 1 })
 }
 
-// TestClientGoesAway cuts the line in the middle of a file of many parts:
-// nothing is left of it, and no sweep is needed for that.
-func TestClientGoesAway(t *testing.T) {
+// TestClientDisconnectsDuringUpload checks that nothing of a multipart upload is left
+// when its client disconnects, without a sweep.
+func TestClientDisconnectsDuringUpload(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.MaxBytes = 64 << 20 })
-	maker := s.as(auth.User, "")
-	s.upload(maker, file("a.pdf", "", pdf))
+	user := s.as(auth.User, "")
+	s.upload(user, file("a.pdf", "", pdf))
 	ctx, cut := context.WithCancel(t.Context())
 	large := newBody(64<<20, func(sent int64) {
 		if sent > 16<<20 {
@@ -119,16 +120,16 @@ func TestClientGoesAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+maker)
+	req.Header.Set("Authorization", "Bearer "+user)
 	req.Header.Set("Content-Type", "multipart/form-data; boundary=b")
 	if _, err := http.DefaultClient.Do(req); !errors.Is(err, context.Canceled) {
-		t.Fatalf("upload = %v, and was to be cut", err)
+		t.Fatalf("upload = %v, want context.Canceled", err)
 	}
 	waitFor(t, "the upload", func() bool { left, n, _ := leftOver(t, s); return left == "" && n == 1 })
 }
 
-// TestCancelledPutLeavesNothing cancels an upload to the bucket between two of its
-// parts: the parts are gone, without a sweep or another call.
+// TestCancelledPutLeavesNothing cancels an upload to the bucket between two parts and
+// checks that no parts are left, without a sweep.
 func TestCancelledPutLeavesNothing(t *testing.T) {
 	bucket := newBucket(t)
 	objects, err := s3store.Open(bucket.Config)
@@ -146,81 +147,81 @@ func TestCancelledPutLeavesNothing(t *testing.T) {
 		}
 	})
 	if err := objects.Put(ctx, "a/b", "application/pdf", large); err == nil {
-		t.Error("Put did not fail")
+		t.Error("Put succeeded, want an error")
 	}
 	if stored, uploads := bucket.keys(t, "a/b"); len(stored)+len(uploads) > 0 {
-		t.Errorf("left in the bucket: %v, %v", stored, uploads)
+		t.Errorf("left in the bucket: objects %v, uploads %v", stored, uploads)
 	}
 }
 
-// log is what a service logs.
-type log struct {
+// logBuffer is the log of a service. It is safe for concurrent use.
+type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (l *log) Write(p []byte) (int, error) {
+func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
 }
 
-func (l *log) String() string {
+func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
 }
 
-// TestBucketThatCannotBe has S3 refuse what the service wants at its start: it
-// says what to do, and tries again.
-func TestBucketThatCannotBe(t *testing.T) {
+// TestUnusableBucketIsLogged checks that the service runs and logs the reason when it
+// cannot use its bucket at the start.
+func TestUnusableBucketIsLogged(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*s3store.Config)
-		says   string
+		reason string
 	}{
-		"wrong secret": {func(c *s3store.Config) { c.Secret = "wrong" }, "the object storage refuses the key of this service"},
-		"wrong name":   {func(c *s3store.Config) { c.Bucket = "No_Bucket" }, "the object storage refuses what is asked of it: "},
-		"no server":    {func(c *s3store.Config) { c.Endpoint = "http://" + resttest.UnusedAddress(t) }, "the object storage does not answer"},
+		"wrong secret": {func(c *s3store.Config) { c.Secret = "wrong" }, "the object storage refuses the access key of this service"},
+		"wrong name":   {func(c *s3store.Config) { c.Bucket = "No_Bucket" }, "the object storage refuses the operation: "},
+		"no server":    {func(c *s3store.Config) { c.Endpoint = "http://" + resttest.UnusedAddress(t) }, "the object storage does not respond"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := documentd.Config{MaxBytes: 1 << 20, SweepAfter: time.Hour, Store: connect.Config{Dir: t.TempDir()}, S3: newBucket(t).Config, Auth: token.Config{URL: authtest.New(t).URL}}
 			c.change(&cfg.S3)
-			var told log
+			var logs logBuffer
 			client, _ := resttest.Start(t, func(ctx context.Context, at rest.Config) error {
 				cfg.HTTP = at
-				return documentd.Run(ctx, cfg, slog.New(slog.NewTextHandler(&told, nil)))
+				return documentd.Run(ctx, cfg, slog.New(slog.NewTextHandler(&logs, nil)))
 			})
-			waitFor(t, "the start", func() bool { return strings.Contains(told.String(), "cannot yet use the bucket") })
-			if !strings.Contains(told.String(), c.says) {
-				t.Errorf("the log says %s, and not %q", told.String(), c.says)
+			waitFor(t, "the start", func() bool { return strings.Contains(logs.String(), "cannot yet use the S3 bucket") })
+			if !strings.Contains(logs.String(), c.reason) {
+				t.Errorf("log is %s, want %q", logs.String(), c.reason)
 			}
 			client.Do("GET /livez", "").Want(200, nil)
 		})
 	}
 }
 
-// TestStoreAway takes the database away.
-func TestStoreAway(t *testing.T) {
+// TestDatabaseOutage checks that requests fail with 503 while the database is
+// unavailable, and that the service recovers.
+func TestDatabaseOutage(t *testing.T) {
 	proxy, uri := storetest.NewProxy(t, storetest.MongoURI(t))
 	s := start(t, connect.Config{URI: uri})
-	maker := s.as(auth.User, "")
-	d := s.upload(maker, file("a.pdf", "", pdf))
+	user := s.as(auth.User, "")
+	d := s.upload(user, file("a.pdf", "", pdf))
 	body, contentType := form(file("a.pdf", "", pdf))
 	proxy.SetDown(true)
 	for _, route := range []string{upload, "GET /api/documents/" + d.DocID, "GET /api/documents"} {
-		s.Do(route, body, "Authorization", "Bearer "+maker, "Content-Type", contentType).WantProblem(503)
+		s.Do(route, body, "Authorization", "Bearer "+user, "Content-Type", contentType).WantProblem(503)
 	}
 	s.Do("GET /readyz", "").Want(503, nil)
 	proxy.SetDown(false)
-	s.upload(maker, file("b.pdf", "", pdf))
+	s.upload(user, file("b.pdf", "", pdf))
 	wantOnly(t, s, 2)
 }
 
-// TestTooManyUploads has uploads that do not move: of one user they take half of
-// the places, of two all of them. The next is told so, and has its place when
-// one ends.
-func TestTooManyUploads(t *testing.T) {
-	// What is held stands still for longer than a service would bear.
+// TestUploadLimit blocks uploads: those of one user fill half of the slots, those of
+// two users all of them. Further uploads are refused until a slot is free.
+func TestUploadLimit(t *testing.T) {
+	// The blocked uploads send nothing for longer than the default timeouts allow.
 	s := start(t, connect.Config{Dir: t.TempDir()}, func(c *documentd.Config) {
 		c.HTTP.Timeouts = rest.Timeouts{ReadHeader: time.Minute, Read: time.Minute, Write: time.Minute, Idle: time.Minute, Transfer: time.Minute}
 	})
@@ -241,7 +242,7 @@ func TestTooManyUploads(t *testing.T) {
 			}())
 			wg.Go(func() { s.send(t, user, held).Want(201, nil) })
 		}
-		waitFor(t, "the taking of places", func() bool {
+		waitFor(t, "the blocked uploads", func() bool {
 			page, err := documents.List(t.Context(), store.Query{Scopes: []string{"unfinished"}, Limit: store.MaxLimit})
 			return err == nil && len(page.Rows) == all
 		})
@@ -251,7 +252,7 @@ func TestTooManyUploads(t *testing.T) {
 		body, contentType := form(file("a.pdf", "", pdf))
 		a := s.Do(upload, body, "Authorization", "Bearer "+user, "Content-Type", contentType)
 		if a.WantProblem(503); a.Header.Get("Retry-After") == "" {
-			t.Errorf("no Retry-After: %v", a.Header)
+			t.Errorf("Retry-After is missing: %v", a.Header)
 		}
 	}
 	hold(ann, 2, 2)

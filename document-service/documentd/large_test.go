@@ -20,11 +20,11 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 
-// body is a large PDF that is made up while it is sent.
+// body is a large PDF that is generated while it is sent.
 type body struct {
 	size   int64
 	sent   int64
-	before func(sent int64) // called before more is sent
+	before func(sent int64) // called before each read
 }
 
 func newBody(size int64, before func(sent int64)) *body { return &body{size: size, before: before} }
@@ -45,13 +45,13 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// formOf is a form with a file.
+// formOf returns a form with a file.
 func formOf(file io.Reader) io.Reader {
 	const head = "--b\r\nContent-Disposition: form-data; name=file; filename=large.pdf\r\nContent-Type: application/pdf\r\n\r\n"
 	return io.MultiReader(strings.NewReader(head), file, strings.NewReader("\r\n--b--\r\n"))
 }
 
-// send uploads a file, as clients do that do not know its length.
+// send uploads a file without Content-Length, as with chunked transfer encoding.
 func (s *service) send(t *testing.T, token string, file io.Reader) resttest.Response {
 	t.Helper()
 	return s.On(t).DoReader(upload, formOf(file), "Authorization", "Bearer "+token, "Content-Type", "multipart/form-data; boundary=b")
@@ -63,17 +63,16 @@ const (
 	maxHeap    = 96 // MiB, as GOMEMLIMIT is set in the image
 )
 
-// collection is a line of the garbage collector: the heap at its begin, at its
-// end, and what of it is in use, in MiB.
+// collection matches a gctrace line: the heap at the start and at the end of the
+// collection and the live heap, in MiB.
 var collection = regexp.MustCompile(`(\d+)->(\d+)->(\d+) MB, \d+ MB goal`)
 
-// TestHeapOfLargeFiles uploads and downloads four files of 200 MiB at once, and
-// four that have a byte too much and tell of no length, to a service in a process
-// of its own, whose collector tells of its heap: what is in use, and what it grows
-// to before it is collected.
-func TestHeapOfLargeFiles(t *testing.T) {
+// TestLargeFilesNeedLittleMemory concurrently uploads and downloads four files of
+// 200 MiB, and four files that are one byte too large. The service runs in a separate
+// process whose garbage collector logs the size of its heap.
+func TestLargeFilesNeedLittleMemory(t *testing.T) {
 	if testing.Short() {
-		t.Skip("moves 1.6 GiB")
+		t.Skip("transfers 1.6 GiB")
 	}
 	c := startChild(t, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.MaxBytes = largeSize }, "GODEBUG=gctrace=1", fmt.Sprintf("GOMEMLIMIT=%dMiB", maxHeap))
 	var live, peak int
@@ -91,33 +90,33 @@ func TestHeapOfLargeFiles(t *testing.T) {
 	c.Call("GET /readyz", "", nil).Want(200, nil)
 	var moving sync.WaitGroup
 	for i := range largeFiles {
-		maker := c.as(auth.User, fmt.Sprint(i)) // one alone has half of the places
+		user := c.as(auth.User, fmt.Sprint(i)) // one user may run only half of the uploads
 		moving.Go(func() {
 			sum := sha256.New()
-			var d answer
-			c.send(t, maker, io.TeeReader(newBody(largeSize, func(int64) {}), sum)).Want(201, &d)
+			var d documentResponse
+			c.send(t, user, io.TeeReader(newBody(largeSize, func(int64) {}), sum)).Want(201, &d)
 			want := hex.EncodeToString(sum.Sum(nil))
 			if d.SHA256 != want || d.FileSize != largeSize {
-				t.Errorf("uploaded %+v", d)
+				t.Errorf("uploaded %+v, want SHA-256 %s and %d bytes", d, want, largeSize)
 			}
-			if got := sumOf(t, c.service, maker, d.DocID); got != want {
-				t.Errorf("came back with the sum %s, want %s", got, want)
+			if got := sumOf(t, c.service, user, d.DocID); got != want {
+				t.Errorf("download has SHA-256 %s, want %s", got, want)
 			}
 		})
 	}
 	moving.Wait()
 	took := time.Since(begin)
 	for i := range largeFiles {
-		maker := c.as(auth.User, fmt.Sprint(i))
-		moving.Go(func() { c.send(t, maker, newBody(largeSize+1, func(int64) {})).Want(413, nil) })
+		user := c.as(auth.User, fmt.Sprint(i))
+		moving.Go(func() { c.send(t, user, newBody(largeSize+1, func(int64) {})).Want(413, nil) })
 	}
 	moving.Wait()
 	wantOnly(t, c.service, largeFiles)
 	c.kill()
 	read.Wait()
-	t.Logf("%d MiB each way in %v; heap in use %d MiB at most, %d MiB with what was not collected", largeFiles*largeSize>>20, took, live, peak)
+	t.Logf("%d MiB in each direction in %v; largest live heap %d MiB, largest heap %d MiB", largeFiles*largeSize>>20, took, live, peak)
 	if live == 0 || peak > maxHeap {
-		t.Errorf("heap of %d MiB, want at most %d", peak, maxHeap)
+		t.Errorf("largest heap is %d MiB, want at most %d", peak, maxHeap)
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
-// Variables of the server that the tests run on.
+// Environment variables of the S3 server that the tests use.
 const (
 	endpointEnv = "S3_ENDPOINT"
 	keyEnv      = "AWS_ACCESS_KEY_ID"
@@ -29,13 +29,13 @@ const (
 	region      = "us-east-1"
 )
 
-// besideS3 runs the tests on the S3 server of S3_ENDPOINT, or else on one of
-// their own.
-type besideS3 struct{ tests *testing.M }
+// withS3 runs the tests on the S3 server of S3_ENDPOINT or, if that is not set, on an
+// S3 server in this process.
+type withS3 struct{ tests *testing.M }
 
-func (b besideS3) Run() int {
+func (w withS3) Run() int {
 	if os.Getenv(endpointEnv) != "" {
-		return b.tests.Run()
+		return w.tests.Run()
 	}
 	server, dir, err := startS3()
 	if err != nil {
@@ -43,7 +43,7 @@ func (b besideS3) Run() int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	code := b.tests.Run()
+	code := w.tests.Run()
 	if err := server.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, "S3 server:", err)
 		return 1
@@ -66,21 +66,21 @@ func startS3() (*s3local.Server, string, error) {
 	return server, dir, nil
 }
 
-// leftByS3 are the goroutines that the server leaves, some for seconds.
-func leftByS3() []goleak.Option {
+// s3Goroutines are the goroutines that the S3 server does not stop, or stops late.
+func s3Goroutines() []goleak.Option {
 	return []goleak.Option{
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
 	}
 }
 
-// bucket is a bucket that only one test uses.
+// bucket is a bucket of one test.
 type bucket struct {
 	s3store.Config
 	client *s3.Client
 }
 
-// newBucket returns a bucket that is not there yet. It is removed after the test.
+// newBucket returns a bucket that does not exist yet. It is removed after the test.
 func newBucket(t testing.TB) bucket {
 	t.Helper()
 	b := bucket{Config: s3store.Config{
@@ -95,9 +95,9 @@ func newBucket(t testing.TB) bucket {
 	return b
 }
 
-// keys returns the keys of all objects, and the ids of all uploads that were
-// begun and not ended, of objects with one of the keys or, where the server can
-// tell, of all.
+// keys returns the keys of all objects, and the unfinished multipart uploads as key
+// and id. Some servers list uploads only for a whole key: the uploads of the given
+// keys are always included.
 func (b bucket) keys(t testing.TB, of ...string) (objects, uploads []string) {
 	t.Helper()
 	ctx := context.Background()
@@ -118,7 +118,7 @@ func (b bucket) keys(t testing.TB, of ...string) (objects, uploads []string) {
 			t.Fatal(err)
 		}
 		for _, u := range page.Uploads {
-			// MinIO also names some that are not there any more.
+			// MinIO also lists some uploads that no longer exist.
 			if _, err := b.client.ListParts(ctx, &s3.ListPartsInput{Bucket: &b.Bucket, Key: u.Key, UploadId: u.UploadId}); err == nil {
 				found[*u.Key+" "+*u.UploadId] = true
 			}
@@ -131,7 +131,7 @@ func (b bucket) drop(t testing.TB) {
 	defer resttest.CloseIdle()
 	ctx := context.Background()
 	if _, err := b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.Bucket}); err != nil {
-		return // no service made it
+		return // no service created it
 	}
 	objects, _ := b.keys(t)
 	for _, key := range objects {

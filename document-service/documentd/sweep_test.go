@@ -13,16 +13,19 @@ import (
 
 	"github.com/battery-passport/suite/document-service/documentd"
 	"github.com/battery-passport/suite/document-service/internal/document"
+	"github.com/battery-passport/suite/document-service/internal/filetype"
 	"github.com/battery-passport/suite/document-service/internal/s3store"
 	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/task"
 )
 
-// leftOver counts the documents that are ready, and tells what is there that
-// belongs to none of them.
-func leftOver(t *testing.T, s *service) (left string, ready int, keys []string) {
+// leftOver lists unfinished documents, objects and uploads without a ready document,
+// and ready documents without an object, one per line. It also returns the number of
+// objects and the keys of all documents.
+func leftOver(t *testing.T, s *service) (left string, objectCount int, keys []string) {
 	t.Helper()
 	documents, origins := s.open(t)
 	origin, err := origins.Get(t.Context(), "origin")
@@ -60,14 +63,13 @@ func leftOver(t *testing.T, s *service) (left string, ready int, keys []string) 
 	}
 	for key := range known {
 		if known[key] {
-			ready++
 			left += "\ndocument without object " + key
 		}
 	}
 	return left, len(objects), keys
 }
 
-// put stores an object beside the service.
+// put stores an object without the service.
 func (b bucket) put(t *testing.T, key string) {
 	t.Helper()
 	if _, err := b.client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &b.Bucket, Key: &key, Body: strings.NewReader("x")}); err != nil {
@@ -75,7 +77,7 @@ func (b bucket) put(t *testing.T, key string) {
 	}
 }
 
-// prefix is that of the keys of the service.
+// prefix returns the prefix of the object keys of the service.
 func (s *service) prefix(t *testing.T) string {
 	t.Helper()
 	_, origins := s.open(t)
@@ -86,12 +88,12 @@ func (s *service) prefix(t *testing.T) string {
 	return origin.Doc.ID + "/"
 }
 
-// TestSweepKeepsToItsOwn has a service with an empty database sweep the bucket
-// of another: it removes what has no document under its own prefix alone.
-func TestSweepKeepsToItsOwn(t *testing.T) {
+// TestSweepIgnoresOtherPrefixes runs two services with separate databases on one
+// bucket: a sweep removes only objects under its own prefix.
+func TestSweepIgnoresOtherPrefixes(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
-	maker := s.as(auth.User, "")
-	kept := s.upload(maker, file("a.pdf", "", pdf))
+	user := s.as(auth.User, "")
+	kept := s.upload(user, file("a.pdf", "", pdf))
 	foreign := []string{s.prefix(t) + "orphan", "somebody.txt", "0/x"}
 	for _, key := range foreign {
 		s.bucket.put(t, key)
@@ -102,24 +104,24 @@ func TestSweepKeepsToItsOwn(t *testing.T) {
 	}
 	before, uploads := s.bucket.keys(t, foreign[0])
 
-	stranger := startWith(t, s.issuer, s.bucket, connect.Config{Dir: t.TempDir()}, sweepSoon)
-	stranger.upload(stranger.as(auth.User, ""), file("b.pdf", "", pdf))
-	for range 2 { // the second is removed by a sweep that saw all that was there
-		orphan := stranger.prefix(t) + "orphan"
+	other := startWith(t, s.issuer, s.bucket, connect.Config{Dir: t.TempDir()}, sweepSoon)
+	other.upload(other.as(auth.User, ""), file("b.pdf", "", pdf))
+	for range 2 { // the second object is removed by a sweep that listed the whole bucket
+		orphan := other.prefix(t) + "orphan"
 		s.bucket.put(t, orphan)
 		waitFor(t, "the sweep", func() bool { objects, _ := s.bucket.keys(t); return !strings.Contains(fmt.Sprint(objects), orphan) })
 	}
 	var after []string
-	objects, still := s.bucket.keys(t, foreign[0])
+	objects, remaining := s.bucket.keys(t, foreign[0])
 	for _, key := range objects {
-		if !strings.HasPrefix(key, stranger.prefix(t)) {
+		if !strings.HasPrefix(key, other.prefix(t)) {
 			after = append(after, key)
 		}
 	}
-	if diff := cmp.Diff(before, after); diff != "" || len(uploads) != 1 || len(still) != 1 {
-		t.Errorf("after the sweep of a stranger (-before +after)\n%s uploads %v", diff, still)
+	if diff := cmp.Diff(before, after); diff != "" || len(uploads) != 1 || len(remaining) != 1 {
+		t.Errorf("after the sweep of a other (-before +after)\n%s uploads %v", diff, remaining)
 	}
-	if a := s.Call("GET /api/documents/"+kept.DocID+"/content", maker, nil); a.Text != pdf {
+	if a := s.Call("GET /api/documents/"+kept.DocID+"/content", user, nil); a.Text != pdf {
 		t.Errorf("content = %d %q", a.Status, a.Text)
 	}
 	if _, err := s.bucket.client.AbortMultipartUpload(t.Context(), &s3.AbortMultipartUploadInput{Bucket: &s.bucket.Bucket, Key: &foreign[0], UploadId: begun.UploadId}); err != nil {
@@ -127,17 +129,18 @@ func TestSweepKeepsToItsOwn(t *testing.T) {
 	}
 }
 
-// TestSweepWaits has a sweep find what is old enough, and what is not.
-func TestSweepWaits(t *testing.T) {
+// TestSweepRemovesOnlyOldRemains checks that a sweep skips unfinished documents and
+// objects that are younger than SweepAfter.
+func TestSweepRemovesOnlyOldRemains(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		s.upload(s.as(auth.User, ""), file("a.pdf", "", pdf))
 		documents, _ := s.open(t)
 		now := time.Now()
 		for id, d := range map[string]document.Document{
-			"old":      {State: document.Pending, UpdatedAt: now.Add(-2 * time.Hour)},
-			"deleting": {State: document.Deleting, UpdatedAt: now.Add(-2 * time.Hour)},
-			"young":    {State: document.Pending, UpdatedAt: now.Add(-time.Minute)},
-			"undone":   {State: document.Deleting, UpdatedAt: now.Add(-time.Minute)},
+			"oldPending":  {State: document.Pending, UpdatedAt: now.Add(-2 * time.Hour)},
+			"oldDeleting": {State: document.Deleting, UpdatedAt: now.Add(-2 * time.Hour)},
+			"newPending":  {State: document.Pending, UpdatedAt: now.Add(-time.Minute)},
+			"newDeleting": {State: document.Deleting, UpdatedAt: now.Add(-time.Minute)},
 		} {
 			d.ID, d.CreatedAt = id, d.UpdatedAt
 			if _, err := documents.Insert(t.Context(), id, d); err != nil {
@@ -151,26 +154,26 @@ func TestSweepWaits(t *testing.T) {
 		s2 := startWith(t, s.issuer, s.bucket, s.cfg.Store, func(cfg *documentd.Config) { cfg.SweepAfter = time.Hour })
 		waitFor(t, "the sweep", func() bool {
 			left, _, _ := leftOver(t, s2)
-			return !strings.Contains(left, " old") && !strings.Contains(left, " deleting")
+			return !strings.Contains(left, " old")
 		})
 		left, _, _ := leftOver(t, s2)
-		for _, want := range []string{"pending document young", "deleting document undone", "/young", "/undone", "/orphan"} {
+		for _, want := range []string{"pending document newPending", "deleting document newDeleting", "/newPending", "/newDeleting", "/orphan"} {
 			if !strings.Contains(left, want) {
-				t.Errorf("%s is not there any more:%s", want, left)
+				t.Errorf("%s was removed, left:%s", want, left)
 			}
 		}
-		if strings.Contains(left, "/old") || strings.Contains(left, "/deleting") {
-			t.Errorf("a document went before its object:%s", left)
+		if strings.Contains(left, "/old") {
+			t.Errorf("a document was removed before its object:%s", left)
 		}
 	})
 }
 
-// TestSweepDuringUpload has a sweep take an upload for left over that is still
-// under way: it fails, and nothing of it is left.
+// TestSweepDuringUpload runs a sweep with a very short SweepAfter during an upload:
+// the upload fails and leaves nothing behind.
 func TestSweepDuringUpload(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.MaxBytes = 64 << 20 })
-	maker := s.as(auth.User, "")
-	s.upload(maker, file("a.pdf", "", pdf))
+	user := s.as(auth.User, "")
+	s.upload(user, file("a.pdf", "", pdf))
 	var sweeper *service
 	swept := make(chan struct{})
 	large := newBody(20<<20, func(sent int64) {
@@ -180,14 +183,53 @@ func TestSweepDuringUpload(t *testing.T) {
 			waitFor(t, "the sweep", func() bool { left, _, _ := leftOver(t, s); return !strings.Contains(left, "document") })
 		}
 	})
-	s.send(t, maker, large).WantProblem(503)
-	<-swept // the answer may come while it is still looked whether to send on
+	s.send(t, user, large).WantProblem(503)
+	<-swept // the response may arrive while the body is still being read
 	waitFor(t, "the next sweep", func() bool { left, n, _ := leftOver(t, s); return left == "" && n == 1 })
 }
 
-// TestSweepContinues gives each run of a sweep the time for two objects: it goes on
-// where the last one ended, and begins again after the last object.
+// TestSweepContinues gives each run time for two objects: the next run continues
+// there, and after the last object the sweep starts again.
 func TestSweepContinues(t *testing.T) {
+	s, b := newDocuments(t)
+	now := time.Now().Add(time.Hour)
+	s.Now = func() time.Time { now = now.Add(24 * time.Second); return now } // half of the time of a run
+	sweep := s.SweepTask()
+	run := func(runs int) string {
+		for range runs {
+			if err := sweep.Run(t.Context(), task.Task{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		left, _ := b.keys(t)
+		return strings.Join(left, " ")
+	}
+	run(1) // creates the key prefix
+	for _, id := range []string{"a", "b", "c", "d"} {
+		if _, err := s.Documents.Insert(t.Context(), id, document.Document{ID: id, State: document.Ready}); err != nil {
+			t.Fatal(err)
+		}
+		b.put(t, "db/"+id)
+	}
+	for _, id := range []string{"e", "f", "g"} {
+		b.put(t, "db/"+id)
+	}
+	const kept = "db/a db/b db/c db/d"
+	if left := run(2); left != kept+" db/e db/f db/g" {
+		t.Errorf("after the runs over objects with documents: %s", left)
+	}
+	if left := run(2); left != kept {
+		t.Errorf("after the runs over objects without documents: %s", left)
+	}
+	b.put(t, "db/0")
+	if left := run(2); left != kept {
+		t.Errorf("after the runs that start again: %s", left)
+	}
+}
+
+// newDocuments returns a document.Service that creates only the id "db", and its bucket.
+func newDocuments(t *testing.T) (*document.Service, bucket) {
+	t.Helper()
 	db, err := connect.Open(t.Context(), connect.Config{Dir: t.TempDir()}, "documents")
 	if err != nil {
 		t.Fatal(err)
@@ -202,41 +244,35 @@ func TestSweepContinues(t *testing.T) {
 	if err := objects.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	now := time.Now().Add(time.Hour)
-	s := &document.Service{
-		Documents: store.Open(db, document.DocumentSchema()), Origins: store.Open(db, document.OriginSchema()), Objects: objects, SweepAfter: time.Minute,
-		Now:   func() time.Time { now = now.Add(24 * time.Second); return now }, // half of what a run has
-		NewID: func() string { return "db" }, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	return &document.Service{
+		Documents: store.Open(db, document.DocumentSchema()), KeyPrefixes: store.Open(db, document.KeyPrefixSchema()), Objects: objects,
+		DetectType: filetype.Detect, MaxBytes: 1 << 20, MaxUploads: 4, SweepAfter: time.Minute,
+		Now: time.Now, NewID: func() string { return "db" }, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}, b
+}
+
+// TestCommitOfSweptUploadFails commits an upload that a sweep has marked as deleting but
+// not removed yet.
+func TestCommitOfSweptUploadFails(t *testing.T) {
+	s, b := newDocuments(t)
+	up, err := s.Begin(t.Context(), auth.Principal{UserID: "ann", Role: auth.User}, document.File{Name: "a.pdf", Body: strings.NewReader(pdf)})
+	if err != nil {
+		t.Fatal(err)
 	}
-	sweep := s.SweepTask()
-	run := func(runs int) string {
-		for range runs {
-			if err := sweep.Run(t.Context(), task.Task{}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		left, _ := b.keys(t)
-		return strings.Join(left, " ")
+	if _, err := s.Documents.Update(t.Context(), "db", func(d *document.Document) (store.Change, error) {
+		d.State = document.Deleting
+		return store.Change{}, nil
+	}); err != nil {
+		t.Fatal(err)
 	}
-	run(1) // which stores the prefix
-	for _, id := range []string{"a", "b", "c", "d"} {
-		if _, err := s.Documents.Insert(t.Context(), id, document.Document{ID: id, State: document.Ready}); err != nil {
-			t.Fatal(err)
-		}
-		b.put(t, "db/"+id)
+	if _, _, err := s.Commit(t.Context(), up, document.Changes{}); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("Commit = %v, want fault.Unavailable", err)
 	}
-	for _, id := range []string{"e", "f", "g"} {
-		b.put(t, "db/"+id)
+	s.Abort(t.Context(), up)
+	if _, err := s.Documents.Get(t.Context(), "db"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("document after Abort: %v, want fault.NotFound", err)
 	}
-	const kept = "db/a db/b db/c db/d"
-	if left := run(2); left != kept+" db/e db/f db/g" {
-		t.Errorf("after the runs for documents: %s", left)
-	}
-	if left := run(2); left != kept {
-		t.Errorf("after the runs for orphans: %s", left)
-	}
-	b.put(t, "db/0")
-	if left := run(2); left != kept {
-		t.Errorf("after the runs that begin again: %s", left)
+	if objects, uploads := b.keys(t, "db/db"); len(objects)+len(uploads) > 0 {
+		t.Errorf("left in the bucket: objects %v, uploads %v", objects, uploads)
 	}
 }

@@ -1,5 +1,5 @@
-// Package s3local is an S3 server in the process, for the suite on one machine
-// and for tests. Services know only S3.
+// Package s3local runs an S3 server inside the process, for the suite on one machine
+// and for tests.
 package s3local
 
 import (
@@ -21,35 +21,35 @@ import (
 	"github.com/versity/versitygw/embedgw"
 )
 
-// Config says what to serve.
+// Config configures a Server.
 type Config struct {
-	Dir    string // folder of the objects, made when it is missing
-	Addr   string // host:port to listen on; a port of 0 is a free one
-	KeyID  string // the one key, which may do everything
+	Dir    string // folder of the objects, created if it does not exist
+	Addr   string // host:port to listen on; port 0 selects a free port
+	KeyID  string // the only access key; it has all rights
 	Secret string
 	Region string
 }
 
-// Server is an S3 server that runs.
+// Server is a running S3 server.
 type Server struct {
-	Addr string // host:port where it listens
+	Addr string // host:port it listens on
 
 	cancel context.CancelFunc
 	done   chan error
 }
 
 const (
-	startTimeout   = 20 * time.Second
-	maxConnections = 512
-	actions        = 256 // on the file system at once
-	maxCopy        = 5 << 30
-	maxParts       = 10_000
-	tries          = 10 // for a free port, until it is still free when it is opened
+	startTimeout      = 20 * time.Second
+	maxConnections    = 512
+	maxFileOperations = 256 // concurrent operations on the file system
+	maxCopy           = 5 << 30
+	maxParts          = 10_000
+	maxAttempts       = 10 // to open a free port: another process may take it first
 )
 
-// Start starts a server and returns when it answers. There may be one in a
-// process at a time. It changes the working directory of the process to that of
-// the objects: make relative paths absolute before.
+// Start starts a server and returns when it is ready. A process can run only one
+// server at a time. Start changes the working directory of the process to the folder
+// of the objects, so relative paths must be made absolute before.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	dir, err := filepath.Abs(cfg.Dir)
 	if err != nil {
@@ -66,8 +66,8 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if port != "0" {
 		return start(ctx, cfg, dir, objects)
 	}
-	for range tries { // versitygw opens its port itself, and does not tell which
-		if cfg.Addr, err = free(host); err != nil {
+	for range maxAttempts { // versitygw opens its port itself and does not report port 0's choice
+		if cfg.Addr, err = freeAddress(host); err != nil {
 			return nil, err
 		}
 		s, err := start(ctx, cfg, dir, objects)
@@ -75,11 +75,11 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 			return s, err
 		}
 	}
-	return nil, fmt.Errorf("S3 server: others took %d ports that were free", tries)
+	return nil, fmt.Errorf("S3 server: no free port found in %d attempts", maxAttempts)
 }
 
-// free returns an address of a host at which nobody listens for now.
-func free(host string) (string, error) {
+// freeAddress returns an address of the host with a port that is currently free.
+func freeAddress(host string) (string, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return "", err
@@ -88,17 +88,17 @@ func free(host string) (string, error) {
 }
 
 func start(ctx context.Context, cfg Config, dir, objects string) (*Server, error) {
-	notes, sidecar, err := metadata(dir, objects)
+	storage, sidecar, err := openMetadata(dir, objects)
 	if err != nil {
 		return nil, err
 	}
-	files, err := posix.New(objects, notes, posix.PosixOpts{SideCarDir: sidecar, Concurrency: actions, CopyObjectThreshold: maxCopy})
+	files, err := posix.New(objects, storage, posix.PosixOpts{SideCarDir: sidecar, Concurrency: maxFileOperations, CopyObjectThreshold: maxCopy})
 	if err != nil {
-		return nil, fmt.Errorf("S3 server with its objects in %s: %w", objects, err)
+		return nil, fmt.Errorf("S3 server with objects in %s: %w", objects, err)
 	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Server{cfg.Addr, cancel, make(chan error, 1)}
-	healthPath := "/_health-" + strings.ToLower(rand.Text()) // no other server has, that may be at the address
+	healthPath := "/_health-" + strings.ToLower(rand.Text()) // random, so another server at this address does not have it
 	go func() {
 		s.done <- embedgw.RunVersityGW(run, files, &embedgw.Config{
 			RootUserAccess: cfg.KeyID, RootUserSecret: cfg.Secret, Region: cfg.Region, Ports: []string{cfg.Addr},
@@ -113,9 +113,9 @@ func start(ctx context.Context, cfg Config, dir, objects string) (*Server, error
 	return s, nil
 }
 
-// metadata keeps what is noted of an object with its file, or in a folder of
-// its own where the file system cannot.
-func metadata(dir, objects string) (notes meta.MetadataStorer, sidecar string, err error) {
+// openMetadata returns the storage of object metadata: extended attributes of the
+// files or, if the file system does not support them, a separate folder.
+func openMetadata(dir, objects string) (storage meta.MetadataStorer, sidecar string, err error) {
 	if (meta.XattrMeta{}).Test(objects) == nil {
 		return meta.XattrMeta{}, "", nil
 	}
@@ -123,29 +123,29 @@ func metadata(dir, objects string) (notes meta.MetadataStorer, sidecar string, e
 	if err := os.MkdirAll(sidecar, 0o700); err != nil {
 		return nil, "", err
 	}
-	notes, err = meta.NewSideCar(sidecar)
-	return notes, sidecar, err
+	storage, err = meta.NewSideCar(sidecar)
+	return storage, sidecar, err
 }
 
-// ready waits until the server answers, or has ended.
+// ready waits until the server responds or has ended.
 func (s *Server) ready(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	answered := make(chan error, 1)
-	go func() { answered <- answers(ctx, url) }()
+	healthy := make(chan error, 1)
+	go func() { healthy <- waitHealthy(ctx, url) }()
 	select {
-	case err := <-answered:
+	case err := <-healthy:
 		return err
 	case err := <-s.done:
 		s.done <- err
 		cancel()
-		<-answered
-		return errors.Join(errors.New("ended at its start"), err)
+		<-healthy
+		return errors.Join(errors.New("ended during the start"), err)
 	}
 }
 
-// answers asks until the answer is 200.
-func answers(ctx context.Context, url string) error {
+// waitHealthy polls url until the status is 200 or ctx is done.
+func waitHealthy(ctx context.Context, url string) error {
 	for {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {
@@ -166,7 +166,7 @@ func answers(ctx context.Context, url string) error {
 	}
 }
 
-// Close ends the server and waits for that.
+// Close stops the server and waits until it has ended.
 func (s *Server) Close() error {
 	s.cancel()
 	err := <-s.done

@@ -1,5 +1,5 @@
-// Package document stores uploaded files with their metadata, decides who may
-// see them, and keeps metadata and objects in step.
+// Package document stores uploaded files and their metadata, controls access to them,
+// and removes objects that have no metadata.
 package document
 
 import (
@@ -13,38 +13,38 @@ import (
 
 const source = "/document-service"
 
-// State is a step in the life of a document.
+// State is the state of a document.
 type State string
 
-// The states. Only ready documents are visible.
+// The states. Clients see only ready documents.
 const (
-	Pending  State = "pending"  // its bytes are being stored
-	Ready    State = "ready"    // its bytes are stored
-	Deleting State = "deleting" // its bytes are being removed
+	Pending  State = "pending"  // the file is being stored
+	Ready    State = "ready"    // the file is stored
+	Deleting State = "deleting" // the file is being removed
 )
 
 // Document is the metadata of a file.
 type Document struct {
 	ID           string `json:"docId"`
 	State        State  `json:"status"`
-	OriginalName string `json:"originalName"` // as sent, without what cleanName removes
+	OriginalName string `json:"originalName"` // as uploaded, after cleanName
 	Size         int64  `json:"fileSize"`     // bytes
-	Type         string `json:"fileType"`     // media type, detected from the bytes
+	Type         string `json:"fileType"`     // media type, detected from the content
 	SHA256       string `json:"sha256"`       // in hex
-	Description
+	Details
 	UploadedBy   string    `json:"uploadedBy"`
-	Organisation string    `json:"organisation,omitempty"` // of the uploader at the time of the upload
+	Organisation string    `json:"organisation,omitempty"` // of the uploader, at the time of the upload
 	CreatedAt    time.Time `json:"createdAt"`
 	UpdatedAt    time.Time `json:"updatedAt"`
-	Key          string    `json:"key,omitempty"`     // idempotency.ID of the upload; empty without an Idempotency-Key
-	Request      string    `json:"request,omitempty"` // checksum of that upload
+	Key          string    `json:"key,omitempty"`     // idempotency.ID of the upload, or empty
+	Request      string    `json:"request,omitempty"` // checksum of the upload request, if Key is set
 }
 
-// byKey is the unique index of idempotency keys. Only ready documents are in it:
-// others may be left from an upload that failed.
+// byKey is the unique index of idempotency keys. It contains only ready documents:
+// pending ones may belong to a failed upload.
 const byKey = "key"
 
-// Scopes of lists. Those of users and organisations have their ids.
+// Scopes of lists. ofUser and ofOrganisation are followed by an id.
 const (
 	unfinished = "unfinished" // not ready
 	authority  = "authority"
@@ -70,7 +70,7 @@ func DocumentSchema() store.Schema[Document] {
 		if d.Organisation != "" {
 			l.Scopes = append(l.Scopes, ofOrganisation+d.Organisation)
 		}
-		if d.AccessClass == ForAuthority {
+		if d.AccessClass == AccessAuthority {
 			l.Scopes = append(l.Scopes, authority)
 		}
 		l.Filters = map[string]string{"passportId": d.PassportID, "kind": string(d.Kind)}
@@ -78,7 +78,7 @@ func DocumentSchema() store.Schema[Document] {
 	}}
 }
 
-// scopesOf returns the scopes of the list that p sees.
+// scopesOf returns the scopes of the documents that p may list.
 func scopesOf(p auth.Principal) []string {
 	switch {
 	case p.Role == auth.Admin:
@@ -98,21 +98,21 @@ func scopesOf(p auth.Principal) []string {
 // visibleTo reports whether p may read the document.
 func (d *Document) visibleTo(p auth.Principal) bool {
 	return d.State == Ready && (d.IsPublic || p.Role == auth.Admin || d.uploadedBy(p) || p.Owns(d.Organisation) ||
-		p.Role == auth.Authority && d.AccessClass == ForAuthority)
+		p.Role == auth.Authority && d.AccessClass == AccessAuthority)
 }
 
 func (d *Document) uploadedBy(p auth.Principal) bool { return d.UploadedBy == p.UserID }
 
-// changeableBy fails with fault.Forbidden when p may read the document only, and
-// with fault.NotFound when p may not even read it.
-func (d *Document) changeableBy(p auth.Principal) error {
+// checkChange fails with fault.Forbidden when p may read but not change the
+// document, and with fault.NotFound when p may not read it.
+func (d *Document) checkChange(p auth.Principal) error {
 	switch {
 	case !d.visibleTo(p):
 		return notFound(d.ID)
 	case p.Role == auth.Admin, d.uploadedBy(p), p.Role == auth.Operator && p.Owns(d.Organisation):
 		return nil
 	}
-	return fault.New(fault.Forbidden, "only the uploader, an operator of the same organisation, or an admin may change a document")
+	return fault.New(fault.Forbidden, "only the uploader, an operator of the same organisation or an admin may change or delete this document")
 }
 
 func notFound(id string) error { return fault.New(fault.NotFound, "document %s not found", id) }

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzName gives files any name: what is made of it is text on one line, names
-// no other folder, is no longer than file systems take, and stays what it is.
+// FuzzName checks that cleanName and addExtension return valid names for arbitrary
+// input: one line, without folders, not too long, and unchanged when cleaned again.
 func FuzzName(f *testing.F) {
 	for _, name := range []string{
 		"Müll.pdf", "../../etc/passwd", `C:\Users\me\a.pdf`, "..", "a\x00b.pdf", "a\r\nSet-Cookie: x.pdf", "harmless\u202efdp.exe", "a\xff.pdf", " a.pdf. ",
@@ -20,20 +20,20 @@ func FuzzName(f *testing.F) {
 	f.Fuzz(func(t *testing.T, given string) {
 		name := cleanName(given)
 		checkName(t, name)
-		if again := cleanName(name); again != name {
-			t.Errorf("%q is %q, and that is %q", given, name, again)
+		if twice := cleanName(name); twice != name {
+			t.Errorf("cleanName(%q) = %q, but cleaned twice it is %q", given, name, twice)
 		}
 		if name == "" {
 			return
 		}
-		for mediaType, kind := range types {
-			fitted := kind.fit(name)
+		for mediaType, kind := range allowedTypes {
+			fitted := kind.addExtension(name)
 			checkName(t, fitted)
 			if e := extension(fitted); e != "" && !slices.Contains(kind.extensions, strings.ToLower(e)) {
-				t.Errorf("%q is %q as %s", given, fitted, mediaType)
+				t.Errorf("%q has the name %q as %s", given, fitted, mediaType)
 			}
-			if again := kind.fit(cleanName(fitted)); again != fitted {
-				t.Errorf("%q is %q as %s, and that is %q", given, fitted, mediaType, again)
+			if twice := kind.addExtension(cleanName(fitted)); twice != fitted {
+				t.Errorf("%q has the name %q as %s, but processed twice it is %q", given, fitted, mediaType, twice)
 			}
 		}
 	})
@@ -45,6 +45,6 @@ func checkName(t *testing.T, name string) {
 		return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) || strings.ContainsRune(`/\<>:"|?*`, r)
 	}
 	if len(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, bad) || strings.Trim(name, " .") != name {
-		t.Errorf("the name %q", name)
+		t.Errorf("%q is not a valid file name", name)
 	}
 }

@@ -9,14 +9,13 @@ import (
 )
 
 const (
-	maxName      = 255 // bytes, what file systems take
-	maxExtension = 16  // bytes that are taken for one, not for the end of a sentence
+	maxName      = 255 // bytes, the limit of common file systems
+	maxExtension = 16  // bytes; a longer text after the last dot is not an extension
 )
 
-// cleanName returns a name that is safe on any file system and shows as what it
-// is: without folders, control and format characters (among them those that
-// turn the direction of text), and what Windows refuses. It is empty when
-// nothing is left.
+// cleanName returns a name that is safe on every file system: without folders,
+// without control and format characters (such as those that change the direction
+// of text), and without the characters that Windows forbids. The result may be empty.
 func cleanName(name string) string {
 	name = strings.ToValidUTF8(name, "_")
 	name = name[strings.LastIndexAny(name, `/\`)+1:]
@@ -35,7 +34,7 @@ func cleanName(name string) string {
 	return strings.Trim(shorten(name, extension(name), maxName), " .")
 }
 
-// extension returns the end of a name from its last dot on, or nothing.
+// extension returns the extension of a name with its dot, or "".
 func extension(name string) string {
 	if e := path.Ext(name); len(e) < len(name) && len(e) <= maxExtension {
 		return e
@@ -43,8 +42,8 @@ func extension(name string) string {
 	return ""
 }
 
-// shorten cuts a name to a size in bytes, before its extension and between two
-// characters.
+// shorten cuts a name to size bytes. It cuts before the extension and never within
+// a character.
 func shorten(name, extension string, size int) string {
 	if len(name) <= size {
 		return name
@@ -56,46 +55,47 @@ func shorten(name, extension string, size int) string {
 	return name + extension
 }
 
-// A fileType is a media type that may be uploaded.
+// A fileType describes a media type that may be uploaded.
 type fileType struct {
-	extensions []string // that its files have; the first is given to one that has another
-	as         []string // what else the bytes may look like
+	extensions []string // the allowed extensions; the first is the default
+	detectedAs []string // other results of the type detection for such files
 }
 
-// types are what may be uploaded: PDF, images, text and office documents.
-var types = map[string]fileType{
+// allowedTypes are the media types that may be uploaded.
+var allowedTypes = map[string]fileType{
 	"application/pdf": {extensions: []string{".pdf"}},
 	"image/jpeg":      {extensions: []string{".jpg", ".jpeg", ".jpe", ".jfif"}},
 	"image/png":       {extensions: []string{".png"}},
 	"image/gif":       {extensions: []string{".gif"}},
-	"text/plain":      {extensions: []string{".txt", ".text", ".csv", ".tsv", ".md", ".log"}, as: []string{"text/csv", "text/tab-separated-values"}},
-	// The directory that tells what is in an OLE file may be at its end.
-	"application/msword":       {extensions: []string{".doc", ".dot"}, as: []string{ole}},
-	"application/vnd.ms-excel": {extensions: []string{".xls", ".xlt"}, as: []string{ole}},
+	"text/plain":      {extensions: []string{".txt", ".text", ".csv", ".tsv", ".md", ".log"}, detectedAs: []string{"text/csv", "text/tab-separated-values"}},
+	// The directory of an OLE file may be at its end, so its head does not show the exact type.
+	"application/msword":       {extensions: []string{".doc", ".dot"}, detectedAs: []string{ole}},
+	"application/vnd.ms-excel": {extensions: []string{".xls", ".xlt"}, detectedAs: []string{ole}},
 	"application/vnd.openxmlformats-officedocument.wordprocessingml.document": {extensions: []string{".docx"}},
 	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet":       {extensions: []string{".xlsx"}},
 }
 
 const ole = "application/x-ole-storage"
 
-// typeOf returns the type of a file whose bytes look like found, and which is
-// said to be declared: nothing, where the client does not say. It is empty when
-// the two do not agree or may not be uploaded.
-func typeOf(found, declared string) string {
-	if _, ok := types[found]; ok && (declared == "" || declared == found) {
+// uploadType returns the media type of a file from its detected type and the type
+// declared by the client, which may be empty. It returns "" when the types differ
+// or the type is not allowed.
+func uploadType(found, declared string) string {
+	if _, ok := allowedTypes[found]; ok && (declared == "" || declared == found) {
 		return found
 	}
-	for name, t := range types {
-		if slices.Contains(t.as, found) && (declared == name || declared == "" && found != ole) {
+	for name, t := range allowedTypes {
+		if slices.Contains(t.detectedAs, found) && (declared == name || declared == "" && found != ole) {
 			return name
 		}
 	}
 	return ""
 }
 
-// fit returns the name with an extension of the type, if it has another: the
-// program that opens a file goes by that. A name without one is opened by none.
-func (t fileType) fit(name string) string {
+// addExtension appends the default extension of the type when the name has an
+// extension of another type, because programs open a file by its extension. A name
+// without an extension is not changed.
+func (t fileType) addExtension(name string) string {
 	e := extension(name)
 	if e == "" || slices.Contains(t.extensions, strings.ToLower(e)) {
 		return name

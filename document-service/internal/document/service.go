@@ -13,49 +13,49 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Objects is the object storage. All methods fail with fault.Unavailable when
-// it does not answer or is not set up.
+// Objects is the object storage. All methods fail with fault.Unavailable when the
+// storage does not respond or its credentials are missing.
 type Objects interface {
-	// Put stores everything that body returns. When body fails, Put fails with
-	// that error and stores nothing.
+	// Put stores the content of body. When body fails, Put stores nothing and
+	// returns that error.
 	Put(ctx context.Context, key, mediaType string, body io.Reader) error
-	// Open returns length bytes of an object from the offset on, or the whole
-	// object when length is negative. It fails with fault.NotFound.
+	// Open returns length bytes of an object, starting at offset, or the whole
+	// object when length is negative. It fails with fault.NotFound when the object
+	// does not exist.
 	Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
-	// Remove deletes an object and aborts its uploads. A missing object is no error.
+	// Remove deletes an object and aborts its uploads. It succeeds when the object does not exist.
 	Remove(ctx context.Context, key string) error
-	// Link returns a URL from which anybody can download the object as a file
-	// with the given name.
+	// Link returns a URL that anyone can use to download the object as a file with
+	// the given name, for the given time.
 	Link(ctx context.Context, key, name, mediaType string, valid time.Duration) (string, error)
-	// Stored calls f with the key of each object under prefix that was stored
-	// before the given time, in the order of the keys and after the given key. It
-	// ends with the first error of f.
-	Stored(ctx context.Context, prefix, after string, before time.Time, f func(key string) error) error
-	// AbortUploads aborts the uploads under prefix that began before the given
-	// time, or all of them when it is zero.
+	// List calls f for each object under prefix that was stored before the given
+	// time, in key order, starting after the given key. It returns the first error
+	// of f.
+	List(ctx context.Context, prefix, after string, before time.Time, f func(key string) error) error
+	// AbortUploads aborts the multipart uploads under prefix that began before the
+	// given time, or all of them when it is zero.
 	AbortUploads(ctx context.Context, prefix string, before time.Time) error
 }
 
-// LinkValid is how long a download link is valid.
-const LinkValid = 60 * time.Second
+// LinkLifetime is the validity of a download link.
+const LinkLifetime = 60 * time.Second
 
-// Service stores, lists, changes and deletes documents. It is safe for
-// concurrent use. A document that the caller may not see is fault.NotFound.
-// Methods fail with fault.Unavailable when the store, or the object storage for
-// the bytes, does not answer.
+// Service stores, lists, changes and deletes documents. It is safe for concurrent
+// use. Methods fail with fault.NotFound when the caller may not read the document,
+// and with fault.Unavailable when the database or the object storage does not respond.
 type Service struct {
-	Documents  *store.Collection[Document]
-	Origins    *store.Collection[Origin]
-	Objects    Objects
-	TypeOf     func(head []byte) string // media type of a file that begins with head
-	MaxBytes   int64                    // of a file
-	MaxUploads int                      // at the same time
-	SweepAfter time.Duration            // age at which a sweep removes what is unfinished
-	Now        func() time.Time
-	NewID      func() string
-	Log        *slog.Logger
+	Documents   *store.Collection[Document]
+	KeyPrefixes *store.Collection[KeyPrefix]
+	Objects     Objects
+	DetectType  func(head []byte) string // returns the media type of a file that begins with head
+	MaxBytes    int64                    // largest size of a file
+	MaxUploads  int                      // concurrent uploads
+	SweepAfter  time.Duration            // age at which a sweep removes unfinished uploads
+	Now         func() time.Time
+	NewID       func() string
+	Log         *slog.Logger
 
-	slots  slots
+	slots  uploadSlots
 	origin atomic.Pointer[string]
 }
 
@@ -70,16 +70,16 @@ func (s *Service) Get(ctx context.Context, by auth.Principal, id string) (Docume
 	return row.Doc, err
 }
 
-// Filter selects documents of a list. An empty field selects all.
+// Filter restricts a list. The zero value selects all documents that the caller may list.
 type Filter struct {
 	PassportID string
 	Kind       Kind
-	Own        bool // only what the caller uploaded
+	Own        bool // only documents uploaded by the caller
 }
 
-// List returns a page of the documents of the caller: an admin sees all, an
-// authority those for authorities, and others those of their organisation or,
-// without one, their own.
+// List returns a page of documents: for an admin all, for an authority those with
+// access class authority, for other callers the documents of their organisation or,
+// without an organisation, their own.
 func (s *Service) List(ctx context.Context, by auth.Principal, f Filter, limit int, cursor string) (store.Page[Document], error) {
 	scopes := scopesOf(by)
 	if f.Own {
@@ -90,18 +90,18 @@ func (s *Service) List(ctx context.Context, by auth.Principal, f Filter, limit i
 	})
 }
 
-// Describe changes the description of a document. It fails with fault.Invalid
-// when a field is not valid, and fault.Forbidden when the caller may only read it.
-func (s *Service) Describe(ctx context.Context, by auth.Principal, id string, fields Fields) (Document, error) {
+// Update changes the details of a document. It fails with fault.Invalid when a
+// field is not valid, and with fault.Forbidden when the caller may only read it.
+func (s *Service) Update(ctx context.Context, by auth.Principal, id string, fields Changes) (Document, error) {
 	if err := fields.validate(); err != nil {
 		return Document{}, err
 	}
 	row, err := s.Documents.Update(ctx, id, func(d *Document) (store.Change, error) {
-		if err := d.changeableBy(by); err != nil {
+		if err := d.checkChange(by); err != nil {
 			return store.Change{}, err
 		}
-		before := d.Description
-		if fields.apply(&d.Description, d.Type); d.Description == before {
+		before := d.Details
+		if fields.apply(&d.Details, d.Type); d.Details == before {
 			return store.Change{}, store.ErrNoChange
 		}
 		d.UpdatedAt = s.now()
@@ -110,11 +110,12 @@ func (s *Service) Describe(ctx context.Context, by auth.Principal, id string, fi
 	return row.Doc, missing(id, err)
 }
 
-// Delete deletes a document. The write that hides it also publishes the event;
-// its object goes after that, at the latest by a sweep. It fails as Describe.
+// Delete deletes a document: it hides the document and publishes the event in one
+// write, then removes the object. If that fails, a sweep removes the object later.
+// Delete fails with fault.Forbidden when the caller may only read the document.
 func (s *Service) Delete(ctx context.Context, by auth.Principal, id string) error {
 	row, err := s.Documents.Update(ctx, id, func(d *Document) (store.Change, error) {
-		if err := d.changeableBy(by); err != nil {
+		if err := d.checkChange(by); err != nil {
 			return store.Change{}, err
 		}
 		d.State, d.UpdatedAt = Deleting, s.now()
@@ -124,12 +125,12 @@ func (s *Service) Delete(ctx context.Context, by auth.Principal, id string) erro
 		return missing(id, err)
 	}
 	if err := s.remove(ctx, row); err != nil {
-		s.Log.WarnContext(ctx, "file of a deleted document not removed yet, a sweep will", "document", id, "err", err)
+		s.Log.WarnContext(ctx, "file of a deleted document not removed, a sweep will retry", "document", id, "err", err)
 	}
 	return nil
 }
 
-// missing replaces the store's fault.NotFound by that of the document.
+// missing replaces a fault.NotFound of the store with the one of the document.
 func missing(id string, err error) error {
 	if fault.Is(err, fault.NotFound) {
 		return notFound(id)
@@ -137,7 +138,7 @@ func missing(id string, err error) error {
 	return err
 }
 
-// Open returns length bytes of the file of a document, from the offset on.
+// Open returns length bytes of the file of a document, starting at offset.
 func (s *Service) Open(ctx context.Context, d *Document, offset, length int64) (io.ReadCloser, error) {
 	key, err := s.key(ctx, d.ID)
 	if err != nil {
@@ -153,15 +154,15 @@ func (s *Service) Open(ctx context.Context, d *Document, offset, length int64) (
 	return body, err
 }
 
-// Link is a URL from which anybody can download a file until it expires.
+// Link is a URL that anyone can use to download a file until it expires.
 type Link struct {
 	URL     string
 	Expires time.Time
 }
 
-// Link returns a link to the file of a document, or nil when the caller must
-// download it from the service. As links can be passed on, only the uploader
-// gets one, or everybody when the document is public.
+// Link returns a download link, or nil when the caller must download the file from
+// the service. Links can be shared, so there is one only for public documents and
+// for the uploader.
 func (s *Service) Link(ctx context.Context, by auth.Principal, d *Document) (*Link, error) {
 	if !d.IsPublic && !d.uploadedBy(by) {
 		return nil, nil
@@ -170,8 +171,8 @@ func (s *Service) Link(ctx context.Context, by auth.Principal, d *Document) (*Li
 	if err != nil {
 		return nil, err
 	}
-	expires := s.now().Add(LinkValid)
-	url, err := s.Objects.Link(ctx, key, d.FileName, d.Type, LinkValid)
+	expires := s.now().Add(LinkLifetime)
+	url, err := s.Objects.Link(ctx, key, d.FileName, d.Type, LinkLifetime)
 	if err != nil {
 		return nil, err
 	}

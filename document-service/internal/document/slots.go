@@ -12,9 +12,9 @@ import (
 
 const slotWait = 2 * time.Second
 
-// slots limit the uploads that run at the same time. A user gets half of them
-// at most, so that nobody can block everybody else.
-type slots struct {
+// uploadSlots limits concurrent uploads. One user gets at most half of the slots and
+// so cannot block all other users.
+type uploadSlots struct {
 	mu     sync.Mutex
 	all    *semaphore.Weighted
 	byUser map[string]*userSlots
@@ -22,28 +22,28 @@ type slots struct {
 
 type userSlots struct {
 	*semaphore.Weighted
-	users int // uploads that hold or wait for a slot
+	uploads int // that hold a slot or wait for one
 }
 
-// acquire waits up to slotWait for one of total slots.
-func (s *slots) acquire(ctx context.Context, user string, total int) (release func(), err error) {
+// acquire waits up to slotWait for a slot. It fails with fault.Unavailable after that.
+func (s *uploadSlots) acquire(ctx context.Context, user string, total int) (release func(), err error) {
 	share := max(1, total/2)
 	all, own := s.enter(user, total, share)
 	wait, cancel := context.WithTimeout(ctx, slotWait)
 	defer cancel()
 	if own.Acquire(wait, 1) != nil {
 		s.leave(user)
-		return nil, fault.New(fault.Unavailable, "you already have %d uploads in progress; try again", share).RetryIn(slotWait)
+		return nil, fault.New(fault.Unavailable, "you already have %d uploads in progress, the maximum per user; try again later", share).RetryIn(slotWait)
 	}
 	if all.Acquire(wait, 1) != nil {
 		own.Release(1)
 		s.leave(user)
-		return nil, fault.New(fault.Unavailable, "%d uploads are in progress; try again", total).RetryIn(slotWait)
+		return nil, fault.New(fault.Unavailable, "%d uploads are in progress, the maximum; try again later", total).RetryIn(slotWait)
 	}
 	return sync.OnceFunc(func() { all.Release(1); own.Release(1); s.leave(user) }), nil
 }
 
-func (s *slots) enter(user string, total, share int) (all *semaphore.Weighted, own *userSlots) {
+func (s *uploadSlots) enter(user string, total, share int) (all *semaphore.Weighted, own *userSlots) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.all == nil {
@@ -54,14 +54,14 @@ func (s *slots) enter(user string, total, share int) (all *semaphore.Weighted, o
 		own = &userSlots{Weighted: semaphore.NewWeighted(int64(share))}
 		s.byUser[user] = own
 	}
-	own.users++
+	own.uploads++
 	return s.all, own
 }
 
-func (s *slots) leave(user string) {
+func (s *uploadSlots) leave(user string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.byUser[user].users--; s.byUser[user].users == 0 {
+	if s.byUser[user].uploads--; s.byUser[user].uploads == 0 {
 		delete(s.byUser, user)
 	}
 }

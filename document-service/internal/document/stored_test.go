@@ -9,5 +9,5 @@ import (
 
 func TestStoredForm(t *testing.T) {
 	storetest.CheckStoredForm(t, document.DocumentSchema())
-	storetest.CheckStoredForm(t, document.OriginSchema())
+	storetest.CheckStoredForm(t, document.KeyPrefixSchema())
 }

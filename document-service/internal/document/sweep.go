@@ -11,21 +11,21 @@ import (
 	"github.com/battery-passport/suite/pkg/task"
 )
 
-// SweepTask removes what interrupted uploads and deletions left: documents that
-// are pending or deleting, unfinished uploads, and objects without a document. It
-// runs at the start and every hour, or every SweepAfter when that is less. It
-// skips what is younger than SweepAfter, and objects of others in a shared bucket.
-// A run that does not finish in four fifths of its time is continued by the next one.
+// SweepTask returns the task that cleans up after interrupted uploads and deletions:
+// it removes pending and deleting documents, unfinished multipart uploads, and
+// objects without a document, if they are older than SweepAfter. It runs at the
+// start and every hour, or every SweepAfter if that is shorter. A run ends after
+// four fifths of its timeout, and the next run continues there.
 func (s *Service) SweepTask() task.Kind {
-	var position string // key of the last object of an unfinished run; a run at a time uses it
+	var position string // last key of an unfinished run; only one run uses it at a time
 	return task.Kind{
 		Name: "document.sweep", Every: min(time.Hour, max(s.SweepAfter, time.Second)), Timeout: s.sweepTimeout(),
 		Run: func(ctx context.Context, _ task.Task) error { return s.sweep(ctx, &position) },
 	}
 }
 
-// sweepTimeout is how long a run may take. It is also how long other processes wait
-// for one that was killed during a sweep: not much longer than SweepAfter.
+// sweepTimeout returns the timeout of a run. After a process is killed during a
+// sweep, other processes wait that long, so it is not much longer than SweepAfter.
 func (s *Service) sweepTimeout() time.Duration {
 	return min(10*time.Minute, max(s.SweepAfter, 20*time.Second))
 }
@@ -44,28 +44,27 @@ func (s *Service) sweep(ctx context.Context, position *string) error {
 	)
 }
 
-var errBudget = errors.New("the time of the sweep is over")
+var errSweepTimeout = errors.New("sweep timed out")
 
-// sweepObjects removes objects without a document. It begins after position,
-// and moves it: to the last object when the deadline is over or an error occurs,
-// and to the start after all objects. An object that fails does not stop the
-// next run: it is tried again when all others have been.
+// sweepObjects removes objects without a document, starting after position. At the
+// deadline or after an error it sets position to the last object, so the next run
+// continues with the following one; after the last object it clears position.
 func (s *Service) sweepObjects(ctx context.Context, prefix string, position *string, before, deadline time.Time) error {
-	err := s.Objects.Stored(ctx, prefix, *position, before, func(key string) error {
+	err := s.Objects.List(ctx, prefix, *position, before, func(key string) error {
 		*position = key
 		if err := s.sweepObject(ctx, key, strings.TrimPrefix(key, prefix)); err != nil {
 			return err
 		}
 		if !s.now().Before(deadline) {
-			return errBudget
+			return errSweepTimeout
 		}
 		return nil
 	})
 	switch {
 	case err == nil:
 		*position = ""
-	case errors.Is(err, errBudget):
-		s.Log.InfoContext(ctx, "sweep is not finished, the next one continues it", "after", *position)
+	case errors.Is(err, errSweepTimeout):
+		s.Log.InfoContext(ctx, "sweep not finished, the next run continues", "after", *position)
 		return nil
 	}
 	return err
@@ -90,19 +89,19 @@ func (s *Service) sweepDocuments(ctx context.Context, before time.Time) error {
 	}
 }
 
-// discard removes a document that is not ready and whose upload began before the
-// given time. It marks a pending one as deleting first, so that an upload which is
+// discard removes a document that is not ready and was last updated before the given
+// time. It marks a pending document as deleting first, so that an upload that is
 // still running cannot make it ready.
 func (s *Service) discard(ctx context.Context, id string, before time.Time) error {
 	row, err := s.Documents.Update(ctx, id, func(d *Document) (store.Change, error) {
 		if d.State != Pending || !d.UpdatedAt.Before(before) {
 			return store.Change{}, store.ErrNoChange
 		}
-		d.State = Deleting // UpdatedAt stays: the document is as old as its upload
+		d.State = Deleting // UpdatedAt does not change: the age counts from the upload
 		return store.Change{}, nil
 	})
 	if err != nil || row.Doc.State != Deleting || !row.Doc.UpdatedAt.Before(before) {
-		return ignoreGone(err)
+		return ignoreNotFound(err)
 	}
 	return s.remove(ctx, row)
 }
@@ -116,8 +115,8 @@ func (s *Service) sweepObject(ctx context.Context, key, id string) error {
 	return s.Objects.Remove(ctx, key)
 }
 
-// remove removes the object of a deleting document first and the document then,
-// so that no object is left without a document.
+// remove removes the object of a deleting document and then the document. In this
+// order, a failure never leaves an object without a document.
 func (s *Service) remove(ctx context.Context, row store.Row[Document]) error {
 	key, err := s.key(ctx, row.ID)
 	if err != nil {
@@ -126,12 +125,12 @@ func (s *Service) remove(ctx context.Context, row store.Row[Document]) error {
 	if err := s.Objects.Remove(ctx, key); err != nil {
 		return err
 	}
-	return ignoreGone(s.Documents.Delete(ctx, row.ID, row.Version))
+	return ignoreNotFound(s.Documents.Delete(ctx, row.ID, row.Version))
 }
 
-func ignoreGone(err error) error {
+func ignoreNotFound(err error) error {
 	if fault.Is(err, fault.NotFound) {
-		return nil // another process removed it
+		return nil // removed by another process
 	}
 	return err
 }

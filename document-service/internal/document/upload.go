@@ -21,38 +21,38 @@ import (
 
 const (
 	abortTimeout = 15 * time.Second
-	headSize     = 64 << 10 // bytes that the type is detected from
+	headSize     = 64 << 10 // bytes; the media type is detected from them
 )
 
 // File is a file to upload.
 type File struct {
 	Name           string
-	Type           string // the declared media type, with parameters; may be empty
+	Type           string // declared media type, may have parameters or be empty
 	Body           io.Reader
-	IdempotencyKey string // repeats the upload that had the same; empty: the upload is new
+	IdempotencyKey string // optional; an upload with the same key is stored once
 }
 
-// Upload is a file whose bytes are stored and which has no description yet.
-// Every upload must be aborted: after a successful Commit that only frees its
-// slot.
+// Upload is a stored file that is not a document yet. Callers must call Abort for
+// every upload, also after Commit, to release its slot.
 type Upload struct {
 	by        auth.Principal
 	name      string
 	mediaType string
 	body      *hashingReader
 	key       string    // derived from the idempotency key; empty without one
-	made      *Document // what an earlier upload with the key made
-	id        string    // of the pending document; empty when there is none
+	existing  *Document // document of an earlier upload with the same key
+	id        string    // of the pending document, or empty
 	release   func()
 }
 
-// Begin stores the bytes of a file. It fails with fault.TooLarge above MaxBytes,
-// fault.Unsupported when the type is not allowed or differs from the declared
-// one, fault.Invalid when the file is empty, fault.Unavailable when no slot is
-// free, and as Body does; then nothing stays stored.
+// Begin stores the bytes of a file. It fails with fault.TooLarge when the file is
+// larger than MaxBytes, fault.Unsupported when the type is not allowed or differs
+// from the declared type, fault.Invalid when the file is empty, fault.Unavailable
+// when no slot is free, and with the errors of Body. After an error, nothing of the
+// file is stored.
 //
-// When the idempotency key has made a document before, Begin only reads the
-// file, for Commit to compare it.
+// If a document with the idempotency key exists, Begin only computes the checksum of
+// the file, and Commit compares it.
 func (s *Service) Begin(ctx context.Context, by auth.Principal, f File) (*Upload, error) {
 	head, mediaType, err := s.detect(f)
 	if err != nil {
@@ -70,39 +70,39 @@ func (s *Service) Begin(ctx context.Context, by auth.Principal, f File) (*Upload
 	}
 	if err := s.receive(ctx, up); err != nil {
 		s.Abort(ctx, up)
-		return nil, swept(err)
+		return nil, sweptError(err)
 	}
 	return up, nil
 }
 
-// Commit makes the upload a document with the given fields. It fails with
-// fault.Invalid when the fields are not valid or the idempotency key was used
-// for another upload. replayed reports that an earlier upload with the key made
-// the document.
-func (s *Service) Commit(ctx context.Context, up *Upload, fields Fields) (d Document, replayed bool, err error) {
+// Commit turns the upload into a document with the given details. It fails with
+// fault.Invalid when a field is not valid or the idempotency key was used for another
+// upload. replayed reports whether the document comes from an earlier upload with
+// the same key.
+func (s *Service) Commit(ctx context.Context, up *Upload, fields Changes) (d Document, replayed bool, err error) {
 	if err := fields.validate(); err != nil {
 		return Document{}, false, err
 	}
-	if up.made == nil {
-		d, err := s.ready(ctx, up, fields)
+	if up.existing == nil {
+		d, err := s.markReady(ctx, up, fields)
 		if err == nil {
-			up.id = "" // nothing is left to abort
+			up.id = "" // Abort has nothing to remove
 		}
 		if index, ok := store.Duplicate(err); !ok || index != byKey {
 			return d, false, err
 		}
-		if err := s.findMade(ctx, up); err != nil { // another upload was faster
+		if err := s.findExisting(ctx, up); err != nil { // a concurrent upload with the same key was committed first
 			return Document{}, false, err
 		}
 	}
-	if up.made == nil {
-		return Document{}, false, fault.New(fault.Unavailable, "the document of this key was deleted meanwhile; try again")
+	if up.existing == nil {
+		return Document{}, false, fault.New(fault.Unavailable, "the document with this Idempotency-Key was deleted during the upload; try again")
 	}
-	return *up.made, true, idempotency.Check(up.made.Request, up.request(fields))
+	return *up.existing, true, idempotency.Check(up.existing.Request, up.requestChecksum(fields))
 }
 
-// Abort removes what is stored of an upload that was not committed, also when
-// its client has gone, and frees its slot. A sweep removes what Abort cannot.
+// Abort releases the slot of an upload and removes its bytes unless it was
+// committed, even if ctx is cancelled. If that fails, a sweep removes them later.
 func (s *Service) Abort(ctx context.Context, up *Upload) {
 	defer up.release()
 	if up.id == "" {
@@ -111,18 +111,18 @@ func (s *Service) Abort(ctx context.Context, up *Upload) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
 	if err := s.discard(ctx, up.id, s.now().Add(time.Millisecond)); err != nil {
-		s.Log.WarnContext(ctx, "failed upload not removed yet, a sweep will", "document", up.id, "err", err)
+		s.Log.WarnContext(ctx, "failed upload not removed, a sweep will retry", "document", up.id, "err", err)
 	}
 }
 
-// detect reads the head of the file and returns it with the media type.
+// detect reads the head of the file and detects the media type.
 func (s *Service) detect(f File) (head []byte, mediaType string, err error) {
 	head = make([]byte, headSize)
 	n, err := io.ReadFull(f.Body, head)
 	head = head[:n]
 	switch err { // compared by ==, as the errors of Body may wrap these
 	case io.EOF:
-		return nil, "", fault.New(fault.Invalid, "the file is empty").With(fault.Detail{Path: "/file", Code: "required", Message: "has no bytes"})
+		return nil, "", fault.New(fault.Invalid, "the file is empty").With(fault.Detail{Path: "/file", Code: "required", Message: "must not be empty"})
 	case nil, io.ErrUnexpectedEOF:
 	default:
 		return nil, "", err
@@ -131,24 +131,24 @@ func (s *Service) detect(f File) (head []byte, mediaType string, err error) {
 	if err != nil || declared == "application/octet-stream" {
 		declared = "" // the client does not know
 	}
-	found := s.TypeOf(head)
-	if mediaType = typeOf(found, declared); mediaType == "" {
-		message := fmt.Sprintf("is %s", found)
+	found := s.DetectType(head)
+	if mediaType = uploadType(found, declared); mediaType == "" {
+		message := "was detected as " + found
 		if declared != "" {
-			message += ", and is declared as " + declared
+			message += ", but is declared as " + declared
 		}
-		return nil, "", fault.New(fault.Unsupported, "a file must be PDF, JPEG, PNG, GIF, plain text, Word or Excel, and match its declared type").
+		return nil, "", fault.New(fault.Unsupported, "the file must be PDF, JPEG, PNG, GIF, plain text, Word or Excel, and match its declared type").
 			With(fault.Detail{Path: "/file", Code: "type", Message: message})
 	}
 	return head, mediaType, nil
 }
 
-// receive stores the bytes, or only reads them when the key has made a document.
+// receive stores the file, or only reads it when the key has a document.
 func (s *Service) receive(ctx context.Context, up *Upload) error {
-	if err := s.findMade(ctx, up); err != nil {
+	if err := s.findExisting(ctx, up); err != nil {
 		return err
 	}
-	if up.made != nil {
+	if up.existing != nil {
 		_, err := io.Copy(io.Discard, up.body)
 		return err
 	}
@@ -159,21 +159,21 @@ func (s *Service) receive(ctx context.Context, up *Upload) error {
 	return s.Objects.Put(ctx, key, up.mediaType, up.body)
 }
 
-// findMade sets what an earlier upload with the key made, if there is one.
-func (s *Service) findMade(ctx context.Context, up *Upload) error {
+// findExisting looks for a document of an earlier upload with the same key.
+func (s *Service) findExisting(ctx context.Context, up *Upload) error {
 	if up.key == "" {
 		return nil
 	}
 	row, err := s.Documents.GetBy(ctx, byKey, up.key)
 	if err != nil {
-		return ignoreGone(err)
+		return ignoreNotFound(err)
 	}
-	up.made = &row.Doc
+	up.existing = &row.Doc
 	return nil
 }
 
-// insertPending inserts the document before its first byte is stored, so that
-// no object is without a document, and returns the object's key.
+// insertPending inserts the pending document and returns its object key. It runs
+// before the file is stored, so every object has a document.
 func (s *Service) insertPending(ctx context.Context, up *Upload) (string, error) {
 	id, now := s.NewID(), s.now()
 	key, err := s.key(ctx, id)
@@ -182,12 +182,12 @@ func (s *Service) insertPending(ctx context.Context, up *Upload) (string, error)
 	}
 	name := cleanName(up.name)
 	if name == "" {
-		name = "document" + types[up.mediaType].extensions[0]
+		name = "document" + allowedTypes[up.mediaType].extensions[0]
 	}
 	_, err = s.Documents.Insert(ctx, id, Document{
 		ID: id, State: Pending, OriginalName: name, Type: up.mediaType,
-		Description: Description{FileName: types[up.mediaType].fit(name), Kind: Other, AccessClass: ForOwner},
-		UploadedBy:  up.by.UserID, Organisation: up.by.Organisation, CreatedAt: now, UpdatedAt: now,
+		Details:    Details{FileName: allowedTypes[up.mediaType].addExtension(name), Kind: KindOther, AccessClass: AccessOwner},
+		UploadedBy: up.by.UserID, Organisation: up.by.Organisation, CreatedAt: now, UpdatedAt: now,
 	})
 	if err == nil {
 		up.id = id
@@ -195,8 +195,8 @@ func (s *Service) insertPending(ctx context.Context, up *Upload) (string, error)
 	return key, err
 }
 
-// ready makes the pending document visible.
-func (s *Service) ready(ctx context.Context, up *Upload, fields Fields) (Document, error) {
+// markReady makes the pending document ready and publishes the event.
+func (s *Service) markReady(ctx context.Context, up *Upload, fields Changes) (Document, error) {
 	row, err := s.Documents.Update(ctx, up.id, func(d *Document) (store.Change, error) {
 		if d.State != Pending {
 			return store.Change{}, notFound(up.id)
@@ -204,32 +204,32 @@ func (s *Service) ready(ctx context.Context, up *Upload, fields Fields) (Documen
 		d.State, d.UpdatedAt = Ready, s.now()
 		d.Size, d.SHA256 = up.body.size, up.body.hex()
 		if up.key != "" {
-			d.Key, d.Request = up.key, up.request(fields)
+			d.Key, d.Request = up.key, up.requestChecksum(fields)
 		}
-		fields.apply(&d.Description, d.Type)
+		fields.apply(&d.Details, d.Type)
 		return store.Change{Events: []event.Envelope{d.uploaded()}}, nil
 	})
-	return row.Doc, swept(err)
+	return row.Doc, sweptError(err)
 }
 
-// swept replaces the fault.NotFound of an upload that a sweep removed meanwhile.
-func swept(err error) error {
+// sweptError replaces the fault.NotFound of an upload that a sweep removed.
+func sweptError(err error) error {
 	if fault.Is(err, fault.NotFound) {
-		return fault.New(fault.Unavailable, "the upload took too long and was given up").Because(err)
+		return fault.New(fault.Unavailable, "the upload took too long and was cancelled; try again").Because(err)
 	}
 	return err
 }
 
-// request is the checksum of everything that was sent.
-func (up *Upload) request(f Fields) string {
-	fields, err := wire.Marshal([]any{f.Text, f.PassportID, f.Kind, f.AccessClass, f.IsPublic})
+// requestChecksum returns the checksum of the file, its name and type, and the fields.
+func (up *Upload) requestChecksum(f Changes) string {
+	fields, err := wire.Marshal([]any{f.Description, f.PassportID, f.Kind, f.AccessClass, f.IsPublic})
 	if err != nil {
-		panic(err) // texts and a flag are always JSON
+		panic(err) // strings and a boolean can always be encoded
 	}
 	return idempotency.Fingerprint(up.body.hex(), up.name, up.mediaType, string(fields))
 }
 
-// hashingReader reads a file of a limited size and computes its SHA-256.
+// hashingReader reads a file, computes its SHA-256 and fails with fault.TooLarge above limit.
 type hashingReader struct {
 	from  io.Reader
 	sum   hash.Hash
@@ -241,8 +241,8 @@ func (r *hashingReader) Read(p []byte) (int, error) {
 	n, err := r.from.Read(p)
 	r.sum.Write(p[:n])
 	if r.size += int64(n); r.size > r.limit {
-		return n, fault.New(fault.TooLarge, "a file may have at most %d bytes", r.limit).
-			With(fault.Detail{Path: "/file", Code: "range", Message: fmt.Sprintf("has more than %d bytes", r.limit)})
+		return n, fault.New(fault.TooLarge, "the file must have at most %d bytes", r.limit).
+			With(fault.Detail{Path: "/file", Code: "range", Message: fmt.Sprintf("must have at most %d bytes", r.limit)})
 	}
 	return n, err
 }

@@ -1,4 +1,4 @@
-// Package filetype tells what a file is by its first bytes.
+// Package filetype detects the media type of a file from its first bytes.
 package filetype
 
 import (
@@ -9,17 +9,17 @@ import (
 	"github.com/gabriel-vasile/mimetype"
 )
 
-// Head is how many bytes Of looks at: enough for the beginning of an office
-// document, whose first entries may be large.
-const Head = 64 << 10
+// maxHead is the number of bytes that Detect examines. Office documents need many,
+// because their first entries may be large.
+const maxHead = 64 << 10
 
-// limit is a variable of that package.
-var limit = sync.OnceFunc(func() { mimetype.SetLimit(Head) })
+// setLimit configures package mimetype, whose limit is a global variable.
+var setLimit = sync.OnceFunc(func() { mimetype.SetLimit(maxHead) })
 
-// Of returns the media type, without parameters, of the file that begins with
-// head. It opens nothing: of an archive it reads the names at the front.
-func Of(head []byte) string {
-	limit()
+// Detect returns the media type, without parameters, of a file that begins with
+// head, or application/octet-stream. It does not unpack archives.
+func Detect(head []byte) string {
+	setLimit()
 	t, _, err := mime.ParseMediaType(mimetype.Detect(head).String())
 	if err != nil || t == pdf && !bytes.HasPrefix(bytes.TrimLeft(head, "\xef\xbb\xbf \t\r\n"), []byte("%PDF-")) {
 		return "application/octet-stream"
@@ -27,6 +27,6 @@ func Of(head []byte) string {
 	return t
 }
 
-// pdf may begin somewhere in its first kilobyte, say PDF readers; what stands
-// before that is something else to another program.
+// PDF readers accept a header within the first kilobyte. Detect does not: with other
+// content before it, the file could be an HTML page for another program.
 const pdf = "application/pdf"

@@ -30,7 +30,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 
-// memory is an object storage.
+// memory is an object storage in memory.
 type memory struct {
 	mu      sync.Mutex
 	objects map[string][]byte
@@ -52,7 +52,7 @@ func (m *memory) get(key string) ([]byte, error) {
 	defer m.mu.Unlock()
 	data, ok := m.objects[key]
 	if !ok {
-		return nil, fault.New(fault.NotFound, "there is no %s", key)
+		return nil, fault.New(fault.NotFound, "object %s does not exist", key)
 	}
 	return data, nil
 }
@@ -84,7 +84,7 @@ func (m *memory) Link(context.Context, string, string, string, time.Duration) (s
 	return "", errors.ErrUnsupported
 }
 
-func (m *memory) Stored(_ context.Context, prefix, after string, _ time.Time, f func(string) error) error {
+func (m *memory) List(_ context.Context, prefix, after string, _ time.Time, f func(string) error) error {
 	m.mu.Lock()
 	keys := slices.Sorted(maps.Keys(m.objects))
 	m.mu.Unlock()
@@ -100,7 +100,7 @@ func (m *memory) Stored(_ context.Context, prefix, after string, _ time.Time, f 
 
 func (m *memory) AbortUploads(context.Context, string, time.Time) error { return nil }
 
-// newAPI returns the API of a service whose bytes are in memory, and a token.
+// newAPI returns an API with object storage in memory, and an Authorization header.
 func newAPI(f *testing.F) (*rest.API, *memory, string) {
 	db, err := connect.Open(f.Context(), connect.Config{Dir: f.TempDir()}, "fuzz")
 	if err != nil {
@@ -119,14 +119,14 @@ func newAPI(f *testing.F) (*rest.API, *memory, string) {
 	stored, quiet := &memory{objects: map[string][]byte{}}, slog.New(slog.DiscardHandler)
 	api := rest.New(rest.Options{Title: "x", Log: quiet, User: auth.UserID})
 	(&httpapi.API{Verifier: verifier, Documents: &document.Service{
-		Documents: store.Open(db, document.DocumentSchema()), Origins: store.Open(db, document.OriginSchema()), Objects: stored, TypeOf: filetype.Of,
+		Documents: store.Open(db, document.DocumentSchema()), KeyPrefixes: store.Open(db, document.KeyPrefixSchema()), Objects: stored, DetectType: filetype.Detect,
 		MaxBytes: 64 << 10, MaxUploads: 4, SweepAfter: time.Hour, Now: time.Now, NewID: uuid.NewString, Log: quiet,
 	}}).Register(api)
 	return api, stored, "Bearer " + signed
 }
 
-// FuzzUpload sends any bytes as a form. It is refused, and then nothing is
-// stored; or what is stored comes back as it was, under a name on one line.
+// FuzzUpload sends arbitrary bytes as a form. Either the upload is refused and nothing
+// is stored, or the download returns the same bytes with a valid Content-Disposition.
 func FuzzUpload(f *testing.F) {
 	const head = "--b\r\nContent-Disposition: form-data; name=file; filename="
 	for _, body := range []string{
@@ -156,7 +156,7 @@ func FuzzUpload(f *testing.F) {
 		a := send("POST", "/api/documents/upload", contentType, body)
 		if a.Code != 201 {
 			if a.Code < 400 || a.Code >= 500 || len(stored.objects) != 0 {
-				t.Fatalf("%d, with %d objects: %s", a.Code, len(stored.objects), a.Body)
+				t.Fatalf("upload = %d with %d objects: %s", a.Code, len(stored.objects), a.Body)
 			}
 			return
 		}
@@ -168,13 +168,13 @@ func FuzzUpload(f *testing.F) {
 		content := send("GET", path+"/content", "", nil)
 		sum := sha256.Sum256(content.Body.Bytes())
 		if content.Code != 200 || !bytes.Contains(body, content.Body.Bytes()) || hex.EncodeToString(sum[:]) != d.SHA256 {
-			t.Errorf("%d %q comes back of %+v", content.Code, content.Body, d)
+			t.Errorf("download = %d %q of %+v", content.Code, content.Body, d)
 		}
 		if disposition := content.Header().Get("Content-Disposition"); disposition != rest.Attachment(d.FileName) || strings.ContainsFunc(disposition, func(r rune) bool { return r < ' ' || r > '~' }) {
-			t.Errorf("%q is kept as %q", d.FileName, disposition)
+			t.Errorf("file name %q: Content-Disposition is %q", d.FileName, disposition)
 		}
 		if gone := send("DELETE", path, "", nil); gone.Code != 204 || len(stored.objects) != 0 {
-			t.Errorf("%d, with %d objects", gone.Code, len(stored.objects))
+			t.Errorf("delete = %d with %d objects left", gone.Code, len(stored.objects))
 		}
 	})
 }

@@ -1,4 +1,4 @@
-// Package httpapi is the HTTP face of the document-service.
+// Package httpapi is the HTTP API of the document-service.
 package httpapi
 
 import (
@@ -9,35 +9,35 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-// What the API document says of the service.
+// The title and description of the OpenAPI document.
 const (
 	Title       = "Document Service"
-	Description = "Files that belong to battery passports, such as declarations of conformity and test reports, and what is known about them."
+	Description = "Upload, list and download files that belong to battery passports, such as declarations of conformity and test reports."
 )
 
-// API is what the operations need.
+// API provides the operations of the document-service.
 type API struct {
 	Documents *document.Service
 	Verifier  *token.Verifier
 }
 
-// Register adds the operations to r. It is their table of contents.
+// Register registers all operations with r.
 func (a *API) Register(r *rest.API) {
-	user := rest.SignedIn(a.Verifier.Require())
-	file := user
+	signedIn := rest.SignedIn(a.Verifier.Require())
+	file := signedIn
 	file.Cache, file.CSP = rest.Revalidate, rest.FileCSP
 
-	rest.Handle(r, "POST /api/documents/upload", user, a.upload, "uploadDocument", "Upload a document", rest.Status(http.StatusCreated),
-		rest.Description("PDF, JPEG, PNG, GIF, plain text, Word and Excel, as the bytes say. The fields may come before or after the file."))
-	rest.Handle(r, "GET /api/documents", user, a.list, "listDocuments", "List documents",
-		rest.Description("All to an admin; to others those of their organisation or, without one, their own; to an authority those for authorities."))
-	rest.Handle(r, "GET /api/documents/user", user, a.listOwn, "listOwnDocuments", "List your own documents")
-	rest.Handle(r, "GET /api/documents/{docId}", user, a.get, "getDocument", "Get document metadata")
-	rest.Handle(r, "PUT /api/documents/{docId}", user, a.describe, "updateDocument", "Update document metadata",
-		rest.Description("What is not given stays as it is."))
-	rest.Handle(r, "DELETE /api/documents/{docId}", user, a.delete, "deleteDocument", "Delete a document", rest.Status(http.StatusNoContent))
-	rest.Handle(r, "GET /api/documents/{docId}/download", user, a.download, "getDownloadLink", "Get a download link",
-		rest.Description("To the storage for documents that are public or your own, good for anybody while it lasts; else to this service."))
+	rest.Handle(r, "POST /api/documents/upload", signedIn, a.upload, "uploadDocument", "Upload a document", rest.Status(http.StatusCreated),
+		rest.Description("Accepts PDF, JPEG, PNG, GIF, plain text, Word and Excel; the type is detected from the content and must match the declared type. The fields may be sent before or after the file."))
+	rest.Handle(r, "GET /api/documents", signedIn, a.list, "listDocuments", "List documents",
+		rest.Description("Admins see all documents, authorities those with access class authority, and other users those of their organisation or, without an organisation, their own."))
+	rest.Handle(r, "GET /api/documents/user", signedIn, a.listOwn, "listOwnDocuments", "List your own documents")
+	rest.Handle(r, "GET /api/documents/{docId}", signedIn, a.get, "getDocument", "Get document metadata")
+	rest.Handle(r, "PUT /api/documents/{docId}", signedIn, a.update, "updateDocument", "Update document metadata",
+		rest.Description("Changes only the given fields. The file itself cannot be changed."))
+	rest.Handle(r, "DELETE /api/documents/{docId}", signedIn, a.delete, "deleteDocument", "Delete a document", rest.Status(http.StatusNoContent))
+	rest.Handle(r, "GET /api/documents/{docId}/download", signedIn, a.link, "getDownloadLink", "Get a download link",
+		rest.Description("For public documents and your own, returns a link to the storage that anyone can use until it expires. For others, returns a path of this service."))
 	rest.Handle(r, "GET /api/documents/{docId}/content", file, a.content, "downloadDocument", "Download a document",
-		rest.Description("Answers Range, If-Range and If-None-Match."))
+		rest.Description("Supports Range, If-Range and If-None-Match."))
 }

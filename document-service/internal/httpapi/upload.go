@@ -15,30 +15,30 @@ import (
 )
 
 const (
-	maxField    = 16 << 10 // bytes of a field other than the file
-	maxOverhead = 1 << 20  // bytes of a form without its file
-	maxShown    = 64       // characters of a field name in an error
-	maxErrors   = 16       // in one response
+	maxField    = 16 << 10 // size of a field other than the file, in bytes
+	maxOverhead = 1 << 20  // size of a form without its file, in bytes
+	maxName     = 64       // characters of an unknown field name in an error
+	maxErrors   = 16       // details in one response
 )
 
-// Upload is the form of an upload.
-type Upload struct {
-	File        rest.File `json:"file" doc:"the file"`
-	Description string    `json:"description,omitempty" maxLength:"2000"`
-	IsPublic    string    `json:"isPublic,omitempty" enum:"true,false" default:"false" doc:"whether everybody with a login may read it"`
-	PassportID  string    `json:"passportId,omitempty" format:"uuid" doc:"the passport it belongs to; it is not checked"`
-	Kind        string    `json:"kind,omitempty" enum:"declaration-of-conformity,test-report,carbon-footprint-study,due-diligence-report,dismantling-manual,safety-instructions,waste-information,state-of-health-report,product-image,other" default:"other"`
-	AccessClass string    `json:"accessClass,omitempty" enum:"owner,authority" default:"owner" doc:"authority: readable for authorities too"`
+// DocumentUpload is the multipart form of uploadDocument.
+type DocumentUpload struct {
+	File        rest.File `json:"file" doc:"file to upload; the part needs a filename"`
+	Description string    `json:"description,omitempty" maxLength:"2000" doc:"free text of at most 2000 characters"`
+	IsPublic    string    `json:"isPublic,omitempty" enum:"true,false" default:"false" doc:"whether every signed-in user may read the document"`
+	PassportID  string    `json:"passportId,omitempty" format:"uuid" doc:"UUID of the passport that the document belongs to; not verified"`
+	Kind        string    `json:"kind,omitempty" enum:"declaration-of-conformity,test-report,carbon-footprint-study,due-diligence-report,dismantling-manual,safety-instructions,waste-information,state-of-health-report,product-image,other" default:"other" doc:"purpose of the document; the schema Document explains the values"`
+	AccessClass string    `json:"accessClass,omitempty" enum:"owner,authority" default:"owner" doc:"readers of a document that is not public: owner (the uploader and their organisation) or authority (also authorities)"`
 }
 
 type uploadInput struct {
 	rest.IdempotencyKey
-	Form rest.Multipart[Upload]
+	Form rest.Multipart[DocumentUpload]
 }
 
 type uploadOutput struct {
 	rest.Replayed
-	Location string `header:"Location" doc:"where the document is"`
+	Location string `header:"Location" doc:"path of the document"`
 	Body     Document
 }
 
@@ -68,26 +68,26 @@ func (a *API) upload(ctx context.Context, in *uploadInput) (*uploadOutput, error
 	return &uploadOutput{Replayed: rest.ReplayedIf(replayed), Location: path(d.ID), Body: responseOf(&d)}, nil
 }
 
-// form reads an upload, whose fields may come before or after the file.
+// form reads an upload. Its fields may come before or after the file.
 type form struct {
 	parts  *rest.Parts
 	fields map[string]string
-	wrong  []fault.Detail
+	errors []fault.Detail
 }
 
-// file reads up to the beginning of the file.
+// file reads the fields before the file and returns the file.
 func (f *form) file() (*rest.Part, error) {
 	for {
 		part, err := f.parts.Next()
 		if err == io.EOF {
-			f.refuse("/file", "required", "is missing: send the file in a field of that name, with a filename")
+			f.addError("/file", "required", "is missing: send the file in a field named file, with a filename")
 			return nil, f.invalid()
 		}
 		if err != nil {
 			return nil, err
 		}
 		if part.Name == "file" && part.FileName != "" {
-			return part, f.invalid() // before any byte of it is stored
+			return part, f.invalid() // fail before the file is stored
 		}
 		if err := f.field(part); err != nil {
 			return nil, err
@@ -95,39 +95,39 @@ func (f *form) file() (*rest.Part, error) {
 	}
 }
 
-// rest reads the fields after the file, and returns all.
-func (f *form) rest() (document.Fields, error) {
+// rest reads the fields after the file and returns all fields.
+func (f *form) rest() (document.Changes, error) {
 	for {
 		part, err := f.parts.Next()
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return document.Fields{}, err
+			return document.Changes{}, err
 		}
 		if part.Name == "file" {
-			f.refuse("/file", "duplicate", "is given twice: upload one file at a time")
-			return document.Fields{}, f.invalid() // unread
+			f.addError("/file", "duplicate", "is given twice: upload one file per request")
+			return document.Changes{}, f.invalid() // without reading the second file
 		}
 		if err := f.field(part); err != nil {
-			return document.Fields{}, err
+			return document.Changes{}, err
 		}
 	}
-	var fields document.Fields
-	fields.Text, fields.PassportID = f.text("description"), f.text("passportId")
+	var fields document.Changes
+	fields.Description, fields.PassportID = f.text("description"), f.text("passportId")
 	fields.Kind = (*document.Kind)(f.text("kind"))
 	fields.AccessClass = (*document.AccessClass)(f.text("accessClass"))
 	if public := f.text("isPublic"); public != nil {
 		var err error
-		if fields.IsPublic, err = flag(*public); err != nil {
-			f.refuse("/isPublic", "type", "must be true or false")
+		if fields.IsPublic, err = parseBool(*public); err != nil {
+			f.addError("/isPublic", "type", "must be true or false")
 		}
 	}
 	return fields, f.invalid()
 }
 
-// text returns the value of a field, or nil when it is empty: forms send what was
-// not filled in as an empty text.
+// text returns the value of a field, or nil when it is empty: browsers send an empty
+// string for a field without input.
 func (f *form) text(name string) *string {
 	if value := f.fields[name]; value != "" {
 		return &value
@@ -135,50 +135,50 @@ func (f *form) text(name string) *string {
 	return nil
 }
 
-var names = []string{"description", "isPublic", "passportId", "kind", "accessClass"}
+var fieldNames = []string{"description", "isPublic", "passportId", "kind", "accessClass"}
 
-// field reads a field and collects what is wrong with it, up to maxErrors.
+// field reads a field and collects its errors. It fails at maxErrors errors.
 func (f *form) field(part *rest.Part) error {
 	value, err := io.ReadAll(io.LimitReader(part, maxField+1))
 	if err != nil {
 		return err
 	}
-	_, given := f.fields[part.Name]
+	_, duplicate := f.fields[part.Name]
 	switch {
 	case part.Name == "file":
-		f.refuse("/file", "type", "must be a file: it has no filename")
-	case !slices.Contains(names, part.Name):
-		f.refuse("/"+shown(part.Name), "unknownField", "is unknown")
-	case given:
-		f.refuse("/"+part.Name, "duplicate", "is given twice")
+		f.addError("/file", "type", "must be a file: its filename is missing")
+	case !slices.Contains(fieldNames, part.Name):
+		f.addError("/"+pointerToken(part.Name), "unknownField", "is unknown")
+	case duplicate:
+		f.addError("/"+part.Name, "duplicate", "is given twice")
 	case len(value) > maxField:
-		f.refuse("/"+part.Name, "range", fmt.Sprintf("has more than %d bytes", maxField))
+		f.addError("/"+part.Name, "range", fmt.Sprintf("must have at most %d bytes", maxField))
 	default:
 		f.fields[part.Name] = string(value)
 	}
-	if len(f.wrong) == maxErrors {
+	if len(f.errors) == maxErrors {
 		return f.invalid()
 	}
 	return nil
 }
 
-// shown returns the name of an unknown field for a JSON Pointer, shortened and
-// without control characters.
-func shown(name string) string {
-	clean := strings.NewReplacer("~", "~0", "/", "~1").Replace(strings.Trim(strconv.QuoteToASCII(name), `"`))
-	if len(clean) > maxShown {
+// pointerToken returns the name of an unknown field for a JSON Pointer, without
+// control characters, or "…" if it is too long.
+func pointerToken(name string) string {
+	token := strings.NewReplacer("~", "~0", "/", "~1").Replace(strings.Trim(strconv.QuoteToASCII(name), `"`))
+	if len(token) > maxName {
 		return "…"
 	}
-	return clean
+	return token
 }
 
-func (f *form) refuse(path, code, message string) {
-	f.wrong = append(f.wrong, fault.Detail{Path: path, Code: code, Message: message})
+func (f *form) addError(path, code, message string) {
+	f.errors = append(f.errors, fault.Detail{Path: path, Code: code, Message: message})
 }
 
 func (f *form) invalid() error {
-	if f.wrong == nil {
+	if f.errors == nil {
 		return nil
 	}
-	return fault.New(fault.Invalid, "the form is not valid").With(f.wrong...)
+	return fault.New(fault.Invalid, "the form is not valid").With(f.errors...)
 }

@@ -13,56 +13,56 @@ import (
 )
 
 const (
-	// credentialWait is how long a request waits for credentials. The look-up
+	// credentialWait is how long a request waits for credentials. The lookup
 	// continues for the next request.
 	credentialWait = 1500 * time.Millisecond
-	// missingFor is the pause after a failed look-up: outside AWS the metadata
-	// address may not even refuse a connection.
-	missingFor = 5 * time.Second
-	// renewBefore is how long before they expire credentials are renewed. Not all
-	// providers do that themselves.
+	// retryPause is the pause after a failed lookup. Outside AWS the address of the
+	// instance metadata may not even refuse connections, so each lookup takes long.
+	retryPause = 5 * time.Second
+	// renewBefore is how long before their expiry credentials are renewed. Some
+	// providers do not renew them early.
 	renewBefore = 5 * time.Minute
 )
 
-// noCredentials is why a request cannot be signed. A retry would fail too.
+// noCredentials is the error of a request that cannot be signed.
 type noCredentials struct{ error }
 
 func (e noCredentials) Unwrap() error { return e.error }
 
-// RetryableError tells the SDK not to retry.
+// RetryableError makes the SDK not retry.
 func (noCredentials) RetryableError() bool { return false }
 
-// credentials returns the configured key, or else the default chain of AWS: files,
-// a web identity, the role of a container or of a machine.
+// credentials returns the configured key or, without one, the default credential
+// chain of AWS: files, web identity, container role, instance role.
 func (c Config) credentials() aws.CredentialsProvider {
 	if c.KeyID != "" {
 		return credentials.NewStaticCredentialsProvider(c.KeyID, c.Secret, c.Session)
 	}
-	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.DisableKeepAlives = true }) // asked once an hour
+	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.DisableKeepAlives = true }) // used about once an hour
 	found, err := config.LoadDefaultConfig(context.Background(), config.WithHTTPClient(client), config.WithRegion(c.Region),
-		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }), // the next request tries again, and nothing outlives the service for long
+		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }), // the next request tries again; retries would delay the shutdown
 		config.WithCredentialsCacheOptions(func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = renewBefore }))
-	return &chain{provider: found.Credentials, broken: err}
+	return &chain{provider: found.Credentials, loadErr: err}
 }
 
-// chain limits the wait for credentials and remembers for missingFor that there
-// are none. It is safe for concurrent use.
+// chain limits the wait for credentials and caches a failed lookup for retryPause. It
+// is safe for concurrent use.
 type chain struct {
 	provider aws.CredentialsProvider // caches credentials until renewBefore
-	broken   error                   // set when there is no provider
+	loadErr  error                   // set when the configuration cannot be loaded
 
 	mu      sync.Mutex
-	missing error
+	lastErr error
 	until   time.Time
 }
 
 // Retrieve implements aws.CredentialsProvider.
 func (c *chain) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	if c.broken != nil {
-		return aws.Credentials{}, noCredentials{c.broken}
+	if c.loadErr != nil {
+		return aws.Credentials{}, noCredentials{c.loadErr}
 	}
 	c.mu.Lock()
-	missing := c.missing
+	missing := c.lastErr
 	if time.Now().After(c.until) {
 		missing = nil
 	}
@@ -70,15 +70,15 @@ func (c *chain) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if missing != nil {
 		return aws.Credentials{}, missing
 	}
-	waited, cancel := context.WithTimeout(ctx, credentialWait)
+	waitCtx, cancel := context.WithTimeout(ctx, credentialWait)
 	defer cancel()
-	found, err := c.provider.Retrieve(waited)
+	found, err := c.provider.Retrieve(waitCtx)
 	if err == nil || ctx.Err() != nil {
 		return found, err
 	}
 	err = noCredentials{err}
 	c.mu.Lock()
-	c.missing, c.until = err, time.Now().Add(missingFor)
+	c.lastErr, c.until = err, time.Now().Add(retryPause)
 	c.mu.Unlock()
 	return aws.Credentials{}, err
 }

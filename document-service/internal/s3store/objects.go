@@ -17,8 +17,8 @@ import (
 
 var _ document.Objects = (*Store)(nil)
 
-// stall is how long S3 may send nothing during a download.
-const stall = 10 * time.Second
+// readTimeout is how long S3 may send no data during a download.
+const readTimeout = 10 * time.Second
 
 // Open implements document.Objects. The body fails when S3 stalls.
 func (s *Store) Open(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
@@ -27,10 +27,10 @@ func (s *Store) Open(ctx context.Context, key string, offset, length int64) (io.
 	if length >= 0 { // the SDK verifies the checksum of a whole object
 		in.Range = aws.String(fmt.Sprintf("bytes=%d-%d", offset, offset+length-1))
 	}
-	out, err := s.client.GetObject(ctx, in, func(o *s3.Options) { o.HTTPClient = s.streams })
+	out, err := s.client.GetObject(ctx, in, func(o *s3.Options) { o.HTTPClient = s.downloads })
 	if err != nil {
 		cancel()
-		return nil, s.translated(err)
+		return nil, s.toFault(err)
 	}
 	return &download{out.Body, cancel}, nil
 }
@@ -41,10 +41,10 @@ type download struct {
 	cancel context.CancelFunc
 }
 
-// Read waits up to stall for S3. The time that the client takes between two calls
-// does not count.
+// Read waits up to readTimeout for S3. The time between two calls, during which the
+// client reads, does not count.
 func (d *download) Read(p []byte) (int, error) {
-	defer time.AfterFunc(stall, d.cancel).Stop()
+	defer time.AfterFunc(readTimeout, d.cancel).Stop()
 	return d.ReadCloser.Read(p)
 }
 
@@ -53,37 +53,38 @@ func (d *download) Close() error {
 	return d.ReadCloser.Close()
 }
 
-// Remove implements document.Objects. It aborts uploads first: they could still
-// become the object. Some servers find an upload only by its whole key.
+// Remove implements document.Objects. It aborts uploads first, because they could
+// create the object afterwards. It passes the whole key, because some servers find an
+// upload only by that.
 func (s *Store) Remove(ctx context.Context, key string) error {
 	if err := s.AbortUploads(ctx, key, time.Time{}); err != nil {
 		return err
 	}
 	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: &key})
-	return gone(s.translated(err))
+	return ignoreNotFound(s.toFault(err))
 }
 
-// gone ignores that an object is missing.
-func gone(err error) error {
+// ignoreNotFound replaces fault.NotFound by nil.
+func ignoreNotFound(err error) error {
 	if fault.Is(err, fault.NotFound) {
 		return nil
 	}
 	return err
 }
 
-// Link implements document.Objects. It does not ask S3: the object may be missing.
+// Link implements document.Objects. It sends no request to S3, so the object may not exist.
 func (s *Store) Link(ctx context.Context, key, name, mediaType string, valid time.Duration) (string, error) {
-	request, err := s.links.PresignGetObject(ctx, &s3.GetObjectInput{
+	request, err := s.presigner.PresignGetObject(ctx, &s3.GetObjectInput{
 		Bucket: &s.bucket, Key: &key, ResponseContentDisposition: aws.String(rest.Attachment(name)), ResponseContentType: &mediaType,
 	}, s3.WithPresignExpires(valid))
 	if err != nil {
-		return "", s.translated(err)
+		return "", s.toFault(err)
 	}
 	return request.URL, nil
 }
 
-// Stored implements document.Objects.
-func (s *Store) Stored(ctx context.Context, prefix, after string, before time.Time, f func(key string) error) error {
+// List implements document.Objects.
+func (s *Store) List(ctx context.Context, prefix, after string, before time.Time, f func(key string) error) error {
 	in := &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix}
 	if after != "" {
 		in.StartAfter = &after
@@ -92,7 +93,7 @@ func (s *Store) Stored(ctx context.Context, prefix, after string, before time.Ti
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return s.translated(err)
+			return s.toFault(err)
 		}
 		for _, object := range page.Contents {
 			if aws.ToTime(object.LastModified).Before(before) {
@@ -112,12 +113,12 @@ func (s *Store) AbortUploads(ctx context.Context, prefix string, before time.Tim
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return errors.Join(append(errs, s.translated(err))...)
+			return errors.Join(append(errs, s.toFault(err))...)
 		}
 		for _, upload := range page.Uploads {
 			if before.IsZero() || aws.ToTime(upload.Initiated).Before(before) {
 				_, err := s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: upload.Key, UploadId: upload.UploadId})
-				errs = append(errs, gone(s.translated(err)))
+				errs = append(errs, ignoreNotFound(s.toFault(err)))
 			}
 		}
 	}

@@ -11,10 +11,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain fails when something is left running.
+// TestMain fails when a test leaks a goroutine.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// body gives a byte after a time, unless its request was cancelled before.
+// body returns one byte after wait, or fails when its request is cancelled.
 type body struct {
 	ctx  context.Context
 	wait time.Duration
@@ -29,17 +29,15 @@ func (b body) Read(p []byte) (int, error) {
 	}
 }
 
-// TestWhoKeepsStill: a download is cut when S3 keeps still, and not when it is
-// the client that takes its time.
-func TestWhoKeepsStill(t *testing.T) {
+func TestDownloadFailsOnlyWhenStorageStalls(t *testing.T) {
 	for name, v := range map[string]struct {
 		storage, client time.Duration
 		want            error
 	}{
-		"nobody":          {time.Second, time.Second, nil},
-		"the client":      {time.Second, time.Hour, nil},
-		"the storage":     {stall + time.Second, 0, context.Canceled},
-		"both, by halves": {stall / 2, stall - time.Second, nil},
+		"both are fast":                   {time.Second, time.Second, nil},
+		"client is slow":                  {time.Second, time.Hour, nil},
+		"storage stalls":                  {readTimeout + time.Second, 0, context.Canceled},
+		"both are slow within the limits": {readTimeout / 2, readTimeout - time.Second, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

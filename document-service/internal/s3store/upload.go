@@ -9,14 +9,14 @@ import (
 )
 
 const (
-	// PartSize is the size of a part of an upload in bytes, the least that S3
-	// accepts. An upload holds up to three parts in memory.
+	// PartSize is the size of an upload part in bytes, the minimum of S3. An upload
+	// has up to three parts in memory.
 	PartSize = 5 << 20
 	// MaxBytes is the size of the largest object that Put can store.
 	MaxBytes = maxParts * PartSize
 
 	maxParts     = 10_000
-	abortTimeout = 5 * time.Second // also of an upload whose client has gone
+	abortTimeout = 5 * time.Second // applies also after the client has disconnected
 )
 
 func newUploader(client transfermanager.S3APIClient) *transfermanager.Client {
@@ -31,5 +31,5 @@ func (s *Store) Put(ctx context.Context, key, mediaType string, body io.Reader) 
 	_, err := s.uploads.UploadObject(ctx, &transfermanager.UploadObjectInput{
 		Bucket: &s.bucket, Key: &key, ContentType: &mediaType, Body: body,
 	})
-	return s.translated(err)
+	return s.toFault(err)
 }

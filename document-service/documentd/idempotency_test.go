@@ -17,13 +17,13 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-// TestUploadComesAgain: a file is stored once, and another with the same key not
-// at all.
-func TestUploadComesAgain(t *testing.T) {
+// TestRepeatedUploadIsStoredOnce repeats uploads with the same Idempotency-Key and
+// checks that a different upload with that key is refused.
+func TestRepeatedUploadIsStoredOnce(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		ann, bob := s.as(auth.User, ""), s.as(auth.Operator, "B")
-		send := func(token, key string, parts ...field) (id string, again bool, status int) {
+		send := func(token, key string, parts ...field) (id string, replayed bool, status int) {
 			t.Helper()
 			body, contentType := form(parts...)
 			a := s.Call(upload, token, body, "Content-Type", contentType, "Idempotency-Key", key)
@@ -36,49 +36,48 @@ func TestUploadComesAgain(t *testing.T) {
 			return d.DocID, a.Header.Get("Idempotency-Replayed") == "true", a.Status
 		}
 		first := []field{file("a.pdf", "", pdf), field{"description", "x", "", ""}}
-		id, again, _ := send(ann, "k", first...)
-		if again {
-			t.Error("the first came again")
+		id, replayed, _ := send(ann, "k", first...)
+		if replayed {
+			t.Error("first upload is replayed")
 		}
-		for name, same := range map[string][]field{"the same": first, "the field before": {first[1], first[0]}} {
-			if got, again, _ := send(ann, "k", same...); got != id || !again {
-				t.Errorf("%s: %s, again %v, want %s", name, got, again, id)
+		for name, same := range map[string][]field{"same order": first, "other order": {first[1], first[0]}} {
+			if got, replayed, _ := send(ann, "k", same...); got != id || !replayed {
+				t.Errorf("%s: id %s, replayed %v, want %s, true", name, got, replayed, id)
 			}
 		}
 		for name, other := range map[string][]field{
-			"another file": {file("a.pdf", "", pdf+" "), first[1]}, "another name": {file("b.pdf", "", pdf), first[1]},
-			"another field": {first[0], field{"description", "y", "", ""}}, "without a field": {first[0]},
-			"of a passport": {first[0], first[1], field{"passportId", passportID, "", ""}}, "of a kind": {first[0], first[1], field{"kind", "test-report", "", ""}},
-			"for authorities": {first[0], first[1], field{"accessClass", "authority", "", ""}}, "for everybody": {first[0], first[1], field{"isPublic", "true", "", ""}},
+			"other file": {file("a.pdf", "", pdf+" "), first[1]}, "other name": {file("b.pdf", "", pdf), first[1]},
+			"other description": {first[0], field{"description", "y", "", ""}}, "missing description": {first[0]},
+			"other passport": {first[0], first[1], field{"passportId", passportID, "", ""}}, "other kind": {first[0], first[1], field{"kind", "test-report", "", ""}},
+			"other access class": {first[0], first[1], field{"accessClass", "authority", "", ""}}, "public": {first[0], first[1], field{"isPublic", "true", "", ""}},
 		} {
 			if _, _, status := send(ann, "k", other...); status != 422 {
-				t.Errorf("%s: %d", name, status)
+				t.Errorf("%s: got %d, want 422", name, status)
 			}
 		}
-		if got, again, _ := send(bob, "k", first...); got == id || again {
-			t.Errorf("of another caller: %s, again %v", got, again)
+		if got, replayed, _ := send(bob, "k", first...); got == id || replayed {
+			t.Errorf("other caller: id %s, replayed %v, want a new document", got, replayed)
 		}
 		objects, uploads := s.bucket.keys(t)
 		if len(objects) != 2 || len(uploads) != 0 {
-			t.Errorf("stored: %v, %v", objects, uploads)
+			t.Errorf("stored: objects %v, uploads %v, want 2 objects", objects, uploads)
 		}
-		// What is deleted may be stored again.
+		// After the deletion, the key can be used again.
 		s.Call("DELETE /api/documents/"+id, ann, nil).Want(204, nil)
-		if got, again, _ := send(ann, "k", first...); got == id || again {
-			t.Errorf("after it was deleted: %s, again %v", got, again)
+		if got, replayed, _ := send(ann, "k", first...); got == id || replayed {
+			t.Errorf("after the deletion: id %s, replayed %v, want a new document", got, replayed)
 		}
 	})
 }
 
-// TestUploadAtOnce sends a file many times at once with one key: one document is
-// left, and one object.
-func TestUploadAtOnce(t *testing.T) {
+// TestConcurrentUploadsWithOneKey checks that they create one document and one object.
+func TestConcurrentUploadsWithOneKey(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		ann := s.as(auth.User, "")
 		var wg sync.WaitGroup
 		var mu sync.Mutex
-		ids, first := map[string]int{}, 0
+		ids, created := map[string]int{}, 0
 		for range 8 {
 			wg.Go(func() {
 				body, contentType := form(file("a.txt", "", strings.Repeat("some text\n", 10_000)))
@@ -88,20 +87,20 @@ func TestUploadAtOnce(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				if ids[d.DocID]++; a.Header.Get("Idempotency-Replayed") == "" {
-					first++
+					created++
 				}
 			})
 		}
 		wg.Wait()
-		if objects, uploads := s.bucket.keys(t); len(ids) != 1 || first != 1 || len(objects) != 1 || len(uploads) != 0 {
-			t.Errorf("%v, made %d times, stored %v, %v", ids, first, objects, uploads)
+		if objects, uploads := s.bucket.keys(t); len(ids) != 1 || created != 1 || len(objects) != 1 || len(uploads) != 0 {
+			t.Errorf("ids %v, created %d times, objects %v, uploads %v", ids, created, objects, uploads)
 		}
 	})
 }
 
-// TestKilledBeforeItsAnswer kills the service when it has stored a document, and
-// sends the file again to the next one.
-func TestKilledBeforeItsAnswer(t *testing.T) {
+// TestUploadRepeatedAfterCrash kills the service after it has stored a document and
+// repeats the upload: the restarted service returns the same document.
+func TestUploadRepeatedAfterCrash(t *testing.T) {
 	s := &service{issuer: authtest.New(t), bucket: newBucket(t)}
 	s.T = t
 	s.cfg = documentd.Config{MaxBytes: 1 << 20, SweepAfter: 24 * time.Hour, Store: connect.Config{Dir: t.TempDir()}, S3: s.bucket.Config}
@@ -117,10 +116,10 @@ func TestKilledBeforeItsAnswer(t *testing.T) {
 		}
 		c := s.child(t)
 		go io.Copy(io.Discard, c.stderr)
-		lost := make(chan struct{})
+		finished := make(chan struct{})
 		go func() {
-			defer close(lost)
-			for status := 503; status == 503; { // the keys are not there yet
+			defer close(finished)
+			for status := 503; status == 503; { // the service has not loaded the signing keys yet
 				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.URL+"/api/documents/upload", strings.NewReader(body))
 				if err != nil {
 					return
@@ -137,12 +136,12 @@ func TestKilledBeforeItsAnswer(t *testing.T) {
 		waitFor(t, "the document", func() bool { _, ok := stored(); return ok })
 		id, _ := stored()
 		c.kill()
-		<-lost
+		<-finished
 		next := startWith(t, s.issuer, s.bucket, s.cfg.Store)
 		a := next.Call(upload, ann, body, "Content-Type", contentType, "Idempotency-Key", key)
 		var d struct{ DocID string }
 		if a.Want(201, &d); d.DocID != id || a.Header.Get("Idempotency-Replayed") != "true" {
-			t.Errorf("%s: %s, %v, want %s again", key, d.DocID, a.Header, id)
+			t.Errorf("key %s: id %s, headers %v, want replayed document %s", key, d.DocID, a.Header, id)
 		}
 		wantEvents(t, next, id, "document.uploaded 2")
 		next.stop()

@@ -13,14 +13,15 @@ import (
 	"github.com/battery-passport/suite/pkg/metrics"
 )
 
-// observe counts and times each operation with all its attempts. Outcomes are ok,
-// failed, missing (the object does not exist) and given_up (the client has gone).
-func observe(r prometheus.Registerer) func(*middleware.Stack) error {
-	took := promauto.With(r).NewHistogramVec(prometheus.HistogramOpts{
-		Name: "s3_operation_duration_seconds", Help: "Time of an operation of the object storage, until its answer begins.", Buckets: metrics.DurationBuckets,
+// measure records the duration of each operation, including its retries. The outcomes
+// are ok, failed, missing (the object does not exist) and given_up (the client
+// disconnected).
+func measure(r prometheus.Registerer) func(*middleware.Stack) error {
+	duration := promauto.With(r).NewHistogramVec(prometheus.HistogramOpts{
+		Name: "s3_operation_duration_seconds", Help: "Duration of an operation of the object storage until its response begins.", Buckets: metrics.DurationBuckets,
 	}, []string{"operation", "outcome"})
 	return func(stack *middleware.Stack) error {
-		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Observe",
+		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Measure",
 			func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 				begin := time.Now()
 				out, meta, err := next.HandleInitialize(ctx, in)
@@ -33,8 +34,8 @@ func observe(r prometheus.Registerer) func(*middleware.Stack) error {
 				case err != nil:
 					outcome = "failed"
 				}
-				took.WithLabelValues(awsmiddleware.GetOperationName(ctx), outcome).Observe(time.Since(begin).Seconds())
+				duration.WithLabelValues(awsmiddleware.GetOperationName(ctx), outcome).Observe(time.Since(begin).Seconds())
 				return out, meta, err
-			}), middleware.After) // the operation has its name by then
+			}), middleware.After) // after the SDK has set the operation name
 	}
 }

@@ -1,0 +1,126 @@
+package document
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/battery-passport/suite/pkg/fault"
+)
+
+// Kind is the purpose of a document. Most kinds are documents required by
+// Regulation (EU) 2023/1542, at the article in the comment.
+type Kind string
+
+// KindOther is the default kind.
+const KindOther Kind = "other"
+
+// Kinds returns all kinds.
+func Kinds() []Kind {
+	return []Kind{
+		"declaration-of-conformity", // Art. 18, Annex IX
+		"test-report",               // Annex XIII point 3
+		"carbon-footprint-study",    // Art. 7
+		"due-diligence-report",      // Art. 52
+		"dismantling-manual",        // Annex XIII point 2
+		"safety-instructions",       // Annex XIII point 2
+		"waste-information",         // Art. 74
+		"state-of-health-report",    // Art. 14, Annex VII
+		"product-image",
+		KindOther,
+	}
+}
+
+// AccessClass says which roles may read a document that is not public.
+type AccessClass string
+
+// The access classes.
+const (
+	AccessOwner     AccessClass = "owner"     // the uploader and their organisation
+	AccessAuthority AccessClass = "authority" // also authorities: notified bodies, market surveillance and the Commission
+)
+
+// Details are the properties of a document that its uploader sets and can change.
+type Details struct {
+	FileName    string      `json:"fileName"`
+	Description string      `json:"description"`
+	IsPublic    bool        `json:"isPublic"`
+	PassportID  string      `json:"passportId,omitempty"` // a UUID; the passport may not exist
+	Kind        Kind        `json:"kind"`
+	AccessClass AccessClass `json:"accessClass"`
+}
+
+// Changes are new values for Details. A nil field is not changed.
+type Changes struct {
+	FileName, Description, PassportID *string
+	IsPublic                          *bool
+	Kind                              *Kind
+	AccessClass                       *AccessClass
+}
+
+const maxText = 2000 // characters
+
+var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// validate fails with fault.Invalid and one detail per invalid field.
+func (f *Changes) validate() error {
+	var details []fault.Detail
+	wrong := func(path, code, message string) {
+		details = append(details, fault.Detail{Path: path, Code: code, Message: message})
+	}
+	if f.FileName != nil && cleanName(*f.FileName) == "" {
+		wrong("/fileName", "format", "must contain at least one character that is allowed in a file name")
+	}
+	if f.Description != nil {
+		switch {
+		case !utf8.ValidString(*f.Description) || strings.ContainsFunc(*f.Description, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r) }):
+			wrong("/description", "format", "must be UTF-8 text without control characters")
+		case utf8.RuneCountInString(*f.Description) > maxText:
+			wrong("/description", "range", fmt.Sprintf("must have at most %d characters, got %d", maxText, utf8.RuneCountInString(*f.Description)))
+		}
+	}
+	if f.PassportID != nil && *f.PassportID != "" && !uuid.MatchString(*f.PassportID) {
+		wrong("/passportId", "format", "must be a UUID, the id of a passport")
+	}
+	if f.Kind != nil && !slices.Contains(Kinds(), *f.Kind) {
+		wrong("/kind", "enum", "must be one of "+joinKinds(Kinds()))
+	}
+	if f.AccessClass != nil && *f.AccessClass != AccessOwner && *f.AccessClass != AccessAuthority {
+		wrong("/accessClass", "enum", "must be one of owner, authority")
+	}
+	if len(details) > 0 {
+		return fault.New(fault.Invalid, "the document details are not valid").With(details...)
+	}
+	return nil
+}
+
+func joinKinds(kinds []Kind) string {
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = string(k)
+	}
+	return strings.Join(names, ", ")
+}
+
+// apply sets the given fields in d. It adds an extension of the media type to the file name when needed.
+func (f *Changes) apply(d *Details, mediaType string) {
+	if f.FileName != nil {
+		d.FileName = allowedTypes[mediaType].addExtension(cleanName(*f.FileName))
+	}
+	if f.PassportID != nil {
+		d.PassportID = strings.ToLower(*f.PassportID)
+	}
+	set(&d.Description, f.Description)
+	set(&d.IsPublic, f.IsPublic)
+	set(&d.Kind, f.Kind)
+	set(&d.AccessClass, f.AccessClass)
+}
+
+func set[T any](to *T, value *T) {
+	if value != nil {
+		*to = *value
+	}
+}

@@ -1,0 +1,51 @@
+package document
+
+import (
+	"context"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+// KeyPrefix is a random id per database. All object keys of the database begin with
+// it, so databases can share a bucket and a sweep does not touch foreign objects.
+type KeyPrefix struct {
+	ID        string    `json:"id"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// KeyPrefixSchema declares how a KeyPrefix is stored.
+func KeyPrefixSchema() store.Schema[KeyPrefix] {
+	return store.Schema[KeyPrefix]{Name: "document_origins", Version: 1}
+}
+
+// keyPrefixID is the store id of the only KeyPrefix.
+const keyPrefixID = "origin"
+
+// key returns the object key of a document.
+func (s *Service) key(ctx context.Context, id string) (string, error) {
+	prefix, err := s.prefix(ctx)
+	return prefix + id, err
+}
+
+// prefix returns the prefix of all object keys of this database. The first process
+// that finds none creates it.
+func (s *Service) prefix(ctx context.Context) (string, error) {
+	if known := s.origin.Load(); known != nil {
+		return *known, nil
+	}
+	row, err := s.KeyPrefixes.Get(ctx, keyPrefixID)
+	if fault.Is(err, fault.NotFound) {
+		row, err = s.KeyPrefixes.Insert(ctx, keyPrefixID, KeyPrefix{ID: s.NewID(), CreatedAt: s.now()})
+		if fault.Is(err, fault.Conflict) {
+			row, err = s.KeyPrefixes.Get(ctx, keyPrefixID)
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	prefix := row.Doc.ID + "/"
+	s.origin.Store(&prefix)
+	return prefix, nil
+}
