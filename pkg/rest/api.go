@@ -114,11 +114,14 @@ func (a *API) newHuma(o Options) huma.API {
 	}, adapter{humachi.NewAdapter(a.router), a})
 }
 
-// schemaName names List[Passport] PassportList, and any other type as huma does.
+// schemaName names List[Passport] PassportList and Result[Report] ReportResult. Other
+// types are named as in huma.
 func schemaName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
-	if item, ok := strings.CutPrefix(name, "List"); ok && item != "" {
-		return item + "List"
+	for _, generic := range []string{"List", "Result"} {
+		if item, ok := strings.CutPrefix(name, generic); ok && item != "" {
+			return item + generic
+		}
 	}
 	return name
 }

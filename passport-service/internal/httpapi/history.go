@@ -8,25 +8,25 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-// Version is a version as it is answered. Who does not keep the passport is not
-// told who wrote it and why, nor its hashes: they are those of all of it.
-type Version struct {
-	PassportID   string          `json:"passportId"`
-	Version      int64           `json:"version"`
-	State        passport.State  `json:"state" enum:"draft,active,inactive,archived,ceased"`
-	Owner        *passport.Owner `json:"owner,omitempty"`
-	Data         Data            `json:"data"`
-	Action       passport.Action `json:"action" enum:"create,replace,patch,publish,archive"`
-	Reason       string          `json:"reason,omitempty"`
-	CreatedAt    time.Time       `json:"createdAt" doc:"later than that of the version before"`
-	CreatedBy    string          `json:"createdBy,omitempty"`
-	DataHash     string          `json:"dataHash,omitempty" doc:"SHA-256 of data in the form of RFC 8785, in hex"`
-	PreviousHash *string         `json:"previousHash,omitzero" nullable:"false" doc:"hash of the version before, empty in the first"`
-	Hash         string          `json:"hash,omitempty" doc:"SHA-256 of this record without its hash, in the form of RFC 8785, in hex"`
+// PassportVersion is a version of a passport as a caller reads it. Only the owner
+// reads who wrote it, the reason, and the hashes, which cover all data.
+type PassportVersion struct {
+	PassportID   string          `json:"passportId" doc:"id of the passport"`
+	Version      int64           `json:"version" doc:"number of the version, from 1"`
+	State        passport.State  `json:"state" enum:"draft,active,inactive,archived,ceased" doc:"state of the passport in this version: draft: not published; active: published; inactive: replaced by the passport of a successor battery; archived: withdrawn by the owner; ceased: the battery was recycled"`
+	Owner        *passport.Owner `json:"owner,omitempty" doc:"owner of the passport; only for the owner"`
+	Data         PassportData    `json:"data" doc:"attributes of this version that the caller may read"`
+	Action       passport.Action `json:"action" enum:"create,replace,patch,publish,archive" doc:"operation that created the version"`
+	Reason       string          `json:"reason,omitempty" doc:"reason for the change; only for the owner"`
+	CreatedAt    time.Time       `json:"createdAt" doc:"when the version was created; later than the previous version"`
+	CreatedBy    string          `json:"createdBy,omitempty" doc:"id of the account that created the version; only for the owner"`
+	DataHash     string          `json:"dataHash,omitempty" doc:"SHA-256 of data in canonical form (RFC 8785), in hex; only for the owner"`
+	PreviousHash *string         `json:"previousHash,omitzero" nullable:"false" doc:"hash of the previous version, empty in version 1; only for the owner"`
+	Hash         string          `json:"hash,omitempty" doc:"SHA-256 of this record without hash in canonical form (RFC 8785), in hex; only for the owner"`
 }
 
-func versionOf(v passport.VersionView) Version {
-	out := Version{PassportID: v.PassportID, Version: v.Number, State: v.State, Data: Data{v.Data}, Action: v.Action, CreatedAt: v.CreatedAt}
+func newPassportVersion(v passport.VersionView) PassportVersion {
+	out := PassportVersion{PassportID: v.PassportID, Version: v.Number, State: v.State, Data: PassportData{v.Data}, Action: v.Action, CreatedAt: v.CreatedAt}
 	if v.Access.Owner {
 		out.Owner, out.Reason, out.CreatedBy = &v.Owner, v.Reason, v.CreatedBy
 		out.DataHash, out.PreviousHash, out.Hash = v.DataHash, &v.PreviousHash, v.Hash
@@ -35,41 +35,41 @@ func versionOf(v passport.VersionView) Version {
 }
 
 type versionsInput struct {
-	ID string `path:"id"`
+	PassportID
 	rest.Paging
 }
 
 type versionsOutput struct {
-	Body rest.List[Version]
+	Body rest.List[PassportVersion]
 }
 
 type versionInput struct {
-	ID      string `path:"id"`
-	Version int64  `path:"version" minimum:"1"`
+	PassportID
+	Version int64 `path:"version" minimum:"1" doc:"number of the version, from 1"`
 }
 
 type versionOutput struct {
-	Body Version
+	Body PassportVersion
 }
 
 func (a *API) versions(ctx context.Context, in *versionsInput) (*versionsOutput, error) {
 	page, err := a.Passports.History(ctx, in.ID, in.Cursor, in.Limit)
-	out := &versionsOutput{rest.List[Version]{NextCursor: page.Next}}
+	out := &versionsOutput{rest.List[PassportVersion]{NextCursor: page.Next}}
 	for _, v := range page.Versions {
-		out.Body.Items = append(out.Body.Items, versionOf(v))
+		out.Body.Items = append(out.Body.Items, newPassportVersion(v))
 	}
 	return out, err
 }
 
 func (a *API) version(ctx context.Context, in *versionInput) (*versionOutput, error) {
 	v, err := a.Passports.Version(ctx, in.ID, in.Version)
-	return &versionOutput{versionOf(v)}, err
+	return &versionOutput{newPassportVersion(v)}, err
 }
 
 type diffInput struct {
-	ID   string `path:"id"`
-	From int64  `query:"from" minimum:"1" doc:"a version; the one before the other where it is left out"`
-	To   int64  `query:"to" minimum:"1" doc:"a version; the newest where it is left out"`
+	PassportID
+	From int64 `query:"from" minimum:"1" doc:"number of the version with the old values; default: the version before to"`
+	To   int64 `query:"to" minimum:"1" doc:"number of the version with the new values; default: the newest version"`
 }
 
 type diffOutput struct {
@@ -81,15 +81,11 @@ func (a *API) diff(ctx context.Context, in *diffInput) (*diffOutput, error) {
 	return &diffOutput{d}, err
 }
 
-type passportInput struct {
-	ID string `path:"id"`
-}
-
 type verifyOutput struct {
 	Body passport.HistoryVerification
 }
 
-func (a *API) verify(ctx context.Context, in *passportInput) (*verifyOutput, error) {
+func (a *API) verify(ctx context.Context, in *PassportID) (*verifyOutput, error) {
 	v, err := a.Passports.Verify(ctx, in.ID)
 	return &verifyOutput{v}, err
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
-// TestOpenAPI holds the document that is served against the one that is
-// committed: changing it is changing a contract.
+// TestOpenAPI compares the OpenAPI document with the committed golden file, because a
+// change of the document is a change of the API.
 func TestOpenAPI(t *testing.T) {
 	api := rest.New(rest.Options{Title: httpapi.Title, Description: httpapi.Description, Log: slog.New(slog.DiscardHandler)})
 	engines, err := compliance.NewEngines(ruleset.Embedded(), compliance.Rules())

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -12,34 +13,39 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Data is the body of a battery passport. Its schema comes from
-// the catalogue.
-type Data struct{ wire.Value }
+// PassportData is the data of a passport. Its schema is generated from the catalogue.
+type PassportData struct{ wire.Value }
 
-// Body is the body of a write: the data of a passport, or a patch of it.
-type Body struct {
-	Data   Data   `json:"data"`
-	Reason string `json:"reason,omitempty" minLength:"1" maxLength:"1000" doc:"why; of a published passport it has to be given"`
+// PassportInput is the body of a create or replace.
+type PassportInput struct {
+	Data   PassportData `json:"data" doc:"all attributes of the passport"`
+	Reason string       `json:"reason,omitempty" minLength:"1" maxLength:"1000" doc:"reason for the change; required if the passport is published"`
 }
 
-// Passport is a passport as it is answered. Who does not keep it is not told
-// who wrote it; the public is told nothing of versions and times.
+// PassportPatch is the body of a patch.
+type PassportPatch struct {
+	Data   PassportData `json:"data,omitzero" doc:"merge patch of the attributes (RFC 7396)"`
+	Reason string       `json:"reason,omitempty" minLength:"1" maxLength:"1000" doc:"reason for the change; required if the passport is published"`
+}
+
+// Passport is a passport as a signed-in caller reads it. Only the owner reads who
+// wrote it; callers with public access read neither versions nor times.
 type Passport struct {
-	ID                string          `json:"id"`
-	State             passport.State  `json:"state,omitempty" enum:"draft,active,inactive,archived,ceased"`
-	Version           int64           `json:"version,omitzero"`
-	BatteryIdentifier string          `json:"batteryIdentifier,omitempty"`
-	Data              Data            `json:"data"`
-	Owner             *passport.Owner `json:"owner,omitempty"`
-	CreatedAt         time.Time       `json:"createdAt,omitzero"`
-	CreatedBy         string          `json:"createdBy,omitempty"`
-	UpdatedAt         time.Time       `json:"updatedAt,omitzero"`
-	UpdatedBy         string          `json:"updatedBy,omitempty"`
+	ID                string          `json:"id" doc:"id of the passport"`
+	State             passport.State  `json:"state,omitempty" enum:"draft,active,inactive,archived,ceased" doc:"draft: not published; active: published; inactive: replaced by the passport of a successor battery; archived: withdrawn by the owner; ceased: the battery was recycled"`
+	Version           int64           `json:"version,omitzero" doc:"number of the version, from 1"`
+	BatteryIdentifier string          `json:"batteryIdentifier,omitempty" doc:"identifier of the battery, as in data.generalInformation"`
+	Data              PassportData    `json:"data" doc:"attributes that the caller may read"`
+	Owner             *passport.Owner `json:"owner,omitempty" doc:"owner of the passport; only for the owner"`
+	CreatedAt         time.Time       `json:"createdAt,omitzero" doc:"when the passport was created"`
+	CreatedBy         string          `json:"createdBy,omitempty" doc:"id of the account that created the passport; only for the owner"`
+	UpdatedAt         time.Time       `json:"updatedAt,omitzero" doc:"when this version was created"`
+	UpdatedBy         string          `json:"updatedBy,omitempty" doc:"id of the account that created this version; only for the owner"`
 }
 
-func answerOf(p *passport.PassportView) Passport {
+func newPassport(p *passport.PassportView) Passport {
 	h := &p.Head
-	out := Passport{ID: p.ID, State: h.State, BatteryIdentifier: p.BatteryIdentifier, Data: Data{h.Data}}
+	out := Passport{ID: p.ID, State: h.State, BatteryIdentifier: p.BatteryIdentifier, Data: PassportData{h.Data}}
 	if p.Access.CanReadHistory() {
 		out.Version, out.CreatedAt, out.UpdatedAt = h.Number, p.CreatedAt, h.CreatedAt
 	}
@@ -49,88 +55,86 @@ func answerOf(p *passport.PassportView) Passport {
 	return out
 }
 
-// output is a passport with its entity tag: the version for who keeps it, the
-// hash of what is sent for others.
-type output struct {
+type passportOutput struct {
 	Status int
-	ETag   string `header:"ETag" doc:"for If-None-Match; to those who keep the passport it is the version, for If-Match"`
+	ETag   string `header:"ETag" doc:"entity tag for If-None-Match; for the owner it is the version number, for If-Match"`
 	Body   Passport
 }
 
 type createOutput struct {
 	rest.Replayed
-	ETag     string `header:"ETag" doc:"the version, for If-Match"`
-	Location string `header:"Location" doc:"where the passport is"`
+	ETag     string `header:"ETag" doc:"version number, for If-Match"`
+	Location string `header:"Location" doc:"path of the passport"`
 	Body     Passport
 }
 
-func outputOf(p *passport.PassportView) *output {
-	out := &output{Status: http.StatusOK, ETag: rest.VersionETag(p.Head.Number), Body: answerOf(p)}
+// newPassportOutput sets the entity tag to the version for the owner. For other
+// callers it is a hash of the body, which does not reveal changes that they cannot
+// read.
+func newPassportOutput(p *passport.PassportView) *passportOutput {
+	out := &passportOutput{Status: http.StatusOK, ETag: rest.VersionETag(p.Head.Number), Body: newPassport(p)}
 	if !p.Access.Owner {
-		out.ETag = tagOf(out.Body)
+		out.ETag = bodyETag(out.Body)
 	}
 	return out
 }
 
-func tagOf(answer any) string {
-	body, err := wire.Marshal(answer)
+func bodyETag(body any) string {
+	text, err := wire.Marshal(body)
 	if err != nil {
-		panic(err) // it is made of our own types, and of JSON
+		panic(err) // the body consists of our own types and valid JSON
 	}
-	return rest.BodyETag(body)
+	return rest.BodyETag(text)
 }
 
-func answered(p passport.PassportView, err error) (*output, error) {
+// respond converts the result of a write.
+func respond(p passport.PassportView, err error) (*passportOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	return outputOf(&p), nil
+	return newPassportOutput(&p), nil
 }
 
-// unless makes the status 304 when the client has what would be sent.
-func (o *output) unless(ifNoneMatch string) *output {
-	if ifNoneMatch != "" && rest.MatchesETag(ifNoneMatch, o.ETag) {
-		o.Status = http.StatusNotModified
-	}
-	return o
+// PassportID is the path parameter of the operations on one passport.
+type PassportID struct {
+	ID string `path:"id" doc:"id of the passport"`
 }
 
 type createInput struct {
 	rest.IdempotencyKey
-	Body rest.JSON[Body]
+	Body rest.JSON[PassportInput]
 }
 
 type getInput struct {
-	ID string `path:"id"`
-	At string `query:"at" format:"date-time" doc:"as it was at this time (RFC 3339)"`
+	PassportID
+	At string `query:"at" format:"date-time" doc:"returns the version that was current at this time (RFC 3339), such as 2027-02-18T09:00:00Z"`
 	rest.Revalidation
 }
 
-type changeInput struct {
-	ID string `path:"id"`
+// ChangeInput contains the parameters of a write to one passport.
+type ChangeInput struct {
+	PassportID
 	rest.Precondition
 }
 
 type replaceInput struct {
-	ID string `path:"id"`
-	rest.Precondition
-	Body rest.JSON[Body]
+	ChangeInput
+	Body rest.JSON[PassportInput]
 }
 
 type patchInput struct {
-	ID string `path:"id"`
-	rest.Precondition
-	Body rest.JSON[Body] `contentType:"application/merge-patch+json"`
+	ChangeInput
+	Body rest.JSON[PassportPatch] `contentType:"application/merge-patch+json"`
 }
 
 type listInput struct {
 	rest.Paging
-	BatteryIdentifier string         `query:"batteryIdentifier" doc:"only the passport of this battery"`
-	BatteryCategory   string         `query:"batteryCategory" doc:"only batteries of this category"`
+	BatteryIdentifier string         `query:"batteryIdentifier" doc:"only the passport with this battery identifier"`
+	BatteryCategory   string         `query:"batteryCategory" doc:"only batteries of this category, such as EV"`
 	State             passport.State `query:"state" enum:"draft,active,inactive,archived,ceased" doc:"only passports in this state"`
-	ModelID           string         `query:"modelId" doc:"only batteries of this model (batteryModel.id)"`
-	CreatedBy         string         `query:"createdBy" doc:"only passports that this account created"`
-	Sort              string         `query:"sort" enum:"createdAt,-createdAt" default:"-createdAt" doc:"by creation: createdAt oldest first, -createdAt newest first"`
+	ModelID           string         `query:"modelId" doc:"only batteries of this model (data.generalInformation.batteryModel.id)"`
+	CreatedBy         string         `query:"createdBy" doc:"only passports created by the account with this id"`
+	Sort              string         `query:"sort" enum:"createdAt,-createdAt" default:"-createdAt" doc:"order: createdAt is oldest first, -createdAt is newest first"`
 }
 
 type listOutput struct{ Body rest.List[Passport] }
@@ -140,44 +144,44 @@ func (a *API) create(ctx context.Context, in *createInput) (*createOutput, error
 	if err != nil {
 		return nil, err
 	}
-	out := outputOf(&p)
+	out := newPassportOutput(&p)
 	return &createOutput{Replayed: rest.ReplayedIf(replayed), ETag: out.ETag, Location: "/api/passports/" + p.ID, Body: out.Body}, nil
 }
 
-func (a *API) get(ctx context.Context, in *getInput) (*output, error) {
+func (a *API) get(ctx context.Context, in *getInput) (*passportOutput, error) {
 	read := func() (passport.PassportView, error) { return a.Passports.Get(ctx, in.ID) }
 	if in.At != "" {
 		at, err := time.Parse(time.RFC3339, in.At)
 		if err != nil {
-			return nil, fault.New(fault.Invalid, "there is no such time").
-				With(fault.Detail{Path: "at", Code: "format", Message: "has to be as 2027-02-18T09:00:00Z"})
+			return nil, fault.New(fault.Invalid, `"at" is not a valid time`).
+				With(fault.Detail{Path: "at", Code: "format", Message: fmt.Sprintf("must be a time such as 2027-02-18T09:00:00Z, got %q", in.At)})
 		}
 		read = func() (passport.PassportView, error) { return a.Passports.At(ctx, in.ID, at) }
 	}
-	p, err := read()
-	if err != nil {
-		return nil, err
+	out, err := respond(read())
+	if err == nil && rest.MatchesETag(in.IfNoneMatch, out.ETag) {
+		out.Status = http.StatusNotModified
 	}
-	return outputOf(&p).unless(in.IfNoneMatch), nil
+	return out, err
 }
 
-func (a *API) replace(ctx context.Context, in *replaceInput) (*output, error) {
+func (a *API) replace(ctx context.Context, in *replaceInput) (*passportOutput, error) {
 	versions, err := in.Versions()
 	if err != nil {
 		return nil, err
 	}
-	return answered(a.Passports.Replace(ctx, in.ID, in.Body.Value, versions...))
+	return respond(a.Passports.Replace(ctx, in.ID, in.Body.Value, versions...))
 }
 
-func (a *API) patch(ctx context.Context, in *patchInput) (*output, error) {
+func (a *API) patch(ctx context.Context, in *patchInput) (*passportOutput, error) {
 	versions, err := in.Versions()
 	if err != nil {
 		return nil, err
 	}
-	return answered(a.Passports.Patch(ctx, in.ID, in.Body.Value, versions...))
+	return respond(a.Passports.Patch(ctx, in.ID, in.Body.Value, versions...))
 }
 
-func (a *API) delete(ctx context.Context, in *changeInput) (*struct{}, error) {
+func (a *API) delete(ctx context.Context, in *ChangeInput) (*struct{}, error) {
 	versions, err := in.Versions()
 	if err != nil {
 		return nil, err
@@ -195,7 +199,7 @@ func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
 	page, err := a.Passports.List(ctx, params)
 	out := &listOutput{rest.List[Passport]{NextCursor: page.Next}}
 	for _, p := range page.Passports {
-		out.Body.Items = append(out.Body.Items, answerOf(&p))
+		out.Body.Items = append(out.Body.Items, newPassport(&p))
 	}
 	return out, err
 }

@@ -8,68 +8,73 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-// Public is the public part of a published passport. It says nothing of
-// versions and times, which would tell of changes that are not public.
-type Public struct {
-	ID                string `json:"id"`
-	BatteryIdentifier string `json:"batteryIdentifier"`
-	Data              Data   `json:"data"`
+// PublicPassport is the public part of a published passport. It has no version and no
+// times, because they would reveal changes that are not public.
+type PublicPassport struct {
+	ID                string       `json:"id" doc:"id of the passport"`
+	BatteryIdentifier string       `json:"batteryIdentifier" doc:"identifier of the battery, as in the QR code"`
+	Data              PassportData `json:"data" doc:"public attributes (Annex XIII point 1)"`
 }
 
 type publicOutput struct {
 	Status int
-	ETag   string `header:"ETag" doc:"hash of what is sent"`
-	Body   Public
+	ETag   string `header:"ETag" doc:"hash of the body, for If-None-Match"`
+	Body   PublicPassport
 }
 
-// rememberedTags is how many parts are known by their tag, which costs more than
-// all else to make.
-const rememberedTags = 20_000
+// etagCacheSize is how many passports the cache of entity tags holds. An entity tag
+// takes longer to compute than the rest of the response.
+const etagCacheSize = 20_000
 
-func (a *API) publicAnswer(published passport.PublicPassport, err error, ifNoneMatch string) (*publicOutput, error) {
+func (a *API) publicResponse(p passport.PublicPassport, err error, ifNoneMatch string) (*publicOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	if tag, ok := a.tags.Get(published.Revision); ok && ifNoneMatch != "" && rest.MatchesETag(ifNoneMatch, tag) {
-		return unchanged(tag), nil
+	if out := a.cachedNotModified(p.Revision, ifNoneMatch); out != nil {
+		return out, nil
 	}
-	p := published.View()
-	body := Public{p.ID, p.BatteryIdentifier, Data{p.Head.Data}}
-	out := &publicOutput{http.StatusOK, tagOf(body), body}
-	a.tags.Add(published.Revision, out.ETag)
-	if ifNoneMatch != "" && rest.MatchesETag(ifNoneMatch, out.ETag) {
+	view := p.View()
+	body := PublicPassport{view.ID, view.BatteryIdentifier, PassportData{view.Head.Data}}
+	out := &publicOutput{http.StatusOK, bodyETag(body), body}
+	a.etags.Add(p.Revision, out.ETag)
+	if rest.MatchesETag(ifNoneMatch, out.ETag) {
 		out.Status = http.StatusNotModified
 	}
 	return out, nil
 }
 
-func unchanged(tag string) *publicOutput {
-	return &publicOutput{Status: http.StatusNotModified, ETag: tag}
+// cachedNotModified returns a 304 response if the cache has the entity tag of a
+// revision and the client has the same, and nil otherwise.
+func (a *API) cachedNotModified(r passport.Revision, ifNoneMatch string) *publicOutput {
+	if tag, ok := a.etags.Get(r); ok && rest.MatchesETag(ifNoneMatch, tag) {
+		return &publicOutput{Status: http.StatusNotModified, ETag: tag}
+	}
+	return nil
 }
 
 type publicInput struct {
-	ID string `path:"id"`
+	PassportID
 	rest.Revalidation
 }
 
 func (a *API) public(ctx context.Context, in *publicInput) (*publicOutput, error) {
 	if in.IfNoneMatch != "" {
-		if part, err := a.Passports.Revision(ctx, in.ID); err == nil {
-			if tag, ok := a.tags.Get(part); ok && rest.MatchesETag(in.IfNoneMatch, tag) {
-				return unchanged(tag), nil
+		if revision, err := a.Passports.Revision(ctx, in.ID); err == nil {
+			if out := a.cachedNotModified(revision, in.IfNoneMatch); out != nil {
+				return out, nil
 			}
 		}
 	}
 	p, err := a.Passports.Public(ctx, in.ID)
-	return a.publicAnswer(p, err, in.IfNoneMatch)
+	return a.publicResponse(p, err, in.IfNoneMatch)
 }
 
-type publicOfInput struct {
-	Identifier string `query:"identifier" required:"true" maxLength:"10000" doc:"the battery identifier, as the QR code holds it"`
+type findPublicInput struct {
+	Identifier string `query:"identifier" required:"true" maxLength:"10000" doc:"identifier of the battery, as in the QR code"`
 	rest.Revalidation
 }
 
-func (a *API) publicOf(ctx context.Context, in *publicOfInput) (*publicOutput, error) {
+func (a *API) findPublic(ctx context.Context, in *findPublicInput) (*publicOutput, error) {
 	p, err := a.Passports.PublicByBattery(ctx, in.Identifier)
-	return a.publicAnswer(p, err, in.IfNoneMatch)
+	return a.publicResponse(p, err, in.IfNoneMatch)
 }

@@ -10,57 +10,62 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-func (a *API) publish(ctx context.Context, in *changeInput) (*output, error) {
+func (a *API) publish(ctx context.Context, in *ChangeInput) (*passportOutput, error) {
 	versions, err := in.Versions()
 	if err != nil {
 		return nil, err
 	}
-	return answered(a.Passports.Publish(ctx, in.ID, versions...))
+	return respond(a.Passports.Publish(ctx, in.ID, versions...))
+}
+
+// ArchiveRequest is the body of an archive operation.
+type ArchiveRequest struct {
+	Reason string `json:"reason" minLength:"1" maxLength:"1000" pattern:"\\S" doc:"why the passport is withdrawn; stored in the version history"`
 }
 
 type archiveInput struct {
-	ID string `path:"id"`
-	rest.Precondition
-	Body struct {
-		Reason string `json:"reason" minLength:"1" maxLength:"1000" pattern:"\\S" doc:"why, for those who read on"`
-	}
+	ChangeInput
+	Body ArchiveRequest
 }
 
-func (a *API) archive(ctx context.Context, in *archiveInput) (*output, error) {
+func (a *API) archive(ctx context.Context, in *archiveInput) (*passportOutput, error) {
 	versions, err := in.Versions()
 	if err != nil {
 		return nil, err
 	}
-	return answered(a.Passports.Archive(ctx, in.ID, in.Body.Reason, versions...))
+	return respond(a.Passports.Archive(ctx, in.ID, in.Body.Reason, versions...))
 }
 
-// EvaluationParams are the parameters that select another rule set or day.
+// EvaluationParams are the query parameters of an evaluation.
 type EvaluationParams struct {
-	RuleSet string `query:"ruleSet" doc:"a rule set, as bp-2027-02; the one in effect on the day where it is left out"`
-	On      string `query:"on" doc:"the day whose duties count, as 2027-08-18; today where it is left out"`
+	RuleSet string `query:"ruleSet" doc:"name of the rule set, such as bp-2027-02; default: the rule set in effect on the day in on"`
+	On      string `query:"on" doc:"day whose duties apply, such as 2027-08-18; default: today"`
 }
 
-func (w EvaluationParams) params() passport.EvaluationParams {
-	return passport.EvaluationParams{RuleSet: w.RuleSet, On: w.On}
+func (p EvaluationParams) params() passport.EvaluationParams {
+	return passport.EvaluationParams{RuleSet: p.RuleSet, On: p.On}
 }
 
 type complianceInput struct {
-	ID string `path:"id"`
+	PassportID
 	EvaluationParams
 }
 
+// ComplianceReport gives the schema of compliance.Report its name.
+type ComplianceReport compliance.Report
+
 type complianceOutput struct {
-	Body compliance.Report
+	Body ComplianceReport
 }
 
 func (a *API) compliance(ctx context.Context, in *complianceInput) (*complianceOutput, error) {
 	report, err := a.Passports.Compliance(ctx, in.ID, in.params())
-	return &complianceOutput{report}, err
+	return &complianceOutput{ComplianceReport(report)}, err
 }
 
 type validateInput struct {
 	EvaluationParams
-	Lines rest.NDJSON[Body, compliance.Report]
+	Lines rest.NDJSON[PassportInput, ComplianceReport]
 }
 
 func (a *API) validate(ctx context.Context, in *validateInput) (*rest.Stream, error) {
@@ -68,14 +73,17 @@ func (a *API) validate(ctx context.Context, in *validateInput) (*rest.Stream, er
 	if err != nil {
 		return nil, err
 	}
-	return in.Lines.Process(ctx, maxBody, validator.Validate)
+	return in.Lines.Process(ctx, maxBody, func(ctx context.Context, body wire.Value) (ComplianceReport, error) {
+		report, err := validator.Validate(ctx, body)
+		return ComplianceReport(report), err
+	})
 }
 
-// RuleSet is one of the rule sets.
+// RuleSet describes a rule set in the list.
 type RuleSet struct {
-	ID            string       `json:"id"`
-	EffectiveFrom ruleset.Date `json:"effectiveFrom" format:"date" doc:"it counts from this day on, until a newer one does"`
-	InEffect      bool         `json:"inEffect" doc:"it counts today"`
+	ID            string       `json:"id" doc:"name of the rule set, such as bp-2027-02"`
+	EffectiveFrom ruleset.Date `json:"effectiveFrom" format:"date" doc:"first day on which the rule set applies, until a newer one does"`
+	InEffect      bool         `json:"inEffect" doc:"true if the rule set applies today"`
 }
 
 type ruleSetsOutput struct{ Body rest.List[RuleSet] }
@@ -90,7 +98,7 @@ func (a *API) ruleSets(context.Context, *struct{}) (*ruleSetsOutput, error) {
 }
 
 type attributesInput struct {
-	ID string `path:"id" doc:"of a rule set"`
+	ID string `path:"id" doc:"name of the rule set, such as bp-2027-02"`
 }
 
 type attributesOutput struct {

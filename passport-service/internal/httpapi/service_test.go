@@ -28,15 +28,16 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 
-// world is a passport-service in which ids and times are the same each time, on
-// a store of its own.
-type world struct {
+// testService is a passport-service with its own store. Its ids and times are the same
+// in every run, so that responses of two services can be compared.
+type testService struct {
 	t      *testing.T
 	url    string
 	issuer *authtest.Issuer
 }
 
-func newWorld(t *testing.T, catalogue string) *world {
+// newTestService starts a service. edit changes the catalogue first, if it is not nil.
+func newTestService(t *testing.T, edit func(catalogue map[string]any)) *testService {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
@@ -45,7 +46,7 @@ func newWorld(t *testing.T, catalogue string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close(context.Background()) })
-	sets, err := ruleset.LoadAll(fstest.MapFS{"x.json": {Data: []byte(catalogue)}})
+	sets, err := ruleset.LoadAll(fstest.MapFS{"x.json": {Data: editCatalogue(t, edit)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,8 +54,8 @@ func newWorld(t *testing.T, catalogue string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, issuer: authtest.New(t)}
-	verifier, err := token.NewVerifier(ctx, token.Config{URL: w.issuer.URL}, slog.New(slog.DiscardHandler))
+	s := &testService{t: t, issuer: authtest.New(t)}
+	verifier, err := token.NewVerifier(ctx, token.Config{URL: s.issuer.URL}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,45 +69,46 @@ func newWorld(t *testing.T, catalogue string) *world {
 	(&httpapi.API{Passports: passports, Verifier: verifier}).Register(api)
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
-	w.url = server.URL
-	w.untilReady()
-	return w
+	s.url = server.URL
+	s.waitUntilReady()
+	return s
 }
 
-// untilReady waits for the verifier to have its keys.
-func (w *world) untilReady() {
-	for deadline := time.Now().Add(20 * time.Second); strings.HasPrefix(w.ask("GET /api/passports", auth.Admin, ""), "503"); {
+// waitUntilReady waits until the verifier has fetched its keys.
+func (s *testService) waitUntilReady() {
+	for deadline := time.Now().Add(20 * time.Second); strings.HasPrefix(s.do("GET /api/passports", auth.Admin, ""), "503"); {
 		if time.Now().After(deadline) {
-			w.t.Fatal("the service is not ready")
+			s.t.Fatal("the service is not ready")
 		}
 	}
 }
 
-// ask returns an answer whole: status, the headers that clients act on, body.
-func (w *world) ask(route string, role auth.Role, body string, headers ...string) string {
-	w.t.Helper()
+// do sends a request and returns the whole response as text: status, headers without
+// Date, body.
+func (s *testService) do(route string, role auth.Role, body string, headers ...string) string {
+	s.t.Helper()
 	method, path, _ := strings.Cut(route, " ")
-	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
 	if err != nil {
-		w.t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Request-Id", "01a20000-0000-7000-8000-000000000000")
 	if role != "" {
 		organisation := map[auth.Role]string{auth.Operator: "A", auth.User: "B"}[role]
-		req.Header.Set("Authorization", "Bearer "+w.issuer.Token(w.t, auth.Principal{UserID: string(role), Email: "x@x.example", Role: role, Organisation: organisation}))
+		req.Header.Set("Authorization", "Bearer "+s.issuer.Token(s.t, auth.Principal{UserID: string(role), Email: "x@x.example", Role: role, Organisation: organisation}))
 	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		w.t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
-		w.t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	res.Header.Del("Date")
 	var b strings.Builder
@@ -117,18 +119,18 @@ func (w *world) ask(route string, role auth.Role, body string, headers ...string
 	return b.String()
 }
 
-// must asks, and fails the test unless the status is the one given.
-func (w *world) must(status int, route string, role auth.Role, body string) string {
-	w.t.Helper()
-	a := w.ask(route, role, body)
-	if !strings.HasPrefix(a, fmt.Sprint(status)) {
-		w.t.Fatalf("%s: %s", route, a)
+// mustDo sends a request and returns the body. It fails the test if the status differs.
+func (s *testService) mustDo(status int, route string, role auth.Role, body string) string {
+	s.t.Helper()
+	response := s.do(route, role, body)
+	if !strings.HasPrefix(response, fmt.Sprint(status)) {
+		s.t.Fatalf("%s: got %s, want %d", route, response, status)
 	}
-	_, text, _ := strings.Cut(a, "\r\n\r\n")
+	_, text, _ := strings.Cut(response, "\r\n\r\n")
 	return text
 }
 
-// body is a sample, changed by JSON patches.
+// body returns a sample with JSON Patch operations applied.
 func body(t *testing.T, name string, ops ...string) string {
 	t.Helper()
 	text, err := samples.FS.ReadFile(name)
@@ -146,18 +148,18 @@ func body(t *testing.T, name string, ops ...string) string {
 	return string(text)
 }
 
-func catalogue(t *testing.T, change func(map[string]any)) string {
+func editCatalogue(t *testing.T, edit func(map[string]any)) []byte {
 	t.Helper()
 	var file map[string]any
 	if err := json.Unmarshal(ruleset.Embedded()[0].File, &file); err != nil {
 		t.Fatal(err)
 	}
-	if change != nil {
-		change(file)
+	if edit != nil {
+		edit(file)
 	}
 	text, err := json.Marshal(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(text)
+	return text
 }
