@@ -151,7 +151,7 @@ func TestComposeEnvironmentIsRight(t *testing.T) {
 				}
 				err := boot.Load(cfg)
 				var refused []string
-				for _, m := range regexp.MustCompile(`(?m)^  (\w+): holds a demo secret`).FindAllStringSubmatch(fmt.Sprint(err), -1) {
+				for _, m := range regexp.MustCompile(`(?m)^  (\w+): contains a demo secret`).FindAllStringSubmatch(fmt.Sprint(err), -1) {
 					refused = append(refused, m[1])
 				}
 				if !slices.Equal(refused, want) || (err != nil) != (want != nil) {

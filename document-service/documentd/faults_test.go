@@ -191,7 +191,7 @@ func TestUnusableBucketIsLogged(t *testing.T) {
 				cfg.HTTP = at
 				return documentd.Run(ctx, cfg, slog.New(slog.NewTextHandler(&logs, nil)))
 			})
-			waitFor(t, "the start", func() bool { return strings.Contains(logs.String(), "cannot yet use the S3 bucket") })
+			waitFor(t, "the start", func() bool { return strings.Contains(logs.String(), `operation="use the S3 bucket"`) })
 			if !strings.Contains(logs.String(), c.reason) {
 				t.Errorf("log is %s, want %q", logs.String(), c.reason)
 			}

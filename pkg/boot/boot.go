@@ -1,5 +1,5 @@
-// Package boot is the shell of a service: environment, logger, signals, exit
-// codes.
+// Package boot runs the process of a service: settings from the environment, logger,
+// signals and exit codes.
 package boot
 
 import (
@@ -17,30 +17,31 @@ import (
 	"github.com/battery-passport/suite/pkg/trace"
 )
 
-// LogConfig says how to log.
+// LogConfig configures the logger.
 type LogConfig struct {
-	Level slog.Level `envconfig:"LOG_LEVEL" default:"info" desc:"least level that is logged: debug, info, warn, error"`
+	Level slog.Level `envconfig:"LOG_LEVEL" default:"info" desc:"Lowest level of log messages that are written: debug, info, warn or error."`
 }
 
 // Exit codes.
 const (
 	exitFailed = 1
-	exitUsage  = 2 // the environment or the arguments are wrong
+	exitUsage  = 2 // invalid settings or arguments
 )
 
-// Main runs a service until SIGINT or SIGTERM; a second one ends it at once. It
-// exits 0 when run returns nil, 1 when it fails, and 2, having named every wrong
-// variable, when the environment does not fill C.
+// Main loads the configuration C from the environment and calls run. At the first
+// SIGINT or SIGTERM it cancels the context of run; a second signal kills the process.
+// The exit code is 0 when run returns nil, 1 when it returns an error, and 2 when a
+// setting is invalid; all invalid settings are printed.
 //
-// The argument "health" asks the service that runs with this environment whether
-// it is ready; "-version" prints the version.
+// With the argument "health" it checks the readiness of the service that runs with
+// the same environment; with "-version" it prints the version.
 func Main[C any](service string, run func(context.Context, C, *slog.Logger) error) {
-	os.Exit(code(service, os.Args[1:], run))
+	os.Exit(exitCode(service, os.Args[1:], run))
 }
 
-func code[C any](service string, args []string, run func(context.Context, C, *slog.Logger) error) int {
+func exitCode[C any](service string, args []string, run func(context.Context, C, *slog.Logger) error) int {
 	if len(args) > 1 || len(args) == 1 && args[0] != "health" && args[0] != "-version" {
-		fmt.Fprintf(os.Stderr, "usage: %[1]s            serve, as the environment says\n       %[1]s health     exit 0 if the one that serves here is ready\n       %[1]s -version   tell what this is\n", service)
+		fmt.Fprintf(os.Stderr, "usage: %[1]s            run the service with the settings in the environment\n       %[1]s health     check whether the running service is ready\n       %[1]s -version   print the version\n", service)
 		return exitUsage
 	}
 	if len(args) == 1 && args[0] == "-version" {
@@ -53,7 +54,7 @@ func code[C any](service string, args []string, run func(context.Context, C, *sl
 		Service     C
 	}
 	if err := Load(&cfg); err != nil {
-		fmt.Fprintf(os.Stderr, "%s cannot start.\n%v\n", service, err)
+		fmt.Fprintf(os.Stderr, "%s cannot start, invalid settings:\n%v\n", service, err)
 		return exitUsage
 	}
 	if len(args) == 1 {
@@ -76,8 +77,8 @@ func code[C any](service string, args []string, run func(context.Context, C, *sl
 	return 0
 }
 
-// untilSignal returns a context that is done at the first signal; a second one
-// ends the process.
+// untilSignal returns a context that is canceled by the first SIGINT or SIGTERM. A
+// second signal kills the process.
 func untilSignal() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -93,20 +94,20 @@ func untilSignal() (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
-// NewLogger returns a logger of JSON lines that name the service, and the trace of
-// the context they are written with.
+// NewLogger returns a logger that writes JSON lines with the name of the service and
+// the trace id of the context.
 func NewLogger(w io.Writer, service string, cfg LogConfig) *slog.Logger {
 	return slog.New(trace.Handler(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: cfg.Level}))).With("service", service)
 }
 
-// version and commit are set when a release is built, by
+// version and commit are set in release builds by
 // -ldflags "-X github.com/battery-passport/suite/pkg/boot.version=…".
 var version, commit string
 
-// A Build is what a program was built from.
+// Build describes the source of the running program.
 type Build struct {
-	Version string // of the release; dev where it is none
-	Commit  string // empty where it is unknown
+	Version string // of the release, or "dev"
+	Commit  string // empty if unknown
 }
 
 func (b Build) String() string {
@@ -116,8 +117,8 @@ func (b Build) String() string {
 	return b.Version + " (" + b.Commit + ")"
 }
 
-// CurrentBuild returns what this program was built from: what the linker was told, or
-// else the checkout.
+// CurrentBuild returns the build of the running program, from the linker flags or from
+// the build information of the Go toolchain.
 var CurrentBuild = sync.OnceValue(func() Build {
 	b := Build{Version: cmp.Or(version, "dev"), Commit: commit}
 	if info, ok := debug.ReadBuildInfo(); ok && b.Commit == "" {

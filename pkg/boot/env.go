@@ -8,32 +8,33 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kelseyhightower/envconfig"
 )
 
-// Environment says what a process runs for.
+// Environment is the environment that a process runs in.
 type Environment struct {
-	Name string `envconfig:"APP_ENV" default:"development" desc:"development, test or production, which refuses secrets that begin with demo-; where it is not set NODE_ENV counts"`
+	Name string `envconfig:"APP_ENV" default:"development" desc:"Environment: development, test or production. Production refuses secrets that begin with demo-. Without it, NODE_ENV is used."`
 }
 
 const (
 	production = "production"
-	demo       = "demo-" // begins the secrets that docker-compose.yml is published with
+	demo       = "demo-" // prefix of the public secrets in docker-compose.yml
 )
 
-// Validate returns what is wrong with e.
+// Validate returns an error if the name is unknown.
 func (e Environment) Validate() error {
 	if !slices.Contains([]string{"development", "test", production}, e.Name) {
-		return errors.New("  APP_ENV: has to be development, test or production")
+		return fmt.Errorf("  APP_ENV: must be development, test or production, got %q", e.Name)
 	}
 	return nil
 }
 
-// Load fills the struct that cfg points to from the environment, by the tags
-// of envconfig, and calls the Validate method of each struct in it that has
-// one. In production it refuses what is tagged secret:"true" and holds a demo
-// secret. It reports everything that is wrong, each variable once.
+// Load fills the struct that cfg points to from the environment, using envconfig
+// tags, and calls the Validate method of each nested struct that has one. In
+// production it refuses demo secrets in fields tagged secret:"true". The error
+// contains one line for each invalid variable.
 func Load(cfg any) error {
 	var errs []error
 	reported := map[string]bool{}
@@ -53,7 +54,7 @@ func Load(cfg any) error {
 			report(err)
 		}
 		if s := v.String(); name == production && f.Tag.Get("secret") != "" && (strings.HasPrefix(s, demo) || strings.Contains(s, ":"+demo)) {
-			report(fmt.Errorf("  %s: holds a demo secret, which everybody knows; set one of your own", f.Tag.Get("envconfig")))
+			report(fmt.Errorf("  %s: contains a demo secret, which is public; set your own", f.Tag.Get("envconfig")))
 		}
 	}, func(v reflect.Value) {
 		if c, ok := v.Addr().Interface().(interface{ Validate() error }); ok {
@@ -65,7 +66,7 @@ func Load(cfg any) error {
 	return errors.Join(errs...)
 }
 
-// flatten undoes errors.Join.
+// flatten returns the errors that were combined by errors.Join.
 func flatten(err error) (all []error) {
 	if err == nil {
 		return nil
@@ -80,15 +81,16 @@ func flatten(err error) (all []error) {
 	return all
 }
 
-// Variables returns the fields of a configuration that are variables.
+// Variables returns the fields of a configuration that are set by environment
+// variables.
 func Variables(cfg any) []reflect.StructField {
 	var fields []reflect.StructField
 	walk(reflect.ValueOf(cfg).Elem(), func(_ reflect.Value, f reflect.StructField) { fields = append(fields, f) }, func(reflect.Value) {})
 	return fields
 }
 
-// walk visits the variables of a struct, which are the fields with an envconfig
-// tag, and of the structs in it.
+// walk calls variable for each field with an envconfig tag, also in nested structs,
+// and done for each struct after its fields.
 func walk(v reflect.Value, variable func(reflect.Value, reflect.StructField), done func(reflect.Value)) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
@@ -102,14 +104,14 @@ func walk(v reflect.Value, variable func(reflect.Value, reflect.StructField), do
 	done(v)
 }
 
-// fill has envconfig fill one field, in a struct of its own: it stops at the
-// first error of a struct.
+// fill sets one field. It passes envconfig a struct with that field only, because
+// envconfig stops at the first error.
 func fill(v reflect.Value, f reflect.StructField) error {
 	one := reflect.New(reflect.StructOf([]reflect.StructField{{Name: f.Name, Type: f.Type, Tag: f.Tag}}))
 	if err := envconfig.Process("", one.Interface()); err != nil {
 		problem := "is not set"
 		if parse, ok := errors.AsType[*envconfig.ParseError](err); ok {
-			problem = fmt.Sprintf("%q is not right: %s", parse.Value, reason(parse.Err, f.Type))
+			problem = fmt.Sprintf("%s, got %q", reason(parse.Err, f.Type), parse.Value)
 		}
 		return fmt.Errorf("  %s: %s\n    (%s)", f.Tag.Get("envconfig"), problem, f.Tag.Get("desc"))
 	}
@@ -117,15 +119,17 @@ func fill(v reflect.Value, f reflect.StructField) error {
 	return nil
 }
 
-// reason says why a value was refused, without the words of package strconv.
+// reason returns why a value was refused, in plain words instead of those of strconv.
 func reason(err error, t reflect.Type) string {
 	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return "must be a duration such as 90s or 1h30m"
 	case errors.Is(err, strconv.ErrSyntax) && t.Kind() == reflect.Bool:
 		return "must be true or false"
 	case errors.Is(err, strconv.ErrSyntax):
-		return "is no number"
+		return "must be a number"
 	case errors.Is(err, strconv.ErrRange):
-		return "is too large"
+		return "is out of range"
 	}
 	return err.Error()
 }

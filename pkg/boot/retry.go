@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-const minPause, maxPause = 50 * time.Millisecond, time.Second
+const minBackoff, maxBackoff = 50 * time.Millisecond, time.Second
 
-// Retry calls f until it succeeds or ctx is done, with pauses that grow to a
-// second and are random, so that those who wait for one thing do not all ask at
-// once. The first failure is logged.
-func Retry(ctx context.Context, log *slog.Logger, what string, f func(context.Context) error) {
-	pause, logged := minPause, false
+// Retry calls f until it succeeds or ctx is done, with exponential backoff and jitter
+// between 25 ms and a second. Only the first failure is logged, with the name of the
+// operation.
+func Retry(ctx context.Context, log *slog.Logger, operation string, f func(context.Context) error) {
+	backoff, logged := minBackoff, false
 	for {
 		err := f(ctx)
 		if err == nil {
@@ -21,13 +21,13 @@ func Retry(ctx context.Context, log *slog.Logger, what string, f func(context.Co
 		}
 		if !logged && ctx.Err() == nil {
 			logged = true
-			log.WarnContext(ctx, "cannot yet "+what, "err", err)
+			log.WarnContext(ctx, "operation failed, will retry", "operation", operation, "err", err)
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(pause/2 + rand.N(pause/2)):
-			pause = min(2*pause, maxPause)
+		case <-time.After(backoff/2 + rand.N(backoff/2)):
+			backoff = min(2*backoff, maxBackoff)
 		}
 	}
 }

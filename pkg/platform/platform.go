@@ -1,5 +1,5 @@
-// Package platform opens what every service runs on: a port, metrics, the store
-// and the verifier of tokens.
+// Package platform opens the parts that every service needs: the port, metrics, the
+// store and the token verifier.
 package platform
 
 import (
@@ -19,17 +19,17 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 
-// Config is what Open needs of the configuration of a service.
+// Config is the part of a service's configuration that Open uses.
 type Config struct {
 	Port    rest.Port
 	HTTP    rest.Config
 	Metrics metrics.Config
 	Store   connect.Config
-	Auth    *token.Config    // nil in the auth-service, which verifies by its own keys
-	Now     func() time.Time // time.Now where it is nil
+	Auth    *token.Config    // nil in the auth-service, which verifies tokens with its own keys
+	Now     func() time.Time // time.Now if nil
 }
 
-// Platform is what a service is built on. Checks and background functions are
+// Platform holds the open parts of a service. Checks and background functions must be
 // added before Serve.
 type Platform struct {
 	Log      *slog.Logger
@@ -45,9 +45,9 @@ type Platform struct {
 	close      []func()
 }
 
-// Open opens the port of a service first, so that a taken one is found before
-// anything is written. The database and the auth-service need not answer yet. The
-// caller closes the platform.
+// Open opens the platform of a service. It opens the port first, so that a port in use
+// is detected before anything is written. The database and the auth-service may still
+// be down. The caller must close the platform.
 func Open(ctx context.Context, service string, cfg Config, log *slog.Logger) (*Platform, error) {
 	p := &Platform{Log: log, Now: cfg.Now, http: cfg.HTTP}
 	if p.Now == nil {
@@ -88,18 +88,19 @@ func (p *Platform) open(ctx context.Context, service string, cfg Config) (err er
 	return nil
 }
 
-// Check adds a dependency to /readyz. Without a vital one the service is not ready.
+// Check adds a dependency to /readyz. The service is not ready while the probe of a
+// vital dependency fails.
 func (p *Platform) Check(name string, vital bool, probe func(context.Context) error) {
 	p.checks = append(p.checks, rest.Check{Name: name, Vital: vital, Probe: probe})
 }
 
-// Background adds functions that run until the last request is answered.
+// Background adds functions that run until the last response has been sent.
 func (p *Platform) Background(fs ...func(context.Context) error) {
 	p.background = append(p.background, fs...)
 }
 
-// Serve answers the operations that register adds, until ctx is done or a
-// background function fails.
+// Serve serves the operations added by register until ctx is done or a background
+// function fails.
 func (p *Platform) Serve(ctx context.Context, title, description string, register func(*rest.API)) error {
 	api := rest.New(rest.Options{
 		Title: title, Description: description, Log: p.Log, User: auth.UserID, Metrics: p.Metrics, HTTP: p.http, Checks: p.checks,
@@ -108,7 +109,7 @@ func (p *Platform) Serve(ctx context.Context, title, description string, registe
 	return rest.Serve(ctx, p.listener, api, p.http.Drain, p.background...)
 }
 
-// Close releases what Open opened, in reverse order.
+// Close closes the parts in reverse order.
 func (p *Platform) Close() {
 	for i := len(p.close) - 1; i >= 0; i-- {
 		p.close[i]()

@@ -19,8 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestFailedOpenReleasesAll: what was opened before the part that fails is closed.
-func TestFailedOpenReleasesAll(t *testing.T) {
+func TestFailedOpenClosesThePorts(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -28,7 +27,7 @@ func TestFailedOpenReleasesAll(t *testing.T) {
 	l, m := resttest.Listen(t), resttest.Listen(t)
 	cfg := platform.Config{HTTP: rest.Config{Listener: l}, Metrics: metrics.Config{Listener: m}, Store: connect.Config{Dir: file}}
 	if _, err := platform.Open(t.Context(), "test-service", cfg, slog.New(slog.DiscardHandler)); err == nil {
-		t.Fatal("a file is no folder for a database")
+		t.Fatal("Open with a file as database directory = nil, want an error")
 	}
 	for _, l := range []net.Listener{l, m} {
 		if conn, err := net.Dial("tcp", l.Addr().String()); err == nil {
@@ -38,9 +37,7 @@ func TestFailedOpenReleasesAll(t *testing.T) {
 	}
 }
 
-// TestServe has the store and a check of the service in /readyz, and background
-// functions that end with the last request.
-func TestServe(t *testing.T) {
+func TestServeRunsChecksAndBackgroundFunctions(t *testing.T) {
 	ended := make(chan struct{})
 	c, stop := resttest.Start(t, func(ctx context.Context, http rest.Config) error {
 		p, err := platform.Open(ctx, "test-service", platform.Config{HTTP: http, Store: connect.Config{Dir: t.TempDir()}}, slog.New(slog.DiscardHandler))
@@ -48,7 +45,7 @@ func TestServe(t *testing.T) {
 			return err
 		}
 		defer p.Close()
-		p.Check("part", false, func(context.Context) error { return context.Canceled })
+		p.Check("optional", false, func(context.Context) error { return context.Canceled })
 		p.Background(func(ctx context.Context) error {
 			<-ctx.Done()
 			close(ended)
@@ -58,8 +55,8 @@ func TestServe(t *testing.T) {
 	})
 	var got rest.Readiness
 	c.Do("GET /readyz", "").Want(200, &got)
-	if len(got.Checks) != 2 || got.Checks[0].Name != "store" || !got.Checks[0].OK || got.Checks[1].Name != "part" || got.Status != "degraded" {
-		t.Errorf("readyz: %+v", got)
+	if len(got.Checks) != 2 || got.Checks[0].Name != "store" || !got.Checks[0].OK || got.Checks[1].Name != "optional" || got.Status != "degraded" {
+		t.Errorf("readyz = %+v, want store ok and optional failed", got)
 	}
 	stop()
 	<-ended

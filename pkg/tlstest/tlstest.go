@@ -1,4 +1,4 @@
-// Package tlstest puts TLS in front of what tests connect to.
+// Package tlstest provides certificates and a TLS proxy for tests.
 package tlstest
 
 import (
@@ -20,16 +20,15 @@ import (
 	"time"
 )
 
-// Authority vouches for servers and clients of a test, and is known to nobody
-// else.
+// Authority is a certificate authority for one test.
 type Authority struct {
-	File string // its certificate in PEM
+	File string // PEM file of its certificate
 
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-// NewAuthority returns an authority whose files go when the test ends.
+// NewAuthority returns an authority whose files are deleted when the test ends.
 func NewAuthority(t *testing.T) *Authority {
 	t.Helper()
 	a := &Authority{File: filepath.Join(t.TempDir(), "ca.pem")}
@@ -44,21 +43,21 @@ func NewAuthority(t *testing.T) *Authority {
 	return a
 }
 
-// Server returns what a server at 127.0.0.1 needs.
+// ServerConfig returns the configuration of a server at 127.0.0.1.
 func (a *Authority) ServerConfig(t *testing.T) *tls.Config {
 	t.Helper()
 	der, key := a.sign(t, leaf(x509.ExtKeyUsageServerAuth))
 	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 }
 
-// Pool is the authority alone.
+// CertPool returns a pool with the certificate of the authority.
 func (a *Authority) CertPool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
 	return pool
 }
 
-// Client returns PEM files of a certificate of a client, and of its key.
+// ClientCertificate returns the PEM files of a client certificate and its key.
 func (a *Authority) ClientCertificate(t *testing.T) (certFile, keyFile string) {
 	t.Helper()
 	der, key := a.sign(t, leaf(x509.ExtKeyUsageClientAuth))
@@ -80,8 +79,8 @@ func leaf(use x509.ExtKeyUsage) *x509.Certificate {
 	}
 }
 
-// sign makes a key and its certificate, which signs itself where there is no
-// authority yet.
+// sign creates a key and a certificate. The certificate is self-signed while a has
+// no certificate of its own.
 func (a *Authority) sign(t *testing.T, template *x509.Certificate) ([]byte, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -108,8 +107,8 @@ func write(t *testing.T, file, kind string, der []byte) {
 	}
 }
 
-// Proxy listens on 127.0.0.1 with TLS, forwards connections without TLS to target,
-// and returns its address. It ends with the test.
+// Proxy listens on 127.0.0.1 with TLS and forwards connections to target without TLS.
+// It returns its address and is closed when the test ends.
 func Proxy(t *testing.T, cfg *tls.Config, target string) string {
 	t.Helper()
 	l, err := tls.Listen("tcp", "127.0.0.1:0", cfg)
@@ -117,36 +116,37 @@ func Proxy(t *testing.T, cfg *tls.Config, target string) string {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	var pipes sync.WaitGroup
-	pipes.Go(func() {
+	var connections sync.WaitGroup
+	connections.Go(func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
-			pipes.Go(func() { forward(ctx, conn, target) })
+			connections.Go(func() { forward(ctx, conn, target) })
 		}
 	})
 	t.Cleanup(func() {
 		l.Close()
 		cancel()
-		pipes.Wait()
+		connections.Wait()
 	})
 	return l.Addr().String()
 }
 
-// forward connects conn to target until one of them ends, or ctx is done.
+// forward copies data between conn and target until one of them is closed or ctx is
+// done.
 func forward(ctx context.Context, conn net.Conn, target string) {
 	defer conn.Close()
-	behind, err := new(net.Dialer).DialContext(ctx, "tcp", target)
+	upstream, err := new(net.Dialer).DialContext(ctx, "tcp", target)
 	if err != nil {
 		return
 	}
-	end := func() { conn.Close(); behind.Close() }
-	defer context.AfterFunc(ctx, end)()
-	var back sync.WaitGroup
-	back.Go(func() { defer end(); _, _ = io.Copy(conn, behind) })
-	_, _ = io.Copy(behind, conn)
-	end()
-	back.Wait()
+	closeBoth := func() { conn.Close(); upstream.Close() }
+	defer context.AfterFunc(ctx, closeBoth)()
+	var responses sync.WaitGroup
+	responses.Go(func() { defer closeBoth(); _, _ = io.Copy(conn, upstream) })
+	_, _ = io.Copy(upstream, conn)
+	closeBoth()
+	responses.Wait()
 }

@@ -1,5 +1,5 @@
-// Package trace carries the W3C trace context of a request through handlers,
-// events and log lines, so that an effect can be followed back to its cause.
+// Package trace passes the W3C trace context of a request through handlers, events and
+// log lines, so that an effect can be traced back to the request that caused it.
 package trace
 
 import (
@@ -12,14 +12,14 @@ import (
 	"strings"
 )
 
-// Header is the name of the HTTP and Kafka header that holds a traceparent.
+// Header is the name of the HTTP and Kafka header with the traceparent.
 const Header = "traceparent"
 
-// format is that of version 00. Later versions may append fields.
+// format matches a traceparent of version 00. Later versions may append fields.
 var format = regexp.MustCompile(`^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]([0-9a-f])(-.*)?$`)
 
-// parse returns the trace id and the flags of a traceparent, or false when it
-// is malformed. Of the flags it keeps those that version 00 defines.
+// parse returns the trace id and flags of a traceparent, or false if it is malformed.
+// Flags that version 00 does not define are cleared.
 func parse(traceparent string) (id, flags string, ok bool) {
 	m := format.FindStringSubmatch(traceparent)
 	if m == nil || m[1] == "ff" || m[1] == "00" && m[5] != "" || strings.Trim(m[2], "0") == "" || strings.Trim(m[3], "0") == "" {
@@ -34,8 +34,8 @@ func parse(traceparent string) (id, flags string, ok bool) {
 
 type contextKey struct{}
 
-// NewContext returns a context that continues the trace of traceparent with a
-// span of its own, or begins a trace when traceparent is malformed or empty.
+// NewContext returns a context that continues the trace of traceparent with a new span,
+// or starts a new trace if traceparent is malformed or empty.
 func NewContext(ctx context.Context, traceparent string) context.Context {
 	id, flags, ok := parse(traceparent)
 	if !ok {
@@ -44,13 +44,13 @@ func NewContext(ctx context.Context, traceparent string) context.Context {
 	return context.WithValue(ctx, contextKey{}, "00-"+id+"-"+random(8)+"-"+flags)
 }
 
-// FromContext returns the traceparent of ctx, or "" when it has none.
+// FromContext returns the traceparent of ctx, or "" if it has none.
 func FromContext(ctx context.Context) string {
 	traceparent, _ := ctx.Value(contextKey{}).(string)
 	return traceparent
 }
 
-// random returns n random bytes in hex. They are not all zero.
+// random returns n random bytes in hex, not all of them zero.
 func random(n int) string {
 	b := make([]byte, n)
 	rand.Read(b)
@@ -58,7 +58,7 @@ func random(n int) string {
 	return hex.EncodeToString(b)
 }
 
-// Handler returns a handler that adds the trace id of the context to each record.
+// Handler returns a handler that adds the trace id of the context to each log record.
 func Handler(next slog.Handler) slog.Handler { return handler{next} }
 
 type handler struct{ slog.Handler }
