@@ -1,4 +1,5 @@
-// Package fault names the kinds of failure that a domain raises for its callers.
+// Package fault defines the errors that the domain packages return. Package rest
+// turns each kind into an HTTP status.
 package fault
 
 import (
@@ -7,40 +8,42 @@ import (
 	"time"
 )
 
-// Kind is what a caller can act on. Its value is stable: clients see it.
+// Kind is a class of failure. Its value is stable: it is part of the problem type
+// that clients see.
 type Kind string
 
 // The kinds.
 const (
 	Malformed       Kind = "malformed"        // cannot be parsed
-	Unauthenticated Kind = "unauthenticated"  // the caller is not known
-	Forbidden       Kind = "forbidden"        // the caller's role does not allow it
-	NotFound        Kind = "not-found"        // does not exist, or not for this caller
-	Conflict        Kind = "conflict"         // contradicts what is stored
-	Gone            Kind = "gone"             // existed and has ended
-	Stale           Kind = "stale"            // changed since the caller read it
-	TooLarge        Kind = "too-large"        // above a size limit
-	Unsupported     Kind = "unsupported-type" // content of a type that is not accepted
-	Invalid         Kind = "invalid"          // can be parsed and is wrong
-	TooMany         Kind = "too-many"         // too many attempts
-	Unavailable     Kind = "unavailable"      // a dependency does not answer; try again
+	Unauthenticated Kind = "unauthenticated"  // the caller has no valid login
+	Forbidden       Kind = "forbidden"        // the caller's role is not allowed to do this
+	NotFound        Kind = "not-found"        // does not exist, or the caller may not see it
+	Conflict        Kind = "conflict"         // contradicts stored data, such as a unique index
+	Gone            Kind = "gone"             // existed, and was ended or archived
+	Stale           Kind = "stale"            // was changed since the caller read it
+	TooLarge        Kind = "too-large"        // exceeds a size limit
+	Unsupported     Kind = "unsupported-type" // the content type is not accepted
+	Invalid         Kind = "invalid"          // was parsed but is wrong
+	TooMany         Kind = "too-many"         // the caller exceeded a rate limit
+	Unavailable     Kind = "unavailable"      // a dependency does not answer, or the service is overloaded
 )
 
-// A Detail says what is wrong in one place. A domain names the place by a JSON
-// Pointer into the body, or by the bare name of a field.
+// Detail describes one error in a request. A domain gives the path as a JSON Pointer
+// into the body, or as the name of a field; package rest translates the name to the
+// parameter that carries the field.
 type Detail struct {
-	Path    string `json:"path" doc:"JSON Pointer from the root of the body, or query:NAME, header:NAME, path:NAME"`
-	Code    string `json:"code" doc:"stable name of what is wrong there"`
-	Message string `json:"message" doc:"the same in words"`
+	Path    string `json:"path" doc:"location of the error: a JSON Pointer into the body, or query:NAME, header:NAME or path:NAME"`
+	Code    string `json:"code" doc:"stable code of the error, such as required, type, range or unknownField"`
+	Message string `json:"message" doc:"description of the error for people"`
 }
 
-// Error is a failure that a client may see. Message and Details are for the
-// client; the cause is only for the log.
+// Error is a failure whose Message and Details the client may see. The cause is only
+// written to the log.
 type Error struct {
 	Kind       Kind
 	Message    string
 	Details    []Detail
-	RetryAfter time.Duration // after which to try again; 0 where nothing says when
+	RetryAfter time.Duration // how long to wait before trying again; 0: unknown
 	cause      error
 }
 
@@ -49,19 +52,19 @@ func New(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
 }
 
-// With adds details and returns e.
+// With appends details and returns e.
 func (e *Error) With(details ...Detail) *Error {
 	e.Details = append(e.Details, details...)
 	return e
 }
 
-// RetryIn sets the time after which to try again, and returns e.
+// RetryIn sets RetryAfter and returns e.
 func (e *Error) RetryIn(d time.Duration) *Error {
 	e.RetryAfter = d
 	return e
 }
 
-// Because sets the cause of e, and returns e.
+// Because sets the cause and returns e.
 func (e *Error) Because(cause error) *Error {
 	e.cause = cause
 	return e

@@ -1,5 +1,6 @@
-// Package rest is the HTTP shell of a service: huma on chi, with one way to
-// route, protect, log, document and stop.
+// Package rest is the HTTP layer of all services: huma on chi, with route policies,
+// problem details, rate and concurrency limits, access log, health checks, OpenAPI
+// document and graceful shutdown.
 package rest
 
 import (
@@ -27,10 +28,10 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Version is that of the API documents.
+// Version is the version in the OpenAPI documents.
 const Version = "1.0.0"
 
-// defaultMaxRequests is for a zero Config, as in tests.
+// defaultMaxRequests applies to a zero Config, which tests use.
 const defaultMaxRequests = 256
 
 // Options describe the service.
@@ -38,14 +39,14 @@ type Options struct {
 	Title       string // such as "Passport Service"
 	Description string
 	Log         *slog.Logger
-	User        func(context.Context) string // id of the caller
-	Checks      []Check                      // of what it depends on
+	User        func(context.Context) string // returns the id of the signed-in caller
+	Checks      []Check                      // of the dependencies, for /readyz
 	HTTP        Config
-	Metrics     prometheus.Registerer // nil: none
+	Metrics     prometheus.Registerer // nil: not exported
 }
 
-// API is the HTTP face of a service. Routes are added by Handle and Page, before
-// the first request; serving is safe for concurrent use.
+// API is an http.Handler that serves the routes of a service. Handle and Page add
+// routes and must not be called after the first request.
 type API struct {
 	huma     huma.API
 	router   *chi.Mux
@@ -64,7 +65,8 @@ type API struct {
 	inFlight prometheus.Gauge
 }
 
-// New returns an API with its health, documentation and problem pages.
+// New returns an API with the routes that every service has: health checks, API
+// documentation and descriptions of the problem types.
 func New(o Options) *API {
 	prepareHuma()
 	a := &API{
@@ -72,22 +74,22 @@ func New(o Options) *API {
 		callers: newRateLimiter("caller", o.HTTP.RateLimit), public: newRateLimiter("public", o.HTTP.PublicRateLimit),
 		slots: newConcurrencyLimiter(cmp.Or(o.HTTP.MaxRequests, defaultMaxRequests)),
 		seconds: promauto.With(o.Metrics).NewHistogramVec(prometheus.HistogramOpts{
-			Name: "http_request_duration_seconds", Help: "Time to answer, by route; bodies that are streamed count until their end.", Buckets: metrics.DurationBuckets,
+			Name: "http_request_duration_seconds", Help: "Duration of HTTP requests by route, including streamed response bodies.", Buckets: metrics.DurationBuckets,
 		}, []string{"method", "route", "code"}),
-		inFlight: promauto.With(o.Metrics).NewGauge(prometheus.GaugeOpts{Name: "http_requests_in_flight", Help: "Requests that are being answered."}),
+		inFlight: promauto.With(o.Metrics).NewGauge(prometheus.GaugeOpts{Name: "http_requests_in_flight", Help: "HTTP requests in flight."}),
 	}
 	if len(o.HTTP.TrustedProxies) > 0 {
 		a.router.Use(clientIP(o.HTTP.TrustedProxies))
 	}
 	a.router.Use(a.identify, a.logAccess, a.paceResponse, a.recover, a.cors, middleware.GetHead)
-	nowhere := a.newRoute("unrouted", "unrouted", unrouted)
-	a.router.NotFound(a.protect(nowhere, http.HandlerFunc(notFound)).ServeHTTP)
-	a.router.MethodNotAllowed(a.protect(nowhere, http.HandlerFunc(a.methodNotAllowed)).ServeHTTP)
+	noRoute := a.newRoute("unrouted", "unrouted", unrouted)
+	a.router.NotFound(a.protect(noRoute, http.HandlerFunc(notFound)).ServeHTTP)
+	a.router.MethodNotAllowed(a.protect(noRoute, http.HandlerFunc(a.methodNotAllowed)).ServeHTTP)
 	a.huma = a.newHuma(o)
 	a.spec = sync.OnceValue(func() []byte {
 		data, err := json.MarshalIndent(a.huma.OpenAPI(), "", "  ")
 		if err != nil {
-			panic(err) // the document consists of our own types
+			panic(err) // not possible: the document has only types that can be marshalled
 		}
 		return append(data, '\n')
 	})
@@ -98,7 +100,7 @@ func New(o Options) *API {
 
 func (a *API) newHuma(o Options) huma.API {
 	schemas := huma.NewMapRegistry("#/components/schemas/", schemaName)
-	schemas.RegisterTypeAlias(reflect.TypeFor[wire.Value](), reflect.TypeFor[map[string]any]()) // not base64, as other bytes
+	schemas.RegisterTypeAlias(reflect.TypeFor[wire.Value](), reflect.TypeFor[map[string]any]()) // without it, huma documents a []byte as base64
 	format := huma.Format{Marshal: wire.MarshalWrite, Unmarshal: wire.Unmarshal}
 	return huma.NewAPI(huma.Config{
 		OpenAPI: &huma.OpenAPI{
@@ -114,8 +116,8 @@ func (a *API) newHuma(o Options) huma.API {
 	}, adapter{humachi.NewAdapter(a.router), a})
 }
 
-// schemaName names List[Passport] PassportList and Result[Report] ReportResult. Other
-// types are named as in huma.
+// schemaName returns "PassportList" for List[Passport] and "ReportResult" for
+// Result[Report]. For other types it returns the default name of huma.
 func schemaName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
 	for _, generic := range []string{"List", "Result"} {
@@ -129,7 +131,7 @@ func schemaName(t reflect.Type, hint string) string {
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.router.ServeHTTP(w, r) }
 
-// Routes returns the pattern of every route, operations and pages.
+// Routes returns the patterns of all routes.
 func (a *API) Routes() (all []string) {
 	_ = chi.Walk(a.router, func(method, path string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		all = append(all, method+" "+path)
@@ -141,15 +143,15 @@ func (a *API) Routes() (all []string) {
 // Spec returns the OpenAPI document as indented JSON.
 func (a *API) Spec() []byte { return a.spec() }
 
-// Schema replaces the schema of a type in the OpenAPI document, once the
-// operations are registered.
+// Schema replaces the schema with this name in the OpenAPI document. It must be called
+// after the operations are registered.
 func (a *API) Schema(name string, schema map[string]any) {
 	a.huma.OpenAPI().Components.Schemas.Map()[name] = &huma.Schema{Extensions: schema}
 }
 
 const bearer = "bearer"
 
-// document serves /openapi.json, /docs and a page for each type of problem.
+// document serves /openapi.json, /docs and a description of each problem type.
 func (a *API) document(o Options) {
 	page, docs := v5emb.New(o.Title, "/openapi.json", "/docs"), Probe
 	docs.CSP, docs.Query = docsCSP, LenientQuery
@@ -163,11 +165,12 @@ func (a *API) document(o Options) {
 }
 
 func notFound(w http.ResponseWriter, r *http.Request) {
-	writeProblem(w, r, fault.New(fault.NotFound, "there is nothing at %s", r.URL.Path))
+	writeProblem(w, r, fault.New(fault.NotFound, "%s was not found", r.URL.Path))
 }
 
-// methodNotAllowed lists the methods of the pattern with the fewest parameters: PUT
-// /things/{id} also matches /things/new, but is no method of it.
+// methodNotAllowed lists the methods of the matching pattern with the fewest
+// parameters. For /things/new these are the methods of /things/new, not those of
+// /things/{id}, which matches too.
 func (a *API) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
 	fewest := math.MaxInt
@@ -183,12 +186,11 @@ func (a *API) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 		allowed = append(allowed, method)
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	writeProblem(w, r, fault.New(notAllowed, "%s is not possible here", r.Method))
+	writeProblem(w, r, fault.New(notAllowed, "method %s is not allowed for this path", r.Method))
 }
 
-// match returns the route that a method would reach at the path of a request, or
-// nil. It decides nothing but headers: a request is protected by the route that
-// the router runs.
+// match returns the route for a method and the path of a request, or nil. Use it for
+// response headers only, not to protect a request: the router may run another route.
 func (a *API) match(method string, r *http.Request) *route { return a.routes[a.pattern(method, r)] }
 
 func (a *API) pattern(method string, r *http.Request) string {

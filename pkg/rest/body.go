@@ -24,12 +24,12 @@ const (
 	jsonType       = "application/json"
 )
 
-// jsonBody reads and checks a body before huma does: huma answers 500 to a body
+// jsonBody reads and checks a body before huma does: huma responds with 500 to a body
 // that ends early, and accepts duplicate members.
 type jsonBody struct {
 	limit    int64 // bytes
 	accepted []string
-	raw      bool // the handler validates it
+	raw      bool // not validated against its schema; the handler does it
 }
 
 // MaxBody limits the JSON body of a request to n bytes. The default is 64 KiB.
@@ -86,9 +86,9 @@ func unsupported(given string, accepted ...string) *fault.Error {
 		With(fault.Detail{Path: "header:Content-Type", Code: "enum", Message: "must be " + want})
 }
 
-// readError says why a body ends where it does.
+// readError turns an error of reading a request body into a fault.
 func readError(err error) error {
-	if err == nil || err == io.EOF { // which within another error is an early one
+	if err == nil || err == io.EOF { // a wrapped io.EOF means that the body ends early
 		return err
 	}
 	if f, ok := errors.AsType[*fault.Error](err); ok {
@@ -98,29 +98,29 @@ func readError(err error) error {
 		return tooLarge(e.Limit)
 	}
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-		return fault.New(timeout, "the body took too long to arrive").Because(err)
+		return fault.New(timeout, "the request body was sent too slowly").Because(err)
 	}
-	return fault.New(fault.Malformed, "the body ends early").Because(err)
+	return fault.New(fault.Malformed, "the request body is incomplete").Because(err)
 }
 
 func tooLarge(limit int64) error {
-	return fault.New(fault.TooLarge, "the body is larger than %d bytes", limit)
+	return fault.New(fault.TooLarge, "the request body must not be larger than %d bytes", limit)
 }
 
-// checkNumbers finds the numbers that no float64 holds, at which huma would give
-// up on the body as a whole.
+// checkNumbers reports the numbers that a float64 cannot hold. Without it, huma would
+// reject the whole body without naming them.
 func checkNumbers(data []byte) error {
 	var details []fault.Detail
 	for dec := jsontext.NewDecoder(bytes.NewReader(data)); ; {
 		token, err := dec.ReadToken()
-		if err != nil { // the end: data is valid JSON
+		if err != nil { // io.EOF, because data is valid JSON
 			break
 		}
 		if token.Kind() != '0' {
 			continue
 		}
 		if _, err := strconv.ParseFloat(token.String(), 64); err != nil {
-			details = append(details, fault.Detail{Path: string(dec.StackPointer()), Code: "range", Message: "is too large a number"})
+			details = append(details, fault.Detail{Path: string(dec.StackPointer()), Code: "range", Message: "the number is too large"})
 		}
 	}
 	return invalidUnless(details)

@@ -18,7 +18,8 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
-// proxied believes what a test says of where it asks from.
+// proxied returns cfg with 127.0.0.1 as a trusted proxy, so that a test can choose the
+// client address in X-Forwarded-For.
 func proxied(t *testing.T, cfg rest.Config) rest.Config {
 	t.Helper()
 	if err := cfg.TrustedProxies.Decode("127.0.0.1"); err != nil {
@@ -27,20 +28,20 @@ func proxied(t *testing.T, cfg rest.Config) rest.Config {
 	return cfg
 }
 
-const here, there, elsewhere = "198.51.100.1", "198.51.100.2", "198.51.100.3"
+const client1, client2, client3 = "198.51.100.1", "198.51.100.2", "198.51.100.3"
 
-// TestTooMuchOfOneCaller: of eight turns one caller has two, whatever else it is
-// that it sends.
-func TestTooMuchOfOneCaller(t *testing.T) {
-	_, a := bounded(t, proxied(t, rest.Config{MaxRequests: 8}))
-	h := newHeld()
-	rest.Handle(a, "GET /api/held", rest.Open, h.handle, "wait", "Wait", rest.Status(204))
-	rest.Handle(a, "GET /api/held/own", rest.SignedIn(users), h.handle, "waitAsAUser", "Wait as a user", rest.Status(204))
+// TestCallerGetsQuarterOfSlots: with eight slots, a caller may have two requests in
+// flight. Others are not affected.
+func TestCallerGetsQuarterOfSlots(t *testing.T) {
+	_, a := newLimitedAPI(t, proxied(t, rest.Config{MaxRequests: 8}))
+	h := newBlocker()
+	rest.Handle(a, "GET /api/wait", rest.Open, h.handle, "wait", "Wait", rest.Status(204))
+	rest.Handle(a, "GET /api/wait/own", rest.SignedIn(users), h.handle, "waitAsAUser", "Wait as a user", rest.Status(204))
 	c := serve(t, a)
 	var wg sync.WaitGroup
 	hold := func(route, address, user string) {
 		wg.Go(func() { c.Do(route, "", "X-Forwarded-For", address, "Authorization", user).Want(204, nil) })
-		<-h.came
+		<-h.started
 	}
 	refused := func(address, user string) {
 		t.Helper()
@@ -54,38 +55,38 @@ func TestTooMuchOfOneCaller(t *testing.T) {
 		}
 	}
 	for range 2 {
-		hold("GET /api/held/own", here, "ann")
+		hold("GET /api/wait/own", client1, "ann")
 	}
-	refused(there, "ann")                                                                    // wherever she is
-	c.Do("GET /api/own", "", "X-Forwarded-For", here, "Authorization", "bob").Want(200, nil) // others from there
+	refused(client2, "ann")                                                                     // from any address
+	c.Do("GET /api/own", "", "X-Forwarded-For", client1, "Authorization", "bob").Want(200, nil) // other users of the address
 	for range 2 {
-		hold("GET /api/held", here, "")
+		hold("GET /api/wait", client1, "")
 	}
-	refused(here, "")
-	c.Do("GET /api/open", "", "X-Forwarded-For", there).Want(200, nil)
+	refused(client1, "")
+	c.Do("GET /api/open", "", "X-Forwarded-For", client2).Want(200, nil)
 	close(h.finish)
 	wg.Wait()
-	for _, user := range []string{"ann", ""} { // all have been given back
+	for _, user := range []string{"ann", ""} { // all slots are free again
 		for range 3 {
-			c.Do("GET /api/own", "", "X-Forwarded-For", here, "Authorization", "ann").Want(200, nil)
-			c.Do("GET /api/open", "", "X-Forwarded-For", here, "Authorization", user).Want(200, nil)
+			c.Do("GET /api/own", "", "X-Forwarded-For", client1, "Authorization", "ann").Want(200, nil)
+			c.Do("GET /api/open", "", "X-Forwarded-For", client1, "Authorization", user).Want(200, nil)
 		}
 	}
 }
 
-// TestOwnLimits: what services ask for is answered while all turns are taken, and
-// what else comes from their address is used up.
+// TestOwnLimits: a route with its own slots and rate limit works while the shared slots
+// are taken and the shared rate limit is exhausted.
 func TestOwnLimits(t *testing.T) {
-	_, a := bounded(t, rest.Config{MaxRequests: 1, RateLimit: 1})
-	h := newHeld()
-	rest.Handle(a, "GET /api/held", rest.Open, h.handle, "wait", "Wait", rest.Status(204))
+	_, a := newLimitedAPI(t, rest.Config{MaxRequests: 1, RateLimit: 1})
+	h := newBlocker()
+	rest.Handle(a, "GET /api/wait", rest.Open, h.handle, "wait", "Wait", rest.Status(204))
 	feed := rest.Open
 	feed.RateLimit, feed.Concurrency = rest.RateLimit{Class: rest.NoRate, PerMinute: 5}, rest.OwnSlots
 	rest.Handle(a, "GET /api/feed", feed, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "feed", "Feed", rest.Status(204))
 	c := serve(t, a)
 	var wg sync.WaitGroup
-	wg.Go(func() { c.Do("GET /api/held", "").Want(204, nil) })
-	<-h.came
+	wg.Go(func() { c.Do("GET /api/wait", "").Want(204, nil) })
+	<-h.started
 	c.Do("GET /api/open", "").WantProblem(503)
 	for range 5 {
 		c.Do("GET /api/feed", "").Want(204, nil)
@@ -96,17 +97,19 @@ func TestOwnLimits(t *testing.T) {
 	c.Do("GET /api/open", "").WantProblem(429)
 }
 
-// TestAnswersThatNobodyTakes: over HTTP/2 a client may ask on many streams and
-// let none of the answers come. It keeps nobody else waiting, and itself no
-// longer than an answer may lie.
-func TestAnswersThatNobodyTakes(t *testing.T) {
+// TestUnreadResponsesDoNotBlockOthers: an HTTP/2 client sends many requests and never
+// reads the responses. Other clients are served, and its slots are freed after the
+// transfer timeout.
+func TestUnreadResponsesDoNotBlockOthers(t *testing.T) {
 	dir := t.TempDir()
 	cfg := proxied(t, rest.Config{CertFile: filepath.Join(dir, "c.pem"), KeyFile: filepath.Join(dir, "k.pem"), MaxRequests: 8})
 	cfg.Timeouts = rest.Timeouts{ReadHeader: time.Minute, Read: 2 * time.Second, Write: time.Minute, Idle: time.Minute, Transfer: 2 * time.Second}
-	pair(t, cfg, time.Now())
+	writeCertificate(t, cfg, time.Now())
 	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.DiscardHandler), HTTP: cfg})
+	started := make(chan struct{}, 100)
 	rest.Handle(a, "GET /api/public/long", rest.Public, func(context.Context, *struct{}) (*struct{ Body string }, error) {
-		return &struct{ Body string }{strings.Repeat("x", 6000)}, nil // more than the server holds back
+		started <- struct{}{}
+		return &struct{ Body string }{strings.Repeat("x", 6000)}, nil // more than the server buffers
 	}, "read", "Read")
 	c, stop := resttest.Start(t, func(ctx context.Context, own rest.Config) error { return rest.Serve(ctx, own.Listener, a, own.Drain) })
 	defer stop()
@@ -114,7 +117,7 @@ func TestAnswersThatNobodyTakes(t *testing.T) {
 	insecure := &tls.Config{InsecureSkipVerify: true}
 	transport := &http.Transport{TLSClientConfig: insecure}
 	defer transport.CloseIdleConnections()
-	ask := func(from string) int {
+	get := func(from string) int {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+address+"/api/public/long", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -133,27 +136,30 @@ func TestAnswersThatNobodyTakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := conn.Write(streamsThatTakeNothing(20, "/api/public/long", here)); err != nil {
+	if _, err := conn.Write(unreadStreams(20, "/api/public/long", client1)); err != nil {
 		t.Fatal(err)
 	}
-	until := func(from string, status int) {
-		t.Helper()
-		for deadline := time.Now().Add(8 * time.Second); ask(from) != status; {
-			if time.Now().After(deadline) {
-				t.Fatalf("%s is not answered %d", from, status)
-			}
+	// Both slots of the client must be taken before the first request below: it would
+	// take one, and the server would reject the second stream.
+	<-started
+	<-started
+	if got := get(client1); got != 503 {
+		t.Errorf("same client: got %d, want 503", got)
+	}
+	if got := get(client2); got != 200 {
+		t.Errorf("other client: got %d, want 200", got)
+	}
+	for deadline := time.Now().Add(20 * time.Second); get(client1) != 200; {
+		if time.Now().After(deadline) {
+			t.Fatal("the slots of the client are not freed")
 		}
 	}
-	until(here, 503)
-	if got := ask(there); got != 200 {
-		t.Errorf("somebody else is answered %d", got)
-	}
-	until(here, 200)
 }
 
-// streamsThatTakeNothing is what a client of HTTP/2 sends that asks n times, and
-// has the window of each stream be 0 (RFC 9113, 6.5.2; RFC 7541).
-func streamsThatTakeNothing(n int, path, from string) []byte {
+// unreadStreams returns the bytes of an HTTP/2 client that sends n requests with a flow
+// control window of 0, so that the server cannot send a response body (RFC 9113, 6.5.2;
+// RFC 7541).
+func unreadStreams(n int, path, from string) []byte {
 	const settings, headers, initialWindowSize, endStreamAndHeaders = 4, 1, 4, 0x1 | 0x4
 	var b bytes.Buffer
 	b.WriteString("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")

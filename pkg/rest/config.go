@@ -13,29 +13,29 @@ import (
 	"time"
 )
 
-// Config says where a service listens, and how many requests it accepts.
+// Config is the configuration of the HTTP server of a service.
 type Config struct {
 	Host           string        `envconfig:"HOST" default:"127.0.0.1" desc:"address to listen on; 0.0.0.0 in a container"`
-	Drain          time.Duration `envconfig:"DRAIN_TIMEOUT" default:"4s" desc:"longest wait for running requests when the service stops"`
-	CertFile       string        `envconfig:"TLS_CERT_FILE" desc:"PEM file of the certificate chain for HTTPS; reloaded when it changes; empty: HTTP"`
-	KeyFile        string        `envconfig:"TLS_KEY_FILE" desc:"PEM file of the private key of TLS_CERT_FILE"`
+	Drain          time.Duration `envconfig:"DRAIN_TIMEOUT" default:"4s" desc:"how long a stopping service waits for running requests"`
+	CertFile       string        `envconfig:"TLS_CERT_FILE" desc:"PEM file with the certificate chain for HTTPS; reloaded when it changes; empty: HTTP"`
+	KeyFile        string        `envconfig:"TLS_KEY_FILE" desc:"PEM file with the private key of TLS_CERT_FILE"`
 	TrustedProxies Networks      `envconfig:"TRUSTED_PROXIES" desc:"addresses and CIDRs of proxies whose X-Forwarded-For is trusted, separated by commas; empty: the header is ignored"`
-	Origins        Origins       `envconfig:"CORS_ORIGINS" desc:"origins of web pages that may call the API, such as https://app.example, separated by commas; what is public is open to all origins"`
-	RateLimit      int           `envconfig:"RATE_LIMIT" default:"6000" desc:"requests per minute of a user or, without a login, of an address; 0: unlimited"`
-	MaxRequests    int           `envconfig:"MAX_REQUESTS" default:"256" desc:"concurrent requests, at most a quarter of them of one user or, without a login, of one address; more are answered 503 at once"`
+	Origins        Origins       `envconfig:"CORS_ORIGINS" desc:"origins of web pages that may call the API, such as https://app.example, separated by commas; public routes allow all origins"`
+	RateLimit      int           `envconfig:"RATE_LIMIT" default:"6000" desc:"requests per minute of each user or, without a login, of each address; 0: unlimited"`
+	MaxRequests    int           `envconfig:"MAX_REQUESTS" default:"256" desc:"concurrent requests; one user or, without a login, one address may have a quarter of them; further requests get 503"`
 
-	Listener        net.Listener // used instead of an address where it is set
-	PublicRateLimit int          // requests a minute of a network in the class PublicRate; 0: any number
-	Timeouts        Timeouts     // the defaults where it is zero
+	Listener        net.Listener // if set, used instead of Host and port
+	PublicRateLimit int          // requests per minute of each network in the class PublicRate; 0: unlimited
+	Timeouts        Timeouts     // zero: the defaults
 }
 
-// Timeouts are how long a service waits for a client.
+// Timeouts limit how long a service waits for a client.
 type Timeouts struct {
 	ReadHeader time.Duration
-	Read       time.Duration // for a request whose body is not streamed
-	Write      time.Duration // from the request to the first byte of the response
+	Read       time.Duration // for the body of a request, unless it is streamed
+	Write      time.Duration // from the end of the request header to the first byte of the response
 	Idle       time.Duration // between two requests
-	Transfer   time.Duration // while a streamed body, or the reader of a response, stands still
+	Transfer   time.Duration // longest pause while a streamed request body or a response is transferred
 }
 
 func (t Timeouts) orDefault() Timeouts {
@@ -45,7 +45,7 @@ func (t Timeouts) orDefault() Timeouts {
 	return t
 }
 
-// Validate returns what is wrong with c.
+// Validate returns an error with a line for each invalid setting.
 func (c Config) Validate() error {
 	var errs []error
 	if _, err := netip.ParseAddr(c.Host); err != nil && c.Host != "" && c.Host != "localhost" {
@@ -85,7 +85,7 @@ func (n *Networks) Decode(value string) error {
 			p, err = netip.PrefixFrom(a, a.BitLen()), nil
 		}
 		if err != nil {
-			return fmt.Errorf("%q is neither an address nor a CIDR", text)
+			return fmt.Errorf("%q must be an IP address or a CIDR", text)
 		}
 		*n = append(*n, p)
 	}
@@ -113,7 +113,7 @@ func fields(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// Port is a TCP port; 0 is a free one.
+// Port is a TCP port; 0 means any free port.
 type Port uint16
 
 // Decode implements envconfig.Decoder.
@@ -121,13 +121,13 @@ func (p *Port) Decode(value string) error {
 	n, err := strconv.ParseUint(value, 10, 16)
 	*p = Port(n)
 	if err != nil {
-		return errors.New("must be 0 to 65535")
+		return errors.New("must be a number from 0 to 65535")
 	}
 	return nil
 }
 
-// Listen opens the port of a service. When it is taken, the error names the
-// variable that changes it.
+// Listen opens the port of a service. If the port is in use, the error names the
+// environment variable that sets it.
 func (c Config) Listen(port Port, variable string) (net.Listener, error) {
 	if c.Listener != nil {
 		return c.Listener, nil
@@ -135,9 +135,9 @@ func (c Config) Listen(port Port, variable string) (net.Listener, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(c.Host, strconv.Itoa(int(port))))
 	switch {
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, fmt.Errorf("this machine has no address %s; set HOST to another: %w", c.Host, err)
+		return nil, fmt.Errorf("HOST: this machine does not have the address %s: %w", c.Host, err)
 	case err != nil:
-		return nil, fmt.Errorf("port %d cannot be used; set %s to another: %w", port, variable, err)
+		return nil, fmt.Errorf("%s: cannot listen on port %d: %w", variable, port, err)
 	}
 	return l, nil
 }

@@ -17,14 +17,14 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// Content is a file to send, whole or a range of it.
+// Content is a file to send. Clients may request a range of it.
 type Content struct {
-	Name     string // under which the client stores it
+	Name     string // file name for the client
 	Type     string
 	Size     int64
-	ETag     string // unique for the content, without quotes
+	ETag     string // without quotes; unique for the content
 	Modified time.Time
-	// Open returns length bytes from offset on.
+	// Open returns a reader of length bytes, starting at offset.
 	Open func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
 }
 
@@ -48,14 +48,14 @@ func (c Content) Download() *Download {
 func describeDownload(o *operation) {
 	file := map[string]*huma.MediaType{"*/*": {Schema: binary()}} // of the type of the file
 	o.Responses["200"] = &huma.Response{Description: "the file", Content: file}
-	o.Responses["206"] = &huma.Response{Description: "the range that was asked for", Content: file}
+	o.Responses["206"] = &huma.Response{Description: "the requested range of the file", Content: file}
 	o.Responses["304"] = notModified
 	Errors(http.StatusRequestedRangeNotSatisfiable)(o)
 }
 
-// send answers conditions and ranges as http.ServeContent does, and opens the
-// content before the header is written. The error is one to answer; a later one
-// shows in the length.
+// send handles conditional and range requests like http.ServeContent, but opens the
+// content before it writes the header, so that it can still return an error. If the
+// content fails later, the client gets fewer bytes than Content-Length says.
 func (c Content) send(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", c.Type)
 	w.Header().Set("Content-Disposition", Attachment(c.Name))
@@ -63,10 +63,10 @@ func (c Content) send(w http.ResponseWriter, r *http.Request) error {
 	status := c.head(w.Header(), r)
 	switch {
 	case status == http.StatusPreconditionFailed:
-		return fault.New(fault.Stale, "the file is another than the one that was asked for")
+		return fault.New(fault.Stale, "the file does not match If-Match or If-Unmodified-Since")
 	case status >= http.StatusBadRequest:
-		return fault.New(outOfRange, "the file has %d bytes", c.Size).
-			With(fault.Detail{Path: "header:Range", Code: "range", Message: "begins beyond the end"})
+		return fault.New(outOfRange, "the range must be within the %d bytes of the file", c.Size).
+			With(fault.Detail{Path: "header:Range", Code: "range", Message: "must start before the end of the file"})
 	case status == http.StatusNotModified, r.Method == http.MethodHead, c.Size == 0:
 		w.WriteHeader(status)
 		return nil
@@ -82,13 +82,14 @@ func (c Content) send(w http.ResponseWriter, r *http.Request) error {
 	return c.stream(w, r, status, offset, length)
 }
 
-// stream writes the header with the first bytes of the content.
+// stream writes the header after it has read the first bytes of the content, and then
+// the rest.
 func (c Content) stream(w http.ResponseWriter, r *http.Request, status int, offset, length int64) error {
 	body, err := c.Open(r.Context(), offset, length)
 	if err != nil {
 		return err
 	}
-	defer body.Close() // it was read
+	defer body.Close() // read-only, so an error does not matter
 	first := make([]byte, min(length, step))
 	n, err := io.ReadFull(body, first)
 	if n == 0 {
@@ -104,12 +105,12 @@ func (c Content) stream(w http.ResponseWriter, r *http.Request, status int, offs
 	return nil
 }
 
-// head sets the header of the response, and returns its status.
+// head sets the headers of the response and returns its status.
 func (c Content) head(h http.Header, r *http.Request) int {
 	r = r.Clone(r.Context())
 	r.Method = http.MethodHead
 	if strings.Contains(r.Header.Get("Range"), ",") {
-		r.Header.Del("Range") // the whole is a right answer to several ranges too (RFC 9110, 14.2)
+		r.Header.Del("Range") // several ranges: the whole file is a valid response (RFC 9110, 14.2)
 	}
 	w := &headWriter{header: h}
 	http.ServeContent(w, r, "", c.Modified, io.NewSectionReader(nil, 0, c.Size))
@@ -126,8 +127,8 @@ func (w *headWriter) Header() http.Header         { return w.header }
 func (w *headWriter) WriteHeader(status int)      { w.status = status }
 func (w *headWriter) Write(b []byte) (int, error) { return len(b), nil }
 
-// Attachment is the Content-Disposition of a file to store, not to show (RFC
-// 6266). Names beyond ASCII are encoded by RFC 5987.
+// Attachment returns the Content-Disposition header for a file that browsers save
+// instead of showing it (RFC 6266). Names that are not ASCII are encoded (RFC 5987).
 func Attachment(name string) string {
 	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-// FuzzRequest sends bodies, queries and headers to an API: what cannot be read
-// is refused in the form all refusals have, and never the server's fault.
+// FuzzRequest sends arbitrary bodies, queries and headers to an API. Invalid requests get
+// a problem with a 4xx status, never a 5xx.
 func FuzzRequest(f *testing.F) {
 	for _, seed := range []struct{ route, query, header, body string }{
 		{"POST /api/things", "", "application/json", `{"name":"abc","mail":"a@x.example","kind":"a","count":3,"parts":[{"mass":1.5}]}`},
@@ -34,7 +34,7 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, route, query, header string, body []byte) {
 		method, path, ok := strings.Cut(route, " ")
 		if !ok || strings.HasPrefix(path, "/api/fail/") && path != "/api/fail/{how}" || strings.HasPrefix(path, "/docs") {
-			return // it fails as it is told to
+			return // it fails by design
 		}
 		r := httptest.NewRequest("POST", "/", strings.NewReader(string(body)))
 		r.Method, r.URL = method, &url.URL{Path: path, RawQuery: query}
@@ -56,8 +56,8 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// FuzzAttachment has a file kept under any name: the header is one line of
-// ASCII, on which a tab is a space, and says that name to who reads it.
+// FuzzAttachment: for any file name, the header is one line of ASCII, in which a tab may
+// stand for a space, and decodes to the same name.
 func FuzzAttachment(f *testing.F) {
 	for _, name := range []string{"a.pdf", "Müll <& \u2028>.pdf", `a"; filename="b.exe`, `C:\a`, "a\r\nSet-Cookie: x=1", "%2e%2e", "\u202efdp.exe", "", ";", "a*0=b"} {
 		f.Add(name)
@@ -65,14 +65,14 @@ func FuzzAttachment(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name string) {
 		header := rest.Attachment(name)
 		if strings.ContainsFunc(header, func(r rune) bool { return r < ' ' && r != '\t' || r > '~' }) {
-			t.Fatalf("%q makes the header %q", name, header)
+			t.Fatalf("%q: header %q is not one line of ASCII", name, header)
 		}
 		disposition, params, err := mime.ParseMediaType(header)
 		if err != nil || disposition != "attachment" || len(params) != 1 {
-			t.Fatalf("%q makes %q: %v", name, header, err)
+			t.Fatalf("%q: header %q cannot be parsed: %v", name, header, err)
 		}
 		if utf8.ValidString(name) && params["filename"] != name {
-			t.Errorf("%q comes back as %q", name, params["filename"])
+			t.Errorf("%q: decoded as %q", name, params["filename"])
 		}
 	})
 }

@@ -13,31 +13,31 @@ import (
 
 const (
 	checkTimeout = 2 * time.Second
-	// readinessRate is how often a network may ask in a minute: each answer opens
-	// connections to the dependencies, and everyone may ask.
+	// readinessRate is the number of /readyz requests per minute and network. The
+	// route is public, and each request opens connections to the dependencies.
 	readinessRate = 1200
 )
 
-// Check probes a dependency of the service. Without a vital one the service is
-// not ready; without another it is degraded.
+// Check tests a dependency. If a vital dependency fails, the service is not ready; if
+// another fails, it is degraded.
 type Check struct {
 	Name  string
 	Vital bool
 	Probe func(context.Context) error
 }
 
-// Readiness is the body of /readyz.
+// Readiness is the response body of /readyz.
 type Readiness struct {
-	Status string        `json:"status" enum:"ready,degraded,not ready,stopping"`
-	Checks []CheckResult `json:"checks"`
+	Status string        `json:"status" enum:"ready,degraded,not ready,stopping" doc:"ready; degraded: a dependency that is not vital fails; not ready: a vital dependency fails; stopping: the service shuts down"`
+	Checks []CheckResult `json:"checks" doc:"result for each dependency"`
 }
 
 // CheckResult is the result of a Check.
 type CheckResult struct {
-	Name   string `json:"name"`
-	OK     bool   `json:"ok"`
-	Vital  bool   `json:"vital" doc:"the service is not ready without it"`
-	Detail string `json:"detail,omitempty"`
+	Name   string `json:"name" doc:"name of the dependency"`
+	OK     bool   `json:"ok" doc:"whether the dependency works"`
+	Vital  bool   `json:"vital" doc:"whether the service needs this dependency to be ready"`
+	Detail string `json:"detail,omitempty" doc:"why the dependency does not work"`
 }
 
 type readinessOutput struct {
@@ -45,21 +45,20 @@ type readinessOutput struct {
 	Body   Readiness
 }
 
-type aliveOutput struct {
-	Body struct {
-		Message string `json:"message"`
-		Status  string `json:"status"`
-		Version string `json:"version" doc:"dev where it is no release"`
-		Commit  string `json:"commit,omitempty"`
-	}
+// Health is the response body of /health and /livez.
+type Health struct {
+	Message string `json:"message" doc:"name of the service, for people"`
+	Status  string `json:"status" doc:"always OK"`
+	Version string `json:"version" doc:"version of the service; dev for a development build"`
+	Commit  string `json:"commit,omitempty" doc:"Git commit of the build"`
 }
 
+type healthOutput struct{ Body Health }
+
 func (a *API) health(o Options) {
-	alive := func(context.Context, *struct{}) (*aliveOutput, error) {
-		out := &aliveOutput{}
-		out.Body.Message, out.Body.Status = o.Title+" is running", "OK"
-		out.Body.Version, out.Body.Commit = boot.CurrentBuild().Version, boot.CurrentBuild().Commit
-		return out, nil
+	alive := func(context.Context, *struct{}) (*healthOutput, error) {
+		build := boot.CurrentBuild()
+		return &healthOutput{Health{o.Title + " is running", "OK", build.Version, build.Commit}}, nil
 	}
 	readiness := Probe
 	readiness.RateLimit.PerMinute = readinessRate
@@ -67,7 +66,7 @@ func (a *API) health(o Options) {
 	Handle(a, "GET /livez", Probe, alive, "getLiveness", "Check that the process is alive", NoAccessLog)
 	Handle(a, "GET /readyz", readiness, func(ctx context.Context, _ *struct{}) (*readinessOutput, error) {
 		return a.readiness(ctx, o.Checks), nil
-	}, "getReadiness", "Check whether the service can handle requests", Description("Names the part that is missing."), NoAccessLog)
+	}, "getReadiness", "Check whether the service can handle requests", Description("Lists the dependencies and whether they work."), NoAccessLog)
 }
 
 func (a *API) readiness(ctx context.Context, checks []Check) *readinessOutput {

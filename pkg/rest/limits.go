@@ -13,12 +13,12 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// maxCallers bounds the memory of a rate limiter: beyond it, the callers that
-// were silent longest are forgotten.
+// maxCallers bounds the memory of a rate limiter: it forgets the least recently seen
+// callers.
 const maxCallers = 20_000
 
-// rateLimiter is a token bucket per caller that holds one minute's worth. It is
-// safe for concurrent use.
+// rateLimiter has a token bucket for each caller. A full bucket holds the requests of
+// one minute. It is safe for concurrent use.
 type rateLimiter struct {
 	name      string
 	perMinute int // 0: unlimited
@@ -50,7 +50,7 @@ func (l *rateLimiter) take(h http.Header, caller string) error {
 	if ok {
 		return nil
 	}
-	return fault.New(fault.TooMany, "you sent more than %d requests in a minute", l.perMinute).RetryIn(time.Duration((1 - left) * float64(one)))
+	return fault.New(fault.TooMany, "more than %d requests per minute", l.perMinute).RetryIn(time.Duration((1 - left) * float64(one)))
 }
 
 func (l *rateLimiter) bucket(caller string) *rate.Limiter {
@@ -64,38 +64,38 @@ func (l *rateLimiter) bucket(caller string) *rate.Limiter {
 	return b
 }
 
-// concurrencyLimiter bounds the requests that are answered at a time, of all
-// callers and of each. It is safe for concurrent use.
+// concurrencyLimiter limits the requests in flight, in total and per caller. It is safe
+// for concurrent use.
 type concurrencyLimiter struct {
-	most, each int
+	total, perCaller int
 
 	mu     sync.Mutex
-	all    int
+	used   int
 	counts map[string]int // by caller
 }
 
 // newConcurrencyLimiter limits each caller to a quarter of the slots.
-func newConcurrencyLimiter(most int) *concurrencyLimiter {
-	return &concurrencyLimiter{most: most, each: max(1, most/4), counts: map[string]int{}}
+func newConcurrencyLimiter(total int) *concurrencyLimiter {
+	return &concurrencyLimiter{total: total, perCaller: max(1, total/4), counts: map[string]int{}}
 }
 
 // acquire fails with fault.Unavailable when no slot is free.
 func (l *concurrencyLimiter) acquire(caller string) (*slot, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.all >= l.most {
-		return nil, fault.New(fault.Unavailable, "the service is busy with %d requests", l.most).RetryIn(time.Second)
+	if l.used >= l.total {
+		return nil, fault.New(fault.Unavailable, "the service already handles %d requests", l.total).RetryIn(time.Second)
 	}
 	if err := l.add(caller); err != nil {
 		return nil, err
 	}
-	l.all++
+	l.used++
 	return &slot{l, caller}, nil
 }
 
 func (l *concurrencyLimiter) add(caller string) error {
-	if l.counts[caller] >= l.each {
-		return fault.New(fault.Unavailable, "the service is busy with %d requests of yours", l.each).RetryIn(time.Second)
+	if l.counts[caller] >= l.perCaller {
+		return fault.New(fault.Unavailable, "the service already handles %d of your requests", l.perCaller).RetryIn(time.Second)
 	}
 	l.counts[caller]++
 	return nil
@@ -107,15 +107,15 @@ func (l *concurrencyLimiter) remove(caller string) {
 	}
 }
 
-// slot belongs to one request, which uses it from one goroutine. A nil slot is
-// unbounded.
+// slot is taken by one request, which uses it from one goroutine. It is nil for a route
+// without a limit.
 type slot struct {
 	limiter *concurrencyLimiter
 	caller  string
 }
 
-// reassign counts the slot for another caller: first for the network, then for
-// the user, so that many users may share an address.
+// reassign counts the slot for another caller. A request counts for its network until
+// the user is known, so that many users can share an address.
 func (s *slot) reassign(caller string) error {
 	if s == nil {
 		return nil
@@ -133,11 +133,11 @@ func (s *slot) reassign(caller string) error {
 func (s *slot) release() {
 	s.limiter.mu.Lock()
 	defer s.limiter.mu.Unlock()
-	s.limiter.all--
+	s.limiter.used--
 	s.limiter.remove(s.caller)
 }
 
-// limitConcurrency answers 503 at once when no slot is free.
+// limitConcurrency responds with 503, without waiting, if no slot is free.
 func limitConcurrency(l *concurrencyLimiter, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := l.acquire(Network(r.Context()))

@@ -23,21 +23,21 @@ import (
 
 type contextKey struct{}
 
-// requestState is what the middleware knows of a request.
+// requestState is the state of a request that middleware and handlers share.
 type requestState struct {
 	id       uuid.UUID
 	address  netip.Addr
 	timeouts Timeouts
-	route    *route // nil before it is known
-	slot     *slot  // nil where there is none
+	route    *route // nil until the router has run
+	slot     *slot  // nil: no limit
 	panicked bool
 
 	mu    sync.Mutex
-	attrs []slog.Attr // of the access log
+	attrs []slog.Attr // for the access log
 }
 
-// stateOf returns the state of the request that ctx belongs to, an empty one
-// where it belongs to none.
+// stateOf returns the state of the request of ctx. Without a request, the state is
+// empty.
 func stateOf(ctx context.Context) *requestState {
 	if s, ok := ctx.Value(contextKey{}).(*requestState); ok {
 		return s
@@ -45,16 +45,16 @@ func stateOf(ctx context.Context) *requestState {
 	return &requestState{timeouts: Timeouts{}.orDefault()}
 }
 
-// RequestID returns the id of the request that ctx belongs to: a UUID, the one
-// of the client's X-Request-Id where that is one.
+// RequestID returns the id of the request of ctx: the UUID in X-Request-Id or, if the
+// client sent none, a new UUID.
 func RequestID(ctx context.Context) string { return stateOf(ctx).id.String() }
 
-// Address returns the client address of the request that ctx belongs to; the
-// zero one where it belongs to none.
+// Address returns the client address of the request of ctx. Without a request, it is
+// the zero Addr.
 func Address(ctx context.Context) netip.Addr { return stateOf(ctx).address }
 
-// Network returns what the client of Address controls at least: an IPv4 address,
-// or the /64 of an IPv6 address.
+// Network returns the network of the client for rate limits: its IPv4 address, or the
+// /64 of its IPv6 address, which a single client can use as a whole.
 func Network(ctx context.Context) string {
 	a := Address(ctx).Unmap()
 	if p, err := a.WithZone("").Prefix(64); err == nil && a.Is6() {
@@ -63,7 +63,7 @@ func Network(ctx context.Context) string {
 	return a.String()
 }
 
-// Annotate adds to the access-log line of the request that ctx belongs to.
+// Annotate adds attributes to the access log entry of the request of ctx.
 func Annotate(ctx context.Context, attrs ...slog.Attr) {
 	s := stateOf(ctx)
 	s.mu.Lock()
@@ -71,7 +71,8 @@ func Annotate(ctx context.Context, attrs ...slog.Attr) {
 	s.attrs = append(s.attrs, attrs...)
 }
 
-// identify gives the request its id, and the response the headers that all have.
+// identify sets the request id, the client address and the headers that all responses
+// have.
 func (a *API) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, err := uuid.Parse(r.Header.Get("X-Request-Id"))
@@ -92,15 +93,15 @@ func (a *API) identify(next http.Handler) http.Handler {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		if a.draining.Load() {
-			h.Set("Connection", "close") // the client leaves before it is sent away
+			h.Set("Connection", "close") // the client opens its next connection elsewhere
 		}
 		ctx := trace.NewContext(r.Context(), strings.Join(r.Header.Values(trace.Header), ","))
 		next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, contextKey{}, s)))
 	})
 }
 
-// logAccess writes one line per request. It names neither bodies nor tokens, and
-// of the address only the path.
+// logAccess writes one log entry per request, with the path but without query, body or
+// tokens.
 func (a *API) logAccess(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
@@ -131,8 +132,8 @@ func (a *API) logAccess(next http.Handler) http.Handler {
 	})
 }
 
-// labels are the method and route of a request, without anything that a client
-// can make up.
+// labels returns the method and route for metrics. They never contain text chosen by
+// the client, which could create any number of time series.
 func labels(r *http.Request) (method, pattern string) {
 	if pattern = chi.RouteContext(r.Context()).RoutePattern(); pattern == "" {
 		return "any", "none"
@@ -140,7 +141,7 @@ func labels(r *http.Request) (method, pattern string) {
 	return r.Method, pattern
 }
 
-// recover answers a panic with 500, and adds its stack to the log line.
+// recover turns a panic into a 500 response and logs the stack.
 func (a *API) recover(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -160,8 +161,7 @@ func (a *API) recover(next http.Handler) http.Handler {
 
 var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 
-// cors answers pages of other origins, as the policy of the route says that
-// they ask for.
+// cors handles cross-origin requests according to the policy of the route.
 func (a *API) cors(next http.Handler) http.Handler {
 	options := cors.Options{
 		AllowedOrigins: []string{"*"}, AllowedMethods: []string{http.MethodGet, http.MethodHead},
@@ -187,8 +187,8 @@ func (a *API) cors(next http.Handler) http.Handler {
 	})
 }
 
-// clientIP takes the address of a client from X-Forwarded-For where trusted
-// proxies wrote it: the last address that is not a proxy's.
+// clientIP reads the client address from X-Forwarded-For if a trusted proxy sent the
+// request: the last address in it that is not a trusted proxy.
 func clientIP(proxies []netip.Prefix) func(http.Handler) http.Handler {
 	var trusted []string
 	for _, p := range proxies {
@@ -208,7 +208,7 @@ func clientIP(proxies []netip.Prefix) func(http.Handler) http.Handler {
 
 const forwardedFor = "X-Forwarded-For"
 
-// withoutPorts removes the ports that some proxies write.
+// withoutPorts removes the ports that some proxies add to the addresses.
 func withoutPorts(list string) string {
 	parts := strings.Split(list, ",")
 	for i, part := range parts {
@@ -219,7 +219,7 @@ func withoutPorts(list string) string {
 	return strings.Join(parts, ",")
 }
 
-// remoteAddr is the address at the other end of the connection.
+// remoteAddr returns the address of the peer of the connection.
 func remoteAddr(r *http.Request) netip.Addr {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

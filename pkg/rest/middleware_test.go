@@ -13,11 +13,11 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-// TestAccessLog has a line for each request, but for what is asked all the time.
-func TestAccessLog(t *testing.T) {
+// TestAccessLogOmitsProbes: there is an entry for each request except health checks.
+func TestAccessLogOmitsProbes(t *testing.T) {
 	var log bytes.Buffer
-	away := func(context.Context) error { return errors.New("away") }
-	a := newAPI(t, &log, rest.Check{Name: "store", Vital: true, Probe: away})
+	fails := func(context.Context) error { return errors.New("down") }
+	a := newAPI(t, &log, rest.Check{Name: "store", Vital: true, Probe: fails})
 	for _, path := range []string{"/livez", "/readyz", "/health", "/none"} {
 		a.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", path, nil))
 	}

@@ -16,8 +16,8 @@ import (
 
 const (
 	formType = "multipart/form-data"
-	// maxPartHeader is how many bytes may come between the bodies of two parts:
-	// package multipart holds them in memory.
+	// maxPartHeader limits the bytes between the bodies of two parts: package multipart
+	// buffers them in memory.
 	maxPartHeader = 64 << 10
 )
 
@@ -42,7 +42,7 @@ func (Multipart[T]) describe(o *operation) {
 	}
 }
 
-// File documents the file in a form.
+// File is the type of a file in the documentation of a form.
 type File struct{}
 
 // Schema implements huma.SchemaProvider.
@@ -50,8 +50,8 @@ func (File) Schema(huma.Registry) *huma.Schema { return binary() }
 
 func binary() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "binary"} }
 
-// Parts returns the parts of the body, which may have limit bytes together. It
-// fails with fault.TooLarge, fault.Unsupported or fault.Malformed.
+// Parts returns a reader for the parts of the body, which must not have more than limit
+// bytes in total. It fails with fault.TooLarge, fault.Unsupported or fault.Malformed.
 func (f *Multipart[T]) Parts(limit int64) (*Parts, error) {
 	if f.request.ContentLength > limit {
 		return nil, tooLarge(limit)
@@ -62,48 +62,47 @@ func (f *Multipart[T]) Parts(limit int64) (*Parts, error) {
 		return nil, unsupported(given, formType).Because(err)
 	}
 	if params["boundary"] == "" {
-		return nil, fault.New(fault.Malformed, "the Content-Type names no boundary").
-			With(fault.Detail{Path: "header:Content-Type", Code: "required", Message: "needs a boundary"}).Because(err)
+		return nil, fault.New(fault.Malformed, "the Content-Type has no boundary").
+			With(fault.Detail{Path: "header:Content-Type", Code: "required", Message: "the boundary is missing"}).Because(err)
 	}
-	body := &headerLimit{from: newPacedReader(f.response, f.request, http.MaxBytesReader(f.response, f.request.Body, limit))}
+	body := &headerLimit{body: newPacedReader(f.response, f.request, http.MaxBytesReader(f.response, f.request.Body, limit))}
 	return &Parts{reader: multipart.NewReader(body, params["boundary"]), body: body}, nil
 }
 
-// headerLimit bounds what is read between the bodies of two parts.
+// headerLimit limits the bytes that are read between the bodies of two parts.
 type headerLimit struct {
-	from    io.Reader
+	body    io.Reader
 	left    int
 	between bool
 }
 
 func (l *headerLimit) Read(b []byte) (int, error) {
 	if !l.between {
-		return l.from.Read(b)
+		return l.body.Read(b)
 	}
 	if l.left == 0 {
-		return 0, fault.New(fault.TooLarge, "there are more than %d bytes before a part of the form begins", maxPartHeader)
+		return 0, fault.New(fault.TooLarge, "the header of a part must not be larger than %d bytes", maxPartHeader)
 	}
-	n, err := l.from.Read(b[:min(len(b), l.left)])
+	n, err := l.body.Read(b[:min(len(b), l.left)])
 	l.left -= n
 	return n, err
 }
 
-// Parts are the parts of a multipart body.
+// Parts reads a multipart body part by part.
 type Parts struct {
 	reader *multipart.Reader
 	body   *headerLimit
-	part   *multipart.Part // the last one
+	part   *multipart.Part // returned last
 }
 
-// A Part is a field of a form: a file where it has a FileName.
+// Part is a field of a form. It is a file if FileName is set.
 type Part struct {
 	Name, FileName, Type string
 	content              io.Reader
 }
 
-// Next skips what is left of a part and returns the next one, and io.EOF after
-// the last. It fails, as reading a part does, with fault.Malformed,
-// fault.TooLarge or a timeout.
+// Next skips the rest of the current part and returns the next one, or io.EOF after the
+// last. Like Read of a part, it fails with fault.Malformed, fault.TooLarge or a timeout.
 func (p *Parts) Next() (*Part, error) {
 	if p.part != nil {
 		if _, err := io.Copy(io.Discard, p.part); err != nil {
@@ -111,13 +110,13 @@ func (p *Parts) Next() (*Part, error) {
 		}
 	}
 	p.body.left, p.body.between = maxPartHeader, true
-	part, err := p.reader.NextRawPart() // without decoding
+	part, err := p.reader.NextRawPart() // NextPart would decode quoted-printable
 	p.body.between = false
 	if err != nil {
 		return nil, formError(err)
 	}
 	p.part = part
-	_, params, _ := mime.ParseMediaType(part.Header.Get("Content-Disposition")) // no name then, which no form has
+	_, params, _ := mime.ParseMediaType(part.Header.Get("Content-Disposition")) // if it is broken, the name is empty, which no form has
 	return &Part{params["name"], params["filename"], part.Header.Get("Content-Type"), part}, nil
 }
 
@@ -126,10 +125,10 @@ func (p *Part) Read(b []byte) (int, error) {
 	return n, formError(err)
 }
 
-// formError says why a form ends where it does.
+// formError turns an error of package multipart into a fault.
 func formError(err error) error {
 	if err = readError(err); fault.Is(err, fault.Malformed) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return fault.New(fault.Malformed, "the body is not a multipart form").Because(err)
+		return fault.New(fault.Malformed, "the request body is not a valid multipart form").Because(err)
 	}
 	return err
 }

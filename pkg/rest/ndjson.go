@@ -20,37 +20,37 @@ import (
 
 const ndjsonType = "application/x-ndjson"
 
-// NDJSON is the field of an input that stands for a body of one JSON value, or of
-// many with one on each line. Each is answered with an Out.
+// NDJSON is the field of an input for a body with one JSON value, or with one JSON value
+// on each line (NDJSON). The values are documented as In. The result of each is an Out.
 type NDJSON[In, Out any] struct {
-	request *http.Request
-	answer  http.ResponseWriter
+	request  *http.Request
+	response http.ResponseWriter
 }
 
-// Result is the answer to one line.
+// Result is the response line for one line of the request.
 type Result[Out any] struct {
-	Line    int      `json:"line" doc:"number of the line, from 1 on; empty ones count and are not answered"`
-	Result  *Out     `json:"result,omitempty"`
-	Problem *Problem `json:"problem,omitempty" doc:"why this line has no result"`
+	Line    int      `json:"line" doc:"line number in the request, starting at 1; empty lines are counted, but have no result"`
+	Result  *Out     `json:"result,omitempty" doc:"result for the value on this line"`
+	Problem *Problem `json:"problem,omitempty" doc:"why the line was rejected"`
 }
 
-// Stream is the output of an operation on NDJSON.
+// Stream is the output of an operation whose input has an NDJSON.
 type Stream struct{ Body func(huma.Context) }
 
 // Resolve implements huma.Resolver.
-func (l *NDJSON[In, Out]) Resolve(hc huma.Context) []error {
-	l.request, l.answer = humachi.Unwrap(hc)
+func (n *NDJSON[In, Out]) Resolve(hc huma.Context) []error {
+	n.request, n.response = humachi.Unwrap(hc)
 	return nil
 }
 
-// Process calls f for the body, or for each of its lines as it comes: what is
-// wrong with a line is told in its place, and the others go on. No value may
-// have more than limit bytes. f is given what is one valid JSON value.
-func (l *NDJSON[In, Out]) Process(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) (*Stream, error) {
-	if t, _, err := mime.ParseMediaType(l.request.Header.Get("Content-Type")); err == nil && t == ndjsonType {
-		return &Stream{func(hc huma.Context) { l.stream(hc.Context(), limit, f) }}, nil
+// Process calls f for the JSON value of the body, or for each line as it arrives. A line
+// that fails gets a problem as its result and does not stop the others. A value must not
+// be larger than limit bytes. f gets one valid JSON value.
+func (n *NDJSON[In, Out]) Process(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) (*Stream, error) {
+	if t, _, err := mime.ParseMediaType(n.request.Header.Get("Content-Type")); err == nil && t == ndjsonType {
+		return &Stream{func(hc huma.Context) { n.stream(hc.Context(), limit, f) }}, nil
 	}
-	data, err := readJSON(l.answer, l.request, limit, []string{jsonType, ndjsonType})
+	data, err := readJSON(n.response, n.request, limit, []string{jsonType, ndjsonType})
 	if err != nil {
 		return nil, err
 	}
@@ -58,34 +58,34 @@ func (l *NDJSON[In, Out]) Process(ctx context.Context, limit int64, f func(conte
 	if err != nil {
 		return nil, err
 	}
-	return &Stream{func(hc huma.Context) { l.write(hc.Context(), jsonType, out) }}, nil
+	return &Stream{func(hc huma.Context) { n.write(hc.Context(), jsonType, out) }}, nil
 }
 
-func (l *NDJSON[In, Out]) write(ctx context.Context, contentType string, v any) {
-	l.answer.Header().Set("Content-Type", contentType)
-	if err := wire.MarshalWrite(l.answer, v); err != nil {
-		Annotate(ctx, slog.Any("write_err", err)) // the client has gone
+func (n *NDJSON[In, Out]) write(ctx context.Context, contentType string, v any) {
+	n.response.Header().Set("Content-Type", contentType)
+	if err := wire.MarshalWrite(n.response, v); err != nil {
+		Annotate(ctx, slog.Any("write_err", err)) // the client has disconnected
 	}
 }
 
-// stream answers each line. An answer goes out when no further line is at hand.
-func (l *NDJSON[In, Out]) stream(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) {
-	control := http.NewResponseController(l.answer)
+// stream writes a result for each line. It flushes when it has to wait for the next one.
+func (n *NDJSON[In, Out]) stream(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) {
+	control := http.NewResponseController(n.response)
 	if err := control.EnableFullDuplex(); err != nil {
-		Annotate(ctx, slog.Any("err", err)) // it is HTTP/2, or a recorder: they are as they are
+		Annotate(ctx, slog.Any("err", err)) // HTTP/2 is always full duplex; a test recorder has no connection
 	}
-	l.answer.Header().Set("Content-Type", ndjsonType)
-	in := bufio.NewReaderSize(newPacedReader(l.answer, l.request, l.request.Body), 64<<10)
-	out := bufio.NewWriterSize(l.answer, 64<<10)
+	n.response.Header().Set("Content-Type", ndjsonType)
+	in := bufio.NewReaderSize(newPacedReader(n.response, n.request, n.request.Body), 64<<10)
+	out := bufio.NewWriterSize(n.response, 64<<10)
 	var err error
-	for n := 1; err == nil; n++ {
+	for number := 1; err == nil; number++ {
 		var line []byte
 		line, err = readLine(in, limit)
 		if line = bytes.TrimSpace(line); len(line) > 0 || err != nil && err != io.EOF {
-			l.one(ctx, out, n, line, err, f)
+			n.processLine(ctx, out, number, line, err, f)
 		}
 		if fault.Is(err, fault.TooLarge) && !errors.Is(err, io.EOF) {
-			err = nil // the rest of the line was passed over
+			err = nil // readLine has skipped the rest of the line
 		}
 		if in.Buffered() == 0 || err != nil {
 			out.Flush()
@@ -94,33 +94,34 @@ func (l *NDJSON[In, Out]) stream(ctx context.Context, limit int64, f func(contex
 	}
 }
 
-// one answers one line, or what came in its place.
-func (l *NDJSON[In, Out]) one(ctx context.Context, w io.Writer, n int, line []byte, err error, f func(context.Context, wire.Value) (Out, error)) {
-	answer := Result[Out]{Line: n}
+// processLine writes the result for a line, or for the error that readLine returned
+// instead of it.
+func (n *NDJSON[In, Out]) processLine(ctx context.Context, w io.Writer, number int, line []byte, err error, f func(context.Context, wire.Value) (Out, error)) {
+	out := Result[Out]{Line: number}
 	switch {
-	case err == nil, err == io.EOF: // the last line has no end of its own
+	case err == nil, err == io.EOF: // io.EOF: the last line does not end with a newline
 		if err = wire.Check(line); err != nil {
 			break
 		}
 		var result Out
 		if result, err = f(ctx, line); err == nil {
-			answer.Result = &result
+			out.Result = &result
 		}
 	case !fault.Is(err, fault.TooLarge):
 		err = readError(err)
 	}
 	if err != nil {
-		answer.Problem = newProblem(ctx, err)
+		out.Problem = newProblem(ctx, err)
 	}
-	data, err := wire.Marshal(answer)
+	data, err := wire.Marshal(out)
 	if err != nil {
-		panic(err) // it is made of our own types
+		panic(err) // not possible: all types can be marshalled
 	}
 	w.Write(append(data, '\n'))
 }
 
-// readLine returns the next line, and io.EOF with the last. One that is too
-// long is passed over, and is fault.TooLarge.
+// readLine returns the next line, and io.EOF with the last. It skips a line that is too
+// long and fails with fault.TooLarge.
 func readLine(r *bufio.Reader, limit int64) ([]byte, error) {
 	var line []byte
 	for long := false; ; {

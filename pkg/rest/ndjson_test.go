@@ -21,14 +21,14 @@ type linesInput struct {
 	Lines rest.NDJSON[thing, length]
 }
 
-// length is the answer to one value.
+// length is the result for one value.
 type length struct {
 	Bytes int `json:"bytes"`
 }
 
-// TestLines posts one value, and many, to an operation that tells their length
-// and refuses the empty object.
-func TestLines(t *testing.T) {
+// TestNDJSON sends one or many values to an operation that returns their length and rejects
+// the empty object.
+func TestNDJSON(t *testing.T) {
 	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.DiscardHandler), User: func(context.Context) string { return "" }})
 	rest.Handle(a, "POST /api/lengths", rest.Open, func(ctx context.Context, in *linesInput) (*rest.Stream, error) {
 		return in.Lines.Process(ctx, 20, func(_ context.Context, v wire.Value) (length, error) {
@@ -41,16 +41,16 @@ func TestLines(t *testing.T) {
 	server := httptest.NewServer(a)
 	defer server.Close()
 	for name, c := range map[string]struct{ contentType, body, want string }{
-		"one value":         {"application/json", `{"a":1}`, `200 {"bytes":7}`},
-		"one, without type": {"", `{"a":1}`, `200 {"bytes":7}`},
-		"one, broken":       {"application/json", `{"a":`, `400`}, "one, too long": {"application/json", `"` + strings.Repeat("x", 20) + `"`, `413`},
-		"one, refused": {"application/json", `{}`, `422`}, "no type of it": {"text/csv", `a`, `415`}, "two values as one": {"application/json", "{}\n{}", `400`},
-		"lines":              {"application/x-ndjson", "{\"a\":1}\n[]\n", "200 {\"line\":1,\"result\":{\"bytes\":7}}\n{\"line\":2,\"result\":{\"bytes\":2}}\n"},
-		"without an end":     {"application/x-ndjson; charset=utf-8", "[1]", "200 {\"line\":1,\"result\":{\"bytes\":3}}\n"},
-		"empty ones":         {"application/x-ndjson", "\n\n[]\r\n \n", "200 {\"line\":3,\"result\":{\"bytes\":2}}\n"},
-		"none":               {"application/x-ndjson", "", "200 "},
-		"broken and refused": {"application/x-ndjson", "{\"a\":\n{}\n[]", "200 1:400 2:422 {\"line\":3,\"result\":{\"bytes\":2}}\n"},
-		"too long":           {"application/x-ndjson", strings.Repeat("x", 100_000) + "\n[]\n\"" + strings.Repeat("x", 30), "200 1:413 {\"line\":2,\"result\":{\"bytes\":2}}\n3:413 "},
+		"one value":            {"application/json", `{"a":1}`, `200 {"bytes":7}`},
+		"one, no content type": {"", `{"a":1}`, `200 {"bytes":7}`},
+		"one, invalid":         {"application/json", `{"a":`, `400`}, "one, too long": {"application/json", `"` + strings.Repeat("x", 20) + `"`, `413`},
+		"one, rejected": {"application/json", `{}`, `422`}, "other content type": {"text/csv", `a`, `415`}, "two values in JSON": {"application/json", "{}\n{}", `400`},
+		"lines":                 {"application/x-ndjson", "{\"a\":1}\n[]\n", "200 {\"line\":1,\"result\":{\"bytes\":7}}\n{\"line\":2,\"result\":{\"bytes\":2}}\n"},
+		"no newline at the end": {"application/x-ndjson; charset=utf-8", "[1]", "200 {\"line\":1,\"result\":{\"bytes\":3}}\n"},
+		"empty lines":           {"application/x-ndjson", "\n\n[]\r\n \n", "200 {\"line\":3,\"result\":{\"bytes\":2}}\n"},
+		"no lines":              {"application/x-ndjson", "", "200 "},
+		"invalid and rejected":  {"application/x-ndjson", "{\"a\":\n{}\n[]", "200 1:400 2:422 {\"line\":3,\"result\":{\"bytes\":2}}\n"},
+		"too long":              {"application/x-ndjson", strings.Repeat("x", 100_000) + "\n[]\n\"" + strings.Repeat("x", 30), "200 1:413 {\"line\":2,\"result\":{\"bytes\":2}}\n3:413 "},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+"/api/lengths", strings.NewReader(c.body))
 		if err != nil {
@@ -68,14 +68,14 @@ func TestLines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(c.want, short(t, res.Status[:3], string(text))); diff != "" {
+		if diff := cmp.Diff(c.want, abbreviate(t, res.Status[:3], string(text))); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", name, diff)
 		}
 	}
 }
 
-// short is an answer in which a problem stands as its status.
-func short(t *testing.T, status, text string) string {
+// abbreviate replaces each problem in a response by its status.
+func abbreviate(t *testing.T, status, text string) string {
 	t.Helper()
 	if status != "200" {
 		return status

@@ -15,18 +15,18 @@ import (
 
 const keyHeader = "Idempotency-Key"
 
-// IdempotencyKey is the part of an input that names a request which may be sent
-// again.
+// IdempotencyKey is embedded in an input to accept the header Idempotency-Key. A request
+// with the same key does not create a second resource.
 type IdempotencyKey struct {
-	Key string `header:"Idempotency-Key" minLength:"1" maxLength:"255" pattern:"^[!-~]+$" patternDescription:"visible ASCII characters" doc:"a name of your own for this request, as a UUID: the same request with it makes nothing anew, as long as what it made is there"`
+	Key string `header:"Idempotency-Key" minLength:"1" maxLength:"255" pattern:"^[!-~]+$" patternDescription:"visible ASCII characters" doc:"unique key of this request, such as a UUID. If you repeat the request with the same key, you get the resource that the first request created."`
 }
 
-// Replayed is the header of an answer to a request that was sent before.
+// Replayed is embedded in an output to set the header Idempotency-Replayed.
 type Replayed struct {
-	Replayed string `header:"Idempotency-Replayed" doc:"true: the request came before, and this is what it made, as it is now"`
+	Replayed string `header:"Idempotency-Replayed" doc:"true if the request was repeated; the response is the current state of the resource that the first request created"`
 }
 
-// ReplayedIf returns the header of an answer.
+// ReplayedIf returns the header for a repeated request, or no header.
 func ReplayedIf(replayed bool) Replayed {
 	if replayed {
 		return Replayed{"true"}
@@ -34,32 +34,32 @@ func ReplayedIf(replayed bool) Replayed {
 	return Replayed{}
 }
 
-// Paging is the part of an input that selects a page of a list.
+// Paging is embedded in an input to select a page of a list.
 type Paging struct {
-	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"most items on the page; there may be fewer although more follow"`
-	Cursor string `query:"cursor" maxLength:"16384" doc:"nextCursor of the page before, with the same filters and order"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"maximum number of items on the page; a page may have fewer items although more pages follow"`
+	Cursor string `query:"cursor" maxLength:"16384" doc:"nextCursor of the previous page; use it with the same filters"`
 }
 
-// List is the body of a page of a list.
+// List is the response body for a page of a list.
 type List[T any] struct {
-	Items      []T    `json:"items"`
-	NextCursor string `json:"nextCursor,omitempty" doc:"cursor of the next page; none on the last"`
+	Items      []T    `json:"items" doc:"items of this page"`
+	NextCursor string `json:"nextCursor,omitempty" doc:"cursor of the next page; missing on the last page"`
 }
 
-// Revalidation is the If-None-Match header of a read.
+// Revalidation is embedded in an input to accept the header If-None-Match.
 type Revalidation struct {
 	IfNoneMatch string `header:"If-None-Match" doc:"ETag of the response the client has; if it is still current, the response is 304 without a body"`
 }
 
-// BodyETag is the entity tag of a body: a weak one, as it is the same whether the body
-// is compressed or not.
+// BodyETag returns the entity tag of a body. It is weak, because it is the same for the
+// compressed and the uncompressed body.
 func BodyETag(body []byte) string {
 	sum := sha256.Sum256(body)
 	return `W/"` + hex.EncodeToString(sum[:16]) + `"`
 }
 
-// MatchesETag reports whether an entity tag is among those of an If-None-Match
-// header, which are compared weakly (RFC 9110, 13.1.2).
+// MatchesETag reports whether an If-None-Match header contains the entity tag, by weak
+// comparison (RFC 9110, 13.1.2).
 func MatchesETag(ifNoneMatch, tag string) bool {
 	tags := strings.Split(strings.ReplaceAll(ifNoneMatch, " ", ""), ",")
 	return slices.ContainsFunc(tags, func(t string) bool {
@@ -67,16 +67,16 @@ func MatchesETag(ifNoneMatch, tag string) bool {
 	})
 }
 
-// VersionETag is the entity tag of a version.
+// VersionETag returns the entity tag of a version of a resource.
 func VersionETag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }
 
-// Precondition is the If-Match header of a write.
+// Precondition is embedded in an input to accept the header If-Match.
 type Precondition struct {
-	IfMatch string `header:"If-Match" doc:"ETag of the version the write is meant for; if it is another by now the answer is 412"`
+	IfMatch string `header:"If-Match" doc:"ETag of the version that you want to change; if the resource was changed since, the response is 412"`
 }
 
-// Versions returns the versions the write is meant for, none where any will do.
-// It fails with fault.Malformed when the header is not a list of entity tags.
+// Versions returns the versions in If-Match, or nil if every version matches. It fails
+// with fault.Malformed if the header is not a list of entity tags.
 func (p Precondition) Versions() (versions []int64, err error) {
 	if p.IfMatch == "" || strings.TrimSpace(p.IfMatch) == "*" {
 		return nil, nil
@@ -86,29 +86,29 @@ func (p Precondition) Versions() (versions []int64, err error) {
 		text, quoted := strings.CutPrefix(strings.TrimPrefix(tag, "W/"), `"`)
 		text, ended := strings.CutSuffix(text, `"`)
 		if !quoted || !ended || strings.Contains(text, `"`) {
-			return nil, fault.New(fault.Malformed, "If-Match is not a list of entity tags").With(fault.Detail{
-				Path: "header:If-Match", Code: "format", Message: `give the ETag of the answer you read, with its quotes, as in "3"`,
+			return nil, fault.New(fault.Malformed, "If-Match must be a list of entity tags").With(fault.Detail{
+				Path: "header:If-Match", Code: "format", Message: `must be the ETag header of a response, including its quotes, such as "3"`,
 			})
 		}
 		version, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || tag != VersionETag(version) {
-			version = -1 // a tag that no version has; a weak one never matches here (RFC 9110, 13.1.1)
+			version = -1 // matches no version; a weak tag never matches in If-Match (RFC 9110, 13.1.1)
 		}
 		versions = append(versions, version)
 	}
 	return versions, nil
 }
 
-// oneKey refuses an empty Idempotency-Key, which huma takes for none, and several,
-// of which it takes the first.
+// oneKey rejects an empty Idempotency-Key, which huma ignores, and a repeated one, of
+// which huma takes the first.
 func oneKey(next http.Handler) http.Handler {
 	return refuse(next, func(_ http.ResponseWriter, r *http.Request) error {
 		return invalidUnless(checkOnce("header:"+keyHeader, r.Header.Values(keyHeader)))
 	})
 }
 
-// strictQuery refuses what net/url passes over: a query that cannot be parsed, a
-// repeated parameter, and one without a value, which would select everything.
+// strictQuery rejects queries that huma would accept: those that cannot be parsed, and
+// parameters that are repeated or empty. An empty filter would select everything.
 func strictQuery(next http.Handler) http.Handler {
 	return refuse(next, func(_ http.ResponseWriter, r *http.Request) error {
 		if r.URL.RawQuery == "" {
@@ -116,8 +116,8 @@ func strictQuery(next http.Handler) http.Handler {
 		}
 		values, err := url.ParseQuery(r.URL.RawQuery)
 		if err != nil {
-			return fault.New(fault.Malformed, "the query cannot be read").
-				With(fault.Detail{Path: "query", Code: "syntax", Message: "holds a broken escape, or a semicolon"})
+			return fault.New(fault.Malformed, "the query string cannot be parsed").
+				With(fault.Detail{Path: "query", Code: "syntax", Message: "invalid percent-encoding or semicolon"})
 		}
 		var details []fault.Detail
 		for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -127,18 +127,18 @@ func strictQuery(next http.Handler) http.Handler {
 	})
 }
 
-// checkOnce finds a parameter that is repeated or empty.
+// checkOnce reports a parameter that is repeated or empty.
 func checkOnce(place string, values []string) []fault.Detail {
 	switch {
 	case len(values) > 1:
-		return []fault.Detail{{Path: place, Code: "duplicate", Message: "is given more than once"}}
+		return []fault.Detail{{Path: place, Code: "duplicate", Message: "must not be repeated"}}
 	case len(values) == 1 && values[0] == "":
-		return []fault.Detail{{Path: place, Code: "required", Message: "has no value; leave it out where none is meant"}}
+		return []fault.Detail{{Path: place, Code: "required", Message: "must not be empty; omit it instead"}}
 	}
 	return nil
 }
 
-// refuse answers the requests in which check finds an error.
+// refuse responds with a problem if check fails.
 func refuse(next http.Handler, check func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := check(w, r); err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 )
 
-// A Policy says how a route is served, apart from its handler. Every field but
-// Compress must be set: take one of the policies below and change what differs.
+// Policy holds all rules for a route except its handler. Every field but Compress must be
+// set: copy one of the policies below and change it.
 type Policy struct {
 	Audience    Audience
 	RateLimit   RateLimit
@@ -23,36 +23,36 @@ type Policy struct {
 	Query       Query
 }
 
-// Audience is who may use a route: Everyone, or the callers whom a guard admits.
+// Audience is Everyone, or the callers that a guard accepts.
 type Audience struct {
 	everyone bool
 	guard    Guard
 }
 
-// Everyone needs no login.
+// Everyone is the audience of routes that need no login.
 var Everyone = Audience{everyone: true}
 
-// A Guard admits a request by its Authorization header, or fails with a fault.
-// The context it returns says who the caller is, also where it refuses them.
+// Guard checks the Authorization header of a request. It returns a context with the
+// caller, or a fault; with a fault, the context may be nil or name the rejected caller.
 type Guard func(ctx context.Context, authorization string) (context.Context, error)
 
-// RateLimit is how many requests a caller may send. A caller is a user or,
-// without a login, a network.
+// RateLimit limits the requests of each caller. A caller is a user or, without a login, a
+// network.
 type RateLimit struct {
 	Class     RateClass
-	PerMinute int // a further limit for this route alone; 0: none
+	PerMinute int // additional limit for this route; 0: none
 }
 
 type (
-	// A RateClass is a limit that many routes share.
+	// RateClass names a limit that several routes share.
 	RateClass string
-	// Concurrency is which slots the requests occupy while they are answered. A
-	// caller gets a quarter of them at most.
+	// Concurrency selects the pool of slots for requests in flight. A caller may take a
+	// quarter of a pool.
 	Concurrency string
-	// CORS is which web pages of other origins may use a route. None may send
-	// credentials.
+	// CORS selects the origins whose web pages may use a route. Credentials such as
+	// cookies are never allowed.
 	CORS string
-	// Query is what happens to query parameters that a route does not have.
+	// Query selects how unknown query parameters are handled.
 	Query string
 )
 
@@ -62,60 +62,61 @@ const (
 	PublicRate RateClass = "public" // Config.PublicRateLimit
 	NoRate     RateClass = "none"
 
-	SharedSlots Concurrency = "shared"    // Config.MaxRequests, with all other routes
-	OwnSlots    Concurrency = "own"       // as many again for this route alone
-	Unbounded   Concurrency = "unbounded" // always answered
+	SharedSlots Concurrency = "shared"    // Config.MaxRequests, shared with other routes
+	OwnSlots    Concurrency = "own"       // a pool of the same size for this route alone
+	Unbounded   Concurrency = "unbounded" // no limit
 
 	ListedOrigins CORS = "listed" // Config.Origins
-	AnyOrigin     CORS = "any"    // every page may read
+	AnyOrigin     CORS = "any"    // web pages of any origin may read
 
 	StrictQuery  Query = "strict"  // unknown, repeated and empty parameters are errors
-	LenientQuery Query = "lenient" // they are ignored
+	LenientQuery Query = "lenient" // these are ignored
 )
 
 // Values of Policy.Cache and Policy.CSP.
 const (
 	NoStore = "no-store"
-	// Revalidate is for responses with an ETag that only their reader may keep.
+	// Revalidate is for responses with an ETag: only the client may store them, and it
+	// must check that they are current.
 	Revalidate = "private, no-cache"
-	// DataCSP is for responses that are data: they load nothing and are framed nowhere.
+	// DataCSP is for data: it loads nothing and cannot be shown in a frame.
 	DataCSP = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
-	// FileCSP is for files of users: whatever they hold, it does not run.
+	// FileCSP is for uploaded files: scripts in them do not run.
 	FileCSP = "sandbox; " + DataCSP
 	docsCSP = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 var (
-	// Open is for API operations without a login, such as the login itself.
+	// Open is for API operations without a login, such as logging in.
 	Open = Policy{
 		Audience: Everyone, RateLimit: RateLimit{Class: CallerRate}, Concurrency: SharedSlots,
 		Cache: NoStore, CORS: ListedOrigins, CSP: DataCSP, Query: StrictQuery,
 	}
-	// Public is for API operations that everyone may read, from every web page.
+	// Public is for API operations that everyone may read, from web pages of any origin.
 	Public = Policy{
 		Audience: Everyone, RateLimit: RateLimit{Class: PublicRate}, Concurrency: SharedSlots,
 		Cache: NoStore, CORS: AnyOrigin, CSP: DataCSP, Compress: true, Query: StrictQuery,
 	}
-	// Probe is for what machines ask about the service itself. It is always answered.
+	// Probe is for information about the service, such as health checks. It has no limits.
 	Probe = Policy{
 		Audience: Everyone, RateLimit: RateLimit{Class: NoRate}, Concurrency: Unbounded,
 		Cache: NoStore, CORS: ListedOrigins, CSP: DataCSP, Query: StrictQuery,
 	}
-	// unrouted is for requests that no route answers.
+	// unrouted is for requests that match no route.
 	unrouted = Policy{
 		Audience: Everyone, RateLimit: RateLimit{Class: NoRate}, Concurrency: SharedSlots,
 		Cache: NoStore, CORS: ListedOrigins, CSP: DataCSP, Query: LenientQuery,
 	}
 )
 
-// SignedIn is for API operations whose callers a guard admits.
+// SignedIn returns the policy for API operations whose callers must pass the guard.
 func SignedIn(guard Guard) Policy {
 	p := Open
 	p.Audience = Audience{guard: guard}
 	return p
 }
 
-// check returns what is missing in p.
+// check returns an error if a field of p is not set.
 func (p Policy) check() error {
 	for _, field := range []struct {
 		name string
@@ -131,9 +132,9 @@ func (p Policy) check() error {
 	return nil
 }
 
-// A route is a method and a path with their policy.
+// route is a method and a path with a policy.
 type route struct {
-	name        string // in the headers of rate limits
+	name        string // for the RateLimit headers
 	policy      Policy
 	noAccessLog bool
 	parameters  []*huma.Param
@@ -141,8 +142,7 @@ type route struct {
 	slots       *concurrencyLimiter // nil: unbounded
 }
 
-// newRoute panics when something is missing in the policy: a route that nobody
-// decided about must not be served.
+// newRoute panics if the policy is incomplete: no route may be served by accident.
 func (a *API) newRoute(pattern, name string, policy Policy) *route {
 	if err := policy.check(); err != nil {
 		panic(fmt.Sprintf("rest: %s cannot be registered: %v", pattern, err))
@@ -161,13 +161,13 @@ func (a *API) newRoute(pattern, name string, policy Policy) *route {
 	case SharedSlots:
 		rt.slots = a.slots
 	case OwnSlots:
-		rt.slots = newConcurrencyLimiter(a.slots.most)
+		rt.slots = newConcurrencyLimiter(a.slots.total)
 	}
 	a.routes[pattern] = rt
 	return rt
 }
 
-// protect applies the policy of a route to the requests for it.
+// protect returns a handler that applies the policy of a route.
 func (a *API) protect(rt *route, next http.Handler) http.Handler {
 	next = a.authorize(rt, next)
 	if rt.policy.Query == StrictQuery {
@@ -187,7 +187,7 @@ func (a *API) protect(rt *route, next http.Handler) http.Handler {
 	})
 }
 
-// authorize runs the guard and charges the caller's rate limits.
+// authorize runs the guard and charges the rate limits of the caller.
 func (a *API) authorize(rt *route, next http.Handler) http.Handler {
 	guard := rt.policy.Audience.guard
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

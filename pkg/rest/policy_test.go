@@ -15,14 +15,14 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-// panicOf returns what f panics with.
+// panicOf returns the text of the panic of f.
 func panicOf(f func()) (text string) {
 	defer func() { text = fmt.Sprint(recover()) }()
 	f()
 	return ""
 }
 
-func TestRouteNeedsWholePolicy(t *testing.T) {
+func TestRouteNeedsCompletePolicy(t *testing.T) {
 	for field, drop := range map[string]func(*rest.Policy){
 		"Audience":    func(p *rest.Policy) { p.Audience = rest.Audience{} },
 		"RateLimit":   func(p *rest.Policy) { p.RateLimit = rest.RateLimit{PerMinute: 1} },
@@ -76,9 +76,8 @@ func TestInputAddsResponses(t *testing.T) {
 	}
 }
 
-// TestPolicyDecides serves one page under one policy after the other, at a path
-// that says nothing about it.
-func TestPolicyDecides(t *testing.T) {
+// TestPolicyDecidesNotPath serves a page with different policies at the same path.
+func TestPolicyDecidesNotPath(t *testing.T) {
 	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		io.WriteString(w, strings.Repeat("x", 1000))
@@ -101,7 +100,7 @@ func TestPolicyDecides(t *testing.T) {
 		"login, query twice": {rest.SignedIn(users), "ann", "?x=1&x=2", 422, "no-store", rest.DataCSP, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, a := bounded(t, rest.Config{})
+			_, a := newLimitedAPI(t, rest.Config{})
 			rest.Page(a, "GET /api/public/page", v.policy, page)
 			res := serve(t, a).Do("GET /api/public/page"+v.query, "", "Authorization", v.auth, "Origin", "https://a.example", "Accept-Encoding", "gzip").Want(v.status, nil)
 			h := res.Header
@@ -113,16 +112,16 @@ func TestPolicyDecides(t *testing.T) {
 	}
 }
 
-// TestErrorsAreNotCached: what is missing may be there a moment later.
+// TestErrorsAreNotCached: errors have Cache-Control: no-store on a route that may be cached.
 func TestErrorsAreNotCached(t *testing.T) {
-	_, a := bounded(t, rest.Config{})
+	_, a := newLimitedAPI(t, rest.Config{})
 	cached := rest.Public
 	cached.Cache = "public, max-age=60"
 	rest.Handle(a, "GET /cached/{id}", cached, func(context.Context, *struct {
 		ID int `path:"id"`
 	}) (*struct{ Body string }, error) {
 		return nil, fault.New(fault.NotFound, "not found")
-	}, "readIt", "Read it")
+	}, "readCached", "Read")
 	rest.Page(a, "GET /panics", cached, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("broken") }))
 	c := serve(t, a)
 	for path, status := range map[string]int{"/cached/1": 404, "/cached/x": 422, "/cached/1?x=1": 422, "/panics": 500} {
@@ -132,8 +131,8 @@ func TestErrorsAreNotCached(t *testing.T) {
 	}
 }
 
-// TestMethodsOfPath: 405 names what is allowed.
-func TestMethodsOfPath(t *testing.T) {
+// TestMethodNotAllowedListsMethods: the header Allow of a 405 lists the methods of the path.
+func TestMethodNotAllowedListsMethods(t *testing.T) {
 	api := newAPI(t, io.Discard)
 	rest.Page(api, "GET /api/things/new", rest.Probe, http.NotFoundHandler())
 	c := serve(t, api)

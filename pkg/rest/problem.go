@@ -21,23 +21,23 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Problem is the body of every failure (RFC 9457).
+// Problem is the response body of all errors (RFC 9457).
 type Problem struct {
-	Type      string         `json:"type" doc:"what kind of problem; a page that says what to do"`
-	Title     string         `json:"title" doc:"the kind in words"`
-	Status    int            `json:"status" doc:"HTTP status"`
-	Detail    string         `json:"detail" doc:"what happened this time"`
-	Instance  string         `json:"instance" doc:"the request, as urn:uuid:"`
-	RequestID string         `json:"requestId" doc:"the request, as in the log and in X-Request-Id"`
-	Errors    []fault.Detail `json:"errors,omitempty" doc:"what is wrong where, all of it"`
+	Type      string         `json:"type" doc:"problem type; a URL path that describes the problem and its solution"`
+	Title     string         `json:"title" doc:"name of the problem type"`
+	Status    int            `json:"status" doc:"HTTP status code"`
+	Detail    string         `json:"detail" doc:"what went wrong in this request"`
+	Instance  string         `json:"instance" doc:"requestId as a URN (urn:uuid:)"`
+	RequestID string         `json:"requestId" doc:"id of the request, also in the header X-Request-Id and in the log"`
+	Errors    []fault.Detail `json:"errors,omitempty" doc:"all errors in the request, with their locations"`
 
-	retry time.Duration // 0 where nothing says when
+	retry time.Duration // for Retry-After; 0: unknown
 }
 
-// problems is where the types of problems are explained.
+// problems is the path prefix of problem types and their descriptions.
 const problems = "/problems/"
 
-// Kinds of HTTP itself, beside those of package fault.
+// Kinds that only occur in HTTP.
 const (
 	notAllowed fault.Kind = "not-allowed"
 	timeout    fault.Kind = "timeout"
@@ -45,56 +45,56 @@ const (
 	internal   fault.Kind = "internal"
 )
 
-// A kind of problem: what it is to HTTP, and what the reader can do.
+// kind is the HTTP status of a fault kind, and the advice for clients.
 type kind struct {
-	status        int
-	title, remedy string
+	status int
+	remedy string
 }
 
 var kinds = map[fault.Kind]kind{
-	fault.Malformed:       {http.StatusBadRequest, "Cannot be read", "Mend the syntax at the place given. Nothing was stored."},
-	fault.Unauthenticated: {http.StatusUnauthorized, "No valid login", "Log in, and send the token as «Authorization: Bearer …»."},
-	fault.Forbidden:       {http.StatusForbidden, "Not allowed", "Ask an admin for a role that may do this."},
-	fault.NotFound:        {http.StatusNotFound, "Not found", "Check the address. What you may not see is not found either."},
-	notAllowed:            {http.StatusMethodNotAllowed, "Method not allowed", "Use a method that the Allow header names."},
-	timeout:               {http.StatusRequestTimeout, "Too slow", "Send the request again, on a better line."},
-	fault.Conflict:        {http.StatusConflict, "Conflict", "It clashes with what is stored: change what the errors name, or read what is there."},
-	fault.Gone:            {http.StatusGone, "Ended", "It is not coming back; the detail says since when."},
-	fault.Stale:           {http.StatusPreconditionFailed, "Changed meanwhile", "Read it again, apply your change to that, and send its ETag as If-Match."},
-	fault.TooLarge:        {http.StatusRequestEntityTooLarge, "Too large", "Send less at once."},
-	fault.Unsupported:     {http.StatusUnsupportedMediaType, "Content type not supported", "Send the content type that the detail names."},
-	outOfRange:            {http.StatusRequestedRangeNotSatisfiable, "Beyond the end", "Ask for a range within the size that Content-Range names."},
-	fault.Invalid:         {http.StatusUnprocessableEntity, "Not valid", "Mend what the errors name; they are complete. Nothing was stored."},
-	fault.TooMany:         {http.StatusTooManyRequests, "Too many requests", "Ask again after Retry-After seconds."},
-	fault.Unavailable:     {http.StatusServiceUnavailable, "Not available now", "Send the request again after Retry-After seconds; /readyz says which part is missing."},
-	internal:              {http.StatusInternalServerError, "Internal error", "It is our mistake. Report it with the requestId."},
+	fault.Malformed:       {http.StatusBadRequest, "Fix the syntax at the location in the errors. Nothing was stored."},
+	fault.Unauthenticated: {http.StatusUnauthorized, "Log in and send the access token in the header Authorization: Bearer <token>."},
+	fault.Forbidden:       {http.StatusForbidden, "Ask an admin for a role that is allowed to do this."},
+	fault.NotFound:        {http.StatusNotFound, "Check the URL. Resources that you may not see are reported as not found, too."},
+	notAllowed:            {http.StatusMethodNotAllowed, "Use one of the methods in the header Allow."},
+	timeout:               {http.StatusRequestTimeout, "Send the request again over a faster connection."},
+	fault.Conflict:        {http.StatusConflict, "The request conflicts with stored data. Change the fields in the errors, or get the existing resource."},
+	fault.Gone:            {http.StatusGone, "The resource was ended and will not come back. The detail says when it was ended."},
+	fault.Stale:           {http.StatusPreconditionFailed, "The resource was changed. Get it again, apply your change to the new version, and send its ETag in If-Match."},
+	fault.TooLarge:        {http.StatusRequestEntityTooLarge, "Send a smaller request. The detail names the limit."},
+	fault.Unsupported:     {http.StatusUnsupportedMediaType, "Send one of the content types in the detail."},
+	outOfRange:            {http.StatusRequestedRangeNotSatisfiable, "Request a range within the size in Content-Range."},
+	fault.Invalid:         {http.StatusUnprocessableEntity, "Fix all fields in the errors; the list is complete. Nothing was stored."},
+	fault.TooMany:         {http.StatusTooManyRequests, "Send the request again after Retry-After seconds."},
+	fault.Unavailable:     {http.StatusServiceUnavailable, "Send the request again after Retry-After seconds. /readyz shows which dependency fails."},
+	internal:              {http.StatusInternalServerError, "This is an error of the service. Report it with the requestId."},
 }
 
-// newProblem makes the answer to an error. What is no fault is logged, and the
-// client is not told.
+// newProblem returns the problem for an error. An error that is not a fault becomes an
+// internal error: its text is logged and hidden from the client.
 func newProblem(ctx context.Context, err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {
-		f = &fault.Error{Kind: internal, Message: "something went wrong here"}
+		f = &fault.Error{Kind: internal, Message: "an unexpected error occurred"}
 	}
 	if f.Kind == internal || f.Kind == fault.Unavailable {
 		Annotate(ctx, slog.Any("err", err))
 	}
 	k, id := kinds[f.Kind], RequestID(ctx)
 	return &Problem{
-		Type: problems + string(f.Kind), Title: k.title, Status: k.status, Detail: text(f.Message),
+		Type: problems + string(f.Kind), Title: http.StatusText(k.status), Status: k.status, Detail: text(f.Message),
 		Instance: "urn:uuid:" + id, RequestID: id, Errors: stateOf(ctx).route.errors(f.Details),
 		retry: f.RetryAfter,
 	}
 }
 
-// text is what a request was echoed from, as JSON can say it.
+// text makes text from a request valid in JSON.
 func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
-// errors says where a request carries the fields that details name.
+// errors replaces the names of fields in details by their locations in the request.
 func (rt *route) errors(details []fault.Detail) []fault.Detail {
 	details = slices.Clone(details)
 	for i, d := range details {
@@ -106,14 +106,14 @@ func (rt *route) errors(details []fault.Detail) []fault.Detail {
 	return details
 }
 
-// place returns the parameter that carries a field, such as "query:limit" or
-// "header:Idempotency-Key" for idempotencyKey. A field that is no parameter is a
+// place returns the location of a field in the request, such as "query:limit" for limit
+// or "header:Idempotency-Key" for idempotencyKey. A field that is not a parameter is a
 // member of the body.
 func (rt *route) place(field string) string {
 	switch field {
 	case "authorization":
 		return "header:Authorization"
-	case "query": // all of it
+	case "query": // the whole query string
 		return field
 	}
 	if rt != nil {
@@ -146,37 +146,37 @@ func (p *Problem) GetHeaders() http.Header {
 	return h
 }
 
-// writeProblem answers what does not come to a handler.
+// writeProblem responds with a problem for an error outside of a huma handler.
 func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	p := newProblem(r.Context(), err)
 	body, err := wire.Marshal(p)
 	if err != nil {
-		panic(err) // a problem is text, made valid
+		panic(err) // not possible: a problem contains only valid text
 	}
 	for name, values := range p.GetHeaders() {
-		if w.Header().Get(name) == "" { // who limits knows better when to ask again
+		if w.Header().Get(name) == "" { // a limiter may have set a more precise Retry-After
 			w.Header()[name] = values
 		}
 	}
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
 	if _, err := w.Write(body); err != nil {
-		Annotate(r.Context(), slog.Any("write_err", err)) // the client has gone
+		Annotate(r.Context(), slog.Any("write_err", err)) // the client has disconnected
 	}
 }
 
 func problemPage(w http.ResponseWriter, r *http.Request) {
 	k, ok := kinds[fault.Kind(r.PathValue("kind"))]
 	if !ok {
-		writeProblem(w, r, fault.New(fault.NotFound, "there is no such type of problem"))
+		writeProblem(w, r, fault.New(fault.NotFound, "this problem type is unknown"))
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprintf(w, "%s (HTTP %d)\n\n%s\n", k.title, k.status, k.remedy)
+	fmt.Fprintf(w, "%s (HTTP %d)\n\n%s\n", http.StatusText(k.status), k.status, k.remedy)
 }
 
-// prepareHuma has huma answer problems, tell names apart by case, and document
-// arrays as what they are. All are variables of that package.
+// prepareHuma configures the global variables of huma: errors are problems, field names
+// are case-sensitive, and arrays are documented as not nullable.
 var prepareHuma = sync.OnceFunc(func() {
 	huma.DefaultArrayNullable = false
 	huma.ValidateStrictCasing = true
@@ -188,8 +188,8 @@ var prepareHuma = sync.OnceFunc(func() {
 	}
 })
 
-// fromHuma translates what huma itself refuses: parameters and bodies that do
-// not fit their schema. Submitted values, which it would echo, are left out.
+// fromHuma turns a validation error of huma into a problem. It omits the submitted
+// values, which may be secret.
 func fromHuma(ctx context.Context, status int, msg string, errs []error) *Problem {
 	f := fault.New(internal, "%s", msg).Because(errors.Join(errs...))
 	for kind, k := range kinds {
@@ -211,8 +211,7 @@ func fromHuma(ctx context.Context, status int, msg string, errs []error) *Proble
 	return newProblem(ctx, f)
 }
 
-// codes of what huma finds, by the beginning of its message; the first that
-// fits counts.
+// codes maps the start of a message of huma to an error code. The first match counts.
 var codes = []struct{ message, code string }{
 	{validation.MsgUnexpectedProperty, "unknownField"},
 	{"unknown query parameter", "unknownField"},
@@ -236,8 +235,8 @@ func before(format string) string {
 
 var index = regexp.MustCompile(`\[(\d+)\]`)
 
-// detailOf translates a place like "body.users[3].email" to "/users/3/email",
-// and "query.limit" to "query:limit".
+// detailOf translates an error of huma. Its location "body.users[3].email" becomes
+// "/users/3/email", and "query.limit" becomes "query:limit".
 func detailOf(d *huma.ErrorDetail) fault.Detail {
 	out := fault.Detail{Code: "format", Message: d.Message}
 	for _, c := range codes {
@@ -254,7 +253,7 @@ func detailOf(d *huma.ErrorDetail) fault.Detail {
 	if rest != "" {
 		out.Path = "/" + strings.ReplaceAll(index.ReplaceAllString(rest, ".$1"), ".", "/")
 	}
-	// A missing property is told at the object it is missing from.
+	// huma reports a missing property at its object.
 	if name, ok := strings.CutPrefix(d.Message, before(validation.MsgExpectedRequiredProperty)); ok {
 		name, _, _ = strings.Cut(name, " ")
 		out.Path += "/" + name

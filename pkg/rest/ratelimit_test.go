@@ -16,34 +16,34 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
-// users are what they send.
+// users is a guard that takes the Authorization header as the user id.
 func users(ctx context.Context, header string) (context.Context, error) {
 	if header == "" {
-		return nil, fault.New(fault.Unauthenticated, "who are you")
+		return nil, fault.New(fault.Unauthenticated, "the token is missing")
 	}
 	return context.WithValue(ctx, userKey{}, header), nil
 }
 
-// bounded is an API with an operation for everybody, one that is public, one
-// with a limit of its own, and one for users.
-func bounded(t *testing.T, cfg rest.Config) (resttest.Client, *rest.API) {
+// newLimitedAPI returns an API with an open operation, a public one, one with its own rate
+// limit and one that needs a login. All return the address of the client.
+func newLimitedAPI(t *testing.T, cfg rest.Config) (resttest.Client, *rest.API) {
 	t.Helper()
 	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewJSONHandler(t.Output(), nil)), HTTP: cfg,
 		User: func(ctx context.Context) string { s, _ := ctx.Value(userKey{}).(string); return s }})
-	from := func(ctx context.Context, _ *struct{}) (*struct{ Body string }, error) {
+	address := func(ctx context.Context, _ *struct{}) (*struct{ Body string }, error) {
 		return &struct{ Body string }{rest.Address(ctx).String()}, nil
 	}
-	rest.Handle(a, "GET /api/open", rest.Open, from, "ask", "Ask")
-	rest.Handle(a, "GET /open/to/all", rest.Public, from, "askInPublic", "Ask in public")
-	dear := rest.Open
-	dear.RateLimit.PerMinute = 2
-	rest.Handle(a, "GET /api/dear", dear, from, "askForMuch", "Ask for much")
-	rest.Handle(a, "GET /api/own", rest.SignedIn(users), from, "askForOnesOwn", "Ask for one's own")
+	rest.Handle(a, "GET /api/open", rest.Open, address, "getOpen", "Get")
+	rest.Handle(a, "GET /open/to/all", rest.Public, address, "getPublic", "Get")
+	limited := rest.Open
+	limited.RateLimit.PerMinute = 2
+	rest.Handle(a, "GET /api/limited", limited, address, "getLimited", "Get")
+	rest.Handle(a, "GET /api/own", rest.SignedIn(users), address, "getOwn", "Get")
 	return serve(t, a), a
 }
 
-// spend asks so often that nothing is left.
-func spend(c resttest.Client, n int, route string, headers ...string) {
+// exhaust sends the n requests that the rate limit allows, and one that it rejects.
+func exhaust(c resttest.Client, n int, route string, headers ...string) {
 	c.T.Helper()
 	for range n {
 		c.Do(route, "", headers...).Want(200, nil)
@@ -56,27 +56,27 @@ func spend(c resttest.Client, n int, route string, headers ...string) {
 }
 
 func TestRateLimits(t *testing.T) {
-	c, _ := bounded(t, rest.Config{RateLimit: 5, PublicRateLimit: 3})
+	c, _ := newLimitedAPI(t, rest.Config{RateLimit: 5, PublicRateLimit: 3})
 	a := c.Do("GET /api/own", "", "Authorization", "ann").Want(200, nil)
 	if policy, left := a.Header.Get("RateLimit-Policy"), a.Header.Get("RateLimit"); policy != `"caller";q=5;w=60` || left != `"caller";r=4;t=12` {
 		t.Errorf("RateLimit-Policy: %s, RateLimit: %s", policy, left)
 	}
-	spend(c, 4, "GET /api/own", "Authorization", "ann")
+	exhaust(c, 4, "GET /api/own", "Authorization", "ann")
 	if wait := c.Do("GET /api/own", "", "Authorization", "ann").Header.Get("Retry-After"); wait != "12" && wait != "11" {
 		t.Errorf("Retry-After: %s, want a fifth of a minute", wait)
 	}
-	spend(c, 5, "GET /api/own", "Authorization", "bob") // everybody has their own
-	spend(c, 3, "GET /open/to/all")
-	spend(c, 2, "GET /api/dear")              // its own, and two of the address
-	spend(c, 2, "GET /api/open")              // the third was refused by both
-	c.Do("GET /api/own", "").WantProblem(429) // who is nobody has what the address has
+	exhaust(c, 5, "GET /api/own", "Authorization", "bob") // each user has a limit
+	exhaust(c, 3, "GET /open/to/all")
+	exhaust(c, 2, "GET /api/limited")         // also counts for the address
+	exhaust(c, 2, "GET /api/open")            // the rejected request counted, too
+	c.Do("GET /api/own", "").WantProblem(429) // without a login, the limit of the address applies
 	for _, route := range []string{"GET /health", "GET /readyz", "GET /openapi.json", "GET /docs"} {
 		c.Do(route, "").Want(200, nil)
 	}
 }
 
-// TestReadinessIsLimited: each answer of /readyz opens connections, and everyone
-// may ask.
+// TestReadinessIsLimited: /readyz has a rate limit, because each request opens
+// connections.
 func TestReadinessIsLimited(t *testing.T) {
 	probes := 0
 	a := newAPI(t, io.Discard, rest.Check{Name: "store", Probe: func(context.Context) error { probes++; return nil }})
@@ -95,8 +95,8 @@ func TestReadinessIsLimited(t *testing.T) {
 	}
 }
 
-// TestForwardedFor: the header decides whose limit counts, and which address is
-// noted, only where it comes from a proxy that is trusted.
+// TestForwardedFor: X-Forwarded-For is used for the client address and the rate limits
+// only if a trusted proxy sent the request.
 func TestForwardedFor(t *testing.T) {
 	networks := func(text string) (n rest.Networks) {
 		if err := n.Decode(text); err != nil {
@@ -107,23 +107,23 @@ func TestForwardedFor(t *testing.T) {
 	for name, v := range map[string]struct {
 		proxies, header, want string
 	}{
-		"nobody is trusted":          {"", "198.51.100.1", "127.0.0.1"},
-		"another is trusted":         {"10.0.0.0/8, 192.0.2.1", "198.51.100.1", "127.0.0.1"},
-		"trusted":                    {"127.0.0.1", "198.51.100.1", "198.51.100.1"},
-		"trusted, without":           {"127.0.0.0/8", "", "127.0.0.1"},
-		"what the client wrote":      {"127.0.0.1", "203.0.113.9, 198.51.100.1", "198.51.100.1"},
-		"through two":                {"127.0.0.1,10.0.0.0/8", "203.0.113.9, 198.51.100.1, 10.1.1.1", "198.51.100.1"},
-		"says it is a proxy":         {"127.0.0.1,10.0.0.0/8", "10.9.9.9, 198.51.100.1", "198.51.100.1"},
-		"nonsense":                   {"127.0.0.1", "198.51.100.1, nobody", "127.0.0.1"},
-		"IPv6":                       {"127.0.0.1", "2001:db8::1", "2001:db8::1"},
-		"IPv4 in IPv6":               {"127.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"},
-		"trusted in the other form":  {"127.0.0.1,10.0.0.0/8", "198.51.100.1, ::ffff:10.1.1.1", "198.51.100.1"},
-		"with a port":                {"127.0.0.1,10.0.0.0/8", "203.0.113.9, 198.51.100.1:4711, 10.1.1.1:80", "198.51.100.1"},
-		"IPv6 with a port":           {"127.0.0.1", "[2001:db8::1]:4711", "2001:db8::1"},
-		"a header that nobody reads": {"127.0.0.1", "", "127.0.0.1"},
+		"no trusted proxy":                       {"", "198.51.100.1", "127.0.0.1"},
+		"other trusted proxies":                  {"10.0.0.0/8, 192.0.2.1", "198.51.100.1", "127.0.0.1"},
+		"trusted proxy":                          {"127.0.0.1", "198.51.100.1", "198.51.100.1"},
+		"no header":                              {"127.0.0.0/8", "", "127.0.0.1"},
+		"header with an address from the client": {"127.0.0.1", "203.0.113.9, 198.51.100.1", "198.51.100.1"},
+		"two proxies":                            {"127.0.0.1,10.0.0.0/8", "203.0.113.9, 198.51.100.1, 10.1.1.1", "198.51.100.1"},
+		"client claims to be a proxy":            {"127.0.0.1,10.0.0.0/8", "10.9.9.9, 198.51.100.1", "198.51.100.1"},
+		"invalid address":                        {"127.0.0.1", "198.51.100.1, nobody", "127.0.0.1"},
+		"IPv6":                                   {"127.0.0.1", "2001:db8::1", "2001:db8::1"},
+		"IPv4 in IPv6":                           {"127.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"},
+		"proxy as IPv4 in IPv6":                  {"127.0.0.1,10.0.0.0/8", "198.51.100.1, ::ffff:10.1.1.1", "198.51.100.1"},
+		"with a port":                            {"127.0.0.1,10.0.0.0/8", "203.0.113.9, 198.51.100.1:4711, 10.1.1.1:80", "198.51.100.1"},
+		"IPv6 with a port":                       {"127.0.0.1", "[2001:db8::1]:4711", "2001:db8::1"},
+		"other headers only":                     {"127.0.0.1", "", "127.0.0.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, _ := bounded(t, rest.Config{TrustedProxies: networks(v.proxies)})
+			c, _ := newLimitedAPI(t, rest.Config{TrustedProxies: networks(v.proxies)})
 			a := c.On(t).Do("GET /api/open", "", "X-Forwarded-For", v.header, "X-Real-Ip", "203.0.113.1", "True-Client-Ip", "203.0.113.1", "Forwarded", "for=203.0.113.1")
 			if a.Want(200, nil); strings.Trim(a.Text, "\"\n") != v.want {
 				t.Errorf("the address is %s, want %s", a.Text, v.want)
@@ -131,53 +131,44 @@ func TestForwardedFor(t *testing.T) {
 		})
 	}
 	t.Run("limits", func(t *testing.T) {
-		c, _ := bounded(t, rest.Config{RateLimit: 2, TrustedProxies: networks("127.0.0.1")})
+		c, _ := newLimitedAPI(t, rest.Config{RateLimit: 2, TrustedProxies: networks("127.0.0.1")})
 		c = c.On(t)
-		spend(c, 2, "GET /api/open", "X-Forwarded-For", "198.51.100.1")
+		exhaust(c, 2, "GET /api/open", "X-Forwarded-For", "198.51.100.1")
 		c.Do("GET /api/open", "", "X-Forwarded-For", "203.0.113.9, 198.51.100.1").WantProblem(429)
-		spend(c, 2, "GET /api/open", "X-Forwarded-For", "198.51.100.2")
-		spend(c, 2, "GET /api/open", "X-Forwarded-For", "2001:db8::1")
-		c.Do("GET /api/open", "", "X-Forwarded-For", "2001:db8::ffff:1").WantProblem(429) // one network, one client
-		spend(c, 2, "GET /api/open", "X-Forwarded-For", "2001:db8:0:1::1")
+		exhaust(c, 2, "GET /api/open", "X-Forwarded-For", "198.51.100.2")
+		exhaust(c, 2, "GET /api/open", "X-Forwarded-For", "2001:db8::1")
+		c.Do("GET /api/open", "", "X-Forwarded-For", "2001:db8::ffff:1").WantProblem(429) // same /64
+		exhaust(c, 2, "GET /api/open", "X-Forwarded-For", "2001:db8:0:1::1")
 	})
 }
 
-// held is an operation that waits, with the requests that are in it.
-type held struct {
-	mu     sync.Mutex
-	in     int
-	most   int
-	came   chan struct{}
-	finish chan struct{}
+// blocker is a handler whose requests wait until finish is closed.
+type blocker struct {
+	started chan struct{} // receives a value for each request
+	finish  chan struct{}
 }
 
-func newHeld() *held {
-	return &held{came: make(chan struct{}, 100), finish: make(chan struct{})}
+func newBlocker() *blocker {
+	return &blocker{started: make(chan struct{}, 100), finish: make(chan struct{})}
 }
 
-func (h *held) handle(context.Context, *struct{}) (*struct{}, error) {
-	h.mu.Lock()
-	h.in++
-	h.most = max(h.most, h.in)
-	h.mu.Unlock()
-	h.came <- struct{}{}
-	<-h.finish
-	h.mu.Lock()
-	h.in--
-	h.mu.Unlock()
+func (b *blocker) handle(context.Context, *struct{}) (*struct{}, error) {
+	b.started <- struct{}{}
+	<-b.finish
 	return nil, nil
 }
 
-// TestTooMuchUnderWay is answered 503 at once, and what is under way ends well.
-func TestTooMuchUnderWay(t *testing.T) {
-	_, a := bounded(t, proxied(t, rest.Config{MaxRequests: 3}))
-	h := newHeld()
-	rest.Handle(a, "GET /api/held", rest.Open, h.handle, "wait", "Wait", rest.Status(204))
+// TestTooManyConcurrentRequests: further requests get 503 at once, and the running ones
+// are finished.
+func TestTooManyConcurrentRequests(t *testing.T) {
+	_, a := newLimitedAPI(t, proxied(t, rest.Config{MaxRequests: 3}))
+	h := newBlocker()
+	rest.Handle(a, "GET /api/wait", rest.Open, h.handle, "wait", "Wait", rest.Status(204))
 	c := serve(t, a)
 	var wg sync.WaitGroup
-	for _, from := range []string{here, there, elsewhere} {
-		wg.Go(func() { c.Do("GET /api/held", "", "X-Forwarded-For", from).Want(204, nil) })
-		<-h.came
+	for _, from := range []string{client1, client2, client3} {
+		wg.Go(func() { c.Do("GET /api/wait", "", "X-Forwarded-For", from).Want(204, nil) })
+		<-h.started
 	}
 	for range 50 {
 		a := c.Do("GET /api/open", "")
@@ -193,7 +184,7 @@ func TestTooMuchUnderWay(t *testing.T) {
 }
 
 func TestSecurityHeaders(t *testing.T) {
-	c, _ := bounded(t, rest.Config{})
+	c, _ := newLimitedAPI(t, rest.Config{})
 	for route, status := range map[string]int{"GET /api/open": 200, "GET /api/own": 401, "GET /api/nothing": 404, "DELETE /api/open": 405, "GET /openapi.json": 200, "GET /docs": 200, "GET /problems/invalid": 200} {
 		h := c.Do(route, "").Want(status, nil).Header
 		policy := h.Get("Content-Security-Policy")
@@ -209,9 +200,9 @@ func TestSecurityHeaders(t *testing.T) {
 	}
 }
 
-func TestPagesOfOtherOrigins(t *testing.T) {
+func TestCORS(t *testing.T) {
 	const ours, theirs = "https://app.example", "https://evil.example"
-	ask := func(c resttest.Client, method, path, origin string) http.Header {
+	call := func(c resttest.Client, method, path, origin string) http.Header {
 		return c.Do(method+" "+path, "", "Origin", origin, "Access-Control-Request-Method", "PATCH", "Access-Control-Request-Headers", "authorization,idempotency-key").Header
 	}
 	for name, v := range map[string]struct {
@@ -219,24 +210,24 @@ func TestPagesOfOtherOrigins(t *testing.T) {
 		origin, path string
 		want         string
 	}{
-		"listed":                    {[]string{ours}, ours, "/api/open", ours},
-		"not listed":                {[]string{ours}, theirs, "/api/open", ""},
-		"nothing listed":            {nil, ours, "/api/open", ""},
-		"a name that begins alike":  {[]string{ours}, ours + ".evil.example", "/api/open", ""},
-		"another scheme":            {[]string{ours}, "http://app.example", "/api/open", ""},
-		"a file":                    {[]string{ours}, "null", "/api/open", ""},
-		"what is public":            {nil, theirs, "/open/to/all", "*"},
-		"what is public to listed":  {[]string{ours}, ours, "/open/to/all", "*"},
-		"what no route is for":      {[]string{ours}, theirs, "/api/nothing", ""},
-		"what needs a login":        {[]string{ours}, ours, "/api/own", ours},
-		"what needs a login, evil":  {[]string{ours}, theirs, "/api/own", ""},
-		"documentation, not listed": {[]string{ours}, theirs, "/openapi.json", ""},
+		"listed":                     {[]string{ours}, ours, "/api/open", ours},
+		"not listed":                 {[]string{ours}, theirs, "/api/open", ""},
+		"nothing listed":             {nil, ours, "/api/open", ""},
+		"listed name as a prefix":    {[]string{ours}, ours + ".evil.example", "/api/open", ""},
+		"other scheme":               {[]string{ours}, "http://app.example", "/api/open", ""},
+		"null origin":                {[]string{ours}, "null", "/api/open", ""},
+		"public route":               {nil, theirs, "/open/to/all", "*"},
+		"public route, listed":       {[]string{ours}, ours, "/open/to/all", "*"},
+		"unknown path":               {[]string{ours}, theirs, "/api/nothing", ""},
+		"login required":             {[]string{ours}, ours, "/api/own", ours},
+		"login required, not listed": {[]string{ours}, theirs, "/api/own", ""},
+		"documentation, not listed":  {[]string{ours}, theirs, "/openapi.json", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, _ := bounded(t, rest.Config{Origins: v.origins, RateLimit: 1})
+			c, _ := newLimitedAPI(t, rest.Config{Origins: v.origins, RateLimit: 1})
 			c = c.On(t)
-			for _, method := range []string{"GET", "OPTIONS", "OPTIONS", "GET"} { // the second GET is one too many, and may be read
-				h := ask(c, method, v.path, v.origin)
+			for _, method := range []string{"GET", "OPTIONS", "OPTIONS", "GET"} { // the second GET gets 429, which pages may read, too
+				h := call(c, method, v.path, v.origin)
 				if h.Get("Access-Control-Allow-Origin") != v.want && (method == "GET" || v.want != "*") {
 					t.Errorf("%s: %v, want %q", method, h, v.want)
 				}
@@ -254,21 +245,21 @@ func TestPagesOfOtherOrigins(t *testing.T) {
 	}
 }
 
-func TestLimitsAreChecked(t *testing.T) {
+func TestConfigIsValidated(t *testing.T) {
 	for _, text := range []string{"proxy.example", "10.0.0.0/33", "10.0.0.1, x"} {
 		if err := new(rest.Networks).Decode(text); err == nil {
-			t.Errorf("networks %q pass", text)
+			t.Errorf("networks %q are accepted", text)
 		}
 	}
 	for _, text := range []string{"*", "app.example", "https://app.example/", "https://app.example/x", "ftp://app.example", "https://*", "https://*.example", "https://app.example:*", "https://a@app.example"} {
 		if err := new(rest.Origins).Decode(text); err == nil {
-			t.Errorf("origins %q pass", text)
+			t.Errorf("origins %q are accepted", text)
 		}
 	}
 	err := rest.Config{RateLimit: -1, CertFile: "x"}.Validate()
 	for _, name := range []string{"RATE_LIMIT", "MAX_REQUESTS", "TLS_KEY_FILE"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("Validate = %v, lacks %s", err, name)
+			t.Errorf("Validate = %v, want an error for %s", err, name)
 		}
 	}
 	if err := (rest.Config{KeyFile: "x"}).Validate(); err == nil || !strings.Contains(err.Error(), "TLS_CERT_FILE") {

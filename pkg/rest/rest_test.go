@@ -60,7 +60,7 @@ func newAPI(t testing.TB, log io.Writer, checks ...rest.Check) *rest.API {
 		out := &output{ETag: rest.VersionETag(1)}
 		out.Body.Seen, out.Body.When = in.Body.Name, time.Date(2026, 11, 22, 9, 0, 0, 123456, time.UTC)
 		return out, nil
-	}, "makeAThing", "Make a thing", rest.Status(http.StatusCreated), rest.MaxBody(1000))
+	}, "createThing", "Create a thing", rest.Status(http.StatusCreated), rest.MaxBody(1000))
 	rest.Handle(a, "PATCH /api/things/{id}", rest.Open, func(_ context.Context, in *rawInput) (*output, error) {
 		versions, err := in.Versions()
 		if err != nil {
@@ -70,13 +70,13 @@ func newAPI(t testing.TB, log io.Writer, checks ...rest.Check) *rest.API {
 		text, _ := json.Marshal(versions)
 		out.Body.Seen = string(in.Body.Value) + string(text)
 		return out, nil
-	}, "changeAThing", "Change a thing")
+	}, "patchThing", "Patch a thing")
 	rest.Handle(a, "GET /api/things", rest.Open, func(_ context.Context, in *struct{ rest.Paging }) (*struct{ Body rest.List[thing] }, error) {
 		return &struct{ Body rest.List[thing] }{}, nil
 	}, "listThings", "List things")
 	rest.Handle(a, "GET /api/fail/{how}", rest.SignedIn(func(ctx context.Context, header string) (context.Context, error) {
 		if header == "" {
-			return nil, fault.New(fault.Unauthenticated, "who are you")
+			return nil, fault.New(fault.Unauthenticated, "the token is missing")
 		}
 		return context.WithValue(ctx, userKey{}, "u1"), nil
 	}), func(_ context.Context, in *struct {
@@ -88,7 +88,7 @@ func newAPI(t testing.TB, log io.Writer, checks ...rest.Check) *rest.API {
 		case "error":
 			return nil, errors.New("secret of the error")
 		}
-		return nil, fault.New(fault.Kind(in.How), "it is %s", in.How).Because(errors.New("secret of the cause"))
+		return nil, fault.New(fault.Kind(in.How), "this is a %s fault", in.How).Because(errors.New("secret of the cause"))
 	}, "fail", "Fail")
 	return a
 }
@@ -100,7 +100,7 @@ func serve(t *testing.T, a *rest.API) resttest.Client {
 	return resttest.Client{T: t, URL: srv.URL}
 }
 
-func TestBadInput(t *testing.T) {
+func TestInvalidRequests(t *testing.T) {
 	c := serve(t, newAPI(t, io.Discard))
 	const post, list = "POST /api/things", "GET /api/things"
 	for name, bad := range map[string]struct {
@@ -109,50 +109,50 @@ func TestBadInput(t *testing.T) {
 		status      int
 		errors      []string // path code
 	}{
-		"malformed":          {post, `{"name":"secret`, nil, 400, []string{"/name syntax"}},
-		"empty":              {post, ``, nil, 400, []string{" syntax"}},
-		"two values":         {post, `{"name":"abc"} {}`, nil, 400, []string{" syntax"}},
-		"value and rubbish":  {post, `{"name":"abc"} x`, nil, 400, []string{" syntax"}},
-		"duplicate":          {post, `{"name":"abc","parts":[{"mass":1,"mass":2}]}`, nil, 400, []string{"/parts/0/mass duplicate"}},
-		"duplicate, escaped": {post, `{"name":"abc","n\u0061me":"abd"}`, nil, 400, []string{"/name duplicate"}},
-		"invalid UTF-8":      {post, "{\"name\":\"a\xff\"}", nil, 400, []string{"/name syntax"}},
-		"deep":               {post, strings.Repeat("[", 900), nil, 400, []string{strings.Repeat("/0", 16) + " depth"}},
-		"too large":          {post, `{"name":"` + strings.Repeat("x", 1000) + `"}`, nil, 413, nil},
-		"form":               {post, `{}`, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, []string{"header:Content-Type enum"}},
-		"patch type":         {post, `{}`, []string{"Content-Type", "application/merge-patch+json"}, 415, []string{"header:Content-Type enum"}},
-		"odd type":           {post, `{}`, []string{"Content-Type", ";;"}, 415, []string{"header:Content-Type enum"}},
-		"array":              {post, `[]`, nil, 422, []string{" type"}},
-		"null":               {post, `null`, nil, 422, []string{" type"}},
-		"all at once": {post, `{"kind":"secret","count":9,"parts":[{},{"mass":"secret"},{"mass":1}],"Name":"secret","mail":"secret","flag":1,"tags":[1]}`, nil, 422,
+		"malformed":            {post, `{"name":"secret`, nil, 400, []string{"/name syntax"}},
+		"empty":                {post, ``, nil, 400, []string{" syntax"}},
+		"two values":           {post, `{"name":"abc"} {}`, nil, 400, []string{" syntax"}},
+		"text after the value": {post, `{"name":"abc"} x`, nil, 400, []string{" syntax"}},
+		"duplicate":            {post, `{"name":"abc","parts":[{"mass":1,"mass":2}]}`, nil, 400, []string{"/parts/0/mass duplicate"}},
+		"duplicate, escaped":   {post, `{"name":"abc","n\u0061me":"abd"}`, nil, 400, []string{"/name duplicate"}},
+		"invalid UTF-8":        {post, "{\"name\":\"a\xff\"}", nil, 400, []string{"/name syntax"}},
+		"nested too deeply":    {post, strings.Repeat("[", 900), nil, 400, []string{strings.Repeat("/0", 16) + " depth"}},
+		"too large":            {post, `{"name":"` + strings.Repeat("x", 1000) + `"}`, nil, 413, nil},
+		"form":                 {post, `{}`, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, []string{"header:Content-Type enum"}},
+		"patch type":           {post, `{}`, []string{"Content-Type", "application/merge-patch+json"}, 415, []string{"header:Content-Type enum"}},
+		"invalid type":         {post, `{}`, []string{"Content-Type", ";;"}, 415, []string{"header:Content-Type enum"}},
+		"array":                {post, `[]`, nil, 422, []string{" type"}},
+		"null":                 {post, `null`, nil, 422, []string{" type"}},
+		"all errors at once": {post, `{"kind":"secret","count":9,"parts":[{},{"mass":"secret"},{"mass":1}],"Name":"secret","mail":"secret","flag":1,"tags":[1]}`, nil, 422,
 			[]string{"/name required", "/kind enum", "/count range", "/parts range", "/parts/0/mass required", "/parts/1/mass type", "/Name unknownField", "/mail format", "/flag type", "/tags/0 type"}},
-		"short":             {post, `{"name":"a"}`, nil, 422, []string{"/name range"}},
-		"too precise":       {post, `{"name":"abc","count":1.5}`, nil, 422, []string{"/count type"}},
-		"huge number":       {post, `{"name":"abc","count":1e400,"parts":[{"mass":-1e999}]}`, nil, 422, []string{"/count range", "/parts/0/mass range"}},
-		"unknown parameter": {list + "?limit=5&offset=1&x=secret", "", nil, 422, []string{"query:offset unknownField", "query:x unknownField"}},
-		"broken escape":     {list + "?limit=%zz", "", nil, 400, []string{"query syntax"}},
-		"semicolon":         {list + "?limit=5;x", "", nil, 400, []string{"query syntax"}},
-		"twice":             {list + "?limit=5&limit=6", "", nil, 422, []string{"query:limit duplicate"}},
-		"without a value":   {list + "?limit=&cursor", "", nil, 422, []string{"query:cursor required", "query:limit required"}},
-		"no UTF-8: path":    {"GET /api/%ff", "", nil, 404, nil},
-		"no UTF-8: query":   {list + "?%ff=1", "", nil, 422, []string{"query:\uFFFD unknownField"}},
-		"no UTF-8: header":  {post, `{}`, []string{"Content-Type", "text/\xff"}, 415, []string{"header:Content-Type enum"}},
-		"limit 0":           {list + "?limit=0", "", nil, 422, []string{"query:limit range"}},
-		"limit 201":         {list + "?limit=201", "", nil, 422, []string{"query:limit range"}},
-		"limit of words":    {list + "?limit=secret", "", nil, 422, []string{"query:limit type"}},
-		"no such path":      {"GET /api/nothing", "", nil, 404, nil},
-		"no such method":    {"DELETE /api/things", "", nil, 405, nil},
-		"If-Match of words": {"PATCH /api/things/1", `{}`, []string{"If-Match", "3"}, 400, []string{"header:If-Match format"}},
+		"short":                   {post, `{"name":"a"}`, nil, 422, []string{"/name range"}},
+		"fraction for integer":    {post, `{"name":"abc","count":1.5}`, nil, 422, []string{"/count type"}},
+		"huge number":             {post, `{"name":"abc","count":1e400,"parts":[{"mass":-1e999}]}`, nil, 422, []string{"/count range", "/parts/0/mass range"}},
+		"unknown parameter":       {list + "?limit=5&offset=1&x=secret", "", nil, 422, []string{"query:offset unknownField", "query:x unknownField"}},
+		"broken escape":           {list + "?limit=%zz", "", nil, 400, []string{"query syntax"}},
+		"semicolon":               {list + "?limit=5;x", "", nil, 400, []string{"query syntax"}},
+		"repeated":                {list + "?limit=5&limit=6", "", nil, 422, []string{"query:limit duplicate"}},
+		"empty parameters":        {list + "?limit=&cursor", "", nil, 422, []string{"query:cursor required", "query:limit required"}},
+		"invalid UTF-8 in path":   {"GET /api/%ff", "", nil, 404, nil},
+		"invalid UTF-8 in query":  {list + "?%ff=1", "", nil, 422, []string{"query:\uFFFD unknownField"}},
+		"invalid UTF-8 in header": {post, `{}`, []string{"Content-Type", "text/\xff"}, 415, []string{"header:Content-Type enum"}},
+		"limit 0":                 {list + "?limit=0", "", nil, 422, []string{"query:limit range"}},
+		"limit 201":               {list + "?limit=201", "", nil, 422, []string{"query:limit range"}},
+		"limit not a number":      {list + "?limit=secret", "", nil, 422, []string{"query:limit type"}},
+		"no such path":            {"GET /api/nothing", "", nil, 404, nil},
+		"no such method":          {"DELETE /api/things", "", nil, 405, nil},
+		"If-Match without quotes": {"PATCH /api/things/1", `{}`, []string{"If-Match", "3"}, 400, []string{"header:If-Match format"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := c.On(t).Call(bad.route, "", bad.body, bad.headers...)
 			if a.WantProblem(bad.status, bad.errors...); strings.Contains(a.Text, "secret") {
-				t.Errorf("%s tells what was sent", a.Text)
+				t.Errorf("the problem contains a submitted value: %s", a.Text)
 			}
 		})
 	}
 }
 
-func TestGoodInput(t *testing.T) {
+func TestValidRequests(t *testing.T) {
 	c := serve(t, newAPI(t, io.Discard))
 	a := c.Call("POST /api/things", "", ` {"name":"abc"} `, "Content-Type", "application/json; charset=utf-8").Want(201, nil)
 	if want := `{"seen":"abc","when":"2026-11-22T09:00:00.000Z"}`; a.Header.Get("ETag") != `"1"` || a.Text != want {
@@ -165,17 +165,17 @@ func TestGoodInput(t *testing.T) {
 		}
 	}
 	if a := c.Do("HEAD /health", "").Want(200, nil); a.Text != "" {
-		t.Errorf("HEAD has the body %q", a.Text)
+		t.Errorf("HEAD: got the body %q, want none", a.Text)
 	}
 	const own = "0193f6b4-7b1a-7c3e-9c1a-3a9b8f2e4d10"
-	for given, kept := range map[string]bool{own: true, "": false, "<script>": false} {
-		if got := c.Do("GET /health", "", "X-Request-Id", given).Header.Get("X-Request-Id"); len(got) != 36 || (got == given) != kept {
-			t.Errorf("X-Request-Id %q is answered with %q", given, got)
+	for sent, accepted := range map[string]bool{own: true, "": false, "<script>": false} {
+		if got := c.Do("GET /health", "", "X-Request-Id", sent).Header.Get("X-Request-Id"); len(got) != 36 || (got == sent) != accepted {
+			t.Errorf("X-Request-Id %q: got %q", sent, got)
 		}
 	}
 }
 
-func TestFailuresOfHandlers(t *testing.T) {
+func TestHandlerErrorsBecomeProblems(t *testing.T) {
 	var log bytes.Buffer
 	c := serve(t, newAPI(t, &log))
 	for how, want := range map[string]int{
@@ -186,11 +186,11 @@ func TestFailuresOfHandlers(t *testing.T) {
 		a := c.Do("GET /api/fail/"+how, "", "Authorization", "x")
 		a.WantProblem(want)
 		line, id := log.String(), a.Header.Get("X-Request-Id")
-		if tell := want >= 500; tell != strings.Contains(line, "secret") || strings.Contains(a.Text, "secret") || strings.Count(line, "\n") != 1 {
-			t.Errorf("%s: the cause is for the log of a 5xx alone, in one line: %s, %s", how, line, a.Text)
+		if logged := want >= 500; logged != strings.Contains(line, "secret") || strings.Contains(a.Text, "secret") || strings.Count(line, "\n") != 1 {
+			t.Errorf("%s: the cause must be in the log, in one line, only for a 5xx: log %s, response %s", how, line, a.Text)
 		}
 		if !strings.Contains(line, id) || !strings.Contains(line, `"user":"u1"`) {
-			t.Errorf("%s: log line without request or user: %s", how, line)
+			t.Errorf("%s: log entry without request id or user: %s", how, line)
 		}
 		var p rest.Problem
 		a.Want(want, &p)
@@ -210,18 +210,18 @@ func TestFailuresOfHandlers(t *testing.T) {
 func TestReadiness(t *testing.T) {
 	ok := func(context.Context) error { return nil }
 	down := func(context.Context) error {
-		return fault.New(fault.Unavailable, "is away").Because(errors.New("secret"))
+		return fault.New(fault.Unavailable, "is down").Because(errors.New("secret"))
 	}
-	odd := func(context.Context) error { return errors.New("secret") }
+	unexpected := func(context.Context) error { return errors.New("secret") }
 	for name, want := range map[string]struct {
 		checks []rest.Check
 		status int
 		text   string
 	}{
-		"nothing":  {nil, 200, `{"status":"ready","checks":[]}`},
-		"all":      {[]rest.Check{{"store", true, ok}}, 200, `{"status":"ready","checks":[{"name":"store","ok":true,"vital":true}]}`},
-		"degraded": {[]rest.Check{{"kafka", false, down}}, 200, `{"status":"degraded","checks":[{"name":"kafka","ok":false,"vital":false,"detail":"is away"}]}`},
-		"not ready": {[]rest.Check{{"kafka", false, ok}, {"store", true, odd}}, 503,
+		"no checks": {nil, 200, `{"status":"ready","checks":[]}`},
+		"all work":  {[]rest.Check{{"store", true, ok}}, 200, `{"status":"ready","checks":[{"name":"store","ok":true,"vital":true}]}`},
+		"degraded":  {[]rest.Check{{"kafka", false, down}}, 200, `{"status":"degraded","checks":[{"name":"kafka","ok":false,"vital":false,"detail":"is down"}]}`},
+		"not ready": {[]rest.Check{{"kafka", false, ok}, {"store", true, unexpected}}, 503,
 			`{"status":"not ready","checks":[{"name":"kafka","ok":true,"vital":false},{"name":"store","ok":false,"vital":true,"detail":"does not answer"}]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -241,7 +241,7 @@ func TestDocumentation(t *testing.T) {
 	spec := c.Do("GET /openapi.json", "").Want(200, nil).Text
 	for _, want := range []string{`"openapi": "3.1.0"`, `"/api/things/{id}"`, `"application/merge-patch+json"`, `"maxLength": 5`, `"bearer"`, `"application/problem+json"`} {
 		if !strings.Contains(spec, want) {
-			t.Errorf("openapi.json lacks %s", want)
+			t.Errorf("openapi.json does not contain %s", want)
 		}
 	}
 	if strings.Contains(spec, `"null"`) || strings.Contains(spec, "$schema") {
@@ -249,25 +249,25 @@ func TestDocumentation(t *testing.T) {
 	}
 	for _, path := range []string{"/docs", "/docs/swagger-ui-bundle.js"} {
 		if a := c.Do("GET "+path, "").Want(200, nil); strings.Contains(a.Text, "https://cdn") {
-			t.Errorf("%s loads from elsewhere", path)
+			t.Errorf("%s loads from another host", path)
 		}
 	}
 	page := c.Do("GET /docs", "").Want(200, nil)
 	loads := regexp.MustCompile(`(?i)\b(?:src|href|action|url)\s*[=(:]\s*["']?([^"'\s>)]+)`).FindAllStringSubmatch(page.Text, -1)
 	if len(loads) < 3 {
-		t.Errorf("/docs loads %q", loads)
+		t.Errorf("/docs loads %q, want at least 3 files", loads)
 	}
 	for _, m := range loads {
 		if u, err := url.Parse(m[1]); err != nil || u.Host != "" || u.Scheme != "" && u.Scheme != "data" {
-			t.Errorf("/docs loads from elsewhere: %s", m[0])
+			t.Errorf("/docs loads from another host: %s", m[0])
 		}
 	}
 	if policy := page.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'self'") || strings.Contains(policy, "http") || strings.Contains(policy, "*") {
-		t.Errorf("/docs may load from elsewhere: %s", policy)
+		t.Errorf("the CSP of /docs allows other hosts: %s", policy)
 	}
 }
 
-func TestTakenPortNamesItsVariable(t *testing.T) {
+func TestPortInUseErrorNamesVariable(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -275,12 +275,12 @@ func TestTakenPortNamesItsVariable(t *testing.T) {
 	defer l.Close()
 	_, err = rest.Config{Host: "127.0.0.1"}.Listen(rest.Port(l.Addr().(*net.TCPAddr).Port), "PASSPORT_PORT")
 	if err == nil || !strings.Contains(err.Error(), "PASSPORT_PORT") {
-		t.Errorf("Listen on a taken port = %v", err)
+		t.Errorf("Listen on a port in use = %v", err)
 	}
 }
 
-// TestBodyCutOff has the client go away in the middle of its body.
-func TestBodyCutOff(t *testing.T) {
+// TestClientDisconnectsInBody: an incomplete body gets 400.
+func TestClientDisconnectsInBody(t *testing.T) {
 	var log bytes.Buffer
 	a := newAPI(t, &log)
 	done := make(chan struct{})
@@ -295,9 +295,9 @@ func TestBodyCutOff(t *testing.T) {
 	}
 	io.WriteString(c, "POST /api/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
 	c.(*net.TCPConn).CloseWrite()
-	answer, _ := io.ReadAll(c)
+	response, _ := io.ReadAll(c)
 	<-done
-	if !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") || !strings.Contains(log.String(), `"status":400`) {
-		t.Errorf("answer %s, log %s", answer, log.String())
+	if !strings.HasPrefix(string(response), "HTTP/1.1 400 ") || !strings.Contains(log.String(), `"status":400`) {
+		t.Errorf("response %s, log %s", response, log.String())
 	}
 }

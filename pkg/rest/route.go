@@ -11,24 +11,25 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 )
 
-// operation is an API operation while it is registered.
+// operation is an API operation during its registration.
 type operation struct {
 	huma.Operation
 	route       *route
 	noAccessLog bool
 	json        *jsonBody // nil: no JSON body
 	hasKey      bool      // the input has an IdempotencyKey
-	// finish completes the documentation once huma has read the types.
+	// finish completes the documentation after huma has derived it from the types.
 	finish func(op *huma.Operation, schemas huma.Registry)
 }
 
-// An Option describes one operation.
+// Option changes an operation.
 type Option func(*operation)
 
-// Status sets the status of success where it is not 200.
+// Status sets the status code of a successful response. The default is 200.
 func Status(status int) Option { return func(o *operation) { o.DefaultStatus = status } }
 
-// Errors adds statuses of failure to those that follow from the other options.
+// Errors documents further error statuses. Those that follow from the policy and the
+// types of input and output are documented automatically.
 func Errors(statuses ...int) Option {
 	return func(o *operation) { o.Operation.Errors = append(o.Operation.Errors, statuses...) }
 }
@@ -36,19 +37,19 @@ func Errors(statuses ...int) Option {
 // Description adds a description to the summary.
 func Description(text string) Option { return func(o *operation) { o.Operation.Description = text } }
 
-// Group puts the operation with others in the documentation. The default is the
-// second segment of the path.
+// Group sets the OpenAPI tag that groups the operation. The default is the second segment
+// of the path.
 func Group(name string) Option { return func(o *operation) { o.Tags = []string{name} } }
 
-// NoAccessLog logs the requests at debug level, for what machines ask every few
-// seconds.
+// NoAccessLog logs the requests at debug level. It is for routes that machines poll every
+// few seconds.
 func NoAccessLog(o *operation) { o.noAccessLog = true }
 
 // Handle registers an API operation. The pattern is a method and a path, such as
 // "GET /api/things"; id is the operation id of the OpenAPI document, in camelCase;
-// I and O are input and output structs of huma. An error of handler is answered as
-// a problem: a fault as it is, anything else as 500 without its text. Handle panics
-// when the policy is incomplete, or when the options do not fit the input.
+// I and O are input and output structs of huma. An error of the handler becomes a
+// problem: the kind and message of a fault are sent, the text of any other error is not.
+// Handle panics if the policy is incomplete.
 func Handle[I, O any](a *API, pattern string, policy Policy, handler func(context.Context, *I) (*O, error), id, summary string, options ...Option) {
 	method, path, _ := strings.Cut(pattern, " ")
 	o := &operation{Operation: huma.Operation{
@@ -108,14 +109,14 @@ func (o *operation) derive(input, output reflect.Type) {
 // describer is implemented by the types of bodies that are streamed.
 type describer interface{ describe(*operation) }
 
-// adapter is how huma adds operations to the router.
+// adapter adds the operations of huma to the router.
 type adapter struct {
 	huma.Adapter
 	api *API
 }
 
-// Handle implements huma.Adapter. It puts the policy and the options in front of
-// the handler, and completes the documentation that huma read off the types.
+// Handle implements huma.Adapter. It wraps the handler in the policy and the checks of the
+// operation, and completes the documentation that huma has derived.
 func (a adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 	o := op.Metadata[""].(*operation)
 	o.route.parameters = op.Parameters
@@ -126,7 +127,7 @@ func (a adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 	humachi.NewAdapter(a.api.router.With(protect)).Handle(op, handler)
 }
 
-// addErrors adds the statuses of failure that follow from the route.
+// addErrors documents the error statuses that follow from the policy and the path.
 func (o *operation) addErrors() {
 	Errors(http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusUnprocessableEntity)(o)
 	if o.route.policy.Audience.guard != nil {
@@ -141,7 +142,7 @@ func (o *operation) addErrors() {
 	}
 }
 
-// middleware is what the options put in front of the handler.
+// middleware wraps the handler in the checks of the operation.
 func (o *operation) middleware(next http.Handler) http.Handler {
 	if o.hasKey {
 		next = oneKey(next)
@@ -152,8 +153,8 @@ func (o *operation) middleware(next http.Handler) http.Handler {
 	return next
 }
 
-// Page registers any other handler under the same rules: a page, an image, a
-// redirect. Its policy is all that protects it.
+// Page registers a handler that is not an API operation, such as an HTML page, an image or
+// a redirect. Its policy applies as for Handle.
 func Page(a *API, pattern string, policy Policy, handler http.Handler) {
 	method, path, _ := strings.Cut(pattern, " ")
 	a.router.Method(method, path, a.protect(a.newRoute(pattern, path, policy), handler))
@@ -161,7 +162,7 @@ func Page(a *API, pattern string, policy Policy, handler http.Handler) {
 
 var notModified = &huma.Response{Description: "not modified: the ETag in If-None-Match is current"}
 
-// headerTooLarge is answered by package http, before a route is known.
+// headerTooLarge documents a response that package http sends before routing.
 var headerTooLarge = &huma.Response{
-	Description: "the address and the headers are too large", Content: map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},
+	Description: "the URL and the headers are too large", Content: map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},
 }

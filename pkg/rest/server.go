@@ -18,18 +18,18 @@ import (
 
 const (
 	maxHeaderBytes = 16 << 10
-	maxStreams     = 100 // of an HTTP/2 connection; RFC 9113 wants no fewer
+	maxStreams     = 100 // per HTTP/2 connection; RFC 9113 recommends at least 100
 	leaveTimeout   = time.Second
 	leavePoll      = 5 * time.Millisecond
 )
 
-// Serve answers requests until ctx is done. Then /readyz says so, and each
-// connection is closed with its next response: that is better than closing one on
-// which a request was just sent. When none is open, or after a second, no new ones
-// are accepted, and the requests under way get the drain timeout.
+// Serve handles requests until ctx is done. It then shuts down in two steps. For up to a
+// second, /readyz responds with 503 and each connection is closed with its next response,
+// so that no client loses a request that it has just sent. After that, Serve accepts no
+// connections and waits for running requests, at most for the drain timeout.
 //
-// The background functions run until the last request is answered. When one
-// fails, Serve ends too.
+// The background functions run until the last request has been handled. If one of them
+// fails, Serve stops and returns its error.
 func Serve(ctx context.Context, l net.Listener, a *API, drain time.Duration, background ...func(context.Context) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	backgroundCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -69,7 +69,7 @@ func (a *API) serve(ctx context.Context, l net.Listener, drain time.Duration) er
 		return err
 	}
 	if err := <-drained; err != nil {
-		return errors.Join(fmt.Errorf("requests under way were cut off after %v: %w", drain, err), srv.Close())
+		return errors.Join(fmt.Errorf("running requests were cancelled after %v: %w", drain, err), srv.Close())
 	}
 	return nil
 }
@@ -101,11 +101,11 @@ func (a *API) newServer(open *atomic.Int64) *http.Server {
 	}
 }
 
-// reloadAfter is how long a certificate is used before its files are read again.
+// reloadAfter is the minimum time between two reads of the certificate files.
 const reloadAfter = time.Second
 
-// certificate is a pair of files that may be replaced while the server runs. It
-// is safe for concurrent use.
+// certificate loads a certificate and its key from files, and reloads them when they
+// change. It is safe for concurrent use.
 type certificate struct {
 	certFile, keyFile string
 	log               *slog.Logger
@@ -113,7 +113,7 @@ type certificate struct {
 	mu     sync.Mutex
 	pair   tls.Certificate
 	loaded time.Time
-	failed string // the last error, which is logged once
+	failed string // last error; logged once
 }
 
 func newTLS(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
@@ -122,7 +122,7 @@ func newTLS(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
 		return nil, fmt.Errorf("TLS_CERT_FILE, TLS_KEY_FILE: %w", err)
 	}
 	c := &certificate{certFile: certFile, keyFile: keyFile, log: log, pair: pair, loaded: time.Now()}
-	var suites []uint16 // of TLS 1.2 that authenticate what they encrypt; TLS 1.3 has no others
+	var suites []uint16 // for TLS 1.2: authenticated encryption only; TLS 1.3 has nothing else
 	for _, s := range tls.CipherSuites() {
 		if !strings.Contains(s.Name, "_CBC_") {
 			suites = append(suites, s.ID)
@@ -131,7 +131,7 @@ func newTLS(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
 	return &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: suites, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: c.get}, nil
 }
 
-// get keeps the certificate it has while the files are missing or half written.
+// get returns the previous certificate while the files are missing or incomplete.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -147,7 +147,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	}
 	if c.failed != err.Error() {
 		c.failed = err.Error()
-		c.log.Error("the new certificate cannot be used, the old one stays", "file", c.certFile, "err", err)
+		c.log.Error("loading the new certificate failed, keeping the old one", "file", c.certFile, "err", err)
 	}
 	return &pair, nil
 }

@@ -17,34 +17,35 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
-// TestMain fails when a server that has stopped leaves something running.
+// TestMain fails if a stopped server leaves goroutines.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// guarded is a log that is written to while it is read.
-type guarded struct {
+// syncBuffer is a buffer that is safe for concurrent use.
+type syncBuffer struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (g *guarded) Write(p []byte) (int, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.text.Write(p)
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
 }
 
-func (g *guarded) String() string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.text.String()
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
-// impatient waits a tenth of what a service does.
-var impatient = rest.Timeouts{ReadHeader: 500 * time.Millisecond, Read: time.Second, Write: 3 * time.Second, Idle: 6 * time.Second, Transfer: time.Second}
+// shortTimeouts are a tenth of the default timeouts.
+var shortTimeouts = rest.Timeouts{ReadHeader: 500 * time.Millisecond, Read: time.Second, Write: 3 * time.Second, Idle: 6 * time.Second, Transfer: time.Second}
 
-// impatientService takes JSON, forms and lines, and answers without an end.
-func impatientService(t *testing.T) resttest.Client {
+// shortTimeoutService starts a service that accepts JSON and forms and has an endless
+// download.
+func shortTimeoutService(t *testing.T) resttest.Client {
 	t.Helper()
-	return serviceWith(t, impatient)
+	return serviceWith(t, shortTimeouts)
 }
 
 func serviceWith(t *testing.T, timeouts rest.Timeouts) resttest.Client {
@@ -52,7 +53,7 @@ func serviceWith(t *testing.T, timeouts rest.Timeouts) resttest.Client {
 	c, stop := resttest.Start(t, func(ctx context.Context, cfg rest.Config) error {
 		cfg.Timeouts = timeouts
 		a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewJSONHandler(t.Output(), nil)), HTTP: cfg})
-		rest.Handle(a, "POST /api/things", rest.Open, func(_ context.Context, in *thingInput) (*output, error) { return &output{}, nil }, "makeAThing", "Make a thing")
+		rest.Handle(a, "POST /api/things", rest.Open, func(_ context.Context, in *thingInput) (*output, error) { return &output{}, nil }, "createThing", "Create a thing")
 		rest.Handle(a, "POST /api/files", rest.Open, func(_ context.Context, in *slowInput) (*output, error) {
 			parts, err := in.Form.Parts(1 << 20)
 			for err == nil {
@@ -65,13 +66,13 @@ func serviceWith(t *testing.T, timeouts rest.Timeouts) resttest.Client {
 				err = nil
 			}
 			return &output{}, err
-		}, "sendAFile", "Send a file")
+		}, "uploadFile", "Upload a file")
 		rest.Handle(a, "GET /api/endless", rest.Open, func(context.Context, *struct{}) (*rest.Download, error) {
 			return rest.Content{Name: "x", Type: "text/plain", Size: 1 << 40, ETag: "x", Open: func(context.Context, int64, int64) (io.ReadCloser, error) {
 				return io.NopCloser(zeroes{}), nil
 			}}.Download(), nil
-		}, "readWithoutAnEnd", "Read without an end")
-		return rest.Serve(ctx, narrow{cfg.Listener}, a, cfg.Drain)
+		}, "downloadEndless", "Download endlessly")
+		return rest.Serve(ctx, smallBuffers{cfg.Listener}, a, cfg.Drain)
 	})
 	t.Cleanup(stop)
 	return c
@@ -83,7 +84,7 @@ type zeroes struct{}
 
 func (zeroes) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// dial opens a connection and sends what it begins with.
+// dial opens a connection and sends begin.
 func dial(t *testing.T, c resttest.Client, begin string) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
@@ -100,19 +101,19 @@ func dial(t *testing.T, c resttest.Client, begin string) net.Conn {
 	return conn
 }
 
-// TestSlowClientsAreCut sends a byte now and then: each connection is answered,
-// if at all, and closed within a tenth of ten seconds and a little.
-func TestSlowClientsAreCut(t *testing.T) {
-	c := impatientService(t)
+// TestSlowClientsAreDisconnected sends a few bytes every 50 ms. The server closes each
+// connection after its timeout of about a second.
+func TestSlowClientsAreDisconnected(t *testing.T) {
+	c := shortTimeoutService(t)
 	const length = "Content-Length: 100000\r\n"
-	for name, v := range map[string]struct{ begin, piece, answer string }{
-		"says nothing":              {"", "", ""},
-		"head":                      {"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: ", "a", ""},
-		"JSON":                      {"POST /api/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + length + "\r\n", "a", " 408 "},
-		"a form":                    {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n" + length + "\r\n--b\r\nContent-Disposition: form-data; name=file\r\n\r\n", "a", " 408 "},
-		"a form at 4 KiB/s":         {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n" + length + "\r\n--b\r\nContent-Disposition: form-data; name=file\r\n\r\n", strings.Repeat("a", 200), " 408 "},
-		"a form sent fast at first": {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n--b\r\nContent-Disposition: form-data; name=file\r\n\r\n" + strings.Repeat("a", 900_000), "a", " 408 "},
-		"a chunked one":             {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\na\r\n", " 408 "},
+	for name, v := range map[string]struct{ begin, piece, status string }{
+		"sends nothing":         {"", "", ""},
+		"header":                {"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: ", "a", ""},
+		"JSON":                  {"POST /api/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + length + "\r\n", "a", " 408 "},
+		"a form":                {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n" + length + "\r\n--b\r\nContent-Disposition: form-data; name=file\r\n\r\n", "a", " 408 "},
+		"a form at 4 KiB/s":     {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n" + length + "\r\n--b\r\nContent-Disposition: form-data; name=file\r\n\r\n", strings.Repeat("a", 200), " 408 "},
+		"a form, fast at first": {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n--b\r\nContent-Disposition: form-data; name=file\r\n\r\n" + strings.Repeat("a", 900_000), "a", " 408 "},
+		"a chunked form":        {"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\na\r\n", " 408 "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -133,17 +134,17 @@ func TestSlowClientsAreCut(t *testing.T) {
 				}
 			}()
 			conn.SetReadDeadline(begin.Add(8 * time.Second))
-			answer, err := io.ReadAll(conn)
+			response, err := io.ReadAll(conn)
 			if took := time.Since(begin); took > 4*time.Second {
-				t.Errorf("cut after %v: %q, %v", took, answer, err)
+				t.Errorf("closed after %v: %q, %v", took, response, err)
 			}
-			head, _, _ := strings.Cut(string(answer), "\r\n")
-			ok := strings.Contains(head, v.answer)
-			if v.answer == "" { // what never became a request need not be answered
+			head, _, _ := strings.Cut(string(response), "\r\n")
+			ok := strings.Contains(head, v.status)
+			if v.status == "" { // an incomplete header may get no response
 				ok = head == "" || strings.Contains(head, " 408 ")
 			}
 			if !ok {
-				t.Errorf("answer %q, want %q", head, v.answer)
+				t.Errorf("response %q, want %q", head, v.status)
 			}
 			conn.Close()
 			<-done
@@ -151,48 +152,47 @@ func TestSlowClientsAreCut(t *testing.T) {
 	}
 }
 
-// TestSlowReaderIsCut takes nothing of an answer.
-func TestSlowReaderIsCut(t *testing.T) {
-	c := impatientService(t)
+// TestStalledReaderIsDisconnected stops reading a response.
+func TestStalledReaderIsDisconnected(t *testing.T) {
+	c := shortTimeoutService(t)
 	conn := dial(t, c, "GET /api/endless HTTP/1.1\r\nHost: x\r\n\r\n")
 	first := make([]byte, 1)
 	if _, err := io.ReadFull(conn, first); err != nil {
 		t.Fatal(err)
 	}
-	waitForCut(t, conn)
+	waitUntilClosed(t, conn)
 }
 
-// TestSteadyReaderIsNotCut takes a little at a time, for several times as long as
-// it may stand still.
-func TestSteadyReaderIsNotCut(t *testing.T) {
-	c := impatientService(t)
+// TestSteadyReaderIsNotDisconnected reads a response slowly for six times the transfer
+// timeout.
+func TestSteadyReaderIsNotDisconnected(t *testing.T) {
+	c := shortTimeoutService(t)
 	conn := dial(t, c, "GET /api/endless HTTP/1.1\r\nHost: x\r\n\r\n")
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	piece := make([]byte, 16<<10)
-	for begin, n := time.Now(), 0; time.Since(begin) < 6*impatient.Transfer; <-tick.C {
+	for begin, n := time.Now(), 0; time.Since(begin) < 6*shortTimeouts.Transfer; <-tick.C {
 		m, err := io.ReadFull(conn, piece)
 		if n += m; err != nil {
-			t.Fatalf("cut after %v and %d bytes: %v", time.Since(begin), n, err)
+			t.Fatalf("closed after %v and %d bytes: %v", time.Since(begin), n, err)
 		}
 	}
 }
 
-// narrow has little lie between a server and its clients, as on a slow line.
-type narrow struct{ net.Listener }
+// smallBuffers is a listener whose connections have small send buffers, like a slow line.
+type smallBuffers struct{ net.Listener }
 
-func (n narrow) Accept() (net.Conn, error) {
-	conn, err := n.Listener.Accept()
+func (l smallBuffers) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		err = errors.Join(err, tcp.SetWriteBuffer(32<<10))
 	}
 	return conn, err
 }
 
-// waitForCut waits until a connection is closed that nothing is read from: what
-// the kernel holds fills up, then the server waits, and what it has closed takes
-// no more.
-func waitForCut(t *testing.T, conn net.Conn) {
+// waitUntilClosed waits until the server closes a connection from which nothing is read.
+// It writes to the connection, because writes fail after the server has closed it.
+func waitUntilClosed(t *testing.T, conn net.Conn) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -201,32 +201,32 @@ func waitForCut(t *testing.T, conn net.Conn) {
 			return
 		}
 	}
-	t.Error("it is not cut")
+	t.Error("the connection is not closed")
 }
 
-// TestLyingLengths: what is said of a body and what comes differ.
-func TestLyingLengths(t *testing.T) {
-	c := impatientService(t)
+// TestWrongLengths: the body is shorter or longer than announced, or too large.
+func TestWrongLengths(t *testing.T) {
+	c := shortTimeoutService(t)
 	const json, form = "POST /api/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n", "POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
 	for name, v := range map[string]struct{ send, want string }{
-		"less than said":           {json + "Content-Length: 1000\r\nConnection: close\r\n\r\n{}", "400"},
-		"none of what is said":     {form + "Content-Length: 1000\r\nConnection: close\r\n\r\n", "400"},
-		"said to be too much":      {form + "Content-Length: 10000000\r\n\r\n", "413"},
-		"a JSON said to be much":   {json + "Content-Length: 10000000\r\n\r\n{\"name\":\"" + strings.Repeat("x", 100_000), "413"},
-		"no number":                {json + "Content-Length: many\r\n\r\n{}", "400"},
-		"two lengths":              {json + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "400"},
-		"chunks count, no length":  {json + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{\"name\":\"abcde\"}\r\n0\r\n\r\n", "200"},
-		"chunks without an end":    {json + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nnonsense\r\n", "400"},
-		"chunks of too much":       {json + "Transfer-Encoding: chunked\r\n\r\n20000\r\n{\"name\":\"" + strings.Repeat("x", 0x20000-9), "413"},
-		"a form of too much":       {form + "Transfer-Encoding: chunked\r\n\r\n200000\r\n--b\r\nContent-Disposition: form-data; name=file\r\n\r\n" + strings.Repeat("x", 0x200000-57), "413"},
-		"a head of 20 kB":          {"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("x", 20<<10) + "\r\n\r\n", "431"},
-		"a path of 20 kB":          {"GET /" + strings.Repeat("x", 20<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n", "431"},
-		"another coding of a body": {json + "Transfer-Encoding: gzip\r\n\r\nx", "501"},
+		"shorter than announced":    {json + "Content-Length: 1000\r\nConnection: close\r\n\r\n{}", "400"},
+		"announced but empty":       {form + "Content-Length: 1000\r\nConnection: close\r\n\r\n", "400"},
+		"announced too large":       {form + "Content-Length: 10000000\r\n\r\n", "413"},
+		"JSON announced too large":  {json + "Content-Length: 10000000\r\n\r\n{\"name\":\"" + strings.Repeat("x", 100_000), "413"},
+		"length not a number":       {json + "Content-Length: many\r\n\r\n{}", "400"},
+		"two lengths":               {json + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "400"},
+		"chunked wins over length":  {json + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{\"name\":\"abcde\"}\r\n0\r\n\r\n", "200"},
+		"invalid chunk":             {json + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nnonsense\r\n", "400"},
+		"chunks too large":          {json + "Transfer-Encoding: chunked\r\n\r\n20000\r\n{\"name\":\"" + strings.Repeat("x", 0x20000-9), "413"},
+		"form too large":            {form + "Transfer-Encoding: chunked\r\n\r\n200000\r\n--b\r\nContent-Disposition: form-data; name=file\r\n\r\n" + strings.Repeat("x", 0x200000-57), "413"},
+		"header of 20 KiB":          {"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("x", 20<<10) + "\r\n\r\n", "431"},
+		"path of 20 KiB":            {"GET /" + strings.Repeat("x", 20<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n", "431"},
+		"unknown transfer encoding": {json + "Transfer-Encoding: gzip\r\n\r\nx", "501"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn := dial(t, c.On(t), "")
 			go func() {
-				_, _ = io.WriteString(conn, v.send) // it may be cut before the end
+				_, _ = io.WriteString(conn, v.send) // the server may close it before the end
 				if v.want == "400" {
 					conn.(*net.TCPConn).CloseWrite()
 				}
@@ -234,7 +234,7 @@ func TestLyingLengths(t *testing.T) {
 			conn.SetReadDeadline(time.Now().Add(8 * time.Second))
 			head := make([]byte, 12)
 			if _, err := io.ReadFull(conn, head); err != nil || string(head[9:]) != v.want {
-				t.Errorf("answer %q, %v, want %s", head, err, v.want)
+				t.Errorf("response %q, %v, want %s", head, err, v.want)
 			}
 		})
 	}

@@ -17,21 +17,20 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
-// TestServeFinishesWhatIsUnderWay stops the server while a request is being
-// answered.
-func TestServeFinishesWhatIsUnderWay(t *testing.T) {
+// TestServeFinishesRunningRequests stops the server while a request is running.
+func TestServeFinishesRunningRequests(t *testing.T) {
 	open, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &closing{Listener: open, closed: make(chan struct{})}
+	l := &watchedListener{Listener: open, closed: make(chan struct{})}
 	begun, finish := make(chan struct{}), make(chan struct{})
 	a := newAPI(t, io.Discard)
 	rest.Handle(a, "GET /api/slow", rest.Open, func(context.Context, *struct{}) (*struct{}, error) {
 		close(begun)
 		<-finish
 		return &struct{}{}, nil
-	}, "beSlow", "Be slow", rest.Status(http.StatusNoContent))
+	}, "getSlow", "Get slowly", rest.Status(http.StatusNoContent))
 	ctx, stop := context.WithCancel(t.Context())
 	served, answered := make(chan error, 1), make(chan int, 1)
 	go func() { served <- rest.Serve(ctx, l, a, 10*time.Second) }()
@@ -39,37 +38,37 @@ func TestServeFinishesWhatIsUnderWay(t *testing.T) {
 	go func() { answered <- c.Do("GET /api/slow", "").Status }()
 	<-begun
 	stop()
-	<-l.closed // the server has heard
+	<-l.closed // the server accepts no more connections
 	close(finish)
 	if status, err := <-answered, <-served; status != 204 || err != nil {
-		t.Errorf("request under way = %d, Serve = %v", status, err)
+		t.Errorf("running request = %d, Serve = %v", status, err)
 	}
 }
 
-// TestReadinessEndsFirst: who asks whether requests can be served is told no while
-// new ones are still taken, so that a balancer sends them elsewhere in time.
-func TestReadinessEndsFirst(t *testing.T) {
+// TestReadinessFailsBeforeListenerCloses: /readyz responds with 503 while the server still
+// accepts connections, so that a load balancer can stop sending requests in time.
+func TestReadinessFailsBeforeListenerCloses(t *testing.T) {
 	open, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &closing{Listener: open, closed: make(chan struct{})}
+	l := &watchedListener{Listener: open, closed: make(chan struct{})}
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	go func() { served <- rest.Serve(ctx, l, newAPI(t, io.Discard), 10*time.Second) }()
 	c := resttest.Client{T: t, URL: "http://" + l.Addr().String()}
 	c.Do("GET /readyz", "").Want(200, nil)
-	dial(t, c, "") // is open when the server is told to stop
+	dial(t, c, "") // keeps a connection open while the server stops
 	stop()
 	for {
-		a := c.Do("GET /readyz", "") // fails where no connection is taken
+		a := c.Do("GET /readyz", "") // fails the test if the connection is refused
 		select {
 		case <-l.closed:
-			t.Error("new requests are refused before anybody was told")
+			t.Error("the listener was closed before /readyz responded with 503")
 		default:
 		}
 		if a.Status == http.StatusOK && !t.Failed() {
-			continue // it has not heard
+			continue // the server has not begun to stop
 		}
 		if a.Status != http.StatusServiceUnavailable || !strings.Contains(a.Text, `"stopping"`) {
 			t.Errorf("readyz = %d %s", a.Status, a.Text)
@@ -81,33 +80,32 @@ func TestReadinessEndsFirst(t *testing.T) {
 	}
 }
 
-// closing tells when it is closed.
-type closing struct {
+// watchedListener closes a channel when it is closed.
+type watchedListener struct {
 	net.Listener
 	once   sync.Once
 	closed chan struct{}
 }
 
-func (c *closing) Close() error {
-	defer c.once.Do(func() { close(c.closed) })
-	return c.Listener.Close()
+func (l *watchedListener) Close() error {
+	defer l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
 }
 
-// TestStopUnderLoad stops a server that is asked as fast as it answers: every
-// request that was taken is answered, none is sent on a connection that is being
-// closed, and it ends soon. Who comes to a closed door may be refused, or find
-// that nobody took the connection.
+// TestStopUnderLoad stops a server under full load. Every request that reached a handler
+// gets its response, no request fails on a connection that was used before, and the server
+// stops soon. A new connection may be refused.
 func TestStopUnderLoad(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	_, a := bounded(t, rest.Config{})
-	var taken, answered atomic.Int64
-	rest.Handle(a, "POST /api/taken", rest.Open, func(context.Context, *struct{}) (*struct{ Body string }, error) {
-		if taken.Add(1) == 1000 {
+	_, a := newLimitedAPI(t, rest.Config{})
+	var handled, finished atomic.Int64
+	rest.Handle(a, "POST /api/count", rest.Open, func(context.Context, *struct{}) (*struct{ Body string }, error) {
+		if handled.Add(1) == 1000 {
 			stop()
 		}
 		return &struct{ Body string }{"yes"}, nil
-	}, "beCounted", "Be counted")
+	}, "countRequest", "Count")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -120,13 +118,13 @@ func TestStopUnderLoad(t *testing.T) {
 			transport := &http.Transport{}
 			defer transport.CloseIdleConnections()
 			for {
-				reused, err := postOnce(t.Context(), transport, "http://"+l.Addr().String()+"/api/taken")
+				reused, err := postOnce(t.Context(), transport, "http://"+l.Addr().String()+"/api/count")
 				if err == nil {
-					answered.Add(1)
+					finished.Add(1)
 					continue
 				}
 				if reused {
-					t.Errorf("on a connection in use: %v", err)
+					t.Errorf("request on a reused connection failed: %v", err)
 				}
 				return
 			}
@@ -138,16 +136,16 @@ func TestStopUnderLoad(t *testing.T) {
 		t.Errorf("Serve = %v", err)
 	}
 	if took := time.Since(begin); took > 5*time.Second {
-		t.Errorf("it took %v to end", took)
+		t.Errorf("stopping took %v, want at most 5 s", took)
 	}
 	wg.Wait()
-	if taken.Load() != answered.Load() {
-		t.Errorf("%d requests were taken, %d answered", taken.Load(), answered.Load())
+	if handled.Load() != finished.Load() {
+		t.Errorf("%d requests were handled, %d got their response", handled.Load(), finished.Load())
 	}
 }
 
-// postOnce sends what a client may not send again by itself, and tells whether
-// that was on a connection which was used before.
+// postOnce sends a POST, which the transport does not repeat, and reports whether the
+// connection was used before.
 func postOnce(ctx context.Context, transport http.RoundTripper, url string) (reused bool, err error) {
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { reused = c.Reused }})
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)

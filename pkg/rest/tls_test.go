@@ -23,19 +23,19 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
-// pair writes a certificate for 127.0.0.1 that signs itself, and its key, at a
-// time of their own, and returns the certificate.
-func pair(t *testing.T, cfg rest.Config, at time.Time) *x509.Certificate {
+// writeCertificate writes a self-signed certificate for 127.0.0.1 and its key with the
+// modification time at, and returns the certificate.
+func writeCertificate(t *testing.T, cfg rest.Config, at time.Time) *x509.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	form := &x509.Certificate{
+	template := &x509.Certificate{
 		SerialNumber: big.NewInt(at.UnixNano()), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, form, form, key.Public(), key)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,23 +62,23 @@ func write(t *testing.T, name string, data []byte, at time.Time) {
 	}
 }
 
-func TestHTTPS(t *testing.T) {
+func TestHTTPSReloadsCertificates(t *testing.T) {
 	dir := t.TempDir()
 	cfg := rest.Config{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem"), MaxRequests: 1}
 	at := time.Now().Add(-time.Hour)
-	first := pair(t, cfg, at)
+	first := writeCertificate(t, cfg, at)
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	log := &guarded{}
+	log := &syncBuffer{}
 	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewTextHandler(log, nil)), HTTP: cfg})
 	c, stop := resttest.Start(t, func(ctx context.Context, own rest.Config) error {
 		return rest.Serve(ctx, own.Listener, a, own.Drain)
 	})
 	defer stop()
 	address := strings.TrimPrefix(c.URL, "http://")
-	// ask asks on a connection of its own, trusting one certificate.
-	ask := func(trusted *x509.Certificate, change func(*tls.Config)) (*http.Response, error) {
+	// get sends a request on a new connection that trusts one certificate.
+	get := func(trusted *x509.Certificate, change func(*tls.Config)) (*http.Response, error) {
 		roots := x509.NewCertPool()
 		roots.AddCert(trusted)
 		settings := &tls.Config{RootCAs: roots}
@@ -93,14 +93,14 @@ func TestHTTPS(t *testing.T) {
 		}
 		return res, err
 	}
-	res, err := ask(first, nil)
+	res, err := get(first, nil)
 	if err != nil || res.StatusCode != 200 || res.ProtoMajor != 2 || res.Header.Get("Strict-Transport-Security") == "" {
 		t.Fatalf("%+v, %v", res, err)
 	}
-	if _, err := ask(first, func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }); err == nil || !strings.Contains(err.Error(), "protocol version") {
+	if _, err := get(first, func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }); err == nil || !strings.Contains(err.Error(), "protocol version") {
 		t.Errorf("TLS 1.1: %v", err)
 	}
-	if _, err := ask(first, func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }); err != nil {
+	if _, err := get(first, func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }); err != nil {
 		t.Errorf("TLS 1.2: %v", err)
 	}
 	for suite, taken := range map[uint16]bool{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: true, tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA: false} {
@@ -121,65 +121,65 @@ func TestHTTPS(t *testing.T) {
 		plain.Body.Close()
 	}
 
-	until := func(what string, ok func() bool) {
+	waitFor := func(failure string, ok func() bool) {
 		t.Helper()
 		for deadline := time.Now().Add(8 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
 			if time.Now().After(deadline) {
-				t.Fatalf("%s:\n%s", what, log)
+				t.Fatalf("%s:\n%s", failure, log)
 			}
 		}
 	}
-	// A new pair is used soon.
-	second := pair(t, cfg, at.Add(time.Minute))
-	until("the new certificate is not used", func() bool { _, err := ask(second, nil); return err == nil })
-	if _, err := ask(first, nil); err == nil {
+	// A new certificate is loaded.
+	second := writeCertificate(t, cfg, at.Add(time.Minute))
+	waitFor("the new certificate is not used", func() bool { _, err := get(second, nil); return err == nil })
+	if _, err := get(first, nil); err == nil {
 		t.Error("the old certificate is still used")
 	}
-	// What cannot be used leaves the old one, and is told once.
+	// With a broken key file, the old certificate is used and the error is logged once.
 	write(t, cfg.KeyFile, []byte("nonsense"), at.Add(2*time.Minute))
 	begin := time.Now()
-	until("the broken key file is not read twice", func() bool {
-		if _, err := ask(second, nil); err != nil {
+	waitFor("timeout", func() bool {
+		if _, err := get(second, nil); err != nil {
 			t.Errorf("with a broken key file: %v", err)
 		}
 		return time.Since(begin) > 2500*time.Millisecond
 	})
-	if n := strings.Count(log.String(), "the old one stays"); n != 1 {
-		t.Errorf("told %d times:\n%s", n, log)
+	if n := strings.Count(log.String(), "keeping the old one"); n != 1 {
+		t.Errorf("logged %d times, want once:\n%s", n, log)
 	}
 	os.Remove(cfg.CertFile)
-	if _, err := ask(second, nil); err != nil {
-		t.Errorf("without the file: %v", err)
+	if _, err := get(second, nil); err != nil {
+		t.Errorf("without the certificate file: %v", err)
 	}
-	// One that was caught half written is taken when it is whole, though its
-	// files say the same time.
-	third := pair(t, cfg, at.Add(3*time.Minute))
+	// A certificate that was read when its key file was incomplete is loaded after the
+	// file is complete, although the modification time is the same.
+	third := writeCertificate(t, cfg, at.Add(3*time.Minute))
 	whole, err := os.ReadFile(cfg.KeyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	write(t, cfg.KeyFile, whole[:len(whole)/2], at.Add(3*time.Minute))
-	until("the half is not read", func() bool {
-		if _, err := ask(second, nil); err != nil {
-			t.Errorf("with half a key file: %v", err)
+	waitFor("the incomplete key file was not read", func() bool {
+		if _, err := get(second, nil); err != nil {
+			t.Errorf("with an incomplete key file: %v", err)
 		}
 		return strings.Contains(log.String(), "PEM")
 	})
 	write(t, cfg.KeyFile, whole, at.Add(3*time.Minute))
-	until("the whole is not taken", func() bool { _, err := ask(third, nil); return err == nil })
+	waitFor("the complete key file was not loaded", func() bool { _, err := get(third, nil); return err == nil })
 }
 
-func TestHTTPSIsChecked(t *testing.T) {
+func TestTLSFilesAreValidated(t *testing.T) {
 	dir := t.TempDir()
 	cfg := rest.Config{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem"), MaxRequests: 1}
 	if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), "TLS_CERT_FILE") {
 		t.Errorf("without files: %v", err)
 	}
 	other := rest.Config{CertFile: cfg.CertFile, KeyFile: filepath.Join(dir, "other.pem")}
-	pair(t, other, time.Now())
-	pair(t, cfg, time.Now())
+	writeCertificate(t, other, time.Now())
+	writeCertificate(t, cfg, time.Now())
 	other.MaxRequests = 1
 	if err := other.Validate(); err == nil || !strings.Contains(err.Error(), "TLS_CERT_FILE") {
-		t.Errorf("with the key of another: %v", err)
+		t.Errorf("with the key of another certificate: %v", err)
 	}
 }

@@ -8,19 +8,20 @@ import (
 )
 
 const (
-	minRate = 8 << 10 // bytes a second that a client sends or takes on the whole
+	minRate = 8 << 10 // average bytes per second that a client must send or receive
 	step    = 32 << 10
-	// ahead is how far a writer may count what was taken fast, in units of the
-	// timeout: the kernel takes megabytes at once, and then nothing for a while.
+	// ahead is the maximum credit of a writer, in units of the timeout: the kernel may
+	// take megabytes at once, and then nothing for a while.
 	ahead = 4
 )
 
-// pace gives each step of a transfer its deadline. The peer may stand still for
-// the timeout, and keeps up minRate otherwise. Only waiting for it counts.
+// pace computes the deadline for each step of a transfer. A client may pause for the
+// timeout, and must otherwise transfer at minRate. Only the time spent waiting for the
+// client counts.
 type pace struct {
 	timeout time.Duration
-	most    time.Duration // of credit that extends a deadline
-	credit  time.Duration // what was moved, at minRate, minus what that took; at most timeout or most
+	most    time.Duration // maximum credit that extends a deadline
+	credit  time.Duration // time that the transferred bytes take at minRate, minus the time they took
 }
 
 func (p *pace) deadline() time.Time { return time.Now().Add(p.timeout + min(p.credit, p.most)) }
@@ -29,8 +30,9 @@ func (p *pace) moved(n int, begin time.Time) {
 	p.credit = min(p.credit+time.Duration(n)*time.Second/minRate-time.Since(begin), max(p.timeout, p.most))
 }
 
-// pacedReader is a request body that is streamed. The response gets a deadline
-// when it is written. Where a connection has no deadlines there are none to set.
+// pacedReader reads a streamed request body and sets the read deadline of the connection.
+// pacedWriter sets the write deadline. Errors of setting deadlines are ignored: the
+// connection of a test recorder has none.
 type pacedReader struct {
 	body    io.Reader
 	control *http.ResponseController
@@ -48,12 +50,12 @@ func (r *pacedReader) Read(b []byte) (int, error) {
 	n, err := r.body.Read(b)
 	r.pace.moved(n, begin)
 	if errors.Is(err, io.EOF) {
-		r.control.SetReadDeadline(time.Time{}) // it would end the context of the handler
+		r.control.SetReadDeadline(time.Time{}) // an expired read deadline would cancel the context of the handler
 	}
 	return n, err
 }
 
-// pacedWriter writes a response, and keeps errors out of caches.
+// pacedWriter writes a response with deadlines, and forbids caches to store errors.
 type pacedWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
@@ -61,7 +63,8 @@ type pacedWriter struct {
 }
 
 func (a *API) paceResponse(next http.Handler) http.Handler {
-	// Package http may read the rest of a small body before it sends the header.
+	// The initial credit is for package http, which may read the rest of a small request
+	// body before it sends the header.
 	p := pace{timeout: a.timeouts.Transfer, most: ahead * a.timeouts.Transfer, credit: a.timeouts.Read}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(&pacedWriter{w, http.NewResponseController(w), p}, r)
@@ -88,8 +91,8 @@ func (w *pacedWriter) Write(b []byte) (n int, err error) {
 	}
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap makes http.ResponseController work.
 func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// Flush implements http.Flusher, for the middleware that compresses.
+// Flush implements http.Flusher, which the compression middleware needs.
 func (w *pacedWriter) Flush() { w.control.Flush() }

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	beyondRead = 4 * time.Second // longer than the server waits for an ordinary request
-	sent       = 128 << 10       // bytes of a download
+	transferTime = 4 * time.Second // longer than the timeouts for other requests
+	sent         = 128 << 10       // bytes
 )
 
 type (
@@ -35,7 +35,8 @@ type (
 	}
 )
 
-// newTransferAPI takes forms of 1 MiB and sends a file that is opened by open.
+// newTransferAPI returns an API that accepts forms of 1 MiB and sends a file, whose content
+// is the result of open.
 func newTransferAPI(open func(ctx context.Context, offset, length int64) (io.ReadCloser, error)) *rest.API {
 	timeouts := rest.Timeouts{ReadHeader: time.Second, Read: 2 * time.Second, Write: 3 * time.Second, Idle: 6 * time.Second, Transfer: 3 * time.Second}
 	a := rest.New(rest.Options{Title: "Test Service", HTTP: rest.Config{Timeouts: timeouts}, Log: slog.New(slog.DiscardHandler), User: func(context.Context) string { return "" }})
@@ -54,47 +55,47 @@ func newTransferAPI(open func(ctx context.Context, offset, length int64) (io.Rea
 			}
 		}
 		return nil, err
-	}, "sendAForm", "Send a form")
+	}, "sendForm", "Send a form")
 	rest.Handle(a, "GET /api/files", rest.Open, func(context.Context, *struct{}) (*rest.Download, error) {
 		return rest.Content{Name: "ä.txt", Type: "text/plain", Size: sent, ETag: "t", Modified: time.Unix(1e9, 0), Open: open}.Download(), nil
-	}, "getAFile", "Get a file")
+	}, "getFile", "Get a file")
 	return a
 }
 
-func TestForms(t *testing.T) {
+func TestMultipartForms(t *testing.T) {
 	c := serve(t, newTransferAPI(nil))
 	const ct, whole = "multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=a\r\n\r\nxyz\r\n--b\r\nContent-Type: text/plain\r\nContent-Disposition: form-data; name=file; filename=ä/b\r\n\r\n\r\n--b--\r\n"
 	if a := c.Do("POST /api/forms", strings.Replace(whole, "ä/b", `"ä/b"`, 1), "Content-Type", ct).Want(200, nil); a.Text != `{"parts":["a   3","file ä/b text/plain 0"]}` {
 		t.Errorf("form = %s", a.Text)
 	}
-	for name, c2 := range map[string]struct {
+	for name, v := range map[string]struct {
 		body, contentType string
 		status            int
 		errors            []string
 	}{
-		"no form":     {whole, "text/plain", 415, []string{"header:Content-Type enum"}},
-		"no boundary": {whole, "multipart/form-data", 400, []string{"header:Content-Type required"}},
-		"nothing":     {"", ct, 400, nil},
-		"cut":         {whole[:60], ct, 400, nil},
-		"cut at end":  {strings.TrimSuffix(whole, "--\r\n"), ct, 400, nil},
-		"bad header":  {"--b\r\nContent-Disposition\x00\r\n\r\n\r\n--b--\r\n", ct, 400, nil},
-		"a head":      {"--b\r\nContent-Disposition: form-data; name=a\r\nX-A: " + strings.Repeat("x", 80<<10) + "\r\n\r\nxyz\r\n--b--\r\n", ct, 413, nil},
-		"a later one": {strings.Replace(whole, "Content-Type: text", "X-A: "+strings.Repeat("x", 80<<10)+"\r\nContent-Type: text", 1), ct, 413, nil},
-		"no part yet": {strings.Repeat("x\r\n", 30<<10) + whole, ct, 413, nil},
-		"large":       {strings.Replace(whole, "xyz", strings.Repeat("x", 2<<20), 1), ct, 413, nil},
+		"other content type":     {whole, "text/plain", 415, []string{"header:Content-Type enum"}},
+		"no boundary":            {whole, "multipart/form-data", 400, []string{"header:Content-Type required"}},
+		"empty":                  {"", ct, 400, nil},
+		"incomplete":             {whole[:60], ct, 400, nil},
+		"no final boundary":      {strings.TrimSuffix(whole, "--\r\n"), ct, 400, nil},
+		"bad header":             {"--b\r\nContent-Disposition\x00\r\n\r\n\r\n--b--\r\n", ct, 400, nil},
+		"large part header":      {"--b\r\nContent-Disposition: form-data; name=a\r\nX-A: " + strings.Repeat("x", 80<<10) + "\r\n\r\nxyz\r\n--b--\r\n", ct, 413, nil},
+		"large header of part 2": {strings.Replace(whole, "Content-Type: text", "X-A: "+strings.Repeat("x", 80<<10)+"\r\nContent-Type: text", 1), ct, 413, nil},
+		"large preamble":         {strings.Repeat("x\r\n", 30<<10) + whole, ct, 413, nil},
+		"large body":             {strings.Replace(whole, "xyz", strings.Repeat("x", 2<<20), 1), ct, 413, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.On(t).Do("POST /api/forms", c2.body, "Content-Type", c2.contentType).WantProblem(c2.status, c2.errors...)
-			// A reader without a length is sent in chunks.
-			c.On(t).DoReader("POST /api/forms", struct{ io.Reader }{strings.NewReader(c2.body)}, "Content-Type", c2.contentType).WantProblem(c2.status, c2.errors...)
+			c.On(t).Do("POST /api/forms", v.body, "Content-Type", v.contentType).WantProblem(v.status, v.errors...)
+			// Without a length, the body is sent in chunks.
+			c.On(t).DoReader("POST /api/forms", struct{ io.Reader }{strings.NewReader(v.body)}, "Content-Type", v.contentType).WantProblem(v.status, v.errors...)
 		})
 	}
 }
 
-// failing ends with an error after some bytes.
-type failing struct{ bytes int }
+// failingReader fails after a number of bytes.
+type failingReader struct{ bytes int }
 
-func (f *failing) Read(p []byte) (int, error) {
+func (f *failingReader) Read(p []byte) (int, error) {
 	n := min(len(p), f.bytes)
 	f.bytes -= n
 	if n == 0 {
@@ -103,18 +104,18 @@ func (f *failing) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func TestDownloadThatFails(t *testing.T) {
+func TestFailedDownload(t *testing.T) {
 	var opened error
-	body := &failing{}
+	body := &failingReader{}
 	c := serve(t, newTransferAPI(func(context.Context, int64, int64) (io.ReadCloser, error) { return io.NopCloser(body), opened }))
-	opened = fault.New(fault.Unavailable, "no storage")
+	opened = fault.New(fault.Unavailable, "the storage is down")
 	a := c.Do("GET /api/files", "")
 	if a.WantProblem(503); a.Header.Get("ETag") != "" || a.Header.Get("Content-Disposition") != "" || a.Header.Get("Retry-After") == "" {
 		t.Errorf("header %v", a.Header)
 	}
-	c.Do("GET /api/files", "", "If-None-Match", `"t"`).Want(304, nil) // needs no storage
+	c.Do("GET /api/files", "", "If-None-Match", `"t"`).Want(304, nil) // does not open the content
 	opened = nil
-	c.Do("GET /api/files", "").WantProblem(500) // before the first byte it can still be told
+	c.Do("GET /api/files", "").WantProblem(500) // no byte was sent yet, so the client gets a problem
 	body.bytes = sent / 2
 	res, err := http.Get(c.URL + "/api/files")
 	if err != nil {
@@ -122,17 +123,17 @@ func TestDownloadThatFails(t *testing.T) {
 	}
 	defer res.Body.Close()
 	if got, err := io.ReadAll(res.Body); err == nil {
-		t.Errorf("a download that was cut ends after %d bytes as if it were whole", len(got))
+		t.Errorf("an incomplete download ended after %d bytes without an error", len(got))
 	}
 }
 
-// slowly gives a piece of a body every second.
-type slowly struct {
+// slowReader returns a piece of a body every second.
+type slowReader struct {
 	ctx    context.Context
 	pieces []string
 }
 
-func (s *slowly) Read(p []byte) (int, error) {
+func (s *slowReader) Read(p []byte) (int, error) {
 	if len(s.pieces) == 0 {
 		return 0, io.EOF
 	}
@@ -146,18 +147,18 @@ func (s *slowly) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (s *slowly) Close() error { return nil }
+func (s *slowReader) Close() error { return nil }
 
-// TestSlowTransfers sends and gets for longer than an ordinary request may
-// take, and keeps still for as long.
+// TestSlowTransfers: a form and a download may take longer than the timeouts for other
+// requests. A form that stops is rejected.
 func TestSlowTransfers(t *testing.T) {
-	pieces := make([]string, beyondRead/time.Second)
+	pieces := make([]string, transferTime/time.Second)
 	for i := range pieces {
 		pieces[i] = strings.Repeat("x", sent/len(pieces))
 	}
 	pieces = append(pieces, strings.Repeat("x", sent%len(pieces)))
 	c, _ := resttest.Start(t, func(ctx context.Context, cfg rest.Config) error {
-		a := newTransferAPI(func(ctx context.Context, _, _ int64) (io.ReadCloser, error) { return &slowly{ctx, pieces}, nil })
+		a := newTransferAPI(func(ctx context.Context, _, _ int64) (io.ReadCloser, error) { return &slowReader{ctx, pieces}, nil })
 		return rest.Serve(ctx, cfg.Listener, a, cfg.Drain)
 	})
 	const head = "--b\r\nContent-Disposition: form-data; name=a\r\n\r\n"
@@ -165,7 +166,7 @@ func TestSlowTransfers(t *testing.T) {
 		t.Run("form", func(t *testing.T) {
 			t.Parallel()
 			body := append(append([]string{head}, pieces...), "\r\n--b--\r\n")
-			a := c.On(t).DoReader("POST /api/forms", &slowly{t.Context(), body}, "Content-Type", "multipart/form-data; boundary=b").Want(200, nil)
+			a := c.On(t).DoReader("POST /api/forms", &slowReader{t.Context(), body}, "Content-Type", "multipart/form-data; boundary=b").Want(200, nil)
 			if want := fmt.Sprintf(`{"parts":["a   %d"]}`, sent); a.Text != want {
 				t.Errorf("form = %s, want %s", a.Text, want)
 			}
@@ -176,7 +177,7 @@ func TestSlowTransfers(t *testing.T) {
 				t.Errorf("%d bytes, want %d", len(a.Text), sent)
 			}
 		})
-		t.Run("form that keeps still", func(t *testing.T) {
+		t.Run("form that stops", func(t *testing.T) {
 			t.Parallel()
 			conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
 			if err != nil {

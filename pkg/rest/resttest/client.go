@@ -28,7 +28,7 @@ type Client struct {
 // On returns the client for a subtest.
 func (c Client) On(t *testing.T) Client { return Client{t, c.URL} }
 
-// Response is what came back.
+// Response is the response to a request.
 type Response struct {
 	t      *testing.T
 	Route  string
@@ -37,11 +37,12 @@ type Response struct {
 	Text   string
 }
 
-// patience is how long a service may say 503 at its start.
-const patience = 20 * time.Second
+// startTimeout limits how long Call repeats a request that gets 503.
+const startTimeout = 20 * time.Second
 
-// Call sends a request with a token. A body that is no string is sent as JSON.
-// While the service is not ready it is asked again.
+// Call sends a request with an access token. The body is a string, or a value that is
+// sent as JSON. Call repeats the request while the response is 503, because the service may
+// be starting.
 func (c Client) Call(route, token string, body any, headers ...string) Response {
 	c.T.Helper()
 	text, ok := body.(string)
@@ -53,21 +54,21 @@ func (c Client) Call(route, token string, body any, headers ...string) Response 
 		text = string(data)
 	}
 	headers = append([]string{"Authorization", "Bearer " + token, "Content-Type", "application/json"}, headers...)
-	for deadline := time.Now().Add(patience); ; {
+	for deadline := time.Now().Add(startTimeout); ; {
 		if a := c.Do(route, text, headers...); a.Status != http.StatusServiceUnavailable || time.Now().After(deadline) {
 			return a
 		}
 	}
 }
 
-// Do sends a request once. The route is a method and a path; headers are
-// names and values in turn.
+// Do sends a request. The route is a method and a path, such as "GET /health"; headers
+// alternate names and values.
 func (c Client) Do(route, body string, headers ...string) Response {
 	c.T.Helper()
 	return c.DoReader(route, strings.NewReader(body), headers...)
 }
 
-// DoReader is Do with a body that is read while it is sent.
+// DoReader is Do with a body from a reader.
 func (c Client) DoReader(route string, body io.Reader, headers ...string) Response {
 	c.T.Helper()
 	method, path, _ := strings.Cut(route, " ")
@@ -90,8 +91,8 @@ func (c Client) DoReader(route string, body io.Reader, headers ...string) Respon
 	return Response{c.T, route, res.StatusCode, res.Header, string(text)}
 }
 
-// Want fails the test unless the status is right, and reads the body into out
-// where that is not nil.
+// Want stops the test unless the response has the status. If out is not nil, it decodes
+// the JSON body into out.
 func (a Response) Want(status int, out any) Response {
 	a.t.Helper()
 	if a.Status != status {
@@ -105,8 +106,8 @@ func (a Response) Want(status int, out any) Response {
 	return a
 }
 
-// WantProblem fails the test unless the answer is a problem of the status, of
-// the shape all have, with exactly these errors, each a path and a code.
+// WantProblem fails the test unless the response is a complete problem with the status and
+// exactly these errors. Each error is a path and a code, such as "/name required".
 func (a Response) WantProblem(status int, errors ...string) {
 	a.t.Helper()
 	var p rest.Problem
@@ -119,7 +120,7 @@ func (a Response) WantProblem(status int, errors ...string) {
 	for _, e := range p.Errors {
 		got = append(got, e.Path+" "+e.Code)
 		if e.Message == "" {
-			a.t.Errorf("%s: no message at %s", a.Route, e.Path)
+			a.t.Errorf("%s: the error at %s has no message", a.Route, e.Path)
 		}
 	}
 	want := append([]string{}, errors...)
@@ -130,12 +131,12 @@ func (a Response) WantProblem(status int, errors ...string) {
 	}
 }
 
-// drain is longer than a server that stops waits for a connection on which no
-// request has come yet: that is five to seven seconds, as it counts whole ones.
+// drain is longer than http.Server.Shutdown waits for connections without a request, which
+// is five to seven seconds.
 const drain = 10 * time.Second
 
-// Start runs a service on a port of its own until stop is called, or the test
-// ends. run is told where to listen.
+// Start runs a service on a free port until stop is called or the test ends. run gets the
+// configuration with the listener.
 func Start(t *testing.T, run func(context.Context, rest.Config) error) (c Client, stop func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -156,8 +157,8 @@ func Start(t *testing.T, run func(context.Context, rest.Config) error) (c Client
 	return Client{t, "http://" + l.Addr().String()}, stop
 }
 
-// UnusedAddress returns an address of this machine at which nobody listens, and at
-// which nobody will by chance.
+// UnusedAddress returns an address on which nothing listens. No other test gets it by
+// chance.
 func UnusedAddress(t *testing.T) string {
 	t.Helper()
 	l := Listen(t)
@@ -165,8 +166,8 @@ func UnusedAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// Listen opens a port that nobody takes by chance when it is closed again:
-// systems take a free port, and the port of a client, from 32768 on.
+// Listen opens a port below the range from which systems assign ports (32768 and above), so
+// that no other test gets the same port by chance after it is closed.
 func Listen(t *testing.T) net.Listener {
 	t.Helper()
 	for range 100 {
@@ -175,10 +176,10 @@ func Listen(t *testing.T) net.Listener {
 			return l
 		}
 	}
-	t.Fatal("no free port among a hundred")
+	t.Fatal("no free port in 100 attempts")
 	return nil
 }
 
-// CloseIdle closes connections that no request uses: a server that stops waits
-// five seconds for one that never sent any.
+// CloseIdle closes the idle connections of http.DefaultClient. Otherwise, a stopping server
+// waits five seconds for connections without a request.
 func CloseIdle() { http.DefaultClient.CloseIdleConnections() }

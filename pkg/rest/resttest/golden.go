@@ -1,4 +1,4 @@
-// Package resttest helps to test the HTTP face of a service.
+// Package resttest helps to test HTTP APIs.
 package resttest
 
 import (
@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// Update tells that golden files are to be written.
+// Update is the flag -update, which writes the golden files.
 var Update = flag.Bool("update", false, "write the golden files")
 
-// CheckGolden compares with a committed file, or writes it with -update.
+// CheckGolden compares got with a golden file. With -update, it writes the file.
 func CheckGolden(t *testing.T, got []byte, path string) {
 	t.Helper()
 	if *Update {
@@ -26,10 +26,10 @@ func CheckGolden(t *testing.T, got []byte, path string) {
 	have, expected := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
 	for i, line := range have {
 		if i >= len(expected) || line != expected[i] {
-			t.Fatalf("%s differs at line %d: %q; run the test with -update and look at the difference", path, i+1, line)
+			t.Fatalf("%s differs at line %d: %q; run the test with -update and review the change", path, i+1, line)
 		}
 	}
 	if len(have) != len(expected) {
-		t.Fatalf("%s has %d lines, want %d; run the test with -update and look at the difference", path, len(expected), len(have))
+		t.Fatalf("%s has %d lines, want %d; run the test with -update and review the change", path, len(expected), len(have))
 	}
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-// beside are the routes that no OpenAPI document has.
-var beside = []string{"GET /docs", "GET /docs/*", "GET /openapi.json", "GET /problems/{kind}"}
+// undocumented lists the routes that are not in the OpenAPI documents.
+var undocumented = []string{"GET /docs", "GET /docs/*", "GET /openapi.json", "GET /problems/{kind}"}
 
-// CheckOpenAPI compares the document of an API with a committed one, as Golden does,
-// and with the routes that are there: none is answered that it does not have.
+// CheckOpenAPI compares the OpenAPI document of an API with a golden file, and with the
+// routes of the API: every route must be documented.
 func CheckOpenAPI(t *testing.T, api *rest.API, path string) {
 	t.Helper()
 	CheckGolden(t, api.Spec(), path)
@@ -26,7 +26,7 @@ func CheckOpenAPI(t *testing.T, api *rest.API, path string) {
 	if err := json.Unmarshal(api.Spec(), &doc); err != nil {
 		t.Fatal(err)
 	}
-	want := slices.Clone(beside)
+	want := slices.Clone(undocumented)
 	for path, methods := range doc.Paths {
 		for method := range maps.Keys(methods) {
 			want = append(want, strings.ToUpper(method)+" "+path)
@@ -36,6 +36,6 @@ func CheckOpenAPI(t *testing.T, api *rest.API, path string) {
 	slices.Sort(want)
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the routes of the document, and those that are answered (-want +got)\n%s", diff)
+		t.Errorf("documented and registered routes differ (-documented +registered)\n%s", diff)
 	}
 }
