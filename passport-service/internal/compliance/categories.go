@@ -2,7 +2,8 @@ package compliance
 
 import (
 	"slices"
-	"strings"
+
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
 const (
@@ -17,43 +18,43 @@ const (
 )
 
 const (
-	lightLimit    = 25 // kg, Article 3(1)(11)
+	lightLimit    = 25 // kg, Article 3(1)(11) of Regulation (EU) 2023/1542
 	industryLimit = 2  // kWh, Article 77(1)
 )
 
 var categories = []Rule{
 	{ID: "CAT-1", Severity: Error, Code: "consistency", Needs: []string{category, mass}, Check: func(r *Run) {
 		if m := r.number(mass); r.text(category) == "LMT" && m > lightLimit {
-			r.ReportAt(mass, "is %v kg, and a battery for light means of transport has at most %d kg", m, lightLimit)
+			r.ReportAt(mass, "must be at most %d kg for category LMT (Article 3(1)(11)), got %s", lightLimit, r.quantity(mass))
 		}
 	}},
 	{ID: "CAT-1", Severity: Warning, Code: "consistency", Needs: []string{category, mass}, Check: func(r *Run) {
 		if m := r.number(mass); r.text(category) == "EV" && m <= lightLimit {
-			r.ReportAt(mass, "is %v kg; below %d kg an EV battery is one of a vehicle of category M, N or O", m, lightLimit)
+			r.ReportAt(mass, "should be greater than %d kg for category EV unless the vehicle is of category M, N or O, got %s", lightLimit, r.quantity(mass))
 		}
 	}},
 	{ID: "CAT-2", Severity: Error, Code: "outOfScope", Needs: []string{category, ratedEnergy}, Check: func(r *Run) {
 		if e := r.number(ratedEnergy); r.text(category) == "Industrial" && e <= industryLimit {
-			r.ReportAt(ratedEnergy, "is %v kWh, and an industrial battery has a passport above %d kWh only", e, industryLimit)
+			r.ReportAt(ratedEnergy, "must be greater than %d kWh for category Industrial, got %s: smaller industrial batteries need no passport (Article 77(1))", industryLimit, r.quantity(ratedEnergy))
 		}
 	}},
 	{ID: "CAT-3", Severity: Error, Catalogue: []string{"required", "notApplicable"}, Needs: []string{subCategory}},
 	{ID: "CAT-4", Severity: Error, Catalogue: []string{"enum"}, Needs: []string{category}},
 	{ID: "CAT-5", Severity: Warning, Code: "consistency", Needs: []string{category, rechargeable}, Check: func(r *Run) {
 		if c := r.text(category); (c == "EV" || c == "LMT") && r.Doc.First(rechargeable).False() {
-			r.ReportAt(rechargeable, "is false, which is unusual for a battery of category %s", c)
+			r.ReportAt(rechargeable, "should be true for category %s, got false", c)
 		}
 	}},
 	{ID: "OWN-1", Severity: Error, Code: "consistency", Needs: []string{status, operatorRole}, Check: func(r *Run) {
-		of, role := r.text(status), r.text(operatorRole)
-		if allowed := roles[of]; !slices.Contains(allowed, role) {
-			r.ReportAt(operatorRole, "is %s, and the passport of a battery that is %s is kept by: %s", role, of, strings.Join(allowed, ", "))
+		role := r.text(operatorRole)
+		if allowed := roles[r.text(status)]; !slices.Contains(allowed, role) {
+			r.ReportAt(operatorRole, "must be %s when batteryStatus is %s, got %s", ruleset.OneOf(allowed), r.text(status), role)
 		}
 	}},
 }
 
-// roles are those who keep the passport of a battery, by its status. A re-used
-// one may stay with whoever had it.
+// roles are the roles of the responsible operator by the status of the battery. A
+// re-used battery may stay with its previous operator.
 var roles = map[string][]string{
 	"original":       {"manufacturer", "importer", "authorisedRepresentative"},
 	"repurposed":     {"repurposer"},

@@ -1,8 +1,6 @@
 package compliance
 
-import (
-	"strings"
-)
+import "strings"
 
 const (
 	cellCount  = "circularity.dismantlingInformation.cellCount"
@@ -11,21 +9,21 @@ const (
 	recycled   = "circularity.recycledContent"
 )
 
-// metals are those of Article 8(1), with the name that critical raw materials
-// and chemistries use.
+// metals are the metals of Article 8(1): their members of recycledContent and
+// their names in criticalRawMaterials and chemistries.
 var metals = []struct{ member, name string }{{"cobalt", "Cobalt"}, {"lithium", "Lithium"}, {"nickel", "Nickel"}, {"lead", "Lead"}}
 
 var circularity = []Rule{
 	{ID: "CIR-1", Severity: Error, Code: "consistency", Needs: []string{cellCount, cellLayout}, Check: func(r *Run) {
 		series, parallel, ok := layout(r)
 		if want := series * parallel; ok && r.number(cellCount) != want {
-			r.ReportAt(cellCount, "is %v, and the layout %s has %v cells", r.number(cellCount), r.text(cellLayout), want)
+			r.ReportAt(cellCount, "must be %.0f for cellLayout %s, got %s", want, r.text(cellLayout), r.quantity(cellCount))
 		}
 	}},
 	{ID: "CIR-2", Severity: Error, Code: "required", Needs: []string{spareParts}, Check: func(r *Run) {
 		for item := range r.Doc.First(spareParts).Children() {
 			if !item.Member("postalAddress").Exists() && !item.Member("emailAddress").Exists() && !item.Member("webAddress").Exists() {
-				r.Report(item, "needs one of postalAddress, emailAddress and webAddress")
+				r.Report(item, "must have a postalAddress, emailAddress or webAddress")
 			}
 		}
 	}},
@@ -36,14 +34,14 @@ var circularity = []Rule{
 			post, okPost := content.Member("postConsumerPercent").Number()
 			total, ok := content.Member("totalPercent").Number()
 			if okPre && okPost && ok && !near(pre+post, total, 0.1) {
-				r.Report(content.Member("totalPercent"), "is %v %%, and %v %% before and %v %% after use are %.6g %%", total, pre, post, pre+post)
+				r.Report(content.Member("totalPercent"), "must be within 0.1 of preConsumerPercent + postConsumerPercent (%s %%), got %v %%", rounded(pre+post), total)
 			}
 		}
 	}},
 	{ID: "REC-2", Severity: Warning, Code: "notApplicable", Needs: []string{recycled}, Check: recycledContentApplies},
 }
 
-// layout reads a cell layout, as 96s3p.
+// layout parses a cell layout such as 96s3p.
 func layout(r *Run) (series, parallel float64, ok bool) {
 	s, rest, cut := strings.Cut(r.text(cellLayout), "s")
 	p, end := strings.CutSuffix(rest, "p")
@@ -62,7 +60,7 @@ func whole(digits string) (n float64) {
 
 func recycledContentApplies(r *Run) {
 	if secondLife(r.Doc) {
-		r.ReportAt(recycled, "is not asked of a battery in its second life (Article 8(4))")
+		r.ReportAt(recycled, "should be left out: Article 8(4) exempts batteries in their second life")
 	}
 	known, ok := chemistries[r.text(chemistry)]
 	if !ok {
@@ -71,12 +69,13 @@ func recycledContentApplies(r *Run) {
 	for _, metal := range metals {
 		content := r.Doc.First(recycled + "." + metal.member)
 		if percent, given := content.Member("totalPercent").Number(); given && percent > 0 && !contains(r, known, metal.name) {
-			r.Report(content, "is given, and %s has no %s", r.text(chemistry), strings.ToLower(metal.name))
+			r.Report(content, "should be left out: batteryChemistry %s contains no %s, got %v %%", r.text(chemistry), strings.ToLower(metal.name), percent)
 		}
 	}
 }
 
-// contains tells whether a chemistry has a metal. Lead is that of lead-acid.
+// contains reports whether a chemistry contains a metal. The table of chemistries
+// does not list lead.
 func contains(r *Run, known []string, metal string) bool {
 	for _, name := range known {
 		if name == metal {

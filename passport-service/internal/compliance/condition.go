@@ -17,7 +17,7 @@ const (
 	usage           = "batteryCondition.usage"
 )
 
-// counters only go up while a battery is used.
+// counters never decrease while a battery is used.
 var counters = []string{
 	"fullCycles", "energyThroughputKwh", "capacityThroughputAh", "minutesAboveUpperBoundary", "minutesBelowLowerBoundary",
 	"minutesChargingAboveUpperBoundary", "minutesChargingBelowLowerBoundary", "deepDischargeEvents", "overchargeEvents",
@@ -25,31 +25,31 @@ var counters = []string{
 
 var condition = []Rule{
 	{ID: "CON-1", Severity: Error, Code: "consistency", Needs: []string{declared, declared + "[].event", declared + "[].date"}, Check: eventsInOrder},
-	{ID: "CON-2", Severity: Error, Code: "consistency", Needs: []string{status, declared, declared + "[].event"}, Check: fadesFit},
+	{ID: "CON-2", Severity: Error, Code: "consistency", Needs: []string{status, declared, declared + "[].event"}, Check: fadesMatchValues},
 	{ID: "CON-3", Severity: Error, Catalogue: []string{"notApplicable"}, Needs: []string{soce}},
 	{ID: "CON-3", Severity: Warning, Code: "consistency", Needs: []string{soce, usableEnergy, certifiedEnergy}, Check: func(r *Run) {
 		given, want := r.number(soce), r.number(usableEnergy)/r.number(certifiedEnergy)*100
 		if !near(given, want, 1) {
-			r.ReportAt(soce, "is %v %%, and %v kWh of %v kWh are %.4g %%", given, r.number(usableEnergy), r.number(certifiedEnergy), want)
+			r.ReportAt(soce, "should be within 1 of remainingUsableEnergyKwh / certifiedUsableEnergyKwh (%s %%), got %s", rounded(want), r.quantity(soce))
 		}
 	}},
 	{ID: "CON-3", Severity: Error, Code: "range", Needs: []string{usableEnergy, ratedEnergy}, Check: func(r *Run) {
-		if left, rated := r.number(usableEnergy), r.number(ratedEnergy); left > rated {
-			r.ReportAt(usableEnergy, "is %v kWh, above the rated %v kWh", left, rated)
+		if r.number(usableEnergy) > r.number(ratedEnergy) {
+			r.ReportAt(usableEnergy, "must be at most ratedEnergyKwh (%s), got %s", r.quantity(ratedEnergy), r.quantity(usableEnergy))
 		}
 	}},
 	{ID: "CON-4", Severity: Error, Code: "range", Needs: []string{remaining, ratedCapacity}, Check: func(r *Run) {
-		if left, rated := r.number(remaining), r.number(ratedCapacity); left > rated {
-			r.ReportAt(remaining, "is %v Ah, above the rated %v Ah", left, rated)
+		if r.number(remaining) > r.number(ratedCapacity) {
+			r.ReportAt(remaining, "must be at most ratedCapacityAh (%s), got %s", r.quantity(ratedCapacity), r.quantity(remaining))
 		}
 	}},
 	{ID: "CON-4", Severity: Error, Code: "consistency", Needs: []string{healthPercent, remaining, ratedCapacity}, Check: func(r *Run) {
 		given, want := r.number(healthPercent), r.number(remaining)/r.number(ratedCapacity)*100
 		if !near(given, want, 0.5) && want <= 100 {
-			r.ReportAt(healthPercent, "is %v %%, and %v Ah of %v Ah are %.4g %%", given, r.number(remaining), r.number(ratedCapacity), want)
+			r.ReportAt(healthPercent, "must be within 0.5 of remainingCapacityAh / ratedCapacityAh (%s %%), got %s", rounded(want), r.quantity(healthPercent))
 		}
 	}},
-	{ID: "CON-5", Severity: Error, Code: "consistency", Needs: []string{usage}, Check: countersGoUp},
+	{ID: "CON-5", Severity: Error, Code: "consistency", Needs: []string{usage}, Check: countersDoNotDecrease},
 }
 
 func eventsInOrder(r *Run) {
@@ -59,30 +59,31 @@ func eventsInOrder(r *Run) {
 		placing := item.Member("event").Is("placingOnMarket")
 		switch {
 		case placing && i > 0:
-			r.Report(list, "has placingOnMarket as entry %d; it is there once, and comes first", i)
+			r.Report(list, "must have the event placingOnMarket in entry 0 only, got it in entry %d", i)
 		case !placing && i == 0 && r.text(status) == "original":
-			r.Report(list, "does not begin with placingOnMarket, as that of an original battery does")
+			r.Report(list, "must start with the event placingOnMarket for an original battery, got %s", textOf(item.Member("event")))
 		case i > 0 && before(item.Member("date"), items[i-1].Member("date")):
-			r.Report(list, "is not in the order of the dates: entry %d is of %s, after one of %s", i, textOf(item.Member("date")), textOf(items[i-1].Member("date")))
+			r.reportDateOrder(list, i, item.Member("date"), items[i-1].Member("date"))
 		}
 	}
-	if r.Before == nil {
+	if r.Previous == nil {
 		return
 	}
 	i := 0
-	for old := range r.Before.First(declared).Children() {
+	for old := range r.Previous.First(declared).Children() {
 		if i >= len(items) || items[i].Raw() != old.Raw() {
-			r.Report(list, "is appended to and never edited: entry %d is another than in the version before", i)
+			r.Report(list, "is append-only: entry %d differs from the previous version", i)
 			return
 		}
 		i++
 	}
 }
 
-// fades are members that say how far a value has gone from that of entry 0.
+// fades are the members of declaredPerformance that state by how many percent a
+// value has changed since entry 0.
 var fades = []struct {
 	fade, value string
-	up          bool // the value grows
+	increases   bool // the value grows with age
 	tolerance   float64
 }{
 	{"capacityFadePercent", "ratedCapacityAh", false, 0.5},
@@ -91,9 +92,9 @@ var fades = []struct {
 	{"internalResistanceIncreasePercent", "internalResistancePackOhm", true, 1},
 }
 
-// fadesFit holds the fades against the values. A repurposed battery is built
-// otherwise than the one that was placed on the market.
-func fadesFit(r *Run) {
+// fadesMatchValues compares the fades with the values. It skips a repurposed
+// battery, because its build differs from the original battery.
+func fadesMatchValues(r *Run) {
 	if r.text(status) == "repurposed" {
 		return
 	}
@@ -102,35 +103,36 @@ func fadesFit(r *Run) {
 	for item := range r.Doc.First(declared).Children() {
 		if i == 0 {
 			if first = item; !item.Member("event").Is("placingOnMarket") {
-				return // what the battery was when new is not known
+				return // the values of the new battery are unknown
 			}
 		}
 		for _, f := range fades {
 			fade := item.Member(f.fade)
 			given, ok := fade.Number()
-			begin, okBegin := first.Member(f.value).Number()
-			now, okNow := item.Member(f.value).Number()
-			want := (1 - now/begin) * 100
-			if f.up {
+			initial, okInitial := first.Member(f.value).Number()
+			current, okCurrent := item.Member(f.value).Number()
+			want := (1 - current/initial) * 100
+			if f.increases {
 				want = -want
 			}
-			if ok && okBegin && okNow && !near(given, want, f.tolerance) {
-				r.Report(fade, "is %v %%, and %s went from %v to %v, by %.3g %%", given, f.value, begin, now, want)
+			if ok && okInitial && okCurrent && !near(given, want, f.tolerance) {
+				r.Report(fade, "must be within %v of %s %% because %s changed from %s to %s, got %s",
+					f.tolerance, rounded(want), f.value, quantityOf(first.Member(f.value)), quantityOf(item.Member(f.value)), quantityOf(fade))
 			}
 		}
 		i++
 	}
 }
 
-func countersGoUp(r *Run) {
-	if r.Before == nil {
+func countersDoNotDecrease(r *Run) {
+	if r.Previous == nil {
 		return
 	}
 	for _, name := range counters {
-		now, was := r.Doc.First(usage+"."+name), r.Before.First(usage+"."+name)
-		n, ok := now.Number()
-		if old, had := was.Number(); ok && had && n < old {
-			r.Report(now, "is %v, and was %v: a counter does not go down; an admin may correct it, with a reason", n, old)
+		current, previous := r.Doc.First(usage+"."+name), r.Previous.First(usage+"."+name)
+		n, ok := current.Number()
+		if old, hadOld := previous.Number(); ok && hadOld && n < old {
+			r.Report(current, "must not decrease, got %s after %s: only an admin may correct a counter, with a reason", quantityOf(current), quantityOf(previous))
 		}
 	}
 }

@@ -8,29 +8,35 @@ import (
 
 const manufactured = "generalInformation.manufacturingDate"
 
-// after are the dates that are not before the manufacture.
-var after = []string{
+// afterManufacture are the dates that must not precede the manufacture.
+var afterManufacture = []string{
 	"generalInformation.placingOnMarketDate", "generalInformation.puttingIntoServiceDate",
 	"batteryCondition.stateOfHealth.measuredAt", "batteryCondition.usage.measuredAt",
 }
 
 var dates = []Rule{{ID: "DAT-2", Severity: Error, Code: "consistency", Needs: []string{manufactured}, Check: func(r *Run) {
-	for _, path := range after {
-		if later := r.Doc.First(path); before(later, r.Doc.First(manufactured)) {
-			r.Report(later, "is %s, before the battery was manufactured (%s)", textOf(later), r.text(manufactured))
+	for _, path := range afterManufacture {
+		if date := r.Doc.First(path); before(date, r.Doc.First(manufactured)) {
+			r.Report(date, "must not be before manufacturingDate (%s), got %s", r.text(manufactured), textOf(date))
 		}
 	}
 }}}
 
-// before compares two dates, if they are sound, at the coarser precision.
+// before reports whether one valid date is before another, at the coarser
+// precision of the two.
 func before(a, b ruleset.Value) bool {
 	ta, oka := a.Text()
 	tb, okb := b.Text()
 	if !oka || !okb {
 		return false
 	}
-	ta, _, _ = strings.Cut(ta, "T") // times are UTC
+	ta, _, _ = strings.Cut(ta, "T") // all times are UTC
 	tb, _, _ = strings.Cut(tb, "T")
 	n := min(len(ta), len(tb))
 	return ta[:n] < tb[:n]
+}
+
+// reportDateOrder reports that an entry of a list is earlier than the one before.
+func (r *Run) reportDateOrder(list ruleset.Value, i int, date, previous ruleset.Value) {
+	r.Report(list, "must be in date order: entry %d (%s) is earlier than entry %d (%s)", i, textOf(date), i-1, textOf(previous))
 }

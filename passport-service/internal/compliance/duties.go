@@ -7,7 +7,8 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
-// truth is yes, no, or not known: the field that decides it is missing or wrong.
+// truth is the value of a condition. It is unknown if the field that decides it is
+// missing or invalid.
 type truth int
 
 const (
@@ -16,8 +17,8 @@ const (
 	yes
 )
 
-// conditions decide whether a duty that depends on other fields applies. Their
-// names and meanings are in the catalogue (conditionRules).
+// conditions decide whether a conditional duty applies. The catalogue describes
+// them (conditionRules).
 var conditions = map[string]func(*ruleset.Document) truth{
 	"rechargeable": func(d *ruleset.Document) truth { return flag(d, "generalInformation.isRechargeable") },
 	"cycleApplication": func(d *ruleset.Document) truth {
@@ -49,8 +50,8 @@ func flag(d *ruleset.Document, path string) truth {
 	return truthOf(v.True())
 }
 
-func hasStatus(d *ruleset.Document, any ...string) bool {
-	for _, status := range any {
+func hasStatus(d *ruleset.Document, statuses ...string) bool {
+	for _, status := range statuses {
 		if d.First("generalInformation.batteryStatus").Is(status) {
 			return true
 		}
@@ -59,178 +60,175 @@ func hasStatus(d *ruleset.Document, any ...string) bool {
 }
 
 // secondLife reports whether the battery was prepared for re-use, repurposed or
-// remanufactured from one that was on the market before (Articles 7(5), 8(4)).
+// remanufactured from a battery that was on the market (Articles 7(5), 8(4)).
 func secondLife(d *ruleset.Document) bool {
 	return hasStatus(d, "repurposed", "remanufactured") || hasStatus(d, "re-used") && d.First(predecessors).Len() > 0
 }
 
-// categoriesOf returns the columns of the catalogue that the battery belongs to:
-// both industrial ones while it does not say which, none without a category.
+// categoriesOf returns the categories of the battery: both industrial ones if the
+// sub-category is missing, none without a category.
 func categoriesOf(d *ruleset.Document) []ruleset.Category {
-	switch of := d.First(category); {
-	case of.Is("EV"):
+	switch c := d.First(category); {
+	case c.Is("EV"):
 		return []ruleset.Category{ruleset.EV}
-	case of.Is("LMT"):
+	case c.Is("LMT"):
 		return []ruleset.Category{ruleset.LMT}
-	case !of.Is("Industrial"):
+	case !c.Is("Industrial"):
 		return nil
 	}
-	switch kind := d.First(subCategory); {
-	case kind.Is("stationaryStorage"):
+	switch sub := d.First(subCategory); {
+	case sub.Is("stationaryStorage"):
 		return []ruleset.Category{ruleset.Stationary}
-	case kind.Is("otherIndustrial"):
+	case sub.Is("otherIndustrial"):
 		return []ruleset.Category{ruleset.Industrial}
 	}
 	return []ruleset.Category{ruleset.Industrial, ruleset.Stationary}
 }
 
-// dueAttribute is an attribute that must be there.
+// dueAttribute is a mandatory attribute.
 type dueAttribute struct {
 	attribute *ruleset.Attribute
-	value     ruleset.Value // absent where it is missing
+	value     ruleset.Value // may be absent
 }
 
-// dutyCheck checks what the catalogue alone says of a document on a day:
-// formats, counts and duties.
+// dutyCheck checks a document against the catalogue on a day: formats, counts and
+// duties.
 type dutyCheck struct {
 	run        *Run
 	doc        *ruleset.Document
 	categories []ruleset.Category
-	on         ruleset.Date
+	asOf       ruleset.Date
 	due        []dueAttribute
 }
 
-// checkDuties reports everything that the catalogue alone finds wrong, and
-// returns what must be there.
+// checkDuties reports all violations of the catalogue and returns the mandatory
+// attributes.
 func (r *Run) checkDuties() []dueAttribute {
-	c := dutyCheck{run: r, doc: r.Doc, categories: categoriesOf(r.Doc), on: r.In.AsOf}
+	c := dutyCheck{run: r, doc: r.Doc, categories: categoriesOf(r.Doc), asOf: r.Input.AsOf}
 	for _, v := range r.Doc.Violations() {
 		r.addCatalogue(v, "", Error)
 	}
-	c.formats()
+	c.checkFormats()
 	for _, section := range r.Doc.Rules.Sections() {
-		c.members(r.Doc.First(section.Name), section, "/data/"+section.Name)
+		c.checkMembers(r.Doc.First(section.Name), section, "/data/"+section.Name)
 	}
 	return c.due
 }
 
-// duty returns what the catalogue asks of an attribute, given the categories:
-// what is true in all of them.
+// duty returns the duty that an attribute has in all categories of the battery,
+// Optional if they differ.
 func (c *dutyCheck) duty(a *ruleset.Attribute) ruleset.Duty {
-	all := ruleset.Duty("")
+	common := ruleset.Duty("")
 	for _, category := range c.categories {
-		duty := dutyIn(a, category, c.on)
-		if all != "" && all != duty {
+		duty := dutyIn(a, category, c.asOf)
+		if common != "" && common != duty {
 			return ruleset.Optional
 		}
-		all = duty
+		common = duty
 	}
-	switch all {
-	case ruleset.Mandatory: // unless it is known that it is not
+	switch common {
+	case ruleset.Mandatory: // unless its condition is false
 		if a.ConditionRule != "" && conditions[a.ConditionRule](c.doc) == no {
 			return ruleset.Optional
 		}
-	case ruleset.Conditional: // if it is known that it is
+	case ruleset.Conditional: // only if its condition is true
 		if a.ConditionRule == "" || conditions[a.ConditionRule](c.doc) != yes {
 			return ruleset.Recommended
 		}
 	}
-	return all
+	return common
 }
 
-func dutyIn(a *ruleset.Attribute, c ruleset.Category, on ruleset.Date) ruleset.Duty {
+func dutyIn(a *ruleset.Attribute, c ruleset.Category, asOf ruleset.Date) ruleset.Duty {
 	duty := a.RequiredFor[c]
-	if from := a.AppliesFrom[c]; duty == ruleset.Later && from != nil && *from <= on {
+	if from := a.AppliesFrom[c]; duty == ruleset.Later && from != nil && *from <= asOf {
 		return ruleset.Mandatory
 	}
 	return duty
 }
 
-func (c *dutyCheck) report(v ruleset.Value, code, format string, args ...any) {
+// report adds an error at a value and invalidates the value.
+func (c *dutyCheck) report(v ruleset.Value, duty ruleset.Duty, code, format string, args ...any) {
 	v.Invalidate()
-	c.add(v, code, "", Error, fmt.Sprintf(format, args...))
+	c.add(v.Path(), v.Field(), duty, Error, code, fmt.Sprintf(format, args...))
 }
 
-func (c *dutyCheck) add(v ruleset.Value, code string, duty ruleset.Duty, severity Severity, message string) {
-	c.run.addCatalogue(ruleset.Violation{Path: v.Path(), Code: code, Message: message, Attribute: v.Attribute(), Position: v.Position()}, duty, severity)
+func (c *dutyCheck) add(path string, f *ruleset.Field, duty ruleset.Duty, severity Severity, code, message string) {
+	message = ruleset.FieldName(path) + " " + message
+	c.run.addCatalogue(ruleset.Violation{Path: path, Code: code, Message: message, Attribute: f.Attribute, Position: f.Position}, duty, severity)
 }
 
-// formats checks patterns and counts of what is there and valid so far.
-func (c *dutyCheck) formats() {
+// checkFormats checks the patterns and counts of values that are valid so far.
+func (c *dutyCheck) checkFormats() {
 	for v := range c.doc.Values() {
-		n := v.Node()
-		if n == nil || n.Attribute == nil || !v.Valid() {
+		f := v.Field()
+		if f == nil || f.Attribute == nil || !v.Valid() {
 			continue
 		}
-		if text, ok := v.Text(); ok && n.Pattern != nil && !n.Pattern.MatchString(text) {
-			c.report(v, "format", "is %q, and has to be: %s", text, n.Attribute.Format)
+		if text, ok := v.Text(); ok && f.Pattern != nil && !f.Pattern.MatchString(text) {
+			c.report(v, "", "format", "must be %s, got %q", f.Attribute.Format, text)
 		}
-		if v.IsArray() && (n.MinItems > 0 || n.MaxItems >= 0) {
-			c.count(v, n)
+		if v.IsArray() && (f.MinItems > 0 || f.MaxItems >= 0) {
+			c.checkCount(v, f)
 		}
 	}
 }
 
-func (c *dutyCheck) count(v ruleset.Value, n *ruleset.Node) {
-	switch items := v.Len(); {
-	case n.MinItems == n.MaxItems && items != 0 && items != n.MinItems:
-		c.report(v, "required", "has %d entries, and needs all %d", items, n.MinItems)
-	case n.MinItems != n.MaxItems && items < n.MinItems:
-		c.report(v, "required", "has %d entries, and needs at least %d", items, n.MinItems)
-	case n.MaxItems >= 0 && items > n.MaxItems:
-		c.report(v, "range", "has %d entries, and may have %d", items, n.MaxItems)
+func (c *dutyCheck) checkCount(v ruleset.Value, f *ruleset.Field) {
+	switch n := v.Len(); {
+	case f.MinItems == f.MaxItems && n != 0 && n != f.MinItems:
+		c.report(v, "", "required", "must have %d entries or none, got %d", f.MinItems, n)
+	case f.MinItems != f.MaxItems && n < f.MinItems:
+		c.report(v, "", "required", "must have %d or more entries, got %d", f.MinItems, n)
+	case f.MaxItems >= 0 && n > f.MaxItems:
+		c.report(v, "", "range", "must have at most %d entries, got %d", f.MaxItems, n)
 	}
 }
 
-// members checks the duties of what is in a section or a container, which may
-// be a section that is absent.
-func (c *dutyCheck) members(in ruleset.Value, n *ruleset.Node, path string) {
-	if in.Exists() && !in.IsObject() {
-		return // it is of the wrong type, which is reported
+// checkMembers checks the duties of the members of a section or container. Only a
+// section may be absent, and only for a section is its path given.
+func (c *dutyCheck) checkMembers(container ruleset.Value, f *ruleset.Field, section string) {
+	if container.Exists() && !container.IsObject() {
+		return // its wrong type is reported already
 	}
-	for _, child := range n.Children {
-		v := in.Member(child.Name)
-		c.one(v, in, child, path)
-		if !v.Exists() || child.Attribute.Type != ruleset.Object && child.Attribute.Type != ruleset.Objects {
-			continue
-		}
-		if child.Attribute.Type == ruleset.Object {
-			c.members(v, child, "")
-			continue
-		}
-		for item := range v.Children() {
-			c.members(item, child, "")
+	for _, child := range f.Children {
+		v := container.Member(child.Name)
+		c.checkDuty(v, container, child, section)
+		switch {
+		case v.Exists() && child.Attribute.Type == ruleset.Object:
+			c.checkMembers(v, child, "")
+		case v.Exists() && child.Attribute.Type == ruleset.Objects:
+			for item := range v.Children() {
+				c.checkMembers(item, child, "")
+			}
 		}
 	}
 }
 
-// one checks the duty of one attribute. The path of the section is given where
-// the container may be absent.
-func (c *dutyCheck) one(v, in ruleset.Value, n *ruleset.Node, section string) {
-	a := n.Attribute
-	duty := c.dutyOf(n)
+// checkDuty checks the duty of one attribute.
+func (c *dutyCheck) checkDuty(v, container ruleset.Value, f *ruleset.Field, section string) {
+	duty := c.dutyOf(f)
 	mandatory := duty == ruleset.Mandatory || duty == ruleset.Conditional
 	if section != "" && mandatory {
-		c.due = append(c.due, dueAttribute{a, v})
+		c.due = append(c.due, dueAttribute{f.Attribute, v})
 	}
 	switch {
 	case !v.Exists() && mandatory:
 		if section == "" {
-			section = in.Path()
+			section = container.Path()
 		}
-		c.run.addCatalogue(ruleset.Violation{Path: section + "/" + n.Name, Code: "required", Message: c.missing(a), Attribute: a, Position: n.Position}, duty, Error)
+		c.add(section+"/"+f.Name, f, duty, Error, "required", c.missing(f.Attribute))
 	case v.Exists() && duty == ruleset.NotApplicable:
-		v.Invalidate()
-		c.add(v, "notApplicable", duty, Error, "does not apply to a battery of this category, and may not be given")
+		c.report(v, duty, "notApplicable", "is not allowed for category %s", c.categoryName())
 	case v.Exists() && duty == ruleset.Later:
-		c.add(v, "notYetApplicable", duty, Warning, c.later(a))
+		c.add(v.Path(), f, duty, Warning, "notYetApplicable", c.later(f.Attribute))
 	}
 }
 
-// dutyOf returns the duty of an attribute, or of a member that follows its
-// container. Without a category only the category itself is known to be due.
-func (c *dutyCheck) dutyOf(n *ruleset.Node) ruleset.Duty {
-	a := n.Attribute
+// dutyOf returns the duty of an attribute or a member. Without a category only the
+// category itself is mandatory.
+func (c *dutyCheck) dutyOf(f *ruleset.Field) ruleset.Duty {
+	a := f.Attribute
 	switch {
 	case a.Path == category && c.categories == nil:
 		return ruleset.Mandatory
@@ -240,39 +238,51 @@ func (c *dutyCheck) dutyOf(n *ruleset.Node) ruleset.Duty {
 		if conditions[a.ConditionRule](c.doc) == yes {
 			return ruleset.Mandatory
 		}
-	case n.Required:
+	case f.Required:
 		return ruleset.Mandatory
 	}
 	return ruleset.Optional
 }
 
-func (c *dutyCheck) missing(a *ruleset.Attribute) string {
-	text := "is missing; it is mandatory for a battery of the category " + textOf(c.doc.First(category))
-	switch {
-	case a.Path == category:
-		text = "is missing; what else is mandatory depends on it"
-	case a.Kind == "member" && a.RequiredFor == nil:
-		container, _ := c.doc.Rules.Attribute(strings.TrimSuffix(a.Path[:strings.LastIndexByte(a.Path, '.')], "[]"))
-		text = "is missing; " + container.Label() + " needs it"
+// categoryName returns the category with the sub-category: Industrial
+// (stationaryStorage).
+func (c *dutyCheck) categoryName() string {
+	name := textOf(c.doc.First(category))
+	if sub := textOf(c.doc.First(subCategory)); sub != "" && name == "Industrial" {
+		name += " (" + sub + ")"
 	}
-	var expected []string
-	if a.Format != "" {
-		expected = append(expected, a.Format)
-	}
-	if a.Unit != "" {
-		expected = append(expected, "in "+a.Unit)
-	}
-	if expected != nil {
-		text += " (expected: " + strings.Join(expected, ", ") + ")"
-	}
-	return text
+	return name
 }
 
-func (c *dutyCheck) later(a *ruleset.Attribute) string {
-	for _, of := range c.categories {
-		if from := a.AppliesFrom[of]; from != nil {
-			return fmt.Sprintf("is kept, and not shown as a legal value before %s", *from)
+// missing returns the message for a missing attribute: why it is mandatory and
+// which values it takes.
+func (c *dutyCheck) missing(a *ruleset.Attribute) string {
+	reason, and := "mandatory for category "+c.categoryName(), " when "
+	switch {
+	case a.Path == category:
+		reason = "the duties of all attributes depend on it"
+	case a.Kind == "member" && a.RequiredFor == nil:
+		container := a.Path[:strings.LastIndexByte(a.Path, '.')]
+		name := container[strings.LastIndexByte(container, '.')+1:]
+		reason, and = "mandatory when "+name+" is given", " and "
+		if list, ok := strings.CutSuffix(name, "[]"); ok {
+			reason, and = "mandatory in each entry of "+list, " when "
 		}
 	}
-	return "is kept, and not shown as a legal value before the act that it waits for applies"
+	if condition := c.doc.Rules.Condition(a.ConditionRule); condition != "" {
+		reason += and + condition
+	}
+	return "is missing: " + reason + "; expected " + a.Expected()
+}
+
+// later returns the message for an attribute that is not mandatory yet.
+func (c *dutyCheck) later(a *ruleset.Attribute) string {
+	start := "its legal act applies"
+	for _, category := range c.categories {
+		if from := a.AppliesFrom[category]; from != nil {
+			start = string(*from)
+			break
+		}
+	}
+	return "is not mandatory before " + start + ": until then it is stored but not shown as a legal value"
 }

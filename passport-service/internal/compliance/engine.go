@@ -11,45 +11,43 @@ import (
 )
 
 // Rule implements a rule of the catalogue. A rule with several codes or severities
-// has an entry for each.
+// has one entry for each.
 type Rule struct {
 	ID       string
 	Severity Severity
 	Code     string
 
-	// Needs are the paths of the catalogue whose values must be valid for the
-	// rule to run. For a path through an array there may be none.
+	// Needs are the paths whose values must be valid for the rule to run. A path
+	// through an array may have no value.
 	Needs []string
-	// Check is a rule across fields.
+	// Check checks a rule across fields.
 	Check func(*Run)
-	// Field is a rule of one field. It runs on each valid field that names the
-	// rule, and returns what is wrong, or "".
+	// Field checks a rule of a single field. It runs on each valid field that names
+	// the rule, and returns the message without the name of the field, or "".
 	Field func(*Run, ruleset.Value) string
-	// Catalogue are the codes of findings that the catalogue alone makes at
-	// fields that name the rule, or at Needs only if there are any.
+	// Catalogue are codes of catalogue violations that are reported with the id of
+	// this rule, at fields that name the rule. If Needs is set, only at those.
 	Catalogue []string
 }
 
-// Engine evaluates passports by one rule set. It is read-only, and safe for
-// concurrent use.
+// Engine evaluates passports by one rule set. It is safe for concurrent use.
 type Engine struct {
 	Rules  *ruleset.RuleSet
 	table  []Rule
 	fields map[string][]*Rule // by the path of the attribute
 }
 
-// ofSeveral are the rules that compare passports of one model.
-var ofSeveral = []string{"MOD-1"}
+// crossPassport are rules that compare several passports.
+var crossPassport = []string{"MOD-1"}
 
-// New returns the engine of a rule set. It fails when the set names a rule that
-// the table does not have, a condition that has no function, or when a rule needs
-// a path that the catalogue does not have.
+// New returns the engine of a rule set. It fails if a rule or condition of the set
+// is not implemented, or if a rule needs a path that the catalogue does not have.
 func New(rs *ruleset.RuleSet, table []Rule) (*Engine, error) {
 	e := &Engine{Rules: rs, fields: map[string][]*Rule{}}
 	var errs []error
 	for _, id := range rs.Rules() {
 		rule, _ := rs.Rule(id)
-		if rule.Severity != string(Error) && rule.Severity != string(Warning) || slices.Contains(ofSeveral, id) {
+		if rule.Severity != string(Error) && rule.Severity != string(Warning) || slices.Contains(crossPassport, id) {
 			continue
 		}
 		if !slices.ContainsFunc(table, func(r Rule) bool { return r.ID == id }) {
@@ -80,24 +78,24 @@ func New(rs *ruleset.RuleSet, table []Rule) (*Engine, error) {
 	return e, errors.Join(errs...)
 }
 
-// Input is what is evaluated.
+// Input is the input of an evaluation.
 type Input struct {
-	Data     *ruleset.Document // of the rule set of the engine
-	Previous *ruleset.Document // data of the version before; nil: there is none, or it does not count
-	Now      time.Time         // later moments are in the future
-	AsOf     ruleset.Date
+	Data     *ruleset.Document // parsed with the rule set of the engine
+	Previous *ruleset.Document // data of the previous version; nil to skip comparisons with it
+	Now      time.Time         // later times are in the future
+	AsOf     ruleset.Date      // day whose duties apply
 	Facts    StoreFacts
-	// Classes are the classes that the caller may read. Other attributes are not
-	// evaluated, so that findings reveal nothing of them. 0 stands for all.
+	// Classes are the access classes of the caller. Other attributes are not
+	// evaluated, so that findings reveal nothing about them. 0 means all.
 	Classes ruleset.Classes
 }
 
-// StoreFacts are facts about identifiers in the data that only the store knows.
+// StoreFacts are facts about the identifiers in the data that need the store.
 type StoreFacts struct {
 	IdentifierTaken         bool // another passport has the battery identifier
 	PassportIdentifierTaken bool // another passport has the passport identifier
-	// Predecessors are the relations of the predecessors, by passport identifier;
-	// nil: they were not looked up.
+	// Predecessors are the relations by passport identifier; nil if they were not
+	// looked up.
 	Predecessors map[string]Relation
 }
 
@@ -106,29 +104,29 @@ type Relation int
 
 // The relations.
 const (
-	NotStored Relation = iota // it is not stored here
-	Stored                    // it is another passport
-	Circular                  // the passport is among its predecessors
+	NotStored Relation = iota // the store does not have the predecessor
+	Stored                    // it is another passport in the store
+	Circular                  // the passport is its predecessor
 )
 
-// Evaluate returns everything that is wrong with the data of a passport. It does
-// not change the document.
+// Evaluate returns all findings in the data of a passport. It does not change the
+// document.
 func (e *Engine) Evaluate(in Input) Report {
 	if in.Classes == 0 {
 		in.Classes = ruleset.AllClasses
 	}
-	run := &Run{engine: e, Doc: e.readable(in.Data, in.Classes).Clone(), In: in}
+	run := &Run{engine: e, Doc: e.readable(in.Data, in.Classes).Clone(), Input: in}
 	if in.Previous != nil {
-		run.Before = e.readable(in.Previous, in.Classes)
+		run.Previous = e.readable(in.Previous, in.Classes)
 	}
 	due := run.checkDuties()
-	run.fields()
+	run.checkFields()
 	for i := range e.table {
 		if run.rule = &e.table[i]; run.rule.Check != nil && run.ready() {
 			run.rule.Check(run)
 		}
 	}
-	if in.Classes != ruleset.AllClasses { // what is not read seems to be missing
+	if in.Classes != ruleset.AllClasses { // an unreadable attribute looks like a missing one
 		run.Findings = slices.DeleteFunc(run.Findings, func(f Finding) bool { return !readableBy(f.attribute, in.Classes) })
 		due = slices.DeleteFunc(due, func(d dueAttribute) bool { return !readableBy(d.attribute, in.Classes) })
 	}
@@ -136,7 +134,7 @@ func (e *Engine) Evaluate(in Input) Report {
 	return e.report(in, run.Findings, due)
 }
 
-// readable returns the part of a document that may be read with the classes.
+// readable returns the part of a document that the classes may read.
 func (e *Engine) readable(doc *ruleset.Document, classes ruleset.Classes) *ruleset.Document {
 	if classes == ruleset.AllClasses {
 		return doc
@@ -144,8 +142,8 @@ func (e *Engine) readable(doc *ruleset.Document, classes ruleset.Classes) *rules
 	return e.Rules.Parse(e.Rules.Project(doc.Raw(), classes))
 }
 
-// readableBy reports whether an attribute may be read with the classes. What is
-// no attribute is for the owner alone.
+// readableBy reports whether the classes may read an attribute. Only the owner may
+// read unknown members.
 func readableBy(a *ruleset.Attribute, classes ruleset.Classes) bool {
 	return a != nil && classes.Has(a.Access)
 }
@@ -161,24 +159,24 @@ func (e *Engine) report(in Input, findings []Finding, due []dueAttribute) Report
 	return r
 }
 
-// score counts the attributes that are due in each section, and those that are
-// met. Attributes with errors are due, mandatory or not.
+// score computes the score. An attribute with an error is due even if it is not
+// mandatory.
 func (e *Engine) score(due []dueAttribute, errors []Finding) (score Score) {
-	wrong := map[string]map[string]bool{} // by section: the attributes with errors
+	invalid := map[string]map[string]bool{} // by section: the attributes with errors
 	for _, f := range errors {
 		section, attribute, _ := strings.Cut(strings.TrimPrefix(f.Path, "/data/"), "/")
 		attribute, _, _ = strings.Cut(attribute, "/")
-		if wrong[section] == nil {
-			wrong[section] = map[string]bool{}
+		if invalid[section] == nil {
+			invalid[section] = map[string]bool{}
 		}
-		wrong[section][attribute] = true
+		invalid[section][attribute] = true
 	}
 	score.Sections = make([]Section, 0, len(e.Rules.Sections()))
 	for _, section := range e.Rules.Sections() {
 		name := section.Name
-		s := Section{Section: name, Due: len(wrong[name])}
+		s := Section{Section: name, Due: len(invalid[name])}
 		for _, d := range due {
-			if d.attribute.Section == name && d.value.Exists() && !wrong[name][d.value.Name()] { // what is missing is wrong
+			if d.attribute.Section == name && d.value.Exists() && !invalid[name][d.value.Name()] { // a missing one has an error
 				s.Due, s.Met = s.Due+1, s.Met+1
 			}
 		}
@@ -190,27 +188,27 @@ func (e *Engine) score(due []dueAttribute, errors []Finding) (score Score) {
 	return score
 }
 
-// catalogue is the rule of findings that no rule with an id makes.
+// catalogue is the rule id of findings that no rule of the table covers.
 const catalogue = "catalogue"
 
-// finding returns the finding of what the catalogue alone finds wrong.
+// finding converts a violation of the catalogue.
 func (e *Engine) finding(v ruleset.Violation, duty ruleset.Duty, severity Severity) Finding {
 	f := Finding{
-		Path: v.Path, Code: v.Code, Severity: severity, Rule: catalogue, Message: sentence(v.Path, v.Message), Duty: duty,
+		Path: v.Path, Code: v.Code, Severity: severity, Rule: catalogue, Message: v.Message, Duty: duty,
 		attribute: v.Attribute, position: v.Position,
 	}
 	var named []string
 	number := false
-	if a := v.Attribute; a != nil { // none: it is unknown, or a section
+	if a := v.Attribute; a != nil {
 		f.LegalReference, named, number = a.LegalReference, a.Rules, a.Type == ruleset.Number || a.Type == ruleset.Integer
 	}
 	for i := range e.table {
 		r := &e.table[i]
-		of := slices.Contains(named, r.ID) || v.Code == "unknownField" || v.Code == "type" && number
+		covers := slices.Contains(named, r.ID) || v.Code == "unknownField" || v.Code == "type" && number
 		if len(r.Needs) > 0 && (v.Attribute == nil || !slices.Contains(r.Needs, v.Attribute.Path)) {
 			continue
 		}
-		if of && slices.Contains(r.Catalogue, v.Code) {
+		if covers && slices.Contains(r.Catalogue, v.Code) {
 			f.Rule = r.ID
 			break
 		}

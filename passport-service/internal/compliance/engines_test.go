@@ -14,22 +14,22 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// august is a second rule set: a file, with a field and a rule that the first
-// does not have, and a function for the rule.
+// august is a second rule set. It has a field and a rule that the first does not
+// have.
 const august = `{"profile":"bp-2027-08","effectiveFrom":"2027-08-18","rules":[
-	{"id":"NEW-1","severity":"error","code":"consistency","text":"the colour is the season's"},
-	{"id":"FMT-5","severity":"error","code":"unknownField","text":"members that the catalogue does not name are refused"}],"attributes":[
+	{"id":"NEW-1","severity":"error","code":"consistency","text":"the colour must be in season"},
+	{"id":"FMT-5","severity":"error","code":"unknownField","text":"members that the catalogue does not name are not allowed"}],"attributes":[
 	{"path":"generalInformation.batteryCategory","kind":"attribute","section":"generalInformation","type":"string","access":"public","allowedValues":["EV"],
 	 "requiredFor":{"EV":"M","LMT":"M","industrialOther":"M","industrialStationaryStorage":"M"}},
 	{"path":"generalInformation.colour","kind":"attribute","section":"generalInformation","type":"string","access":"authority","rules":["NEW-1"],
 	 "requiredFor":{"EV":"L","LMT":"O","industrialOther":"O","industrialStationaryStorage":"O"},"appliesFrom":{"EV":"2028-01-01"}}]}`
 
-func newRules() []compliance.Rule {
+func augustRules() []compliance.Rule {
 	return append(compliance.Rules(), compliance.Rule{
 		ID: "NEW-1", Severity: compliance.Error, Code: "consistency", Needs: []string{"generalInformation.colour"},
 		Check: func(r *compliance.Run) {
 			if colour := r.Doc.First("generalInformation.colour"); colour.Is("beige") {
-				r.Report(colour, "is beige, and the season's is green")
+				r.Report(colour, "must be green, got beige")
 			}
 		},
 	})
@@ -48,8 +48,8 @@ func sets(t *testing.T, files ...string) ruleset.Sets {
 	return sets
 }
 
-func TestASecondRuleSet(t *testing.T) {
-	engines, err := compliance.NewEngines(sets(t, august), newRules())
+func TestSecondRuleSet(t *testing.T) {
+	engines, err := compliance.NewEngines(sets(t, august), augustRules())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,12 +57,12 @@ func TestASecondRuleSet(t *testing.T) {
 		"2020-01-01": "bp-2027-02", "2027-02-18": "bp-2027-02", "2027-08-17": "bp-2027-02", "2027-08-18": "bp-2027-08", "2100-01-01": "bp-2027-08",
 	} {
 		if got := engines.On(day).Rules.Name; got != want {
-			t.Errorf("on %s counts %s, want %s", day, got, want)
+			t.Errorf("rule set on %s: got %s, want %s", day, got, want)
 		}
 	}
 	e, ok := engines.Named("bp-2027-08")
 	if _, none := engines.Named("bp-2026"); !ok || none {
-		t.Errorf("bp-2027-08 is there: %v, bp-2026: %v", ok, none)
+		t.Errorf("Named: got bp-2027-08 %v, bp-2026 %v, want true, false", ok, none)
 	}
 	for _, c := range []struct {
 		data string
@@ -86,22 +86,22 @@ func TestASecondRuleSet(t *testing.T) {
 	}
 }
 
-func TestAnEngineNeedsItsFunctionsAndFields(t *testing.T) {
+func TestEngineFailsWithoutFunctionOrField(t *testing.T) {
 	if _, err := compliance.NewEngines(sets(t, august), compliance.Rules()); err == nil || !strings.Contains(err.Error(), "rule NEW-1 of bp-2027-08 has no function") {
 		t.Errorf("without a function: %v", err)
 	}
-	needy := append(newRules(), compliance.Rule{ID: "NEW-1", Needs: []string{"generalInformation.size"}})
-	if _, err := compliance.NewEngines(sets(t, august), needy); err == nil || !strings.Contains(err.Error(), "rule NEW-1 needs generalInformation.size, which bp-2027-08 does not have") {
+	missingField := append(augustRules(), compliance.Rule{ID: "NEW-1", Needs: []string{"generalInformation.size"}})
+	if _, err := compliance.NewEngines(sets(t, august), missingField); err == nil || !strings.Contains(err.Error(), "rule NEW-1 needs generalInformation.size, which bp-2027-08 does not have") {
 		t.Errorf("without a field: %v", err)
 	}
 	conditional := strings.Replace(august, `"rules":["NEW-1"]`, `"conditionRule":"blue"`, 1)
-	if _, err := compliance.NewEngines(sets(t, conditional), newRules()); err == nil || !strings.Contains(err.Error(), "condition blue of bp-2027-08 has no function") {
+	if _, err := compliance.NewEngines(sets(t, conditional), augustRules()); err == nil || !strings.Contains(err.Error(), "condition blue of bp-2027-08 has no function") {
 		t.Errorf("without a condition: %v", err)
 	}
 }
 
-// TestWhatSomebodyReadsIsAllThatIsTold evaluates for those who do not read all.
-func TestWhatSomebodyReadsIsAllThatIsTold(t *testing.T) {
+// TestFindingsOnlyOfReadableAttributes evaluates for readers of some classes.
+func TestFindingsOnlyOfReadableAttributes(t *testing.T) {
 	e := engine(t)
 	data := sample(t, ev, changes(cut(general+"batteryStatus"), cut(labels+"testReports"), cut(matter+"materials"), set(general+"economicOperatorInformation/role", `"producer"`),
 		set(state+"stateOfHealth/remainingCapacityAh", "900"), set(perform+"ratedEnergyKwh", "120"), cut(circle+"renewableContentPercent")))
@@ -119,9 +119,9 @@ func TestWhatSomebodyReadsIsAllThatIsTold(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeReadDecidesNothing: the role of the operator breaks a rule only
-// for those who may read the status that it depends on.
-func TestWhatCannotBeReadDecidesNothing(t *testing.T) {
+// TestRuleNeedsReadableAttributes: a reader who cannot read batteryStatus gets no
+// finding about the role of the operator, which depends on it.
+func TestRuleNeedsReadableAttributes(t *testing.T) {
 	e := engine(t)
 	data := sample(t, ev, changes(set(general+"economicOperatorInformation/role", `"producer"`)))
 	for reader, want := range map[ruleset.Reader][]string{
@@ -140,26 +140,26 @@ func TestEvaluationDoesNotChangeTheDocument(t *testing.T) {
 	in := compliance.Input{Data: e.Rules.Parse(sample(t, ev, changes(set(general+"batteryIdentifier", `"x"`)))), Now: now, AsOf: ruleset.DateOf(now)}
 	first, second := findings(e.Evaluate(in)), findings(e.Evaluate(in))
 	if diff := cmp.Diff(first, second); diff != "" || len(first) == 0 {
-		t.Errorf("the second time (-first +second)\n%s", diff)
+		t.Errorf("second evaluation differs (-first +second)\n%s", diff)
 	}
 	if v := in.Data.First("generalInformation.batteryIdentifier"); !v.Valid() {
-		t.Error("the evaluation has invalidated a value of the document")
+		t.Error("Evaluate invalidated a value of the document")
 	}
 }
 
-// TestScore counts what is due, and what is there and right.
+// TestScore compares complete, incomplete and empty data.
 func TestScore(t *testing.T) {
 	e := engine(t)
-	of := func(data wire.Value) compliance.Score {
+	score := func(data wire.Value) compliance.Score {
 		return e.Evaluate(compliance.Input{Data: e.Rules.Parse(data), Now: now, AsOf: ruleset.DateOf(now)}).Score
 	}
-	full, empty := of(sample(t, minimum, "")), of(wire.Value(`{"generalInformation":{"batteryCategory":"EV"}}`))
+	full, empty := score(sample(t, minimum, "")), score(wire.Value(`{"generalInformation":{"batteryCategory":"EV"}}`))
 	if full.Percent != 100 || full.Due != full.Met || empty.Due < 40 || empty.Met != 1 || len(full.Sections) != 9 {
-		t.Errorf("full %+v, empty %+v", full, empty)
+		t.Errorf("complete data: %+v, only a category: %+v", full, empty)
 	}
-	less := of(sample(t, minimum, changes(cut(general+"batteryMass"), set(labels+"testReports/0/documentUrl", `"http://x"`))))
+	less := score(sample(t, minimum, changes(cut(general+"batteryMass"), set(labels+"testReports/0/documentUrl", `"http://x"`))))
 	if less.Met != full.Met-2 || less.Due != full.Due || less.Percent == 100 {
-		t.Errorf("less %+v", less)
+		t.Errorf("two errors: %+v", less)
 	}
 	for i, s := range less.Sections {
 		want := full.Sections[i].Met
@@ -170,27 +170,27 @@ func TestScore(t *testing.T) {
 			t.Errorf("%s: %+v", s.Section, s)
 		}
 	}
-	if none := of(wire.Value(`{}`)); none.Due != 1 || none.Met != 0 || none.Percent != 0 {
-		t.Errorf("nothing: %+v", none)
+	if none := score(wire.Value(`{}`)); none.Due != 1 || none.Met != 0 || none.Percent != 0 {
+		t.Errorf("no data: %+v", none)
 	}
 }
 
-func TestAdded(t *testing.T) {
+func TestNewErrors(t *testing.T) {
 	e := engine(t)
-	of := func(patch string) compliance.Report {
+	evaluate := func(patch string) compliance.Report {
 		return e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, ev, patch)), Now: now, AsOf: ruleset.DateOf(now)})
 	}
-	before := of(changes(cut(general + "batteryMass")))
-	after := of(changes(cut(general+"batteryMass"), set(perform+"ratedEnergyKwh", "120"), set(matter+"batteryChemistry", `"X"`)))
+	before := evaluate(changes(cut(general + "batteryMass")))
+	after := evaluate(changes(cut(general+"batteryMass"), set(perform+"ratedEnergyKwh", "120"), set(matter+"batteryChemistry", `"X"`)))
 	var got []string
 	for _, f := range after.NewErrors(before) {
 		got = append(got, f.Path+" "+f.Code)
 	}
 	if diff := cmp.Diff([]string{perform + "ratedEnergyKwh consistency"}, got); diff != "" {
-		t.Errorf("added (-want +got)\n%s", diff)
+		t.Errorf("new errors (-want +got)\n%s", diff)
 	}
 	want := []fault.Detail{{Path: "/x", Code: "type"}}
-	if r := of("").WithDetails(want); r.Complete || r.Findings[0].Path != "/x" {
-		t.Errorf("with what is wrong beside the data: %+v", r.Findings[0])
+	if r := evaluate("").WithDetails(want); r.Complete || r.Findings[0].Path != "/x" {
+		t.Errorf("WithDetails: got complete %v, first finding %+v", r.Complete, r.Findings[0])
 	}
 }

@@ -22,17 +22,17 @@ var footprint = []Rule{
 		for item := range r.Doc.First(stages).Children() {
 			value := item.Member("carbonFootprintPerKwh")
 			if n, ok := value.Number(); ok && n < 0 && !item.Member("stage").Is("endOfLifeRecycling") {
-				r.Report(value, "is %v kg CO2e/kWh, and only endOfLifeRecycling may be negative", n)
+				r.Report(value, "must be at least 0 except for the stage endOfLifeRecycling, got %s", quantityOf(value))
 			}
 		}
 	}},
 	{ID: "CF-3", Severity: Error, Code: "consistency", Needs: []string{totalFootprint, totalEnergy, footprintPerKwh}, Check: func(r *Run) {
 		total, want := r.number(totalFootprint), r.number(footprintPerKwh)*r.number(totalEnergy)
 		if !near(total, want, 0.02*want) {
-			r.ReportAt(totalFootprint, "is %v kg CO2e, and carbonFootprintPerKwh × totalEnergyOverServiceLifeKwh is %.6g", total, want)
+			r.ReportAt(totalFootprint, "must be within 2 %% of carbonFootprintPerKwh × totalEnergyOverServiceLifeKwh (%s kg CO2e), got %s", rounded(want), r.quantity(totalFootprint))
 		}
 	}},
-	{ID: "CF-4", Severity: Warning, Code: "consistency", Needs: []string{footprintPlant}, Check: plantIsThePlace},
+	{ID: "CF-4", Severity: Warning, Code: "consistency", Needs: []string{footprintPlant}, Check: plantMatchesPlace},
 	{ID: "PRO-1", Severity: Warning, Catalogue: []string{"notYetApplicable"}},
 	{ID: "PRO-2", Severity: Warning, Catalogue: []string{"notYetApplicable"}},
 	{ID: "PRO-3", Severity: Warning, Catalogue: []string{"notYetApplicable"}},
@@ -40,38 +40,38 @@ var footprint = []Rule{
 	{ID: "PRO-5", Severity: Warning, Catalogue: []string{"notYetApplicable"}},
 }
 
-// near tells whether two numbers differ by no more than a tolerance, with a
-// hair for what binary fractions cannot say.
+// near reports whether two numbers differ by at most a tolerance. It allows for
+// the rounding of binary fractions.
 func near(a, b, tolerance float64) bool {
 	return math.Abs(a-b) <= tolerance+1e-9*math.Max(math.Abs(a), math.Abs(b))
 }
 
 func stagesAddUp(r *Run) {
 	var sum, shares float64
-	var seen []string
-	shared := 0
+	var names []string
+	given := 0 // shares
 	for item := range r.Doc.First(stages).Children() {
 		stage := textOf(item.Member("stage"))
-		if slices.Contains(seen, stage) {
-			r.ReportAt(stages, "has the stage %s twice, and each of the four stands once", stage)
+		if slices.Contains(names, stage) {
+			r.ReportAt(stages, "must have each stage once, got %s twice", stage)
 			return
 		}
-		seen = append(seen, stage)
+		names = append(names, stage)
 		n, _ := item.Member("carbonFootprintPerKwh").Number()
 		sum += n
 		if share, ok := item.Member("sharePercent").Number(); ok {
-			shares, shared = shares+share, shared+1
+			shares, given = shares+share, given+1
 		}
 	}
 	if total := r.number(footprintPerKwh); !near(sum, total, max(0.0005, 0.005*total)) {
-		r.ReportAt(stages, "add up to %.6g kg CO2e/kWh, and carbonFootprintPerKwh is %v", sum, total)
+		r.ReportAt(stages, "must add up to carbonFootprintPerKwh (%s) within 0.5 %%, got %s kg CO2e/kWh", r.quantity(footprintPerKwh), rounded(sum))
 	}
-	if shared == len(seen) && shared > 0 && !near(shares, 100, 0.5) {
-		r.ReportAt(stages, "have shares that add up to %.6g %%, and not to 100", shares)
+	if given == len(names) && given > 0 && !near(shares, 100, 0.5) {
+		r.ReportAt(stages, "must have a total sharePercent of 100 %%, got %s %%", rounded(shares))
 	}
 }
 
-func plantIsThePlace(r *Run) {
+func plantMatchesPlace(r *Run) {
 	plant := r.text(footprintPlant)
 	var places []string
 	for _, path := range []string{
@@ -83,6 +83,6 @@ func plantIsThePlace(r *Run) {
 	}
 	matches := func(place string) bool { return strings.Contains(strings.ToLower(plant), strings.ToLower(place)) }
 	if len(places) > 0 && !slices.ContainsFunc(places, matches) {
-		r.ReportAt(footprintPlant, "is %s, and the battery was made in %s; the value holds for one model and plant", plant, strings.Join(places, ", "))
+		r.ReportAt(footprintPlant, `should match manufacturingPlace or manufacturingFacility ("%s"), got %q: a carbon footprint is valid for one model and plant`, strings.Join(places, `", "`), plant)
 	}
 }

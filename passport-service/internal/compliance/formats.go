@@ -9,10 +9,10 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
-// formats are the rules of a single text or number, beyond its pattern.
+// formats are the rules of a single field beyond the pattern of the catalogue.
 var formats = []Rule{
 	{ID: "FMT-1", Severity: Error, Code: "format", Field: httpsURL, Catalogue: []string{"format"}},
-	{ID: "FMT-2", Severity: Error, Code: "format", Field: calendar, Catalogue: []string{"format"}},
+	{ID: "FMT-2", Severity: Error, Code: "format", Field: existingDate, Catalogue: []string{"format"}},
 	{ID: "FMT-3", Severity: Error, Code: "type", Catalogue: []string{"type"}},
 	{ID: "FMT-4", Severity: Error, Code: "format", Field: country, Catalogue: []string{"format"}},
 	{ID: "FMT-5", Severity: Error, Code: "unknownField", Catalogue: []string{"unknownField"}},
@@ -27,13 +27,13 @@ var formats = []Rule{
 
 func httpsURL(_ *Run, v ruleset.Value) string {
 	if text, ok := v.Text(); ok && !isHTTPS(text) {
-		return fmt.Sprintf("is %q, and has to be an absolute https URL without white space", text)
+		return fmt.Sprintf("must be an absolute https URL without white space, got %q", text)
 	}
 	return ""
 }
 
-// isHTTPS tells whether a text is an absolute https URL. Only what is out of
-// the ordinary is parsed.
+// isHTTPS reports whether a text is an absolute https URL. It parses a URL only
+// if it has unusual characters.
 func isHTTPS(text string) bool {
 	rest, ok := strings.CutPrefix(text, "https://")
 	host, _, _ := strings.Cut(rest, "/")
@@ -49,8 +49,8 @@ const (
 	pathCharacters = hostCharacters + "ABCDEFGHIJKLMNOPQRSTUVWXYZ/_~"
 )
 
-// moment reads a date or time. One of a month or a day is its beginning.
-func moment(text string) (t time.Time, isTime, ok bool) {
+// parseTime parses a month, a date or a time. A month or a date means its start.
+func parseTime(text string) (t time.Time, isTime, ok bool) {
 	layout := time.RFC3339Nano
 	switch len(text) {
 	case len("2006-01"):
@@ -62,58 +62,58 @@ func moment(text string) (t time.Time, isTime, ok bool) {
 	return t, layout == time.RFC3339Nano, err == nil
 }
 
-func calendar(_ *Run, v ruleset.Value) string {
+func existingDate(_ *Run, v ruleset.Value) string {
 	text, isText := v.Text()
-	if _, _, ok := moment(text); isText && !ok {
-		return fmt.Sprintf("is %q, a day or time that the calendar does not have", text)
+	if _, _, ok := parseTime(text); isText && !ok {
+		return fmt.Sprintf("must be a date or time that exists in the calendar, got %q", text)
 	}
 	return ""
 }
 
-// notInFuture allows a day of tolerance for dates: it may be tomorrow where the
-// battery is.
+// notInFuture allows one day of tolerance for dates, because of time zones.
 func notInFuture(r *Run, v ruleset.Value) string {
 	text, isText := v.Text()
-	t, isTime, ok := moment(text)
-	limit := r.In.Now
+	t, isTime, ok := parseTime(text)
+	limit := r.Input.Now
 	if !isTime {
 		limit = limit.AddDate(0, 0, 1)
 	}
 	if isText && ok && t.After(limit) {
-		return fmt.Sprintf("is %s, in the future; today is %s", text, ruleset.DateOf(r.In.Now))
+		return fmt.Sprintf("must not be in the future, got %s (now: %s)", text, r.Input.Now.UTC().Format(time.RFC3339))
 	}
 	return ""
 }
 
 func yearNotInFuture(r *Run, v ruleset.Value) string {
-	if year, ok := v.Number(); ok && int(year) > r.In.Now.UTC().Year() {
-		return fmt.Sprintf("is %v, in the future; this year is %d", year, r.In.Now.UTC().Year())
+	if year, ok := v.Number(); ok && int(year) > r.Input.Now.UTC().Year() {
+		return fmt.Sprintf("must not be in the future, got %v (this year: %d)", year, r.Input.Now.UTC().Year())
 	}
 	return ""
 }
 
 func country(_ *Run, v ruleset.Value) string {
 	if text, ok := v.Text(); ok && (len(text) != 2 || !strings.Contains(countries, text+" ")) {
-		return fmt.Sprintf("is %q, and no country has that code (ISO 3166-1 alpha-2)", text)
+		return fmt.Sprintf("must be an ISO 3166-1 alpha-2 country code in use, got %q", text)
 	}
 	return ""
 }
 
 func gln(_ *Run, v ruleset.Value) string {
-	if text, ok := v.Text(); ok && len(text) == 13 && digits(text) && !gs1(text) {
-		return fmt.Sprintf("is %s, a GLN whose check digit has to be %c", text, gs1Digit(text[:12]))
+	if text, ok := v.Text(); ok && len(text) == 13 && digits(text) && !validGS1(text) {
+		return fmt.Sprintf("must be a GLN with check digit %c, got %s", gs1Digit(text[:12]), text)
 	}
 	return ""
 }
 
 func digits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
 
-// gs1 tells whether the last digit of a GTIN or GLN is right.
-func gs1(number string) bool {
+// validGS1 reports whether the check digit of a GTIN or GLN is correct.
+func validGS1(number string) bool {
 	n := len(number) - 1
 	return gs1Digit(number[:n]) == number[n]
 }
 
+// gs1Digit returns the check digit of a GTIN or GLN without one.
 func gs1Digit(number string) byte {
 	sum := 0
 	for i := range len(number) {
@@ -133,13 +133,13 @@ func casNumber(_ *Run, v ruleset.Value) string {
 	}
 	sum, weight, last := 0, 1, len(text)-1
 	for i := last - 1; i >= 0; i-- {
-		if c := text[i]; c != '-' { // its pattern lets nothing through but digits and dashes
+		if c := text[i]; c != '-' { // the pattern allows only digits and dashes
 			sum += weight * int(c-'0')
 			weight++
 		}
 	}
 	if want := byte('0' + sum%10); text[last] != want {
-		return fmt.Sprintf("is %s, a CAS number whose check digit has to be %c", text, want)
+		return fmt.Sprintf("must be a CAS number with check digit %c, got %s", want, text)
 	}
 	return ""
 }

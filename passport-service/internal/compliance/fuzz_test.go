@@ -19,11 +19,12 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// FuzzData puts any JSON where the data of a passport goes. Whatever it is, what
-// is wrong with it is told within bounds; what the structure gate lets through
-// is let through again in the form in which it is stored, and evaluates to the
-// same; with a member that nobody knows it is refused; and who reads a part of it
-// is sent what is of their classes, all of that and nothing else.
+// FuzzData uses any JSON as the data of a passport and checks that
+//   - the number of findings is limited,
+//   - data without violations has none in its stored form either, and gets the same
+//     findings,
+//   - an unknown member is a violation,
+//   - a projection has exactly the values that its classes may read.
 func FuzzData(f *testing.F) {
 	for _, name := range []string{"readme-sample.json", "ev-nmc-minimum-2027.json", "lmt-ebike-waste.json"} {
 		f.Add([]byte(sample(f, name, "")))
@@ -40,58 +41,58 @@ func FuzzData(f *testing.F) {
 	e := engine(f)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if len(text) > 1<<20 || wire.Check(text) != nil {
-			return // it does not come so far
+			return // rejected before it is parsed
 		}
 		data := wire.Value(text)
 		in := compliance.Input{Data: e.Rules.Parse(data), Now: now, AsOf: ruleset.DateOf(now)}
 		report := e.Evaluate(in)
 		if len(report.Findings) > 10_000 {
-			t.Fatalf("%d findings", len(report.Findings))
+			t.Fatalf("got %d findings, want at most 10,000", len(report.Findings))
 		}
 		for _, f := range report.Findings {
 			if f.Path == "" || f.Code == "" || f.Message == "" {
-				t.Errorf("finding %+v", f)
+				t.Errorf("incomplete finding %+v", f)
 			}
 		}
 		if details := e.Rules.Parse(data).Details(); details != nil {
 			if len(details) > 10_000 || report.Complete {
-				t.Errorf("%d details, complete %v", len(details), report.Complete)
+				t.Errorf("got %d details, complete %v, want at most 10,000, false", len(details), report.Complete)
 			}
 			return
 		}
 		checkNumbers(t, text)
 		stored := data.Clone()
 		if err := stored.Canonicalize(); err != nil {
-			t.Fatalf("what is let through cannot be stored: %v", err)
+			t.Fatalf("valid data cannot be stored: %v", err)
 		}
 		if got := e.Rules.Parse(data).Canonicalize(); string(got) != string(stored) {
-			t.Errorf("the canonical form of %s is %s, want %s", data, got, stored)
+			t.Errorf("canonical form of %s: got %s, want %s", data, got, stored)
 		}
 		if details := e.Rules.Parse(stored).Details(); details != nil {
-			t.Errorf("what was let through is refused as it is stored: %+v in %s", details, stored)
+			t.Errorf("stored form of valid data has violations: %+v in %s", details, stored)
 		}
 		in.Data = e.Rules.Parse(stored)
-		if again := e.Evaluate(in); len(again.Findings) != len(report.Findings) || again.Complete != report.Complete {
-			t.Errorf("%d findings, and %d as it is stored: %s", len(report.Findings), len(again.Findings), stored)
+		if second := e.Evaluate(in); len(second.Findings) != len(report.Findings) || second.Complete != report.Complete {
+			t.Errorf("got %d findings for the stored form, want %d: %s", len(second.Findings), len(report.Findings), stored)
 		}
 		checkUnknown(t, e.Rules, stored)
 		for _, reader := range []ruleset.Reader{ruleset.Anyone, ruleset.WithLegitimateInterest, ruleset.MarketSurveillance} {
 			part := e.Rules.Project(stored.Clone(), reader.Classes())
 			if wire.Check(part) != nil || len(part) > len(stored) {
-				t.Errorf("%v reads %s of %s", reader, part, stored)
+				t.Errorf("projection of %[3]s for %[1]v: got %[2]s", reader, part, stored)
 			}
 			want := slices.DeleteFunc(leaves(t, stored), func(l leaf) bool { return !reads(e.Rules, l.path, reader.Classes()) })
 			if got := leaves(t, part); !slices.Equal(want, got) {
-				t.Errorf("%v reads %v, want %v", reader, got, want)
+				t.Errorf("projection for %v: got %v, want %v", reader, got, want)
 			}
 		}
 	})
 }
 
-// A leaf is a value that holds no others.
+// leaf is a scalar value.
 type leaf struct{ path, value string }
 
-// leaves returns those of data, in order, by their paths of the catalogue.
+// leaves returns the leaves of data in order, with their paths in the catalogue.
 func leaves(t *testing.T, data wire.Value) (all []leaf) {
 	t.Helper()
 	var v any
@@ -121,9 +122,8 @@ func leaves(t *testing.T, data wire.Value) (all []leaf) {
 	return all
 }
 
-// reads tells whether what is at a path, and all that it stands in, is of the
-// classes. What the catalogue does not know is a text by language, of the class of
-// what it stands in.
+// reads reports whether the classes may read a path and all its containers. A path
+// that the catalogue does not have is a language of a localized string.
 func reads(rules *ruleset.RuleSet, path string, classes ruleset.Classes) bool {
 	known := false
 	for i := range len(path) + 1 {
@@ -139,36 +139,36 @@ func reads(rules *ruleset.RuleSet, path string, classes ruleset.Classes) bool {
 	return known
 }
 
-// checkUnknown puts a member that nobody knows into the data and into each of its
-// sections, and has each named.
+// checkUnknown adds an unknown member to the data and to each section, and fails the
+// test unless each is a violation.
 func checkUnknown(t *testing.T, rules *ruleset.RuleSet, data wire.Value) {
 	t.Helper()
-	var more map[string]any
-	if err := json.Unmarshal(data, &more); err != nil {
+	var members map[string]any
+	if err := json.Unmarshal(data, &members); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"/data/unknownToAll"}
-	for name, section := range more {
-		if members, ok := section.(map[string]any); ok {
-			members["unknownToAll"] = 1
+	for name, section := range members {
+		if section, ok := section.(map[string]any); ok {
+			section["unknownToAll"] = 1
 			want = append(want, "/data/"+name+"/unknownToAll")
 		}
 	}
-	more["unknownToAll"] = 1
-	with, err := wire.Marshal(more)
+	members["unknownToAll"] = 1
+	with, err := wire.Marshal(members)
 	if err != nil {
 		t.Fatal(err)
 	}
 	found := rules.Parse(with).Details()
 	for _, path := range want {
 		if !slices.ContainsFunc(found, func(d fault.Detail) bool { return d.Path == path && d.Code == "unknownField" }) {
-			t.Errorf("%s is let through in %s", path, with)
+			t.Errorf("no violation at %s in %s", path, with)
 		}
 	}
 }
 
-// checkNumbers fails the test where a double does not hold a number as it is
-// written.
+// checkNumbers fails the test for a number that a double does not represent
+// exactly.
 func checkNumbers(t *testing.T, data []byte) {
 	t.Helper()
 	for dec := jsontext.NewDecoder(bytes.NewReader(data)); ; {
@@ -180,9 +180,9 @@ func checkNumbers(t *testing.T, data []byte) {
 			continue
 		}
 		double, _ := token.Float()
-		held, _ := new(big.Rat).SetString(strconv.FormatFloat(double, 'g', -1, 64))
-		if written, ok := new(big.Rat).SetString(token.String()); double != 0 && (!ok || written.Cmp(held) != 0) {
-			t.Errorf("%v is held as %v", token, double)
+		stored, _ := new(big.Rat).SetString(strconv.FormatFloat(double, 'g', -1, 64))
+		if written, ok := new(big.Rat).SetString(token.String()); double != 0 && (!ok || written.Cmp(stored) != 0) {
+			t.Errorf("%v is stored as %v", token, double)
 		}
 	}
 }

@@ -16,30 +16,30 @@ const (
 	gtin               = "generalInformation.batteryModel.gtin"
 )
 
-// registryLimit is how many characters of an identifier the registry takes, by
-// its user guide 1.0.
+// registryLimit is the maximum length of an identifier in characters in the EU
+// registry (user guide 1.0).
 const registryLimit = 50
 
 var identity = []Rule{
 	{ID: "ID-1", Severity: Error, Code: "duplicate", Needs: []string{identifier}, Check: func(r *Run) {
-		if r.In.Facts.IdentifierTaken {
-			r.ReportAt(identifier, "is %s, which another passport has or had; a battery has one passport", r.text(identifier))
+		if r.Input.Facts.IdentifierTaken {
+			r.ReportAt(identifier, "already exists: another passport has or had %s", r.text(identifier))
 		}
 	}},
 	{ID: "ID-1", Severity: Warning, Code: "format", Needs: []string{identifier}, Check: func(r *Run) {
 		if n := utf8.RuneCountInString(r.text(identifier)); n > registryLimit {
-			r.ReportAt(identifier, "has %d characters, and the registry takes %d", n, registryLimit)
+			r.ReportAt(identifier, "should have at most %d characters for the EU registry, got %d", registryLimit, n)
 		}
 	}},
-	{ID: "ID-2", Severity: Error, Code: "consistency", Needs: []string{identifier}, Check: linkFitsNumbers},
+	{ID: "ID-2", Severity: Error, Code: "consistency", Needs: []string{identifier}, Check: linkMatchesNumbers},
 	{ID: "ID-3", Severity: Error, Code: "duplicate", Needs: []string{passportIdentifier}, Check: func(r *Run) {
-		if r.In.Facts.PassportIdentifierTaken {
-			r.ReportAt(passportIdentifier, "is %s, which another passport has or had", r.text(passportIdentifier))
+		if r.Input.Facts.PassportIdentifierTaken {
+			r.ReportAt(passportIdentifier, "already exists: another passport has or had %s", r.text(passportIdentifier))
 		}
 	}},
 	{ID: "ID-3", Severity: Error, Code: "consistency", Needs: []string{passportIdentifier, identifier}, Check: func(r *Run) {
 		if r.text(passportIdentifier) == r.text(identifier) {
-			r.ReportAt(passportIdentifier, "is the identifier of the battery, and has to be one of the passport alone")
+			r.ReportAt(passportIdentifier, "must differ from batteryIdentifier, got %s for both", r.text(identifier))
 		}
 	}},
 }
@@ -48,13 +48,13 @@ func batteryIdentifier(_ *Run, v ruleset.Value) string {
 	text, ok := v.Text()
 	host, _, _ := strings.Cut(strings.TrimPrefix(text, "https://"), "/")
 	if ok && (!isHTTPS(text) || host != strings.ToLower(host) || strings.ContainsAny(text, "?#")) {
-		return fmt.Sprintf("is %q, and has to be an absolute https URI with a lower-case host, and no query or fragment", text)
+		return fmt.Sprintf("must be an absolute https URI with a lower-case host and without query or fragment, got %q", text)
 	}
 	return ""
 }
 
-// link reads a GS1 Digital Link, https://host/01/{GTIN}/21/{serial}.
-func link(identifier string) (gtin, serial string, ok bool) {
+// parseLink parses a GS1 Digital Link: https://host/01/{GTIN}/21/{serial}.
+func parseLink(identifier string) (gtin, serial string, ok bool) {
 	u, err := url.Parse(identifier)
 	if err != nil {
 		return "", "", false
@@ -68,35 +68,34 @@ func link(identifier string) (gtin, serial string, ok bool) {
 	return steps[n-3], serial, err == nil
 }
 
-// digitalLink checks the GTIN of an identifier in the form of GS1 Digital Link,
-// and one that stands by itself.
+// digitalLink checks the GTIN in a GS1 Digital Link, and the attribute gtin.
 func digitalLink(_ *Run, v ruleset.Value) string {
 	text, ok := v.Text()
 	number := text
 	switch v.Attribute().Path {
 	case identifier:
-		if number, _, ok = link(text); ok && (len(number) != 14 || !digits(number)) {
-			return fmt.Sprintf("has %q where a GTIN of 14 digits is expected", number)
+		if number, _, ok = parseLink(text); ok && (len(number) != 14 || !digits(number)) {
+			return fmt.Sprintf("must have a GTIN of 14 digits after /01/, got %q", number)
 		}
 	case gtin:
 	default:
 		return ""
 	}
-	if ok && len(number) == 14 && digits(number) && !gs1(number) {
-		return fmt.Sprintf("has the GTIN %s, whose check digit has to be %c", number, gs1Digit(number[:13]))
+	if ok && len(number) == 14 && digits(number) && !validGS1(number) {
+		return fmt.Sprintf("must have the GTIN check digit %c, got %s", gs1Digit(number[:13]), number)
 	}
 	return ""
 }
 
-func linkFitsNumbers(r *Run) {
-	number, serial, ok := link(r.text(identifier))
+func linkMatchesNumbers(r *Run) {
+	number, serial, ok := parseLink(r.text(identifier))
 	if !ok {
 		return
 	}
 	if given, ok := r.Doc.First(serialNumber).Text(); ok && given != serial {
-		r.ReportAt(identifier, "ends in the serial number %s, and batterySerialNumber is %s", serial, given)
+		r.ReportAt(identifier, "must end with batterySerialNumber (%s), got the serial number %s", given, serial)
 	}
 	if given, ok := r.Doc.First(gtin).Text(); ok && given != number {
-		r.ReportAt(identifier, "has the GTIN %s, and batteryModel.gtin is %s", number, given)
+		r.ReportAt(identifier, "must have the GTIN of batteryModel.gtin (%s), got %s", given, number)
 	}
 }

@@ -18,7 +18,7 @@ const (
 	materialPart = composition + "[].massPercent"
 )
 
-// criticalRawMaterials are those of Annex II of Regulation (EU) 2024/1252.
+// criticalRawMaterials are the materials of Annex II of Regulation (EU) 2024/1252.
 var criticalRawMaterials = []string{
 	"Antimony", "Arsenic", "Aluminium", "Baryte", "Beryllium", "Bismuth", "Boron", "Cobalt", "Coking coal", "Copper", "Feldspar", "Fluorspar",
 	"Gallium", "Germanium", "Hafnium", "Helium", "Heavy rare earth elements", "Light rare earth elements", "Lithium", "Magnesium", "Manganese",
@@ -26,7 +26,7 @@ var criticalRawMaterials = []string{
 	"Titanium metal", "Tungsten", "Vanadium",
 }
 
-// chemistries are the codes that are known, with the metals each has.
+// chemistries are the known codes of chemistries with the metals they contain.
 var chemistries = map[string][]string{
 	"NMC811": nmc, "NMC622": nmc, "NMC532": nmc, "NMC111": nmc, "NMC": nmc, "NCA": {"Lithium", "Nickel", "Cobalt"},
 	"LFP": {"Lithium"}, "LMFP": {"Lithium"}, "LMO": {"Lithium"}, "LTO": {"Lithium"}, "LCO": {"Lithium", "Cobalt"}, "Li-ion": {"Lithium"},
@@ -35,32 +35,33 @@ var chemistries = map[string][]string{
 
 var nmc = []string{"Lithium", "Nickel", "Cobalt", "Manganese"}
 
-// covered are the metals that the symbols of Article 13(5) tell of, by CAS number.
-var covered = map[string]string{"7439-97-6": "mercury", "7440-43-9": "cadmium", "7439-92-1": "lead"}
+// excludedSubstances are not declared as hazardous substances (Annex VI A(8)), by
+// CAS number.
+var excludedSubstances = map[string]string{"7439-97-6": "mercury", "7440-43-9": "cadmium", "7439-92-1": "lead"}
 
 var materials = []Rule{
 	{ID: "MAT-1", Severity: Error, Code: "consistency", Needs: []string{mass, composition, materialMass}, Check: func(r *Run) {
 		if sum := sumOf(r, materialMass); sum > r.number(mass)*1.005 {
-			r.ReportAt(composition, "add up to %.6g kg, and the battery has %v kg", sum, r.number(mass))
+			r.ReportAt(composition, "must have a total massKg of at most batteryMass (%s), got %s kg", r.quantity(mass), rounded(sum))
 		}
 	}},
-	{ID: "MAT-2", Severity: Error, Code: "consistency", Needs: []string{composition, materialPart}, Check: sharesFitMasses},
+	{ID: "MAT-2", Severity: Error, Code: "consistency", Needs: []string{composition, materialPart}, Check: sharesMatchMasses},
 	{ID: "MAT-4", Severity: Error, Code: "notApplicable", Needs: []string{hazardous}, Check: func(r *Run) {
 		for v := range r.Doc.All(hazardous + "[].casNumber") {
-			if metal := covered[textOf(v)]; metal != "" {
-				r.Report(v, "is that of %s, which is told by the symbols and not here", metal)
+			if metal := excludedSubstances[textOf(v)]; metal != "" {
+				r.Report(v, "must be a substance other than mercury, cadmium and lead (Annex VI A(8)), got %s (%s)", textOf(v), metal)
 			}
 		}
 	}},
-	{ID: "MAT-5", Severity: Warning, Code: "consistency", Needs: []string{critical, critical + "[]"}, Check: criticalAreNamed},
+	{ID: "MAT-5", Severity: Warning, Code: "consistency", Needs: []string{critical, critical + "[]"}, Check: criticalMaterialsListed},
 	{ID: "MAT-6", Severity: Warning, Code: "enum", Needs: []string{chemistry}, Check: func(r *Run) {
 		if _, ok := chemistries[r.text(chemistry)]; !ok {
-			r.ReportAt(chemistry, "is %q, which is none of the known codes, such as NMC811, LFP, Pb-acid", r.text(chemistry))
+			r.ReportAt(chemistry, "should be a known code such as NMC811, LFP or Pb-acid, got %q", r.text(chemistry))
 		}
 	}},
 	{ID: "MAT-8", Severity: Error, Code: "required", Needs: []string{substances}, Check: func(r *Run) {
 		if v := r.Doc.First(substances); !v.Member("text").Exists() && !v.Member("documentUrl").Exists() {
-			r.Report(v, "needs a text or a documentUrl")
+			r.Report(v, "must have a text or a documentUrl")
 		}
 	}},
 	{ID: "MAT-9", Severity: Error, Code: "required", Needs: []string{composition, composition + "[].component"}, Check: func(r *Run) {
@@ -70,7 +71,7 @@ var materials = []Rule{
 		}
 		for _, part := range []string{"cathode", "anode", "electrolyte"} {
 			if !given[part] {
-				r.ReportAt(composition, "has no material of the %s", part)
+				r.ReportAt(composition, "must have an entry with component %s", part)
 			}
 		}
 	}},
@@ -78,7 +79,7 @@ var materials = []Rule{
 
 func criticalRawMaterial(_ *Run, v ruleset.Value) string {
 	if text, ok := v.Text(); ok && !slices.Contains(criticalRawMaterials, text) {
-		return fmt.Sprintf("is %q, which Annex II of Regulation (EU) 2024/1252 does not name", text)
+		return fmt.Sprintf("must be a critical raw material of Annex II of Regulation (EU) 2024/1252, got %q", text)
 	}
 	return ""
 }
@@ -91,9 +92,9 @@ func sumOf(r *Run, path string) (sum float64) {
 	return sum
 }
 
-func sharesFitMasses(r *Run) {
+func sharesMatchMasses(r *Run) {
 	if sum := sumOf(r, materialPart); !near(max(sum, 100), 100, 0.5) {
-		r.ReportAt(composition, "have shares that add up to %.6g %%, more than 100", sum)
+		r.ReportAt(composition, "must have a total massPercent of at most 100 %%, got %s %%", rounded(sum))
 	}
 	total, ok := r.Number(mass)
 	if !ok {
@@ -104,14 +105,14 @@ func sharesFitMasses(r *Run) {
 		share, ok := part.Number()
 		kg, both := item.Member("massKg").Number()
 		if want := kg / total * 100; ok && both && !near(share, want, 0.5) {
-			r.Report(part, "is %v %%, and %v kg of %v kg are %.4g %%", share, kg, total, want)
+			r.Report(part, "must be within 0.5 of massKg / batteryMass (%s %%), got %s", rounded(want), quantityOf(part))
 		}
 	}
 }
 
-// criticalAreNamed looks for what the chemistry has, and for materials that say
-// they are critical and that no entry names.
-func criticalAreNamed(r *Run) {
+// criticalMaterialsListed checks that the list has the critical raw materials of
+// the chemistry, and each material that is marked as critical.
+func criticalMaterialsListed(r *Run) {
 	list := r.Doc.First(critical)
 	var missing []string
 	for _, metal := range chemistries[r.text(chemistry)] {
@@ -120,20 +121,20 @@ func criticalAreNamed(r *Run) {
 		}
 	}
 	if missing != nil {
-		r.Report(list, "lacks %s, which a battery of %s has", strings.Join(missing, ", "), r.text(chemistry))
+		r.Report(list, "should contain %s for batteryChemistry %s", strings.Join(missing, ", "), r.text(chemistry))
 	}
-	if !r.Doc.First(composition).Valid() { // there are too many
+	if !r.Doc.First(composition).Valid() { // it has too many entries
 		return
 	}
 	for item := range r.Doc.First(composition).Children() {
 		if name := textOf(item.Member("materialName")); item.Member("isCriticalRawMaterial").True() && share(r, item) > 0.1 && !named(list, name) {
-			r.Report(list, "has no entry for %s, a material that is said to be critical", name)
+			r.Report(list, "should have an entry for %s, which is marked as isCriticalRawMaterial in materials", name)
 		}
 	}
 }
 
-// share is how much of the battery a material is, in percent; 100 where that is
-// not given.
+// share returns the share of a material in the battery mass in percent, 100 if it
+// is not given.
 func share(r *Run, item ruleset.Value) float64 {
 	if percent, ok := item.Member("massPercent").Number(); ok {
 		return percent
@@ -145,10 +146,12 @@ func share(r *Run, item ruleset.Value) float64 {
 	return 100
 }
 
+// named reports whether the name of a material contains an entry of the list. It
+// ignores the first letter of the entry, which is a capital.
 func named(list ruleset.Value, material string) bool {
 	material = strings.ToLower(material)
 	for v := range list.Children() {
-		if name := textOf(v); name != "" && (strings.Contains(material, name[1:])) {
+		if name := textOf(v); name != "" && strings.Contains(material, name[1:]) {
 			return true
 		}
 	}

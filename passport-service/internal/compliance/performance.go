@@ -26,69 +26,74 @@ var performance = []Rule{
 	{ID: "PHY-1", Severity: Error, Code: "consistency", Needs: []string{ratedEnergy, ratedCapacity, nominalVoltage}, Check: func(r *Run) {
 		energy, want := r.number(ratedEnergy), r.number(ratedCapacity)*r.number(nominalVoltage)/1000
 		if !near(energy, want, 0.1*want) {
-			r.ReportAt(ratedEnergy, "is %v kWh, and %v Ah at %v V are %.4g kWh (10 %% apart at most)", energy, r.number(ratedCapacity), r.number(nominalVoltage), want)
+			r.ReportAt(ratedEnergy, "must be within 10 %% of ratedCapacityAh × nominalVoltageV (%s kWh), got %s", rounded(want), r.quantity(ratedEnergy))
 		}
 	}},
 	{ID: "PHY-2", Severity: Error, Code: "consistency", Needs: []string{nominalVoltage}, Check: func(r *Run) {
 		nominal := r.number(nominalVoltage)
-		if least, ok := r.Number(minimumVoltage); ok && nominal < least {
-			r.ReportAt(nominalVoltage, "is %v V, below the minimum of %v V", nominal, least)
+		if low, ok := r.Number(minimumVoltage); ok && nominal < low {
+			r.ReportAt(nominalVoltage, "must be at least minimumVoltageV (%s), got %s", r.quantity(minimumVoltage), r.quantity(nominalVoltage))
 		}
-		if most, ok := r.Number(maximumVoltage); ok && nominal > most {
-			r.ReportAt(nominalVoltage, "is %v V, above the maximum of %v V", nominal, most)
+		if high, ok := r.Number(maximumVoltage); ok && nominal > high {
+			r.ReportAt(nominalVoltage, "must be at most maximumVoltageV (%s), got %s", r.quantity(maximumVoltage), r.quantity(nominalVoltage))
 		}
 	}},
 	{ID: "PHY-3", Severity: Warning, Code: "consistency", Needs: []string{powerAt80, powerAt20}, Check: func(r *Run) {
 		const path = "performanceAndDurability.originalPowerCapabilityW"
 		full, low := r.number(powerAt80), r.number(powerAt20)
 		if low > full {
-			r.ReportAt(path, "is %v W at 20 %% state of charge, more than the %v W at 80 %%", low, full)
+			r.ReportAt(path, "should not be higher at 20 %% state of charge than at 80 %% (%s), got %s", r.quantity(powerAt80), r.quantity(powerAt20))
 		}
 		if limit, ok := r.Number(permitted); ok && max(full, low) > limit {
-			r.ReportAt(path, "is up to %v W, above the permitted discharge of %v W", max(full, low), limit)
+			highest := powerAt80
+			if low > full {
+				highest = powerAt20
+			}
+			r.ReportAt(path, "should be at most maximumPermittedPowerW.discharge (%s), got %s", r.quantity(permitted), r.quantity(highest))
 		}
 	}},
 	{ID: "PHY-4", Severity: Warning, Code: "consistency", Needs: []string{powerRatio}, Check: func(r *Run) {
 		if n := r.number(powerRatio); n < 0.05 || n > 50 {
-			r.ReportAt(powerRatio, "is %v W/Wh; 0.05 to 50 is plausible", n)
+			r.ReportAt(powerRatio, "should be from 0.05 to 50 W/Wh, got %s", r.quantity(powerRatio))
 		}
 	}},
 	{ID: "PHY-5", Severity: Error, Catalogue: []string{"range", "required"}},
 	{ID: "PHY-6", Severity: Error, Code: "consistency", Check: func(r *Run) {
 		for _, path := range ranges {
-			upsideDown(r, r.Doc.First(path))
+			checkRange(r, r.Doc.First(path))
 		}
 	}},
 	{ID: "PHY-7", Severity: Error, Catalogue: []string{"notApplicable"}},
 	{ID: "PHY-8", Severity: Error, Code: "consistency", Needs: []string{efficiency, halfLife}, Check: func(r *Run) {
-		if begin, later := r.number(efficiency), r.number(halfLife); later > begin {
-			r.ReportAt(halfLife, "is %v %%, above the %v %% of the new battery", later, begin)
+		if r.number(halfLife) > r.number(efficiency) {
+			r.ReportAt(halfLife, "must be at most initialRoundTripEfficiencyPercent (%s), got %s", r.quantity(efficiency), r.quantity(halfLife))
 		}
 	}},
-	{ID: "PHY-9", Severity: Warning, Code: "consistency", Needs: []string{packResistance, cellResistance}, Check: packFitsCells},
+	{ID: "PHY-9", Severity: Warning, Code: "consistency", Needs: []string{packResistance, cellResistance}, Check: packMatchesCells},
 }
 
-func upsideDown(r *Run, v ruleset.Value) {
-	least, okLeast := v.Member("minC").Number()
-	most, okMost := v.Member("maxC").Number()
-	if okLeast && okMost && least >= most {
-		r.Report(v.Member("maxC"), "is %v °C, and has to be above minC, which is %v °C", most, least)
+func checkRange(r *Run, v ruleset.Value) {
+	low, okLow := v.Member("minC").Number()
+	high, okHigh := v.Member("maxC").Number()
+	if okLow && okHigh && low >= high {
+		r.Report(v.Member("maxC"), "must be greater than minC (%v °C), got %v °C", low, high)
 	}
 }
 
-// packFitsCells holds the resistance of the pack against that of its cells in
-// series and parallel: connectors add to it, up to some times as much.
-func packFitsCells(r *Run) {
+// packMatchesCells compares the resistance of the pack with that of its cells in
+// series and parallel. Connectors may multiply it.
+func packMatchesCells(r *Run) {
 	const path = "performanceAndDurability.initialInternalResistance"
 	pack, cell := r.number(packResistance), r.number(cellResistance)
 	series, parallel, ok := layout(r)
 	if !ok || parallel == 0 {
 		if pack < cell/1000 {
-			r.ReportAt(path, "has %v Ω for the pack, which is little beside %v Ω for a cell", pack, cell)
+			r.ReportAt(path, "should have a packOhm of at least cellOhm / 1000 (%s Ω), got %s", rounded(cell/1000), r.quantity(packResistance))
 		}
 		return
 	}
 	if want := cell * series / parallel; pack < want/2 || pack > want*5 {
-		r.ReportAt(path, "has %v Ω for the pack, and %s cells of %v Ω have %.3g Ω", pack, r.text(cellLayout), cell, want)
+		r.ReportAt(path, "should have a packOhm from 0.5 to 5 times that of %s cells of %s (%s Ω), got %s",
+			r.text(cellLayout), r.quantity(cellResistance), rounded(want), r.quantity(packResistance))
 	}
 }

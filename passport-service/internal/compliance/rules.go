@@ -2,8 +2,8 @@ package compliance
 
 import "slices"
 
-// Rules returns the table of the rules, as they are run: those of one field
-// first. Their texts are in the rule sets.
+// Rules returns all rules in the order of evaluation: rules of a single field
+// first. The rule sets describe them.
 func Rules() []Rule {
 	return slices.Concat(
 		formats, identity, categories, dates, labels, footprint, materials, circularity, performance, condition, lifecycle,

@@ -22,7 +22,7 @@ const (
 	remade   = "ev-remanufactured.json"
 )
 
-// Pieces of patches.
+// Prefixes of paths in patches.
 const (
 	general = "/data/generalInformation/"
 	labels  = "/data/labelsAndConformity/"
@@ -42,10 +42,10 @@ func cut(path string) string { return `{"op":"remove","path":"` + path + `"}` }
 
 func changes(ops ...string) string { return "[" + strings.Join(ops, ",") + "]" }
 
-// firing has for each rule, in each of its ways, a change of a sample that makes
-// it fire, and where: RULE severity path code. The sample itself is the case in
-// which it does not.
-var firing = []struct{ want, base, patch string }{
+// violations are changes of samples that violate a rule, at least one for each
+// rule, with the finding: RULE severity path code. The unchanged sample does not
+// violate the rule.
+var violations = []struct{ want, base, patch string }{
 	{"FMT-1 error " + carbon + "studyUrl format", ev, changes(set(carbon+"studyUrl", `"https:///study"`))},
 	{"FMT-1 error " + carbon + "studyUrl format", ev, changes(set(carbon+"studyUrl", `"https://a.example/%zz"`))},
 	{"FMT-1 error " + carbon + "studyUrl format", ev, changes(set(carbon+"studyUrl", `"ftp://a.example/x"`))},
@@ -151,25 +151,24 @@ var firing = []struct{ want, base, patch string }{
 	{"OWN-1 error " + general + "economicOperatorInformation/role consistency", ev, changes(set(general+"economicOperatorInformation/role", `"producer"`))},
 }
 
-// withStore are the rules that ask the store or the version before.
-var withStore = []struct {
+// storeViolations violate rules that need the store or the previous version.
+var storeViolations = []struct {
 	want, base string
-	known      compliance.StoreFacts
+	facts      compliance.StoreFacts
 	previous   string // a patch of the sample
 }{
-	{want: "ID-1 error " + general + "batteryIdentifier duplicate", base: ev, known: compliance.StoreFacts{IdentifierTaken: true}},
-	{want: "ID-3 error " + general + "batteryPassportIdentifier duplicate", base: ev, known: compliance.StoreFacts{PassportIdentifierTaken: true}},
+	{want: "ID-1 error " + general + "batteryIdentifier duplicate", base: ev, facts: compliance.StoreFacts{IdentifierTaken: true}},
+	{want: "ID-3 error " + general + "batteryPassportIdentifier duplicate", base: ev, facts: compliance.StoreFacts{PassportIdentifierTaken: true}},
 	{want: "LIF-5 warning " + life + "previousPassports/0/batteryPassportIdentifier consistency", base: second,
-		known: compliance.StoreFacts{Predecessors: map[string]compliance.Relation{"urn:uuid:9b5c2f66-d073-4ebb-8f5b-4a9c0d1e2f08": compliance.NotStored}}},
+		facts: compliance.StoreFacts{Predecessors: map[string]compliance.Relation{"urn:uuid:9b5c2f66-d073-4ebb-8f5b-4a9c0d1e2f08": compliance.NotStored}}},
 	{want: "LIF-5 error " + life + "previousPassports/0/batteryPassportIdentifier consistency", base: second,
-		known: compliance.StoreFacts{Predecessors: map[string]compliance.Relation{"urn:uuid:9b5c2f66-d073-4ebb-8f5b-4a9c0d1e2f08": compliance.Circular}}},
+		facts: compliance.StoreFacts{Predecessors: map[string]compliance.Relation{"urn:uuid:9b5c2f66-d073-4ebb-8f5b-4a9c0d1e2f08": compliance.Circular}}},
 	{want: "CON-5 error " + state + "usage/fullCycles consistency", base: used, previous: changes(set(state+"usage/fullCycles", `100000`))},
 	{want: "CON-1 error " + state + "declaredPerformance consistency", base: waste, previous: changes(set(state+"declaredPerformance/0/ratedCapacityAh", `13.5`))},
 }
 
-// exempt are rules of the catalogue that are no matter of a single evaluation:
-// MOD-1 compares passports, DAT-4 and CON-6 are remarks, and ACC-1 to ACC-3 are
-// promises of the access tests.
+// exempt are rules that an evaluation does not check: MOD-1 compares passports,
+// DAT-4 and CON-6 are notes, and the projection tests cover ACC-1 to ACC-3.
 var exempt = []string{"MOD-1", "DAT-4", "CON-6", "ACC-1", "ACC-2", "ACC-3"}
 
 func findings(r compliance.Report) []string {
@@ -180,38 +179,37 @@ func findings(r compliance.Report) []string {
 	return all
 }
 
-// check holds a case against what it does, and against the sample, in which the
-// rule finds nothing there.
+// check evaluates data that must have a finding. The sample itself must not have it.
 func check(t *testing.T, e *compliance.Engine, want, base string, in compliance.Input) {
 	t.Helper()
 	in.Now, in.AsOf = now, ruleset.DateOf(now)
 	report := e.Evaluate(in)
 	if !slices.Contains(findings(report), want) {
-		t.Errorf("%s: %s did not come, only %q", base, want, findings(report))
+		t.Errorf("%s: got findings %q, want %s", base, findings(report), want)
 	}
 	for _, f := range report.Findings {
 		if f.Message == "" || strings.Contains(f.Message, "%!") {
-			t.Errorf("%s: message %q", want, f.Message)
+			t.Errorf("%s: bad message %q", want, f.Message)
 		}
 	}
-	sound := e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, base, "")), Now: now, AsOf: ruleset.DateOf(now)})
-	if slices.Contains(findings(sound), want) {
-		t.Errorf("%s comes without a reason in %s", want, base)
+	unchanged := e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, base, "")), Now: now, AsOf: ruleset.DateOf(now)})
+	if slices.Contains(findings(unchanged), want) {
+		t.Errorf("unchanged %s has the finding %s", base, want)
 	}
 }
 
-func TestEveryRuleFires(t *testing.T) {
+func TestEveryRuleReportsViolations(t *testing.T) {
 	e := engine(t)
 	cases := map[string]bool{}
-	for _, c := range firing {
+	for _, c := range violations {
 		id, _, _ := strings.Cut(c.want, " ")
 		cases[id] = true
 		check(t, e, c.want, c.base, compliance.Input{Data: e.Rules.Parse(sample(t, c.base, c.patch))})
 	}
-	for _, c := range withStore {
+	for _, c := range storeViolations {
 		id, _, _ := strings.Cut(c.want, " ")
 		cases[id] = true
-		in := compliance.Input{Data: e.Rules.Parse(sample(t, c.base, "")), Facts: c.known}
+		in := compliance.Input{Data: e.Rules.Parse(sample(t, c.base, "")), Facts: c.facts}
 		if c.previous != "" {
 			in.Previous = e.Rules.Parse(sample(t, c.base, c.previous))
 		}
@@ -219,62 +217,62 @@ func TestEveryRuleFires(t *testing.T) {
 	}
 	for _, id := range e.Rules.Rules() {
 		if cases[id] == slices.Contains(exempt, id) {
-			t.Errorf("rule %s: has a case: %v, is exempt: %v", id, cases[id], slices.Contains(exempt, id))
+			t.Errorf("rule %s: has a test case %v, is exempt %v", id, cases[id], slices.Contains(exempt, id))
 		}
 		delete(cases, id)
 	}
 	for id := range cases {
-		t.Errorf("rule %s is not in the catalogue", id)
+		t.Errorf("rule %s not found in the catalogue", id)
 	}
 }
 
-// TestConditions has for each condition of a duty a sample in which it holds,
-// one in which it does not, and what is missing in the first.
+// TestConditions checks each condition with a sample in which it is true, so that an
+// attribute is missing, and one in which it is false.
 func TestConditions(t *testing.T) {
 	e := engine(t)
 	later := ruleset.Date("2040-01-01")
 	cases := map[string]struct {
-		holds, not, path string
-		base             string
-		on               ruleset.Date
+		whenTrue, whenFalse, path string
+		base                      string
+		on                        ruleset.Date
 	}{
 		"rechargeable": {base: storage, path: perform + "initialRoundTripEfficiencyPercent",
-			holds: changes(cut(perform + "initialRoundTripEfficiencyPercent")), not: changes(cut(perform+"initialRoundTripEfficiencyPercent"), set(general+"isRechargeable", "false"))},
+			whenTrue: changes(cut(perform + "initialRoundTripEfficiencyPercent")), whenFalse: changes(cut(perform+"initialRoundTripEfficiencyPercent"), set(general+"isRechargeable", "false"))},
 		"cycleApplication": {base: storage, path: perform + "expectedLifetimeCycles",
-			holds: changes(cut(perform + "expectedLifetimeCycles")), not: changes(cut(perform+"expectedLifetimeCycles"), set(perform+"isNonCycleApplication", "true"))},
+			whenTrue: changes(cut(perform + "expectedLifetimeCycles")), whenFalse: changes(cut(perform+"expectedLifetimeCycles"), set(perform+"isNonCycleApplication", "true"))},
 		"hasBatteryManagementSystem": {base: storage, path: state + "stateOfHealth",
-			holds: changes(cut(state + "stateOfHealth")), not: changes(cut(state+"stateOfHealth"), set(general+"hasBatteryManagementSystem", "false"))},
+			whenTrue: changes(cut(state + "stateOfHealth")), whenFalse: changes(cut(state+"stateOfHealth"), set(general+"hasBatteryManagementSystem", "false"))},
 		"secondLifeWithPredecessor": {base: second, path: life + "previousPassports",
-			holds: changes(cut(life + "previousPassports")), not: changes(cut(life+"previousPassports"), set(general+"batteryStatus", `"re-used"`))},
+			whenTrue: changes(cut(life + "previousPassports")), whenFalse: changes(cut(life+"previousPassports"), set(general+"batteryStatus", `"re-used"`))},
 		"statusRemanufactured": {base: remade, path: life + "remanufacturing",
-			holds: changes(cut(life + "remanufacturing")), not: changes(cut(life+"remanufacturing"), set(general+"batteryStatus", `"repurposed"`))},
+			whenTrue: changes(cut(life + "remanufacturing")), whenFalse: changes(cut(life+"remanufacturing"), set(general+"batteryStatus", `"repurposed"`))},
 		"statusWaste": {base: waste, path: life + "wasteTransfer",
-			holds: changes(cut(life + "wasteTransfer")), not: changes(cut(life+"wasteTransfer"), set(general+"batteryStatus", `"original"`))},
+			whenTrue: changes(cut(life + "wasteTransfer")), whenFalse: changes(cut(life+"wasteTransfer"), set(general+"batteryStatus", `"original"`))},
 		"notExempt": {base: minimum, path: "/data/supplyChainDueDiligence/reportUrl", on: later,
-			holds: "", not: changes(set("/data/supplyChainDueDiligence", `{"isExempt":true}`))},
+			whenTrue: "", whenFalse: changes(set("/data/supplyChainDueDiligence", `{"isExempt":true}`))},
 		"firstLife": {base: minimum, path: circle + "recycledContent", on: later,
-			holds: "", not: changes(set(general+"batteryStatus", `"repurposed"`))},
+			whenTrue: "", whenFalse: changes(set(general+"batteryStatus", `"repurposed"`))},
 	}
 	for name, c := range cases {
 		on := c.on
 		if on == "" {
 			on = ruleset.DateOf(now)
 		}
-		for patch, want := range map[string]bool{c.holds: true, c.not: false} {
+		for patch, want := range map[string]bool{c.whenTrue: true, c.whenFalse: false} {
 			report := e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, c.base, patch)), Now: now, AsOf: on})
 			if got := slices.Contains(found(report, compliance.Error), c.path+" required"); got != want {
-				t.Errorf("%s: %s is asked for: %v, want %v", name, c.path, got, want)
+				t.Errorf("%s: %s is mandatory: got %v, want %v", name, c.path, got, want)
 			}
 		}
 	}
 	for _, name := range conditionRules(t) {
 		if _, ok := cases[name]; !ok {
-			t.Errorf("the condition %s has no case", name)
+			t.Errorf("condition %s has no test case", name)
 		}
 		delete(cases, name)
 	}
 	for name := range cases {
-		t.Errorf("the condition %s is not in the catalogue", name)
+		t.Errorf("condition %s not found in the catalogue", name)
 	}
 }
 
@@ -289,4 +287,25 @@ func conditionRules(t *testing.T) (names []string) {
 		names = append(names, name)
 	}
 	return names
+}
+
+// TestMessages checks one message of each kind.
+func TestMessages(t *testing.T) {
+	e := engine(t)
+	for _, c := range []struct{ base, patch, want string }{
+		{ev, changes(cut(general + "batteryMass")), "batteryMass is missing: mandatory for category EV; expected a number in kg, greater than 0, with up to 3 decimal places"},
+		{remade, changes(cut(life + "remanufacturing")), "remanufacturing is missing: mandatory for category EV when batteryStatus is remanufactured; expected an object"},
+		{ev, changes(cut(labels + "testReports/0/title")), "testReports[0].title is missing: mandatory in each entry of testReports; expected a string"},
+		{ev, changes(cut(general + "batteryCategory")), "batteryCategory is missing: the duties of all attributes depend on it; expected one of EV, LMT, Industrial"},
+		{storage, changes(set(state+"stateOfHealth/stateOfCertifiedEnergyPercent", `98`)), "stateOfHealth.stateOfCertifiedEnergyPercent is not allowed for category Industrial (stationaryStorage)"},
+		{minimum, changes(set("/data/supplyChainDueDiligence", `{"reportUrl":"https://a.example/r"}`)), "reportUrl is not mandatory before 2027-08-18: until then it is stored but not shown as a legal value"},
+		{ev, changes(set(carbon+"studyUrl", `"ftp://a.example/x"`)), `studyUrl must be an https URL, got "ftp://a.example/x"`},
+		{ev, changes(set(matter+"materials", `[]`)), "materials must have 3 or more entries, got 0"},
+		{ev, changes(set(perform+"ratedEnergyKwh", `95`)), "ratedEnergyKwh must be within 10 % of ratedCapacityAh × nominalVoltageV (82.37 kWh), got 95 kWh"},
+	} {
+		report := e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, c.base, c.patch)), Now: now, AsOf: ruleset.DateOf(now)})
+		if !slices.ContainsFunc(report.Findings, func(f compliance.Finding) bool { return f.Message == c.want }) {
+			t.Errorf("got %+v, want %q", report.Findings, c.want)
+		}
+	}
 }

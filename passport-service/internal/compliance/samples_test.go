@@ -15,7 +15,7 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// now is the clock that the expectations of the samples were made with.
+// now is the time for which the samples have their expected findings.
 var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func engine(t testing.TB) *compliance.Engine {
@@ -63,7 +63,7 @@ func sample(t testing.TB, name, patch string) wire.Value {
 	return body.Data
 }
 
-// found are the findings of a severity, as "path code", sorted.
+// found returns the findings of a severity as sorted lines: path code.
 func found(r compliance.Report, s compliance.Severity) []string {
 	lines := []string{}
 	for _, f := range r.Findings {
@@ -75,9 +75,9 @@ func found(r compliance.Report, s compliance.Severity) []string {
 	return lines
 }
 
-type at struct{ Path, Code string }
+type expectedFinding struct{ Path, Code string }
 
-func lines(expected []at) []string {
+func lines(expected []expectedFinding) []string {
 	lines := []string{}
 	for _, e := range expected {
 		lines = append(lines, e.Path+" "+e.Code)
@@ -88,10 +88,10 @@ func lines(expected []at) []string {
 
 func TestSamples(t *testing.T) {
 	e := engine(t)
-	var expected map[string]struct{ Errors, Warnings []at }
+	var expected map[string]struct{ Errors, Warnings []expectedFinding }
 	file(t, "expected.json", &expected)
 	if len(expected) != 11 {
-		t.Errorf("%d samples", len(expected))
+		t.Errorf("got %d samples, want 11", len(expected))
 	}
 	for name, want := range expected {
 		report := e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, name, "")), Now: now, AsOf: ruleset.DateOf(now)})
@@ -102,11 +102,11 @@ func TestSamples(t *testing.T) {
 			t.Errorf("%s: warnings (-want +got)\n%s", name, diff)
 		}
 		if !report.Complete || report.Score.Percent != 100 {
-			t.Errorf("%s: complete %v, score %+v", name, report.Complete, report.Score)
+			t.Errorf("%s: got complete %v, score %+v, want true, 100 %%", name, report.Complete, report.Score)
 		}
 		for _, f := range report.Findings {
 			if f.Rule == "" || f.Message == "" || f.LegalReference == "" {
-				t.Errorf("%s: %+v", name, f)
+				t.Errorf("%s: incomplete finding %+v", name, f)
 			}
 		}
 	}
@@ -114,30 +114,30 @@ func TestSamples(t *testing.T) {
 
 func TestInvalidCases(t *testing.T) {
 	e := engine(t)
-	var file67 struct {
+	var cases struct {
 		Cases []struct {
 			Name, Base     string
 			Patch          json.RawMessage
-			ExpectedErrors []at
+			ExpectedErrors []expectedFinding
 		}
 	}
-	file(t, "invalid-cases.json", &file67)
-	if len(file67.Cases) != 67 {
-		t.Errorf("%d cases", len(file67.Cases))
+	file(t, "invalid-cases.json", &cases)
+	if len(cases.Cases) != 67 {
+		t.Errorf("got %d cases, want 67", len(cases.Cases))
 	}
-	for _, c := range file67.Cases {
+	for _, c := range cases.Cases {
 		report := e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, c.Base, string(c.Patch))), Now: now, AsOf: ruleset.DateOf(now)})
 		if diff := cmp.Diff(lines(c.ExpectedErrors), found(report, compliance.Error)); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", c.Name, diff)
 		}
 		if report.Complete {
-			t.Errorf("%s: complete", c.Name)
+			t.Errorf("%s: got complete, want errors", c.Name)
 		}
 	}
 	for _, name := range []string{"ev-nmc-many-errors.json", "seed-shape.json", "seed-shape-ev.json"} {
 		var c struct {
 			Body           struct{ Data json.RawMessage }
-			ExpectedErrors []at
+			ExpectedErrors []expectedFinding
 		}
 		file(t, "invalid/"+name, &c)
 		report := e.Evaluate(compliance.Input{Data: e.Rules.Parse(wire.Value(c.Body.Data)), Now: now, AsOf: ruleset.DateOf(now)})
@@ -154,7 +154,7 @@ func BenchmarkEvaluate(b *testing.B) {
 	b.SetBytes(int64(len(data)))
 	for b.Loop() {
 		if r := e.Evaluate(compliance.Input{Data: e.Rules.Parse(data), Now: now, AsOf: ruleset.DateOf(now)}); !r.Complete {
-			b.Fatal("the sample is wrong")
+			b.Fatal("the sample has errors")
 		}
 	}
 }

@@ -60,7 +60,7 @@ func TestCatalogueEntryAddsField(t *testing.T) {
 		t.Fatal(err)
 	}
 	colour := doc.Components.Schemas.PassportData.Properties["generalInformation"].Properties["colour"]
-	if colour.Type != "string" || len(colour.Enum) != 2 || colour.Access != "authority" || colour.Description != "colour. of the housing (Article 0)" {
+	if colour.Type != "string" || len(colour.Enum) != 2 || colour.Access != "authority" || colour.Description != "colour; of the housing (Article 0)" {
 		t.Errorf("schema of colour: got %+v", colour)
 	}
 }

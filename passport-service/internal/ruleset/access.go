@@ -7,10 +7,10 @@ import (
 	"sync"
 )
 
-// Access is the class of those who may read an attribute.
+// Access is the access class of an attribute.
 type Access string
 
-// The classes, by the points of Annex XIII of Regulation (EU) 2023/1542.
+// The access classes: the points of Annex XIII of Regulation (EU) 2023/1542.
 const (
 	Public                         Access = "public"                         // point 1
 	LegitimateInterestAndAuthority Access = "legitimateInterestAndAuthority" // point 2
@@ -21,7 +21,7 @@ const (
 // Classes is a set of access classes.
 type Classes uint8
 
-// AllClasses are the classes of the owner of a passport.
+// AllClasses are the classes that the owner of a passport may read.
 const AllClasses Classes = 1<<4 - 1
 
 func (a Access) class() Classes {
@@ -38,17 +38,17 @@ func (a Access) class() Classes {
 	return 0
 }
 
-// Has tells whether the set holds a class.
+// Has reports whether the set contains a class.
 func (c Classes) Has(a Access) bool { return c&a.class() != 0 }
 
 // Reader is a role of the access matrix.
 type Reader string
 
-// The readers who are not the operator that keeps the passport.
+// The readers other than the owner of the passport.
 const (
 	Anyone                 Reader = "public"
 	WithLegitimateInterest Reader = "legitimateInterest"
-	MarketSurveillance     Reader = "marketSurveillance" // reads what a notified body and the Commission read
+	MarketSurveillance     Reader = "marketSurveillance" // same access as a notified body and the Commission
 )
 
 //go:embed access-matrix.json
@@ -61,7 +61,7 @@ var matrix = sync.OnceValue(func() map[Reader]Classes {
 		} `json:"roles"`
 	}
 	if err := json.Unmarshal(matrixFile, &file); err != nil {
-		panic(fmt.Sprintf("embedded access matrix: %v", err)) // a test reads it
+		panic(fmt.Sprintf("embedded access matrix: %v", err)) // a test covers it
 	}
 	readers := map[Reader]Classes{}
 	for reader, row := range file.Roles {
@@ -72,5 +72,6 @@ var matrix = sync.OnceValue(func() map[Reader]Classes {
 	return readers
 })
 
-// Classes are what a reader may read: Article 77(2). It is no ladder.
+// Classes returns the classes that a reader may read (Article 77(2)). They are not
+// levels: an authority reads test reports, but not the condition of a battery.
 func (r Reader) Classes() Classes { return matrix()[r] }

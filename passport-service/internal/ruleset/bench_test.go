@@ -9,7 +9,7 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// BenchmarkProject takes the public part of a complete passport.
+// BenchmarkProject projects a complete passport to its public part.
 func BenchmarkProject(b *testing.B) {
 	text, err := samples.FS.ReadFile("ev-nmc-complete.json")
 	if err != nil {

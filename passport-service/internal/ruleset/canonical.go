@@ -11,8 +11,8 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Canonicalize puts the text of the document into the form of RFC 8785, and
-// returns it. A document with violations stays as it was written.
+// Canonicalize converts the text of the document to the form of RFC 8785 and
+// returns it. A document with violations stays unchanged.
 func (d *Document) Canonicalize() wire.Value {
 	if d.canonical || len(d.violations) > 0 {
 		return d.Raw()
@@ -23,63 +23,64 @@ func (d *Document) Canonicalize() wire.Value {
 	return c.out
 }
 
-// canonicalizer writes values, and moves each to its place in what is written.
+// canonicalizer writes the canonical text and moves the nodes to their offsets
+// in it.
 type canonicalizer struct {
 	doc *Document
 	out []byte
 }
 
-func (c *canonicalizer) value(at int32) {
-	v, start := &c.doc.values[at], len(c.out)
-	switch raw := c.doc.text[v.start:v.end]; {
-	case v.kind == '{':
-		c.doc.sortMembers(v)
-		c.items(v, '{', '}')
-	case v.kind == '[':
-		c.items(v, '[', ']')
-	case v.kind == '0':
-		c.out = append(c.out, number(v.number)...)
-	case v.kind == '"' && strings.Contains(raw, `\`):
+func (c *canonicalizer) value(id int32) {
+	n, start := &c.doc.nodes[id], len(c.out)
+	switch raw := c.doc.text[n.start:n.end]; {
+	case n.kind == '{':
+		c.doc.sortMembers(n)
+		c.children(n, '{', '}')
+	case n.kind == '[':
+		c.children(n, '[', ']')
+	case n.kind == '0':
+		c.out = append(c.out, formatNumber(n.number)...)
+	case n.kind == '"' && strings.Contains(raw, `\`):
 		c.out = append(c.out, quote(unquote(raw))...)
 	default:
 		c.out = append(c.out, raw...)
 	}
-	v.start, v.end = int32(start), int32(len(c.out))
+	n.start, n.end = int32(start), int32(len(c.out))
 }
 
-func (c *canonicalizer) items(v *value, open, end byte) {
+func (c *canonicalizer) children(n *node, open, end byte) {
 	c.out = append(c.out, open)
-	for at := v.down; at != 0; at = c.doc.values[at].next {
-		if at != v.down {
+	for id := n.firstChild; id != 0; id = c.doc.nodes[id].nextSibling {
+		if id != n.firstChild {
 			c.out = append(c.out, ',')
 		}
 		if open == '{' {
-			c.out = append(appendQuoted(c.out, c.doc.values[at].name), ':')
+			c.out = append(appendQuoted(c.out, c.doc.nodes[id].name), ':')
 		}
-		c.value(at)
+		c.value(id)
 	}
 	c.out = append(c.out, end)
 }
 
-// sortMembers puts the members of an object into the order of RFC 8785.
-func (d *Document) sortMembers(object *value) {
+// sortMembers sorts the members of an object as RFC 8785 requires.
+func (d *Document) sortMembers(object *node) {
 	var members []int32
-	for at := object.down; at != 0; at = d.values[at].next {
-		members = append(members, at)
+	for id := object.firstChild; id != 0; id = d.nodes[id].nextSibling {
+		members = append(members, id)
 	}
 	if len(members) < 2 {
 		return
 	}
-	slices.SortFunc(members, func(a, b int32) int { return compareUTF16(d.values[a].name, d.values[b].name) })
-	object.down, object.last = members[0], members[len(members)-1]
-	for i, at := range members[1:] {
-		d.values[members[i]].next = at
+	slices.SortFunc(members, func(a, b int32) int { return compareUTF16(d.nodes[a].name, d.nodes[b].name) })
+	object.firstChild, object.lastChild = members[0], members[len(members)-1]
+	for i, id := range members[1:] {
+		d.nodes[members[i]].nextSibling = id
 	}
-	d.values[object.last].next = 0
+	d.nodes[object.lastChild].nextSibling = 0
 }
 
-// compareUTF16 compares by UTF-16 code units: a character beyond U+FFFF, which
-// is a pair of surrogates, comes before U+E000 to U+FFFF.
+// compareUTF16 compares by UTF-16 code units: a character above U+FFFF, which is
+// a surrogate pair, sorts before U+E000 to U+FFFF.
 func compareUTF16(a, b string) int {
 	for i := range min(len(a), len(b)) {
 		x, y := a[i], b[i]
@@ -94,10 +95,11 @@ func compareUTF16(a, b string) int {
 	return cmp.Compare(len(a), len(b))
 }
 
-// number writes a number in the shortest form that is read as the same double.
-func number(f float64) string {
+// formatNumber returns the shortest text that parses to the same double
+// (RFC 8785).
+func formatNumber(f float64) string {
 	if f == 0 {
-		return "0" // and not -0
+		return "0" // -0 is written as 0
 	}
 	return jsontext.Float(f).String()
 }
@@ -106,7 +108,7 @@ func quote(text string) string { return string(appendQuoted(nil, text)) }
 
 func appendQuoted(out []byte, text string) []byte { return must(jsontext.AppendQuote(out, text)) }
 
-// Merge applies a merge patch (RFC 7396), which is one valid JSON value, and
+// Merge applies a merge patch (RFC 7396), which must be one valid JSON value, and
 // returns the result.
 func (d *Document) Merge(patch wire.Value) wire.Value {
 	m := merger{jsontext.NewDecoder(bytes.NewBuffer(patch), jsontext.AllowDuplicateNames(true)), make([]byte, 0, len(d.text)+len(patch))}
@@ -119,7 +121,7 @@ type merger struct {
 	out []byte
 }
 
-// value merges the next value of the patch into the target, which may be absent.
+// value merges the next value of the patch into a target, which may be absent.
 func (m *merger) value(target Value) {
 	if m.dec.PeekKind() != '{' {
 		m.out = append(m.out, must(m.dec.ReadValue())...)
@@ -146,13 +148,13 @@ func (m *merger) value(target Value) {
 	for member := range target.Children() {
 		if !slices.Contains(patched, member.Name()) {
 			m.name(begin, member.Name())
-			m.out = append(m.out, member.raw()...)
+			m.out = append(m.out, member.Raw()...)
 		}
 	}
 	m.out = append(m.out, '}')
 }
 
-// name writes the name of a member of the object that begins at an offset.
+// name writes the name of a member. The members of its object start at begin.
 func (m *merger) name(begin int, name string) {
 	if len(m.out) > begin {
 		m.out = append(m.out, ',')
@@ -160,14 +162,14 @@ func (m *merger) name(begin int, name string) {
 	m.out = append(appendQuoted(m.out, name), ':')
 }
 
-// ChangedPaths returns the paths at which two canonical documents differ, as
-// data.section.attribute. It goes into objects, and not into arrays.
+// ChangedPaths returns the paths at which two canonical documents differ, such as
+// data.section.attribute. A changed array is one path.
 func ChangedPaths(before, after *Document) []string {
 	return appendChanged(nil, "data", before.Root(), after.Root())
 }
 
 func appendChanged(paths []string, path string, before, after Value) []string {
-	if before.raw() == after.raw() && before.Exists() == after.Exists() {
+	if before.Raw() == after.Raw() && before.Exists() == after.Exists() {
 		return paths
 	}
 	names := MemberNames(before, after)
@@ -180,7 +182,7 @@ func appendChanged(paths []string, path string, before, after Value) []string {
 	return paths
 }
 
-// MemberNames returns the names of the members of two objects, sorted.
+// MemberNames returns the sorted names of the members of two objects.
 func MemberNames(a, b Value) (names []string) {
 	for _, v := range []Value{a, b} {
 		for m := range v.Children() {

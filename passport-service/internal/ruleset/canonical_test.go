@@ -11,8 +11,8 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// letters is a catalogue of the sections a and b.
-func letters(t *testing.T) *ruleset.RuleSet {
+// tinyRuleSet returns a catalogue with the sections a and b.
+func tinyRuleSet(t *testing.T) *ruleset.RuleSet {
 	t.Helper()
 	rs, err := ruleset.Load([]byte(`{"profile":"x","effectiveFrom":"2027-02-18","attributes":[
 		{"path":"a.b","section":"a","type":"object","access":"public"},
@@ -28,10 +28,10 @@ func letters(t *testing.T) *ruleset.RuleSet {
 	return rs
 }
 
-// TestCanonicalForm compares the canonical form of documents with the one that
-// the JSON library makes of their text.
+// TestCanonicalForm compares the canonical form of documents with the output of
+// the JSON library.
 func TestCanonicalForm(t *testing.T) {
-	rs := letters(t)
+	rs := tinyRuleSet(t)
 	check := func(rs *ruleset.RuleSet, text string) {
 		t.Helper()
 		want := wire.Value(text).Clone()
@@ -39,13 +39,13 @@ func TestCanonicalForm(t *testing.T) {
 		if err := want.Canonicalize(); err != nil || doc.Violations() != nil {
 			t.Fatalf("%s: %v, %+v", text, err, doc.Violations())
 		}
-		for range 2 { // the second time from what it keeps
+		for range 2 { // the second result is stored
 			if got := doc.Canonicalize(); string(got) != string(want) {
-				t.Errorf("the canonical form of %s is\n%s, want\n%s", text, got, want)
+				t.Errorf("canonical form of %s: got\n%s, want\n%s", text, got, want)
 			}
 		}
 		if got := rs.Parse(want); doc.Root().Raw() != got.Root().Raw() || doc.Text("a.t") != got.Text("a.t") {
-			t.Errorf("%s is another document after it was canonicalized", text)
+			t.Errorf("%s: parsing the canonical form gives another document", text)
 		}
 	}
 	for _, text := range []string{
@@ -71,14 +71,14 @@ func TestCanonicalForm(t *testing.T) {
 		}
 	}
 	if checked < 10 {
-		t.Errorf("%d samples", checked)
+		t.Errorf("got %d samples, want at least 10", checked)
 	}
 }
 
-// TestSetText sets the text of an attribute that is there, that is missing, that
-// is of the wrong type, and whose section is missing.
+// TestSetText sets an attribute that exists, is missing, has the wrong type, or
+// whose section is missing.
 func TestSetText(t *testing.T) {
-	rs := letters(t)
+	rs := tinyRuleSet(t)
 	for before, want := range map[string]string{
 		`{"a":{"t":"x","n":1}}`: `{"a":{"n":1,"t":"y\""}}`, `{"a":{"n":1}}`: `{"a":{"n":1,"t":"y\""}}`, `{"a":{}}`: `{"a":{"t":"y\""}}`,
 		`{"a":{"t":5}}`: `{"a":{"t":5}}`, `{"b":{}}`: `{"b":{}}`, `{"a":1}`: `{"a":1}`,
@@ -87,20 +87,20 @@ func TestSetText(t *testing.T) {
 		doc := original.Clone()
 		doc.SetText("a.t", `y"`)
 		if got := doc.Canonicalize(); string(got) != want {
-			t.Errorf("SetText in %s makes %s, want %s", before, got, want)
+			t.Errorf("SetText in %s: got %s, want %s", before, got, want)
 		}
 		if v := doc.First("a.t"); v.Exists() && (!v.Valid() || doc.Text("a.t") != `y"`) {
 			t.Errorf("SetText in %s: valid %v, %q", before, v.Valid(), doc.Text("a.t"))
 		}
 		if original.Root().Raw() != before || doc.First("a.t").Exists() && original.Text("a.t") == `y"` {
-			t.Errorf("SetText in a copy of %s changes the original: %s", before, original.Root().Raw())
+			t.Errorf("SetText in a copy of %s changed the original to %s", before, original.Root().Raw())
 		}
 	}
 }
 
-// TestMerge holds the examples of RFC 7396, appendix A, and some of ours.
+// TestMerge covers the examples of RFC 7396, appendix A, and some more.
 func TestMerge(t *testing.T) {
-	rs := letters(t)
+	rs := tinyRuleSet(t)
 	for _, c := range []struct{ target, patch, want string }{
 		{`{"a":"b"}`, `{"a":"c"}`, `{"a":"c"}`},
 		{`{"a":"b"}`, `{"b":"c"}`, `{"a":"b","b":"c"}`},
@@ -131,7 +131,7 @@ func TestMerge(t *testing.T) {
 }
 
 func TestChanged(t *testing.T) {
-	rs := letters(t)
+	rs := tinyRuleSet(t)
 	for _, c := range []struct {
 		before, after string
 		want          []string

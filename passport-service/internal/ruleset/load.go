@@ -8,46 +8,46 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
-// Node is a place in data that the catalogue describes: data itself, a section,
-// or an attribute. It is read-only.
-type Node struct {
+// Field is an element of the catalogue's tree: data itself, a section, or an
+// attribute. It is read-only.
+type Field struct {
 	Name      string
 	Attribute *Attribute     // nil for data itself and the sections
-	Children  []*Node        // in the order of the catalogue
-	Position  int            // in the order of the catalogue, from 1 on; 0 for data itself
-	Pattern   *regexp.Regexp // of a text; nil: any
-	MinItems  int            // of an array; -1: any number
-	MaxItems  int            // of an array; -1: any number
+	Children  []*Field       // in the order of the catalogue
+	Position  int            // in the catalogue, starting at 1; 0 for data itself
+	Pattern   *regexp.Regexp // of a string; nil: any
+	MinItems  int            // of an array; -1: no limit
+	MaxItems  int            // of an array; -1: no limit
 	Required  bool           // inside its container
 
-	members map[string]*Node // the children by name; nil where there can be none
-	classes Classes          // of all attributes at it and below
+	members map[string]*Field // the children by name; nil for a scalar
+	classes Classes           // of its attribute and of all below it
 }
 
-// Load reads a catalogue. It reports everything that is wrong with it.
+// Load parses a catalogue. The error joins all errors in the file.
 func Load(data []byte) (*RuleSet, error) {
 	var file struct {
-		Profile       string      `json:"profile"`
-		EffectiveFrom Date        `json:"effectiveFrom"`
-		Attributes    []Attribute `json:"attributes"`
-		Rules         []Rule      `json:"rules"`
+		Profile       string            `json:"profile"`
+		EffectiveFrom Date              `json:"effectiveFrom"`
+		Attributes    []Attribute       `json:"attributes"`
+		Rules         []Rule            `json:"rules"`
+		Conditions    map[string]string `json:"conditionRules"`
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
 		return nil, err
 	}
 	rs := &RuleSet{
-		Name: file.Profile, EffectiveFrom: file.EffectiveFrom, File: data, attributes: file.Attributes,
-		rules: map[string]Rule{}, byPath: map[string]*Node{}, root: &Node{members: map[string]*Node{}},
+		Name: file.Profile, EffectiveFrom: file.EffectiveFrom, File: data, attributes: file.Attributes, conditions: file.Conditions,
+		rules: map[string]Rule{}, byPath: map[string]*Field{}, root: &Field{members: map[string]*Field{}},
 	}
 	var errs []error
 	if rs.Name == "" || len(rs.attributes) == 0 {
-		errs = append(errs, errors.New("a rule set needs a profile and attributes"))
+		errs = append(errs, errors.New("profile or attributes are missing"))
 	}
 	if rs.EffectiveFrom == "" {
-		errs = append(errs, errors.New("a rule set needs the date effectiveFrom"))
+		errs = append(errs, errors.New("effectiveFrom is missing"))
 	}
 	for _, r := range file.Rules {
 		rs.rules[r.ID] = r
@@ -63,7 +63,7 @@ func Load(data []byte) (*RuleSet, error) {
 }
 
 var (
-	types      = []Type{String, Number, Integer, Boolean, Object, Objects, Strings, Languages}
+	types      = []Type{String, Number, Integer, Boolean, Object, Objects, Strings, Localized}
 	duties     = []Duty{Mandatory, Conditional, Recommended, Optional, Later, NotApplicable}
 	categories = []Category{EV, LMT, Industrial, Stationary}
 )
@@ -72,89 +72,85 @@ func (a *Attribute) check(rs *RuleSet) error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if !slices.Contains(types, a.Type) {
-		wrong("type %q is not known", a.Type)
+		wrong("type %q is unknown", a.Type)
 	}
 	if a.Access.class() == 0 {
-		wrong("access %q is not known", a.Access)
+		wrong("access %q is unknown", a.Access)
 	}
 	if section, _, ok := strings.Cut(a.Path, "."); !ok || section != a.Section {
-		wrong("is not in its section %q", a.Section)
+		wrong("path must start with the section %q", a.Section)
 	}
 	if (a.AllowedValues != nil || a.Pattern != "") && a.Type != String && a.Type != Strings {
-		wrong("has allowed values or a pattern and is no string")
+		wrong("allowedValues and pattern are only allowed for strings")
 	}
 	if (a.Minimum != nil || a.ExclusiveMin != nil || a.Maximum != nil) && a.Type != Number && a.Type != Integer {
-		wrong("has bounds and is no number")
+		wrong("bounds are only allowed for numbers")
 	}
 	for _, c := range categories {
 		if d, ok := a.RequiredFor[c]; a.RequiredFor != nil && (!ok || !slices.Contains(duties, d)) {
-			wrong("duty %q for %s is not known", d, c)
+			wrong("duty %q for %s is unknown", d, c)
 		}
 	}
 	for _, id := range a.Rules {
 		if _, ok := rs.rules[id]; !ok {
-			wrong("rule %q is not in the rule set", id)
+			wrong("rule %q is unknown", id)
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// add puts an attribute into the index. A container comes before its members.
+// add inserts an attribute into the tree. Its container must be there already.
 func (rs *RuleSet) add(a *Attribute) error {
 	if rs.byPath[a.Path] != nil {
-		return errors.New("is there twice")
+		return errors.New("path already exists")
 	}
-	p, err := newNode(a)
-	rs.byPath[a.Path] = p
+	f, err := newField(a)
+	rs.byPath[a.Path] = f
 	steps := strings.Split(a.Path, ".")
-	at := rs.root
+	container := rs.root
 	for i, step := range steps[:len(steps)-1] {
 		name, inArray := strings.CutSuffix(step, "[]")
-		next := at.members[name]
+		next := container.members[name]
 		if next == nil && i == 0 {
-			next = &Node{Name: name, members: map[string]*Node{}}
+			next = &Field{Name: name, members: map[string]*Field{}}
 			rs.byPath[name] = next
-			at.put(next, len(rs.byPath)-1)
+			container.append(next, len(rs.byPath)-1)
 		}
 		if next == nil || next.members == nil || i > 0 && (next.Attribute.Type == Objects) != inArray {
-			return fmt.Errorf("%s is no container", strings.Join(steps[:i+1], "."))
+			return fmt.Errorf("container %s not found: it must come first, with [] if it is an array of objects", strings.Join(steps[:i+1], "."))
 		}
-		at = next
+		container = next
 	}
-	p.Name = steps[len(steps)-1]
-	at.put(p, len(rs.byPath))
+	f.Name = steps[len(steps)-1]
+	container.append(f, len(rs.byPath))
 	return err
 }
 
-func (p *Node) put(member *Node, id int) {
-	member.Position = id
-	p.members[member.Name] = member
-	p.Children = append(p.Children, member)
+func (f *Field) append(child *Field, position int) {
+	child.Position = position
+	f.members[child.Name] = child
+	f.Children = append(f.Children, child)
 }
 
-func newNode(a *Attribute) (*Node, error) {
-	p := &Node{Attribute: a, MinItems: -1, MaxItems: -1}
+func newField(a *Attribute) (*Field, error) {
+	f := &Field{Attribute: a, MinItems: -1, MaxItems: -1}
 	if a.Type == Object || a.Type == Objects {
-		p.members = map[string]*Node{}
+		f.members = map[string]*Field{}
 	}
-	var errs []error
+	err := f.setCardinality(a.Cardinality)
 	if a.Pattern != "" {
-		var err error
-		if p.Pattern, err = regexp.Compile(a.Pattern); err != nil {
-			errs = append(errs, err)
-		}
+		var invalid error
+		f.Pattern, invalid = regexp.Compile(a.Pattern)
+		err = errors.Join(invalid, err)
 	}
-	if err := p.count(a.Cardinality); err != nil {
-		errs = append(errs, err)
-	}
-	return p, errors.Join(errs...)
+	return f, err
 }
 
-// count reads a cardinality, as "1", "0..1", "3..n" and, of arrays, "0 or 4"
-// and "1 (0..n items)".
-func (p *Node) count(cardinality string) error {
-	p.Required = strings.HasPrefix(cardinality, "1")
-	if a := p.Attribute; a.Type != Objects && a.Type != Strings || cardinality == "" {
+// setCardinality parses a cardinality such as "1", "0..1" and "3..n". An array
+// may also have "0 or 4" or "1 (0..n items)".
+func (f *Field) setCardinality(cardinality string) error {
+	f.Required = strings.HasPrefix(cardinality, "1")
+	if a := f.Attribute; a.Type != Objects && a.Type != Strings || cardinality == "" {
 		return nil
 	}
 	items := cardinality
@@ -167,48 +163,25 @@ func (p *Node) count(cardinality string) error {
 	if items == "0..1" || items == "1" { // of the array itself
 		return nil
 	}
-	least, most, ok := strings.Cut(items, "..")
+	low, high, ok := strings.Cut(items, "..")
 	var err error
-	p.MinItems, err = strconv.Atoi(least)
-	if most != "n" && err == nil {
-		p.MaxItems, err = strconv.Atoi(most)
+	f.MinItems, err = strconv.Atoi(low)
+	if high != "n" && err == nil {
+		f.MaxItems, err = strconv.Atoi(high)
 	}
 	if !ok || err != nil {
-		return fmt.Errorf("cardinality %q cannot be read", cardinality)
+		return fmt.Errorf("cardinality %q is not valid", cardinality)
 	}
 	return nil
 }
 
-// collectClasses sets the classes of the node and of all below it.
-func (p *Node) collectClasses() Classes {
-	if p.Attribute != nil {
-		p.classes = p.Attribute.Access.class()
+// collectClasses sets the access classes of the field and of all below it.
+func (f *Field) collectClasses() Classes {
+	if f.Attribute != nil {
+		f.classes = f.Attribute.Access.class()
 	}
-	for _, m := range p.Children {
-		p.classes |= m.collectClasses()
+	for _, child := range f.Children {
+		f.classes |= child.collectClasses()
 	}
-	return p.classes
-}
-
-// units end the names of attributes that have one.
-var units = []string{"PercentPerMonth", "Percent", "Kwh", "Ah", "Kg", "Ohm", "V", "W", "C"}
-
-// Label is the name of an attribute in words, without its unit, as "rated
-// capacity".
-func (a *Attribute) Label() string {
-	name := a.Path[strings.LastIndexByte(a.Path, '.')+1:]
-	for _, unit := range units {
-		if short, ok := strings.CutSuffix(name, unit); ok && short != "" && a.Unit != "" {
-			name = short
-			break
-		}
-	}
-	var b strings.Builder
-	for i, r := range name {
-		if unicode.IsUpper(r) && i > 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteRune(unicode.ToLower(r))
-	}
-	return b.String()
+	return f.classes
 }

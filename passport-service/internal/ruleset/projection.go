@@ -8,9 +8,9 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Project returns the part of data, which is canonical, that those may read who
-// have the classes. What the catalogue does not know is in no class. An object
-// of which nothing is left goes too: that it was there may tell.
+// Project returns the part of canonical data that the classes may read. Unknown
+// members are removed. So are objects without a readable member: an empty one
+// would reveal that it exists.
 func (rs *RuleSet) Project(data wire.Value, classes Classes) wire.Value {
 	if classes == AllClasses {
 		return data
@@ -22,11 +22,11 @@ func (rs *RuleSet) Project(data wire.Value, classes Classes) wire.Value {
 	return p.out
 }
 
-// Reads tells whether those who have the classes may read what is at a path of
+// CanRead reports whether the classes may read any part of the value at a path of
 // the catalogue.
 func (rs *RuleSet) CanRead(path string, classes Classes) bool {
-	p := rs.byPath[path]
-	return p != nil && p.classes&classes != 0
+	f := rs.byPath[path]
+	return f != nil && f.classes&classes != 0
 }
 
 type projector struct {
@@ -35,53 +35,56 @@ type projector struct {
 	out     []byte
 }
 
-// object writes what is left of the object that comes, and tells whether that
-// is anything.
-func (p *projector) object(at *Node) bool {
+// object copies the readable members of the next object. It reports whether it
+// has any.
+func (p *projector) object(f *Field) bool {
 	must(p.dec.ReadToken())
-	begin := len(p.out)
+	start := len(p.out)
 	p.out = append(p.out, '{')
 	for p.dec.PeekKind() != '}' {
-		before := len(p.out)
-		if before > begin+1 {
+		end := len(p.out)
+		if end > start+1 {
 			p.out = append(p.out, ',')
 		}
 		name := must(p.dec.ReadValue())
-		member := at.members[string(name[1:len(name)-1])]
+		member := f.members[string(name[1:len(name)-1])]
 		p.out = append(append(p.out, name...), ':')
-		if !p.member(member) {
-			p.out = p.out[:before]
+		if !p.value(member) {
+			p.out = p.out[:end]
 		}
 	}
 	must(p.dec.ReadToken())
-	if len(p.out) == begin+1 {
-		p.out = p.out[:begin]
+	if len(p.out) == start+1 {
+		p.out = p.out[:start]
 		return false
 	}
 	p.out = append(p.out, '}')
 	return true
 }
 
-func (p *projector) member(at *Node) bool {
+// value copies the readable part of the next value. It reports whether there is
+// any.
+func (p *projector) value(f *Field) bool {
 	switch {
-	case at == nil || at.classes&p.classes == 0 || at.Attribute != nil && !p.classes.Has(at.Attribute.Access):
+	case f == nil || f.classes&p.classes == 0 || f.Attribute != nil && !p.classes.Has(f.Attribute.Access):
 		must(p.dec.ReadValue())
 		return false
-	case at.classes&^p.classes == 0 || at.members == nil:
+	case f.classes&^p.classes == 0 || f.members == nil:
 		p.out = append(p.out, must(p.dec.ReadValue())...)
 	case p.dec.PeekKind() == '{':
-		return p.object(at)
+		return p.object(f)
 	case p.dec.PeekKind() == '[':
-		p.array(at)
-	default: // no passport is stored with it
+		p.array(f)
+	default: // a scalar in place of a container, which is never stored
 		must(p.dec.ReadValue())
 		return false
 	}
 	return true
 }
 
-// array writes as many objects as there are, each as far as it may be read.
-func (p *projector) array(at *Node) {
+// array copies the readable part of each object of the next array. The number of
+// items stays the same.
+func (p *projector) array(f *Field) {
 	must(p.dec.ReadToken())
 	p.out = append(p.out, '[')
 	for first := true; p.dec.PeekKind() != ']'; first = false {
@@ -91,7 +94,7 @@ func (p *projector) array(at *Node) {
 		if p.dec.PeekKind() != '{' {
 			must(p.dec.ReadValue())
 			p.out = append(p.out, "null"...)
-		} else if !p.object(at) {
+		} else if !p.object(f) {
 			p.out = append(p.out, "{}"...)
 		}
 	}

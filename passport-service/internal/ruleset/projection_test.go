@@ -13,8 +13,8 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// leaves returns the values in JSON by their paths of the catalogue, with what
-// an array holds as one.
+// leaves returns the paths of all scalars and arrays in data, as the catalogue
+// writes them.
 func leaves(t *testing.T, data []byte) map[string]bool {
 	t.Helper()
 	var v any
@@ -46,8 +46,8 @@ func leaves(t *testing.T, data []byte) map[string]bool {
 	return paths
 }
 
-// TestProjection takes every sample through every set of classes: each value is
-// there exactly when its class, and that of all that it stands in, may be read.
+// TestProjection projects every sample to every set of classes. A value must
+// remain if and only if its class and those of its containers may be read.
 func TestProjection(t *testing.T) {
 	rs := ruleset.Embedded()[0]
 	names, err := fs.Glob(samples.FS, "*-*.json")
@@ -60,7 +60,7 @@ func TestProjection(t *testing.T) {
 			Data wire.Value `json:"data"`
 		}
 		if wire.Unmarshal(text, &body) != nil || body.Data == nil {
-			continue // no passport
+			continue // not a passport
 		}
 		if err := body.Data.Canonicalize(); err != nil {
 			t.Fatal(err)
@@ -79,7 +79,7 @@ func TestProjection(t *testing.T) {
 	}
 }
 
-// readable looks the path up, and all that it stands in.
+// readable reports whether the classes may read a path and all its containers.
 func readable(rs *ruleset.RuleSet, path string, classes ruleset.Classes) bool {
 	steps := strings.Split(strings.ReplaceAll(path, "[]", ""), ".")
 	at := steps[0]
@@ -88,7 +88,7 @@ func readable(rs *ruleset.RuleSet, path string, classes ruleset.Classes) bool {
 			at += "[]"
 		}
 		a, ok := rs.Attribute(at + "." + step)
-		if !ok { // a text by language
+		if !ok { // a language of a localized string
 			a, ok = rs.Attribute(at)
 		} else {
 			at += "." + step
@@ -100,35 +100,35 @@ func readable(rs *ruleset.RuleSet, path string, classes ruleset.Classes) bool {
 	return true
 }
 
-// TestProjectionOfWhatIsOdd has what no sample has.
-func TestProjectionOfWhatIsOdd(t *testing.T) {
+// TestProjectionEdgeCases covers data that no sample contains.
+func TestProjectionEdgeCases(t *testing.T) {
 	rs, err := ruleset.Load([]byte(`{"profile":"x","effectiveFrom":"2027-02-18","attributes":[
 		{"path":"a.open","section":"a","type":"string","access":"public"},
 		{"path":"a.mixed","section":"a","type":"object","access":"public"},
-		{"path":"a.mixed.shut","section":"a","type":"string","access":"authority"},
+		{"path":"a.mixed.secret","section":"a","type":"string","access":"authority"},
 		{"path":"a.list","section":"a","type":"array<object>","access":"public"},
-		{"path":"a.list[].shut","section":"a","type":"string","access":"authority"},
+		{"path":"a.list[].secret","section":"a","type":"string","access":"authority"},
 		{"path":"a.list[].open","section":"a","type":"string","access":"public"},
-		{"path":"a.shut","section":"a","type":"object","access":"authority"},
-		{"path":"a.shut.open","section":"a","type":"string","access":"public"},
-		{"path":"b.shut","section":"b","type":"string","access":"legitimateInterest"}]}`))
+		{"path":"a.secret","section":"a","type":"object","access":"authority"},
+		{"path":"a.secret.open","section":"a","type":"string","access":"public"},
+		{"path":"b.secret","section":"b","type":"string","access":"legitimateInterest"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for data, want := range map[string]string{
-		`{}`:                            `{}`,
-		`{"b":{"shut":"x"}}`:            `{}`,
-		`{"b":{}}`:                      `{}`,
-		`{"a":{"mixed":{"shut":"x"}}}`:  `{}`,
-		`{"a":{"mixed":{}}}`:            `{}`,
-		`{"a":{"shut":{"open":"x"}}}`:   `{}`,
-		`{"a":{"unknown":1},"other":1}`: `{}`,
-		`{"a":{"list":[{"open":"1","shut":"2"},{"shut":"3"},{}],"open":"x"},"b":{"shut":"x"}}`: `{"a":{"list":[{"open":"1"},{},{}],"open":"x"}}`,
+		`{}`:                             `{}`,
+		`{"b":{"secret":"x"}}`:           `{}`,
+		`{"b":{}}`:                       `{}`,
+		`{"a":{"mixed":{"secret":"x"}}}`: `{}`,
+		`{"a":{"mixed":{}}}`:             `{}`,
+		`{"a":{"secret":{"open":"x"}}}`:  `{}`,
+		`{"a":{"unknown":1},"other":1}`:  `{}`,
+		`{"a":{"list":[{"open":"1","secret":"2"},{"secret":"3"},{}],"open":"x"},"b":{"secret":"x"}}`: `{"a":{"list":[{"open":"1"},{},{}],"open":"x"}}`,
 		`{"a":{"list":[]}}`:                 `{"a":{"list":[]}}`,
 		`{"a":{"mixed":null,"list":[1,2]}}`: `{"a":{"list":[null,null]}}`,
 	} {
 		if got := rs.Project(wire.Value(data), ruleset.Anyone.Classes()); string(got) != want {
-			t.Errorf("of %s the public reads %s, want %s", data, got, want)
+			t.Errorf("public part of %s: got %s, want %s", data, got, want)
 		}
 	}
 }
@@ -140,7 +140,7 @@ func TestAccessMatrix(t *testing.T) {
 		c := reader.Classes()
 		got := [4]bool{c.Has(ruleset.Public), c.Has(ruleset.LegitimateInterestAndAuthority), c.Has(ruleset.Authority), c.Has(ruleset.LegitimateInterest)}
 		if got != want {
-			t.Errorf("%s reads %v, want %v", reader, got, want)
+			t.Errorf("classes of %s: got %v, want %v", reader, got, want)
 		}
 	}
 }

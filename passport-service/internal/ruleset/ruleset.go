@@ -1,6 +1,6 @@
-// Package ruleset is the catalogue of what a battery passport holds: types,
-// limits, duties, who may read what. It is data: a field is an entry in a file,
-// and nothing about a single field is written in Go.
+// Package ruleset defines the catalogue of battery passport attributes: types,
+// limits, duties and access classes. The catalogue is data: a new attribute is a
+// new entry in a JSON file, without a change in Go.
 package ruleset
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Type is what JSON an attribute takes.
+// Type is the JSON type of an attribute.
 type Type string
 
 // The types.
@@ -23,24 +23,24 @@ const (
 	Object    Type = "object"
 	Objects   Type = "array<object>"
 	Strings   Type = "array<string>"
-	Languages Type = "object<lang,string>" // a text per language; its keys are free
+	Localized Type = "object<lang,string>" // a string per language code
 )
 
-// Duty says whether an attribute has to be there.
+// Duty states whether an attribute must be given.
 type Duty string
 
-// The duties, as the catalogue has them.
+// The duties, with the codes of the catalogue.
 const (
 	Mandatory     Duty = "M"
 	Conditional   Duty = "C" // mandatory under a condition
 	Recommended   Duty = "R"
 	Optional      Duty = "O"
-	Later         Duty = "L" // mandatory from a date on
-	NotApplicable Duty = "X" // refused
+	Later         Duty = "L" // mandatory from a later date
+	NotApplicable Duty = "X" // not allowed
 )
 
-// Category is a column of the catalogue: a kind of battery that has duties of
-// its own.
+// Category is a battery category with its own duties: a column of the
+// catalogue.
 type Category string
 
 // The categories, of Article 3(1)(11) and (13) to (15) of Regulation (EU) 2023/1542.
@@ -53,21 +53,21 @@ const (
 
 // Attribute is one entry of the catalogue.
 type Attribute struct {
-	Path           string             `json:"path"` // in data, as generalInformation.batteryModel.id; [] after an array
-	Kind           string             `json:"kind"` // attribute, or member of one
+	Path           string             `json:"path"` // such as generalInformation.batteryModel.id; [] follows an array
+	Kind           string             `json:"kind"` // attribute or member
 	Section        string             `json:"section"`
 	Type           Type               `json:"type"`
 	Unit           string             `json:"unit"`
-	Format         string             `json:"format"` // in words
+	Format         string             `json:"format"` // in words, after "must be"
 	Note           string             `json:"note"`
 	Access         Access             `json:"access"`
 	LegalReference string             `json:"legalReference"`
-	Cardinality    string             `json:"cardinality"` // as 1, 0..1, 3..n: of a member inside its container
-	RequiredFor    map[Category]Duty  `json:"requiredFor"` // none: the member follows its container
+	Cardinality    string             `json:"cardinality"` // such as 1, 0..1, 3..n; of a member: inside its container
+	RequiredFor    map[Category]Duty  `json:"requiredFor"` // nil: the cardinality decides
 	ConditionRule  string             `json:"conditionRule"`
-	AppliesFrom    map[Category]*Date `json:"appliesFrom"`   // of Later; nil waits for an act
-	AllowedValues  []string           `json:"allowedValues"` // of a string, or of each in an array
-	Pattern        string             `json:"pattern"`       // of a string, or of each in an array
+	AppliesFrom    map[Category]*Date `json:"appliesFrom"`   // for Later; nil: the legal act does not apply yet
+	AllowedValues  []string           `json:"allowedValues"` // of a string or of each item
+	Pattern        string             `json:"pattern"`       // of a string or of each item
 	Minimum        *float64           `json:"minimum"`
 	ExclusiveMin   *float64           `json:"exclusiveMinimum"`
 	Maximum        *float64           `json:"maximum"`
@@ -75,38 +75,40 @@ type Attribute struct {
 	Example        any                `json:"example"`
 }
 
-// Rule is what the catalogue says of a rule; what it does is written in Go.
+// Rule describes a rule. Package compliance implements it.
 type Rule struct {
 	ID       string `json:"id"`
-	Severity string `json:"severity"` // error, warning; others are no rules of a passport's data
-	Code     string `json:"code"`     // several are divided by " / "
+	Severity string `json:"severity"` // error or warning; others are not checked in a passport
+	Code     string `json:"code"`     // several are separated by " / "
 	Text     string `json:"text"`
 }
 
-// RuleSet is a catalogue with its index. It is read-only.
+// RuleSet is a catalogue with its indexes. It is read-only.
 type RuleSet struct {
 	Name          string
 	EffectiveFrom Date
 	File          wire.Value // as it was loaded
 	attributes    []Attribute
+	conditions    map[string]string
 	rules         map[string]Rule
-	byPath        map[string]*Node
-	root          *Node // data; its children are the sections
+	byPath        map[string]*Field
+	root          *Field // data; its children are the sections
 }
 
 // Attribute returns the attribute at a path of the catalogue.
 func (rs *RuleSet) Attribute(path string) (Attribute, bool) {
-	if p := rs.byPath[path]; p != nil && p.Attribute != nil {
-		return *p.Attribute, true
+	if f := rs.byPath[path]; f != nil && f.Attribute != nil {
+		return *f.Attribute, true
 	}
 	return Attribute{}, false
 }
 
-// Has tells whether the catalogue has a path; [] ends that of an array's items.
+// Has reports whether the catalogue has a path. The path of the items of an array
+// ends in [].
 func (rs *RuleSet) Has(path string) bool { return rs.byPath[strings.TrimSuffix(path, "[]")] != nil }
 
-// Node returns the node at a path of the catalogue, or nil.
-func (rs *RuleSet) Node(path string) *Node { return rs.byPath[path] }
+// Field returns the field at a path of the catalogue, or nil.
+func (rs *RuleSet) Field(path string) *Field { return rs.byPath[path] }
 
 // Attributes returns all attributes in the order of the catalogue.
 func (rs *RuleSet) Attributes() []Attribute { return slices.Clone(rs.attributes) }
@@ -117,7 +119,10 @@ func (rs *RuleSet) Rule(id string) (Rule, bool) {
 	return r, ok
 }
 
-// Rules returns the ids of all rules, in order.
+// Condition returns the text of a condition, "" for an unknown one.
+func (rs *RuleSet) Condition(name string) string { return rs.conditions[name] }
+
+// Rules returns the ids of all rules, sorted.
 func (rs *RuleSet) Rules() []string {
 	ids := make([]string, 0, len(rs.rules))
 	for id := range rs.rules {
@@ -128,15 +133,15 @@ func (rs *RuleSet) Rules() []string {
 }
 
 // Sections returns the sections in the order of the catalogue.
-func (rs *RuleSet) Sections() []*Node { return rs.root.Children }
+func (rs *RuleSet) Sections() []*Field { return rs.root.Children }
 
-// Date is a day in UTC, as 2027-02-18.
+// Date is a calendar day in UTC, such as 2027-02-18.
 type Date string
 
-// DateOf returns the day of a moment.
+// DateOf returns the day of a time.
 func DateOf(t time.Time) Date { return Date(t.UTC().Format(time.DateOnly)) }
 
-// ParseDate reads a day. It fails when the calendar does not have it.
+// ParseDate parses a date. It fails for a day that does not exist.
 func ParseDate(s string) (Date, error) {
 	t, err := time.Parse(time.DateOnly, s)
 	return DateOf(t), err

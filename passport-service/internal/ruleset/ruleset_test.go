@@ -13,10 +13,10 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-func TestCurrent(t *testing.T) {
+func TestEmbeddedCatalogue(t *testing.T) {
 	rs := ruleset.Embedded()[0]
 	if rs.Name != "bp-2027-02" || len(rs.Attributes()) != 289 {
-		t.Errorf("rule set %s with %d attributes", rs.Name, len(rs.Attributes()))
+		t.Errorf("got rule set %s with %d attributes, want bp-2027-02 with 289", rs.Name, len(rs.Attributes()))
 	}
 	mass, ok := rs.Attribute("generalInformation.batteryMass")
 	zero := 0.0
@@ -28,31 +28,30 @@ func TestCurrent(t *testing.T) {
 	}
 	classes, ok := rs.Attribute("labelsAndConformity.extinguishingAgents[].fireClasses")
 	if !ok || classes.Type != ruleset.Strings || !slices.Contains(classes.AllowedValues, "D") {
-		t.Errorf("fireClasses: %+v", classes)
+		t.Errorf("fireClasses: got %+v, want an array of strings with D", classes)
 	}
 	if _, ok := rs.Attribute("generalInformation"); ok {
-		t.Error("a section is an attribute")
+		t.Error("Attribute returns a section")
 	}
 }
 
-// TestLoadTellsAllThatIsWrong has an attribute with each mistake.
-func TestLoadTellsAllThatIsWrong(t *testing.T) {
+func TestLoadReportsAllErrors(t *testing.T) {
 	const head = `{"profile":"x","effectiveFrom":"2027-02-18","attributes":[`
 	ok := `{"path":"a.b","section":"a","type":"object","access":"public"}`
 	for name, c := range map[string]struct{ file, want string }{
-		"no JSON":          {`[`, "unexpected end"},
-		"empty":            {`{}`, "needs a profile and attributes"},
-		"type":             {head + `{"path":"a.b","section":"a","type":"text","access":"public"}]}`, `a.b: type "text" is not known`},
-		"access":           {head + `{"path":"a.b","section":"a","type":"string","access":"secret"}]}`, `access "secret" is not known`},
-		"section":          {head + `{"path":"a.b","section":"b","type":"string","access":"public"}]}`, `is not in its section "b"`},
-		"no section":       {head + `{"path":"a","section":"a","type":"string","access":"public"}]}`, `is not in its section "a"`},
-		"twice":            {head + ok + "," + ok + `]}`, "is there twice"},
-		"no container":     {head + `{"path":"a.b.c","section":"a","type":"string","access":"public"}]}`, "a.b is no container"},
-		"scalar container": {head + `{"path":"a.b","section":"a","type":"string","access":"public"},{"path":"a.b.c","section":"a","type":"string","access":"public"}]}`, "a.b is no container"},
-		"array as object":  {head + `{"path":"a.b","section":"a","type":"array<object>","access":"public"},{"path":"a.b.c","section":"a","type":"string","access":"public"}]}`, "a.b is no container"},
-		"object as array":  {head + ok + `,{"path":"a.b[].c","section":"a","type":"string","access":"public"}]}`, "a.b[] is no container"},
-		"values of number": {head + `{"path":"a.b","section":"a","type":"number","access":"public","allowedValues":["1"]}]}`, "has allowed values or a pattern and is no string"},
-		"bounds of string": {head + `{"path":"a.b","section":"a","type":"string","access":"public","maximum":1}]}`, "has bounds and is no number"},
+		"not JSON":         {`[`, "unexpected end"},
+		"empty":            {`{}`, "profile or attributes are missing"},
+		"type":             {head + `{"path":"a.b","section":"a","type":"text","access":"public"}]}`, `a.b: type "text" is unknown`},
+		"access":           {head + `{"path":"a.b","section":"a","type":"string","access":"secret"}]}`, `access "secret" is unknown`},
+		"section":          {head + `{"path":"a.b","section":"b","type":"string","access":"public"}]}`, `path must start with the section "b"`},
+		"no section":       {head + `{"path":"a","section":"a","type":"string","access":"public"}]}`, `path must start with the section "a"`},
+		"duplicate":        {head + ok + "," + ok + `]}`, "path already exists"},
+		"no container":     {head + `{"path":"a.b.c","section":"a","type":"string","access":"public"}]}`, "container a.b not found"},
+		"scalar container": {head + `{"path":"a.b","section":"a","type":"string","access":"public"},{"path":"a.b.c","section":"a","type":"string","access":"public"}]}`, "container a.b not found"},
+		"array as object":  {head + `{"path":"a.b","section":"a","type":"array<object>","access":"public"},{"path":"a.b.c","section":"a","type":"string","access":"public"}]}`, "container a.b not found"},
+		"object as array":  {head + ok + `,{"path":"a.b[].c","section":"a","type":"string","access":"public"}]}`, "container a.b[] not found"},
+		"values of number": {head + `{"path":"a.b","section":"a","type":"number","access":"public","allowedValues":["1"]}]}`, "allowedValues and pattern are only allowed for strings"},
+		"bounds of string": {head + `{"path":"a.b","section":"a","type":"string","access":"public","maximum":1}]}`, "bounds are only allowed for numbers"},
 	} {
 		if _, err := ruleset.Load([]byte(c.file)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: Load = %v, want %q", name, err, c.want)
@@ -60,12 +59,12 @@ func TestLoadTellsAllThatIsWrong(t *testing.T) {
 	}
 	_, err := ruleset.Load([]byte(head + `{"path":"a.b","section":"c","type":"x","access":"y"},{"path":"d.e","section":"d","type":"z","access":"public"}]}`))
 	if err == nil || strings.Count(err.Error(), "\n") != 3 {
-		t.Errorf("four mistakes: %v", err)
+		t.Errorf("Load = %v, want four errors", err)
 	}
 }
 
-// TestAFieldIsAnEntry adds one to a catalogue, without a line of Go.
-func TestAFieldIsAnEntry(t *testing.T) {
+// TestNewFieldNeedsNoCode checks an attribute that only a catalogue defines.
+func TestNewFieldNeedsNoCode(t *testing.T) {
 	rs, err := ruleset.Load([]byte(`{"profile":"x","effectiveFrom":"2027-02-18","attributes":[
 		{"path":"new.field","section":"new","type":"array<object>","access":"public"},
 		{"path":"new.field[].depth","section":"new","type":"integer","unit":"mm","minimum":3,"access":"authority"}]}`))
@@ -77,16 +76,18 @@ func TestAFieldIsAnEntry(t *testing.T) {
 		got[d.Path+" "+d.Code] = d.Message
 	}
 	want := map[string]string{
-		"/data/new/field/1/depth range": "is 2 mm, and has to be at least 3", "/data/new/field/2/width unknownField": "is not in the catalogue", "/data/old unknownField": "is not in the catalogue",
+		"/data/new/field/1/depth range":        "field[1].depth must be at least 3, got 2 mm",
+		"/data/new/field/2/width unknownField": "field[2].width is unknown: rule set x has no such field",
+		"/data/old unknownField":               "old is unknown: rule set x has no such field",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("violations (-want +got)\n%s", diff)
 	}
 }
 
-// TestText reads texts that are valid and not, and what is no text.
+// TestText reads valid and invalid strings, values of other types and absent ones.
 func TestText(t *testing.T) {
-	doc := letters(t).Parse(wire.Value(`{"b":{"c":"wrong type"},"a":{"n":1,"t":"y\u0065s","c":["x"]}}`))
+	doc := tinyRuleSet(t).Parse(wire.Value(`{"b":{"c":"wrong type"},"a":{"n":1,"t":"y\u0065s","c":["x"]}}`))
 	for path, want := range map[string]string{"a.t": "yes", "b.c": "wrong type", "a.n": "", "a.c": "", "a": "", "a.t.x": "", "b.d": "", "none": ""} {
 		if got := doc.Text(path); got != want {
 			t.Errorf("Text(%s) = %q, want %q", path, got, want)
@@ -94,7 +95,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-func BenchmarkRead(b *testing.B) {
+func BenchmarkParse(b *testing.B) {
 	text, err := samples.FS.ReadFile("ev-nmc-complete.json")
 	if err != nil {
 		b.Fatal(err)
@@ -107,7 +108,31 @@ func BenchmarkRead(b *testing.B) {
 	b.SetBytes(int64(len(body.Data)))
 	for b.Loop() {
 		if rs.Parse(wire.Value(body.Data)).Violations() != nil {
-			b.Fatal("the sample is wrong")
+			b.Fatal("the sample has violations")
+		}
+	}
+}
+
+// TestMessages checks one message of each kind.
+func TestMessages(t *testing.T) {
+	const gi, md, pd = `{"generalInformation":{`, `{"materialComposition":{`, `{"performanceAndDurability":{`
+	for data, want := range map[string]string{
+		gi + `"batteryMass":-3}}`:                 "batteryMass must be greater than 0, got -3 kg",
+		gi + `"batteryMass":"493"}}`:              "batteryMass must be a number in kg, got a string",
+		gi + `"batteryMass":1e300}}`:              "batteryMass must be 0 or have a magnitude from 1e-9 to 1e15, got 1e300",
+		gi + `"batteryMass":1.0000000000000001}}`: "batteryMass must have at most 15 significant digits, got 17",
+		gi + `"isRechargeable":"yes"}}`:           "isRechargeable must be true or false, got a string",
+		gi + `"batteryCategory":"SLI"}}`:          `batteryCategory must be one of EV, LMT, Industrial, got "SLI"`,
+		gi + `"batteryModel":null}}`:              "batteryModel must be an object, got null",
+		gi + `"a~/b":1}}`:                         "a~/b is unknown: rule set bp-2027-02 has no such field",
+		pd + `"expectedLifetimeCycles":2.5}}`:     "expectedLifetimeCycles must be an integer, got 2.5 cycles",
+		pd + `"expectedLifetimeYears":51}}`:       "expectedLifetimeYears must be at most 50, got 51 years",
+		md + `"materials":[{"massPercent":-1}]}}`: "materials[0].massPercent must be at least 0, got -1 % of battery mass",
+		md + `"criticalRawMaterials":{}}}`:        "criticalRawMaterials must be an array of strings, got an object",
+	} {
+		details := ruleset.Embedded()[0].Parse(wire.Value(data)).Details()
+		if len(details) != 1 || details[0].Message != want {
+			t.Errorf("%s: got %+v, want %q", data, details, want)
 		}
 	}
 }

@@ -2,8 +2,8 @@ package ruleset
 
 import "fmt"
 
-// Schema returns the JSON Schema (2020-12) of data, as the OpenAPI document
-// shows it. Nothing is required in it: a draft may lack anything.
+// Schema returns the JSON Schema (2020-12) of data for the OpenAPI document. It
+// requires no member, because a draft may be incomplete.
 func (rs *RuleSet) Schema() map[string]any {
 	sections := map[string]any{}
 	for _, s := range rs.root.Children {
@@ -11,20 +11,20 @@ func (rs *RuleSet) Schema() map[string]any {
 	}
 	return map[string]any{
 		"type": "object", "additionalProperties": false, "properties": sections,
-		"description": fmt.Sprintf("the battery passport body, by the rule set %s; GET /api/passports/rulesets/%s/attributes has the whole catalogue", rs.Name, rs.Name),
+		"description": fmt.Sprintf("data of a battery passport by rule set %s; GET /api/passports/rulesets/%s/attributes returns the whole catalogue", rs.Name, rs.Name),
 	}
 }
 
-func properties(p *Node) map[string]any {
+func properties(f *Field) map[string]any {
 	all := map[string]any{}
-	for _, m := range p.Children {
+	for _, m := range f.Children {
 		all[m.Name] = m.schema()
 	}
 	return all
 }
 
-func (p *Node) schema() map[string]any {
-	a := p.Attribute
+func (f *Field) schema() map[string]any {
+	a := f.Attribute
 	s := map[string]any{"description": a.describe(), "x-access": a.Access}
 	if a.RequiredFor != nil {
 		s["x-required-for"] = a.RequiredFor
@@ -34,13 +34,13 @@ func (p *Node) schema() map[string]any {
 	}
 	switch a.Type {
 	case Object:
-		s["type"], s["additionalProperties"], s["properties"] = "object", false, properties(p)
+		s["type"], s["additionalProperties"], s["properties"] = "object", false, properties(f)
 	case Objects:
 		s["type"] = "array"
-		s["items"] = map[string]any{"type": "object", "additionalProperties": false, "properties": properties(p)}
+		s["items"] = map[string]any{"type": "object", "additionalProperties": false, "properties": properties(f)}
 	case Strings:
 		s["type"], s["items"] = "array", a.limits(map[string]any{"type": "string"})
-	case Languages:
+	case Localized:
 		s["type"], s["additionalProperties"] = "object", map[string]any{"type": "string"}
 	default:
 		s["type"] = string(a.Type)
@@ -49,7 +49,8 @@ func (p *Node) schema() map[string]any {
 	return s
 }
 
-// limits adds those of a single value. A pattern is none: a draft may break it.
+// limits adds the limits of a single value to its schema. A pattern is not
+// added, because a draft may violate it.
 func (a *Attribute) limits(s map[string]any) map[string]any {
 	for name, limit := range map[string]*float64{"minimum": a.Minimum, "exclusiveMinimum": a.ExclusiveMin, "maximum": a.Maximum} {
 		if limit != nil {
@@ -63,21 +64,4 @@ func (a *Attribute) limits(s map[string]any) map[string]any {
 		s["examples"] = []any{a.Example}
 	}
 	return s
-}
-
-func (a *Attribute) describe() string {
-	text := a.Label()
-	if a.Unit != "" {
-		text += ", in " + a.Unit
-	}
-	if a.Format != "" && a.AllowedValues == nil {
-		text += ": " + a.Format
-	}
-	if a.Note != "" {
-		text += ". " + a.Note
-	}
-	if a.LegalReference != "" && a.LegalReference != "—" {
-		text += " (" + a.LegalReference + ")"
-	}
-	return text
 }

@@ -13,7 +13,7 @@ import (
 //go:embed sets
 var files embed.FS
 
-// Sets are the rule sets there are, in the order of their dates.
+// Sets are rule sets in the order of their effective dates.
 type Sets []*RuleSet
 
 // Embedded returns the rule sets of this build.
@@ -28,7 +28,7 @@ var Embedded = sync.OnceValue(func() Sets {
 	panic(fmt.Sprintf("embedded rule sets: %v", err)) // a test loads them
 })
 
-// LoadAll reads the rule sets of a folder, each a JSON file.
+// LoadAll loads the rule sets of a folder, one JSON file each.
 func LoadAll(folder fs.FS) (Sets, error) {
 	names, err := fs.Glob(folder, "*.json")
 	errs := []error{err}
@@ -50,17 +50,17 @@ func LoadAll(folder fs.FS) (Sets, error) {
 	})
 	for i, rs := range sets {
 		if slices.ContainsFunc(sets[:i], func(other *RuleSet) bool { return other.Name == rs.Name }) {
-			errs = append(errs, fmt.Errorf("rule set %s is there twice", rs.Name))
+			errs = append(errs, fmt.Errorf("rule set %s already exists", rs.Name))
 		}
 	}
 	if len(sets) == 0 {
-		errs = append(errs, errors.New("there is no rule set"))
+		errs = append(errs, errors.New("no rule set found"))
 	}
 	return sets, errors.Join(errs...)
 }
 
-// On returns the rule set that is in effect on a day: the newest by then, the
-// first before there is any.
+// On returns the rule set in effect on a day. Before the first effective date it
+// returns the first rule set.
 func (s Sets) On(day Date) *RuleSet {
 	found := s[0]
 	for _, rs := range s {

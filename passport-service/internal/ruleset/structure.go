@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -15,252 +16,244 @@ import (
 
 // Limits of stored data in addition to those of the catalogue.
 const (
-	maxText      = 10_000 // characters
-	maxItems     = 1_000  // of an array, or texts by language
-	maxDigits    = 15     // significant ones: a double holds them all
-	minMagnitude = 1e-9
-	maxMagnitude = 1e15
-	maxDetails   = 1_000 // that are reported
+	maxText       = 10_000 // characters
+	maxItems      = 1_000  // of an array, or languages of a localized string
+	maxDigits     = 15     // significant digits: a double holds them exactly
+	minMagnitude  = 1e-9
+	maxMagnitude  = 1e15
+	maxViolations = 1_000
 )
 
-// Parse reads data, which is one valid JSON value, and checks its structure: each
-// field by itself. What is missing, and what one field says of another, is not
-// part of it.
+// Parse parses data, which must be one valid JSON value, and checks the structure
+// of each field by itself. It does not check which fields are missing, or whether
+// fields are consistent with each other.
 func (rs *RuleSet) Parse(data wire.Value) *Document {
 	return rs.ParseNext(jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true)), string(data))
 }
 
-// ParseCanonical is Read for data that is in the form of RFC 8785, as stored data is.
+// ParseCanonical is Parse for stored data, which is in the form of RFC 8785.
 func (rs *RuleSet) ParseCanonical(data wire.Value) *Document {
 	d := rs.Parse(data)
 	d.canonical = true
 	return d
 }
 
-// ParseNext is Read for the next value of a decoder, which reads text.
+// ParseNext is Parse for the next value of a decoder. The text is the whole input
+// of the decoder.
 func (rs *RuleSet) ParseNext(dec *jsontext.Decoder, text string) *Document {
-	d := &Document{Rules: rs, text: text, values: make([]value, 1, 1+len(text)/24), invalid: make([]bool, 1, 1+len(text)/24), first: make([]int32, len(rs.byPath)+1)}
-	r := reader{d, dec, make([]int32, len(rs.byPath)+1)}
-	r.value(0, rs.root)
+	fields, size := len(rs.byPath)+1, 1+len(text)/24 // one value per 24 bytes is a good guess
+	d := &Document{Rules: rs, text: text, nodes: make([]node, 1, size), invalid: make([]bool, 1, size), first: make([]int32, fields)}
+	p := parser{d, dec, make([]int32, fields)}
+	p.value(0, rs.root)
 	return d
 }
 
-// reader reads the values of a document, and checks each.
-type reader struct {
+// parser adds the values of a decoder to a document and checks each.
+type parser struct {
 	doc  *Document
 	dec  *jsontext.Decoder
-	last []int32 // by the position of a node: the last value at it
+	last []int32 // by Field.Position: the last node of the field
 }
 
-// report records what is wrong with a value.
-func (r reader) report(at int32, code, format string, args ...any) {
-	r.doc.invalid[at] = true
-	if len(r.doc.violations) < maxDetails {
-		v := Value{r.doc, at}
-		r.doc.violations = append(r.doc.violations, Violation{Path: v.Path(), Code: code, Message: fmt.Sprintf(format, args...), Attribute: v.Attribute(), Position: v.Position()})
+// report records a violation. The message continues the name of the field.
+func (p parser) report(id int32, code, format string, args ...any) {
+	p.doc.invalid[id] = true
+	if len(p.doc.violations) < maxViolations {
+		v := Value{p.doc, id}
+		message := FieldName(v.Path()) + " " + fmt.Sprintf(format, args...)
+		p.doc.violations = append(p.doc.violations, Violation{Path: v.Path(), Code: code, Message: message, Attribute: v.Attribute(), Position: v.Position()})
 	}
 }
 
-// must panics where the data is not what was promised.
+// must panics if data is not valid JSON, which the caller promised.
 func must[T any](v T, err error) T {
 	if err != nil {
-		panic(fmt.Sprintf("ruleset: data was not checked: %v", err))
+		panic(fmt.Sprintf("ruleset: invalid JSON: %v", err))
 	}
 	return v
 }
 
-// index makes a value the last at its node.
-func (r reader) index(at int32, p *Node) {
-	if last := r.last[p.Position]; last != 0 {
-		r.doc.values[last].same = at
+// index appends a node to the nodes of its field.
+func (p parser) index(id int32, f *Field) {
+	if last := p.last[f.Position]; last != 0 {
+		p.doc.nodes[last].nextOfField = id
 	} else {
-		r.doc.first[p.Position] = at
+		p.doc.first[f.Position] = id
 	}
-	r.last[p.Position] = at
+	p.last[f.Position] = id
 }
 
-// scalar reads a value that is none of objects and arrays, or passes one over.
-func (r reader) scalar(at int32) {
-	raw := must(r.dec.ReadValue())
-	end := r.dec.InputOffset()
-	v := &r.doc.values[at]
-	v.kind, v.start, v.end = raw.Kind(), int32(end)-int32(len(raw)), int32(end)
+// readValue reads a whole value into a node without looking into it.
+func (p parser) readValue(id int32) {
+	raw := must(p.dec.ReadValue())
+	end := p.dec.InputOffset()
+	n := &p.doc.nodes[id]
+	n.kind, n.start, n.end = raw.Kind(), int32(end)-int32(len(raw)), int32(end)
 }
 
-// expect reads the beginning of a value of a kind; another is passed over.
-func (r reader) expect(at int32, kind jsontext.Kind, what string) bool {
-	got := r.dec.PeekKind()
+// expect reads a scalar, or the start of an object or array, of the given kind.
+// For a value of another kind it reports a violation and returns false.
+func (p parser) expect(id int32, kind jsontext.Kind, want string) bool {
+	got := p.dec.PeekKind()
 	if got == kind || kind == 't' && got == 'f' {
 		if kind == '{' || kind == '[' {
-			must(r.dec.ReadToken())
-			r.doc.values[at].kind, r.doc.values[at].start = kind, int32(r.dec.InputOffset())-1
+			must(p.dec.ReadToken())
+			p.doc.nodes[id].kind, p.doc.nodes[id].start = kind, int32(p.dec.InputOffset())-1
 		} else {
-			r.scalar(at)
+			p.readValue(id)
 		}
 		return true
 	}
-	r.scalar(at)
-	r.report(at, "type", "has to be %s, and is %s", what, kinds[got])
+	p.readValue(id)
+	p.report(id, "type", "must be %s, got %s", want, kinds[got])
 	return false
 }
 
-// end reads the end of an object or an array.
-func (r reader) end(at int32) {
-	must(r.dec.ReadToken())
-	r.doc.values[at].end = int32(r.dec.InputOffset())
+// end reads the end of an object or array.
+func (p parser) end(id int32) {
+	must(p.dec.ReadToken())
+	p.doc.nodes[id].end = int32(p.dec.InputOffset())
 }
 
 var kinds = map[jsontext.Kind]string{
-	'n': "null", 't': "a boolean", 'f': "a boolean", '"': "a text", '0': "a number", '{': "an object", '[': "an array",
+	'n': "null", 't': "true", 'f': "false", '"': "a string", '0': "a number", '{': "an object", '[': "an array",
 }
 
-func (r reader) value(at int32, p *Node) {
-	r.doc.values[at].node = p
-	r.index(at, p)
-	a := p.Attribute
+func (p parser) value(id int32, f *Field) {
+	p.doc.nodes[id].field = f
+	p.index(id, f)
+	a := f.Attribute
 	if a == nil {
-		r.object(at, p)
+		p.object(id, f)
 		return
 	}
 	switch a.Type {
 	case String:
-		r.text(at, a)
+		p.text(id, a)
 	case Number, Integer:
-		r.number(at, a)
+		p.number(id, a)
 	case Boolean:
-		r.expect(at, 't', "true or false")
+		p.expect(id, 't', a.typeName())
 	case Object:
-		r.object(at, p)
+		p.object(id, f)
 	case Objects:
-		r.array(at, func(item int32) { r.object(item, p) })
+		p.array(id, a, func(item int32) { p.object(item, f) })
 	case Strings:
-		r.array(at, func(item int32) { r.text(item, a) })
-	case Languages:
-		r.languages(at, a)
+		p.array(id, a, func(item int32) { p.text(item, a) })
+	case Localized:
+		p.localized(id, a)
 	}
 }
 
-func (r reader) object(at int32, p *Node) {
-	if !r.expect(at, '{', "an object") {
+func (p parser) object(id int32, f *Field) {
+	if !p.expect(id, '{', "an object") {
 		return
 	}
-	for r.dec.PeekKind() != '}' {
-		raw := must(r.dec.ReadValue())
-		member := p.members[string(raw[1:len(raw)-1])]
+	for p.dec.PeekKind() != '}' {
+		raw := must(p.dec.ReadValue())
+		member := f.members[string(raw[1:len(raw)-1])]
 		if member == nil && bytes.IndexByte(raw, '\\') > 0 {
-			member = p.members[unquote(string(raw))]
+			member = f.members[unquote(string(raw))]
 		}
 		if member != nil {
-			r.value(r.doc.add(at, member, member.Name, 0), member)
+			p.value(p.doc.add(id, member, member.Name, 0), member)
 			continue
 		}
-		unknown := r.doc.add(at, nil, unquote(string(raw)), 0)
-		r.scalar(unknown)
-		r.report(unknown, "unknownField", "is not in the catalogue")
+		unknown := p.doc.add(id, nil, unquote(string(raw)), 0)
+		p.readValue(unknown)
+		p.report(unknown, "unknownField", "is unknown: rule set %s has no such field", p.doc.Rules.Name)
 	}
-	r.end(at)
+	p.end(id)
 }
 
-// array reads the items of an array. Those that are too many are not looked at:
-// a body has room for 300,000.
-func (r reader) array(at int32, read func(item int32)) {
-	if !r.expect(at, '[', "an array") {
+// array reads an array. It skips items beyond the limit: a request body has room
+// for 300,000.
+func (p parser) array(id int32, a *Attribute, read func(item int32)) {
+	if !p.expect(id, '[', a.typeName()) {
 		return
 	}
 	count := int32(0)
-	for ; r.dec.PeekKind() != ']'; count++ {
+	for ; p.dec.PeekKind() != ']'; count++ {
 		if count >= maxItems {
-			must(r.dec.ReadValue())
+			must(p.dec.ReadValue())
 			continue
 		}
-		read(r.doc.add(at, r.doc.values[at].node, "", count))
+		read(p.doc.add(id, p.doc.nodes[id].field, "", count))
 	}
-	r.end(at)
+	p.end(id)
 	if count > maxItems {
-		r.report(at, "range", "has %d items, and may have %d", count, maxItems)
+		p.report(id, "range", "must have at most %d entries, got %d", maxItems, count)
 	}
 }
 
-func (r reader) text(at int32, a *Attribute) {
-	if !r.expect(at, '"', "a text") {
+// text reads the string of an attribute, or of an item or a language of it.
+func (p parser) text(id int32, a *Attribute) {
+	if !p.expect(id, '"', "a string") {
 		return
 	}
-	text, _ := Value{r.doc, at}.Text()
+	text, _ := Value{p.doc, id}.Text()
 	if n := utf8.RuneCountInString(text); n > maxText {
-		r.report(at, "range", "has %d characters, and may have %d", n, maxText)
+		p.report(id, "range", "must have at most %d characters, got %d", maxText, n)
 		return
 	}
-	if a.AllowedValues == nil {
-		return
+	if a.AllowedValues != nil && !slices.Contains(a.AllowedValues, text) {
+		p.report(id, "enum", "must be %s, got %q", OneOf(a.AllowedValues), text)
 	}
-	for _, allowed := range a.AllowedValues {
-		if text == allowed {
-			return
-		}
-	}
-	r.report(at, "enum", "is %s, and has to be one of %s", strconv.Quote(text), strings.Join(a.AllowedValues, ", "))
 }
 
-func (r reader) languages(at int32, a *Attribute) {
-	if !r.expect(at, '{', "an object of texts by language") {
+func (p parser) localized(id int32, a *Attribute) {
+	if !p.expect(id, '{', a.typeName()) {
 		return
 	}
 	count := 0
-	for ; r.dec.PeekKind() != '}'; count++ {
-		key := unquote(string(must(r.dec.ReadValue())))
-		text := r.doc.add(at, r.doc.values[at].node, key, 0)
+	for ; p.dec.PeekKind() != '}'; count++ {
+		key := unquote(string(must(p.dec.ReadValue())))
+		text := p.doc.add(id, p.doc.nodes[id].field, key, 0)
+		p.text(text, a)
 		if strings.ContainsAny(key, ".\x00") || strings.HasPrefix(key, "$") {
-			r.text(text, a)
-			r.report(text, "format", "a name may not hold a dot or NUL, nor begin with $")
-			continue
+			p.report(text, "format", "must be named by a language code: a dot, a NUL and a leading $ are not allowed")
 		}
-		r.text(text, a)
 	}
-	r.end(at)
+	p.end(id)
 	if count > maxItems {
-		r.report(at, "range", "has %d members, and may have %d", count, maxItems)
+		p.report(id, "range", "must have at most %d languages, got %d", maxItems, count)
 	}
 }
 
-func (r reader) number(at int32, a *Attribute) {
-	if !r.expect(at, '0', "a number") {
+func (p parser) number(id int32, a *Attribute) {
+	if !p.expect(id, '0', a.typeName()) {
 		return
 	}
-	literal := Value{r.doc, at}.raw()
+	literal := Value{p.doc, id}.Raw()
 	value, err := strconv.ParseFloat(literal, 64)
-	r.doc.values[at].number = value
+	p.doc.nodes[id].number = value
 	magnitude := math.Abs(value)
-	digits := significant(literal)
+	digits := significantDigits(literal)
 	switch {
 	case err != nil || magnitude > maxMagnitude || digits > 0 && magnitude < minMagnitude:
-		r.report(at, "range", "has to be 0, or of a magnitude from 1e-9 to 1e15")
+		p.report(id, "range", "must be 0 or have a magnitude from 1e-9 to 1e15, got %.24s", literal)
 		return
 	case digits > maxDigits:
-		r.report(at, "range", "has %d significant digits, and may have %d", digits, maxDigits)
+		p.report(id, "range", "must have at most %d significant digits, got %d", maxDigits, digits)
 		return
 	case a.Type == Integer && value != math.Trunc(value):
-		r.report(at, "type", "has to be a whole number, and is %v", value)
+		p.report(id, "type", "must be an integer, got %s", a.Quantity(value))
 		return
 	}
 	if a.Minimum != nil && value < *a.Minimum {
-		r.report(at, "range", "is %s, and has to be at least %v", a.measure(value), *a.Minimum)
+		p.report(id, "range", "must be at least %s, got %s", formatNumber(*a.Minimum), a.Quantity(value))
 	}
 	if a.ExclusiveMin != nil && value <= *a.ExclusiveMin {
-		r.report(at, "range", "is %s, and has to be above %v", a.measure(value), *a.ExclusiveMin)
+		p.report(id, "range", "must be greater than %s, got %s", formatNumber(*a.ExclusiveMin), a.Quantity(value))
 	}
 	if a.Maximum != nil && value > *a.Maximum {
-		r.report(at, "range", "is %s, and has to be at most %v", a.measure(value), *a.Maximum)
+		p.report(id, "range", "must be at most %s, got %s", formatNumber(*a.Maximum), a.Quantity(value))
 	}
 }
 
-// measure is a number with its unit.
-func (a *Attribute) measure(value float64) string {
-	return strings.TrimSpace(strconv.FormatFloat(value, 'g', -1, 64) + " " + a.Unit)
-}
-
-// significant counts the significant digits of a JSON number, 0 for zero.
-func significant(literal string) (n int) {
-	zeros := 0 // that count if another digit follows
+// significantDigits counts the significant digits of a JSON number, 0 for zero.
+func significantDigits(literal string) (n int) {
+	zeros := 0 // they count if another digit follows
 	for _, c := range []byte(literal) {
 		switch {
 		case c == 'e' || c == 'E':

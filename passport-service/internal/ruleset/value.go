@@ -8,89 +8,89 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Value is a value of a document, or the absence of one.
+// Value is a value of a document. It may be absent.
 type Value struct {
 	doc *Document
-	at  int32 // -1: absent
+	id  int32 // index of the node; -1: absent
 }
 
-// Absent is the absence of a value.
-var Absent = Value{at: -1}
+// Absent is a value that does not exist.
+var Absent = Value{id: -1}
 
-func (v Value) get() *value { return &v.doc.values[v.at] }
+func (v Value) node() *node { return &v.doc.nodes[v.id] }
 
-// Exists reports whether the value is there.
-func (v Value) Exists() bool { return v.at >= 0 }
+// Exists reports whether the document has the value.
+func (v Value) Exists() bool { return v.id >= 0 }
 
-// Valid reports whether the value is there and nothing is wrong with it.
-func (v Value) Valid() bool { return v.at >= 0 && !v.doc.invalid[v.at] }
+// Valid reports whether the value exists and has no error.
+func (v Value) Valid() bool { return v.id >= 0 && !v.doc.invalid[v.id] }
 
-// Invalidate records that something is wrong with the value.
+// Invalidate records that the value has an error.
 func (v Value) Invalidate() {
-	if v.at >= 0 {
-		v.doc.invalid[v.at] = true
+	if v.id >= 0 {
+		v.doc.invalid[v.id] = true
 	}
 }
 
-// Node returns the node that the value is at, nil where there is none.
-func (v Value) Node() *Node {
-	if v.at < 0 {
+// Field returns the field of the value, or nil for an absent or unknown one.
+func (v Value) Field() *Field {
+	if v.id < 0 {
 		return nil
 	}
-	return v.get().node
+	return v.node().field
 }
 
-// Attribute returns the attribute that the value is at, nil where there is none.
+// Attribute returns the attribute of the value, or nil if it has none.
 func (v Value) Attribute() *Attribute {
-	if n := v.Node(); n != nil {
-		return n.Attribute
+	if f := v.Field(); f != nil {
+		return f.Attribute
 	}
 	return nil
 }
 
-// Position returns the position of the node, for what the catalogue does not
-// know that of its container.
+// Position returns the position of the field in the catalogue. An unknown member
+// has the position of its container.
 func (v Value) Position() int {
-	for ; v.at > 0; v = v.Parent() {
-		if n := v.get().node; n != nil {
-			return n.Position
+	for ; v.id > 0; v = v.Parent() {
+		if f := v.node().field; f != nil {
+			return f.Position
 		}
 	}
 	return 0
 }
 
 // IsObject reports whether the value is an object.
-func (v Value) IsObject() bool { return v.at >= 0 && v.get().kind == '{' }
+func (v Value) IsObject() bool { return v.id >= 0 && v.node().kind == '{' }
 
 // IsArray reports whether the value is an array.
-func (v Value) IsArray() bool { return v.at >= 0 && v.get().kind == '[' }
+func (v Value) IsArray() bool { return v.id >= 0 && v.node().kind == '[' }
 
-// Is reports whether the value is a valid text and the one given.
+// Is reports whether the value is valid and equal to a string.
 func (v Value) Is(text string) bool { t, ok := v.Text(); return ok && t == text }
 
-// Text returns a text, if the value is a valid one.
+// Text returns the string, if the value is a valid one.
 func (v Value) Text() (string, bool) {
-	if !v.Valid() || v.get().kind != '"' {
+	if !v.Valid() || v.node().kind != '"' {
 		return "", false
 	}
-	return unquote(v.raw()), true
+	return unquote(v.Raw()), true
 }
 
-// Number returns a number, if the value is a valid one.
+// Number returns the number, if the value is a valid one.
 func (v Value) Number() (float64, bool) {
-	if !v.Valid() || v.get().kind != '0' {
+	if !v.Valid() || v.node().kind != '0' {
 		return 0, false
 	}
-	return v.get().number, true
+	return v.node().number, true
 }
 
-// True reports whether the value is a valid true.
-func (v Value) True() bool { return v.Valid() && v.get().kind == 't' }
+// True reports whether the value is valid and true.
+func (v Value) True() bool { return v.Valid() && v.node().kind == 't' }
 
-// False reports whether the value is a valid false.
-func (v Value) False() bool { return v.Valid() && v.get().kind == 'f' }
+// False reports whether the value is valid and false.
+func (v Value) False() bool { return v.Valid() && v.node().kind == 'f' }
 
-// Len returns how many members or items the value has.
+// Len returns the number of children.
 func (v Value) Len() (n int) {
 	for range v.Children() {
 		n++
@@ -98,48 +98,48 @@ func (v Value) Len() (n int) {
 	return n
 }
 
-// Children returns the items of an array, or the members of an object.
+// Children returns the items of an array or the members of an object.
 func (v Value) Children() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
-		if v.at < 0 {
+		if v.id < 0 {
 			return
 		}
-		for at := v.get().down; at != 0; at = v.doc.values[at].next {
-			if !yield(Value{v.doc, at}) {
+		for id := v.node().firstChild; id != 0; id = v.doc.nodes[id].nextSibling {
+			if !yield(Value{v.doc, id}) {
 				return
 			}
 		}
 	}
 }
 
-// Member returns a member of an object.
+// Member returns the member of an object with a name.
 func (v Value) Member(name string) Value {
 	for m := range v.Children() {
-		if m.get().name == name {
+		if m.node().name == name {
 			return m
 		}
 	}
 	return Absent
 }
 
-// Parent returns what the value is in.
-func (v Value) Parent() Value { return Value{v.doc, v.get().parent} }
+// Parent returns the object or array that contains the value.
+func (v Value) Parent() Value { return Value{v.doc, v.node().parent} }
 
 // Name returns the name of a member.
-func (v Value) Name() string { return v.get().name }
+func (v Value) Name() string { return v.node().name }
 
-// Path returns the JSON Pointer of the value from the root of the body.
+// Path returns the JSON Pointer from the root of the body.
 func (v Value) Path() string { return string(v.appendPath(make([]byte, 0, 80))) }
 
 func (v Value) appendPath(path []byte) []byte {
-	if v.at <= 0 {
+	if v.id <= 0 {
 		return append(path, "/data"...)
 	}
 	path = append(v.Parent().appendPath(path), '/')
-	if v.Parent().get().kind == '[' {
-		return strconv.AppendInt(path, int64(v.get().index), 10)
+	if v.Parent().node().kind == '[' {
+		return strconv.AppendInt(path, int64(v.node().index), 10)
 	}
-	return append(path, EscapePointer(v.get().name)...)
+	return append(path, EscapePointer(v.node().name)...)
 }
 
 // EscapePointer escapes the name of a member for a JSON Pointer.
@@ -150,24 +150,42 @@ func EscapePointer(name string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
 }
 
-// Raw returns the value as it was written, "" for an absent one.
-func (v Value) Raw() string { return v.raw() }
-
-func (v Value) raw() string {
-	if v.at < 0 {
-		return ""
+// FieldName returns the name of the field at a JSON Pointer as messages show it,
+// without its section: materials[0].massKg.
+func FieldName(path string) string {
+	steps := strings.Split(strings.TrimPrefix(path, "/data/"), "/")
+	if len(steps) == 1 { // data itself, or a section
+		return unescapePointer.Replace(path[strings.LastIndexByte(path, '/')+1:])
 	}
-	return v.doc.text[v.get().start:v.get().end]
+	name := steps[1]
+	for _, step := range steps[2:] {
+		if step != "" && strings.Trim(step, "0123456789") == "" {
+			name += "[" + step + "]"
+		} else {
+			name += "." + step
+		}
+	}
+	return unescapePointer.Replace(name)
 }
 
-// unquote returns the text of a JSON string. Most need no work.
+var unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")
+
+// Raw returns the JSON text of the value, "" for an absent one.
+func (v Value) Raw() string {
+	if v.id < 0 {
+		return ""
+	}
+	return v.doc.text[v.node().start:v.node().end]
+}
+
+// unquote returns the text of a JSON string.
 func unquote(raw string) string {
 	if !strings.Contains(raw, `\`) {
 		return raw[1 : len(raw)-1]
 	}
 	text, err := jsontext.AppendUnquote(nil, raw)
 	if err != nil {
-		panic("ruleset: data was not checked: " + err.Error())
+		panic("ruleset: invalid JSON: " + err.Error())
 	}
 	return string(text)
 }

@@ -1,0 +1,109 @@
+package ruleset
+
+import (
+	"strings"
+	"unicode"
+)
+
+// nouns name the JSON types in messages.
+var nouns = map[Type]string{
+	String: "a string", Number: "a number", Integer: "an integer", Boolean: "true or false", Object: "an object",
+	Objects: "an array of objects", Strings: "an array of strings", Localized: "an object of strings by language code",
+}
+
+// unit returns the unit as messages show it. Numbers of events have none.
+func (a *Attribute) unit() string {
+	if a.Unit == "count" {
+		return ""
+	}
+	return a.Unit
+}
+
+// Quantity returns a value of the attribute with its unit: 94 Ah.
+func (a *Attribute) Quantity(value float64) string {
+	return strings.TrimSpace(formatNumber(value) + " " + a.unit())
+}
+
+// typeName names the JSON type and the unit of the attribute: a number in Ah.
+func (a *Attribute) typeName() string {
+	if unit := a.unit(); unit != "" && (a.Type == Number || a.Type == Integer) {
+		return nouns[a.Type] + " in " + unit
+	}
+	return nouns[a.Type]
+}
+
+// Expected describes the values that the attribute takes: a number in kg,
+// greater than 0.
+func (a *Attribute) Expected() string {
+	switch {
+	case a.Type == String && a.AllowedValues != nil:
+		return OneOf(a.AllowedValues)
+	case a.Type == String && a.Format != "":
+		return a.Format
+	case a.Type == Strings && a.Format != "":
+		return a.typeName() + ", each " + a.Format
+	case a.Format != "":
+		return a.typeName() + ", " + a.Format
+	}
+	return a.typeName()
+}
+
+// OneOf lists the values that are allowed: one of EV, LMT.
+func OneOf(values []string) string {
+	if len(values) == 1 {
+		return values[0]
+	}
+	return "one of " + strings.Join(values, ", ")
+}
+
+// unitSuffixes end the names of attributes that have a unit.
+var unitSuffixes = []string{"PercentPerMonth", "Percent", "Kwh", "Ah", "Kg", "Ohm", "V", "W", "C"}
+
+// spellings are words that a label writes in another way.
+var spellings = map[string]string{
+	"at20": "at 20", "at50": "at 50", "at80": "at 80", "bms": "BMS", "cas": "CAS", "ce": "CE", "ec": "EC", "eu": "EU", "gtin": "GTIN", "id": "ID", "soc": "SoC", "soh": "SoH", "svhc": "SVHC", "url": "URL",
+}
+
+// Label returns the name of the attribute in words, without its unit: rated
+// capacity.
+func (a *Attribute) Label() string {
+	name := a.Path[strings.LastIndexByte(a.Path, '.')+1:]
+	for _, suffix := range unitSuffixes {
+		if short, ok := strings.CutSuffix(name, suffix); ok && short != "" && a.Unit != "" {
+			name = short
+			break
+		}
+	}
+	var b strings.Builder
+	for i, r := range name {
+		if unicode.IsUpper(r) && i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	words := strings.Fields(b.String())
+	for i, word := range words {
+		if spelling, ok := spellings[word]; ok {
+			words[i] = spelling
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// describe returns the description of the attribute in the JSON Schema.
+func (a *Attribute) describe() string {
+	text := a.Label()
+	if unit := a.unit(); unit != "" && !strings.HasSuffix(text, unit) {
+		text += " in " + unit
+	}
+	if a.Format != "" && a.AllowedValues == nil {
+		text += ": " + a.Format
+	}
+	if a.Note != "" {
+		text += "; " + a.Note
+	}
+	if a.LegalReference != "" && a.LegalReference != "—" {
+		text += " (" + a.LegalReference + ")"
+	}
+	return text
+}
