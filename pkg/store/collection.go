@@ -17,7 +17,8 @@ type Collection[T any] struct {
 	table  Table
 }
 
-// Row is an aggregate with its version, which starts at 1 and counts changes.
+// Row is an aggregate with its version, which starts at 1 and is incremented by
+// each change.
 type Row[T any] struct {
 	ID      string
 	Version int64
@@ -52,31 +53,31 @@ func (c *Collection[T]) Insert(ctx context.Context, id string, doc T, events ...
 	return Row[T]{ID: id, Version: 1, Doc: doc}, nil
 }
 
-// InsertMany adds aggregates, each with its events or not at all. The result has
-// one error per write, as from Insert. When the second result is not nil the
-// database failed; it is then also the error of each write that may be missing.
+// InsertMany adds aggregates, each together with its events. The result has one
+// error per write, as from Insert. The second result is an error of the database;
+// it is then also the error of each write that may not be stored.
 func (c *Collection[T]) InsertMany(ctx context.Context, writes []Write[T]) ([]error, error) {
 	errs := make([]error, len(writes))
 	var insertions []Insertion
-	var places []int // of the insertions in writes
+	var positions []int // of the insertions in writes
 	for i, w := range writes {
 		r, err := c.schema.record(w.ID, 1, &w.Doc)
 		if err != nil {
 			errs[i] = fmt.Errorf("insert into %s: %w", c.schema.Name, err)
 			continue
 		}
-		insertions, places = append(insertions, Insertion{r, stamped(ctx, w.Events, 1)}), append(places, i)
+		insertions, positions = append(insertions, Insertion{r, stamp(ctx, w.Events, 1)}), append(positions, i)
 	}
 	for begin := 0; begin < len(insertions); begin += insertBatch {
-		found, err := c.insert(ctx, insertions[begin:min(begin+insertBatch, len(insertions))])
+		batchErrs, err := c.insert(ctx, insertions[begin:min(begin+insertBatch, len(insertions))])
 		if err != nil {
-			for _, i := range places[begin:] {
+			for _, i := range positions[begin:] {
 				errs[i] = err
 			}
 			return errs, err
 		}
-		for i, err := range found {
-			errs[places[begin+i]] = err
+		for i, err := range batchErrs {
+			errs[positions[begin+i]] = err
 		}
 	}
 	return errs, nil
@@ -130,12 +131,12 @@ func (c *Collection[T]) row(r Record, err error) (Row[T], error) {
 }
 
 // Delete hides an aggregate at once and removes it when its events are published.
-// Its unique values are free at once, its id after that. It fails with
+// Its unique values can be used again at once, its id after the removal. It fails with
 // fault.Stale when the aggregate has another version, or with fault.NotFound.
 func (c *Collection[T]) Delete(ctx context.Context, id string, version int64, events ...event.Envelope) error {
 	ctx, cancel := detach(ctx)
 	defer cancel()
-	if err := c.table.Delete(ctx, id, version, stamped(ctx, events, version+1)); err != nil {
+	if err := c.table.Delete(ctx, id, version, stamp(ctx, events, version+1)); err != nil {
 		return fmt.Errorf("delete from %s: %w", c.schema.Name, err)
 	}
 	return nil
@@ -146,8 +147,8 @@ func detach(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 }
 
-// stamped sets the version of the aggregate and the trace of ctx on its events.
-func stamped(ctx context.Context, events []event.Envelope, version int64) []event.Envelope {
+// stamp sets the version of the aggregate and the trace of ctx on its events.
+func stamp(ctx context.Context, events []event.Envelope, version int64) []event.Envelope {
 	for i := range events {
 		events[i].Sequence, events[i].Traceparent = version, trace.FromContext(ctx)
 	}

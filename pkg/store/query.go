@@ -30,7 +30,11 @@ type Query struct {
 	From, Until time.Time         // created at From or later, and before Until; zero: no limit
 	Order       Order
 	Cursor      string // Page.Next of the previous page of the same query
-	Limit       int    // List changes it to be in 1 to MaxLimit
+	Limit       int    // List limits it to 1 to MaxLimit
+
+	// OnUnreadable receives each aggregate that cannot be decoded, which the page
+	// leaves out. If it is nil, List fails on such an aggregate.
+	OnUnreadable func(id string, err error)
 }
 
 // AnyOf requires a filter to have one of several values. Without a Filter it
@@ -40,7 +44,7 @@ type AnyOf struct {
 	Values []string
 }
 
-// Page is a part of a list. Next is empty on the last.
+// Page is a part of a list. Next is empty on the last page.
 type Page[T any] struct {
 	Rows []Row[T]
 	Next string
@@ -77,8 +81,8 @@ func (c *Collection[T]) List(ctx context.Context, q Query) (Page[T], error) {
 	return c.page(q, records)
 }
 
-// merge sorts the records of several lists. Where one of these ended early for
-// its size, so does the page: it contains all records of the list.
+// merge sorts the records of several lists and removes duplicates. If a list ended
+// early because of its size, so does the page: that list alone exceeds its limit.
 func merge(records []Record, ascending bool) []Record {
 	slices.SortFunc(records, func(a, b Record) int {
 		if ascending {
@@ -89,7 +93,8 @@ func merge(records []Record, ascending bool) []Record {
 	return slices.CompactFunc(records, func(a, b Record) bool { return a.Sort == b.Sort })
 }
 
-// page decodes the records of a page. A record beyond it shows that more follow.
+// page decodes the records of a page. An additional record means that another page
+// follows.
 func (c *Collection[T]) page(q Query, records []Record) (Page[T], error) {
 	var page Page[T]
 	size := 0
@@ -99,10 +104,14 @@ func (c *Collection[T]) page(q Query, records []Record) (Page[T], error) {
 			break
 		}
 		row, err := c.row(r, nil)
-		if err != nil {
+		switch {
+		case err == nil:
+			page.Rows = append(page.Rows, row)
+		case q.OnUnreadable == nil:
 			return Page[T]{}, err
+		default:
+			q.OnUnreadable(r.ID, err)
 		}
-		page.Rows = append(page.Rows, row)
 	}
 	return page, nil
 }
@@ -139,7 +148,8 @@ func (q Query) lists(scope, anyOf string) []string {
 	return lists
 }
 
-// sortLimit returns the Sort that separates what was created before t.
+// sortLimit returns the Sort that separates aggregates created before t from the
+// others.
 func sortLimit(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -158,9 +168,9 @@ func (q Query) CursorAfter(created time.Time, id string) string {
 
 const sumSize = 12
 
-// encodeCursor returns a position with a checksum of it and the query, which
-// detects cursors that were altered or belong to another query. It is no secret:
-// a cursor gives access to nothing beyond the query.
+// encodeCursor returns a position with a checksum of position and query. It detects
+// cursors that were altered or belong to another query. The checksum has no key: a
+// forged cursor gives access to nothing beyond the query.
 func (q Query) encodeCursor(sort string) string {
 	sum := q.sum(sort)
 	return base64.RawURLEncoding.EncodeToString(append(sum[:sumSize:sumSize], sort...))

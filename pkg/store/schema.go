@@ -16,7 +16,7 @@ type Schema[T any] struct {
 	Name string
 	// Version is the version of the stored form. Increment it when stored
 	// documents must be migrated, and when a member is added: an earlier release
-	// would drop that member. It answers fault.Unavailable for a later version.
+	// would drop that member. Reads of a later version fail with fault.Unavailable.
 	Version int
 	// Migrate converts a document of an earlier version. It runs whenever such a
 	// document is read, until the document is written; lists and unique indexes
@@ -30,13 +30,14 @@ type Schema[T any] struct {
 	Indexes func(*T) Indexes
 }
 
-// All is the scope of those who see everything, by convention of the schemas.
+// All is the scope of readers who see every aggregate. Schemas add it to the
+// scopes of each aggregate.
 const All = ""
 
 // Indexes declares the lists that contain an aggregate: one for each scope, and
 // one for each scope and filter, all by time of creation.
 type Indexes struct {
-	Scopes  []string          // who may see it: owners, All
+	Scopes  []string          // of the readers: owners, All
 	Filters map[string]string // by name; empty values are not indexed
 	Created time.Time         // orders the lists; an aggregate that changes it moves
 }
@@ -80,6 +81,8 @@ func (s *Schema[T]) record(id string, version int64, doc *T) (Record, error) {
 func (s *Schema[T]) decode(r Record, doc *T) error {
 	data := r.Doc
 	switch {
+	case r.Err != nil:
+		return r.Err
 	case r.Schema > s.Version:
 		return fault.New(fault.Unavailable, "%s was written by a later release of this service", r.ID).
 			Because(fmt.Errorf("its schema version is %d, this release supports %d", r.Schema, s.Version))

@@ -1,8 +1,8 @@
-// Package store keeps aggregates: a document, its version and its outgoing
+// Package store stores aggregates: a document, its version and its outgoing
 // events, which change together in one write.
 //
-// A Schema declares the unique values and the lists of an aggregate; these are
-// the only look-ups. A Collection does the work on a Table, which the packages
+// A Schema declares the unique indexes and the lists of an aggregate; there are
+// no other look-ups. A Collection reads and writes a Table, which the packages
 // sqlite and mongo implement.
 package store
 
@@ -32,7 +32,7 @@ const (
 // DB is a database. It is safe for concurrent use.
 type DB interface {
 	// Table returns the table for the aggregates of one schema. It does not
-	// access the database: the first operation creates what the table needs.
+	// access the database: the first operation creates the table and its indexes.
 	Table(name string, unique []string) Table
 	// Ping checks whether the database accepts reads and writes.
 	Ping(ctx context.Context) error
@@ -48,6 +48,7 @@ type Record struct {
 	Lists   []string          // keys of the lists that contain it
 	Sort    string            // its position in these lists
 	Doc     wire.Value
+	Err     error // if the stored document cannot be converted to JSON
 }
 
 // Insertion is a new record and the events to write with it.
@@ -70,10 +71,10 @@ type ListQuery struct {
 type Table interface {
 	outbox.Source
 
-	// Insert adds records of version 1, each with its events or not at all. The
-	// result has one error per record, see ErrDuplicate; a record that cannot be
-	// encoded does not affect the others. The second result is
-	// not nil when the database failed; any of the records may be stored then.
+	// Insert adds records of version 1, each together with its events. The result
+	// has one error per record, see ErrDuplicate; a record that cannot be encoded
+	// does not affect the others. The second result is an error of the database;
+	// any of the records may be stored then.
 	Insert(ctx context.Context, records ...Insertion) ([]error, error)
 	// Get, GetBy and Version fail with fault.NotFound.
 	Get(ctx context.Context, id string) (Record, error)
@@ -89,7 +90,7 @@ type Table interface {
 	List(ctx context.Context, q ListQuery) ([]Record, error)
 }
 
-// ID is the index that Duplicate returns for the id itself.
+// ID is the name of the index that Duplicate returns if the id already exists.
 const ID = "id"
 
 // ErrDuplicate returns the error of a Table when the value of a unique index, or
@@ -99,8 +100,8 @@ func ErrDuplicate(index string, cause error) error {
 		With(fault.Detail{Path: index, Code: "duplicate", Message: "already exists"}).Because(cause)
 }
 
-// Duplicate returns the unique index whose value existed already, if that is why
-// a write failed.
+// Duplicate returns the unique index whose value already exists, if that made a
+// write fail.
 func Duplicate(err error) (index string, ok bool) {
 	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || e.Kind != fault.Conflict || len(e.Details) == 0 {
@@ -117,7 +118,8 @@ func ErrOutboxFull(id string) error {
 	return fault.New(fault.Unavailable, "%d events of %s are not published yet, try again later", MaxWaiting, id).Because(errOutboxFull)
 }
 
-// IsRecordError tells whether err concerns one record: other writes can succeed.
+// IsRecordError reports whether err concerns one record, so that other writes can
+// succeed.
 func IsRecordError(err error) bool {
 	e, ok := errors.AsType[*fault.Error](err)
 	return ok && (e.Kind != fault.Unavailable || errors.Is(err, errOutboxFull))

@@ -12,16 +12,16 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// Change is what a write stores with the new document.
+// Change holds the events and history that Update stores with the new document.
 type Change struct {
 	Events  []event.Envelope
 	History []HistoryRecord // stored before the document
 }
 
 // HistoryRecord is a record that must be stored before a change: the version or
-// the entry that the change replaces, or an announcement of the change. One whose
-// id already exists is not written again, so the record of any writer of the same
-// change must be correct for all of them.
+// entry that the change replaces, or an announcement of the change. If its id
+// already exists it is not written again, so concurrent writers of the same change
+// must write the same record.
 type HistoryRecord struct {
 	write func(context.Context) error
 }
@@ -38,21 +38,21 @@ func HistoryOf[T any](c *Collection[T], id string, doc T) HistoryRecord {
 	}}
 }
 
-// ErrNoChange is returned by a change function to leave the aggregate as it is.
+// ErrNoChange is returned by a change function that leaves the aggregate unchanged.
 var ErrNoChange = errors.New("no change")
 
 // UpdateOption is an option of Update: the versions that an aggregate may have.
 type UpdateOption []int64
 
 // IfVersion makes Update fail with fault.Stale unless the aggregate has one of
-// the versions. Without any it has no effect.
+// the versions. Without versions it has no effect.
 func IfVersion(versions ...int64) UpdateOption { return versions }
 
 // Update applies change to an aggregate. It inserts the history records first,
-// and then writes document, version and events in one step. When another writer
-// was faster, change runs again on the new document; history records of the
-// failed attempt stay. Update fails as change does, and returns the stored
-// aggregate after ErrNoChange.
+// and then writes document, version and events in one step. If another writer
+// changed the aggregate meanwhile, change runs again on the new document; history
+// records of the failed attempt remain. Update returns the error of change, except
+// after ErrNoChange, when it returns the stored aggregate.
 func (c *Collection[T]) Update(ctx context.Context, id string, change func(*T) (Change, error), opts ...UpdateOption) (Row[T], error) {
 	versions := slices.Concat(opts...)
 	for {
@@ -63,7 +63,7 @@ func (c *Collection[T]) Update(ctx context.Context, id string, change func(*T) (
 		if len(versions) > 0 && !slices.Contains(versions, row.Version) {
 			return Row[T]{}, ErrStale(id)
 		}
-		next, err := c.attempt(ctx, row, change)
+		updated, err := c.attempt(ctx, row, change)
 		switch {
 		case errors.Is(err, ErrNoChange):
 			return c.Get(ctx, id) // change may have modified row
@@ -72,13 +72,13 @@ func (c *Collection[T]) Update(ctx context.Context, id string, change func(*T) (
 				return Row[T]{}, err
 			}
 		default:
-			return next, err
+			return updated, err
 		}
 	}
 }
 
 func (c *Collection[T]) attempt(ctx context.Context, row Row[T], change func(*T) (Change, error)) (Row[T], error) {
-	made, err := change(&row.Doc)
+	result, err := change(&row.Doc)
 	if err != nil {
 		return Row[T]{}, err
 	}
@@ -87,20 +87,20 @@ func (c *Collection[T]) attempt(ctx context.Context, row Row[T], change func(*T)
 	if err != nil {
 		return Row[T]{}, err
 	}
-	for _, h := range made.History {
+	for _, h := range result.History {
 		if err := h.write(ctx); err != nil {
 			return Row[T]{}, fmt.Errorf("update %s: history: %w", c.schema.Name, err)
 		}
 	}
 	ctx, cancel := detach(ctx)
 	defer cancel()
-	if err := c.table.Replace(ctx, r, stamped(ctx, made.Events, row.Version)); err != nil {
+	if err := c.table.Replace(ctx, r, stamp(ctx, result.Events, row.Version)); err != nil {
 		return Row[T]{}, fmt.Errorf("update %s: %w", c.schema.Name, err)
 	}
 	return row, nil
 }
 
-// pause separates concurrent writers of one aggregate.
+// pause waits a random time before the next attempt of concurrent writers.
 func pause(ctx context.Context) error {
 	select {
 	case <-ctx.Done():

@@ -14,7 +14,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-// drivers runs a benchmark on SQLite, and on MongoDB where MONGODB_URI is set.
+// drivers runs a benchmark on SQLite, and on MongoDB if MONGODB_URI is set.
 func drivers(b *testing.B, bench func(*testing.B, *store.Collection[storetest.Cell])) {
 	b.Helper()
 	uris := []string{""}
@@ -57,8 +57,8 @@ func BenchmarkInsert(b *testing.B) {
 	})
 }
 
-// BenchmarkInsertTogether has 16 writers for each processor.
-func BenchmarkInsertTogether(b *testing.B) {
+// BenchmarkInsertParallel runs 16 writers per processor.
+func BenchmarkInsertParallel(b *testing.B) {
 	drivers(b, func(b *testing.B, cells *store.Collection[storetest.Cell]) {
 		b.SetParallelism(16)
 		b.RunParallel(func(p *testing.PB) {

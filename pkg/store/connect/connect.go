@@ -1,5 +1,5 @@
-// Package connect opens the database that a service is told to use. It is
-// apart from package store so that a domain does not depend on drivers.
+// Package connect opens the database of a service. It is separate from package
+// store so that domain packages do not depend on the drivers.
 package connect
 
 import (
@@ -12,13 +12,13 @@ import (
 	"github.com/battery-passport/suite/pkg/store/sqlite"
 )
 
-// Config says which database.
+// Config selects the database.
 type Config struct {
-	URI string `envconfig:"MONGODB_URI" secret:"true" desc:"MongoDB as mongodb://host/database; without a database its name is the service's; empty: SQLite in DATA_DIR"`
+	URI string `envconfig:"MONGODB_URI" secret:"true" desc:"connection string of MongoDB, mongodb://host/database; the default database is named like the service; empty: SQLite in DATA_DIR"`
 	Dir string `envconfig:"DATA_DIR" default:"data" desc:"folder of the SQLite file"`
 }
 
-// Validate tells what is wrong with c.
+// Validate checks the URI.
 func (c Config) Validate() error {
 	if c.URI == "" {
 		return nil
@@ -29,7 +29,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Open opens the database of a service. MongoDB need not answer yet.
+// Open opens the database of a service. It does not wait for MongoDB.
 func Open(ctx context.Context, cfg Config, service string) (store.DB, error) {
 	if cfg.URI != "" {
 		return mongo.Open(cfg.URI, service)

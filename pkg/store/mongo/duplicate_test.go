@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -9,9 +10,9 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// TestOnlyDuplicatesAreRefusals: a writer takes a duplicate for success when it
-// inserts a record again, so no other failure may look like one.
-func TestOnlyDuplicatesAreRefusals(t *testing.T) {
+// TestOnlyDuplicateKeysAreDuplicates: a writer that repeats an insert treats a
+// duplicate as success, so no other failure may be reported as one.
+func TestOnlyDuplicateKeysAreDuplicates(t *testing.T) {
 	bulk := func(concern *mongo.WriteConcernError, codes ...int) error {
 		e := mongo.BulkWriteException{WriteConcernError: concern}
 		for i, code := range codes {
@@ -20,22 +21,22 @@ func TestOnlyDuplicatesAreRefusals(t *testing.T) {
 		return e
 	}
 	for name, c := range map[string]struct {
-		err     error
-		n       int
-		refused []int // nil: the database failed
+		err        error
+		n          int
+		duplicates []int // nil: the database failed
 	}{
-		"none":                  {nil, 2, []int{}},
-		"duplicates":            {bulk(nil, 11000, 11000), 4, []int{0, 2}},
-		"one of another kind":   {bulk(nil, 11000, 121, 11000), 5, nil},
-		"the last is a failure": {bulk(nil, 121, 11000), 3, nil},
-		"no majority":           {bulk(&mongo.WriteConcernError{Code: 64}, 11000), 1, nil},
-		"only no majority":      {bulk(&mongo.WriteConcernError{Code: 64}), 1, nil},
-		"one write":             {mongo.WriteException{WriteErrors: mongo.WriteErrors{{Code: 11000}}}, 1, []int{0}},
-		"another write":         {mongo.WriteException{WriteErrors: mongo.WriteErrors{{Code: 121}}}, 1, nil},
+		"none":                 {nil, 2, []int{}},
+		"duplicates":           {bulk(nil, 11000, 11000), 4, []int{0, 2}},
+		"one other error":      {bulk(nil, 11000, 121, 11000), 5, nil},
+		"the first is another": {bulk(nil, 121, 11000), 3, nil},
+		"no write majority":    {bulk(&mongo.WriteConcernError{Code: 64}, 11000), 1, nil},
+		"only no majority":     {bulk(&mongo.WriteConcernError{Code: 64}), 1, nil},
+		"one write":            {mongo.WriteException{WriteErrors: mongo.WriteErrors{{Code: 11000}}}, 1, []int{0}},
+		"one write, another":   {mongo.WriteException{WriteErrors: mongo.WriteErrors{{Code: 121}}}, 1, nil},
 	} {
-		errs, err := refusals(c.err, c.n)
-		if (err != nil) != (c.refused == nil) {
-			t.Errorf("%s: failed with %v", name, err)
+		errs, err := insertErrors(c.err, c.n)
+		if (err != nil) != (c.duplicates == nil) {
+			t.Errorf("%s: got error %v, want an error: %v", name, err, c.duplicates == nil)
 			continue
 		}
 		if err != nil {
@@ -50,8 +51,8 @@ func TestOnlyDuplicatesAreRefusals(t *testing.T) {
 				got = append(got, i)
 			}
 		}
-		if len(errs) != c.n || len(got) != len(c.refused) || len(got) > 0 && got[len(got)-1] != c.refused[len(got)-1] {
-			t.Errorf("%s: refused %v of %d, want %v", name, got, len(errs), c.refused)
+		if len(errs) != c.n || !slices.Equal(got, c.duplicates) {
+			t.Errorf("%s: duplicates at %v of %d, want %v", name, got, len(errs), c.duplicates)
 		}
 	}
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// TestStoredForm holds the form of a record in MongoDB against one that was
-// written when it was of schema 1: it is read, and it is what is written.
+// TestStoredForm reads a record as an earlier release stored it, and checks that
+// this release stores the same.
 func TestStoredForm(t *testing.T) {
 	data, err := os.ReadFile("testdata/record.json")
 	if err != nil {
@@ -28,34 +28,34 @@ func TestStoredForm(t *testing.T) {
 	if err := bson.UnmarshalExtJSON(data, true, &golden); err != nil {
 		t.Fatal(err)
 	}
-	kind := storetest.CellSchema()
-	kind.Version = 1
+	schema := storetest.CellSchema()
+	schema.Version = 1
 	at := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 	doc := storetest.Cell{Serial: "S1", Owner: "ann", Colour: "red", Count: 7, Made: at, Data: wire.Value(`{"a.b":[1,2.5,null]}`)}
-	told := event.New("/storetest", "cell-1", at, storetest.Counted{Count: 7, Text: "seven"})
-	told.ID, told.Sequence = "01a207ac-0000-7000-8000-000000000001", 1
+	counted := event.New("/storetest", "cell-1", at, storetest.Counted{Count: 7, Text: "seven"})
+	counted.ID, counted.Sequence = "01a207ac-0000-7000-8000-000000000001", 1
 
 	name := newName()
 	coll := collection(t, name)
-	cells := store.Open(open(t, name), kind)
+	cells := store.Open(open(t, name), schema)
 	if _, err := coll.InsertOne(t.Context(), golden); err != nil {
 		t.Fatal(err)
 	}
 	got, err := cells.GetBy(t.Context(), "serial", "S1")
 	if diff := cmp.Diff(store.Row[storetest.Cell]{ID: "cell-1", Version: 1, Doc: doc}, got); err != nil || diff != "" {
-		t.Errorf("read: %v (-want +got)\n%s", err, diff)
+		t.Errorf("GetBy = %v (-want +got)\n%s", err, diff)
 	}
 	if page, err := cells.List(t.Context(), store.Query{Scopes: []string{"ann"}, Filters: map[string]string{"colour": "red"}, Limit: 1}); err != nil || len(page.Rows) != 1 {
-		t.Errorf("listed: %v, %v", page.Rows, err)
+		t.Errorf("List = %v, %v, want one row", page.Rows, err)
 	}
-	if diff := cmp.Diff([]event.Envelope{told}, storetest.WaitingEvents(t, cells.Outbox(), "cell-1")); diff != "" {
-		t.Errorf("waiting (-want +got)\n%s", diff)
+	if diff := cmp.Diff([]event.Envelope{counted}, storetest.WaitingEvents(t, cells.Outbox(), "cell-1")); diff != "" {
+		t.Errorf("waiting events (-want +got)\n%s", diff)
 	}
 
 	if _, err := coll.DeleteOne(t.Context(), bson.M{"_id": "cell-1"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := cells.Insert(t.Context(), "cell-1", doc, told); err != nil {
+	if _, err := cells.Insert(t.Context(), "cell-1", doc, counted); err != nil {
 		t.Fatal(err)
 	}
 	var raw bson.D
@@ -63,11 +63,11 @@ func TestStoredForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(text(t, golden), text(t, raw)); diff != "" {
-		t.Errorf("written (-want +got)\n%s", diff)
+		t.Errorf("stored record (-want +got)\n%s", diff)
 	}
 }
 
-// text is the extended JSON of a record, without the time its events are due.
+// text returns a record as extended JSON, with its due time set to zero.
 func text(t *testing.T, record bson.D) string {
 	t.Helper()
 	for i := range record {
@@ -82,7 +82,7 @@ func text(t *testing.T, record bson.D) string {
 	return string(data) + "\n"
 }
 
-// collection is that of the cells, by the driver alone.
+// collection returns the collection of the cells, for direct access.
 func collection(t *testing.T, database string) *driver.Collection {
 	t.Helper()
 	client, err := driver.Connect(options.Client().ApplyURI(server(t)))

@@ -12,9 +12,9 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// toBSON turns a JSON object into a BSON document with the same members in the
-// same order. Numbers that are written as integers become int64, others
-// double: both come back as they were, as long as a double holds them.
+// toBSON converts a JSON object to a BSON document with the same members in the
+// same order. Numbers written as integers become int64 if they fit, others double.
+// Every number that a double represents is preserved.
 func toBSON(doc wire.Value) (bson.Raw, error) {
 	v, err := value(jsontext.NewDecoder(bytes.NewReader(doc)))
 	if err != nil {
@@ -78,10 +78,10 @@ func array(dec *jsontext.Decoder) (any, error) {
 	return a, err
 }
 
-// fromBSON turns a BSON document into a JSON object.
+// fromBSON converts a BSON document to a JSON object.
 func fromBSON(doc bson.Raw) (wire.Value, error) {
 	if doc == nil {
-		return nil, errors.New("BSON to JSON: the record holds no document")
+		return nil, errors.New("BSON to JSON: the record has no document")
 	}
 	var buf bytes.Buffer
 	buf.Grow(len(doc))
@@ -132,5 +132,5 @@ func writeValue(enc *jsontext.Encoder, v bson.RawValue) error {
 	case bson.TypeNull:
 		return enc.WriteToken(jsontext.Null)
 	}
-	return fmt.Errorf("a value of type %s was not written by this program", v.Type)
+	return fmt.Errorf("BSON type %s is not supported", v.Type)
 }

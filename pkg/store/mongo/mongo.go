@@ -1,9 +1,9 @@
-// Package mongo keeps aggregates in MongoDB. It is the only importer of its
-// driver.
+// Package mongo stores aggregates in MongoDB. It is the only importer of the
+// MongoDB driver.
 //
 // A record is one document, {_id, schema, version, keys, doc, outbox, due}, and
-// every operation touches one: what is promised holds on a standalone server,
-// a replica set and a sharded cluster alike.
+// every operation writes one document, without transactions. It is therefore
+// correct on a standalone server, a replica set and a sharded cluster.
 package mongo
 
 import (
@@ -30,9 +30,9 @@ import (
 )
 
 const (
-	operationTimeout = 2500 * time.Millisecond // of one operation, a retry included
-	selectionTimeout = 2 * time.Second         // to find a server that answers
-	indexTimeout     = time.Minute             // indexes of a collection that holds much already
+	operationTimeout = 2500 * time.Millisecond // of one operation including its retry
+	selectionTimeout = 2 * time.Second         // to find an available server
+	indexTimeout     = time.Minute             // to create the indexes of a large collection
 	minPool          = 4
 	maxPool          = 64
 	duplicateKey     = 11000 // code of the server
@@ -47,7 +47,7 @@ type DB struct {
 var _ store.DB = (*DB)(nil)
 
 // Open returns the database that the URI names, or else the one with the given
-// name. It does not wait for a server: operations fail while none answers.
+// name. It does not wait for a server: operations fail until one is available.
 func Open(uri, name string) (*DB, error) {
 	cs, err := connstring.ParseAndValidate(uri)
 	if err != nil {
@@ -68,8 +68,8 @@ func Open(uri, name string) (*DB, error) {
 	return &DB{client: client, db: client.Database(name)}, nil
 }
 
-// CheckURI tells what is wrong with a connection string, as far as it can be
-// told without asking the DNS.
+// CheckURI validates a connection string, without DNS lookups: it accepts any
+// mongodb+srv URI.
 func CheckURI(uri string) error {
 	if strings.HasPrefix(uri, connstring.SchemeMongoDBSRV+"://") {
 		return nil
@@ -89,7 +89,7 @@ func (db *DB) Ping(ctx context.Context) error { return failure(db.client.Ping(ct
 // Close implements store.DB.
 func (db *DB) Close(ctx context.Context) error { return db.client.Disconnect(ctx) }
 
-// Drop deletes the database with all that is in it. It is there for tests.
+// Drop deletes the database. It is for tests.
 func (db *DB) Drop(ctx context.Context) error { return db.db.Drop(ctx) }
 
 type table struct {
@@ -101,15 +101,15 @@ type table struct {
 	indexing singleflight.Group
 }
 
-// ready returns the collection. The first call that finds a server makes its
-// indexes, which goes on when that takes longer than a caller waits.
+// ready returns the collection. The first call that finds a server creates the
+// indexes, and continues to do so when its caller stops waiting.
 func (t *table) ready(ctx context.Context) (*mongo.Collection, error) {
 	if t.indexed.Load() {
 		return t.coll, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
 	defer cancel()
-	done := t.indexing.DoChan("", func() (any, error) { return nil, t.index(context.WithoutCancel(ctx)) })
+	done := t.indexing.DoChan("", func() (any, error) { return nil, t.createIndexes(context.WithoutCancel(ctx)) })
 	select {
 	case r := <-done:
 		return t.coll, r.Err
@@ -118,8 +118,8 @@ func (t *table) ready(ctx context.Context) (*mongo.Collection, error) {
 	}
 }
 
-func (t *table) index(ctx context.Context) error {
-	if err := t.coll.Database().Client().Ping(ctx, nil); err != nil { // fails soon where nobody answers
+func (t *table) createIndexes(ctx context.Context) error {
+	if err := t.coll.Database().Client().Ping(ctx, nil); err != nil { // fails early if no server is available
 		return failure(err)
 	}
 	models := []mongo.IndexModel{
@@ -142,71 +142,72 @@ func (t *table) index(ctx context.Context) error {
 
 func uniqueField(index string) string { return "keys.unique." + index }
 
-// failure marks what may pass, so that the client is told to try again.
+// failure returns fault.Unavailable for errors of the connection, the login and
+// TLS, so that clients try again. It returns other errors unchanged.
 func failure(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case refused(err):
-		return fault.New(fault.Unavailable, "the database refuses the user or the password in MONGODB_URI").Because(err)
-	case untrusted(err):
-		return fault.New(fault.Unavailable, "the certificate of the database is not to be trusted: see tlsCAFile in MONGODB_URI, and the name of the host").Because(err)
-	case passing(err):
+	case isUnauthorized(err):
+		return fault.New(fault.Unavailable, "the database refused the user or password in MONGODB_URI").Because(err)
+	case isUntrusted(err):
+		return fault.New(fault.Unavailable, "the certificate of the database is not trusted: check tlsCAFile and the host name in MONGODB_URI").Because(err)
+	case isTransient(err):
 		return fault.New(fault.Unavailable, "the database does not answer").Because(err)
 	}
 	return err
 }
 
-// Codes of a server that does not let this user in, or not do this.
+// Error codes of the server.
 const (
 	unauthorized         = 13
 	authenticationFailed = 18
 )
 
-func refused(err error) bool {
+func isUnauthorized(err error) bool {
 	if e, ok := errors.AsType[mongo.ServerError](err); ok && (e.HasErrorCode(unauthorized) || e.HasErrorCode(authenticationFailed)) {
 		return true
 	}
-	// Of another's connection that failed meanwhile there is only text.
+	// If another operation of the pool failed to log in, the error has no code.
 	pool := driver.RetryablePoolError(nil)
 	return errors.As(err, &pool) && strings.Contains(err.Error(), "(AuthenticationFailed)")
 }
 
-func untrusted(err error) bool {
+func isUntrusted(err error) bool {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return true
 	}
-	// Of a server that was looked for in vain there is only text.
+	// A server selection error contains the cause as text only.
 	return strings.Contains(err.Error(), "failed to verify certificate")
 }
 
-// passing tells whether err is of a connection, not of an operation.
-func passing(err error) bool {
+// isTransient reports whether err is an error of the connection, not of the operation.
+func isTransient(err error) bool {
 	if mongo.IsTimeout(err) || mongo.IsNetworkError(err) || errors.Is(err, context.Canceled) || errors.Is(err, mongo.ErrClientDisconnected) {
 		return true
 	}
-	if _, ok := errors.AsType[topology.ConnectionError](err); ok { // a handshake that failed
+	if _, ok := errors.AsType[topology.ConnectionError](err); ok { // the handshake failed
 		return true
 	}
-	if pool := driver.RetryablePoolError(nil); errors.As(err, &pool) { // another's connection failed meanwhile
+	if pool := driver.RetryablePoolError(nil); errors.As(err, &pool) { // another operation closed the connections of the pool
 		return true
 	}
 	e, ok := errors.AsType[mongo.LabeledError](err)
-	return ok && e.HasErrorLabel("RetryableWriteError") // a primary that steps down
+	return ok && e.HasErrorLabel("RetryableWriteError") // the primary stepped down
 }
 
 // duplicate translates a duplicate key of a single write into store.ErrDuplicate.
 func duplicate(err error) error {
 	var write mongo.WriteException
 	if errors.As(err, &write) && len(write.WriteErrors) > 0 && write.WriteErrors[0].Code == duplicateKey {
-		return store.ErrDuplicate(indexIn(write.WriteErrors[0].Raw), err)
+		return store.ErrDuplicate(duplicateIndex(write.WriteErrors[0].Raw), err)
 	}
 	return failure(err)
 }
 
-// refusals returns the errors of n inserts, some of which are duplicates. It
-// fails when any of them failed for another reason.
-func refusals(err error, n int) ([]error, error) {
+// insertErrors returns one error per insert of n, store.ErrDuplicate or nil. The
+// second result is not nil when an insert failed for another reason.
+func insertErrors(err error, n int) ([]error, error) {
 	errs := make([]error, n)
 	var bulk mongo.BulkWriteException
 	switch {
@@ -222,7 +223,7 @@ func refusals(err error, n int) ([]error, error) {
 		if e.Code != duplicateKey || bulk.WriteConcernError != nil {
 			return nil, failure(err)
 		}
-		errs[e.Index] = store.ErrDuplicate(indexIn(e.Raw), e.WriteError)
+		errs[e.Index] = store.ErrDuplicate(duplicateIndex(e.Raw), e.WriteError)
 	}
 	if bulk.WriteConcernError != nil {
 		return nil, failure(err)
@@ -230,8 +231,8 @@ func refusals(err error, n int) ([]error, error) {
 	return errs, nil
 }
 
-// indexIn finds the index in what the server says of a duplicate key.
-func indexIn(raw bson.Raw) string {
+// duplicateIndex returns the index that a duplicate key error of the server names.
+func duplicateIndex(raw bson.Raw) string {
 	pattern, ok := raw.Lookup("keyPattern").DocumentOK()
 	if !ok {
 		return store.ID

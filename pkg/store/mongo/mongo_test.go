@@ -28,7 +28,7 @@ func server(t *testing.T) string {
 	return uri
 }
 
-// open returns a database of its own, which it drops afterwards.
+// open returns a database that is dropped after the test.
 func open(t *testing.T, name string) *mongo.DB {
 	t.Helper()
 	db, err := mongo.Open(server(t), name)
@@ -82,9 +82,9 @@ func TestNoServerIsUnavailableWithinThreeSeconds(t *testing.T) {
 	}
 }
 
-// TestFirstUseKeepsToItsTime has a server that takes the connection and no
-// more.
-func TestFirstUseKeepsToItsTime(t *testing.T) {
+// TestFirstOperationRespectsDeadline uses a server that accepts connections and
+// never responds.
+func TestFirstOperationRespectsDeadline(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -103,16 +103,16 @@ func TestFirstUseKeepsToItsTime(t *testing.T) {
 	}
 }
 
-// TestLongIndexingHoldsNobodyUp has a server that makes indexes for long.
-func TestLongIndexingHoldsNobodyUp(t *testing.T) {
-	addr, goOn := slowIndexes(t)
+// TestSlowIndexCreationDoesNotBlockOperations delays the creation of indexes.
+func TestSlowIndexCreationDoesNotBlockOperations(t *testing.T) {
+	addr, release := slowIndexes(t)
 	db, err := mongo.Open("mongodb://"+addr, newName())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close(context.Background())
 	defer db.Drop(context.Background())
-	defer goOn() // where the test has failed
+	defer release() // if the test fails early
 	cells := store.Open(db, storetest.CellSchema())
 	for range 2 {
 		start := time.Now()
@@ -120,7 +120,7 @@ func TestLongIndexingHoldsNobodyUp(t *testing.T) {
 			t.Fatalf("Get = %v after %v, want unavailable within 2.5 s", err, time.Since(start))
 		}
 	}
-	goOn()
+	release()
 	for deadline := time.Now().Add(20 * time.Second); ; {
 		_, err := cells.Insert(t.Context(), "id", storetest.Cell{})
 		if err == nil {
@@ -132,9 +132,9 @@ func TestLongIndexingHoldsNobodyUp(t *testing.T) {
 	}
 }
 
-// slowIndexes returns the address of a proxy to the server that keeps requests
-// for indexes to itself until goOn is called.
-func slowIndexes(t *testing.T) (addr string, goOn func()) {
+// slowIndexes returns the address of a proxy to the server that holds back requests
+// to create indexes until release is called.
+func slowIndexes(t *testing.T) (addr string, release func()) {
 	t.Helper()
 	u, err := url.Parse(server(t))
 	if err != nil {
@@ -146,7 +146,7 @@ func slowIndexes(t *testing.T) (addr string, goOn func()) {
 	}
 	t.Cleanup(func() { l.Close() })
 	released := make(chan struct{})
-	carry := func(to, from net.Conn, hold string) {
+	forward := func(to, from net.Conn, hold string) {
 		defer to.Close()
 		for buf := make([]byte, 64<<10); ; {
 			n, err := from.Read(buf)
@@ -169,21 +169,21 @@ func slowIndexes(t *testing.T) (addr string, goOn func()) {
 				client.Close()
 				continue
 			}
-			go carry(server, client, "createIndexes")
-			go carry(client, server, "")
+			go forward(server, client, "createIndexes")
+			go forward(client, server, "")
 		}
 	}()
 	return l.Addr().String(), sync.OnceFunc(func() { close(released) })
 }
 
-func TestWrongURIIsRefused(t *testing.T) {
+func TestOpenRejectsInvalidURI(t *testing.T) {
 	if _, err := mongo.Open("postgres://localhost", "x"); err == nil {
-		t.Error("Open = nil")
+		t.Error("Open of a postgres URI = nil, want an error")
 	}
 }
 
-// TestNamesWithNULAffectNoOthers: BSON cannot encode them.
-func TestNamesWithNULAffectNoOthers(t *testing.T) {
+// TestNameWithNULDoesNotAffectOthers: BSON cannot encode such a name.
+func TestNameWithNULDoesNotAffectOthers(t *testing.T) {
 	cells := store.Open(open(t, newName()), storetest.CellSchema())
 	bad := storetest.Cell{Data: []byte(`{"a\u0000b":1}`)}
 	for _, others := range [][]string{nil, {"1"}, {"2", "3"}} {

@@ -39,7 +39,7 @@ func (t *table) Waiting(ctx context.Context, ids []string, limit int) (map[strin
 		}
 		n += len(r.Outbox)
 	}
-	for _, id := range ids { // some may be gone
+	for _, id := range ids { // records that no longer exist
 		if _, ok := waiting[id]; !ok {
 			waiting[id] = nil
 		}
@@ -61,20 +61,21 @@ func (r record) events() ([]event.Envelope, error) {
 	return events, nil
 }
 
-// Acknowledge implements outbox.Source. Mostly an event is the only one of its
-// aggregate, and then nothing is due any more.
+// Acknowledge implements outbox.Source. In most cases an event is the only
+// one of its aggregate; one bulk write then removes it with the due time.
 func (t *table) Acknowledge(ctx context.Context, events []outbox.Published) error {
-	only := make([]mongo.WriteModel, len(events))
+	updates := make([]mongo.WriteModel, len(events))
 	for i, e := range events {
-		only[i] = mongo.NewUpdateOneModel().
+		updates[i] = mongo.NewUpdateOneModel().
 			SetFilter(bson.M{"_id": e.ID, "deleted": absent, "outbox.0.id": e.Event, "outbox.1": absent}).
 			SetUpdate(bson.M{"$unset": bson.M{"outbox": "", "due": ""}})
 	}
-	res, err := t.coll.BulkWrite(ctx, only, options.BulkWrite().SetOrdered(false))
+	res, err := t.coll.BulkWrite(ctx, updates, options.BulkWrite().SetOrdered(false))
 	if err != nil || int(res.MatchedCount) == len(events) {
 		return failure(err)
 	}
-	// Which they were it does not tell. What is gone already is no error.
+	// The result does not say which updates matched, so the rest handles each event.
+	// Events that are already removed are not an error.
 	return each(ctx, events, func(ctx context.Context, e outbox.Published) error {
 		res, err := t.coll.UpdateOne(ctx, bson.M{"_id": e.ID}, bson.M{"$pull": bson.M{"outbox": bson.M{"id": e.Event}}})
 		if err != nil || res.ModifiedCount == 0 {
@@ -84,21 +85,21 @@ func (t *table) Acknowledge(ctx context.Context, events []outbox.Published) erro
 	})
 }
 
-// each runs f for all of them, some at a time.
+// each runs f for all values, maxParallel at a time.
 func each[T any](ctx context.Context, all []T, f func(context.Context, T) error) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(atOnce)
+	g.SetLimit(maxParallel)
 	for _, v := range all {
 		g.Go(func() error { return f(ctx, v) })
 	}
 	return g.Wait()
 }
 
-// atOnce is how many operations a relay has under way.
-const atOnce = 16
+// maxParallel is the maximum number of parallel operations of a call.
+const maxParallel = 16
 
-// settle ends what is due of a record whose events are all out: a deleted one
-// is removed. The filter names the record.
+// settle removes the due time of a record without events, or the whole record if
+// it is deleted. The filter selects the record by id.
 func (t *table) settle(ctx context.Context, filter bson.M) error {
 	filter["outbox.0"], filter["deleted"] = absent, absent
 	if _, err := t.coll.UpdateOne(ctx, filter, bson.M{"$unset": bson.M{"due": ""}}); err != nil {
@@ -144,7 +145,7 @@ func (t *table) Backlog(ctx context.Context) (outbox.Backlog, error) {
 	}
 	var waiting []struct {
 		Outbox []struct {
-			Time string `bson:"time"` // in wire.TimeLayout, which sorts by time
+			Time string `bson:"time"` // in wire.TimeLayout, whose text order is the order of time
 		} `bson:"outbox"`
 	}
 	if err := cur.All(ctx, &waiting); err != nil {
@@ -168,20 +169,20 @@ func (t *table) Backlog(ctx context.Context) (outbox.Backlog, error) {
 // Claim implements outbox.Source.
 func (t *table) Claim(ctx context.Context, due []outbox.Expired, until time.Time) ([]string, error) {
 	var mu sync.Mutex
-	var taken []string
+	var claimed []string
 	err := each(ctx, due, func(ctx context.Context, d outbox.Expired) error {
 		res, err := t.coll.UpdateOne(ctx, bson.M{"_id": d.ID, "due": d.At, "outbox.0": present}, bson.M{"$set": bson.M{"due": until}})
 		if err != nil {
 			return failure(err)
 		}
 		if res.MatchedCount == 0 {
-			// A relay may have died between its last acknowledgement and this.
+			// A relay may have stopped between its last acknowledgement and settle.
 			return t.settle(ctx, bson.M{"_id": d.ID, "due": d.At})
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		taken = append(taken, d.ID)
+		claimed = append(claimed, d.ID)
 		return nil
 	})
-	return taken, err
+	return claimed, err
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// record is the stored form. A deleted one keeps its id, version and outbox.
+// record is the stored form. A deleted record has an id, version and outbox only.
 type record struct {
 	ID      string     `bson:"_id"`
 	Schema  int        `bson:"schema"`
@@ -42,7 +42,7 @@ var (
 	present       = bson.M{"$exists": true}
 )
 
-// live is the filter of a record that is not deleted.
+// live returns the filter of a record that is not deleted.
 func live(id string) bson.M { return bson.M{"_id": id, "deleted": absent} }
 
 // Insert implements store.Table.
@@ -53,11 +53,11 @@ func (t *table) Insert(ctx context.Context, records ...store.Insertion) ([]error
 	}
 	errs := make([]error, len(records))
 	var docs []any
-	var places []int // of the docs in records
+	var positions []int // of the docs in records
 	for i, r := range records {
-		doc, err := inserted(r)
+		doc, err := newRecord(r)
 		if errs[i] = err; err == nil {
-			docs, places = append(docs, doc), append(places, i)
+			docs, positions = append(docs, doc), append(positions, i)
 		}
 	}
 	switch len(docs) {
@@ -68,12 +68,12 @@ func (t *table) Insert(ctx context.Context, records ...store.Insertion) ([]error
 	default:
 		_, err = coll.InsertMany(ctx, docs, options.InsertMany().SetOrdered(false))
 	}
-	refused, err := refusals(err, len(docs))
+	duplicates, err := insertErrors(err, len(docs))
 	if err != nil {
 		return nil, err
 	}
-	for i, err := range refused {
-		errs[places[i]] = err
+	for i, err := range duplicates {
+		errs[positions[i]] = err
 	}
 	for i, r := range records {
 		if errs[i] == nil && len(r.Events) > 0 {
@@ -83,20 +83,20 @@ func (t *table) Insert(ctx context.Context, records ...store.Insertion) ([]error
 	return errs, nil
 }
 
-func inserted(r store.Insertion) (stored record, err error) {
+func newRecord(r store.Insertion) (stored record, err error) {
 	stored = record{ID: r.ID, Schema: r.Schema, Version: r.Version, Keys: keysOf(r.Record)}
 	if stored.Doc, err = toBSON(r.Doc); err != nil || len(r.Events) == 0 {
 		return stored, err
 	}
 	due := leaseEnd()
 	stored.Due = &due
-	stored.Outbox, err = waiting(r.Events)
+	stored.Outbox, err = encodeEvents(r.Events)
 	return stored, err
 }
 
 func leaseEnd() time.Time { return time.Now().Add(outbox.Lease).UTC().Truncate(time.Millisecond) }
 
-func waiting(events []event.Envelope) ([]bson.Raw, error) {
+func encodeEvents(events []event.Envelope) ([]bson.Raw, error) {
 	raws := make([]bson.Raw, len(events))
 	for i, e := range events {
 		data, err := wire.Marshal(e)
@@ -113,7 +113,7 @@ func waiting(events []event.Envelope) ([]bson.Raw, error) {
 func (t *table) wake(id string) {
 	select {
 	case t.written <- id:
-	default: // its due time brings it up
+	default: // the relay finds it by its due time
 	}
 }
 
@@ -123,7 +123,7 @@ func (t *table) Get(ctx context.Context, id string) (store.Record, error) {
 	if err != nil {
 		return store.Record{}, err
 	}
-	return r.out()
+	return r.decode(), nil
 }
 
 // Version implements store.Table.
@@ -138,28 +138,28 @@ func (t *table) GetBy(ctx context.Context, index, value string) (store.Record, e
 	if err != nil {
 		return store.Record{}, err
 	}
-	return r.out()
+	return r.decode(), nil
 }
 
-func (t *table) one(ctx context.Context, what string, filter, fields bson.M) (r record, err error) {
+func (t *table) one(ctx context.Context, name string, filter, fields bson.M) (r record, err error) {
 	coll, err := t.ready(ctx)
 	if err != nil {
 		return r, err
 	}
 	err = coll.FindOne(ctx, filter, options.FindOne().SetProjection(fields)).Decode(&r)
 	if errors.Is(err, mongo.ErrNoDocuments) {
-		return r, store.ErrNotFound(what)
+		return r, store.ErrNotFound(name)
 	}
 	return r, failure(err)
 }
 
-func (r record) out() (store.Record, error) {
+func (r record) decode() store.Record {
 	doc, err := fromBSON(r.Doc)
-	out := store.Record{ID: r.ID, Schema: r.Schema, Version: r.Version, Doc: doc}
+	decoded := store.Record{ID: r.ID, Schema: r.Schema, Version: r.Version, Doc: doc, Err: err}
 	if r.Keys != nil {
-		out.Sort = r.Keys.Sort
+		decoded.Sort = r.Keys.Sort
 	}
-	return out, err
+	return decoded
 }
 
 // List implements store.Table.
@@ -184,12 +184,8 @@ func (t *table) List(ctx context.Context, q store.ListQuery) ([]store.Record, er
 		if err := cur.Decode(&stored); err != nil {
 			return nil, err
 		}
-		r, err := stored.out()
-		if err != nil {
-			return nil, err
-		}
-		records = append(records, r)
-		size += len(r.Doc)
+		records = append(records, stored.decode())
+		size += len(stored.Doc)
 	}
 	return records, failure(cur.Err())
 }
@@ -230,7 +226,7 @@ func (t *table) Delete(ctx context.Context, id string, version int64, events []e
 	if err != nil {
 		return err
 	}
-	if len(events) == 0 { // and none waits: nothing is to be kept
+	if len(events) == 0 { // remove the record at once if its outbox is empty
 		filter := live(id)
 		filter["version"], filter["outbox.0"] = version, absent
 		if res, err := coll.DeleteOne(ctx, filter); err != nil || res.DeletedCount > 0 {
@@ -240,14 +236,13 @@ func (t *table) Delete(ctx context.Context, id string, version int64, events []e
 	err = t.change(ctx, id, version, events, bson.M{
 		"$set": bson.M{"version": version + 1, "deleted": true, "due": leaseEnd()}, "$unset": bson.M{"keys": "", "doc": ""},
 	})
-	if err == nil && len(events) == 0 { // the last that waited may have gone out meanwhile
-		_ = t.settle(ctx, bson.M{"_id": id}) // its due time brings it up
+	if err == nil && len(events) == 0 { // the last event may have been published meanwhile
+		_ = t.settle(ctx, bson.M{"_id": id}) // if this fails, the relay does it at the due time
 	}
 	return err
 }
 
-// change applies the update if the record has the version, and leaves the
-// events with it.
+// change applies the update and adds the events if the record has the version.
 func (t *table) change(ctx context.Context, id string, version int64, events []event.Envelope, update bson.M) error {
 	coll, err := t.ready(ctx)
 	if err != nil {
@@ -256,20 +251,20 @@ func (t *table) change(ctx context.Context, id string, version int64, events []e
 	filter := live(id)
 	filter["version"] = version
 	if len(events) > 0 {
-		raws, err := waiting(events)
+		raws, err := encodeEvents(events)
 		if err != nil {
 			return err
 		}
 		update["$push"] = bson.M{"outbox": bson.M{"$each": raws}}
 		update["$set"].(bson.M)["due"] = leaseEnd()
-		filter["outbox."+strconv.Itoa(store.MaxWaiting-len(events))] = absent // there is room
+		filter["outbox."+strconv.Itoa(store.MaxWaiting-len(events))] = absent // at most MaxWaiting events
 	}
 	res, err := coll.UpdateOne(ctx, filter, update)
 	if err != nil {
 		return duplicate(err)
 	}
 	if res.MatchedCount == 0 {
-		return t.whyNot(ctx, id, version)
+		return t.mismatch(ctx, id, version)
 	}
 	if len(events) > 0 {
 		t.wake(id)
@@ -277,13 +272,13 @@ func (t *table) change(ctx context.Context, id string, version int64, events []e
 	return nil
 }
 
-// whyNot tells why no record matched.
-func (t *table) whyNot(ctx context.Context, id string, version int64) error {
-	now, err := t.Version(ctx, id)
+// mismatch returns the error of a change that matched no record.
+func (t *table) mismatch(ctx context.Context, id string, version int64) error {
+	current, err := t.Version(ctx, id)
 	switch {
 	case err != nil:
 		return err
-	case now != version:
+	case current != version:
 		return store.ErrStale(id)
 	}
 	return store.ErrOutboxFull(id)

@@ -13,27 +13,27 @@ import (
 	"github.com/battery-passport/suite/pkg/tlstest"
 )
 
-// TestTLS puts TLS of an authority of our own in front of the database. What the
-// URI says of it is all that there is to set.
+// TestTLS connects through a TLS proxy whose certificate is issued by a private
+// authority. The options of the URI are the only settings.
 func TestTLS(t *testing.T) {
-	behind, err := url.Parse(server(t))
+	backend, err := url.Parse(server(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	authority := tlstest.NewAuthority(t)
-	proxy := tlstest.Proxy(t, authority.ServerConfig(t), behind.Host)
-	const trust = "the certificate of the database is not to be trusted: see tlsCAFile in MONGODB_URI, and the name of the host"
+	proxy := tlstest.Proxy(t, authority.ServerConfig(t), backend.Host)
+	const trust = "the certificate of the database is not trusted: check tlsCAFile and the host name in MONGODB_URI"
 	for name, c := range map[string]struct {
 		options url.Values
 		want    string
 	}{
-		"its authority":       {url.Values{"tls": {"true"}, "tlsCAFile": {authority.File}}, ""},
-		"another authority":   {url.Values{"tls": {"true"}, "tlsCAFile": {tlstest.NewAuthority(t).File}}, trust},
-		"those of the system": {url.Values{"tls": {"true"}}, trust},
-		"plaintext":           {url.Values{}, "the database does not answer"},
+		"its authority":      {url.Values{"tls": {"true"}, "tlsCAFile": {authority.File}}, ""},
+		"another authority":  {url.Values{"tls": {"true"}, "tlsCAFile": {tlstest.NewAuthority(t).File}}, trust},
+		"system authorities": {url.Values{"tls": {"true"}}, trust},
+		"plaintext":          {url.Values{}, "the database does not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			uri := *behind
+			uri := *backend
 			uri.Host = proxy
 			if uri.Path == "" {
 				uri.Path = "/"
@@ -42,9 +42,9 @@ func TestTLS(t *testing.T) {
 			for option, value := range c.options {
 				options[option] = value
 			}
-			options.Set("directConnection", "true") // else a replica set tells where it is without TLS
+			options.Set("directConnection", "true") // otherwise a replica set returns its addresses without TLS
 			uri.RawQuery = options.Encode()
-			if c.want != "" { // it is never sent: there is nobody to trust with it
+			if c.want != "" { // the password must not be sent to an untrusted server
 				uri.User = url.UserPassword("somebody", "wrong-password")
 			}
 			db, err := mongo.Open(uri.String(), newName())
@@ -65,7 +65,7 @@ func TestTLS(t *testing.T) {
 					t.Errorf("%s = %v, want unavailable, %s", operation, err, c.want)
 				}
 				if err != nil && strings.Contains(err.Error(), "wrong-password") {
-					t.Errorf("%s tells the password: %v", operation, err)
+					t.Errorf("the error of %s contains the password: %v", operation, err)
 				}
 			}
 			if c.want == "" {

@@ -17,9 +17,9 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-// TestServersThatCannotBeUsed has every operation fail as what may pass, in
-// time for a client that waits 3 seconds.
-func TestServersThatCannotBeUsed(t *testing.T) {
+// TestUnusableServerIsUnavailable checks that every operation fails with
+// fault.Unavailable within 3 seconds.
+func TestUnusableServerIsUnavailable(t *testing.T) {
 	for name, c := range map[string]struct {
 		uri  func(*testing.T) string
 		want string
@@ -31,10 +31,10 @@ func TestServersThatCannotBeUsed(t *testing.T) {
 			}
 			uri.User = url.UserPassword("nobody", "wrong-password")
 			return uri.String()
-		}, "the database refuses the user or the password in MONGODB_URI"},
-		"nobody":  {func(t *testing.T) string { return "mongodb://" + resttest.UnusedAddress(t) }, "the database does not answer"},
-		"garbage": {func(t *testing.T) string { return "mongodb://" + babbler(t) }, "the database does not answer"},
-		"silence": {func(t *testing.T) string {
+		}, "the database refused the user or password in MONGODB_URI"},
+		"connection refused": {func(t *testing.T) string { return "mongodb://" + resttest.UnusedAddress(t) }, "the database does not answer"},
+		"no MongoDB":         {func(t *testing.T) string { return "mongodb://" + httpServer(t) }, "the database does not answer"},
+		"no response": {func(t *testing.T) string {
 			return "mongodb://" + listener(t, func(c net.Conn) { io.Copy(io.Discard, c) })
 		}, "the database does not answer"},
 	} {
@@ -61,18 +61,18 @@ func TestServersThatCannotBeUsed(t *testing.T) {
 					t.Errorf("%s = %v, want unavailable, %s", operation, err, c.want)
 				}
 				if strings.Contains(err.Error(), "wrong-password") {
-					t.Errorf("%s tells the password: %v", operation, err)
+					t.Errorf("the error of %s contains the password: %v", operation, err)
 				}
 				if took := time.Since(begin); took > 3*time.Second {
-					t.Errorf("%s fails after %v", operation, took)
+					t.Errorf("%s failed after %v, want 3 s or less", operation, took)
 				}
 			}
 		})
 	}
 }
 
-// babbler answers all that is said as a web server does.
-func babbler(t *testing.T) string {
+// httpServer returns the address of a server that sends an HTTP response to each byte.
+func httpServer(t *testing.T) string {
 	return listener(t, func(c net.Conn) {
 		for r := bufio.NewReader(c); ; {
 			if _, err := r.ReadByte(); err != nil {
@@ -83,7 +83,7 @@ func babbler(t *testing.T) string {
 	})
 }
 
-// listener returns the address of a server that does as it is told.
+// listener returns the address of a server that calls serve for each connection.
 func listener(t *testing.T, serve func(net.Conn)) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

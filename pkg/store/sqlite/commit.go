@@ -9,64 +9,64 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// writer has one connection write, one transaction at a time. Writes that come
-// while one is being committed are committed together: the disk is waited for
-// once for all of them.
+// writer runs all writes on one connection, one transaction at a time. Writes that
+// arrive during a commit share the next transaction (group commit): one sync of the
+// disk serves all of them. The goroutine of one of these writes, the leader, runs
+// the transaction.
 type writer struct {
 	db *sql.DB
 
 	mu    sync.Mutex
 	queue []*job
-	led   bool // somebody writes
+	busy  bool // there is a leader
 
-	// Of who leads alone:
-	stmts   map[string]*sql.Stmt // that were run before, by their text
-	missing map[string]bool      // that were run, and are to be prepared
+	// Used by the leader only:
+	stmts   map[string]*sql.Stmt // prepared statements by text
+	missing map[string]bool      // statements to prepare after the transaction
 }
 
-// job is a write that waits. do may run more than once, and only the last time
-// counts.
+// job is a queued write. do may run more than once; only the last run is committed.
 type job struct {
-	ctx   context.Context
-	do    func(tx) error
-	whole bool // see in
-	err   error
-	turn  chan turn
+	ctx         context.Context
+	do          func(tx) error
+	noSavepoint bool // see in
+	err         error
+	signal      chan signal
 }
 
-// turn is what a job waits for.
-type turn bool
+// signal ends the wait of a job.
+type signal bool
 
 const (
-	done turn = true  // another did it
-	lead turn = false // it is to do all that wait
+	done signal = true  // another leader ran the job
+	lead signal = false // the job becomes the leader
 )
 
-var errUnfinished = errors.New("the transaction that it was in did not end")
+var errUnfinished = errors.New("the transaction of the write did not finish")
 
 func newWriter(db *sql.DB) *writer {
 	return &writer{db: db, stmts: map[string]*sql.Stmt{}, missing: map[string]bool{}}
 }
 
-// in runs do in a transaction, with others or alone, and returns when it is on
-// the disk or has failed. It fails as do does, and then nothing of it is stored.
-// What is whole fails with the database alone: it needs no savepoint, which
-// costs as much as it does itself.
-func (w *writer) in(ctx context.Context, whole bool, do func(tx) error) error {
-	j := &job{ctx: ctx, do: do, whole: whole, turn: make(chan turn, 1)}
+// in runs do in a transaction, which it may share with other writes, and returns
+// when the transaction is on the disk or do has failed; then nothing of do is
+// stored. noSavepoint is for a do that can fail only with the database: a savepoint
+// would double its cost.
+func (w *writer) in(ctx context.Context, noSavepoint bool, do func(tx) error) error {
+	j := &job{ctx: ctx, do: do, noSavepoint: noSavepoint, signal: make(chan signal, 1)}
 	w.mu.Lock()
 	w.queue = append(w.queue, j)
-	leads := !w.led
-	w.led = true
+	leads := !w.busy
+	w.busy = true
 	w.mu.Unlock()
-	if leads || <-j.turn == lead {
+	if leads || <-j.signal == lead {
 		w.lead(j)
 	}
 	return j.err
 }
 
-// lead does what waits, with own among it, and leaves what has come meanwhile to
-// the first of those.
+// lead runs the queued jobs, of which own is one, and makes the first job that was
+// queued meanwhile the next leader.
 func (w *writer) lead(own *job) {
 	w.mu.Lock()
 	batch := w.queue
@@ -75,25 +75,25 @@ func (w *writer) lead(own *job) {
 	defer func() {
 		for _, j := range batch {
 			if j != own {
-				j.turn <- done
+				j.signal <- done
 			}
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if w.led = len(w.queue) > 0; w.led {
-			w.queue[0].turn <- lead
+		if w.busy = len(w.queue) > 0; w.busy {
+			w.queue[0].signal <- lead
 		}
 	}()
 	w.run(batch)
 }
 
-// run is for who leads. Where the database itself fails in a transaction of many,
-// each is tried alone: SQLite may have taken back all of it.
+// run runs a batch of jobs in one transaction. If the database fails, which may
+// roll back all of them, it runs each job in a transaction of its own.
 func (w *writer) run(batch []*job) {
 	for _, j := range batch {
 		j.err = errUnfinished
 	}
-	if len(batch) > 1 && w.together(batch) {
+	if len(batch) > 1 && w.runShared(batch) {
 		return
 	}
 	for _, j := range batch {
@@ -103,9 +103,9 @@ func (w *writer) run(batch []*job) {
 	}
 }
 
-// together runs all in one transaction and tells whether that went well, though
-// some of them may have failed.
-func (w *writer) together(batch []*job) bool {
+// runShared runs all jobs in one transaction and reports whether it succeeded. Single
+// jobs may have failed then.
+func (w *writer) runShared(batch []*job) bool {
 	errs, begun := make([]error, len(batch)), false
 	err := w.transact(func(t tx) error {
 		begun = true
@@ -114,10 +114,10 @@ func (w *writer) together(batch []*job) bool {
 				continue
 			}
 			var err error
-			if j.whole {
+			if j.noSavepoint {
 				err = j.do(t)
 			} else {
-				errs[i], err = t.apart(j.do)
+				errs[i], err = t.savepoint(j.do)
 			}
 			if err != nil {
 				return err
@@ -126,15 +126,15 @@ func (w *writer) together(batch []*job) bool {
 		return nil
 	})
 	for i, j := range batch {
-		if j.err = errs[i]; !begun { // nor would each alone
+		if j.err = errs[i]; !begun { // single transactions would fail too
 			j.err = err
 		}
 	}
 	return err == nil || !begun
 }
 
-// transact does not end when a caller does: SQLite would take back what others
-// have written in the same transaction. Its statements are short.
+// transact runs do in a transaction. It ignores the contexts of the callers: the end
+// of one would roll back the writes of the others. The statements are short.
 func (w *writer) transact(do func(tx) error) error {
 	begun, err := w.db.BeginTx(context.Background(), nil)
 	if err != nil {
@@ -148,13 +148,13 @@ func (w *writer) transact(do func(tx) error) error {
 	return failure(begun.Commit())
 }
 
-// prepare makes statements of those that were run and are none yet: it needs the
-// connection, which a transaction has to itself.
+// prepare prepares the missing statements. It runs after a transaction, which
+// occupies the only connection.
 func (w *writer) prepare() {
 	for query := range w.missing {
 		if s, err := w.db.Prepare(query); err == nil {
 			w.stmts[query] = s
-		} // or it is run as it is, the next time too
+		} // otherwise the statement runs unprepared
 		delete(w.missing, query)
 	}
 }
@@ -165,7 +165,7 @@ type tx struct {
 	tx *sql.Tx
 }
 
-// run runs a statement and tells how many rows it changed.
+// run runs a statement and returns the number of changed rows.
 func (x tx) run(query string, args ...any) (int64, error) {
 	var res sql.Result
 	var err error
@@ -181,25 +181,25 @@ func (x tx) run(query string, args ...any) (int64, error) {
 	return res.RowsAffected()
 }
 
-// apart runs do so that what it did is taken back where it refuses, and returns
-// its refusal, or else why the whole transaction fails.
-func (x tx) apart(do func(tx) error) (refusal, err error) {
+// savepoint runs do and rolls back its changes if it fails with a record error,
+// which it returns. The second result makes the whole transaction fail.
+func (x tx) savepoint(do func(tx) error) (recordErr, err error) {
 	if _, err := x.run("SAVEPOINT job"); err != nil {
 		return nil, err
 	}
-	if refusal = do(x); refusal != nil {
-		if !store.IsRecordError(refusal) {
-			return nil, refusal
+	if recordErr = do(x); recordErr != nil {
+		if !store.IsRecordError(recordErr) {
+			return nil, recordErr
 		}
 		if _, err := x.run("ROLLBACK TO job"); err != nil {
 			return nil, err
 		}
 	}
 	_, err = x.run("RELEASE job")
-	return refusal, err
+	return recordErr, err
 }
 
-// row reads one row.
+// row runs a query that returns one row.
 func (x tx) row(query string, args ...any) *sql.Row {
 	if s := x.w.stmts[query]; s != nil {
 		return x.tx.Stmt(s).QueryRow(args...)
@@ -208,7 +208,7 @@ func (x tx) row(query string, args ...any) *sql.Row {
 	return x.tx.QueryRow(query, args...)
 }
 
-// rows has f see the rows that a statement returns.
+// rows calls f for each row that a statement returns.
 func (x tx) rows(query string, f func(*sql.Rows) error, args ...any) error {
 	var rows *sql.Rows
 	var err error

@@ -2,13 +2,13 @@ package sqlite
 
 import "context"
 
-// RefuseWrites has writes fail as on a disk that is mounted read-only.
+// RefuseWrites makes writes fail as on a read-only file system.
 func RefuseWrites(ctx context.Context, db *DB) error {
 	_, err := db.write.ExecContext(ctx, "PRAGMA query_only = 1")
 	return err
 }
 
-// Queued returns how many writes wait for a transaction.
+// Queued returns the number of queued writes.
 func Queued(db *DB) int {
 	db.writer.mu.Lock()
 	defer db.writer.mu.Unlock()

@@ -16,14 +16,14 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-// TestConcurrentWritesShareACommit counts the commits in the write-ahead log: the
-// disk is waited for once for all that queued while a transaction was under way.
+// TestConcurrentWritesShareACommit counts the commits in the write-ahead log: all
+// writes that are queued during a transaction share the next commit.
 func TestConcurrentWritesShareACommit(t *testing.T) {
 	const writes = 60
 	path := filepath.Join(t.TempDir(), "group.db")
 	db := open(t, path)
 	cells := store.Open(db, storetest.CellSchema())
-	if _, err := cells.Insert(t.Context(), "first", storetest.Cell{}); err != nil { // makes the tables
+	if _, err := cells.Insert(t.Context(), "first", storetest.Cell{}); err != nil { // creates the tables
 		t.Fatal(err)
 	}
 	other, err := sql.Open("sqlite", "file:"+path)
@@ -32,7 +32,7 @@ func TestConcurrentWritesShareACommit(t *testing.T) {
 	}
 	defer other.Close()
 	other.SetMaxOpenConns(1)
-	if _, err := other.Exec("BEGIN IMMEDIATE"); err != nil { // holds up the first of them
+	if _, err := other.Exec("BEGIN IMMEDIATE"); err != nil { // blocks the first write
 		t.Fatal(err)
 	}
 	before := commits(t, path+"-wal")
@@ -44,7 +44,7 @@ func TestConcurrentWritesShareACommit(t *testing.T) {
 			}
 		})
 	}
-	// All but those that the first has taken with it.
+	// The first transaction may contain several writes, which are no longer queued.
 	for deadline := time.Now().Add(1500 * time.Millisecond); sqlite.Queued(db) < writes/2 && time.Now().Before(deadline); {
 		runtime.Gosched()
 	}
@@ -53,17 +53,17 @@ func TestConcurrentWritesShareACommit(t *testing.T) {
 	}
 	wg.Wait()
 	if n := commits(t, path+"-wal") - before; n < 1 || n > writes/4 {
-		t.Errorf("%d writes took %d commits", writes, n)
+		t.Errorf("%d writes took %d commits, want 1 to %d", writes, n, writes/4)
 	}
 }
 
-// commits counts the frames of a write-ahead log that end a transaction: theirs
-// is the size of the database. https://www.sqlite.org/fileformat2.html#walformat
+// commits counts the commit frames of a write-ahead log: those that contain the size
+// of the database. https://www.sqlite.org/fileformat2.html#walformat
 func commits(t *testing.T, path string) (n int) {
 	t.Helper()
 	log, err := os.ReadFile(path)
 	if err != nil || len(log) < 32 {
-		t.Fatalf("%d bytes of log, %v", len(log), err)
+		t.Fatalf("the log has %d bytes, %v", len(log), err)
 	}
 	frame := 24 + int(binary.BigEndian.Uint32(log[8:]))
 	for at := 32; at+frame <= len(log); at += frame {

@@ -36,14 +36,14 @@ func (t *table) Version(ctx context.Context, id string) (version int64, err erro
 	if err != nil {
 		return 0, err
 	}
-	err = s.QueryRowContext(lasting(ctx), id).Scan(&version)
+	err = s.QueryRowContext(uncancelable(ctx), id).Scan(&version)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, store.ErrNotFound(id)
 	}
 	return version, failure(err)
 }
 
-func (t *table) one(ctx context.Context, what, query string, args ...any) (store.Record, error) {
+func (t *table) one(ctx context.Context, name, query string, args ...any) (store.Record, error) {
 	s, err := t.stmt(ctx, query)
 	if err == nil {
 		err = failure(ctx.Err())
@@ -51,17 +51,17 @@ func (t *table) one(ctx context.Context, what, query string, args ...any) (store
 	if err != nil {
 		return store.Record{}, err
 	}
-	r, err := scan(s.QueryRowContext(lasting(ctx), args...))
+	r, err := scan(s.QueryRowContext(uncancelable(ctx), args...))
 	if errors.Is(err, sql.ErrNoRows) {
-		return r, store.ErrNotFound(what)
+		return r, store.ErrNotFound(name)
 	}
 	return r, failure(err)
 }
 
-// lasting is for what reads one row. Where its context could end, database/sql
-// and the driver would each begin a goroutine to wait for that, which takes as
-// long as reading the row.
-func lasting(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
+// uncancelable returns a context for reads of one row. For a context that can end,
+// database/sql and the driver would each start a goroutine that waits for the end,
+// which takes as long as the read.
+func uncancelable(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
 
 func scan(row interface{ Scan(...any) error }) (r store.Record, err error) {
 	err = row.Scan(&r.ID, &r.Schema, &r.Version, &r.Sort, (*[]byte)(&r.Doc))
@@ -70,7 +70,7 @@ func scan(row interface{ Scan(...any) error }) (r store.Record, err error) {
 
 // List implements store.Table.
 func (t *table) List(ctx context.Context, q store.ListQuery) ([]store.Record, error) {
-	// The list is the outer loop: a page is one range of its primary key.
+	// CROSS JOIN makes the list the outer loop: a page is one range of its primary key.
 	query := "SELECT " + columns + " FROM #_list l CROSS JOIN # r ON r.id = l.id WHERE l.token = ?"
 	args := []any{q.Lists[0]}
 	for _, key := range q.Lists[1:] {
@@ -108,8 +108,8 @@ func (t *table) Notify() <-chan string { return t.written }
 
 // Waiting implements outbox.Source.
 func (t *table) Waiting(ctx context.Context, ids []string, limit int) (map[string][]event.Envelope, error) {
-	waiting, n, at := map[string][]event.Envelope{}, 0, 0 // ids[at] is being read
-	enough := errors.New("enough")
+	waiting, n, current := map[string][]event.Envelope{}, 0, 0 // current: index in ids
+	errLimit := errors.New("limit reached")
 	err := t.each(ctx, "SELECT i.key, o.event FROM json_each(?) i CROSS JOIN #_outbox o ON o.id = i.value ORDER BY i.key, o.n LIMIT ?", func(rows *sql.Rows) error {
 		var data []byte
 		var next int
@@ -117,21 +117,21 @@ func (t *table) Waiting(ctx context.Context, ids []string, limit int) (map[strin
 		if err := rows.Scan(&next, &data); err != nil {
 			return err
 		}
-		if next > at && n >= limit {
+		if next > current && n >= limit {
 			ids = ids[:next]
-			return enough
+			return errLimit
 		}
-		n, at = n+1, next
+		n, current = n+1, next
 		if err := wire.Unmarshal(data, &e); err != nil {
 			return err
 		}
-		waiting[ids[at]] = append(waiting[ids[at]], e)
+		waiting[ids[current]] = append(waiting[ids[current]], e)
 		return nil
-	}, list(ids), limit+store.MaxWaiting) // where one ends for sure
-	if err != nil && !errors.Is(err, enough) {
+	}, jsonArray(ids), limit+store.MaxWaiting) // the last aggregate is complete within MaxWaiting events
+	if err != nil && !errors.Is(err, errLimit) {
 		return nil, err
 	}
-	for _, id := range ids { // nothing may wait with some of them
+	for _, id := range ids { // aggregates without events
 		if _, ok := waiting[id]; !ok {
 			waiting[id] = nil
 		}
@@ -139,8 +139,8 @@ func (t *table) Waiting(ctx context.Context, ids []string, limit int) (map[strin
 	return waiting, nil
 }
 
-// list is an argument that stands for many: an array of JSON.
-func list[T any](values []T) string {
+// jsonArray encodes values as a JSON array, to pass them as one SQL argument.
+func jsonArray[T any](values []T) string {
 	data, err := wire.Marshal(values)
 	if err != nil {
 		panic(err) // strings and numbers always marshal
@@ -194,7 +194,7 @@ func (t *table) each(ctx context.Context, query string, f func(*sql.Rows) error,
 	return each(rows, err, f)
 }
 
-// each has f see the rows of a query that may have failed.
+// each calls f for each row of a query, or returns the error of the query.
 func each(rows *sql.Rows, err error, f func(*sql.Rows) error) error {
 	if err != nil {
 		return failure(err)

@@ -1,5 +1,5 @@
-// Package sqlite keeps aggregates in an SQLite file: for a service that runs
-// alone on a machine, and for tests. It is the only importer of its driver.
+// Package sqlite stores aggregates in an SQLite file, for a single instance of a
+// service and for tests. It is the only importer of the SQLite driver.
 package sqlite
 
 import (
@@ -20,8 +20,8 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// DB is an SQLite file. One connection writes, one transaction at a time, each
-// on the disk when it is acknowledged; readers wait for nobody.
+// DB is an SQLite file. One connection writes, one transaction at a time, which is
+// synced to disk before it is acknowledged. Readers do not wait for it.
 type DB struct {
 	write, read *sql.DB
 	writer      *writer
@@ -31,17 +31,18 @@ var _ store.DB = (*DB)(nil)
 
 const (
 	readers     = 8
-	readCache   = "cache_size(-1000)" // KiB of each reader, half of what is usual: there are eight of them
+	readCache   = "cache_size(-1000)" // KiB per reader, half of SQLite's default, because there are eight readers
 	pingTimeout = 1500 * time.Millisecond
 )
 
-// Open opens the file, and makes it and its folder, for this user alone, when
-// they are missing.
+// Open opens the file. It creates the file and its folder if they do not exist,
+// accessible to this user only.
 func Open(ctx context.Context, path string) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	// SQLite would let others read it; the files beside it are made as it is.
+	// SQLite would let other users read it. It creates the log and index files with
+	// the mode of this file.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -78,7 +79,7 @@ func (db *DB) Table(name string, _ []string) store.Table {
 	return &table{db: db, name: name, written: make(chan string, 1024)}
 }
 
-// Ping implements store.DB. It begins a write, and reads.
+// Ping implements store.DB. It begins a write transaction, and reads.
 func (db *DB) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
@@ -86,7 +87,7 @@ func (db *DB) Ping(ctx context.Context) error {
 	if err != nil {
 		return failure(err)
 	}
-	defer tx.Rollback() // there is nothing in it
+	defer tx.Rollback() // it is empty
 	var n int
 	return failure(db.read.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&n))
 }
@@ -94,15 +95,15 @@ func (db *DB) Ping(ctx context.Context) error {
 // Close implements store.DB.
 func (db *DB) Close(context.Context) error { return errors.Join(db.read.Close(), db.write.Close()) }
 
-// table is a table of records, with those of its unique values, its lists, its
-// outbox and its due times beside it.
+// table is an SQL table of records. Further tables contain the unique values, the
+// lists, the outbox and the due times.
 type table struct {
 	db      *DB
 	name    string
 	written chan string
 
 	mu    sync.Mutex
-	stmts map[string]*sql.Stmt // made on first use; a nil map: the tables are not made yet
+	stmts map[string]*sql.Stmt // prepared on first use; nil until the tables exist
 }
 
 const schema = `
@@ -116,8 +117,8 @@ CREATE TABLE IF NOT EXISTS %[1]s_due (id TEXT PRIMARY KEY, at INTEGER NOT NULL) 
 CREATE INDEX IF NOT EXISTS %[1]s_due_at ON %[1]s_due (at);
 `
 
-// stmt returns the prepared form of a query that reads, in which # stands for
-// the table's name. The tables are made before the first.
+// stmt returns the prepared statement of a reading query, in which # is replaced
+// by the table's name. The first call creates the tables.
 func (t *table) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -138,20 +139,21 @@ func (t *table) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	return s, nil
 }
 
-// failure marks what may pass, so that the client is told to try again.
+// failure returns fault.Unavailable for errors of the file and its locks and for a
+// context that ended, so that clients try again. It returns other errors unchanged.
 func failure(err error) error {
 	if err == nil {
 		return nil
 	}
-	passes := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, sql.ErrConnDone)
+	transient := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, sql.ErrConnDone)
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch e.Code() & 0xff {
 		case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_INTERRUPT, lib.SQLITE_IOERR, lib.SQLITE_FULL, lib.SQLITE_CANTOPEN,
 			lib.SQLITE_READONLY, lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
-			passes = true
+			transient = true
 		}
 	}
-	if passes {
+	if transient {
 		return fault.New(fault.Unavailable, "the database does not answer").Because(err)
 	}
 	return err

@@ -38,8 +38,8 @@ func TestKilledWritersLoseNothing(t *testing.T) {
 	storetest.Crash(t, filepath.Join(t.TempDir(), "crash.db"), openPath)
 }
 
-// TestPingTellsThatNobodyMayWrite has another process hold the file.
-func TestPingTellsThatNobodyMayWrite(t *testing.T) {
+// TestPingFailsWhileFileIsLocked locks the file as another process would.
+func TestPingFailsWhileFileIsLocked(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "held.db")
 	db := open(t, path)
 	if err := db.Ping(t.Context()); err != nil {
@@ -56,17 +56,17 @@ func TestPingTellsThatNobodyMayWrite(t *testing.T) {
 	}
 	start := time.Now()
 	if err := db.Ping(t.Context()); !fault.Is(err, fault.Unavailable) || time.Since(start) > 4*time.Second {
-		t.Errorf("Ping = %v after %v, want unavailable soon", err, time.Since(start))
+		t.Errorf("Ping = %v after %v, want unavailable within 4 s", err, time.Since(start))
 	}
 	if _, err := other.Exec("ROLLBACK"); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Ping(t.Context()); err != nil {
-		t.Errorf("Ping when the file is free again = %v", err)
+		t.Errorf("Ping after the lock is released = %v", err)
 	}
 }
 
-func TestFilesAreForTheirOwnerAlone(t *testing.T) {
+func TestFilesAreReadableByOwnerOnly(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -77,17 +77,16 @@ func TestFilesAreForTheirOwnerAlone(t *testing.T) {
 	}
 	files, err := os.ReadDir(dir)
 	if err != nil || len(files) != 3 {
-		t.Fatalf("%v, %v, want the file, its log and its index", files, err)
+		t.Fatalf("files %v, %v, want the database, its log and its index", files, err)
 	}
 	for _, f := range files {
 		if info, err := f.Info(); err != nil || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s is %v, %v", f.Name(), info.Mode(), err)
+			t.Errorf("%s has mode %v, %v, want 0600", f.Name(), info.Mode(), err)
 		}
 	}
 }
 
-// TestBrokenFileIsUnavailable has a disk that lost what was on it, and one that
-// takes no more writes.
+// TestBrokenFileIsUnavailable uses a corrupt file, and one that cannot be written.
 func TestBrokenFileIsUnavailable(t *testing.T) {
 	t.Run("corrupt", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "broken.db")
@@ -102,7 +101,7 @@ func TestBrokenFileIsUnavailable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range data[4096:] { // all but the page that tells of the tables
+		for i := range data[4096:] { // all pages except the first, which has the schema
 			data[4096+i] = 0xff
 		}
 		if err := os.WriteFile(path, data, 0o600); err != nil {
@@ -123,59 +122,59 @@ func TestBrokenFileIsUnavailable(t *testing.T) {
 	})
 }
 
-// TestWritesOfOneCommit has many write at once, of whom some fail: each is told
-// what came of its own, and what is stored is what succeeded.
-func TestWritesOfOneCommit(t *testing.T) {
+// TestFailedWritesDoNotAffectTheirTransaction runs concurrent writes, some of which
+// fail. Each returns its own result, and exactly the successful ones are stored.
+func TestFailedWritesDoNotAffectTheirTransaction(t *testing.T) {
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "x.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close(context.Background())
 	table := db.Table("things", []string{"n"})
-	gone, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	var wg sync.WaitGroup
 	var mu sync.Mutex
-	stored, refused := map[string]string{}, []string{}
+	stored, duplicates := map[string]string{}, []string{}
 	outcomes := map[string]int{}
 	for i := range 300 {
 		wg.Go(func() {
 			ctx := t.Context()
 			if i%10 == 0 {
-				ctx = gone
+				ctx = canceled
 			}
 			id, n := fmt.Sprint(i), fmt.Sprint(i%100)
 			err := insertOne(ctx, table, store.Record{ID: id, Version: 1, Unique: map[string]string{"n": n}, Doc: []byte(`{}`)})
 			mu.Lock()
 			defer mu.Unlock()
-			switch _, taken := store.Duplicate(err); {
+			switch _, duplicate := store.Duplicate(err); {
 			case err == nil:
 				stored[n] = id
 				outcomes["stored"]++
-			case taken:
-				refused = append(refused, id)
-				outcomes["taken"]++
+			case duplicate:
+				duplicates = append(duplicates, id)
+				outcomes["duplicate"]++
 			case fault.Is(err, fault.Unavailable):
-				outcomes["given up"]++
+				outcomes["canceled"]++
 			default:
 				t.Errorf("insert %s: %v", id, err)
 			}
 		})
 	}
 	wg.Wait()
-	if outcomes["stored"] != 90 || outcomes["taken"] != 180 || outcomes["given up"] != 30 {
-		t.Errorf("outcomes: %v", outcomes)
+	if outcomes["stored"] != 90 || outcomes["duplicate"] != 180 || outcomes["canceled"] != 30 {
+		t.Errorf("outcomes %v, want 90 stored, 180 duplicate, 30 canceled", outcomes)
 	}
 	for i := range 100 {
 		n := fmt.Sprint(i)
 		r, err := table.GetBy(t.Context(), "n", n)
 		if id, ok := stored[n]; ok != (err == nil) || r.ID != id {
-			t.Errorf("%s is stored as %q, %v, want %q", n, r.ID, err, id)
+			t.Errorf("GetBy(n, %s) = %q, %v, want %q", n, r.ID, err, id)
 		}
 	}
-	for _, id := range refused { // nothing of it is there, though others of its transaction are
+	for _, id := range duplicates { // rolled back, although others of its transaction are stored
 		if _, err := table.Get(t.Context(), id); !fault.Is(err, fault.NotFound) {
-			t.Errorf("%s was refused, and Get = %v", id, err)
+			t.Errorf("Get of duplicate %s = %v, want not found", id, err)
 		}
 	}
 }

@@ -20,27 +20,28 @@ type write struct {
 	tx
 }
 
-// exec runs a statement, in which # stands for the table's name, and tells how
-// many rows it changed.
+// exec runs a statement, in which # is replaced by the table's name, and returns
+// the number of changed rows.
 func (x write) exec(query string, args ...any) (int64, error) {
 	return x.run(x.named(query), args...)
 }
 
-// in runs f in a transaction. It may run again, and only the last time counts.
+// in runs f in a transaction. f may run more than once; only the last run is
+// committed.
 func (t *table) in(ctx context.Context, f func(write) error) error {
 	return t.transact(ctx, false, f)
 }
 
-// inWhole is in for what refuses nothing: it fails with the database alone.
-func (t *table) inWhole(ctx context.Context, f func(write) error) error {
+// inWithoutSavepoint is in for an f that can fail only with the database.
+func (t *table) inWithoutSavepoint(ctx context.Context, f func(write) error) error {
 	return t.transact(ctx, true, f)
 }
 
-func (t *table) transact(ctx context.Context, whole bool, f func(write) error) error {
-	if _, err := t.stmt(ctx, "SELECT 1 FROM # WHERE 0"); err != nil { // the tables are there
+func (t *table) transact(ctx context.Context, noSavepoint bool, f func(write) error) error {
+	if _, err := t.stmt(ctx, "SELECT 1 FROM # WHERE 0"); err != nil { // creates the tables
 		return err
 	}
-	return t.db.writer.in(ctx, whole, func(x tx) error { return f(write{t, x}) })
+	return t.db.writer.in(ctx, noSavepoint, func(x tx) error { return f(write{t, x}) })
 }
 
 // Insert implements store.Table.
@@ -59,16 +60,16 @@ func (t *table) Insert(ctx context.Context, records ...store.Insertion) ([]error
 }
 
 func (t *table) insertAll(ctx context.Context, records []store.Insertion, errs []error) error {
-	if len(records) == 1 { // is its own savepoint
+	if len(records) == 1 { // it needs no savepoint of its own
 		err := t.in(ctx, func(x write) error { return x.insert(records[0].Record, records[0].Events) })
 		if store.IsRecordError(err) {
 			errs[0], err = err, nil
 		}
 		return err
 	}
-	return t.inWhole(ctx, func(x write) (err error) {
+	return t.inWithoutSavepoint(ctx, func(x write) (err error) {
 		for i, r := range records {
-			if errs[i], err = x.apart(func(tx) error { return x.insert(r.Record, r.Events) }); err != nil {
+			if errs[i], err = x.savepoint(func(tx) error { return x.insert(r.Record, r.Events) }); err != nil {
 				return err
 			}
 		}
@@ -89,7 +90,7 @@ func (x write) insert(r store.Record, events []event.Envelope) error {
 	if err := x.index(r.ID, keys{}, k); err != nil {
 		return err
 	}
-	return x.leave(r.ID, events)
+	return x.addEvents(r.ID, events)
 }
 
 // Replace implements store.Table.
@@ -114,24 +115,24 @@ func (t *table) Delete(ctx context.Context, id string, version int64, events []e
 		if _, err := x.exec("UPDATE # SET version = version + 1, deleted = 1, keys = '{}', doc = 'null' WHERE id = ?", id); err != nil || len(events) > 0 {
 			return err
 		}
-		_, err := x.exec("DELETE FROM # WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM #_outbox WHERE id = ?1)", id) // or with its last event
+		_, err := x.exec("DELETE FROM # WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM #_outbox WHERE id = ?1)", id) // otherwise Acknowledge removes it
 		return err
 	})
 }
 
-// change runs f if the record has the version, and leaves the events with it.
+// change runs f and adds the events if the record has the version.
 func (t *table) change(ctx context.Context, id string, version int64, events []event.Envelope, f func(write, keys) error) error {
 	err := t.in(ctx, func(x write) error {
-		var now, waiting int64
+		var current, waiting int64
 		var text []byte
 		err := x.row(x.named("SELECT version, keys, (SELECT count(*) FROM #_outbox WHERE id = r.id) FROM # r WHERE id = ? AND NOT deleted"), id).
-			Scan(&now, &text, &waiting)
+			Scan(&current, &text, &waiting)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			return store.ErrNotFound(id)
 		case err != nil:
 			return failure(err)
-		case now != version:
+		case current != version:
 			return store.ErrStale(id)
 		case int(waiting)+len(events) > store.MaxWaiting:
 			return store.ErrOutboxFull(id)
@@ -143,7 +144,7 @@ func (t *table) change(ctx context.Context, id string, version int64, events []e
 		if err := f(x, was); err != nil {
 			return err
 		}
-		return x.leave(id, events)
+		return x.addEvents(id, events)
 	})
 	if err == nil && len(events) > 0 {
 		t.wake(id)
@@ -151,8 +152,8 @@ func (t *table) change(ctx context.Context, id string, version int64, events []e
 	return err
 }
 
-// keys is where a record stands in the indexes, kept beside it so that a later
-// program with other indexes still finds what to take away.
+// keys are the index entries of a record. They are stored with it, so that a later
+// release with other indexes can remove them.
 type keys struct {
 	Unique map[string]string `json:"unique,omitempty"`
 	Lists  []string          `json:"lists,omitempty"`
@@ -169,7 +170,7 @@ func (k keys) text() string {
 	return string(data)
 }
 
-// index moves a record from the places it had to those it has now.
+// index replaces the previous index entries of a record by the current ones.
 func (x write) index(id string, was, now keys) error {
 	for name, value := range was.Unique {
 		if now.Unique[name] != value {
@@ -205,8 +206,8 @@ func (x write) index(id string, was, now keys) error {
 	return nil
 }
 
-// leave puts events into the outbox, due one lease from now.
-func (x write) leave(id string, events []event.Envelope) error {
+// addEvents adds events to the outbox, due after one lease.
+func (x write) addEvents(id string, events []event.Envelope) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -226,24 +227,24 @@ func (x write) leave(id string, events []event.Envelope) error {
 func (t *table) wake(id string) {
 	select {
 	case t.written <- id:
-	default: // its due time brings it up
+	default: // the relay finds it by its due time
 	}
 }
 
-// Acknowledge implements outbox.Source. An aggregate whose last event is out is
-// due no more, and removed where it was deleted.
+// Acknowledge implements outbox.Source. It removes the due time of an
+// aggregate without events, and the whole aggregate if it is deleted.
 func (t *table) Acknowledge(ctx context.Context, events []outbox.Published) error {
 	pairs := make([][2]string, len(events))
 	for i, e := range events {
 		pairs[i] = [2]string{e.ID, e.Event}
 	}
-	return t.inWhole(ctx, func(x write) error {
+	return t.inWithoutSavepoint(ctx, func(x write) error {
 		for _, query := range []string{
 			"DELETE FROM #_outbox WHERE n IN (SELECT o.n FROM json_each(?) e CROSS JOIN #_outbox o ON o.id = e.value ->> 0 AND o.event_id = e.value ->> 1)",
 			"DELETE FROM #_due AS d WHERE id IN (SELECT value ->> 0 FROM json_each(?)) AND NOT EXISTS (SELECT 1 FROM #_outbox WHERE id = d.id)",
 			"DELETE FROM # AS r WHERE id IN (SELECT value ->> 0 FROM json_each(?)) AND deleted AND NOT EXISTS (SELECT 1 FROM #_outbox WHERE id = r.id)",
 		} {
-			if _, err := x.exec(query, list(pairs)); err != nil {
+			if _, err := x.exec(query, jsonArray(pairs)); err != nil {
 				return err
 			}
 		}
@@ -252,20 +253,20 @@ func (t *table) Acknowledge(ctx context.Context, events []outbox.Published) erro
 }
 
 // Claim implements outbox.Source.
-func (t *table) Claim(ctx context.Context, due []outbox.Expired, until time.Time) (taken []string, err error) {
+func (t *table) Claim(ctx context.Context, due []outbox.Expired, until time.Time) (claimed []string, err error) {
 	pairs := make([][2]any, len(due))
 	for i, d := range due {
 		pairs[i] = [2]any{d.ID, d.At.UnixMilli()}
 	}
-	err = t.inWhole(ctx, func(x write) error {
-		taken = nil
+	err = t.inWithoutSavepoint(ctx, func(x write) error {
+		claimed = nil
 		query := "UPDATE #_due AS d SET at = ? FROM json_each(?) e WHERE d.id = e.value ->> 0 AND d.at = e.value ->> 1 RETURNING id"
 		return x.rows(x.named(query), func(rows *sql.Rows) error {
 			var id string
 			err := rows.Scan(&id)
-			taken = append(taken, id)
+			claimed = append(claimed, id)
 			return err
-		}, until.UnixMilli(), list(pairs))
+		}, until.UnixMilli(), jsonArray(pairs))
 	})
-	return taken, err
+	return claimed, err
 }
