@@ -12,16 +12,16 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Kind declares a kind of task and how it runs. Zero values have the defaults in
+// Kind declares a kind of task and how it runs. The defaults of zero values are in
 // brackets.
 type Kind struct {
 	Name string
 	// Run does the work. It is canceled after Timeout, or a grace period after
 	// shutdown begins. An error counts as an attempt, and the task is run again
 	// after a backoff, with three exceptions: Permanent errors fail the task at
-	// once, fault.Unavailable means an outage, and a shutdown is nobody's failure.
+	// once; fault.Unavailable means an outage; and a shutdown is not a failure.
 	// An outage pauses the kind in this process and delays the task, for one second
-	// to one minute, and does not count as an attempt.
+	// to one minute. Neither an outage nor a shutdown counts as an attempt.
 	Run func(context.Context, Task) error
 	// Report, if set, publishes the state of the task that was stored after a run. It
 	// has the timeout of a run. When it fails, or the worker stops before it, only
@@ -35,10 +35,10 @@ type Kind struct {
 	MaxAttempts int           // before the task fails [10]
 	MinBackoff  time.Duration // after the first failure [1 s]
 	MaxBackoff  time.Duration // [1 h]
-	Retention   time.Duration // of tasks that are done [7 days]
+	Retention   time.Duration // of tasks that are done or failed [7 days]
 }
 
-// Permanent wraps an error that another attempt would meet again.
+// Permanent wraps an error that would occur in every attempt: the task fails at once.
 func Permanent(err error) error { return permanent{err} }
 
 type permanent struct{ error }
@@ -48,20 +48,20 @@ func (p permanent) Unwrap() error { return p.error }
 // Worker runs tasks of some kinds. Many processes may run workers on one queue.
 type Worker struct{ runners []*runner }
 
-// NewWorker returns a worker for the kinds, which registers its metrics with r
-// where that is not nil.
+// NewWorker returns a worker for the kinds. It registers its metrics with r, unless
+// that is nil.
 func NewWorker(q *Queue, log *slog.Logger, r prometheus.Registerer, kinds ...Kind) *Worker {
 	m := newMetrics(q, log, r, kinds)
 	w := &Worker{}
 	for _, k := range kinds {
 		k.Timeout, k.Concurrency, k.MaxAttempts = cmp.Or(k.Timeout, time.Minute), cmp.Or(k.Concurrency, 1), cmp.Or(k.MaxAttempts, 10)
 		k.MinBackoff, k.MaxBackoff, k.Retention = cmp.Or(k.MinBackoff, time.Second), min(cmp.Or(k.MaxBackoff, time.Hour), cmp.Or(k.Every, math.MaxInt64)), cmp.Or(k.Retention, 7*24*time.Hour)
-		w.runners = append(w.runners, &runner{Kind: k, queue: q, log: log, metrics: m})
+		w.runners = append(w.runners, &runner{Kind: k, queue: q, log: log, metrics: m, unreadable: map[string]bool{}})
 	}
 	return w
 }
 
-// Run works until ctx is done, and finishes the runs under way.
+// Run runs tasks until ctx is done, and then finishes the current runs.
 func (w *Worker) Run(ctx context.Context) error {
 	var g errgroup.Group
 	for _, r := range w.runners {
@@ -74,7 +74,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// RunDue runs the tasks that are due now, kind by kind, and returns.
+// RunDue runs the tasks that are due now, kind by kind, and returns. It is for tests
+// that control the clock.
 func (w *Worker) RunDue(ctx context.Context) error {
 	for _, r := range w.runners {
 		if r.Local {
@@ -87,8 +88,8 @@ func (w *Worker) RunDue(ctx context.Context) error {
 	return nil
 }
 
-// short returns the beginning of an error text, as valid UTF-8: mail servers answer
-// in any encoding, and a task with another text could not be stored.
+// short returns the beginning of an error text as valid UTF-8. Mail servers respond
+// in any encoding, and a task with invalid UTF-8 could not be stored.
 func short(err error) string {
 	return strings.ToValidUTF8(err.Error()[:min(len(err.Error()), maxError)], "")
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// counted is the highest number of tasks that a gauge counts.
-const counted = 1000
+// maxCount is the maximum number of tasks that a gauge counts.
+const maxCount = 1000
 
-// taskMetrics counts runs, and samples the queue when Prometheus asks.
+// taskMetrics counts runs, and counts the tasks of the queue on each scrape.
 type taskMetrics struct {
 	queue *Queue
 	kinds []Kind
@@ -23,7 +23,7 @@ type taskMetrics struct {
 }
 
 var (
-	tasksDesc  = prometheus.NewDesc("tasks", "Tasks by state, up to 1000: waiting, running, or failed.", []string{"kind", "state"}, nil)
+	tasksDesc  = prometheus.NewDesc("tasks", "Tasks by state, up to 1000: waiting, running, failed, or unreadable, which cannot be decoded and do not run.", []string{"kind", "state"}, nil)
 	oldestDesc = prometheus.NewDesc("task_oldest_age_seconds", "Time since the oldest waiting task was due.", []string{"kind"}, nil)
 )
 
@@ -58,11 +58,13 @@ func (m *taskMetrics) sample(ctx context.Context) (samples []prometheus.Metric, 
 		samples = append(samples, prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...))
 	}
 	for _, k := range m.kinds {
+		unreadable := 0
 		for _, state := range []State{Waiting, Running, Failed} {
-			n, oldest, err := m.count(ctx, k.Name, state)
+			n, skipped, oldest, err := m.count(ctx, k.Name, state)
 			if err != nil {
 				return samples, err
 			}
+			unreadable += skipped
 			gauge(tasksDesc, float64(n), k.Name, string(state))
 			if state != Waiting {
 				continue
@@ -73,18 +75,22 @@ func (m *taskMetrics) sample(ctx context.Context) (samples []prometheus.Metric, 
 			}
 			gauge(oldestDesc, age, k.Name)
 		}
+		gauge(tasksDesc, float64(unreadable), k.Name, "unreadable")
 	}
 	return samples, nil
 }
 
-// count returns how many tasks of a kind are in a state, and when the first of
-// them is due.
-func (m *taskMetrics) count(ctx context.Context, kind string, state State) (n int, first time.Time, err error) {
-	q := store.Query{Scopes: []string{kind}, Filters: map[string]string{"state": string(state)}, Order: store.OldestFirst, Limit: store.MaxLimit}
-	for n < counted {
+// count returns the number of tasks of a kind in a state, the number of those that
+// cannot be decoded, and the time when the first task is due.
+func (m *taskMetrics) count(ctx context.Context, kind string, state State) (n, unreadable int, first time.Time, err error) {
+	q := store.Query{
+		Scopes: []string{kind}, Filters: map[string]string{"state": string(state)}, Order: store.OldestFirst, Limit: store.MaxLimit,
+		OnUnreadable: func(string, error) { unreadable++ },
+	}
+	for n+unreadable < maxCount {
 		page, err := m.queue.tasks.List(ctx, q)
 		if err != nil {
-			return 0, first, err
+			return 0, 0, first, err
 		}
 		if n == 0 && len(page.Rows) > 0 {
 			first = page.Rows[0].Doc.due()
@@ -94,5 +100,5 @@ func (m *taskMetrics) count(ctx context.Context, kind string, state State) (n in
 			break
 		}
 	}
-	return n, first, nil
+	return n, unreadable, first, nil
 }

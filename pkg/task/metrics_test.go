@@ -16,8 +16,8 @@ import (
 	"github.com/battery-passport/suite/pkg/task"
 )
 
-func TestMetricsShowTheQueue(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
+func TestMetricsCountTasksAndRuns(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -33,11 +33,11 @@ func TestMetricsShowTheQueue(t *testing.T) {
 		defer wg.Wait()
 		defer stop()
 		r := runs{fail: func(n int) error { return map[int]error{1: task.Permanent(errors.New("wrong"))}[n] }}
-		w := task.NewWorker(o.Queue, log, registry.Registry, task.Kind{Name: "mail", Run: r.run})
-		o.enqueue(task.Spec{ID: "a", Kind: "mail"}, task.Spec{ID: "b", Kind: "mail"})
-		o.runDue(w)
-		o.enqueue(task.Spec{ID: "c", Kind: "mail"}, task.Spec{ID: "d", Kind: "mail"})
-		o.advance(90 * time.Second)
+		w := task.NewWorker(q.Queue, log, registry.Registry, task.Kind{Name: "mail", Run: r.run})
+		q.enqueue(task.Spec{ID: "a", Kind: "mail"}, task.Spec{ID: "b", Kind: "mail"})
+		q.runDue(w)
+		q.enqueue(task.Spec{ID: "c", Kind: "mail"}, task.Spec{ID: "d", Kind: "mail"})
+		q.advance(90 * time.Second)
 		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 		res, err := client.Get("http://" + l.Addr().String() + "/metrics")
 		if err != nil {
@@ -49,12 +49,12 @@ func TestMetricsShowTheQueue(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, want := range []string{
-			`tasks{kind="mail",state="waiting"} 2`, `tasks{kind="mail",state="running"} 0`, `tasks{kind="mail",state="failed"} 1`,
+			`tasks{kind="mail",state="waiting"} 2`, `tasks{kind="mail",state="running"} 0`, `tasks{kind="mail",state="failed"} 1`, `tasks{kind="mail",state="unreadable"} 0`,
 			`task_oldest_age_seconds{kind="mail"} 90`, `task_duration_seconds_count{kind="mail"} 2`,
 			`task_attempts_total{kind="mail",outcome="done"} 1`, `task_attempts_total{kind="mail",outcome="failed"} 1`,
 		} {
 			if !strings.Contains(string(body), want+"\n") {
-				t.Errorf("metrics do not have %s", want)
+				t.Errorf("metrics do not contain %s", want)
 			}
 		}
 	})

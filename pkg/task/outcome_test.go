@@ -14,15 +14,15 @@ import (
 	"github.com/battery-passport/suite/pkg/task"
 )
 
-// TestOnlyAFailedReportIsRepeated fails, panics and blocks in the reports of a task.
-func TestOnlyAFailedReportIsRepeated(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
+// TestFailedReportIsRepeatedWithoutRun fails, panics and blocks in the report of a task.
+func TestFailedReportIsRepeatedWithoutRun(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
 		r := runs{fail: func(int) error { return errors.New("refused") }}
 		reports := 0
-		w := o.worker(task.Kind{Name: "mail", Run: r.run, MaxAttempts: 1, Timeout: 50 * time.Millisecond, MinBackoff: time.Minute,
+		w := q.worker(task.Kind{Name: "mail", Run: r.run, MaxAttempts: 1, Timeout: 50 * time.Millisecond, MinBackoff: time.Minute,
 			Report: func(ctx context.Context, got task.Task) error {
 				if got.State != task.Failed {
-					t.Errorf("reported %+v", got)
+					t.Errorf("reported %+v, want failed", got)
 				}
 				switch reports++; reports {
 				case 1:
@@ -35,110 +35,110 @@ func TestOnlyAFailedReportIsRepeated(t *testing.T) {
 				}
 				return nil
 			}})
-		o.enqueue(task.Spec{ID: "a", Kind: "mail"})
+		q.enqueue(task.Spec{ID: "a", Kind: "mail"})
 		for want := 1; want <= 4; want++ {
-			o.runDue(w)
-			o.runDue(w) // within the backoff
-			o.want("a", task.Failed, 1)
+			q.runDue(w)
+			q.runDue(w) // within the backoff
+			q.want("a", task.Failed, 1)
 			if reports != want {
 				t.Errorf("%d reports, want %d", reports, want)
 			}
-			o.advance(time.Hour)
+			q.advance(time.Hour)
 		}
-		o.runDue(w)
+		q.runDue(w)
 		if reports != 4 || len(r.ids) != 1 {
 			t.Errorf("%d reports and %d runs, want 4 and 1", reports, len(r.ids))
 		}
 	})
 }
 
-// TestACrashBeforeTheReportRepeatsOnlyTheReport kills the worker after the claim and
-// when it stores the outcome: the write succeeds, its answer is lost.
-func TestACrashBeforeTheReportRepeatsOnlyTheReport(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
+// TestCrashBeforeReportRepeatsOnlyReport kills the worker when it stores the outcome:
+// the write succeeds, its response is lost.
+func TestCrashBeforeReportRepeatsOnlyReport(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
 		var r runs
 		var reported []task.State
 		kind := task.Kind{Name: "mail", Run: r.run, Report: func(_ context.Context, t task.Task) error { reported = append(reported, t.State); return nil }}
-		o.enqueue(task.Spec{ID: "a", Kind: "mail"})
-		dying := task.NewQueue(&dyingDB{DB: o.db, writes: 1, lost: true}, o.clock)
+		q.enqueue(task.Spec{ID: "a", Kind: "mail"})
+		dying := task.NewQueue(&dyingDB{DB: q.db, writes: 1, lost: true}, q.clock)
 		_ = task.NewWorker(dying, slog.New(slog.DiscardHandler), nil, kind).RunDue(t.Context())
 		if len(reported) > 0 {
 			t.Errorf("reported %v before the outcome was stored", reported)
 		}
-		o.advance(time.Hour)
-		o.runDue(o.worker(kind))
-		o.want("a", task.Done, 1)
+		q.advance(time.Hour)
+		q.runDue(q.worker(kind))
+		q.want("a", task.Done, 1)
 		if len(r.ids) != 1 || fmt.Sprint(reported) != "[done]" {
-			t.Errorf("%d runs, reported %v", len(r.ids), reported)
+			t.Errorf("%d runs, reported %v, want one run and [done]", len(r.ids), reported)
 		}
 	})
 }
 
-// TestATaskInOutageBacksOff has one task that is never available among others that
-// succeed, which end the pause of the kind.
-func TestATaskInOutageBacksOff(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
+// TestTaskInOutageBacksOff has one task in outage. Other tasks of the kind succeed,
+// which ends the pause of the kind.
+func TestTaskInOutageBacksOff(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
 		n := 0
-		w := o.worker(task.Kind{Name: "mail", Run: func(_ context.Context, t task.Task) error {
+		w := q.worker(task.Kind{Name: "mail", Run: func(_ context.Context, t task.Task) error {
 			if t.ID == "a" {
 				n++
 				return fault.New(fault.Unavailable, "away")
 			}
 			return nil
 		}})
-		o.enqueue(task.Spec{ID: "a", Kind: "mail"})
+		q.enqueue(task.Spec{ID: "a", Kind: "mail"})
 		for i := range 120 {
-			o.runDue(w)
-			o.enqueue(task.Spec{ID: fmt.Sprint("other", i), Kind: "mail", NotBefore: o.clock().Add(-time.Hour)})
-			o.advance(time.Second)
+			q.runDue(w)
+			q.enqueue(task.Spec{ID: fmt.Sprint("other", i), Kind: "mail", NotBefore: q.clock().Add(-time.Hour)})
+			q.advance(time.Second)
 		}
-		if got := o.want("a", task.Waiting, 0); n < 5 || n > 12 || got.NotBefore.Sub(o.clock()) > time.Minute {
-			t.Errorf("%d runs in two minutes, then %+v", n, got)
+		if got := q.want("a", task.Waiting, 0); n < 5 || n > 12 || got.NotBefore.Sub(q.clock()) > time.Minute {
+			t.Errorf("%d runs in two minutes, want 5 to 12, then %+v", n, got)
 		}
 	})
 }
 
-// TestOutagesInParallel runs tasks that end and begin an outage at the same time,
-// for the race detector.
-func TestOutagesInParallel(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
+// TestParallelOutagesLoseNoTask runs tasks that begin and end an outage at the same
+// time, for the race detector.
+func TestParallelOutagesLoseNoTask(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
 		r := runs{fail: func(n int) error {
 			if n%2 == 0 {
 				return fault.New(fault.Unavailable, "away")
 			}
 			return nil
 		}}
-		w := o.worker(task.Kind{Name: "mail", Run: r.run, Concurrency: 8})
+		w := q.worker(task.Kind{Name: "mail", Run: r.run, Concurrency: 8})
 		for i := range 40 {
-			o.enqueue(task.Spec{ID: fmt.Sprint(i), Kind: "mail"})
+			q.enqueue(task.Spec{ID: fmt.Sprint(i), Kind: "mail"})
 		}
 		for range 40 {
-			o.runDue(w)
-			o.advance(time.Minute)
+			q.runDue(w)
+			q.advance(time.Minute)
 		}
 		for i := range 40 {
-			if got := o.want(fmt.Sprint(i), task.Done, 1); got.Outages != 0 {
-				t.Errorf("%+v", got)
+			if got := q.want(fmt.Sprint(i), task.Done, 1); got.Outages != 0 {
+				t.Errorf("got %+v, want no outages", got)
 			}
 		}
 	})
 }
 
-// TestARunHasATimeoutAndAGracePeriod blocks in a handler until its context ends.
-func TestARunHasATimeoutAndAGracePeriod(t *testing.T) {
+// TestRunHasTimeoutAndGracePeriod blocks in a run until its context ends.
+func TestRunHasTimeoutAndGracePeriod(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		shutdown time.Duration
 		want     time.Duration
 	}{{"timeout", time.Hour, time.Minute}, {"shutdown", 10 * time.Second, 15 * time.Second}} {
 		t.Run(c.name, func(t *testing.T) {
-			each(t, func(t *testing.T, o *office) {
-				q := task.NewQueue(o.db, time.Now)
+			each(t, func(t *testing.T, q *testQueue) {
+				queue := task.NewQueue(q.db, time.Now)
 				synctest.Test(t, func(t *testing.T) {
 					ctx, stop := context.WithCancel(t.Context())
 					begun, took := time.Now(), time.Duration(0)
 					defer time.AfterFunc(c.shutdown, stop).Stop()
-					w := task.NewWorker(q, slog.New(slog.DiscardHandler), nil, task.Kind{Name: "refresh", Every: time.Hour, Local: true, Timeout: time.Minute,
+					w := task.NewWorker(queue, slog.New(slog.DiscardHandler), nil, task.Kind{Name: "refresh", Every: time.Hour, Local: true, Timeout: time.Minute,
 						Run: func(ctx context.Context, _ task.Task) error {
 							select {
 							case <-ctx.Done():
@@ -157,46 +157,46 @@ func TestARunHasATimeoutAndAGracePeriod(t *testing.T) {
 	}
 }
 
-func TestAShutdownIsNoAttempt(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
+func TestShutdownIsNotAnAttempt(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
 		ctx, stop := context.WithCancel(t.Context())
-		w := o.worker(task.Kind{Name: "mail", MaxAttempts: 1, Run: func(run context.Context, _ task.Task) error {
+		w := q.worker(task.Kind{Name: "mail", MaxAttempts: 1, Run: func(run context.Context, _ task.Task) error {
 			stop()
 			if run.Err() != nil {
 				t.Error("the run ended without a grace period")
 			}
 			return context.Canceled
 		}})
-		o.enqueue(task.Spec{ID: "a", Kind: "mail"})
+		q.enqueue(task.Spec{ID: "a", Kind: "mail"})
 		if err := w.RunDue(ctx); err != nil {
 			t.Error(err)
 		}
-		o.want("a", task.Waiting, 0)
+		q.want("a", task.Waiting, 0)
 	})
 }
 
-func TestARecurringTaskWaitsAtMostItsInterval(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
-		w := o.worker(task.Kind{Name: "sweep", Every: time.Minute, MinBackoff: time.Hour, Run: func(context.Context, task.Task) error { return errors.New("no") }})
-		o.enqueue(task.Spec{ID: "sweep", Kind: "sweep"})
-		o.runDue(w)
-		if got := o.want("sweep", task.Waiting, 1); got.NotBefore.Sub(o.clock()) > time.Minute {
-			t.Errorf("it waits until %v", got.NotBefore)
+func TestRecurringTaskBacksOffAtMostItsInterval(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
+		w := q.worker(task.Kind{Name: "sweep", Every: time.Minute, MinBackoff: time.Hour, Run: func(context.Context, task.Task) error { return errors.New("no") }})
+		q.enqueue(task.Spec{ID: "sweep", Kind: "sweep"})
+		q.runDue(w)
+		if got := q.want("sweep", task.Waiting, 1); got.NotBefore.Sub(q.clock()) > time.Minute {
+			t.Errorf("the next run is at %v, want within a minute", got.NotBefore)
 		}
 	})
 }
 
-// TestErrorTextInAnyEncoding: a task is stored and tried again, whatever the bytes of
-// the error that its run ends with.
-func TestErrorTextInAnyEncoding(t *testing.T) {
+// TestErrorTextInAnyEncodingIsStored checks that a task is retried if the text of its
+// error is not valid UTF-8.
+func TestErrorTextInAnyEncodingIsStored(t *testing.T) {
 	for name, text := range map[string]string{
 		"cut within a character": strings.Repeat("x", 299) + "ü", "Latin-1": "Empf\xe4nger unbekannt",
 	} {
-		each(t, func(t *testing.T, o *office) {
+		each(t, func(t *testing.T, q *testQueue) {
 			r := runs{fail: func(int) error { return errors.New(text) }}
-			o.enqueue(task.Spec{ID: "a", Kind: "mail"})
-			o.runDue(task.NewWorker(o.Queue, slog.New(slog.DiscardHandler), nil, task.Kind{Name: "mail", Run: r.run}))
-			if got, err := o.Get(t.Context(), "a"); err != nil || got.State != task.Waiting || got.Attempts != 1 || got.LastError == "" {
+			q.enqueue(task.Spec{ID: "a", Kind: "mail"})
+			q.runDue(task.NewWorker(q.Queue, slog.New(slog.DiscardHandler), nil, task.Kind{Name: "mail", Run: r.run}))
+			if got, err := q.get("a"); err != nil || got.State != task.Waiting || got.Attempts != 1 || got.LastError == "" {
 				t.Errorf("%s: the task is %+v, %v", name, got, err)
 			}
 		})

@@ -1,6 +1,6 @@
 // Package task runs work that outlives a request. A task is an aggregate: it is
 // stored when it is enqueued, claimed by one worker at a time with a lease, and
-// resumed by another when that worker stops.
+// resumed by another if that worker stops.
 //
 // A handler may run more than once for a task, after a crash or when a run takes
 // longer than its lease. It must be idempotent.
@@ -25,7 +25,7 @@ const (
 	Waiting State = "waiting" // until NotBefore
 	Running State = "running" // until LeaseUntil, when another worker may claim it
 	Done    State = "done"
-	Failed  State = "failed" // given up, until Retry
+	Failed  State = "failed" // after Kind.MaxAttempts or a Permanent error
 )
 
 // Task is a stored task. Times are in milliseconds.
@@ -46,7 +46,8 @@ type Task struct {
 	ReportFailures int        `json:"reportFailures,omitempty"`
 }
 
-// due returns when a worker may claim the task, or when it was finished.
+// due returns the time from which a worker may claim the task, or the time at which
+// it finished.
 func (t *Task) due() time.Time {
 	switch {
 	case !t.ReportDue.IsZero():
@@ -59,8 +60,7 @@ func (t *Task) due() time.Time {
 	return t.FinishedAt
 }
 
-// Schema declares how tasks are stored. Lists are in the order of due, which
-// moves with the state.
+// Schema declares how tasks are stored: in lists by kind and state, ordered by due.
 func Schema() store.Schema[Task] {
 	return store.Schema[Task]{Name: "tasks", Version: 1, Indexes: func(t *Task) store.Indexes {
 		filters := map[string]string{"state": string(t.State)}
@@ -73,7 +73,7 @@ func Schema() store.Schema[Task] {
 
 // Spec describes a task to enqueue.
 type Spec struct {
-	ID        string // unique in the database; derive it from what causes the task
+	ID        string // unique in the database; derive it from the cause of the task
 	Kind      string
 	Data      any       // encoded as JSON
 	NotBefore time.Time // zero: now
@@ -95,9 +95,9 @@ func NewQueue(db store.DB, clock func() time.Time) *Queue {
 
 func (q *Queue) now() time.Time { return q.clock().UTC().Truncate(time.Millisecond) }
 
-// Enqueue stores tasks and returns how many were added. A task whose id exists
-// already, in any state, is not added again: Enqueue is idempotent for as long as
-// tasks that are done are kept, see Kind.Retention.
+// Enqueue stores tasks and returns how many were added. A task whose id already
+// exists, in any state, is not added again: Enqueue is idempotent until finished
+// tasks are removed, see Kind.Retention.
 func (q *Queue) Enqueue(ctx context.Context, specs ...Spec) (added int, err error) {
 	now := q.now()
 	writes := make([]store.Write[Task], len(specs))
@@ -114,19 +114,19 @@ func (q *Queue) Enqueue(ctx context.Context, specs ...Spec) (added int, err erro
 		writes[i] = store.Write[Task]{ID: s.ID, Doc: t}
 	}
 	errs, err := q.tasks.InsertMany(ctx, writes)
-	for i, refused := range errs {
-		if refused == nil {
+	for i, taskErr := range errs {
+		if taskErr == nil {
 			added++
 			q.notify(specs[i].Kind)
-		} else if _, exists := store.Duplicate(refused); !exists && err == nil {
-			err = refused
+		} else if _, exists := store.Duplicate(taskErr); !exists && err == nil {
+			err = taskErr
 		}
 	}
 	return added, err
 }
 
-// Retry makes a waiting or failed task due now, with all its attempts. A running
-// one stays as it is. It fails with fault.NotFound, or fault.Conflict when the
+// Retry makes a waiting or failed task due now and resets its attempts. It does not
+// change a running task. It fails with fault.NotFound, or with fault.Conflict if the
 // task is done.
 func (q *Queue) Retry(ctx context.Context, id string) error {
 	row, err := q.tasks.Update(ctx, id, func(t *Task) (store.Change, error) {
@@ -145,19 +145,20 @@ func (q *Queue) Retry(ctx context.Context, id string) error {
 	return err
 }
 
-// Get returns a task, or fails with fault.NotFound.
-func (q *Queue) Get(ctx context.Context, id string) (Task, error) {
-	row, err := q.tasks.Get(ctx, id)
-	return row.Doc, err
+// list returns the first page of a query that has tasks, or an empty page. It passes
+// tasks that cannot be decoded to query.OnUnreadable and leaves them out.
+func (q *Queue) list(ctx context.Context, query store.Query) (store.Page[Task], error) {
+	for {
+		page, err := q.tasks.List(ctx, query)
+		if err != nil || len(page.Rows) > 0 || page.Next == "" {
+			return page, err
+		}
+		query.Cursor = page.Next
+	}
 }
 
-// List returns a page of the tasks of a kind in a state, the latest first.
-func (q *Queue) List(ctx context.Context, kind string, state State, cursor string, limit int) (store.Page[Task], error) {
-	return q.tasks.List(ctx, store.Query{Scopes: []string{kind}, Filters: map[string]string{"state": string(state)}, Cursor: cursor, Limit: limit})
-}
-
-// woken returns the channel that receives when a task of the kind is enqueued in
-// this process.
+// woken returns the channel that receives a value when a task of the kind is
+// enqueued in this process.
 func (q *Queue) woken(kind string) chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -23,70 +23,76 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// office is a queue on a clock of its own.
-type office struct {
+// testQueue is a queue with a manual clock.
+type testQueue struct {
 	*task.Queue
-	t  *testing.T
-	db store.DB
+	t     *testing.T
+	db    store.DB
+	tasks *store.Collection[task.Task]
 
 	mu  sync.Mutex
 	now time.Time
 }
 
 // each runs a test on both drivers.
-func each(t *testing.T, test func(t *testing.T, o *office)) {
+func each(t *testing.T, test func(t *testing.T, q *testQueue)) {
 	storetest.EachDriver(t, func(t *testing.T, cfg connect.Config) {
 		db, err := connect.Open(t.Context(), cfg, "tasks")
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { db.Close(context.Background()) })
-		o := &office{t: t, db: db, now: time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)}
-		o.Queue = task.NewQueue(db, o.clock)
-		test(t, o)
+		q := &testQueue{t: t, db: db, tasks: store.Open(db, task.Schema()), now: time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)}
+		q.Queue = task.NewQueue(db, q.clock)
+		test(t, q)
 	})
 }
 
-func (o *office) clock() time.Time {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.now
+func (q *testQueue) clock() time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.now
 }
 
-func (o *office) advance(d time.Duration) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.now = o.now.Add(d)
+func (q *testQueue) advance(d time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.now = q.now.Add(d)
 }
 
-func (o *office) worker(kinds ...task.Kind) *task.Worker {
-	return task.NewWorker(o.Queue, slog.New(slog.NewTextHandler(o.t.Output(), nil)), nil, kinds...)
+func (q *testQueue) worker(kinds ...task.Kind) *task.Worker {
+	return task.NewWorker(q.Queue, slog.New(slog.NewTextHandler(q.t.Output(), nil)), nil, kinds...)
 }
 
-func (o *office) runDue(w *task.Worker) {
-	o.t.Helper()
-	if err := w.RunDue(o.t.Context()); err != nil {
-		o.t.Fatal(err)
+func (q *testQueue) runDue(w *task.Worker) {
+	q.t.Helper()
+	if err := w.RunDue(q.t.Context()); err != nil {
+		q.t.Fatal(err)
 	}
 }
 
-func (o *office) enqueue(specs ...task.Spec) {
-	o.t.Helper()
-	if n, err := o.Enqueue(o.t.Context(), specs...); err != nil || n != len(specs) {
-		o.t.Fatalf("Enqueue added %d, %v", n, err)
+func (q *testQueue) enqueue(specs ...task.Spec) {
+	q.t.Helper()
+	if n, err := q.Enqueue(q.t.Context(), specs...); err != nil || n != len(specs) {
+		q.t.Fatalf("Enqueue added %d, %v", n, err)
 	}
 }
 
-func (o *office) want(id string, state task.State, attempts int) task.Task {
-	o.t.Helper()
-	got, err := o.Get(o.t.Context(), id)
+func (q *testQueue) get(id string) (task.Task, error) {
+	row, err := q.tasks.Get(q.t.Context(), id)
+	return row.Doc, err
+}
+
+func (q *testQueue) want(id string, state task.State, attempts int) task.Task {
+	q.t.Helper()
+	got, err := q.get(id)
 	if err != nil || got.State != state || got.Attempts != attempts {
-		o.t.Errorf("task %s is %+v, %v, want %s after %d attempts", id, got, err, state, attempts)
+		q.t.Errorf("task %s is %+v, %v, want %s after %d attempts", id, got, err, state, attempts)
 	}
 	return got
 }
 
-// runs counts the runs of tasks, which fail with what fail returns.
+// runs records the runs of tasks. The nth run returns fail(n).
 type runs struct {
 	mu   sync.Mutex
 	ids  []string
@@ -103,45 +109,45 @@ func (r *runs) run(_ context.Context, t task.Task) error {
 	return nil
 }
 
-func TestTwoTasksWithOneIDRunOnce(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
+func TestTasksWithSameIDRunOnce(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
 		var r runs
-		w := o.worker(task.Kind{Name: "mail", Run: r.run})
+		w := q.worker(task.Kind{Name: "mail", Run: r.run})
 		first, second := task.Spec{ID: "a", Kind: "mail", Data: "first"}, task.Spec{ID: "a", Kind: "mail", Data: "second"}
-		if n, err := o.Enqueue(t.Context(), first, second, task.Spec{ID: "b", Kind: "mail"}); err != nil || n != 2 {
+		if n, err := q.Enqueue(t.Context(), first, second, task.Spec{ID: "b", Kind: "mail"}); err != nil || n != 2 {
 			t.Errorf("Enqueue added %d, %v, want 2", n, err)
 		}
 		for range 2 {
-			if n, err := o.Enqueue(t.Context(), second); err != nil || n != 0 {
+			if n, err := q.Enqueue(t.Context(), second); err != nil || n != 0 {
 				t.Errorf("Enqueue added %d, %v, want none", n, err)
 			}
-			o.runDue(w)
+			q.runDue(w)
 		}
-		if got := o.want("a", task.Done, 1); string(got.Data) != `"first"` || len(r.ids) != 2 {
-			t.Errorf("%s ran, with %v", r.ids, got)
+		if got := q.want("a", task.Done, 1); string(got.Data) != `"first"` || len(r.ids) != 2 {
+			t.Errorf("tasks %s ran, a is %+v, want two runs and the first data", r.ids, got)
 		}
-		o.advance(8 * 24 * time.Hour) // longer than tasks are kept
-		o.runDue(w)
-		if _, err := o.Get(t.Context(), "a"); !fault.Is(err, fault.NotFound) {
+		q.advance(8 * 24 * time.Hour) // longer than the retention
+		q.runDue(w)
+		if _, err := q.get("a"); !fault.Is(err, fault.NotFound) {
 			t.Errorf("after a week: %v, want not found", err)
 		}
 	})
 }
 
-func TestTasksRunWhenTheyAreDueInOrder(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
+func TestDueTasksRunInOrder(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
 		var r runs
-		w := o.worker(task.Kind{Name: "mail", Run: r.run})
-		for i := range 120 { // the last is due first; more than are listed at a time
-			o.enqueue(task.Spec{ID: fmt.Sprintf("%03d", i), Kind: "mail", NotBefore: o.clock().Add(time.Duration(200-i) * time.Second)})
+		w := q.worker(task.Kind{Name: "mail", Run: r.run})
+		for i := range 120 { // the last is due first; more than a page
+			q.enqueue(task.Spec{ID: fmt.Sprintf("%03d", i), Kind: "mail", NotBefore: q.clock().Add(time.Duration(200-i) * time.Second)})
 		}
-		o.enqueue(task.Spec{ID: "other", Kind: "other"})
+		q.enqueue(task.Spec{ID: "other", Kind: "other"})
 		for _, want := range []struct {
 			after time.Duration
 			runs  int
 		}{{79 * time.Second, 0}, {11 * time.Second, 10}, {time.Hour, 120}} {
-			o.advance(want.after)
-			o.runDue(w)
+			q.advance(want.after)
+			q.runDue(w)
 			if len(r.ids) != want.runs {
 				t.Errorf("%d ran, want %d", len(r.ids), want.runs)
 			}
@@ -149,241 +155,243 @@ func TestTasksRunWhenTheyAreDueInOrder(t *testing.T) {
 		if r.ids[0] != "119" || r.ids[119] != "000" {
 			t.Errorf("ran in the order %v", r.ids)
 		}
-		o.want("other", task.Waiting, 0)
+		q.want("other", task.Waiting, 0)
 	})
 }
 
-func TestFailuresBackOffAndGiveUp(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
+func TestFailingTaskBacksOffAndFails(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
 		r := runs{fail: func(int) error { return errors.New("refused") }}
 		var reported []task.Task
-		w := o.worker(task.Kind{Name: "mail", Run: r.run, MaxAttempts: 4, MinBackoff: time.Minute, MaxBackoff: 3 * time.Minute,
+		w := q.worker(task.Kind{Name: "mail", Run: r.run, MaxAttempts: 4, MinBackoff: time.Minute, MaxBackoff: 3 * time.Minute,
 			Report: func(_ context.Context, t task.Task) error { reported = append(reported, t); return nil }})
-		o.enqueue(task.Spec{ID: "a", Kind: "mail"})
+		q.enqueue(task.Spec{ID: "a", Kind: "mail"})
 		for i, longest := range []time.Duration{time.Minute, 2 * time.Minute, 3 * time.Minute} {
-			o.runDue(w)
-			got := o.want("a", task.Waiting, i+1)
-			if pause := got.NotBefore.Sub(o.clock()); pause < longest/2-time.Second || pause > longest || got.LastError != "refused" {
+			q.runDue(w)
+			got := q.want("a", task.Waiting, i+1)
+			if pause := got.NotBefore.Sub(q.clock()); pause < longest/2-time.Second || pause > longest || got.LastError != "refused" {
 				t.Errorf("after attempt %d it waits %v: %+v", i+1, pause, got)
 			}
-			o.advance(got.NotBefore.Sub(o.clock()) - time.Millisecond)
-			o.runDue(w)
-			o.want("a", task.Waiting, i+1)
-			o.advance(time.Millisecond)
+			q.advance(got.NotBefore.Sub(q.clock()) - time.Millisecond)
+			q.runDue(w)
+			q.want("a", task.Waiting, i+1)
+			q.advance(time.Millisecond)
 		}
-		o.runDue(w)
-		o.want("a", task.Failed, 4)
-		o.advance(240 * time.Hour)
-		o.runDue(w)
-		if page, err := o.List(t.Context(), "mail", task.Failed, "", 10); err != nil || len(page.Rows) != 1 || page.Rows[0].Doc.LastError != "refused" || len(r.ids) != 4 {
-			t.Errorf("failed: %+v, %v, after %d runs", page, err, len(r.ids))
+		q.runDue(w)
+		q.advance(24 * time.Hour)
+		q.runDue(w)
+		if got := q.want("a", task.Failed, 4); got.LastError != "refused" || len(r.ids) != 4 {
+			t.Errorf("%+v after %d runs, want 4 runs", got, len(r.ids))
 		}
 		if len(reported) != 4 || reported[0].State != task.Waiting || reported[0].NotBefore.IsZero() || reported[3].State != task.Failed {
-			t.Errorf("reported %+v", reported)
+			t.Errorf("reported %+v, want three waiting states and a failed one", reported)
 		}
 		r.fail = nil
-		if err := o.Retry(t.Context(), "a"); err != nil {
+		if err := q.Retry(t.Context(), "a"); err != nil {
 			t.Fatal(err)
 		}
-		o.want("a", task.Waiting, 0)
-		o.runDue(w)
-		if got := o.want("a", task.Done, 1); got.LastError != "" {
-			t.Errorf("done with %+v", got)
+		q.want("a", task.Waiting, 0)
+		q.runDue(w)
+		if got := q.want("a", task.Done, 1); got.LastError != "" {
+			t.Errorf("after Retry: %+v, want no error", got)
 		}
-		if err := o.Retry(t.Context(), "a"); !fault.Is(err, fault.Conflict) {
-			t.Errorf("Retry of a task that is done = %v, want a conflict", err)
+		if err := q.Retry(t.Context(), "a"); !fault.Is(err, fault.Conflict) {
+			t.Errorf("Retry of a done task = %v, want conflict", err)
 		}
-		if err := o.Retry(t.Context(), "none"); !fault.Is(err, fault.NotFound) {
-			t.Errorf("Retry of no task = %v", err)
+		if err := q.Retry(t.Context(), "none"); !fault.Is(err, fault.NotFound) {
+			t.Errorf("Retry of an unknown task = %v, want not found", err)
 		}
 	})
 }
 
-func TestPermanentErrorsAndPanics(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
-		w := o.worker(task.Kind{Name: "mail", Run: func(_ context.Context, t task.Task) error {
+func TestPermanentErrorFailsAndPanicIsRetried(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
+		w := q.worker(task.Kind{Name: "mail", Run: func(_ context.Context, t task.Task) error {
 			if t.ID == "panic" {
 				panic("boom")
 			}
 			return fmt.Errorf("send: %w", task.Permanent(errors.New(strings.Repeat("x", 1000))))
 		}})
-		o.enqueue(task.Spec{ID: "a", Kind: "mail"}, task.Spec{ID: "panic", Kind: "mail"})
-		o.runDue(w)
-		if got := o.want("a", task.Failed, 1); len(got.LastError) != 300 {
-			t.Errorf("error of %d bytes", len(got.LastError))
+		q.enqueue(task.Spec{ID: "a", Kind: "mail"}, task.Spec{ID: "panic", Kind: "mail"})
+		q.runDue(w)
+		if got := q.want("a", task.Failed, 1); len(got.LastError) != 300 {
+			t.Errorf("the error has %d bytes, want 300", len(got.LastError))
 		}
-		if got := o.want("panic", task.Waiting, 1); got.LastError != "panic: boom" {
-			t.Errorf("%+v", got)
+		if got := q.want("panic", task.Waiting, 1); got.LastError != "panic: boom" {
+			t.Errorf("got %+v, want the error of the panic", got)
 		}
 	})
 }
 
-// TestAnOutagePausesTheKind asks what does not answer ever more seldom, counts no
-// attempt, and holds up no other kind.
-func TestAnOutagePausesTheKind(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
+// TestOutagePausesOnlyItsKind checks that runs become less frequent during an outage,
+// do not count as attempts, and do not delay other kinds.
+func TestOutagePausesOnlyItsKind(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
 		var other runs
 		r := runs{fail: func(int) error { return fault.New(fault.Unavailable, "no server") }}
-		w := o.worker(task.Kind{Name: "mail", Run: r.run, MaxAttempts: 2}, task.Kind{Name: "file", Run: other.run})
+		w := q.worker(task.Kind{Name: "mail", Run: r.run, MaxAttempts: 2}, task.Kind{Name: "file", Run: other.run})
 		for i := range 20 {
-			o.enqueue(task.Spec{ID: fmt.Sprint("mail", i), Kind: "mail"}, task.Spec{ID: fmt.Sprint("file", i), Kind: "file"})
+			q.enqueue(task.Spec{ID: fmt.Sprint("mail", i), Kind: "mail"}, task.Spec{ID: fmt.Sprint("file", i), Kind: "file"})
 		}
 		for range 30 {
-			o.runDue(w)
-			o.advance(time.Minute)
+			q.runDue(w)
+			q.advance(time.Minute)
 		}
 		if len(r.ids) > 30 || len(other.ids) != 20 {
-			t.Errorf("%d runs during the outage, %d of the other kind", len(r.ids), len(other.ids))
+			t.Errorf("%d runs during the outage, want 30 or less; %d runs of the other kind, want 20", len(r.ids), len(other.ids))
 		}
-		o.want("mail0", task.Waiting, 0)
+		q.want("mail0", task.Waiting, 0)
 		r.fail = nil
-		o.runDue(w)
+		q.runDue(w)
 		for i := range 20 {
-			o.want(fmt.Sprint("mail", i), task.Done, 1)
+			q.want(fmt.Sprint("mail", i), task.Done, 1)
 		}
 	})
 }
 
-func TestRecurringTasksRunAgain(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
-		ran := make(chan error) // what the next run returns
-		kind := task.Kind{Name: "sweep", Every: time.Hour, MaxAttempts: 1, Run: func(context.Context, task.Task) error { return <-ran }}
+func TestRecurringTaskRunsAtStartAndEveryInterval(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
+		result := make(chan error) // of the next run
+		kind := task.Kind{Name: "sweep", Every: time.Hour, MaxAttempts: 1, Run: func(context.Context, task.Task) error { return <-result }}
 		ctx, stop := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
-		wg.Go(func() { o.worker(kind).Run(ctx) })
-		ran <- nil // at once
-		for got, err := o.Get(t.Context(), "sweep"); got.State != task.Waiting || !got.NotBefore.After(o.clock()); got, err = o.Get(t.Context(), "sweep") {
+		wg.Go(func() { q.worker(kind).Run(ctx) })
+		result <- nil // at start
+		for got, err := q.get("sweep"); got.State != task.Waiting || !got.NotBefore.After(q.clock()); got, err = q.get("sweep") {
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
-		o.advance(time.Hour)
-		ran <- errors.New("not now") // and every hour
+		q.advance(time.Hour)
+		result <- errors.New("not now") // after an hour
 		stop()
 		wg.Wait()
-		got := o.want("sweep", task.Waiting, 1) // it never fails
-		if pause := got.NotBefore.Sub(o.clock()); pause > time.Second || got.LastError != "not now" {
-			t.Errorf("it waits %v: %+v", pause, got)
+		got := q.want("sweep", task.Waiting, 1) // it never fails
+		if pause := got.NotBefore.Sub(q.clock()); pause > time.Second || got.LastError != "not now" {
+			t.Errorf("pause %v, want 1 s or less: %+v", pause, got)
 		}
-		// Another process runs it at its start.
+		// Another process runs it when it starts.
 		ctx, stop = context.WithCancel(t.Context())
-		wg.Go(func() { o.worker(kind).Run(ctx) })
-		ran <- nil
+		wg.Go(func() { q.worker(kind).Run(ctx) })
+		result <- nil
 		stop()
 		wg.Wait()
-		o.want("sweep", task.Waiting, 0)
+		q.want("sweep", task.Waiting, 0)
 	})
 }
 
-func TestLocalTasksRunInEveryProcess(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
-		ran := make(chan error)
-		kind := task.Kind{Name: "refresh", Every: time.Millisecond, Local: true, Run: func(context.Context, task.Task) error { return <-ran }}
+func TestLocalTaskRunsInEveryProcess(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
+		result := make(chan error)
+		kind := task.Kind{Name: "refresh", Every: time.Millisecond, Local: true, Run: func(context.Context, task.Task) error { return <-result }}
 		ctx, stop := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		for range 2 {
-			wg.Go(func() { o.worker(kind).Run(ctx) })
+			wg.Go(func() { q.worker(kind).Run(ctx) })
 		}
 		for i := range 6 {
-			ran <- []error{nil, errors.New("once"), fault.New(fault.Unavailable, "away")}[i/2%2]
+			result <- []error{nil, errors.New("once"), fault.New(fault.Unavailable, "away")}[i/2%2]
 		}
 		stop()
-		close(ran)
+		close(result)
 		wg.Wait()
-		if _, err := o.Get(t.Context(), "refresh"); !fault.Is(err, fault.NotFound) {
-			t.Errorf("it is stored: %v", err)
+		if _, err := q.get("refresh"); !fault.Is(err, fault.NotFound) {
+			t.Errorf("get = %v, want not found: a local task is not stored", err)
 		}
 	})
 }
 
-func TestTheTraceOfTheRequestContinues(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
+func TestTaskContinuesTraceOfRequest(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
 		const id = "4bf92f3577b34da6a3ce929d0e0e4736"
 		got := ""
-		w := o.worker(task.Kind{Name: "mail", Run: func(ctx context.Context, _ task.Task) error { got = trace.FromContext(ctx); return nil }})
-		if _, err := o.Enqueue(trace.NewContext(t.Context(), "00-"+id+"-00f067aa0ba902b7-01"), task.Spec{ID: "a", Kind: "mail"}); err != nil {
+		w := q.worker(task.Kind{Name: "mail", Run: func(ctx context.Context, _ task.Task) error { got = trace.FromContext(ctx); return nil }})
+		if _, err := q.Enqueue(trace.NewContext(t.Context(), "00-"+id+"-00f067aa0ba902b7-01"), task.Spec{ID: "a", Kind: "mail"}); err != nil {
 			t.Fatal(err)
 		}
-		o.runDue(w)
+		q.runDue(w)
 		if !strings.Contains(got, id) {
 			t.Errorf("trace %q, want %s", got, id)
 		}
 	})
 }
 
-// TestAnExpiredLeaseLoses has a worker take longer than its lease: another runs
-// the task meanwhile, and what the first makes of it does not count.
-func TestAnExpiredLeaseLoses(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
+// TestOutcomeAfterExpiredLeaseIsIgnored lets a run take longer than its lease. Another
+// worker runs the task meanwhile, and the outcome of the first run is ignored.
+func TestOutcomeAfterExpiredLeaseIsIgnored(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
 		started, release := make(chan bool), make(chan error)
-		slow := o.worker(task.Kind{Name: "mail", Run: func(context.Context, task.Task) error { close(started); return <-release },
-			Report: func(_ context.Context, got task.Task) error { t.Errorf("the loser reported %+v", got); return nil }})
+		slow := q.worker(task.Kind{Name: "mail", Run: func(context.Context, task.Task) error { close(started); return <-release },
+			Report: func(_ context.Context, got task.Task) error {
+				t.Errorf("the worker with the expired lease reported %+v", got)
+				return nil
+			}})
 		var r runs
-		fast := o.worker(task.Kind{Name: "mail", Run: r.run})
-		o.enqueue(task.Spec{ID: "a", Kind: "mail"})
+		fast := q.worker(task.Kind{Name: "mail", Run: r.run})
+		q.enqueue(task.Spec{ID: "a", Kind: "mail"})
 		done := make(chan error)
 		go func() { done <- slow.RunDue(t.Context()) }()
 		<-started
-		o.runDue(fast)
-		o.want("a", task.Running, 1)
-		o.advance(69 * time.Second)
-		o.runDue(fast)
+		q.runDue(fast)
+		q.want("a", task.Running, 1)
+		q.advance(69 * time.Second)
+		q.runDue(fast)
 		if len(r.ids) > 0 {
-			t.Error("it ran within the lease of another")
+			t.Error("the task ran during the lease of another worker")
 		}
-		o.advance(2 * time.Second)
-		o.runDue(fast)
-		want := o.want("a", task.Done, 2)
+		q.advance(2 * time.Second)
+		q.runDue(fast)
+		want := q.want("a", task.Done, 2)
 		release <- task.Permanent(errors.New("too late"))
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if got := o.want("a", task.Done, 2); got.LastError != "" || got.FinishedAt != want.FinishedAt {
-			t.Errorf("the loser changed it to %+v", got)
+		if got := q.want("a", task.Done, 2); got.LastError != "" || got.FinishedAt != want.FinishedAt {
+			t.Errorf("the worker with the expired lease changed the task to %+v", got)
 		}
 	})
 }
 
-// TestShutdownDuringARun stops the worker while a task runs: the run has time to
-// finish, and what it made of the task is stored.
-func TestShutdownDuringARun(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
+// TestShutdownLetsRunsFinish stops the worker during a run: the run finishes, and its
+// outcome is stored.
+func TestShutdownLetsRunsFinish(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
 		ctx, stop := context.WithCancel(t.Context())
-		w := o.worker(task.Kind{Name: "mail", Run: func(ctx context.Context, _ task.Task) error { stop(); return ctx.Err() }})
-		o.enqueue(task.Spec{ID: "a", Kind: "mail"})
+		w := q.worker(task.Kind{Name: "mail", Run: func(ctx context.Context, _ task.Task) error { stop(); return ctx.Err() }})
+		q.enqueue(task.Spec{ID: "a", Kind: "mail"})
 		if err := w.RunDue(ctx); err != nil {
 			t.Error(err)
 		}
-		o.want("a", task.Done, 1)
+		q.want("a", task.Done, 1)
 	})
 }
 
-// TestRetryDoesNotDisturbARun retries a task while it runs.
-func TestRetryDoesNotDisturbARun(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
-		w := o.worker(task.Kind{Name: "mail", Run: func(ctx context.Context, r task.Task) error {
+// TestRetryDoesNotChangeRunningTask calls Retry during a run.
+func TestRetryDoesNotChangeRunningTask(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
+		w := q.worker(task.Kind{Name: "mail", Run: func(ctx context.Context, r task.Task) error {
 			if r.Attempts > 1 {
-				t.Error("it runs again")
+				t.Error("the task ran again")
 			}
-			return o.Retry(ctx, r.ID)
+			return q.Retry(ctx, r.ID)
 		}})
-		o.enqueue(task.Spec{ID: "a", Kind: "mail"})
-		o.runDue(w)
-		o.want("a", task.Done, 1)
+		q.enqueue(task.Spec{ID: "a", Kind: "mail"})
+		q.runDue(w)
+		q.want("a", task.Done, 1)
 	})
 }
 
-// TestWorkersShareTheTasks has four run what is due, each task once.
-func TestWorkersShareTheTasks(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
+// TestWorkersRunEachTaskOnce runs four workers at the same time.
+func TestWorkersRunEachTaskOnce(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
 		var r runs
 		const n = 60
 		for i := range n {
-			o.enqueue(task.Spec{ID: fmt.Sprint(i), Kind: "mail"})
+			q.enqueue(task.Spec{ID: fmt.Sprint(i), Kind: "mail"})
 		}
 		var wg sync.WaitGroup
 		for range 4 {
-			w := o.worker(task.Kind{Name: "mail", Run: r.run, Concurrency: 3})
+			w := q.worker(task.Kind{Name: "mail", Run: r.run, Concurrency: 3})
 			wg.Go(func() {
 				if err := w.RunDue(t.Context()); err != nil {
 					t.Error(err)
@@ -396,59 +404,59 @@ func TestWorkersShareTheTasks(t *testing.T) {
 			seen[id] = true
 		}
 		if len(r.ids) != n || len(seen) != n {
-			t.Errorf("%d runs of %d tasks, want %d of each", len(r.ids), len(seen), n)
+			t.Errorf("%d runs of %d tasks, want one run of each of %d", len(r.ids), len(seen), n)
 		}
 	})
 }
 
-// TestAKilledWorkerIsReplaced kills a worker before and after each write to the
-// store, and in the middle of a run. Another finishes the task.
-func TestAKilledWorkerIsReplaced(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
-		for write, name := range []string{"before the claim", "before the mark", "after the mark"} {
-			for _, lost := range []bool{false, true} { // the answer alone is lost
+// TestTasksOfKilledWorkersAreFinished kills a worker before and after each write to
+// the store. Another worker finishes the task.
+func TestTasksOfKilledWorkersAreFinished(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
+		for write, name := range []string{"before the claim", "before the outcome", "after the outcome"} {
+			for _, lost := range []bool{false, true} { // lost: the write succeeds and its response is lost
 				id := fmt.Sprint(name, lost)
-				o.enqueue(task.Spec{ID: id, Kind: id})
+				q.enqueue(task.Spec{ID: id, Kind: id})
 				var r runs
-				dying := task.NewQueue(&dyingDB{DB: o.db, writes: write, lost: lost}, o.clock)
+				dying := task.NewQueue(&dyingDB{DB: q.db, writes: write, lost: lost}, q.clock)
 				w := task.NewWorker(dying, slog.New(slog.DiscardHandler), nil, task.Kind{Name: id, Run: r.run})
-				_ = w.RunDue(t.Context()) // it is dead
-				next := o.worker(task.Kind{Name: id, Run: r.run})
-				o.runDue(next)
-				o.advance(time.Hour)
-				o.runDue(next)
-				if got, err := o.Get(t.Context(), id); err != nil || got.State != task.Done || len(r.ids) < 1 || len(r.ids) > 2 {
-					t.Errorf("%s: %+v, %v, after %d runs", id, got, err, len(r.ids))
+				_ = w.RunDue(t.Context()) // fails like a killed worker
+				next := q.worker(task.Kind{Name: id, Run: r.run})
+				q.runDue(next)
+				q.advance(time.Hour)
+				q.runDue(next)
+				if got, err := q.get(id); err != nil || got.State != task.Done || len(r.ids) < 1 || len(r.ids) > 2 {
+					t.Errorf("%s: %+v, %v, after %d runs, want done after 1 or 2", id, got, err, len(r.ids))
 				}
 			}
 		}
 	})
 }
 
-// TestATaskThatKillsItsWorkersFails resumes it only as often as it may be tried.
-func TestATaskThatKillsItsWorkersFails(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
-		o.enqueue(task.Spec{ID: "a", Kind: "mail"})
+// TestTaskThatKillsWorkersFails checks that such a task is resumed until MaxAttempts.
+func TestTaskThatKillsWorkersFails(t *testing.T) {
+	each(t, func(t *testing.T, q *testQueue) {
+		q.enqueue(task.Spec{ID: "a", Kind: "mail"})
 		n := 0
 		for range 3 {
-			w := task.NewWorker(task.NewQueue(&dyingDB{DB: o.db, writes: 1}, o.clock), slog.New(slog.DiscardHandler), nil,
+			w := task.NewWorker(task.NewQueue(&dyingDB{DB: q.db, writes: 1}, q.clock), slog.New(slog.DiscardHandler), nil,
 				task.Kind{Name: "mail", MaxAttempts: 3, Run: func(context.Context, task.Task) error { n++; return nil }})
 			_ = w.RunDue(t.Context())
-			o.advance(time.Hour)
+			q.advance(time.Hour)
 		}
 		reported := task.Task{}
-		o.runDue(o.worker(task.Kind{Name: "mail", MaxAttempts: 3, Report: func(_ context.Context, t task.Task) error { reported = t; return nil }}))
+		q.runDue(q.worker(task.Kind{Name: "mail", MaxAttempts: 3, Report: func(_ context.Context, t task.Task) error { reported = t; return nil }}))
 		if reported.State != task.Failed {
-			t.Errorf("reported %+v", reported)
+			t.Errorf("reported %+v, want failed", reported)
 		}
-		if got := o.want("a", task.Failed, 3); n != 3 || got.LastError != "the worker stopped during attempt 3" {
-			t.Errorf("%d runs, %+v", n, got)
+		if got := q.want("a", task.Failed, 3); n != 3 || got.LastError != "the worker stopped during attempt 3" {
+			t.Errorf("%d runs, want 3: %+v", n, got)
 		}
 	})
 }
 
-// dyingDB is the store of a process that is killed: it takes some writes, and of
-// the next one perhaps the answer is lost; then nothing more.
+// dyingDB is the database of a process that is killed: it accepts a number of
+// writes. If lost, the next write succeeds but returns an error; all others fail.
 type dyingDB struct {
 	store.DB
 	writes int

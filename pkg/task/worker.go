@@ -18,11 +18,11 @@ import (
 )
 
 const (
-	poll        = time.Second      // between two looks for due tasks
-	pollLimit   = 50               // tasks that are listed at a time
+	poll        = time.Second      // interval of the search for due tasks
+	pollLimit   = 50               // tasks per page
 	leaseMargin = 10 * time.Second // of a lease beyond the timeout of a run
-	grace       = 5 * time.Second  // for runs under way at shutdown
-	minOutage   = time.Second      // pause of a kind when what it depends on does not answer
+	grace       = 5 * time.Second  // for current runs at shutdown
+	minOutage   = time.Second      // pause of a kind during an outage
 	maxOutage   = time.Minute
 	maxError    = 300 // bytes of LastError
 )
@@ -34,24 +34,26 @@ type runner struct {
 	log     *slog.Logger
 	metrics *taskMetrics
 
+	sweptAt    time.Time       // last removal of finished tasks
+	unreadable map[string]bool // ids of tasks that cannot be decoded and were logged
+
 	mu          sync.Mutex
 	outages     int // in a row
 	pausedUntil time.Time
-	sweptAt     time.Time // when tasks that are done were last removed
 }
 
-// run works until ctx is done.
+// run runs tasks until ctx is done.
 func (r *runner) run(ctx context.Context) error {
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
-	woken, begun := r.queue.woken(r.Name), r.Every == 0
+	woken, started := r.queue.woken(r.Name), r.Every == 0
 	for failing := false; ; {
 		var err error
-		if !begun { // a recurring task runs when a process starts
-			begun, err = r.begin(ctx)
+		if !started { // a recurring task runs when a process starts
+			started, err = r.startRecurring(ctx)
 		}
 		if err = errors.Join(err, r.runDue(ctx)); err != nil && ctx.Err() == nil && !failing {
-			r.log.WarnContext(ctx, "tasks cannot be read", "err", err)
+			r.log.WarnContext(ctx, "tasks cannot be read", "kind", r.Name, "err", err)
 		}
 		failing = err != nil
 		select {
@@ -81,8 +83,8 @@ func (r *runner) runLocal(ctx context.Context) error {
 	}
 }
 
-// begin makes sure that the recurring task exists and is due.
-func (r *runner) begin(ctx context.Context) (bool, error) {
+// startRecurring makes sure that the recurring task exists and is due.
+func (r *runner) startRecurring(ctx context.Context) (bool, error) {
 	added, err := r.queue.Enqueue(ctx, Spec{ID: r.Name, Kind: r.Name})
 	if err == nil && added == 0 {
 		err = r.queue.Retry(ctx, r.Name)
@@ -90,14 +92,11 @@ func (r *runner) begin(ctx context.Context) (bool, error) {
 	return err == nil, err
 }
 
-// runDue runs the tasks that are due and returns when none is left, or the kind
+// runDue runs the tasks that are due and returns when there are no more, or the kind
 // is paused.
 func (r *runner) runDue(ctx context.Context) error {
 	for ctx.Err() == nil && !r.paused() {
-		page, err := r.queue.tasks.List(ctx, store.Query{
-			Scopes: []string{r.Name}, Filters: map[string]string{"open": "true"}, Until: r.queue.now().Add(time.Millisecond),
-			Order: store.OldestFirst, Limit: pollLimit,
-		})
+		page, err := r.list(ctx, "open", "true", r.queue.now().Add(time.Millisecond), pollLimit)
 		if err != nil {
 			return err
 		}
@@ -121,8 +120,22 @@ func (r *runner) runDue(ctx context.Context) error {
 	return nil
 }
 
+// list returns tasks whose filter has the value and which are due before until,
+// oldest first. It skips and logs tasks that cannot be decoded.
+func (r *runner) list(ctx context.Context, filter, value string, until time.Time, limit int) (store.Page[Task], error) {
+	return r.queue.list(ctx, store.Query{
+		Scopes: []string{r.Name}, Filters: map[string]string{filter: value}, Until: until, Order: store.OldestFirst, Limit: limit,
+		OnUnreadable: func(id string, err error) {
+			if !r.unreadable[id] { // log it once
+				r.unreadable[id] = true
+				r.log.ErrorContext(ctx, "task cannot be decoded, skipped", "kind", r.Name, "task", id, "err", err)
+			}
+		},
+	})
+}
+
 // runOne claims a task, runs it, stores the outcome and reports it. If the report of
-// the last run is due, it only reports. It does nothing when another worker has the task.
+// the last run is due, it only reports. It does nothing if another worker has claimed the task.
 func (r *runner) runOne(ctx context.Context, row store.Row[Task]) error {
 	claimed, err := r.claim(ctx, row)
 	if err != nil {
@@ -138,7 +151,7 @@ func (r *runner) runOne(ctx context.Context, row store.Row[Task]) error {
 	return ignoreLost(err)
 }
 
-// claim takes a task for the time of a lease, to run it or to report it.
+// claim claims a task for one lease, to run it or to report it.
 func (r *runner) claim(ctx context.Context, row store.Row[Task]) (store.Row[Task], error) {
 	return r.queue.tasks.Update(ctx, row.ID, func(t *Task) (store.Change, error) {
 		if t.ReportDue.IsZero() {
@@ -152,7 +165,8 @@ func (r *runner) claim(ctx context.Context, row store.Row[Task]) (store.Row[Task
 
 func (r *runner) lease() time.Time { return r.queue.now().Add(r.Timeout + leaseMargin) }
 
-// execute runs a task, which was before when it was claimed, and stores the outcome.
+// execute runs a claimed task and stores the outcome. before is the task before the
+// claim.
 func (r *runner) execute(ctx context.Context, before Task, claimed store.Row[Task]) (store.Row[Task], error) {
 	begun := time.Now()
 	var failure error
@@ -177,14 +191,14 @@ func (r *runner) report(ctx context.Context, row store.Row[Task]) (store.Row[Tas
 	if r.Report != nil { // an earlier release may have had one
 		if err := r.call(ctx, row.Doc, r.Report); err != nil {
 			row.Doc.ReportDue, row.Doc.ReportFailures = r.queue.now().Add(backoff(r.MinBackoff, r.MaxBackoff, n)), n+1
-			r.log.WarnContext(ctx, "task report is retried", "kind", r.Name, "task", row.ID, "failures", n+1, "err", err)
+			r.log.WarnContext(ctx, "task report will be retried", "kind", r.Name, "task", row.ID, "failures", n+1, "err", err)
 		}
 	}
 	return r.save(ctx, row)
 }
 
-// save stores a task that this worker claimed. It fails with fault.Stale when the
-// task has changed since.
+// save stores a task that this worker claimed. It fails with fault.Stale if the task
+// has changed since.
 func (r *runner) save(ctx context.Context, row store.Row[Task]) (store.Row[Task], error) {
 	saved, err := r.queue.tasks.Update(context.WithoutCancel(ctx), row.ID,
 		func(t *Task) (store.Change, error) { *t = row.Doc; return store.Change{}, nil }, store.IfVersion(row.Version))
@@ -209,13 +223,13 @@ func (r *runner) call(ctx context.Context, t Task, f func(context.Context, Task)
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
-			r.log.ErrorContext(ctx, "task panics", "kind", r.Name, "task", t.ID, "err", err, "stack", string(debug.Stack()))
+			r.log.ErrorContext(ctx, "task panicked", "kind", r.Name, "task", t.ID, "err", err, "stack", string(debug.Stack()))
 		}
 	}()
 	return f(run, t)
 }
 
-// settle sets what a run makes of its task, and returns the outcome.
+// settle sets the state of a task after its run, and returns the outcome.
 func (r *runner) settle(ctx context.Context, t *Task, failure error) (outcome string) {
 	now, outages := r.queue.now(), t.Outages
 	t.LeaseUntil, t.Outages = time.Time{}, 0
@@ -241,7 +255,7 @@ func (r *runner) settle(ctx context.Context, t *Task, failure error) (outcome st
 	}
 	t.State, t.LastError = Waiting, short(failure)
 	t.NotBefore = now.Add(backoff(r.MinBackoff, r.MaxBackoff, t.Attempts-1))
-	r.log.WarnContext(ctx, "task is retried", "kind", r.Name, "task", t.ID, "attempt", t.Attempts, "err", failure)
+	r.log.WarnContext(ctx, "task will be retried", "kind", r.Name, "task", t.ID, "attempt", t.Attempts, "err", failure)
 	return "retry"
 }
 
@@ -258,27 +272,30 @@ func (r *runner) noteOutage(ctx context.Context, outage bool, failure error) {
 	switch {
 	case outage:
 		if r.outages == 0 {
-			r.log.WarnContext(ctx, "tasks wait", "kind", r.Name, "err", failure)
+			r.log.WarnContext(ctx, "tasks paused by an outage", "kind", r.Name, "err", failure)
 		}
 		r.pausedUntil = r.queue.now().Add(backoff(minOutage, maxOutage, r.outages))
 		r.outages++
 	case r.outages > 0:
 		r.outages, r.pausedUntil = 0, time.Time{}
-		r.log.InfoContext(ctx, "tasks run again", "kind", r.Name)
+		r.log.InfoContext(ctx, "tasks resumed after an outage", "kind", r.Name)
 	}
 }
 
-// sweep removes tasks that are done for longer than Keep, at most once a minute.
+// sweep removes tasks that finished before the retention period, at most once a
+// minute.
 func (r *runner) sweep(ctx context.Context) error {
 	now := r.queue.now()
 	if now.Sub(r.sweptAt) < time.Minute {
 		return nil
 	}
 	r.sweptAt = now
+	return errors.Join(r.removeOld(ctx, Done, now), r.removeOld(ctx, Failed, now))
+}
+
+func (r *runner) removeOld(ctx context.Context, state State, now time.Time) error {
 	for {
-		page, err := r.queue.tasks.List(ctx, store.Query{
-			Scopes: []string{r.Name}, Filters: map[string]string{"state": string(Done)}, Until: now.Add(-r.Retention), Order: store.OldestFirst, Limit: store.MaxLimit,
-		})
+		page, err := r.list(ctx, "state", string(state), now.Add(-r.Retention), store.MaxLimit)
 		if err != nil || len(page.Rows) == 0 {
 			return err
 		}
@@ -290,8 +307,8 @@ func (r *runner) sweep(ctx context.Context) error {
 	}
 }
 
-// backoff doubles the shortest pause n times, up to the longest, and subtracts up
-// to half of it at random.
+// backoff doubles the shortest pause n times, up to the longest, and subtracts a
+// random part of up to one half.
 func backoff(shortest, longest time.Duration, n int) time.Duration {
 	pause := min(shortest<<min(n, 20), longest)
 	return (pause - rand.N(pause/2+1)).Truncate(time.Millisecond)

@@ -27,6 +27,7 @@ import (
 type office struct {
 	*notification.Service
 	t      *testing.T
+	db     store.DB
 	worker *task.Worker
 	now    time.Time
 	n      int
@@ -39,7 +40,7 @@ func newOffice(t *testing.T, channels ...*channel) *office {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close(context.Background()) })
-	o := &office{t: t, now: time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC)}
+	o := &office{t: t, db: db, now: time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC)}
 	clock := func() time.Time { return o.now }
 	o.Service = &notification.Service{
 		Records: store.Open(db, notification.Schema()), Accounts: store.Open(db, notification.AccountSchema()),
@@ -363,7 +364,7 @@ func TestResumedDeliveriesKeepTheirTrace(t *testing.T) {
 	if err := o.ResumeTask().Run(trace.NewContext(t.Context(), ""), task.Task{}); err != nil {
 		t.Fatal(err)
 	}
-	page, err := o.Tasks.List(t.Context(), "notification.mail", task.Waiting, "", 10)
+	page, err := store.Open(o.db, task.Schema()).List(t.Context(), store.Query{Scopes: []string{"notification.mail"}, Filters: map[string]string{"state": string(task.Waiting)}, Limit: 10})
 	if err != nil || len(page.Rows) != len(traces) {
 		t.Fatalf("%d tasks, %v, want %d", len(page.Rows), err, len(traces))
 	}
