@@ -30,7 +30,7 @@ func TestPoison(t *testing.T) {
 		"no JSON":              {"passport.created", `{"passportId":`, "the body is not valid JSON", headers},
 		"nothing":              {"passport.created", ``, "the body is empty", headers},
 		"two values":           {"passport.created", `{"passportId":"p"}{}`, "more than one JSON value", headers},
-		"given twice":          {"passport.created", `{"passportId":"p","passportId":"q"}`, "/passportId the member is given twice", headers},
+		"given twice":          {"passport.created", `{"passportId":"p","passportId":"q"}`, "/passportId the member must not be repeated", headers},
 		"no UTF-8":             {"passport.created", "{\"passportId\":\"\xff\"}", "not valid JSON", headers},
 		"an array":             {"passport.created", `[]`, "no JSON object", headers},
 		"null":                 {"passport.created", `null`, "no JSON object", headers},

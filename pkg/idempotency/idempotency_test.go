@@ -9,8 +9,7 @@ import (
 	"github.com/battery-passport/suite/pkg/idempotency"
 )
 
-// TestIDsDiffer: kinds, callers and keys are told apart, also where they are the
-// same text when they are joined.
+// TestIDsDiffer uses kinds, callers and keys whose concatenation is the same.
 func TestIDsDiffer(t *testing.T) {
 	seen := map[string][3]string{}
 	for _, in := range [][3]string{{"a", "b", "c"}, {"ab", "", "c"}, {"a", "bc", ""}, {"a", `b" "c`, ""}, {"", "a", "bc"}} {
@@ -25,9 +24,9 @@ func TestIDsDiffer(t *testing.T) {
 	}
 }
 
-func TestCheck(t *testing.T) {
+func TestFingerprintMismatchIsInvalid(t *testing.T) {
 	if idempotency.Fingerprint("a", "b") == idempotency.Fingerprint("ab") {
-		t.Error("sums of other parts are the same")
+		t.Error("Fingerprint(a, b) = Fingerprint(ab)")
 	}
 	if err := idempotency.Check("x", "x"); err != nil {
 		t.Error(err)

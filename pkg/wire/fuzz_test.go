@@ -8,8 +8,8 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// FuzzCheck holds what is let in against encoding/json, and against the hash
-// form: one value has one canonical form, and it is let in again.
+// FuzzCheck compares Check with encoding/json. Every accepted value has one canonical
+// form, which is accepted too.
 func FuzzCheck(f *testing.F) {
 	for _, seed := range []string{
 		``, ` {} `, `{"a":1}{}`, `{"a":1,"\u0061":2}`, `[1e400,-0,1.50]`, "{\"\xff\":1}", `"\ud800"`, `{"$ne":"","a.b":{"__proto__":null}}`,
@@ -21,23 +21,23 @@ func FuzzCheck(f *testing.F) {
 		err := wire.Check(data)
 		if err != nil {
 			if !fault.Is(err, fault.Malformed) {
-				t.Fatalf("Check = %v, want it malformed", err)
+				t.Fatalf("Check = %v, want malformed", err)
 			}
 			return
 		}
 		if !json.Valid(data) {
-			t.Fatal("Check lets in what is no JSON")
+			t.Fatal("Check accepted invalid JSON")
 		}
-		once := wire.Value(data).Clone()
-		if err := once.Canonicalize(); err != nil {
-			t.Fatalf("what was let in has no canonical form: %v", err)
+		canonical := wire.Value(data).Clone()
+		if err := canonical.Canonicalize(); err != nil {
+			t.Fatalf("an accepted value has no canonical form: %v", err)
 		}
-		twice := once.Clone()
-		if err := twice.Canonicalize(); err != nil || string(twice) != string(once) {
-			t.Errorf("the canonical form of %s is %s, %v", once, twice, err)
+		repeated := canonical.Clone()
+		if err := repeated.Canonicalize(); err != nil || string(repeated) != string(canonical) {
+			t.Errorf("Canonicalize(%s) = %s, %v, want no change", canonical, repeated, err)
 		}
-		if err := wire.Check(once); err != nil {
-			t.Errorf("the canonical form %s is not let in: %v", once, err)
+		if err := wire.Check(canonical); err != nil {
+			t.Errorf("Check(%s) = %v for a canonical form", canonical, err)
 		}
 	})
 }

@@ -1,8 +1,8 @@
-// Package wire is the one JSON codec of the suite: what is stored, sent and
-// hashed is written and read here.
+// Package wire is the JSON codec for everything that the suite stores, sends and
+// hashes.
 //
-// It is stricter than encoding/json: names match by case, a duplicate member
-// or invalid UTF-8 is an error, and times are RFC 3339 UTC with milliseconds.
+// It is stricter than encoding/json: names are case-sensitive, duplicate members and
+// invalid UTF-8 are errors, and times are RFC 3339 UTC with milliseconds.
 package wire
 
 import (
@@ -18,11 +18,11 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// Value is a piece of JSON as text. It is a struct field's type where the
-// content is kept as it is.
+// Value is JSON text. It is the type of struct fields whose content is encoded and
+// decoded unchanged.
 type Value = jsontext.Value
 
-// TimeLayout is how every time is written: RFC 3339, UTC, milliseconds.
+// TimeLayout is the layout of all times: RFC 3339 with milliseconds, in UTC.
 const TimeLayout = "2006-01-02T15:04:05.000Z07:00"
 
 var options = json.JoinOptions(
@@ -32,16 +32,16 @@ var options = json.JoinOptions(
 	})),
 )
 
-// Marshal returns v as JSON, members of maps in order of their names.
+// Marshal returns v as JSON, with the members of maps sorted by name.
 func Marshal(v any) ([]byte, error) { return json.Marshal(v, options) }
 
 // MarshalWrite writes v as JSON to w.
 func MarshalWrite(w io.Writer, v any) error { return json.MarshalWrite(w, v, options) }
 
-// Unmarshal reads the JSON in data into v. Unknown members are passed over.
+// Unmarshal decodes the JSON in data into v. Unknown members are ignored.
 func Unmarshal(data []byte, v any) error { return json.Unmarshal(data, v, options) }
 
-// Canonical returns v as JSON in the form of RFC 8785, the one that is hashed.
+// Canonical returns v as canonical JSON (RFC 8785), for hashes.
 func Canonical(v any) (Value, error) {
 	data, err := Marshal(v)
 	if err != nil {
@@ -52,13 +52,13 @@ func Canonical(v any) (Value, error) {
 }
 
 const (
-	maxDepth   = 16  // of nesting; nothing of the suite goes deeper than ten
-	maxPointer = 512 // of what has a longer one, the byte alone is told
+	maxDepth   = 16  // of nesting; documents of the suite have ten levels at most
+	maxPointer = 512 // bytes of the JSON Pointer in an error; a longer one is omitted
 )
 
-// Check tells whether data is exactly one JSON value, without duplicate members
-// and invalid UTF-8, and nested at most 16 deep. What it finds is
-// fault.Malformed and says where.
+// Check fails with fault.Malformed unless data is exactly one JSON value without
+// duplicate members and invalid UTF-8, and with at most 16 levels. The error names the
+// position.
 func Check(data []byte) error {
 	dec := jsontext.NewDecoder(bytes.NewReader(data))
 	for first := true; first || dec.StackDepth() > 0; first = false {
@@ -66,13 +66,13 @@ func Check(data []byte) error {
 			return malformed(err)
 		}
 		if dec.StackDepth() > maxDepth {
-			return fault.New(fault.Malformed, "the body is nested too deep").
-				With(fault.Detail{Path: string(dec.StackPointer()), Code: "depth", Message: fmt.Sprintf("is nested deeper than %d", maxDepth)})
+			return fault.New(fault.Malformed, "the body is nested too deeply").
+				With(fault.Detail{Path: string(dec.StackPointer()), Code: "depth", Message: fmt.Sprintf("must not be nested deeper than %d levels", maxDepth)})
 		}
 	}
 	switch _, err := dec.ReadToken(); {
 	case err == nil:
-		return fault.New(fault.Malformed, "the body holds more than one JSON value").
+		return fault.New(fault.Malformed, "the body contains more than one JSON value").
 			With(fault.Detail{Code: "syntax", Message: fmt.Sprintf("a second value ends at byte %d", dec.InputOffset())})
 	case !errors.Is(err, io.EOF):
 		return malformed(err)
@@ -91,7 +91,7 @@ func malformed(err error) error {
 		}
 		detail.Message = fmt.Sprintf("%v at byte %d", e.Err, e.ByteOffset)
 		if errors.Is(err, jsontext.ErrDuplicateName) {
-			detail.Code, detail.Message = "duplicate", "the member is given twice"
+			detail.Code, detail.Message = "duplicate", "the member must not be repeated"
 		}
 	}
 	return fault.New(fault.Malformed, "the body is not valid JSON").With(detail).Because(err)

@@ -23,8 +23,8 @@ func TestTimesAreUTCWithMilliseconds(t *testing.T) {
 	}
 }
 
-// TestCanonicalIsThatOfTheRFC compares with another implementation of RFC 8785.
-func TestCanonicalIsThatOfTheRFC(t *testing.T) {
+// TestCanonicalMatchesRFC8785 compares with another implementation of RFC 8785.
+func TestCanonicalMatchesRFC8785(t *testing.T) {
 	for _, text := range []string{
 		`{"b":1.50,"a":[1e3,-0,0.000001,1e-9,123456789012345,1e15,100000000000000000000],"":{"\u20ac":"\u20ac","\r":"\u000f\"","\ud83d\ude00":1,"\ufb33":2}}`,
 		`[]`, `"x"`, `{"a":{"c":null,"b":[true,false]}}`,
@@ -40,7 +40,7 @@ func TestCanonicalIsThatOfTheRFC(t *testing.T) {
 	}
 }
 
-func TestCheck(t *testing.T) {
+func TestCheckNamesPositionAndCode(t *testing.T) {
 	for text, want := range map[string]string{
 		` {"a":[{"b":1}]} `: "", `0`: "",
 		``: " syntax", ` `: " syntax", `{"a":[1,]}`: "/a syntax", `{} {}`: " syntax", `{}}`: " syntax", `{"a":{"b":1,"b":1}}`: "/a/b duplicate",

@@ -3,6 +3,8 @@ package mongo_test
 import (
 	"context"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,6 +66,30 @@ func TestStoredForm(t *testing.T) {
 	}
 	if diff := cmp.Diff(text(t, golden), text(t, raw)); diff != "" {
 		t.Errorf("stored record (-want +got)\n%s", diff)
+	}
+}
+
+// TestUnsupportedBSONTypeIsUnreadable stores a date, as an administrator may do.
+func TestUnsupportedBSONTypeIsUnreadable(t *testing.T) {
+	name := newName()
+	coll := collection(t, name)
+	cells := store.Open(open(t, name), storetest.CellSchema())
+	for _, id := range []string{"bad", "good"} {
+		if _, err := cells.Insert(t.Context(), id, storetest.Cell{Owner: "ann"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := coll.UpdateOne(t.Context(), bson.M{"_id": "bad"}, bson.M{"$set": bson.M{"doc.made": bson.DateTime(0)}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cells.Get(t.Context(), "bad"); err == nil || !strings.Contains(err.Error(), "BSON type UTC datetime is not supported") {
+		t.Errorf("Get = %v, want an error that names the type", err)
+	}
+	var skipped []string
+	q := store.Query{Scopes: []string{"ann"}, Limit: 9, OnUnreadable: func(id string, _ error) { skipped = append(skipped, id) }}
+	page, err := cells.List(t.Context(), q)
+	if err != nil || len(page.Rows) != 1 || page.Rows[0].ID != "good" || !slices.Equal(skipped, []string{"bad"}) {
+		t.Errorf("List = %+v, %v, skipped %v, want good and bad skipped", page.Rows, err, skipped)
 	}
 }
 

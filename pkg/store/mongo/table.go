@@ -119,11 +119,7 @@ func (t *table) wake(id string) {
 
 // Get implements store.Table.
 func (t *table) Get(ctx context.Context, id string) (store.Record, error) {
-	r, err := t.one(ctx, id, live(id), withoutOutbox)
-	if err != nil {
-		return store.Record{}, err
-	}
-	return r.decode(), nil
+	return t.one(ctx, id, live(id), withoutOutbox)
 }
 
 // Version implements store.Table.
@@ -134,23 +130,20 @@ func (t *table) Version(ctx context.Context, id string) (int64, error) {
 
 // GetBy implements store.Table.
 func (t *table) GetBy(ctx context.Context, index, value string) (store.Record, error) {
-	r, err := t.one(ctx, value, bson.M{uniqueField(index): value}, withoutOutbox)
+	return t.one(ctx, value, bson.M{uniqueField(index): value}, withoutOutbox)
+}
+
+func (t *table) one(ctx context.Context, name string, filter, fields bson.M) (store.Record, error) {
+	coll, err := t.ready(ctx)
 	if err != nil {
 		return store.Record{}, err
 	}
-	return r.decode(), nil
-}
-
-func (t *table) one(ctx context.Context, name string, filter, fields bson.M) (r record, err error) {
-	coll, err := t.ready(ctx)
-	if err != nil {
-		return r, err
-	}
+	var r record
 	err = coll.FindOne(ctx, filter, options.FindOne().SetProjection(fields)).Decode(&r)
 	if errors.Is(err, mongo.ErrNoDocuments) {
-		return r, store.ErrNotFound(name)
+		return store.Record{}, store.ErrNotFound(name)
 	}
-	return r, failure(err)
+	return r.decode(), failure(err)
 }
 
 func (r record) decode() store.Record {

@@ -24,30 +24,31 @@ import (
 )
 
 const (
-	childEnv   = "STORETEST_WRITER" // what the child opens
-	dyingEnv   = "STORETEST_DYING"  // set: the child dies between history and head
+	childEnv   = "STORETEST_WRITER" // name of the database of the child process
+	dyingEnv   = "STORETEST_DYING"  // if set, the child kills itself between history and document
 	kills      = 12
 	aggregates = 5
 )
 
-// Opener opens a database by a name that means something to its driver.
+// Opener opens a database by a name that its driver interprets.
 type Opener func(ctx context.Context, name string) (store.DB, error)
 
-// Main runs the tests of a driver, which leave no goroutine, or is the writer that Crash kills.
+// Main runs the tests of a driver and checks for leaked goroutines. In the child
+// process of Crash it runs the writer.
 func Main(m *testing.M, open Opener) {
 	if name := os.Getenv(childEnv); name != "" {
 		run := write
 		if os.Getenv(dyingEnv) != "" {
-			run = dieBeforeHead
+			run = dieBeforeDocument
 		}
 		fmt.Fprintln(os.Stderr, "writer:", run(context.Background(), name, open, os.Stdout))
-		os.Exit(1) // it is to be killed, not to end
+		os.Exit(1) // the writer must end by SIGKILL only
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// write changes aggregates for ever, four at a time. It says on out what was
-// acknowledged to it, and its relay says there what it published.
+// write changes aggregates in four goroutines until it is killed. It prints
+// acknowledged writes to out, and its relay prints published events.
 func write(ctx context.Context, name string, open Opener, out io.Writer) error {
 	db, err := open(ctx, name)
 	if err != nil {
@@ -76,10 +77,10 @@ func writeOne(ctx context.Context, cells, entries *store.Collection[Cell], out i
 	switch {
 	case fault.Is(err, fault.NotFound):
 		row, err = cells.Insert(ctx, id, Cell{Count: 1}, counted(id, 1))
-		if _, taken := store.Duplicate(err); taken {
+		if _, duplicate := store.Duplicate(err); duplicate {
 			return nil
 		}
-	case fault.Is(err, fault.Unavailable): // the relay is behind
+	case fault.Is(err, fault.Unavailable): // the outbox is full
 		return nil
 	}
 	if err != nil {
@@ -88,11 +89,12 @@ func writeOne(ctx context.Context, cells, entries *store.Collection[Cell], out i
 	if row.Doc.Count != int(row.Version) {
 		return fmt.Errorf("%s: count %d at version %d", id, row.Doc.Count, row.Version)
 	}
-	_, err = fmt.Fprintln(out, "stored", id, row.Version, "-") // one write to a pipe is whole
+	_, err = fmt.Fprintln(out, "stored", id, row.Version, "-") // one write to a pipe is atomic
 	return err
 }
 
-// countWithHistory stores the cell as it was before it counts.
+// countWithHistory increments the count of a cell and stores the previous cell as
+// history.
 func countWithHistory(ctx context.Context, cells, entries *store.Collection[Cell], id string) (store.Row[Cell], error) {
 	return cells.Update(ctx, id, func(c *Cell) (store.Change, error) {
 		before := *c
@@ -104,9 +106,9 @@ func countWithHistory(ctx context.Context, cells, entries *store.Collection[Cell
 	})
 }
 
-// dieBeforeHead is a writer that is killed when its history is stored and its
-// document is not.
-func dieBeforeHead(ctx context.Context, name string, open Opener, _ io.Writer) error {
+// dieBeforeDocument kills its process after it stored the history and before it
+// stores the document.
+func dieBeforeDocument(ctx context.Context, name string, open Opener, _ io.Writer) error {
 	db, err := open(ctx, name)
 	if err != nil {
 		return err
@@ -137,8 +139,8 @@ func (p printer) Publish(_ context.Context, e event.Envelope) error {
 	return err
 }
 
-// Crash kills a writing process again and again and then looks whether all that
-// was acknowledged is stored, and every event was published, in order.
+// Crash kills a writing process repeatedly. It then checks that all acknowledged
+// writes are stored, and that every event is published in order.
 func Crash(t *testing.T, name string, open Opener) {
 	stored := map[string]int64{}
 	var broker Broker
@@ -156,7 +158,7 @@ func Crash(t *testing.T, name string, open Opener) {
 	for id, version := range stored {
 		for n := 1; n < int(version); n++ {
 			if entry, err := entries.Get(t.Context(), fmt.Sprint(id, "/", n)); err != nil || entry.Doc.Count != n {
-				t.Errorf("history of %s: entry %d is %+v, %v", id, n, entry, err)
+				t.Errorf("history of %s: entry %d is %+v, %v, want count %d", id, n, entry, err, n)
 			}
 		}
 		row, err := cells.Get(t.Context(), id)
@@ -164,19 +166,19 @@ func Crash(t *testing.T, name string, open Opener) {
 			t.Errorf("%s is %+v, %v; version %d was acknowledged", id, row, err, version)
 		}
 		if got := broker.Newest(id); got != row.Version {
-			t.Errorf("%s: published up to %d of %d", id, got, row.Version)
+			t.Errorf("%s: published up to version %d, want %d", id, got, row.Version)
 		}
 	}
 	for _, err := range broker.Errs {
 		t.Error(err)
 	}
-	t.Logf("%d kills, versions acknowledged: %v", kills, stored)
-	crashBeforeHead(t, name, cells, entries)
+	t.Logf("%d kills, acknowledged versions: %v", kills, stored)
+	crashBeforeDocument(t, name, cells, entries)
 }
 
-// crashBeforeHead has a writer killed between history and document. The history
-// it leaves is harmless, and is what the next writer would write.
-func crashBeforeHead(t *testing.T, name string, cells, entries *store.Collection[Cell]) {
+// crashBeforeDocument kills a writer between history and document. Its history is
+// harmless: the next writer writes the same record.
+func crashBeforeDocument(t *testing.T, name string, cells, entries *store.Collection[Cell]) {
 	insert(t, cells, dying, Cell{Count: 1})
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), childEnv+"="+name, dyingEnv+"=1")
@@ -184,20 +186,20 @@ func crashBeforeHead(t *testing.T, name string, cells, entries *store.Collection
 	if err := cmd.Run(); err == nil || cmd.ProcessState.Exited() {
 		t.Fatalf("the writer was not killed: %v", err)
 	}
-	left, err := entries.Get(t.Context(), dying+"/1")
-	if row, headErr := cells.Get(t.Context(), dying); err != nil || headErr != nil || row.Version != 1 || row.Doc.Count != 1 {
-		t.Errorf("after the kill: history %+v, %v; document %+v, %v", left, err, row, headErr)
+	entry, err := entries.Get(t.Context(), dying+"/1")
+	if row, getErr := cells.Get(t.Context(), dying); err != nil || getErr != nil || row.Version != 1 || row.Doc.Count != 1 {
+		t.Errorf("after the kill: history %+v, %v; document %+v, %v; want the history and version 1", entry, err, row, getErr)
 	}
 	if row, err := countWithHistory(t.Context(), cells, entries, dying); err != nil || row.Version != 2 {
-		t.Errorf("the next writer: %+v, %v", row, err)
+		t.Errorf("the next writer: %+v, %v, want version 2", row, err)
 	}
-	if again, err := entries.Get(t.Context(), dying+"/1"); err != nil || !cmp.Equal(left, again) {
-		t.Errorf("history of the next writer: %+v, %v, want %+v", again, err, left)
+	if got, err := entries.Get(t.Context(), dying+"/1"); err != nil || !cmp.Equal(entry, got) {
+		t.Errorf("history after the next writer: %+v, %v, want %+v", got, err, entry)
 	}
 }
 
-// crashOnce starts a writer, kills it after some lines of it, and takes in what
-// it said.
+// crashOnce starts a writer, kills it after some lines of output, and records its
+// output.
 func crashOnce(t *testing.T, name string, stored map[string]int64, broker *Broker) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -210,29 +212,29 @@ func crashOnce(t *testing.T, name string, stored map[string]int64, broker *Broke
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines, enough := bufio.NewScanner(out), 50+rand.N(300)
+	lines, limit := bufio.NewScanner(out), 50+rand.N(300)
 	n := 0
 	for ; lines.Scan(); n++ {
-		if n == enough {
-			cmd.Process.Kill() // SIGKILL; what it said before is still read
+		if n == limit {
+			cmd.Process.Kill() // SIGKILL; the loop reads the rest of the output
 		}
-		var what, key, id string
+		var action, key, id string
 		var version int64
-		if _, err := fmt.Sscan(lines.Text(), &what, &key, &version, &id); err != nil {
-			t.Fatalf("writer says %q: %v", lines.Text(), err)
+		if _, err := fmt.Sscan(lines.Text(), &action, &key, &version, &id); err != nil {
+			t.Fatalf("unexpected output of the writer %q: %v", lines.Text(), err)
 		}
-		if what == "stored" {
+		if action == "stored" {
 			stored[key] = max(stored[key], version)
 		} else {
 			broker.Publish(t.Context(), event.Envelope{ID: id, Key: key, Sequence: version})
 		}
 	}
-	if err := cmd.Wait(); n <= enough {
-		t.Fatalf("the writer ended by itself after %d lines: %v", n, err)
+	if err := cmd.Wait(); n <= limit {
+		t.Fatalf("the writer exited after %d lines: %v", n, err)
 	}
 }
 
-// drain publishes what waits.
+// drain publishes the waiting events.
 func drain(t *testing.T, cells *store.Collection[Cell], broker *Broker) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
@@ -240,11 +242,11 @@ func drain(t *testing.T, cells *store.Collection[Cell], broker *Broker) {
 	var wg sync.WaitGroup
 	wg.Go(func() { relay.Run(ctx) })
 	for ctx.Err() == nil {
-		due, err := cells.Outbox().Expired(t.Context(), time.Now().Add(time.Hour), 9)
+		expired, err := cells.Outbox().Expired(t.Context(), time.Now().Add(time.Hour), 9)
 		if err != nil {
 			t.Error(err)
 		}
-		if len(due) == 0 {
+		if len(expired) == 0 {
 			break
 		}
 	}

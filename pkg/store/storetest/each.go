@@ -12,15 +12,15 @@ import (
 	"github.com/battery-passport/suite/pkg/store/mongo"
 )
 
-// EachDriver runs a test of a service on an empty database of each kind: SQLite, and
-// the MongoDB of MONGODB_URI where that is set.
+// EachDriver runs a test with an empty database of each driver: SQLite, and MongoDB
+// if MONGODB_URI is set.
 func EachDriver(t *testing.T, test func(*testing.T, connect.Config)) {
 	t.Run("SQLite", func(t *testing.T) { test(t, connect.Config{Dir: t.TempDir()}) })
 	t.Run("MongoDB", func(t *testing.T) { test(t, connect.Config{URI: MongoURI(t)}) })
 }
 
 // MongoURI returns the URI of an empty database on the MongoDB of MONGODB_URI,
-// which is dropped after the test. The test is skipped where that is not set.
+// which is dropped after the test. It skips the test if MONGODB_URI is not set.
 func MongoURI(t *testing.T) string {
 	t.Helper()
 	uri := os.Getenv("MONGODB_URI")

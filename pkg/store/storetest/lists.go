@@ -14,7 +14,7 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// walk goes through a list page by page.
+// walk reads all pages of a list and calls between after each but the last.
 func walk(t *testing.T, cells *store.Collection[Cell], q store.Query, between func(page int)) []string {
 	t.Helper()
 	var ids []string
@@ -30,7 +30,7 @@ func walk(t *testing.T, cells *store.Collection[Cell], q store.Query, between fu
 			return ids
 		}
 		if len(p.Rows) != q.Limit {
-			t.Errorf("page %d has %d rows and is not the last", page, len(p.Rows))
+			t.Errorf("page %d has %d rows, want %d", page, len(p.Rows), q.Limit)
 		}
 		q.Cursor = p.Next
 		between(page)
@@ -39,35 +39,35 @@ func walk(t *testing.T, cells *store.Collection[Cell], q store.Query, between fu
 
 func stablePages(t *testing.T, db store.DB) {
 	cells := store.Open(db, CellSchema())
-	var kept, ids []string
+	var ids, unchanged []string
 	for i := range 40 {
 		id := newID()
 		ids = append(ids, id)
-		insert(t, cells, id, Cell{Owner: "ann", Made: day(10 + i/3)}) // some of the same time
+		insert(t, cells, id, Cell{Owner: "ann", Made: day(10 + i/3)}) // three with the same time
 		if i%4 != 0 {
-			kept = append(kept, id)
+			unchanged = append(unchanged, id)
 		}
 	}
 	for _, order := range []store.Order{store.OldestFirst, store.NewestFirst} {
 		oldest := order == store.OldestFirst
-		gone := 0
+		next := 0 // the next to delete
 		got := walk(t, cells, store.Query{Scopes: []string{"ann"}, Order: order, Limit: 7}, func(page int) {
-			insert(t, cells, newID(), Cell{Owner: "ann", Made: day(page)}) // before all others
+			insert(t, cells, newID(), Cell{Owner: "ann", Made: day(page)}) // older than all others
 			insert(t, cells, newID(), Cell{Owner: "ann", Made: day(90 + page)})
-			if id := ids[gone]; oldest {
+			if id := ids[next]; oldest {
 				if err := cells.Delete(t.Context(), id, 1); err != nil {
 					t.Errorf("Delete = %v", err)
 				}
-				gone += 4
+				next += 4
 			}
 		})
-		want := slices.Clone(kept)
+		want := slices.Clone(unchanged)
 		if !oldest {
 			slices.Reverse(want)
 		}
-		got = slices.DeleteFunc(got, func(id string) bool { return !slices.Contains(kept, id) })
+		got = slices.DeleteFunc(got, func(id string) bool { return !slices.Contains(unchanged, id) })
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("oldest first %v: rows that were there all the time (-want +got)\n%s", oldest, diff)
+			t.Errorf("oldest first %v: rows that existed during all pages (-want +got)\n%s", oldest, diff)
 		}
 	}
 }
@@ -98,7 +98,7 @@ func lists(t *testing.T, db store.DB) {
 	}
 }
 
-// wantList compares the names of what q lists.
+// wantList compares the names of the rows that q lists.
 func wantList(t *testing.T, cells *store.Collection[Cell], q store.Query, names map[string]string, want string) {
 	t.Helper()
 	var got strings.Builder
@@ -124,17 +124,17 @@ func cursors(t *testing.T, db store.DB) {
 	if strings.HasPrefix(page.Next, other) {
 		other = "B"
 	}
-	foreign := map[string]store.Query{
-		"of another scope":   {Scopes: []string{store.All}, Cursor: page.Next, Limit: 2},
-		"of another filter":  {Scopes: []string{"ann"}, Filters: map[string]string{"colour": "red"}, Cursor: page.Next, Limit: 2},
-		"of another order":   {Scopes: []string{"ann"}, Order: store.OldestFirst, Cursor: page.Next, Limit: 2},
+	invalid := map[string]store.Query{
+		"other scope":        {Scopes: []string{store.All}, Cursor: page.Next, Limit: 2},
+		"other filter":       {Scopes: []string{"ann"}, Filters: map[string]string{"colour": "red"}, Cursor: page.Next, Limit: 2},
+		"other order":        {Scopes: []string{"ann"}, Order: store.OldestFirst, Cursor: page.Next, Limit: 2},
 		"not base64":         {Scopes: []string{"ann"}, Cursor: "!!", Limit: 2},
-		"short":              {Scopes: []string{"ann"}, Cursor: "AAAA", Limit: 2},
-		"cut":                {Scopes: []string{"ann"}, Cursor: page.Next[:len(page.Next)-4], Limit: 2},
+		"too short":          {Scopes: []string{"ann"}, Cursor: "AAAA", Limit: 2},
+		"truncated":          {Scopes: []string{"ann"}, Cursor: page.Next[:len(page.Next)-4], Limit: 2},
 		"altered":            {Scopes: []string{"ann"}, Cursor: other + page.Next[1:], Limit: 2},
-		"altered at its end": {Scopes: []string{"ann"}, Cursor: page.Next[:len(page.Next)-4] + "enp6", Limit: 2}, // zzz is the end of no UUID
+		"altered at the end": {Scopes: []string{"ann"}, Cursor: page.Next[:len(page.Next)-4] + "enp6", Limit: 2}, // zzz is not the end of a UUID
 	}
-	for name, q := range foreign {
+	for name, q := range invalid {
 		if _, err := cells.List(t.Context(), q); !fault.Is(err, fault.Malformed) {
 			t.Errorf("%s: List = %v, want malformed", name, err)
 		}
@@ -145,9 +145,9 @@ func cursors(t *testing.T, db store.DB) {
 			t.Errorf("limit %d: %d rows, %v, want %d", limit, len(page.Rows), err, want)
 		}
 	}
-	query.Limit, query.Cursor = 1, page.Next // another limit goes on
+	query.Limit, query.Cursor = 1, page.Next // the limit may differ between pages
 	if page, err := cells.List(t.Context(), query); err != nil || len(page.Rows) != 1 {
-		t.Errorf("another limit: %+v, %v", page, err)
+		t.Errorf("page with another limit: %+v, %v, want one row", page, err)
 	}
 }
 
@@ -173,8 +173,8 @@ func largePages(t *testing.T, db store.DB) {
 	}
 }
 
-// scopes merges the lists of several owners: each aggregate once, in one order,
-// on pages of every size.
+// scopes merges the lists of several owners: each aggregate is listed once, in
+// order, with every page size.
 func scopes(t *testing.T, db store.DB) {
 	schema := CellSchema()
 	schema.Indexes = func(c *Cell) store.Indexes {
@@ -205,7 +205,7 @@ func mergedLists(t *testing.T, cells *store.Collection[Cell]) {
 		{store.Query{Scopes: []string{"new", "old"}, AnyOf: store.AnyOf{Filter: "colour", Values: []string{"blue", "green"}}}, "751"},
 		{store.Query{Scopes: []string{"new"}, AnyOf: store.AnyOf{Filter: "colour", Values: []string{""}}}, ""},
 		{store.Query{Scopes: []string{"new"}, AnyOf: store.AnyOf{Filter: "colour"}}, ""},
-		{store.Query{}, ""}, // of nobody
+		{store.Query{}, ""}, // no scope
 	} {
 		for limit := 1; limit < 9; limit++ {
 			c.q.Limit = limit
@@ -214,7 +214,7 @@ func mergedLists(t *testing.T, cells *store.Collection[Cell]) {
 	}
 }
 
-// mergedLargePages merges pages that end early, because they are large.
+// mergedLargePages merges pages that end early because of their size.
 func mergedLargePages(t *testing.T, cells *store.Collection[Cell]) {
 	names := map[string]string{}
 	big := wire.Value(`"` + strings.Repeat("x", 3<<20) + `"`)
@@ -239,11 +239,11 @@ func mergedLargePages(t *testing.T, cells *store.Collection[Cell]) {
 		}
 	}
 	if got.String() != want {
-		t.Errorf("pages that end early: %s, want %s", got.String(), want)
+		t.Errorf("listed %s, want %s", got.String(), want)
 	}
 }
 
-// times lists what was created from a time on, and before another.
+// times lists aggregates created within a period.
 func times(t *testing.T, db store.DB) {
 	cells := store.Open(db, CellSchema())
 	names := map[string]string{}
@@ -277,6 +277,6 @@ func times(t *testing.T, db store.DB) {
 		t.Fatal(err)
 	}
 	if _, err := cells.List(t.Context(), store.Query{Scopes: []string{"ann"}, From: day(2), Limit: 1, Cursor: page.Next}); !fault.Is(err, fault.Malformed) {
-		t.Errorf("the cursor of other limits: %v, want malformed", err)
+		t.Errorf("List with the cursor of another period = %v, want malformed", err)
 	}
 }

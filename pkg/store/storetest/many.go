@@ -9,7 +9,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// many reads, takes over and acknowledges what waits with several aggregates.
+// many reads, claims and acknowledges the events of several aggregates at once.
 func many(t *testing.T, db store.DB) {
 	cells := store.Open(db, CellSchema())
 	source, want := cells.Outbox(), map[string]int{newID(): 3, newID(): 0, newID(): 2, newID(): 1, "unknown": 0}
@@ -26,28 +26,28 @@ func many(t *testing.T, db store.DB) {
 	}
 	found := readAll(t, source, ids, want)
 	later := time.Now().Add(2 * outbox.Lease)
-	takeOverAllButOne(t, source, later)
+	claimAllButOne(t, source, later)
 	acknowledgeAllButOne(t, cells, found, want)
-	if due, err := source.Expired(t.Context(), later.Add(2*time.Hour), 9); err != nil || len(due) != 1 {
-		t.Errorf("Due = %v, %v, want the one that has an event left", due, err)
+	if expired, err := source.Expired(t.Context(), later.Add(2*time.Hour), 9); err != nil || len(expired) != 1 {
+		t.Errorf("Expired = %v, %v, want the aggregate with a waiting event", expired, err)
 	}
 }
 
-// readAll reads the events of all ids. With little room it takes some turns, and
-// none of them splits an aggregate.
+// readAll reads the events of all ids. Because of the low limit this takes several
+// calls, none of which splits an aggregate.
 func readAll(t *testing.T, source outbox.Source, ids []string, want map[string]int) map[string][]event.Envelope {
 	t.Helper()
 	found := map[string][]event.Envelope{}
-	for left, turns := ids, 0; len(left) > 0; turns++ {
-		waiting, err := source.Waiting(t.Context(), left, 2)
-		if err != nil || len(waiting) == 0 || turns > len(ids) {
-			t.Fatalf("Waiting(%v) = %v, %v in turn %d", left, waiting, err, turns)
+	for remaining, calls := ids, 0; len(remaining) > 0; calls++ {
+		waiting, err := source.Waiting(t.Context(), remaining, 2)
+		if err != nil || len(waiting) == 0 || calls > len(ids) {
+			t.Fatalf("Waiting(%v) = %v, %v in call %d", remaining, waiting, err, calls)
 		}
-		if turns == 0 && len(waiting) == len(ids) {
-			t.Error("all was read at once, beyond the limit")
+		if calls == 0 && len(waiting) == len(ids) {
+			t.Error("the first call returned all aggregates, want fewer because of the limit")
 		}
 		var rest []string
-		for _, id := range left {
+		for _, id := range remaining {
 			events, ok := waiting[id]
 			if !ok {
 				rest = append(rest, id)
@@ -58,31 +58,31 @@ func readAll(t *testing.T, source outbox.Source, ids []string, want map[string]i
 			}
 			for i, e := range events {
 				if e.Key != id || e.Sequence != int64(i+2) {
-					t.Errorf("event %d of %s is %+v", i, id, e)
+					t.Errorf("event %d of %s is %+v, want sequence %d", i, id, e, i+2)
 				}
 			}
 		}
-		left = rest
+		remaining = rest
 	}
 	return found
 }
 
-// takeOverAllButOne takes over what is due at a time, but one that another relay
-// has moved.
-func takeOverAllButOne(t *testing.T, source outbox.Source, at time.Time) {
+// claimAllButOne claims the expired aggregates, one of which another relay has
+// claimed meanwhile.
+func claimAllButOne(t *testing.T, source outbox.Source, at time.Time) {
 	t.Helper()
-	due, err := source.Expired(t.Context(), at, 9)
-	if err != nil || len(due) != 3 {
-		t.Fatalf("Due = %v, %v, want 3", due, err)
+	expired, err := source.Expired(t.Context(), at, 9)
+	if err != nil || len(expired) != 3 {
+		t.Fatalf("Expired = %v, %v, want 3", expired, err)
 	}
-	due[1].At = due[1].At.Add(time.Millisecond) // as if another relay had moved it
-	taken, err := source.Claim(t.Context(), due, at.Add(time.Hour))
-	if err != nil || len(taken) != 2 {
-		t.Errorf("TakeOver = %v, %v, want 2", taken, err)
+	expired[1].At = expired[1].At.Add(time.Millisecond) // as if another relay had claimed it
+	claimed, err := source.Claim(t.Context(), expired, at.Add(time.Hour))
+	if err != nil || len(claimed) != 2 {
+		t.Errorf("Claim = %v, %v, want 2", claimed, err)
 	}
 }
 
-// acknowledgeAllButOne acknowledges what was found, but the second of three events.
+// acknowledgeAllButOne acknowledges the events found, except the second of three.
 func acknowledgeAllButOne(t *testing.T, cells *store.Collection[Cell], found map[string][]event.Envelope, want map[string]int) {
 	t.Helper()
 	var published []outbox.Published
@@ -97,9 +97,9 @@ func acknowledgeAllButOne(t *testing.T, cells *store.Collection[Cell], found map
 		t.Fatal(err)
 	}
 	for id, n := range want {
-		left := events(t, cells, id)
-		if n == 3 && (len(left) != 1 || left[0].ID != found[id][1].ID) || n != 3 && len(left) > 0 {
-			t.Errorf("of %d events of %s there are %v left", n, id, left)
+		rest := events(t, cells, id)
+		if n == 3 && (len(rest) != 1 || rest[0].ID != found[id][1].ID) || n != 3 && len(rest) > 0 {
+			t.Errorf("of %d events of %s, %v wait, want the second of three only", n, id, rest)
 		}
 	}
 }

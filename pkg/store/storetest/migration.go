@@ -11,8 +11,8 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// oldCell is a Cell as schema 2 had it: its count was text, and its owner had
-// another name.
+// oldCell is a Cell of schema version 2, with a count of type string and another
+// name for the owner.
 type oldCell struct {
 	Serial string `json:"serial"`
 	Keeper string `json:"keeper"`
@@ -22,16 +22,18 @@ type oldCell struct {
 func oldCells() store.Schema[oldCell] {
 	return store.Schema[oldCell]{
 		Name: "cells", Version: 2, UniqueIndexes: []string{"serial", "rack"},
-		Unique:  func(c *oldCell) map[string]string { return map[string]string{"serial": c.Serial} },
-		Indexes: func(c *oldCell) store.Indexes { return store.Indexes{Scopes: []string{"", c.Keeper}, Created: day(0)} },
+		Unique: func(c *oldCell) map[string]string { return map[string]string{"serial": c.Serial} },
+		Indexes: func(c *oldCell) store.Indexes {
+			return store.Indexes{Scopes: []string{store.All, c.Keeper}, Created: day(0)}
+		},
 	}
 }
 
 func newCells(t *testing.T) store.Schema[Cell] {
-	kind := CellSchema()
-	kind.Migrate = func(schema int, doc []byte) ([]byte, error) {
-		if schema != 2 {
-			t.Errorf("a document of schema %d is to be migrated", schema)
+	schema := CellSchema()
+	schema.Migrate = func(version int, doc []byte) ([]byte, error) {
+		if version != 2 {
+			t.Errorf("migrate from schema version %d, want 2", version)
 		}
 		var old oldCell
 		if err := json.Unmarshal(doc, &old); err != nil {
@@ -43,48 +45,48 @@ func newCells(t *testing.T) store.Schema[Cell] {
 		}
 		return json.Marshal(Cell{Serial: old.Serial, Owner: old.Keeper, Count: count, Made: day(0)})
 	}
-	return kind
+	return schema
 }
 
 func migration(t *testing.T, db store.DB) {
-	before, now, id := store.Open(db, oldCells()), store.Open(db, newCells(t)), newID()
-	if _, err := before.Insert(t.Context(), id, oldCell{"S1", "ann", "7"}, counted(id, 7)); err != nil {
+	earlier, current, id := store.Open(db, oldCells()), store.Open(db, newCells(t)), newID()
+	if _, err := earlier.Insert(t.Context(), id, oldCell{"S1", "ann", "7"}, counted(id, 7)); err != nil {
 		t.Fatal(err)
 	}
-	wantMigrated(t, now, id)
-	if _, err := before.Get(t.Context(), id); err != nil {
-		t.Errorf("what was only read is another for those of before: %v", err)
+	wantMigrated(t, current, id)
+	if _, err := earlier.Get(t.Context(), id); err != nil {
+		t.Errorf("Get of the earlier schema = %v: a read changed the document", err)
 	}
 
-	// A write stores the new form, which needs no migration and which those of
-	// before leave alone. Its events stay what they are.
-	if _, err := now.Update(t.Context(), id, func(c *Cell) (store.Change, error) { c.Count++; return store.Change{}, nil }); err != nil {
+	// A write stores the current form, which needs no migration and which the earlier
+	// schema cannot read. The events do not change.
+	if _, err := current.Update(t.Context(), id, func(c *Cell) (store.Change, error) { c.Count++; return store.Change{}, nil }); err != nil {
 		t.Fatal(err)
 	}
 	got, err := store.Open(db, CellSchema()).Get(t.Context(), id)
 	if err != nil || got.Doc.Count != 8 || got.Doc.Owner != "ann" {
-		t.Errorf("after a write: %+v, %v", got, err)
+		t.Errorf("after a write: %+v, %v, want count 8 and owner ann", got, err)
 	}
-	if _, err := before.Get(t.Context(), id); !fault.Is(err, fault.Unavailable) {
-		t.Errorf("those of before read it: %v", err)
+	if _, err := earlier.Get(t.Context(), id); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("Get of the earlier schema = %v, want unavailable", err)
 	}
-	if _, err := before.Update(t.Context(), id, func(*oldCell) (store.Change, error) { return store.Change{}, nil }); !fault.Is(err, fault.Unavailable) {
-		t.Errorf("those of before write it: %v", err)
+	if _, err := earlier.Update(t.Context(), id, func(*oldCell) (store.Change, error) { return store.Change{}, nil }); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("Update of the earlier schema = %v, want unavailable", err)
 	}
-	if events := WaitingEvents(t, now.Outbox(), id); len(events) != 1 {
-		t.Errorf("events %v", events)
+	if events := WaitingEvents(t, current.Outbox(), id); len(events) != 1 {
+		t.Errorf("%d events wait, want 1", len(events))
 	}
 }
 
-// wantMigrated reads an old cell by all ways.
-func wantMigrated(t *testing.T, now *store.Collection[Cell], id string) {
+// wantMigrated reads a cell of the earlier schema with each method.
+func wantMigrated(t *testing.T, current *store.Collection[Cell], id string) {
 	t.Helper()
 	want := store.Row[Cell]{ID: id, Version: 1, Doc: Cell{Serial: "S1", Owner: "ann", Count: 7, Made: day(0)}}
 	for name, get := range map[string]func() (store.Row[Cell], error){
-		"Get":   func() (store.Row[Cell], error) { return now.Get(t.Context(), id) },
-		"GetBy": func() (store.Row[Cell], error) { return now.GetBy(t.Context(), "serial", "S1") },
+		"Get":   func() (store.Row[Cell], error) { return current.Get(t.Context(), id) },
+		"GetBy": func() (store.Row[Cell], error) { return current.GetBy(t.Context(), "serial", "S1") },
 		"List": func() (store.Row[Cell], error) {
-			page, err := now.List(t.Context(), store.Query{Scopes: []string{"ann"}, Limit: 1})
+			page, err := current.List(t.Context(), store.Query{Scopes: []string{"ann"}, Limit: 1})
 			return append(page.Rows, store.Row[Cell]{})[0], err
 		},
 	} {
@@ -92,5 +94,47 @@ func wantMigrated(t *testing.T, now *store.Collection[Cell], id string) {
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%s = %v (-want +got)\n%s", name, err, diff)
 		}
+	}
+}
+
+// unreadable lists rows of which every other one has a later schema version.
+func unreadable(t *testing.T, db store.DB) {
+	later := CellSchema()
+	later.Version++
+	schemas := []*store.Collection[Cell]{store.Open(db, later), store.Open(db, CellSchema())}
+	var want, skipped []string // ids
+	for i := range 8 {
+		id := newID()
+		insert(t, schemas[i%2], id, Cell{Owner: "ann", Made: day(i)})
+		if i%2 == 0 {
+			skipped = append(skipped, id)
+		} else {
+			want = append(want, id)
+		}
+	}
+	q := store.Query{Scopes: []string{"ann"}, Order: store.OldestFirst, Limit: 3}
+	if page, err := schemas[1].List(t.Context(), q); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("List without OnUnreadable = %+v, %v, want unavailable", page, err)
+	}
+	var got, unreadable []string
+	q.OnUnreadable = func(id string, err error) {
+		if unreadable = append(unreadable, id); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("%s is unreadable because of %v, want unavailable", id, err)
+		}
+	}
+	for {
+		page, err := schemas[1].List(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range page.Rows {
+			got = append(got, row.ID)
+		}
+		if q.Cursor = page.Next; q.Cursor == "" {
+			break
+		}
+	}
+	if diff := cmp.Diff([][]string{want, skipped}, [][]string{got, unreadable}); diff != "" {
+		t.Errorf("listed and skipped ids (-want +got)\n%s", diff)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
+// count increments the count of a cell, with an event.
 func count(t *testing.T, cells *store.Collection[Cell], id string) {
 	t.Helper()
 	if _, err := cells.Update(t.Context(), id, func(c *Cell) (store.Change, error) {
@@ -23,7 +24,7 @@ func count(t *testing.T, cells *store.Collection[Cell], id string) {
 	}
 }
 
-// WaitingEvents returns the events that wait with an aggregate.
+// WaitingEvents returns the events of an aggregate that are not acknowledged.
 func WaitingEvents(t testing.TB, source outbox.Source, id string) []event.Envelope {
 	t.Helper()
 	waiting, err := source.Waiting(t.Context(), []string{id}, 1)
@@ -53,10 +54,10 @@ func waiting(t *testing.T, db store.DB) {
 	select {
 	case got := <-cells.Outbox().Notify():
 		if got != id {
-			t.Errorf("Written gives %s, want %s", got, id)
+			t.Errorf("Notify = %s, want %s", got, id)
 		}
 	default:
-		t.Error("Written gives nothing")
+		t.Errorf("Notify is empty, want %s", id)
 	}
 	count(t, cells, id)
 	count(t, cells, id)
@@ -65,23 +66,23 @@ func waiting(t *testing.T, db store.DB) {
 	}
 	got := events(t, cells, id)
 	if len(got) != 3 || got[1].Sequence != 2 || got[2].Sequence != 3 {
-		t.Fatalf("waiting: %+v", got)
+		t.Fatalf("waiting events %+v, want sequences 1, 2 and 3", got)
 	}
 	first.Sequence = 1
 	if diff := cmp.Diff(first, got[0]); diff != "" {
 		t.Errorf("event from the outbox (-want +got)\n%s", diff)
 	}
-	// Acknowledged by id, in any order and more than once.
+	// Events are acknowledged by id, in any order and possibly more than once.
 	for _, e := range []event.Envelope{got[1], got[1], got[0]} {
 		if err := acknowledge(t, cells, id, e); err != nil {
 			t.Errorf("Acknowledge = %v", err)
 		}
 	}
-	if left := events(t, cells, id); len(left) != 1 || left[0].ID != got[2].ID {
-		t.Errorf("left: %+v", left)
+	if rest := events(t, cells, id); len(rest) != 1 || rest[0].ID != got[2].ID {
+		t.Errorf("waiting events %+v, want the last", rest)
 	}
 	if row, err := cells.Get(t.Context(), id); err != nil || row.Version != 4 || row.Doc.Count != 3 {
-		t.Errorf("after acknowledgements: %+v, %v", row, err)
+		t.Errorf("after acknowledgements: %+v, %v, want version 4 and count 3", row, err)
 	}
 }
 
@@ -100,13 +101,13 @@ func full(t *testing.T, db store.DB) {
 	}
 	waiting := events(t, cells, id)
 	if len(waiting) != store.MaxWaiting {
-		t.Fatalf("%d events wait", len(waiting))
+		t.Fatalf("%d events wait, want %d", len(waiting), store.MaxWaiting)
 	}
 	if err := acknowledge(t, cells, id, waiting[0]); err != nil {
 		t.Fatal(err)
 	}
 	if row, err := cells.Update(t.Context(), id, more); err != nil || row.Doc.Count != store.MaxWaiting+1 {
-		t.Errorf("Update with room = %+v, %v", row, err)
+		t.Errorf("Update after an acknowledgement = %+v, %v, want count %d", row, err, store.MaxWaiting+1)
 	}
 }
 
@@ -123,7 +124,7 @@ func deleted(t *testing.T, db store.DB) {
 		t.Errorf("Version = %v, want not found", err)
 	}
 	if page, err := cells.List(t.Context(), store.Query{Scopes: []string{"ann"}, Limit: 9}); err != nil || len(page.Rows) > 0 {
-		t.Errorf("List = %+v, %v, want nothing", page, err)
+		t.Errorf("List = %+v, %v, want no rows", page, err)
 	}
 	if err := cells.Delete(t.Context(), id, 2, counted(id, 2)); !fault.Is(err, fault.NotFound) {
 		t.Errorf("second Delete = %v, want not found", err)
@@ -132,21 +133,21 @@ func deleted(t *testing.T, db store.DB) {
 	wantDuplicate(t, "insert while its events wait", store.ID, err)
 	waiting := events(t, cells, id)
 	if len(waiting) != 2 || waiting[1].Sequence != 2 {
-		t.Fatalf("waiting: %+v", waiting)
+		t.Fatalf("waiting events %+v, want two with sequences 1 and 2", waiting)
 	}
 	for _, e := range waiting {
 		if err := acknowledge(t, cells, id, e); err != nil {
 			t.Fatal(err)
 		}
 	}
-	insert(t, cells, id, Cell{}) // nothing is left of it
+	insert(t, cells, id, Cell{}) // the id is available
 	if err := cells.Delete(t.Context(), id, 1); err != nil {
 		t.Errorf("Delete without events = %v", err)
 	}
 	deletedWhileWaiting(t, cells, id)
 }
 
-// deletedWhileWaiting deletes without an event, while an earlier one waits.
+// deletedWhileWaiting deletes without an event while an earlier event waits.
 func deletedWhileWaiting(t *testing.T, cells *store.Collection[Cell], id string) {
 	t.Helper()
 	first := counted(id, 0)
@@ -163,42 +164,43 @@ func deletedWhileWaiting(t *testing.T, cells *store.Collection[Cell], id string)
 	insert(t, cells, id, Cell{})
 }
 
-func takeOver(t *testing.T, db store.DB) {
+// claim claims an aggregate concurrently.
+func claim(t *testing.T, db store.DB) {
 	cells, id := store.Open(db, CellSchema()), newID()
 	source, ctx := cells.Outbox(), t.Context()
 	insert(t, cells, id, Cell{}, counted(id, 0))
-	if due, err := source.Expired(ctx, time.Now().Add(outbox.Lease/2), 9); err != nil || len(due) > 0 {
-		t.Errorf("due within the lease of the writer: %v, %v", due, err)
+	if expired, err := source.Expired(ctx, time.Now().Add(outbox.Lease/2), 9); err != nil || len(expired) > 0 {
+		t.Errorf("Expired during the lease of the writer = %v, %v, want none", expired, err)
 	}
 	later := time.Now().Add(2 * outbox.Lease)
-	due, err := source.Expired(ctx, later, 9)
-	if err != nil || len(due) != 1 || due[0].ID != id {
-		t.Fatalf("Due = %v, %v, want %s", due, err, id)
+	expired, err := source.Expired(ctx, later, 9)
+	if err != nil || len(expired) != 1 || expired[0].ID != id {
+		t.Fatalf("Expired = %v, %v, want %s", expired, err, id)
 	}
-	var won int
+	var claims int
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
-			taken, err := source.Claim(ctx, due, later.Add(time.Duration(i)*time.Second))
+			claimed, err := source.Claim(ctx, expired, later.Add(time.Duration(i)*time.Second))
 			if err != nil {
 				t.Error(err)
 			}
-			if len(taken) > 0 {
+			if len(claimed) > 0 {
 				mu.Lock()
-				won++
+				claims++
 				mu.Unlock()
 			}
 		})
 	}
 	wg.Wait()
-	if won != 1 {
-		t.Errorf("%d took it over, want 1", won)
+	if claims != 1 {
+		t.Errorf("%d claims succeeded, want 1", claims)
 	}
 	if err := acknowledge(t, cells, id, events(t, cells, id)[0]); err != nil {
 		t.Fatal(err)
 	}
-	if due, err := source.Expired(ctx, later.Add(time.Hour), 9); err != nil || len(due) > 0 {
-		t.Errorf("due when all is out: %v, %v", due, err)
+	if expired, err := source.Expired(ctx, later.Add(time.Hour), 9); err != nil || len(expired) > 0 {
+		t.Errorf("Expired after the last acknowledgement = %v, %v, want none", expired, err)
 	}
 }

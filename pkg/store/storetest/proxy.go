@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Proxy stands between a service and its database, so that a test can take the
-// database away and give it back.
+// Proxy is a TCP proxy between a service and its database, with which a test
+// interrupts and restores the connection.
 type Proxy struct {
 	Addr string
 
@@ -19,8 +19,8 @@ type Proxy struct {
 	conns map[net.Conn]bool
 }
 
-// NewProxy starts a proxy to the host of a URI, and returns the URI that leads
-// through it. It ends with the test.
+// NewProxy starts a proxy to the host of a URI, and returns the URI of the proxy. The
+// proxy stops at the end of the test.
 func NewProxy(t *testing.T, uri string) (*Proxy, string) {
 	t.Helper()
 	u, err := url.Parse(uri)
@@ -39,7 +39,7 @@ func NewProxy(t *testing.T, uri string) (*Proxy, string) {
 			if err != nil {
 				return
 			}
-			wg.Go(func() { p.carry(c) })
+			wg.Go(func() { p.forward(c) })
 		}
 	})
 	t.Cleanup(func() {
@@ -51,7 +51,7 @@ func NewProxy(t *testing.T, uri string) (*Proxy, string) {
 	return p, u.String()
 }
 
-// SetDown cuts all connections, and refuses new ones until it is called again.
+// SetDown(true) closes all connections and rejects new ones until SetDown(false).
 func (p *Proxy) SetDown(down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,7 +63,7 @@ func (p *Proxy) SetDown(down bool) {
 	}
 }
 
-func (p *Proxy) carry(c net.Conn) {
+func (p *Proxy) forward(c net.Conn) {
 	defer c.Close()
 	d, err := net.Dial("tcp", p.to)
 	if err != nil {

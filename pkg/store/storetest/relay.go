@@ -18,10 +18,10 @@ import (
 // Broker is a fake broker that checks the order of the events of each key.
 type Broker struct {
 	mu     sync.Mutex
-	seen   map[string]int64 // key → newest sequence
-	events map[string]bool
-	Errs   []error
-	Fails  bool // every eleventh event is refused, half of these after it was taken
+	newest map[string]int64 // key → newest sequence
+	events map[string]bool  // ids
+	Errs   []error          // events out of order
+	Fails  bool             // every eleventh event returns an error; half of these are published
 	n      int
 }
 
@@ -30,33 +30,33 @@ func (b *Broker) Publish(_ context.Context, e event.Envelope) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.n++
-	refused := b.Fails && b.n%11 == 0
-	if refused && b.n%2 == 0 {
-		return errors.New("refused")
+	fails := b.Fails && b.n%11 == 0
+	if fails && b.n%2 == 0 {
+		return errors.New("not published")
 	}
-	if b.seen == nil {
-		b.seen, b.events = map[string]int64{}, map[string]bool{}
+	if b.newest == nil {
+		b.newest, b.events = map[string]int64{}, map[string]bool{}
 	}
-	if !b.events[e.ID] && e.Sequence != b.seen[e.Key]+1 {
-		b.Errs = append(b.Errs, fmt.Errorf("%s: first occurrence of %d after %d", e.Key, e.Sequence, b.seen[e.Key]))
+	if !b.events[e.ID] && e.Sequence != b.newest[e.Key]+1 {
+		b.Errs = append(b.Errs, fmt.Errorf("%s: first occurrence of sequence %d after %d", e.Key, e.Sequence, b.newest[e.Key]))
 	}
 	b.events[e.ID] = true
-	b.seen[e.Key] = max(b.seen[e.Key], e.Sequence)
-	if refused {
-		return errors.New("lost the answer")
+	b.newest[e.Key] = max(b.newest[e.Key], e.Sequence)
+	if fails {
+		return errors.New("response lost")
 	}
 	return nil
 }
 
-// Newest returns the newest sequence that was published of a key.
+// Newest returns the newest published sequence of a key.
 func (b *Broker) Newest(key string) int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.seen[key]
+	return b.newest[key]
 }
 
-// twoRelays has the writer's relay, with a lease so short that the other one
-// takes over all the time, and a broker that fails.
+// twoRelays runs two relays, with a lease so short that they often claim each other's
+// aggregates, and a broker that fails.
 func twoRelays(t *testing.T, db store.DB) {
 	cells := store.Open(db, CellSchema())
 	broker := &Broker{Fails: true}
@@ -82,16 +82,16 @@ func twoRelays(t *testing.T, db store.DB) {
 	}
 	for _, id := range ids {
 		if got := broker.Newest(id); got != 2*each+1 {
-			t.Errorf("%s: published up to %d, want %d", id, got, 2*each+1)
+			t.Errorf("%s: published up to sequence %d, want %d", id, got, 2*each+1)
 		}
 	}
 	if broker.n == len(broker.events) {
-		t.Error("no event came twice: the two relays did not meet")
+		t.Error("no event was published twice, want both relays to publish some")
 	}
 }
 
-// writeInParallel has two writers of each aggregate, each of which writes that
-// many events.
+// writeInParallel runs two writers per aggregate, each of which writes that many
+// events.
 func writeInParallel(t *testing.T, cells *store.Collection[Cell], ids []string, each int) {
 	t.Helper()
 	var writers sync.WaitGroup
@@ -111,28 +111,30 @@ func writeInParallel(t *testing.T, cells *store.Collection[Cell], ids []string, 
 func waitUntilPublished(t *testing.T, cells *store.Collection[Cell], ids []string) {
 	t.Helper()
 	deadline := time.After(30 * time.Second)
-	for left := 1; left > 0; {
-		left = 0
+	for waiting := 1; waiting > 0; {
+		waiting = 0
 		for _, id := range ids {
-			left += len(events(t, cells, id))
+			waiting += len(events(t, cells, id))
 		}
 		select {
 		case <-deadline:
-			t.Fatalf("%d events still wait", left)
+			t.Fatalf("%d events wait after 30 s", waiting)
 		default:
 		}
 	}
 }
 
-// pastDue shows leases as over, so that relays always find something to take.
+// pastDue treats all leases as expired, so that relays always find aggregates to
+// claim.
 type pastDue struct{ outbox.Source }
 
 func (p pastDue) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
 	return p.Source.Expired(ctx, now.Add(outbox.Lease+time.Duration(rand.N(100))*time.Millisecond), limit)
 }
 
-// deletedBesideRelay deletes, without an event, what a relay is at work on.
-func deletedBesideRelay(t *testing.T, db store.DB) {
+// deletedDuringRelay deletes aggregates, without an event, while a relay publishes
+// their events.
+func deletedDuringRelay(t *testing.T, db store.DB) {
 	cells := store.Open(db, CellSchema())
 	relay := &outbox.Relay{Source: cells.Outbox(), Publisher: &Broker{}, Log: slog.New(slog.DiscardHandler)}
 	ctx, stop := context.WithCancel(t.Context())
@@ -154,17 +156,17 @@ func deletedBesideRelay(t *testing.T, db store.DB) {
 		}
 	}
 	deadline := time.Now().Add(20 * time.Second)
-	left := 0
+	remaining := 0
 	for _, id := range ids {
-		_, err := cells.Insert(t.Context(), id, Cell{}) // does where nothing is left
+		_, err := cells.Insert(t.Context(), id, Cell{}) // succeeds after the removal
 		for err != nil && time.Now().Before(deadline) {
 			_, err = cells.Insert(t.Context(), id, Cell{})
 		}
 		if err != nil {
-			left++
+			remaining++
 		}
 	}
-	if left > 0 {
-		t.Errorf("%d of %d that were deleted are still there", left, len(ids))
+	if remaining > 0 {
+		t.Errorf("%d of %d deleted aggregates still exist after 20 s", remaining, len(ids))
 	}
 }

@@ -13,13 +13,13 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// CheckStoredForm reads testdata/NAME.json, a record of the kind as it was stored
-// once, and fails when the kind does not come to the same document of it, or
-// loses a part. Those files stay as they are: they are what is in databases. A
-// later schema adds files of its own, and keeps these for its migration.
-func CheckStoredForm[T any](t *testing.T, kind store.Schema[T]) {
+// CheckStoredForm reads testdata/NAME.json, a record as a release stored it, and
+// fails if the schema does not decode it to the same document. Never change these
+// files: they represent the content of databases. A later schema version adds files
+// and uses the existing ones to test its migration.
+func CheckStoredForm[T any](t *testing.T, schema store.Schema[T]) {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", kind.Name+".json"))
+	data, err := os.ReadFile(filepath.Join("testdata", schema.Name+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,19 +38,19 @@ func CheckStoredForm[T any](t *testing.T, kind store.Schema[T]) {
 	}
 	defer db.Close(t.Context())
 	record := store.Record{ID: golden.ID, Schema: golden.Schema, Version: golden.Version, Doc: wire.Value(golden.Doc)}
-	if _, err := db.Table(kind.Name, kind.UniqueIndexes).Insert(t.Context(), store.Insertion{Record: record}); err != nil {
+	if _, err := db.Table(schema.Name, schema.UniqueIndexes).Insert(t.Context(), store.Insertion{Record: record}); err != nil {
 		t.Fatal(err)
 	}
-	row, err := store.Open(db, kind).Get(t.Context(), golden.ID)
+	row, err := store.Open(db, schema).Get(t.Context(), golden.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := wire.Marshal(row.Doc)
+	encoded, err := wire.Marshal(row.Doc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(tree(t, golden.Doc), tree(t, again)); diff != "" {
-		t.Errorf("%s as stored by schema %d (-want +got)\n%s", kind.Name, golden.Schema, diff)
+	if diff := cmp.Diff(tree(t, golden.Doc), tree(t, encoded)); diff != "" {
+		t.Errorf("%s of schema version %d (-want +got)\n%s", schema.Name, golden.Schema, diff)
 	}
 }
 

@@ -1,4 +1,5 @@
-// Package storetest is the suite that every driver of the store passes.
+// Package storetest is the conformance suite for the drivers of the store, and has
+// helpers for tests of services with a store.
 package storetest
 
 import (
@@ -19,7 +20,7 @@ import (
 // Cell is the aggregate of the suite.
 type Cell struct {
 	Serial string     `json:"serial,omitempty"` // unique
-	Rack   string     `json:"rack,omitempty"`   // unique together with Slot, another index
+	Rack   string     `json:"rack,omitempty"`   // unique, another index
 	Owner  string     `json:"owner"`            // scope
 	Colour string     `json:"colour,omitempty"` // filter
 	Shape  string     `json:"shape,omitempty"`  // filter
@@ -28,13 +29,13 @@ type Cell struct {
 	Data   wire.Value `json:"data,omitempty"`
 }
 
-// CellSchema declares the aggregate.
+// CellSchema declares how cells are stored.
 func CellSchema() store.Schema[Cell] {
 	return store.Schema[Cell]{
 		Name: "cells", Version: 3, UniqueIndexes: []string{"serial", "rack"},
 		Unique: func(c *Cell) map[string]string { return map[string]string{"serial": c.Serial, "rack": c.Rack} },
 		Indexes: func(c *Cell) store.Indexes {
-			return store.Indexes{Scopes: []string{"", c.Owner}, Created: c.Made,
+			return store.Indexes{Scopes: []string{store.All, c.Owner}, Created: c.Made,
 				Filters: map[string]string{"colour": c.Colour, "shape": c.Shape}}
 		},
 	}
@@ -57,37 +58,38 @@ func day(n int) time.Time { return time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC).
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// Run runs the suite. open returns an empty database, which it closes itself.
+// Run runs the suite. open returns an empty database and closes it after the test.
 func Run(t *testing.T, open func(*testing.T) store.DB) {
 	for name, test := range map[string]func(*testing.T, store.DB){
-		"DocumentsComeBackUnchanged":       documents,
-		"WhatIsNotThereIsNotFound":         missing,
-		"DuplicatesNameTheIndex":           duplicates,
-		"ManyAreAddedAsFarAsTheyCanBe":     insertMany,
-		"ManyFailWithTheDatabase":          insertManyFails,
-		"EncodingErrorsAffectNoOthers":     encodingErrors,
-		"AWriteOutlivesItsClient":          outlive,
-		"AWriteOutlivesItsConnection":      disconnect,
-		"HistoryIsStoredBeforeTheChange":   history,
-		"HistoryOfALostRaceIsHarmless":     historyRace,
-		"ScopesAreMerged":                  scopes,
-		"ListsHaveLimitsOfTime":            times,
-		"WritersLoseNoUpdate":              sixteenWriters,
-		"AllButOneOfAVersionAreStale":      stale,
-		"ChangeThatFailsLeavesAllAsItIs":   failingChange,
-		"PagesAreStableWhileRowsComeAndGo": stablePages,
-		"ListsKeepScopesAndFiltersApart":   lists,
-		"CursorsOfOtherListsAreRefused":    cursors,
-		"PagesEndEarlyWhenLarge":           largePages,
-		"OlderSchemasAreMigrated":          migration,
-		"EventsWaitInOrder":                waiting,
-		"BacklogTellsWhatWaits":            backlog,
-		"EventsAreBounded":                 full,
-		"DeletedIsGoneWhenItsEventsAreOut": deleted,
-		"DeletedIsGoneBesideARelay":        deletedBesideRelay,
-		"TakeOverIsForOne":                 takeOver,
-		"ManyAtOnce":                       many,
-		"TwoRelaysLoseNothing":             twoRelays,
+		"DocumentsAreStoredUnchanged":       documents,
+		"UnknownIDIsNotFound":               missing,
+		"DuplicateErrorNamesTheIndex":       duplicates,
+		"InsertManyReturnsOneErrorPerWrite": insertMany,
+		"InsertManyReturnsDatabaseErrors":   insertManyFails,
+		"EncodingErrorsDoNotAffectOthers":   encodingErrors,
+		"WriteContinuesAfterContextEnds":    outlive,
+		"WriteContinuesAfterDisconnect":     disconnect,
+		"HistoryIsStoredBeforeTheChange":    history,
+		"HistoryOfLostRaceIsHarmless":       historyRace,
+		"ScopesAreMerged":                   scopes,
+		"ListsAreLimitedByTime":             times,
+		"ConcurrentUpdatesAreNotLost":       sixteenWriters,
+		"OnlyOneUpdateOfAVersionSucceeds":   stale,
+		"FailedChangeStoresNothing":         failingChange,
+		"PagesAreStableDuringWrites":        stablePages,
+		"ListsMatchScopeAndFilters":         lists,
+		"CursorOfOtherListIsRejected":       cursors,
+		"LargePagesEndEarly":                largePages,
+		"OlderSchemasAreMigrated":           migration,
+		"UnreadableRowsCanBeSkipped":        unreadable,
+		"EventsWaitInOrder":                 waiting,
+		"BacklogCountsWaitingEvents":        backlog,
+		"OutboxIsLimited":                   full,
+		"DeletedIsRemovedAfterItsEvents":    deleted,
+		"DeletedIsRemovedDuringRelay":       deletedDuringRelay,
+		"ExpiredIsClaimedOnce":              claim,
+		"OutboxHandlesSeveralAggregates":    many,
+		"TwoRelaysPublishAllInOrder":        twoRelays,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -124,10 +126,10 @@ func documents(t *testing.T, db store.DB) {
 		t.Errorf("Update = %v (-want +got)\n%s", err, diff)
 	}
 	if got, err := cells.Get(t.Context(), id); err != nil || got.Version != 2 || got.Doc.Data != nil {
-		t.Errorf("Get after Update = %+v, %v: what was cleared is still there", got, err)
+		t.Errorf("Get after Update = %+v, %v, want version 2 without data", got, err)
 	}
 	if version, err := cells.Version(t.Context(), id); err != nil || version != 2 {
-		t.Errorf("Version after Update = %d, %v", version, err)
+		t.Errorf("Version after Update = %d, %v, want 2", version, err)
 	}
 	if err := db.Ping(t.Context()); err != nil {
 		t.Errorf("Ping = %v", err)
@@ -141,7 +143,7 @@ func missing(t *testing.T, db store.DB) {
 	_, getBy := cells.GetBy(t.Context(), "serial", "none")
 	_, update := cells.Update(t.Context(), id, func(*Cell) (store.Change, error) { return store.Change{}, nil })
 	for call, err := range map[string]error{
-		"Get": get, "Version": version, "GetBy": getBy, "Update": update, "Delete": cells.Delete(t.Context(), id, 1), "with events": cells.Delete(t.Context(), id, 1, counted(id, 1)),
+		"Get": get, "Version": version, "GetBy": getBy, "Update": update, "Delete": cells.Delete(t.Context(), id, 1), "Delete with events": cells.Delete(t.Context(), id, 1, counted(id, 1)),
 	} {
 		if !fault.Is(err, fault.NotFound) {
 			t.Errorf("%s = %v, want not found", call, err)
@@ -149,7 +151,7 @@ func missing(t *testing.T, db store.DB) {
 	}
 	page, err := cells.List(t.Context(), store.Query{Scopes: []string{store.All}, Limit: 10})
 	if err != nil || len(page.Rows) > 0 || page.Next != "" {
-		t.Errorf("List = %+v, %v, want nothing", page, err)
+		t.Errorf("List = %+v, %v, want no rows", page, err)
 	}
 }
 
@@ -164,7 +166,7 @@ func duplicates(t *testing.T, db store.DB) {
 	cells, one, two := store.Open(db, CellSchema()), newID(), newID()
 	insert(t, cells, one, Cell{Serial: "S1", Rack: "R1"})
 	insert(t, cells, two, Cell{})
-	insert(t, cells, newID(), Cell{}) // absent values are not unique
+	insert(t, cells, newID(), Cell{}) // empty values are not indexed
 
 	add := func(id string, c Cell) error { _, err := cells.Insert(t.Context(), id, c, counted(id, 1)); return err }
 	wantDuplicate(t, "same id", store.ID, add(one, Cell{}))
@@ -177,18 +179,18 @@ func duplicates(t *testing.T, db store.DB) {
 		})
 		return err
 	}
-	wantDuplicate(t, "update to a taken rack", "rack", set(two, "S2", "R1"))
+	wantDuplicate(t, "update to an existing rack", "rack", set(two, "S2", "R1"))
 	if row, err := cells.Get(t.Context(), two); err != nil || row.Version != 1 {
-		t.Errorf("after a conflict: %+v, %v", row, err)
+		t.Errorf("after a conflict: %+v, %v, want version 1", row, err)
 	}
 	if waiting := WaitingEvents(t, cells.Outbox(), two); len(waiting) > 0 {
-		t.Errorf("after a conflict %d events wait", len(waiting))
+		t.Errorf("after a conflict %d events wait, want 0", len(waiting))
 	}
-	// What an aggregate gives up, or takes with it, is free for others.
+	// An update or deletion makes the unique values available to others.
 	if err := errors.Join(set(one, "", "R1"), set(two, "S1", ""), cells.Delete(t.Context(), one, 2, counted(one, 3)), set(two, "S1", "R1")); err != nil {
-		t.Errorf("moving unique values: %v", err)
+		t.Errorf("reusing unique values: %v", err)
 	}
-	wantDuplicate(t, "serial that moved", "serial", add(newID(), Cell{Serial: "S1"}))
+	wantDuplicate(t, "reused serial", "serial", add(newID(), Cell{Serial: "S1"}))
 	if row, err := cells.GetBy(t.Context(), "rack", "R1"); err != nil || row.ID != two {
 		t.Errorf("GetBy(rack, R1) = %s, %v, want %s", row.ID, err, two)
 	}
@@ -222,7 +224,7 @@ func sixteenWriters(t *testing.T, db store.DB) {
 	}
 	for i, e := range events {
 		if e.Sequence != int64(i+2) {
-			t.Fatalf("event %d has sequence %d", i, e.Sequence)
+			t.Fatalf("event %d has sequence %d, want %d", i, e.Sequence, i+2)
 		}
 	}
 }
@@ -232,7 +234,7 @@ func stale(t *testing.T, db store.DB) {
 	insert(t, cells, id, Cell{})
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	won := 0
+	succeeded := 0
 	for range 16 {
 		wg.Go(func() {
 			_, err := cells.Update(t.Context(), id, func(c *Cell) (store.Change, error) { c.Count++; return store.Change{}, nil }, store.IfVersion(7, 1))
@@ -240,15 +242,15 @@ func stale(t *testing.T, db store.DB) {
 			defer mu.Unlock()
 			switch {
 			case err == nil:
-				won++
+				succeeded++
 			case !fault.Is(err, fault.Stale):
 				t.Errorf("Update = %v, want stale", err)
 			}
 		})
 	}
 	wg.Wait()
-	if row, err := cells.Get(t.Context(), id); err != nil || won != 1 || row.Doc.Count != 1 {
-		t.Errorf("%d writers won, count %d, %v, want one", won, row.Doc.Count, err)
+	if row, err := cells.Get(t.Context(), id); err != nil || succeeded != 1 || row.Doc.Count != 1 {
+		t.Errorf("%d updates succeeded, count %d, %v, want 1", succeeded, row.Doc.Count, err)
 	}
 	if err := cells.Delete(t.Context(), id, 1); !fault.Is(err, fault.Stale) {
 		t.Errorf("Delete of an old version = %v, want stale", err)
@@ -258,22 +260,22 @@ func stale(t *testing.T, db store.DB) {
 func failingChange(t *testing.T, db store.DB) {
 	cells, id := store.Open(db, CellSchema()), newID()
 	insert(t, cells, id, Cell{Serial: "S1"})
-	refused := errors.New("refused")
-	for _, want := range []error{refused, store.ErrNoChange} {
+	failed := errors.New("failed")
+	for _, want := range []error{failed, store.ErrNoChange} {
 		row, err := cells.Update(t.Context(), id, func(c *Cell) (store.Change, error) {
 			c.Serial, c.Count = "S2", 9
 			return store.Change{Events: []event.Envelope{counted(id, 1)}}, want
 		})
-		if want == refused && !errors.Is(err, refused) {
+		if want == failed && !errors.Is(err, failed) {
 			t.Errorf("Update = %v, want the error of change", err)
 		}
 		if want == store.ErrNoChange && (err != nil || row.Version != 1 || row.Doc.Serial != "S1") {
-			t.Errorf("Update = %+v, %v, want what is stored", row, err)
+			t.Errorf("Update = %+v, %v, want the stored row", row, err)
 		}
 	}
 	row, err := cells.Get(t.Context(), id)
 	events := WaitingEvents(t, cells.Outbox(), id)
 	if err != nil || row.Version != 1 || row.Doc.Count != 0 || len(events) > 0 {
-		t.Errorf("stored %+v, %v, %d events", row, err, len(events))
+		t.Errorf("stored %+v, %v, %d events, want version 1, count 0 and no events", row, err, len(events))
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// EntrySchema declares the history of the cells.
+// EntrySchema declares how the history of cells is stored.
 func EntrySchema() store.Schema[Cell] {
 	return store.Schema[Cell]{
 		Name: "entries", Version: 1, UniqueIndexes: []string{"serial"},
@@ -27,12 +27,12 @@ func EntrySchema() store.Schema[Cell] {
 	}
 }
 
-// encodingErrors has documents that cannot be encoded among others: each error is
-// at its index, and the others are stored.
+// encodingErrors inserts documents of which some cannot be encoded: each error is at
+// the index of its document, and the others are stored.
 func encodingErrors(t *testing.T, db store.DB) {
 	cells := store.Open(db, CellSchema())
 	var writes []store.Write[Cell]
-	for i := range 230 { // more than fit into a batch
+	for i := range 230 { // more than a batch
 		w := store.Write[Cell]{ID: newID()}
 		if i%110 == 0 {
 			w.Doc.Data = wire.Value("{")
@@ -46,17 +46,17 @@ func encodingErrors(t *testing.T, db store.DB) {
 	for i, w := range writes {
 		_, err := cells.Get(t.Context(), w.ID)
 		if bad := i%110 == 0; bad != (errs[i] != nil) || bad != (err != nil) {
-			t.Errorf("write %d: %v, Get = %v", i, errs[i], err)
+			t.Errorf("write %d: InsertMany = %v, Get = %v, want an error: %v", i, errs[i], err, bad)
 		}
 	}
 }
 
 func insertMany(t *testing.T, db store.DB) {
-	cells, there, twice := store.Open(db, CellSchema()), newID(), newID()
-	insert(t, cells, there, Cell{Serial: "S1"})
-	writes := []store.Write[Cell]{{ID: there}, {ID: newID(), Doc: Cell{Serial: "S1"}}, {ID: twice}, {ID: twice}}
+	cells, existing, repeated := store.Open(db, CellSchema()), newID(), newID()
+	insert(t, cells, existing, Cell{Serial: "S1"})
+	writes := []store.Write[Cell]{{ID: existing}, {ID: newID(), Doc: Cell{Serial: "S1"}}, {ID: repeated}, {ID: repeated}}
 	want := []string{store.ID, "serial", "", store.ID}
-	for i := range 230 { // more than fit into a batch
+	for i := range 230 { // more than a batch
 		id := newID()
 		writes = append(writes, store.Write[Cell]{ID: id, Doc: Cell{Serial: fmt.Sprint("new", i)}})
 		want = append(want, "")
@@ -70,25 +70,25 @@ func insertMany(t *testing.T, db store.DB) {
 		t.Fatalf("InsertMany = %d errors of %d writes, %v", len(errs), len(writes), err)
 	}
 	for i, w := range writes {
-		index, refused := store.Duplicate(errs[i])
-		if index != want[i] || errs[i] != nil && !refused {
+		index, duplicate := store.Duplicate(errs[i])
+		if index != want[i] || errs[i] != nil && !duplicate {
 			t.Errorf("write %d: %v, want a conflict on %q", i, errs[i], want[i])
 		}
 		if want[i] == "" {
 			if waiting := WaitingEvents(t, cells.Outbox(), w.ID); len(waiting) != len(w.Events) || len(waiting) > 0 && (waiting[0].ID != w.Events[0].ID || waiting[0].Sequence != 1) {
-				t.Errorf("write %d: %+v wait, want %d", i, waiting, len(w.Events))
+				t.Errorf("write %d: waiting events %+v, want %d", i, waiting, len(w.Events))
 			}
 			if row, err := cells.Get(t.Context(), w.ID); err != nil || row.Doc.Serial != w.Doc.Serial {
-				t.Errorf("write %d: %+v, %v", i, row, err)
+				t.Errorf("write %d: Get = %+v, %v, want serial %q", i, row, err, w.Doc.Serial)
 			}
 		}
 	}
 	if errs, err := cells.InsertMany(t.Context(), nil); err != nil || len(errs) != 0 {
-		t.Errorf("InsertMany of none = %v, %v", errs, err)
+		t.Errorf("InsertMany without writes = %v, %v, want none", errs, err)
 	}
 }
 
-// insertManyFails has the database fail in the second batch: each write of it has
+// insertManyFails lets the database fail in the second batch: each of its writes has
 // the error, and those of the first batch are stored.
 func insertManyFails(t *testing.T, db store.DB) {
 	cells := store.Open(failingDB{db, new(atomic.Int32)}, CellSchema())
@@ -102,11 +102,11 @@ func insertManyFails(t *testing.T, db store.DB) {
 	}
 	stored := 0
 	for i, w := range writes {
-		_, missing := cells.Get(t.Context(), w.ID)
-		if (errs[i] == nil) != (missing == nil) || errs[i] != nil && !fault.Is(errs[i], fault.Unavailable) {
-			t.Errorf("write %d: InsertMany = %v, Get = %v", i, errs[i], missing)
+		_, getErr := cells.Get(t.Context(), w.ID)
+		if (errs[i] == nil) != (getErr == nil) || errs[i] != nil && !fault.Is(errs[i], fault.Unavailable) {
+			t.Errorf("write %d: InsertMany = %v, Get = %v", i, errs[i], getErr)
 		}
-		if missing == nil {
+		if getErr == nil {
 			stored++
 		}
 	}
@@ -137,15 +137,15 @@ func (t failingTable) Insert(ctx context.Context, records ...store.Insertion) ([
 	return t.Table.Insert(ctx, records...)
 }
 
-// outlive ends the context of each kind of write just before it.
+// outlive cancels the context before each kind of write.
 func outlive(t *testing.T, db store.DB) {
 	cells, entries := store.Open(db, CellSchema()), store.Open(db, EntrySchema())
-	gone, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := cells.Insert(gone, "a", Cell{}, counted("a", 0)); err != nil {
+	if _, err := cells.Insert(canceled, "a", Cell{}, counted("a", 0)); err != nil {
 		t.Errorf("Insert = %v", err)
 	}
-	if errs, err := cells.InsertMany(gone, []store.Write[Cell]{{ID: "b"}, {ID: "c"}}); err != nil || errors.Join(errs...) != nil {
+	if errs, err := cells.InsertMany(canceled, []store.Write[Cell]{{ID: "b"}, {ID: "c"}}); err != nil || errors.Join(errs...) != nil {
 		t.Errorf("InsertMany = %v, %v", errs, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -158,27 +158,27 @@ func outlive(t *testing.T, db store.DB) {
 		t.Errorf("Update = %+v, %v", row, err)
 	}
 	if _, err := entries.Get(t.Context(), "a/1"); err != nil {
-		t.Errorf("the history: %v", err)
+		t.Errorf("Get of the history = %v", err)
 	}
-	if err := cells.Delete(gone, "b", 1); err != nil {
+	if err := cells.Delete(canceled, "b", 1); err != nil {
 		t.Errorf("Delete = %v", err)
 	}
 	for id, want := range map[string]bool{"a": true, "b": false, "c": true} {
 		if _, err := cells.Get(t.Context(), id); (err == nil) != want {
-			t.Errorf("%s: %v", id, err)
+			t.Errorf("Get(%s) = %v, want found: %v", id, err, want)
 		}
 	}
 }
 
-// disconnect has an HTTP client close its connection while the handler decides
-// what to write.
+// disconnect closes the connection of an HTTP client while the handler computes the
+// change.
 func disconnect(t *testing.T, db store.DB) {
 	cells := store.Open(db, CellSchema())
 	insert(t, cells, "a", Cell{})
-	deciding, written := make(chan bool), make(chan error, 1)
+	started, written := make(chan bool), make(chan error, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, err := cells.Update(r.Context(), "a", func(c *Cell) (store.Change, error) {
-			close(deciding)
+			close(started)
 			<-r.Context().Done()
 			c.Count = 7
 			return store.Change{}, nil
@@ -187,20 +187,20 @@ func disconnect(t *testing.T, db store.DB) {
 	}))
 	defer server.Close()
 	ctx, cancel := context.WithCancel(t.Context())
-	go func() { <-deciding; cancel() }()
+	go func() { <-started; cancel() }()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPut, server.URL, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if res, err := server.Client().Do(req); err == nil {
-		t.Errorf("the client had an answer: %s", res.Status)
+		t.Errorf("the client received a response: %s", res.Status)
 		res.Body.Close()
 	}
 	if err := <-written; err != nil {
 		t.Errorf("Update = %v", err)
 	}
 	if row, err := cells.Get(t.Context(), "a"); err != nil || row.Doc.Count != 7 {
-		t.Errorf("stored %+v, %v", row, err)
+		t.Errorf("stored %+v, %v, want count 7", row, err)
 	}
 }
 
@@ -217,24 +217,25 @@ func history(t *testing.T, db store.DB) {
 		})
 		return err
 	}
-	// One that exists is written by another who then failed.
+	// The record of a writer that failed after its history.
 	insert(t, entries, "a/0", Cell{Serial: "0"})
 	if err := errors.Join(change("0"), change("1")); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 2 {
 		if row, err := entries.Get(t.Context(), fmt.Sprint("a/", i)); err != nil || row.Doc.Count != i || row.Version != 1 {
-			t.Errorf("entry %d: %+v, %v", i, row, err)
+			t.Errorf("entry %d: %+v, %v, want count %d and version 1", i, row, err, i)
 		}
 	}
-	// Where the history cannot be written, nothing changes.
+	// If the history cannot be written, the document does not change.
 	wantDuplicate(t, "update whose history has a conflict", "serial", change("taken"))
 	if row, err := cells.Get(t.Context(), "a"); err != nil || row.Version != 3 || row.Doc.Count != 2 {
-		t.Errorf("after that: %+v, %v", row, err)
+		t.Errorf("after a failed history: %+v, %v, want version 3 and count 2", row, err)
 	}
 }
 
-// historyRace has writers of one aggregate, each of which stores what it replaces.
+// historyRace updates one aggregate concurrently. Each update stores the replaced
+// document as history.
 func historyRace(t *testing.T, db store.DB) {
 	cells, entries := store.Open(db, CellSchema()), store.Open(db, EntrySchema())
 	insert(t, cells, "a", Cell{})
@@ -267,8 +268,8 @@ func historyRace(t *testing.T, db store.DB) {
 	loseRace(t, cells, entries, writers*each)
 }
 
-// loseRace has a writer that loses for good. It leaves an entry, which is written
-// again.
+// loseRace lets an update fail after it wrote its history. The next update writes the
+// same history record.
 func loseRace(t *testing.T, cells, entries *store.Collection[Cell], updates int) {
 	t.Helper()
 	lost := func(c *Cell) (store.Change, error) {
@@ -283,6 +284,6 @@ func loseRace(t *testing.T, cells, entries *store.Collection[Cell], updates int)
 		t.Errorf("Update = %v, want stale", err)
 	}
 	if row, err := cells.Get(t.Context(), "a"); err != nil || row.Doc.Count != updates || !strings.Contains(row.Doc.Shape, "x") {
-		t.Errorf("after a lost race: %+v, %v", row, err)
+		t.Errorf("after a lost race: %+v, %v, want count %d and shape x", row, err, updates)
 	}
 }
