@@ -13,29 +13,30 @@ const (
 	maxBackoff = time.Second
 )
 
-// queue holds ids of aggregates to be worked on, each once however often it is
-// added. An id added while it is worked on comes again afterwards.
+// queue holds the ids of aggregates with waiting events. An id is queued at most once,
+// no matter how often it is added. An id that is added while a worker processes it is
+// queued again afterwards.
 type queue struct {
 	ids     chan string
 	mu      sync.Mutex
-	jobs    map[string]*job
-	failing int // jobs that failed last time
+	jobs    map[string]*job // queued, running or in backoff
+	failing int             // jobs whose last attempt failed
 }
 
 type job struct {
 	running  bool
-	again    bool
-	failures int
+	requeue  bool // added while running
+	failures int  // consecutive
 }
 
 func newQueue() *queue {
 	return &queue{ids: make(chan string, queueSize), jobs: map[string]*job{}}
 }
 
-// room tells whether the queue takes a good deal more.
-func (q *queue) room() bool { return len(q.ids) < queueSize/2 }
+// hasRoom reports whether at least half of the queue is free.
+func (q *queue) hasRoom() bool { return len(q.ids) < queueSize/2 }
 
-// size tells how many ids are to be worked on.
+// size returns the number of jobs.
 func (q *queue) size() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -54,36 +55,36 @@ func (q *queue) add(id string) {
 	switch j := q.jobs[id]; {
 	case j == nil:
 		q.jobs[id] = &job{}
-		q.send(id)
+		q.enqueue(id)
 	case j.running:
-		j.again = true
+		j.requeue = true
 	}
 }
 
-// send needs q.mu. An id that finds no place is forgotten: its due time brings
-// it back.
-func (q *queue) send(id string) {
+// enqueue sends an id to the workers. If the queue is full it drops the job; a relay
+// claims the aggregate when its lease expires. The caller holds q.mu.
+func (q *queue) enqueue(id string) {
 	select {
 	case q.ids <- id:
 	default:
-		q.works(q.jobs[id])
+		q.resetFailures(q.jobs[id])
 		delete(q.jobs, id)
 	}
 }
 
-// works needs q.mu.
-func (q *queue) works(j *job) {
+// resetFailures is called when a job has succeeded or is dropped. The caller holds q.mu.
+func (q *queue) resetFailures(j *job) {
 	if j.failures > 0 {
 		j.failures = 0
 		q.failing--
 	}
 }
 
-// next waits for an id, and returns it with others that are queued, most at
-// most. Once ctx is done it gives only what is queued, and nothing once late is
-// done too.
-func (q *queue) next(ctx, late context.Context, most int) (ids []string, ok bool) {
-	if late.Err() != nil {
+// next waits for an id and returns up to limit queued ids. After ctx is done it no
+// longer waits, and after drain is done it returns nothing. It must not be called
+// concurrently.
+func (q *queue) next(ctx, drain context.Context, limit int) (ids []string, ok bool) {
+	if drain.Err() != nil {
 		return nil, false
 	}
 	var id string
@@ -97,48 +98,48 @@ func (q *queue) next(ctx, late context.Context, most int) (ids []string, ok bool
 		}
 	}
 	ids = append(ids, id)
-	for len(ids) < most && len(q.ids) > 0 { // nobody else takes them
+	for len(ids) < limit && len(q.ids) > 0 { // does not block: this is the only receiver
 		ids = append(ids, <-q.ids)
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, id := range ids {
 		j := q.jobs[id]
-		j.running, j.again = true, false
+		j.running, j.requeue = true, false
 	}
 	return ids, true
 }
 
-// put queues an id again that next gave, as if it had not.
-func (q *queue) put(id string) {
+// putBack queues an id that next returned but that was not processed.
+func (q *queue) putBack(id string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.jobs[id].running = false
-	q.send(id)
+	q.enqueue(id)
 }
 
-// done ends the work on an id, and tells how many fail now. One that failed
-// comes again after a pause that grows with its failures.
+// done ends a job and returns the number of failing jobs. A failed job is queued again
+// after an exponential backoff with jitter.
 func (q *queue) done(id string, failed bool) (failing int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	j := q.jobs[id]
 	j.running = false
 	if failed {
-		pause := min(minBackoff<<min(j.failures, 10), maxBackoff)
+		backoff := min(minBackoff<<min(j.failures, 10), maxBackoff)
 		if j.failures++; j.failures == 1 {
 			q.failing++
 		}
-		time.AfterFunc(pause/2+rand.N(pause/2), func() {
+		time.AfterFunc(backoff/2+rand.N(backoff/2), func() {
 			q.mu.Lock()
 			defer q.mu.Unlock()
-			q.send(id)
+			q.enqueue(id)
 		})
 		return q.failing
 	}
-	q.works(j)
-	if j.again {
-		q.send(id)
+	q.resetFailures(j)
+	if j.requeue {
+		q.enqueue(id)
 	} else {
 		delete(q.jobs, id)
 	}

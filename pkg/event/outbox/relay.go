@@ -1,14 +1,13 @@
-// Package outbox carries events from the store they were written to, to the
-// broker: each at least once, and in order per aggregate.
+// Package outbox publishes the events that were stored with their aggregates: each
+// event at least once, and in order per aggregate.
 //
-// A write leaves its events with the aggregate and a due time one lease ahead,
-// and wakes the relay of its own process, which publishes without asking
-// anybody. What is past its due time (the writer died, or is too slow) is
-// taken over by any relay that moves the due time first. An acknowledgement
-// names the event, so it is true whoever gives it. Two relays may therefore
-// publish an event twice, but each goes through the events of an aggregate in
-// their order and stops at the first the broker does not take: the first
-// occurrences are complete and in order.
+// A write stores its events with the aggregate, together with a lease, and notifies
+// the relay of its own process, which publishes them without another query. When the
+// lease expires (the writer has crashed or is too slow), any relay may claim the
+// aggregate by extending the lease. An acknowledgement names the event, so it is
+// valid no matter which relay sends it. Two relays may therefore publish an event
+// twice. But each relay publishes the events of an aggregate in their order and stops
+// at the first failure, so the first deliveries are complete and in order.
 package outbox
 
 import (
@@ -27,23 +26,23 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// Lease is how long the writer of an event has for publishing it before other
-// relays take it over.
+// Lease is the time that the writer of an event has to publish it before other relays
+// may claim it.
 const Lease = 10 * time.Second
 
 const (
-	workers        = 32                   // aggregates whose events are with the broker
-	together       = 256                  // aggregates that are read, and events that are acknowledged, at a time
-	readLimit      = 512                  // events that are read at a time, and those of one aggregate
-	poll           = time.Second          // between two looks for what is past due
-	crowded        = 5 * time.Millisecond // the same, where the queue was full
-	dueLimit       = 500                  // aggregates taken over at a time
-	publishTimeout = 10 * time.Second     // for one event
-	grace          = 2 * time.Second      // for what is at hand when Run is told to end
+	workers           = 32                   // aggregates that are published concurrently
+	batchSize         = 256                  // aggregates per read, and events per acknowledgement
+	readLimit         = 512                  // events per read; an aggregate may have as many
+	claimInterval     = time.Second          // between two searches for expired leases
+	fullQueueInterval = 5 * time.Millisecond // the same while the queue is full
+	claimLimit        = 500                  // aggregates per claim
+	publishTimeout    = 10 * time.Second     // per event
+	gracePeriod       = 2 * time.Second      // for queued events after the context of Run is done
 )
 
-// Publisher hands an event to a broker and returns when the broker has it. An
-// error means that it may or may not have it.
+// Publisher sends events to a broker. Publish returns when the broker has stored the
+// event. After an error the broker may or may not have stored it.
 type Publisher interface {
 	Publish(ctx context.Context, e event.Envelope) error
 }
@@ -53,39 +52,39 @@ type Relay struct {
 	Source    Source
 	Publisher Publisher
 	Log       *slog.Logger
-	Lease     time.Duration // Lease where it is zero
+	Lease     time.Duration // the constant Lease if zero
 
 	queue   *queue
 	mu      sync.Mutex
 	failing bool
 }
 
-// Run publishes until ctx is done; then it finishes what is at hand, for two
-// seconds at most, and returns nil. What is left waits in the store.
+// Run publishes events until ctx is done. Then it publishes the queued events for at
+// most two more seconds and returns nil. The other events stay in the store.
 func (r *Relay) Run(ctx context.Context) error {
 	if r.Lease == 0 {
 		r.Lease = Lease
 	}
 	r.queue = newQueue()
-	late, stop := context.WithCancel(context.WithoutCancel(ctx)) // ends a grace after ctx
+	drain, stop := context.WithCancel(context.WithoutCancel(ctx)) // done one grace period after ctx
 	defer stop()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, stop) })()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(gracePeriod, stop) })()
 
-	read, sent := make(chan aggregate, workers), make(chan receipt, together)
+	aggregates, results := make(chan aggregate, workers), make(chan result, batchSize)
 	var g, publishers errgroup.Group
-	g.Go(func() error { r.listen(ctx); return nil })
-	g.Go(func() error { r.watch(ctx); return nil })
-	g.Go(func() error { defer close(read); r.read(ctx, late, read); return nil })
+	g.Go(func() error { r.enqueueWritten(ctx); return nil })
+	g.Go(func() error { r.enqueueExpired(ctx); return nil })
+	g.Go(func() error { defer close(aggregates); r.read(ctx, drain, aggregates); return nil })
 	for range workers {
-		publishers.Go(func() error { r.work(late, read, sent); return nil })
+		publishers.Go(func() error { r.publishAll(drain, aggregates, results); return nil })
 	}
-	g.Go(func() error { defer close(sent); return publishers.Wait() })
-	g.Go(func() error { r.acknowledge(late, sent); return nil })
+	g.Go(func() error { defer close(results); return publishers.Wait() })
+	g.Go(func() error { r.acknowledge(drain, results); return nil })
 	return g.Wait()
 }
 
-// listen queues what this process writes.
-func (r *Relay) listen(ctx context.Context) {
+// enqueueWritten queues the aggregates that this process writes.
+func (r *Relay) enqueueWritten(ctx context.Context) {
 	for {
 		select {
 		case id := <-r.Source.Notify():
@@ -96,21 +95,21 @@ func (r *Relay) listen(ctx context.Context) {
 	}
 }
 
-// watch takes over what is past due.
-func (r *Relay) watch(ctx context.Context) {
-	for away := false; ; {
-		more, err := r.takeOver(ctx)
+// enqueueExpired claims and queues aggregates whose lease has expired.
+func (r *Relay) enqueueExpired(ctx context.Context) {
+	for failing := false; ; {
+		more, err := r.claim(ctx)
 		switch {
-		case err != nil && !away && ctx.Err() == nil:
-			away = true
-			r.Log.WarnContext(ctx, "outbox cannot be read", "err", err)
-		case err == nil && away:
-			away = false
-			r.Log.InfoContext(ctx, "outbox can be read again")
+		case err != nil && !failing && ctx.Err() == nil:
+			failing = true
+			r.Log.WarnContext(ctx, "outbox not read, will retry", "err", err)
+		case err == nil && failing:
+			failing = false
+			r.Log.InfoContext(ctx, "outbox is read again")
 		}
-		wait := min(poll, r.Lease)
+		wait := min(claimInterval, r.Lease)
 		if more {
-			wait = crowded
+			wait = fullQueueInterval
 		}
 		select {
 		case <-time.After(wait):
@@ -120,24 +119,24 @@ func (r *Relay) watch(ctx context.Context) {
 	}
 }
 
-// takeOver tells whether there may be more, for which the queue has no room. It
-// leaves what is queued here as it is: to move its due time again and again would
-// be all that a relay does while the broker is away.
-func (r *Relay) takeOver(ctx context.Context) (more bool, err error) {
-	for r.queue.room() {
-		now, limit := time.Now(), dueLimit+r.queue.size() // queued ones hide nobody
-		due, err := r.Source.Expired(ctx, now, limit)
+// claim claims expired aggregates while the queue has room, and reports whether more
+// may be left. It skips aggregates in the queue: during an outage of the broker a
+// relay would otherwise extend the same leases over and over.
+func (r *Relay) claim(ctx context.Context) (more bool, err error) {
+	for r.queue.hasRoom() {
+		now, limit := time.Now(), claimLimit+r.queue.size() // the skipped ones must not displace others
+		expired, err := r.Source.Expired(ctx, now, limit)
 		if err != nil {
 			return false, err
 		}
-		all := len(due) < limit
-		due = slices.DeleteFunc(due, func(d Expired) bool { return r.queue.has(d.ID) })
-		if len(due) > dueLimit {
-			due, all = due[:dueLimit], false
+		all := len(expired) < limit
+		expired = slices.DeleteFunc(expired, func(e Expired) bool { return r.queue.has(e.ID) })
+		if len(expired) > claimLimit {
+			expired, all = expired[:claimLimit], false
 		}
-		if len(due) > 0 { // it is a write
-			taken, err := r.Source.Claim(ctx, due, now.Add(r.Lease))
-			for _, id := range taken {
+		if len(expired) > 0 {
+			claimed, err := r.Source.Claim(ctx, expired, now.Add(r.Lease))
+			for _, id := range claimed {
 				r.queue.add(id)
 			}
 			if err != nil {
@@ -151,22 +150,21 @@ func (r *Relay) takeOver(ctx context.Context) (more bool, err error) {
 	return true, nil
 }
 
-// aggregate is one whose events are to be published. No aggregate is with two
-// workers.
+// aggregate is an aggregate with its waiting events. It is processed by one worker at
+// a time.
 type aggregate struct {
 	id     string
 	events []event.Envelope
 }
 
-// read reads what waits with the aggregates that are queued, many at once where
-// many are.
-func (r *Relay) read(ctx, late context.Context, to chan<- aggregate) {
+// read reads the waiting events of queued aggregates in batches.
+func (r *Relay) read(ctx, drain context.Context, to chan<- aggregate) {
 	for {
-		ids, ok := r.queue.next(ctx, late, together)
+		ids, ok := r.queue.next(ctx, drain, batchSize)
 		if !ok {
 			return
 		}
-		waiting, failed := r.waiting(late, ids)
+		waiting, failed := r.waiting(drain, ids)
 		for _, id := range ids {
 			events, ok := waiting[id]
 			switch {
@@ -174,15 +172,15 @@ func (r *Relay) read(ctx, late context.Context, to chan<- aggregate) {
 				r.done(id, fmt.Errorf("read the events of %s: %w", id, failed[id]))
 			case ok:
 				to <- aggregate{id, events}
-			default:
-				r.queue.put(id)
+			default: // left out because of readLimit
+				r.queue.putBack(id)
 			}
 		}
 	}
 }
 
-// waiting reads what waits with aggregates, and tells of which it cannot be read.
-// Where that is for what one of them holds, the others are read without it.
+// waiting returns the waiting events or an error for each aggregate. If a batch fails
+// because of one aggregate, the aggregates are read one by one.
 func (r *Relay) waiting(ctx context.Context, ids []string) (map[string][]event.Envelope, map[string]error) {
 	waiting, err := r.Source.Waiting(ctx, ids, readLimit)
 	if err == nil {
@@ -194,48 +192,48 @@ func (r *Relay) waiting(ctx context.Context, ids []string) (map[string][]event.E
 			failed[id] = err
 			continue
 		}
-		one, wrong := r.waiting(ctx, []string{id})
-		maps.Copy(waiting, one)
-		maps.Copy(failed, wrong)
+		events, errs := r.waiting(ctx, []string{id})
+		maps.Copy(waiting, events)
+		maps.Copy(failed, errs)
 	}
 	return waiting, failed
 }
 
-// receipt tells what came of an event, or that an aggregate has none.
-type receipt struct {
-	Published       // Event is empty where nothing was published
-	last      bool  // of its aggregate
-	err       error // of the last
+// result is the outcome of publishing one event, or of an aggregate without events.
+type result struct {
+	Published       // Event is empty if nothing was published
+	last      bool  // the last result of the aggregate
+	err       error // only in the last result
 }
 
-// work publishes what waits with an aggregate, in order, and stops at the first
-// event that fails.
-func (r *Relay) work(ctx context.Context, from <-chan aggregate, to chan<- receipt) {
+// publishAll publishes the events of aggregates in order. It stops at the first event
+// of an aggregate that fails.
+func (r *Relay) publishAll(ctx context.Context, from <-chan aggregate, to chan<- result) {
 	for a := range from {
 		if len(a.events) == 0 {
-			to <- receipt{Published: Published{ID: a.id}, last: true}
+			to <- result{Published: Published{ID: a.id}, last: true}
 		}
 		for i, e := range a.events {
 			if err := r.publish(ctx, e); err != nil {
-				to <- receipt{Published: Published{ID: a.id}, last: true, err: fmt.Errorf("publish %s %s: %w", e.Type, e.ID, err)}
+				to <- result{Published: Published{ID: a.id}, last: true, err: fmt.Errorf("publish %s %s: %w", e.Type, e.ID, err)}
 				break
 			}
-			to <- receipt{Published: Published{ID: a.id, Event: e.ID}, last: i == len(a.events)-1}
+			to <- result{Published: Published{ID: a.id, Event: e.ID}, last: i == len(a.events)-1}
 		}
 	}
 }
 
-// acknowledge has the store forget what was published, as much at once as there
-// is, and ends the work on each aggregate.
-func (r *Relay) acknowledge(ctx context.Context, from <-chan receipt) {
-	failed := map[string]error{} // by aggregate, until its last receipt
+// acknowledge removes published events from the store in batches, and ends the job of
+// each aggregate after its last result.
+func (r *Relay) acknowledge(ctx context.Context, from <-chan result) {
+	failed := map[string]error{} // by aggregate, until its last result
 	for first := range from {
-		receipts := []receipt{first}
-		for len(receipts) < together && len(from) > 0 {
-			receipts = append(receipts, <-from)
+		results := []result{first}
+		for len(results) < batchSize && len(from) > 0 {
+			results = append(results, <-from)
 		}
 		var events []Published
-		for _, p := range receipts {
+		for _, p := range results {
 			if p.Event != "" {
 				events = append(events, p.Published)
 			}
@@ -247,7 +245,7 @@ func (r *Relay) acknowledge(ctx context.Context, from <-chan receipt) {
 				}
 			}
 		}
-		for _, p := range receipts {
+		for _, p := range results {
 			if p.last {
 				r.done(p.ID, cmp.Or(p.err, failed[p.ID]))
 				delete(failed, p.ID)
@@ -262,17 +260,17 @@ func (r *Relay) publish(ctx context.Context, e event.Envelope) error {
 	return r.Publisher.Publish(ctx, e)
 }
 
-// done logs when the first aggregate begins to fail and when none fails any
-// more, not each attempt between.
+// done ends a job. It logs the first failure and the end of all failures, not each
+// attempt.
 func (r *Relay) done(id string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	failing := r.queue.done(id, err != nil) > 0
 	switch {
 	case failing && !r.failing:
-		r.Log.Warn("events wait", "err", err)
+		r.Log.Warn("events not published, will retry", "err", err)
 	case !failing && r.failing:
-		r.Log.Info("events go out again")
+		r.Log.Info("events are published again")
 	}
 	r.failing = failing
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,10 +43,10 @@ func insert(t *testing.T, cells *store.Collection[storetest.Cell], id string) {
 	}
 }
 
-// broker gives what is published to a channel.
+// broker sends published events to a channel, unless fail returns an error.
 type broker struct {
-	got  chan event.Envelope
-	fail func(event.Envelope) error
+	published chan event.Envelope
+	fail      func(event.Envelope) error
 }
 
 func (b broker) Publish(ctx context.Context, e event.Envelope) error {
@@ -55,14 +56,14 @@ func (b broker) Publish(ctx context.Context, e event.Envelope) error {
 		}
 	}
 	select {
-	case b.got <- e:
+	case b.published <- e:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// start runs a relay; the function it returns stops it and waits for its end.
+// start runs a relay. The returned function stops it and waits until Run has returned.
 func start(t *testing.T, r *outbox.Relay) (stop func()) {
 	t.Helper()
 	if r.Log == nil {
@@ -73,14 +74,14 @@ func start(t *testing.T, r *outbox.Relay) (stop func()) {
 	go func() { done <- r.Run(ctx) }()
 	return func() {
 		cancel()
-		if err := take(t, done, "end of Run"); err != nil {
+		if err := receive(t, done, "end of Run"); err != nil {
 			t.Errorf("Run = %v", err)
 		}
 	}
 }
 
-// take waits for a value.
-func take[T any](t *testing.T, from <-chan T, what string) (v T) {
+// receive waits for a value.
+func receive[T any](t *testing.T, from <-chan T, what string) (v T) {
 	t.Helper()
 	select {
 	case v = <-from:
@@ -90,79 +91,148 @@ func take[T any](t *testing.T, from <-chan T, what string) (v T) {
 	return v
 }
 
-func receive(t *testing.T, got <-chan event.Envelope) event.Envelope {
+// receivePublished waits for a published event.
+func receivePublished(t *testing.T, b broker) event.Envelope {
 	t.Helper()
-	return take(t, got, "event")
+	return receive(t, b.published, "event")
 }
 
-// never hides what is past due, deaf what was just written.
+// onlyNotified never returns expired leases. onlyExpired sends no notifications and
+// treats all leases as expired.
 type (
-	never struct{ outbox.Source }
-	deaf  struct{ outbox.Source }
+	onlyNotified struct{ outbox.Source }
+	onlyExpired  struct{ outbox.Source }
 )
 
-func (never) Expired(context.Context, time.Time, int) ([]outbox.Expired, error) { return nil, nil }
-func (deaf) Notify() <-chan string                                              { return nil }
-func (d deaf) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
-	return d.Source.Expired(ctx, now.Add(2*outbox.Lease), limit)
+func (onlyNotified) Expired(context.Context, time.Time, int) ([]outbox.Expired, error) {
+	return nil, nil
+}
+func (onlyExpired) Notify() <-chan string { return nil }
+func (s onlyExpired) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
+	return s.Source.Expired(ctx, now.Add(2*outbox.Lease), limit)
 }
 
-func TestAWriteWakesTheRelayOfItsProcess(t *testing.T) {
-	cells, b := open(t), broker{got: make(chan event.Envelope)}
-	stop := start(t, &outbox.Relay{Source: never{cells.Outbox()}, Publisher: b})
+func TestWriteNotifiesTheRelayOfItsProcess(t *testing.T) {
+	cells, b := open(t), broker{published: make(chan event.Envelope)}
+	stop := start(t, &outbox.Relay{Source: onlyNotified{cells.Outbox()}, Publisher: b})
 	defer stop()
 	insert(t, cells, "one")
-	if e := receive(t, b.got); e.Key != "one" || e.Sequence != 1 {
-		t.Errorf("published %+v", e)
+	if e := receivePublished(t, b); e.Key != "one" || e.Sequence != 1 {
+		t.Errorf("published %+v, want sequence 1 of one", e)
 	}
 }
 
-func TestDueTimesBringUpWhatWasMissed(t *testing.T) {
-	cells, b := open(t), broker{got: make(chan event.Envelope)}
-	insert(t, cells, "one") // nobody listens yet
-	stop := start(t, &outbox.Relay{Source: deaf{cells.Outbox()}, Publisher: b})
+func TestExpiredLeaseIsClaimed(t *testing.T) {
+	cells, b := open(t), broker{published: make(chan event.Envelope)}
+	insert(t, cells, "one") // before the relay runs
+	stop := start(t, &outbox.Relay{Source: onlyExpired{cells.Outbox()}, Publisher: b})
 	defer stop()
-	if e := receive(t, b.got); e.Key != "one" {
-		t.Errorf("published %+v", e)
+	if e := receivePublished(t, b); e.Key != "one" {
+		t.Errorf("published %+v, want one", e)
 	}
 }
 
-func TestWithinTheLeaseEventsAreLeftToTheirWriter(t *testing.T) {
-	cells, b := open(t), broker{got: make(chan event.Envelope, 9)}
+func TestUnexpiredLeaseIsNotClaimed(t *testing.T) {
+	cells, b := open(t), broker{published: make(chan event.Envelope, 9)}
 	insert(t, cells, "one")
-	take(t, cells.Outbox().Notify(), "hint") // the writer's relay has heard of it, this one has not
-	looked := make(chan struct{}, 9)
-	stop := start(t, &outbox.Relay{Source: looking{cells.Outbox(), looked}, Publisher: b})
-	take(t, looked, "look")
-	take(t, looked, "look")
+	receive(t, cells.Outbox().Notify(), "notification") // so that the relay below does not receive it
+	searched := make(chan struct{}, 9)
+	stop := start(t, &outbox.Relay{Source: observed{cells.Outbox(), searched}, Publisher: b})
+	receive(t, searched, "search")
+	receive(t, searched, "search")
 	stop()
-	if len(b.got) > 0 {
-		t.Errorf("published %+v within the lease", <-b.got)
+	if len(b.published) > 0 {
+		t.Errorf("published %+v before the lease expired", <-b.published)
 	}
 }
 
-type looking struct {
+// observed reports each search for expired leases.
+type observed struct {
 	outbox.Source
-	looked chan struct{}
+	searched chan struct{}
 }
 
-func (l looking) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
-	defer func() { l.looked <- struct{}{} }()
-	return l.Source.Expired(ctx, now, limit)
+func (o observed) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
+	defer func() { o.searched <- struct{}{} }()
+	return o.Source.Expired(ctx, now, limit)
 }
 
-// slow takes a millisecond for each event.
-type slow struct{ published atomic.Int64 }
+// contested refuses to claim the aggregate "lost", as if another relay had claimed it.
+type contested struct {
+	outbox.Source
+	leases chan time.Time
+}
 
-func (p *slow) Publish(context.Context, event.Envelope) error {
+func (c contested) Notify() <-chan string { return nil }
+func (c contested) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
+	return c.Source.Expired(ctx, now.Add(2*outbox.Lease), limit)
+}
+func (c contested) Claim(ctx context.Context, expired []outbox.Expired, until time.Time) ([]string, error) {
+	c.leases <- until
+	expired = slices.DeleteFunc(slices.Clone(expired), func(e outbox.Expired) bool { return e.ID == "lost" })
+	return c.Source.Claim(ctx, expired, until)
+}
+
+func TestRelayPublishesOnlyClaimedAggregates(t *testing.T) {
+	cells, b := open(t), broker{published: make(chan event.Envelope, 9)}
+	insert(t, cells, "lost")
+	insert(t, cells, "won")
+	source := contested{cells.Outbox(), make(chan time.Time, 9)}
+	before := time.Now()
+	stop := start(t, &outbox.Relay{Source: source, Publisher: b})
+	if lease := receive(t, source.leases, "claim").Sub(before); lease < outbox.Lease {
+		t.Errorf("claimed for %v, want at least %v", lease, outbox.Lease)
+	}
+	if e := receivePublished(t, b); e.Key != "won" {
+		t.Errorf("published %s, want won", e.Key)
+	}
+	stop()
+	if len(b.published) > 0 {
+		t.Errorf("published %s, which another relay has claimed", (<-b.published).Key)
+	}
+}
+
+// unreadable has an aggregate whose events cannot be read.
+type unreadable struct {
+	outbox.Source
+	id string
+}
+
+func (u unreadable) Waiting(ctx context.Context, ids []string, limit int) (map[string][]event.Envelope, error) {
+	if slices.Contains(ids, u.id) {
+		return nil, errors.New("invalid JSON")
+	}
+	return u.Source.Waiting(ctx, ids, limit)
+}
+
+func TestUnreadableAggregateDoesNotBlockOthers(t *testing.T) {
+	cells, b := open(t), broker{published: make(chan event.Envelope, 99)}
+	for i := range 50 {
+		insert(t, cells, fmt.Sprint(i))
+	}
+	stop := start(t, &outbox.Relay{Source: unreadable{onlyExpired{cells.Outbox()}, "25"}, Publisher: b})
+	defer stop()
+	keys := map[string]bool{}
+	for len(keys) < 49 {
+		keys[receivePublished(t, b).Key] = true
+	}
+	if keys["25"] {
+		t.Error("the events of the unreadable aggregate were published")
+	}
+}
+
+// slowBroker needs a millisecond for each event.
+type slowBroker struct{ published atomic.Int64 }
+
+func (p *slowBroker) Publish(context.Context, event.Envelope) error {
 	time.Sleep(time.Millisecond)
 	p.published.Add(1)
 	return nil
 }
 
-// TestMoreThanTheQueueHolds: a full queue is filled again as soon as it has room,
-// not when a relay that has nothing to do would look again.
-func TestMoreThanTheQueueHolds(t *testing.T) {
+// While the queue is full, the relay must not wait for the interval of an idle relay
+// between two claims.
+func TestFullQueueIsRefilledImmediately(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cells := open(t)
 		const n = 6000
@@ -172,124 +242,124 @@ func TestMoreThanTheQueueHolds(t *testing.T) {
 			g.Go(func() error { insert(t, cells, fmt.Sprint(i)); return nil })
 		}
 		_ = g.Wait()
-		time.Sleep(outbox.Lease + time.Second) // what is taken over is not past due, as it would be to deaf
-		var p slow
+		time.Sleep(outbox.Lease + time.Second) // until the leases have expired
+		var p slowBroker
 		stop := start(t, &outbox.Relay{Source: cells.Outbox(), Publisher: &p})
 		begin := time.Now()
 		for p.published.Load() < n && time.Since(begin) < time.Minute {
 			time.Sleep(10 * time.Millisecond)
 		}
 		if took := time.Since(begin); took > 500*time.Millisecond {
-			t.Errorf("%d of %d were published in %v", p.published.Load(), n, took)
+			t.Errorf("%d of %d events published in %v, want all within 500 ms", p.published.Load(), n, took)
 		}
 		stop()
 	})
 }
 
-// TestBrokerAway has a broker that refuses one aggregate for a while: the relay
-// says so once, holds nothing else back, and says when it is over.
-func TestBrokerAway(t *testing.T) {
+// The broker refuses one aggregate for a while. The relay publishes the others and logs
+// the start and the end of the failure once.
+func TestFailingAggregateDoesNotBlockOthers(t *testing.T) {
 	cells := open(t)
 	var log lockedBuilder
-	refused, good := make(chan struct{}, 999), make(chan struct{})
-	b := broker{got: make(chan event.Envelope, 99), fail: func(e event.Envelope) error {
+	refused, recovered := make(chan struct{}, 999), make(chan struct{})
+	b := broker{published: make(chan event.Envelope, 99), fail: func(e event.Envelope) error {
 		if e.Key != "one" {
 			return nil
 		}
 		select {
-		case <-good:
+		case <-recovered:
 			return nil
 		default:
 			refused <- struct{}{}
-			return errors.New("away")
+			return errors.New("broker is down")
 		}
 	}}
 	insert(t, cells, "one")
 	stop := start(t, &outbox.Relay{Source: cells.Outbox(), Publisher: b, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	for i := range 5 {
-		take(t, refused, "attempt")
+		receive(t, refused, "attempt")
 		id := fmt.Sprint("other", i)
 		insert(t, cells, id)
-		if e := receive(t, b.got); e.Key != id {
-			t.Errorf("published %s, want what can go out", e.Key)
+		if e := receivePublished(t, b); e.Key != id {
+			t.Errorf("published %s, want %s", e.Key, id)
 		}
 	}
-	close(good)
-	if e := receive(t, b.got); e.Key != "one" {
-		t.Errorf("published %s", e.Key)
+	close(recovered)
+	if e := receivePublished(t, b); e.Key != "one" {
+		t.Errorf("published %s, want one", e.Key)
 	}
 	stop()
 	text := log.String()
-	if strings.Count(text, "events wait") != 1 || strings.Count(text, "events go out again") != 1 || !strings.Contains(text, "away") {
-		t.Errorf("log:\n%s", text)
+	if strings.Count(text, "events not published") != 1 || strings.Count(text, "events are published again") != 1 || !strings.Contains(text, "broker is down") {
+		t.Errorf("got log\n%s\nwant one message at the start and one at the end", text)
 	}
 }
 
-// TestStoreAway has a store that does not answer for a while: the relay says so
-// once, and says when it is over.
-func TestStoreAway(t *testing.T) {
+func TestStoreFailureIsLoggedOnce(t *testing.T) {
 	var log lockedBuilder
-	looked := make(chan struct{})
-	source := &away{Source: open(t).Outbox(), times: 5, looked: looked}
+	searched := make(chan struct{})
+	source := &failing{Source: open(t).Outbox(), failures: 5, searched: searched}
 	stop := start(t, &outbox.Relay{Source: source, Publisher: broker{}, Lease: time.Millisecond, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	for range 10 {
-		take(t, looked, "look")
+		receive(t, searched, "search")
 	}
 	go func() {
-		for range looked {
+		for range searched {
 		}
 	}()
 	stop()
-	close(looked)
+	close(searched)
 	text := log.String()
-	if strings.Count(text, "outbox cannot be read") != 1 || strings.Count(text, "outbox can be read again") != 1 {
-		t.Errorf("log:\n%s", text)
+	if strings.Count(text, "outbox not read") != 1 || strings.Count(text, "outbox is read again") != 1 {
+		t.Errorf("got log\n%s\nwant one message at the start and one at the end", text)
 	}
 }
 
-type away struct {
+// failing fails the first searches for expired leases.
+type failing struct {
 	outbox.Source
-	times  int
-	looked chan struct{}
+	failures int
+	searched chan struct{}
 }
 
-func (a *away) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
-	a.looked <- struct{}{}
-	if a.times--; a.times >= 0 {
-		return nil, errors.New("away")
+func (f *failing) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
+	f.searched <- struct{}{}
+	if f.failures--; f.failures >= 0 {
+		return nil, errors.New("store is down")
 	}
-	return a.Source.Expired(ctx, now, limit)
+	return f.Source.Expired(ctx, now, limit)
 }
 
-// TestOutageIsNoWork has 300 aggregates wait for a broker that is away, past
-// their due time: each is taken over once, and not while it is queued here.
-func TestOutageIsNoWork(t *testing.T) {
+// A relay must not extend the leases of aggregates that are already in its queue.
+func TestEachAggregateIsClaimedOnceDuringAnOutage(t *testing.T) {
 	cells := open(t)
 	for i := range 300 {
 		insert(t, cells, fmt.Sprint("id", i))
 	}
-	looked := make(chan struct{}, 999)
-	source := &counting{Source: looking{deaf{cells.Outbox()}, looked}}
-	stop := start(t, &outbox.Relay{Source: source, Lease: 5 * time.Millisecond, Publisher: broker{fail: func(event.Envelope) error { return errors.New("away") }}})
+	searched := make(chan struct{}, 999)
+	source := &counting{Source: observed{onlyExpired{cells.Outbox()}, searched}}
+	stop := start(t, &outbox.Relay{Source: source, Lease: 5 * time.Millisecond, Publisher: broker{fail: func(event.Envelope) error { return errors.New("broker is down") }}})
 	for range 50 {
-		take(t, looked, "look")
+		receive(t, searched, "search")
 	}
 	stop()
-	if n := source.n.Load(); n != 300 {
-		t.Errorf("300 aggregates were taken over %d times", n)
+	if n := source.claims.Load(); n != 300 {
+		t.Errorf("300 aggregates were claimed %d times, want 300", n)
 	}
 }
 
+// counting counts claimed aggregates.
 type counting struct {
 	outbox.Source
-	n atomic.Int64
+	claims atomic.Int64
 }
 
-func (c *counting) Claim(ctx context.Context, due []outbox.Expired, until time.Time) ([]string, error) {
-	c.n.Add(int64(len(due)))
-	return c.Source.Claim(ctx, due, until)
+func (c *counting) Claim(ctx context.Context, expired []outbox.Expired, until time.Time) ([]string, error) {
+	c.claims.Add(int64(len(expired)))
+	return c.Source.Claim(ctx, expired, until)
 }
 
+// lockedBuilder is a strings.Builder for concurrent writes.
 type lockedBuilder struct {
 	mu sync.Mutex
 	strings.Builder
@@ -301,30 +371,29 @@ func (b *lockedBuilder) Write(p []byte) (int, error) {
 	return b.Builder.Write(p)
 }
 
-// TestStopPublishesWhatIsAtHand ends the relay while many events are queued.
-func TestStopPublishesWhatIsAtHand(t *testing.T) {
-	cells, b := open(t), broker{got: make(chan event.Envelope, 200)}
+func TestQueuedEventsArePublishedBeforeTheEnd(t *testing.T) {
+	cells, b := open(t), broker{published: make(chan event.Envelope, 200)}
 	begin := make(chan struct{})
 	b.fail = func(event.Envelope) error { <-begin; return nil }
-	hints := make(chan string)
-	stop := start(t, &outbox.Relay{Source: hinted{cells.Outbox(), hints}, Publisher: b})
+	notifications := make(chan string)
+	stop := start(t, &outbox.Relay{Source: notified{cells.Outbox(), notifications}, Publisher: b})
 	for i := range 20 {
 		id := strings.Repeat("x", i+1)
 		insert(t, cells, id)
-		hints <- id
+		notifications <- id
 	}
-	hints <- "x" // whoever takes this one has queued the others
+	notifications <- "x" // when the relay receives this one, it has queued the others
 	close(begin)
 	stop()
-	if len(b.got) != 20 {
-		t.Errorf("%d of 20 events were published before the end", len(b.got))
+	if len(b.published) != 20 {
+		t.Errorf("%d events published before the end, want 20", len(b.published))
 	}
 }
 
-// hinted is told of what is written one by one.
-type hinted struct {
+// notified receives its notifications from the test.
+type notified struct {
 	outbox.Source
-	hints chan string
+	notifications chan string
 }
 
-func (h hinted) Notify() <-chan string { return h.hints }
+func (n notified) Notify() <-chan string { return n.notifications }

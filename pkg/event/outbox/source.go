@@ -7,46 +7,46 @@ import (
 	"github.com/battery-passport/suite/pkg/event"
 )
 
-// Due is an aggregate whose events were to be published by now.
+// Expired is an aggregate with waiting events whose lease has expired.
 type Expired struct {
 	ID string
-	At time.Time // its due time, as it is stored
+	At time.Time // when the lease expired, exactly as it is stored
 }
 
-// MaxBacklog is how many aggregates a Backlog looks at.
+// MaxBacklog is the largest number of aggregates that a Backlog counts.
 const MaxBacklog = 1000
 
-// Backlog is what waits to be published.
+// Backlog describes the events that wait to be published.
 type Backlog struct {
-	Events int       // of MaxBacklog aggregates at most
-	Oldest time.Time // when the oldest of them happened
+	Events int       // in at most MaxBacklog aggregates
+	Oldest time.Time // time of the oldest event
 }
 
-// Source is the store's side of a relay. What it does for many aggregates at
-// once costs much less than one by one. All methods are safe for concurrent use
-// and fail with fault.Unavailable when the store does not answer.
+// Source is the store as seen by a relay. Calls for many aggregates at once cost much
+// less than a call for each. All methods are safe for concurrent use and fail with
+// fault.Unavailable when the store is down.
 type Source interface {
-	// Written gives the ids of aggregates that this process wrote events to.
-	// It is a hint: an id may be missing when many are written at once.
+	// Notify returns a channel with the ids of aggregates to which this process has
+	// written events. Ids may be missing while many are written at once.
 	Notify() <-chan string
-	// Waiting returns the events of aggregates by id, oldest first: all of an
-	// aggregate or none of them. Once there are limit events it leaves out those
-	// that it has not read; what it returns has one aggregate at least.
+	// Waiting returns the waiting events of the aggregates, by id and oldest first. It
+	// never returns only a part of an aggregate's events: once it has read limit events
+	// it leaves out the remaining aggregates. It returns at least one aggregate.
 	Waiting(ctx context.Context, ids []string, limit int) (map[string][]event.Envelope, error)
-	// Acknowledge removes events that the broker has. It is no error when one is
-	// gone. After an error some may be gone.
+	// Acknowledge removes published events. Events that are already removed are
+	// ignored. After an error some events may have been removed.
 	Acknowledge(ctx context.Context, events []Published) error
-	// Due returns up to limit aggregates that were due before now.
+	// Expired returns up to limit aggregates whose lease expired before now.
 	Expired(ctx context.Context, now time.Time, limit int) ([]Expired, error)
-	// Backlog looks at what waits, for those who watch over the suite.
+	// Backlog returns the current backlog, for metrics.
 	Backlog(ctx context.Context) (Backlog, error)
-	// TakeOver moves due times to until and returns the ids of those that it
-	// moved: not when somebody else moved it, or when nothing waits any more.
-	// After an error these are moved all the same.
+	// Claim extends the leases to until and returns the ids that it has claimed. It
+	// does not claim an aggregate that another relay has claimed since, or that has no
+	// waiting events. The ids returned with an error are claimed, too.
 	Claim(ctx context.Context, expired []Expired, until time.Time) ([]string, error)
 }
 
-// Published names an event that the broker has.
+// Published identifies a published event.
 type Published struct {
 	ID    string // of the aggregate
 	Event string // id of the event
