@@ -1,4 +1,4 @@
-// The passport-service keeps battery passports and all their versions.
+// The passport-service stores battery passports and their version history.
 package main
 
 import (

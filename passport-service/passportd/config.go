@@ -11,7 +11,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 
-// Config is what the passport-service reads from the environment.
+// Config contains the settings of the passport-service, read from the environment.
 type Config struct {
 	Port    rest.Port `envconfig:"PORT" default:"5000" desc:"port of the HTTP server"`
 	HTTP    rest.Config
@@ -19,17 +19,15 @@ type Config struct {
 	Store   connect.Config
 	Kafka   kafka.Config
 	Auth    token.Config
+	Now     func() time.Time // clock for tests; nil: time.Now
 
-	// Now is the clock, time.Now where it is nil.
-	Now func() time.Time
-
-	PublicRate int `envconfig:"PUBLIC_RATE_LIMIT" default:"600" desc:"requests a minute that one address may send to /api/public; 0 is any number"`
+	PublicRate int `envconfig:"PUBLIC_RATE_LIMIT" default:"600" desc:"requests per minute of an address to /api/public; 0: unlimited"`
 }
 
 // Validate returns an error that names every invalid setting.
 func (c Config) Validate() error {
 	if c.PublicRate < 0 {
-		return errors.New("  PUBLIC_RATE_LIMIT: is less than nothing")
+		return errors.New("  PUBLIC_RATE_LIMIT: must be at least 0")
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-// Package passportd puts the passport-service together.
+// Package passportd configures and runs the passport-service.
 package passportd
 
 import (
@@ -16,11 +16,12 @@ import (
 	"github.com/battery-passport/suite/pkg/task"
 )
 
-// Name is that of the service, and of its database.
+// Name is the name of the service and of its database.
 const Name = "passport-service"
 
-// Run serves until ctx is done. It starts, and answers 503 where it must, while
-// the database, Kafka or the auth-service is away.
+// Run serves requests until ctx is done. It also starts while the database, Kafka or the
+// auth-service is unavailable; requests that need the database or signing keys fail with
+// 503 until it is available.
 func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	cfg.HTTP.PublicRateLimit = cfg.PublicRate
 	p, err := platform.Open(ctx, Name, platform.Config{

@@ -19,40 +19,40 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-// TestValidateIsCompliance: a sample has the same findings stored and not, and
-// they are those that are expected.
-func TestValidateIsCompliance(t *testing.T) {
-	s := startAt(t, connect.Config{Dir: t.TempDir()}, day)
+// TestValidateAndComplianceReportTheSameFindings compares the reports of every sample with
+// each other and with the expected warnings.
+func TestValidateAndComplianceReportTheSameFindings(t *testing.T) {
+	s := startAt(t, connect.Config{Dir: t.TempDir()}, sampleClock)
 	var expected map[string]struct{ Errors, Warnings []struct{ Path, Code string } }
-	read(t, "expected.json", &expected)
-	maker := s.as(auth.Operator, "A")
+	readSample(t, "expected.json", &expected)
+	operator := s.as(auth.Operator, "A")
 	for name, want := range expected {
 		warnings := []string{}
 		for _, w := range want.Warnings {
 			warnings = append(warnings, w.Path+" "+w.Code)
 		}
 		slices.Sort(warnings)
-		var alone, stored report
-		s.Call("POST /api/passports/validate", maker, sample(t, name)).Want(200, &alone)
-		p := s.create(maker, sample(t, name))
-		s.Call("GET /api/passports/"+p.ID+"/compliance", maker, nil).Want(200, &stored)
-		if diff := cmp.Diff(warnings, alone.found("warning")); diff != "" || !alone.Complete || len(alone.found("error")) > 0 || alone.Score.Percent != 100 {
-			t.Errorf("%s: %+v (-want +got)\n%s", name, alone.Score, diff)
+		var validated, stored report
+		s.Call("POST /api/passports/validate", operator, sample(t, name)).Want(200, &validated)
+		p := s.create(operator, sample(t, name))
+		s.Call("GET /api/passports/"+p.ID+"/compliance", operator, nil).Want(200, &stored)
+		if diff := cmp.Diff(warnings, validated.findings("warning")); diff != "" || !validated.Complete || len(validated.findings("error")) > 0 || validated.Score.Percent != 100 {
+			t.Errorf("%s: score %+v (-want +got)\n%s", name, validated.Score, diff)
 		}
 		stored.Findings = slices.DeleteFunc(stored.Findings, func(f struct{ Path, Code, Severity, Rule, Message, LegalReference, Duty string }) bool {
-			return f.Rule == "LIF-5" && f.Severity == "warning" // of those whose predecessors are not here
+			return f.Rule == "LIF-5" && f.Severity == "warning" // the predecessor is not stored; validate does not check that
 		})
-		if diff := cmp.Diff(alone, stored); diff != "" {
-			t.Errorf("%s: validated and stored (-want +got)\n%s", name, diff)
+		if diff := cmp.Diff(validated, stored); diff != "" {
+			t.Errorf("%s: reports differ (-validate +compliance)\n%s", name, diff)
 		}
-		s.Call("DELETE /api/passports/"+p.ID, maker, nil).Want(204, nil)
+		s.Call("DELETE /api/passports/"+p.ID, operator, nil).Want(204, nil)
 	}
 }
 
-func TestWhatWouldBe(t *testing.T) {
-	s := startAt(t, connect.Config{Dir: t.TempDir()}, day)
-	maker := s.as(auth.Operator, "A")
-	p := s.create(maker, sample(t, "ev-nmc-minimum-2027.json"))
+func TestEvaluationOnAnotherDayOrRuleSet(t *testing.T) {
+	s := startAt(t, connect.Config{Dir: t.TempDir()}, sampleClock)
+	operator := s.as(auth.Operator, "A")
+	p := s.create(operator, sample(t, "ev-nmc-minimum-2027.json"))
 	for query, want := range map[string][]string{
 		"": {}, "?on=2027-08-17": {}, "?ruleSet=bp-2027-02&on=2026-11-23": {},
 		"?on=2027-08-18": {"/data/supplyChainDueDiligence/reportUrl required", "/data/supplyChainDueDiligence/reportYear required"},
@@ -65,9 +65,9 @@ func TestWhatWouldBe(t *testing.T) {
 				body = with(t, "ev-nmc-minimum-2027.json", `{"op":"replace","path":"/data/generalInformation/batteryIdentifier","value":"https://a.example/w"}`,
 					`{"op":"replace","path":"/data/generalInformation/batteryPassportIdentifier","value":"https://a.example/w/p"}`)
 			}
-			s.Call(route, maker, body).Want(200, &r)
-			if diff := cmp.Diff(want, r.found("error")); diff != "" || len(query) == 14 && !strings.HasSuffix(query, r.AsOf) {
-				t.Errorf("%s as of %s (-want +got)\n%s", route, r.AsOf, diff)
+			s.Call(route, operator, body).Want(200, &r)
+			if diff := cmp.Diff(want, r.findings("error")); diff != "" || len(query) == 14 && !strings.HasSuffix(query, r.AsOf) {
+				t.Errorf("%s: errors as of %s (-want +got)\n%s", route, r.AsOf, diff)
 			}
 		}
 	}
@@ -75,8 +75,8 @@ func TestWhatWouldBe(t *testing.T) {
 		"?on=2027-02-30": {"query:on format"}, "?on=tomorrow": {"query:on format"}, "?ruleSet=bp-1": {"query:ruleSet enum"},
 		"?ruleSet=bp-1&on=x": {"query:ruleSet enum", "query:on format"}, "?rules=x": {"query:rules unknownField"},
 	} {
-		s.Call("GET /api/passports/"+p.ID+"/compliance"+query, maker, nil).WantProblem(422, want...)
-		s.Call("POST /api/passports/validate"+query, maker, `{"data":{}}`).WantProblem(422, want...)
+		s.Call("GET /api/passports/"+p.ID+"/compliance"+query, operator, nil).WantProblem(422, want...)
+		s.Call("POST /api/passports/validate"+query, operator, `{"data":{}}`).WantProblem(422, want...)
 	}
 	for body, want := range map[string][]string{
 		`{}`:                                {"/data required", "/data/generalInformation/batteryCategory required"},
@@ -86,20 +86,19 @@ func TestWhatWouldBe(t *testing.T) {
 		`{"x":1}`:                           {"/data required", "/data/generalInformation/batteryCategory required", "/x unknownField"},
 	} {
 		var r report
-		s.Call("POST /api/passports/validate", maker, body).Want(200, &r)
-		if diff := cmp.Diff(want, r.found("error")); diff != "" || r.Complete {
+		s.Call("POST /api/passports/validate", operator, body).Want(200, &r)
+		if diff := cmp.Diff(want, r.findings("error")); diff != "" || r.Complete {
 			t.Errorf("%s (-want +got)\n%s", body, diff)
 		}
 	}
-	s.Call("POST /api/passports/validate", maker, `{"data":`).WantProblem(400, "/data syntax")
-	s.Call("POST /api/passports/validate", maker, `{}`, "Content-Type", "text/plain").WantProblem(415, "header:Content-Type enum")
+	s.Call("POST /api/passports/validate", operator, `{"data":`).WantProblem(400, "/data syntax")
+	s.Call("POST /api/passports/validate", operator, `{}`, "Content-Type", "text/plain").WantProblem(415, "header:Content-Type enum")
 	s.Call("POST /api/passports/validate", s.as(auth.User, "A"), `{}`).WantProblem(403)
 	s.Call("POST /api/passports/validate", "", `{}`).WantProblem(401, "header:Authorization missing")
 }
 
-// TestRuleSets serves the catalogue as it is.
-func TestRuleSets(t *testing.T) {
-	s := startAt(t, connect.Config{Dir: t.TempDir()}, day)
+func TestRuleSetsAndAttributesAreListed(t *testing.T) {
+	s := startAt(t, connect.Config{Dir: t.TempDir()}, sampleClock)
 	token := s.as(auth.User, "")
 	var list struct {
 		Items []struct {
@@ -109,7 +108,7 @@ func TestRuleSets(t *testing.T) {
 	}
 	s.Call("GET /api/passports/rulesets", token, nil).Want(200, &list)
 	if len(list.Items) != 1 || list.Items[0].ID != "bp-2027-02" || list.Items[0].EffectiveFrom != "2027-02-18" || !list.Items[0].InEffect {
-		t.Errorf("rule sets %+v", list)
+		t.Errorf("rule sets: got %+v, want bp-2027-02 in effect", list)
 	}
 	var catalogue struct {
 		Profile    string
@@ -117,21 +116,23 @@ func TestRuleSets(t *testing.T) {
 	}
 	s.Call("GET /api/passports/rulesets/bp-2027-02/attributes", token, nil).Want(200, &catalogue)
 	if catalogue.Profile != "bp-2027-02" || len(catalogue.Attributes) != len(ruleset.Embedded()[0].Attributes()) {
-		t.Errorf("catalogue %s with %d attributes", catalogue.Profile, len(catalogue.Attributes))
+		t.Errorf("attributes: got profile %s with %d attributes", catalogue.Profile, len(catalogue.Attributes))
 	}
 	s.Call("GET /api/passports/rulesets/bp-1/attributes", token, nil).WantProblem(404)
 }
 
-type line struct {
+// resultLine is a line of an NDJSON response.
+type resultLine struct {
 	Line    int
 	Result  *report
 	Problem *rest.Problem
 }
 
-// TestLines sends a thousand bodies, of which one is broken.
-func TestLines(t *testing.T) {
-	s := startAt(t, connect.Config{Dir: t.TempDir()}, day)
-	maker := s.as(auth.Operator, "A")
+// TestNDJSONReportsEveryLine sends 1000 lines. One is malformed, one empty, one too long
+// and one a draft without data.
+func TestNDJSONReportsEveryLine(t *testing.T) {
+	s := startAt(t, connect.Config{Dir: t.TempDir()}, sampleClock)
+	operator := s.as(auth.Operator, "A")
 	var good json.RawMessage
 	if err := json.Unmarshal([]byte(sample(t, "ev-nmc-minimum-2027.json")), &good); err != nil {
 		t.Fatal(err)
@@ -142,52 +143,52 @@ func TestLines(t *testing.T) {
 	lines[500] = ``
 	lines[501] = `{"data":{"generalInformation":{"batteryCategory":"EV"` + strings.Repeat(" ", 1<<20) + `}}}`
 	lines[502] = `{"data":{}}`
-	a := s.Call("POST /api/passports/validate", maker, strings.Join(lines, "\n"), "Content-Type", "application/x-ndjson")
+	a := s.Call("POST /api/passports/validate", operator, strings.Join(lines, "\n"), "Content-Type", "application/x-ndjson")
 	if a.Want(200, nil); a.Header.Get("Content-Type") != "application/x-ndjson" {
-		t.Errorf("header %v", a.Header)
+		t.Errorf("got header %v, want application/x-ndjson", a.Header)
 	}
-	answers := strings.Split(strings.TrimSuffix(a.Text, "\n"), "\n")
-	if len(answers) != 999 {
-		t.Fatalf("%d answers", len(answers))
+	results := strings.Split(strings.TrimSuffix(a.Text, "\n"), "\n")
+	if len(results) != 999 {
+		t.Fatalf("got %d results, want 999", len(results))
 	}
-	for i, text := range answers {
+	for i, text := range results {
 		number := i + 1
 		if i >= 500 {
-			number++ // the empty one is not answered
+			number++ // the empty line has no result
 		}
-		var l line
+		var l resultLine
 		if err := json.Unmarshal([]byte(text), &l); err != nil || l.Line != number || (l.Result == nil) == (l.Problem == nil) {
-			t.Fatalf("answer %d: %v in %s", i, err, text)
+			t.Fatalf("result %d: %v in %s", i, err, text)
 		}
 		switch number {
 		case 500:
 			if l.Problem == nil || l.Problem.Status != 400 || l.Problem.Errors[0].Path != "/data/generalInformation" {
-				t.Errorf("the broken line: %s", text)
+				t.Errorf("malformed line: got %s", text)
 			}
 		case 502:
 			if l.Problem == nil || l.Problem.Status != 413 {
-				t.Errorf("the long line: %s", text)
+				t.Errorf("line that is too long: got %s", text)
 			}
 		case 503:
 			if l.Result == nil || l.Result.Complete {
-				t.Errorf("the empty draft: %s", text)
+				t.Errorf("draft without data: got %s", text)
 			}
 		default:
 			if l.Result == nil || !l.Result.Complete {
-				t.Fatalf("line %d: %s", number, text)
+				t.Fatalf("line %d: got %s", number, text)
 			}
 		}
 	}
-	empty := s.Call("POST /api/passports/validate", maker, "", "Content-Type", "application/x-ndjson")
+	empty := s.Call("POST /api/passports/validate", operator, "", "Content-Type", "application/x-ndjson")
 	if empty.Want(200, nil); empty.Text != "" {
-		t.Errorf("no line gives %q", empty.Text)
+		t.Errorf("body without lines: got %q", empty.Text)
 	}
 }
 
-// TestLinesAreAnsweredAsTheyCome reads an answer before the next line is sent.
-func TestLinesAreAnsweredAsTheyCome(t *testing.T) {
-	s := startAt(t, connect.Config{Dir: t.TempDir()}, day)
-	s.Call("GET /api/passports", s.as(auth.Operator, "A"), nil).Want(200, nil) // it is ready
+// TestNDJSONResultsAreStreamed reads each result before it sends the next line.
+func TestNDJSONResultsAreStreamed(t *testing.T) {
+	s := startAt(t, connect.Config{Dir: t.TempDir()}, sampleClock)
+	s.Call("GET /api/passports", s.as(auth.Operator, "A"), nil).Want(200, nil) // wait until the service is ready
 	r, w := io.Pipe()
 	req, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/api/passports/validate", r)
 	if err != nil {
@@ -201,72 +202,73 @@ func TestLinesAreAnsweredAsTheyCome(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	answers := bufio.NewScanner(res.Body)
+	results := bufio.NewScanner(res.Body)
 	for n := 1; n <= 5; n++ {
-		if !answers.Scan() || !strings.HasPrefix(answers.Text(), fmt.Sprintf(`{"line":%d,`, n)) {
-			t.Fatalf("answer %d: %q, %v", n, answers.Text(), answers.Err())
+		if !results.Scan() || !strings.HasPrefix(results.Text(), fmt.Sprintf(`{"line":%d,`, n)) {
+			t.Fatalf("result %d: got %q, %v", n, results.Text(), results.Err())
 		}
 		fmt.Fprintln(w, `{"data":{}}`)
 	}
 	w.Close()
-	for answers.Scan() {
+	for results.Scan() {
 	}
 }
 
-// TestWhatTheStoreKnows has the rules that ask it.
-func TestWhatTheStoreKnows(t *testing.T) {
+// TestRulesUseStoredPassports covers the rules that compare a passport with others in the
+// store or with its previous version.
+func TestRulesUseStoredPassports(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
-		s := startAt(t, db, ticking())
-		maker, admin := s.as(auth.Operator, "A"), s.as(auth.Admin, "")
-		first := s.publish(maker, sample(t, "ev-nmc-first-life.json"))
+		s := startAt(t, db, tickingClock())
+		operator, admin := s.as(auth.Operator, "A"), s.as(auth.Admin, "")
+		s.publish(operator, sample(t, "ev-nmc-first-life.json"))
 		var r report
-		s.Call("POST /api/passports/validate", maker, sample(t, "ev-nmc-first-life.json")).Want(200, &r)
-		if diff := cmp.Diff([]string{"/data/generalInformation/batteryIdentifier duplicate", "/data/generalInformation/batteryPassportIdentifier duplicate"}, r.found("error")); diff != "" {
-			t.Errorf("of what is stored (-want +got)\n%s", diff)
+		s.Call("POST /api/passports/validate", operator, sample(t, "ev-nmc-first-life.json")).Want(200, &r)
+		if diff := cmp.Diff([]string{"/data/generalInformation/batteryIdentifier duplicate", "/data/generalInformation/batteryPassportIdentifier duplicate"}, r.findings("error")); diff != "" {
+			t.Errorf("errors for identifiers in use (-want +got)\n%s", diff)
 		}
-		// A predecessor that is known, one that is not, and a circle.
-		second := s.create(maker, sample(t, "industrial-repurposed.json"))
-		compliance := func(p answer) report {
+		// A stored predecessor, one that is not stored, and a cycle.
+		second := s.create(operator, sample(t, "industrial-repurposed.json"))
+		compliance := func(p apiPassport) report {
 			var r report
-			s.Call("GET /api/passports/"+p.ID+"/compliance", maker, nil).Want(200, &r)
+			s.Call("GET /api/passports/"+p.ID+"/compliance", operator, nil).Want(200, &r)
 			return r
 		}
 		if r := compliance(second); len(r.Findings) > 0 {
-			t.Errorf("with a known predecessor %+v", r.Findings)
+			t.Errorf("predecessor is stored: got %+v, want no findings", r.Findings)
 		}
 		const at = "/data/lifecycle/previousPassports/0/batteryPassportIdentifier consistency"
-		remade := s.create(maker, sample(t, "ev-remanufactured.json"))
-		if r := compliance(remade); !slices.Equal(r.found("warning"), []string{at}) || !r.Complete {
-			t.Errorf("with an unknown predecessor %+v", r)
+		remade := s.create(operator, sample(t, "ev-remanufactured.json"))
+		if r := compliance(remade); !slices.Equal(r.findings("warning"), []string{at}) || !r.Complete {
+			t.Errorf("predecessor is not stored: got %+v, want a warning", r)
 		}
-		link := func(p, to answer) {
+		link := func(p, to apiPassport) {
 			t.Helper()
-			s.Call("PATCH /api/passports/"+p.ID, maker, fmt.Sprintf(`{"data":{"lifecycle":{"previousPassports":[{"batteryPassportIdentifier":%q,"operation":"remanufacturing"}]}}}`,
-				member(t, []byte(general(t, to)), "batteryPassportIdentifier"))).Want(200, nil)
+			s.Call("PATCH /api/passports/"+p.ID, operator, fmt.Sprintf(`{"data":{"lifecycle":{"previousPassports":[{"batteryPassportIdentifier":%q,"operation":"remanufacturing"}]}}}`,
+				passportIdentifier(t, to))).Want(200, nil)
 		}
 		link(remade, second)
 		link(second, remade)
-		if r := compliance(second); !slices.Equal(r.found("error"), []string{at}) {
-			t.Errorf("in a circle %+v", r)
+		if r := compliance(second); !slices.Equal(r.findings("error"), []string{at}) {
+			t.Errorf("cycle of predecessors: got %+v, want an error", r)
 		}
-		s.Call("POST /api/passports/"+second.ID+"/publish", maker, nil).WantProblem(422, at)
-		_ = first
+		s.Call("POST /api/passports/"+second.ID+"/publish", operator, nil).WantProblem(422, at)
 
-		// A counter goes down only by an admin.
-		used := s.publish(maker, sample(t, "ev-lfp-in-use.json"))
-		down := `{"reason":"typing error","data":{"batteryCondition":{"usage":{"fullCycles":1}}}}`
-		s.Call("PATCH /api/passports/"+used.ID, maker, down).WantProblem(422, "/data/batteryCondition/usage/fullCycles consistency")
-		s.Call("PATCH /api/passports/"+used.ID, maker, `{"reason":"read out","data":{"batteryCondition":{"usage":{"fullCycles":100000}}}}`).Want(200, nil)
-		s.Call("PATCH /api/passports/"+used.ID, admin, down).Want(200, nil)
+		// Only an admin can reduce a counter.
+		used := s.publish(operator, sample(t, "ev-lfp-in-use.json"))
+		reduceCycles := `{"reason":"typing error","data":{"batteryCondition":{"usage":{"fullCycles":1}}}}`
+		s.Call("PATCH /api/passports/"+used.ID, operator, reduceCycles).WantProblem(422, "/data/batteryCondition/usage/fullCycles consistency")
+		s.Call("PATCH /api/passports/"+used.ID, operator, `{"reason":"read out","data":{"batteryCondition":{"usage":{"fullCycles":100000}}}}`).Want(200, nil)
+		s.Call("PATCH /api/passports/"+used.ID, admin, reduceCycles).Want(200, nil)
 	})
 }
 
-// general is a section of a passport.
-func general(t *testing.T, p answer) string {
+func passportIdentifier(t *testing.T, p apiPassport) string {
 	t.Helper()
-	var data struct{ GeneralInformation json.RawMessage }
+	var data struct {
+		GeneralInformation struct{ BatteryPassportIdentifier string }
+	}
 	if err := json.Unmarshal(p.Data, &data); err != nil {
 		t.Fatal(err)
 	}
-	return string(data.GeneralInformation)
+	return data.GeneralInformation.BatteryPassportIdentifier
 }

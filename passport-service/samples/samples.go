@@ -1,10 +1,10 @@
-// Package samples holds battery passports to try things with; README.md says
-// what each shows.
+// Package samples contains battery passports for tests and demonstrations. README.md
+// describes each file.
 package samples
 
 import "embed"
 
-// FS holds the files of this folder.
+// FS contains the JSON files of this folder.
 //
 //go:embed *.json invalid
 var FS embed.FS

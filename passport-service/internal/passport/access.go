@@ -7,15 +7,15 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Access is what a caller may read of a passport. It applies to every output:
-// single passports, lists, versions, diffs, findings and the public part.
+// Access defines which part of a passport a caller may read. It applies to every
+// output: single passports, lists, versions, diffs, findings and the public part.
 type Access struct {
 	Classes ruleset.Classes
 	Owner   bool // member of the owner organisation, or admin: may read and change everything
 }
 
-// AccessOf decides what a caller may read of a passport. It is the only function
-// that does; grants on single passports belong here. It fails with fault.NotFound
+// AccessOf returns the access of a caller to a passport. No other function decides
+// on access, so grants on single passports belong here. It fails with fault.NotFound
 // for drafts of other owners and for deleted passports, and with fault.Gone for
 // archived and ceased ones.
 func AccessOf(caller auth.Principal, p *Passport) (Access, error) {
@@ -48,7 +48,7 @@ func (a Access) CanReadHistory() bool { return a.Owner || a.Classes != ruleset.A
 // reads draft versions, even after the passport is published.
 func (a Access) CanReadVersion(v *Version) bool { return a.Owner || v.State != Draft }
 
-// readerOf returns the role in the access matrix for a caller who is not the owner.
+// readerOf returns the role in the access matrix for a caller other than the owner.
 func readerOf(caller auth.Principal) ruleset.Reader {
 	switch caller.Role {
 	case auth.Authority:

@@ -68,7 +68,7 @@ func (s *Service) At(ctx context.Context, id string, at time.Time) (PassportView
 		return PassportView{}, fault.New(fault.Invalid, `"at" must not be in the future`).
 			With(fault.Detail{Path: "at", Code: "range", Message: "must not be in the future"})
 	}
-	// The number of the first version created after at; head number + 1 if there is none.
+	// The number of the first version created after at; head number + 1 if no version is newer.
 	newer := 1 + sort.Search(int(p.Head.Number), func(i int) bool {
 		v, verr := s.version(ctx, &p, int64(i+1))
 		if verr != nil {

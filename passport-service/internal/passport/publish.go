@@ -34,8 +34,8 @@ func (s *Service) Publish(ctx context.Context, id string, ifVersion ...int64) (P
 	})
 }
 
-// withPassportIdentifier returns the data of a draft with a passport identifier. It
-// sets the default if there is none, unless the section for it is missing.
+// withPassportIdentifier returns the data of a draft with a passport identifier. If the
+// data has none, it sets the default, but only if the data has the section for it.
 func (p *Passport) withPassportIdentifier(data *ruleset.Document) *ruleset.Document {
 	if p.Head.State != Draft || data.Text(passportIdentifier) != "" {
 		return data

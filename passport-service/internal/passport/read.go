@@ -14,7 +14,7 @@ type PassportView struct {
 	Access Access
 }
 
-// viewFor reduces the data of a passport to what an access covers.
+// viewFor reduces a passport to the data that an access covers.
 func (s *Service) viewFor(p Passport, access Access) PassportView {
 	p.Head.Data, p.document = s.rules().Project(p.Head.Data, access.Classes), nil
 	return PassportView{p, access}

@@ -14,8 +14,9 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
-// reads asks a route and holds the answer against what may be in it.
-func (s *service) reads(t *testing.T, route, who, token string, p answer, want string) {
+// checkProjection calls a route and checks that the response contains exactly the data
+// that want, a key of classesByReader, allows; see routes for "" and "-".
+func (s *service) checkProjection(t *testing.T, route, who, token string, p apiPassport, want string) {
 	t.Helper()
 	r := strings.NewReplacer("{id}", p.ID, "{version}", fmt.Sprint(p.Version), "?at=", "?at="+p.UpdatedAt.Format(time.RFC3339Nano)).Replace(route)
 	var body any
@@ -38,31 +39,31 @@ func (s *service) reads(t *testing.T, route, who, token string, p answer, want s
 		return
 	}
 	a := s.On(t).Call(r, token, body)
-	s.silent(t, a.Text, route+" by "+who, p, want)
+	s.checkNoLeak(t, a.Text, route+" by "+who, p, want)
 	if want == "" {
 		if a.Status != 401 && a.Status != 403 {
-			t.Errorf("%s by %s = %d: %s", r, who, a.Status, a.Text)
+			t.Errorf("%s by %s: got %d, want 401 or 403: %s", r, who, a.Status, a.Text)
 		}
 		return
 	}
 	if a.Status != 200 {
-		t.Fatalf("%s by %s = %d: %s", r, who, a.Status, a.Text)
+		t.Fatalf("%s by %s: got %d, want 200: %s", r, who, a.Status, a.Text)
 	}
 	cache := a.Header.Get("Cache-Control")
 	if public := strings.HasPrefix(route, "GET /api/public/"); public != strings.HasPrefix(cache, "public") || !public && !strings.HasPrefix(cache, "private") && cache != "no-store" {
-		t.Errorf("%s: Cache-Control %q", r, cache)
+		t.Errorf("%s: got Cache-Control %q", r, cache)
 	}
 	for _, data := range dataIn(t, a.Text) {
 		if diff := cmp.Diff(s.readable(t, p, want), leavesOf(t, data)); diff != "" {
 			t.Errorf("%s by %s (-want +got)\n%s", r, who, diff)
 		}
 	}
-	if hasData := len(dataIn(t, a.Text)) > 0; hasData != carries(route, want) {
-		t.Errorf("%s by %s holds data: %v", r, who, hasData)
+	if got := len(dataIn(t, a.Text)) > 0; got != returnsData(route, want) {
+		t.Errorf("%s by %s: response has data: got %v, want %v", r, who, got, !got)
 	}
 }
 
-func carries(route, want string) bool {
+func returnsData(route, want string) bool {
 	for _, without := range []string{"/diff", "/compliance", "/verify"} {
 		if strings.HasSuffix(route, without) {
 			return false
@@ -71,7 +72,7 @@ func carries(route, want string) bool {
 	return want != "-"
 }
 
-// dataIn returns the members data in an answer.
+// dataIn returns the data of each passport or version in a response.
 func dataIn(t *testing.T, text string) (all []json.RawMessage) {
 	t.Helper()
 	var one struct {
@@ -90,7 +91,7 @@ func dataIn(t *testing.T, text string) (all []json.RawMessage) {
 	return all
 }
 
-// leavesOf returns the paths of the values in data, and the values.
+// leavesOf returns the values in data by path.
 func leavesOf(t *testing.T, data []byte) map[string]string {
 	t.Helper()
 	var v any
@@ -117,14 +118,14 @@ func leavesOf(t *testing.T, data []byte) map[string]string {
 	return all
 }
 
-// readable are the leaves of a passport that somebody may read who reads the
-// given points: the class is that of the nearest attribute of the catalogue.
-func (s *service) readable(t *testing.T, p answer, reads string) map[string]string {
+// readable returns the values of a passport, by path, that a reader may read; reads is
+// a key of classesByReader.
+func (s *service) readable(t *testing.T, p apiPassport, reads string) map[string]string {
 	t.Helper()
 	all := leavesOf(t, p.Data)
 	maps.DeleteFunc(all, func(path, _ string) bool {
 		for _, class := range classesOf(path) {
-			if !slices.Contains(points[reads], class) {
+			if !slices.Contains(classesByReader[reads], class) {
 				return true
 			}
 		}
@@ -133,7 +134,7 @@ func (s *service) readable(t *testing.T, p answer, reads string) map[string]stri
 	return all
 }
 
-// classesOf are the classes of a value and of what it stands in.
+// classesOf returns the access classes of an attribute and of the attributes around it.
 func classesOf(path string) (classes []ruleset.Access) {
 	rs := ruleset.Embedded()[0]
 	at := ""
@@ -150,29 +151,29 @@ func classesOf(path string) (classes []ruleset.Access) {
 	return classes
 }
 
-// silent fails where an answer holds the value of a field that is not read, in
-// whatever place: values that stand in readable fields too are no proof.
-func (s *service) silent(t *testing.T, text, what string, p answer, reads string) {
+// checkNoLeak fails if a response contains the value of a restricted field anywhere.
+// Values that readable fields also have are skipped.
+func (s *service) checkNoLeak(t *testing.T, text, route string, p apiPassport, reads string) {
 	t.Helper()
 	if reads == "everything" {
 		return
 	}
-	open := s.readable(t, p, reads)
-	told := strings.Join(slices.Collect(maps.Values(open)), "\n") + route(text)
+	readable := s.readable(t, p, reads)
+	allowed := strings.Join(slices.Collect(maps.Values(readable)), "\n") + requestIDs(text)
 	for path, value := range leavesOf(t, p.Data) {
-		if _, ok := open[path]; ok || len(value) < 5 || strings.Contains(told, value) {
+		if _, ok := readable[path]; ok || len(value) < 5 || strings.Contains(allowed, value) {
 			continue
 		}
-		if len(value) < 12 { // which may be a part of a name
+		if len(value) < 12 { // short values may be part of a field name
 			value = `"` + value + `"`
 		}
 		if strings.Contains(text, value) {
-			t.Errorf("%s holds the value of %s: %s", what, path, value)
+			t.Errorf("%s: response contains the value of %s: %s", route, path, value)
 		}
 	}
 	for _, never := range []string{`"hash"`, `"previousHash"`, `"createdBy"`, `"updatedBy"`, `"owner"`, "secret reason", "operator@A"} {
 		if strings.Contains(text, never) {
-			t.Errorf("%s holds %s: %s", what, never, text)
+			t.Errorf("%s: response contains %s: %s", route, never, text)
 		}
 	}
 	if reads != "public" && reads != "" {
@@ -180,13 +181,13 @@ func (s *service) silent(t *testing.T, text, what string, p answer, reads string
 	}
 	for _, never := range []string{`"version"`, `"createdAt"`, `"updatedAt"`} {
 		if strings.Contains(text, never) {
-			t.Errorf("%s holds %s: %s", what, never, text)
+			t.Errorf("%s: response contains %s: %s", route, never, text)
 		}
 	}
 }
 
-// route is what an answer holds of the request itself.
-func route(text string) string {
+// requestIDs returns the ids of the request in a problem.
+func requestIDs(text string) string {
 	var problem struct{ Instance, RequestID string }
 	if json.Unmarshal([]byte(text), &problem) != nil {
 		return ""
@@ -194,8 +195,8 @@ func route(text string) string {
 	return problem.Instance + problem.RequestID
 }
 
-// documented are the routes of the OpenAPI document.
-func (s *service) documented() (all []string) {
+// documentedRoutes returns the routes in the OpenAPI document.
+func (s *service) documentedRoutes() (all []string) {
 	s.T.Helper()
 	var doc struct{ Paths map[string]map[string]any }
 	s.Call("GET /openapi.json", "", nil).Want(200, &doc)

@@ -25,10 +25,11 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-const childEnv = "PASSPORTD_TEST_CHILD" // the configuration of a child, as JSON
+// childEnv is the environment variable with the configuration of a child process, as JSON.
+const childEnv = "PASSPORTD_TEST_CHILD"
 
-// runChild runs a service and says where.
-func runChild(config string) error {
+// runService runs a service and prints its URL.
+func runService(config string) error {
 	var cfg passportd.Config
 	if err := json.Unmarshal([]byte(config), &cfg); err != nil {
 		return err
@@ -42,8 +43,9 @@ func runChild(config string) error {
 	return passportd.Run(context.Background(), cfg, slog.New(slog.DiscardHandler))
 }
 
-// again creates with a key, and returns the id and whether it came again.
-func (s *service) again(token, key, body string) (id string, again bool) {
+// createWithKey creates a passport with an idempotency key. It returns the id, and
+// whether the response was replayed.
+func (s *service) createWithKey(token, key, body string) (id string, replayed bool) {
 	s.T.Helper()
 	a := s.Call("POST /api/passports", token, body, "Idempotency-Key", key)
 	var p struct{ ID string }
@@ -51,94 +53,93 @@ func (s *service) again(token, key, body string) (id string, again bool) {
 	return p.ID, a.Header.Get("Idempotency-Replayed") == "true"
 }
 
-func TestCreateComesAgain(t *testing.T) {
+func TestIdempotencyKeyCreatesOnePassport(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		ann, bob := s.as(auth.Operator, "A"), s.as(auth.Operator, "B")
 		const body = `{"data":{"generalInformation":{"batteryIdentifier":"https://a.example/1","batteryMass":2.50}}}`
-		id, again := s.again(ann, "k1", body)
-		if again || len(id) != 36 || id[14] != '8' {
-			t.Errorf("first: %s, again %v", id, again)
+		id, replayed := s.createWithKey(ann, "k1", body)
+		if replayed || len(id) != 36 || id[14] != '8' {
+			t.Errorf("first request: got %s, replayed %v", id, replayed)
 		}
 		for name, same := range map[string]string{
-			"the same": body, "in another form": ` {"data": {"generalInformation": {"batteryMass": 2.5, "batteryIdentifier": "https://a.example/1"}}}`,
+			"same bytes": body, "same content": ` {"data": {"generalInformation": {"batteryMass": 2.5, "batteryIdentifier": "https://a.example/1"}}}`,
 		} {
-			if second, again := s.again(ann, "k1", same); second != id || !again {
-				t.Errorf("%s: %s, again %v, want %s", name, second, again, id)
+			if second, replayed := s.createWithKey(ann, "k1", same); second != id || !replayed {
+				t.Errorf("%s: got %s, replayed %v, want %s", name, second, replayed, id)
 			}
 		}
-		// It is answered as it is now.
+		// A replayed response contains the current state.
 		s.Call("PATCH /api/passports/"+id, ann, `{"data":{"generalInformation":{"batteryMass":3}}}`).Want(200, nil)
 		a := s.Call("POST /api/passports", ann, body, "Idempotency-Key", "k1").Want(201, nil)
 		if !strings.Contains(a.Text, `"batteryMass":3`) || a.Header.Get("ETag") != `"2"` || a.Header.Get("Location") != "/api/passports/"+id {
-			t.Errorf("changed since: %s, %v", a.Text, a.Header)
+			t.Errorf("after a change: got %s, %v", a.Text, a.Header)
 		}
 		if strings.Contains(a.Text, `"request"`) {
-			t.Error("the sum of the request is told")
+			t.Error("the response contains the hash of the request")
 		}
-		// Another body, and other keys and callers.
+		// Other bodies, keys and callers.
 		s.Call("POST /api/passports", ann, `{"data":{}}`, "Idempotency-Key", "k1").WantProblem(422, "header:Idempotency-Key reused")
 		s.Call("POST /api/passports", ann, strings.TrimSuffix(body, "}")+`,"reason":"new"}`, "Idempotency-Key", "k1").WantProblem(422, "header:Idempotency-Key reused")
 		s.Call("POST /api/passports", ann, body, "Idempotency-Key", "k2").WantProblem(409, "/data/generalInformation/batteryIdentifier duplicate")
 		s.Call("POST /api/passports", bob, body, "Idempotency-Key", "k1").WantProblem(409, "/data/generalInformation/batteryIdentifier duplicate")
-		if other, again := s.again(bob, "k1", `{"data":{}}`); other == id || again {
-			t.Errorf("of another caller: %s, again %v", other, again)
+		if other, replayed := s.createWithKey(bob, "k1", `{"data":{}}`); other == id || replayed {
+			t.Errorf("key of another caller: got %s, replayed %v", other, replayed)
 		}
-		// What failed has used no key.
+		// A request that fails does not use up its key.
 		s.Call("POST /api/passports", ann, `{"data":{"x":1}}`, "Idempotency-Key", "k3").Want(422, nil)
-		if _, again := s.again(ann, "k3", `{"data":{}}`); again {
-			t.Error("what failed came again")
+		if _, replayed := s.createWithKey(ann, "k3", `{"data":{}}`); replayed {
+			t.Error("a request after a failed one was replayed")
 		}
 		for _, key := range []string{"a b", "ü", strings.Repeat("x", 256)} {
 			s.Call("POST /api/passports", ann, `{"data":{}}`, "Idempotency-Key", key).Want(422, nil)
 		}
-		if got := eventsOf(t, db, id); got != 2 { // created, updated
-			t.Errorf("%d events of the passport", got)
+		if got := countEvents(t, db, id); got != 2 { // created, updated
+			t.Errorf("got %d events of the passport, want 2", got)
 		}
-		// What is deleted may be made again.
+		// After a deletion the key creates a new passport.
 		s.Call("DELETE /api/passports/"+id, ann, nil).Want(204, nil)
 		a = s.Call("POST /api/passports", ann, body, "Idempotency-Key", "k1")
 		if a.Status == 409 {
-			a.WantProblem(409, "header:Idempotency-Key duplicate") // its events wait yet
+			a.WantProblem(409, "header:Idempotency-Key duplicate") // its events have not been sent yet
 		} else {
 			a.Want(201, nil)
 		}
 	})
 }
 
-// TestCreateAtOnce comes many times at once: one makes it.
-func TestCreateAtOnce(t *testing.T) {
+func TestConcurrentCreatesWithOneKeyCreateOnePassport(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		ann := s.as(auth.Operator, "A")
 		s.Call("GET /api/passports", ann, nil).Want(200, nil)
 		var wg sync.WaitGroup
 		var mu sync.Mutex
-		ids, first := map[string]int{}, 0
+		ids, created := map[string]int{}, 0
 		for range 30 {
 			wg.Go(func() {
-				id, again := s.again(ann, "k", `{"data":{"generalInformation":{"batteryIdentifier":"https://a.example/1"}}}`)
+				id, replayed := s.createWithKey(ann, "k", `{"data":{"generalInformation":{"batteryIdentifier":"https://a.example/1"}}}`)
 				mu.Lock()
 				defer mu.Unlock()
-				if ids[id]++; !again {
-					first++
+				if ids[id]++; !replayed {
+					created++
 				}
 			})
 		}
 		wg.Wait()
-		if len(ids) != 1 || first != 1 {
-			t.Errorf("%v, made %d times", ids, first)
+		if len(ids) != 1 || created != 1 {
+			t.Errorf("got ids %v, created %d times, want one", ids, created)
 		}
 		for id := range ids {
-			if got := eventsOf(t, db, id); got != 1 {
-				t.Errorf("%d events", got)
+			if got := countEvents(t, db, id); got != 1 {
+				t.Errorf("got %d events, want 1", got)
 			}
 		}
 	})
 }
 
-// eventsOf counts the events that wait of a passport.
-func eventsOf(t *testing.T, cfg connect.Config, id string) int {
+// countEvents counts the events of a passport in the outbox.
+func countEvents(t *testing.T, cfg connect.Config, id string) int {
 	t.Helper()
 	db, err := connect.Open(t.Context(), cfg, passportd.Name)
 	if err != nil {
@@ -152,13 +153,13 @@ func eventsOf(t *testing.T, cfg connect.Config, id string) int {
 	return len(storetest.WaitingEvents(t, passports.Outbox(), id))
 }
 
-// TestKilledBeforeItsAnswer kills the service when it has stored a passport, and
-// sends the request again to the next one.
-func TestKilledBeforeItsAnswer(t *testing.T) {
+// TestRetryAfterCrashCreatesNoSecondPassport kills the service when it has stored a
+// passport, starts it again and repeats the request.
+func TestRetryAfterCrashCreatesNoSecondPassport(t *testing.T) {
 	cfg := connect.Config{Dir: t.TempDir()}
 	issuer := authtest.New(t)
-	person := auth.Principal{UserID: "ann", Role: auth.Operator, Organisation: "A"}
-	token := issuer.Token(t, person)
+	caller := auth.Principal{UserID: "ann", Role: auth.Operator, Organisation: "A"}
+	token := issuer.Token(t, caller)
 	db, err := connect.Open(t.Context(), cfg, passportd.Name)
 	if err != nil {
 		t.Fatal(err)
@@ -167,12 +168,12 @@ func TestKilledBeforeItsAnswer(t *testing.T) {
 	passports := store.Open(db, passport.Schema())
 	for round := range 20 {
 		key := fmt.Sprint("k", round)
-		id := idempotency.ID("passport", person.UserID, key)
+		id := idempotency.ID("passport", caller.UserID, key)
 		body := fmt.Sprintf(`{"data":{"generalInformation":{"batteryIdentifier":"https://a.example/%d"}}}`, round)
 		url, kill := startChild(t, cfg, issuer)
-		lost := make(chan struct{})
+		finished := make(chan struct{})
 		go func() {
-			defer close(lost)
+			defer close(finished)
 			req, err := http.NewRequestWithContext(t.Context(), "POST", url+"/api/passports", strings.NewReader(body))
 			if err != nil {
 				return
@@ -189,19 +190,19 @@ func TestKilledBeforeItsAnswer(t *testing.T) {
 			}
 		}
 		kill()
-		<-lost
-		s := startWith(t, cfg, issuer)
-		if got, again := s.again(token, key, body); got != id || !again {
-			t.Errorf("%s: %s, again %v, want %s", key, got, again, id)
+		<-finished
+		s := startWithIssuer(t, cfg, issuer)
+		if got, replayed := s.createWithKey(token, key, body); got != id || !replayed {
+			t.Errorf("%s: got %s, replayed %v, want %s", key, got, replayed, id)
 		}
-		if n := eventsOf(t, cfg, id); n != 1 {
-			t.Errorf("%s: %d events", key, n)
+		if n := countEvents(t, cfg, id); n != 1 {
+			t.Errorf("%s: got %d events, want 1", key, n)
 		}
 		s.stop()
 	}
 }
 
-// startChild runs a service in a process of its own, until it is killed.
+// startChild runs a service in a child process and returns its URL.
 func startChild(t *testing.T, db connect.Config, issuer *authtest.Issuer) (url string, kill func()) {
 	t.Helper()
 	config, err := json.Marshal(map[string]any{"Store": db, "Auth": map[string]string{"URL": issuer.URL}})

@@ -14,8 +14,8 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 
-// TestSamples stores every sample, and gets it back as it was sent.
-func TestSamples(t *testing.T) {
+// TestSamplesAreStoredUnchanged stores every sample as a draft and reads it again.
+func TestSamplesAreStoredUnchanged(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	names, err := fs.Glob(samples.FS, "*-*.json")
 	if err != nil {
@@ -28,36 +28,36 @@ func TestSamples(t *testing.T) {
 		}
 		n++
 		t.Run(name, func(t *testing.T) {
-			c, maker := s.On(t), s.as(auth.Operator, "A")
+			c, operator := s.On(t), s.as(auth.Operator, "A")
 			var sent struct{ Data json.RawMessage }
 			if err := json.Unmarshal([]byte(sample(t, name)), &sent); err != nil {
 				t.Fatal(err)
 			}
-			var p answer
-			c.Call("POST /api/passports", maker, sample(t, name)).Want(201, &p)
-			c.Call("GET /api/passports/"+p.ID, maker, nil).Want(200, &p)
+			var p apiPassport
+			c.Call("POST /api/passports", operator, sample(t, name)).Want(201, &p)
+			c.Call("GET /api/passports/"+p.ID, operator, nil).Want(200, &p)
 			if string(p.Data) != canonical(t, sent.Data) {
-				t.Errorf("data came back as %s", p.Data)
+				t.Errorf("data: got %s, want the canonical form of the sample", p.Data)
 			}
-			c.Call("DELETE /api/passports/"+p.ID, maker, nil).Want(204, nil) // two are versions of one passport
+			c.Call("DELETE /api/passports/"+p.ID, operator, nil).Want(204, nil) // two samples have the same identifiers
 		})
 	}
 	if n != 12 {
-		t.Errorf("%d samples, want 12", n)
+		t.Errorf("got %d samples, want 12", n)
 	}
 }
 
-// TestStructureGate puts every invalid case through the door: those that
-// structure-errors.json names are refused with exactly its errors, all others
-// are stored as drafts.
-func TestStructureGate(t *testing.T) {
+// TestStructureErrorsAreRefused creates a passport for every invalid case. The cases in
+// structure-errors.json are refused with exactly the errors there; all others are stored
+// as drafts.
+func TestStructureErrorsAreRefused(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	type expected struct {
 		Case, File string
 		Errors     []struct{ Path, Code string }
 	}
 	var refused struct{ Cases []expected }
-	read(t, "structure-errors.json", &refused)
+	readSample(t, "structure-errors.json", &refused)
 	want := map[string][]string{}
 	for _, c := range refused.Cases {
 		for _, e := range c.Errors {
@@ -68,31 +68,32 @@ func TestStructureGate(t *testing.T) {
 	for name, body := range bodies {
 		errors, ok := want[name]
 		delete(want, name)
-		maker := s.as(auth.Operator, name)
-		res := s.Call("POST /api/passports", maker, body)
+		operator := s.as(auth.Operator, name)
+		res := s.Call("POST /api/passports", operator, body)
 		if ok {
 			res.WantProblem(422, errors...)
 			continue
 		}
-		var p answer
+		var p apiPassport
 		res.Want(201, &p)
-		s.Call("DELETE /api/passports/"+p.ID, maker, nil).Want(204, nil) // some share a battery
+		s.Call("DELETE /api/passports/"+p.ID, operator, nil).Want(204, nil) // some cases have the same battery identifier
 	}
 	for name := range want {
-		t.Errorf("no such case: %s", name)
+		t.Errorf("case %s of structure-errors.json is unknown", name)
 	}
 }
 
-func read(t *testing.T, name string, out any) {
+// readSample decodes a JSON file of the samples.
+func readSample(t *testing.T, name string, out any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(sample(t, name)), out); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 }
 
-// in puts a value at a place of the data.
-func in(place, value string) string {
-	steps := strings.Split(place, ".")
+// bodyWith returns a body with a JSON value at a path of the data.
+func bodyWith(path, value string) string {
+	steps := strings.Split(path, ".")
 	body := value
 	for i := len(steps) - 1; i >= 0; i-- {
 		body = fmt.Sprintf("{%q:%s}", steps[i], body)
@@ -100,33 +101,35 @@ func in(place, value string) string {
 	return `{"data":` + body + `}`
 }
 
-func TestLimitsOfValues(t *testing.T) {
+// TestValuesAreCheckedOnWrite checks types, ranges, sizes and names. An empty code means
+// that the value is accepted.
+func TestValuesAreCheckedOnWrite(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
-	maker := s.as(auth.Operator, "A")
-	const mass, cycles, place, chemistry = "generalInformation.batteryMass", "performanceAndDurability.expectedLifetimeCycles", "generalInformation.manufacturingPlace", "materialComposition.criticalRawMaterials"
-	const temperature = "performanceAndDurability.idleTemperatureRange.minC"
-	pointer := func(place string) string { return "/data/" + strings.ReplaceAll(place, ".", "/") }
+	operator := s.as(auth.Operator, "A")
+	const mass, cycles, manufacturingPlace, materials = "generalInformation.batteryMass", "performanceAndDurability.expectedLifetimeCycles", "generalInformation.manufacturingPlace", "materialComposition.criticalRawMaterials"
+	const minTemperature = "performanceAndDurability.idleTemperatureRange.minC"
+	pointer := func(path string) string { return "/data/" + strings.ReplaceAll(path, ".", "/") }
 	texts := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat(`"x",`, n), ",") + "]" }
 	meaning := func(members string) string { return `[{"symbol":"CE","meaning":{` + members + `}}]` }
-	for _, c := range []struct{ place, value, code string }{
+	for _, c := range []struct{ path, value, code string }{
 		{mass, "450", ""}, {mass, "1e3", ""}, {mass, "0.000000001", ""}, {mass, "1e15", ""}, {mass, "123456789012345", ""}, {mass, "12345.6789012345", ""},
-		{mass, "1.50000000000000000000", ""}, {mass, "1500000000000000000e-5", ""}, {temperature, "-0", ""}, {temperature, "-1e15", ""}, {temperature, "0e999", ""},
+		{mass, "1.50000000000000000000", ""}, {mass, "1500000000000000000e-5", ""}, {minTemperature, "-0", ""}, {minTemperature, "-1e15", ""}, {minTemperature, "0e999", ""},
 		{mass, "1234567890123456", "range"}, {mass, "0.1234567890123456", "range"}, {mass, "1.1e15", "range"}, {mass, "1e-10", "range"}, {mass, "1e400", "range"}, {mass, "1e-400", "range"},
-		{temperature, "-1e400", "range"}, {mass, "0", "range"}, {mass, "-1", "range"}, {mass, `"450"`, "type"}, {mass, "true", "type"}, {mass, "null", "type"}, {mass, "[1]", "type"}, {mass, "{}", "type"},
+		{minTemperature, "-1e400", "range"}, {mass, "0", "range"}, {mass, "-1", "range"}, {mass, `"450"`, "type"}, {mass, "true", "type"}, {mass, "null", "type"}, {mass, "[1]", "type"}, {mass, "{}", "type"},
 		{cycles, "3000", ""}, {cycles, "3e3", ""}, {cycles, "3000.0", ""}, {cycles, "3000.5", "type"}, {cycles, "0", "range"},
 		{"generalInformation.batteryIdentifier", "4711", "type"}, {"generalInformation.isRechargeable", `"true"`, "type"}, {"generalInformation.isRechargeable", "false", ""},
-		{place, `"` + strings.Repeat("ü", 10_000) + `"`, ""}, {place, `"` + strings.Repeat("x", 10_001) + `"`, "range"}, {place, `"` + strings.Repeat("x", 200_000) + `"`, "range"}, {place, `""`, ""},
-		{place, `"\u0000\u202e"`, ""}, {place, `{"$gt":""}`, "type"},
-		{chemistry, texts(1000), ""}, {chemistry, texts(1001), "range"}, {chemistry, "[]", ""}, {chemistry, `"Lithium"`, "type"}, {chemistry, `{"0":"x"}`, "type"},
+		{manufacturingPlace, `"` + strings.Repeat("ü", 10_000) + `"`, ""}, {manufacturingPlace, `"` + strings.Repeat("x", 10_001) + `"`, "range"}, {manufacturingPlace, `"` + strings.Repeat("x", 200_000) + `"`, "range"}, {manufacturingPlace, `""`, ""},
+		{manufacturingPlace, `"\u0000\u202e"`, ""}, {manufacturingPlace, `{"$gt":""}`, "type"},
+		{materials, texts(1000), ""}, {materials, texts(1001), "range"}, {materials, "[]", ""}, {materials, `"Lithium"`, "type"}, {materials, `{"0":"x"}`, "type"},
 		{"generalInformation", "[]", "type"}, {"generalInformation", "null", "type"}, {"colour", `"red"`, "unknownField"}, {"generalInformation.batteryModel.colour.deep", "[1,{}]", "unknownField"},
 		{"generalInformation.", "1", "unknownField"}, {"GeneralInformation", "{}", "unknownField"},
 		{"labelsAndConformity.labelMeanings", meaning(`"en":"x","zz":"y"`), ""},
 	} {
-		body := in(c.place, c.value)
-		res := s.Call("POST /api/passports", maker, body)
-		want := pointer(c.place) + " " + c.code
-		if c.code == "unknownField" && strings.HasSuffix(c.place, ".deep") {
-			want = strings.TrimSuffix(pointer(c.place), "/deep") + " unknownField"
+		body := bodyWith(c.path, c.value)
+		res := s.Call("POST /api/passports", operator, body)
+		want := pointer(c.path) + " " + c.code
+		if c.code == "unknownField" && strings.HasSuffix(c.path, ".deep") {
+			want = strings.TrimSuffix(pointer(c.path), "/deep") + " unknownField"
 		}
 		if c.code == "" {
 			res.Want(201, nil)
@@ -134,40 +137,40 @@ func TestLimitsOfValues(t *testing.T) {
 			res.WantProblem(422, want)
 		}
 	}
-	// Places inside arrays and maps.
+	// Values inside arrays and maps.
 	const labels = "/data/labelsAndConformity/labelMeanings/0/meaning"
 	for value, want := range map[string]string{
 		meaning(`"a.b":"x"`): labels + "/a.b format", meaning(`"$set":"x"`): labels + "/$set format", meaning(`"a\u0000":"x"`): labels + "/a\x00 format",
 		meaning(`"a/b~":1`): labels + "/a~1b~0 type",
 	} {
-		s.Call("POST /api/passports", maker, in("labelsAndConformity.labelMeanings", value)).WantProblem(422, want)
+		s.Call("POST /api/passports", operator, bodyWith("labelsAndConformity.labelMeanings", value)).WantProblem(422, want)
 	}
 	many := make([]string, 1001)
 	for i := range many {
 		many[i] = fmt.Sprintf(`"l%d":"x"`, i)
 	}
-	s.Call("POST /api/passports", maker, in("labelsAndConformity.labelMeanings", meaning(strings.Join(many, ",")))).WantProblem(422, labels+" range")
-	// Errors are all told, but not more than somebody can read.
+	s.Call("POST /api/passports", operator, bodyWith("labelsAndConformity.labelMeanings", meaning(strings.Join(many, ",")))).WantProblem(422, labels+" range")
+	// The response lists at most 1000 errors.
 	for i := range many {
 		many[i] = fmt.Sprintf(`"f%d":1`, i)
 	}
 	var p struct{ Errors []any }
-	s.Call("POST /api/passports", maker, `{"data":{`+strings.Join(many, ",")+`}}`).Want(422, &p)
+	s.Call("POST /api/passports", operator, `{"data":{`+strings.Join(many, ",")+`}}`).Want(422, &p)
 	if len(p.Errors) != 1000 {
-		t.Errorf("%d errors", len(p.Errors))
+		t.Errorf("got %d errors, want 1000", len(p.Errors))
 	}
 }
 
-func TestBadInput(t *testing.T) {
+func TestInvalidRequestsAreRefused(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
-	maker := s.as(auth.Operator, "A")
-	p := s.create(maker, draft("https://a.example/1"))
-	s.create(maker, draft("https://a.example/2"))
+	operator := s.as(auth.Operator, "A")
+	p := s.create(operator, draft("https://a.example/1"))
+	s.create(operator, draft("https://a.example/2"))
 	const post, list = "POST /api/passports", "GET /api/passports"
 	put, patch, get := "PUT /api/passports/"+p.ID, "PATCH /api/passports/"+p.ID, "GET /api/passports/"+p.ID
 	deep := strings.Repeat(`{"a":`, 12) + "1" + strings.Repeat("}", 12)
 	var page struct{ NextCursor string }
-	s.Call(list+"?limit=1", maker, nil).Want(200, &page)
+	s.Call(list+"?limit=1", operator, nil).Want(200, &page)
 	for name, c := range map[string]struct {
 		route, body string
 		headers     []string
@@ -192,8 +195,8 @@ func TestBadInput(t *testing.T) {
 		"array":                  {post, `[]`, nil, 422, []string{" type"}},
 		"text":                   {put, `"data"`, nil, 422, []string{" type"}},
 		"null":                   {patch, `null`, nil, 422, []string{" type"}},
-		"nothing":                {post, `{}`, nil, 422, []string{"/data required"}},
-		"nothing to put":         {put, `{}`, nil, 422, []string{"/data required"}},
+		"no data":                {post, `{}`, nil, 422, []string{"/data required"}},
+		"PUT without data":       {put, `{}`, nil, 422, []string{"/data required"}},
 		"data null":              {post, `{"data":null}`, nil, 422, []string{"/data type"}},
 		"data removed":           {patch, `{"data":null}`, nil, 422, []string{"/data type"}},
 		"data an array":          {put, `{"data":[]}`, nil, 422, []string{"/data type"}},
@@ -212,52 +215,53 @@ func TestBadInput(t *testing.T) {
 		"cursor of another sort": {list + "?sort=createdAt&cursor=" + page.NextCursor, "", nil, 400, []string{"query:cursor format"}},
 		"cursor of a history":    {get + "/versions?cursor=" + page.NextCursor, "", nil, 400, []string{"query:cursor format"}},
 		"huge cursor":            {list + "?cursor=" + strings.Repeat("A", 15_000), "", nil, 400, []string{"query:cursor format"}},
-		"no id":                  {"GET /api/passports/4711", "", nil, 404, nil},
-		"no UTF-8":               {"GET /api/passports/%ff", "", nil, 404, nil},
-		"no UTF-8: query":        {"GET /api/passports?%ff=1", "", nil, 422, []string{"query:\uFFFD unknownField"}},
+		"unknown id":             {"GET /api/passports/4711", "", nil, 404, nil},
+		"id not UTF-8":           {"GET /api/passports/%ff", "", nil, 404, nil},
+		"query not UTF-8":        {"GET /api/passports?%ff=1", "", nil, 422, []string{"query:\uFFFD unknownField"}},
 		"broken query":           {"GET /api/passports?limit=1&cursor=%zz", "", nil, 400, []string{"query syntax"}},
 		"filter without a value": {"GET /api/passports?createdBy=", "", nil, 422, []string{"query:createdBy required"}},
 		"id with operators":      {"GET /api/passports/%7B%22$ne%22:1%7D", "", nil, 404, nil},
 		"id of a version":        {"GET /api/passports/" + p.ID + "%2F1", "", nil, 404, nil},
-		"PUT to no id":           {"PUT /api/passports/4711", `{"data":{}}`, nil, 404, nil},
+		"PUT to unknown id":      {"PUT /api/passports/4711", `{"data":{}}`, nil, 404, nil},
 		"version 0":              {get + "/versions/0", "", nil, 422, []string{"path:version range"}},
-		"version of words":       {get + "/versions/first", "", nil, 422, []string{"path:version type"}},
+		"version not a number":   {get + "/versions/first", "", nil, 422, []string{"path:version type"}},
 		"version 2 of 1":         {get + "/versions/2", "", nil, 404, nil},
-		"time of words":          {get + "?at=yesterday", "", nil, 422, []string{"query:at format"}},
+		"time not a date":        {get + "?at=yesterday", "", nil, 422, []string{"query:at format"}},
 		"time without zone":      {get + "?at=2026-11-22T10:00:00", "", nil, 422, []string{"query:at format"}},
-		"time before all":        {get + "?at=2020-01-01T00:00:00Z", "", nil, 404, nil},
-		"If-Match of words":      {put, `{"data":{}}`, []string{"If-Match", "latest"}, 400, []string{"header:If-Match format"}},
+		"time before version 1":  {get + "?at=2020-01-01T00:00:00Z", "", nil, 404, nil},
+		"invalid If-Match":       {put, `{"data":{}}`, []string{"If-Match", "latest"}, 400, []string{"header:If-Match format"}},
 		"weak If-Match":          {put, `{"data":{}}`, []string{"If-Match", `W/"1"`}, 412, nil},
 		"POST to a passport":     {"POST /api/passports/" + p.ID, `{}`, nil, 405, nil},
-		"no such path":           {"GET /api/passport", "", nil, 404, nil},
+		"unknown path":           {"GET /api/passport", "", nil, 404, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s.On(t).Call(c.route, maker, c.body, c.headers...).WantProblem(c.status, c.errors...)
+			s.On(t).Call(c.route, operator, c.body, c.headers...).WantProblem(c.status, c.errors...)
 		})
 	}
-	var all struct{ Items []answer }
-	s.Call(list, maker, nil).Want(200, &all)
+	var all struct{ Items []apiPassport }
+	s.Call(list, operator, nil).Want(200, &all)
 	if len(all.Items) != 2 || all.Items[0].Version != 1 || all.Items[1].Version != 1 {
-		t.Errorf("after all that: %+v", all.Items)
+		t.Errorf("passports afterwards: got %+v, want 2 in version 1", all.Items)
 	}
 }
 
-// TestPatchesDoNotAddUp to more than a body may have.
-func TestPatchesDoNotAddUp(t *testing.T) {
+// TestPatchesCannotExceedDataLimit checks that two small patches do not make data larger
+// than the limit of a body.
+func TestPatchesCannotExceedDataLimit(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
-	maker := s.as(auth.Operator, "A")
+	operator := s.as(auth.Operator, "A")
 	entry := `{"symbol":"CE","meaning":{"en":"` + strings.Repeat("x", 10_000) + `"}}`
 	big := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat(entry+",", n), ",") + "]" }
-	p := s.create(maker, in("labelsAndConformity.labelMeanings", big(60)))
+	p := s.create(operator, bodyWith("labelsAndConformity.labelMeanings", big(60)))
 	report := `{"reportIdentifier":"` + strings.Repeat("x", 10_000) + `","title":"x"}`
-	s.Call("PATCH /api/passports/"+p.ID, maker, in("labelsAndConformity.testReports", "["+strings.TrimSuffix(strings.Repeat(report+",", 60), ",")+"]")).WantProblem(413)
-	s.Call("GET /api/passports/"+p.ID, maker, nil).Want(200, &p)
+	s.Call("PATCH /api/passports/"+p.ID, operator, bodyWith("labelsAndConformity.testReports", "["+strings.TrimSuffix(strings.Repeat(report+",", 60), ",")+"]")).WantProblem(413)
+	s.Call("GET /api/passports/"+p.ID, operator, nil).Want(200, &p)
 	if p.Version != 1 {
-		t.Errorf("version %d", p.Version)
+		t.Errorf("got version %d, want 1", p.Version)
 	}
 }
 
-// invalidBodies are the 67 invalid cases and the 3 invalid files, by name.
+// invalidBodies returns the bodies of the 67 invalid cases and the 3 invalid files, by name.
 func invalidBodies(t *testing.T) map[string]string {
 	t.Helper()
 	bodies := map[string]string{}
@@ -267,7 +271,7 @@ func invalidBodies(t *testing.T) map[string]string {
 			Patch      json.RawMessage
 		}
 	}
-	read(t, "invalid-cases.json", &cases)
+	readSample(t, "invalid-cases.json", &cases)
 	for _, c := range cases.Cases {
 		patch, err := jsonpatch.DecodePatch(c.Patch)
 		if err != nil {
@@ -285,11 +289,11 @@ func invalidBodies(t *testing.T) map[string]string {
 	}
 	for _, name := range files {
 		var file struct{ Body json.RawMessage }
-		read(t, name, &file)
+		readSample(t, name, &file)
 		bodies[name] = string(file.Body)
 	}
 	if len(bodies) != 67+3 {
-		t.Errorf("%d cases, want 70", len(bodies))
+		t.Errorf("got %d cases, want 70", len(bodies))
 	}
 	return bodies
 }
