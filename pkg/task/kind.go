@@ -78,9 +78,6 @@ func (w *Worker) Run(ctx context.Context) error {
 // that control the clock.
 func (w *Worker) RunDue(ctx context.Context) error {
 	for _, r := range w.runners {
-		if r.Local {
-			continue
-		}
 		if err := r.runDue(ctx); err != nil {
 			return err
 		}

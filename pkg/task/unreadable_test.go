@@ -72,7 +72,7 @@ func gauge(t *testing.T, registry *prometheus.Registry, name, state string) floa
 			}
 		}
 	}
-	t.Fatalf("there is no gauge %s{state=%q}", name, state)
+	t.Fatalf("gauge %s{state=%q} not found", name, state)
 	return 0
 }
 

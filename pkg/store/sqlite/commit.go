@@ -65,8 +65,8 @@ func (w *writer) in(ctx context.Context, noSavepoint bool, do func(tx) error) er
 	return j.err
 }
 
-// lead runs the queued jobs, of which own is one, and makes the first job that was
-// queued meanwhile the next leader.
+// lead runs the queued jobs, including own. The first job that was queued during this
+// time becomes the next leader.
 func (w *writer) lead(own *job) {
 	w.mu.Lock()
 	batch := w.queue
@@ -104,7 +104,7 @@ func (w *writer) run(batch []*job) {
 }
 
 // runShared runs all jobs in one transaction and reports whether it succeeded. Single
-// jobs may have failed then.
+// jobs may still have failed.
 func (w *writer) runShared(batch []*job) bool {
 	errs, begun := make([]error, len(batch)), false
 	err := w.transact(func(t tx) error {
@@ -154,7 +154,7 @@ func (w *writer) prepare() {
 	for query := range w.missing {
 		if s, err := w.db.Prepare(query); err == nil {
 			w.stmts[query] = s
-		} // otherwise the statement runs unprepared
+		} // otherwise the next transaction tries again
 		delete(w.missing, query)
 	}
 }
@@ -165,16 +165,23 @@ type tx struct {
 	tx *sql.Tx
 }
 
+// statement returns the prepared statement of a query. A new query is prepared for this
+// transaction, and afterwards for the following ones.
+func (x tx) statement(query string) (*sql.Stmt, error) {
+	if s := x.w.stmts[query]; s != nil {
+		return x.tx.Stmt(s), nil
+	}
+	x.w.missing[query] = true
+	return x.tx.Prepare(query)
+}
+
 // run runs a statement and returns the number of changed rows.
 func (x tx) run(query string, args ...any) (int64, error) {
-	var res sql.Result
-	var err error
-	if s := x.w.stmts[query]; s != nil {
-		res, err = x.tx.Stmt(s).Exec(args...)
-	} else {
-		x.w.missing[query] = true
-		res, err = x.tx.Exec(query, args...)
+	s, err := x.statement(query)
+	if err != nil {
+		return 0, failure(err)
 	}
+	res, err := s.Exec(args...)
 	if err != nil {
 		return 0, failure(err)
 	}
@@ -199,24 +206,12 @@ func (x tx) savepoint(do func(tx) error) (recordErr, err error) {
 	return recordErr, err
 }
 
-// row runs a query that returns one row.
-func (x tx) row(query string, args ...any) *sql.Row {
-	if s := x.w.stmts[query]; s != nil {
-		return x.tx.Stmt(s).QueryRow(args...)
-	}
-	x.w.missing[query] = true
-	return x.tx.QueryRow(query, args...)
-}
-
 // rows calls f for each row that a statement returns.
 func (x tx) rows(query string, f func(*sql.Rows) error, args ...any) error {
-	var rows *sql.Rows
-	var err error
-	if s := x.w.stmts[query]; s != nil {
-		rows, err = x.tx.Stmt(s).Query(args...)
-	} else {
-		x.w.missing[query] = true
-		rows, err = x.tx.Query(query, args...)
+	s, err := x.statement(query)
+	if err != nil {
+		return failure(err)
 	}
+	rows, err := s.Query(args...)
 	return each(rows, err, f)
 }

@@ -125,8 +125,10 @@ func (t *table) change(ctx context.Context, id string, version int64, events []e
 	err := t.in(ctx, func(x write) error {
 		var current, waiting int64
 		var text []byte
-		err := x.row(x.named("SELECT version, keys, (SELECT count(*) FROM #_outbox WHERE id = r.id) FROM # r WHERE id = ? AND NOT deleted"), id).
-			Scan(&current, &text, &waiting)
+		s, err := x.statement(x.named("SELECT version, keys, (SELECT count(*) FROM #_outbox WHERE id = r.id) FROM # r WHERE id = ? AND NOT deleted"))
+		if err == nil {
+			err = s.QueryRow(id).Scan(&current, &text, &waiting)
+		}
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			return store.ErrNotFound(id)

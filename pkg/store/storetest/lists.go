@@ -14,28 +14,40 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// walk reads all pages of a list and calls between after each but the last.
-func walk(t *testing.T, cells *store.Collection[Cell], q store.Query, between func(page int)) []string {
+// pages returns the ids of a list by page. It calls between after each page but the
+// last.
+func pages(t *testing.T, cells *store.Collection[Cell], q store.Query, between func(page int)) (all [][]string) {
 	t.Helper()
-	var ids []string
-	for page := 0; ; page++ {
+	for {
 		p, err := cells.List(t.Context(), q)
 		if err != nil {
 			t.Fatalf("List(%+v) = %v", q, err)
 		}
-		for _, r := range p.Rows {
-			ids = append(ids, r.ID)
+		ids := make([]string, len(p.Rows))
+		for i, r := range p.Rows {
+			ids[i] = r.ID
 		}
-		if p.Next == "" {
-			return ids
-		}
-		if len(p.Rows) != q.Limit {
-			t.Errorf("page %d has %d rows, want %d", page, len(p.Rows), q.Limit)
+		if all = append(all, ids); p.Next == "" {
+			return all
 		}
 		q.Cursor = p.Next
-		between(page)
+		between(len(all) - 1)
 	}
 }
+
+// fullPages returns the ids of a list, whose pages except the last must be full.
+func fullPages(t *testing.T, cells *store.Collection[Cell], q store.Query, between func(page int)) []string {
+	t.Helper()
+	all := pages(t, cells, q, between)
+	for i, ids := range all[:len(all)-1] {
+		if len(ids) != q.Limit {
+			t.Errorf("page %d has %d rows, want %d", i, len(ids), q.Limit)
+		}
+	}
+	return slices.Concat(all...)
+}
+
+func noop(int) {}
 
 func stablePages(t *testing.T, db store.DB) {
 	cells := store.Open(db, CellSchema())
@@ -51,7 +63,7 @@ func stablePages(t *testing.T, db store.DB) {
 	for _, order := range []store.Order{store.OldestFirst, store.NewestFirst} {
 		oldest := order == store.OldestFirst
 		next := 0 // the next to delete
-		got := walk(t, cells, store.Query{Scopes: []string{"ann"}, Order: order, Limit: 7}, func(page int) {
+		got := fullPages(t, cells, store.Query{Scopes: []string{"ann"}, Order: order, Limit: 7}, func(page int) {
 			insert(t, cells, newID(), Cell{Owner: "ann", Made: day(page)}) // older than all others
 			insert(t, cells, newID(), Cell{Owner: "ann", Made: day(90 + page)})
 			if id := ids[next]; oldest {
@@ -102,7 +114,7 @@ func lists(t *testing.T, db store.DB) {
 func wantList(t *testing.T, cells *store.Collection[Cell], q store.Query, names map[string]string, want string) {
 	t.Helper()
 	var got strings.Builder
-	for _, id := range walk(t, cells, q, func(int) {}) {
+	for _, id := range fullPages(t, cells, q, noop) {
 		got.WriteString(names[id])
 	}
 	if got.String() != want {
@@ -158,15 +170,8 @@ func largePages(t *testing.T, db store.DB) {
 		insert(t, cells, newID(), Cell{Owner: "ann", Made: day(i), Data: big})
 	}
 	var sizes []int
-	for q := (store.Query{Scopes: []string{"ann"}, Limit: 200}); ; {
-		page, err := cells.List(t.Context(), q)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sizes = append(sizes, len(page.Rows))
-		if q.Cursor = page.Next; q.Cursor == "" {
-			break
-		}
+	for _, ids := range pages(t, cells, store.Query{Scopes: []string{"ann"}, Limit: 200}, noop) {
+		sizes = append(sizes, len(ids))
 	}
 	if diff := cmp.Diff([]int{2, 2, 1}, sizes); diff != "" {
 		t.Errorf("rows per page of at most 8 MiB (-want +got)\n%s", diff)
@@ -226,17 +231,8 @@ func mergedLargePages(t *testing.T, cells *store.Collection[Cell]) {
 		insert(t, cells, id, Cell{Owner: []string{"new", "old"}[i/5], Made: day(50 + i), Data: big})
 	}
 	var got strings.Builder
-	for q := (store.Query{Scopes: []string{"new", "old"}, From: day(50), Limit: 200}); ; {
-		page, err := cells.List(t.Context(), q)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, row := range page.Rows {
-			got.WriteString(names[row.ID])
-		}
-		if q.Cursor = page.Next; q.Cursor == "" {
-			break
-		}
+	for _, id := range slices.Concat(pages(t, cells, store.Query{Scopes: []string{"new", "old"}, From: day(50), Limit: 200}, noop)...) {
+		got.WriteString(names[id])
 	}
 	if got.String() != want {
 		t.Errorf("listed %s, want %s", got.String(), want)

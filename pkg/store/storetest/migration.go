@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -97,7 +98,7 @@ func wantMigrated(t *testing.T, current *store.Collection[Cell], id string) {
 	}
 }
 
-// unreadable lists rows of which every other one has a later schema version.
+// unreadable lists rows, every other of a later schema version.
 func unreadable(t *testing.T, db store.DB) {
 	later := CellSchema()
 	later.Version++
@@ -116,24 +117,13 @@ func unreadable(t *testing.T, db store.DB) {
 	if page, err := schemas[1].List(t.Context(), q); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("List without OnUnreadable = %+v, %v, want unavailable", page, err)
 	}
-	var got, unreadable []string
+	var unreadable []string
 	q.OnUnreadable = func(id string, err error) {
 		if unreadable = append(unreadable, id); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("%s is unreadable because of %v, want unavailable", id, err)
 		}
 	}
-	for {
-		page, err := schemas[1].List(t.Context(), q)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, row := range page.Rows {
-			got = append(got, row.ID)
-		}
-		if q.Cursor = page.Next; q.Cursor == "" {
-			break
-		}
-	}
+	got := slices.Concat(pages(t, schemas[1], q, noop)...)
 	if diff := cmp.Diff([][]string{want, skipped}, [][]string{got, unreadable}); diff != "" {
 		t.Errorf("listed and skipped ids (-want +got)\n%s", diff)
 	}

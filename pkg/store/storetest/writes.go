@@ -27,8 +27,8 @@ func EntrySchema() store.Schema[Cell] {
 	}
 }
 
-// encodingErrors inserts documents of which some cannot be encoded: each error is at
-// the index of its document, and the others are stored.
+// encodingErrors inserts some documents that cannot be encoded: each error is at the
+// index of its document, and the others are stored.
 func encodingErrors(t *testing.T, db store.DB) {
 	cells := store.Open(db, CellSchema())
 	var writes []store.Write[Cell]
