@@ -22,23 +22,23 @@ func FuzzList(f *testing.F) {
 	}
 	f.Cleanup(func() { db.Close(context.Background()) })
 	cells := store.Open(db, storetest.CellSchema())
-	made := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	created := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	all := map[string]storetest.Cell{"a": {Owner: "ann", Colour: "red", Shape: "flat"}, "b": {Owner: "ann", Colour: "red"}, "c": {Owner: "bob", Colour: "blue"}}
 	for id, c := range all {
-		c.Made = made
+		c.Made = created
 		if _, err := cells.Insert(f.Context(), id, c); err != nil {
 			f.Fatal(err)
 		}
 	}
 	good := store.Query{Scopes: []string{"ann"}, Filters: map[string]string{"colour": "red"}}
-	f.Add("ann", "colour", "red", good.CursorAfter(made, "b"))
+	f.Add("ann", "colour", "red", good.CursorAfter(created, "b"))
 	f.Add("ann", "colour", "red", "")
 	for _, seed := range []string{`{"$ne":""}`, "$where", "' OR 1=1 --", "red%", "red\x00colour\x00blue", "*", "\xff", ""} {
 		f.Add("", "colour", seed, "")
 		f.Add(seed, "", "", seed)
 		f.Add("ann", seed, "red", "AAAAAAAAAAAAAAAAAAAAAAAA")
 	}
-	f.Add("bob", "colour", "red", good.CursorAfter(made, "b"))
+	f.Add("bob", "colour", "red", good.CursorAfter(created, "b"))
 	f.Fuzz(func(t *testing.T, scope, filter, value, cursor string) {
 		q := store.Query{Scopes: []string{scope}, Filters: map[string]string{filter: value}, Cursor: cursor, Limit: 10}
 		page, err := cells.List(t.Context(), q)
@@ -48,7 +48,7 @@ func FuzzList(f *testing.F) {
 			}
 			return
 		}
-		if cursor != "" && after(q, made, cursor) == "" {
+		if cursor != "" && after(q, created, cursor) == "" {
 			t.Errorf("List(%+v) accepted the cursor", q)
 		}
 		var got, want []string
@@ -57,7 +57,7 @@ func FuzzList(f *testing.F) {
 		}
 		for _, id := range []string{"c", "b", "a"} { // newest first, then by id
 			filters := map[string]string{"colour": all[id].Colour, "shape": all[id].Shape}
-			before := cursor == "" || id < after(q, made, cursor)
+			before := cursor == "" || id < after(q, created, cursor)
 			if before && (scope == "" || all[id].Owner == scope) && (value == "" || filters[filter] == value) {
 				want = append(want, id)
 			}
@@ -69,9 +69,9 @@ func FuzzList(f *testing.F) {
 }
 
 // after returns the id after which a cursor of q continues.
-func after(q store.Query, made time.Time, cursor string) string {
+func after(q store.Query, created time.Time, cursor string) string {
 	for _, id := range []string{"a", "b", "c"} {
-		if cursor == q.CursorAfter(made, id) {
+		if cursor == q.CursorAfter(created, id) {
 			return id
 		}
 	}

@@ -19,8 +19,8 @@ type Schema[T any] struct {
 	// would drop that member. Reads of a later version fail with fault.Unavailable.
 	Version int
 	// Migrate converts a document of an earlier version. It runs whenever such a
-	// document is read, until the document is written; lists and unique indexes
-	// keep the earlier values until then. It is nil when there is no earlier version.
+	// document is read, until the document is written; until then, lists and
+	// unique indexes have the earlier values. It may be nil for the first version.
 	Migrate func(version int, doc []byte) ([]byte, error)
 	// Unique returns the values that no two aggregates share, by index. Empty
 	// values are not indexed. UniqueIndexes names all indexes.
@@ -70,7 +70,7 @@ func (s *Schema[T]) record(id string, version int64, doc *T) (Record, error) {
 			}
 		}
 		slices.Sort(r.Lists)
-		r.Lists = slices.Compact(r.Lists) // a scope may be given twice
+		r.Lists = slices.Compact(r.Lists) // scopes may be repeated
 		r.Sort = sortKey(in.Created, id)
 	}
 	return r, nil

@@ -50,7 +50,7 @@ func IfVersion(versions ...int64) UpdateOption { return versions }
 
 // Update applies change to an aggregate. It inserts the history records first,
 // and then writes document, version and events in one step. If another writer
-// changed the aggregate meanwhile, change runs again on the new document; history
+// changed the aggregate since it was read, change runs again on the new document; history
 // records of the failed attempt remain. Update returns the error of change, except
 // after ErrNoChange, when it returns the stored aggregate.
 func (c *Collection[T]) Update(ctx context.Context, id string, change func(*T) (Change, error), opts ...UpdateOption) (Row[T], error) {

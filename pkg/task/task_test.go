@@ -317,7 +317,7 @@ func TestTaskContinuesTraceOfRequest(t *testing.T) {
 }
 
 // TestOutcomeAfterExpiredLeaseIsIgnored lets a run take longer than its lease. Another
-// worker runs the task meanwhile, and the outcome of the first run is ignored.
+// worker runs the task after that, and the outcome of the first run is ignored.
 func TestOutcomeAfterExpiredLeaseIsIgnored(t *testing.T) {
 	each(t, func(t *testing.T, q *testQueue) {
 		started, release := make(chan bool), make(chan error)

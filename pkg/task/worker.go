@@ -92,8 +92,8 @@ func (r *runner) startRecurring(ctx context.Context) (bool, error) {
 	return err == nil, err
 }
 
-// runDue runs the tasks that are due and returns when there are no more, or the kind
-// is paused.
+// runDue runs the tasks that are due and returns when no task is due or the kind is
+// paused.
 func (r *runner) runDue(ctx context.Context) error {
 	for ctx.Err() == nil && !r.paused() {
 		page, err := r.list(ctx, "open", "true", r.queue.now().Add(time.Millisecond), pollLimit)

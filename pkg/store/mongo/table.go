@@ -229,7 +229,7 @@ func (t *table) Delete(ctx context.Context, id string, version int64, events []e
 	err = t.change(ctx, id, version, events, bson.M{
 		"$set": bson.M{"version": version + 1, "deleted": true, "due": leaseEnd()}, "$unset": bson.M{"keys": "", "doc": ""},
 	})
-	if err == nil && len(events) == 0 { // the last event may have been published meanwhile
+	if err == nil && len(events) == 0 { // the last event may have been published since the check
 		_ = t.settle(ctx, bson.M{"_id": id}) // if this fails, the relay does it at the due time
 	}
 	return err

@@ -44,7 +44,7 @@ func TestConcurrentWritesShareACommit(t *testing.T) {
 			}
 		})
 	}
-	// The first transaction may contain several writes, which are no longer queued.
+	// Writes of the first transaction are not in the queue.
 	for deadline := time.Now().Add(1500 * time.Millisecond); sqlite.Queued(db) < writes/2 && time.Now().Before(deadline); {
 		runtime.Gosched()
 	}

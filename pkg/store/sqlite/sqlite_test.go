@@ -122,7 +122,7 @@ func TestBrokenFileIsUnavailable(t *testing.T) {
 	})
 }
 
-// TestFailedWritesDoNotAffectTheirTransaction runs concurrent writes, some of which
+// TestFailedWritesDoNotAffectTheirTransaction runs concurrent writes and lets some
 // fail. Each returns its own result, and exactly the successful ones are stored.
 func TestFailedWritesDoNotAffectTheirTransaction(t *testing.T) {
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "x.db"))

@@ -95,9 +95,9 @@ func (x write) insert(r store.Record, events []event.Envelope) error {
 
 // Replace implements store.Table.
 func (t *table) Replace(ctx context.Context, r store.Record, events []event.Envelope) error {
-	return t.change(ctx, r.ID, r.Version-1, events, func(x write, was keys) error {
+	return t.change(ctx, r.ID, r.Version-1, events, func(x write, previous keys) error {
 		k := keysOf(r)
-		if err := x.index(r.ID, was, k); err != nil {
+		if err := x.index(r.ID, previous, k); err != nil {
 			return err
 		}
 		_, err := x.exec("UPDATE # SET schema = ?, version = ?, sort = ?, keys = ?, doc = ? WHERE id = ?",
@@ -108,8 +108,8 @@ func (t *table) Replace(ctx context.Context, r store.Record, events []event.Enve
 
 // Delete implements store.Table.
 func (t *table) Delete(ctx context.Context, id string, version int64, events []event.Envelope) error {
-	return t.change(ctx, id, version, events, func(x write, was keys) error {
-		if err := x.index(id, was, keys{}); err != nil {
+	return t.change(ctx, id, version, events, func(x write, previous keys) error {
+		if err := x.index(id, previous, keys{}); err != nil {
 			return err
 		}
 		if _, err := x.exec("UPDATE # SET version = version + 1, deleted = 1, keys = '{}', doc = 'null' WHERE id = ?", id); err != nil || len(events) > 0 {
@@ -139,11 +139,11 @@ func (t *table) change(ctx context.Context, id string, version int64, events []e
 		case int(waiting)+len(events) > store.MaxWaiting:
 			return store.ErrOutboxFull(id)
 		}
-		var was keys
-		if err := wire.Unmarshal(text, &was); err != nil {
+		var previous keys
+		if err := wire.Unmarshal(text, &previous); err != nil {
 			return err
 		}
-		if err := f(x, was); err != nil {
+		if err := f(x, previous); err != nil {
 			return err
 		}
 		return x.addEvents(id, events)
@@ -173,16 +173,16 @@ func (k keys) text() string {
 }
 
 // index replaces the previous index entries of a record by the current ones.
-func (x write) index(id string, was, now keys) error {
-	for name, value := range was.Unique {
-		if now.Unique[name] != value {
+func (x write) index(id string, previous, current keys) error {
+	for name, value := range previous.Unique {
+		if current.Unique[name] != value {
 			if _, err := x.exec("DELETE FROM #_unique WHERE name = ? AND value = ?", name, value); err != nil {
 				return err
 			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(now.Unique)) {
-		if value := now.Unique[name]; was.Unique[name] != value {
+	for _, name := range slices.Sorted(maps.Keys(current.Unique)) {
+		if value := current.Unique[name]; previous.Unique[name] != value {
 			n, err := x.exec("INSERT INTO #_unique (name, value, id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", name, value, id)
 			if err != nil {
 				return err
@@ -192,16 +192,16 @@ func (x write) index(id string, was, now keys) error {
 			}
 		}
 	}
-	if was.Sort == now.Sort && slices.Equal(was.Lists, now.Lists) {
+	if previous.Sort == current.Sort && slices.Equal(previous.Lists, current.Lists) {
 		return nil
 	}
-	for _, token := range was.Lists {
-		if _, err := x.exec("DELETE FROM #_list WHERE token = ? AND sort = ?", token, was.Sort); err != nil {
+	for _, list := range previous.Lists {
+		if _, err := x.exec("DELETE FROM #_list WHERE token = ? AND sort = ?", list, previous.Sort); err != nil {
 			return err
 		}
 	}
-	for _, token := range now.Lists {
-		if _, err := x.exec("INSERT INTO #_list (token, sort, id) VALUES (?, ?, ?)", token, now.Sort, id); err != nil {
+	for _, list := range current.Lists {
+		if _, err := x.exec("INSERT INTO #_list (token, sort, id) VALUES (?, ?, ?)", list, current.Sort, id); err != nil {
 			return err
 		}
 	}

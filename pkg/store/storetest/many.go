@@ -34,7 +34,7 @@ func many(t *testing.T, db store.DB) {
 }
 
 // readAll reads the events of all ids. Because of the low limit this takes several
-// calls, none of which splits an aggregate.
+// calls, which never split an aggregate.
 func readAll(t *testing.T, source outbox.Source, ids []string, want map[string]int) map[string][]event.Envelope {
 	t.Helper()
 	found := map[string][]event.Envelope{}
@@ -67,8 +67,8 @@ func readAll(t *testing.T, source outbox.Source, ids []string, want map[string]i
 	return found
 }
 
-// claimAllButOne claims the expired aggregates, one of which another relay has
-// claimed meanwhile.
+// claimAllButOne claims three expired aggregates. Another relay has claimed one of
+// them first.
 func claimAllButOne(t *testing.T, source outbox.Source, at time.Time) {
 	t.Helper()
 	expired, err := source.Expired(t.Context(), at, 9)

@@ -90,8 +90,7 @@ func twoRelays(t *testing.T, db store.DB) {
 	}
 }
 
-// writeInParallel runs two writers per aggregate, each of which writes that many
-// events.
+// writeInParallel runs two writers per aggregate. Each writes that many events.
 func writeInParallel(t *testing.T, cells *store.Collection[Cell], ids []string, each int) {
 	t.Helper()
 	var writers sync.WaitGroup
