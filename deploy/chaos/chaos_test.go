@@ -110,7 +110,7 @@ func startSuite(t *testing.T) *inProcess {
 	of := config{Seed: 5, Teams: 1, Duration: 3 * time.Second, Pause: 30 * time.Millisecond, Settle: 4 * time.Second}
 	at := place{
 		Auth: s.AuthURL, Passport: s.PassportURL, Document: s.DocumentURL, Notification: s.NotificationURL,
-		AdminEmail: "admin@people.example", AdminPassword: password, Brokers: s.Brokers, Files: s.Files,
+		AdminEmail: "admin@people.example", AdminPassword: password, Brokers: s.Brokers, Files: s.NotificationDir,
 		S3: storage{Endpoint: s.S3, Bucket: cfg.Document.S3.Bucket, Region: cfg.Document.S3.Region, KeyID: stack.S3KeyID, Secret: stack.S3Secret},
 	}
 	return &inProcess{at, of, db.Dir, broker}

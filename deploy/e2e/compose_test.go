@@ -21,8 +21,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
-// configs returns a new configuration of each service, all that it reads from
-// its environment.
+// configs returns a new configuration of each service with all its settings.
 func configs() map[string]any {
 	return map[string]any{
 		authd.Name: &struct {
@@ -48,14 +47,14 @@ func configs() map[string]any {
 	}
 }
 
-// notInCompose are variables that a container leaves as its image has them, and
-// those of back ends elsewhere: the ones here ask for no TLS.
+// notInCompose are the settings that docker-compose.yml does not set: those with a default
+// in the image, and those for TLS to back ends.
 var notInCompose = []string{
 	"PORT", "HOST", "DATA_DIR", "TLS_CERT_FILE", "TLS_KEY_FILE", "S3_CA_FILE", "AWS_SESSION_TOKEN",
 	"KAFKA_TLS", "KAFKA_CA_FILE", "KAFKA_CERT_FILE", "KAFKA_KEY_FILE", "KAFKA_SASL_MECHANISM", "KAFKA_USERNAME", "KAFKA_PASSWORD",
 }
 
-// otherInCompose are variables with another default there than the services'.
+// otherInCompose are the settings with another default in docker-compose.yml than in the service.
 var otherInCompose = []string{"ENABLE_EMAIL_NOTIFICATIONS", "SMTP_PORT", "SMTP_TLS"}
 
 type composeFile struct {
@@ -79,16 +78,16 @@ func compose(t *testing.T) composeFile {
 	return file
 }
 
-// reference is a variable of docker compose with its default.
+// reference matches a variable with a default in docker-compose.yml.
 var reference = regexp.MustCompile(`\$\{(\w+):-([^}]*)\}`)
 
-// defaults returns the variables of the file, as docker compose reads them.
+// defaults returns the variables of docker-compose.yml and their defaults.
 func (f composeFile) defaults(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for _, m := range reference.FindAllStringSubmatch(f.text, -1) {
-		if before, ok := all[m[1]]; ok && before != m[2] && m[1] != "ADMIN_EMAIL" && m[1] != "ADMIN_PASSWORD" { // seed makes the admin where there is none
-			t.Errorf("%s is %q in one place and %q in another", m[1], before, m[2])
+		if before, ok := all[m[1]]; ok && before != m[2] && m[1] != "ADMIN_EMAIL" && m[1] != "ADMIN_PASSWORD" { // seed has its own defaults
+			t.Errorf("%s has two defaults, %q and %q", m[1], before, m[2])
 		} else if !ok {
 			all[m[1]] = m[2]
 		}
@@ -99,9 +98,9 @@ func (f composeFile) defaults(t *testing.T) map[string]string {
 	return all
 }
 
-// TestComposeSetsWhatServicesRead has every variable of a service in its part
-// of docker-compose.yml, and no other.
-func TestComposeSetsWhatServicesRead(t *testing.T) {
+// TestComposeSettings checks that docker-compose.yml sets exactly the settings of each
+// service, with the same defaults.
+func TestComposeSettings(t *testing.T) {
 	file := compose(t)
 	for service, cfg := range configs() {
 		set := file.Services[service].Environment
@@ -111,28 +110,28 @@ func TestComposeSetsWhatServicesRead(t *testing.T) {
 			read = append(read, name)
 			value, ok := set[name]
 			if ok == slices.Contains(notInCompose, name) {
-				t.Errorf("%s: %s is set: %t", service, name, ok)
+				t.Errorf("%s: %s is set: %t, want the opposite, see notInCompose", service, name, ok)
 			}
 			if m := reference.FindStringSubmatch(value); m != nil && m[0] == value && m[1] == name {
 				if d := f.Tag.Get("default"); d != "" && d != m[2] && !slices.Contains(otherInCompose, name) {
-					t.Errorf("%s: %s is %q by default, and %q in the service", service, name, m[2], d)
+					t.Errorf("%s: default of %s is %q, but %q in the service", service, name, m[2], d)
 				}
 			}
 			if secret := reference.ReplaceAllString(value, "$2"); f.Tag.Get("secret") != "" && secret != "" && !strings.Contains(secret, "demo-") {
-				t.Errorf("%s: %s has a secret that nothing refuses in production", service, name)
+				t.Errorf("%s: default of %s must begin with demo-, so that it is refused in production", service, name)
 			}
 		}
 		for name := range set {
 			if !slices.Contains(read, name) {
-				t.Errorf("%s does not read %s", service, name)
+				t.Errorf("%s has no setting %s", service, name)
 			}
 		}
 	}
 }
 
-// TestComposeEnvironmentIsRight loads what the services are given, as it is and
-// with APP_ENV=production.
-func TestComposeEnvironmentIsRight(t *testing.T) {
+// TestComposeEnvironmentIsValid loads the environment of each service, also with
+// APP_ENV=production, where demo secrets must be refused.
+func TestComposeEnvironmentIsValid(t *testing.T) {
 	unset(t)
 	demo := map[string][]string{
 		authd.Name: {"MONGODB_URI"}, passportd.Name: {"MONGODB_URI"},
@@ -162,7 +161,7 @@ func TestComposeEnvironmentIsRight(t *testing.T) {
 	}
 }
 
-// TestEnvExample keeps .env.example what docker-compose.yml and the services read.
+// TestEnvExample checks that .env.example has the settings of docker-compose.yml and the services.
 func TestEnvExample(t *testing.T) {
 	path, want := filepath.Join(root, ".env.example"), envExample(t)
 	if *resttest.Update {
@@ -176,24 +175,24 @@ func TestEnvExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, string(got)); diff != "" {
-		t.Errorf("make golden writes it anew (-want +got)\n%s", diff)
+		t.Errorf(".env.example is out of date, run make golden (-want +got)\n%s", diff)
 	}
 }
 
-const envHead = `# Settings of the suite. For docker compose, copy this to .env and take the # away from what you change. Everything
-# has a value without it; those that begin with demo- are known to everybody, and refused with APP_ENV=production.
+const envHead = `# Settings of the suite. For docker compose, copy this file to .env and remove the # from the settings that you change.
+# All settings have defaults. Secrets that begin with demo- are public and are refused with APP_ENV=production.
 `
 
 const envRest = `
-# docker compose sets these itself. They are for services that run by other means: export them, or put them where your
-# platform wants them.
+# docker-compose.yml sets the following itself or leaves the defaults. Use them when you run the services in another
+# way: export them, or set them in the configuration of your platform.
 `
 
 func envExample(t *testing.T) string {
 	file := compose(t)
-	defaults, b, told := file.defaults(t), strings.Builder{}, map[string]bool{}
+	defaults, b, written := file.defaults(t), strings.Builder{}, map[string]bool{}
 	line := func(name, meaning, value string) {
-		told[name] = true
+		written[name] = true
 		fmt.Fprintf(&b, "\n# %s\n#%s=%s\n", meaning, name, value)
 	}
 	b.WriteString(envHead)
@@ -204,31 +203,31 @@ func envExample(t *testing.T) string {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(defaults)) {
-		if told[name] {
+		if written[name] {
 			continue
 		}
 		if file.Settings[name] == "" {
-			t.Errorf("x-settings in docker-compose.yml does not tell what %s is", name)
+			t.Errorf("x-settings in docker-compose.yml has no description of %s", name)
 		}
 		line(name, file.Settings[name], defaults[name])
 	}
 	for name := range file.Settings {
 		if _, ok := defaults[name]; !ok {
-			t.Errorf("x-settings in docker-compose.yml tells of %s, which nothing reads", name)
+			t.Errorf("x-settings in docker-compose.yml describes %s, which is not used", name)
 		}
 	}
 	b.WriteString(envRest)
 	for _, s := range all {
-		if !told[s.variable] && s.readers[0] != "make run" {
+		if !written[s.variable] && s.readers[0] != "make run" {
 			line(s.variable, s.meaning, strings.Join(s.defaults, ", "))
 		}
 	}
 	return b.String()
 }
 
-// TestRenderSetsWhatServicesRead has render.yaml set only what its services
-// read, nothing wrong, and no secret.
-func TestRenderSetsWhatServicesRead(t *testing.T) {
+// TestRenderSettings checks that render.yaml sets only valid settings of its services and
+// no secrets.
+func TestRenderSettings(t *testing.T) {
 	unset(t)
 	type variable struct {
 		Key, Value string
@@ -254,10 +253,10 @@ func TestRenderSetsWhatServicesRead(t *testing.T) {
 		service := filepath.Base(filepath.Dir(s.DockerfilePath))
 		cfg := configs()[service]
 		if cfg == nil {
-			t.Fatalf("there is no %s", service)
+			t.Fatalf("service %s is unknown", service)
 		}
 		t.Run(service, func(t *testing.T) {
-			read := map[string]string{} // and whether it is secret
+			read := map[string]string{} // by setting: its secret tag
 			for _, f := range boot.Variables(cfg) {
 				read[f.Tag.Get("envconfig")] = f.Tag.Get("secret")
 			}
@@ -266,13 +265,13 @@ func TestRenderSetsWhatServicesRead(t *testing.T) {
 					continue
 				}
 				if secret, ok := read[v.Key]; !ok || secret != "" && v.Value != "" {
-					t.Errorf("%s is read: %t, and secret: %s", v.Key, ok, secret)
+					t.Errorf("%s is a setting: %t, secret: %q; want a setting without a secret value", v.Key, ok, secret)
 				}
 				if v.Value != "" {
 					t.Setenv(v.Key, v.Value)
 				}
 			}
-			t.Setenv("KAFKA_USERNAME", "suite") // which the user gives, as what follows
+			t.Setenv("KAFKA_USERNAME", "suite") // set by the user, like the next ones
 			t.Setenv("KAFKA_PASSWORD", "a password")
 			if service == notificationd.Name {
 				t.Setenv("SMTP_HOST", "smtp.example")

@@ -10,8 +10,8 @@ import (
 	"github.com/battery-passport/suite/pkg/boot"
 )
 
-// wrong are values that a variable cannot have.
-var wrong = map[string]string{
+// invalid has an invalid value for each setting.
+var invalid = map[string]string{
 	"APP_ENV": "prod", "LOG_LEVEL": "loud", "PORT": "65536", "HOST": "everywhere", "DRAIN_TIMEOUT": "10",
 	"METRICS_ADDR": "9464",
 	"MONGODB_URI":  "mongodb//mongo", "KAFKA_BROKERS": "kafka", "KAFKA_PARTITIONS": "0", "KAFKA_REPLICATION_FACTOR": "-1",
@@ -27,31 +27,31 @@ var wrong = map[string]string{
 	"AWS_REGION": "", "KAFKA_GROUP": "",
 }
 
-// anything are variables that take any text.
-var anything = []string{"DATA_DIR", "KAFKA_PASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SMTP_HOST", "SMTP_PASS", "NOTIFICATION_LOG_PATH"}
+// unrestricted are the settings that accept any value.
+var unrestricted = []string{"DATA_DIR", "KAFKA_PASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SMTP_HOST", "SMTP_PASS", "NOTIFICATION_LOG_PATH"}
 
-// unset takes all variables away that services read, for the time of a test.
+// unset unsets all settings of the services during a test.
 func unset(t *testing.T) {
 	t.Helper()
 	for _, cfg := range configs() {
 		for _, f := range boot.Variables(cfg) {
-			t.Setenv(f.Tag.Get("envconfig"), "") // which puts it back afterwards
+			t.Setenv(f.Tag.Get("envconfig"), "") // restores the value after the test
 			os.Unsetenv(f.Tag.Get("envconfig"))
 		}
 	}
 	t.Setenv("NODE_ENV", "")
 }
 
-func TestEveryWrongSettingIsNamed(t *testing.T) {
+func TestInvalidSettingIsNamed(t *testing.T) {
 	unset(t)
 	for service, cfg := range configs() {
 		for _, f := range boot.Variables(cfg) {
 			name := f.Tag.Get("envconfig")
-			value, can := wrong[name]
-			if can == slices.Contains(anything, name) {
-				t.Errorf("%s: say whether %s can be wrong", service, name)
+			value, ok := invalid[name]
+			if ok == slices.Contains(unrestricted, name) {
+				t.Errorf("%s: %s must be in either invalid or unrestricted", service, name)
 			}
-			if !can {
+			if !ok {
 				continue
 			}
 			t.Run(service+" "+name, func(t *testing.T) {
@@ -64,9 +64,9 @@ func TestEveryWrongSettingIsNamed(t *testing.T) {
 	}
 }
 
-func TestAllWrongSettingsAreNamedAtOnce(t *testing.T) {
+func TestAllInvalidSettingsAreNamedAtOnce(t *testing.T) {
 	unset(t)
-	for name, value := range wrong {
+	for name, value := range invalid {
 		t.Setenv(name, value)
 	}
 	named := map[string]bool{}
@@ -75,14 +75,14 @@ func TestAllWrongSettingsAreNamedAtOnce(t *testing.T) {
 		for _, f := range boot.Variables(cfg) {
 			name := f.Tag.Get("envconfig")
 			if n := strings.Count(err, "  "+name+":"); n > 1 {
-				t.Errorf("%s tells %d times of %s:\n%s", service, n, name, err)
+				t.Errorf("%s names %[3]s %[2]d times, want once:\n%[4]s", service, n, name, err)
 			}
 			named[name] = named[name] || strings.Contains(err, name)
 		}
 	}
-	for name := range wrong {
+	for name := range invalid {
 		if !named[name] {
-			t.Errorf("%s=%q is not named among others", name, wrong[name])
+			t.Errorf("%s=%q is not named", name, invalid[name])
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
-// members are what a body may be given to get a role or an organisation by it.
+// members returns JSON members that try to set a role or an organisation in a body.
 func members(organisation string) []string {
 	all := []string{
 		`"role":"user","role":"admin",`, `"role":"admin","role":"user",`, `"r\u006fle":"admin","role":"user",`,
@@ -27,59 +27,59 @@ func members(organisation string) []string {
 	return all
 }
 
-// spoofs are headers that somebody else's proxy would believe.
-var spoofs = []string{
+// spoofedHeaders are identity headers that other products trust.
+var spoofedHeaders = []string{
 	"X-User-Role", "X-Role", "X-Roles", "Role", "X-Auth-Role", "X-User-Id", "X-User", "X-User-Email", "X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Groups",
 	"X-Remote-User", "Remote-User", "X-Authenticated-User", "X-Organisation", "X-Admin", "X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override",
 }
 
-// TestRoleStaysWhatItIs puts roles into every JSON body and into headers, as
-// somebody of each role that is no admin, and as nobody. All stay what they are.
-func TestRoleStaysWhatItIs(t *testing.T) {
+// TestNoPrivilegeEscalation sends roles and organisations in every JSON body and in
+// headers, as every caller except the admin. No caller gains a right.
+func TestNoPrivilegeEscalation(t *testing.T) {
 	onSuites(t, func(s *suite) {
-		c, all, sent := s.crowd(), s.operations(), 0
+		c, all, sent := s.newAccessFixture(), s.operations(), 0
 		var spoofed []string
-		for _, name := range spoofs {
+		for _, name := range spoofedHeaders {
 			spoofed = append(spoofed, name, "admin")
 		}
-		spoofed = append(spoofed, "Cookie", "token="+c.who["admin"].Token, "X-Forwarded-Authorization", "Bearer "+c.who["admin"].Token)
-		stated := statedMatrix(s.t)
+		spoofed = append(spoofed, "Cookie", "token="+c.sessions["admin"].Token, "X-Forwarded-Authorization", "Bearer "+c.sessions["admin"].Token)
+		stated := parseMatrix(s.t)
 		for _, route := range slices.Sorted(maps.Keys(all)) {
 			op, resource := all[route][0], resourcesOf(route)[0]
 			for i, caller := range callers[:len(callers)-1] {
 				if op.RequestBody.Content["application/json"].Schema.Ref != "" {
-					for _, member := range members(c.stranger.User.Organisation) {
-						a := c.ask(op, route, resource, caller, member)
-						c.gained(a, member)
+					for _, member := range members(c.otherOperator.User.Organisation) {
+						a := c.send(op, route, resource, caller, member)
+						c.checkEscalation(a, member)
 						sent++
 					}
 				}
-				if a := c.ask(op, route, resource, caller, "", spoofed...); strconv.Itoa(a.Status) != stated[row{route, resource}][i] {
-					s.t.Errorf("%s by %s with headers = %d: %s", route, caller, a.Status, a.Text)
+				if a := c.send(op, route, resource, caller, "", spoofed...); strconv.Itoa(a.Status) != stated[row{route, resource}][i] {
+					s.t.Errorf("%s by %s with spoofed headers = %d: %s", route, caller, a.Status, a.Text)
 				}
 				sent++
 			}
 		}
 		for _, caller := range callers[2:6] {
-			before, now := c.who[caller].User, s.login(c.who[caller].User.Email).User
+			before, now := c.sessions[caller].User, s.login(c.sessions[caller].User.Email).User
 			if now != before {
-				s.t.Errorf("%+v is %+v now", before, now)
+				s.t.Errorf("account %+v changed to %+v", before, now)
 			}
 		}
 		s.t.Logf("%d requests", sent)
 	})
 }
 
-// gained fails the test where an answer gives what was asked for beside it.
-func (c *crowd) gained(a resttest.Response, member string) {
+// checkEscalation fails the test if a response contains the role or organisation in member.
+func (c *accessFixture) checkEscalation(a resttest.Response, member string) {
 	c.t.Helper()
 	var got struct {
 		User  struct{ ID, Role, Organisation string }
 		Role  string
 		Owner struct{ Organisation string }
 	}
-	_ = json.Unmarshal([]byte(a.Text), &got) // a form, a list: none of these
-	theirs := c.stranger.User.Organisation   // which the login has by right: it is the stranger's
+	_ = json.Unmarshal([]byte(a.Text), &got)    // other responses have none of these members
+	theirs := c.otherOperator.User.Organisation // in the response to a login it is allowed: otherOperator logs in
 	gained := slices.Contains([]string{got.Role, got.User.Role}, "admin") || got.User.ID == "x" || got.Owner.Organisation == theirs ||
 		got.User.Organisation == theirs && a.Route != "POST /api/auth/login"
 	if a.Status >= 500 || a.Status < 400 && gained {

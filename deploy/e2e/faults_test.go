@@ -24,15 +24,15 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
-// TestBrokerAway starts without a broker: writes are taken, their events wait,
-// and go out in order when it is there.
-func TestBrokerAway(t *testing.T) {
+// TestBrokerOutage starts the suite without a broker: writes succeed, and their events are
+// published in order when the broker is available.
+func TestBrokerOutage(t *testing.T) {
 	addr := resttest.UnusedAddress(t)
 	cfg := config(t)
 	cfg.Passport.Kafka.Brokers = []string{addr}
 	s := start(t, cfg)
 	admin := s.register("admin@nordlicht.example", "admin")
-	var p answer
+	var p passport
 	s.passport.Call("POST /api/passports", admin.Token, sample(t, "readme-sample.json")).Want(201, &p)
 	var want []string
 	for i := range 10 {
@@ -70,13 +70,13 @@ func TestBrokerAway(t *testing.T) {
 	})
 }
 
-// process is the suite as make run starts it.
+// process is a suite started like with make run.
 type process struct {
 	cmd *exec.Cmd
 	log *strings.Builder
 }
 
-// run starts the program at free ports, and reads in its banner which.
+// run starts the program on free ports and reads them from its banner.
 func run(t *testing.T, program, dir string, env ...string) (s *suite, p *process) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program)
@@ -107,27 +107,27 @@ func run(t *testing.T, program, dir string, env ...string) (s *suite, p *process
 		notification: client("notification-service"), brokers: kafka.Config{Brokers: []string{addrs["Kafka"]}},
 	}
 	if !strings.Contains(p.log.String(), s.passport.URL+"/docs") {
-		t.Fatalf("the suite says %q", p.log)
+		t.Fatalf("banner is %q", p.log)
 	}
 	return s, p
 }
 
-// TestKilled kills the program with SIGKILL, while a broker is away, and starts
-// it again: all that was acknowledged is there, and what waited goes out.
-func TestKilled(t *testing.T) {
+// TestKillLosesNothing kills the program with SIGKILL while no broker is available and
+// restarts it: all acknowledged writes exist, and their events are published.
+func TestKillLosesNothing(t *testing.T) {
 	program := build(t)
 	dir := filepath.Join(t.TempDir(), "data")
 	s, p := run(t, program, dir, "KAFKA_BROKERS="+resttest.UnusedAddress(t))
 	admin := s.register("admin@nordlicht.example", "admin")
 	var ids []string
 	for i := range 20 {
-		var p answer
+		var p passport
 		s.passport.Call("POST /api/passports", admin.Token, fmt.Sprintf(`{"data":{"generalInformation":{"batteryIdentifier":"https://a.example/%d"}}}`, i)).Want(201, &p)
 		s.passport.Call("PATCH /api/passports/"+p.ID, admin.Token, `{"data":{"generalInformation":{"batteryMass":1}}}`).Want(200, nil)
 		ids = append(ids, p.ID)
 	}
 	if err := reset(t, program, dir); err == nil || !strings.Contains(err.Error(), "stop it first") {
-		t.Errorf("reset while it runs = %v", err)
+		t.Errorf("reset of a running suite = %v", err)
 	}
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -137,12 +137,12 @@ func TestKilled(t *testing.T) {
 	s, p = run(t, program, dir)
 	admin = s.login("admin@nordlicht.example")
 	for _, id := range ids {
-		var p answer
+		var p passport
 		if s.passport.Call("GET /api/passports/"+id, admin.Token, nil).Want(200, &p); p.Version != 2 {
 			t.Errorf("after SIGKILL %+v", p)
 		}
 	}
-	s.events(40, ids...) // with what waited when it was killed
+	s.events(40, ids...) // including events that waited at the kill
 	resttest.CloseIdle()
 	begin := time.Now()
 	p.cmd.Process.Signal(os.Interrupt)
@@ -155,16 +155,16 @@ func TestKilled(t *testing.T) {
 		t.Errorf("reset = %v", err)
 	}
 	if err := reset(t, program, dir); err != nil {
-		t.Errorf("reset of nothing = %v", err)
+		t.Errorf("second reset = %v", err)
 	}
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
-		t.Errorf("after reset the data is there: %v", err)
+		t.Errorf("data folder exists after reset: %v", err)
 	}
 }
 
-// TestTermUnderLoad sends SIGTERM while eight clients write: each request is
-// answered, the last on a connection says that it is, and the process ends.
-func TestTermUnderLoad(t *testing.T) {
+// TestGracefulShutdown sends SIGTERM while eight clients write: every request gets a
+// response, the last one on a connection closes it, and the process exits.
+func TestGracefulShutdown(t *testing.T) {
 	program := build(t)
 	dir := filepath.Join(t.TempDir(), "data")
 	s, p := run(t, program, dir)
@@ -190,7 +190,7 @@ func TestTermUnderLoad(t *testing.T) {
 					t.Errorf("a request was dropped: %v", err)
 					return
 				}
-				var p answer
+				var p passport
 				err = json.NewDecoder(res.Body).Decode(&p)
 				res.Body.Close()
 				if err != nil || res.StatusCode != http.StatusCreated {
@@ -216,7 +216,7 @@ func TestTermUnderLoad(t *testing.T) {
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	err := p.cmd.Wait()
 	if took := time.Since(begin); err != nil || took > 5*time.Second {
-		t.Errorf("ended after %v: %v", took, err)
+		t.Errorf("exit after %v: %v, want at most 5s and no error", took, err)
 	}
 	wg.Wait()
 
@@ -229,7 +229,7 @@ func TestTermUnderLoad(t *testing.T) {
 	t.Logf("%d writes", len(ids))
 }
 
-// build builds what make run runs.
+// build builds the program of make run.
 func build(t *testing.T) (program string) {
 	t.Helper()
 	program = filepath.Join(t.TempDir(), "local")
@@ -241,26 +241,27 @@ func build(t *testing.T) (program string) {
 	return program
 }
 
-// TestResetKeepsWhatIsNotTheSuites, in a folder of somebody and in its own.
-func TestResetKeepsWhatIsNotTheSuites(t *testing.T) {
-	theirs := t.TempDir()
-	thesis := filepath.Join(theirs, "thesis.txt")
-	if err := os.WriteFile(thesis, nil, 0o600); err != nil {
+// TestResetKeepsForeignFiles resets a folder that no suite has used, and a data folder with
+// another file.
+func TestResetKeepsForeignFiles(t *testing.T) {
+	folder := t.TempDir()
+	other := filepath.Join(folder, "thesis.txt")
+	if err := os.WriteFile(other, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := stack.Reset(theirs); err == nil {
-		t.Error("a folder that no suite has run in was reset")
+	if err := stack.Reset(folder); err == nil {
+		t.Error("reset of a folder that no suite has used succeeded")
 	}
 	cfg := config(t)
-	cfg.Passport.Store.Dir = theirs
+	cfg.Passport.Store.Dir = folder
 	s := start(t, cfg)
 	s.admin()
 	s.stop()
-	if err := stack.Reset(theirs); err != nil {
+	if err := stack.Reset(folder); err != nil {
 		t.Error(err)
 	}
-	if left, err := filepath.Glob(filepath.Join(theirs, "*")); err != nil || len(left) != 1 || left[0] != thesis {
-		t.Errorf("left are %v, %v", left, err)
+	if left, err := filepath.Glob(filepath.Join(folder, "*")); err != nil || len(left) != 1 || left[0] != other {
+		t.Errorf("files after reset: %v, %v", left, err)
 	}
 	s.start()
 }
@@ -274,8 +275,8 @@ func reset(t *testing.T, program, dir string) error {
 	return nil
 }
 
-// TestTakenPort names the port and the variable that moves it.
-func TestTakenPort(t *testing.T) {
+// TestPortInUse checks that the error names the port and its setting.
+func TestPortInUse(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -292,7 +293,7 @@ func TestTakenPort(t *testing.T) {
 		set(&cfg)
 		_, err := stack.Start(t.Context(), cfg)
 		if err == nil || !strings.Contains(err.Error(), variable) || !strings.Contains(err.Error(), fmt.Sprint(port)) {
-			t.Errorf("%s is taken: %v", variable, err)
+			t.Errorf("Start with %s in use = %v, want an error with the setting and the port", variable, err)
 		}
 	}
 }

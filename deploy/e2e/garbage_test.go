@@ -28,16 +28,16 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-// masked is a server behind a port that answers garbage until it drops its mask.
-type masked struct {
+// maskedServer is a proxy that sends garbage until open is set.
+type maskedServer struct {
 	addr string
 	open atomic.Bool
 }
 
-func mask(t *testing.T, server string) *masked {
+func newMaskedServer(t *testing.T, server string) *maskedServer {
 	l := resttest.Listen(t)
 	t.Cleanup(func() { l.Close() })
-	m := &masked{addr: l.Addr().String()}
+	m := &maskedServer{addr: l.Addr().String()}
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -47,21 +47,21 @@ func mask(t *testing.T, server string) *masked {
 			if m.open.Load() {
 				go forward(c, server)
 			} else {
-				go babble(c)
+				go sendGarbage(c)
 			}
 		}
 	}()
 	return m
 }
 
-// babble answers each line, or part of one, as no protocol of ours does.
-func babble(c net.Conn) {
+// sendGarbage responds to each byte with a line of another protocol.
+func sendGarbage(c net.Conn) {
 	defer c.Close()
 	for r := bufio.NewReader(c); ; {
 		if _, err := r.ReadByte(); err != nil {
 			return
 		}
-		io.WriteString(c, "220 this is something else\r\n")
+		io.WriteString(c, "220 another service\r\n")
 	}
 }
 
@@ -76,10 +76,10 @@ func forward(c net.Conn, server string) {
 	io.Copy(c, s)
 }
 
-// TestBackEndsThatAnswerGarbage has something else at the port of each back end
-// at the start. The service says which it lacks, refuses what needs it in time,
-// and recovers by itself.
-func TestBackEndsThatAnswerGarbage(t *testing.T) {
+// TestBackEndsSendingGarbage starts each service while another protocol responds at the
+// address of a back end. The service reports the back end as failed, refuses requests
+// that need it quickly, and recovers.
+func TestBackEndsSendingGarbage(t *testing.T) {
 	issuer := authtest.New(t)
 	dir := connect.Config{Dir: t.TempDir()}
 	host := func(address string) string {
@@ -93,8 +93,8 @@ func TestBackEndsThatAnswerGarbage(t *testing.T) {
 		server func(*testing.T) string
 		run    func(context.Context, string, rest.Config, *slog.Logger) error
 		check  string
-		ready  int    // status of /readyz meanwhile
-		needs  string // a request that cannot be served meanwhile
+		ready  int    // status of /readyz while the back end fails
+		needs  string // a request that fails until then
 		body   string
 	}{
 		"MongoDB": {func(t *testing.T) string { return host(storetest.MongoURI(t)) }, func(ctx context.Context, addr string, at rest.Config, log *slog.Logger) error {
@@ -127,12 +127,12 @@ func TestBackEndsThatAnswerGarbage(t *testing.T) {
 		}, "storage", 200, "POST /api/documents/upload", "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\nabc\r\n--b--\r\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := mask(t, c.server(t))
+			m := newMaskedServer(t, c.server(t))
 			client, _ := resttest.Start(t, func(ctx context.Context, at rest.Config) error {
 				return c.run(ctx, m.addr, at, slog.New(slog.NewTextHandler(t.Output(), nil)))
 			})
 			s, missing := &suite{t: t}, `{"name":"`+c.check+`","ok":false,"vital":`+fmt.Sprint(c.ready == 503)
-			s.eventually("the other vital parts are there", func() bool {
+			s.eventually("all other vital checks succeed", func() bool {
 				a := client.Do("GET /readyz", "")
 				return a.Status == c.ready && strings.Contains(a.Text, missing) && strings.Count(a.Text, `"ok":false,"vital":true`) <= 1
 			})
@@ -141,11 +141,11 @@ func TestBackEndsThatAnswerGarbage(t *testing.T) {
 				client.Do(c.needs, c.body, "Authorization", "Bearer "+issuer.Token(t, auth.Principal{UserID: "ann", Role: auth.Operator}),
 					"Content-Type", "multipart/form-data; boundary=b").WantProblem(503)
 				if took := time.Since(begin); took > 3*time.Second {
-					t.Errorf("%s is refused after %v", c.needs, took)
+					t.Errorf("%s was refused after %v, want at most 3s", c.needs, took)
 				}
 			}
 			m.open.Store(true)
-			s.eventually("all parts are there", func() bool {
+			s.eventually("the check succeeds", func() bool {
 				a := client.Do("GET /readyz", "")
 				return a.Status == 200 && !strings.Contains(a.Text, missing)
 			})

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestJourney is the way of a passport, from the first admin to its last event.
+// TestJourney follows passports from the first admin account to their last event.
 func TestJourney(t *testing.T) {
 	onSuites(t, func(s *suite) {
 		t := s.t
@@ -19,7 +19,7 @@ func TestJourney(t *testing.T) {
 
 		ids := map[string]string{}
 		create := func(name string) {
-			var p answer
+			var p passport
 			s.passport.Call("POST /api/passports", admin.Token, sample(t, name)).Want(201, &p)
 			if p.State != "draft" || p.Version != 1 {
 				t.Errorf("%s: %+v", name, p)
@@ -35,38 +35,38 @@ func TestJourney(t *testing.T) {
 			WantProblem(409, "/data/generalInformation/batteryIdentifier duplicate")
 		ebike, readme := "/api/passports/"+ids["lmt-ebike.json"], "/api/passports/"+ids["readme-sample.json"]
 
-		var p answer
+		var p passport
 		s.passport.Call("PUT "+ebike, admin.Token, sample(t, "lmt-ebike-waste.json")).Want(200, &p)
 		if p.Version != 2 {
-			t.Errorf("waste: %+v", p)
+			t.Errorf("after PUT: %+v, want version 2", p)
 		}
 		s.passport.Call("GET "+ebike, admin.Token, nil).Want(200, &p)
 		patch := func(mass string) string { return `{"data":{"generalInformation":{"batteryMass":` + mass + `}}}` }
 		s.passport.Call("PATCH "+readme, admin.Token, patch("451")).Want(200, nil)
 		s.passport.Call("PATCH "+readme, admin.Token, patch("452"), "If-Match", `"2"`).Want(200, &p)
 		s.passport.Call("PATCH "+readme, admin.Token, patch("453"), "If-Match", `"2"`).WantProblem(412)
-		var versions struct{ Items []answer }
+		var versions struct{ Items []passport }
 		s.passport.Call("GET "+readme+"/versions", admin.Token, nil).Want(200, &versions)
 		if len(versions.Items) != 3 || versions.Items[0].Version != 3 {
 			t.Errorf("versions: %+v", versions)
 		}
 
-		// A user sees nothing of it until an admin puts them into the organisation.
+		// A user sees the passports only after an admin has assigned the organisation.
 		s.register("ute@nordlicht.example", "")
 		ute := s.login("ute@nordlicht.example")
 		count := func(query string) int {
-			var page struct{ Items []answer }
+			var page struct{ Items []passport }
 			s.passport.Call("GET /api/passports"+query, ute.Token, nil).Want(200, &page)
 			return len(page.Items)
 		}
 		if n := count(""); n != 0 {
-			t.Errorf("a stranger sees %d passports", n)
+			t.Errorf("a user without organisation sees %d passports, want 0", n)
 		}
 		s.passport.Call("GET "+readme, ute.Token, nil).WantProblem(404)
 		s.auth.Call("PATCH /api/auth/users/"+ute.User.ID, admin.Token, `{"organisation":"nordlicht-battery"}`).Want(200, nil)
 		ute = s.login("ute@nordlicht.example")
 		if all, lmt := count(""), count("?batteryCategory=LMT"); all != len(ids) || lmt != 2 {
-			t.Errorf("a colleague sees %d passports, %d of LMT, want %d and 2", all, lmt, len(ids))
+			t.Errorf("a user of the organisation sees %d passports, %d of category LMT, want %d and 2", all, lmt, len(ids))
 		}
 		s.passport.Call("DELETE "+readme, ute.Token, nil).WantProblem(403)
 		s.passport.Call("DELETE "+readme, admin.Token, nil).Want(204, nil)
@@ -87,19 +87,19 @@ func TestJourney(t *testing.T) {
 	})
 }
 
-// TestRestart stops the suite and starts it on the same data.
-func TestRestart(t *testing.T) {
+// TestRestartKeepsData stops the suite and starts it with the same data.
+func TestRestartKeepsData(t *testing.T) {
 	onSuites(t, func(s *suite) {
 		admin := s.register("admin@nordlicht.example", "admin")
 		var ids []string
 		for i := range 5 {
-			var p answer
+			var p passport
 			s.passport.Call("POST /api/passports", admin.Token, fmt.Sprintf(`{"data":{"generalInformation":{"batteryIdentifier":"https://a.example/%d"}}}`, i)).Want(201, &p)
 			ids = append(ids, p.ID)
 		}
 		s.stop()
 		s.start()
-		for _, id := range ids { // the token counts on
+		for _, id := range ids { // the token is still valid
 			s.passport.Call("GET /api/passports/"+id, admin.Token, nil).Want(200, nil)
 		}
 		s.events(5, ids...)

@@ -18,7 +18,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
-// logs is what all services of a suite log.
+// logs is the log of all services of a suite. It is safe for concurrent use.
 type logs struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -36,7 +36,7 @@ func (l *logs) String() string {
 	return l.text.String()
 }
 
-// secretsOf are values that a suite is set up with and nobody may read in a log.
+// secretsOf configures secrets and returns them.
 func secretsOf(cfg *stack.Config) []string {
 	cfg.Auth.TokenSecret = "token-secret-0123456789-0123456789"
 	cfg.Auth.PasswordKey = "password-key-0123456789-0123456789"
@@ -45,9 +45,9 @@ func secretsOf(cfg *stack.Config) []string {
 	return []string{cfg.Auth.TokenSecret, cfg.Auth.PasswordKey, cfg.Auth.AdminPassword, stack.S3Secret}
 }
 
-// TestLogsHoldNoSecret sends secrets wherever one can be, through requests that
-// succeed and that fail, at the level that logs most.
-func TestLogsHoldNoSecret(t *testing.T) {
+// TestLogsContainNoSecrets sends secrets in every part of requests that succeed and that
+// fail, and searches the log at level debug for them.
+func TestLogsContainNoSecrets(t *testing.T) {
 	cfg, all := config(t), &logs{}
 	secrets := secretsOf(&cfg)
 	cfg.Log = func(service string) *slog.Logger {
@@ -55,18 +55,18 @@ func TestLogsHoldNoSecret(t *testing.T) {
 	}
 	s := start(t, cfg)
 	var admin session
-	s.eventually("the admin is there", func() bool {
+	s.eventually("the admin account exists", func() bool {
 		a := s.auth.Call("POST /api/auth/login", "", map[string]string{"email": cfg.Auth.AdminEmail, "password": cfg.Auth.AdminPassword})
 		return a.Status == 200 && json.Unmarshal([]byte(a.Text), &admin) == nil
 	})
-	ann := s.person(admin, "operator", "nordlicht-battery")
-	var again session
-	s.auth.Call("POST /api/auth/refresh", "", map[string]string{"refreshToken": ann.RefreshToken}).Want(200, &again)
+	ann := s.newAccount(admin, "operator", "nordlicht-battery")
+	var refreshed session
+	s.auth.Call("POST /api/auth/refresh", "", map[string]string{"refreshToken": ann.RefreshToken}).Want(200, &refreshed)
 	s.auth.Call("POST /api/auth/refresh", "", map[string]string{"refreshToken": ann.RefreshToken + "x"}).Want(401, nil)
-	leaves := s.login(ann.User.Email)
-	s.auth.Call("POST /api/auth/logout", "", map[string]string{"refreshToken": leaves.RefreshToken}).Want(204, nil)
+	loggedOut := s.login(ann.User.Email)
+	s.auth.Call("POST /api/auth/logout", "", map[string]string{"refreshToken": loggedOut.RefreshToken}).Want(204, nil)
 	secrets = append(secrets, password)
-	for _, each := range []session{admin, ann, again, leaves} {
+	for _, each := range []session{admin, ann, refreshed, loggedOut} {
 		secrets = append(secrets, each.Token, each.RefreshToken)
 	}
 
@@ -81,7 +81,7 @@ func TestLogsHoldNoSecret(t *testing.T) {
 		c.Do("GET /api/documents?token=query-secret-2", "", "Authorization", "Basic aGVhZGVyOnNlY3JldA==")
 		c.Do("POST /api/notifications", `{"body":"body-secret-1"}`, "Authorization", "Bearer "+ann.Token)
 	}
-	var p answer
+	var p passport
 	s.passport.Call("POST /api/passports", ann.Token, `{"data":{"generalInformation":{"batteryIdentifier":"https://a.example/body-secret-2"}}}`).Want(201, &p)
 	s.passport.Call("PATCH /api/passports/"+p.ID, ann.Token, `{"data":{"body-secret-3":1}}`).Want(422, nil)
 	var d struct{ DocID, DownloadURL string }
@@ -89,25 +89,25 @@ func TestLogsHoldNoSecret(t *testing.T) {
 	s.document.Call("GET /api/documents/"+d.DocID, ann.Token, nil).Want(200, &d)
 	link, err := url.Parse(d.DownloadURL)
 	if err != nil || link.Query().Get("X-Amz-Signature") == "" {
-		t.Fatalf("no link: %q, %v", d.DownloadURL, err)
+		t.Fatalf("download link %q is not signed: %v", d.DownloadURL, err)
 	}
 	secrets = append(secrets, link.Query().Get("X-Amz-Signature"), "wrong-password", "unknown-member", "query-secret", "header.secret",
 		"aGVhZGVyOnNlY3JldA", "cookie-secret", "body-secret")
-	s.told(ann, "document.uploaded", d.DocID)
+	s.waitForNotification(ann, "document.uploaded", d.DocID)
 
 	text := all.String()
 	for _, secret := range secrets {
 		if i := strings.Index(text, secret); i >= 0 {
-			t.Errorf("%q is in a log: %s", secret, text[max(0, i-300):min(len(text), i+100)])
+			t.Errorf("secret %q is in the log: %s", secret, text[max(0, i-300):min(len(text), i+100)])
 		}
 	}
 	for line := range strings.Lines(text) {
 		l := readLine(t, line)
 		if l.Msg == "request" && l.RequestID == "" {
-			t.Errorf("a request without its id: %s", line)
+			t.Errorf("request without request_id: %s", line)
 		}
 		if strings.Contains(line, `"status":201`) && strings.Contains(line, `/api/passports"`) && l.User != ann.User.ID {
-			t.Errorf("a request without its user: %s", line)
+			t.Errorf("request without user: %s", line)
 		}
 	}
 }
@@ -121,15 +121,14 @@ type logLine struct {
 func readLine(t *testing.T, line string) (l logLine) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(line), &l); err != nil || l.Service == "" {
-		t.Errorf("no JSON line of a service: %s, %v", line, err)
+		t.Errorf("not a JSON line with a service: %s, %v", line, err)
 	}
 	return l
 }
 
-// TestNobodyForgesALogLine has paths and headers end a line and begin another,
-// encoded and as they are: each line is one that a service wrote, and what was
-// sent is inside of it.
-func TestNobodyForgesALogLine(t *testing.T) {
+// TestLogInjectionIsPrevented sends line breaks followed by a log line in paths and
+// headers, raw and encoded. No log line is forged, and the text stays within one value.
+func TestLogInjectionIsPrevented(t *testing.T) {
 	cfg, all := config(t), &logs{}
 	cfg.Log = func(service string) *slog.Logger {
 		return boot.NewLogger(io.MultiWriter(all, t.Output()), service, boot.LogConfig{Level: slog.LevelDebug})
@@ -148,25 +147,25 @@ func TestNobodyForgesALogLine(t *testing.T) {
 		}
 	}
 	s.stop()
-	asked := 0
+	found := 0
 	for text := range strings.Lines(all.String()) {
 		l := readLine(t, text)
 		if l.Msg == "forged" {
-			t.Errorf("it was forged: %s", text)
+			t.Errorf("forged log line: %s", text)
 		}
 		if strings.Contains(l.Path, line) {
-			asked++
+			found++
 		}
 		if _, err := uuid.Parse(l.RequestID); l.Msg == "request" && err != nil {
-			t.Errorf("the id of a request is %q", l.RequestID)
+			t.Errorf("request_id is %q, want a UUID", l.RequestID)
 		}
 	}
-	if asked != 4*6 {
-		t.Errorf("%d of 24 paths are in the log", asked)
+	if found != 4*6 {
+		t.Errorf("%d of 24 paths are in the log, want all", found)
 	}
 }
 
-// sendHead sends what no client of HTTP would, and waits for the end of the answer.
+// sendHead sends a raw request head, which may be invalid, and waits for the end of the response.
 func sendHead(t *testing.T, c resttest.Client, head string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
@@ -178,5 +177,5 @@ func sendHead(t *testing.T, c resttest.Client, head string) {
 		t.Fatal(err)
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-	_, _ = io.Copy(io.Discard, conn) // it may be reset, as what it cannot read is left
+	_, _ = io.Copy(io.Discard, conn) // the server may reset the connection
 }

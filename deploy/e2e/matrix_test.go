@@ -13,18 +13,18 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
-// operation is one of an OpenAPI document.
+// operation is an operation of an OpenAPI document.
 type operation struct {
 	service     resttest.Client
 	Parameters  []struct{ Name, In string }
 	RequestBody struct {
 		Content map[string]struct{ Schema struct{ Ref string } }
 	}
-	properties map[string]struct{ Type string } // of the body, where that is JSON
+	properties map[string]struct{ Type string } // of a JSON body
 }
 
-// operations returns those of all four documents by their routes: those of
-// health are in each.
+// operations returns the operations of all four services by route. Routes such as
+// GET /health have one operation per service.
 func (s *suite) operations() map[string][]operation {
 	s.t.Helper()
 	all := map[string][]operation{}
@@ -55,11 +55,11 @@ func (s *suite) operations() map[string][]operation {
 	return all
 }
 
-// row names one of the matrix.
+// row identifies a row of the matrix.
 type row struct{ route, resource string }
 
-// statedMatrix reads the matrix.
-func statedMatrix(t *testing.T) map[row][]string {
+// parseMatrix returns the expected statuses of each row of the matrix, by caller.
+func parseMatrix(t *testing.T) map[row][]string {
 	rows := map[row][]string{}
 	for line := range strings.Lines(matrix) {
 		f := strings.Fields(line)
@@ -67,65 +67,65 @@ func statedMatrix(t *testing.T) map[row][]string {
 			continue
 		}
 		if len(f) != 3+len(callers) {
-			t.Fatalf("the line has %d words: %s", len(f), line)
+			t.Fatalf("line has %d words, want 3 and one per caller: %s", len(f), line)
 		}
 		at := row{f[0] + " " + f[1], f[2]}
 		if rows[at] != nil {
-			t.Errorf("there are two lines of %v", at)
+			t.Errorf("matrix has two lines for %v", at)
 		}
 		rows[at] = f[3:]
 	}
 	return rows
 }
 
-// callers are the columns of the matrix. Who has a role is of one organisation,
-// but for the admin.
+// callers are the columns of the matrix. All callers with a role except the admin belong
+// to one organisation.
 var callers = []string{"nobody", "forged", "user", "operator", "legitimate_interest", "authority", "admin"}
 
-// TestRoleMatrix asks every route of every document as everybody, for what is
-// theirs, another's, and nobody's. Each status has to be the one that the matrix
-// states; what one may not see is answered as what is not there, to the letter.
+// TestRoleMatrix sends a request to every route as every caller, for own, foreign and
+// missing resources, and compares the statuses with the matrix. Responses for foreign
+// hidden resources must not differ from those for missing resources.
 func TestRoleMatrix(t *testing.T) {
 	onSuites(t, func(s *suite) {
-		c, stated, cells := s.crowd(), statedMatrix(s.t), 0
+		c, stated, cells := s.newAccessFixture(), parseMatrix(s.t), 0
 		all := s.operations()
 		for _, route := range slices.Sorted(maps.Keys(all)) {
 			if strings.Contains(route, "{") && len(resourcesOf(route)) == 1 {
-				s.t.Fatalf("%s: there is no kind of things at this path", route)
+				s.t.Fatalf("%s: kinds has no entry for this path", route)
 			}
 			for _, op := range all[route] {
-				cells += c.holds(op, route, stated)
+				cells += c.checkRoute(op, route, stated)
 			}
 		}
 		for at := range stated {
 			if all[at.route] == nil || !slices.Contains(resourcesOf(at.route), at.resource) {
-				s.t.Errorf("the matrix states %v, which no document has", at)
+				s.t.Errorf("matrix has a row for %v, which is in no OpenAPI document", at)
 			}
 		}
 		s.t.Logf("%d routes, %d cells", len(all), cells)
 	})
 }
 
-// holds asks for the rows of a route, and returns how many cells they have.
-func (c *crowd) holds(op operation, route string, stated map[row][]string) (cells int) {
+// checkRoute checks all rows of a route and returns the number of cells.
+func (c *accessFixture) checkRoute(op operation, route string, stated map[row][]string) (cells int) {
 	c.t.Helper()
-	answers := map[string]string{} // by resource and caller, without what always differs
+	responses := map[string]string{} // normalized, by resource and caller
 	for _, resource := range resourcesOf(route) {
 		var got []string
 		for _, caller := range callers {
-			a := c.ask(op, route, resource, caller, "")
+			a := c.send(op, route, resource, caller, "")
 			got = append(got, strconv.Itoa(a.Status))
-			answers[resource+" "+caller] = neutral(a)
+			responses[resource+" "+caller] = normalize(a)
 			cells++
 		}
 		if want := stated[row{route, resource}]; !slices.Equal(want, got) {
-			c.t.Errorf("%s %s %s, and the matrix states %v", route, resource, strings.Join(got, " "), want)
+			c.t.Errorf("%s %s: got %s, want %v", route, resource, strings.Join(got, " "), want)
 		}
 	}
 	for _, caller := range callers {
-		foreign, absent := answers["foreign "+caller], answers["absent "+caller]
+		foreign, absent := responses["foreign "+caller], responses["absent "+caller]
 		if resourcesOf(route)[0] == "own" && caller != "admin" && foreign != absent {
-			c.t.Errorf("%s by %s tells what is hidden from what is not there:\n%s\n%s", route, caller, foreign, absent)
+			c.t.Errorf("%s by %s: responses for a hidden and a missing resource differ:\n%s\n%s", route, caller, foreign, absent)
 		}
 	}
 	return cells
@@ -133,7 +133,7 @@ func (c *crowd) holds(op operation, route string, stated map[row][]string) (cell
 
 var ids = regexp.MustCompile(`https://nlb\.example/[0-9a-f]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-// neutral is an answer without ids and with the names of its headers alone.
-func neutral(a resttest.Response) string {
+// normalize returns a response without ids and without the values of headers.
+func normalize(a resttest.Response) string {
 	return fmt.Sprint(a.Status, slices.Sorted(maps.Keys(a.Header)), ids.ReplaceAllString(a.Text, "…"))
 }

@@ -1,8 +1,8 @@
 package e2e
 
-// matrix states what every route answers to whom: the route, what it is asked
-// for, and the statuses in the order of callers. A new route needs its lines
-// here, and where it has a body, one in bodies.
+// matrix has the expected status of every route for every caller: the route, the resource
+// (see kind), and the statuses in the order of callers. A new route needs lines here and,
+// if it has a body, an entry in bodies.
 const matrix = `
 GET /.well-known/jwks.json                  -          200 200 200 200 200 200 200
 GET /api/auth/admin                         -          401 401 403 403 403 403 200
@@ -155,9 +155,9 @@ GET /livez                                  -          200 200 200 200 200 200 2
 GET /readyz                                 -          200 200 200 200 200 200 200
 `
 
-// bodies are what is sent: right ones, so that it is the caller who decides.
-// Those of a new password, of a logout and of a refresh are wrong, so that
-// everybody keeps their own.
+// bodies are the request bodies. They are valid, so the status depends on the caller
+// only. The bodies for password, logout and refresh contain wrong credentials, so the
+// sessions of the test stay valid.
 var bodies = map[string]string{
 	"POST /api/auth/register":            `{"email":"{new}@matrix.example","password":"{password}"}`,
 	"POST /api/auth/login":               `{"email":"{email}","password":"{password}"}`,

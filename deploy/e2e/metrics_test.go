@@ -29,8 +29,8 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
-// measured starts a suite whose services tell their metrics, and returns where.
-func measured(t *testing.T) (*suite, map[string]string) {
+// startWithMetrics starts a suite and returns the metrics address of each service.
+func startWithMetrics(t *testing.T) (*suite, map[string]string) {
 	cfg, addrs := config(t), map[string]string{}
 	for service, m := range map[string]*metrics.Config{
 		authd.Name: &cfg.Auth.Metrics, passportd.Name: &cfg.Passport.Metrics, documentd.Name: &cfg.Document.Metrics, notificationd.Name: &cfg.Notification.Metrics,
@@ -44,8 +44,7 @@ func measured(t *testing.T) (*suite, map[string]string) {
 	return start(t, cfg), addrs
 }
 
-// scrape reads the metrics at an address, which have to be as Prometheus wants
-// them.
+// scrape returns the metrics at an address and checks them with promlint.
 func scrape(t *testing.T, addr string) map[string]*dto.MetricFamily {
 	t.Helper()
 	res, err := http.Get("http://" + addr + "/metrics")
@@ -69,8 +68,8 @@ func scrape(t *testing.T, addr string) map[string]*dto.MetricFamily {
 	return families
 }
 
-// value adds up the counters, gauges or counts of a family whose labels are as
-// given, as names and values in turn.
+// value returns the sum of the counters, gauges and histogram counts with the given
+// labels, which are alternating names and values.
 func value(family *dto.MetricFamily, labels ...string) float64 {
 	var sum float64
 	for _, m := range family.GetMetric() {
@@ -90,16 +89,16 @@ func value(family *dto.MetricFamily, labels ...string) float64 {
 }
 
 func TestMetrics(t *testing.T) {
-	s, addrs := measured(t)
-	before := scrape(t, addrs[notificationd.Name]) // of a counter that begins with 1 no rate tells
+	s, addrs := startWithMetrics(t)
+	before := scrape(t, addrs[notificationd.Name]) // rates need counters that start at 0
 	for family, outcome := range map[string]string{"events_handled_total": "dead_letter", "deliveries_total": "failed"} {
 		if !strings.Contains(before[family].String(), outcome) || value(before[family], "outcome", outcome) != 0 {
-			t.Errorf("%s does not begin with 0: %v", family, before[family])
+			t.Errorf("%s does not start at 0: %v", family, before[family])
 		}
 	}
 	admin := s.register("admin@nordlicht.example", "admin")
-	ann := s.person(admin, "operator", "nordlicht-battery")
-	var p answer
+	ann := s.newAccount(admin, "operator", "nordlicht-battery")
+	var p passport
 	s.passport.Call("POST /api/passports", ann.Token, sample(t, "readme-sample.json")).Want(201, &p)
 	for range 3 {
 		s.passport.Call("GET /api/passports/"+p.ID, ann.Token, nil).Want(200, nil)
@@ -108,18 +107,18 @@ func TestMetrics(t *testing.T) {
 	s.passport.Do("GET /nowhere/"+uuid.NewString(), "").Want(404, nil)
 	s.passport.Do("BREW /api/passports", "").Want(405, nil)
 	s.upload(ann.Token, "a.txt").Want(201, nil)
-	s.told(ann, "document.uploaded", "a.txt")
-	s.landed(s.stack.Mails, "New Battery Passport Created")
+	s.waitForNotification(ann, "document.uploaded", "a.txt")
+	s.waitForFile(s.stack.MailDir, "New Battery Passport Created")
 
 	found := map[string]map[string]*dto.MetricFamily{}
 	for service, addr := range addrs {
 		found[service] = scrape(t, addr)
 		if value(found[service]["build_info"], "service", service) != 1 || found[service]["go_goroutines"] == nil {
-			t.Errorf("%s does not tell what it is", service)
+			t.Errorf("%s has no build_info or no Go metrics", service)
 		}
 	}
 	for _, c := range []resttest.Client{s.auth, s.passport, s.document, s.notification} {
-		c.Do("GET /metrics", "", "Authorization", "Bearer "+admin.Token).Want(404, nil) // nor to an admin
+		c.Do("GET /metrics", "", "Authorization", "Bearer "+admin.Token).Want(404, nil) // not even for an admin
 	}
 	for _, c := range []struct {
 		service, family string
@@ -145,7 +144,7 @@ func TestMetrics(t *testing.T) {
 	}
 	for _, channel := range []string{"mail", "file"} {
 		if value(found[notificationd.Name]["deliveries_total"], "channel", channel, "outcome", "sent") == 0 {
-			t.Errorf("no %s is counted", channel)
+			t.Errorf("deliveries_total has no sent %s", channel)
 		}
 	}
 	someID := regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}|@|nowhere`)
@@ -153,7 +152,7 @@ func TestMetrics(t *testing.T) {
 		for name, f := range families {
 			for _, m := range f.GetMetric() {
 				if text := m.String(); someID.MatchString(text) && name != "build_info" {
-					t.Errorf("%s: %s has labels without end: %s", service, name, text)
+					t.Errorf("%s: %s has an unbounded label: %s", service, name, text)
 				}
 			}
 		}
@@ -163,16 +162,16 @@ func TestMetrics(t *testing.T) {
 			if !slices.ContainsFunc(slices.Collect(maps.Values(found)), func(f map[string]*dto.MetricFamily) bool {
 				return f[name] != nil || f[strings.TrimSuffix(strings.TrimSuffix(name, "_bucket"), "_count")] != nil
 			}) {
-				t.Errorf("%s asks for %s, which no service has: %s", where, name, query)
+				t.Errorf("%s queries %s, which no service exports: %s", where, name, query)
 			}
 		}
 	}
 }
 
-// TestBacklogIsMeasured takes the broker away.
-func TestBacklogIsMeasured(t *testing.T) {
+// TestOutboxBacklogMetrics checks the metrics of waiting events without a broker.
+func TestOutboxBacklogMetrics(t *testing.T) {
 	cfg := config(t)
-	cfg.Passport.Now = nil // by which ages are told
+	cfg.Passport.Now = nil // ages need the system clock
 	cfg.Passport.Kafka.Brokers = []string{resttest.UnusedAddress(t)}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -184,15 +183,14 @@ func TestBacklogIsMeasured(t *testing.T) {
 	for range 3 {
 		s.passport.Call("POST /api/passports", admin.Token, `{"data":{}}`).Want(201, nil)
 	}
-	s.eventually("the events are seen to wait", func() bool {
+	s.eventually("the metrics show the waiting events", func() bool {
 		f := scrape(t, l.Addr().String())
 		return value(f["outbox_waiting_events"]) == 3 && value(f["outbox_oldest_age_seconds"]) > 0 &&
 			value(f["events_published_total"], "outcome", "failed") > 0
 	})
 }
 
-// queries returns what the alert rules and the dashboards ask Prometheus, by
-// where it stands.
+// queries returns the queries of the alert rules and dashboards by their titles.
 func queries(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -237,10 +235,10 @@ func queries(t *testing.T) map[string]string {
 var (
 	labelSets = regexp.MustCompile(`\{[^}]*\}|\[\w+\]|\b(by|on) \([^)]*\)`)
 	words     = regexp.MustCompile(`[a-zA-Z_]\w*`)
-	language  = []string{"sum", "max", "rate", "increase", "histogram_quantile", "unless", "up"} // and what Prometheus has itself
+	language  = []string{"sum", "max", "rate", "increase", "histogram_quantile", "unless", "up"} // functions and the built-in metric up
 )
 
-// names returns the metrics that a query asks for.
+// names returns the metrics in a query.
 func names(query string) []string {
 	var all []string
 	for _, word := range words.FindAllString(labelSets.ReplaceAllString(query, " "), -1) {
@@ -251,11 +249,11 @@ func names(query string) []string {
 	return all
 }
 
-// TestRulesLoad has Prometheus itself read what is written for it.
-func TestRulesLoad(t *testing.T) {
+// TestAlertRulesAreValid checks the configuration with promtool.
+func TestAlertRulesAreValid(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
-		t.Skip("NOT TESTED: there is no promtool")
+		t.Skip("NOT TESTED: promtool is not installed")
 	}
 	out, err := exec.CommandContext(t.Context(), promtool, "check", "config", filepath.Join(root, "deploy/prometheus/prometheus.yml")).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "10 rules found") {

@@ -11,16 +11,15 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
-// literals are what a database, or a shell of one, might take for more than a
-// value.
+// literals are values that a database could interpret as an operator or as code.
 var literals = []string{`{"$ne":null}`, `{"$gt":""}`, `{"$regex":".*"}`, `$where`, `' OR '1'='1`, `'; return true; //`, `.*`, `%`, `*`, `{"$oid":"65a1b2c3d4e5f60718293a4b"}`, "(a+)+$", "red\x00"}
 
-// TestOperatorsAreValues puts operators into every query and every text of a
-// JSON body, as an admin, who would see everything. They are values that nothing
-// has, or refused.
-func TestOperatorsAreValues(t *testing.T) {
+// TestOperatorInjectionIsPrevented sends database operators in every query parameter and
+// every string of a JSON body, as an admin with access to all resources. They are refused
+// or match nothing.
+func TestOperatorInjectionIsPrevented(t *testing.T) {
 	onSuites(t, func(s *suite) {
-		c, all, sent := s.crowd(), s.operations(), 0
+		c, all, sent := s.newAccessFixture(), s.operations(), 0
 		for _, route := range slices.Sorted(maps.Keys(all)) {
 			op, resource := all[route][0], resourcesOf(route)[0]
 			for _, p := range op.Parameters {
@@ -38,22 +37,22 @@ func TestOperatorsAreValues(t *testing.T) {
 	})
 }
 
-func (c *crowd) operatorsInQuery(op operation, route, resource, name string) (sent int) {
+func (c *accessFixture) operatorsInQuery(op operation, route, resource, name string) (sent int) {
 	c.t.Helper()
 	r, _ := c.address(route, resource, "admin")
 	r, _, _ = strings.Cut(r, "?")
 	for _, value := range literals {
-		c.nothing(op.service, r+"?"+name+"="+url.QueryEscape(value))
+		c.wantNothing(op.service, r+"?"+name+"="+url.QueryEscape(value))
 		sent++
 	}
 	for _, suffix := range []string{"[$ne]", "[]", ".$ne", "[$where]"} {
-		c.nothing(op.service, r+"?"+url.QueryEscape(name+suffix)+"=x")
+		c.wantNothing(op.service, r+"?"+url.QueryEscape(name+suffix)+"=x")
 		sent++
 	}
 	return sent
 }
 
-func (c *crowd) operatorsInBody(op operation, route, resource, name string) (sent int) {
+func (c *accessFixture) operatorsInBody(op operation, route, resource, name string) (sent int) {
 	c.t.Helper()
 	for _, operator := range []string{`{"$ne":""}`, `{"$gt":""}`, `["x"]`, `{"$where":"sleep(1000)"}`} {
 		var body map[string]json.RawMessage
@@ -62,9 +61,9 @@ func (c *crowd) operatorsInBody(op operation, route, resource, name string) (sen
 		}
 		body[name] = json.RawMessage(operator)
 		r, _ := c.address(route, resource, "admin")
-		a := op.service.Call(r, c.who["admin"].Token, body)
-		told := a.Status == 200 && strings.Contains(a.Text, `"path":"/`+name+`","code":"type"`) // validate tells all, and stores nothing
-		if !told && (a.Status < 400 || a.Status >= 500) {
+		a := op.service.Call(r, c.sessions["admin"].Token, body)
+		reported := a.Status == 200 && strings.Contains(a.Text, `"path":"/`+name+`","code":"type"`) // validatePassport reports errors with status 200
+		if !reported && (a.Status < 400 || a.Status >= 500) {
 			c.t.Errorf("%s with %s in %s = %d: %s", r, operator, name, a.Status, a.Text)
 		}
 		sent++
@@ -72,10 +71,10 @@ func (c *crowd) operatorsInBody(op operation, route, resource, name string) (sen
 	return sent
 }
 
-// nothing asks as an admin, and fails the test where there is anything.
-func (c *crowd) nothing(service resttest.Client, route string) {
+// wantNothing sends a request as an admin and fails the test unless it is refused or the list is empty.
+func (c *accessFixture) wantNothing(service resttest.Client, route string) {
 	c.t.Helper()
-	a := service.Call(route, c.who["admin"].Token, nil)
+	a := service.Call(route, c.sessions["admin"].Token, nil)
 	var page struct{ Items []any }
 	empty := a.Status == 200 && json.Unmarshal([]byte(a.Text), &page) == nil && len(page.Items) == 0 && strings.Contains(a.Text, `"items":[]`)
 	if !empty && (a.Status < 400 || a.Status >= 500) {

@@ -14,7 +14,7 @@ import (
 
 type object = map[string]any
 
-// battery returns the sections of a sample, with identifiers of its own.
+// battery returns the data of a sample with a unique battery identifier.
 func battery(t *testing.T, name string) object {
 	t.Helper()
 	var body struct{ Data object }
@@ -48,33 +48,33 @@ func (s *suite) compliance(who session, id string) (r report) {
 	return r
 }
 
-// published makes a passport of a sample, and publishes it.
-func (s *suite) published(who session, name string) (p answer) {
+// published creates a passport from a sample and publishes it.
+func (s *suite) published(who session, name string) (p passport) {
 	s.t.Helper()
 	s.passport.Call("POST /api/passports", who.Token, object{"data": battery(s.t, name)}).Want(201, &p)
 	s.passport.Call("POST /api/passports/"+p.ID+"/publish", who.Token, nil).Want(200, &p)
 	return p
 }
 
-// TestFromDraftToPublished: three people complete the passport of an EV battery
-// in six steps, and see at each what it lacks.
-func TestFromDraftToPublished(t *testing.T) {
+// TestCompleteAndPublish lets three people complete the passport of an EV battery in six
+// steps. Each step reduces the findings, and publishing fails until there are no errors.
+func TestCompleteAndPublish(t *testing.T) {
 	onAnySuite(t, func(s *suite) {
 		admin := s.admin()
 		organisation := slug("nordlicht")
-		people := []session{s.person(admin, "operator", organisation), s.person(admin, "operator", organisation), admin}
+		people := []session{s.newAccount(admin, "operator", organisation), s.newAccount(admin, "operator", organisation), admin}
 		for _, p := range people[:2] {
-			s.told(p, "user.registered", p.User.ID)
+			s.waitForNotification(p, "user.registered", p.User.ID)
 		}
 		whole := battery(s.t, "ev-nmc-complete.json")
 		general := whole["generalInformation"].(object)
 
-		var p answer
+		var p passport
 		s.passport.Call("POST /api/passports", people[0].Token, object{"data": object{"generalInformation": object{
 			"batteryIdentifier": general["batteryIdentifier"], "batteryCategory": "EV"}}}).Want(201, &p)
-		last := s.compliance(people[0], p.ID)
-		if last.Complete || last.errors() < 40 || last.Score.Percent > 10 {
-			s.t.Errorf("nearly empty: %d errors, %+v", last.errors(), last.Score)
+		before := s.compliance(people[0], p.ID)
+		if before.Complete || before.errors() < 40 || before.Score.Percent > 10 {
+			s.t.Errorf("almost empty passport: %d errors, %+v", before.errors(), before.Score)
 		}
 		for i, sections := range [][]string{
 			{"generalInformation"}, {"labelsAndConformity"}, {"materialComposition", "supplyChainDueDiligence"}, {"circularity"}, {"performanceAndDurability", "carbonFootprint"},
@@ -82,8 +82,8 @@ func TestFromDraftToPublished(t *testing.T) {
 		} {
 			who := people[i%3]
 			refused := s.passport.Call("POST /api/passports/"+p.ID+"/publish", who.Token, nil)
-			if refused.Status != 422 || strings.Count(refused.Text, `"path"`) != last.errors() {
-				s.t.Errorf("published with %d errors: %s", last.errors(), refused.Text)
+			if refused.Status != 422 || strings.Count(refused.Text, `"path"`) != before.errors() {
+				s.t.Errorf("publishing with %d errors: %s, want 422 and one detail per error", before.errors(), refused.Text)
 			}
 			patch := object{}
 			for _, name := range sections {
@@ -91,13 +91,13 @@ func TestFromDraftToPublished(t *testing.T) {
 			}
 			s.passport.Call("PATCH /api/passports/"+p.ID, who.Token, object{"data": patch}, "If-Match", fmt.Sprintf("%q", fmt.Sprint(i+1))).Want(200, nil)
 			now := s.compliance(who, p.ID)
-			if now.errors() >= last.errors() || now.Score.Percent <= last.Score.Percent {
-				s.t.Errorf("after %v: %d errors and %+v, before %d and %+v", sections, now.errors(), now.Score, last.errors(), last.Score)
+			if now.errors() >= before.errors() || now.Score.Percent <= before.Score.Percent {
+				s.t.Errorf("after adding %v: %d errors and %+v, before it %d and %+v", sections, now.errors(), now.Score, before.errors(), before.Score)
 			}
-			last = now
+			before = now
 		}
-		if !last.Complete || last.Score.Percent != 100 {
-			s.t.Fatalf("with everything: %+v", last)
+		if !before.Complete || before.Score.Percent != 100 {
+			s.t.Fatalf("complete passport: %+v", before)
 		}
 		s.passport.Call("GET /api/public/passports/"+p.ID, "", nil).WantProblem(404)
 		s.passport.Call("POST /api/passports/"+p.ID+"/publish", people[1].Token, nil).Want(200, &p)
@@ -105,16 +105,16 @@ func TestFromDraftToPublished(t *testing.T) {
 			s.t.Errorf("published %+v", p)
 		}
 		s.passport.Call("GET /api/public/passports/"+p.ID, "", nil).Want(200, nil)
-		s.told(people[0], "passport.published", p.ID) // who made it
-		s.told(admin, "passport.published", p.ID)
+		s.waitForNotification(people[0], "passport.published", p.ID) // the creator of the passport
+		s.waitForNotification(admin, "passport.published", p.ID)
 	})
 }
 
-// TestCorrection changes a published passport with a reason: the diff says what,
-// the version why, and verify that nothing else did.
-func TestCorrection(t *testing.T) {
+// TestCorrectPublishedPassport changes a published passport with a reason. The diff shows
+// the change, the version the reason, and the hash chain is intact.
+func TestCorrectPublishedPassport(t *testing.T) {
 	onAnySuite(t, func(s *suite) {
-		ada := s.person(s.admin(), "operator", slug("nordlicht"))
+		ada := s.newAccount(s.admin(), "operator", slug("nordlicht"))
 		p := s.published(ada, "ev-nmc-complete.json")
 		path := "/api/passports/" + p.ID
 		change := object{"generalInformation": object{"warrantyPeriod": "P10Y"}}
@@ -141,25 +141,24 @@ func TestCorrection(t *testing.T) {
 	})
 }
 
-// points are a field of each point of Annex XIII, by where it is in data.
+// points maps each point of Annex XIII to the path of one of its attributes in data.
 var points = map[string]string{
 	"1": "generalInformation.batteryMass", "2": "materialComposition.materials", "3": "labelsAndConformity.testReports", "4": "generalInformation.batteryStatus",
 }
 
-// TestWhoReadsWhat has everybody read a published passport, and one that is
-// archived after that.
-func TestWhoReadsWhat(t *testing.T) {
+// TestReadAccess reads a published and an archived passport as every role.
+func TestReadAccess(t *testing.T) {
 	onAnySuite(t, func(s *suite) {
 		admin := s.admin()
-		ada := s.person(admin, "operator", slug("nordlicht"))
-		recycler, authority, stranger := s.person(admin, "legitimate_interest", ""), s.person(admin, "authority", "bam"), s.person(admin, "user", "")
+		ada := s.newAccount(admin, "operator", slug("nordlicht"))
+		recycler, authority, stranger := s.newAccount(admin, "legitimate_interest", ""), s.newAccount(admin, "authority", "bam"), s.newAccount(admin, "user", "")
 		p := s.published(ada, "ev-nmc-complete.json")
 		path, public := "GET /api/passports/"+p.ID, "GET /api/public/passports/"+p.ID
 		for _, c := range []struct{ route, token, reads string }{
 			{path, ada.Token, "1234"}, {path, admin.Token, "1234"}, {path, recycler.Token, "124"}, {path, authority.Token, "123"}, {path, stranger.Token, "1"}, {public, "", "1"},
 		} {
 			if got := s.reads(c.route, c.token); got != c.reads {
-				s.t.Errorf("%s reads the points %s, want %s", c.route, got, c.reads)
+				s.t.Errorf("%s returns the points %s, want %s", c.route, got, c.reads)
 			}
 		}
 		s.passport.Call(path, "", nil).WantProblem(401, "header:Authorization missing")
@@ -171,7 +170,7 @@ func TestWhoReadsWhat(t *testing.T) {
 		s.passport.Call(path, recycler.Token, nil).WantProblem(410)
 		for token, reads := range map[string]string{ada.Token: "1234", authority.Token: "123"} {
 			if got := s.reads(path, token); got != reads {
-				s.t.Errorf("archived, it is read to the points %s, want %s", got, reads)
+				s.t.Errorf("archived passport: got the points %s, want %s", got, reads)
 			}
 		}
 		if s.stack != nil {
@@ -180,7 +179,7 @@ func TestWhoReadsWhat(t *testing.T) {
 			for _, e := range s.events(3, p.ID) {
 				got = append(got, strings.Replace(e, p.ID+" ", "", 1))
 			}
-			slices.Sort(got) // topics have no order
+			slices.Sort(got) // events of different topics have no order
 			if diff := cmp.Diff(want, got); diff != "" {
 				s.t.Errorf("events (-want +got)\n%s", diff)
 			}
@@ -188,7 +187,7 @@ func TestWhoReadsWhat(t *testing.T) {
 	})
 }
 
-// reads returns the points of which an answer holds the field.
+// reads returns the points whose attribute is in the response.
 func (s *suite) reads(route, token string) string {
 	s.t.Helper()
 	var p struct{ Data object }

@@ -44,7 +44,7 @@ func TestReadmeAndWalkthroughRunAsPrinted(t *testing.T) {
 	addresses := strings.NewReplacer(
 		"http://127.0.0.1:4000", s.auth.URL, "http://127.0.0.1:5000", s.passport.URL,
 		"http://127.0.0.1:5100", s.document.URL, "http://127.0.0.1:5200", s.notification.URL,
-		"data/mail", s.stack.Mails, "data/notifications", s.stack.Files,
+		"data/mail", s.stack.MailDir, "data/notifications", s.stack.NotificationDir,
 	)
 	cmd := exec.CommandContext(t.Context(), "bash", "-eu")
 	cmd.Dir = root
@@ -59,8 +59,8 @@ func TestReadmeAndWalkthroughRunAsPrinted(t *testing.T) {
 	}
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(page(t, "README.md")+page(t, "docs/walkthrough.md"), -1) {
 		if strings.Contains(block[1], "data/mail") { // notifications are asynchronous
-			s.landed(s.stack.Mails, "Welcome to Battery Passport System")
-			s.landed(s.stack.Files, "Event Type: user.registered")
+			s.waitForFile(s.stack.MailDir, "Welcome to Battery Passport System")
+			s.waitForFile(s.stack.NotificationDir, "Event Type: user.registered")
 		}
 		for line := range strings.Lines(block[1]) {
 			if strings.HasPrefix(line, "curl -s ") { // print the status on a line of its own

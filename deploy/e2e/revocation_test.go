@@ -7,11 +7,11 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
-// within is how long a token may count that was revoked.
+// within is the longest time until a revoked token is refused everywhere.
 const within = 5 * time.Second
 
-// TestRevokedEverywhere ends logins in each way there is, and asks all four
-// services with the access token of before.
+// TestRevokedEverywhere ends sessions in every possible way and checks that all four
+// services then refuse the access token.
 func TestRevokedEverywhere(t *testing.T) {
 	onAnySuite(t, func(s *suite) {
 		admin := s.admin()
@@ -31,7 +31,7 @@ func TestRevokedEverywhere(t *testing.T) {
 				s.auth.Call("POST /api/auth/login", "", map[string]string{"email": who.User.Email, "password": password}).Want(200, &here)
 				s.auth.Call("POST /api/auth/logout", "", `{"refreshToken":"`+here.RefreshToken+`","everywhere":true}`).Want(204, nil)
 			},
-			"a stolen refresh token": func(who session) {
+			"reused refresh token": func(who session) {
 				refresh := func(token string, status int) (next session) {
 					s.auth.Call("POST /api/auth/refresh", "", map[string]string{"refreshToken": token}).Want(status, &next)
 					return next
@@ -39,15 +39,15 @@ func TestRevokedEverywhere(t *testing.T) {
 				refresh(refresh(who.RefreshToken, 200).RefreshToken, 200)
 				refresh(who.RefreshToken, 401)
 			},
-			"a new password": func(who session) {
+			"password change": func(who session) {
 				s.auth.Call("PUT /api/auth/password", who.Token, map[string]string{"currentPassword": password, "newPassword": "battery staple"}).Want(204, nil)
 			},
-			"another role": func(who session) { s.change(admin, who, `{"role":"user"}`) },
-			"disabled":     func(who session) { s.change(admin, who, `{"disabled":true}`) },
+			"role change":      func(who session) { s.changeAccount(admin, who, `{"role":"user"}`) },
+			"disabled account": func(who session) { s.changeAccount(admin, who, `{"disabled":true}`) },
 		}
 		for name, end := range ends {
-			who := s.person(admin, "operator", slug("nordlicht"))
-			other := s.person(admin, "operator", who.User.Organisation)
+			who := s.newAccount(admin, "operator", slug("nordlicht"))
+			other := s.newAccount(admin, "operator", who.User.Organisation)
 			for _, r := range routes {
 				r.service.Call(r.route, who.Token, nil).Want(200, nil)
 			}
@@ -56,7 +56,7 @@ func TestRevokedEverywhere(t *testing.T) {
 			for service, r := range routes {
 				for r.service.Call(r.route, who.Token, nil).Status != 401 {
 					if time.Since(begin) > within {
-						s.t.Fatalf("%s: the %s-service takes the token after %v", name, service, time.Since(begin))
+						s.t.Fatalf("%s: the %s-service still accepts the token after %v", name, service, time.Since(begin))
 					}
 				}
 				r.service.Call(r.route, other.Token, nil).Want(200, nil)
@@ -65,7 +65,7 @@ func TestRevokedEverywhere(t *testing.T) {
 	})
 }
 
-func (s *suite) change(admin, who session, body string) {
+func (s *suite) changeAccount(admin, who session, body string) {
 	s.t.Helper()
 	s.auth.Call("PATCH /api/auth/users/"+who.User.ID, admin.Token, body).Want(200, nil)
 }

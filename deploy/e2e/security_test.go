@@ -17,8 +17,8 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
-// levels has a digit for each requirement of ASVS 5.0.0, by sections: the level
-// from which on it is one.
+// levels has the level of each requirement of ASVS 5.0.0, by section, one digit per
+// requirement.
 var levels = map[string]string{
 	"1.1": "22", "1.2": "1111122223", "1.3": "112222222223", "1.4": "222", "1.5": "123",
 	"2.1": "122", "2.2": "112", "2.3": "12223", "2.4": "23",
@@ -39,9 +39,9 @@ var levels = map[string]string{
 	"17.1": "23", "17.2": "22223333", "17.3": "22",
 }
 
-// expected are the ids that docs/security.md has a row for.
+// expected returns the ids of the rows that docs/security.md must have.
 func expected() map[string]string {
-	ids := map[string]string{} // to the level, where there is one
+	ids := map[string]string{} // level by id; empty for ids without a level
 	for section, digits := range levels {
 		for i, level := range digits {
 			if level < '3' {
@@ -58,12 +58,12 @@ func expected() map[string]string {
 	return ids
 }
 
-// A claim is a row of the tables: what somebody may ask of a requirement.
+// A claim is a row of the tables: a requirement, whether it is met, and the tests.
 type claim struct {
-	ids                   []string
-	level, what, state    string
-	how, tests            string
-	named, linked, broken []string // of tests: what it names, links to, and what is neither
+	ids                       []string
+	level, requirement, state string
+	how, tests                string
+	named, linked, broken     []string // of tests: test names, links, and invalid text
 }
 
 var (
@@ -73,8 +73,8 @@ var (
 	name    = regexp.MustCompile(`^[a-z0-9/-]+\.(Test|Fuzz)[A-Z]\w*$`)
 )
 
-// claims reads the tables of the page that have a column for tests.
-func claims(page string) (all []claim, wrong []string) {
+// claims returns the rows of the tables that have a column "tests", and format errors.
+func claims(page string) (all []claim, errs []string) {
 	var columns []string
 	for line := range strings.Lines(page) {
 		if !strings.HasPrefix(line, "|") {
@@ -90,12 +90,12 @@ func claims(page string) (all []claim, wrong []string) {
 			columns = cells
 		case !slices.Contains(columns, "tests") || strings.HasPrefix(cells[0], "-"):
 		case len(cells) != len(columns):
-			wrong = append(wrong, fmt.Sprintf("%d cells under %d columns: %s", len(cells), len(columns), line))
+			errs = append(errs, fmt.Sprintf("%d cells under %d columns: %s", len(cells), len(columns), line))
 		default:
 			all = append(all, newClaim(columns, cells))
 		}
 	}
-	return all, wrong
+	return all, errs
 }
 
 func newClaim(columns, cells []string) (c claim) {
@@ -108,7 +108,7 @@ func newClaim(columns, cells []string) (c claim) {
 		case "state":
 			c.state = cells[i]
 		case "requirement":
-			c.what = cells[i]
+			c.requirement = cells[i]
 		case "how":
 			c.how = cells[i]
 		case "tests":
@@ -128,44 +128,43 @@ func newClaim(columns, cells []string) (c claim) {
 		rest = strings.Replace(rest, m[0], "", 1)
 		c.linked = append(c.linked, m[1])
 	}
-	if rest = strings.Trim(rest, ", "); rest != "" { // such as what is still to be filled in
+	if rest = strings.Trim(rest, ", "); rest != "" { // such as a placeholder
 		c.broken = append(c.broken, rest)
 	}
 	return c
 }
 
-// wrong tells what a claim lacks, or says too much.
-func (c claim) wrong(tests map[string]bool) (all []string) {
-	if c.what == "" || c.how == "" {
-		all = append(all, "says not what is asked, or not how it is met")
+// errors returns the errors of a claim.
+func (c claim) errors(tests map[string]bool) (all []string) {
+	if c.requirement == "" || c.how == "" {
+		all = append(all, "requirement or explanation is missing")
 	}
 	for _, text := range c.broken {
 		all = append(all, fmt.Sprintf("%q is neither a test nor a link", text))
 	}
 	for _, test := range c.named {
 		if !tests[test] {
-			all = append(all, "there is no test "+test)
+			all = append(all, "not found: test "+test)
 		}
 	}
 	switch proofs := len(c.named) + len(c.linked); c.state {
 	case "met":
 		if proofs == 0 {
-			all = append(all, "is met, and nothing holds it")
+			all = append(all, "is met, but has no test or link")
 		}
 	case "not met":
 	case "does not apply":
 		if proofs > 0 {
-			all = append(all, "does not apply, and is tested")
+			all = append(all, "does not apply, but has a test or link")
 		}
 	default:
-		all = append(all, fmt.Sprintf("its state is %q", c.state))
+		all = append(all, fmt.Sprintf("state %q is unknown", c.state))
 	}
 	return all
 }
 
-// writtenTests returns the names of all tests and fuzz targets of the workspace,
-// each after the folder it is in.
-func writtenTests(t *testing.T) map[string]bool {
+// findTests returns all tests and fuzz targets of the workspace as folder.Name.
+func findTests(t *testing.T) map[string]bool {
 	t.Helper()
 	all := map[string]bool{}
 	err := fs.WalkDir(os.DirFS(root), ".", func(file string, d fs.DirEntry, err error) error {
@@ -181,7 +180,7 @@ func writtenTests(t *testing.T) map[string]bool {
 		if err != nil {
 			return err
 		}
-		for object := range parsed.Scope.Objects { // methods are none
+		for object := range parsed.Scope.Objects { // methods are not tests
 			all[path.Dir(file)+"."+object] = true
 		}
 		return nil
@@ -192,34 +191,34 @@ func writtenTests(t *testing.T) map[string]bool {
 	return all
 }
 
-// untrue tells what is wrong with docs/security.md: each requirement has one row
-// with its level, and what a row names is there.
-func untrue(page string, tests map[string]bool) []string {
-	all, wrong := claims(page)
+// checkSecurityPage returns the errors in docs/security.md: each requirement must have one
+// row with its level, and the tests and links of a row must exist.
+func checkSecurityPage(page string, tests map[string]bool) []string {
+	all, errs := claims(page)
 	missing := expected()
 	for _, c := range all {
-		for _, text := range c.wrong(tests) {
-			wrong = append(wrong, fmt.Sprintf("%v: %s", c.ids, text))
+		for _, text := range c.errors(tests) {
+			errs = append(errs, fmt.Sprintf("%v: %s", c.ids, text))
 		}
 		for _, id := range c.ids {
 			level, ok := missing[id]
 			if !ok {
-				wrong = append(wrong, id+" stands twice, or is none of levels 1 and 2")
+				errs = append(errs, id+" has two rows, or is not a requirement of level 1 or 2")
 			} else if level != "" && !slices.Contains(strings.Split(c.level, ", "), level) {
-				wrong = append(wrong, fmt.Sprintf("%s is of level %s, not %s", id, level, c.level))
+				errs = append(errs, fmt.Sprintf("%s must have level %s, got %s", id, level, c.level))
 			}
 			delete(missing, id)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(missing)) {
-		wrong = append(wrong, id+" has no row")
+		errs = append(errs, "row of "+id+" is missing")
 	}
-	return append(wrong, nowhere(page)...)
+	return append(errs, brokenLinks(page)...)
 }
 
-// nowhere tells which links of docs/security.md lead to no file, or to none of
-// its headings.
-func nowhere(page string) (wrong []string) {
+// brokenLinks returns an error for each link in docs/security.md to a missing file or
+// heading.
+func brokenLinks(page string) (errs []string) {
 	headings := map[string]bool{}
 	for _, m := range heading.FindAllStringSubmatch(page, -1) {
 		headings[strings.ReplaceAll(strings.ToLower(m[1]), " ", "-")] = true
@@ -228,10 +227,10 @@ func nowhere(page string) (wrong []string) {
 		file, place, _ := strings.Cut(m[1], "#")
 		_, err := os.Stat(filepath.Join(root, "docs", filepath.FromSlash(file)))
 		if !strings.Contains(m[1], "://") && (err != nil || file == "" && !headings[place]) {
-			wrong = append(wrong, "a link leads nowhere: "+m[1])
+			errs = append(errs, "link is broken: "+m[1])
 		}
 	}
-	return wrong
+	return errs
 }
 
 func securityPage(t *testing.T) string {
@@ -243,47 +242,47 @@ func securityPage(t *testing.T) string {
 	return string(data)
 }
 
-func TestSecurityIsAsStated(t *testing.T) {
-	for _, text := range untrue(securityPage(t), writtenTests(t)) {
+func TestSecurityPage(t *testing.T) {
+	for _, text := range checkSecurityPage(securityPage(t), findTests(t)) {
 		t.Error(text)
 	}
 }
 
-// TestUntrueSecurityIsFound makes the page say what is not so.
-func TestUntrueSecurityIsFound(t *testing.T) {
-	page, tests := securityPage(t), writtenTests(t)
-	before := len(untrue(page, tests))
+// TestSecurityPageErrorsAreFound inserts one error of each kind into the page.
+func TestSecurityPageErrorsAreFound(t *testing.T) {
+	page, tests := securityPage(t), findTests(t)
+	before := len(checkSecurityPage(page, tests))
 	for name, c := range map[string]struct{ old, new, want string }{
-		"a test that is not there":   {"deploy/e2e.TestTraceIsRefused", "deploy/e2e.TestTraceIsAnswered", "there is no test deploy/e2e.TestTraceIsAnswered"},
-		"a test in another package":  {"deploy/e2e.TestTraceIsRefused", "deploy/chaos.TestTraceIsRefused", "there is no test deploy/chaos.TestTraceIsRefused"},
-		"a test still to be written": {"`deploy/e2e.TestTraceIsRefused`", "pending: a test", `[13.4.4]: "pending: a test" is neither a test nor a link`},
-		"nothing that holds it":      {"`deploy/e2e.TestTraceIsRefused`", "", "[13.4.4]: is met, and nothing holds it"},
-		"a state that is none":       {"| no TRACE | met |", "| no TRACE | nearly |", `[13.4.4]: its state is "nearly"`},
-		"no word of how":             {"| met | 405 |", "| met | |", "[13.4.4]: says not what is asked, or not how it is met"},
-		"an id twice":                {"| 13.4.4 |", "| 13.4.5 |", "13.4.5 stands twice, or is none of levels 1 and 2"},
-		"an id too few":              {"| 13.4.4 |", "| 13.4.5 |", "13.4.4 has no row"},
-		"another level":              {"| 13.4.4 | 2 |", "| 13.4.4 | 1 |", "13.4.4 is of level 2, not 1"},
-		"a cell too few":             {"| no TRACE | met |", "| no TRACE |", "5 cells under 6 columns"},
-		"a file that is not there":   {"../.dockerignore", "../.ignore", "a link leads nowhere: ../.ignore"},
-		"a heading that is not":      {"](#what-is-kept)", "](#what-is-lost)", "a link leads nowhere: #what-is-lost"},
+		"missing test":            {"deploy/e2e.TestTraceIsRefused", "deploy/e2e.TestTraceIsAnswered", "not found: test deploy/e2e.TestTraceIsAnswered"},
+		"test in another package": {"deploy/e2e.TestTraceIsRefused", "deploy/chaos.TestTraceIsRefused", "not found: test deploy/chaos.TestTraceIsRefused"},
+		"placeholder for a test":  {"`deploy/e2e.TestTraceIsRefused`", "pending: a test", `[13.4.4]: "pending: a test" is neither a test nor a link`},
+		"met without tests":       {"`deploy/e2e.TestTraceIsRefused`", "", "[13.4.4]: is met, but has no test or link"},
+		"unknown state":           {"| No TRACE method | met |", "| No TRACE method | nearly |", `[13.4.4]: state "nearly" is unknown`},
+		"missing explanation":     {"| met | 405 |", "| met | |", "[13.4.4]: requirement or explanation is missing"},
+		"duplicate id":            {"| 13.4.4 |", "| 13.4.5 |", "13.4.5 has two rows, or is not a requirement of level 1 or 2"},
+		"missing id":              {"| 13.4.4 |", "| 13.4.5 |", "row of 13.4.4 is missing"},
+		"wrong level":             {"| 13.4.4 | 2 |", "| 13.4.4 | 1 |", "13.4.4 must have level 2, got 1"},
+		"missing cell":            {"| No TRACE method | met |", "| No TRACE method |", "5 cells under 6 columns"},
+		"missing file":            {"../.dockerignore", "../.ignore", "link is broken: ../.ignore"},
+		"missing heading":         {"](#logins)", "](#missing)", "link is broken: #missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			changed := strings.Replace(page, c.old, c.new, 1)
-			got := untrue(changed, tests)
+			got := checkSecurityPage(changed, tests)
 			if !slices.ContainsFunc(got, func(text string) bool { return strings.HasPrefix(text, c.want) || strings.HasSuffix(text, c.want) }) || len(got) == before {
-				t.Errorf("found %q, not %q", got, c.want)
+				t.Errorf("errors %q, want %q", got, c.want)
 			}
 		})
 	}
 }
 
-// TestTraceIsRefused: no service sends back what a request held.
+// TestTraceIsRefused checks that no service supports the method TRACE.
 func TestTraceIsRefused(t *testing.T) {
 	s := start(t, config(t))
 	for path, c := range map[string]resttest.Client{
 		"/api/auth/login": s.auth, "/api/passports": s.passport, "/api/documents": s.document, "/api/notifications": s.notification,
 	} {
-		if a := c.Do("TRACE "+path, "", "X-Secret", "told-to-nobody").Want(405, nil); strings.Contains(a.Text, "told-to-nobody") {
+		if a := c.Do("TRACE "+path, "", "X-Secret", "trace-secret").Want(405, nil); strings.Contains(a.Text, "trace-secret") {
 			t.Errorf("%s: %s", path, a.Text)
 		}
 	}

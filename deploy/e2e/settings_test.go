@@ -24,13 +24,13 @@ const (
 	tableEnd   = "<!-- end of settings -->\n"
 )
 
-// A setting is a variable and who reads it.
+// A setting is an environment variable with the names of the services that read it.
 type setting struct {
 	variable, meaning string
 	readers, defaults []string
 }
 
-// settings returns what the services read, in the order of their structs.
+// settings returns the settings of all services, in the order of their structs.
 func settings(t *testing.T) []*setting {
 	t.Helper()
 	var all []*setting
@@ -53,7 +53,7 @@ func settings(t *testing.T) []*setting {
 			}
 			s := all[i]
 			if reader.name == "make run" && s.readers != nil {
-				continue // it hands on what the services read
+				continue // make run passes the settings of the services on
 			}
 			if s.readers = append(s.readers, reader.name); !slices.Contains(s.defaults, value) {
 				s.defaults = append(s.defaults, value)
@@ -104,8 +104,8 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// TestOriginalSettings has every variable of the original read by the service
-// that read it there.
+// TestOriginalSettings checks that each service still reads the settings that it had in
+// the original product.
 func TestOriginalSettings(t *testing.T) {
 	original := map[string][]string{
 		"auth":         {"PORT", "MONGODB_URI", "JWT_SECRET", "JWT_EXPIRES_IN"},

@@ -1,4 +1,4 @@
-// Package e2e proves what the suite promises as a whole, over HTTP and Kafka.
+// Package e2e tests the whole suite over HTTP and Kafka.
 package e2e
 
 import (
@@ -31,7 +31,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-// suite is one that runs, and how to call its services.
+// suite is a running suite with a client for each service.
 type suite struct {
 	t       *testing.T
 	brokers kafka.Config
@@ -41,8 +41,8 @@ type suite struct {
 	auth, passport, document, notification resttest.Client
 }
 
-// onSuites runs a test on the embedded suite, and on MongoDB and Kafka where
-// MONGODB_URI and KAFKA_BROKERS name them.
+// onSuites runs a test on the embedded suite, and on MongoDB and Kafka if MONGODB_URI and
+// KAFKA_BROKERS are set.
 func onSuites(t *testing.T, test func(*suite)) {
 	t.Run("embedded", func(t *testing.T) { test(start(t, config(t))) })
 	t.Run("MongoDB and Kafka", func(t *testing.T) {
@@ -54,7 +54,7 @@ func onSuites(t *testing.T, test func(*suite)) {
 			t.Skip("KAFKA_BROKERS is not set")
 		}
 		cfg.Passport.Kafka.Brokers = strings.Split(brokers, ",")
-		if err := boot.Load(&cfg.Document.S3); err != nil { // an S3 server too, where S3_ENDPOINT names one
+		if err := boot.Load(&cfg.Document.S3); err != nil { // also uses the S3 server of S3_ENDPOINT, if set
 			t.Fatal(err)
 		}
 		cfg.Document.S3.Bucket, cfg.Document.S3.PathStyle = "e2e-"+uuid.NewString(), true
@@ -62,14 +62,14 @@ func onSuites(t *testing.T, test func(*suite)) {
 	})
 }
 
-// day returns a clock that begins on the day the samples were made for: what the
-// law asks of them grows with the years.
-func day() func() time.Time {
+// sampleClock returns a clock that starts on the date for which the samples were written:
+// the Regulation requires more attributes from later dates on.
+func sampleClock() func() time.Time {
 	begin := time.Now()
 	return func() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC).Add(time.Since(begin)) }
 }
 
-// config returns that of an embedded suite.
+// config returns the configuration of an embedded suite.
 func config(t *testing.T) stack.Config {
 	t.Helper()
 	if os.Getenv("AUTH_URL") != "" {
@@ -79,9 +79,9 @@ func config(t *testing.T) stack.Config {
 	http := rest.Config{Drain: 10 * time.Second}
 	cfg := stack.Config{
 		Auth:     authd.Config{HTTP: http, Store: db, TokenLifetime: authd.Lifetime(15 * time.Minute), RefreshLifetime: authd.Lifetime(24 * time.Hour), PasswordCost: 4},
-		Passport: passportd.Config{HTTP: http, Store: db, Now: day()},
+		Passport: passportd.Config{HTTP: http, Store: db, Now: sampleClock()},
 		Document: documentd.Config{HTTP: http, MaxBytes: 10 << 20, SweepAfter: 24 * time.Hour},
-		// Suites that share a broker do not share its events.
+		// Suites on the same broker need separate consumer groups.
 		Notification: notificationd.Config{HTTP: http, Group: "e2e-" + uuid.NewString()},
 		Log: func(service string) *slog.Logger {
 			return slog.New(slog.NewTextHandler(t.Output(), nil)).With("service", service)
@@ -144,7 +144,7 @@ func (s *suite) login(email string) session {
 	return out
 }
 
-type answer struct {
+type passport struct {
 	ID, State, BatteryIdentifier string
 	Version                      int64
 }
@@ -158,34 +158,32 @@ func sample(t *testing.T, name string) string {
 	return string(data)
 }
 
-// events waits for n events of the keys, and returns each as its type, key and
-// sequence, in the order of their sequences. Those of one key have to stand in
-// that order in their topic, as far as they come for the first time; across
-// topics there is no order but that of the sequences.
+// events waits for n events of the keys and returns each as type, key and sequence,
+// ordered by sequence. It fails the test if the events of a key are out of order within a
+// topic; repeated events are ignored.
 func (s *suite) events(n int, keys ...string) []string {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 60*time.Second)
 	defer cancel()
 	topics := slices.Concat(event.UserTopics(), event.OrganisationTopics(), event.PassportTopics())
-	seen, enough := map[string]bool{}, errors.New("enough")
+	seen, errFound := map[string]bool{}, errors.New("all events found")
 	err := tail.Follow(ctx, s.brokers, topics, func(e tail.Message) error {
 		if slices.Contains(keys, e.Key) {
 			seen[e.ID] = true
 		}
 		if len(seen) == n {
-			return enough
+			return errFound
 		}
 		return nil
 	})
-	if !errors.Is(err, enough) {
-		s.t.Fatalf("%d of %d events, %v", len(seen), n, err)
+	if !errors.Is(err, errFound) {
+		s.t.Fatalf("got %d of %d events: %v", len(seen), n, err)
 	}
-	return s.logged(ctx, topics, keys)
+	return s.readEvents(ctx, topics, keys)
 }
 
-// logged returns what events returns of what is there, having looked at the
-// order in which it was written.
-func (s *suite) logged(ctx context.Context, topics, keys []string) []string {
+// readEvents returns the existing events like events, and checks their order.
+func (s *suite) readEvents(ctx context.Context, topics, keys []string) []string {
 	s.t.Helper()
 	var got []event.Envelope
 	seen, newest := map[string]bool{}, map[[2]string]int64{} // by id; by topic and key
@@ -193,11 +191,11 @@ func (s *suite) logged(ctx context.Context, topics, keys []string) []string {
 		if !slices.Contains(keys, m.Key) || seen[m.ID] {
 			return nil
 		}
-		place := [2]string{m.Type, m.Key}
-		if m.Sequence <= newest[place] {
-			s.t.Errorf("%s %s: %d comes after %d", m.Type, m.Key, m.Sequence, newest[place])
+		topicKey := [2]string{m.Type, m.Key}
+		if m.Sequence <= newest[topicKey] {
+			s.t.Errorf("%s %s: sequence %d follows %d", m.Type, m.Key, m.Sequence, newest[topicKey])
 		}
-		seen[m.ID], newest[place] = true, m.Sequence
+		seen[m.ID], newest[topicKey] = true, m.Sequence
 		got = append(got, m.Envelope)
 		return nil
 	})

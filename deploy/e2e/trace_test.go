@@ -15,9 +15,9 @@ import (
 	"github.com/battery-passport/suite/pkg/event"
 )
 
-// TestTraceOfARequest has a request follow its caller's trace into the access
-// log, the event and the log line of the mail, and make a trace of its own where the caller has none.
-func TestTraceOfARequest(t *testing.T) {
+// TestTraceContext checks that the trace of a caller appears in the access log, the event
+// and the log line of the mail, and that a request without a valid trace gets a new one.
+func TestTraceContext(t *testing.T) {
 	cfg, all := config(t), &logs{}
 	cfg.Log = func(service string) *slog.Logger {
 		return boot.NewLogger(io.MultiWriter(all, t.Output()), service, boot.LogConfig{})
@@ -25,12 +25,12 @@ func TestTraceOfARequest(t *testing.T) {
 	s := start(t, cfg)
 	admin := s.register("ann@x.example", "admin")
 	const id = "4bf92f3577b34da6a3ce929d0e0e4736"
-	created := map[string]string{} // by id of the passport: its trace, or nothing
+	created := map[string]string{} // expected trace by passport id; empty: a new trace
 	for name, c := range map[string]struct{ traceparent, want string }{
 		"readme-sample.json": {"00-" + id + "-00f067aa0ba902b7-01", id},
 		"lmt-ebike.json":     {"00-" + id + "-0000000000000000-01", ""},
 	} {
-		var p answer
+		var p passport
 		s.passport.Call("POST /api/passports", admin.Token, sample(t, name), "Traceparent", c.traceparent).Want(201, &p)
 		created[p.ID] = c.want
 	}
@@ -47,7 +47,7 @@ func TestTraceOfARequest(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	enough := errors.New("enough")
+	errFound := errors.New("all events found")
 	err := tail.Follow(ctx, s.brokers, event.PassportTopics(), func(e tail.Message) error {
 		want, ok := created[e.Key]
 		if !ok {
@@ -57,17 +57,17 @@ func TestTraceOfARequest(t *testing.T) {
 			t.Errorf("event %s has the trace %q", e.ID, e.Traceparent)
 		}
 		if delete(created, e.Key); len(created) == 0 {
-			return enough
+			return errFound
 		}
 		return nil
 	})
-	if !errors.Is(err, enough) {
-		t.Errorf("Tail = %v", err)
+	if !errors.Is(err, errFound) {
+		t.Errorf("Follow = %v", err)
 	}
 	s.eventually("the log line of the mail has the trace of the request", func() bool { return delivered(all.String(), id) > 0 })
 }
 
-// delivered counts the mails that the notification-service logged in a trace.
+// delivered returns the number of mails that the notification-service logged with a trace id.
 func delivered(log, id string) (n int) {
 	for line := range strings.Lines(log) {
 		var l struct {

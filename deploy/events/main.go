@@ -1,5 +1,5 @@
-// Events prints the events of the suite: first those on the topics, ordered by
-// time, and then new ones. For dead letters it prints the reason.
+// Events prints the events of the suite: first the existing ones in order of time, then
+// new ones. For dead letters it also prints the reason.
 package main
 
 import (
@@ -30,7 +30,7 @@ func main() {
 func run(ctx context.Context) error {
 	var cfg struct {
 		Kafka kafka.Config
-		Port  int `envconfig:"KAFKA_PORT" default:"9092" desc:"port of the broker of make run, where KAFKA_BROKERS is empty"`
+		Port  int `envconfig:"KAFKA_PORT" default:"9092" desc:"port of the Kafka broker of make run, used if KAFKA_BROKERS is empty"`
 	}
 	if err := boot.Load(&cfg); err != nil {
 		return err
@@ -39,16 +39,16 @@ func run(ctx context.Context) error {
 		cfg.Kafka.Brokers = []string{fmt.Sprintf("127.0.0.1:%d", cfg.Port)}
 	}
 	brokers := strings.Join(cfg.Kafka.Brokers, ",")
-	fmt.Fprintln(os.Stderr, "Events at", brokers, "as they come; Ctrl-C ends.")
+	fmt.Fprintln(os.Stderr, "Printing events of", brokers+"; press Ctrl-C to stop.")
 	if err := show(ctx, cfg.Kafka); err != nil {
-		return fmt.Errorf("events at %s: %w; does the suite run? (KAFKA_PORT or KAFKA_BROKERS says where)", brokers, err)
+		return fmt.Errorf("cannot read events of %s: %w; start the suite, or set KAFKA_PORT or KAFKA_BROKERS", brokers, err)
 	}
 	return nil
 }
 
 func show(ctx context.Context, cfg kafka.Config) error {
 	var topics []string
-	for _, topic := range notificationd.Topics() { // it reads them all
+	for _, topic := range notificationd.Topics() { // the notification-service consumes all topics
 		topics = append(topics, topic, kafka.DeadLetterTopic(topic))
 	}
 	found, err := tail.Existing(ctx, cfg, topics)
@@ -56,12 +56,12 @@ func show(ctx context.Context, cfg kafka.Config) error {
 		return err
 	}
 	if len(found) == 0 {
-		found = event.UserTopics() // the suite is just starting
+		found = event.UserTopics() // the suite has not created its topics yet
 	}
 	return tail.Follow(ctx, cfg, found, func(m tail.Message) error {
 		line := fmt.Sprintf("%s  %-17s %4d  %s  %s", m.Time.UTC().Format(wire.TimeLayout), m.Topic, m.Sequence, m.Key, m.Data)
 		if m.Reason != "" {
-			line += "\n    dead letter, because " + m.Reason
+			line += "\n    dead letter, reason: " + m.Reason
 		}
 		_, err := fmt.Println(line)
 		return err

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// owners are the dependencies that only one package may import.
+// owners maps a dependency to the only package that may import it.
 var owners = map[string]string{
 	"github.com/segmentio/kafka-go":        "pkg/event/kafka",
 	"go.mongodb.org/mongo-driver/v2":       "pkg/store/mongo",
@@ -27,21 +27,21 @@ var owners = map[string]string{
 	"github.com/emersion/go-sasl":          "notification-service/mailsink",
 }
 
-// probe inspects what the back ends store: owners do not apply to it.
-const probe = "deploy/chaos"
+// inspector is exempt from owners: it reads the data in the back ends directly.
+const inspector = "deploy/chaos"
 
-// adapters are the packages in internal folders that hide a dependency or an
-// output form. All others there are domain packages.
+// adapters are the names of internal packages that wrap a dependency or an output format.
+// All other internal packages are domain packages.
 var adapters = []string{"carrier", "desk", "filetype", "httpapi", "mail", "page", "password", "s3store", "secret", "textfile", "throttle"}
 
-// domainImports are what a domain package may import besides the standard
-// library and the domain packages of its service: contracts, and pure functions.
+// domainImports are the packages that a domain package may import in addition to the
+// standard library and the domain packages of its service.
 var domainImports = []string{
 	project + "pkg/auth", project + "pkg/event", project + "pkg/fault", project + "pkg/idempotency", project + "pkg/store", project + "pkg/task", project + "pkg/trace", project + "pkg/wire",
 	"github.com/go-json-experiment/json/jsontext", "golang.org/x/sync/semaphore", "golang.org/x/text",
 }
 
-// withinService are the kinds of packages that a kind may import in its service.
+// withinService maps a kind of package to the kinds that it may import in its service.
 var withinService = map[string][]string{
 	"main":    {"wiring"},
 	"wiring":  {"adapter", "domain"},
@@ -50,48 +50,48 @@ var withinService = map[string][]string{
 	"tool":    {},
 }
 
-// checkImports reports the imports of a package that the rules do not allow.
+// checkImports returns an error for each import of a package that the rules forbid.
 func checkImports(p *pkg) (errs []error) {
 	for _, to := range p.Imports {
-		if why := forbidden(p.name(), to); why != "" {
-			errs = append(errs, fmt.Errorf("%s imports %s: %s", p.name(), strings.TrimPrefix(to, project), why))
+		if reason := forbidden(p.name(), to); reason != "" {
+			errs = append(errs, fmt.Errorf("%s imports %s: %s", p.name(), strings.TrimPrefix(to, project), reason))
 		}
 	}
 	for _, dep := range p.Deps {
 		if o := owner(dep); kind(p.name()) == "domain" && o != "" && o != "pkg/boot" && !slices.Contains(p.Imports, dep) {
-			errs = append(errs, fmt.Errorf("%s depends on %s: a domain package must not, not even indirectly", p.name(), dep))
+			errs = append(errs, fmt.Errorf("%s depends on %s: a domain package must not depend on it, even indirectly", p.name(), dep))
 		}
 	}
 	return errs
 }
 
-// forbidden says why the package from may not import to, or returns "".
+// forbidden returns the reason why package from may not import to, or "".
 func forbidden(from, to string) string {
 	inner, ours := strings.CutPrefix(to, project)
 	same := ours && module(from) == module(inner)
-	if o := owner(to); o != "" && !within(from, o) && from != probe {
-		return "only " + o + " may"
+	if o := owner(to); o != "" && !within(from, o) && from != inspector {
+		return "only " + o + " may import it"
 	}
 	switch {
 	case kind(from) == "domain" && (within(to, "net/http") || within(to, "database/sql")):
-		return "a domain package knows neither HTTP nor databases"
+		return "a domain package must not use HTTP or databases"
 	case kind(from) == "domain" && !standard(to) && !(same && kind(inner) == "domain") &&
 		!slices.ContainsFunc(domainImports, func(allowed string) bool { return to == allowed || !ours && within(to, allowed) }):
-		return "a domain package imports no adapter and no driver"
+		return "a domain package must not import adapters or drivers"
 	case from == "pkg/fault" && !standard(to):
-		return "pkg/fault uses the standard library only"
+		return "pkg/fault must import only the standard library"
 	case !ours || module(from) == "deploy" || module(inner) == "pkg" || from+" "+inner == "passport-service/internal/desk passport-service/internal/page":
 		return ""
 	case !same:
-		return "nobody imports deploy, nor a service from outside"
+		return "deploy and the packages of a service must not be imported by other modules"
 	case !slices.Contains(withinService[kind(from)], kind(inner)):
 		return fmt.Sprintf("a package of kind %s must not import one of kind %s", kind(from), kind(inner))
 	}
 	return ""
 }
 
-// kind returns what a package of a service is: main, wiring, domain, adapter or
-// tool. It is "" for the packages of other modules.
+// kind returns the kind of a service package: main, wiring, domain, adapter or tool. It
+// returns "" for packages of other modules.
 func kind(path string) string {
 	service, rest, _ := strings.Cut(path, "/")
 	name, ok := strings.CutSuffix(service, "-service")
@@ -111,7 +111,7 @@ func kind(path string) string {
 	return "tool"
 }
 
-// owner returns the package that alone may import a dependency, or "".
+// owner returns the only package that may import a dependency, or "".
 func owner(path string) string {
 	for dep, owner := range owners {
 		if within(path, dep) {

@@ -2,9 +2,8 @@ package main
 
 import "testing"
 
-// TestForbidden has one import of each kind that the rules refuse, and some that
-// they allow.
-func TestForbidden(t *testing.T) {
+// TestForbiddenImports checks an import for each rule, and some allowed ones.
+func TestForbiddenImports(t *testing.T) {
 	const passport = "passport-service/internal/passport"
 	for imported, refused := range map[[2]string]bool{
 		{passport, "time"}:                                                                   false,
@@ -35,8 +34,8 @@ func TestForbidden(t *testing.T) {
 		{"pkg/fault", project + "pkg/wire"}:                                                  true,
 		{"deploy/e2e", project + "document-service/documentd"}:                               false,
 	} {
-		if why := forbidden(imported[0], imported[1]); (why != "") != refused {
-			t.Errorf("%s imports %s: %q, want refused %v", imported[0], imported[1], why, refused)
+		if reason := forbidden(imported[0], imported[1]); (reason != "") != refused {
+			t.Errorf("%s imports %s: %q, want refused %v", imported[0], imported[1], reason, refused)
 		}
 	}
 }

@@ -1,6 +1,6 @@
-// Importrules checks which package imports which, that files and functions are
-// short, that no decision of the HTTP shell depends on a path, and that tests look
-// for goroutines that are left. With -sizes it prints the lines of each package.
+// Importrules checks the imports between packages, the length of files and functions,
+// that pkg/rest does not decide by URL prefix, and that tests check for goroutine leaks.
+// With -sizes it prints the number of lines of each package instead.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 
 const project = "github.com/battery-passport/suite/"
 
-// pkg is a package of the workspace, as go list describes it.
+// pkg is a package of the workspace, as printed by go list.
 type pkg struct {
 	ImportPath, Dir                    string
 	Imports, Deps                      []string
@@ -64,13 +64,13 @@ func list() (packages []pkg, err error) {
 	return packages, nil
 }
 
-// printSizes prints the lines of all packages, and their sums. The budget of pkg
-// counts neither drivers nor helpers of tests.
+// printSizes prints the number of lines of all packages and modules. The sum for the
+// size limit of pkg excludes drivers and test helpers.
 func printSizes(packages []pkg) {
 	fmt.Println("  code   tests  package")
 	code, tests := map[string]int{}, map[string]int{}
 	for _, p := range packages {
-		sums := []string{p.name(), module(p.name()) + ", all"}
+		sums := []string{p.name(), module(p.name()) + ", total"}
 		if module(p.name()) == "pkg" && !slices.Contains([]string{"pkg/event/kafka", "pkg/store/mongo", "pkg/store/sqlite"}, p.name()) && !strings.HasSuffix(p.name(), "test") {
 			sums = append(sums, "pkg, without drivers and test helpers")
 		}

@@ -18,19 +18,19 @@ const (
 	maxFunction = 40  // lines of a function outside tests
 )
 
-// leakChecks are the calls by which tests look for goroutines that are left.
+// leakChecks matches the calls that check for goroutine leaks.
 var leakChecks = regexp.MustCompile(`goleak\.VerifyTestMain\(|storetest\.Main\(`)
 
-// cutsPrefix matches the functions that look at how a text begins.
+// cutsPrefix matches the functions that compare the prefix of a string.
 var cutsPrefix = regexp.MustCompile(`^(Has|Cut|Trim)Prefix$`)
 
-// unchecked packages run a broker and an S3 server in their tests, which leave
-// goroutines of their own. What they test has leak checks.
+// unchecked packages need no leak check: their tests run a broker and an S3 server, which
+// leak goroutines.
 var unchecked = []string{"deploy/chaos", "deploy/e2e", "deploy/events/tail"}
 
-// checkSource reports files and functions outside tests that are too long,
-// decisions of pkg/rest by the prefix of a path, and a package that starts
-// goroutines, itself or in its tests, when no test looks for leaks.
+// checkSource returns an error for each file and function outside tests that is too long,
+// for each comparison of a path prefix in pkg/rest, and if the package or its tests start
+// goroutines without a leak check.
 func checkSource(p *pkg) (errs []error) {
 	tests := slices.Concat(p.TestGoFiles, p.XTestGoFiles)
 	starts, checked := false, len(tests) == 0 || slices.Contains(unchecked, p.name())
@@ -50,7 +50,7 @@ func checkSource(p *pkg) (errs []error) {
 				}
 			}
 			if p.name() == "pkg/rest" && slices.Contains(p.GoFiles, name) && cutsPrefix.MatchString(function) && strings.HasSuffix(strings.ToLower(argument), "path") {
-				errs = append(errs, fmt.Errorf("%s/%s decides by the prefix of a path: use the policy of the route", p.name(), name))
+				errs = append(errs, fmt.Errorf("%s/%s must not decide by the prefix of a path: use the route policy", p.name(), name))
 			}
 			return true
 		})
@@ -65,7 +65,7 @@ func checkSource(p *pkg) (errs []error) {
 	return errs
 }
 
-// text returns a file that go list has named.
+// text returns the content of a file that go list has listed.
 func text(dir, name string) []byte {
 	data, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
@@ -74,7 +74,7 @@ func text(dir, name string) []byte {
 	return data
 }
 
-// lines returns the lines of all files together.
+// lines returns the total number of lines of files.
 func lines(dir string, names []string) (sum int) {
 	for _, name := range names {
 		sum += bytes.Count(text(dir, name), []byte("\n"))
@@ -82,7 +82,7 @@ func lines(dir string, names []string) (sum int) {
 	return sum
 }
 
-// called returns the name of the function that n calls, and its first argument.
+// called returns the names of the function that n calls and of its first argument.
 func called(n ast.Node) (name, argument string) {
 	if call, ok := n.(*ast.CallExpr); ok && len(call.Args) > 0 {
 		return lastName(call.Fun), lastName(call.Args[0])
@@ -90,7 +90,7 @@ func called(n ast.Node) (name, argument string) {
 	return "", ""
 }
 
-// lastName returns the last name of an expression, such as Path of r.URL.Path.
+// lastName returns the last identifier of an expression, such as Path in r.URL.Path.
 func lastName(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.SelectorExpr:

@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// TestCheckSource has one file of each kind that is refused, and one that is just
-// good enough.
+// TestCheckSource checks an invalid and a valid file for each rule.
 func TestCheckSource(t *testing.T) {
 	statements := func(n int) string { return "func f() {\n" + strings.Repeat("\tprintln()\n", n) + "}\n" }
 	comments := func(n int) string { return strings.Repeat("// x\n", n) }
@@ -29,7 +28,7 @@ func TestCheckSource(t *testing.T) {
 		"a goroutine of a group in a test":  {"pkg/store", "", "func f() { wg.Go(f) }\n", "pkg/store starts goroutines: its tests must call goleak.VerifyTestMain"},
 		"a goroutine and a check for leaks": {"pkg/store", "func f() { go f() }\n", check, ""},
 		"a goroutine and no tests":          {"pkg/store", "func f() { go f() }\n", "", ""},
-		"the prefix of a path":              {"pkg/rest", "var _ = strings.HasPrefix(r.URL.Path, x)\n", "", "pkg/rest/x.go decides by the prefix of a path: use the policy of the route"},
+		"the prefix of a path":              {"pkg/rest", "var _ = strings.HasPrefix(r.URL.Path, x)\n", "", "pkg/rest/x.go must not decide by the prefix of a path: use the route policy"},
 		"the prefix of a path in a test":    {"pkg/rest", "", "var _ = strings.HasPrefix(r.URL.Path, x)\n", ""},
 		"the prefix of another text":        {"pkg/rest", "var _ = strings.HasPrefix(tag, x)\n", "", ""},
 	} {
@@ -46,7 +45,7 @@ func TestCheckSource(t *testing.T) {
 			}
 			p.GoFiles, p.TestGoFiles = write("x.go", c.code), write("x_test.go", c.test)
 			if got := strings.TrimSuffix(fmt.Sprint(errors.Join(checkSource(p)...)), "<nil>"); got != c.want {
-				t.Errorf("%q, want %q", got, c.want)
+				t.Errorf("checkSource = %q, want %q", got, c.want)
 			}
 		})
 	}

@@ -1,7 +1,7 @@
-// Local is the suite on a laptop: all services in one process, with SQLite and
-// a Kafka broker of their own, on the loopback address.
+// Local runs the suite on one machine: all services in one process on the loopback
+// address, with SQLite, a Kafka broker, an S3 server and a mail server.
 //
-//	local          runs it
+//	local          runs the suite
 //	local reset    deletes its data
 package main
 
@@ -52,14 +52,14 @@ func run(args []string) error {
 	cfg.Stack.Log = func(service string) *slog.Logger { return logs.With("service", service) }
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	context.AfterFunc(ctx, stop) // a second signal kills the process
 	s, err := stack.Start(ctx, cfg.Stack)
 	if err != nil {
 		return err
 	}
 	fmt.Print(banner(dir, s))
 	err = s.Wait()
-	fmt.Println("The suite has stopped. Its data is kept.")
+	fmt.Println("The suite has stopped. Its data was not deleted.")
 	return err
 }
 
@@ -67,6 +67,6 @@ func reset(dir string) error {
 	if err := stack.Reset(dir); err != nil {
 		return err
 	}
-	fmt.Println("The data in", dir, "is deleted.")
+	fmt.Println("Deleted the data in", dir)
 	return nil
 }

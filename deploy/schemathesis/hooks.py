@@ -1,4 +1,4 @@
-"""What Schemathesis does not know of by itself: bodies of many lines."""
+"""Lets Schemathesis encode and decode NDJSON bodies."""
 
 import json
 
@@ -14,6 +14,6 @@ def to_lines(ctx, value):
 
 @schemathesis.deserializer(NDJSON)
 def from_lines(ctx, response):
-    # The schema is that of one line, and one was sent. A body of no line has none.
+    # The schema describes one line, and requests have one line. Empty bodies have no line.
     lines = response.content.splitlines()
     return json.loads(lines[0]) if lines else {"line": 1}

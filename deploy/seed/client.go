@@ -12,14 +12,14 @@ import (
 	"net/textproto"
 )
 
-// client calls a service with an access token, and counts what it creates and
-// what exists already.
+// client calls a service with an access token. It counts the resources that it creates
+// and those that already exist.
 type client struct {
 	url, token     string
 	created, found *int
 }
 
-// problem is a response other than success.
+// problem is an error response.
 type problem struct {
 	Status int
 	Detail string
@@ -33,7 +33,7 @@ func failed(err error, status int) bool {
 	return ok && p.Status == status
 }
 
-// call sends body as JSON and reads the response into out, if that is not nil.
+// call sends body as JSON and decodes the response into out unless that is nil.
 func (c client) call(ctx context.Context, method, path, key string, body, out any) error {
 	data, err := json.Marshal(body)
 	if err != nil {
@@ -42,7 +42,7 @@ func (c client) call(ctx context.Context, method, path, key string, body, out an
 	return c.send(ctx, method, path, key, "application/json", bytes.NewReader(data), out)
 }
 
-// upload sends a file with the fields that describe it.
+// upload sends a file and form fields.
 func (c client) upload(ctx context.Context, path, key, fileType, fileName string, file []byte, fields map[string]string) error {
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
@@ -63,7 +63,7 @@ func (c client) upload(ctx context.Context, path, key, fileType, fileName string
 	return c.send(ctx, http.MethodPost, path, key, form.FormDataContentType(), &body, nil)
 }
 
-// send sends a request. With an idempotency key it may be repeated.
+// send sends a request, with an idempotency key unless key is empty.
 func (c client) send(ctx context.Context, method, path, key, contentType string, body io.Reader, out any) error {
 	req, err := http.NewRequestWithContext(ctx, method, c.url+path, body)
 	if err != nil {
@@ -84,7 +84,7 @@ func (c client) send(ctx context.Context, method, path, key, contentType string,
 	case err != nil:
 	case res.StatusCode >= 300:
 		p := &problem{}
-		_ = json.Unmarshal(data, p) // a response that is no problem has its status at least
+		_ = json.Unmarshal(data, p) // if the body is not a problem, the status is enough
 		p.Status = res.StatusCode
 		err = p
 	case out != nil:

@@ -2,20 +2,20 @@ package main
 
 import "embed"
 
-// files are the documents that are uploaded.
+// files are the documents to upload.
 //
 //go:embed files
 var files embed.FS
 
 const password = "correct horse battery"
 
-// person has an account and enters passports.
+// person has an account and creates passports.
 type person struct {
 	email, role, organisation string
 	passports                 []sample
 }
 
-// sample is a passport of package samples with its documents.
+// sample is a passport of package samples and its documents.
 type sample struct {
 	file      string
 	draft     bool // not published
@@ -31,7 +31,7 @@ const (
 	secondLife = "zweitleben-energie"
 )
 
-// organisations are created first: accounts can only be in one that exists.
+// organisations are created before the accounts that belong to them.
 var organisations = []organisation{
 	{maker, "Nordlicht Batterie GmbH", "https://nordlicht.example"},
 	{secondLife, "Zweitleben Energie GmbH", "https://zweitleben.example"},
@@ -47,8 +47,8 @@ var people = []person{
 	{email: "ada@nordlicht.example", role: "operator", organisation: maker, passports: []sample{
 		{file: "ev-nmc-complete.json", documents: []document{
 			{"eu-declaration-of-conformity.pdf", "application/pdf", "declaration-of-conformity", "owner", "true", "EU declaration of conformity"},
-			{"test-report.pdf", "application/pdf", "test-report", "authority", "false", "Results of the tests behind the declaration"},
-			{"dismantling.txt", "text/plain", "dismantling-manual", "owner", "false", "How the pack comes apart"},
+			{"test-report.pdf", "application/pdf", "test-report", "authority", "false", "Test results for the declaration of conformity"},
+			{"dismantling.txt", "text/plain", "dismantling-manual", "owner", "false", "Dismantling instructions"},
 		}},
 		{file: "ev-nmc-minimum-2027.json", draft: true}, {file: "ev-nmc-first-life.json"}, {file: "ev-lfp-in-use.json"},
 		{file: "lmt-ebike.json"}, {file: "industrial-stationary-lfp.json"}, {file: "industrial-lead-acid.json"},

@@ -1,6 +1,6 @@
-// Seed fills a suite that runs with people of every role in two organisations,
-// the sample passports, most of them published, and some documents, through the
-// public API. What is there already stays as it is.
+// Seed creates sample data in a running suite through its API: accounts of every role,
+// two organisations, passports, most of them published, and documents. It does not
+// change existing data.
 package main
 
 import (
@@ -18,13 +18,13 @@ import (
 	"github.com/battery-passport/suite/pkg/boot"
 )
 
-// config says where the suite is, and who its admin.
+// config holds the addresses of the suite and the login of an admin.
 type config struct {
 	Environment   boot.Environment
-	AuthURL       string `envconfig:"AUTH_SERVICE_URL" default:"http://127.0.0.1:4000" desc:"where the auth-service answers"`
-	PassportURL   string `envconfig:"PASSPORT_SERVICE_URL" default:"http://127.0.0.1:5000" desc:"where the passport-service answers"`
-	DocumentURL   string `envconfig:"DOCUMENT_SERVICE_URL" default:"http://127.0.0.1:5100" desc:"where the document-service answers"`
-	AdminEmail    string `envconfig:"ADMIN_EMAIL" default:"admin@nordlicht.example" desc:"address of an admin; the first account where there is none"`
+	AuthURL       string `envconfig:"AUTH_SERVICE_URL" default:"http://127.0.0.1:4000" desc:"URL of the auth-service"`
+	PassportURL   string `envconfig:"PASSPORT_SERVICE_URL" default:"http://127.0.0.1:5000" desc:"URL of the passport-service"`
+	DocumentURL   string `envconfig:"DOCUMENT_SERVICE_URL" default:"http://127.0.0.1:5100" desc:"URL of the document-service"`
+	AdminEmail    string `envconfig:"ADMIN_EMAIL" default:"admin@nordlicht.example" desc:"email address of an admin; the account is created if there are no accounts"`
 	AdminPassword string `envconfig:"ADMIN_PASSWORD" default:"correct horse battery" desc:"password of that admin"`
 }
 
@@ -34,7 +34,7 @@ func main() {
 	var cfg config
 	err := boot.Load(&cfg)
 	if err == nil && cfg.Environment.Name == "production" {
-		err = errors.New("the seed makes people whose password everybody knows: not with APP_ENV=production")
+		err = errors.New("seed creates accounts with a public password: it is not allowed with APP_ENV=production")
 	}
 	if err == nil {
 		err = (&seeder{config: cfg}).run(ctx)
@@ -45,7 +45,7 @@ func main() {
 	}
 }
 
-// seeder has the clients' counts of what was created and what existed.
+// seeder creates the data and counts the created and the existing resources.
 type seeder struct {
 	config
 	created, found int
@@ -78,7 +78,7 @@ func (s *seeder) run(ctx context.Context) error {
 		}
 		fmt.Printf("  %-28s %-20s %s\n", p.email, p.role, p.organisation)
 	}
-	fmt.Printf("\nCreated %d, found %d. Everybody's password is %q.\n", s.created, s.found, password)
+	fmt.Printf("\nCreated %d, %d already existed. The password of every account is %q.\n", s.created, s.found, password)
 	return nil
 }
 
@@ -87,7 +87,7 @@ type session struct {
 	User  struct{ ID, Role, Organisation string }
 }
 
-// login logs a person in, and registers whoever has no account.
+// login logs a person in and registers an account if the login fails.
 func (s *seeder) login(ctx context.Context, p person, password string) (is session, err error) {
 	body := map[string]string{"email": p.email, "password": password}
 	err = s.at(s.AuthURL, "").call(ctx, http.MethodPost, "/api/auth/login", "", body, &is)
@@ -100,7 +100,7 @@ func (s *seeder) login(ctx context.Context, p person, password string) (is sessi
 	return is, s.at(s.AuthURL, "").call(ctx, http.MethodPost, "/api/auth/register", "", body, &is)
 }
 
-// account returns the session of an account with its role and organisation.
+// account returns a session of the person, after setting role and organisation.
 func (s *seeder) account(ctx context.Context, admin session, p person) (session, error) {
 	is, err := s.login(ctx, p, password)
 	if err != nil || is.User.Role == p.role && is.User.Organisation == p.organisation {
@@ -110,11 +110,11 @@ func (s *seeder) account(ctx context.Context, admin session, p person) (session,
 	if err := s.at(s.AuthURL, admin.Token).call(ctx, http.MethodPatch, "/api/auth/users/"+is.User.ID, "", change, nil); err != nil {
 		return is, err
 	}
-	return s.login(ctx, p, password) // for a token with the role
+	return s.login(ctx, p, password) // the new token has the role
 }
 
-// passport stores a sample of an operator, publishes it and uploads its documents.
-// It skips a battery that has a passport of other origin.
+// passport creates a passport from a sample, publishes it and uploads its documents. It
+// does nothing if another passport with the battery identifier exists.
 func (s *seeder) passport(ctx context.Context, operator session, sample sample) error {
 	body, err := samples.FS.ReadFile(sample.file)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-// RunBackend runs one back end alone, "kafka", "s3" or "mail", with its data in
-// dir, until ctx is done. The region is that of the S3 server.
+// RunBackend runs one back end, "kafka", "s3" or "mail", with its data in dir, until
+// ctx is done. region is used by the S3 server only.
 func RunBackend(ctx context.Context, name, dir string, port rest.Port, region string) error {
 	s, cfg := &Stack{end: func() {}}, Config{S3Port: port, MailPort: port}
 	cfg.Document.S3.Region = region
@@ -21,7 +21,7 @@ func RunBackend(ctx context.Context, name, dir string, port rest.Port, region st
 	case "mail":
 		err = s.startMail(dir, &cfg)
 	default:
-		err = fmt.Errorf("back end %q is unknown", name)
+		err = fmt.Errorf("back end %q is unknown: must be kafka, s3 or mail", name)
 	}
 	if err == nil {
 		<-ctx.Done()

@@ -13,13 +13,13 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-// Key of the S3 server, which only this machine reaches.
+// Access key of the S3 server, which listens only on 127.0.0.1.
 const (
 	S3KeyID  = "local"
 	S3Secret = "local-secret"
 )
 
-// startBackends starts the back ends that the configuration does not name.
+// startBackends starts the back ends for which cfg has no address.
 func (s *Stack) startBackends(ctx context.Context, dir string, cfg *Config) error {
 	if s.Brokers = cfg.Passport.Kafka.Brokers; len(s.Brokers) == 0 {
 		if err := s.startKafka(filepath.Join(dir, "kafka"), cfg.KafkaPort); err != nil {
@@ -39,7 +39,7 @@ func (s *Stack) startBackends(ctx context.Context, dir string, cfg *Config) erro
 	return nil
 }
 
-// startKafka starts a broker that keeps its topics in a folder.
+// startKafka starts a broker that stores its topics in dir.
 func (s *Stack) startKafka(dir string, port rest.Port) error {
 	l, err := s.listen(port, "KAFKA_PORT")
 	if err != nil {
@@ -47,18 +47,18 @@ func (s *Stack) startKafka(dir string, port rest.Port) error {
 	}
 	broker, err := kfake.NewCluster(
 		kfake.Ports(l.Addr().(*net.TCPAddr).Port), kfake.DataDir(dir),
-		kfake.ListenFn(func(string, string) (net.Listener, error) { return l, nil }), // the port is open already
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return l, nil }), // the port is already open
 	)
 	if err != nil {
-		return fmt.Errorf("broker with its log in %s: %w", dir, err)
+		return fmt.Errorf("Kafka broker with data in %s: %w", dir, err)
 	}
 	s.onEnd(broker.Close)
 	s.Brokers = broker.ListenAddrs()
 	return nil
 }
 
-// startS3 starts an S3 server that keeps its objects in a folder. Keys in the
-// environment are not used: they belong to another server.
+// startS3 starts an S3 server that stores its objects in dir. It ignores the access key
+// in cfg, which belongs to another server.
 func (s *Stack) startS3(ctx context.Context, dir string, cfg *Config) error {
 	addr := "127.0.0.1:0"
 	if cfg.S3Port != 0 {
@@ -81,7 +81,7 @@ func (s *Stack) startS3(ctx context.Context, dir string, cfg *Config) error {
 	return nil
 }
 
-// startMail starts a mail server that stores each mail as a file.
+// startMail starts a mail server that stores each mail as a file in dir.
 func (s *Stack) startMail(dir string, cfg *Config) error {
 	l, err := s.listen(cfg.MailPort, "MAIL_PORT")
 	if err != nil {
@@ -92,7 +92,7 @@ func (s *Stack) startMail(dir string, cfg *Config) error {
 		return err
 	}
 	s.onEnd(func() { sink.Close() })
-	s.Mails = dir
+	s.MailDir = dir
 	c := &cfg.Notification.Mail
 	c.Enabled, c.Host, c.Port, c.TLS = true, "127.0.0.1", l.Addr().(*net.TCPAddr).Port, "none"
 	if c.FromEmail == "" {

@@ -9,10 +9,10 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// lockFile is locked while a suite uses its folder.
+// lockFile is locked while a suite uses the data folder.
 const lockFile = "lock"
 
-// data are the patterns of what a suite stores in its folder.
+// data are the patterns of the files and folders that a suite creates in the data folder.
 var data = []string{"*-service.db", "*-service.db-*", "kafka", "s3", "mail", "notifications"}
 
 // lock locks a data folder until release is called or the process ends.
@@ -26,19 +26,19 @@ func lock(dir string) (release func(), err error) {
 		return nil, fmt.Errorf("data folder %s: %w", dir, err)
 	}
 	if !ok {
-		return nil, fmt.Errorf("another suite runs with the data in %s; stop it first, or set DATA_DIR to another folder", dir)
+		return nil, fmt.Errorf("another suite is using the data folder %s: stop it first, or set DATA_DIR to another folder", dir)
 	}
 	return func() { l.Unlock() }, nil
 }
 
-// Reset deletes the data of a suite that is not running, and the folder when it is
-// empty then. It fails for a folder that no suite has used.
+// Reset deletes the data of a suite, and the folder if it is empty afterwards. It fails
+// while the suite runs, and if no suite has used the folder.
 func Reset(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if _, err := os.Stat(filepath.Join(dir, lockFile)); err != nil {
-		return fmt.Errorf("%s is not the data of a suite: %w", dir, err)
+		return fmt.Errorf("%s is not the data folder of a suite: %w", dir, err)
 	}
 	release, err := lock(dir)
 	if err != nil {
@@ -59,6 +59,6 @@ func Reset(dir string) error {
 	if err := os.Remove(filepath.Join(dir, lockFile)); err != nil {
 		return err
 	}
-	_ = os.Remove(dir) // stays when it has other files
+	_ = os.Remove(dir) // fails if other files are in it
 	return nil
 }

@@ -1,5 +1,5 @@
-// Package stack runs the suite in one process: the services, and a Kafka broker,
-// an S3 server and a mail server unless the configuration names others.
+// Package stack runs the suite in one process: the four services, and a Kafka broker, an
+// S3 server and a mail server unless the configuration has the addresses of others.
 package stack
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-// Config is what to run.
+// Config holds the settings of the suite.
 type Config struct {
 	AuthPort         rest.Port `envconfig:"AUTH_PORT" default:"4000" desc:"port of the auth-service"`
 	PassportPort     rest.Port `envconfig:"PASSPORT_PORT" default:"5000" desc:"port of the passport-service"`
@@ -36,7 +36,7 @@ type Config struct {
 	Document     documentd.Config
 	Notification notificationd.Config
 
-	// Log makes the logger of a service.
+	// Log returns the logger of a service.
 	Log func(service string) *slog.Logger
 }
 
@@ -44,19 +44,19 @@ type Config struct {
 type Stack struct {
 	AuthURL, PassportURL, DocumentURL, NotificationURL string
 
-	Brokers []string
-	S3      string // URL
-	Mails   string // folder of the mails; empty: they are sent
-	Files   string // folder of the text files
+	Brokers         []string
+	S3              string // URL
+	MailDir         string // folder of the mails; empty if they are sent by SMTP
+	NotificationDir string // folder of the text files
 
 	group  *errgroup.Group
 	cancel context.CancelFunc
 	end    func()
 }
 
-// Start starts the suite on the loopback address and returns when it is ready.
-// Port 0 takes a free one. The suite ends when ctx is done, and Wait waits for
-// that. Start changes the working directory: a process can run one suite.
+// Start starts the suite on the loopback address and returns when it is ready. Port 0
+// selects a free port. The suite stops when ctx is done; Wait waits for that. Start
+// changes the working directory, so a process can run only one suite at a time.
 func Start(ctx context.Context, cfg Config) (*Stack, error) {
 	s := &Stack{end: func() {}}
 	ctx, s.cancel = context.WithCancel(ctx)
@@ -74,7 +74,7 @@ func (s *Stack) start(ctx context.Context, cfg Config) error {
 		return err
 	}
 	cfg.Auth.Store.Dir, cfg.Passport.Store.Dir, cfg.Document.Store.Dir, cfg.Notification.Store.Dir = dir, dir, dir, dir
-	// METRICS_ADDR would be the same port for all four.
+	// All four services would use the same METRICS_ADDR.
 	cfg.Auth.Metrics.Addr, cfg.Passport.Metrics.Addr, cfg.Document.Metrics.Addr, cfg.Notification.Metrics.Addr = "", "", "", ""
 	release, err := lock(dir)
 	if err != nil {
@@ -87,10 +87,10 @@ func (s *Stack) start(ctx context.Context, cfg Config) error {
 	if cfg.Notification.Files == "" {
 		cfg.Notification.Files = filepath.Join(dir, "notifications")
 	}
-	if s.Files, err = filepath.Abs(cfg.Notification.Files); err != nil {
+	if s.NotificationDir, err = filepath.Abs(cfg.Notification.Files); err != nil {
 		return err
 	}
-	cfg.Notification.Files = s.Files
+	cfg.Notification.Files = s.NotificationDir
 	if err := s.startBackends(ctx, dir, &cfg); err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (s *Stack) listenAll(cfg *Config) error {
 	return nil
 }
 
-// run starts the services one after the other.
+// run starts the services one after another and waits until each is ready.
 func (s *Stack) run(ctx context.Context, cfg Config) error {
 	s.group, ctx = errgroup.WithContext(ctx)
 	for _, service := range []struct {
@@ -141,13 +141,13 @@ func (s *Stack) run(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-// Stop ends the suite and waits for it.
+// Stop stops the suite and waits until it has ended.
 func (s *Stack) Stop() error {
 	s.cancel()
 	return s.Wait()
 }
 
-// Wait waits until the services have ended, and ends the back ends.
+// Wait waits until the services have ended, then stops the back ends.
 func (s *Stack) Wait() error {
 	err := s.group.Wait()
 	s.cancel()
@@ -155,7 +155,7 @@ func (s *Stack) Wait() error {
 	return err
 }
 
-// onEnd adds a function to run at the end, before those added earlier.
+// onEnd adds a function to run at the end. The functions run in reverse order.
 func (s *Stack) onEnd(f func()) {
 	before := s.end
 	s.end = func() { f(); before() }
@@ -169,7 +169,7 @@ func (s *Stack) listen(port rest.Port, variable string) (net.Listener, error) {
 	return l, err
 }
 
-// startTimeout is how long a service may take to become ready.
+// startTimeout is the longest time until a service is ready.
 const startTimeout = 30 * time.Second
 
 func ready(ctx context.Context, url string) error {

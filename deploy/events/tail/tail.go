@@ -1,5 +1,5 @@
-// Package tail reads whole topics without a consumer group: for tools and tests
-// that look at events and leave nothing behind.
+// Package tail reads whole topics without a consumer group, for tools and tests that
+// must not change anything on the brokers.
 package tail
 
 import (
@@ -24,7 +24,7 @@ import (
 type Message struct {
 	event.Envelope
 	Topic  string
-	Reason string // why it is a dead letter; empty for all others
+	Reason string // of a dead letter, otherwise empty
 }
 
 const (
@@ -32,7 +32,7 @@ const (
 	retries   = 2
 )
 
-// Existing returns those of the topics that the cluster has.
+// Existing returns the given topics that exist in the cluster.
 func Existing(ctx context.Context, cfg kafka.Config, topics []string) ([]string, error) {
 	client, err := newClient(cfg)
 	if err != nil {
@@ -46,8 +46,8 @@ func Existing(ctx context.Context, cfg kafka.Config, topics []string) ([]string,
 	return slices.DeleteFunc(slices.Clone(topics), func(t string) bool { return !all.Has(t) }), nil
 }
 
-// Read calls f with every event that the topics hold now, those of a partition
-// in the order of its log.
+// Read calls f for every event that is now in the topics. Events of one partition are in
+// the order of its log.
 func Read(ctx context.Context, cfg kafka.Config, topics []string, f func(Message) error) error {
 	t, err := open(ctx, cfg, topics)
 	if err != nil {
@@ -57,9 +57,8 @@ func Read(ctx context.Context, cfg kafka.Config, topics []string, f func(Message
 	return t.catchUp(ctx, f)
 }
 
-// Follow calls f with every event of the topics: first with those that are there,
-// ordered by time, and then with new ones. It returns nil when ctx is done, and
-// the first error of f.
+// Follow calls f for every event of the topics: first the existing ones in order of time,
+// then new ones. It returns nil when ctx is done, or the first error of f.
 func Follow(ctx context.Context, cfg kafka.Config, topics []string, f func(Message) error) (err error) {
 	defer func() {
 		if ctx.Err() != nil {
@@ -94,11 +93,10 @@ type partition struct {
 	id    int32
 }
 
-// tail is a client with the partitions that it has not read to their ends, and
-// these ends.
+// tail is a client and the end offsets of the partitions that it must still read.
 type tail struct {
 	client *kgo.Client
-	behind map[partition]int64
+	ends   map[partition]int64
 }
 
 func open(ctx context.Context, cfg kafka.Config, topics []string) (*tail, error) {
@@ -106,13 +104,13 @@ func open(ctx context.Context, cfg kafka.Config, topics []string) (*tail, error)
 	if err != nil {
 		return nil, err
 	}
-	t := &tail{client: client, behind: map[partition]int64{}}
+	t := &tail{client: client, ends: map[partition]int64{}}
 	for {
 		err := t.findEnds(ctx, topics)
 		if err == nil {
 			return t, nil
 		}
-		if !kerr.IsRetriable(err) { // retriable: not every broker knows a topic that was just made
+		if !kerr.IsRetriable(err) { // retriable: a new topic is not yet known to every broker
 			client.Close()
 			return nil, err
 		}
@@ -137,15 +135,15 @@ func (t *tail) findEnds(ctx context.Context, topics []string) error {
 	}
 	ends.Each(func(end kadm.ListedOffset) {
 		if start, ok := starts.Lookup(end.Topic, end.Partition); ok && start.Offset < end.Offset {
-			t.behind[partition{end.Topic, end.Partition}] = end.Offset
+			t.ends[partition{end.Topic, end.Partition}] = end.Offset
 		}
 	})
 	return nil
 }
 
-// catchUp reads until no partition is behind.
+// catchUp reads all partitions up to their end offsets.
 func (t *tail) catchUp(ctx context.Context, f func(Message) error) error {
-	for len(t.behind) > 0 {
+	for len(t.ends) > 0 {
 		if err := t.poll(ctx, f); err != nil {
 			return err
 		}
@@ -163,8 +161,8 @@ func (t *tail) poll(ctx context.Context, f func(Message) error) error {
 		if err := f(message(r)); err != nil {
 			return err
 		}
-		if at := (partition{r.Topic, r.Partition}); r.Offset+1 >= t.behind[at] {
-			delete(t.behind, at)
+		if at := (partition{r.Topic, r.Partition}); r.Offset+1 >= t.ends[at] {
+			delete(t.ends, at)
 		}
 	}
 	return nil

@@ -20,13 +20,13 @@ import (
 	"github.com/battery-passport/suite/pkg/tlstest"
 )
 
-// topic is an event type of this test alone.
+// topic is an event payload for a topic of this test.
 type topic string
 
 func (t topic) Topic() string { return string(t) }
 
-// onBrokers runs f on the in-process broker, on one that wants TLS and a login,
-// and on that of KAFKA_BROKERS when it is set.
+// onBrokers runs f on an in-process broker, on one that requires TLS and a login, and on
+// those of KAFKA_BROKERS if it is set.
 func onBrokers(t *testing.T, f func(*testing.T, kafka.Config)) {
 	fake := func(t *testing.T, opts ...kfake.Opt) []string {
 		c, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1))...)
@@ -55,8 +55,8 @@ func onBrokers(t *testing.T, f func(*testing.T, kafka.Config)) {
 	})
 }
 
-// publisher returns a function that publishes an event of a sequence, which is
-// its time too.
+// publisher returns a function that publishes an event with a sequence. The time of the
+// event is derived from the sequence.
 func publisher(t *testing.T, cfg kafka.Config, topics ...topic) func(to topic, key string, sequence int64) {
 	t.Helper()
 	names := make([]string, len(topics))
@@ -73,7 +73,7 @@ func publisher(t *testing.T, cfg kafka.Config, topics ...topic) func(to topic, k
 		e.Sequence = sequence
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
-		for err := errors.New("not yet"); err != nil; { // the broker may not know the topic at once
+		for err := errors.New("not yet"); err != nil; { // the broker may not know the topic yet
 			if err = p.Publish(ctx, e); ctx.Err() != nil {
 				t.Fatal(err)
 			}
@@ -83,7 +83,7 @@ func publisher(t *testing.T, cfg kafka.Config, topics ...topic) func(to topic, k
 
 func newTopic() topic { return topic("test." + uuid.NewString()) }
 
-// TestFollow gives what is there in order of time, and then what comes.
+// TestFollow checks that existing events come in order of time, then new ones.
 func TestFollow(t *testing.T) {
 	onBrokers(t, func(t *testing.T, cfg kafka.Config) {
 		one, two := newTopic(), newTopic()
@@ -110,7 +110,7 @@ func TestFollow(t *testing.T) {
 	})
 }
 
-// TestRead gives what is there in the order of the log, here against that of time.
+// TestRead checks that events come in the order of the log, even if their times differ.
 func TestRead(t *testing.T) {
 	onBrokers(t, func(t *testing.T, cfg kafka.Config) {
 		written, empty := newTopic(), newTopic()
@@ -134,9 +134,9 @@ func TestRead(t *testing.T) {
 	})
 }
 
-// TestNobodyListens fails soon where no broker is, and not at all when the caller
-// ends.
-func TestNobodyListens(t *testing.T) {
+// TestUnreachableBroker checks that Existing fails quickly without a broker, and that
+// Follow returns nil when its context is cancelled.
+func TestUnreachableBroker(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	cfg := kafka.Config{Brokers: []string{"127.0.0.1:1"}}

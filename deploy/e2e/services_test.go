@@ -19,9 +19,9 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
-// onAnySuite runs a test on the suite whose services AUTH_URL, PASSPORT_URL,
-// DOCUMENT_URL and NOTIFICATION_URL name, or else as onSuites does. What the
-// test makes has names of its own, so that it can run on one suite many times.
+// onAnySuite runs a test on the suite at AUTH_URL, PASSPORT_URL, DOCUMENT_URL and
+// NOTIFICATION_URL or, if these are not set, like onSuites. The test must create resources
+// with unique names, so that it can run repeatedly on one suite.
 func onAnySuite(t *testing.T, test func(*suite)) {
 	if os.Getenv("AUTH_URL") == "" {
 		onSuites(t, test)
@@ -31,8 +31,8 @@ func onAnySuite(t *testing.T, test func(*suite)) {
 	test(&suite{t: t, auth: client("AUTH_URL"), passport: client("PASSPORT_URL"), document: client("DOCUMENT_URL"), notification: client("NOTIFICATION_URL")})
 }
 
-// admin logs the admin in, and makes that account where there is none. Word of
-// others reaches an admin who is known: events of two people have no order.
+// admin logs the admin in, and registers the account if it does not exist. It waits until
+// the notification-service knows the admin, who then gets all notifications.
 func (s *suite) admin() session {
 	s.t.Helper()
 	body := map[string]string{"email": cmp.Or(os.Getenv("ADMIN_EMAIL"), "admin@nordlicht.example"), "password": cmp.Or(os.Getenv("ADMIN_PASSWORD"), password)}
@@ -43,14 +43,14 @@ func (s *suite) admin() session {
 	}
 	body["role"] = "admin"
 	s.auth.Call("POST /api/auth/register", "", body).Want(201, &out)
-	s.told(out, "user.registered", out.User.ID)
+	s.waitForNotification(out, "user.registered", out.User.ID)
 	return out
 }
 
-// slug returns an id of an organisation that no other has.
+// slug returns a unique id for an organisation.
 func slug(name string) string { return name + "-" + uuid.NewString()[:13] }
 
-// organisation creates an organisation, unless it exists.
+// organisation creates an organisation if it does not exist.
 func (s *suite) organisation(admin session, id string) {
 	s.t.Helper()
 	a := s.auth.Call("POST /api/auth/organisations", admin.Token, map[string]string{"id": id, "name": "Organisation " + id})
@@ -59,8 +59,8 @@ func (s *suite) organisation(admin session, id string) {
 	}
 }
 
-// person makes an account with a role, and in an organisation unless that is empty.
-func (s *suite) person(admin session, role, organisation string) session {
+// newAccount registers an account with a role and, unless empty, an organisation, and logs in.
+func (s *suite) newAccount(admin session, role, organisation string) session {
 	s.t.Helper()
 	email := role + "-" + uuid.NewString() + "@people.example"
 	id := s.register(email, "").User.ID
@@ -71,7 +71,7 @@ func (s *suite) person(admin session, role, organisation string) session {
 	return s.login(email)
 }
 
-// upload sends a text file with fields, as names and values in turn.
+// upload uploads a text file with form fields, given as alternating names and values.
 func (s *suite) upload(token, name string, fields ...string) resttest.Response {
 	s.t.Helper()
 	var body bytes.Buffer
@@ -80,25 +80,25 @@ func (s *suite) upload(token, name string, fields ...string) resttest.Response {
 		form.WriteField(fields[i], fields[i+1])
 	}
 	part, _ := form.CreatePart(textproto.MIMEHeader{"Content-Disposition": {multipart.FileContentDisposition("file", name)}, "Content-Type": {"text/plain"}})
-	part.Write([]byte("What is in " + name))
-	form.Close() // all of it in memory
+	part.Write([]byte("Content of " + name))
+	form.Close() // writes to memory do not fail
 	return s.document.Call("POST /api/documents/upload", token, body.String(), "Content-Type", form.FormDataContentType())
 }
 
-type told struct {
+type notification struct {
 	ID, EventType, Title, Status string
 	Metadata                     map[string]any
 	Channels                     []struct{ Channel, Status string }
 }
 
-// told waits until somebody has been told of an event about a subject.
-func (s *suite) told(who session, eventType, subject string) told {
+// waitForNotification waits for a notification about an event of a subject.
+func (s *suite) waitForNotification(who session, eventType, subject string) notification {
 	s.t.Helper()
-	var found told
-	s.eventually(who.User.Email+" is told of "+eventType, func() bool {
-		var page struct{ Items []told }
+	var found notification
+	s.eventually(who.User.Email+" is notified of "+eventType, func() bool {
+		var page struct{ Items []notification }
 		s.notification.Call("GET /api/notifications?limit=200&eventType="+eventType, who.Token, nil).Want(200, &page)
-		i := slices.IndexFunc(page.Items, func(n told) bool { return strings.Contains(fmt.Sprint(n.Metadata), subject) })
+		i := slices.IndexFunc(page.Items, func(n notification) bool { return strings.Contains(fmt.Sprint(n.Metadata), subject) })
 		if i >= 0 {
 			found = page.Items[i]
 		}
@@ -107,11 +107,11 @@ func (s *suite) told(who session, eventType, subject string) told {
 	return found
 }
 
-// landed waits for a file in a folder that holds all the words; one with a dot
-// is still being written.
-func (s *suite) landed(folder string, words ...string) {
+// waitForFile waits for a file in a folder that contains all words. It skips files whose
+// names start with a dot, which are still being written.
+func (s *suite) waitForFile(folder string, words ...string) {
 	s.t.Helper()
-	s.eventually(fmt.Sprintf("a file in %s has %v", folder, words), func() bool {
+	s.eventually(fmt.Sprintf("a file in %s contains %v", folder, words), func() bool {
 		paths, _ := filepath.Glob(filepath.Join(folder, "[^.]*"))
 		return slices.ContainsFunc(paths, func(path string) bool {
 			data, err := os.ReadFile(path)
@@ -120,66 +120,66 @@ func (s *suite) landed(folder string, words ...string) {
 	})
 }
 
-// eventually waits until something is so, for a minute at most.
-func (s *suite) eventually(what string, is func() bool) {
+// eventually waits up to a minute until is returns true.
+func (s *suite) eventually(condition string, is func() bool) {
 	s.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(time.Minute); !is(); <-tick.C {
 		if time.Now().After(deadline) {
-			s.t.Fatalf("not within a minute: %s", what)
+			s.t.Fatalf("timeout after a minute: %s", condition)
 		}
 	}
 }
 
-// TestPeople is the way of a person through all four services.
-func TestPeople(t *testing.T) {
+// TestAllServices uses all four services as an operator and checks the notifications.
+func TestAllServices(t *testing.T) {
 	onAnySuite(t, func(s *suite) {
 		admin := s.admin()
-		ada := s.person(admin, "operator", slug("nordlicht"))
-		s.told(ada, "user.registered", ada.User.ID)
-		s.told(admin, "user.registered", ada.User.ID)
+		ada := s.newAccount(admin, "operator", slug("nordlicht"))
+		s.waitForNotification(ada, "user.registered", ada.User.ID)
+		s.waitForNotification(admin, "user.registered", ada.User.ID)
 
 		identifier := "https://a.example/" + uuid.NewString()
-		var p answer
+		var p passport
 		s.passport.Call("POST /api/passports", ada.Token, fmt.Sprintf(`{"data":{"generalInformation":{"batteryIdentifier":%q}}}`, identifier)).Want(201, &p)
-		s.told(ada, "passport.created", p.ID)
-		s.told(admin, "passport.created", p.ID)
+		s.waitForNotification(ada, "passport.created", p.ID)
+		s.waitForNotification(admin, "passport.created", p.ID)
 
 		var d struct{ DocID, PassportID, DownloadURL string }
 		s.upload(ada.Token, "Müll.txt", "passportId", p.ID, "kind", "test-report").Want(201, &d)
-		n := s.told(ada, "document.uploaded", d.DocID)
-		s.told(admin, "document.uploaded", d.DocID)
+		n := s.waitForNotification(ada, "document.uploaded", d.DocID)
+		s.waitForNotification(admin, "document.uploaded", d.DocID)
 		content := "GET /api/documents/" + d.DocID + "/content"
-		if a := s.document.Call(content, ada.Token, nil).Want(200, nil); a.Text != "What is in Müll.txt" || !strings.Contains(a.Header.Get("Content-Disposition"), url.PathEscape("Müll.txt")) {
+		if a := s.document.Call(content, ada.Token, nil).Want(200, nil); a.Text != "Content of Müll.txt" || !strings.Contains(a.Header.Get("Content-Disposition"), url.PathEscape("Müll.txt")) {
 			t.Errorf("content %q, %v", a.Text, a.Header)
 		}
 		if s.stack != nil {
-			s.landed(s.stack.Files, "Event Type: document.uploaded", d.DocID, "Recipient: "+ada.User.Email)
-			s.landed(s.stack.Mails, "To: <"+ada.User.Email+">", "Document Uploaded Successfully")
+			s.waitForFile(s.stack.NotificationDir, "Event Type: document.uploaded", d.DocID, "Recipient: "+ada.User.Email)
+			s.waitForFile(s.stack.MailDir, "To: <"+ada.User.Email+">", "Document Uploaded Successfully")
 		}
 		s.notification.Call("PATCH /api/notifications/"+n.ID+"/read", ada.Token, nil).Want(200, &n)
 		if n.Status != "read" {
-			t.Errorf("read: %+v", n)
+			t.Errorf("notification after PATCH read: %+v", n)
 		}
 		s.notification.Call("GET /api/notifications/"+n.ID, admin.Token, nil).WantProblem(404)
 
 		s.document.Call("DELETE /api/documents/"+d.DocID, ada.Token, nil).Want(204, nil)
 		s.document.Call(content, ada.Token, nil).WantProblem(404)
 		s.passport.Call("DELETE /api/passports/"+p.ID, ada.Token, nil).Want(204, nil)
-		s.told(ada, "document.deleted", d.DocID)
-		s.told(ada, "passport.deleted", p.ID)
+		s.waitForNotification(ada, "document.deleted", d.DocID)
+		s.waitForNotification(ada, "passport.deleted", p.ID)
 	})
 }
 
-// TestRoles is what people of each role may do with what an operator has made.
+// TestRoles checks what each role may do with the resources of an operator.
 func TestRoles(t *testing.T) {
 	onAnySuite(t, func(s *suite) {
 		admin := s.admin()
 		organisation := slug("nordlicht")
-		maker := s.person(admin, "operator", organisation)
-		s.told(maker, "user.registered", maker.User.ID) // so that word can be sent to them
-		var p answer
+		maker := s.newAccount(admin, "operator", organisation)
+		s.waitForNotification(maker, "user.registered", maker.User.ID) // so that word can be sent to them
+		var p passport
 		s.passport.Call("POST /api/passports", maker.Token, `{"data":{}}`).Want(201, &p)
 		document := func(fields ...string) string {
 			var d struct{ DocID string }
@@ -202,7 +202,7 @@ func TestRoles(t *testing.T) {
 			{"legitimate_interest", "", "404 404 200 404 403 403 403"},
 			{"authority", "", "404 404 200 200 403 403 403"},
 		} {
-			who := s.person(admin, c.role, c.organisation)
+			who := s.newAccount(admin, c.role, c.organisation)
 			var got []string
 			for _, route := range routes {
 				service, body := s.passport, `{"data":{}}`

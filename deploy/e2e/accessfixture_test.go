@@ -1,0 +1,212 @@
+package e2e
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/battery-passport/suite/pkg/rest/resttest"
+)
+
+// accessFixture has the callers of the access tests and the resources that they request.
+type accessFixture struct {
+	*suite
+	sessions      map[string]session // by caller
+	otherOperator session            // of another organisation
+	ids           map[string]string  // of existing resources, by path and resource
+}
+
+func (s *suite) newAccessFixture() *accessFixture {
+	s.t.Helper()
+	c := &accessFixture{suite: s, sessions: map[string]session{"admin": s.admin()}, ids: map[string]string{}}
+	organisation := slug("matrix")
+	for _, role := range callers[2:6] {
+		c.sessions[role] = s.newAccount(c.sessions["admin"], role, organisation)
+	}
+	c.otherOperator = s.newAccount(c.sessions["admin"], "operator", "not-"+organisation)
+	// The claims of an admin with the signature of another token.
+	claims, signature := c.sessions["admin"].Token, c.otherOperator.Token
+	c.sessions["forged"] = session{Token: claims[:strings.LastIndex(claims, ".")] + signature[strings.LastIndex(signature, "."):]}
+	for _, person := range append(slices.Collect(maps.Values(c.sessions)), c.otherOperator) {
+		if person.User.ID != "" {
+			s.waitForNotification(person, "user.registered", person.User.ID) // notifications need known recipients
+		}
+	}
+	return c
+}
+
+// A kind is a kind of resource, identified by its path prefix. Its resources are the
+// values of the second column of the matrix:
+//
+//	own        belongs to the caller or the organisation of the caller, not published
+//	issued     a published passport of the organisation of the caller
+//	foreign    belongs to another organisation, not published
+//	published  belongs to another organisation, published
+//	archived   an archived passport of another organisation
+//	official   a document of another organisation with access class authority
+//	there      exists, without an owner
+//	absent     does not exist
+type kind struct {
+	prefix    string
+	resources []string
+	create    func(c *accessFixture, resource, caller string) string
+}
+
+var kinds = []kind{
+	{"/api/passports/rulesets/", []string{"there", "absent"}, func(_ *accessFixture, resource, _ string) string {
+		return map[string]string{"there": "bp-2027-02", "absent": "bp-1"}[resource]
+	}},
+	{"/api/passports/", []string{"own", "foreign", "published", "absent", "issued", "archived"}, (*accessFixture).newPassport},
+	{"/api/public/passports", []string{"own", "foreign", "published", "absent", "archived"}, (*accessFixture).newPassport},
+	{"/api/documents/", []string{"own", "foreign", "published", "absent", "official"}, (*accessFixture).newDocument},
+	{"/api/notifications/", []string{"own", "foreign", "absent"}, (*accessFixture).newNotification},
+	{"/api/auth/organisations/", []string{"there", "absent"}, func(c *accessFixture, resource, _ string) string {
+		id := slug(resource)
+		if resource == "there" {
+			c.organisation(c.sessions["admin"], id)
+		}
+		return id
+	}},
+	{"/api/auth/users/", []string{"own", "foreign", "absent"}, func(c *accessFixture, resource, caller string) string {
+		return map[string]string{"own": c.self(caller).User.ID, "foreign": c.otherOperator.User.ID, "absent": uuid.NewString()}[resource]
+	}},
+}
+
+// self returns the session of a caller, or of the operator for callers without an account.
+func (c *accessFixture) self(caller string) session {
+	if who := c.sessions[caller]; who.User.ID != "" {
+		return who
+	}
+	return c.sessions["operator"]
+}
+
+func (c *accessFixture) newPassport(resource, _ string) string {
+	maker := c.otherOperator
+	switch resource {
+	case "absent":
+		return uuid.NewString()
+	case "published":
+		return c.published(maker, "ev-nmc-minimum-2027.json").ID
+	case "issued":
+		return c.published(c.sessions["operator"], "ev-nmc-minimum-2027.json").ID
+	case "archived":
+		id := c.published(maker, "ev-nmc-minimum-2027.json").ID
+		c.passport.Call("POST /api/passports/"+id+"/archive", maker.Token, object{"reason": "x"}).Want(200, nil)
+		return id
+	case "own":
+		maker = c.sessions["operator"]
+	}
+	var p passport
+	c.passport.Call("POST /api/passports", maker.Token, object{"data": battery(c.t, "ev-nmc-minimum-2027.json")}).Want(201, &p)
+	return p.ID
+}
+
+func (c *accessFixture) newDocument(resource, caller string) string {
+	maker, public, class := c.otherOperator, "false", "owner"
+	switch resource {
+	case "absent":
+		return uuid.NewString()
+	case "published":
+		public = "true"
+	case "official":
+		class = "authority"
+	case "own":
+		maker = c.self(caller)
+	}
+	var d struct{ DocID string }
+	c.upload(maker.Token, "report.txt", "isPublic", public, "accessClass", class).Want(201, &d)
+	return d.DocID
+}
+
+func (c *accessFixture) newNotification(resource, caller string) string {
+	recipient := c.otherOperator
+	switch resource {
+	case "absent":
+		return uuid.NewString()
+	case "own":
+		recipient = c.self(caller)
+	}
+	var n notification
+	body := object{"type": "info", "eventType": "general.info", "recipient": recipient.User.ID}
+	c.notification.Call("POST /api/notifications", c.sessions["admin"].Token, body).Want(201, &n)
+	return n.ID
+}
+
+// resource returns the id of a resource, creating it if needed. A request that changes
+// the resource must call used, so that the next request gets a new one.
+func (c *accessFixture) resource(route, resource, caller string) (id string, used func()) {
+	_, path, _ := strings.Cut(route, " ")
+	i := slices.IndexFunc(kinds, func(k kind) bool { return strings.HasPrefix(path, k.prefix) })
+	key := kinds[i].prefix + resource
+	if resource == "own" {
+		key += caller
+	}
+	if c.ids[key] == "" {
+		c.ids[key] = kinds[i].create(c, resource, caller)
+	}
+	return c.ids[key], func() { delete(c.ids, key) }
+}
+
+// resourcesOf returns the resources for which the matrix has rows of a route.
+func resourcesOf(route string) []string {
+	_, path, _ := strings.Cut(route, " ")
+	for _, k := range kinds {
+		if strings.HasPrefix(path, k.prefix) && (strings.Contains(path, "{") || path == "/api/public/passports") {
+			return k.resources
+		}
+	}
+	return []string{"-"}
+}
+
+// send sends the request of a cell of the matrix. It inserts member at the start of a
+// JSON body.
+func (c *accessFixture) send(op operation, route, resource, caller, member string, headers ...string) (a resttest.Response) {
+	c.t.Helper()
+	r, used := c.address(route, resource, caller)
+	if token := c.sessions[caller].Token; token != "" {
+		headers = append(headers, "Authorization", "Bearer "+token)
+	}
+	body := ""
+	if _, form := op.RequestBody.Content["multipart/form-data"]; form {
+		body = "--b\r\nContent-Disposition: form-data; name=file; filename=a.txt\r\n\r\nabc\r\n--b--\r\n"
+		headers = append(headers, "Content-Type", "multipart/form-data; boundary=b")
+	} else if op.RequestBody.Content != nil {
+		body = strings.Replace(c.body(route), "{", "{"+member, 1)
+		body = strings.Replace(body, ",}", "}", 1)
+	}
+	if a = op.service.Do(r, body, headers...); !strings.HasPrefix(r, "GET ") && a.Status < 400 {
+		used()
+	}
+	return a
+}
+
+// body returns a valid body for a route.
+func (c *accessFixture) body(route string) string {
+	text, ok := bodies[route]
+	if !ok {
+		c.t.Fatalf("%s: its body is missing in bodies", route)
+	}
+	return strings.NewReplacer("{new}", uuid.NewString(), "{slug}", slug("new"), "{email}", c.otherOperator.User.Email, "{password}", password).Replace(text)
+}
+
+var id = regexp.MustCompile(`\{(id|docId)\}`)
+
+// address returns the route with the id of a resource, and used as in resource.
+func (c *accessFixture) address(route, resource, caller string) (r string, used func()) {
+	if resource == "-" {
+		return route, func() {}
+	}
+	resourceID, used := c.resource(route, resource, caller)
+	r = id.ReplaceAllString(strings.ReplaceAll(route, "{version}", "1"), resourceID)
+	if r == "GET /api/public/passports" {
+		var p passport // stays empty if it does not exist
+		_ = json.Unmarshal([]byte(c.passport.Call("GET /api/passports/"+resourceID, c.sessions["admin"].Token, nil).Text), &p)
+		r += "?identifier=" + cmp.Or(p.BatteryIdentifier, resourceID)
+	}
+	return r, used
+}
