@@ -256,7 +256,7 @@ func TestAlertRulesAreValid(t *testing.T) {
 		t.Skip("NOT TESTED: promtool is not installed")
 	}
 	out, err := exec.CommandContext(t.Context(), promtool, "check", "config", filepath.Join(root, "deploy/prometheus/prometheus.yml")).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "10 rules found") {
+	if err != nil || !strings.Contains(string(out), "11 rules found") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
