@@ -7,14 +7,14 @@ import (
 )
 
 const (
-	category      = "generalInformation.batteryCategory"
-	subCategory   = "generalInformation.batterySubCategory"
-	status        = "generalInformation.batteryStatus"
-	mass          = "generalInformation.batteryMass"
-	rechargeable  = "generalInformation.isRechargeable"
-	operatorRole  = "generalInformation.economicOperatorInformation.role"
-	ratedEnergy   = "performanceAndDurability.ratedEnergyKwh"
-	ratedCapacity = "performanceAndDurability.ratedCapacityAh"
+	category       = "generalInformation.batteryCategory"
+	subCategory    = "generalInformation.batterySubCategory"
+	status         = "generalInformation.batteryStatus"
+	mass           = "generalInformation.batteryMass"
+	isRechargeable = "generalInformation.isRechargeable"
+	operatorRole   = "generalInformation.economicOperatorInformation.role"
+	ratedEnergy    = "performanceAndDurability.ratedEnergyKwh"
+	ratedCapacity  = "performanceAndDurability.ratedCapacityAh"
 )
 
 const (
@@ -22,7 +22,7 @@ const (
 	industryLimit = 2  // kWh, Article 77(1)
 )
 
-var categories = []Rule{
+var categoryRules = []Rule{
 	{ID: "CAT-1", Severity: Error, Code: "consistency", Needs: []string{category, mass}, Check: func(r *Run) {
 		if m := r.number(mass); r.text(category) == "LMT" && m > lightLimit {
 			r.ReportAt(mass, "must be at most %d kg for category LMT (Article 3(1)(11)), got %s", lightLimit, r.quantity(mass))
@@ -40,9 +40,9 @@ var categories = []Rule{
 	}},
 	{ID: "CAT-3", Severity: Error, Catalogue: []string{"required", "notApplicable"}, Needs: []string{subCategory}},
 	{ID: "CAT-4", Severity: Error, Catalogue: []string{"enum"}, Needs: []string{category}},
-	{ID: "CAT-5", Severity: Warning, Code: "consistency", Needs: []string{category, rechargeable}, Check: func(r *Run) {
-		if c := r.text(category); (c == "EV" || c == "LMT") && r.Doc.First(rechargeable).False() {
-			r.ReportAt(rechargeable, "should be true for category %s, got false", c)
+	{ID: "CAT-5", Severity: Warning, Code: "consistency", Needs: []string{category, isRechargeable}, Check: func(r *Run) {
+		if c := r.text(category); (c == "EV" || c == "LMT") && r.Doc.First(isRechargeable).False() {
+			r.ReportAt(isRechargeable, "should be true for category %s, got false", c)
 		}
 	}},
 	{ID: "OWN-1", Severity: Error, Code: "consistency", Needs: []string{status, operatorRole}, Check: func(r *Run) {

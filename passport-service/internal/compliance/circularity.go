@@ -1,19 +1,23 @@
 package compliance
 
-import "strings"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
 
 const (
-	cellCount  = "circularity.dismantlingInformation.cellCount"
-	cellLayout = "circularity.dismantlingInformation.cellLayout"
-	spareParts = "circularity.spareParts"
-	recycled   = "circularity.recycledContent"
+	cellCount       = "circularity.dismantlingInformation.cellCount"
+	cellLayout      = "circularity.dismantlingInformation.cellLayout"
+	spareParts      = "circularity.spareParts"
+	recycledContent = "circularity.recycledContent"
 )
 
 // metals are the metals of Article 8(1): their members of recycledContent and
 // their names in criticalRawMaterials and chemistries.
 var metals = []struct{ member, name string }{{"cobalt", "Cobalt"}, {"lithium", "Lithium"}, {"nickel", "Nickel"}, {"lead", "Lead"}}
 
-var circularity = []Rule{
+var circularityRules = []Rule{
 	{ID: "CIR-1", Severity: Error, Code: "consistency", Needs: []string{cellCount, cellLayout}, Check: func(r *Run) {
 		series, parallel, ok := layout(r)
 		if want := series * parallel; ok && r.number(cellCount) != want {
@@ -27,9 +31,9 @@ var circularity = []Rule{
 			}
 		}
 	}},
-	{ID: "REC-1", Severity: Error, Code: "consistency", Needs: []string{recycled}, Check: func(r *Run) {
+	{ID: "REC-1", Severity: Error, Code: "consistency", Needs: []string{recycledContent}, Check: func(r *Run) {
 		for _, metal := range metals {
-			content := r.Doc.First(recycled + "." + metal.member)
+			content := r.Doc.First(recycledContent + "." + metal.member)
 			pre, okPre := content.Member("preConsumerPercent").Number()
 			post, okPost := content.Member("postConsumerPercent").Number()
 			total, ok := content.Member("totalPercent").Number()
@@ -38,7 +42,7 @@ var circularity = []Rule{
 			}
 		}
 	}},
-	{ID: "REC-2", Severity: Warning, Code: "notApplicable", Needs: []string{recycled}, Check: recycledContentApplies},
+	{ID: "REC-2", Severity: Warning, Code: "notApplicable", Needs: []string{recycledContent}, Check: checkRecycledContent},
 }
 
 // layout parses a cell layout such as 96s3p.
@@ -48,26 +52,21 @@ func layout(r *Run) (series, parallel float64, ok bool) {
 	if !cut || !end || !digits(s) || !digits(p) || len(s) > 6 || len(p) > 6 {
 		return 0, 0, false
 	}
-	return whole(s), whole(p), true
+	series, _ = strconv.ParseFloat(s, 64)
+	parallel, _ = strconv.ParseFloat(p, 64)
+	return series, parallel, true
 }
 
-func whole(digits string) (n float64) {
-	for _, d := range digits {
-		n = n*10 + float64(d-'0')
-	}
-	return n
-}
-
-func recycledContentApplies(r *Run) {
+func checkRecycledContent(r *Run) {
 	if secondLife(r.Doc) {
-		r.ReportAt(recycled, "should be left out: Article 8(4) exempts batteries in their second life")
+		r.ReportAt(recycledContent, "should be left out: Article 8(4) exempts batteries in their second life")
 	}
 	known, ok := chemistries[r.text(chemistry)]
 	if !ok {
 		return
 	}
 	for _, metal := range metals {
-		content := r.Doc.First(recycled + "." + metal.member)
+		content := r.Doc.First(recycledContent + "." + metal.member)
 		if percent, given := content.Member("totalPercent").Number(); given && percent > 0 && !contains(r, known, metal.name) {
 			r.Report(content, "should be left out: batteryChemistry %s contains no %s, got %v %%", r.text(chemistry), strings.ToLower(metal.name), percent)
 		}
@@ -77,10 +76,5 @@ func recycledContentApplies(r *Run) {
 // contains reports whether a chemistry contains a metal. The table of chemistries
 // does not list lead.
 func contains(r *Run, known []string, metal string) bool {
-	for _, name := range known {
-		if name == metal {
-			return true
-		}
-	}
-	return metal == "Lead" && r.text(chemistry) == "Pb-acid"
+	return slices.Contains(known, metal) || metal == "Lead" && r.text(chemistry) == "Pb-acid"
 }

@@ -7,14 +7,14 @@ import (
 )
 
 const (
-	declared        = "batteryCondition.declaredPerformance"
-	health          = "batteryCondition.stateOfHealth"
-	certifiedEnergy = "performanceAndDurability.certifiedUsableEnergyKwh"
-	soce            = health + ".stateOfCertifiedEnergyPercent"
-	usableEnergy    = health + ".remainingUsableEnergyKwh"
-	remaining       = health + ".remainingCapacityAh"
-	healthPercent   = health + ".stateOfHealthPercent"
-	usage           = "batteryCondition.usage"
+	declaredPerformance = "batteryCondition.declaredPerformance"
+	stateOfHealth       = "batteryCondition.stateOfHealth"
+	certifiedEnergy     = "performanceAndDurability.certifiedUsableEnergyKwh"
+	soce                = stateOfHealth + ".stateOfCertifiedEnergyPercent"
+	usableEnergy        = stateOfHealth + ".remainingUsableEnergyKwh"
+	remainingCapacity   = stateOfHealth + ".remainingCapacityAh"
+	healthPercent       = stateOfHealth + ".stateOfHealthPercent"
+	usage               = "batteryCondition.usage"
 )
 
 // counters never decrease while a battery is used.
@@ -23,9 +23,9 @@ var counters = []string{
 	"minutesChargingAboveUpperBoundary", "minutesChargingBelowLowerBoundary", "deepDischargeEvents", "overchargeEvents",
 }
 
-var condition = []Rule{
-	{ID: "CON-1", Severity: Error, Code: "consistency", Needs: []string{declared, declared + "[].event", declared + "[].date"}, Check: eventsInOrder},
-	{ID: "CON-2", Severity: Error, Code: "consistency", Needs: []string{status, declared, declared + "[].event"}, Check: fadesMatchValues},
+var batteryConditionRules = []Rule{
+	{ID: "CON-1", Severity: Error, Code: "consistency", Needs: []string{declaredPerformance, declaredPerformance + "[].event", declaredPerformance + "[].date"}, Check: checkEvents},
+	{ID: "CON-2", Severity: Error, Code: "consistency", Needs: []string{status, declaredPerformance, declaredPerformance + "[].event"}, Check: checkFades},
 	{ID: "CON-3", Severity: Error, Catalogue: []string{"notApplicable"}, Needs: []string{soce}},
 	{ID: "CON-3", Severity: Warning, Code: "consistency", Needs: []string{soce, usableEnergy, certifiedEnergy}, Check: func(r *Run) {
 		given, want := r.number(soce), r.number(usableEnergy)/r.number(certifiedEnergy)*100
@@ -38,22 +38,22 @@ var condition = []Rule{
 			r.ReportAt(usableEnergy, "must be at most ratedEnergyKwh (%s), got %s", r.quantity(ratedEnergy), r.quantity(usableEnergy))
 		}
 	}},
-	{ID: "CON-4", Severity: Error, Code: "range", Needs: []string{remaining, ratedCapacity}, Check: func(r *Run) {
-		if r.number(remaining) > r.number(ratedCapacity) {
-			r.ReportAt(remaining, "must be at most ratedCapacityAh (%s), got %s", r.quantity(ratedCapacity), r.quantity(remaining))
+	{ID: "CON-4", Severity: Error, Code: "range", Needs: []string{remainingCapacity, ratedCapacity}, Check: func(r *Run) {
+		if r.number(remainingCapacity) > r.number(ratedCapacity) {
+			r.ReportAt(remainingCapacity, "must be at most ratedCapacityAh (%s), got %s", r.quantity(ratedCapacity), r.quantity(remainingCapacity))
 		}
 	}},
-	{ID: "CON-4", Severity: Error, Code: "consistency", Needs: []string{healthPercent, remaining, ratedCapacity}, Check: func(r *Run) {
-		given, want := r.number(healthPercent), r.number(remaining)/r.number(ratedCapacity)*100
+	{ID: "CON-4", Severity: Error, Code: "consistency", Needs: []string{healthPercent, remainingCapacity, ratedCapacity}, Check: func(r *Run) {
+		given, want := r.number(healthPercent), r.number(remainingCapacity)/r.number(ratedCapacity)*100
 		if !near(given, want, 0.5) && want <= 100 {
 			r.ReportAt(healthPercent, "must be within 0.5 of remainingCapacityAh / ratedCapacityAh (%s %%), got %s", rounded(want), r.quantity(healthPercent))
 		}
 	}},
-	{ID: "CON-5", Severity: Error, Code: "consistency", Needs: []string{usage}, Check: countersDoNotDecrease},
+	{ID: "CON-5", Severity: Error, Code: "consistency", Needs: []string{usage}, Check: checkCounters},
 }
 
-func eventsInOrder(r *Run) {
-	list := r.Doc.First(declared)
+func checkEvents(r *Run) {
+	list := r.Doc.First(declaredPerformance)
 	items := slices.Collect(list.Children())
 	for i, item := range items {
 		placing := item.Member("event").Is("placingOnMarket")
@@ -70,7 +70,7 @@ func eventsInOrder(r *Run) {
 		return
 	}
 	i := 0
-	for old := range r.Previous.First(declared).Children() {
+	for old := range r.Previous.First(declaredPerformance).Children() {
 		if i >= len(items) || items[i].Raw() != old.Raw() {
 			r.Report(list, "is append-only: entry %d differs from the previous version", i)
 			return
@@ -92,15 +92,15 @@ var fades = []struct {
 	{"internalResistanceIncreasePercent", "internalResistancePackOhm", true, 1},
 }
 
-// fadesMatchValues compares the fades with the values. It skips a repurposed
+// checkFades compares the fades with the values. It skips a repurposed
 // battery, because its build differs from the original battery.
-func fadesMatchValues(r *Run) {
+func checkFades(r *Run) {
 	if r.text(status) == "repurposed" {
 		return
 	}
 	var first ruleset.Value
 	i := 0
-	for item := range r.Doc.First(declared).Children() {
+	for item := range r.Doc.First(declaredPerformance).Children() {
 		if i == 0 {
 			if first = item; !item.Member("event").Is("placingOnMarket") {
 				return // the values of the new battery are unknown
@@ -124,7 +124,7 @@ func fadesMatchValues(r *Run) {
 	}
 }
 
-func countersDoNotDecrease(r *Run) {
+func checkCounters(r *Run) {
 	if r.Previous == nil {
 		return
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
-const manufactured = "generalInformation.manufacturingDate"
+const manufacturingDate = "generalInformation.manufacturingDate"
 
 // afterManufacture are the dates that must not precede the manufacture.
 var afterManufacture = []string{
@@ -14,10 +14,10 @@ var afterManufacture = []string{
 	"batteryCondition.stateOfHealth.measuredAt", "batteryCondition.usage.measuredAt",
 }
 
-var dates = []Rule{{ID: "DAT-2", Severity: Error, Code: "consistency", Needs: []string{manufactured}, Check: func(r *Run) {
+var dateRules = []Rule{{ID: "DAT-2", Severity: Error, Code: "consistency", Needs: []string{manufacturingDate}, Check: func(r *Run) {
 	for _, path := range afterManufacture {
-		if date := r.Doc.First(path); before(date, r.Doc.First(manufactured)) {
-			r.Report(date, "must not be before manufacturingDate (%s), got %s", r.text(manufactured), textOf(date))
+		if date := r.Doc.First(path); before(date, r.Doc.First(manufacturingDate)) {
+			r.Report(date, "must not be before manufacturingDate (%s), got %s", r.text(manufacturingDate), textOf(date))
 		}
 	}
 }}}

@@ -2,6 +2,7 @@ package compliance
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
@@ -51,12 +52,7 @@ func flag(d *ruleset.Document, path string) truth {
 }
 
 func hasStatus(d *ruleset.Document, statuses ...string) bool {
-	for _, status := range statuses {
-		if d.First("generalInformation.batteryStatus").Is(status) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(statuses, d.First(status).Is)
 }
 
 // secondLife reports whether the battery was prepared for re-use, repurposed or

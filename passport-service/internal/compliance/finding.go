@@ -23,7 +23,7 @@ const (
 // Finding is one error or warning in a passport.
 type Finding struct {
 	Path           string       `json:"path" doc:"JSON Pointer from the root of the body"`
-	Code           string       `json:"code" doc:"stable code of the kind of error" enum:"required,type,enum,range,format,notApplicable,consistency,outOfScope,unknownField,duplicate,transition,notYetApplicable"`
+	Code           string       `json:"code" doc:"kind of finding: required: is missing; type: wrong JSON type; enum: value is not allowed; range: outside the limits; format: wrong format; notApplicable: not allowed for this battery; consistency: contradicts another attribute; outOfScope: the battery needs no passport; unknownField: not in the catalogue; duplicate: another passport has this identifier; transition: cannot change after publication; notYetApplicable: not mandatory yet" enum:"required,type,enum,range,format,notApplicable,consistency,outOfScope,unknownField,duplicate,transition,notYetApplicable"`
 	Severity       Severity     `json:"severity" enum:"error,warning" doc:"error prevents publication, warning does not"`
 	Rule           string       `json:"rule" doc:"id of the rule, or catalogue for a duty, type or limit of the attribute itself"`
 	Message        string       `json:"message" doc:"the field, the requirement and the value found, such as: batteryMass must be greater than 0, got -3 kg"`
@@ -39,7 +39,10 @@ func (f Finding) key() [3]string { return [3]string{f.Path, f.Code, f.Rule} }
 
 // Detail returns the finding as a detail of a problem.
 func (f Finding) Detail() fault.Detail {
-	return fault.Detail{Path: f.Path, Code: f.Code, Message: f.Message + " (" + f.Rule + ")"}
+	if f.Rule == catalogue {
+		return fault.Detail{Path: f.Path, Code: f.Code, Message: f.Message}
+	}
+	return fault.Detail{Path: f.Path, Code: f.Code, Message: f.Message + " (rule " + f.Rule + ")"}
 }
 
 // Report is the result of an evaluation by a rule set on a day.

@@ -14,10 +14,10 @@ const (
 	footprintPlant  = "carbonFootprint.manufacturingPlant"
 )
 
-var footprint = []Rule{
+var footprintRules = []Rule{
 	{ID: "CF-1", Severity: Error, Code: "consistency", Needs: []string{
 		stages, footprintPerKwh, stages + "[].stage", stages + "[].carbonFootprintPerKwh", stages + "[].sharePercent",
-	}, Check: stagesAddUp},
+	}, Check: checkStages},
 	{ID: "CF-2", Severity: Error, Code: "range", Needs: []string{stages, stages + "[].stage"}, Check: func(r *Run) {
 		for item := range r.Doc.First(stages).Children() {
 			value := item.Member("carbonFootprintPerKwh")
@@ -32,7 +32,7 @@ var footprint = []Rule{
 			r.ReportAt(totalFootprint, "must be within 2 %% of carbonFootprintPerKwh × totalEnergyOverServiceLifeKwh (%s kg CO2e), got %s", rounded(want), r.quantity(totalFootprint))
 		}
 	}},
-	{ID: "CF-4", Severity: Warning, Code: "consistency", Needs: []string{footprintPlant}, Check: plantMatchesPlace},
+	{ID: "CF-4", Severity: Warning, Code: "consistency", Needs: []string{footprintPlant}, Check: checkPlant},
 	{ID: "PRO-1", Severity: Warning, Catalogue: []string{"notYetApplicable"}},
 	{ID: "PRO-2", Severity: Warning, Catalogue: []string{"notYetApplicable"}},
 	{ID: "PRO-3", Severity: Warning, Catalogue: []string{"notYetApplicable"}},
@@ -46,7 +46,7 @@ func near(a, b, tolerance float64) bool {
 	return math.Abs(a-b) <= tolerance+1e-9*math.Max(math.Abs(a), math.Abs(b))
 }
 
-func stagesAddUp(r *Run) {
+func checkStages(r *Run) {
 	var sum, shares float64
 	var names []string
 	given := 0 // shares
@@ -71,7 +71,7 @@ func stagesAddUp(r *Run) {
 	}
 }
 
-func plantMatchesPlace(r *Run) {
+func checkPlant(r *Run) {
 	plant := r.text(footprintPlant)
 	var places []string
 	for _, path := range []string{

@@ -9,23 +9,23 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
-// formats are the rules of a single field beyond the pattern of the catalogue.
-var formats = []Rule{
-	{ID: "FMT-1", Severity: Error, Code: "format", Field: httpsURL, Catalogue: []string{"format"}},
-	{ID: "FMT-2", Severity: Error, Code: "format", Field: existingDate, Catalogue: []string{"format"}},
+// formatRules are the rules of a single field beyond the pattern of the catalogue.
+var formatRules = []Rule{
+	{ID: "FMT-1", Severity: Error, Code: "format", Field: checkURL, Catalogue: []string{"format"}},
+	{ID: "FMT-2", Severity: Error, Code: "format", Field: checkDate, Catalogue: []string{"format"}},
 	{ID: "FMT-3", Severity: Error, Code: "type", Catalogue: []string{"type"}},
-	{ID: "FMT-4", Severity: Error, Code: "format", Field: country, Catalogue: []string{"format"}},
+	{ID: "FMT-4", Severity: Error, Code: "format", Field: checkCountry, Catalogue: []string{"format"}},
 	{ID: "FMT-5", Severity: Error, Code: "unknownField", Catalogue: []string{"unknownField"}},
-	{ID: "ID-1", Severity: Error, Code: "format", Field: batteryIdentifier, Catalogue: []string{"format"}},
-	{ID: "ID-2", Severity: Error, Code: "format", Field: digitalLink},
-	{ID: "ID-4", Severity: Error, Code: "format", Field: gln},
-	{ID: "MAT-7", Severity: Error, Code: "format", Field: casNumber, Catalogue: []string{"format"}},
-	{ID: "DAT-1", Severity: Error, Code: "range", Field: notInFuture},
-	{ID: "DAT-3", Severity: Error, Code: "range", Field: yearNotInFuture},
-	{ID: "MAT-3", Severity: Error, Code: "enum", Field: criticalRawMaterial},
+	{ID: "ID-1", Severity: Error, Code: "format", Field: checkBatteryIdentifier, Catalogue: []string{"format"}},
+	{ID: "ID-2", Severity: Error, Code: "format", Field: checkDigitalLink},
+	{ID: "ID-4", Severity: Error, Code: "format", Field: checkGLN},
+	{ID: "MAT-7", Severity: Error, Code: "format", Field: checkCASNumber, Catalogue: []string{"format"}},
+	{ID: "DAT-1", Severity: Error, Code: "range", Field: checkNotInFuture},
+	{ID: "DAT-3", Severity: Error, Code: "range", Field: checkYearNotInFuture},
+	{ID: "MAT-3", Severity: Error, Code: "enum", Field: checkCriticalRawMaterial},
 }
 
-func httpsURL(_ *Run, v ruleset.Value) string {
+func checkURL(_ *Run, v ruleset.Value) string {
 	if text, ok := v.Text(); ok && !isHTTPS(text) {
 		return fmt.Sprintf("must be an absolute https URL without white space, got %q", text)
 	}
@@ -62,7 +62,7 @@ func parseTime(text string) (t time.Time, isTime, ok bool) {
 	return t, layout == time.RFC3339Nano, err == nil
 }
 
-func existingDate(_ *Run, v ruleset.Value) string {
+func checkDate(_ *Run, v ruleset.Value) string {
 	text, isText := v.Text()
 	if _, _, ok := parseTime(text); isText && !ok {
 		return fmt.Sprintf("must be a date or time that exists in the calendar, got %q", text)
@@ -70,8 +70,8 @@ func existingDate(_ *Run, v ruleset.Value) string {
 	return ""
 }
 
-// notInFuture allows one day of tolerance for dates, because of time zones.
-func notInFuture(r *Run, v ruleset.Value) string {
+// checkNotInFuture allows one day of tolerance for dates, because of time zones.
+func checkNotInFuture(r *Run, v ruleset.Value) string {
 	text, isText := v.Text()
 	t, isTime, ok := parseTime(text)
 	limit := r.Input.Now
@@ -84,21 +84,21 @@ func notInFuture(r *Run, v ruleset.Value) string {
 	return ""
 }
 
-func yearNotInFuture(r *Run, v ruleset.Value) string {
+func checkYearNotInFuture(r *Run, v ruleset.Value) string {
 	if year, ok := v.Number(); ok && int(year) > r.Input.Now.UTC().Year() {
 		return fmt.Sprintf("must not be in the future, got %v (this year: %d)", year, r.Input.Now.UTC().Year())
 	}
 	return ""
 }
 
-func country(_ *Run, v ruleset.Value) string {
+func checkCountry(_ *Run, v ruleset.Value) string {
 	if text, ok := v.Text(); ok && (len(text) != 2 || !strings.Contains(countries, text+" ")) {
 		return fmt.Sprintf("must be an ISO 3166-1 alpha-2 country code in use, got %q", text)
 	}
 	return ""
 }
 
-func gln(_ *Run, v ruleset.Value) string {
+func checkGLN(_ *Run, v ruleset.Value) string {
 	if text, ok := v.Text(); ok && len(text) == 13 && digits(text) && !validGS1(text) {
 		return fmt.Sprintf("must be a GLN with check digit %c, got %s", gs1Digit(text[:12]), text)
 	}
@@ -126,7 +126,7 @@ func gs1Digit(number string) byte {
 	return byte('0' + (10-sum%10)%10)
 }
 
-func casNumber(_ *Run, v ruleset.Value) string {
+func checkCASNumber(_ *Run, v ruleset.Value) string {
 	text, ok := v.Text()
 	if !ok || text == "" {
 		return ""

@@ -20,7 +20,7 @@ const (
 // registry (user guide 1.0).
 const registryLimit = 50
 
-var identity = []Rule{
+var identityRules = []Rule{
 	{ID: "ID-1", Severity: Error, Code: "duplicate", Needs: []string{identifier}, Check: func(r *Run) {
 		if r.Input.Facts.IdentifierTaken {
 			r.ReportAt(identifier, "already exists: another passport has or had %s", r.text(identifier))
@@ -31,7 +31,7 @@ var identity = []Rule{
 			r.ReportAt(identifier, "should have at most %d characters for the EU registry, got %d", registryLimit, n)
 		}
 	}},
-	{ID: "ID-2", Severity: Error, Code: "consistency", Needs: []string{identifier}, Check: linkMatchesNumbers},
+	{ID: "ID-2", Severity: Error, Code: "consistency", Needs: []string{identifier}, Check: checkLink},
 	{ID: "ID-3", Severity: Error, Code: "duplicate", Needs: []string{passportIdentifier}, Check: func(r *Run) {
 		if r.Input.Facts.PassportIdentifierTaken {
 			r.ReportAt(passportIdentifier, "already exists: another passport has or had %s", r.text(passportIdentifier))
@@ -44,7 +44,7 @@ var identity = []Rule{
 	}},
 }
 
-func batteryIdentifier(_ *Run, v ruleset.Value) string {
+func checkBatteryIdentifier(_ *Run, v ruleset.Value) string {
 	text, ok := v.Text()
 	host, _, _ := strings.Cut(strings.TrimPrefix(text, "https://"), "/")
 	if ok && (!isHTTPS(text) || host != strings.ToLower(host) || strings.ContainsAny(text, "?#")) {
@@ -68,8 +68,8 @@ func parseLink(identifier string) (gtin, serial string, ok bool) {
 	return steps[n-3], serial, err == nil
 }
 
-// digitalLink checks the GTIN in a GS1 Digital Link, and the attribute gtin.
-func digitalLink(_ *Run, v ruleset.Value) string {
+// checkDigitalLink checks the GTIN in a GS1 Digital Link, and the attribute gtin.
+func checkDigitalLink(_ *Run, v ruleset.Value) string {
 	text, ok := v.Text()
 	number := text
 	switch v.Attribute().Path {
@@ -87,7 +87,7 @@ func digitalLink(_ *Run, v ruleset.Value) string {
 	return ""
 }
 
-func linkMatchesNumbers(r *Run) {
+func checkLink(r *Run) {
 	number, serial, ok := parseLink(r.text(identifier))
 	if !ok {
 		return

@@ -3,27 +3,27 @@ package compliance
 import "strings"
 
 const (
-	isMarked      = "labelsAndConformity.separateCollectionSymbol.isMarked"
-	cadmium       = "labelsAndConformity.cadmiumContentPercent"
-	lead          = "labelsAndConformity.leadContentPercent"
-	metalSymbols  = "labelsAndConformity.heavyMetalSymbols"
-	labelMeanings = "labelsAndConformity.labelMeanings"
-	notifiedBody  = "labelsAndConformity.ceMarking.notifiedBodyNumber"
+	isMarked       = "labelsAndConformity.separateCollectionSymbol.isMarked"
+	cadmiumContent = "labelsAndConformity.cadmiumContentPercent"
+	leadContent    = "labelsAndConformity.leadContentPercent"
+	metalSymbols   = "labelsAndConformity.heavyMetalSymbols"
+	labelMeanings  = "labelsAndConformity.labelMeanings"
+	notifiedBody   = "labelsAndConformity.ceMarking.notifiedBodyNumber"
 )
 
 // heavyMetals need a symbol above a content in percent of the mass (Article 13(5)).
 var heavyMetals = []struct {
 	symbol, content string  // content is the path of the attribute
 	limit           float64 // % w/w
-}{{"Cd", cadmium, 0.002}, {"Pb", lead, 0.004}}
+}{{"Cd", cadmiumContent, 0.002}, {"Pb", leadContent, 0.004}}
 
-var labels = []Rule{
+var labelRules = []Rule{
 	{ID: "LAB-1", Severity: Error, Code: "consistency", Needs: []string{isMarked}, Check: func(r *Run) {
 		if r.Doc.First(isMarked).False() {
 			r.ReportAt(isMarked, "must be true, got false: the symbol is mandatory since 18 August 2025 (Article 13(4))")
 		}
 	}},
-	{ID: "LAB-2", Severity: Error, Code: "consistency", Needs: []string{metalSymbols + "[]"}, Check: symbolsMatchContents},
+	{ID: "LAB-2", Severity: Error, Code: "consistency", Needs: []string{metalSymbols + "[]"}, Check: checkSymbols},
 	{ID: "LAB-3", Severity: Error, Code: "required", Needs: []string{labelMeanings, labelMeanings + "[].symbol", metalSymbols + "[]"}, Check: func(r *Run) {
 		explained := map[string]bool{}
 		for v := range r.Doc.All(labelMeanings + "[].symbol") {
@@ -45,19 +45,24 @@ var labels = []Rule{
 	}},
 }
 
-func symbolsMatchContents(r *Run) {
+func checkSymbols(r *Run) {
 	for _, metal := range heavyMetals {
 		content, given := r.Number(metal.content)
-		marked := has(r.Doc.First(metalSymbols), metal.symbol)
-		name := metal.content[strings.LastIndexByte(metal.content, '.')+1:]
-		switch above := content > metal.limit; {
-		case r.Doc.First(metal.content).Exists() && !given: // it is invalid, which is reported already
-		case above && !marked:
-			r.ReportAt(metalSymbols, "must contain %s when %s is above %v %%, got %s", metal.symbol, name, metal.limit, r.quantity(metal.content))
-		case !above && marked && given:
-			r.ReportAt(metalSymbols, "must contain %s only when %s is above %v %%, got %s", metal.symbol, name, metal.limit, r.quantity(metal.content))
-		case !above && marked:
-			r.ReportAt(metalSymbols, "must contain %s only when %s is above %v %%, but it is missing", metal.symbol, name, metal.limit)
+		if r.Doc.First(metal.content).Exists() && !given {
+			continue // the content is invalid, which is reported already
 		}
+		above, marked := content > metal.limit, has(r.Doc.First(metalSymbols), metal.symbol)
+		if above == marked {
+			continue
+		}
+		when, found := "only when", "no value"
+		if above {
+			when = "when"
+		}
+		if given {
+			found = r.quantity(metal.content)
+		}
+		name := metal.content[strings.LastIndexByte(metal.content, '.')+1:]
+		r.ReportAt(metalSymbols, "must contain %s %s %s is above %v %%, got %s", metal.symbol, when, name, metal.limit, found)
 	}
 }

@@ -3,13 +3,13 @@ package compliance
 import "slices"
 
 const (
-	predecessors = "lifecycle.previousPassports"
-	history      = "lifecycle.statusHistory"
-	restored     = "lifecycle.remanufacturing.restoredCapacityPercent"
-	cellSpread   = "lifecycle.remanufacturing.cellSohSpreadPercent"
+	predecessors     = "lifecycle.previousPassports"
+	statusHistory    = "lifecycle.statusHistory"
+	restoredCapacity = "lifecycle.remanufacturing.restoredCapacityPercent"
+	cellSpread       = "lifecycle.remanufacturing.cellSohSpreadPercent"
 )
 
-var lifecycle = []Rule{
+var lifecycleRules = []Rule{
 	{ID: "LIF-1", Severity: Error, Code: "consistency", Needs: []string{status, predecessors}, Check: func(r *Run) {
 		if n := r.Doc.First(predecessors).Len(); r.text(status) == "original" && n > 0 {
 			r.ReportAt(predecessors, "must have 0 entries for an original battery, got %d", n)
@@ -22,9 +22,9 @@ var lifecycle = []Rule{
 		}
 	}},
 	{ID: "LIF-3", Severity: Error, Catalogue: []string{"required"}, Needs: []string{"lifecycle.remanufacturing"}},
-	{ID: "LIF-3", Severity: Error, Code: "range", Needs: []string{status, restored}, Check: func(r *Run) {
-		if n := r.number(restored); r.text(status) == "remanufactured" && n < 90 {
-			r.ReportAt(restored, "must be at least 90 %% for a remanufactured battery, got %s", r.quantity(restored))
+	{ID: "LIF-3", Severity: Error, Code: "range", Needs: []string{status, restoredCapacity}, Check: func(r *Run) {
+		if n := r.number(restoredCapacity); r.text(status) == "remanufactured" && n < 90 {
+			r.ReportAt(restoredCapacity, "must be at least 90 %% for a remanufactured battery, got %s", r.quantity(restoredCapacity))
 		}
 	}},
 	{ID: "LIF-3", Severity: Error, Code: "range", Needs: []string{status, cellSpread}, Check: func(r *Run) {
@@ -57,11 +57,11 @@ var lifecycle = []Rule{
 			}
 		}
 	}},
-	{ID: "LIF-6", Severity: Error, Code: "consistency", Needs: []string{status, history, history + "[].status", history + "[].since"}, Check: historyInOrder},
+	{ID: "LIF-6", Severity: Error, Code: "consistency", Needs: []string{status, statusHistory, statusHistory + "[].status", statusHistory + "[].since"}, Check: checkHistory},
 }
 
-func historyInOrder(r *Run) {
-	list := r.Doc.First(history)
+func checkHistory(r *Run) {
+	list := r.Doc.First(statusHistory)
 	items := slices.Collect(list.Children())
 	for i := 1; i < len(items); i++ {
 		if before(items[i].Member("since"), items[i-1].Member("since")) {

@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	chemistry    = "materialComposition.batteryChemistry"
-	critical     = "materialComposition.criticalRawMaterials"
-	hazardous    = "materialComposition.hazardousSubstances"
-	composition  = "materialComposition.materials"
-	substances   = "materialComposition.substanceImpact"
-	materialMass = composition + "[].massKg"
-	materialPart = composition + "[].massPercent"
+	chemistry           = "materialComposition.batteryChemistry"
+	criticalMaterials   = "materialComposition.criticalRawMaterials"
+	hazardousSubstances = "materialComposition.hazardousSubstances"
+	composition         = "materialComposition.materials"
+	substances          = "materialComposition.substanceImpact"
+	materialMass        = composition + "[].massKg"
+	materialShare       = composition + "[].massPercent"
 )
 
 // criticalRawMaterials are the materials of Annex II of Regulation (EU) 2024/1252.
@@ -39,21 +39,21 @@ var nmc = []string{"Lithium", "Nickel", "Cobalt", "Manganese"}
 // CAS number.
 var excludedSubstances = map[string]string{"7439-97-6": "mercury", "7440-43-9": "cadmium", "7439-92-1": "lead"}
 
-var materials = []Rule{
+var materialRules = []Rule{
 	{ID: "MAT-1", Severity: Error, Code: "consistency", Needs: []string{mass, composition, materialMass}, Check: func(r *Run) {
 		if sum := sumOf(r, materialMass); sum > r.number(mass)*1.005 {
 			r.ReportAt(composition, "must have a total massKg of at most batteryMass (%s), got %s kg", r.quantity(mass), rounded(sum))
 		}
 	}},
-	{ID: "MAT-2", Severity: Error, Code: "consistency", Needs: []string{composition, materialPart}, Check: sharesMatchMasses},
-	{ID: "MAT-4", Severity: Error, Code: "notApplicable", Needs: []string{hazardous}, Check: func(r *Run) {
-		for v := range r.Doc.All(hazardous + "[].casNumber") {
+	{ID: "MAT-2", Severity: Error, Code: "consistency", Needs: []string{composition, materialShare}, Check: checkShares},
+	{ID: "MAT-4", Severity: Error, Code: "notApplicable", Needs: []string{hazardousSubstances}, Check: func(r *Run) {
+		for v := range r.Doc.All(hazardousSubstances + "[].casNumber") {
 			if metal := excludedSubstances[textOf(v)]; metal != "" {
 				r.Report(v, "must be a substance other than mercury, cadmium and lead (Annex VI A(8)), got %s (%s)", textOf(v), metal)
 			}
 		}
 	}},
-	{ID: "MAT-5", Severity: Warning, Code: "consistency", Needs: []string{critical, critical + "[]"}, Check: criticalMaterialsListed},
+	{ID: "MAT-5", Severity: Warning, Code: "consistency", Needs: []string{criticalMaterials, criticalMaterials + "[]"}, Check: checkCriticalMaterials},
 	{ID: "MAT-6", Severity: Warning, Code: "enum", Needs: []string{chemistry}, Check: func(r *Run) {
 		if _, ok := chemistries[r.text(chemistry)]; !ok {
 			r.ReportAt(chemistry, "should be a known code such as NMC811, LFP or Pb-acid, got %q", r.text(chemistry))
@@ -77,7 +77,7 @@ var materials = []Rule{
 	}},
 }
 
-func criticalRawMaterial(_ *Run, v ruleset.Value) string {
+func checkCriticalRawMaterial(_ *Run, v ruleset.Value) string {
 	if text, ok := v.Text(); ok && !slices.Contains(criticalRawMaterials, text) {
 		return fmt.Sprintf("must be a critical raw material of Annex II of Regulation (EU) 2024/1252, got %q", text)
 	}
@@ -92,8 +92,8 @@ func sumOf(r *Run, path string) (sum float64) {
 	return sum
 }
 
-func sharesMatchMasses(r *Run) {
-	if sum := sumOf(r, materialPart); !near(max(sum, 100), 100, 0.5) {
+func checkShares(r *Run) {
+	if sum := sumOf(r, materialShare); !near(max(sum, 100), 100, 0.5) {
 		r.ReportAt(composition, "must have a total massPercent of at most 100 %%, got %s %%", rounded(sum))
 	}
 	total, ok := r.Number(mass)
@@ -110,10 +110,10 @@ func sharesMatchMasses(r *Run) {
 	}
 }
 
-// criticalMaterialsListed checks that the list has the critical raw materials of
+// checkCriticalMaterials checks that the list has the critical raw materials of
 // the chemistry, and each material that is marked as critical.
-func criticalMaterialsListed(r *Run) {
-	list := r.Doc.First(critical)
+func checkCriticalMaterials(r *Run) {
+	list := r.Doc.First(criticalMaterials)
 	var missing []string
 	for _, metal := range chemistries[r.text(chemistry)] {
 		if !has(list, metal) && slices.Contains(criticalRawMaterials, metal) {

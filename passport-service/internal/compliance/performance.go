@@ -3,17 +3,17 @@ package compliance
 import "github.com/battery-passport/suite/passport-service/internal/ruleset"
 
 const (
-	minimumVoltage = "performanceAndDurability.minimumVoltageV"
-	nominalVoltage = "performanceAndDurability.nominalVoltageV"
-	maximumVoltage = "performanceAndDurability.maximumVoltageV"
-	powerAt80      = "performanceAndDurability.originalPowerCapabilityW.at80PercentSoc"
-	powerAt20      = "performanceAndDurability.originalPowerCapabilityW.at20PercentSoc"
-	permitted      = "performanceAndDurability.maximumPermittedPowerW.discharge"
-	powerRatio     = "performanceAndDurability.powerToEnergyRatio"
-	efficiency     = "performanceAndDurability.initialRoundTripEfficiencyPercent"
-	halfLife       = "performanceAndDurability.roundTripEfficiencyAt50PercentCycleLifePercent"
-	packResistance = "performanceAndDurability.initialInternalResistance.packOhm"
-	cellResistance = "performanceAndDurability.initialInternalResistance.cellOhm"
+	minimumVoltage       = "performanceAndDurability.minimumVoltageV"
+	nominalVoltage       = "performanceAndDurability.nominalVoltageV"
+	maximumVoltage       = "performanceAndDurability.maximumVoltageV"
+	powerAt80            = "performanceAndDurability.originalPowerCapabilityW.at80PercentSoc"
+	powerAt20            = "performanceAndDurability.originalPowerCapabilityW.at20PercentSoc"
+	permittedPower       = "performanceAndDurability.maximumPermittedPowerW.discharge"
+	powerRatio           = "performanceAndDurability.powerToEnergyRatio"
+	initialEfficiency    = "performanceAndDurability.initialRoundTripEfficiencyPercent"
+	efficiencyAtHalfLife = "performanceAndDurability.roundTripEfficiencyAt50PercentCycleLifePercent"
+	packResistance       = "performanceAndDurability.initialInternalResistance.packOhm"
+	cellResistance       = "performanceAndDurability.initialInternalResistance.cellOhm"
 )
 
 // ranges are the objects with a minC and a maxC.
@@ -22,7 +22,7 @@ var ranges = []string{
 	"performanceAndDurability.idleTemperatureRange", "batteryCondition.usage.temperature",
 }
 
-var performance = []Rule{
+var performanceRules = []Rule{
 	{ID: "PHY-1", Severity: Error, Code: "consistency", Needs: []string{ratedEnergy, ratedCapacity, nominalVoltage}, Check: func(r *Run) {
 		energy, want := r.number(ratedEnergy), r.number(ratedCapacity)*r.number(nominalVoltage)/1000
 		if !near(energy, want, 0.1*want) {
@@ -44,12 +44,12 @@ var performance = []Rule{
 		if low > full {
 			r.ReportAt(path, "should not be higher at 20 %% state of charge than at 80 %% (%s), got %s", r.quantity(powerAt80), r.quantity(powerAt20))
 		}
-		if limit, ok := r.Number(permitted); ok && max(full, low) > limit {
+		if limit, ok := r.Number(permittedPower); ok && max(full, low) > limit {
 			highest := powerAt80
 			if low > full {
 				highest = powerAt20
 			}
-			r.ReportAt(path, "should be at most maximumPermittedPowerW.discharge (%s), got %s", r.quantity(permitted), r.quantity(highest))
+			r.ReportAt(path, "should be at most maximumPermittedPowerW.discharge (%s), got %s", r.quantity(permittedPower), r.quantity(highest))
 		}
 	}},
 	{ID: "PHY-4", Severity: Warning, Code: "consistency", Needs: []string{powerRatio}, Check: func(r *Run) {
@@ -64,12 +64,12 @@ var performance = []Rule{
 		}
 	}},
 	{ID: "PHY-7", Severity: Error, Catalogue: []string{"notApplicable"}},
-	{ID: "PHY-8", Severity: Error, Code: "consistency", Needs: []string{efficiency, halfLife}, Check: func(r *Run) {
-		if r.number(halfLife) > r.number(efficiency) {
-			r.ReportAt(halfLife, "must be at most initialRoundTripEfficiencyPercent (%s), got %s", r.quantity(efficiency), r.quantity(halfLife))
+	{ID: "PHY-8", Severity: Error, Code: "consistency", Needs: []string{initialEfficiency, efficiencyAtHalfLife}, Check: func(r *Run) {
+		if r.number(efficiencyAtHalfLife) > r.number(initialEfficiency) {
+			r.ReportAt(efficiencyAtHalfLife, "must be at most initialRoundTripEfficiencyPercent (%s), got %s", r.quantity(initialEfficiency), r.quantity(efficiencyAtHalfLife))
 		}
 	}},
-	{ID: "PHY-9", Severity: Warning, Code: "consistency", Needs: []string{packResistance, cellResistance}, Check: packMatchesCells},
+	{ID: "PHY-9", Severity: Warning, Code: "consistency", Needs: []string{packResistance, cellResistance}, Check: checkResistance},
 }
 
 func checkRange(r *Run, v ruleset.Value) {
@@ -80,9 +80,9 @@ func checkRange(r *Run, v ruleset.Value) {
 	}
 }
 
-// packMatchesCells compares the resistance of the pack with that of its cells in
+// checkResistance compares the resistance of the pack with that of its cells in
 // series and parallel. Connectors may multiply it.
-func packMatchesCells(r *Run) {
+func checkResistance(r *Run) {
 	const path = "performanceAndDurability.initialInternalResistance"
 	pack, cell := r.number(packResistance), r.number(cellResistance)
 	series, parallel, ok := layout(r)

@@ -6,6 +6,6 @@ import "slices"
 // first. The rule sets describe them.
 func Rules() []Rule {
 	return slices.Concat(
-		formats, identity, categories, dates, labels, footprint, materials, circularity, performance, condition, lifecycle,
+		formatRules, identityRules, categoryRules, dateRules, labelRules, footprintRules, materialRules, circularityRules, performanceRules, batteryConditionRules, lifecycleRules,
 	)
 }
