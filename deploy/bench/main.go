@@ -1,7 +1,7 @@
-// Bench measures what users of the suite feel: latency at a fixed rate, throughput,
-// processor time per request, memory and start-up. It builds the embedded suite
-// (deploy/local), runs it as a process and sends it requests. With -against it does
-// the same with the suite of another tree, in turns, and prints both side by side.
+// Bench measures the suite from outside: latency at a fixed rate, throughput, processor
+// time per request, memory and start-up time. It builds the embedded suite
+// (deploy/local), runs it as a process and sends it requests. With -against it also
+// measures the suite of another tree, alternately, and prints both results.
 package main
 
 import (
@@ -21,11 +21,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bench measures one suite, or two in turns: that of before and that of after.
+// bench measures one suite, or two alternately: before and after a change.
 type bench struct {
-	rounds       int           // in which each scenario is measured
-	fixed, burst time.Duration // of load at a fixed rate, and as fast as possible
-	passports    int           // to grow to
+	rounds       int           // measurements of each scenario
+	fixed, burst time.Duration // duration of load at a fixed rate, and at full speed
+	passports    int           // to create
 	large        int           // bytes of a large file
 	soak         time.Duration
 	suites       []*suite
@@ -33,13 +33,13 @@ type bench struct {
 
 func main() {
 	b := &bench{fixed: 1500 * time.Millisecond, burst: 600 * time.Millisecond, large: 100 * mebibyte}
-	flag.IntVar(&b.rounds, "rounds", 4, "`number` of rounds, of which the table shows the median")
-	flag.IntVar(&b.passports, "passports", 10_000, "`number` of passports to grow to")
-	flag.DurationVar(&b.soak, "soak", 0, "load the suite for this `time` and show what grows, instead")
-	against := flag.String("against", "", "compare with the suite of another `tree`: a folder, or a Git revision")
+	flag.IntVar(&b.rounds, "rounds", 4, "measure each scenario this `number` of times; the table shows the median")
+	flag.IntVar(&b.passports, "passports", 10_000, "`number` of passports to create for the scenarios among many passports")
+	flag.DurationVar(&b.soak, "soak", 0, "instead of the scenarios, load the suite for this `duration` and show the growth of memory and goroutines")
+	against := flag.String("against", "", "compare with the suite of another `tree`: a folder or a Git revision")
 	only := flag.String("only", "", "measure only scenarios whose name contains this `text`")
 	write := flag.Bool("write", false, "write the table into docs/performance.md")
-	quick := flag.Bool("quick", false, "measure a little of each in less than a minute, to see that it works")
+	quick := flag.Bool("quick", false, "measure each scenario briefly, in less than a minute in total")
 	flag.Parse()
 	if *quick {
 		b.rounds, b.fixed, b.burst, b.passports, b.large = 1, time.Second/2, time.Second/5, 500, 8*mebibyte
@@ -89,18 +89,18 @@ func (b *bench) run(ctx context.Context, against, only string, readme bool) erro
 
 // suite is the embedded suite of one tree, in a process of its own.
 type suite struct {
-	version, dir                                  string // of the tree; of the program, its data and its log
+	version, dir                                  string // version of the tree; folder of the program, its data and its log
 	cmd                                           *exec.Cmd
 	startup                                       time.Duration // until all four services were ready
 	auth, passport, document, notification, kafka string        // addresses
 	admin, operator                               string        // access tokens
 	published, file                               string        // ids of a complete passport and of a document
 	drafts, many                                  []string
-	created, turn                                 atomic.Int64 // passports; of what goes through drafts or users
+	created, turn                                 atomic.Int64 // passports created; requests that alternate between drafts or users
 	deepPage                                      string       // query
 	recording                                     bool
-	names                                         []string             // of figures
-	values                                        map[string][]float64 // of each round
+	names                                         []string             // names of the figures
+	values                                        map[string][]float64 // name → values of the rounds
 }
 
 // build builds the suite of a tree in dir.
@@ -115,7 +115,7 @@ func build(ctx context.Context, tree, dir string) (*suite, error) {
 	return s, nil
 }
 
-// start starts the suite, on the data that it has, and waits until it is ready.
+// start starts the suite with its present data and waits until it is ready.
 func (s *suite) start(ctx context.Context) error {
 	log, err := os.Create(filepath.Join(s.dir, "log"))
 	if err != nil {
@@ -124,12 +124,12 @@ func (s *suite) start(ctx context.Context) error {
 	defer log.Close()
 	s.cmd = exec.Command(filepath.Join(s.dir, "local"))
 	s.cmd.Stderr = log
-	// No limit refuses load, and nothing of our environment leads elsewhere.
+	// The limits are off, and the environment of bench is not passed on.
 	s.cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "DATA_DIR=" + filepath.Join(s.dir, "data"), "JWT_EXPIRES_IN=24h", "MAX_REQUESTS=1024",
 		"MAX_UPLOAD_BYTES=314572800", "RATE_LIMIT=0", "PUBLIC_RATE_LIMIT=0", "AUTH_RATE_LIMIT=0", "LOGIN_FAILURES=0", "S3_PORT=0", "MAIL_PORT=0",
 	}
-	first := 20_000 + 10*rand.IntN(1000) // below the ports that systems give to clients
+	first := 20_000 + 10*rand.IntN(1000) // systems give higher ports to clients
 	for i, name := range []string{"AUTH", "PASSPORT", "DOCUMENT", "NOTIFICATION", "KAFKA"} {
 		s.cmd.Env = append(s.cmd.Env, fmt.Sprintf("%s_PORT=%d", name, first+i))
 	}
@@ -169,7 +169,7 @@ func (s *suite) cpu() time.Duration {
 	return time.Duration(ts.Nano())
 }
 
-// settle waits until mail and notifications are out: until it is idle for 100 ms, or ten minutes.
+// settle waits until the suite is idle for 100 ms, as after its last mail or notification, but at most ten minutes.
 func (s *suite) settle() {
 	for n, before := 0, time.Duration(0); n < 6000 && s.cpu()-before > 5*time.Millisecond; n++ {
 		before = s.cpu()

@@ -12,8 +12,8 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
-// record adds the value of a round to a figure, except during warm-up. Where a
-// name ends with "per second", more is better.
+// record adds the value of a round to a figure, except during warm-up. Higher values
+// are better if the name ends with "per second", and worse otherwise.
 func (s *suite) record(name string, value float64) {
 	if s.recording {
 		if s.values[name] == nil {
@@ -36,8 +36,8 @@ func median(values []float64) float64 {
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
-// verdict marks what is worse after by more than 10 %, with a question mark where
-// the rounds before and after overlap: that may be noise.
+// verdict marks a figure that became more than 10 % worse, with a question mark if the
+// values of the rounds before and after overlap, which may be noise.
 func verdict(name string, before, after []float64) string {
 	if strings.HasSuffix(name, "per second") {
 		before, after = after, before
@@ -55,9 +55,9 @@ func verdict(name string, before, after []float64) string {
 func table(suites []*suite) string {
 	var t strings.Builder
 	fmt.Fprintf(&t, "%s, %d cores, %s %s/%s\n\n", time.Now().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	columns := []string{"what", suites[0].version}
+	columns := []string{"figure", suites[0].version}
 	if len(suites) == 2 {
-		columns = []string{"what", "before: " + suites[0].version, "after: " + suites[1].version, "ratio", ""}
+		columns = []string{"figure", "before: " + suites[0].version, "after: " + suites[1].version, "ratio", ""}
 	}
 	fmt.Fprintf(&t, "| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat(" --- |", len(columns)))
 	for _, name := range suites[0].names {
@@ -77,7 +77,7 @@ func table(suites []*suite) string {
 // page has the tables that -write updates.
 const page = "docs/performance.md"
 
-// publish prints the table and, on request, writes it into docs/performance.md.
+// publish prints the table and, if write is set, replaces the old one in the page.
 func publish(name, table string, write bool) error {
 	fmt.Print(table)
 	data, err := os.ReadFile(page)

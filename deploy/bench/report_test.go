@@ -10,8 +10,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestVerdict marks what is worse by more than 10 %, in either direction.
-func TestVerdict(t *testing.T) {
+// TestVerdictMarksFiguresThatBecameWorse by more than 10 %.
+func TestVerdictMarksFiguresThatBecameWorse(t *testing.T) {
 	for _, c := range []struct {
 		name          string
 		before, after []float64
@@ -48,20 +48,20 @@ func measured(version string, factor float64) *suite {
 func TestTableComparesMedians(t *testing.T) {
 	got := table([]*suite{measured("old", 1), measured("new", 3)})
 	for _, want := range []string{
-		"| what | before: old | after: new | ratio |  |\n",
+		"| figure | before: old | after: new | ratio |  |\n",
 		"| read, p50, ms | 15.00 | 45.00 | 3.00 | **worse** |\n",
 		"| read, per second | 15.00 | 5.00 | 0.33 | **worse** |\n",
 	} {
 		if !strings.Contains(got, want) {
-			t.Errorf("the table lacks %q:\n%s", want, got)
+			t.Errorf("got table without %q:\n%s", want, got)
 		}
 	}
 	if got := table([]*suite{measured("old", 1)}); !strings.Contains(got, "| read, p50, ms | 15.00 |\n") {
-		t.Errorf("the table of one suite is\n%s", got)
+		t.Errorf("got table of one suite\n%s", got)
 	}
 }
 
-// TestPublishWritesBetweenTheComments leaves the rest of the page as it is.
+// TestPublishWritesBetweenTheComments and does not change the rest of the page.
 func TestPublishWritesBetweenTheComments(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := os.Mkdir("docs", 0o700); err != nil {

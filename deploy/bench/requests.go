@@ -21,11 +21,11 @@ import (
 const (
 	mebibyte  = 1 << 20
 	firstPage = "?limit=50"
-	marked    = `"batteryIdentifier":""` // the place of the identifier in a body
+	marked    = `"batteryIdentifier":""` // create inserts the identifier here
 	minimal   = `{"data":{"generalInformation":{` + marked + `,"batteryCategory":"LMT"}}}`
 )
 
-// complete is a passport of 12 kB that may be published.
+// complete is a passport of 12 kB that can be published.
 var (
 	complete    = identifiers.ReplaceAllString(string(sample), marked)
 	sample, _   = samples.FS.ReadFile("ev-nmc-complete.json")
@@ -43,10 +43,10 @@ func patch(s *suite) target      { return s.patch(s.drafts[s.turn.Add(1)%int64(l
 func readPublic(s *suite) target { return get("", s.passport+"/api/public/passports/"+s.published) }
 func login(s *suite) target      { return post("", s.auth+"/api/auth/login", credentials("operator")) }
 func download(s *suite) target   { return get(s.admin, s.document+"/api/documents/"+s.file+"/content") }
-func notices(s *suite) target    { return get(s.operator, s.notification+"/api/notifications?limit=50") }
+func inbox(s *suite) target      { return get(s.operator, s.notification+"/api/notifications?limit=50") }
 
 func anything(s *suite) target {
-	all := []func(*suite) target{read, readPublic, list, notices, create, patch, smallUpload, login}
+	all := []func(*suite) target{read, readPublic, list, inbox, create, patch, smallUpload, login}
 	return all[rand.IntN(197)/28](s) // one in 197 is a login
 }
 
@@ -56,8 +56,8 @@ func readUnchanged(s *suite) target {
 	return t
 }
 
-// upload sends a text file, every other one as another user: each may send few
-// at a time.
+// upload sends a text file, alternately as two users: the number of concurrent uploads
+// of a user is limited.
 func upload(size int) func(*suite) target {
 	const head = "--bench\r\nContent-Disposition: form-data; name=\"file\"; filename=\"bench.txt\"\r\nContent-Type: text/plain\r\n\r\n"
 	body := bytes.Join([][]byte{[]byte(head), bytes.Repeat([]byte("0123456789abcde\n"), size/16), []byte("\r\n--bench--\r\n")}, nil)
@@ -81,7 +81,7 @@ func credentials(name string) string {
 	return fmt.Sprintf(`{"email":"%s@bench.example","password":"correct horse battery"}`, name)
 }
 
-// create gives the body an identifier that no other passport has.
+// create inserts a unique identifier into the body.
 func (s *suite) create(body string) target {
 	identifier := fmt.Sprintf(`"batteryIdentifier":"https://bench.example/batteries/%d"`, s.created.Add(1))
 	return post(s.operator, s.passport+"/api/passports", strings.Replace(body, marked, identifier, 1))
@@ -94,8 +94,8 @@ func (s *suite) createMany(ctx context.Context, n int, body string) ([]string, e
 	g.SetLimit(32)
 	for i := range ids {
 		g.Go(func() error {
-			made, err := send(ctx, s.create(body))
-			ids[i] = made.ID
+			created, err := send(ctx, s.create(body))
+			ids[i] = created.ID
 			return err
 		})
 	}
@@ -104,10 +104,10 @@ func (s *suite) createMany(ctx context.Context, n int, body string) ([]string, e
 
 var smallUpload = upload(100_000)
 
-// client keeps its connections, and asks for answers that are not compressed.
+// client reuses its connections and does not accept compressed responses.
 var client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 1024, DisableCompression: true}}
 
-// request makes one with JSON, from somebody with the token where there is one.
+// request returns a request with a JSON body. It has no Authorization if token is empty.
 func request(token, method, url, body string) target {
 	t := target{Method: method, URL: url, Body: []byte(body), Header: http.Header{"Content-Type": {"application/json"}}}
 	if token != "" {
@@ -118,40 +118,40 @@ func request(token, method, url, body string) target {
 func get(token, url string) target        { return request(token, "GET", url, "") }
 func post(token, url, body string) target { return request(token, "POST", url, body) }
 
-// answer is what is read of one.
-type answer struct {
+// response has the members that bench reads of any response.
+type response struct {
 	ID, DocID, Token, NextCursor string
 	Version                      int64
 	User                         struct{ ID string }
 }
 
 // send sends one request and fails unless it succeeds.
-func send(ctx context.Context, t target) (a answer, err error) {
+func send(ctx context.Context, t target) (r response, err error) {
 	req, err := t.Request()
 	if err != nil {
-		return a, err
+		return r, err
 	}
 	res, err := client.Do(req.WithContext(ctx))
 	if err != nil {
-		return a, err
+		return r, err
 	}
 	defer res.Body.Close()
 	data, err := io.ReadAll(res.Body)
 	if err != nil || res.StatusCode >= 300 {
-		return a, fmt.Errorf("%s %s = %s, %v: %s", t.Method, t.URL, res.Status, err, data)
+		return r, fmt.Errorf("%s %s: got %s, error %v: %s", t.Method, t.URL, res.Status, err, data)
 	}
-	return a, json.Unmarshal(data, &a)
+	return r, json.Unmarshal(data, &r)
 }
 
 // load is a kind of request.
 type load struct {
-	rate    int // requests a second, answered or not, to measure latency; 0: the clients decide
-	clients int // who send as fast as they are answered, to measure throughput; 0: it is not measured
+	rate    int // requests per second, sent without waiting for responses, to measure latency; 0: no fixed rate
+	clients int // each sends a request after every response, to measure throughput; 0: not measured
 	request func(*suite) target
 }
 
-// measures returns a scenario with latency and processor time at the rate, and
-// then throughput.
+// measures returns a scenario that measures latency and processor time at the rate,
+// and then throughput.
 func (l load) measures(name string) scenario {
 	return scenario{name: name, do: func(ctx context.Context, b *bench, s *suite) error {
 		before := s.cpu()
@@ -172,8 +172,8 @@ func (l load) measures(name string) scenario {
 	}}
 }
 
-// attack sends requests for a time, or until ctx is done. It fails when more
-// than one in a hundred fails.
+// attack sends requests for a duration, or until ctx is done. It fails if more than 1 %
+// of the requests fail.
 func (l load) attack(ctx context.Context, s *suite, d time.Duration) (*vegeta.Metrics, error) {
 	attacker := vegeta.NewAttacker(vegeta.Client(client), vegeta.MaxBody(0))
 	if l.rate == 0 {
@@ -186,7 +186,7 @@ func (l load) attack(ctx context.Context, s *suite, d time.Duration) (*vegeta.Me
 	}
 	m.Close()
 	if m.Success < 0.99 {
-		return m, fmt.Errorf("%d requests were answered %v: %v", m.Requests, m.StatusCodes, m.Errors)
+		return m, fmt.Errorf("at least 99 %% of %d requests must succeed, got status codes %v, errors %v", m.Requests, m.StatusCodes, m.Errors)
 	}
 	return m, ctx.Err()
 }

@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// scenario is something that users do. What is done once has no warm-up.
+// scenario is a measurement. It runs once without warm-up, or in several rounds.
 type scenario struct {
 	name string
 	once bool
@@ -38,8 +38,8 @@ var scenarios = []scenario{
 	load{100, 16, patch}.measures("patch"),
 	{name: "publish", do: publishDrafts},
 	load{80, 16, list}.measures("list of 50 passports"),
-	load{100, 16, notices}.measures("list of 50 notifications"),
-	{name: "logins", do: loginBesideReads},
+	load{100, 16, inbox}.measures("list of 50 notifications"),
+	{name: "logins", do: logInDuringReads},
 	{name: "events", do: waitForEvents},
 	load{20, 8, smallUpload}.measures("upload of 100 kB"),
 	load{2, 0, upload(16 * mebibyte)}.measures("upload of 16 MiB"),
@@ -52,11 +52,11 @@ var scenarios = []scenario{
 	load{80, 16, listDeep}.measures("among many: list of 50, deep page"),
 }
 
-// soak is what -soak measures instead.
+// soak is the list of scenarios for -soak.
 var soak = []scenario{{do: start}, {once: true, do: prepare}, {name: "soak", once: true, do: soakSuite}}
 
-// measure runs the scenarios whose name contains only. Each round measures each
-// suite, A B and then B A, so that whatever else the machine does hits both.
+// measure runs the scenarios whose name contains only. The rounds alternate the order
+// of the suites, so that other load on the machine affects both.
 func (b *bench) measure(ctx context.Context, scenarios []scenario, only string) error {
 	for _, sc := range scenarios {
 		if sc.name != "" && !strings.Contains(sc.name, only) {
@@ -80,7 +80,7 @@ func (b *bench) measure(ctx context.Context, scenarios []scenario, only string) 
 	return nil
 }
 
-// start starts the suite without data, and measures what it uses at rest.
+// start starts the suite without data, and measures processor time and memory at rest.
 func start(ctx context.Context, _ *bench, s *suite) error {
 	s.stop(os.Interrupt)
 	if err := errors.Join(os.RemoveAll(filepath.Join(s.dir, "data")), s.start(ctx)); err != nil {
@@ -95,18 +95,18 @@ func start(ctx context.Context, _ *bench, s *suite) error {
 	return nil
 }
 
-// prepare gives the suite an admin, an operator, passports and a file.
+// prepare creates an admin, an operator, passports and a file.
 func prepare(ctx context.Context, _ *bench, s *suite) error {
 	defer s.settle()
 	var failed error
-	do := func(t target) answer {
-		a, err := send(ctx, t)
+	do := func(t target) response {
+		r, err := send(ctx, t)
 		failed = errors.Join(failed, err)
-		return a
+		return r
 	}
 	s.admin = do(post("", s.auth+"/api/auth/register", strings.Replace(credentials("admin"), "}", `,"role":"admin"}`, 1))).Token
 	operator := do(post("", s.auth+"/api/auth/register", credentials("operator"))).User.ID
-	// Where organisations are free text, this fails. Elsewhere, what comes next fails with it.
+	// Older suites have no organisations: there only this request fails.
 	_, _ = send(ctx, post(s.admin, s.auth+"/api/auth/organisations", `{"id":"bench","name":"Bench"}`))
 	do(request(s.admin, "PATCH", s.auth+"/api/auth/users/"+operator, `{"role":"operator","organisation":"bench"}`))
 	s.operator = do(login(s)).Token
@@ -119,7 +119,7 @@ func prepare(ctx context.Context, _ *bench, s *suite) error {
 
 func publishDrafts(ctx context.Context, b *bench, s *suite) error {
 	const rate = 60
-	ids, err := s.createMany(ctx, int(b.fixed.Seconds()*rate)+5, complete) // and some, for a clock that is late
+	ids, err := s.createMany(ctx, int(b.fixed.Seconds()*rate)+5, complete) // vegeta may send some more
 	if err != nil {
 		return err
 	}
@@ -129,22 +129,22 @@ func publishDrafts(ctx context.Context, b *bench, s *suite) error {
 	return load{rate: rate, request: publish}.measures("publish").do(ctx, b, s)
 }
 
-// loginBesideReads has people log in as fast as they are answered, while others read.
-func loginBesideReads(ctx context.Context, b *bench, s *suite) error {
+// logInDuringReads measures logins at full speed and reads at a fixed rate at the same time.
+func logInDuringReads(ctx context.Context, b *bench, s *suite) error {
 	logins := load{clients: 2 * runtime.NumCPU(), request: login}
 	reads := load{rate: 100, request: read}
 	var g errgroup.Group
 	g.Go(func() error {
 		m, err := logins.attack(ctx, s, 2*b.fixed)
-		s.record(fmt.Sprintf("logins beside reads, %d clients, per second", logins.clients), m.Throughput)
+		s.record(fmt.Sprintf("logins during reads, %d clients, per second", logins.clients), m.Throughput)
 		return err
 	})
 	m, err := reads.attack(ctx, s, 2*b.fixed)
-	s.latency(fmt.Sprintf("reads beside logins, %d/s", reads.rate), m)
+	s.latency(fmt.Sprintf("reads during logins, %d/s", reads.rate), m)
 	return errors.Join(err, g.Wait())
 }
 
-// waitForEvents measures the time from the answer to a write until a consumer has its event.
+// waitForEvents measures the time from the response to a write until a consumer has its event.
 func waitForEvents(ctx context.Context, b *bench, s *suite) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -156,46 +156,46 @@ func waitForEvents(ctx context.Context, b *bench, s *suite) error {
 	defer consumer.Close()
 	m := &vegeta.Metrics{}
 	for end := time.Now().Add(b.fixed); time.Now().Before(end); {
-		changed, err := send(ctx, s.patch(s.drafts[0]))
+		updated, err := send(ctx, s.patch(s.drafts[0]))
 		if err != nil {
 			return err
 		}
-		answered, sequence := time.Now(), kgo.RecordHeader{Key: "ce_sequence", Value: fmt.Append(nil, changed.Version)}
-		for seen := false; !seen; {
+		responded, sequence := time.Now(), kgo.RecordHeader{Key: "ce_sequence", Value: fmt.Append(nil, updated.Version)}
+		for found := false; !found; {
 			fetched := consumer.PollFetches(ctx)
-			seen = slices.ContainsFunc(fetched.Records(), func(r *kgo.Record) bool {
+			found = slices.ContainsFunc(fetched.Records(), func(r *kgo.Record) bool {
 				return string(r.Key) == s.drafts[0] && slices.ContainsFunc(r.Headers, func(h kgo.RecordHeader) bool { return reflect.DeepEqual(h, sequence) })
 			})
 			if err := fetched.Err0(); err != nil {
 				return err
 			}
 		}
-		m.Add(&vegeta.Result{Latency: time.Since(answered)})
+		m.Add(&vegeta.Result{Latency: time.Since(responded)})
 	}
 	m.Close()
 	s.latency("write to event at a consumer", m)
 	return nil
 }
 
-// uploadAtOnce measures the peak of memory, until now and while four large files come at once.
+// uploadAtOnce measures the peak of memory so far, and during four concurrent uploads of large files.
 func uploadAtOnce(ctx context.Context, b *bench, s *suite) error {
 	s.record("memory under load, peak, MiB", s.memory("VmHWM"))
-	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.cmd.Process.Pid), []byte("5"), 0); err != nil { // VmHWM begins anew
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.cmd.Process.Pid), []byte("5"), 0); err != nil { // resets VmHWM
 		return err
 	}
 	_, err := load{clients: 4, request: upload(b.large)}.attack(ctx, s, time.Millisecond)
-	s.record(fmt.Sprintf("memory with 4 uploads of %d MiB at once, peak, MiB", b.large/mebibyte), s.memory("VmHWM"))
+	s.record(fmt.Sprintf("memory with 4 concurrent uploads of %d MiB, peak, MiB", b.large/mebibyte), s.memory("VmHWM"))
 	return err
 }
 
-// grow creates many passports, and finds the last of the first 500 pages of them.
+// grow creates many passports, and follows their list to page 500.
 func grow(ctx context.Context, b *bench, s *suite) (err error) {
 	begin := time.Now()
 	if s.many, err = s.createMany(ctx, b.passports, minimal); err != nil {
 		return err
 	}
 	s.record(fmt.Sprintf("create of %d passports of 100 bytes, 32 clients, per second", b.passports), float64(b.passports)/time.Since(begin).Seconds())
-	for range 1 + b.passports/100_000 { // their notifications take much longer
+	for range 1 + b.passports/100_000 { // the notifications of many passports take longer
 		s.settle()
 	}
 	for next, n := firstPage, 0; n < 500; n++ {
@@ -208,7 +208,7 @@ func grow(ctx context.Context, b *bench, s *suite) (err error) {
 	return nil
 }
 
-// soakSuite does all that users do, and shows how much memory and how many goroutines stay.
+// soakSuite sends requests of all kinds, and records memory and goroutines before and after.
 func soakSuite(ctx context.Context, b *bench, s *suite) error {
 	s.record("goroutines at rest, before", s.goroutines())
 	if err := s.start(ctx); err != nil {
@@ -224,7 +224,7 @@ func soakSuite(ctx context.Context, b *bench, s *suite) error {
 	return nil
 }
 
-// goroutines counts them at rest. It ends the suite, which prints them.
+// goroutines counts the goroutines at rest. It ends the suite, which prints their stacks.
 func (s *suite) goroutines() float64 {
 	client.CloseIdleConnections()
 	s.settle()
