@@ -14,29 +14,29 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
-// produced is a request to store an event, as a broker gets it. Those of the
-// suite hold one each.
-type produced struct {
+// produceRequest is a request to store an event. Those of the suite hold one event
+// each.
+type produceRequest struct {
 	*kmsg.ProduceRequest
-	key, sequence string
+	key, version string
 }
 
 var (
-	keyOf      = regexp.MustCompile(`"passportId":"([^"]+)"`)
-	sequenceOf = regexp.MustCompile(`ce_sequence.(\d+)`)
+	keyPattern     = regexp.MustCompile(`"passportId":"([^"]+)"`)
+	versionPattern = regexp.MustCompile(`ce_sequence.(\d+)`)
 )
 
-// intercept has f decide on each passport.updated whether the broker says that
-// it is stored, and stores nothing.
-func (s *inProcess) intercept(f func(produced) (lie bool)) {
-	s.broker.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		s.broker.KeepControl()
+// intercept calls f with each request to store a passport.updated. If f returns true,
+// the broker responds that the event is stored, and does not store it.
+func (s *inProcess) intercept(f func(produceRequest) (drop bool)) {
+	s.kafka.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		s.kafka.KeepControl()
 		r := req.(*kmsg.ProduceRequest)
-		if len(r.Topics) != 1 || r.Topics[0].Topic != updated {
+		if len(r.Topics) != 1 || r.Topics[0].Topic != "passport.updated" {
 			return nil, nil, false
 		}
 		records := string(r.Topics[0].Partitions[0].Records)
-		p := produced{r, keyOf.FindStringSubmatch(records)[1], sequenceOf.FindStringSubmatch(records)[1]}
+		p := produceRequest{r, keyPattern.FindStringSubmatch(records)[1], versionPattern.FindStringSubmatch(records)[1]}
 		if !f(p) {
 			return nil, nil, false
 		}
@@ -44,8 +44,8 @@ func (s *inProcess) intercept(f func(produced) (lie bool)) {
 	})
 }
 
-// accepted is the answer of a broker that has stored the event.
-func (p produced) accepted() kmsg.Response {
+// accepted returns the response of a broker that has stored the event.
+func (p produceRequest) accepted() kmsg.Response {
 	res := p.ResponseKind().(*kmsg.ProduceResponse)
 	for _, t := range p.Topics {
 		topic := kmsg.NewProduceResponseTopic()
@@ -60,8 +60,8 @@ func (p produced) accepted() kmsg.Response {
 	return res
 }
 
-// store has the broker store an event, as somebody else asks it to.
-func (s *inProcess) store(t *testing.T, client *kgo.Client, p produced) {
+// store sends a request to the broker through another client.
+func (s *inProcess) store(t *testing.T, client *kgo.Client, p produceRequest) {
 	req := kmsg.NewPtrProduceRequest()
 	req.Acks, req.TimeoutMillis, req.Topics = -1, 10_000, p.Topics
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -71,13 +71,13 @@ func (s *inProcess) store(t *testing.T, client *kgo.Client, p produced) {
 		err = kerr.ErrorForCode(res.Topics[0].Partitions[0].ErrorCode)
 	}
 	if err != nil {
-		t.Errorf("store again: %v", err)
+		t.Errorf("store an event: %v", err)
 	}
 }
 
 func (s *inProcess) client(t *testing.T) *kgo.Client {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers...), kgo.MaxVersions(kversion.V2_0_0())) // later ones know topics by another id
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.broker), kgo.MaxVersions(kversion.V2_0_0())) // later versions identify topics by another id
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func (s *inProcess) client(t *testing.T) *kgo.Client {
 func (s *inProcess) run(t *testing.T) (verdict, string) {
 	t.Helper()
 	var out strings.Builder
-	v, err := runOn(t.Context(), s.cfg, &target{place: s.place, close: func() {}}, &out)
+	v, err := runOn(t.Context(), s.cfg, &target{place: s.place}, &out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,14 +96,14 @@ func (s *inProcess) run(t *testing.T) (verdict, string) {
 	return v, out.String()
 }
 
-// brokerForgets has the broker say of one event that it is stored: the relay
-// then has no way of knowing, and the event is lost.
-func brokerForgets(t *testing.T) {
+// testLostEvent loses an event that the broker has acknowledged: the relay cannot
+// notice it.
+func testLostEvent(t *testing.T) {
 	s := startSuite(t)
 	var mu sync.Mutex
-	var lost produced
+	var lost produceRequest
 	n := 0
-	s.intercept(func(p produced) bool {
+	s.intercept(func(p produceRequest) bool {
 		mu.Lock()
 		defer mu.Unlock()
 		if n++; n != 3 {
@@ -113,54 +113,54 @@ func brokerForgets(t *testing.T) {
 		return true
 	})
 	v, out := s.run(t)
-	if !v.has(told, lost.key, "version "+lost.sequence+" has no "+updated) || len(v.Violations) != 1 {
-		t.Errorf("version %s of %s is not told: %v", lost.sequence, lost.key, v.Violations)
+	if !v.has(published, lost.key, "has no event passport.updated "+lost.version) || len(v.violations) != 1 {
+		t.Errorf("lost event of version %s of %s: got violations %v, want that one", lost.version, lost.key, v.violations)
 	}
-	if !strings.Contains(out, "VIOLATED 1 times\n    "+lost.key) || !strings.Contains(out, "verdict: FAILED") {
-		t.Errorf("it says\n%s", out)
+	if !strings.Contains(out, "VIOLATED: "+published+": "+lost.key) || !strings.Contains(out, "verdict: 1 violations") {
+		t.Errorf("output does not contain the violation:\n%s", out)
 	}
 }
 
-// brokerRepeats has events stored twice, which is allowed on topics, and makes
+// testRepeatedEvent stores two events twice, which is allowed on topics, and makes
 // one notification.
-func brokerRepeats(t *testing.T) {
+func testRepeatedEvent(t *testing.T) {
 	s := startSuite(t)
 	client := s.client(t)
-	var again sync.WaitGroup
+	var repeated sync.WaitGroup
 	n := 0
-	s.intercept(func(p produced) bool {
+	s.intercept(func(p produceRequest) bool {
 		if n++; n == 3 || n == 6 {
-			again.Go(func() { s.store(t, client, p) })
+			repeated.Go(func() { s.store(t, client, p) })
 		}
 		return false
 	})
 	v, _ := s.run(t)
-	again.Wait()
-	if len(v.Violations) > 0 || v.Counts["events repeated"] != 2 {
-		t.Errorf("verdict %+v", v)
+	repeated.Wait()
+	if len(v.violations) > 0 || v.counts["events repeated"] != 2 {
+		t.Errorf("got verdict %+v, want 2 repeated events and no violation", v)
 	}
 }
 
-// brokerSwaps has two events of a passport stored in the wrong order: each that
-// is the first of its passport is held back until there is a second.
-func brokerSwaps(t *testing.T) {
+// testSwappedEvents stores two events of a passport in the wrong order: the first
+// event of each passport is delayed until there is a second.
+func testSwappedEvents(t *testing.T) {
 	s := startSuite(t)
 	client := s.client(t)
-	held, swapped := map[string]produced{}, ""
+	delayed, swapped := map[string]produceRequest{}, ""
 	var late sync.WaitGroup
-	s.intercept(func(p produced) bool {
-		first, ok := held[p.key]
+	s.intercept(func(p produceRequest) bool {
+		first, ok := delayed[p.key]
 		switch {
 		case swapped != "":
 			return false
 		case !ok:
-			held[p.key] = p
+			delayed[p.key] = p
 			return true
 		}
 		swapped = p.key
-		late.Go(func() { // after this one
+		late.Go(func() { // after this event
 			s.store(t, client, first)
-			for key, other := range held {
+			for key, other := range delayed {
 				if key != swapped {
 					s.store(t, client, other)
 				}
@@ -170,7 +170,7 @@ func brokerSwaps(t *testing.T) {
 	})
 	v, _ := s.run(t)
 	late.Wait()
-	if swapped == "" || !v.has(order, swapped, "comes after that of version") {
-		t.Errorf("the order of %q is not told: %v", swapped, v.Violations)
+	if swapped == "" || !v.has(ordered, swapped, "comes after that of version") {
+		t.Errorf("swapped events of %q: got violations %v, want one of %q", swapped, v.violations, ordered)
 	}
 }

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,49 +23,34 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 
-// TestMain names the workspace, because a suite in this process changes the
-// working directory, and runs back ends.
+// TestMain runs a service or back end if a test has started this program as one.
 func TestMain(m *testing.M) {
-	if name := os.Getenv(backendVariable); name != "" { // a test started this program as a back end
-		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-		err := runBackend(ctx, name)
-		stop()
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	work, err := filepath.Abs("../../go.work")
-	if err == nil {
-		err = os.Setenv("GOWORK", work)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	if name := os.Getenv(programVariable); name != "" {
+		ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		os.Exit(runProgram(ctx, name))
 	}
 	os.Exit(m.Run())
 }
 
-// TestProcessesAreClean after faults of services, back ends and connections.
-func TestProcessesAreClean(t *testing.T) {
-	t.Parallel() // with those on a suite in this process
+// TestProcessesHaveNoViolations after faults of services, back ends and connections.
+func TestProcessesHaveNoViolations(t *testing.T) {
+	t.Parallel() // with the tests on a suite in this process
 	var out strings.Builder
 	cfg, err := parseConfig([]string{"-seed", "4", "-duration", "8s"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Environment.MongoURI, cfg.Environment.Brokers, cfg.Environment.S3Endpoint = "", nil, "" // needs nothing but Go
+	cfg.environment.MongoURI, cfg.environment.Broker, cfg.environment.S3Endpoint = "", "", "" // needs only Go
 	v, err := run(t.Context(), cfg, io.MultiWriter(&out, t.Output()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(v.Violations) > 0 || v.Counts["passports"] == 0 || v.Counts["text files"] == 0 || v.Counts["operations judged"] == 0 {
-		t.Errorf("verdict %+v", v)
+	if len(v.violations) > 0 || v.counts[passports] == 0 || v.counts[textFiles] == 0 || v.counts["operations judged"] == 0 {
+		t.Errorf("got verdict %+v, want counts and no violation", v)
 	}
-	for _, want := range []string{"seed 4", "kill ", "connection to ", "faults ", "verdict: clean"} {
+	for _, want := range []string{"seed 4", "kill ", "connection to ", "compared: ", "verdict: 0 violations"} {
 		if !strings.Contains(out.String(), want) {
-			t.Errorf("the output does not contain %q:\n%s", want, &out)
+			t.Errorf("output does not contain %q:\n%s", want, &out)
 		}
 	}
 }
@@ -75,9 +58,9 @@ func TestProcessesAreClean(t *testing.T) {
 // inProcess is a suite in this process. There may be one at a time.
 type inProcess struct {
 	place
-	cfg    config
-	dir    string
-	broker *kfake.Cluster
+	cfg   config
+	dir   string
+	kafka *kfake.Cluster
 }
 
 // startSuite starts a suite on a broker that the test controls.
@@ -104,33 +87,44 @@ func startSuite(t *testing.T) *inProcess {
 	}
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {
-			t.Errorf("suite: %v", err)
+			t.Errorf("stop the suite: %v", err)
 		}
 	})
-	of := config{Seed: 5, Teams: 1, Duration: 3 * time.Second, Pause: 30 * time.Millisecond, Settle: 4 * time.Second}
 	at := place{
-		Auth: s.AuthURL, Passport: s.PassportURL, Document: s.DocumentURL, Notification: s.NotificationURL,
-		AdminEmail: "admin@people.example", AdminPassword: password, Brokers: s.Brokers, Files: s.NotificationDir,
-		S3: storage{Endpoint: s.S3, Bucket: cfg.Document.S3.Bucket, Region: cfg.Document.S3.Region, KeyID: stack.S3KeyID, Secret: stack.S3Secret},
+		auth: s.AuthURL, passport: s.PassportURL, document: s.DocumentURL, notification: s.NotificationURL,
+		adminEmail: "admin@people.example", adminPassword: password, broker: s.Brokers[0], files: s.NotificationDir,
+		s3: storage{s.S3, cfg.Document.S3.Bucket, cfg.Document.S3.Region, stack.S3KeyID, stack.S3Secret},
 	}
-	return &inProcess{at, of, db.Dir, broker}
+	return &inProcess{at, config{seed: 5, teams: 1, duration: 3 * time.Second, pause: 30 * time.Millisecond, settle: 4 * time.Second}, db.Dir, broker}
 }
 
-// TestOnSuites runs those one after the other that need a suite in this process.
-func TestOnSuites(t *testing.T) {
+// TestDamageIsFound runs the tests that need a suite in this process, one after the
+// other.
+func TestDamageIsFound(t *testing.T) {
 	t.Parallel()
-	t.Run("a broker that forgets", brokerForgets)
-	t.Run("a broker that repeats", brokerRepeats)
-	t.Run("a broker that swaps", brokerSwaps)
-	t.Run("what is there is damaged", damaged)
+	t.Run("lost event", testLostEvent)
+	t.Run("repeated event", testRepeatedEvent)
+	t.Run("swapped events", testSwappedEvents)
+	t.Run("damaged data", testDamagedData)
 }
 
 // has reports whether an invariant is violated with a subject and words.
 func (v verdict) has(invariant, subject, words string) bool {
-	for _, one := range v.Violations {
-		if one.Invariant == invariant && strings.Contains(one.Subject, subject) && strings.Contains(one.Text, words) {
+	for _, one := range v.violations {
+		if one.invariant == invariant && strings.Contains(one.subject, subject) && strings.Contains(one.text, words) {
 			return true
 		}
 	}
 	return false
+}
+
+// TestBadConfiguration names everything that is wrong at once.
+func TestBadConfiguration(t *testing.T) {
+	t.Setenv("KAFKA_BROKERS", "a:1,b:1")
+	_, err := parseConfig([]string{"-target", "moon", "-duration", "-1s", "now"})
+	for _, want := range []string{"-target must be processes or compose", "-duration must be greater than 0", `["now"] is not allowed`, "must name one broker"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got error %v, want %q", err, want)
+		}
+	}
 }

@@ -1,289 +1,226 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
-	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/anishathalye/porcupine"
 	"golang.org/x/sync/errgroup"
 )
 
-const (
-	readers   = 8 // requests at the same time
-	checkPace = 2 * time.Second
-)
-
-// checker compares what is stored with the ledger.
+// checker compares the stored data with the ledger.
 type checker struct {
 	*suite
-	*ledger
-	began   time.Time
-	out     io.Writer    // is told what cannot be read yet
-	elapsed func() int64 // clock of the operations
-
-	histories map[*passport]*history
-	contents  map[*document]*content
-	entries   map[*person]*entry
-	log       *eventLog
-	notified  map[string]map[string]int // recipient → event → number
-	v         verdict
+	verdict
+	events  []*logged
+	effects map[string]int // notifications and text files
 }
 
-func (c *checker) fail(invariant, subject, format string, args ...any) {
-	c.v.Violations = append(c.v.Violations, violation{invariant, subject, fmt.Sprintf(format, args...)})
+// stored is the state of an item after the load.
+type stored struct {
+	missing  bool
+	head     resource
+	readAt   int64
+	verified resource
+	versions []resource // the oldest first
 }
 
-// settle checks until no violation is left that may be on its way, or until
-// nothing has improved for as long as patience.
-func (c *checker) settle(ctx context.Context, patience time.Duration) (verdict, error) {
-	least, deadline := math.MaxInt, time.Now().Add(patience)
-	for {
-		v, err := c.check(ctx)
-		if n := len(v.Violations); err == nil && n < least {
+// settle checks until all invariants hold, or until the number of violations has not
+// decreased for as long as patience: work in progress may end violations.
+func (c *checker) settle(ctx context.Context, patience time.Duration) error {
+	for least, deadline := math.MaxInt, time.Now().Add(patience); ; {
+		err := c.check(ctx)
+		if n := len(c.violations); err == nil && n < least {
 			least, deadline = n, time.Now().Add(patience)
 		}
-		late := time.Now().After(deadline)
-		if err == nil && (late || !slices.ContainsFunc(v.Violations, violation.mayPass)) {
-			return v, nil
-		}
-		if err != nil {
-			fmt.Fprintln(c.out, "  checking again after", err)
-		}
-		if late || !wait(ctx, checkPace) {
-			return verdict{}, fmt.Errorf("what is stored cannot be read: %w", err)
+		if err == nil && least == 0 || time.Now().After(deadline) || !wait(ctx, 2*time.Second) {
+			return cmp.Or(err, ctx.Err())
 		}
 	}
 }
 
 // check reads everything and compares.
-func (c *checker) check(ctx context.Context) (verdict, error) {
-	c.v = verdict{Violations: slices.Clone(c.violations), Counts: map[string]int{}}
-	var err error
-	if c.histories, err = each(ctx, c.passports, c.readPassport); err != nil {
-		return verdict{}, err
+func (c *checker) check(ctx context.Context) error {
+	c.verdict, c.effects = verdict{slices.Clone(c.failures.violations), map[string]int{}}, map[string]int{}
+	g, reading := errgroup.WithContext(ctx)
+	g.SetLimit(8)
+	for _, it := range c.items {
+		g.Go(func() error { return c.readItem(reading, it) })
 	}
-	for _, who := range c.teams { // finds what was uploaded in doubt
-		listed, err := list[storedDocument](ctx, c.client, who, c.Document+"/api/documents/user")
-		if err != nil {
-			return verdict{}, err
-		}
-		for _, d := range c.documents {
-			if i := slices.IndexFunc(listed, func(s storedDocument) bool { return s.Description == d.mark }); i >= 0 {
-				d.id = listed[i].ID
-			}
-		}
+	if err := g.Wait(); err != nil {
+		return err
 	}
-	if c.contents, err = each(ctx, c.documents, c.readDocument); err != nil {
-		return verdict{}, err
-	}
-	if c.entries, err = each(ctx, c.people, c.readAccount); err != nil {
-		return verdict{}, err
-	}
-	if err := c.readTopics(ctx); err != nil {
-		return verdict{}, err
-	}
-	if err := c.readNotifications(ctx); err != nil {
-		return verdict{}, err
-	}
-	c.judgeItems()
-	c.judgeReads()
-	c.judgeEvents()
-	c.judgeNotifications()
-	if err := c.judgeFiles(); err != nil {
-		return verdict{}, err
-	}
-	return c.v, c.judgeObjects(ctx)
-}
-
-// each reads several at the same time.
-func each[K comparable, V any](ctx context.Context, all []K, read func(context.Context, K) (V, error)) (map[K]V, error) {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(readers)
-	found := make([]V, len(all))
-	for i, one := range all {
-		g.Go(func() (err error) {
-			found[i], err = read(ctx, one)
+	for _, read := range []func(context.Context) error{c.readTopics, c.readNotifications, c.readFiles, c.checkObjects} {
+		if err := read(ctx); err != nil {
 			return err
-		})
-	}
-	err, results := g.Wait(), map[K]V{}
-	for i, one := range all {
-		results[one] = found[i]
-	}
-	return results, err
-}
-
-type storedDocument struct {
-	ID          string `json:"docId"`
-	SHA256      string `json:"sha256"`
-	Description string `json:"description"`
-}
-
-type content struct {
-	gone bool
-	sum  string
-}
-
-func (c *checker) readDocument(ctx context.Context, d *document) (*content, error) {
-	if d.id == "" {
-		return &content{gone: true}, nil
-	}
-	at := c.Document + "/api/documents/" + d.id + "/content"
-	a := c.send(ctx, request{who: d.who, method: http.MethodGet, url: at})
-	if a.status != http.StatusOK && a.status != http.StatusNotFound {
-		return nil, fmt.Errorf("GET %s was answered %v", at, a)
-	}
-	return &content{gone: a.status == http.StatusNotFound, sum: sumOf(a.body)}, nil
-}
-
-type entry struct {
-	gone         bool
-	organisation string
-}
-
-// readAccount logs in. The service hashes few passwords at the same time, so a login
-// that it refuses as one too many is sent again.
-func (c *checker) readAccount(ctx context.Context, p *person) (*entry, error) {
-	a, in := c.login(ctx, p.who), session{}
-	for deadline := time.Now().Add(startTimeout); a.status == http.StatusServiceUnavailable && time.Now().Before(deadline) && wait(ctx, checkPace); {
-		a = c.login(ctx, p.who)
-	}
-	if a.status == http.StatusUnauthorized {
-		return &entry{gone: true}, nil
-	}
-	if err := a.read(&in); err != nil {
-		return nil, fmt.Errorf("login of %s: %w", p.mark, err)
-	}
-	p.id, p.who.id = in.User.ID, in.User.ID
-	return &entry{organisation: in.User.Organisation}, nil
-}
-
-// history is what is stored of a passport.
-type history struct {
-	gone     bool
-	head     stored
-	readAt   int64
-	versions []stored // the oldest first
-	verified struct {
-		Intact   bool
-		Versions int64
-		BrokenAt int64
-		Reason   string
-	}
-}
-
-func (c *checker) readPassport(ctx context.Context, p *passport) (*history, error) {
-	if p.id == "" {
-		var found struct{ Items []stored }
-		if err := c.get(ctx, p.who, c.Passport+"/api/passports?"+url.Values{"batteryIdentifier": {p.identifier}}.Encode(), &found); err != nil {
-			return nil, err
-		}
-		if len(found.Items) == 0 {
-			return &history{gone: true}, nil
-		}
-		p.id = found.Items[0].ID
-	}
-	at, h := c.Passport+"/api/passports/"+p.id, &history{readAt: c.elapsed()}
-	a := c.send(ctx, request{who: p.who, method: http.MethodGet, url: at})
-	if h.gone = a.status == http.StatusNotFound; h.gone {
-		return h, nil
-	}
-	if err := a.read(&h.head); err != nil {
-		return nil, fmt.Errorf("GET %s: %w", at, err)
-	}
-	if err := c.get(ctx, p.who, at+"/verify", &h.verified); err != nil {
-		return nil, err
-	}
-	var err error
-	h.versions, err = list[stored](ctx, c.client, p.who, at+"/versions")
-	slices.Reverse(h.versions)
-	return h, err
-}
-
-// judgeItems compares passports, documents and accounts.
-func (c *checker) judgeItems() {
-	for _, p := range c.passports {
-		if h := c.histories[p]; c.exists(&p.item, "passports", h.gone) {
-			c.judgeHistory(p, h)
 		}
 	}
-	for _, d := range c.documents {
-		if is := c.contents[d]; c.exists(&d.item, "documents", is.gone) && is.sum != d.sum {
-			c.fail(checksum, d.id, "its file has the checksum %s, sent was %s", is.sum, d.sum)
-		}
+	for _, it := range c.items {
+		c.checkItem(it)
+		c.checkReads(it)
 	}
-	for _, p := range c.people {
-		c.exists(&p.item, "accounts", c.entries[p].gone)
-	}
+	c.checkEvents()
+	c.checkEffects()
+	return nil
 }
 
-// exists compares the existence of an item with what was acknowledged.
-func (c *checker) exists(i *item, what string, gone bool) bool {
-	if !i.acked {
-		c.v.Counts["creations in doubt"]++
+func (c *checker) readItem(ctx context.Context, it *item) (err error) {
+	it.stored = stored{readAt: c.clock()}
+	if it.id == "" && it.kind != accounts { // the idempotency key leads to the item that the load may have created
+		var created resource
+		res := c.send(ctx, it.create)
+		if err := res.read(&created); res.inDoubt() {
+			return fmt.Errorf("create %s again: %w", it.mark, err)
+		}
+		if it.id = created.id(); it.id == "" { // the creation was refused, which is a violation
+			it.missing = true
+			return nil
+		}
 	}
+	r := c.read(it)
+	r.retry = true // a login is refused while too many passwords are checked
+	res := c.send(ctx, r)
+	if it.missing = res.status == http.StatusNotFound || it.kind == accounts && res.status == http.StatusUnauthorized; it.missing {
+		return nil
+	}
+	if err := res.read(&it.head); err != nil {
+		return fmt.Errorf("%s %s: %w", r.method, r.url, err)
+	}
+	switch it.kind {
+	case accounts:
+		it.id, it.who.id = it.head.id(), it.head.id()
+		it.who.token.Store(it.head.Token)
+	case passports:
+		it.versions, err = c.list(ctx, it.who, r.url+"/versions")
+		slices.Reverse(it.versions)
+		r.url += "/verify"
+		err = cmp.Or(err, c.send(ctx, r).read(&it.verified))
+	}
+	return err
+}
+
+// checkItem compares an item with its acknowledged operations.
+func (c *checker) checkItem(it *item) {
+	name, deleted := cmp.Or(it.id, it.mark), it.operation(deletion)
 	switch {
-	case !gone && i.deleted:
-		c.fail(kept, i.id, "its deletion was acknowledged, but it exists")
-	case !gone:
-		c.v.Counts[what]++
-		return true
-	case i.deleting:
-		c.v.Counts[what+" deleted"]++
-	case i.acked || i.id != "":
-		c.fail(kept, i.name(), "it was acknowledged or listed, but does not exist")
-	}
-	return false
-}
-
-// judgeHistory compares the versions of a passport with what was written.
-func (c *checker) judgeHistory(p *passport, h *history) {
-	c.v.Counts["versions"] += len(h.versions)
-	if v, head := h.verified, h.head.Version; !v.Intact || v.Versions != head || int64(len(h.versions)) != head {
-		c.fail(chain, p.id, "version %d has a history of %d versions; %d are verified, %d is broken: %s", head, len(h.versions), v.Versions, v.BrokenAt, v.Reason)
-	}
-	marks, published, previous := map[string]int64{}, 0, ""
-	for i, v := range h.versions {
-		if v.Version != int64(i+1) || v.PreviousHash != previous || v.DataHash != hashOf(v.Data) {
-			c.fail(chain, p.id, "version %d, at position %d, breaks the chain of hashes", v.Version, i+1)
-		}
-		if previous = v.Hash; v.Action == "publish" {
-			published++
-			continue
-		}
-		if before, twice := marks[v.Reason]; twice {
-			c.fail(once, p.id, "versions %d and %d come from one write", before, v.Version)
-		}
-		marks[v.Reason] = v.Version
-		c.judgeVersion(p, v)
-	}
-	if published > 1 || p.published && published == 0 {
-		c.fail(kept, p.id, "its publication was acknowledged (%v) and is in %d versions", p.published, published)
-	}
-	for _, w := range p.writes {
-		if at := marks[w.mark]; w.version > 0 && at != w.version {
-			c.fail(kept, p.id, "the write %q was acknowledged as version %d, but is version %d", w.mark, w.version, at)
-		}
+	case it.missing && deleted == nil && (it.id != "" || it.operations[0].acknowledged()):
+		c.fail(durable, name, "was acknowledged or listed, but does not exist")
+	case !it.missing && deleted.acknowledged():
+		c.fail(durable, name, "was deleted, but exists")
+	case it.missing:
+		c.counts[it.kind+" deleted or not created"]++
+	case it.kind == documents && it.head.SHA256 != it.operations[0].value:
+		c.fail(checksum, name, "has the checksum %s, want %s", it.head.SHA256, it.operations[0].value)
+	default:
+		c.counts[it.kind]++
+		c.checkVersions(it)
 	}
 }
 
-// judgeVersion compares a version with the write that made it.
-func (c *checker) judgeVersion(p *passport, v stored) {
-	i := slices.IndexFunc(p.writes, func(w *write) bool { return w.mark == v.Reason })
+// checkVersions compares the versions of a passport with the acknowledged writes.
+func (c *checker) checkVersions(it *item) {
+	if n := int64(len(it.versions)); it.kind == passports && (!it.verified.Intact || it.verified.Versions != n || it.head.Version != n) {
+		c.fail(chained, it.id, "head has version %d, history has %d versions, %d are verified, version %d is broken: %s",
+			it.head.Version, n, it.verified.Versions, it.verified.BrokenAt, it.verified.Reason)
+	}
+	previous, stored := "", map[*operation]int64{nil: 0}
+	for i, v := range it.versions {
+		if v.Version != int64(i+1) || v.PreviousHash != previous || v.DataHash != v.dataHash() {
+			c.fail(chained, it.id, "version %d, at position %d, breaks the chain of hashes", v.Version, i+1)
+		}
+		o := it.operation(publication)
+		if n := slices.IndexFunc(it.operations, func(o *operation) bool { return o.mark == v.Reason }); v.Action != "publish" && n >= 0 {
+			o = it.operations[n]
+		} else if v.Action != "publish" {
+			o = nil
+		}
+		switch {
+		case o == nil || o.action == refusal || o.gone:
+			c.fail(once, it.id, "version %d was not requested, or was refused: %s, %q", v.Version, v.Action, v.Reason)
+		case stored[o] > 0 || o.version > 0 && o.version != v.Version:
+			c.fail(once, it.id, "%s %q was acknowledged as version %d, but is stored as %d and %d", o.action, o.mark, o.version, stored[o], v.Version)
+		case v.Action != "publish" && o.value != v.value():
+			c.fail(durable, it.id, "version %d holds %q, want %q", v.Version, v.value(), o.value)
+		}
+		previous, stored[o] = v.Hash, v.Version
+	}
+	for _, o := range it.operations {
+		if it.kind == passports && o.acknowledged() && !o.gone && stored[o] == 0 && slices.Contains([]string{creation, change, publication}, o.action) {
+			c.fail(durable, it.id, "%s %q was acknowledged as version %d, but is not stored", o.action, o.mark, o.version)
+		}
+	}
+	c.counts["versions"] += len(it.versions)
+}
+
+// register is the state of an item: it is read and written as one register.
+type register struct {
+	version         int64
+	value, dataHash string // the hash is empty until a response contains it
+	published, gone bool
+}
+
+var model = porcupine.Model{
+	Init: func() any { return register{} },
+	Step: func(state, input, _ any) (bool, any) { return state.(register).step(input.(operation)) },
+}
+
+// step reports whether an operation with its response is possible, and returns
+// the state after it.
+func (s register) step(o operation) (bool, register) {
+	possible := !s.gone && (o.ifVersion == 0 || o.ifVersion == s.version)
 	switch {
-	case v.Version == 1 && v.Reason != p.mark:
-		c.fail(kept, p.id, "its first version is not what was written")
-	case v.Version == 1:
-	case i < 0:
-		c.fail(once, p.id, "nobody wrote version %d, %s, %q", v.Version, v.Action, v.Reason)
-	case p.writes[i].refused:
-		c.fail(once, p.id, "version %d comes from a write that was refused", v.Version)
-	case p.writes[i].value != v.warranty():
-		c.fail(kept, p.id, "version %d holds %q, written was %q", v.Version, v.warranty(), p.writes[i].value)
+	case o.gone:
+		return s.gone, s
+	case o.action == refusal:
+		return !possible, s
+	case !possible:
+		return !o.acknowledged(), s
+	case o.action == deletion:
+		s.gone = true
+		return true, s
+	case o.action == creation || o.action == change:
+		s.version, s.value, s.dataHash = s.version+1, o.value, ""
+	case o.action == publication && !s.published:
+		s.version, s.published, s.dataHash = s.version+1, true, ""
 	}
+	if o.version != 0 && o.version != s.version || o.gotHash != "" && (o.gotValue != s.value || s.dataHash != "" && s.dataHash != o.gotHash) {
+		return false, s
+	}
+	s.dataHash = cmp.Or(o.gotHash, s.dataHash)
+	return true, s
+}
+
+// checkReads looks for an order of the operations on an item that explains all
+// responses. If it finds none, it writes a page that shows the operations.
+func (c *checker) checkReads(it *item) {
+	operations := slices.Clone(it.operations)
+	if !it.missing {
+		operations = append(operations, &operation{action: reading, begin: it.readAt, end: it.readAt + 1,
+			version: it.head.Version, gotValue: it.head.value(), gotHash: it.head.dataHash()})
+	}
+	var history []porcupine.Operation
+	for i, o := range operations {
+		if o.acknowledged() || o.action != reading {
+			history = append(history, porcupine.Operation{ClientId: i, Input: *o, Call: o.begin, Return: cmp.Or(o.end, math.MaxInt64)})
+		}
+	}
+	c.counts["operations judged"] += len(history)
+	if result, info := porcupine.CheckOperationsVerbose(model, history, 10*time.Second); result != porcupine.Ok {
+		page := filepath.Join(os.TempDir(), "chaos-"+it.id+".html")
+		c.fail(linearizable, it.id, "%s: no order of %d operations explains their responses; see %s, %v", result, len(history), page, porcupine.VisualizePath(model, info, page))
+	}
+}
+
+func sumOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
 }

@@ -1,195 +1,285 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
-	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/battery-passport/suite/deploy/events/tail"
+	"github.com/battery-passport/suite/notification-service/notificationd"
+	"github.com/battery-passport/suite/pkg/event/kafka"
 )
 
-type notification struct {
-	ID        string          `json:"id"`
-	EventType string          `json:"eventType"`
-	Metadata  json.RawMessage `json:"metadata"`
+// topicOf is the topic of an operation on a passport, or of the action of a version.
+var topicOf = map[string]string{
+	"create": "passport.created", "patch": "passport.updated", "publish": "passport.published", creation: "passport.created", change: "passport.updated",
 }
 
-// eventOf returns the fingerprint of the event of a notification.
-func (n notification) eventOf() (string, error) {
-	var m struct {
-		EventData json.RawMessage `json:"eventData"`
+// logged is an event on its topic.
+type logged struct {
+	tail.Message
+	Organisation                                                     string
+	UserID, CreatedBy, UpdatedBy, PublishedBy, DeletedBy, UploadedBy string
+}
+
+// subject is the account that an event is about: the owner makes all changes.
+func (e *logged) subject() string {
+	return cmp.Or(e.UserID, e.CreatedBy, e.UpdatedBy, e.PublishedBy, e.DeletedBy, e.UploadedBy)
+}
+
+// label identifies an event of an item by its version, or by the organisation of
+// the account.
+func (e *logged) label() string {
+	if e.Topic == "user.updated" {
+		return e.Topic + " " + e.Organisation
 	}
-	err := json.Unmarshal(n.Metadata, &m)
-	return fingerprint(n.EventType, m.EventData), err
+	return fmt.Sprint(e.Topic, " ", e.Sequence)
+}
+
+// readTopics reads the events of this run, each at its first place.
+func (c *checker) readTopics(ctx context.Context) error {
+	cfg := kafka.Config{Brokers: []string{c.broker}}
+	var topics []string
+	for _, topic := range notificationd.Topics() { // these are all
+		topics = append(topics, topic, kafka.DeadLetterTopic(topic))
+	}
+	topics, err := tail.Existing(ctx, cfg, topics)
+	if err != nil {
+		return fmt.Errorf("topics at %s: %w", c.broker, err)
+	}
+	ours, known := map[string]bool{}, map[string]bool{}
+	for _, who := range c.teams {
+		ours[who.id] = true
+	}
+	for _, it := range c.items {
+		ours[it.id] = it.id != ""
+	}
+	c.events = nil
+	return tail.Read(ctx, cfg, topics, func(m tail.Message) error {
+		e := &logged{Message: m}
+		err := json.Unmarshal(m.Data, e)
+		switch {
+		case !ours[m.Key] && !ours[e.subject()]:
+		case m.Reason != "" || err != nil:
+			c.fail(published, "dead letter", "%s %s: %s, %v", m.Topic, m.Key, m.Reason, err)
+		case known[m.ID]:
+			c.counts["events repeated"]++
+		case !ours[m.Key]:
+			c.fail(once, m.Key, "does not exist, but has the event %s", m.Topic)
+		default:
+			known[m.ID], c.events = true, append(c.events, e)
+		}
+		return nil
+	})
+}
+
+// checkEvents compares the events of each item with its versions. The versions in
+// events increase within a topic.
+func (c *checker) checkEvents() {
+	c.counts["events"] = len(c.events)
+	byKey, newest, known := map[string][]*logged{}, map[string]int64{}, map[string]*logged{}
+	for _, e := range c.events {
+		topic, version := e.Topic+e.Key, fmt.Sprint(e.Key, e.Sequence)
+		if e.Sequence < newest[topic] {
+			c.fail(ordered, e.Key, "%s of version %d comes after that of version %d", e.Topic, e.Sequence, newest[topic])
+		}
+		if other := known[version]; other != nil {
+			c.fail(once, e.Key, "version %d has the events %s %s and %s %s", e.Sequence, other.Topic, other.ID, e.Topic, e.ID)
+		}
+		newest[topic], known[version], byKey[e.Key] = max(newest[topic], e.Sequence), e, append(byKey[e.Key], e)
+	}
+	for _, it := range c.items {
+		if it.id == "" {
+			continue
+		}
+		got, want := map[string]int{}, it.wantedEvents(byKey[it.id])
+		for _, e := range byKey[it.id] {
+			got[e.label()]++
+		}
+		for label, must := range want {
+			if must && got[label] == 0 {
+				c.fail(published, it.id, "has no event %s", label)
+			}
+		}
+		for label, n := range got {
+			if _, ok := want[label]; !ok || n > 1 {
+				c.fail(once, it.id, "has %d events %s, requested: %v", n, label, ok)
+			}
+		}
+	}
+}
+
+// wantedEvents returns the labels of the events that an item must have, as true, or
+// may have. The events of a deleted passport include those of changes in doubt.
+func (it *item) wantedEvents(got []*logged) map[string]bool {
+	want, newest := map[string]bool{}, &logged{}
+	must := func(topic string, version int64) { want[fmt.Sprint(topic, " ", version)] = true }
+	for _, e := range got {
+		if e.Sequence > newest.Sequence {
+			newest = e
+		}
+	}
+	for _, v := range it.versions {
+		must(topicOf[v.Action], v.Version)
+	}
+	switch {
+	case it.kind == documents:
+		must("document.uploaded", 2) // version 1 is the upload in progress
+		if it.missing {
+			must("document.deleted", 3)
+		}
+	case it.kind == accounts:
+		must("user.registered", 1)
+		for _, o := range it.operations {
+			if o.action == change {
+				want["user.updated "+o.value] = o.acknowledged()
+			}
+		}
+		if newest.Organisation != it.head.value() {
+			want[fmt.Sprintf("user.updated %s after %s", it.head.value(), newest.label())] = true
+		}
+	case it.missing:
+		for _, e := range got {
+			want[e.label()] = false
+		}
+		for _, o := range it.operations {
+			if o.version > 0 && topicOf[o.action] != "" {
+				must(topicOf[o.action], o.version)
+			}
+		}
+		must("passport.deleted", newest.Sequence)
+	}
+	return want
+}
+
+// textFile is the recipient of text files.
+const textFile = "text file"
+
+// addEffect counts the notification or text file that has some metadata. It identifies
+// the event by its content, which is different for each event.
+func (c *checker) addEffect(recipient, eventType, metadata string) error {
+	var m struct{ EventData json.RawMessage }
+	err := json.Unmarshal([]byte(metadata), &m)
+	c.effects[recipient+eventType+canonical(m.EventData)]++
+	return err
 }
 
 func (c *checker) readNotifications(ctx context.Context) error {
-	everybody := append([]*account{c.admin}, c.teams...)
-	for _, p := range c.people {
-		if !c.entries[p].gone {
-			everybody = append(everybody, p.who)
+	recipients := append([]*account{c.admin}, c.teams...)
+	for _, it := range c.items {
+		if it.kind == accounts && !it.missing {
+			recipients = append(recipients, it.who)
 		}
 	}
-	lists, err := each(ctx, everybody, func(ctx context.Context, who *account) ([]notification, error) {
-		return list[notification](ctx, c.client, who, c.Notification+"/api/notifications")
-	})
-	c.notified = map[string]map[string]int{}
-	for who, all := range lists {
-		times, seen := map[string]int{}, map[string]bool{}
-		for _, n := range all {
-			if event, err := n.eventOf(); err == nil && !seen[n.ID] {
-				times[event]++
-			}
-			seen[n.ID] = true // a page may begin with the end of the one before
+	for _, who := range recipients {
+		all, err := c.list(ctx, who, c.notification+"/api/notifications")
+		if err != nil {
+			return err
 		}
-		c.notified[who.id] = times
+		for _, n := range all {
+			_ = c.addEffect(who.id, n.EventType, string(n.Metadata)) // other notifications may have any metadata
+		}
+	}
+	return nil
+}
+
+// textForm is the form of a complete text file, with event type and metadata.
+var textForm = regexp.MustCompile(`(?s)^Notification Log - .*?\nEvent Type: ([^\n]*)\n.*\nMetadata: (.*)\n-{46}$`)
+
+// readFiles reads the text files of this run. A file whose name begins with a dot
+// is still being written.
+func (c *checker) readFiles(context.Context) error {
+	entries, err := os.ReadDir(c.files)
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil || c.before(info.ModTime()) {
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(c.files, entry.Name()))
+		if err != nil {
+			continue // it was renamed
+		}
+		parts := textForm.FindStringSubmatch(string(content))
+		if parts == nil {
+			c.fail(textFiles, entry.Name(), "is not complete: %d bytes without all parts", len(content))
+		} else if err := c.addEffect(textFile, parts[1], parts[2]); err != nil || entry.Name()[0] == '.' {
+			c.fail(textFiles, entry.Name(), "is not complete: %v", err)
+		}
 	}
 	return err
 }
 
-// judgeNotifications: the subject and the administrator are notified once of
-// each event, except of changes of accounts.
-func (c *checker) judgeNotifications() {
-	for _, e := range c.log.events {
-		for _, who := range []string{e.payload.subject(), c.admin.id} {
-			n := c.notified[who][e.fingerprint]
-			c.v.Counts["notifications"] += n
-			if n != 1 && e.topic != moved {
-				c.fail(notifiedOnce, e.key, "%s was notified %d times of %s, version %d", who, n, e.topic, e.sequence)
+// before reports whether a file or object is older than this run. Times of files
+// and objects may have whole seconds.
+func (c *checker) before(t time.Time) bool { return t.Before(c.began.Add(-time.Second)) }
+
+// checkEffects compares notifications and text files with the events: the account
+// concerned and the administrator get one notification of each, except of changes of
+// accounts.
+func (c *checker) checkEffects() {
+	for _, e := range c.events {
+		for _, recipient := range []string{e.subject(), c.admin.id, textFile} {
+			n, invariant := c.effects[recipient+e.Topic+canonical(e.Data)], notified
+			if recipient == textFile {
+				invariant = textFiles
+			}
+			if c.counts[invariant] += n; n != 1 && e.Topic != "user.updated" {
+				c.fail(invariant, e.Key, "%s %d has %d for %s", e.Topic, e.Sequence, n, recipient)
 			}
 		}
 	}
-}
-
-const (
-	textBegin = "Notification Log - "
-	textRule  = "\n----------------------------------------------"
-)
-
-// readText returns the fingerprint of the event of a text file.
-func readText(content string) (string, error) {
-	body, ended := strings.CutSuffix(content, textRule)
-	at := strings.LastIndex(body, "\nMetadata: ")
-	_, line, typed := strings.Cut(body, "\nEvent Type: ")
-	if !strings.HasPrefix(content, textBegin) || !ended || at < 0 || !typed {
-		return "", fmt.Errorf("%d bytes without all parts", len(content))
-	}
-	eventType, _, _ := strings.Cut(line, "\n")
-	return notification{EventType: eventType, Metadata: json.RawMessage(body[at+len("\nMetadata: "):])}.eventOf()
-}
-
-// judgeFiles compares the text files with the events: there is one for each. A
-// file with a dot is still being written, and is renamed then.
-func (c *checker) judgeFiles() error {
-	if c.Files == "" {
-		return nil
-	}
-	entries, err := os.ReadDir(c.Files)
-	if err != nil {
-		return fmt.Errorf("text files: %w", err)
-	}
-	times := map[string]int{}
-	for _, entry := range entries {
-		if info, err := entry.Info(); err == nil && info.ModTime().Before(c.began) {
-			continue // of others
-		}
-		content, err := os.ReadFile(filepath.Join(c.Files, entry.Name()))
-		if os.IsNotExist(err) {
-			continue // renamed
-		}
-		if err != nil {
-			return fmt.Errorf("text files: %w", err)
-		}
-		if event, err := readText(string(content)); err != nil || entry.Name()[0] == '.' {
-			c.fail(wholeFiles, entry.Name(), "the text file is not complete: %v", err)
-		} else {
-			times[event]++
-		}
-	}
-	for _, e := range c.log.events {
-		if n := times[e.fingerprint]; n != 1 && e.topic != moved {
-			c.fail(wholeFiles, e.key, "%s, version %d, has %d text files", e.topic, e.sequence, n)
-		}
-		c.v.Counts["text files"] += times[e.fingerprint]
-	}
-	return nil
 }
 
 // client reaches the S3 server without the document-service.
 func (s storage) client() *s3.Client {
 	return s3.New(s3.Options{
-		BaseEndpoint: &s.Endpoint, Region: s.Region, UsePathStyle: true,
-		Credentials:                credentials.NewStaticCredentialsProvider(s.KeyID, s.Secret, ""),
+		BaseEndpoint: &s.endpoint, Region: s.region, UsePathStyle: true,
+		Credentials:                credentials.NewStaticCredentialsProvider(s.keyID, s.secret, ""),
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
 	})
 }
 
-// judgeObjects looks for objects without a document, and for uploads that nobody
-// completes: a sweep removes both. Where that comes too late to wait for, an
-// object must belong to an upload in doubt or to a deleted document.
-func (c *checker) judgeObjects(ctx context.Context) error {
-	client := c.S3.client()
-	objects := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &c.S3.Bucket})
-	for objects.HasMorePages() {
-		page, err := objects.NextPage(ctx)
+// checkObjects looks for objects without a document, and for uploads that are not
+// completed. A sweep removes both. If it comes too late to wait for, an object must
+// belong to an upload in doubt or to a deleted document.
+func (c *checker) checkObjects(ctx context.Context) error {
+	client := c.s3.client()
+	for pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &c.s3.bucket}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return fmt.Errorf("objects at %s: %w", c.S3.Endpoint, err)
+			return fmt.Errorf("objects at %s: %w", c.s3.endpoint, err)
 		}
 		for _, o := range page.Contents {
-			if o.LastModified.Before(c.began) {
-				continue // of others
+			id := path.Base(*o.Key)
+			belongs := func(it *item) bool {
+				inDoubt := !it.operations[0].acknowledged() && int64(it.size) == *o.Size
+				return it.kind == documents && (it.id == id && !it.missing || !c.sweepSoon && (it.id == id && it.operation(deletion) != nil || inDoubt))
 			}
-			if err := c.judgeObject(ctx, client, *o.Key); err != nil {
-				return err
+			if !c.before(*o.LastModified) && !slices.ContainsFunc(c.items, belongs) {
+				c.fail(objects, id, "object %s has no document and belongs to no upload in doubt", *o.Key)
 			}
 		}
+		c.counts["objects"] += len(page.Contents)
 	}
-	uploads, err := client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &c.S3.Bucket})
+	uploads, err := client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &c.s3.bucket})
 	if err != nil {
-		return fmt.Errorf("uploads at %s: %w", c.S3.Endpoint, err)
+		return fmt.Errorf("uploads at %s: %w", c.s3.endpoint, err)
 	}
 	for _, u := range uploads.Uploads {
-		if c.SweepSoon && !aws.ToTime(u.Initiated).Before(c.began) {
-			c.fail(noOrphans, *u.Key, "its upload was begun, but not completed")
+		if c.sweepSoon && !c.before(aws.ToTime(u.Initiated)) {
+			c.fail(objects, *u.Key, "upload was started, but not completed")
 		}
-	}
-	return nil
-}
-
-func (c *checker) judgeObject(ctx context.Context, client *s3.Client, key string) error {
-	id := path.Base(key)
-	a := c.send(ctx, request{who: c.admin, method: http.MethodGet, url: c.Document + "/api/documents/" + id})
-	switch {
-	case a.status == http.StatusOK:
-		c.v.Counts["objects"]++
-		return nil
-	case a.status != http.StatusNotFound:
-		return fmt.Errorf("document %s: answered %v", id, a)
-	case c.SweepSoon:
-		c.fail(noOrphans, id, "the object %s has no document", key)
-		return nil
-	}
-	o, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &c.S3.Bucket, Key: &key})
-	if err != nil {
-		return fmt.Errorf("object %s: %w", key, err)
-	}
-	defer o.Body.Close()
-	data, err := io.ReadAll(o.Body)
-	if err != nil {
-		return fmt.Errorf("object %s: %w", key, err)
-	}
-	c.v.Counts["objects to sweep"]++
-	if !slices.ContainsFunc(c.documents, func(d *document) bool { return d.deleting && d.id == id || !d.acked && d.sum == sumOf(data) }) {
-		c.fail(noOrphans, id, "the object %s has no document, and belongs to no upload in doubt", key)
 	}
 	return nil
 }

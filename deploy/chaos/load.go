@@ -1,44 +1,123 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
 	"math/rand/v2"
+	"mime/multipart"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/battery-passport/suite/passport-service/samples"
 )
 
+// Kinds of items, and actions of operations. A change is refused if the version differs.
 const (
-	patience   = 3 * time.Second // less than some faults last: requests are given up that go on after them
-	retries    = 4               // of a request in doubt
-	retryPause = 500 * time.Millisecond
+	passports, documents, accounts                            = "passports", "documents", "accounts"
+	creation, reading, change, publication, deletion, refusal = "creation", "reading", "change", "publication", "deletion", "refusal"
 )
 
-// load writes to a suite and reads from it.
-type load struct {
-	*suite
-	*ledger
-	pause    time.Duration
-	requests context.Context // one in flight is not cut at the end of the load
-	began    time.Time
+// workers are the workers of each team, with the actions that each chooses from.
+var workers = []struct{ kind, actions string }{
+	{passports, "creation creation creation publication deletion"}, {passports, "change"}, {passports, "change"}, {passports, "reading"},
+	{documents, "creation creation creation reading deletion"}, {accounts, "creation reading reading change"},
 }
 
-func (l *load) elapsed() int64 { return int64(time.Since(l.began)) }
+// ledger records requests and responses. Its items change only under the lock while
+// the load runs.
+type ledger struct {
+	mu       sync.Mutex
+	items    []*item
+	failures verdict   // found while the load ran
+	began    time.Time // zero of the clock
+}
 
-func newMark() string { return "chaos " + uuid.NewString() }
+// clock returns the nanoseconds since the beginning.
+func (l *ledger) clock() int64 { return int64(time.Since(l.began)) }
 
-// drive has all workers send requests until ctx is done, and returns when the
-// last has been answered or given up.
-func (l *load) drive(ctx context.Context, seed uint64) {
+// item is a passport, document or account.
+type item struct {
+	kind, id   string       // the id is empty if it is unknown
+	who        *account     // owner; an account owns itself
+	mark       string       // identifier of the battery, description or email; unique
+	complete   bool         // the passport can be published
+	size       int          // bytes of the document
+	create     request      // while the creation is in doubt
+	operations []*operation // the first creates the item
+	doubts     int          // operations without a response
+	stored                  // after the load
+}
+
+// operation is a request about an item, and its response.
+type operation struct {
+	action     string
+	mark       string // reason of the version to write; unique
+	value      string // to write
+	ifVersion  int64  // 0: any
+	begin, end int64  // by the clock of the ledger; end 0: in doubt
+
+	gone              bool  // the response says that the item does not exist
+	version           int64 // in the response; 0: unknown
+	gotValue, gotHash string
+}
+
+func (o *operation) acknowledged() bool { return o != nil && o.end > 0 }
+
+// operation returns the operation of an action that an item has once, or nil.
+func (it *item) operation(action string) *operation {
+	i := slices.IndexFunc(it.operations, func(o *operation) bool { return o.action == action })
+	if i < 0 {
+		return nil
+	}
+	return it.operations[i]
+}
+
+// allows reports whether the load may do something with an item. The numbers of
+// operations and doubts are limited, so that the check of reads ends.
+func (it *item) allows(action string) bool {
+	if it.id == "" || it.operation(deletion) != nil || len(it.operations) > 80 || it.doubts > 8 {
+		return false
+	}
+	return action != publication && action != deletion || it.operation(publication) == nil && (action == deletion || it.complete)
+}
+
+// pick returns one of the newest items that allow an action, or nil. It picks from
+// few, so that workers meet at the same items.
+func (l *ledger) pick(rng *rand.Rand, kind string, who *account, action string) *item {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []*item
+	for _, it := range slices.Backward(l.items) {
+		if len(found) < 8 && it.kind == kind && (it.who == who || kind == accounts) && it.allows(action) {
+			found = append(found, it)
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return found[rng.IntN(len(found))]
+}
+
+// load has the workers send requests for the duration, or until loading is done.
+// Requests in flight are not cut then.
+func (s *suite) load(ctx, loading context.Context, cfg config) {
+	end := time.Now().Add(cfg.duration)
 	var wg sync.WaitGroup
-	for i, who := range l.teams {
-		for j, step := range []func(context.Context, *rand.Rand, *account){l.write, l.update, l.update, l.watch, l.file, l.enter} {
+	for i, who := range s.teams {
+		for j, worker := range workers {
 			wg.Go(func() {
-				rng := rand.New(rand.NewPCG(seed, uint64(100*i+j+1)))
-				for wait(ctx, l.pause/2+upTo(rng, l.pause+1)) {
-					step(ctx, rng, who)
+				rng, actions := rand.New(rand.NewPCG(cfg.seed, uint64(100*i+j+1))), strings.Fields(worker.actions)
+				for time.Now().Before(end) && wait(loading, cfg.pause/2+upTo(rng, cfg.pause+1)) {
+					s.step(ctx, rng, who, worker.kind, actions[rng.IntN(len(actions))])
 				}
 			})
 		}
@@ -46,50 +125,142 @@ func (l *load) drive(ctx context.Context, seed uint64) {
 	wg.Wait()
 }
 
-func (l *load) send(r request) answer {
-	ctx, cancel := context.WithTimeout(l.requests, patience)
-	defer cancel()
-	return l.suite.send(ctx, r)
-}
-
-// persist sends a request again while it is in doubt, which must not do more
-// than sending it once.
-func (l *load) persist(ctx context.Context, r request) (a answer, retried bool) {
-	a = l.send(r)
-	for i := 0; i < retries && a.inDoubt() && wait(ctx, retryPause); i++ {
-		a, retried = l.send(r), true
+// step sends one request about a new item or about one that exists.
+func (s *suite) step(ctx context.Context, rng *rand.Rand, who *account, kind, action string) {
+	op := &operation{action: action, mark: "chaos-" + uuid.NewString()}
+	it := s.pick(rng, kind, who, action)
+	if action == creation {
+		it = &item{kind: kind, who: who, mark: op.mark}
 	}
-	return a, retried
-}
-
-// remove deletes an item, and reports whether it is in doubt.
-func (l *load) remove(ctx context.Context, i *item, at string) (acked bool) {
-	l.do(func() { i.deleting = true })
-	r := request{who: i.who, method: http.MethodDelete, url: at + i.id}
-	switch a, retried := l.persist(ctx, r); {
-	case a.inDoubt():
-	case a.status == http.StatusNoContent, a.status == http.StatusNotFound && retried:
-		l.ack(func() { i.deleted = true })
-		return true
-	default:
-		l.unexpected(i.id, r, a)
+	if it == nil {
+		return
 	}
-	return false
+	r := s.read(it)
+	switch action {
+	case creation:
+		r = s.newItem(rng, it, op)
+	case change:
+		r = s.update(ctx, rng, it, op)
+	case publication:
+		r.method, r.url, r.retry = http.MethodPost, r.url+"/publish", true
+	case deletion:
+		r.method, r.url, r.retry = http.MethodDelete, s.collection(kind)+"/"+it.id, true
+	}
+	s.perform(ctx, it, op, r)
 }
 
-// unexpected records a refusal without a reason.
-func (l *load) unexpected(subject string, r request, a answer) {
-	l.violate(answered, subject, "%s %s was answered %v", r.method, r.url, a)
+// perform sends the request of an operation and records the response.
+func (s *suite) perform(ctx context.Context, it *item, op *operation, r request) {
+	s.mu.Lock()
+	if op.action == creation {
+		s.items, it.create = append(s.items, it), r
+	}
+	op.begin = s.clock()
+	it.operations, it.doubts = append(it.operations, op), it.doubts+1
+	s.mu.Unlock()
+	res, got := s.send(ctx, r), resource{}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := res.read(&got)
+	switch {
+	case res.inDoubt(), res.status == http.StatusConflict && it.kind == accounts && op.action == change: // an earlier change is in doubt
+		return
+	case res.status == http.StatusConflict && it.kind == accounts && res.retried: // the first request registered the account
+	case res.status == http.StatusPreconditionFailed && op.ifVersion > 0:
+		op.action = refusal
+	case res.status == http.StatusNotFound && op.action == deletion && res.retried:
+	case res.status == http.StatusNotFound && op.action != deletion && it.operation(deletion) != nil:
+		op.gone = true
+	case err != nil:
+		s.failures.fail(expected, cmp.Or(it.id, it.mark), "%s %s: %v", r.method, r.url, err)
+		return
+	}
+	if it.doubts--; op.action == creation {
+		it.id, it.who.id, it.create = got.id(), cmp.Or(got.User.ID, it.who.id), request{}
+	}
+	if want := it.operations[0].value; got.SHA256 != "" && got.SHA256 != want {
+		s.failures.fail(checksum, it.id, "%s %s: got %s, want %s", r.method, r.url, got.SHA256, want)
+	}
+	if op.end = s.clock(); op.action != publication || !res.retried { // a later change may be in the response to a retry
+		op.version, op.gotValue, op.gotHash = got.Version, got.value(), got.dataHash()
+	}
 }
 
-func (l *load) isDeleting(i *item) (is bool) {
-	l.do(func() { is = i.deleting })
-	return is
+// collection returns the URL of the items of a kind.
+func (s *suite) collection(kind string) string {
+	return map[string]string{passports: s.passport + "/api/passports", documents: s.document + "/api/documents", accounts: s.auth + "/api/auth/users"}[kind]
 }
 
-// progress is the text after each fault.
-func (l *load) progress() string {
-	l.ledger.mu.Lock()
-	defer l.ledger.mu.Unlock()
-	return text(map[string]int{"writes acknowledged": l.acks})
+// read is the request that reads an item. An account is read by its login.
+func (s *suite) read(it *item) request {
+	r := request{who: it.who, method: http.MethodGet, url: s.collection(it.kind) + "/" + it.id}
+	switch it.kind {
+	case documents:
+		r.url += "/content"
+	case accounts:
+		return s.login(it.who)
+	}
+	return r
+}
+
+// newItem is the request that creates an item, and sets its mark.
+func (s *suite) newItem(rng *rand.Rand, it *item, op *operation) request {
+	r := request{who: it.who, method: http.MethodPost, url: s.collection(it.kind), header: map[string]string{"Idempotency-Key": op.mark}, retry: true}
+	switch it.kind {
+	case passports:
+		it.complete, op.value = rng.IntN(3) == 0, "P1Y"
+		it.mark = "https://chaos.example/" + strings.ReplaceAll(uuid.NewString(), "-", "")[:24]
+		r.body = object{"reason": op.mark, "data": sample(it.complete, it.mark, op.value)}
+	case documents:
+		content := bytes.Repeat([]byte(it.mark+"\n"), 5+rng.IntN(1500)+rng.IntN(20)/19*125_000) // every twentieth needs two parts of a transfer to S3
+		it.size, op.value, r.url = len(content), sumOf(content), r.url+"/upload"
+		var body bytes.Buffer // writing to it does not fail
+		form := multipart.NewWriter(&body)
+		form.WriteField("description", it.mark)
+		file, _ := form.CreateFormFile("file", "chaos.txt")
+		file.Write(content)
+		form.Close()
+		r.body, r.header["Content-Type"] = body.Bytes(), form.FormDataContentType()
+	case accounts:
+		it.who = newAccount()
+		it.mark, r = it.who.email, s.register(it.who, "user")
+	}
+	return r
+}
+
+// sample returns the data of a passport, which is complete or minimal.
+func sample(complete bool, identifier, warranty string) object {
+	text, _ := samples.FS.ReadFile(map[bool]string{true: "lmt-ebike.json", false: "readme-sample.json"}[complete])
+	var body struct{ Data object }
+	if err := json.Unmarshal(text, &body); err != nil {
+		panic(err) // the samples are embedded
+	}
+	general := body.Data["generalInformation"].(object)
+	general["batteryIdentifier"], general["warrantyPeriod"] = identifier, warranty
+	delete(general, "batteryPassportIdentifier") // publishing sets it
+	return body.Data
+}
+
+// update is the request that changes a passport, every second time only the
+// version just read, or that moves an account into a new organisation.
+func (s *suite) update(ctx context.Context, rng *rand.Rand, it *item, op *operation) request {
+	if it.kind == accounts {
+		var err error
+		if op.value, err = s.newOrganisation(ctx); err != nil {
+			op.action = reading
+			return s.read(it)
+		}
+		return s.assign(it.id, object{"organisation": op.value})
+	}
+	op.value = fmt.Sprintf("P%dM", 100+rng.IntN(10_000))
+	r := request{who: it.who, method: http.MethodPatch, url: s.collection(it.kind) + "/" + it.id, header: map[string]string{"Content-Type": "application/merge-patch+json"},
+		body: object{"reason": op.mark, "data": object{"generalInformation": object{"warrantyPeriod": op.value}}}}
+	if rng.IntN(2) == 0 {
+		read := &operation{action: reading}
+		s.perform(ctx, it, read, s.read(it))
+		if op.ifVersion = read.version; op.ifVersion > 0 {
+			r.header["If-Match"] = strconv.Quote(strconv.FormatInt(op.ifVersion, 10))
+		}
+	}
+	return r
 }

@@ -1,0 +1,339 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/uuid"
+
+	"github.com/battery-passport/suite/deploy/events/tail"
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/event/kafka"
+)
+
+// damage changes what a suite stores, or what the ledger says.
+type damage struct {
+	t *testing.T
+	*inProcess
+	s     *suite
+	taken map[*item]bool
+}
+
+// testDamagedData damages a suite in one way after the other, and checks that each is
+// found.
+func testDamagedData(t *testing.T) {
+	d := &damage{t: t, inProcess: startSuite(t), taken: map[*item]bool{}}
+	d.cfg.settle = time.Minute
+	var err error
+	if d.s, err = setUp(t.Context(), d.place, d.cfg); err != nil {
+		t.Fatal(err)
+	}
+	d.fill()
+	if c := d.checker(); c.settle(t.Context(), 20*time.Second) != nil || len(c.violations) > 0 {
+		t.Fatalf("got %v before the damage, want no violation", c.violations)
+	}
+	for _, test := range []struct {
+		name      string
+		damage    func() (subject string)
+		invariant string
+		text      string
+	}{
+		{"a passport is lost", d.deletePassport, durable, "does not exist"},
+		{"a deleted passport exists", d.claimDeletion, durable, "was deleted, but exists"},
+		{"a version was not requested", d.writeVersion, once, "was not requested"},
+		{"a version is lost", d.deleteVersion, chained, "is broken"},
+		{"a write is lost", d.claimWrite, durable, "was acknowledged as version 99"},
+		{"a refused write is stored", d.refuseWrite, once, "was refused"},
+		{"a write has another value", d.claimValue, durable, "want \"P77Y\""},
+		{"a read is stale", d.readStale, linearizable, "no order"},
+		{"a file has other bytes", d.changeFile, checksum, "has the checksum"},
+		{"an object has no document", d.addObject, objects, "belongs to no upload in doubt"},
+		{"an account is lost", d.claimAccount, durable, "does not exist"},
+		{"a text file is cut", d.cutText, textFiles, "without all parts"},
+		{"a text file is cut in its metadata", d.cutMetadata, textFiles, "unexpected end of JSON"},
+		{"a text file is not renamed", d.leaveText, textFiles, "not complete: <nil>"},
+		{"a text file exists twice", d.copyText, textFiles, "has 2 for text file"},
+		{"a text file is lost", d.deleteText, textFiles, "has 0 for text file"},
+		{"an account is notified twice", d.publishTwice, notified, "has 2 for"},
+		{"an event is a dead letter", d.publishUnreadable, published, "passport.deleted.dlq"},
+	} {
+		subject := test.damage()
+		c := d.checker()
+		found := until(t.Context(), 10*time.Second, func() bool { // events take a while
+			err = c.check(t.Context())
+			return c.has(test.invariant, subject, test.text)
+		})
+		if !found {
+			t.Errorf("%s: got %v, error %v, want a violation of %q for %s", test.name, c.violations, err, test.invariant, subject)
+		}
+	}
+	d.checkObjectInDoubt()
+}
+
+func (d *damage) checker() *checker { return &checker{suite: d.s} }
+
+// fill writes enough for each damage to have an item of its own.
+func (d *damage) fill() {
+	ctx, rng, who := d.t.Context(), rand.New(rand.NewPCG(9, 9)), d.s.teams[0]
+	for range 14 {
+		d.s.step(ctx, rng, who, passports, creation)
+		for it := d.s.items[len(d.s.items)-1]; !isChanged(it); {
+			d.s.step(ctx, rng, who, passports, change) // one of the newest
+		}
+	}
+	for range 3 {
+		d.s.step(ctx, rng, who, documents, creation)
+		d.s.step(ctx, rng, who, accounts, creation)
+	}
+}
+
+// item takes an item of a kind that has no damage yet.
+func (d *damage) item(kind string) *item {
+	d.t.Helper()
+	for _, it := range d.s.items {
+		if it.kind == kind && it.id != "" && !d.taken[it] && (kind != passports || isChanged(it)) {
+			d.taken[it] = true
+			return it
+		}
+	}
+	d.t.Fatalf("no item of %s is left", kind)
+	return nil
+}
+
+// isChanged reports whether two changes of a passport are acknowledged.
+func isChanged(it *item) bool {
+	n := 0
+	for _, o := range it.operations {
+		if o.action == change && o.acknowledged() {
+			n++
+		}
+	}
+	return n >= 2
+}
+
+func (d *damage) send(r request, status int) {
+	d.t.Helper()
+	if res := d.s.send(d.t.Context(), r); res.status != status {
+		d.t.Fatalf("%s %s: got %d, want %d: %s", r.method, r.url, res.status, status, res.body)
+	}
+}
+
+func (d *damage) deletePassport() string {
+	it := d.item(passports)
+	r := d.s.read(it)
+	r.method = http.MethodDelete
+	d.send(r, http.StatusNoContent)
+	return it.id
+}
+
+func (d *damage) claimDeletion() string {
+	it := d.item(passports)
+	it.operations = append(it.operations, &operation{action: deletion, begin: d.s.clock(), end: d.s.clock()})
+	return it.id
+}
+
+// readStale reads the first version of a passport that was changed since.
+func (d *damage) readStale() string {
+	it := d.item(passports)
+	it.operations = append(it.operations, &operation{action: reading, begin: d.s.clock(), end: d.s.clock(), version: 1})
+	return it.id
+}
+
+func (d *damage) writeVersion() string {
+	it := d.item(passports)
+	r := d.s.read(it)
+	r.method, r.header = http.MethodPatch, map[string]string{"Content-Type": "application/merge-patch+json"}
+	r.body = []byte(`{"reason":"sabotage","data":{"generalInformation":{"warrantyPeriod":"P9Y"}}}`)
+	d.send(r, http.StatusOK)
+	return it.id
+}
+
+func (d *damage) deleteVersion() string {
+	it := d.item(passports)
+	db, err := sql.Open("sqlite", filepath.Join(d.dir, "passport-service.db")) // the driver is that of the suite
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer db.Close()
+	res, err := db.ExecContext(d.t.Context(), "PRAGMA busy_timeout = 5000; DELETE FROM passport_versions WHERE id = ?", it.id+"/2")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n != 1 {
+		d.t.Fatalf("deleted %d rows, error %v, want 1", n, err)
+	}
+	return it.id
+}
+
+func (d *damage) claimWrite() string {
+	it := d.item(passports)
+	it.operations = append(it.operations, &operation{action: change, mark: "never", begin: d.s.clock(), end: d.s.clock(), version: 99})
+	return it.id
+}
+
+// eachChange calls f with the acknowledged changes of a passport.
+func (d *damage) eachChange(f func(*operation)) string {
+	it := d.item(passports)
+	for _, o := range it.operations {
+		if o.action == change && o.acknowledged() {
+			f(o)
+		}
+	}
+	return it.id
+}
+
+func (d *damage) refuseWrite() string {
+	return d.eachChange(func(o *operation) { o.action = refusal })
+}
+
+func (d *damage) claimValue() string { return d.eachChange(func(o *operation) { o.value = "P77Y" }) }
+
+// put stores an object in the folder of the suite.
+func (d *damage) put(id string, content []byte) {
+	d.t.Helper()
+	client := d.s3.client()
+	list, err := client.ListObjectsV2(d.t.Context(), &s3.ListObjectsV2Input{Bucket: &d.s3.bucket})
+	if err != nil || len(list.Contents) == 0 {
+		d.t.Fatalf("objects: %v", err)
+	}
+	prefix, _, _ := strings.Cut(*list.Contents[0].Key, "/")
+	key := prefix + "/" + id
+	if _, err := client.PutObject(d.t.Context(), &s3.PutObjectInput{Bucket: &d.s3.bucket, Key: &key, Body: bytes.NewReader(content)}); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (d *damage) changeFile() string {
+	it := d.item(documents)
+	d.put(it.id, bytes.Repeat([]byte("x"), it.size))
+	return it.id
+}
+
+func (d *damage) addObject() string {
+	id := uuid.NewString()
+	d.put(id, []byte("without document"))
+	return id
+}
+
+// checkObjectInDoubt checks that an object without a document may belong to an upload
+// in doubt.
+func (d *damage) checkObjectInDoubt() {
+	content, r := []byte("in doubt"), d.s.read(d.item(documents))
+	d.put(uuid.NewString(), content)
+	d.s.items = append(d.s.items, &item{kind: documents, who: d.s.teams[0], mark: "in doubt", size: len(content), create: r, operations: []*operation{{action: creation}}})
+	c := d.checker()
+	err := c.check(d.t.Context())
+	orphans := slices.DeleteFunc(c.violations, func(v violation) bool { return v.invariant != objects })
+	if err != nil || len(orphans) != 1 {
+		d.t.Errorf("got %v, error %v, want only the orphan without an upload", orphans, err)
+	}
+}
+
+func (d *damage) claimAccount() string {
+	who := &account{email: "nobody@people.example", password: password}
+	d.s.items = append(d.s.items, &item{kind: accounts, who: who, mark: who.email, operations: []*operation{{action: creation, end: 1}}})
+	return who.email
+}
+
+// text returns the path and the content of a text file that has no damage.
+func (d *damage) text(nth int) (path, content string) {
+	d.t.Helper()
+	paths, err := filepath.Glob(filepath.Join(d.files, "notification-*.txt"))
+	if err != nil || len(paths) < 40 {
+		d.t.Fatalf("got %d text files, error %v, want 40", len(paths), err)
+	}
+	path = paths[len(paths)-1-nth] // the first ones are not about items
+	data, err := os.ReadFile(path)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return path, string(data)
+}
+
+func (d *damage) writeText(path, content string) string {
+	d.t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+	return filepath.Base(path)
+}
+
+func (d *damage) cutText() string {
+	path, content := d.text(1)
+	return d.writeText(path, content[:len(content)-10])
+}
+
+func (d *damage) cutMetadata() string {
+	const end = "\n----------------------------------------------"
+	path, content := d.text(2)
+	return d.writeText(path, content[:len(content)-len(end)-4]+end)
+}
+
+func (d *damage) leaveText() string {
+	path, content := d.text(3)
+	return d.writeText(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)), content)
+}
+
+func (d *damage) copyText() string {
+	path, content := d.text(4)
+	d.writeText(strings.Replace(path, ".txt", "-copy.txt", 1), content)
+	return ""
+}
+
+func (d *damage) deleteText() string {
+	path, _ := d.text(8)
+	if err := os.Remove(path); err != nil {
+		d.t.Fatal(err)
+	}
+	return ""
+}
+
+// publish writes an event to its topic.
+func (d *damage) publish(e event.Envelope) {
+	d.t.Helper()
+	p := kafka.NewPublisher(kafka.Config{Brokers: []string{d.broker}}, nil, slog.New(slog.DiscardHandler))
+	defer p.Close()
+	ctx, cancel := context.WithTimeout(d.t.Context(), 10*time.Second)
+	defer cancel()
+	if err := p.Publish(ctx, e); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// publishTwice copies an event under another id.
+func (d *damage) publishTwice() string {
+	it := d.item(passports)
+	var found event.Envelope
+	err := tail.Read(d.t.Context(), kafka.Config{Brokers: []string{d.broker}}, []string{"passport.created"}, func(m tail.Message) error {
+		if m.Key == it.id {
+			found = m.Envelope
+		}
+		return nil
+	})
+	if err != nil || found.ID == "" {
+		d.t.Fatalf("event of %s not found: %v", it.id, err)
+	}
+	found.ID = uuid.NewString()
+	d.publish(found)
+	return it.id
+}
+
+// publishUnreadable publishes an event that the notification-service cannot process.
+func (d *damage) publishUnreadable() string {
+	it := d.item(passports)
+	e := event.New("/passport-service", it.id, time.Unix(0, 0), event.PassportDeleted{PassportID: it.id, DeletedBy: it.who.id})
+	e.Sequence = 100
+	d.publish(e)
+	return "dead letter"
+}
