@@ -74,8 +74,7 @@ func table(suites []*suite) string {
 	return t.String()
 }
 
-// page has the tables that -write updates.
-const page = "docs/performance.md"
+const page = "docs/performance.md" // has the tables that -write replaces
 
 // publish prints the table and, if write is set, replaces the old one in the page.
 func publish(name, table string, write bool) error {

@@ -82,7 +82,7 @@ func TestPublishWritesBetweenTheComments(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, err := os.ReadFile(page); err != nil || string(got) != c.want {
-			t.Errorf("the page is %q, %v, want %q", got, err, c.want)
+			t.Errorf("got page %q, error %v, want %q", got, err, c.want)
 		}
 	}
 }

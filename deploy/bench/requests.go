@@ -56,8 +56,7 @@ func readUnchanged(s *suite) target {
 	return t
 }
 
-// upload sends a text file, alternately as two users: the number of concurrent uploads
-// of a user is limited.
+// upload sends a text file, alternately as two users: their concurrent uploads are limited.
 func upload(size int) func(*suite) target {
 	const head = "--bench\r\nContent-Disposition: form-data; name=\"file\"; filename=\"bench.txt\"\r\nContent-Type: text/plain\r\n\r\n"
 	body := bytes.Join([][]byte{[]byte(head), bytes.Repeat([]byte("0123456789abcde\n"), size/16), []byte("\r\n--bench--\r\n")}, nil)
@@ -150,8 +149,7 @@ type load struct {
 	request func(*suite) target
 }
 
-// measures returns a scenario that measures latency and processor time at the rate,
-// and then throughput.
+// measures returns a scenario: latency and processor time at the rate, then throughput.
 func (l load) measures(name string) scenario {
 	return scenario{name: name, do: func(ctx context.Context, b *bench, s *suite) error {
 		before := s.cpu()
