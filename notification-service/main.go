@@ -1,4 +1,5 @@
-// The notification-service tells people what happens to what is theirs.
+// The notification-service notifies users about events that concern their passports,
+// documents and accounts.
 package main
 
 import (

@@ -1,4 +1,5 @@
-// Package mailsink is a mail server in process that keeps what it gets.
+// Package mailsink is an SMTP server for tests and local use. It stores all mail instead of
+// sending it.
 package mailsink
 
 import (
@@ -23,22 +24,21 @@ const (
 	timeout    = 30 * time.Second
 )
 
-// Options say what the server is like. The zero value takes every mail, and
-// offers neither TLS nor AUTH.
+// Options configure the server. With the zero value, it accepts every mail and offers
+// neither TLS nor AUTH.
 type Options struct {
-	Listener net.Listener // a free port of this machine where it is nil
-	Folder   string       // each mail becomes an .eml file there; empty: none does
+	Listener net.Listener // nil: a free port on 127.0.0.1
+	Folder   string       // where each mail is stored as .eml file; empty: only in memory
 
 	TLS            *tls.Config // offers STARTTLS
-	Implicit       bool        // TLS from the start, not STARTTLS
-	User, Password string      // are asked for where they are set
+	Implicit       bool        // TLS from the start instead of STARTTLS
+	User, Password string      // if set, required from clients
 
-	// Answer decides on a recipient; an error it makes with Refuse is what the
-	// client is told.
-	Answer func(recipient string) error
+	// CheckRecipient returns nil to accept a recipient, or an error from Refuse.
+	CheckRecipient func(recipient string) error
 }
 
-// Mail is a mail as it came.
+// Mail is a received mail.
 type Mail struct {
 	From    string
 	To      []string
@@ -46,26 +46,26 @@ type Mail struct {
 	TLS     bool
 }
 
-// Server is a mail server that runs. It is safe for concurrent use.
+// Server is a running mail server. It is safe for concurrent use.
 type Server struct {
 	Addr string // host:port
 
 	options  Options
 	listener net.Listener
 	smtp     *smtp.Server
-	done     chan struct{} // closed when served is set
+	done     chan struct{} // closed after served is set
 	served   error
 
 	mu    sync.Mutex
 	mails []Mail
 }
 
-// Refuse is the answer with a code, as 550 or 451, and a text.
+// Refuse returns an error with an SMTP reply code, such as 550 or 451, and a text.
 func Refuse(code int, text string) error {
 	return &smtp.SMTPError{Code: code, EnhancedCode: smtp.EnhancedCode{code / 100, 0, 0}, Message: text}
 }
 
-// Start starts a server. The caller closes it.
+// Start starts a server, which the caller must close.
 func Start(o Options) (*Server, error) {
 	l := o.Listener
 	if l == nil {
@@ -102,11 +102,11 @@ func Start(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Close ends the server and its connections, if it has not ended yet. What it
-// got is still there.
+// Close stops the server and closes its connections. It may be called twice; Mails still
+// works afterwards.
 func (s *Server) Close() error {
 	err := s.smtp.Close()
-	s.listener.Close() // which go-smtp does not know of yet when it is closed at once
+	s.listener.Close() // go-smtp may not have registered it yet
 	<-s.done
 	for _, err := range []error{err, s.served} {
 		if err != nil && !errors.Is(err, smtp.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
@@ -116,14 +116,14 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// Mails returns what came, in order.
+// Mails returns the received mails in order.
 func (s *Server) Mails() []Mail {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.mails)
 }
 
-func (s *Server) keep(m Mail) error {
+func (s *Server) store(m Mail) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.options.Folder != "" {
@@ -136,19 +136,19 @@ func (s *Server) keep(m Mail) error {
 	return nil
 }
 
-// session is one connection.
+// session is a connection of a client.
 type session struct {
-	server *Server
-	conn   *smtp.Conn
-	known  bool
-	mail   Mail
+	server        *Server
+	conn          *smtp.Conn
+	authenticated bool
+	mail          Mail
 }
 
 func (s *session) Reset()        { s.mail = Mail{} }
 func (s *session) Logout() error { return nil }
 
 func (s *session) Mail(from string, _ *smtp.MailOptions) error {
-	if s.server.options.User != "" && !s.known {
+	if s.server.options.User != "" && !s.authenticated {
 		return smtp.ErrAuthRequired
 	}
 	_, secure := s.conn.TLSConnectionState()
@@ -157,8 +157,8 @@ func (s *session) Mail(from string, _ *smtp.MailOptions) error {
 }
 
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
-	if s.server.options.Answer != nil {
-		if err := s.server.options.Answer(to); err != nil {
+	if s.server.options.CheckRecipient != nil {
+		if err := s.server.options.CheckRecipient(to); err != nil {
 			return err
 		}
 	}
@@ -172,7 +172,7 @@ func (s *session) Data(r io.Reader) error {
 		return err
 	}
 	s.mail.Content = string(content)
-	return s.server.keep(s.mail)
+	return s.server.store(s.mail)
 }
 
 func (s *session) AuthMechanisms() []string {
@@ -187,7 +187,7 @@ func (s *session) Auth(string) (sasl.Server, error) {
 		if user != s.server.options.User || password != s.server.options.Password {
 			return smtp.ErrAuthFailed
 		}
-		s.known = true
+		s.authenticated = true
 		return nil
 	}), nil
 }

@@ -13,8 +13,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestMailsAreKept sends with the client of the standard library.
-func TestMailsAreKept(t *testing.T) {
+// TestMailsAreStored sends mails with net/smtp.
+func TestMailsAreStored(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "mail")
 	s, err := mailsink.Start(mailsink.Options{Folder: folder})
 	if err != nil {
@@ -36,6 +36,6 @@ func TestMailsAreKept(t *testing.T) {
 		t.Fatalf("files %v, %v; mails %+v", files, err, s.Mails())
 	}
 	if got, err := os.ReadFile(files[0]); string(got) != content || err != nil {
-		t.Errorf("the file holds %q, %v", got, err)
+		t.Errorf("got %q, %v, want the content of the mail", got, err)
 	}
 }

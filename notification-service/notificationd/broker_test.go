@@ -13,17 +13,17 @@ import (
 	"github.com/battery-passport/suite/notification-service/notificationd"
 )
 
-// brokers returns those of KAFKA_BROKERS, or a broker in process, with the name
-// of a new consumer group to whom nothing there is news: on a broker that tests
-// share a group would have to go through what all of them have sent.
+// brokers returns the brokers in KAFKA_BROKERS, or a broker in this process, and a new consumer
+// group whose offsets are at the end of all topics. On a shared broker, the group would
+// otherwise get the events of all earlier tests.
 func brokers(t *testing.T) (addrs []string, group string) {
 	t.Helper()
 	group = "test-" + uuid.NewString()
-	given := os.Getenv("KAFKA_BROKERS")
-	if given == "" {
+	addresses := os.Getenv("KAFKA_BROKERS")
+	if addresses == "" {
 		return ownBroker(t), group
 	}
-	addrs = strings.Split(given, ",")
+	addrs = strings.Split(addresses, ",")
 	transport := &kafka.Transport{}
 	defer transport.CloseIdleConnections()
 	client := &kafka.Client{Addr: kafka.TCP(addrs...), Timeout: 10 * time.Second, Transport: transport}
@@ -31,13 +31,13 @@ func brokers(t *testing.T) (addrs []string, group string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask := map[string][]kafka.OffsetRequest{}
-	for _, topic := range meta.Topics { // one that there is not yet has no past
+	requests := map[string][]kafka.OffsetRequest{}
+	for _, topic := range meta.Topics { // topics that do not exist yet are missing
 		for _, p := range topic.Partitions {
-			ask[topic.Name] = append(ask[topic.Name], kafka.LastOffsetOf(p.ID))
+			requests[topic.Name] = append(requests[topic.Name], kafka.LastOffsetOf(p.ID))
 		}
 	}
-	ends, err := client.ListOffsets(t.Context(), &kafka.ListOffsetsRequest{Topics: ask})
+	ends, err := client.ListOffsets(t.Context(), &kafka.ListOffsetsRequest{Topics: requests})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func brokers(t *testing.T) (addrs []string, group string) {
 	return addrs, group
 }
 
-// ownBroker returns a broker in process, on which there is nothing.
+// ownBroker returns a new broker in this process.
 func ownBroker(t *testing.T) []string {
 	t.Helper()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1))

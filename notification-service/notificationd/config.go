@@ -12,7 +12,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 
-// Config is what the notification-service reads from the environment.
+// Config is the configuration of the notification-service.
 type Config struct {
 	Port    rest.Port `envconfig:"PORT" default:"5200" desc:"port of the HTTP server"`
 	HTTP    rest.Config
@@ -21,17 +21,17 @@ type Config struct {
 	Kafka   kafka.Config
 	Auth    token.Config
 	Mail    mail.Config
-	Group   string `envconfig:"KAFKA_GROUP" default:"notification-group" desc:"consumer group; those of one group share the events"`
-	Files   string `envconfig:"NOTIFICATION_LOG_PATH" desc:"folder where each event is written to a text file; empty: none is"`
+	Group   string `envconfig:"KAFKA_GROUP" default:"notification-group" desc:"Kafka consumer group; instances of a group share the events"`
+	Files   string `envconfig:"NOTIFICATION_LOG_PATH" desc:"folder for one text file per event; empty: no text files"`
 
-	// Now is the clock, time.Now where it is nil.
+	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 }
 
 // Validate returns an error that names every invalid setting.
 func (c Config) Validate() error {
 	if c.Group == "" {
-		return errors.New("  KAFKA_GROUP: is empty")
+		return errors.New("  KAFKA_GROUP: must not be empty")
 	}
 	return nil
 }

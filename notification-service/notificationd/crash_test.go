@@ -25,14 +25,14 @@ import (
 )
 
 const (
-	childEnv = "NOTIFICATIOND_CHILD"
-	kills    = 5
-	crowd    = 1000 // events
+	childEnv   = "NOTIFICATIOND_CHILD"
+	kills      = 5
+	eventCount = 1000
 )
 
-// TestKilledAgainAndAgain kills the service while events come, at any moment:
-// no event is lost, and none makes two notifications or two files.
-func TestKilledAgainAndAgain(t *testing.T) {
+// TestCrashesLoseAndDuplicateNothing kills the service at random moments while it consumes
+// events. Each event results in one notification and one file.
+func TestCrashesLoseAndDuplicateNothing(t *testing.T) {
 	sink := mailServer(t, mailsink.Options{})
 	cfg := settings(t, connect.Config{Dir: t.TempDir()}, sink)
 	cfg.Kafka.Brokers = ownBroker(t)
@@ -42,7 +42,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 	owner := person{id: "owner", email: "owner@nlb.example", token: issuer.Token(t, auth.Principal{UserID: "owner", Role: auth.User})}
 	written := make(chan error, 1)
 	go func() {
-		written <- events.ProduceSync(t.Context(), crowdOfEvents(owner)...).FirstErr()
+		written <- events.ProduceSync(t.Context(), manyEvents(owner)...).FirstErr()
 	}()
 	begun := time.Now()
 	for range kills {
@@ -55,9 +55,9 @@ func TestKilledAgainAndAgain(t *testing.T) {
 
 	s := startWith(t, cfg, issuer)
 	s.sink = sink
-	advance(t, "files and mails", func() int { return min(len(names(t, cfg.Files)), len(s.mails(owner.email))) })
+	waitForAll(t, "files and mails", func() int { return min(len(names(t, cfg.Files)), len(s.mails(owner.email))) })
 	var rows []row
-	advance(t, "notifications", func() (n int) {
+	waitForAll(t, "notifications", func() (n int) {
 		rows = s.rows(owner, "")
 		for _, r := range rows {
 			if r.channels() == "list sent, mail sent, file sent" {
@@ -66,12 +66,12 @@ func TestKilledAgainAndAgain(t *testing.T) {
 		}
 		return n
 	})
-	seen := map[string]int{}
+	subjects := map[string]int{}
 	for _, r := range rows {
-		seen[r.about("passportId")+r.about("userId")]++
+		subjects[r.about("passportId")+r.about("userId")]++
 	}
-	if len(rows) != crowd || len(seen) != crowd {
-		t.Errorf("%d notifications of %d events, want %d of each", len(rows), len(seen), crowd)
+	if len(rows) != eventCount || len(subjects) != eventCount {
+		t.Errorf("%d notifications of %d events, want %d of each", len(rows), len(subjects), eventCount)
 	}
 	checkFiles(t, cfg.Files)
 	ids := map[string]int{}
@@ -80,33 +80,33 @@ func TestKilledAgainAndAgain(t *testing.T) {
 		id, _, _ = strings.Cut(id, "\r\n")
 		ids[id]++
 	}
-	if len(ids) != crowd {
-		t.Errorf("%d mails that differ, want %d", len(ids), crowd)
+	if len(ids) != eventCount {
+		t.Errorf("%d different mails, want %d", len(ids), eventCount)
 	}
-	t.Logf("%d kills in %v; %d mails of %d", kills, killed.Round(time.Millisecond), len(s.mails(owner.email)), crowd)
+	t.Logf("%d kills in %v; %d mails of %d", kills, killed.Round(time.Millisecond), len(s.mails(owner.email)), eventCount)
 }
 
-// advance waits until a number is that of the crowd, however slow the machine
-// is, as long as it grows: what a killed service had claimed stands still for
-// half a minute, and a group of which most have died takes as long to meet again.
-func advance(t *testing.T, what string, number func() int) {
+// waitForAll waits until count returns eventCount. It fails if the count does not grow for
+// three minutes: the leases of a killed service expire after half a minute, and so do its
+// memberships in the consumer group.
+func waitForAll(t *testing.T, name string, count func() int) {
 	t.Helper()
-	const still = 3 * patience
-	most, deadline := 0, time.Now().Add(still)
-	for n := number(); n < crowd; n = number() {
-		if n > most {
-			most, deadline = n, time.Now().Add(still)
+	const limit = 3 * waitLimit
+	highest, deadline := 0, time.Now().Add(limit)
+	for n := count(); n < eventCount; n = count() {
+		if n > highest {
+			highest, deadline = n, time.Now().Add(limit)
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("it stays at %d %s of %d", n, what, crowd)
+			t.Fatalf("stopped at %d of %d %s", n, eventCount, name)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 }
 
-func crowdOfEvents(owner person) []*kgo.Record {
+func manyEvents(owner person) []*kgo.Record {
 	all := []*kgo.Record{{Topic: "user.registered", Key: []byte(owner.id), Value: []byte(object("userId", owner.id, "email", owner.email))}}
-	for i := 1; i < crowd; i++ {
+	for i := 1; i < eventCount; i++ {
 		id := fmt.Sprintf("passport-%04d", i)
 		all = append(all, &kgo.Record{
 			Topic: "passport.created", Key: []byte(id), Value: []byte(object("passportId", id, "createdBy", owner.id)),
@@ -116,22 +116,22 @@ func crowdOfEvents(owner person) []*kgo.Record {
 	return all
 }
 
-// killOnce starts a child, and kills it some time after it has begun to write
-// files. The next one gets events when the broker takes this one for dead.
+// killOnce starts a child process and kills it after it has written 20 to 119 files. The next
+// one gets events after the session of this one has expired at the broker.
 func killOnce(t *testing.T, cfg notificationd.Config) {
 	t.Helper()
 	before, enough := len(names(t, cfg.Files)), 20+rand.N(100)
 	kill := startChild(t, cfg, "PORT=0", "ENABLE_EMAIL_NOTIFICATIONS=true", "SMTP_TLS=none", "SMTP_HOST="+cfg.Mail.Host, "SMTP_PORT="+strconv.Itoa(cfg.Mail.Port), "FROM_EMAIL="+cfg.Mail.FromEmail)
-	for deadline := time.Now().Add(patience); len(names(t, cfg.Files)) < before+enough; {
+	for deadline := time.Now().Add(waitLimit); len(names(t, cfg.Files)) < before+enough; {
 		if time.Now().After(deadline) {
-			t.Error("the child does not work")
+			t.Error("the child process writes no files")
 			break
 		}
 	}
 	kill()
 }
 
-// startChild runs a service in a process of its own, until it is killed.
+// startChild runs a service in a child process until kill is called.
 func startChild(t *testing.T, cfg notificationd.Config, env ...string) (kill func()) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -144,7 +144,7 @@ func startChild(t *testing.T, cfg notificationd.Config, env ...string) (kill fun
 	kill = sync.OnceFunc(func() {
 		cmd.Process.Kill() // SIGKILL
 		if err := cmd.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
-			t.Errorf("the child ended by itself: %v", err)
+			t.Errorf("the child process exited before it was killed: %v", err)
 		}
 	})
 	t.Cleanup(kill)
@@ -160,54 +160,52 @@ func names(t *testing.T, dir string) []string {
 	return names
 }
 
-// checkFiles looks whether there is one whole file for each event, and nothing
-// else.
+// checkFiles checks that there is one complete file for each event, and no other file.
 func checkFiles(t *testing.T, dir string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(entries) != crowd || len(names(t, dir)) != crowd {
-		t.Errorf("%d files, %d of them whole; want %d", len(entries), len(names(t, dir)), crowd)
+	if len(entries) != eventCount || len(names(t, dir)) != eventCount {
+		t.Errorf("%d files, %d notifications, want %d", len(entries), len(names(t, dir)), eventCount)
 	}
 	for _, name := range names(t, dir) {
 		content, err := os.ReadFile(name)
 		if err != nil || !strings.HasPrefix(string(content), "Notification Log - ") || !strings.HasSuffix(string(content), "}\n"+strings.Repeat("-", 46)) {
-			t.Errorf("%s is not whole: %q, %v", name, content, err)
+			t.Errorf("%s is incomplete: %q, %v", name, content, err)
 		}
 	}
 }
 
-// TestStoreAway takes the database away while events come: they wait, and none
-// is lost or refused.
-func TestStoreAway(t *testing.T) {
-	for name, open := range map[string]func(*testing.T) (connect.Config, func(away bool)){"SQLite": lockedSQLite, "MongoDB": cutMongo} {
+// TestStoreOutage: events that arrive while the database is down are handled afterwards.
+func TestStoreOutage(t *testing.T) {
+	for name, open := range map[string]func(*testing.T) (connect.Config, func(down bool)){"SQLite": lockableSQLite, "MongoDB": mongoBehindProxy} {
 		t.Run(name, func(t *testing.T) {
-			db, away := open(t)
+			db, setDown := open(t)
 			s := start(t, db)
 			owner := s.person(auth.User)
-			away(true)
+			setDown(true)
 			const n = 20
 			for i := range n {
 				id := fmt.Sprintf("%s-%d", owner.id, i)
 				s.send("passport.created", id, object("passportId", id, "createdBy", owner.id))
 			}
 			s.Do("PATCH /api/notifications/read", "", "Authorization", "Bearer "+owner.token).WantProblem(503)
-			away(false)
+			setDown(false)
 			s.await(owner, "eventType=passport.created", func(rows []row) bool { return len(rows) == n })
 		})
 	}
 }
 
-// cutMongo cuts the connections to the database.
-func cutMongo(t *testing.T) (connect.Config, func(bool)) {
+// mongoBehindProxy returns a database whose connections can be cut.
+func mongoBehindProxy(t *testing.T) (connect.Config, func(bool)) {
 	proxy, uri := storetest.NewProxy(t, storetest.MongoURI(t))
 	return connect.Config{URI: uri}, proxy.SetDown
 }
 
-// lockedSQLite has somebody else lock the file.
-func lockedSQLite(t *testing.T) (connect.Config, func(bool)) {
+// lockableSQLite returns a database file that can be locked.
+func lockableSQLite(t *testing.T) (connect.Config, func(bool)) {
 	dir := t.TempDir()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, notificationd.Name+".db")+"?_pragma=busy_timeout(10000)")
 	if err != nil {
@@ -215,9 +213,9 @@ func lockedSQLite(t *testing.T) (connect.Config, func(bool)) {
 	}
 	t.Cleanup(func() { db.Close() })
 	db.SetMaxOpenConns(1)
-	return connect.Config{Dir: dir}, func(away bool) {
+	return connect.Config{Dir: dir}, func(down bool) {
 		statement := "ROLLBACK"
-		if away {
+		if down {
 			statement = "BEGIN IMMEDIATE"
 		}
 		if _, err := db.ExecContext(context.Background(), statement); err != nil {

@@ -18,7 +18,7 @@ import (
 
 const route = "POST /api/notifications"
 
-func TestAdminSends(t *testing.T) {
+func TestCreate(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		admin, ann, bob := s.person(auth.Admin), s.person(auth.User), s.person(auth.Authority)
@@ -37,7 +37,7 @@ func TestAdminSends(t *testing.T) {
 			return found
 		}
 
-		// To everybody.
+		// To all users.
 		var r row
 		res := s.Call(route, admin.token, object("type", "alert", "eventType", "system.alert", "title", "Maintenance", "message", "At ten.\r\nFor an hour.", "priority", "critical", "metadata", `{"a.b":{"$x":1}}`))
 		res.Want(201, &r)
@@ -50,13 +50,13 @@ func TestAdminSends(t *testing.T) {
 		for _, p := range []person{ann, bob} {
 			await(p, "Maintenance", "list sent")
 		}
-		var read row // the read state of one is not that of another
+		var read row // each user has a read state
 		s.Call("PATCH /api/notifications/"+await(ann, "Maintenance", "list sent").ID+"/read", ann.token, nil).Want(200, &read)
 		if r := await(bob, "Maintenance", "list sent"); r.Status != "unread" || read.Status != "read" {
-			t.Errorf("read by one: %+v, and another's %+v", read, r)
+			t.Errorf("read by one user: %+v, notification of another: %+v", read, r)
 		}
 
-		// To one, with words of the template.
+		// To one user, with the default texts.
 		for eventType, want := range map[string][2]string{
 			"user.login":   {"Successful Login", "You have successfully logged into your account."},
 			"system.alert": {"System Alert", "A system alert has been triggered."}, "general.info": {"Information", "This is a general information notification."},
@@ -70,10 +70,10 @@ func TestAdminSends(t *testing.T) {
 			s.Call("GET /api/notifications/"+r.ID, admin.token, nil).WantProblem(404)
 		}
 
-		// By mail: to an account, and to any address.
+		// By mail, to an account and to any address.
 		s.Call(route, admin.token, object("type", "email", "eventType", "general.info", "title", "To Ann", "message", "m", "recipient", ann.id)).Want(201, &r)
 		if r.channels() != "list sent, mail pending, file pending" {
-			t.Errorf("mail is at first %s", r.channels())
+			t.Errorf("channels after creation: %s", r.channels())
 		}
 		await(ann, "To Ann", "list sent, mail sent, file sent")
 		outside := uuid.NewString() + "@elsewhere.example"
@@ -88,9 +88,9 @@ func TestAdminSends(t *testing.T) {
 	})
 }
 
-func TestWhatIsNotSent(t *testing.T) {
+func TestInvalidDraftsAreRejected(t *testing.T) {
 	cfg := settings(t, connect.Config{Dir: t.TempDir()}, nil)
-	cfg.Kafka.Brokers = ownBroker(t) // an admin is told what others send on a shared one
+	cfg.Kafka.Brokers = ownBroker(t) // on a shared broker, the admin gets notifications of other tests
 	s := startWith(t, cfg, authtest.New(t))
 	admin := s.person(auth.Admin)
 	full := func(members ...string) string {
@@ -101,20 +101,20 @@ func TestWhatIsNotSent(t *testing.T) {
 		status int
 		errors []string
 	}{
-		"nothing":               {`{}`, 422, []string{"/type required", "/eventType required"}},
-		"no words":              {object("type", "info", "eventType", "passport.created"), 422, []string{"/title required", "/message required"}},
-		"unknown names":         {object("type", "sms", "eventType", "x", "priority", "urgent"), 422, []string{"/type enum", "/eventType enum", "/priority enum"}},
-		"mail to nobody":        {strings.Replace(full(), "info", "email", 1), 422, []string{"/recipient required"}},
-		"mail to no address":    {strings.Replace(full("recipientEmail", "x"), "info", "email", 1), 422, []string{"/recipientEmail format"}},
-		"mail to two":           {strings.Replace(full("recipientEmail", "x@x.example, y@y.example"), "info", "email", 1), 422, []string{"/recipientEmail format"}},
-		"an address for a list": {full("recipientEmail", "x@x.example"), 422, []string{"/recipientEmail unknownField"}},
-		"to somebody unknown":   {full("recipient", "nobody"), 422, []string{"/recipient unknown"}},
-		"a title of lines":      {object("type", "info", "eventType", "general.info", "title", `"t\r\nBcc: x"`, "message", `"a\u0000"`), 422, []string{"/title format", "/message format"}},
-		"metadata of an array":  {full("metadata", "[]"), 422, []string{"/metadata type"}},
-		"an unknown field":      {full("status", "read"), 422, []string{"/status unknownField"}},
-		"a long title":          {full("title2", strings.Repeat("x", 10)), 422, []string{"/title2 unknownField"}},
-		"no JSON":               {`{`, 400, []string{" syntax"}},
-		"a member twice":        {`{"type":"info","type":"info"}`, 400, []string{"/type duplicate"}},
+		"empty":                   {`{}`, 422, []string{"/type required", "/eventType required"}},
+		"no title or message":     {object("type", "info", "eventType", "passport.created"), 422, []string{"/title required", "/message required"}},
+		"unknown values":          {object("type", "sms", "eventType", "x", "priority", "urgent"), 422, []string{"/type enum", "/eventType enum", "/priority enum"}},
+		"mail without recipient":  {strings.Replace(full(), "info", "email", 1), 422, []string{"/recipient required"}},
+		"invalid mail address":    {strings.Replace(full("recipientEmail", "x"), "info", "email", 1), 422, []string{"/recipientEmail format"}},
+		"two mail addresses":      {strings.Replace(full("recipientEmail", "x@x.example, y@y.example"), "info", "email", 1), 422, []string{"/recipientEmail format"}},
+		"mail address, type info": {full("recipientEmail", "x@x.example"), 422, []string{"/recipientEmail unknownField"}},
+		"unknown recipient":       {full("recipient", "nobody"), 422, []string{"/recipient unknown"}},
+		"title with two lines":    {object("type", "info", "eventType", "general.info", "title", `"t\r\nBcc: x"`, "message", `"a\u0000"`), 422, []string{"/title format", "/message format"}},
+		"metadata is an array":    {full("metadata", "[]"), 422, []string{"/metadata type"}},
+		"unknown field":           {full("status", "read"), 422, []string{"/status unknownField"}},
+		"another unknown field":   {full("title2", strings.Repeat("x", 10)), 422, []string{"/title2 unknownField"}},
+		"invalid JSON":            {`{`, 400, []string{" syntax"}},
+		"duplicate member":        {`{"type":"info","type":"info"}`, 400, []string{"/type duplicate"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.On(t).Call(route, admin.token, c.body).WantProblem(c.status, c.errors...)
@@ -123,16 +123,16 @@ func TestWhatIsNotSent(t *testing.T) {
 	s.Call(route, admin.token, strings.Repeat(" ", 70_000)).WantProblem(413)
 	s.Call(route, admin.token, "a=b", "Content-Type", "application/x-www-form-urlencoded").WantProblem(415, "header:Content-Type enum")
 	if rows := s.rows(admin, ""); len(rows) != 1 {
-		t.Errorf("sent all the same: %+v", rows)
+		t.Errorf("a rejected draft was sent: %+v", rows)
 	}
 }
 
-// TestWhoMayDoWhat goes through every route with every kind of caller.
-func TestWhoMayDoWhat(t *testing.T) {
+// TestRoles calls every route with every role.
+func TestRoles(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	owner := s.person(auth.User)
 	mine := s.rows(owner, "")[0].ID
-	for route, of := range map[string]map[auth.Role]int{
+	for route, statuses := range map[string]map[auth.Role]int{
 		"POST /api/notifications":                    {auth.Admin: 201, "": 403},
 		"GET /api/notifications":                     {"": 200},
 		"GET /api/notifications/stats":               {"": 200},
@@ -147,9 +147,9 @@ func TestWhoMayDoWhat(t *testing.T) {
 			body = object("type", "info", "eventType", "general.info")
 		}
 		for _, role := range auth.Roles() {
-			want, ok := of[role]
+			want, ok := statuses[role]
 			if !ok {
-				want = of[""]
+				want = statuses[""]
 			}
 			token := s.issuer.Token(t, auth.Principal{UserID: "somebody", Role: role})
 			if got := s.Call(route, token, body); got.Status != want {
@@ -165,12 +165,12 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 }
 
-// TestMailThatIsRefusedIsSeen has a server that refuses one recipient, and one
-// that is away.
-func TestMailThatIsRefusedIsSeen(t *testing.T) {
-	sink := mailServer(t, mailsink.Options{Listener: resttest.Listen(t), Answer: func(string) error { return mailsink.Refuse(550, "no such user here") }})
+// TestFailedMailIsReported: the channels of a notification show that the server refused the
+// mail, or that the server is down.
+func TestFailedMailIsReported(t *testing.T) {
+	sink := mailServer(t, mailsink.Options{Listener: resttest.Listen(t), CheckRecipient: func(string) error { return mailsink.Refuse(550, "no such user here") }})
 	cfg := settings(t, connect.Config{Dir: t.TempDir()}, sink)
-	cfg.Kafka.Brokers = ownBroker(t) // no mail for others comes before
+	cfg.Kafka.Brokers = ownBroker(t) // other tests would send mail first
 	s := startWith(t, cfg, authtest.New(t))
 	ann := s.person(auth.User)
 	r := s.about(ann, "user.registered", "userId", ann.id, "list sent, mail failed, file sent")
@@ -180,7 +180,7 @@ func TestMailThatIsRefusedIsSeen(t *testing.T) {
 	sink.Close()
 	var ready struct{ Status string }
 	if s.Call("GET /readyz", "", nil).Want(http.StatusOK, &ready); ready.Status != "degraded" {
-		t.Errorf("ready is %s without a mail server", ready.Status)
+		t.Errorf("status %s without a mail server, want degraded", ready.Status)
 	}
 	passport := uuid.NewString()
 	s.send("passport.created", passport, object("passportId", passport, "createdBy", ann.id))

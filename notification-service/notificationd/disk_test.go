@@ -17,8 +17,8 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 
-// TestFullDisk has no room under the text files: the rest goes on, readyz tells
-// it, and the files are written, whole, when there is room again.
+// TestFullDisk: if the disk of the text files is full, other channels work, /readyz reports it,
+// and the files are written completely when there is space again.
 func TestFullDisk(t *testing.T) {
 	sink := mailServer(t, mailsink.Options{})
 	cfg := settings(t, connect.Config{Dir: t.TempDir()}, sink)
@@ -40,7 +40,7 @@ func TestFullDisk(t *testing.T) {
 
 	filler := filepath.Join(cfg.Files, ".filler")
 	if err := os.WriteFile(filler, make([]byte, 1<<20), 0o600); err == nil {
-		t.Fatal("a megabyte is on a disk of 64 kB")
+		t.Fatal("1 MiB was written to a disk of 64 KiB")
 	}
 	var passports []string
 	for range 3 {
@@ -73,7 +73,7 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("files of %s: %q", id, files)
 		}
 	}
-	for deadline := time.Now().Add(5 * time.Second); ready.Status != "ready"; { // what was found counts for a second
+	for deadline := time.Now().Add(5 * time.Second); ready.Status != "ready"; { // check results are cached for a second
 		s.Call("GET /readyz", "", nil).Want(200, &ready)
 		if time.Now().After(deadline) {
 			t.Fatalf("readyz = %+v", ready)

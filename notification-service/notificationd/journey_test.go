@@ -11,7 +11,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-func TestLifeOfANotification(t *testing.T) {
+func TestNotificationLifecycle(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		admin, owner, other := s.person(auth.Admin), s.person(auth.Operator), s.person(auth.User)
@@ -29,7 +29,7 @@ func TestLifeOfANotification(t *testing.T) {
 		path := "/api/notifications/" + r.ID
 		ofAdmin := s.about(admin, "passport.created", "passportId", passport, "list sent, mail sent")
 		if rows := s.rows(other, "eventType=passport.created"); len(rows) != 0 {
-			t.Errorf("somebody else has %+v", rows)
+			t.Errorf("another user has %+v", rows)
 		}
 		for _, p := range []person{admin, other} {
 			for _, route := range []string{"GET " + path, "DELETE " + path, "PATCH " + path + "/read"} {
@@ -40,36 +40,35 @@ func TestLifeOfANotification(t *testing.T) {
 			t.Errorf("files %q", files)
 		}
 
-		// Reading is the reader's own, and its first time stays.
-		var read, again row
-		s.Call("PATCH "+path+"/read", owner.token, nil).Want(200, &read)
-		s.Call("PATCH "+path+"/read", owner.token, nil).Want(200, &again)
+		// The read state belongs to one user, and readAt does not change.
+		var first, second row
+		s.Call("PATCH "+path+"/read", owner.token, nil).Want(200, &first)
+		s.Call("PATCH "+path+"/read", owner.token, nil).Want(200, &second)
 		s.Call("GET /api/notifications/"+ofAdmin.ID, admin.token, nil).Want(200, &ofAdmin)
-		if read.Status != "read" || read.ReadAt.IsZero() || again.ReadAt != read.ReadAt || ofAdmin.Status != "unread" {
-			t.Errorf("read %+v, again %+v; the admin's %+v", read, again, ofAdmin)
+		if first.Status != "read" || first.ReadAt.IsZero() || second.ReadAt != first.ReadAt || ofAdmin.Status != "unread" {
+			t.Errorf("first read %+v, second %+v, notification of the admin %+v", first, second, ofAdmin)
 		}
 		s.Call("DELETE "+path, owner.token, nil).Want(204, nil)
 		for _, route := range []string{"GET " + path, "DELETE " + path, "PATCH " + path + "/read"} {
 			s.Call(route, owner.token, nil).WantProblem(404)
 		}
 
-		// It comes again, and with it one about the same passport that tells
-		// nobody whose it is.
+		// The event is repeated. Further events of the passport do not name its owner.
 		s.send("passport.created", passport, created, header(id)...)
 		s.send("passport.updated", passport, object("passportId", passport, "batteryIdentifier", "N1", "updatedFields", `["a","b"]`, "updatedBy", admin.id), header("u"+id)...)
 		s.send("passport.deleted", passport, object("passportId", passport, "deletedBy", admin.id), header("d"+id)...)
 		s.about(owner, "passport.updated", "passportId", passport, "list sent, mail sent, file sent")
-		gone := s.about(owner, "passport.deleted", "passportId", passport, "list sent, mail sent, file sent")
-		if !strings.HasSuffix(gone.Message, "Battery Identifier: N/A\nDeleted By: "+admin.id) {
-			t.Errorf("message %q", gone.Message)
+		deleted := s.about(owner, "passport.deleted", "passportId", passport, "list sent, mail sent, file sent")
+		if !strings.HasSuffix(deleted.Message, "Battery Identifier: N/A\nDeleted By: "+admin.id) {
+			t.Errorf("message %q", deleted.Message)
 		}
 		s.send("passport.created", passport, created, header(id)...)
-		last := uuid.NewString() // goes the same way, so it tells when the repetition was handled
+		last := uuid.NewString() // in the same partition, so it is handled after the repeated event
 		s.send("passport.created", passport, object("passportId", last, "createdBy", owner.id), header(last)...)
 		s.about(owner, "passport.created", "passportId", last, "list sent, mail sent, file sent")
 		for _, r := range s.rows(owner, "eventType=passport.created") {
 			if r.about("passportId") == passport {
-				t.Errorf("what was deleted is back: %+v", r)
+				t.Errorf("the deleted notification was created again: %+v", r)
 			}
 		}
 		if mails, files := s.mails(owner.email), s.files("\"passportId\": \""+passport); len(mails) != 5 || len(files) != 3 {
@@ -78,7 +77,7 @@ func TestLifeOfANotification(t *testing.T) {
 	})
 }
 
-func TestListStatsAndReadAll(t *testing.T) {
+func TestListFiltersAndStats(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		owner := s.person(auth.User)
@@ -93,8 +92,8 @@ func TestListStatsAndReadAll(t *testing.T) {
 				t.Errorf("notification %d is %+v", i, r)
 			}
 		}
-		if rows[n].EventType != "user.registered" { // it is the oldest
-			t.Errorf("last is %+v", rows[n])
+		if rows[n].EventType != "user.registered" { // the oldest
+			t.Errorf("last notification: %+v", rows[n])
 		}
 		for query, want := range map[string]int{
 			"type=system": n + 1, "type=email": 0, "status=unread": n + 1, "status=read": 0, "eventType=document.uploaded": n,

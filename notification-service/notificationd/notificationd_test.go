@@ -30,8 +30,8 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 
-// TestMain fails when a service that has stopped leaves something running. It
-// is also the service that the crash test kills.
+// TestMain fails if a stopped service leaves goroutines. In a child process of the crash test,
+// it runs the service.
 func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
 		boot.Main(notificationd.Name, notificationd.Run)
@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// service is a notification-service that runs, with what it depends on.
+// service is a running notification-service with its dependencies.
 type service struct {
 	resttest.Client
 	stop   func()
@@ -49,8 +49,8 @@ type service struct {
 	events *kgo.Client
 }
 
-// settings returns the configuration of a service on a database, with files, a
-// mail server and a broker of its own.
+// settings returns the configuration of a service with a database, text files, a mail server
+// and a broker.
 func settings(t *testing.T, db connect.Config, sink *mailsink.Server) notificationd.Config {
 	t.Helper()
 	addrs, group := brokers(t)
@@ -106,7 +106,8 @@ func startWith(t *testing.T, cfg notificationd.Config, issuer *authtest.Issuer) 
 	return s
 }
 
-// writer returns a Kafka client that is not that of the suite.
+// writer returns a Kafka client. It is franz-go, so that the service is tested against another
+// implementation.
 func writer(t *testing.T, brokers []string) *kgo.Client {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.UnknownTopicRetries(-1), kgo.MaxBufferedBytes(8<<20), kgo.ProducerBatchMaxBytes(1_000_000))
@@ -117,8 +118,7 @@ func writer(t *testing.T, brokers []string) *kgo.Client {
 	return client
 }
 
-// send puts a message on a topic: the payload with headers, which are names and
-// values in turn.
+// send writes a message to a topic. The headers alternate names and values.
 func (s *service) send(topic, key, payload string, headers ...string) {
 	s.T.Helper()
 	r := &kgo.Record{Topic: topic, Key: []byte(key), Value: []byte(payload)}
@@ -132,10 +132,10 @@ func (s *service) send(topic, key, payload string, headers ...string) {
 	}
 }
 
-// person registers somebody of a role, by an event, and returns a token. Names
-// are unique to the test.
+// person is a user with an access token.
 type person struct{ id, email, token string }
 
+// person registers a user with a role by an event. The id is unique.
 func (s *service) person(role auth.Role) person {
 	s.T.Helper()
 	id := uuid.NewString()
@@ -154,7 +154,7 @@ func (s *service) person(role auth.Role) person {
 	return p
 }
 
-// row is a notification as it is answered.
+// row is a notification in a response.
 type row struct {
 	ID, Type, EventType, Title, Message, Priority, Status string
 	Channels                                              []struct {
@@ -168,7 +168,7 @@ type row struct {
 
 func (r row) about(key string) string { id, _ := r.Metadata[key].(string); return id }
 
-// channels are the states of the channels, as "list sent".
+// channels returns the states of all channels, such as "list sent, mail pending".
 func (r row) channels() string {
 	var all []string
 	for _, c := range r.Channels {
@@ -182,7 +182,7 @@ type page struct {
 	NextCursor string
 }
 
-// rows returns all of a person's notifications that a query asks for.
+// rows returns all notifications of a person that match a query.
 func (s *service) rows(p person, query string) []row {
 	s.T.Helper()
 	var all []row
@@ -197,9 +197,9 @@ func (s *service) rows(p person, query string) []row {
 	}
 }
 
-const patience = 60 * time.Second
+const waitLimit = 60 * time.Second
 
-// await waits until a person's notifications are as they should be.
+// await waits until done returns true for the notifications of a person.
 func (s *service) await(p person, query string, done func([]row) bool) []row {
 	s.T.Helper()
 	var rows []row
@@ -207,8 +207,8 @@ func (s *service) await(p person, query string, done func([]row) bool) []row {
 	return rows
 }
 
-// about waits for the notification of an event about something, with its
-// channels as they should be, and returns it.
+// about waits for a notification whose metadata has the id as key, with the given states of
+// its channels, and returns it.
 func (s *service) about(p person, eventType, key, id, channels string) row {
 	s.T.Helper()
 	var found row
@@ -228,17 +228,17 @@ func (s *service) about(p person, eventType, key, id, channels string) row {
 	return found
 }
 
-func (s *service) until(done func() bool, state func() string) {
+func (s *service) until(done func() bool, lastState func() string) {
 	s.T.Helper()
-	for deadline := time.Now().Add(patience); !done(); {
+	for deadline := time.Now().Add(waitLimit); !done(); {
 		if time.Now().After(deadline) {
-			s.T.Fatalf("it does not come to what it should; at last: %s", state())
+			s.T.Fatalf("timeout; last state: %s", lastState())
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 }
 
-// mails returns what reached an address.
+// mails returns the mails to an address.
 func (s *service) mails(address string) []mailsink.Mail {
 	var got []mailsink.Mail
 	for _, m := range s.sink.Mails() {
@@ -249,11 +249,11 @@ func (s *service) mails(address string) []mailsink.Mail {
 	return got
 }
 
-// files returns the text files that hold a text.
+// files returns the contents of the text files that contain a text.
 func (s *service) files(text string) []string {
 	s.T.Helper()
 	var found []string
-	for _, name := range names(s.T, s.cfg.Files) { // not what is still being written, and then renamed
+	for _, name := range names(s.T, s.cfg.Files) { // without temporary files
 		content, err := os.ReadFile(name)
 		if err != nil {
 			s.T.Fatal(err)
@@ -265,8 +265,8 @@ func (s *service) files(text string) []string {
 	return found
 }
 
-// object returns JSON of names and values in turn; a value that is no JSON is a
-// string.
+// object returns a JSON object. The arguments alternate names and values; a value that is not
+// JSON is encoded as a string.
 func object(members ...string) string {
 	var parts []string
 	for i := 0; i+1 < len(members); i += 2 {

@@ -1,4 +1,4 @@
-// Package notificationd puts the notification-service together.
+// Package notificationd configures and runs the notification-service.
 package notificationd
 
 import (
@@ -15,14 +15,14 @@ import (
 	"github.com/battery-passport/suite/pkg/task"
 )
 
-// Name is that of the service, and of its database.
+// Name is the name of the service and of its database.
 const Name = "notification-service"
 
-// Topics are those the service reads.
+// Topics returns the topics that the service consumes.
 func Topics() []string { return notification.Topics() }
 
-// Run serves until ctx is done. It starts, and answers 503 where it must, while
-// the database, Kafka, the mail server or the auth-service is away.
+// Run runs the service until ctx is done. It starts even if the database, Kafka, the mail
+// server or the auth-service is down; requests that need the missing part get 503.
 func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	p, err := platform.Open(ctx, Name, platform.Config{
 		Port: cfg.Port, HTTP: cfg.HTTP, Metrics: cfg.Metrics, Store: cfg.Store, Auth: &cfg.Auth, Now: cfg.Now,
@@ -39,20 +39,20 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	events := kafka.NewConsumer(cfg.Kafka, cfg.Group, Topics(), notifications.Handle, log)
 	p.Check("kafka", false, events.Ping)
 	p.Background(events.Run)
-	tried := deliveries(p.Metrics)
+	attempts := newDeliveryCounter(p.Metrics)
 	kinds := []task.Kind{notifications.ResumeTask()}
-	dispatch := func(name notification.ChannelName, channel notification.Channel) {
-		d := &notification.Dispatcher{Name: name, Channel: observed{channel, name, tried}, Records: notifications.Records, Accounts: notifications.Accounts, Log: log}
+	addDispatcher := func(name notification.ChannelName, channel notification.Channel) {
+		d := &notification.Dispatcher{Name: name, Channel: measuredChannel{channel, name, attempts}, Records: notifications.Records, Accounts: notifications.Accounts, Log: log}
 		notifications.Dispatchers, kinds = append(notifications.Dispatchers, d), append(kinds, d.Kind())
 	}
 	if cfg.Mail.Enabled {
 		sender := mail.New(cfg.Mail)
-		dispatch(notification.Mail, sender)
+		addDispatcher(notification.Mail, sender)
 		p.Check("smtp", false, sender.Ping)
 	}
 	if cfg.Files != "" {
 		folder := textfile.Folder{Path: cfg.Files}
-		dispatch(notification.File, folder)
+		addDispatcher(notification.File, folder)
 		p.Check("files", false, folder.Ping)
 	}
 	p.Background(task.NewWorker(notifications.Tasks, log, p.Metrics, kinds...).Run)

@@ -1,4 +1,4 @@
-// Package httpapi is the HTTP face of the notification-service.
+// Package httpapi is the HTTP API of the notification-service.
 package httpapi
 
 import (
@@ -10,25 +10,25 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-// What the API document says of the service.
+// Title and Description are shown in the OpenAPI document.
 const (
 	Title       = "Notification Service"
-	Description = "What happened to what is yours, and whether it reached you."
+	Description = "Notifications about your passports, documents and account, with the state of their delivery."
 )
 
-// API is what the operations need.
+// API has the operations and their dependencies.
 type API struct {
 	Notifications *notification.Service
 	Verifier      *token.Verifier
 }
 
-// Register adds the operations to r. It is their table of contents.
+// Register adds the operations to r.
 func (a *API) Register(r *rest.API) {
 	user, admin := rest.SignedIn(a.Verifier.Require()), rest.SignedIn(a.Verifier.Require(auth.Admin))
 
 	rest.Handle(r, "POST /api/notifications", admin, a.create, "createNotification", "Create a notification", rest.Status(http.StatusCreated),
-		rest.Description("Mail goes to one recipient. Anything else without a recipient is put in the list of everybody; the answer is your own."))
-	rest.Handle(r, "GET /api/notifications", user, a.list, "listNotifications", "List your notifications", rest.Description("The newest first."))
+		rest.Description("The type email is sent to one recipient. Any other type without a recipient is sent to all users; the response is your own notification."))
+	rest.Handle(r, "GET /api/notifications", user, a.list, "listNotifications", "List your notifications", rest.Description("Newest first."))
 	rest.Handle(r, "GET /api/notifications/stats", user, a.stats, "countNotifications", "Count your notifications")
 	rest.Handle(r, "PATCH /api/notifications/read", user, a.markAllRead, "markAllNotificationsRead", "Mark all your notifications as read")
 	rest.Handle(r, "GET /api/notifications/{id}", user, a.get, "getNotification", "Get a notification")

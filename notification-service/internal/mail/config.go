@@ -10,24 +10,24 @@ import (
 	"unicode"
 )
 
-// Config says how mail is sent.
+// Config is the configuration of the mail channel.
 type Config struct {
-	Enabled   bool   `envconfig:"ENABLE_EMAIL_NOTIFICATIONS" default:"false" desc:"whether notifications go out by mail; needs SMTP_HOST and FROM_EMAIL"`
-	Host      string `envconfig:"SMTP_HOST" desc:"mail server"`
+	Enabled   bool   `envconfig:"ENABLE_EMAIL_NOTIFICATIONS" default:"false" desc:"send notifications by mail; requires SMTP_HOST and FROM_EMAIL"`
+	Host      string `envconfig:"SMTP_HOST" desc:"host name of the mail server"`
 	Port      int    `envconfig:"SMTP_PORT" default:"587" desc:"port of the mail server"`
-	User      string `envconfig:"SMTP_USER" desc:"user at the mail server; empty: none is asked for"`
-	Password  string `envconfig:"SMTP_PASS" secret:"true" desc:"password of that user; it is only sent over TLS, or to this machine"`
-	TLS       string `envconfig:"SMTP_TLS" default:"auto" desc:"auto: TLS from the start on port 465, and STARTTLS, without which nothing is sent, on others; implicit, starttls: one of them on any port; none: no TLS"`
-	FromEmail string `envconfig:"FROM_EMAIL" desc:"address that mail comes from; empty: SMTP_USER"`
-	FromName  string `envconfig:"FROM_NAME" default:"Battery Passport System" desc:"name that mail comes from"`
+	User      string `envconfig:"SMTP_USER" desc:"user name at the mail server; empty: no authentication"`
+	Password  string `envconfig:"SMTP_PASS" secret:"true" desc:"password of SMTP_USER; only sent over TLS or to the local machine"`
+	TLS       string `envconfig:"SMTP_TLS" default:"auto" desc:"auto: TLS from the start on port 465, mandatory STARTTLS on other ports; implicit: TLS from the start; starttls: mandatory STARTTLS; none: no TLS"`
+	FromEmail string `envconfig:"FROM_EMAIL" desc:"sender address of mails; empty: SMTP_USER"`
+	FromName  string `envconfig:"FROM_NAME" default:"Battery Passport System" desc:"sender name of mails"`
 
-	// Roots verify the mail server where they are set, else those of the system.
+	// Roots are the trusted certificates; nil: those of the system.
 	Roots *x509.CertPool
 }
 
 const implicitPort = 465
 
-// Ways to use TLS.
+// Values of SMTP_TLS.
 const (
 	auto     = "auto"
 	implicit = "implicit"
@@ -39,7 +39,7 @@ func (c Config) implicitTLS() bool {
 	return c.TLS == implicit || c.TLS == auto && c.Port == implicitPort
 }
 
-// from is the address that mail comes from.
+// from returns the sender address.
 func (c Config) from() string {
 	if c.FromEmail == "" {
 		return c.User
@@ -47,34 +47,34 @@ func (c Config) from() string {
 	return c.FromEmail
 }
 
-// Validate tells all that is wrong with c.
+// Validate returns an error with a line for each invalid setting.
 func (c Config) Validate() error {
 	var errs []error
 	if !slices.Contains([]string{auto, implicit, startTLS, none}, c.TLS) {
-		errs = append(errs, fmt.Errorf("  SMTP_TLS: %q is not right: has to be auto, implicit, starttls or none", c.TLS))
+		errs = append(errs, fmt.Errorf("  SMTP_TLS: must be auto, implicit, starttls or none, got %q", c.TLS))
 	}
 	if c.Port < 1 || c.Port > 65535 {
-		errs = append(errs, errors.New("  SMTP_PORT: has to be 1 to 65535"))
+		errs = append(errs, errors.New("  SMTP_PORT: must be a number from 1 to 65535"))
 	}
 	if strings.ContainsFunc(c.FromName, unicode.IsControl) {
-		errs = append(errs, errors.New("  FROM_NAME: has a control character"))
+		errs = append(errs, errors.New("  FROM_NAME: must not have control characters"))
 	}
 	if (c.User == "") != (c.Password == "") {
-		errs = append(errs, errors.New("  SMTP_USER: goes with SMTP_PASS; set both or none"))
+		errs = append(errs, errors.New("  SMTP_USER: SMTP_USER and SMTP_PASS must both be set, or both be empty"))
 	}
-	if c.FromEmail != "" && !address(c.FromEmail) {
-		errs = append(errs, errors.New("  FROM_EMAIL: is no mail address"))
+	if c.FromEmail != "" && !isAddress(c.FromEmail) {
+		errs = append(errs, errors.New("  FROM_EMAIL: must be a mail address"))
 	}
 	if c.Enabled && c.Host == "" {
-		errs = append(errs, errors.New("  SMTP_HOST: is not set, and ENABLE_EMAIL_NOTIFICATIONS needs it"))
+		errs = append(errs, errors.New("  SMTP_HOST: is missing; it is required if ENABLE_EMAIL_NOTIFICATIONS is true"))
 	}
-	if c.Enabled && !address(c.from()) {
-		errs = append(errs, errors.New("  FROM_EMAIL: is not set, and ENABLE_EMAIL_NOTIFICATIONS needs it, or an SMTP_USER that is an address"))
+	if c.Enabled && !isAddress(c.from()) {
+		errs = append(errs, errors.New("  FROM_EMAIL: is missing; it is required if ENABLE_EMAIL_NOTIFICATIONS is true and SMTP_USER is not a mail address"))
 	}
 	return errors.Join(errs...)
 }
 
-func address(text string) bool {
+func isAddress(text string) bool {
 	a, err := mail.ParseAddress(text)
 	return err == nil && a.Address == text
 }

@@ -1,5 +1,4 @@
-// Package mail sends notifications by mail, and is the only importer of
-// go-mail.
+// Package mail sends notifications by mail.
 package mail
 
 import (
@@ -21,7 +20,7 @@ import (
 	"github.com/battery-passport/suite/notification-service/internal/notification"
 )
 
-// timeout of all that belongs to one mail.
+// timeout limits the delivery of one mail, including the connection.
 const timeout = 10 * time.Second
 
 //go:embed mail.html
@@ -37,8 +36,7 @@ type Sender struct {
 
 var _ notification.Channel = (*Sender)(nil)
 
-// New returns a sender by cfg, which is valid. It does not talk to the server
-// yet.
+// New returns a sender for a valid configuration. It does not connect yet.
 func New(cfg Config) *Sender {
 	s := &Sender{cfg: cfg, options: []mail.Option{
 		mail.WithPort(cfg.Port), mail.WithTimeout(timeout), mail.WithoutNoop(), mail.WithoutRset(),
@@ -63,9 +61,8 @@ func tlsConfig(cfg Config) *tls.Config {
 	return &tls.Config{ServerName: cfg.Host, RootCAs: cfg.Roots, MinVersion: tls.VersionTLS12}
 }
 
-// Deliver implements notification.Channel. What the server answers with 5xx is
-// refused for good, with 4xx for now; anything else is an outage. A mail that
-// is sent again has the same Message-ID.
+// Deliver implements notification.Channel. Reply code 5xx is a permanent refusal, 4xx a
+// temporary one, and any other error an outage. A repeated mail has the same Message-ID.
 func (s *Sender) Deliver(ctx context.Context, m notification.Message) error {
 	msg, err := s.compose(m)
 	if err != nil {
@@ -75,26 +72,27 @@ func (s *Sender) Deliver(ctx context.Context, m notification.Message) error {
 		return client.SendWithSMTPClient(session, msg)
 	})
 	if msg.IsDelivered() {
-		return nil // whatever came after
+		return nil // a later error does not matter
 	}
 	e, ok := errors.AsType[*mail.SendError](err)
-	if !ok || e.ErrorCode() == serviceCloses || e.ErrorCode() < 400 || e.ErrorCode() > 599 {
+	if !ok || e.ErrorCode() == serviceNotAvailable || e.ErrorCode() < 400 || e.ErrorCode() > 599 {
 		return err
 	}
 	return &notification.Refusal{Final: e.ErrorCode() >= 500, Reason: e.Error()}
 }
 
-// serviceCloses is the answer of a server that goes away, whatever the mail.
-const serviceCloses = 421
+// serviceNotAvailable is the reply code of a server that shuts down; it does not concern the
+// mail.
+const serviceNotAvailable = 421
 
-// Ping tells whether the server lets the sender in.
+// Ping checks that the sender can connect and authenticate.
 func (s *Sender) Ping(ctx context.Context) error {
 	return s.session(ctx, func(*mail.Client, *smtp.Client) error { return nil })
 }
 
-// session calls f with a connection of its own, which is gone at the deadline
-// whatever it is doing: go-mail begins the time anew with each command, and
-// leaves connections open that do not get through the greeting.
+// session calls f with a new connection, and closes it after the timeout at the latest.
+// go-mail would restart its timeout with each command, and does not close a connection whose
+// greeting fails.
 func (s *Sender) session(ctx context.Context, f func(*mail.Client, *smtp.Client) error) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -129,16 +127,16 @@ func (s *Sender) dial(ctx context.Context, network, address string) (net.Conn, e
 	return (&net.Dialer{}).DialContext(ctx, network, address)
 }
 
-// compose makes a mail of a message. Headers hold nothing but single lines.
+// compose returns the mail for a message. It makes sure that headers are single lines.
 func (s *Sender) compose(m notification.Message) (*mail.Msg, error) {
 	msg := mail.NewMsg()
 	if err := msg.FromFormat(s.cfg.FromName, s.cfg.from()); err != nil {
 		return nil, fmt.Errorf("sender: %w", err)
 	}
 	if err := msg.To(m.To); err != nil || strings.ContainsAny(m.To, "\r\n") {
-		return nil, errors.New("the recipient has no mail address that can be used")
+		return nil, errors.New("the mail address of the recipient is not valid")
 	}
-	details, err := indented(m.Metadata)
+	details, err := indent(m.Metadata)
 	if err != nil {
 		return nil, fmt.Errorf("metadata: %w", err)
 	}
@@ -155,9 +153,8 @@ func (s *Sender) compose(m notification.Message) (*mail.Msg, error) {
 	return msg, msg.AddAlternativeHTMLTemplate(html, content)
 }
 
-// indented returns a JSON object for people to read, and nothing for an empty
-// one.
-func indented(object string) (string, error) {
+// indent formats a JSON object for people. It returns an empty string for an empty object.
+func indent(object string) (string, error) {
 	if object == "{}" {
 		return "", nil
 	}

@@ -65,7 +65,8 @@ func config(t *testing.T, addr, tls string) mail.Config {
 	return mail.Config{Enabled: true, Host: host, Port: port, TLS: tls, FromEmail: "suite@nlb.example", FromName: "Battery Passport System"}
 }
 
-// certificate returns one for this machine, and who trusts it.
+// certificate returns a server configuration with a certificate for 127.0.0.1, and the pool
+// that trusts it.
 func certificate(t *testing.T) (*tls.Config, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -89,7 +90,7 @@ func certificate(t *testing.T) (*tls.Config, *x509.CertPool) {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, pool
 }
 
-func TestMailSaysWhatTheOriginalSaid(t *testing.T) {
+func TestMailContentMatchesOriginal(t *testing.T) {
 	s := sink(t, mailsink.Options{})
 	if err := mail.New(config(t, s.Addr, "none")).Deliver(t.Context(), message()); err != nil {
 		t.Fatal(err)
@@ -114,21 +115,21 @@ func TestMailSaysWhatTheOriginalSaid(t *testing.T) {
 	} {
 		i := strings.Index(parts["text/html"][at:], want)
 		if i < 0 {
-			t.Fatalf("the page lacks %q, or has it elsewhere:\n%s", want, parts["text/html"])
+			t.Fatalf("the HTML part does not contain %q in this order:\n%s", want, parts["text/html"])
 		}
 		at += i
 	}
-	bare := message()
-	bare.Metadata = "{}"
-	if err := mail.New(config(t, s.Addr, "none")).Deliver(t.Context(), bare); err != nil {
+	empty := message()
+	empty.Metadata = "{}"
+	if err := mail.New(config(t, s.Addr, "none")).Deliver(t.Context(), empty); err != nil {
 		t.Fatal(err)
 	}
 	if _, parts := read(t, s); strings.Contains(parts["text/html"], "Details") {
-		t.Errorf("details of nothing:\n%s", parts["text/html"])
+		t.Errorf("details for empty metadata:\n%s", parts["text/html"])
 	}
 }
 
-// read takes the newest mail apart.
+// read parses the newest mail and returns its parts by media type.
 func read(t *testing.T, s *mailsink.Server) (*netmail.Message, map[string]string) {
 	t.Helper()
 	mails := s.Mails()
@@ -138,7 +139,7 @@ func read(t *testing.T, s *mailsink.Server) (*netmail.Message, map[string]string
 	}
 	kind, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
 	if err != nil || kind != "multipart/alternative" {
-		t.Fatalf("a mail of type %s, %v", kind, err)
+		t.Fatalf("media type %s, %v, want multipart/alternative", kind, err)
 	}
 	parts := map[string]string{}
 	for r := multipart.NewReader(m.Body, params["boundary"]); ; {
@@ -161,9 +162,8 @@ func read(t *testing.T, s *mailsink.Server) (*netmail.Message, map[string]string
 	}
 }
 
-// TestNoValueBecomesAHeader puts a line end, a header and markup into every
-// value there is.
-func TestNoValueBecomesAHeader(t *testing.T) {
+// TestHeaderInjection puts line breaks, a header and HTML into every field of a message.
+func TestHeaderInjection(t *testing.T) {
 	const attack = "x\r\nBcc: eve@evil.example\r\n\r\n<script>alert(1)</script>\n.\r\nRCPT TO:<eve@evil.example>"
 	for name, change := range map[string]func(*notification.Message){
 		"title": func(m *notification.Message) { m.Title = attack }, "text": func(m *notification.Message) { m.Text = attack },
@@ -180,7 +180,7 @@ func TestNoValueBecomesAHeader(t *testing.T) {
 			}
 			got, parts := read(t, s)
 			if got.Header.Get("Bcc") != "" || len(s.Mails()) != 1 || len(s.Mails()[0].To) != 1 || strings.Contains(parts["text/html"], "<script>") {
-				t.Errorf("it went to %v: %s", s.Mails()[0].To, s.Mails()[0].Content)
+				t.Errorf("sent to %v: %s", s.Mails()[0].To, s.Mails()[0].Content)
 			}
 		})
 	}
@@ -206,14 +206,14 @@ func TestTLS(t *testing.T) {
 		roots  *x509.CertPool
 		ok     bool
 	}{
-		"STARTTLS":                       {start, "auto", roots, true},
-		"STARTTLS by name":               {start, "starttls", roots, true},
-		"no STARTTLS, and none is meant": {plain, "none", nil, true},
-		"no STARTTLS, though it has to":  {plain, "auto", roots, false},
-		"a certificate nobody trusts":    {start, "auto", nil, false},
-		"TLS from the start":             {implicit, "implicit", roots, true},
-		"TLS from the start, untrusted":  {implicit, "implicit", nil, false},
-		"TLS where there is none":        {plain, "implicit", roots, false},
+		"STARTTLS":                         {start, "auto", roots, true},
+		"STARTTLS by setting":              {start, "starttls", roots, true},
+		"no TLS by setting":                {plain, "none", nil, true},
+		"server without STARTTLS":          {plain, "auto", roots, false},
+		"untrusted certificate":            {start, "auto", nil, false},
+		"implicit TLS":                     {implicit, "implicit", roots, true},
+		"implicit TLS, untrusted":          {implicit, "implicit", nil, false},
+		"implicit TLS, server without TLS": {plain, "implicit", roots, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := len(c.server.Mails())
@@ -234,10 +234,10 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-func TestAnswersOfTheServer(t *testing.T) {
+func TestSMTPErrors(t *testing.T) {
 	server, roots := certificate(t)
-	codes := map[string]int{"gone@nlb.example": 550, "busy@nlb.example": 451, "closes@nlb.example": 421, "ann@nlb.example": 0}
-	s := sink(t, mailsink.Options{TLS: server, User: "suite", Password: "secret", Answer: func(to string) error {
+	codes := map[string]int{"gone@nlb.example": 550, "busy@nlb.example": 451, "closing@nlb.example": 421, "ann@nlb.example": 0}
+	s := sink(t, mailsink.Options{TLS: server, User: "suite", Password: "secret", CheckRecipient: func(to string) error {
 		if code := codes[to]; code != 0 {
 			return mailsink.Refuse(code, "no "+to)
 		}
@@ -254,11 +254,10 @@ func TestAnswersOfTheServer(t *testing.T) {
 			t.Errorf("to %s: %v", to, err)
 		}
 	}
-	// A wrong password, a server that is away or says nothing: no mail is at
-	// fault, so each waits.
-	wrong, away := cfg, config(t, resttest.UnusedAddress(t), "none")
+	// A wrong password or a server that is down is an outage: no mail is refused.
+	wrong, down := cfg, config(t, resttest.UnusedAddress(t), "none")
 	wrong.Password = "other"
-	for name, cfg := range map[string]mail.Config{"password": wrong, "away": away} {
+	for name, cfg := range map[string]mail.Config{"password": wrong, "down": down} {
 		err := mail.New(cfg).Deliver(t.Context(), message())
 		if _, refused := errors.AsType[*notification.Refusal](err); err == nil || refused || strings.Contains(err.Error(), cfg.Password) && cfg.Password != "" {
 			t.Errorf("%s: %v", name, err)
@@ -269,16 +268,16 @@ func TestAnswersOfTheServer(t *testing.T) {
 	}
 }
 
-func TestConfigTellsAllThatIsWrong(t *testing.T) {
+func TestConfigReportsAllErrors(t *testing.T) {
 	good := mail.Config{Enabled: true, Host: "mail.example", Port: 587, TLS: "auto", FromEmail: "suite@nlb.example", FromName: "Suite"}
 	for name, c := range map[string]struct {
 		change func(*mail.Config)
 		want   []string
 	}{
-		"good":     {func(*mail.Config) {}, nil},
-		"off":      {func(c *mail.Config) { c.Enabled, c.Host, c.FromEmail = false, "", "" }, nil},
-		"the user": {func(c *mail.Config) { c.FromEmail, c.User, c.Password = "", "suite@nlb.example", "x" }, nil},
-		"nothing":  {func(c *mail.Config) { c.Host, c.FromEmail = "", "" }, []string{"SMTP_HOST", "FROM_EMAIL"}},
+		"good":    {func(*mail.Config) {}, nil},
+		"off":     {func(c *mail.Config) { c.Enabled, c.Host, c.FromEmail = false, "", "" }, nil},
+		"user":    {func(c *mail.Config) { c.FromEmail, c.User, c.Password = "", "suite@nlb.example", "x" }, nil},
+		"missing": {func(c *mail.Config) { c.Host, c.FromEmail = "", "" }, []string{"SMTP_HOST", "FROM_EMAIL"}},
 		"all": {func(c *mail.Config) {
 			*c = mail.Config{Enabled: true, TLS: "ssl", Port: -1, User: "u", FromEmail: "a\nb", FromName: "a\r\nBcc: x"}
 		}, []string{"SMTP_TLS", "SMTP_PORT", "FROM_NAME", "SMTP_USER", "FROM_EMAIL", "SMTP_HOST", "FROM_EMAIL"}},
@@ -297,7 +296,7 @@ func TestConfigTellsAllThatIsWrong(t *testing.T) {
 		}
 		for _, variable := range c.want {
 			if !strings.Contains(err.Error(), "  "+variable+": ") {
-				t.Errorf("%s: nothing of %s in\n%v", name, variable, err)
+				t.Errorf("%s: no error for %s in\n%v", name, variable, err)
 			}
 		}
 	}

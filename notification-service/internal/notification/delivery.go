@@ -7,42 +7,42 @@ import (
 	"time"
 )
 
-// ChannelName is a way in which a notification reaches people.
+// ChannelName names a channel on which notifications are delivered.
 type ChannelName string
 
-// The channels. Every notification is in the list of its recipient.
+// The channels. Every notification is on the list of its recipient.
 const (
 	List ChannelName = "list"
 	Mail ChannelName = "mail"
-	File ChannelName = "file" // one for each event, with the record of who is concerned
+	File ChannelName = "file" // one file per event, on the record of the first recipient
 )
 
-// State is how far a delivery has come.
+// State is the state of a delivery.
 type State string
 
 // The states.
 const (
 	Pending State = "pending"
 	Sent    State = "sent"
-	Failed  State = "failed" // for good
+	Failed  State = "failed" // permanently
 )
 
-// Delivery is how a notification fares on one channel.
+// Delivery is the delivery of a notification on one channel.
 type Delivery struct {
-	Channel  ChannelName `json:"channel" enum:"list,mail,file"`
-	State    State       `json:"status" enum:"pending,sent,failed"`
-	Attempts int         `json:"attempts" doc:"how often it was handed over; while the other side is away it is not"`
-	NextTry  time.Time   `json:"nextTry,omitzero"`
-	Reason   string      `json:"reason,omitempty" doc:"why it is not sent yet, or failed"`
-	SentAt   time.Time   `json:"sentAt,omitzero"`
+	Channel  ChannelName `json:"channel" enum:"list,mail,file" doc:"list: shown in the list of the recipient; mail: sent by mail; file: written to a text file"`
+	State    State       `json:"status" enum:"pending,sent,failed" doc:"pending: not delivered yet; sent: delivered; failed: given up"`
+	Attempts int         `json:"attempts" doc:"number of delivery attempts; outages of the mail server are not counted"`
+	NextTry  time.Time   `json:"nextTry,omitzero" doc:"earliest time of the next attempt"`
+	Reason   string      `json:"reason,omitempty" doc:"why the notification was not delivered yet, or why delivery failed"`
+	SentAt   time.Time   `json:"sentAt,omitzero" doc:"time of delivery"`
 }
 
-// deliveries are those of a new record. One of the type Email that no mail can
-// be made of says so.
-func (s *Service) deliveries(r *Record, byMail, byFile bool) []Delivery {
+// newDeliveries returns the deliveries of a new record. If mail is disabled, the mail of a
+// record of type Email has failed.
+func (s *Service) newDeliveries(r *Record, byMail, byFile bool) []Delivery {
 	all := []Delivery{{Channel: List, State: Sent, Attempts: 1, SentAt: r.CreatedAt}}
-	if r.Type == Email && !s.sends(Mail) {
-		all = append(all, Delivery{Channel: Mail, State: Failed, Reason: "mail is not switched on here (ENABLE_EMAIL_NOTIFICATIONS)"})
+	if r.Type == Email && !s.hasChannel(Mail) {
+		all = append(all, Delivery{Channel: Mail, State: Failed, Reason: "mail is disabled (ENABLE_EMAIL_NOTIFICATIONS)"})
 	}
 	for _, c := range s.Dispatchers {
 		if c.Name == Mail && byMail || c.Name == File && byFile {
@@ -52,15 +52,15 @@ func (s *Service) deliveries(r *Record, byMail, byFile bool) []Delivery {
 	return all
 }
 
-func (s *Service) sends(c ChannelName) bool {
+func (s *Service) hasChannel(c ChannelName) bool {
 	return slices.ContainsFunc(s.Dispatchers, func(d *Dispatcher) bool { return d.Name == c })
 }
 
-// Message is what a channel carries.
+// Message is a notification as a channel delivers it.
 type Message struct {
-	ID        string // the same when it is sent again
+	ID        string // unchanged if the message is sent again
 	Event     string // the same for all recipients
-	To        string // mail address; empty where it is not known
+	To        string // mail address; empty: unknown
 	Type      Type
 	EventType string
 	Priority  Priority
@@ -70,22 +70,21 @@ type Message struct {
 	At        time.Time
 }
 
-// Channel carries messages. Deliver fails with a *Refusal when the other side
-// does not take this message; any other error means that no message gets
-// through at present. It has a deadline of its own.
+// Channel delivers messages. Deliver fails with a *Refusal if this message was refused; any
+// other error is an outage that affects all messages. Deliver has its own timeout.
 type Channel interface {
 	Deliver(ctx context.Context, m Message) error
 }
 
-// Refusal is why the other side does not take a message.
+// Refusal means that a message was refused.
 type Refusal struct {
-	Final  bool // it never will
+	Final  bool // permanently
 	Reason string
 }
 
 func (r *Refusal) Error() string {
 	if r.Final {
-		return fmt.Sprintf("refused for good: %s", r.Reason)
+		return fmt.Sprintf("permanently refused: %s", r.Reason)
 	}
-	return fmt.Sprintf("refused for now: %s", r.Reason)
+	return fmt.Sprintf("temporarily refused: %s", r.Reason)
 }

@@ -14,18 +14,18 @@ import (
 )
 
 const (
-	runTimeout     = 20 * time.Second // longer than the deadline of any channel
-	minBackoff     = time.Minute      // after a refusal for now
+	runTimeout     = 20 * time.Second // longer than the timeout of any channel
+	minBackoff     = time.Minute      // after a temporary refusal
 	maxBackoff     = time.Hour
-	maxAttempts    = 100 // three to four days
-	maxReason      = 300 // bytes
-	parked         = 100 * 365 * 24 * time.Hour
+	maxAttempts    = 100                        // over three to four days
+	maxReason      = 300                        // bytes
+	parkTime       = 100 * 365 * 24 * time.Hour // until release is called
 	resumeInterval = 10 * time.Minute
-	resumeAfter    = time.Minute // a delivery that is younger is being enqueued
+	resumeAfter    = time.Minute // a younger delivery is still being enqueued
 )
 
-// Dispatcher delivers notifications on one channel, with a task for each. The
-// delivery of the record shows the state of the task.
+// Dispatcher delivers notifications on one channel, with one task per notification. It
+// copies the state of the task to the delivery in the record.
 type Dispatcher struct {
 	Name     ChannelName
 	Channel  Channel
@@ -34,25 +34,25 @@ type Dispatcher struct {
 	Log      *slog.Logger
 }
 
-// taskKind returns the kind of the tasks of a channel.
+// taskKind returns the task kind of a channel.
 func taskKind(c ChannelName) string { return "notification." + string(c) }
 
-// specOf returns the task that delivers a record on a channel.
-func specOf(record string, c ChannelName) task.Spec {
-	return task.Spec{ID: derived("task", record, string(c)), Kind: taskKind(c), Data: record}
+// newSpec returns the task that delivers a record on a channel.
+func newSpec(record string, c ChannelName) task.Spec {
+	return task.Spec{ID: deriveID("task", record, string(c)), Kind: taskKind(c), Data: record}
 }
 
-// Kind declares how the tasks of the channel run.
+// Kind returns the task kind of the channel.
 func (d *Dispatcher) Kind() task.Kind {
 	return task.Kind{
 		Name: taskKind(d.Name), Run: d.run, Report: d.report, Timeout: runTimeout, MaxAttempts: maxAttempts, MinBackoff: minBackoff, MaxBackoff: maxBackoff,
 	}
 }
 
-// run delivers the message of a task, unless it is delivered already. An error of
-// the channel that is no Refusal is an outage.
+// run delivers the notification of a task unless it was delivered before. An error of the
+// channel that is not a Refusal is an outage, which does not count as an attempt.
 func (d *Dispatcher) run(ctx context.Context, t task.Task) error {
-	id, err := recordOf(t)
+	id, err := recordID(t)
 	if err != nil {
 		return task.Permanent(err)
 	}
@@ -88,12 +88,12 @@ func (d *Dispatcher) run(ctx context.Context, t task.Task) error {
 	return errors.New(refusal.Reason)
 }
 
-func recordOf(t task.Task) (id string, err error) {
+func recordID(t task.Task) (id string, err error) {
 	err = json.Unmarshal(t.Data, &id)
 	return id, err
 }
 
-// address returns the address of the recipient. Only a mail needs one.
+// address returns the mail address of the recipient. It is required for mail only.
 func (d *Dispatcher) address(ctx context.Context, r *Record) (string, error) {
 	if r.Address != "" || r.Recipient == "" {
 		return r.Address, nil
@@ -111,18 +111,18 @@ func (d *Dispatcher) address(ctx context.Context, r *Record) (string, error) {
 	return row.Doc.Email, nil
 }
 
-// report stores the state of a task with its notification.
+// report copies the state of a task to the delivery of its notification.
 func (d *Dispatcher) report(ctx context.Context, t task.Task) error {
-	id, err := recordOf(t)
+	id, err := recordID(t)
 	if err != nil {
-		return nil // the task has failed for it
+		return nil // run has failed for the same reason
 	}
 	_, err = d.Records.Update(ctx, id, func(r *Record) (store.Change, error) {
 		delivery := r.delivery(d.Name)
 		if delivery == nil || delivery.State != Pending {
 			return store.Change{}, store.ErrNoChange
 		}
-		delivery.Attempts, delivery.NextTry, delivery.Reason = t.Attempts, time.Time{}, cut(t.LastError)
+		delivery.Attempts, delivery.NextTry, delivery.Reason = t.Attempts, time.Time{}, shorten(t.LastError)
 		switch t.State {
 		case task.Done:
 			delivery.State, delivery.SentAt = Sent, t.FinishedAt
@@ -131,7 +131,7 @@ func (d *Dispatcher) report(ctx context.Context, t task.Task) error {
 		default:
 			delivery.NextTry = t.NotBefore
 		}
-		r.tidy()
+		r.clearDeleted()
 		return store.Change{}, nil
 	})
 	if fault.Is(err, fault.NotFound) {
@@ -140,27 +140,27 @@ func (d *Dispatcher) report(ctx context.Context, t task.Task) error {
 	return err
 }
 
-func cut(reason string) string { return oneLine(reason[:min(len(reason), maxReason)]) }
+func shorten(reason string) string { return oneLine(reason[:min(len(reason), maxReason)]) }
 
-// enqueue adds the tasks of pending deliveries, of those that have none yet. A
-// task continues the trace of its record.
+// enqueue adds a task for each pending delivery that has none. The task continues the trace
+// of the record.
 func (s *Service) enqueue(ctx context.Context, records ...*Record) error {
 	specs := map[string][]task.Spec{} // by traceparent
 	for _, r := range records {
 		for _, delivery := range r.Deliveries {
-			if delivery.State != Pending || !s.sends(delivery.Channel) {
+			if delivery.State != Pending || !s.hasChannel(delivery.Channel) {
 				continue
 			}
-			spec := specOf(r.ID, delivery.Channel)
+			spec := newSpec(r.ID, delivery.Channel)
 			if delivery.Channel == Mail && r.AwaitsAddress {
-				spec.NotBefore = s.now().Add(parked) // until release
+				spec.NotBefore = s.now().Add(parkTime)
 			}
 			specs[r.Traceparent] = append(specs[r.Traceparent], spec)
 		}
 	}
 	for traceparent, specs := range specs {
 		traced := ctx
-		if traceparent != "" { // releases before stored none
+		if traceparent != "" { // earlier releases stored none
 			traced = trace.NewContext(ctx, traceparent)
 		}
 		if _, err := s.Tasks.Enqueue(traced, specs...); err != nil {
@@ -170,8 +170,8 @@ func (s *Service) enqueue(ctx context.Context, records ...*Record) error {
 	return nil
 }
 
-// ResumeTask enqueues pending deliveries without a task: of a process that was
-// killed between the two, and of releases that had no tasks.
+// ResumeTask returns the task that enqueues pending deliveries without a task. They exist if
+// a process was killed before it called enqueue, or come from releases without tasks.
 func (s *Service) ResumeTask() task.Kind {
 	return task.Kind{Name: "notification.resume", Every: resumeInterval, Run: func(ctx context.Context, _ task.Task) error { return s.resume(ctx) }}
 }

@@ -23,28 +23,28 @@ import (
 	"github.com/battery-passport/suite/pkg/trace"
 )
 
-// office is a service with a worker on a clock of its own.
-type office struct {
+// testService is a service with a worker and a test clock.
+type testService struct {
 	*notification.Service
 	t      *testing.T
 	db     store.DB
 	worker *task.Worker
 	now    time.Time
-	n      int
+	events int // number of events handled
 }
 
-func newOffice(t *testing.T, channels ...*channel) *office {
+func newService(t *testing.T, channels ...*channel) *testService {
 	t.Helper()
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "notifications.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close(context.Background()) })
-	o := &office{t: t, db: db, now: time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC)}
+	o := &testService{t: t, db: db, now: time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC)}
 	clock := func() time.Time { return o.now }
 	o.Service = &notification.Service{
 		Records: store.Open(db, notification.Schema()), Accounts: store.Open(db, notification.AccountSchema()),
-		Owners: store.Open(db, notification.OwnerSchema()), Tasks: task.NewQueue(db, clock), Now: clock, NewID: func() string { return fmt.Sprint("new", o.n) },
+		Owners: store.Open(db, notification.OwnerSchema()), Tasks: task.NewQueue(db, clock), Now: clock, NewID: func() string { return fmt.Sprint("new", o.events) },
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	for _, c := range channels {
@@ -54,7 +54,7 @@ func newOffice(t *testing.T, channels ...*channel) *office {
 	return o
 }
 
-func (o *office) newWorker() *task.Worker {
+func (o *testService) newWorker() *task.Worker {
 	var kinds []task.Kind
 	for _, d := range o.Dispatchers {
 		kinds = append(kinds, d.Kind())
@@ -62,32 +62,32 @@ func (o *office) newWorker() *task.Worker {
 	return task.NewWorker(o.Tasks, slog.New(slog.NewTextHandler(o.t.Output(), nil)), nil, kinds...)
 }
 
-// happens handles an event of now.
-func (o *office) happens(topic, payload string) {
+// handle handles an event twice, because events may be delivered more than once.
+func (o *testService) handle(topic, payload string) {
 	o.t.Helper()
-	o.n++
-	e := event.Envelope{ID: fmt.Sprint(o.n), Type: topic, Time: o.now, Data: []byte(payload)}
-	for range 2 { // what comes twice is the same as once
+	o.events++
+	e := event.Envelope{ID: fmt.Sprint(o.events), Type: topic, Time: o.now, Data: []byte(payload)}
+	for range 2 {
 		if err := o.Handle(o.t.Context(), e); err != nil {
 			o.t.Fatal(err)
 		}
 	}
 }
 
-// round delivers what is due.
-func (o *office) round() {
+// deliver runs the tasks that are due.
+func (o *testService) deliver() {
 	o.t.Helper()
 	if err := o.worker.RunDue(o.t.Context()); err != nil {
 		o.t.Fatal(err)
 	}
 }
 
-// newest returns somebody's newest notification and its delivery on a channel.
-func (o *office) newest(user string, c notification.ChannelName) (notification.Record, notification.Delivery) {
+// newest returns the newest notification of a user, and its delivery on a channel.
+func (o *testService) newest(user string, c notification.ChannelName) (notification.Record, notification.Delivery) {
 	o.t.Helper()
 	page, err := o.List(auth.NewContext(o.t.Context(), auth.Principal{UserID: user}), notification.Filter{}, "", 1)
 	if err != nil || len(page.Rows) == 0 {
-		o.t.Fatalf("%s has %v, %v", user, page.Rows, err)
+		o.t.Fatalf("notifications of %s: %v, %v", user, page.Rows, err)
 	}
 	for _, d := range page.Rows[0].Doc.Deliveries {
 		if d.Channel == c {
@@ -97,13 +97,13 @@ func (o *office) newest(user string, c notification.ChannelName) (notification.R
 	return page.Rows[0].Doc, notification.Delivery{}
 }
 
-// channel keeps what it carries, unless it is told to fail.
+// channel stores the messages that it delivers. Deliver fails if fail returns an error.
 type channel struct {
 	name notification.ChannelName
 	fail func(notification.Message) error
 
-	mu  sync.Mutex
-	got []notification.Message
+	mu   sync.Mutex
+	sent []notification.Message
 }
 
 func (c *channel) Deliver(_ context.Context, m notification.Message) error {
@@ -114,105 +114,105 @@ func (c *channel) Deliver(_ context.Context, m notification.Message) error {
 			return err
 		}
 	}
-	c.got = append(c.got, m)
+	c.sent = append(c.sent, m)
 	return nil
 }
 
 const ann = `{"userId":"ann","email":"ann@nlb.example","role":"user"}`
 
-// TestAnOutageOfAnHour has the mail server away: it holds back no file and no
-// event, it is asked ever more seldom, and then every mail goes, once.
-func TestAnOutageOfAnHour(t *testing.T) {
-	asked := 0
-	away := func(notification.Message) error { asked++; return errors.New("connection refused") }
-	post, files := &channel{name: notification.Mail, fail: away}, &channel{name: notification.File}
-	o := newOffice(t, post, files)
-	o.happens("user.registered", ann)
+// TestMailOutage: during an outage of an hour, events are handled and files are written, the
+// mail server is contacted less and less often, and afterwards each mail is sent once.
+func TestMailOutage(t *testing.T) {
+	attempts := 0
+	down := func(notification.Message) error { attempts++; return errors.New("connection refused") }
+	mail, files := &channel{name: notification.Mail, fail: down}, &channel{name: notification.File}
+	o := newService(t, mail, files)
+	o.handle("user.registered", ann)
 	for i := range 60 {
 		for range 5 {
-			o.happens("passport.created", fmt.Sprintf(`{"passportId":"p%d","createdBy":"ann"}`, o.n))
+			o.handle("passport.created", fmt.Sprintf(`{"passportId":"p%d","createdBy":"ann"}`, o.events))
 		}
-		o.round()
-		if len(files.got) != 1+5*(i+1) {
-			t.Fatalf("%d files after %d minutes", len(files.got), i)
+		o.deliver()
+		if len(files.sent) != 1+5*(i+1) {
+			t.Fatalf("%d files after %d minutes", len(files.sent), i)
 		}
 		o.now = o.now.Add(time.Minute)
 	}
-	if len(post.got) > 0 || asked > 70 {
-		t.Errorf("%d mails; the server was asked %d times", len(post.got), asked)
+	if len(mail.sent) > 0 || attempts > 70 {
+		t.Errorf("%d mails, want 0; %d attempts, want at most 70", len(mail.sent), attempts)
 	}
 	page, err := o.Records.List(t.Context(), store.Query{Scopes: []string{"user:ann"}, Order: store.OldestFirst, Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d := page.Rows[0].Doc.Deliveries[1]; d.State != notification.Pending || d.Reason != "connection refused" || d.Attempts != 0 || d.NextTry.IsZero() {
-		t.Errorf("the first mail waits as %+v", d)
+		t.Errorf("first mail during the outage: %+v", d)
 	}
-	post.fail = nil
+	mail.fail = nil
 	for range 2 {
 		o.now = o.now.Add(time.Minute)
-		o.round()
+		o.deliver()
 	}
 	ids := map[string]bool{}
-	for _, m := range post.got {
+	for _, m := range mail.sent {
 		ids[m.ID] = true
 	}
-	if len(post.got) != 301 || len(ids) != 301 {
-		t.Errorf("%d mails, %d that differ; want 301", len(post.got), len(ids))
+	if len(mail.sent) != 301 || len(ids) != 301 {
+		t.Errorf("%d mails with %d ids, want 301", len(mail.sent), len(ids))
 	}
 	if _, d := o.newest("ann", notification.Mail); d.State != notification.Sent || d.Attempts != 1 || d.Reason != "" || !d.NextTry.IsZero() || d.SentAt.IsZero() {
-		t.Errorf("then it is %+v", d)
+		t.Errorf("after the outage: %+v", d)
 	}
 }
 
 func TestRefusals(t *testing.T) {
 	var refusal *notification.Refusal
-	post := &channel{name: notification.Mail, fail: func(m notification.Message) error {
+	mail := &channel{name: notification.Mail, fail: func(m notification.Message) error {
 		if m.To == "ann@nlb.example" && refusal != nil {
 			return refusal
 		}
 		return nil
 	}}
-	o := newOffice(t, post)
-	o.happens("user.registered", ann)
-	o.happens("user.registered", `{"userId":"bob","email":"bob@nlb.example"}`)
+	o := newService(t, mail)
+	o.handle("user.registered", ann)
+	o.handle("user.registered", `{"userId":"bob","email":"bob@nlb.example"}`)
 
 	refusal = &notification.Refusal{Reason: "451 busy\r\nlater"}
-	o.round()
+	o.deliver()
 	_, d := o.newest("ann", notification.Mail)
 	if d.State != notification.Pending || d.Attempts != 1 || d.Reason != "451 busy  later" || !d.NextTry.After(o.now) || d.NextTry.After(o.now.Add(time.Minute)) {
-		t.Errorf("refused for now: %+v", d)
+		t.Errorf("temporarily refused: %+v", d)
 	}
 	if _, d := o.newest("bob", notification.Mail); d.State != notification.Sent {
-		t.Errorf("another's is %+v", d)
+		t.Errorf("mail to another user: %+v", d)
 	}
-	o.round()
-	if _, again := o.newest("ann", notification.Mail); again != d {
-		t.Errorf("before its time it is tried again: %+v", again)
+	o.deliver()
+	if _, next := o.newest("ann", notification.Mail); next != d {
+		t.Errorf("tried before nextTry: %+v", next)
 	}
 	o.now = o.now.Add(time.Hour)
 	refusal = nil
-	o.round()
+	o.deliver()
 	if _, d = o.newest("ann", notification.Mail); d.State != notification.Sent || d.Attempts != 2 {
-		t.Errorf("when it is taken: %+v", d)
+		t.Errorf("accepted later: %+v", d)
 	}
 
 	refusal = &notification.Refusal{Final: true, Reason: "550 no such user"}
-	o.happens("passport.created", `{"passportId":"p","createdBy":"ann"}`)
-	o.round()
+	o.handle("passport.created", `{"passportId":"p","createdBy":"ann"}`)
+	o.deliver()
 	o.now = o.now.Add(24 * time.Hour)
-	o.round()
+	o.deliver()
 	if _, d = o.newest("ann", notification.Mail); d.State != notification.Failed || d.Attempts != 1 || d.Reason != "550 no such user" {
-		t.Errorf("refused for good: %+v", d)
+		t.Errorf("permanently refused: %+v", d)
 	}
 
-	// Refused for now, again and again: it is given up after some days.
+	// Temporarily refused all the time: given up after some days.
 	refusal = &notification.Refusal{Reason: "452 full"}
 	o.now = o.now.Add(time.Second)
-	o.happens("passport.created", `{"passportId":"q","createdBy":"ann"}`)
+	o.handle("passport.created", `{"passportId":"q","createdBy":"ann"}`)
 	begun := o.now
 	for d.State = notification.Pending; d.State == notification.Pending; o.now = o.now.Add(time.Minute) {
-		o.round()
+		o.deliver()
 		_, d = o.newest("ann", notification.Mail)
 		o.now = o.now.Add(max(0, d.NextTry.Sub(o.now)))
 	}
@@ -221,69 +221,69 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestMailWaitsForTheAddress(t *testing.T) {
-	post := &channel{name: notification.Mail}
-	o := newOffice(t, post)
-	o.happens("passport.created", `{"passportId":"p","createdBy":"ann"}`)
-	o.round()
-	if _, d := o.newest("ann", notification.Mail); d.State != notification.Pending || !strings.Contains(d.Reason, "address") || len(post.got) > 0 {
-		t.Errorf("before the address is known: %+v, %d mails", d, len(post.got))
+func TestMailWaitsForAddress(t *testing.T) {
+	mail := &channel{name: notification.Mail}
+	o := newService(t, mail)
+	o.handle("passport.created", `{"passportId":"p","createdBy":"ann"}`)
+	o.deliver()
+	if _, d := o.newest("ann", notification.Mail); d.State != notification.Pending || !strings.Contains(d.Reason, "address") || len(mail.sent) > 0 {
+		t.Errorf("before the address is known: %+v, %d mails", d, len(mail.sent))
 	}
-	o.happens("user.updated", `{"userId":"ann","email":"ann@nlb.example","role":"user"}`)
-	o.round()
-	if _, d := o.newest("ann", notification.Mail); d.State != notification.Sent || len(post.got) != 1 || post.got[0].To != "ann@nlb.example" {
-		t.Errorf("then: %+v, %+v", d, post.got)
+	o.handle("user.updated", `{"userId":"ann","email":"ann@nlb.example","role":"user"}`)
+	o.deliver()
+	if _, d := o.newest("ann", notification.Mail); d.State != notification.Sent || len(mail.sent) != 1 || mail.sent[0].To != "ann@nlb.example" {
+		t.Errorf("after the address is known: %+v, %+v", d, mail.sent)
 	}
 	o.now = o.now.Add(time.Second)
-	o.happens("user.updated", `{"userId":"ann","email":"ann@nlb.example","disabled":true}`)
-	o.happens("passport.updated", `{"passportId":"p","updatedBy":"bob"}`)
-	o.round()
+	o.handle("user.updated", `{"userId":"ann","email":"ann@nlb.example","disabled":true}`)
+	o.handle("passport.updated", `{"passportId":"p","updatedBy":"bob"}`)
+	o.deliver()
 	if _, d := o.newest("ann", notification.Mail); d.State != notification.Failed || d.Reason != "the account is disabled" {
 		t.Errorf("to a disabled account: %+v", d)
 	}
 }
 
-// TestAddressIsLearnedMeanwhile has an address come at the moment when its mail
-// is put aside.
-func TestAddressIsLearnedMeanwhile(t *testing.T) {
-	post := &channel{name: notification.Mail}
-	o := newOffice(t, post)
+// TestAddressArrivesDuringDispatch: a mail is sent if the address becomes known at the moment
+// when the mail is stored as waiting.
+func TestAddressArrivesDuringDispatch(t *testing.T) {
+	mail := &channel{name: notification.Mail}
+	o := newService(t, mail)
 	const n = 100
 	for i := range n {
 		user := fmt.Sprint("user", i)
-		o.happens("passport.created", fmt.Sprintf(`{"passportId":"p%d","createdBy":%q}`, i, user))
+		o.handle("passport.created", fmt.Sprintf(`{"passportId":"p%d","createdBy":%q}`, i, user))
 		e := event.Envelope{ID: user, Type: "user.updated", Time: o.now, Data: fmt.Appendf(nil, `{"userId":%q,"email":"%s@nlb.example"}`, user, user)}
 		var wg sync.WaitGroup
-		wg.Go(func() { o.round() })
-		time.Sleep(rand.N(2 * time.Millisecond)) // whenever the dispatcher is where
+		wg.Go(func() { o.deliver() })
+		time.Sleep(rand.N(2 * time.Millisecond)) // at a random moment of the dispatch
 		if err := o.Handle(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 		wg.Wait()
 	}
-	o.round()
-	if len(post.got) != n {
-		t.Errorf("%d mails, want %d", len(post.got), n)
+	o.deliver()
+	if len(mail.sent) != n {
+		t.Errorf("%d mails, want %d", len(mail.sent), n)
 	}
 }
 
-// TestDispatchersShareTheWork has four go through the same mails, after one was
-// killed with a mail in hand.
-func TestDispatchersShareTheWork(t *testing.T) {
-	dead := true
-	post := &channel{name: notification.Mail}
-	post.fail = func(notification.Message) error {
-		if dead {
-			dead = false
+// TestWorkersShareMails: four workers send each mail once. A mail that a worker was sending
+// when it was killed is sent after its lease has expired.
+func TestWorkersShareMails(t *testing.T) {
+	kill := true
+	mail := &channel{name: notification.Mail}
+	mail.fail = func(notification.Message) error {
+		if kill {
+			kill = false
 			runtime.Goexit()
 		}
 		return nil
 	}
-	o := newOffice(t, post)
-	o.happens("user.registered", ann)
+	o := newService(t, mail)
+	o.handle("user.registered", ann)
 	const n = 50
 	for i := range n {
-		o.happens("passport.created", fmt.Sprintf(`{"passportId":"p%d","createdBy":"ann"}`, i))
+		o.handle("passport.created", fmt.Sprintf(`{"passportId":"p%d","createdBy":"ann"}`, i))
 	}
 	killed := make(chan bool)
 	go func() {
@@ -301,29 +301,29 @@ func TestDispatchersShareTheWork(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if len(post.got) != n {
-		t.Errorf("%d mails, want all but the one in the hand of the dead", len(post.got))
+	if len(mail.sent) != n {
+		t.Errorf("%d mails, want all but the one of the killed worker", len(mail.sent))
 	}
 	o.now = o.now.Add(31 * time.Second)
-	o.round()
-	if len(post.got) != n+1 {
-		t.Errorf("%d mails, want %d", len(post.got), n+1)
+	o.deliver()
+	if len(mail.sent) != n+1 {
+		t.Errorf("%d mails, want %d", len(mail.sent), n+1)
 	}
 }
 
-// TestPendingDeliveriesOfEarlierReleases have no task; nor have those of a process
-// that was killed before it enqueued one.
-func TestPendingDeliveriesOfEarlierReleases(t *testing.T) {
-	post := &channel{name: notification.Mail}
-	o := newOffice(t, post)
-	o.happens("user.registered", ann)
-	o.round()
+// TestResumeEnqueuesPendingDeliveries stores deliveries without a task, as earlier releases
+// did, or a process that was killed before it enqueued the task.
+func TestResumeEnqueuesPendingDeliveries(t *testing.T) {
+	mail := &channel{name: notification.Mail}
+	o := newService(t, mail)
+	o.handle("user.registered", ann)
+	o.deliver()
 	for id, d := range map[string]notification.Delivery{
 		"pending": {Channel: notification.Mail, State: notification.Pending},
 		"retried": {Channel: notification.Mail, State: notification.Pending, Attempts: 3, NextTry: o.now.Add(time.Hour), Reason: "busy"},
 		"sent":    {Channel: notification.Mail, State: notification.Sent, Attempts: 1},
 		"failed":  {Channel: notification.Mail, State: notification.Failed, Attempts: 1},
-		"file":    {Channel: notification.File, State: notification.Pending}, // which is switched off
+		"file":    {Channel: notification.File, State: notification.Pending}, // this channel is disabled
 	} {
 		if _, err := o.Records.Insert(t.Context(), id, notification.Record{ID: id, Recipient: "ann", Metadata: "{}", CreatedAt: o.now, Deliveries: []notification.Delivery{d}}); err != nil {
 			t.Fatal(err)
@@ -334,9 +334,9 @@ func TestPendingDeliveriesOfEarlierReleases(t *testing.T) {
 		if err := o.ResumeTask().Run(t.Context(), task.Task{}); err != nil {
 			t.Fatal(err)
 		}
-		o.round()
-		if len(post.got) != 3 {
-			t.Errorf("after %d times: %d mails, want the welcome and the two that were pending", i+1, len(post.got))
+		o.deliver()
+		if len(mail.sent) != 3 {
+			t.Errorf("run %d: %d mails, want the welcome and the two pending ones", i+1, len(mail.sent))
 		}
 	}
 	if _, err := o.Records.Get(t.Context(), "retried"); err != nil {
@@ -344,14 +344,13 @@ func TestPendingDeliveriesOfEarlierReleases(t *testing.T) {
 	}
 }
 
-// TestResumedDeliveriesKeepTheirTrace has the tasks of several events lost, as
-// when the process is killed after it inserts the records. Each task that is
-// enqueued for them continues the trace of its event.
+// TestResumedDeliveriesKeepTheirTrace loses the tasks of several events, as if the process was
+// killed after it inserted the records. The new tasks continue the traces of the events.
 func TestResumedDeliveriesKeepTheirTrace(t *testing.T) {
-	o := newOffice(t, &channel{name: notification.Mail})
-	o.happens("user.registered", ann)
-	o.round()
-	queue, lost := o.Tasks, newOffice(t).Tasks
+	o := newService(t, &channel{name: notification.Mail})
+	o.handle("user.registered", ann)
+	o.deliver()
+	queue, lost := o.Tasks, newService(t).Tasks
 	o.Tasks = lost
 	traces := map[string]string{"passport.created": "4bf92f3577b34da6a3ce929d0e0e4736", "passport.updated": "0af7651916cd43dd8448eb211c80319c"}
 	for topic, id := range traces {
@@ -380,8 +379,8 @@ func TestResumedDeliveriesKeepTheirTrace(t *testing.T) {
 	}
 }
 
-// TestPeopleAreWhoTheyAreByNow gives versions of an account in a wrong order.
-func TestPeopleAreWhoTheyAreByNow(t *testing.T) {
+// TestOldAccountEventsAreIgnored sends versions of an account in the wrong order.
+func TestOldAccountEventsAreIgnored(t *testing.T) {
 	at := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 	version := func(sequence int64, minute time.Duration, payload string) event.Envelope {
 		return event.Envelope{ID: fmt.Sprint(sequence, minute), Type: "user.updated", Sequence: sequence, Time: at.Add(minute * time.Minute), Data: []byte(payload)}
@@ -393,7 +392,7 @@ func TestPeopleAreWhoTheyAreByNow(t *testing.T) {
 		"without a sequence":    {version(0, 2, admin), version(0, 1, user)},
 		"some without sequence": {version(0, 1, user), version(5, 2, admin), version(0, 1, user)},
 	} {
-		o := newOffice(t)
+		o := newService(t)
 		for _, e := range events {
 			if err := o.Handle(t.Context(), e); err != nil {
 				t.Fatal(err)
@@ -403,9 +402,9 @@ func TestPeopleAreWhoTheyAreByNow(t *testing.T) {
 		if err != nil || row.Doc.Email != "new@nlb.example" || row.Doc.Role != auth.Admin {
 			t.Errorf("%s: %+v, %v", name, row.Doc, err)
 		}
-		o.happens("passport.created", `{"passportId":"p","createdBy":"bob"}`)
+		o.handle("passport.created", `{"passportId":"p","createdBy":"bob"}`)
 		if r, _ := o.newest("ann", notification.List); r.EventType != "passport.created" {
-			t.Errorf("%s: the admin has %+v", name, r)
+			t.Errorf("%s: newest notification of the admin: %+v", name, r)
 		}
 	}
 }

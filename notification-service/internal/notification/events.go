@@ -13,17 +13,16 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Handle turns an event into notifications, once however often it comes. It
-// fails with fault.Malformed or fault.Invalid when the event is wrong, which
-// no further try makes right.
+// Handle creates the notifications for an event. It is idempotent. It fails with
+// fault.Malformed or fault.Invalid if the event is wrong; retrying does not help then.
 func (s *Service) Handle(ctx context.Context, e event.Envelope) error {
-	p, err := read(e)
+	p, err := parsePayload(e)
 	if err != nil {
 		return err
 	}
 	switch e.Type {
 	case event.UserRegistered{}.Topic(), event.UserUpdated{}.Topic():
-		account, err := accountOf(e, p)
+		account, err := parseAccount(e, p)
 		if err != nil {
 			return err
 		}
@@ -31,20 +30,21 @@ func (s *Service) Handle(ctx context.Context, e event.Envelope) error {
 			return err
 		}
 		if e.Type == (event.UserUpdated{}).Topic() {
-			return nil // the original has no words for it
+			return nil // there is no notification for this event type
 		}
 	}
-	concerned, err := s.concerned(ctx, e.Type, p)
+	user, err := s.resolveUser(ctx, e.Type, p)
 	if err != nil {
 		return err
 	}
-	return s.notify(ctx, e, p, concerned)
+	return s.notify(ctx, e, p, user)
 }
 
-// concerned returns whom an event is about, and keeps it for later events of
-// the same subject: the account itself, or who created the passport or uploaded
-// the document, or else who did what happened. It is empty where none is told.
-func (s *Service) concerned(ctx context.Context, eventType string, p payload) (string, error) {
+// resolveUser returns the user whom an event concerns: the account itself, the creator of
+// the passport, or the uploader of the document. It stores creators and uploaders, because
+// later events do not name them. If neither is known, it returns the user who acted, or an
+// empty string.
+func (s *Service) resolveUser(ctx context.Context, eventType string, p payload) (string, error) {
 	key := subjectKey(eventType)
 	if key == "userId" {
 		return p.string(key), nil
@@ -71,22 +71,22 @@ func (s *Service) concerned(ctx context.Context, eventType string, p payload) (s
 	return "", nil
 }
 
-// notify adds a notification for the account concerned and for every admin.
-// Those that exist already stay as they are.
-func (s *Service) notify(ctx context.Context, e event.Envelope, p payload, concerned string) error {
+// notify adds a notification for the user, unless that is empty, and for all admins.
+// Existing notifications do not change.
+func (s *Service) notify(ctx context.Context, e event.Envelope, p payload, user string) error {
 	title, message, err := render(e.Type, p, s.now())
 	if err != nil {
 		return err
 	}
-	metadata, err := metadataOf(e, p)
+	metadata, err := newMetadata(e, p)
 	if err != nil {
 		return err
 	}
 	var recipients []string
-	if concerned != "" {
-		recipients = append(recipients, concerned)
+	if user != "" {
+		recipients = append(recipients, user)
 	}
-	err = s.accounts(ctx, auth.Admin, func(admins []string) error {
+	err = s.eachAccountPage(ctx, auth.Admin, func(admins []string) error {
 		recipients = append(recipients, admins...)
 		return nil
 	})
@@ -94,14 +94,14 @@ func (s *Service) notify(ctx context.Context, e event.Envelope, p payload, conce
 		return err
 	}
 	return s.add(ctx, Record{
-		Event: derived(e.Source, e.ID), Type: System, EventType: oneLine(e.Type), Title: title, Message: message,
+		Event: deriveID(e.Source, e.ID), Type: System, EventType: oneLine(e.Type), Title: title, Message: message,
 		Priority: Medium, Status: Unread, Metadata: metadata, CreatedAt: e.Time.UTC(),
 	}, recipients, true)
 }
 
-// add inserts the record for each recipient, the first with the file of the
-// event. Without recipients the file alone is written. It is idempotent: of
-// records that exist, the tasks are enqueued that do not exist yet.
+// add inserts a copy of the record for each recipient and enqueues its deliveries. The
+// first copy also has the text file of the event; without recipients, only the file is
+// written. It is idempotent: for existing records, it enqueues the missing tasks.
 func (s *Service) add(ctx context.Context, r Record, recipients []string, byMail bool) error {
 	if len(recipients) == 0 {
 		recipients, byMail = []string{""}, false
@@ -109,13 +109,13 @@ func (s *Service) add(ctx context.Context, r Record, recipients []string, byMail
 	r.Traceparent = trace.FromContext(ctx)
 	var records []*Record
 	for i, user := range recipients {
-		one := r
-		one.ID, one.Recipient = derived(r.Event, user), user
-		if slices.ContainsFunc(records, func(r *Record) bool { return r.ID == one.ID }) {
+		record := r
+		record.ID, record.Recipient = deriveID(r.Event, user), user
+		if slices.ContainsFunc(records, func(r *Record) bool { return r.ID == record.ID }) {
 			continue
 		}
-		one.Deliveries = s.deliveries(&one, byMail, i == 0)
-		records = append(records, &one)
+		record.Deliveries = s.newDeliveries(&record, byMail, i == 0)
+		records = append(records, &record)
 	}
 	if err := s.awaitAddresses(ctx, records); err != nil {
 		return err
@@ -127,15 +127,14 @@ func (s *Service) add(ctx context.Context, r Record, recipients []string, byMail
 		return err
 	}
 	for _, r := range records {
-		if err := s.releaseLearned(ctx, r); err != nil {
+		if err := s.releaseIfKnown(ctx, r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// insert stores records. Those that exist already are left as they are: the event
-// was delivered before.
+// insert stores records. It skips existing records: the event was handled before.
 func (s *Service) insert(ctx context.Context, records []*Record) error {
 	writes := make([]store.Write[Record], len(records))
 	for i, r := range records {
@@ -153,9 +152,9 @@ func (s *Service) insert(ctx context.Context, records []*Record) error {
 	return nil
 }
 
-// releaseLearned sends the mail of a record whose address became known while
-// the record was inserted.
-func (s *Service) releaseLearned(ctx context.Context, r *Record) error {
+// releaseIfKnown releases the mail of a record if its address became known while the record
+// was inserted.
+func (s *Service) releaseIfKnown(ctx context.Context, r *Record) error {
 	if !r.AwaitsAddress {
 		return nil
 	}
@@ -169,9 +168,9 @@ func (s *Service) releaseLearned(ctx context.Context, r *Record) error {
 	return s.release(ctx, r.Recipient)
 }
 
-// metadataOf is what the original keeps with a notification: what the event is
-// about, who did it, and the event itself.
-func metadataOf(e event.Envelope, p payload) (string, error) {
+// newMetadata returns the metadata of a notification: the id of the subject, the users in
+// the event, and the event itself as eventData.
+func newMetadata(e event.Envelope, p payload) (string, error) {
 	m := map[string]wire.Value{"eventData": e.Data}
 	for key, value := range p {
 		if slices.Contains(ownerKeys, key) || slices.Contains(actorKeys, key) || key != "" && key == subjectKey(e.Type) {

@@ -12,9 +12,9 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// FuzzEvent has events come that anybody may have written. Each is refused, for
-// good, or can be told: in bounded text, in which a value has no line of its
-// own, to an address that is one.
+// FuzzEvent parses and renders untrusted events. Each is rejected with a permanent error, or
+// results in text of limited length, in which values add no lines, and in a valid mail
+// address.
 func FuzzEvent(f *testing.F) {
 	for _, seed := range []struct{ topic, data string }{
 		{"user.registered", `{"userId":"ann","email":"ann@nlb.example","role":"user"}`},
@@ -28,12 +28,12 @@ func FuzzEvent(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, topic string, seconds int64, data []byte) {
 		e := event.Envelope{ID: "1", Source: "/x", Type: topic, Time: time.Unix(seconds, 0), Data: data}
-		p, err := read(e)
+		p, err := parsePayload(e)
 		if err == nil {
-			var who AccountProjection
-			if who, err = accountOf(e, p); err == nil && who.Email != "" {
-				if a, err := mail.ParseAddress(who.Email); err != nil || strings.ContainsAny(a.Address, "\r\n") {
-					t.Errorf("the address %q", who.Email)
+			var account AccountProjection
+			if account, err = parseAccount(e, p); err == nil && account.Email != "" {
+				if a, err := mail.ParseAddress(account.Email); err != nil || strings.ContainsAny(a.Address, "\r\n") {
+					t.Errorf("invalid address %q", account.Email)
 				}
 			}
 		}
@@ -52,9 +52,9 @@ func FuzzEvent(f *testing.F) {
 			return c < ' ' && c != '\n' || c >= '\u202a' && c <= '\u202e' || c == '\u2028'
 		}
 		if !utf8.ValidString(text) || utf8.RuneCountInString(text) > 5000 || strings.Count(message, "\n") > 20 || strings.ContainsAny(oneLine(topic)+title, "\n") || strings.ContainsFunc(text, bad) {
-			t.Errorf("told as %q %q %q", topic, title, message)
+			t.Errorf("unsafe text: %q %q %q", topic, title, message)
 		}
-		if metadata, err := metadataOf(e, p); err != nil || wire.Check([]byte(metadata)) != nil {
+		if metadata, err := newMetadata(e, p); err != nil || wire.Check([]byte(metadata)) != nil {
 			t.Errorf("metadata %s, %v", metadata, err)
 		}
 	})

@@ -1,5 +1,5 @@
-// Package notification is what people are told of, who is told, and how it
-// reaches them.
+// Package notification turns events into notifications for users, and dispatches them to
+// the channels list, mail and text file.
 package notification
 
 import (
@@ -12,10 +12,10 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Type is the kind of a notification.
+// Type is the type of a notification.
 type Type string
 
-// The types. Those that events make are of the type System.
+// The types. Notifications of events have the type System.
 const (
 	Email   Type = "email"
 	System  Type = "system"
@@ -25,7 +25,7 @@ const (
 	Error   Type = "error"
 )
 
-// Priority is how much a notification matters.
+// Priority is the priority of a notification.
 type Priority string
 
 // The priorities.
@@ -36,7 +36,7 @@ const (
 	Critical Priority = "critical"
 )
 
-// Status is whether the recipient has read a notification.
+// Status tells whether the recipient has read a notification.
 type Status string
 
 // The statuses.
@@ -45,8 +45,8 @@ const (
 	Read   Status = "read"
 )
 
-// Names of events that are not declared in package event: those of services to
-// come, and those that only an admin sends.
+// Event types that are not declared in package event: those of future services, and those
+// that only an admin sends.
 const (
 	PassportTransitioned = "passport.transitioned"
 	UserLogin            = "user.login"
@@ -54,18 +54,18 @@ const (
 	GeneralInfo          = "general.info"
 )
 
-// Topics are those whose events make notifications, or tell of people.
+// Topics returns the topics whose events create notifications or describe accounts.
 func Topics() []string {
 	return slices.Concat(event.UserTopics(), event.PassportTopics(), []string{PassportTransitioned}, event.DocumentTopics())
 }
 
-// Record is a notification of one recipient. There is one for each event and
-// recipient, however often the event comes.
+// Record is a notification for one recipient. There is one record for each event and
+// recipient, even if the event is delivered several times.
 type Record struct {
 	ID            string     `json:"id"`
-	Event         string     `json:"event"`             // the same in all that come of one event
-	Recipient     string     `json:"recipient"`         // user id; empty: it is in nobody's list
-	Address       string     `json:"address,omitempty"` // mail goes there, not to the address of the recipient
+	Event         string     `json:"event"`             // shared by all records of an event
+	Recipient     string     `json:"recipient"`         // user id; empty: not in any list
+	Address       string     `json:"address,omitempty"` // if set, mail goes here instead of to the recipient's own address
 	Type          Type       `json:"type"`
 	EventType     string     `json:"eventType"`
 	Title         string     `json:"title"`
@@ -73,17 +73,17 @@ type Record struct {
 	Priority      Priority   `json:"priority"`
 	Status        Status     `json:"status"`
 	Deliveries    []Delivery `json:"deliveries"`
-	Metadata      string     `json:"metadata"` // a JSON object, kept as text: its keys are not the database's business
+	Metadata      string     `json:"metadata"` // a JSON object, stored as text because its keys may not be valid in the database
 	CreatedAt     time.Time  `json:"createdAt"`
 	ReadAt        time.Time  `json:"readAt,omitzero"`
-	AwaitsAddress bool       `json:"awaitsAddress,omitzero"` // its mail goes when the recipient's address is known
-	Deleted       bool       `json:"deleted,omitzero"`       // out of sight; the record stays, so that the event does not bring it back
-	Request       string     `json:"request,omitempty"`      // idempotency.Fingerprint of the one that made it, where it had a key
-	Traceparent   string     `json:"traceparent,omitempty"`  // of the request that caused it
+	AwaitsAddress bool       `json:"awaitsAddress,omitzero"` // the mail waits until the recipient's address is known
+	Deleted       bool       `json:"deleted,omitzero"`       // hidden; the record stays so that a repeated event does not create it again
+	Request       string     `json:"request,omitempty"`      // idempotency.Fingerprint of the request, if it had a key
+	Traceparent   string     `json:"traceparent,omitempty"`  // of the request that caused the event
 }
 
-// Schema declares how notifications are stored: in the list of their recipient,
-// and in those of pending deliveries.
+// Schema is the store schema of notifications. A record is in the list of its recipient and
+// in the lists of its pending deliveries.
 func Schema() store.Schema[Record] {
 	return store.Schema[Record]{Name: "notifications", Version: 1, Indexes: func(r *Record) store.Indexes {
 		in := store.Indexes{Created: r.CreatedAt}
@@ -107,12 +107,12 @@ func Schema() store.Schema[Record] {
 func ownScope(user string) string     { return "user:" + user }
 func addressScope(user string) string { return "address:" + user }
 
-// pendingScope is the list of what waits for a channel. Earlier releases had what
-// was to be retried in a list of its own.
+// pendingScope is the list of pending deliveries on a channel. Earlier releases stored
+// deliveries to be retried in the list retryScope.
 func pendingScope(c ChannelName) string { return "due:" + string(c) }
 func retryScope(c ChannelName) string   { return "again:" + string(c) }
 
-// delivery returns that on a channel, nil where there is none.
+// delivery returns the delivery on a channel, or nil.
 func (r *Record) delivery(c ChannelName) *Delivery {
 	for i := range r.Deliveries {
 		if r.Deliveries[i].Channel == c {
@@ -122,8 +122,8 @@ func (r *Record) delivery(c ChannelName) *Delivery {
 	return nil
 }
 
-// tidy empties a deleted record once nothing of it is to be delivered.
-func (r *Record) tidy() {
+// clearDeleted removes the content of a deleted record after its last delivery.
+func (r *Record) clearDeleted() {
 	for _, d := range r.Deliveries {
 		if d.State == Pending {
 			return
@@ -134,8 +134,8 @@ func (r *Record) tidy() {
 	}
 }
 
-// derived returns the UUID (version 8) that comes of the parts.
-func derived(parts ...string) string {
+// deriveID returns a UUID (version 8) derived from the parts.
+func deriveID(parts ...string) string {
 	b := sha256.Sum256(fmt.Appendf(nil, "%q", parts))
 	b[6], b[8] = b[6]&0x0f|0x80, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:16])

@@ -20,48 +20,47 @@ const (
 	maxValue   = 200      // characters of a value in a message
 )
 
-// payload is what an event says, as it came. Anybody may have written it.
+// payload holds the members of an event. It is untrusted input.
 type payload map[string]wire.Value
 
-// subjectKeys are the members that say what an event is about, by the noun that
-// its type begins with.
+// subjectKeys maps the first part of an event type to the member with the id of the subject.
 var subjectKeys = map[string]string{"passport": "passportId", "document": "docId", "user": "userId"}
 
-// Members that say whose the subject is, and who did something to it.
+// Members with the id of the owner of the subject, and of the user who acted.
 var (
 	ownerKeys = []string{"createdBy", "uploadedBy"}
 	actorKeys = []string{"publishedBy", "updatedBy", "deletedBy"}
 )
 
-// subjectKey is the member of the payload that says what an event is about,
-// empty where that is not known.
+// subjectKey returns the member with the id of the subject, or an empty string for an unknown
+// event type.
 func subjectKey(eventType string) string {
 	noun, _, _ := strings.Cut(eventType, ".")
 	return subjectKeys[noun]
 }
 
-// read returns the payload of an event, or fails with fault.Malformed or
+// parsePayload returns the payload of an event. It fails with fault.Malformed or
 // fault.Invalid.
-func read(e event.Envelope) (payload, error) {
+func parsePayload(e event.Envelope) (payload, error) {
 	if len(e.Data) > maxPayload {
-		return nil, fault.New(fault.Invalid, "the payload has %d bytes, %d are possible", len(e.Data), maxPayload)
+		return nil, fault.New(fault.Invalid, "the payload must not be larger than %d bytes, got %d", maxPayload, len(e.Data))
 	}
 	if err := wire.Check(e.Data); err != nil {
 		return nil, err
 	}
 	if e.Data.Kind() != '{' {
-		return nil, fault.New(fault.Invalid, "the payload is no JSON object")
+		return nil, fault.New(fault.Invalid, "the payload must be a JSON object")
 	}
 	var p payload
 	if err := wire.Unmarshal(e.Data, &p); err != nil {
-		return nil, fault.New(fault.Malformed, "the payload cannot be read").Because(err)
+		return nil, fault.New(fault.Malformed, "the payload cannot be parsed").Because(err)
 	}
 	details := p.checkID(subjectKey(e.Type), true)
 	for _, key := range slices.Concat(ownerKeys, actorKeys) {
 		details = append(details, p.checkID(key, false)...)
 	}
 	if e.Time.Year() < 2000 || e.Time.Year() > 9999 {
-		details = append(details, fault.Detail{Path: "time", Code: "range", Message: "is no time in the years 2000 to 9999"})
+		details = append(details, fault.Detail{Path: "time", Code: "range", Message: "must be in the years 2000 to 9999"})
 	}
 	if details != nil {
 		return nil, fault.New(fault.Invalid, "the event is not valid").With(details...)
@@ -69,7 +68,7 @@ func read(e event.Envelope) (payload, error) {
 	return p, nil
 }
 
-// checkID says what is wrong with a member that names somebody or something.
+// checkID reports an error in a member with an id.
 func (p payload) checkID(key string, required bool) []fault.Detail {
 	v, ok := p[key]
 	id := p.string(key)
@@ -79,12 +78,12 @@ func (p payload) checkID(key string, required bool) []fault.Detail {
 	case !ok:
 		return []fault.Detail{{Path: "/" + key, Code: "required", Message: "is missing"}}
 	case id == "" || utf8.RuneCountInString(id) > maxID || hasControl(id):
-		return []fault.Detail{{Path: "/" + key, Code: "format", Message: "is no id: a text of 1 to 200 characters, none of them a control character"}}
+		return []fault.Detail{{Path: "/" + key, Code: "format", Message: "must be a string of 1 to 200 characters without control characters"}}
 	}
 	return nil
 }
 
-// string returns a member that is a string, and nothing for any other.
+// string returns a member that is a string, and an empty string for any other.
 func (p payload) string(key string) string {
 	var s string
 	if v := p[key]; v != nil && v.Kind() == '"' && wire.Unmarshal(v, &s) == nil {
@@ -93,35 +92,35 @@ func (p payload) string(key string) string {
 	return ""
 }
 
-// values is what a template is given: the payload and the time.
-type values struct {
+// templateData is the data of a template: the payload and the current time.
+type templateData struct {
 	payload
 	at time.Time
 }
 
 const missing = "N/A"
 
-// Text returns a member on one line: N/A where it is missing or empty, the
-// elements of an array with commas between.
+// Text returns a member on one line, or N/A if it is missing or empty. The elements of an
+// array are separated by commas.
 func (p payload) Text(key string) string { return p.Or(key, missing) }
 
-// Actor is Text for who did it, and the system where that is not told.
+// Actor is Text for the user who acted. If the member is missing, it returns System.
 func (p payload) Actor(key string) string { return p.Or(key, "System") }
 
-// Empty tells whether a member is an array without elements.
+// Empty reports whether a member is an array without elements.
 func (p payload) Empty(key string) bool {
-	return p[key].Kind() == '[' && plain(p[key]) == ""
+	return p[key].Kind() == '[' && plainText(p[key]) == ""
 }
 
-// Or is Text with another word for what is missing.
-func (p payload) Or(key, otherwise string) string {
-	if text := oneLine(plain(p[key])); text != "" {
+// Or is Text with another fallback.
+func (p payload) Or(key, fallback string) string {
+	if text := oneLine(plainText(p[key])); text != "" {
 		return text
 	}
-	return otherwise
+	return fallback
 }
 
-// Megabytes returns a number of bytes in MB.
+// Megabytes returns a number of bytes in MiB, labelled MB as in the original.
 func (p payload) Megabytes(key string) string {
 	n, err := strconv.ParseFloat(string(p[key]), 64)
 	if err != nil || n < 0 {
@@ -130,36 +129,35 @@ func (p payload) Megabytes(key string) string {
 	return fmt.Sprintf("%.2f MB", n/(1<<20))
 }
 
-// Now is the time in the form of the original.
-func (v values) Now() string { return v.at.UTC().Format(LocaleTime) }
+// Now returns the current time as LocaleTime.
+func (d templateData) Now() string { return d.at.UTC().Format(LocaleTime) }
 
-// LocaleTime is how the original writes a time for people. It is UTC here.
+// LocaleTime is the time format of the original service. Times are in UTC.
 const LocaleTime = "1/2/2006, 3:04:05 PM"
 
-// plain returns JSON as a person would write it.
-func plain(v wire.Value) string {
+// plainText returns a JSON value as text for people.
+func plainText(v wire.Value) string {
 	switch {
 	case v == nil || v.Kind() == 'n':
 		return ""
 	case v.Kind() == '"':
 		var s string
-		_ = wire.Unmarshal(v, &s) // it was checked
+		_ = wire.Unmarshal(v, &s) // v is valid JSON
 		return s
 	case v.Kind() == '[':
 		var elements []wire.Value
-		_ = wire.Unmarshal(v, &elements) // as above
+		_ = wire.Unmarshal(v, &elements) // v is valid JSON
 		texts := make([]string, len(elements))
 		for i, e := range elements {
-			texts[i] = plain(e)
+			texts[i] = plainText(e)
 		}
 		return strings.Join(texts, ", ")
 	}
 	return string(v)
 }
 
-// oneLine keeps a value from being more than a value: it has no line of its
-// own, no control characters, none that turn the direction of the text, and an
-// end.
+// oneLine makes an untrusted value safe to show: it replaces line breaks and other control
+// characters, removes characters that change the direction of text, and limits the length.
 func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {

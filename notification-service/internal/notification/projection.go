@@ -14,19 +14,19 @@ import (
 
 const maxEmail = 254
 
-// AccountProjection is an account as its events describe it.
+// AccountProjection is the part of an account that the service reads from user events.
 type AccountProjection struct {
 	ID           string    `json:"id"`
 	Email        string    `json:"email"`
 	Role         auth.Role `json:"role"`
 	Organisation string    `json:"organisation,omitempty"`
 	Disabled     bool      `json:"disabled,omitzero"`
-	Sequence     int64     `json:"sequence"`  // version of the account; 0 when the event had none
+	Sequence     int64     `json:"sequence"`  // version of the account; 0: the event had none
 	ChangedAt    time.Time `json:"changedAt"` // time of that version
 	KnownSince   time.Time `json:"knownSince"`
 }
 
-// AccountSchema declares how accounts are stored. Disabled ones are in no list.
+// AccountSchema is the store schema of accounts. Disabled accounts are not listed.
 func AccountSchema() store.Schema[AccountProjection] {
 	return store.Schema[AccountProjection]{Name: "notification_people", Version: 1, Indexes: func(a *AccountProjection) store.Indexes {
 		in := store.Indexes{Created: a.KnownSince, Filters: map[string]string{"role": string(a.Role)}}
@@ -37,7 +37,7 @@ func AccountSchema() store.Schema[AccountProjection] {
 	}}
 }
 
-// newer reports whether a is of a later version than other.
+// newer reports whether a is a later version than other.
 func (a AccountProjection) newer(other AccountProjection) bool {
 	if a.Sequence > 0 && other.Sequence > 0 {
 		return a.Sequence > other.Sequence
@@ -45,8 +45,8 @@ func (a AccountProjection) newer(other AccountProjection) bool {
 	return a.ChangedAt.After(other.ChangedAt)
 }
 
-// accountOf reads the account from a user event.
-func accountOf(e event.Envelope, p payload) (AccountProjection, error) {
+// parseAccount reads an account from a user event.
+func parseAccount(e event.Envelope, p payload) (AccountProjection, error) {
 	account := AccountProjection{
 		ID: p.string("userId"), Email: p.string("email"), Role: auth.Role(p.string("role")), Organisation: p.string("organisation"),
 		Disabled: string(p["disabled"]) == "true", Sequence: e.Sequence, ChangedAt: e.Time, KnownSince: e.Time,
@@ -64,7 +64,7 @@ func checkAddress(path, address string) []fault.Detail {
 	if err == nil && a.Address == address && len(address) <= maxEmail && !hasControl(address) {
 		return nil
 	}
-	return []fault.Detail{{Path: path, Code: "format", Message: "is no mail address"}}
+	return []fault.Detail{{Path: path, Code: "format", Message: "must be a mail address"}}
 }
 
 func hasControl(text string) bool {
@@ -76,8 +76,8 @@ func hasControl(text string) bool {
 	return false
 }
 
-// upsertAccount stores an account unless a later version is stored, and sends
-// the mail that waited for its address.
+// upsertAccount stores an account unless a later version is stored, and releases the mails
+// that wait for its address.
 func (s *Service) upsertAccount(ctx context.Context, a AccountProjection) error {
 	_, err := s.Accounts.Insert(ctx, a.ID, a)
 	if fault.Is(err, fault.Conflict) {
@@ -96,10 +96,10 @@ func (s *Service) upsertAccount(ctx context.Context, a AccountProjection) error 
 	return s.release(ctx, a.ID)
 }
 
-// addressUnknown is the reason of a mail that waits for an address.
+// addressUnknown is the reason in deliveries that wait for an address.
 const addressUnknown = "the address of the recipient is not known yet"
 
-// release makes the mail due that waits for the address of an account.
+// release makes the mails due that wait for the address of an account.
 func (s *Service) release(ctx context.Context, user string) error {
 	for {
 		page, err := s.Records.List(ctx, store.Query{Scopes: []string{addressScope(user)}, Limit: store.MaxLimit})
@@ -109,10 +109,10 @@ func (s *Service) release(ctx context.Context, user string) error {
 		for _, row := range page.Rows {
 			row.Doc.AwaitsAddress = false
 			err := s.enqueue(ctx, &row.Doc)
-			if err == nil && s.sends(Mail) {
-				err = s.Tasks.Retry(ctx, specOf(row.ID, Mail).ID)
+			if err == nil && s.hasChannel(Mail) {
+				err = s.Tasks.Retry(ctx, newSpec(row.ID, Mail).ID)
 			}
-			if err != nil && !fault.Is(err, fault.Conflict) { // it is done
+			if err != nil && !fault.Is(err, fault.Conflict) { // fault.Conflict: the mail was sent
 				return err
 			}
 			_, err = s.Records.Update(ctx, row.ID, func(r *Record) (store.Change, error) {
@@ -126,7 +126,7 @@ func (s *Service) release(ctx context.Context, user string) error {
 	}
 }
 
-// awaitAddresses marks the records whose mail must wait for an address.
+// awaitAddresses marks the records whose mail has to wait for an address.
 func (s *Service) awaitAddresses(ctx context.Context, records []*Record) error {
 	for _, r := range records {
 		if mail := r.delivery(Mail); mail != nil && mail.State == Pending && r.Address == "" {
@@ -142,9 +142,9 @@ func (s *Service) awaitAddresses(ctx context.Context, records []*Record) error {
 	return nil
 }
 
-// accounts calls f with the ids of all accounts of a role, or of all accounts, a
-// page at a time.
-func (s *Service) accounts(ctx context.Context, role auth.Role, f func([]string) error) error {
+// eachAccountPage calls f with the ids of the accounts of a role, page by page. An empty role
+// selects all accounts.
+func (s *Service) eachAccountPage(ctx context.Context, role auth.Role, f func([]string) error) error {
 	q := store.Query{Scopes: []string{store.All}, Filters: map[string]string{"role": string(role)}, Order: store.OldestFirst, Limit: store.MaxLimit}
 	for {
 		page, err := s.Accounts.List(ctx, q)
@@ -164,12 +164,12 @@ func (s *Service) accounts(ctx context.Context, role auth.Role, f func([]string)
 	}
 }
 
-// OwnerProjection is the account that a passport or a document concerns.
+// OwnerProjection is the account that created a passport or uploaded a document.
 type OwnerProjection struct {
 	UserID string `json:"userId"`
 }
 
-// OwnerSchema declares how owners are stored.
+// OwnerSchema is the store schema of owners.
 func OwnerSchema() store.Schema[OwnerProjection] {
 	return store.Schema[OwnerProjection]{Name: "notification_subjects", Version: 1}
 }

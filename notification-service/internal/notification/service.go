@@ -15,19 +15,18 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Counted is the most notifications that Stats counts.
-const Counted = 1000
+// MaxCount is the maximum number of notifications that Stats counts.
+const MaxCount = 1000
 
-// Service is what can be done with notifications. It is safe for concurrent
-// use. Everybody sees their own, admins too: a notification that is another's
-// is fault.NotFound. Methods fail with fault.Unavailable when the store does
-// not answer.
+// Service manages notifications. It is safe for concurrent use. Callers, including admins,
+// see only their own notifications; those of others are fault.NotFound. All methods fail
+// with fault.Unavailable if the store does not answer.
 type Service struct {
 	Records     *store.Collection[Record]
 	Accounts    *store.Collection[AccountProjection]
 	Owners      *store.Collection[OwnerProjection]
 	Tasks       *task.Queue
-	Dispatchers []*Dispatcher // of the channels other than the list
+	Dispatchers []*Dispatcher // one per channel, except for the list
 	Now         func() time.Time
 	NewID       func() string
 }
@@ -42,12 +41,12 @@ type Filter struct {
 	Priority  Priority
 }
 
-// index returns the filter as the store indexes it.
+// index returns the values of the store index.
 func (f Filter) index() map[string]string {
 	return map[string]string{"type": string(f.Type), "status": string(f.Status), "eventType": f.EventType, "priority": string(f.Priority)}
 }
 
-// List returns a page of the caller's notifications, the newest first.
+// List returns a page of the caller's notifications, newest first.
 func (s *Service) List(ctx context.Context, f Filter, cursor string, limit int) (store.Page[Record], error) {
 	return s.Records.List(ctx, store.Query{Scopes: []string{ownScope(auth.Caller(ctx).UserID)}, Filters: f.index(), Cursor: cursor, Limit: limit})
 }
@@ -65,18 +64,18 @@ func (r *Record) visible(ctx context.Context) bool {
 	return !r.Deleted && r.Recipient != "" && r.Recipient == auth.Caller(ctx).UserID
 }
 
-func notFound(id string) error { return fault.New(fault.NotFound, "there is no notification %s", id) }
+func notFound(id string) error { return fault.New(fault.NotFound, "notification %s not found", id) }
 
-// Stats are numbers of the caller's notifications.
+// Stats are counts of the caller's notifications.
 type Stats struct {
-	Total    int            `json:"total"`
-	Unread   int            `json:"unread"`
-	ByStatus map[Status]int `json:"byStatus"`
-	ByType   map[Type]int   `json:"byType"`
-	Complete bool           `json:"complete" doc:"false where there are more than the newest 1000, which alone are counted"`
+	Total    int            `json:"total" doc:"number of notifications, at most 1000"`
+	Unread   int            `json:"unread" doc:"number of unread notifications"`
+	ByStatus map[Status]int `json:"byStatus" doc:"number of notifications by status"`
+	ByType   map[Type]int   `json:"byType" doc:"number of notifications by type"`
+	Complete bool           `json:"complete" doc:"false if there are more than 1000 notifications; only the newest 1000 are counted"`
 }
 
-// Stats counts the caller's notifications, up to the newest 1000.
+// Stats counts the newest 1000 notifications of the caller.
 func (s *Service) Stats(ctx context.Context) (Stats, error) {
 	stats := Stats{ByStatus: map[Status]int{Unread: 0, Read: 0}, ByType: map[Type]int{}}
 	for cursor := ""; ; {
@@ -85,7 +84,7 @@ func (s *Service) Stats(ctx context.Context) (Stats, error) {
 			return Stats{}, err
 		}
 		for _, row := range page.Rows {
-			if stats.Total == Counted {
+			if stats.Total == MaxCount {
 				return stats, nil
 			}
 			stats.Total++
@@ -100,7 +99,7 @@ func (s *Service) Stats(ctx context.Context) (Stats, error) {
 	}
 }
 
-// MarkRead marks a notification as read. The time of the first reading stays.
+// MarkRead marks a notification as read. ReadAt is the time of the first call.
 func (s *Service) MarkRead(ctx context.Context, id string) (Record, error) {
 	return s.change(ctx, id, func(r *Record) error {
 		if r.Status == Read {
@@ -111,8 +110,8 @@ func (s *Service) MarkRead(ctx context.Context, id string) (Record, error) {
 	})
 }
 
-// MarkAllRead marks all of the caller's notifications as read and returns how
-// many were not.
+// MarkAllRead marks all notifications of the caller as read. It returns the number of those
+// that were unread.
 func (s *Service) MarkAllRead(ctx context.Context) (int, error) {
 	marked := 0
 	for cursor := ""; ; {
@@ -132,12 +131,11 @@ func (s *Service) MarkAllRead(ctx context.Context) (int, error) {
 	}
 }
 
-// Delete takes a notification out of the caller's list. What of it is still to
-// be delivered is.
+// Delete removes a notification from the caller's list. Pending deliveries are still made.
 func (s *Service) Delete(ctx context.Context, id string) error {
 	_, err := s.change(ctx, id, func(r *Record) error {
 		r.Deleted = true
-		r.tidy()
+		r.clearDeleted()
 		return nil
 	})
 	return err
@@ -156,44 +154,44 @@ func (s *Service) change(ctx context.Context, id string, change func(*Record) er
 	return row.Doc, err
 }
 
-// Draft is a notification that an admin sends.
+// Draft is a notification to be sent by an admin.
 type Draft struct {
-	Type           Type       `json:"type" enum:"email,system,alert,info,warning,error" doc:"email goes by mail to one recipient; any other is put in the list of the recipient, or of everybody"`
-	EventType      string     `json:"eventType" enum:"passport.created,passport.published,passport.updated,passport.deleted,document.uploaded,document.deleted,user.registered,user.login,system.alert,general.info"`
-	Title          string     `json:"title,omitempty" maxLength:"200" doc:"one line; may be left out for user.login, system.alert and general.info, which have words of their own"`
-	Message        string     `json:"message,omitempty" maxLength:"10000" doc:"as title"`
-	Recipient      string     `json:"recipient,omitempty" maxLength:"200" doc:"id of an account"`
-	RecipientEmail string     `json:"recipientEmail,omitempty" maxLength:"254" doc:"address of a mail, where it is not that of the recipient"`
-	Priority       Priority   `json:"priority,omitempty" enum:"low,medium,high,critical" default:"medium"`
-	Metadata       wire.Value `json:"metadata,omitempty" doc:"an object of your own"`
+	Type           Type       `json:"type" enum:"email,system,alert,info,warning,error" doc:"email: sent by mail to one recipient; all other types are shown in the list of the recipient or, without a recipient, of all users"`
+	EventType      string     `json:"eventType" enum:"passport.created,passport.published,passport.updated,passport.deleted,document.uploaded,document.deleted,user.registered,user.login,system.alert,general.info" doc:"event that the notification is about; general.info is for any other message"`
+	Title          string     `json:"title,omitempty" maxLength:"200" doc:"one line of text; optional for user.login, system.alert and general.info, which have a default"`
+	Message        string     `json:"message,omitempty" maxLength:"10000" doc:"text of any number of lines; optional in the same cases as title"`
+	Recipient      string     `json:"recipient,omitempty" maxLength:"200" doc:"id of the account that gets the notification"`
+	RecipientEmail string     `json:"recipientEmail,omitempty" maxLength:"254" doc:"mail address, if it is not that of the recipient; only for type email"`
+	Priority       Priority   `json:"priority,omitempty" enum:"low,medium,high,critical" default:"medium" doc:"priority of the notification"`
+	Metadata       wire.Value `json:"metadata,omitempty" doc:"JSON object with any content, returned with the notification"`
 }
 
-// Create sends a notification: to the recipient, by mail where its type is
-// email, and else to everybody known. It returns the record of the recipient,
-// or that of the caller. It fails with fault.Invalid.
+// Create sends a notification to its recipient or, without a recipient, to all accounts.
+// It returns the record of the recipient or, without a recipient, of the caller. It fails
+// with fault.Invalid.
 //
-// With a key it sends once, and again tells that it was sent before: what was
-// left undone then is done now. It fails with fault.Invalid too when the key was
-// used for another draft.
-func (s *Service) Create(ctx context.Context, d Draft, key string) (sent Record, again bool, err error) {
+// If key is not empty, a repeated call with the same key does not send again, but
+// completes a call that was interrupted; replayed is true. It fails with fault.Invalid if
+// the key was used for another draft.
+func (s *Service) Create(ctx context.Context, d Draft, key string) (sent Record, replayed bool, err error) {
 	if err := s.check(ctx, d); err != nil {
 		return Record{}, false, err
 	}
-	r, err := s.recordOf(d)
+	r, err := s.newRecord(d)
 	if err != nil {
 		return Record{}, false, err
 	}
 	caller := auth.Caller(ctx).UserID
 	owner := cmp.Or(d.Recipient, caller)
 	if key != "" {
-		r.Event, r.Request = idempotency.ID("notification", caller, key), d.sum()
-		if again, err = s.claim(ctx, r); err != nil {
+		r.Event, r.Request = idempotency.ID("notification", caller, key), d.fingerprint()
+		if replayed, err = s.claimKey(ctx, r); err != nil {
 			return Record{}, false, err
 		}
 	}
 	if d.Recipient == "" && d.Type != Email {
-		err = s.accounts(ctx, "", func(everybody []string) error {
-			return s.add(ctx, r, append([]string{caller}, everybody...), false)
+		err = s.eachAccountPage(ctx, "", func(ids []string) error {
+			return s.add(ctx, r, append([]string{caller}, ids...), false)
 		})
 	} else {
 		err = s.add(ctx, r, []string{owner}, d.Type == Email)
@@ -201,17 +199,17 @@ func (s *Service) Create(ctx context.Context, d Draft, key string) (sent Record,
 	if err != nil {
 		return Record{}, false, err
 	}
-	row, err := s.Records.Get(ctx, derived(r.Event, owner))
+	row, err := s.Records.Get(ctx, deriveID(r.Event, owner))
 	if err == nil && key != "" {
-		err = idempotency.Check(row.Doc.Request, r.Request) // releases before made it without a claim
+		err = idempotency.Check(row.Doc.Request, r.Request) // earlier releases stored no claim
 	}
-	return row.Doc, again, err
+	return row.Doc, replayed, err
 }
 
-// claim stores which draft a key is for, and tells whether that was there. It is
-// a record in nobody's list, whose id comes of the caller and the key alone: the
-// recipient is a part of the draft.
-func (s *Service) claim(ctx context.Context, r Record) (again bool, err error) {
+// claimKey stores that a key belongs to a draft, and reports whether it did before. The claim
+// is a record without recipient, whose id is derived from the caller and the key: the key
+// must be refused for a draft with another recipient, too.
+func (s *Service) claimKey(ctx context.Context, r Record) (replayed bool, err error) {
 	claim := Record{ID: r.Event, Event: r.Event, Request: r.Request, Metadata: "{}", CreatedAt: r.CreatedAt}
 	_, err = s.Records.Insert(ctx, claim.ID, claim)
 	if !fault.Is(err, fault.Conflict) {
@@ -224,31 +222,31 @@ func (s *Service) claim(ctx context.Context, r Record) (again bool, err error) {
 	return true, idempotency.Check(row.Doc.Request, r.Request)
 }
 
-// sum is that of a draft, however its JSON was written.
-func (d Draft) sum() string {
+// fingerprint identifies the content of a draft, independent of its JSON formatting.
+func (d Draft) fingerprint() string {
 	if d.Metadata != nil {
 		d.Metadata = d.Metadata.Clone()
-		_ = d.Metadata.Canonicalize() // it was checked to be an object
+		_ = d.Metadata.Canonicalize() // check has verified that it is an object
 	}
 	data, err := wire.Marshal(d)
 	if err != nil {
-		panic(err) // it was read from JSON
+		panic(err) // not possible: a draft is decoded from JSON
 	}
 	return idempotency.Fingerprint(string(data))
 }
 
-// recordOf is what a draft becomes, for no recipient yet.
-func (s *Service) recordOf(d Draft) (Record, error) {
+// newRecord returns the record for a draft, without a recipient.
+func (s *Service) newRecord(d Draft) (Record, error) {
 	title, message := d.Title, strings.ReplaceAll(d.Message, "\r\n", "\n")
-	ownTitle, ownMessage, err := render(d.EventType, payload{}, s.now())
+	defaultTitle, defaultMessage, err := render(d.EventType, payload{}, s.now())
 	if err != nil {
 		return Record{}, err
 	}
 	if title == "" {
-		title = ownTitle
+		title = defaultTitle
 	}
 	if message == "" {
-		message = ownMessage
+		message = defaultMessage
 	}
 	r := Record{
 		Event: s.NewID(), Address: d.RecipientEmail, Type: d.Type, EventType: d.EventType, Title: title, Message: message,
@@ -263,7 +261,7 @@ func (s *Service) recordOf(d Draft) (Record, error) {
 	return r, nil
 }
 
-// check tells all that is wrong with a draft, beyond what its schema says.
+// check reports the errors in a draft that its JSON schema does not cover.
 func (s *Service) check(ctx context.Context, d Draft) error {
 	var details []fault.Detail
 	add := func(wrong bool, path, code, format string, args ...any) {
@@ -271,26 +269,26 @@ func (s *Service) check(ctx context.Context, d Draft) error {
 			details = append(details, fault.Detail{Path: path, Code: code, Message: fmt.Sprintf(format, args...)})
 		}
 	}
-	own := d.EventType == UserLogin || d.EventType == SystemAlert || d.EventType == GeneralInfo
-	add(!own && strings.TrimSpace(d.Title) == "", "/title", "required", "is needed for %s", d.EventType)
-	add(!own && strings.TrimSpace(d.Message) == "", "/message", "required", "is needed for %s", d.EventType)
-	add(hasControl(d.Title), "/title", "format", "has a control character, or more than one line")
-	add(hasControl(strings.NewReplacer("\r\n", "", "\n", "", "\t", "").Replace(d.Message)), "/message", "format", "has a control character")
-	add(d.Metadata != nil && d.Metadata.Kind() != '{', "/metadata", "type", "has to be an object")
-	add(d.Type == Email && d.Recipient == "" && d.RecipientEmail == "", "/recipient", "required", "is needed for mail, or recipientEmail")
-	add(d.Type != Email && d.RecipientEmail != "", "/recipientEmail", "unknownField", "is for the type email")
+	hasDefault := d.EventType == UserLogin || d.EventType == SystemAlert || d.EventType == GeneralInfo
+	add(!hasDefault && strings.TrimSpace(d.Title) == "", "/title", "required", "is missing; it is required for %s", d.EventType)
+	add(!hasDefault && strings.TrimSpace(d.Message) == "", "/message", "required", "is missing; it is required for %s", d.EventType)
+	add(hasControl(d.Title), "/title", "format", "must be one line without control characters")
+	add(hasControl(strings.NewReplacer("\r\n", "", "\n", "", "\t", "").Replace(d.Message)), "/message", "format", "must not have control characters")
+	add(d.Metadata != nil && d.Metadata.Kind() != '{', "/metadata", "type", "must be a JSON object")
+	add(d.Type == Email && d.Recipient == "" && d.RecipientEmail == "", "/recipient", "required", "is missing; the type email needs recipient or recipientEmail")
+	add(d.Type != Email && d.RecipientEmail != "", "/recipientEmail", "unknownField", "is only allowed for the type email")
 	if d.RecipientEmail != "" {
 		details = append(details, checkAddress("/recipientEmail", d.RecipientEmail)...)
 	}
 	if d.Recipient != "" {
 		_, err := s.Accounts.Get(ctx, d.Recipient)
-		add(fault.Is(err, fault.NotFound), "/recipient", "unknown", "is no account that is known here")
+		add(fault.Is(err, fault.NotFound), "/recipient", "unknown", "account %s not found", d.Recipient)
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return err
 		}
 	}
 	if details != nil {
-		return fault.New(fault.Invalid, "the notification was not sent").With(details...)
+		return fault.New(fault.Invalid, "the notification is not valid").With(details...)
 	}
 	return nil
 }

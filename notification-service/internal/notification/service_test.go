@@ -10,10 +10,10 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-func TestStatsCountToAThousand(t *testing.T) {
-	o := newOffice(t)
+func TestStatsCountUpTo1000(t *testing.T) {
+	o := newService(t)
 	ctx := auth.NewContext(t.Context(), auth.Principal{UserID: "ann"})
-	for _, n := range []int{0, 500, notification.Counted} {
+	for _, n := range []int{0, 500, notification.MaxCount} {
 		var records []store.Write[notification.Record]
 		for i := range n {
 			id := fmt.Sprintf("%04d", i)
@@ -22,7 +22,7 @@ func TestStatsCountToAThousand(t *testing.T) {
 				Metadata: "{}", CreatedAt: o.now.Add(time.Duration(i) * time.Second),
 			}})
 		}
-		if _, err := o.Records.InsertMany(ctx, records); err != nil { // those of the round before are there
+		if _, err := o.Records.InsertMany(ctx, records); err != nil { // those of the previous loop exist
 			t.Fatal(err)
 		}
 		stats, err := o.Stats(ctx)
@@ -34,17 +34,17 @@ func TestStatsCountToAThousand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if stats, err := o.Stats(ctx); err != nil || stats.Total != notification.Counted || stats.Complete {
-		t.Errorf("stats of one more: %+v, %v", stats, err)
+	if stats, err := o.Stats(ctx); err != nil || stats.Total != notification.MaxCount || stats.Complete {
+		t.Errorf("stats of %d notifications: %+v, %v", notification.MaxCount+1, stats, err)
 	}
 }
 
-// TestWhatIsDeletedIsEmptied keeps the words as long as they are to be
-// delivered, and no longer.
-func TestWhatIsDeletedIsEmptied(t *testing.T) {
-	post := &channel{name: notification.Mail}
-	o := newOffice(t, post)
-	o.happens("user.registered", ann)
+// TestDeletedNotificationIsClearedAfterDelivery: a deleted notification loses its content when
+// its last pending delivery is done.
+func TestDeletedNotificationIsClearedAfterDelivery(t *testing.T) {
+	mail := &channel{name: notification.Mail}
+	o := newService(t, mail)
+	o.handle("user.registered", ann)
 	r, _ := o.newest("ann", notification.Mail)
 	if err := o.Delete(auth.NewContext(t.Context(), auth.Principal{UserID: "ann"}), r.ID); err != nil {
 		t.Fatal(err)
@@ -52,28 +52,28 @@ func TestWhatIsDeletedIsEmptied(t *testing.T) {
 	for _, want := range []string{r.Title, ""} {
 		row, err := o.Records.Get(t.Context(), r.ID)
 		if err != nil || row.Doc.Title != want {
-			t.Errorf("a deleted notification is %+v, %v; want the title %q", row.Doc, err, want)
+			t.Errorf("deleted notification: %+v, %v, want the title %q", row.Doc, err, want)
 		}
-		o.round()
+		o.deliver()
 	}
-	if len(post.got) != 1 || post.got[0].Title != r.Title {
-		t.Errorf("mails %+v", post.got)
+	if len(mail.sent) != 1 || mail.sent[0].Title != r.Title {
+		t.Errorf("mails %+v", mail.sent)
 	}
 }
 
-// TestMailThatCannotBe sends one where mail is off.
-func TestMailThatCannotBe(t *testing.T) {
+// TestMailFailsIfDisabled sends a mail while the mail channel is disabled.
+func TestMailFailsIfDisabled(t *testing.T) {
 	files := &channel{name: notification.File}
-	o := newOffice(t, files)
-	o.happens("user.registered", ann)
+	o := newService(t, files)
+	o.handle("user.registered", ann)
 	o.now = o.now.Add(time.Second)
 	admin := auth.NewContext(t.Context(), auth.Principal{UserID: "root", Role: auth.Admin})
 	r, _, err := o.Create(admin, notification.Draft{Type: notification.Email, EventType: "general.info", RecipientEmail: "x@nlb.example"}, "")
 	if err != nil || r.Recipient != "root" || len(r.Deliveries) != 3 || r.Deliveries[1].State != notification.Failed || r.Deliveries[1].Reason == "" {
 		t.Errorf("sent %+v, %v", r, err)
 	}
-	o.round()
-	if len(files.got) != 2 || files.got[1].To != "x@nlb.example" { // the original wrote a file in its place
-		t.Errorf("files %+v", files.got)
+	o.deliver()
+	if len(files.sent) != 2 || files.sent[1].To != "x@nlb.example" { // as in the original service, a file is written instead
+		t.Errorf("files %+v", files.sent)
 	}
 }

@@ -9,22 +9,22 @@ import (
 )
 
 //go:embed templates
-var files embed.FS
+var templateFiles embed.FS
 
-// templates are those of the original: a file for each type of event, with the
-// title on its first line and the message from the third on.
-var templates = template.Must(template.ParseFS(files, "templates/*.txt"))
+// templates has a file for each event type, with the title on the first line and the
+// message from the third line on. The texts are those of the original service.
+var templates = template.Must(template.ParseFS(templateFiles, "templates/*.txt"))
 
 const otherTemplate = "other.txt"
 
-// render returns what is told of an event.
+// render returns the title and message for an event.
 func render(eventType string, p payload, now time.Time) (title, message string, err error) {
 	t := templates.Lookup(eventType + ".txt")
 	if t == nil {
 		t = templates.Lookup(otherTemplate)
 	}
 	var b strings.Builder
-	if err := t.Execute(&b, values{p, now}); err != nil {
+	if err := t.Execute(&b, templateData{p, now}); err != nil {
 		return "", "", fmt.Errorf("template %s: %w", t.Name(), err)
 	}
 	title, message, _ = strings.Cut(strings.TrimSpace(b.String()), "\n\n")

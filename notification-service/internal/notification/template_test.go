@@ -8,13 +8,13 @@ import (
 	"github.com/battery-passport/suite/pkg/event"
 )
 
-// TestTemplates compares with the original's words: for each type of event one
-// that tells everything, and one that tells nothing.
-func TestTemplates(t *testing.T) {
+// TestTemplatesMatchOriginal renders each event type with a complete and an empty payload, and
+// compares the texts with those of the original service.
+func TestTemplatesMatchOriginal(t *testing.T) {
 	const passport, document = `"batteryIdentifier":"N1","modelName":"NLB 82","manufacturerName":"Nordlicht","updatedFields":["a","b"],"deletedBy":"0193-u"`, `"fileName":"Müll.pdf","fileSize":1572864,"deletedBy":"0193-u"`
 	welcome := "Thank you for registering with the Battery Passport System!\n\nYour account has been created successfully. You can now login and start using the system."
 	login := "You have successfully logged into your account.\n\nLogin Time: 11/22/2026, 10:30:00 AM\nIf this wasn't you, please contact support immediately."
-	for name, c := range map[string]struct{ payload, title, message, bare string }{
+	for name, c := range map[string]struct{ payload, title, message, empty string }{
 		"passport.created": {passport, "New Battery Passport Created",
 			"A new battery passport has been created successfully.\n\nBattery Identifier: N1\nModel: NLB 82\nManufacturer: Nordlicht",
 			"A new battery passport has been created successfully.\n\nBattery Identifier: N/A\nModel: N/A\nManufacturer: N/A"},
@@ -22,8 +22,8 @@ func TestTemplates(t *testing.T) {
 			"A battery passport has been updated.\n\nBattery Identifier: N1\nUpdated Fields: a, b",
 			"A battery passport has been updated.\n\nBattery Identifier: N/A\nUpdated Fields: N/A"},
 		"passport.published": {passport, "Battery Passport Published",
-			"A battery passport has been published. Everybody who has the battery's identifier can now read its public part.\n\nBattery Identifier: N1\nModel: NLB 82\nManufacturer: Nordlicht",
-			"A battery passport has been published. Everybody who has the battery's identifier can now read its public part.\n\nBattery Identifier: N/A\nModel: N/A\nManufacturer: N/A"},
+			"A battery passport has been published. Everyone who knows the battery identifier can now read its public data.\n\nBattery Identifier: N1\nModel: NLB 82\nManufacturer: Nordlicht",
+			"A battery passport has been published. Everyone who knows the battery identifier can now read its public data.\n\nBattery Identifier: N/A\nModel: N/A\nManufacturer: N/A"},
 		"passport.deleted": {passport, "Battery Passport Deleted",
 			"A battery passport has been deleted.\n\nBattery Identifier: N1\nDeleted By: 0193-u",
 			"A battery passport has been deleted.\n\nBattery Identifier: N/A\nDeleted By: System"},
@@ -37,21 +37,21 @@ func TestTemplates(t *testing.T) {
 		"user.login":       {"", "Successful Login", login, login},
 		"system.alert":     {`"message":"Too hot."`, "System Alert", "Too hot.", "A system alert has been triggered."},
 		"general.info":     {`"message":"New office."`, "Information", "New office.", "This is a general information notification."},
-		"passport.unheard": {passport, "Notification", "You have a new notification from the system.", "You have a new notification from the system."},
+		"passport.unknown": {passport, "Notification", "You have a new notification from the system.", "You have a new notification from the system."},
 	} {
-		for payload, want := range map[string]string{"{" + c.payload + "}": c.message, "{}": c.bare} {
-			p, err := read(event.Envelope{Type: "other", Time: at, Data: []byte(payload)})
+		for payload, want := range map[string]string{"{" + c.payload + "}": c.message, "{}": c.empty} {
+			p, err := parsePayload(event.Envelope{Type: "other", Time: at, Data: []byte(payload)})
 			if err != nil {
 				t.Fatal(err)
 			}
 			title, message, err := render(name, p, at)
-			if err != nil || title != c.title || message != want && payload != "{}" || payload == "{}" && message != c.bare {
+			if err != nil || title != c.title || message != want && payload != "{}" || payload == "{}" && message != c.empty {
 				t.Errorf("%s %s: %q, %q, %v", name, payload, title, message, err)
 			}
 		}
 	}
-	for payload, want := range map[string]string{`{"updatedFields":[]}`: "none that is public", `{"updatedFields":["state"]}`: "state"} {
-		p, err := read(event.Envelope{Type: "other", Time: at, Data: []byte(payload)})
+	for payload, want := range map[string]string{`{"updatedFields":[]}`: "no public fields", `{"updatedFields":["state"]}`: "state"} {
+		p, err := parsePayload(event.Envelope{Type: "other", Time: at, Data: []byte(payload)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,7 +59,7 @@ func TestTemplates(t *testing.T) {
 			t.Errorf("%s: %q, %v", payload, message, err)
 		}
 	}
-	p, err := read(event.Envelope{Type: "other", Time: at, Data: []byte(`{"title":"Moved"}`)})
+	p, err := parsePayload(event.Envelope{Type: "other", Time: at, Data: []byte(`{"title":"Moved"}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestTemplates(t *testing.T) {
 
 var at = time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC)
 
-func TestAValueStaysAValue(t *testing.T) {
+func TestValuesStayOnOneLine(t *testing.T) {
 	long := strings.Repeat("ü", 300)
 	for payload, want := range map[string]string{
 		`{"x":"a\r\nStatus: sent"}`:     "a  Status: sent",
@@ -85,7 +85,7 @@ func TestAValueStaysAValue(t *testing.T) {
 		`{"x":true}`:                    "true",
 		`{"x":[]}`:                      "N/A",
 	} {
-		p, err := read(event.Envelope{Type: "other", Time: at, Data: []byte(payload)})
+		p, err := parsePayload(event.Envelope{Type: "other", Time: at, Data: []byte(payload)})
 		if err != nil {
 			t.Fatal(err)
 		}

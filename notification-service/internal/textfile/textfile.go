@@ -1,5 +1,4 @@
-// Package textfile writes notifications to text files, in the form of the
-// original.
+// Package textfile writes notifications to text files in the format of the original service.
 package textfile
 
 import (
@@ -17,20 +16,19 @@ import (
 )
 
 const (
-	rule     = "----------------------------------------------"
+	line     = "----------------------------------------------"
 	nameTime = "2006-01-02T15-04-05.000Z"
 )
 
-// Folder is where the files go. It is made when it is missing.
+// Folder is the folder of the files. It is created if it is missing.
 type Folder struct{ Path string }
 
 var _ notification.Channel = Folder{}
 
-// Deliver implements notification.Channel. The name of the file comes of the
-// time and the id of the event: what is delivered again writes the same file.
-// It is there whole or not at all.
+// Deliver implements notification.Channel. The file is written atomically. Its name is
+// derived from the time and id of the event, so that a repeated delivery replaces it.
 func (f Folder) Deliver(_ context.Context, m notification.Message) error {
-	content, err := contentOf(m)
+	content, err := format(m)
 	if err != nil {
 		return &notification.Refusal{Final: true, Reason: err.Error()}
 	}
@@ -38,24 +36,24 @@ func (f Folder) Deliver(_ context.Context, m notification.Message) error {
 		return err
 	}
 	name := fmt.Sprintf("notification-%s-%s.txt", m.At.UTC().Format(nameTime), m.Event)
-	path, aside := filepath.Join(f.Path, name), filepath.Join(f.Path, "."+name)
-	if err := write(aside, content); err != nil {
+	path, temporary := filepath.Join(f.Path, name), filepath.Join(f.Path, "."+name)
+	if err := write(temporary, content); err != nil {
 		return err
 	}
-	if err := os.Rename(aside, path); err != nil {
+	if err := os.Rename(temporary, path); err != nil {
 		return err
 	}
 	return syncFolder(f.Path)
 }
 
-// Ping tells whether a file can be written, by writing one.
+// Ping checks that files can be written, by writing one.
 func (f Folder) Ping(context.Context) error {
 	path := filepath.Join(f.Path, probe)
 	err := os.MkdirAll(f.Path, 0o755)
 	if err == nil {
 		err = write(path, strings.Repeat("\n", probeBytes))
 	}
-	if removed := os.Remove(path); err == nil && !errors.Is(removed, os.ErrNotExist) { // by another service that shares the folder
+	if removed := os.Remove(path); err == nil && !errors.Is(removed, os.ErrNotExist) { // another instance may have removed it
 		err = removed
 	}
 	if err != nil {
@@ -65,8 +63,8 @@ func (f Folder) Ping(context.Context) error {
 }
 
 const (
-	probe      = ".probe"
-	probeBytes = 4 << 10 // a block of most file systems
+	probe      = ".probe" // name of the file that Ping writes
+	probeBytes = 4 << 10  // a block of most file systems
 )
 
 func write(path, content string) error {
@@ -78,7 +76,7 @@ func write(path, content string) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// syncFolder makes a rename last.
+// syncFolder makes a rename durable.
 func syncFolder(path string) error {
 	folder, err := os.Open(path)
 	if err != nil {
@@ -87,7 +85,7 @@ func syncFolder(path string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-func contentOf(m notification.Message) (string, error) {
+func format(m notification.Message) (string, error) {
 	var metadata bytes.Buffer
 	if err := json.Indent(&metadata, []byte(m.Metadata), "", "  "); err != nil {
 		return "", fmt.Errorf("metadata: %w", err)
@@ -98,7 +96,7 @@ func contentOf(m notification.Message) (string, error) {
 	}
 	return strings.Join([]string{
 		"Notification Log - " + m.At.UTC().Format(notification.LocaleTime),
-		rule,
+		line,
 		"Event Type: " + m.EventType,
 		"Type: " + string(m.Type),
 		"Title: " + m.Title,
@@ -107,6 +105,6 @@ func contentOf(m notification.Message) (string, error) {
 		"Status: logged_to_file",
 		"Priority: " + string(m.Priority),
 		"Metadata: " + metadata.String(),
-		rule,
+		line,
 	}, "\n"), nil
 }

@@ -22,7 +22,7 @@ func message() notification.Message {
 	}
 }
 
-// The file of the original's documentation, byte for byte.
+// original is the file in the documentation of the original service.
 const original = `Notification Log - 9/11/2025, 1:20:09 AM
 ----------------------------------------------
 Event Type: user.registered
@@ -54,8 +54,8 @@ func files(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-func TestFilesAreAsTheOriginalWroteThem(t *testing.T) {
-	folder := textfile.Folder{Path: filepath.Join(t.TempDir(), "made", "when", "needed")}
+func TestFileFormatMatchesOriginal(t *testing.T) {
+	folder := textfile.Folder{Path: filepath.Join(t.TempDir(), "missing", "parent", "folder")}
 	unknown := message()
 	unknown.Event, unknown.To, unknown.Metadata = "0193-other", "", "{}" // in the same millisecond
 	for _, m := range []notification.Message{message(), message(), unknown} {
@@ -82,12 +82,11 @@ Metadata: {}
 	}
 }
 
-// TestWhatAnotherLeftHalfIsWrittenAnew finds the beginning of a file, as a
-// process leaves it that is killed.
-func TestWhatAnotherLeftHalfIsWrittenAnew(t *testing.T) {
+// TestIncompleteFileIsReplaced starts with the incomplete temporary file of a killed process.
+func TestIncompleteFileIsReplaced(t *testing.T) {
 	dir := t.TempDir()
-	aside := filepath.Join(dir, ".notification-2025-09-11T01-20-09.350Z-0193-event.txt")
-	if err := os.WriteFile(aside, []byte("Notification Log - half"), 0o600); err != nil {
+	temporary := filepath.Join(dir, ".notification-2025-09-11T01-20-09.350Z-0193-event.txt")
+	if err := os.WriteFile(temporary, []byte("Notification Log - half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := (textfile.Folder{Path: dir}).Deliver(t.Context(), message()); err != nil {
@@ -98,9 +97,8 @@ func TestWhatAnotherLeftHalfIsWrittenAnew(t *testing.T) {
 	}
 }
 
-// TestAFolderThatCannotBeIsAnOutage has a file where the folder should be: no
-// message is at fault.
-func TestAFolderThatCannotBeIsAnOutage(t *testing.T) {
+// TestUnusableFolderIsOutage: if the folder cannot be created, no message is refused.
+func TestUnusableFolderIsOutage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -111,14 +109,15 @@ func TestAFolderThatCannotBeIsAnOutage(t *testing.T) {
 	}
 }
 
-// TestPing writes where it can, and where somebody has put something else.
+// TestPing checks a new folder, a path that is a file, and a folder in which the probe cannot
+// be written.
 func TestPing(t *testing.T) {
 	dir := t.TempDir()
 	if err := (textfile.Folder{Path: filepath.Join(dir, "new")}).Ping(t.Context()); err != nil {
-		t.Errorf("Ping of a folder that is made = %v", err)
+		t.Errorf("Ping of a new folder = %v", err)
 	}
-	if left, err := os.ReadDir(filepath.Join(dir, "new")); err != nil || len(left) != 0 {
-		t.Errorf("Ping leaves %v, %v", left, err)
+	if files, err := os.ReadDir(filepath.Join(dir, "new")); err != nil || len(files) != 0 {
+		t.Errorf("Ping left %v, %v", files, err)
 	}
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

@@ -16,9 +16,9 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 
-// TestPoison sends what no try makes right: each becomes a dead letter that
-// says why, and what follows it is handled.
-func TestPoison(t *testing.T) {
+// TestInvalidEventsBecomeDeadLetters sends events that can never be handled. Each becomes a
+// dead letter with a reason, and the next event is handled.
+func TestInvalidEventsBecomeDeadLetters(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	owner := s.person(auth.User)
 	huge := strings.Repeat("x", 900_000)
@@ -27,32 +27,32 @@ func TestPoison(t *testing.T) {
 		topic, payload, reason string
 		headers                []string
 	}{
-		"no JSON":              {"passport.created", `{"passportId":`, "the body is not valid JSON", headers},
-		"nothing":              {"passport.created", ``, "the body is empty", headers},
-		"two values":           {"passport.created", `{"passportId":"p"}{}`, "more than one JSON value", headers},
-		"given twice":          {"passport.created", `{"passportId":"p","passportId":"q"}`, "/passportId the member must not be repeated", headers},
-		"no UTF-8":             {"passport.created", "{\"passportId\":\"\xff\"}", "not valid JSON", headers},
-		"an array":             {"passport.created", `[]`, "no JSON object", headers},
-		"null":                 {"passport.created", `null`, "no JSON object", headers},
-		"too deep":             {"passport.created", `{"passportId":"p","x":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`, "nested deeper", headers},
-		"without its passport": {"passport.created", `{}`, "/passportId is missing", headers},
-		"without its document": {"document.uploaded", `{"fileName":"x"}`, "/docId is missing", headers},
-		"without its user":     {"user.registered", `{"email":"x@nlb.example"}`, "/userId is missing", headers},
-		"plain, without it":    {"passport.deleted", `{}`, "/passportId is missing", nil},
-		"an id that is none":   {"passport.updated", `{"passportId":7,"updatedBy":["x"]}`, "/passportId is no id", headers},
-		"an id with a NUL":     {"passport.updated", `{"passportId":"p","updatedBy":"x\u0000status\u0000unread"}`, "/updatedBy is no id", headers},
-		"an endless id":        {"passport.updated", `{"passportId":"` + huge[:201] + `"}`, "/passportId is no id", headers},
-		"1 MB of text":         {"passport.created", `{"passportId":"p","modelName":"` + huge + `"}`, "the payload has 900033 bytes, 65536 are possible", headers},
-		"an address with CRLF": {"user.registered", `{"userId":"x","email":"x@nlb.example\r\nBcc: eve@evil.example"}`, "/email is no mail address", headers},
-		"two addresses":        {"user.updated", `{"userId":"x","email":"x@nlb.example, y@nlb.example"}`, "/email is no mail address", headers},
-		"long ago":             {"passport.created", `{"passportId":"p"}`, "time is no time", header("x", "0001-01-01T00:00:00Z")},
+		"invalid JSON":              {"passport.created", `{"passportId":`, "the body is not valid JSON", headers},
+		"empty":                     {"passport.created", ``, "the body is empty", headers},
+		"two values":                {"passport.created", `{"passportId":"p"}{}`, "more than one JSON value", headers},
+		"duplicate member":          {"passport.created", `{"passportId":"p","passportId":"q"}`, "/passportId the member must not be repeated", headers},
+		"invalid UTF-8":             {"passport.created", "{\"passportId\":\"\xff\"}", "not valid JSON", headers},
+		"an array":                  {"passport.created", `[]`, "must be a JSON object", headers},
+		"null":                      {"passport.created", `null`, "must be a JSON object", headers},
+		"nested too deeply":         {"passport.created", `{"passportId":"p","x":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`, "nested deeper", headers},
+		"no passportId":             {"passport.created", `{}`, "/passportId is missing", headers},
+		"no docId":                  {"document.uploaded", `{"fileName":"x"}`, "/docId is missing", headers},
+		"no userId":                 {"user.registered", `{"email":"x@nlb.example"}`, "/userId is missing", headers},
+		"no headers, no passportId": {"passport.deleted", `{}`, "/passportId is missing", nil},
+		"id is a number":            {"passport.updated", `{"passportId":7,"updatedBy":["x"]}`, "/passportId must be a string", headers},
+		"id with a NUL":             {"passport.updated", `{"passportId":"p","updatedBy":"x\u0000status\u0000unread"}`, "/updatedBy must be a string", headers},
+		"id too long":               {"passport.updated", `{"passportId":"` + huge[:201] + `"}`, "/passportId must be a string", headers},
+		"payload too large":         {"passport.created", `{"passportId":"p","modelName":"` + huge + `"}`, "the payload must not be larger than 65536 bytes, got 900033", headers},
+		"address with CRLF":         {"user.registered", `{"userId":"x","email":"x@nlb.example\r\nBcc: eve@evil.example"}`, "/email must be a mail address", headers},
+		"two addresses":             {"user.updated", `{"userId":"x","email":"x@nlb.example, y@nlb.example"}`, "/email must be a mail address", headers},
+		"year 1":                    {"passport.created", `{"passportId":"p"}`, "time must be in the years", header("x", "0001-01-01T00:00:00Z")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			key := uuid.NewString()
 			s.send(c.topic, key, c.payload, c.headers...)
 			letter, reason := deadLetter(t, s, c.topic, key)
 			if !strings.Contains(reason, c.reason) || string(letter.Value) != c.payload {
-				t.Errorf("because %q, want %q; %d bytes of %d", reason, c.reason, len(letter.Value), len(c.payload))
+				t.Errorf("reason %q, want %q; %d of %d bytes", reason, c.reason, len(letter.Value), len(c.payload))
 			}
 			passport := uuid.NewString()
 			s.send("passport.created", key, object("passportId", passport, "createdBy", owner.id))
@@ -64,7 +64,7 @@ func TestPoison(t *testing.T) {
 // deadLetter waits for the dead letter of a key, and returns it with its reason.
 func deadLetter(t *testing.T, s *service, topic, key string) (letter *kgo.Record, reason string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
 	defer cancel()
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.cfg.Kafka.Brokers...), kgo.ConsumeTopics(kafka.DeadLetterTopic(topic)))
 	if err != nil {
@@ -86,12 +86,12 @@ func deadLetter(t *testing.T, s *service, topic, key string) (letter *kgo.Record
 	}
 }
 
-// TestEventsOfOthers sends what is not as the suite would write it, and does
-// for a notification all the same.
-func TestEventsOfOthers(t *testing.T) {
+// TestForeignEvents sends valid events that the suite itself would not write. Each results in
+// a notification, and hostile values are harmless.
+func TestForeignEvents(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	admin, owner := s.person(auth.Admin), s.person(auth.User)
-	run := uuid.NewString() // ids of another run are events of another run
+	run := uuid.NewString() // a shared broker may have the events of an earlier run
 	const attack = `"<script>alert(1)</script>\r\nBcc: eve@evil.example\r\nStatus: sent\u0000"`
 	const flat = "<script>alert(1)</script>  Bcc: eve@evil.example  Status: sent"
 	for name, c := range map[string]struct {
@@ -99,15 +99,15 @@ func TestEventsOfOthers(t *testing.T) {
 		members        []string
 		headers        []string
 	}{
-		"plain JSON":         {"passport.created", "Battery Identifier: N1\nModel: N/A\nManufacturer: N/A", []string{"batteryIdentifier", "N1"}, nil},
+		"no headers":         {"passport.created", "Battery Identifier: N1\nModel: N/A\nManufacturer: N/A", []string{"batteryIdentifier", "N1"}, nil},
 		"unknown keys":       {"passport.created", "Manufacturer: N/A", []string{"a.b", "1", "$set", `{"x.y":[1e300]}`, "", `"empty"`}, header("1" + run)},
 		"keys in other case": {"passport.created", "Battery Identifier: N/A\nModel: N/A\nManufacturer: N/A", []string{"BatteryIdentifier", "N1"}, header("2" + run)},
-		"all values wrong":   {"passport.created", "Battery Identifier: 7\nModel: {}\nManufacturer: true", []string{"batteryIdentifier", "7", "modelName", "{}", "manufacturerName", "true", "createdAt", "yesterday"}, header("3" + run)},
+		"unexpected types":   {"passport.created", "Battery Identifier: 7\nModel: {}\nManufacturer: true", []string{"batteryIdentifier", "7", "modelName", "{}", "manufacturerName", "true", "createdAt", "yesterday"}, header("3" + run)},
 		"HTML and CRLF":      {"passport.created", "Battery Identifier: " + flat + "\nModel: " + flat + "\nManufacturer: " + flat, []string{"batteryIdentifier", attack, "modelName", attack, "manufacturerName", attack}, header("4" + run)},
-		"a bad time":         {"passport.created", "Manufacturer: N/A", nil, header("5"+run, "yesterday")},
-		"a hostile id":       {"passport.created", "Manufacturer: N/A", nil, header("../../etc/passwd\x00\r\n" + run)},
-		"an unknown type":    {"passport.transitioned", "You have a new notification from the system.", nil, append(header("6"+run), "ce_type", "passport.upgraded")},
-		"a type of markup":   {"passport.published", "You have a new notification from the system.", nil, append(header("7"+run), "ce_type", "passport.<b>\r\nBcc: eve@evil.example")},
+		"invalid time":       {"passport.created", "Manufacturer: N/A", nil, header("5"+run, "yesterday")},
+		"hostile id":         {"passport.created", "Manufacturer: N/A", nil, header("../../etc/passwd\x00\r\n" + run)},
+		"unknown type":       {"passport.transitioned", "You have a new notification from the system.", nil, append(header("6"+run), "ce_type", "passport.upgraded")},
+		"type with HTML":     {"passport.published", "You have a new notification from the system.", nil, append(header("7"+run), "ce_type", "passport.<b>\r\nBcc: eve@evil.example")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			passport := uuid.NewString()
@@ -132,9 +132,9 @@ func TestEventsOfOthers(t *testing.T) {
 	}
 }
 
-// TestOutOfOrder has an update come before the event that tells whose the
-// passport is, and a deletion before both.
-func TestOutOfOrder(t *testing.T) {
+// TestEventsOutOfOrder: a deletion arrives before the event that names the owner of the
+// document, and is repeated after it. Each event results in one notification per user.
+func TestEventsOutOfOrder(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	owner, admin := s.person(auth.User), s.person(auth.Admin)
 	doc := uuid.NewString()
@@ -142,21 +142,21 @@ func TestOutOfOrder(t *testing.T) {
 	s.about(admin, "document.deleted", "docId", doc, "list sent, mail sent, file sent")
 	s.send("document.uploaded", doc, object("docId", doc, "fileName", "a.pdf", "uploadedBy", owner.id), header("u"+doc)...)
 	s.about(owner, "document.uploaded", "docId", doc, "list sent, mail sent, file sent")
-	s.send("document.deleted", doc, object("docId", doc, "fileName", "a.pdf", "deletedBy", admin.id), header("d"+doc)...) // again
+	s.send("document.deleted", doc, object("docId", doc, "fileName", "a.pdf", "deletedBy", admin.id), header("d"+doc)...) // repeated
 	s.about(owner, "document.deleted", "docId", doc, "list sent, mail sent, file sent")
 	for _, p := range []person{owner, admin} {
 		if rows := s.rows(p, "eventType=document.deleted"); len(rows) != 1 {
-			t.Errorf("%d notifications of the deletion, want 1", len(rows))
+			t.Errorf("%d notifications about the deletion, want 1", len(rows))
 		}
 	}
 	if files := s.files(`"docId": "` + doc); len(files) != 2 {
-		t.Errorf("%d files, want one of the upload and one of the deletion", len(files))
+		t.Errorf("%d files, want one for the upload and one for the deletion", len(files))
 	}
 }
 
-// TestWithoutABroker starts a service whose broker is not there: it answers,
-// says what is missing, and stops when it is told to.
-func TestWithoutABroker(t *testing.T) {
+// TestWithoutBroker: without a broker, the service starts, responds, reports the failed check,
+// and stops.
+func TestWithoutBroker(t *testing.T) {
 	cfg := settings(t, connect.Config{Dir: t.TempDir()}, nil)
 	cfg.Kafka.Brokers = []string{resttest.UnusedAddress(t)}
 	s := startWith(t, cfg, authtest.New(t))

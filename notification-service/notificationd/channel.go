@@ -10,30 +10,30 @@ import (
 	"github.com/battery-passport/suite/notification-service/internal/notification"
 )
 
-// observed is a channel whose outcomes are counted.
-type observed struct {
+// measuredChannel counts the outcomes of a channel.
+type measuredChannel struct {
 	notification.Channel
-	name  notification.ChannelName
-	tried *prometheus.CounterVec
+	name     notification.ChannelName
+	attempts *prometheus.CounterVec
 }
 
-// deliveries is what observed channels count with.
-func deliveries(r prometheus.Registerer) *prometheus.CounterVec {
-	tried := promauto.With(r).NewCounterVec(prometheus.CounterOpts{
+// newDeliveryCounter returns the metric of all channels.
+func newDeliveryCounter(r prometheus.Registerer) *prometheus.CounterVec {
+	attempts := promauto.With(r).NewCounterVec(prometheus.CounterOpts{
 		Name: "deliveries_total",
-		Help: "Attempts to deliver a message: sent; later, when the other side asked to come again; refused, for good; or failed, when nobody answered.",
+		Help: "Attempts to deliver a message, by outcome: sent; later, temporarily refused; refused, permanently; failed, no connection to the server or folder.",
 	}, []string{"channel", "outcome"})
 	for _, channel := range []notification.ChannelName{notification.Mail, notification.File} {
 		for _, outcome := range []string{"sent", "later", "refused", "failed"} {
-			tried.WithLabelValues(string(channel), outcome)
+			attempts.WithLabelValues(string(channel), outcome)
 		}
 	}
-	return tried
+	return attempts
 }
 
 // Deliver implements notification.Channel.
-func (o observed) Deliver(ctx context.Context, m notification.Message) error {
-	err := o.Channel.Deliver(ctx, m)
+func (c measuredChannel) Deliver(ctx context.Context, m notification.Message) error {
+	err := c.Channel.Deliver(ctx, m)
 	refusal, refused := errors.AsType[*notification.Refusal](err)
 	outcome := "failed"
 	switch {
@@ -44,6 +44,6 @@ func (o observed) Deliver(ctx context.Context, m notification.Message) error {
 	case refused:
 		outcome = "later"
 	}
-	o.tried.WithLabelValues(string(o.name), outcome).Inc()
+	c.attempts.WithLabelValues(string(c.name), outcome).Inc()
 	return err
 }

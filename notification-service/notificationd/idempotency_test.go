@@ -19,8 +19,9 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 
-// TestSendComesAgain: everybody is told once, in one text file.
-func TestSendComesAgain(t *testing.T) {
+// TestRepeatedCreateSendsOnce: with a key, concurrent and repeated requests create one
+// notification per user and one text file.
+func TestRepeatedCreateSendsOnce(t *testing.T) {
 	cfg := settings(t, connect.Config{Dir: t.TempDir()}, nil)
 	cfg.Kafka.Brokers = ownBroker(t)
 	s := startWith(t, cfg, authtest.New(t))
@@ -43,36 +44,36 @@ func TestSendComesAgain(t *testing.T) {
 	wg.Wait()
 	send(strings.Replace(body, `{"b":1,"a":2}`, `{ "a": 2, "b": 1 }`, 1))
 	if len(ids) != 1 {
-		t.Errorf("made %v", ids)
+		t.Errorf("got the ids %v, want one", ids)
 	}
 	a := s.Call(route, admin.token, body, "Idempotency-Key", "k").Want(201, nil)
 	if a.Header.Get("Idempotency-Replayed") != "true" || strings.Contains(a.Text, `"request"`) {
 		t.Errorf("%v, %s", a.Header, a.Text)
 	}
 	s.Call(route, admin.token, strings.Replace(body, "Once", "Twice", 1), "Idempotency-Key", "k").WantProblem(422, "header:Idempotency-Key reused")
-	for name, who := range map[string]person{"admin": admin, "ann": ann} {
+	for name, user := range map[string]person{"admin": admin, "ann": ann} {
 		n := 0
-		for _, row := range s.rows(who, "") {
+		for _, row := range s.rows(user, "") {
 			if row.Title == "Once" {
 				n++
 			}
 			if row.Title == "Twice" {
-				t.Errorf("%s is told what was refused", name)
+				t.Errorf("%s has the notification of a rejected request", name)
 			}
 		}
 		if n != 1 {
-			t.Errorf("%s is told %d times", name, n)
+			t.Errorf("%s has %d notifications, want 1", name, n)
 		}
 	}
 	s.until(func() bool { return len(s.files("Title: Once")) > 0 }, func() string { return "no text file" })
 	if files := s.files("Title: Once"); len(files) != 1 {
-		t.Errorf("%d text files", len(files))
+		t.Errorf("%d text files, want 1", len(files))
 	}
 }
 
-// TestKeyIsForOneRequest: a key is the caller's, and for one draft, to whomever
-// another goes.
-func TestKeyIsForOneRequest(t *testing.T) {
+// TestIdempotencyKeyBelongsToOneDraft: a key is rejected for another draft, even with another
+// recipient. Two callers may use the same key.
+func TestIdempotencyKeyBelongsToOneDraft(t *testing.T) {
 	cfg := settings(t, connect.Config{Dir: t.TempDir()}, nil)
 	cfg.Kafka.Brokers = ownBroker(t)
 	s := startWith(t, cfg, authtest.New(t))
@@ -84,16 +85,16 @@ func TestKeyIsForOneRequest(t *testing.T) {
 		}
 		return object(members...)
 	}
-	send := func(who person, body string) (id string, again bool) {
+	send := func(caller person, body string) (id string, replayed bool) {
 		t.Helper()
-		a := s.Call(route, who.token, body, "Idempotency-Key", "k")
+		a := s.Call(route, caller.token, body, "Idempotency-Key", "k")
 		var n struct{ ID string }
 		a.Want(201, &n)
 		return n.ID, a.Header.Get("Idempotency-Replayed") == "true"
 	}
-	id, again := send(admin, draft("T", ann.id))
-	if again {
-		t.Error("the first came again")
+	id, replayed := send(admin, draft("T", ann.id))
+	if replayed {
+		t.Error("the first request is reported as repeated")
 	}
 	for name, body := range map[string]string{
 		"another recipient": draft("T", bob.id), "everybody": draft("T", ""), "another title": draft("U", ann.id),
@@ -103,11 +104,11 @@ func TestKeyIsForOneRequest(t *testing.T) {
 			s.On(t).Call(route, admin.token, body, "Idempotency-Key", "k").WantProblem(422, "header:Idempotency-Key reused")
 		})
 	}
-	if same, again := send(admin, draft("T", ann.id)); same != id || !again {
-		t.Errorf("%s, again %v, want %s", same, again, id)
+	if same, replayed := send(admin, draft("T", ann.id)); same != id || !replayed {
+		t.Errorf("repeated: id %s, want %s; replayed %v", same, id, replayed)
 	}
-	if theirs, again := send(other, draft("T", ann.id)); theirs == id || again {
-		t.Errorf("of another admin: %s, again %v", theirs, again)
+	if otherID, replayed := send(other, draft("T", ann.id)); otherID == id || replayed {
+		t.Errorf("another admin: id %s, replayed %v", otherID, replayed)
 	}
 	for name, v := range map[string]struct {
 		who  person
@@ -120,14 +121,14 @@ func TestKeyIsForOneRequest(t *testing.T) {
 			}
 		}
 		if n != v.want {
-			t.Errorf("%s is told %d times, want %d", name, n, v.want)
+			t.Errorf("%s has %d notifications, want %d", name, n, v.want)
 		}
 	}
 }
 
-// TestKilledBeforeItsAnswer kills the service when it has stored which draft a
-// key is for, or what became of it, and sends the draft again to the next one.
-func TestKilledBeforeItsAnswer(t *testing.T) {
+// TestKeySurvivesCrash kills the service after it has stored the key of a request, and repeats
+// the request with a new process. The notification is created once.
+func TestKeySurvivesCrash(t *testing.T) {
 	cfg := settings(t, connect.Config{Dir: t.TempDir()}, nil)
 	cfg.Kafka.Brokers = ownBroker(t)
 	issuer := authtest.New(t)
@@ -144,11 +145,11 @@ func TestKilledBeforeItsAnswer(t *testing.T) {
 		body := object("type", "info", "eventType", "general.info", "title", key, "message", "m")
 		address := resttest.UnusedAddress(t)
 		kill := startChild(t, cfg, "PORT="+address[strings.LastIndex(address, ":")+1:], "AUTH_SERVICE_URL="+issuer.URL)
-		lost := make(chan struct{})
+		stopped := make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
-			defer close(lost)
-			for status := 0; status != 201 && ctx.Err() == nil; { // it does not listen yet, or has no keys
+			defer close(stopped)
+			for status := 0; status != 201 && ctx.Err() == nil; { // until the service is ready
 				req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/api/notifications", strings.NewReader(body))
 				if err != nil {
 					return
@@ -160,31 +161,31 @@ func TestKilledBeforeItsAnswer(t *testing.T) {
 				}
 			}
 		}()
-		for deadline := time.Now().Add(patience); ; {
+		for deadline := time.Now().Add(waitLimit); ; {
 			if _, err := records.Get(t.Context(), idempotency.ID("notification", admin.UserID, key)); err == nil {
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Fatal("nothing is stored")
+				t.Fatal("the key is not stored")
 			}
 		}
 		kill()
 		cancel()
-		<-lost
+		<-stopped
 		s := startWith(t, cfg, issuer)
 		a := s.Call(route, token, body, "Idempotency-Key", key).Want(201, nil)
 		if a.Header.Get("Idempotency-Replayed") != "true" {
-			t.Errorf("%s came for the first time", key)
+			t.Errorf("%s: the request is not reported as repeated", key)
 		}
-		told := 0
+		notifications := 0
 		for _, row := range s.rows(person{id: admin.UserID, token: token}, "") {
 			if row.Title == key {
-				told++
+				notifications++
 			}
 		}
 		s.until(func() bool { return len(s.files("Title: "+key)) > 0 }, func() string { return "no text file" })
-		if files := s.files("Title: " + key); told != 1 || len(files) != 1 {
-			t.Errorf("%s: told %d times, in %d text files", key, told, len(files))
+		if files := s.files("Title: " + key); notifications != 1 || len(files) != 1 {
+			t.Errorf("%s: %d notifications and %d text files, want 1 of each", key, notifications, len(files))
 		}
 		s.stop()
 	}
