@@ -30,7 +30,7 @@ func (s *Service) Handle(ctx context.Context, e event.Envelope) error {
 			return err
 		}
 		if e.Type == (event.UserUpdated{}).Topic() {
-			return nil // there is no notification for this event type
+			return nil // this event type has no notification
 		}
 	}
 	user, err := s.resolveUser(ctx, e.Type, p)
