@@ -20,8 +20,8 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// DB is an SQLite file. One connection writes, one transaction at a time, which is
-// synced to disk before it is acknowledged. Readers do not wait for it.
+// DB is an SQLite file. One connection writes, one transaction at a time. Each is
+// synced to disk before it is acknowledged. Readers do not wait for writers.
 type DB struct {
 	write, read *sql.DB
 	writer      *writer

@@ -268,8 +268,7 @@ func historyRace(t *testing.T, db store.DB) {
 	loseRace(t, cells, entries, writers*each)
 }
 
-// loseRace lets an update fail after it wrote its history. The next update writes the
-// same history record.
+// loseRace lets an update fail with fault.Stale after it wrote its history.
 func loseRace(t *testing.T, cells, entries *store.Collection[Cell], updates int) {
 	t.Helper()
 	lost := func(c *Cell) (store.Change, error) {
