@@ -1,4 +1,4 @@
-// The auth-service keeps accounts and signs the tokens that all services accept.
+// The auth-service manages accounts and signs the access tokens of all services.
 package main
 
 import (

@@ -17,18 +17,18 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-// entries returns the audit as an admin reads it, newest first, as text.
+// entries returns the audit that an admin reads, newest first, as text.
 func (s *service) entries(admin grant, query string, names map[string]string) (all []string) {
 	s.T.Helper()
 	for cursor := ""; ; {
 		var page struct {
-			Items      []account.Entry
+			Items      []account.AuditEntry
 			NextCursor string
 		}
 		s.Call("GET /api/auth/audit?limit=3"+query+cursor, admin.Token, nil).Want(200, &page)
 		for _, e := range page.Items {
 			if e.RequestID == "" && e.By != "" || e.At.IsZero() {
-				s.T.Errorf("entry %+v", e)
+				s.T.Errorf("entry %+v, want a time and a request id", e)
 			}
 			text := fmt.Sprint(names[e.Account], " ", e.Number, " ", e.Action, " by ", names[e.By], " from ", e.From)
 			for _, c := range e.Changes {
@@ -43,7 +43,7 @@ func (s *service) entries(admin grant, query string, names map[string]string) (a
 	}
 }
 
-func TestAudit(t *testing.T) {
+func TestAuditRecordsChanges(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		root, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
@@ -70,16 +70,16 @@ func TestAudit(t *testing.T) {
 			`root 1 registered by root from 127.0.0.1 role:""→"admin"`,
 		}
 		if diff := cmp.Diff(want, s.entries(root, "", names)); diff != "" {
-			t.Errorf("the audit (-want +got)\n%s", diff)
+			t.Errorf("audit (-want +got)\n%s", diff)
 		}
 		if diff := cmp.Diff(want[:5], s.entries(root, "&account="+ann.User.ID, names)); diff != "" {
-			t.Errorf("of an account (-want +got)\n%s", diff)
+			t.Errorf("audit of an account (-want +got)\n%s", diff)
 		}
 		if diff := cmp.Diff([]string{want[0], want[3], want[5]}, s.entries(root, "&by="+root.User.ID, names)); diff != "" {
-			t.Errorf("by an admin (-want +got)\n%s", diff)
+			t.Errorf("changes by an admin (-want +got)\n%s", diff)
 		}
 		if !strings.Contains(s.Call("GET /api/auth/audit", root.Token, nil).Text, `"requestId":"`+a.Header.Get("X-Request-Id")+`"`) {
-			t.Error("an entry does not name its request")
+			t.Error("no entry has the id of its request")
 		}
 		bob := s.register("bob@x.example", "")
 		s.Call("GET /api/auth/audit", bob.Token, nil).WantProblem(403)
@@ -87,50 +87,46 @@ func TestAudit(t *testing.T) {
 	})
 }
 
-// TestAuditBehindAProxy: an entry names the client that a trusted proxy names, and
-// the proxy alone where that is not trusted.
-func TestAuditBehindAProxy(t *testing.T) {
+// TestAuditNamesClientBehindTrustedProxy: an entry has the address of the client if the
+// proxy is trusted, and the address of the proxy otherwise.
+func TestAuditNamesClientBehindTrustedProxy(t *testing.T) {
 	for name, c := range map[string]struct {
 		trusted rest.Networks
 		from    string
 	}{
-		"trusted": {rest.Networks{netip.MustParsePrefix("127.0.0.0/8")}, "203.0.113.7"},
-		"not":     {nil, "127.0.0.1"},
+		"trusted proxy":   {rest.Networks{netip.MustParsePrefix("127.0.0.0/8")}, "203.0.113.7"},
+		"untrusted proxy": {nil, "127.0.0.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, connect.Config{Dir: t.TempDir()}, func(cfg *authd.Config) { cfg.HTTP.TrustedProxies = c.trusted })
 			root := s.register("root@x.example", "admin")
-			// What the client made up stands before what the proxy has seen.
+			// The first address is forged by the client; the proxy appends the second.
 			s.Call("PUT /api/auth/password", root.Token, `{"currentPassword":"correct horse","newPassword":"battery staple"}`,
 				"X-Forwarded-For", "198.51.100.1, 203.0.113.7").Want(204, nil)
 			s.login("root@x.example", "battery staple").Want(200, &root)
 			want := []string{"root 2 passwordChanged by root from " + c.from, `root 1 registered by root from 127.0.0.1 role:""→"admin"`}
 			if diff := cmp.Diff(want, s.entries(root, "", map[string]string{root.User.ID: "root"})); diff != "" {
-				t.Errorf("the audit (-want +got)\n%s", diff)
+				t.Errorf("audit (-want +got)\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestAuditOfTheEnvironment(t *testing.T) {
+func TestAuditOfAdminFromEnvironment(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()}, func(c *authd.Config) { c.AdminEmail, c.AdminPassword = "root@x.example", "correct horse" })
-	var root grant
-	for root.Token == "" {
-		if a := s.login("root@x.example", "correct horse"); a.Status == 200 { // it is made beside
-			a.Want(200, &root)
-		}
-	}
+	root := s.eventuallyLogin("root@x.example", "correct horse")
 	want := []string{`root 1 registered by  from  role:""→"admin"`}
 	if diff := cmp.Diff(want, s.entries(root, "&account="+root.User.ID, map[string]string{root.User.ID: "root"})); diff != "" {
-		t.Errorf("the audit (-want +got)\n%s", diff)
+		t.Errorf("audit (-want +got)\n%s", diff)
 	}
 }
 
-// TestAuditOfAWriterThatDied has an entry with its account and not yet in the
-// audit: it is there for whoever asks for the account, and after the next change.
-func TestAuditOfAWriterThatDied(t *testing.T) {
-	for name, look := range map[string]func(s *service, root, ann grant){
-		"asked for": func(*service, grant, grant) {},
+// TestAuditEntryIsNotLostInCrash deletes an entry that is stored with its account, as
+// if the service was killed before it appended it to the audit. A list of the entries
+// of the account has it, also after the next change.
+func TestAuditEntryIsNotLostInCrash(t *testing.T) {
+	for name, act := range map[string]func(s *service, root, ann grant){
+		"listed": func(*service, grant, grant) {},
 		"changed next": func(s *service, root, ann grant) {
 			s.Call("PATCH /api/auth/users/"+ann.User.ID, root.Token, `{"disabled":true}`).Want(200, nil)
 		},
@@ -149,10 +145,10 @@ func TestAuditOfAWriterThatDied(t *testing.T) {
 			}
 			db.Close(context.Background())
 			s = start(t, cfg)
-			look(s, root, ann)
+			act(s, root, ann)
 			all := s.entries(root, "&account="+ann.User.ID, map[string]string{root.User.ID: "root", ann.User.ID: "ann"})
 			if got := all[len(all)-1]; got != `ann 1 registered by ann from 127.0.0.1 role:""→"user"` {
-				t.Errorf("first entry: %s", got)
+				t.Errorf("first entry = %s", got)
 			}
 		})
 	}

@@ -30,27 +30,27 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-// TestMain fails when a service that has stopped leaves something running. In a
-// process that a test started to kill it, it runs the service.
+// TestMain fails if a stopped service leaves goroutines. In a child process, which
+// startChild starts, it runs the service.
 func TestMain(m *testing.M) {
 	if db := os.Getenv(childEnv); db != "" {
 		fmt.Fprintln(os.Stderr, "child:", runChild(db))
-		os.Exit(1) // it is to be killed, not to end
+		os.Exit(1) // it should have been killed
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// cheap is a bcrypt cost below what the environment may set.
+// cheap is a bcrypt cost below the minimum of the configuration.
 const cheap = 4
 
-// service is an auth-service that runs.
+// service is a running auth-service.
 type service struct {
 	resttest.Client
 	stop func()
 	log  *log
 }
 
-// log is what a service logs.
+// log records the log of a service.
 type log struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -70,15 +70,36 @@ func (l *log) String() string {
 
 func start(t *testing.T, db connect.Config, change ...func(*authd.Config)) *service {
 	t.Helper()
-	told := &log{}
+	recorder := &log{}
 	c, stop := resttest.Start(t, func(ctx context.Context, http rest.Config) error {
 		cfg := authd.Config{HTTP: http, Store: db, TokenLifetime: authd.Lifetime(15 * time.Minute), RefreshLifetime: authd.Lifetime(24 * time.Hour), PasswordCost: cheap}
 		for _, f := range change {
 			f(&cfg)
 		}
-		return authd.Run(ctx, cfg, slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), told), nil)))
+		return authd.Run(ctx, cfg, slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), recorder), nil)))
 	})
-	return &service{c, stop, told}
+	return &service{c, stop, recorder}
+}
+
+// eventually waits until a condition holds, at most 20 seconds.
+func eventually(t *testing.T, description string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !holds(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("condition not met in 20 s: %s", description)
+		}
+	}
+}
+
+// openStore opens the database of a service.
+func openStore(t *testing.T, cfg connect.Config) store.DB {
+	t.Helper()
+	db, err := connect.Open(t.Context(), cfg, authd.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close(context.Background()) })
+	return db
 }
 
 type grant struct {
@@ -99,11 +120,20 @@ func (s *service) register(email, role string) grant {
 	return out
 }
 
-// organisation creates one and returns its id.
+// organisation creates an organisation and returns its id.
 func (s *service) organisation(admin grant, id string) string {
 	s.T.Helper()
 	s.Call("POST /api/auth/organisations", admin.Token, map[string]string{"id": id, "name": "Name of " + id}).Want(201, nil)
 	return id
+}
+
+// eventuallyLogin logs in to an account that the service creates in the background.
+func (s *service) eventuallyLogin(email, password string) (g grant) {
+	s.T.Helper()
+	var a resttest.Response
+	eventually(s.T, "login of "+email, func() bool { a = s.login(email, password); return a.Status == 200 })
+	a.Want(200, &g)
+	return g
 }
 
 func (s *service) login(email, password string) resttest.Response {
@@ -116,30 +146,30 @@ func TestAccountFromRegistrationToDisabled(t *testing.T) {
 		s := start(t, db)
 		admin := s.register("Root@NLB.example", "admin")
 		if admin.User.Email != "root@nlb.example" || admin.User.Role != "admin" || admin.ExpiresIn != 900 {
-			t.Errorf("first admin: %+v", admin)
+			t.Errorf("grant of the first admin = %+v", admin)
 		}
 		ann := s.register("ann@nlb.example", "")
 		if ann.User.Role != "user" || ann.User.Organisation != "" {
-			t.Errorf("user: %+v", ann)
+			t.Errorf("grant of a user = %+v", ann)
 		}
 		var profile account.Account
 		s.Call("GET /api/auth/profile", ann.Token, nil).Want(200, &profile)
 		if profile.ID != ann.User.ID || profile.Email != "ann@nlb.example" || profile.CreatedAt.IsZero() {
-			t.Errorf("profile: %+v", profile)
+			t.Errorf("profile = %+v", profile)
 		}
 		if strings.Contains(s.Call("GET /api/auth/profile", ann.Token, nil).Text, "$2a$") {
-			t.Error("profile tells the hash")
+			t.Error("profile contains the password hash")
 		}
 		s.Call("GET /api/auth/admin", ann.Token, nil).Want(403, nil)
 		s.Call("GET /api/auth/users", ann.Token, nil).Want(403, nil)
 		s.Call("PATCH /api/auth/users/"+ann.User.ID, ann.Token, map[string]string{"role": "admin"}).Want(403, nil)
 		s.Call("GET /api/auth/admin", admin.Token, nil).Want(200, &profile)
 
-		// An admin gives role and organisation; the next token carries them.
+		// An admin assigns role and organisation; the next token carries them.
 		s.Call("PATCH /api/auth/users/"+ann.User.ID, admin.Token, map[string]string{"role": "operator", "organisation": s.organisation(admin, "nordlicht-battery")}).Want(200, &profile)
 		s.login(" ANN@nlb.example ", "correct horse").Want(200, &ann)
 		if ann.User.Role != "operator" || ann.User.Organisation != "nordlicht-battery" {
-			t.Errorf("after the change: %+v", ann.User)
+			t.Errorf("account in the grant after the change = %+v", ann.User)
 		}
 		s.Call("PUT /api/auth/password", ann.Token, map[string]string{"currentPassword": "correct horse", "newPassword": "battery staple"}).Want(204, nil)
 		s.login("ann@nlb.example", "correct horse").Want(401, nil)
@@ -147,10 +177,10 @@ func TestAccountFromRegistrationToDisabled(t *testing.T) {
 
 		s.Call("PATCH /api/auth/users/"+ann.User.ID, admin.Token, map[string]bool{"disabled": true}).Want(200, nil)
 		s.login("ann@nlb.example", "battery staple").Want(403, nil)
-		s.login("ann@nlb.example", "wrong horse").Want(401, nil) // who does not know the password is not told
+		s.login("ann@nlb.example", "wrong horse").Want(401, nil) // only the holder of the password learns that the account is disabled
 		s.Call("GET /api/auth/profile", ann.Token, nil).Want(401, nil)
 
-		// All is there after a restart: the keys too.
+		// Accounts and keys survive a restart.
 		s.stop()
 		s = start(t, db)
 		s.Call("GET /api/auth/admin", admin.Token, nil).Want(200, nil)
@@ -158,7 +188,7 @@ func TestAccountFromRegistrationToDisabled(t *testing.T) {
 	})
 }
 
-func TestEventsTellOfAccounts(t *testing.T) {
+func TestAccountEvents(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		admin, ann := s.register("root@nlb.example", "admin"), s.register("ann@nlb.example", "")
@@ -175,23 +205,18 @@ func TestEventsTellOfAccounts(t *testing.T) {
 			`user.updated 4 {"userId":"ID","email":"ann@nlb.example","role":"authority","disabled":true,"updatedAt":"TIME"}`,
 		}
 		if diff := cmp.Diff(want, waiting(t, db, ann.User.ID)); diff != "" {
-			t.Errorf("events of an account; what changes nothing makes none (-want +got)\n%s", diff)
+			t.Errorf("events of an account; requests that change nothing must add none (-want +got)\n%s", diff)
 		}
 		if got := waiting(t, db, admin.User.ID); len(got) != 1 {
-			t.Errorf("events of an account whose password was changed: %v", got)
+			t.Errorf("got events %v after a password change, want only the registration", got)
 		}
 	})
 }
 
-// waiting returns what waits in the outbox of an account.
+// waiting returns the events in the outbox of an account.
 func waiting(t *testing.T, cfg connect.Config, id string) []string {
 	t.Helper()
-	db, err := connect.Open(t.Context(), cfg, authd.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close(context.Background())
-	source := store.Open(db, account.Schema())
+	source := store.Open(openStore(t, cfg), account.Schema())
 	if _, err := source.Get(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +232,7 @@ func waiting(t *testing.T, cfg connect.Config, id string) []string {
 	return texts
 }
 
-func TestFirstAdmin(t *testing.T) {
+func TestOnlyFirstAccountMayRegisterAsAdmin(t *testing.T) {
 	register := func(s *service, email, role string) int {
 		return s.Call("POST /api/auth/register", "", map[string]string{"email": email, "password": "correct horse", "role": role}).Status
 	}
@@ -218,8 +243,8 @@ func TestFirstAdmin(t *testing.T) {
 				t.Errorf("registration as %s = %d, want 403", role, got)
 			}
 		}
-		// Of many who ask at once, one becomes it.
-		s.login("nobody@x.example", "correct horse").Want(401, nil) // it has its keys
+		// Of many concurrent requests, one succeeds.
+		s.login("nobody@x.example", "correct horse").Want(401, nil) // waits for the keys
 		var mu sync.Mutex
 		var wg sync.WaitGroup
 		got := map[int]int{}
@@ -233,10 +258,10 @@ func TestFirstAdmin(t *testing.T) {
 		}
 		wg.Wait()
 		if diff := cmp.Diff(map[int]int{201: 1, 403: 7}, got); diff != "" {
-			t.Errorf("answers to 8 who ask for the role of the first admin (-want +got)\n%s", diff)
+			t.Errorf("statuses of 8 concurrent registrations as first admin (-want +got)\n%s", diff)
 		}
 	})
-	t.Run("not after a user", func(t *testing.T) {
+	t.Run("after a user", func(t *testing.T) {
 		s := start(t, connect.Config{Dir: t.TempDir()})
 		s.register("ann@x.example", "user")
 		if got := register(s, "root@x.example", "admin"); got != 403 {
@@ -250,24 +275,20 @@ func TestFirstAdmin(t *testing.T) {
 		}
 		s := start(t, db, env("correct horse"))
 		if got := register(s, "eve@x.example", "admin"); got != 403 {
-			t.Errorf("registration as admin where ADMIN_EMAIL is set = %d, want 403", got)
+			t.Errorf("registration as admin with ADMIN_EMAIL set = %d, want 403", got)
 		}
-		var in grant
-		for deadline := time.Now().Add(20 * time.Second); in.Token == "" && time.Now().Before(deadline); {
-			json.Unmarshal([]byte(s.login("root@x.example", "correct horse").Text), &in) // it is made beside
-		}
-		if in.User.Role != "admin" {
-			t.Fatalf("admin of the environment: %+v", in)
+		if g := s.eventuallyLogin("root@x.example", "correct horse"); g.User.Role != "admin" {
+			t.Fatalf("account of ADMIN_EMAIL = %+v, want an admin", g.User)
 		}
 		s.stop()
-		s = start(t, db, env("another horse")) // is not changed by a later start
+		s = start(t, db, env("another horse")) // a later start changes nothing
 		s.login("root@x.example", "correct horse").Want(200, nil)
 	})
 }
 
-// TestAdminWithTheAddressOfAUser has in ADMIN_EMAIL what anybody may have
+// TestAdminEmailOfUserIsNotPromoted sets ADMIN_EMAIL to an address that a user has
 // registered.
-func TestAdminWithTheAddressOfAUser(t *testing.T) {
+func TestAdminEmailOfUserIsNotPromoted(t *testing.T) {
 	db := connect.Config{Dir: t.TempDir()}
 	s := start(t, db)
 	ann := s.register("ann@x.example", "")
@@ -280,39 +301,31 @@ func TestAdminWithTheAddressOfAUser(t *testing.T) {
 		s.Call("GET /readyz", "", nil).Want(200, &all)
 		i := slices.IndexFunc(all.Checks, func(r rest.CheckResult) bool { return r.Name == "admin" })
 		if i < 0 {
-			t.Fatalf("readyz = %+v, lacks admin", all)
+			t.Fatalf("readyz = %+v, want a check named admin", all)
 		}
 		return all.Checks[i]
 	}
 	s = start(t, db, env("Ann@x.example"))
 	s.Call("GET /api/auth/profile", ann.Token, nil).Want(200, nil)
 	if got := admin(s); got.OK || got.Vital || !strings.Contains(got.Detail, "ADMIN_EMAIL") {
-		t.Errorf("check = %+v", got)
+		t.Errorf("check admin = %+v", got)
 	}
 	s.login("ann@x.example", "correct horse").Want(200, &ann)
 	if ann.User.Role != "user" {
-		t.Errorf("%+v was promoted", ann.User)
+		t.Errorf("got %+v, want an account that is not promoted", ann.User)
 	}
-	const nobody = "level=ERROR msg=\"nobody can administer accounts\" err=\"there is no admin"
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(s.log.String(), nobody); { // it is told beside
-		if time.Now().After(deadline) {
-			t.Fatalf("log:\n%s", s.log)
-		}
-	}
+	const message = "level=ERROR msg=\"no admin account exists\" err=\"no admin account exists;"
+	eventually(t, "log contains "+message, func() bool { return strings.Contains(s.log.String(), message) })
 	s.stop()
-	if text := s.log.String(); strings.Count(text, nobody) != 1 {
-		t.Errorf("log:\n%s", text)
+	if n := strings.Count(s.log.String(), message); n != 1 {
+		t.Errorf("the message was logged %d times, want once:\n%s", n, s.log)
 	}
 
 	s = start(t, db, env("root@x.example"))
-	for deadline := time.Now().Add(20 * time.Second); !admin(s).OK; {
-		if time.Now().After(deadline) {
-			t.Fatalf("check with another address = %+v", admin(s))
-		}
-	}
+	eventually(t, "check admin succeeds with another address", func() bool { return admin(s).OK })
 }
 
-func TestAdminCannotLockAllOut(t *testing.T) {
+func TestAdminCannotDemoteOrDisableItself(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	admin := s.register("root@x.example", "admin")
 	path := "/api/auth/users/" + admin.User.ID
@@ -324,8 +337,8 @@ func TestAdminCannotLockAllOut(t *testing.T) {
 	s.Call("PATCH "+path, admin.Token, `{"role":"admin","disabled":false,"organisation":"nordlicht"}`).Want(200, nil)
 }
 
-// TestOldTokenOfAnAdminGivesNothingBack has a token that still says admin.
-func TestOldTokenOfAnAdminGivesNothingBack(t *testing.T) {
+// TestTokenOfFormerAdminIsRefused uses an access token that still names the role admin.
+func TestTokenOfFormerAdminIsRefused(t *testing.T) {
 	for change, status := range map[string]int{`{"role":"user"}`: 401, `{"disabled":true}`: 401} {
 		t.Run(change, func(t *testing.T) {
 			s := start(t, connect.Config{Dir: t.TempDir()})
@@ -337,7 +350,7 @@ func TestOldTokenOfAnAdminGivesNothingBack(t *testing.T) {
 
 			s.Call("PATCH "+path, root.Token, change).Want(200, nil)
 			for _, route := range []string{"PATCH " + path, "PATCH /api/auth/users/" + root.User.ID} {
-				s.Call(route, ann.Token, `{"role":"admin","disabled":false}`).Want(status, nil) // told by the feed, or before it is
+				s.Call(route, ann.Token, `{"role":"admin","disabled":false}`).Want(status, nil) // before or after the verifier knows the revocation
 			}
 			for _, route := range []string{"GET /api/auth/users", "GET /api/auth/admin"} {
 				s.Call(route, ann.Token, nil).Want(status, nil)
@@ -365,7 +378,7 @@ func (s *service) listAccounts(admin grant, query string) (ids []string) {
 	}
 }
 
-func TestListOfAccounts(t *testing.T) {
+func TestListAccounts(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		admin := s.register("root@x.example", "admin")
@@ -381,14 +394,14 @@ func TestListOfAccounts(t *testing.T) {
 			"?role=operator&organisation=a-b": {ids[4]}, "?organisation=none": nil,
 		} {
 			if diff := cmp.Diff(want, s.listAccounts(admin, query)); diff != "" {
-				t.Errorf("%s (-want +got)\n%s", query, diff)
+				t.Errorf("accounts of %s (-want +got)\n%s", query, diff)
 			}
 		}
 	})
 }
 
-// TestTokensAreVerifiedByOthers verifies a token as another service does.
-func TestTokensAreVerifiedByOthers(t *testing.T) {
+// TestOtherServicesVerifyTokens verifies tokens with the verifier of other services.
+func TestOtherServicesVerifyTokens(t *testing.T) {
 	const secret = "0123456789abcdef0123456789abcdef"
 	for name, secret := range map[string]string{"EdDSA": "", "HS256": secret} {
 		t.Run(name, func(t *testing.T) {
@@ -407,14 +420,14 @@ func TestTokensAreVerifiedByOthers(t *testing.T) {
 			var set struct{ Keys []map[string]any }
 			s.Call("GET /.well-known/jwks.json", "", nil).Want(200, &set)
 			if (len(set.Keys) == 1) != (secret == "") {
-				t.Errorf("key set: %v", set.Keys)
+				t.Errorf("key set = %v", set.Keys)
 			}
 			for _, key := range set.Keys {
 				if key["d"] != nil {
-					t.Error("the key set tells the private key")
+					t.Error("the key set contains the private key")
 				}
 			}
-			// Tokens of another issuer, or of the other kind, do not count.
+			// Tokens of another issuer, and HS256 tokens with a wrong secret, are refused.
 			s.Call("GET /api/auth/profile", authtest.New(t).Token(t, want), nil).Want(401, nil)
 			forged, err := token.Key{Secret: []byte(secret + "x")}.Sign(token.NewClaims(want, time.Now(), time.Hour))
 			if err != nil {
@@ -425,11 +438,11 @@ func TestTokensAreVerifiedByOthers(t *testing.T) {
 	}
 }
 
-// TestUnknownAddressCostsWhatAWrongPasswordDoes compares the shortest and the
-// middle times of what differs a hundredfold where the hash is left out, and
-// eightfold where the cost was changed since it was made: what else the machine
-// does only adds to them. The answers have the same text and the same headers.
-func TestUnknownAddressCostsWhatAWrongPasswordDoes(t *testing.T) {
+// TestUnknownAddressTakesAsLongAsWrongPassword compares the minimum and the median
+// response times. They would differ a hundredfold without a hash for unknown
+// addresses, and eightfold if the cost has changed since the hash was made; the load of
+// the machine only adds to both. Body and header names of the responses are the same.
+func TestUnknownAddressTakesAsLongAsWrongPassword(t *testing.T) {
 	for name, costs := range map[string][2]int{"same cost": {8, 8}, "raised": {5, 8}, "lowered": {8, 5}} {
 		t.Run(name, func(t *testing.T) {
 			db := connect.Config{Dir: t.TempDir()}
@@ -443,14 +456,14 @@ func TestUnknownAddressCostsWhatAWrongPasswordDoes(t *testing.T) {
 				a := s.login(email, "wrong horse")
 				return time.Since(begin), a
 			}
-			measure("ann@x.example") // it has its keys
+			measure("ann@x.example") // waits for the keys
 			var known, unknown []time.Duration
-			for range 31 { // in turns, so that what else the machine does hits both
+			for range 31 { // alternately, so that other load affects both
 				k, a := measure("ann@x.example")
 				u, b := measure("eve@x.example")
 				known, unknown = append(known, k), append(unknown, u)
 				if a.Status != 401 || b.Status != 401 || withoutID(a.Text) != withoutID(b.Text) {
-					t.Fatalf("answers differ: %d %s, %d %s", a.Status, a.Text, b.Status, b.Text)
+					t.Fatalf("responses differ: %d %s, %d %s", a.Status, a.Text, b.Status, b.Text)
 				}
 				if diff := cmp.Diff(slices.Sorted(maps.Keys(a.Header)), slices.Sorted(maps.Keys(b.Header))); diff != "" {
 					t.Fatalf("headers differ (-known +unknown)\n%s", diff)
@@ -460,15 +473,14 @@ func TestUnknownAddressCostsWhatAWrongPasswordDoes(t *testing.T) {
 			slices.Sort(unknown)
 			for _, i := range []int{0, len(known) / 2} {
 				if ratio := float64(unknown[i]) / float64(known[i]); ratio < 0.5 || ratio > 2 {
-					t.Errorf("an unknown address takes %v, a wrong password %v", unknown, known)
+					t.Errorf("logins with an unknown address took %v, with a wrong password %v", unknown, known)
 				}
 			}
 		})
 	}
 }
 
-// TestLoginRenewsAHashOfAnotherCost looks at what is stored.
-func TestLoginRenewsAHashOfAnotherCost(t *testing.T) {
+func TestLoginRehashesWithConfiguredCost(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, cfg connect.Config) {
 		s := start(t, cfg)
 		ann := s.register("ann@x.example", "")
@@ -476,38 +488,34 @@ func TestLoginRenewsAHashOfAnotherCost(t *testing.T) {
 			s.stop()
 			s = start(t, cfg, func(c *authd.Config) { c.PasswordCost = cost })
 			s.login("ann@x.example", "wrong horse").Want(401, nil)
-			before := stored(t, cfg, ann.User.ID)
+			before := storedHash(t, cfg, ann.User.ID)
 			s.login("ann@x.example", "correct horse").Want(200, nil)
-			after := stored(t, cfg, ann.User.ID)
+			after := storedHash(t, cfg, ann.User.ID)
 			s.login("ann@x.example", "correct horse").Want(200, nil)
 			if want := fmt.Sprintf(":$2a$%02d$", cost); strings.Contains(before, want) || !strings.Contains(after, want) {
 				t.Errorf("hash %s became %s, want %s", before, after, want)
 			}
-			if again := stored(t, cfg, ann.User.ID); again != after {
-				t.Errorf("hash %s became %s at the same cost", after, again)
+			if next := storedHash(t, cfg, ann.User.ID); next != after {
+				t.Errorf("hash %s became %s at the same cost", after, next)
 			}
 		}
 		if got := waiting(t, cfg, ann.User.ID); len(got) != 1 {
-			t.Errorf("events of an account whose hash was renewed: %v", got)
+			t.Errorf("got events %v after a rehash, want only the registration", got)
 		}
 	})
 }
 
-// stored returns the hash of an account.
-func stored(t *testing.T, cfg connect.Config, id string) string {
+// storedHash returns the password hash of an account.
+func storedHash(t *testing.T, cfg connect.Config, id string) string {
 	t.Helper()
-	db, err := connect.Open(t.Context(), cfg, authd.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close(context.Background())
-	row, err := store.Open(db, account.Schema()).Get(t.Context(), id)
+	row, err := store.Open(openStore(t, cfg), account.Schema()).Get(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return row.Doc.PasswordHash
 }
 
+// withoutID returns a problem without the members that identify the request.
 func withoutID(text string) string {
 	var p map[string]any
 	if json.Unmarshal([]byte(text), &p) != nil {
@@ -518,8 +526,8 @@ func withoutID(text string) string {
 	return fmt.Sprint(p)
 }
 
-// TestPasswordsCountWhole: bcrypt alone would stop at 72 bytes.
-func TestPasswordsCountWhole(t *testing.T) {
+// TestAllCharactersOfPasswordCount: bcrypt alone ignores input after 72 bytes.
+func TestAllCharactersOfPasswordCount(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	long := strings.Repeat("ü", 1023) + "1"
 	s.Call("POST /api/auth/register", "", map[string]string{"email": "ann@x.example", "password": long}).Want(201, nil)

@@ -1,7 +1,6 @@
 package authd_test
 
 import (
-	"context"
 	"encoding/json"
 	"log/slog"
 	"strings"
@@ -32,55 +31,55 @@ func TestBadInput(t *testing.T) {
 		status      int
 		errors      []string
 	}{
-		"malformed":            {register, `{"email":`, nil, 400, []string{"/email syntax"}},
-		"wrong content type":   {register, `{}`, []string{"Content-Type", "text/plain"}, 415, []string{"header:Content-Type enum"}},
-		"two values":           {register, `{}{}`, nil, 400, []string{" syntax"}},
-		"duplicate member":     {register, `{"email":"a@x.example","password":"drop anchor","role":"user","role":"admin"}`, nil, 400, []string{"/role duplicate"}},
-		"invalid UTF-8":        {register, "{\"email\":\"\xff\"}", nil, 400, []string{"/email syntax"}},
-		"2 MB":                 {register, `{"email":"` + strings.Repeat("x", 2<<20) + `"}`, nil, 413, nil},
-		"10,000 deep":          {register, strings.Repeat(`{"a":`, 10_000), nil, 400, []string{strings.Repeat("/a", 16) + " depth"}},
-		"12 deep":              {register, strings.Repeat(`{"a":`, 12) + "1" + strings.Repeat("}", 12), nil, 422, []string{"/a unknownField", "/email required", "/password required"}},
-		"everything missing":   {register, `{}`, nil, 422, []string{"/email required", "/password required"}},
-		"null":                 {register, `{"email":null,"password":null}`, nil, 422, []string{"/email type", "/password type"}},
-		"numbers":              {register, `{"email":1,"password":12345678,"role":1e400}`, nil, 422, []string{"/role range"}},
-		"number as password":   {register, `{"email":"a@x.example","password":12345678}`, nil, 422, []string{"/password type"}},
-		"mass assignment":      {register, `{"email":"a@x.example","password":"drop anchor","organisation":"A","Role":"admin","id":"x"}`, nil, 422, []string{"/organisation unknownField", "/Role unknownField", "/id unknownField"}},
-		"unknown role":         {register, `{"email":"a@x.example","password":"drop anchor","role":"root"}`, nil, 422, []string{"/role enum"}},
-		"role asked for":       {register, `{"email":"a@x.example","password":"drop anchor","role":"operator"}`, nil, 403, []string{"/role enum"}},
-		"second first admin":   {register, `{"email":"a@x.example","password":"drop anchor","role":"admin"}`, nil, 403, []string{"/role enum"}},
-		"password of 7":        {register, `{"email":"a@x.example","password":"üüüüüüü"}`, nil, 422, []string{"/password range"}},
-		"password of 1025":     {register, `{"email":"a@x.example","password":"` + strings.Repeat("x", 1025) + `"}`, nil, 422, []string{"/password range"}},
-		"no address":           {register, `{"email":"ann","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
-		"address with a name":  {register, `{"email":"Ann <ann2@x.example>","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
-		"address with CRLF":    {register, `{"email":"ann2@x.example\r\nBcc: eve@x.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
-		"two addresses":        {register, `{"email":"a@x.example,b@x.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
-		"200 kB of address":    {register, `{"email":"` + strings.Repeat("x", 200_000) + `@x.example","password":"drop anchor"}`, nil, 413, nil},
-		"long address":         {register, `{"email":"` + strings.Repeat("x", 254) + `@x.example","password":"drop anchor"}`, nil, 422, []string{"/email range"}},
-		"taken address":        {register, `{"email":" ann@x.example","password":"drop anchor"}`, nil, 409, []string{"/email duplicate"}},
-		"taken, other case":    {register, `{"email":"ANN@x.example","password":"drop anchor"}`, nil, 409, []string{"/email duplicate"}},
-		"operator as password": {login, `{"email":"ann@x.example","password":{"$ne":""}}`, nil, 422, []string{"/password type"}},
-		"operator as address":  {login, `{"email":{"$gt":""},"password":"drop anchor"}`, nil, 422, []string{"/email type"}},
-		"login of nobody":      {login, `{"email":"","password":""}`, nil, 401, nil},
-		"change of password":   {"PUT /api/auth/password", `{"currentPassword":"wrong horse","newPassword":"drop anchor"}`, nil, 422, []string{"/currentPassword mismatch"}},
-		"short new password":   {"PUT /api/auth/password", `{"currentPassword":"correct horse","newPassword":"1"}`, nil, 422, []string{"/newPassword range"}},
-		"unknown role given":   {patch, `{"role":"root"}`, nil, 422, []string{"/role enum"}},
-		"address given":        {patch, `{"email":"x@x.example"}`, nil, 422, []string{"/email unknownField"}},
-		"odd organisation":     {patch, `{"organisation":" a\u0000"}`, nil, 422, []string{"/organisation format"}},
-		"unseen organisation":  {patch, `{"organisation":"nord\u200blicht"}`, nil, 422, []string{"/organisation format"}},
-		"free text":            {patch, `{"organisation":"Nordlicht Batterie"}`, nil, 422, []string{"/organisation format"}},
-		"no such organisation": {patch, `{"organisation":"nobody"}`, nil, 422, []string{"/organisation notFound"}},
-		"long organisation":    {patch, `{"organisation":"` + strings.Repeat("x", 41) + `"}`, nil, 422, []string{"/organisation format"}},
-		"yes as a boolean":     {patch, `{"disabled":"yes"}`, nil, 422, []string{"/disabled type"}},
-		"unknown parameter":    {users + "?offset=1", "", nil, 422, []string{"query:offset unknownField"}},
-		"limit 0":              {users + "?limit=0", "", nil, 422, []string{"query:limit range"}},
-		"limit -1":             {users + "?limit=-1", "", nil, 422, []string{"query:limit range"}},
-		"limit 1e9":            {users + "?limit=1e9", "", nil, 422, []string{"query:limit type"}},
-		"forged cursor":        {users + "?cursor=AAAAAAAAAAAAAAAAAAAAAAAA", "", nil, 400, []string{"query:cursor format"}},
-		"foreign cursor":       {users + "?role=user&cursor=" + page.NextCursor, "", nil, 400, []string{"query:cursor format"}},
-		"no id":                {"PATCH /api/auth/users/%00", `{}`, nil, 404, nil},
-		"no UTF-8":             {"PATCH /api/auth/users/%ff", `{}`, nil, 404, nil},
-		"no such path":         {"GET /api/auth/nothing", "", nil, 404, nil},
-		"no such method":       {"DELETE /api/auth/login", "", nil, 405, nil},
+		"malformed":                           {register, `{"email":`, nil, 400, []string{"/email syntax"}},
+		"wrong content type":                  {register, `{}`, []string{"Content-Type", "text/plain"}, 415, []string{"header:Content-Type enum"}},
+		"two values":                          {register, `{}{}`, nil, 400, []string{" syntax"}},
+		"duplicate member":                    {register, `{"email":"a@x.example","password":"drop anchor","role":"user","role":"admin"}`, nil, 400, []string{"/role duplicate"}},
+		"invalid UTF-8":                       {register, "{\"email\":\"\xff\"}", nil, 400, []string{"/email syntax"}},
+		"2 MB":                                {register, `{"email":"` + strings.Repeat("x", 2<<20) + `"}`, nil, 413, nil},
+		"10,000 deep":                         {register, strings.Repeat(`{"a":`, 10_000), nil, 400, []string{strings.Repeat("/a", 16) + " depth"}},
+		"12 deep":                             {register, strings.Repeat(`{"a":`, 12) + "1" + strings.Repeat("}", 12), nil, 422, []string{"/a unknownField", "/email required", "/password required"}},
+		"everything missing":                  {register, `{}`, nil, 422, []string{"/email required", "/password required"}},
+		"null":                                {register, `{"email":null,"password":null}`, nil, 422, []string{"/email type", "/password type"}},
+		"numbers":                             {register, `{"email":1,"password":12345678,"role":1e400}`, nil, 422, []string{"/role range"}},
+		"number as password":                  {register, `{"email":"a@x.example","password":12345678}`, nil, 422, []string{"/password type"}},
+		"unknown members":                     {register, `{"email":"a@x.example","password":"drop anchor","organisation":"A","Role":"admin","id":"x"}`, nil, 422, []string{"/organisation unknownField", "/Role unknownField", "/id unknownField"}},
+		"unknown role":                        {register, `{"email":"a@x.example","password":"drop anchor","role":"root"}`, nil, 422, []string{"/role enum"}},
+		"role without admin":                  {register, `{"email":"a@x.example","password":"drop anchor","role":"operator"}`, nil, 403, []string{"/role enum"}},
+		"second admin":                        {register, `{"email":"a@x.example","password":"drop anchor","role":"admin"}`, nil, 403, []string{"/role enum"}},
+		"password of 7":                       {register, `{"email":"a@x.example","password":"üüüüüüü"}`, nil, 422, []string{"/password range"}},
+		"password of 1025":                    {register, `{"email":"a@x.example","password":"` + strings.Repeat("x", 1025) + `"}`, nil, 422, []string{"/password range"}},
+		"address without domain":              {register, `{"email":"ann","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"address with a name":                 {register, `{"email":"Ann <ann2@x.example>","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"address with CRLF":                   {register, `{"email":"ann2@x.example\r\nBcc: eve@x.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"two addresses":                       {register, `{"email":"a@x.example,b@x.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"address of 200 kB":                   {register, `{"email":"` + strings.Repeat("x", 200_000) + `@x.example","password":"drop anchor"}`, nil, 413, nil},
+		"long address":                        {register, `{"email":"` + strings.Repeat("x", 254) + `@x.example","password":"drop anchor"}`, nil, 422, []string{"/email range"}},
+		"existing address":                    {register, `{"email":" ann@x.example","password":"drop anchor"}`, nil, 409, []string{"/email duplicate"}},
+		"existing, upper case":                {register, `{"email":"ANN@x.example","password":"drop anchor"}`, nil, 409, []string{"/email duplicate"}},
+		"object as password":                  {login, `{"email":"ann@x.example","password":{"$ne":""}}`, nil, 422, []string{"/password type"}},
+		"object as address":                   {login, `{"email":{"$gt":""},"password":"drop anchor"}`, nil, 422, []string{"/email type"}},
+		"empty login":                         {login, `{"email":"","password":""}`, nil, 401, nil},
+		"wrong current password":              {"PUT /api/auth/password", `{"currentPassword":"wrong horse","newPassword":"drop anchor"}`, nil, 422, []string{"/currentPassword mismatch"}},
+		"short new password":                  {"PUT /api/auth/password", `{"currentPassword":"correct horse","newPassword":"1"}`, nil, 422, []string{"/newPassword range"}},
+		"unknown new role":                    {patch, `{"role":"root"}`, nil, 422, []string{"/role enum"}},
+		"change of address":                   {patch, `{"email":"x@x.example"}`, nil, 422, []string{"/email unknownField"}},
+		"control character in organisation":   {patch, `{"organisation":" a\u0000"}`, nil, 422, []string{"/organisation format"}},
+		"invisible character in organisation": {patch, `{"organisation":"nord\u200blicht"}`, nil, 422, []string{"/organisation format"}},
+		"free text as organisation":           {patch, `{"organisation":"Nordlicht Batterie"}`, nil, 422, []string{"/organisation format"}},
+		"unknown organisation":                {patch, `{"organisation":"nobody"}`, nil, 422, []string{"/organisation notFound"}},
+		"long organisation":                   {patch, `{"organisation":"` + strings.Repeat("x", 41) + `"}`, nil, 422, []string{"/organisation format"}},
+		"text as boolean":                     {patch, `{"disabled":"yes"}`, nil, 422, []string{"/disabled type"}},
+		"unknown parameter":                   {users + "?offset=1", "", nil, 422, []string{"query:offset unknownField"}},
+		"limit 0":                             {users + "?limit=0", "", nil, 422, []string{"query:limit range"}},
+		"limit -1":                            {users + "?limit=-1", "", nil, 422, []string{"query:limit range"}},
+		"limit 1e9":                           {users + "?limit=1e9", "", nil, 422, []string{"query:limit type"}},
+		"forged cursor":                       {users + "?cursor=AAAAAAAAAAAAAAAAAAAAAAAA", "", nil, 400, []string{"query:cursor format"}},
+		"foreign cursor":                      {users + "?role=user&cursor=" + page.NextCursor, "", nil, 400, []string{"query:cursor format"}},
+		"NUL as id":                           {"PATCH /api/auth/users/%00", `{}`, nil, 404, nil},
+		"id not UTF-8":                        {"PATCH /api/auth/users/%ff", `{}`, nil, 404, nil},
+		"unknown path":                        {"GET /api/auth/nothing", "", nil, 404, nil},
+		"unknown method":                      {"DELETE /api/auth/login", "", nil, 405, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.On(t).Call(c.route, admin.Token, c.body, c.headers...).WantProblem(c.status, c.errors...)
@@ -89,13 +88,13 @@ func TestBadInput(t *testing.T) {
 	var all struct{ Items []json.RawMessage }
 	s.Call("GET /api/auth/users", admin.Token, nil).Want(200, &all)
 	if len(all.Items) != 2 {
-		t.Errorf("there are %d accounts, want the 2 of before", len(all.Items))
+		t.Errorf("got %d accounts, want the 2 created before the bad requests", len(all.Items))
 	}
 }
 
-// TestTokensThatDoNotCount forges the tokens of both kinds, those that the key
-// of the service signs with that key.
-func TestTokensThatDoNotCount(t *testing.T) {
+// TestForgedTokensAreRefused forges access tokens of both algorithms, with the key of
+// the service where the forgery needs a valid signature.
+func TestForgedTokensAreRefused(t *testing.T) {
 	const secret = "0123456789abcdef0123456789abcdef"
 	for kind, secret := range map[string]string{"EdDSA": "", "HS256": secret} {
 		db := connect.Config{Dir: t.TempDir()}
@@ -105,34 +104,29 @@ func TestTokensThatDoNotCount(t *testing.T) {
 			t.Run(kind+"/"+name, func(t *testing.T) {
 				a := s.On(t).Call("GET /api/auth/admin", f.Token, nil)
 				if a.WantProblem(401, "header:Authorization "+f.Code); a.Header.Get("WWW-Authenticate") != "Bearer" {
-					t.Error("no WWW-Authenticate")
+					t.Errorf("WWW-Authenticate = %q, want Bearer", a.Header.Get("WWW-Authenticate"))
 				}
 			})
 		}
 	}
 }
 
-// signing returns the key that the service signs with.
+// signing returns the signing key of the service.
 func signing(t *testing.T, cfg connect.Config, tokenSecret string) token.Key {
 	t.Helper()
-	db, err := connect.Open(t.Context(), cfg, authd.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close(context.Background())
-	keys := secret.New(db, slog.New(slog.DiscardHandler))
+	keys := secret.New(openStore(t, cfg), slog.New(slog.DiscardHandler))
 	keys.TokenSecret = tokenSecret
 	keys.Load(t.Context())
-	key, err := keys.Signing()
+	key, err := keys.SigningKey()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return key
 }
 
-// TestStoreDown has no database at all: every route says so soon, and so does
-// readyz; the process stays up.
-func TestStoreDown(t *testing.T) {
+// TestStoreUnavailable: without a database every route fails within 3 seconds, readyz
+// fails, and the process continues.
+func TestStoreUnavailable(t *testing.T) {
 	s := start(t, connect.Config{URI: "mongodb://" + resttest.UnusedAddress(t)})
 	for _, route := range []string{"POST /api/auth/login", "POST /api/auth/register", "GET /.well-known/jwks.json", "GET /readyz"} {
 		begin := time.Now()
@@ -147,9 +141,9 @@ func TestStoreDown(t *testing.T) {
 	s.Do("GET /livez", "").Want(200, nil)
 }
 
-// TestStoreComesLater starts without a database, which then is there, goes, and
-// comes back.
-func TestStoreComesLater(t *testing.T) {
+// TestServiceRecoversWithStore starts the service without a database, then makes the
+// database available, unavailable and available again.
+func TestServiceRecoversWithStore(t *testing.T) {
 	proxy, uri := storetest.NewProxy(t, storetest.MongoURI(t))
 	proxy.SetDown(true)
 	s := start(t, connect.Config{URI: uri}, func(c *authd.Config) { c.AdminEmail, c.AdminPassword = "root@x.example", "correct horse" })
@@ -157,15 +151,14 @@ func TestStoreComesLater(t *testing.T) {
 	proxy.SetDown(false)
 	s.Call("GET /readyz", "", nil).Want(200, nil)
 	ann := s.register("ann@x.example", "")
-	for s.login("root@x.example", "correct horse").Status != 200 { // it is made beside
-	}
+	s.eventuallyLogin("root@x.example", "correct horse")
 	proxy.SetDown(true)
 	s.Do("GET /api/auth/profile", "", "Authorization", "Bearer "+ann.Token).WantProblem(503)
 	proxy.SetDown(false)
 	s.Call("GET /api/auth/profile", ann.Token, nil).Want(200, nil)
 }
 
-func TestWrongEnvironment(t *testing.T) {
+func TestConfigErrorNamesAllVariables(t *testing.T) {
 	for name, value := range map[string]string{
 		"PORT": "70000", "HOST": "999.1.1.1", "DRAIN_TIMEOUT": "-1s", "MONGODB_URI": "mongo.example", "JWT_SECRET": "short", "JWT_EXPIRES_IN": "31d", "PASSWORD_KEY": "short", "PASSWORD_COST": "9", "ADMIN_EMAIL": "root@x.example", "LOG_LEVEL": "", "KAFKA_BROKERS": "kafka.example",
 	} {
@@ -174,7 +167,7 @@ func TestWrongEnvironment(t *testing.T) {
 	err := boot.Load(&authd.Config{})
 	for _, want := range []string{"PORT", "HOST", "DRAIN_TIMEOUT", "MONGODB_URI", "KAFKA_BROKERS", "JWT_SECRET", "JWT_EXPIRES_IN", "PASSWORD_KEY", "PASSWORD_COST", "ADMIN_PASSWORD"} {
 		if err == nil || strings.Count(err.Error(), "  "+want+":") != 1 {
-			t.Errorf("Load = %v\nhas to name %s once", err, want)
+			t.Errorf("Load = %v\nwant %s once", err, want)
 		}
 	}
 	for value, want := range map[string]time.Duration{"15m": 15 * time.Minute, "24h": 24 * time.Hour, "1d": 24 * time.Hour} {

@@ -15,7 +15,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 
-// Config is what the auth-service reads from the environment.
+// Config is the configuration that the auth-service reads from the environment.
 type Config struct {
 	Port    rest.Port `envconfig:"PORT" default:"4000" desc:"port of the HTTP server"`
 	HTTP    rest.Config
@@ -24,17 +24,17 @@ type Config struct {
 	Kafka   kafka.Config
 
 	TokenSecret     string   `envconfig:"JWT_SECRET" secret:"true" desc:"Secret that signs access tokens with HS256, at least 32 characters, the same in all services. Empty: tokens are signed with EdDSA."`
-	TokenLifetime   Lifetime `envconfig:"JWT_EXPIRES_IN" default:"15m" desc:"how long an access token counts, as 15m, 24h or 1d"`
-	RefreshLifetime Lifetime `envconfig:"REFRESH_EXPIRES_IN" default:"30d" desc:"how long a login goes on by refresh tokens, from its password on"`
-	KeyRotation     Lifetime `envconfig:"JWT_KEY_ROTATION" default:"90d" desc:"age at which the key that signs tokens gets a successor; 0: never, unless an admin asks for one"`
-	RateLimit       int      `envconfig:"AUTH_RATE_LIMIT" default:"300" desc:"requests a minute that an address may send to each of login, refresh and logout, and a tenth of them to register; 0: any number"`
-	LoginFailures   int      `envconfig:"LOGIN_FAILURES" default:"10" desc:"wrong passwords at once, by address and by account, before one has to wait; 0: any number"`
-	PasswordKey     string   `envconfig:"PASSWORD_KEY" secret:"true" desc:"key of at least 32 characters that goes into password hashes; made once and kept in the database where it is empty"`
-	PasswordCost    int      `envconfig:"PASSWORD_COST" default:"12" desc:"bcrypt cost of password hashes, 10 to 16; each step doubles the time of a login"`
-	AdminEmail      string   `envconfig:"ADMIN_EMAIL" desc:"address of an admin that is made at the start when it has no account; needs ADMIN_PASSWORD"`
-	AdminPassword   string   `envconfig:"ADMIN_PASSWORD" secret:"true" desc:"password of 8 to 1024 characters of that admin"`
+	TokenLifetime   Lifetime `envconfig:"JWT_EXPIRES_IN" default:"15m" desc:"lifetime of an access token, for example 15m, 24h or 1d"`
+	RefreshLifetime Lifetime `envconfig:"REFRESH_EXPIRES_IN" default:"30d" desc:"lifetime of a session, from login; refreshing tokens does not extend it"`
+	KeyRotation     Lifetime `envconfig:"JWT_KEY_ROTATION" default:"90d" desc:"age at which the signing key is replaced; 0: only on request of an admin"`
+	RateLimit       int      `envconfig:"AUTH_RATE_LIMIT" default:"300" desc:"requests per minute that a client network may send to each of login, refresh and logout, and a tenth of that to register; 0: no limit"`
+	LoginFailures   int      `envconfig:"LOGIN_FAILURES" default:"10" desc:"wrong passwords in a row, per client network and per account, before the next attempt must wait; 0: no limit"`
+	PasswordKey     string   `envconfig:"PASSWORD_KEY" secret:"true" desc:"key of at least 32 characters for password hashes; if empty, the service generates one and stores it in the database"`
+	PasswordCost    int      `envconfig:"PASSWORD_COST" default:"12" desc:"bcrypt cost of password hashes, 10 to 16; each step doubles the duration of a login"`
+	AdminEmail      string   `envconfig:"ADMIN_EMAIL" desc:"email address of an admin; the service creates the account on start if it does not exist; requires ADMIN_PASSWORD"`
+	AdminPassword   string   `envconfig:"ADMIN_PASSWORD" secret:"true" desc:"password of that admin, 8 to 1024 characters"`
 
-	// Now is the clock, time.Now where it is nil.
+	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 }
 
@@ -46,39 +46,31 @@ const (
 	maxRefresh               = 366 * day
 )
 
-// Validate tells all that is wrong with c.
+// Validate returns an error that names all variables with a wrong value.
 func (c Config) Validate() error {
 	errs := []error{token.CheckSecret(c.TokenSecret)}
-	if c.TokenLifetime < minLifetime || c.TokenLifetime > maxLifetime {
-		errs = append(errs, errors.New("  JWT_EXPIRES_IN: has to be 1m to 30d"))
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("  "+format, args...))
+		}
 	}
-	if c.RefreshLifetime < c.TokenLifetime || c.RefreshLifetime > maxRefresh {
-		errs = append(errs, errors.New("  REFRESH_EXPIRES_IN: has to be JWT_EXPIRES_IN to 366d"))
-	}
-	if c.KeyRotation != 0 && c.KeyRotation < day {
-		errs = append(errs, errors.New("  JWT_KEY_ROTATION: has to be 1d at least, or 0"))
-	}
-	if c.RateLimit < 0 {
-		errs = append(errs, errors.New("  AUTH_RATE_LIMIT: is less than nothing"))
-	}
-	if c.LoginFailures < 0 {
-		errs = append(errs, errors.New("  LOGIN_FAILURES: is less than nothing"))
-	}
-	if c.PasswordKey != "" && len(c.PasswordKey) < minPasswordKey {
-		errs = append(errs, fmt.Errorf("  PASSWORD_KEY: has %d characters, and needs %d", len(c.PasswordKey), minPasswordKey))
-	}
-	if c.PasswordCost < minCost || c.PasswordCost > maxCost {
-		errs = append(errs, fmt.Errorf("  PASSWORD_COST: has to be %d to %d", minCost, maxCost))
-	}
+	tokenLifetime, refreshLifetime := time.Duration(c.TokenLifetime), time.Duration(c.RefreshLifetime)
+	check(c.TokenLifetime >= minLifetime && c.TokenLifetime <= maxLifetime, "JWT_EXPIRES_IN: must be 1m to 30d, got %v", tokenLifetime)
+	check(c.RefreshLifetime >= c.TokenLifetime && c.RefreshLifetime <= maxRefresh, "REFRESH_EXPIRES_IN: must be at least JWT_EXPIRES_IN (%v) and at most 366d, got %v", tokenLifetime, refreshLifetime)
+	check(c.KeyRotation == 0 || c.KeyRotation >= day, "JWT_KEY_ROTATION: must be 0 or at least 1d, got %v", time.Duration(c.KeyRotation))
+	check(c.RateLimit >= 0, "AUTH_RATE_LIMIT: must be at least 0, got %d", c.RateLimit)
+	check(c.LoginFailures >= 0, "LOGIN_FAILURES: must be at least 0, got %d", c.LoginFailures)
+	check(c.PasswordKey == "" || len(c.PasswordKey) >= minPasswordKey, "PASSWORD_KEY: must have at least %d characters, got %d", minPasswordKey, len(c.PasswordKey))
+	check(c.PasswordCost >= minCost && c.PasswordCost <= maxCost, "PASSWORD_COST: must be %d to %d, got %d", minCost, maxCost, c.PasswordCost)
 	if c.AdminEmail != "" || c.AdminPassword != "" {
 		for _, d := range account.CheckCredentials(account.NormalEmail(c.AdminEmail), c.AdminPassword) {
-			errs = append(errs, fmt.Errorf("  ADMIN_%s: %s", strings.ToUpper(strings.TrimPrefix(d.Path, "/")), d.Message))
+			check(false, "ADMIN_%s: %s", strings.ToUpper(strings.TrimPrefix(d.Path, "/")), d.Message)
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// Lifetime is a duration that may also be given in days.
+// Lifetime is a duration that can also be written in days, such as 30d.
 type Lifetime time.Duration
 
 // Decode implements envconfig.Decoder.

@@ -5,16 +5,14 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/battery-passport/suite/auth-service/authd"
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 
-// TestRevocationsOfAFullService: the services that verify tokens are answered
-// while a login takes the only turn there is, and their address has no request
-// left.
-func TestRevocationsOfAFullService(t *testing.T) {
+// TestRevocationsAreServedAtFullLoad: services that verify tokens get revocations while
+// logins use all concurrency slots and the rate limit of their address is exhausted.
+func TestRevocationsAreServedAtFullLoad(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()}, func(c *authd.Config) { c.HTTP.MaxRequests, c.HTTP.RateLimit = 1, 1 })
 	login := func() {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
@@ -26,13 +24,10 @@ func TestRevocationsOfAFullService(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	login()
-	for deadline := time.Now().Add(5 * time.Second); s.Do("GET /api/nothing", "").Status != 503; { // which has no limit
-		if time.Now().After(deadline) {
-			t.Fatal("the service is not full")
-		}
-		login() // the request before may have had the turn
-	}
+	eventually(t, "the service is full", func() bool {
+		login()                                           // an earlier request may have had the slot
+		return s.Do("GET /api/nothing", "").Status == 503 // a route without rate limit
+	})
 	for range 10 {
 		s.Do("GET /api/auth/revocations", "").Want(200, nil)
 	}

@@ -1,7 +1,6 @@
 package authd_test
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"log/slog"
@@ -22,7 +21,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-// kids returns the ids of the keys that are published, from the oldest on.
+// kids returns the ids of the published keys, oldest first.
 func (s *service) kids() (ids []string) {
 	s.T.Helper()
 	var set struct {
@@ -35,9 +34,9 @@ func (s *service) kids() (ids []string) {
 	return ids
 }
 
-// TestKeysRotate by the request of an admin: at no time is a token refused that
-// has not expired, by a verifier that fetched the keys whenever it may have.
-func TestKeysRotate(t *testing.T) {
+// TestKeyRotationKeepsTokensValid: after a rotation by an admin, no token is refused
+// before it expires, whenever the verifier has fetched the keys.
+func TestKeyRotationKeepsTokensValid(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		var c clock
 		s := start(t, db, c.set)
@@ -49,31 +48,31 @@ func TestKeysRotate(t *testing.T) {
 		}
 		s.Call("POST /api/auth/keys", root.Token, nil).Want(201, &next)
 		if lead := next.SignsFrom.Sub(c.now()); lead < 9*time.Minute || lead > 10*time.Minute {
-			t.Errorf("it signs in %v", lead)
+			t.Errorf("the new key signs in %v, want about 10 minutes", lead)
 		}
-		again := next
-		s.Call("POST /api/auth/keys", root.Token, nil).Want(201, &again)
-		if again != next {
-			t.Errorf("asked again, while one waits: %+v, want %+v", again, next)
+		second := next
+		s.Call("POST /api/auth/keys", root.Token, nil).Want(201, &second)
+		if second != next {
+			t.Errorf("second rotation = %+v, want the waiting key %+v", second, next)
 		}
 		if got := s.kids(); len(got) != 2 || !slices.Contains(got, first[0]) || !slices.Contains(got, next.Kid) {
-			t.Errorf("keys: %v, want %v and %s", got, first, next.Kid)
+			t.Errorf("keys = %v, want %v and %s", got, first, next.Kid)
 		}
-		// This verifier asks through a door that closes: it knows what it has.
+		// This verifier fetches the keys through a proxy that stops: it has only those keys.
 		down := false
 		target, err := url.Parse(s.URL)
 		if err != nil {
 			t.Fatal(err)
 		}
-		through := httputil.NewSingleHostReverseProxy(target)
-		door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		proxy := httputil.NewSingleHostReverseProxy(target)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if down {
 				panic(http.ErrAbortHandler)
 			}
-			through.ServeHTTP(w, r)
+			proxy.ServeHTTP(w, r)
 		}))
-		defer door.Close()
-		other, err := token.NewVerifier(t.Context(), token.Config{URL: door.URL}, slog.New(slog.DiscardHandler))
+		defer server.Close()
+		other, err := token.NewVerifier(t.Context(), token.Config{URL: server.URL}, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,40 +86,37 @@ func TestKeysRotate(t *testing.T) {
 		}
 		for name, g := range map[string]grant{"before": before, "after": after} {
 			if _, err := other.Verify(t.Context(), "Bearer "+g.Token); err != nil {
-				t.Errorf("the token of %s: %v", name, err)
+				t.Errorf("verification of the token signed %s the switch: %v", name, err)
 			}
 			s.Call("GET /api/auth/admin", g.Token, nil).Want(200, nil)
 		}
-		// After a restart it signs on. The old key goes when its last token has.
+		// The new key signs after a restart too. The old key is removed when its last token
+		// has expired.
 		s.stop()
 		s = start(t, db, c.set)
 		if got := s.kids(); len(got) != 2 {
-			t.Errorf("keys after a restart: %v", got)
+			t.Errorf("keys after a restart = %v, want 2", got)
 		}
 		s.stop()
 		c.advance(30 * time.Minute)
 		s = start(t, db, c.set)
 		if got := s.kids(); len(got) != 1 || got[0] != next.Kid {
-			t.Errorf("keys in the end: %v, want %s", got, next.Kid)
+			t.Errorf("keys after expiry = %v, want %s", got, next.Kid)
 		}
 		if g := s.refreshed(after.RefreshToken); kid(t, g.Token) != next.Kid {
-			t.Error("another key signs")
+			t.Error("got a token that another key has signed")
 		}
 	})
 }
 
-// TestKeysRotateByAge, and two instances come to the same.
+// TestKeysRotateByAge: two instances rotate to the same key.
 func TestKeysRotateByAge(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, cfg connect.Config) {
 		var c clock
 		s := start(t, cfg, c.set)
 		first := s.kids()
 		s.stop()
-		db, err := connect.Open(t.Context(), cfg, authd.Name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close(context.Background())
+		db := openStore(t, cfg)
 		instance := func() *secret.Keys {
 			k := secret.New(db, slog.New(slog.DiscardHandler))
 			k.Now, k.Rotation, k.TokenLifetime = c.now, 24*time.Hour, 15*time.Minute
@@ -128,8 +124,8 @@ func TestKeysRotateByAge(t *testing.T) {
 			return k
 		}
 		one, two := instance(), instance()
-		signs := func(k *secret.Keys) string {
-			key, err := k.Signing()
+		signingID := func(k *secret.Keys) string {
+			key, err := k.SigningKey()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -137,29 +133,29 @@ func TestKeysRotateByAge(t *testing.T) {
 		}
 		c.advance(23 * time.Hour)
 		one.Load(t.Context())
-		if page, err := store.Open(db, secret.RingSchema()).Get(t.Context(), "signing"); err != nil || len(page.Doc.Keys) != 1 {
-			t.Errorf("ring after 23 h: %+v, %v", page.Doc, err)
+		if page, err := store.Open(db, secret.KeyRingSchema()).Get(t.Context(), "signing"); err != nil || len(page.Doc.Keys) != 1 {
+			t.Errorf("key ring after 23 h = %+v, %v, want 1 key", page.Doc, err)
 		}
 		c.advance(2 * time.Hour)
 		one.Load(t.Context())
 		two.Load(t.Context())
-		if signs(one) != first[0] || signs(two) != first[0] {
-			t.Error("the new key signs before others can know it")
+		if signingID(one) != first[0] || signingID(two) != first[0] {
+			t.Error("the new key signs before other services have fetched it")
 		}
 		c.advance(10 * time.Minute)
-		if signs(one) == first[0] || signs(one) != signs(two) {
-			t.Errorf("%s and %s sign, after %s", signs(one), signs(two), first[0])
+		if signingID(one) == first[0] || signingID(one) != signingID(two) {
+			t.Errorf("signing keys %s and %s after %s, want the same new key", signingID(one), signingID(two), first[0])
 		}
 	})
 }
 
-func TestNoKeyRotatesASecret(t *testing.T) {
+func TestSecretCannotBeRotated(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()}, func(c *authd.Config) { c.TokenSecret = "0123456789abcdef0123456789abcdef" })
 	root := s.register("root@x.example", "admin")
 	s.Call("POST /api/auth/keys", root.Token, nil).WantProblem(409)
 }
 
-// kid returns the id of the key that a token says it was signed with.
+// kid returns the key id in the header of a token.
 func kid(t *testing.T, signed string) string {
 	t.Helper()
 	header, _, _ := strings.Cut(signed, ".")

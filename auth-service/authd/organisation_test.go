@@ -1,7 +1,6 @@
 package authd_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/battery-passport/suite/auth-service/authd"
 	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/auth-service/internal/organisation"
 	"github.com/battery-passport/suite/pkg/auth"
@@ -25,7 +23,7 @@ import (
 
 const organisations = "/api/auth/organisations"
 
-// principal returns the caller as another service sees it.
+// principal returns the caller that other services see.
 func (s *service) principal(g grant) auth.Principal {
 	s.T.Helper()
 	v, err := token.NewVerifier(s.T.Context(), token.Config{URL: s.URL}, slog.New(slog.DiscardHandler))
@@ -39,49 +37,38 @@ func (s *service) principal(g grant) auth.Principal {
 	return p
 }
 
-// assign puts an account into an organisation and returns the status.
+// assign assigns an account to an organisation and returns the status.
 func (s *service) assign(admin grant, account, id string) int {
 	s.T.Helper()
 	return s.Call("PATCH /api/auth/users/"+account, admin.Token, map[string]string{"organisation": id}).Status
 }
 
-// openStore opens the database of a service beside it.
-func openStore(t *testing.T, cfg connect.Config) store.DB {
-	t.Helper()
-	db, err := connect.Open(t.Context(), cfg, authd.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close(context.Background()) })
-	return db
-}
-
-// TestOrganisationFromCreationToDeletion: an organisation can be renamed without
-// anybody losing anything, and deleted when it has no accounts.
+// TestOrganisationFromCreationToDeletion: a new name changes no access, and only an
+// organisation without accounts can be deleted.
 func TestOrganisationFromCreationToDeletion(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		admin, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
 		body := `{"id":"nordlicht-battery","name":"Nordlicht Batterie GmbH","identifiers":{"gln":"9521000001060","eori":"DE1234567890","vat":"DE123456789","lei":"952100NORDLICHT00050","euid":"DEK1101R.HRB116737"},"address":{"streetAddress":"Speicherweg 4","postalCode":"04109","city":"Leipzig","country":"DE"},"webAddress":"https://nordlicht.example"}`
-		var made, got, changed organisation.Organisation
-		s.Call("POST "+organisations, admin.Token, body).Want(201, &made)
+		var created, got, changed organisation.Organisation
+		s.Call("POST "+organisations, admin.Token, body).Want(201, &created)
 		one := organisations + "/nordlicht-battery"
 		s.Call("GET "+one, admin.Token, nil).Want(200, &got)
-		if diff := cmp.Diff(made, got); diff != "" || got.Identifiers.LEI != "952100NORDLICHT00050" || got.Address.City != "Leipzig" || got.CreatedAt.IsZero() {
-			t.Errorf("organisation %+v (-made +got)\n%s", got, diff)
+		if diff := cmp.Diff(created, got); diff != "" || got.Identifiers.LEI != "952100NORDLICHT00050" || got.Address.City != "Leipzig" || got.CreatedAt.IsZero() {
+			t.Errorf("organisation %+v (-created +got)\n%s", got, diff)
 		}
 		if status := s.assign(admin, ann.User.ID, "nordlicht-battery"); status != 200 {
 			t.Fatalf("assignment = %d", status)
 		}
 		s.login("ann@x.example", "correct horse").Want(200, &ann)
 		s.Call("PATCH "+one, admin.Token, `{"name":"Nordlicht SE","identifiers":{"vat":"","gln":null},"address":null}`).Want(200, &changed)
-		want := made
+		want := created
 		want.Name, want.Identifiers.VAT, want.UpdatedAt = "Nordlicht SE", "", changed.UpdatedAt
 		if diff := cmp.Diff(want, changed); diff != "" {
-			t.Errorf("after the change (-want +got)\n%s", diff)
+			t.Errorf("organisation after the change (-want +got)\n%s", diff)
 		}
 		if p := s.principal(ann); p.Organisation != "nordlicht-battery" || p.FormerOrganisations != nil {
-			t.Errorf("principal of a member after the organisation was renamed: %+v", p)
+			t.Errorf("principal of an account after the organisation was renamed = %+v", p)
 		}
 		s.Call("DELETE "+one, admin.Token, nil).WantProblem(409)
 		if status := s.assign(admin, ann.User.ID, ""); status != 200 {
@@ -98,9 +85,9 @@ func TestOrganisationFromCreationToDeletion(t *testing.T) {
 		var list struct{ Items []organisation.Organisation }
 		s.Call("GET "+organisations, admin.Token, nil).Want(200, &list)
 		if len(list.Items) != 0 {
-			t.Errorf("after the deletion the list has %v", list.Items)
+			t.Errorf("list after the deletion = %v, want none", list.Items)
 		}
-		// What it owned still carries the id: nobody else gets it.
+		// Data of the organisation still carries the id: it cannot be used again.
 		s.Call("POST "+organisations, admin.Token, body).WantProblem(409, "/id duplicate")
 		heir := organisations + "/" + s.organisation(admin, "heir")
 		s.Call("PATCH "+heir, admin.Token, `{"formerIds":["nordlicht-battery"]}`).WantProblem(409, "/formerIds/0 duplicate")
@@ -116,7 +103,7 @@ func TestOrganisationFromCreationToDeletion(t *testing.T) {
 	})
 }
 
-func TestEventsOfOrganisations(t *testing.T) {
+func TestOrganisationEvents(t *testing.T) {
 	cfg := connect.Config{Dir: t.TempDir()}
 	s := start(t, cfg)
 	admin := s.register("root@x.example", "admin")
@@ -142,7 +129,7 @@ func TestEventsOfOrganisations(t *testing.T) {
 	}
 }
 
-func TestBadOrganisations(t *testing.T) {
+func TestInvalidOrganisationsAreRefused(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	admin := s.register("root@x.example", "admin")
 	s.organisation(admin, "taken")
@@ -156,38 +143,38 @@ func TestBadOrganisations(t *testing.T) {
 		status      int
 		errors      []string
 	}{
-		"id in capitals":       {create, id("Nordlicht"), 422, []string{"/id format"}},
-		"id with a dot":        {create, id("nordlicht.de"), 422, []string{"/id format"}},
-		"id of 41 characters":  {create, id(strings.Repeat("x", 41)), 422, []string{"/id format"}},
-		"id of 1 character":    {create, id("x"), 422, []string{"/id format"}},
-		"id with a line end":   {create, id(`ab\n`), 422, []string{"/id format"}},
-		"no id":                {create, `{"name":"N"}`, 422, []string{"/id required"}},
-		"id that is taken":     {create, id("taken"), 409, []string{"/id duplicate"}},
-		"id of another before": {create, id("was-other"), 409, []string{"/id duplicate"}},
-		"no name":              {create, `{"id":"new","name":" "}`, 422, []string{"/name format"}},
-		"former ids at once":   {create, `{"id":"new","name":"N","formerIds":["x"]}`, 422, []string{"/formerIds unknownField"}},
-		"all that is wrong":    {create, `{"id":"N","name":"","identifiers":{"gln":"1","lei":"x"},"address":{"country":"de"},"webAddress":"javascript:x"}`, 422, []string{"/id format", "/name format", "/identifiers/gln format", "/identifiers/lei format", "/address/country format", "/webAddress format"}},
-		"a new id":             {change, `{"id":"new"}`, 422, []string{"/id unknownField"}},
-		"name taken away":      {change, `{"name":""}`, 422, []string{"/name format"}},
-		"invisible name":       {change, `{"name":"Nord\u200blicht"}`, 422, []string{"/name format"}},
-		"turned name":          {change, `{"name":"\u202etchildroN"}`, 422, []string{"/name format"}},
-		"name of 101":          {change, `{"name":"` + strings.Repeat("ü", 101) + `"}`, 422, []string{"/name format"}},
-		"check digit of GLN":   {change, ids("gln", "9521000001061"), 422, []string{"/identifiers/gln format"}},
-		"GLN of 12 digits":     {change, ids("gln", "952100000106"), 422, []string{"/identifiers/gln format"}},
-		"check digits of LEI":  {change, ids("lei", "952100NORDLICHT00051"), 422, []string{"/identifiers/lei format"}},
-		"EORI in small":        {change, ids("eori", "de123"), 422, []string{"/identifiers/eori format"}},
-		"VAT without country":  {change, ids("vat", "123456789"), 422, []string{"/identifiers/vat format"}},
-		"EUID without a dot":   {change, ids("euid", "DEK1101RHRB116737"), 422, []string{"/identifiers/euid format"}},
-		"long address":         {change, `{"address":{"city":"` + strings.Repeat("x", 201) + `"}}`, 422, []string{"/address/city format"}},
-		"no web address":       {change, `{"webAddress":"nordlicht.example"}`, 422, []string{"/webAddress format"}},
-		"own id as former id":  {change, `{"formerIds":["taken"]}`, 422, []string{"/formerIds/0 duplicate"}},
-		"twice a former id":    {change, `{"formerIds":["a","a"]}`, 422, []string{"/formerIds/1 duplicate"}},
-		"empty former id":      {change, `{"formerIds":["a",""]}`, 422, []string{"/formerIds/1 format"}},
-		"former id of another": {change, `{"formerIds":["a","Other GmbH"]}`, 409, []string{"/formerIds/1 duplicate"}},
-		"id of another":        {change, `{"formerIds":["other"]}`, 409, []string{"/formerIds/0 duplicate"}},
-		"eleven former ids":    {change, `{"formerIds":["a","b","c","d","e","f","g","h","i","j","k"]}`, 422, []string{"/formerIds range"}},
-		"no such organisation": {"GET " + organisations + "/%00", "", 404, nil},
-		"forged cursor":        {"GET " + organisations + "?cursor=AAAAAAAAAAAAAAAAAAAAAAAA", "", 400, []string{"query:cursor format"}},
+		"id in capitals":             {create, id("Nordlicht"), 422, []string{"/id format"}},
+		"id with a dot":              {create, id("nordlicht.de"), 422, []string{"/id format"}},
+		"id of 41 characters":        {create, id(strings.Repeat("x", 41)), 422, []string{"/id format"}},
+		"id of 1 character":          {create, id("x"), 422, []string{"/id format"}},
+		"id with a line feed":        {create, id(`ab\n`), 422, []string{"/id format"}},
+		"no id":                      {create, `{"name":"N"}`, 422, []string{"/id required"}},
+		"id that exists":             {create, id("taken"), 409, []string{"/id duplicate"}},
+		"former id of another as id": {create, id("was-other"), 409, []string{"/id duplicate"}},
+		"no name":                    {create, `{"id":"new","name":" "}`, 422, []string{"/name format"}},
+		"former ids on creation":     {create, `{"id":"new","name":"N","formerIds":["x"]}`, 422, []string{"/formerIds unknownField"}},
+		"all errors at once":         {create, `{"id":"N","name":"","identifiers":{"gln":"1","lei":"x"},"address":{"country":"de"},"webAddress":"javascript:x"}`, 422, []string{"/id format", "/name format", "/identifiers/gln format", "/identifiers/lei format", "/address/country format", "/webAddress format"}},
+		"change of the id":           {change, `{"id":"new"}`, 422, []string{"/id unknownField"}},
+		"empty new name":             {change, `{"name":""}`, 422, []string{"/name format"}},
+		"invisible name":             {change, `{"name":"Nord\u200blicht"}`, 422, []string{"/name format"}},
+		"right-to-left name":         {change, `{"name":"\u202etchildroN"}`, 422, []string{"/name format"}},
+		"name of 101 characters":     {change, `{"name":"` + strings.Repeat("ü", 101) + `"}`, 422, []string{"/name format"}},
+		"wrong check digit of GLN":   {change, ids("gln", "9521000001061"), 422, []string{"/identifiers/gln format"}},
+		"GLN of 12 digits":           {change, ids("gln", "952100000106"), 422, []string{"/identifiers/gln format"}},
+		"wrong check digits of LEI":  {change, ids("lei", "952100NORDLICHT00051"), 422, []string{"/identifiers/lei format"}},
+		"EORI in lower case":         {change, ids("eori", "de123"), 422, []string{"/identifiers/eori format"}},
+		"VAT without country":        {change, ids("vat", "123456789"), 422, []string{"/identifiers/vat format"}},
+		"EUID without a dot":         {change, ids("euid", "DEK1101RHRB116737"), 422, []string{"/identifiers/euid format"}},
+		"long address":               {change, `{"address":{"city":"` + strings.Repeat("x", 201) + `"}}`, 422, []string{"/address/city format"}},
+		"web address without scheme": {change, `{"webAddress":"nordlicht.example"}`, 422, []string{"/webAddress format"}},
+		"own id as former id":        {change, `{"formerIds":["taken"]}`, 422, []string{"/formerIds/0 duplicate"}},
+		"repeated former id":         {change, `{"formerIds":["a","a"]}`, 422, []string{"/formerIds/1 duplicate"}},
+		"empty former id":            {change, `{"formerIds":["a",""]}`, 422, []string{"/formerIds/1 format"}},
+		"former id of another":       {change, `{"formerIds":["a","Other GmbH"]}`, 409, []string{"/formerIds/1 duplicate"}},
+		"id of another as former id": {change, `{"formerIds":["other"]}`, 409, []string{"/formerIds/0 duplicate"}},
+		"eleven former ids":          {change, `{"formerIds":["a","b","c","d","e","f","g","h","i","j","k"]}`, 422, []string{"/formerIds range"}},
+		"no such organisation":       {"GET " + organisations + "/%00", "", 404, nil},
+		"forged cursor":              {"GET " + organisations + "?cursor=AAAAAAAAAAAAAAAAAAAAAAAA", "", 400, []string{"query:cursor format"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.On(t).Call(c.route, admin.Token, c.body).WantProblem(c.status, c.errors...)
@@ -196,8 +183,8 @@ func TestBadOrganisations(t *testing.T) {
 	for _, country := range []string{"ZZ", "XK", "AA", "EU", "UN", "SU", "UK", "DEU", "276", "De", "D"} {
 		s.Call(change, admin.Token, `{"address":{"country":"`+country+`"}}`).WantProblem(422, "/address/country format")
 	}
-	// A change that was refused left nothing: its first former id is free for an
-	// organisation, and for another as a former id.
+	// A refused change claims nothing: its first former id can still be the id of an
+	// organisation, and its second a former id of another one.
 	const refused = `{"formerIds":["first","second","Other GmbH"]}`
 	s.Call(change, admin.Token, refused).WantProblem(409, "/formerIds/2 duplicate")
 	s.organisation(admin, "first")
@@ -206,9 +193,9 @@ func TestBadOrganisations(t *testing.T) {
 	s.Call(change, admin.Token, `{"formerIds":["second"]}`).WantProblem(409, "/formerIds/0 duplicate")
 }
 
-// TestOneIDForOneOrganisation races organisations for an id: one gets it, as its
-// id or as a former id.
-func TestOneIDForOneOrganisation(t *testing.T) {
+// TestIDBelongsToOneOrganisation: of concurrent requests for an id, as an id or as a
+// former id, one succeeds.
+func TestIDBelongsToOneOrganisation(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, cfg connect.Config) {
 		s := start(t, cfg)
 		admin := s.register("root@x.example", "admin")
@@ -232,16 +219,16 @@ func TestOneIDForOneOrganisation(t *testing.T) {
 				})
 			}
 			if wg.Wait(); got.Load() != 1 {
-				t.Errorf("round %d: %d organisations got the id", i, got.Load())
+				t.Errorf("round %d: %d organisations got the id, want 1", i, got.Load())
 			}
 		}
 	})
 }
 
-// TestDataFromBeforeOrganisationsHadIDs: an account with a free-text organisation
-// keeps it until an admin maps it. From then on tokens carry the id and the former
-// ids, and only one organisation can have a former id.
-func TestDataFromBeforeOrganisationsHadIDs(t *testing.T) {
+// TestFreeTextOrganisationCanBeMapped: an account with a free-text organisation stays
+// unchanged until an admin maps the text as a former id. Then access tokens carry the id
+// and the former ids, and no other organisation can map the same text.
+func TestFreeTextOrganisationCanBeMapped(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, cfg connect.Config) {
 		s := start(t, cfg)
 		admin, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
@@ -257,7 +244,7 @@ func TestDataFromBeforeOrganisationsHadIDs(t *testing.T) {
 			ann = s.refreshed(ann.RefreshToken)
 			p := s.principal(ann)
 			if diff := cmp.Diff([]any{organisation, former, organisation}, []any{p.Organisation, p.FormerOrganisations, ann.User.Organisation}); diff != "" {
-				t.Errorf("organisation in the token (-want +got)\n%s", diff)
+				t.Errorf("organisation in the access token (-want +got)\n%s", diff)
 			}
 		}
 		refreshed("Nordlicht & Söhne")
@@ -277,16 +264,16 @@ func TestDataFromBeforeOrganisationsHadIDs(t *testing.T) {
 			}
 		}
 		s.assign(admin, bob, "")
-		thief := organisations + "/" + s.organisation(admin, "thief")
-		s.Call("PATCH "+thief, admin.Token, `{"formerIds":["Nordlicht & Söhne"]}`).WantProblem(409, "/formerIds/0 duplicate")
-		s.Call("DELETE "+path, admin.Token, nil).WantProblem(409) // ann belongs to it
+		other := organisations + "/" + s.organisation(admin, "other")
+		s.Call("PATCH "+other, admin.Token, `{"formerIds":["Nordlicht & Söhne"]}`).WantProblem(409, "/formerIds/0 duplicate")
+		s.Call("DELETE "+path, admin.Token, nil).WantProblem(409) // ann is stored under its former id
 
-		// What is no longer mapped can be mapped elsewhere.
+		// After it is removed, a former id can be mapped to another organisation.
 		s.Call("PATCH "+path, admin.Token, `{"formerIds":["NL"]}`).Want(200, nil)
 		refreshed("Nordlicht & Söhne")
-		s.Call("PATCH "+thief, admin.Token, `{"formerIds":["Nordlicht & Söhne"]}`).Want(200, nil)
-		refreshed("thief", "Nordlicht & Söhne")
-		s.Call("PATCH "+thief, admin.Token, `{"formerIds":[]}`).Want(200, nil)
+		s.Call("PATCH "+other, admin.Token, `{"formerIds":["Nordlicht & Söhne"]}`).Want(200, nil)
+		refreshed("other", "Nordlicht & Söhne")
+		s.Call("PATCH "+other, admin.Token, `{"formerIds":[]}`).Want(200, nil)
 		s.Call("PATCH "+path, admin.Token, `{"formerIds":["NL","Nordlicht & Söhne"]}`).Want(200, nil)
 
 		if status := s.assign(admin, ann.User.ID, "nordlicht"); status != 200 {
@@ -298,15 +285,16 @@ func TestDataFromBeforeOrganisationsHadIDs(t *testing.T) {
 		}
 		refreshed("")
 
-		// A deleted organisation leaves its former ids to others.
+		// Former ids of a deleted organisation can be mapped to another one.
 		s.Call("DELETE "+path, admin.Token, nil).Want(204, nil)
-		s.Call("PATCH "+thief, admin.Token, `{"formerIds":["NL"]}`).Want(200, nil)
+		s.Call("PATCH "+other, admin.Token, `{"formerIds":["NL"]}`).Want(200, nil)
 	})
 }
 
-// TestClaimOfAChangeThatDied: a claim whose organisation does not list it gives
-// nobody anything, and the same change can be made again.
-func TestClaimOfAChangeThatDied(t *testing.T) {
+// TestClaimWithoutChangeGivesNoAccess stores a claim without the change of its
+// organisation, as if the service was killed in between: the claim has no effect, and
+// the change can be repeated.
+func TestClaimWithoutChangeGivesNoAccess(t *testing.T) {
 	cfg := connect.Config{Dir: t.TempDir()}
 	s := start(t, cfg)
 	admin, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
@@ -317,25 +305,25 @@ func TestClaimOfAChangeThatDied(t *testing.T) {
 		return store.Change{}, nil
 	})
 	if err == nil {
-		_, err = store.Open(db, organisation.FormerIDSchema()).Insert(t.Context(), "NL", organisation.FormerID{Organisation: "nordlicht"})
+		_, err = store.Open(db, organisation.IDClaimSchema()).Insert(t.Context(), "NL", organisation.IDClaim{Organisation: "nordlicht"})
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	ann = s.refreshed(ann.RefreshToken)
 	if p := s.principal(ann); p.Organisation != "NL" || p.FormerOrganisations != nil {
-		t.Errorf("principal by a claim that is not listed: %+v", p)
+		t.Errorf("principal before the change is repeated = %+v, want organisation NL", p)
 	}
 	s.Call("PATCH "+path, admin.Token, `{"formerIds":["NL"]}`).Want(200, nil)
 	ann = s.refreshed(ann.RefreshToken)
 	if p := s.principal(ann); p.Organisation != "nordlicht" {
-		t.Errorf("principal after the change was made again: %+v", p)
+		t.Errorf("principal after the change is repeated = %+v, want organisation nordlicht", p)
 	}
 }
 
-// TestAssignedWhileDeleted: an account is never in an organisation that does not
-// exist, whoever is first.
-func TestAssignedWhileDeleted(t *testing.T) {
+// TestConcurrentAssignmentAndDeletion: an account never belongs to an organisation that
+// does not exist.
+func TestConcurrentAssignmentAndDeletion(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, cfg connect.Config) {
 		s := start(t, cfg)
 		admin, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
@@ -350,16 +338,16 @@ func TestAssignedWhileDeleted(t *testing.T) {
 			var profile account.Account
 			s.login("ann@x.example", "correct horse").Want(200, &ann)
 			s.Call("GET /api/auth/profile", ann.Token, nil).Want(200, &profile)
-			in := profile.Organisation == id
-			if in && !exists || in != (assigned == 200) || exists == (deleted == 204) {
-				t.Errorf("round %d: assignment = %d, deletion = %d; the account is in it: %v, it exists: %v", i, assigned, deleted, in, exists)
+			belongs := profile.Organisation == id
+			if belongs && !exists || belongs != (assigned == 200) || exists == (deleted == 204) {
+				t.Errorf("round %d: assignment = %d, deletion = %d; account belongs to it: %v, organisation exists: %v", i, assigned, deleted, belongs, exists)
 			}
 		}
 	})
 }
 
-// TestTenThousandOrganisations are listed page by page, each once.
-func TestTenThousandOrganisations(t *testing.T) {
+// TestListTenThousandOrganisations lists each organisation once.
+func TestListTenThousandOrganisations(t *testing.T) {
 	const n = 10_000
 	storetest.EachDriver(t, func(t *testing.T, cfg connect.Config) {
 		s := start(t, cfg)
@@ -390,7 +378,7 @@ func TestTenThousandOrganisations(t *testing.T) {
 			}
 		}
 		if next != 0 {
-			t.Errorf("%d organisations are not listed", next)
+			t.Errorf("%d organisations are missing in the list", next)
 		}
 	})
 }

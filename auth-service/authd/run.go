@@ -1,4 +1,4 @@
-// Package authd puts the auth-service together.
+// Package authd configures, wires and runs the auth-service.
 package authd
 
 import (
@@ -22,11 +22,11 @@ import (
 	"github.com/battery-passport/suite/pkg/task"
 )
 
-// Name is that of the service, and of its database.
+// Name is the name of the service and of its database.
 const Name = "auth-service"
 
-// Run serves until ctx is done. It starts, and answers 503 where it must, while
-// the database or Kafka is away.
+// Run serves until ctx is done. It starts even if the database or Kafka is
+// unavailable; requests that need the database get 503 until it is back.
 func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	p, err := platform.Open(ctx, Name, platform.Config{Port: cfg.Port, HTTP: cfg.HTTP, Metrics: cfg.Metrics, Store: cfg.Store, Now: cfg.Now}, log)
 	if err != nil {
@@ -35,18 +35,18 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	defer p.Close()
 	cfg.Now, cfg.Kafka.Metrics = p.Now, p.Metrics
 	keys := newKeys(cfg, p.Store, log)
-	sessions := newSessions(cfg, p, keys.Refresh, log)
-	verifier, err := token.NewLocalVerifier(cfg.TokenSecret, keys.Public(), sessions.Since, log)
+	sessions := newSessions(cfg, p, keys.RefreshTokenKey, log)
+	verifier, err := token.NewLocalVerifier(cfg.TokenSecret, keys.PublicKeys(), sessions.RevocationsSince, log)
 	if err != nil {
 		return err
 	}
 	verifier.Now = p.Now
-	accounts, organisations := newAccounts(cfg, p, sessions, password.New(cfg.PasswordCost, keys.Password), log)
+	accounts, organisations := newAccounts(cfg, p, sessions, password.New(cfg.PasswordCost, keys.PasswordHashKey), log)
 	events := kafka.NewForwarder(cfg.Kafka, append(event.UserTopics(), event.OrganisationTopics()...), log, accounts.Accounts.Outbox(), organisations.Organisations.Outbox())
 	p.Check("keys", true, keys.Ready)
 	p.Check("kafka", false, events.Ping)
 	if cfg.AdminEmail != "" {
-		p.Check("admin", false, accounts.HasAdmin)
+		p.Check("admin", false, accounts.CheckAdminExists)
 	}
 	worker := task.NewWorker(task.NewQueue(p.Store, p.Now), log, p.Metrics, slices.Concat(sessions.Tasks(), keys.Tasks())...)
 	p.Background(events.Run, worker.Run, verifier.Run, func(ctx context.Context) error {
@@ -56,25 +56,26 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	})
 	return p.Serve(ctx, httpapi.Title, httpapi.Description, (&httpapi.API{
 		Accounts: accounts, Logins: &login.Service{Accounts: accounts, Sessions: sessions, Tokens: keys, Log: log},
-		Organisations: organisations, Sessions: sessions, Verifier: verifier, Keys: keys, Lifetime: time.Duration(cfg.TokenLifetime), RateLimit: cfg.RateLimit,
+		Organisations: organisations, Sessions: sessions, Verifier: verifier, Keys: keys, TokenLifetime: time.Duration(cfg.TokenLifetime), RateLimit: cfg.RateLimit,
 	}).Register)
 }
 
 func newSessions(cfg Config, p *platform.Platform, key func() ([]byte, error), log *slog.Logger) *session.Service {
 	return &session.Service{
-		Sessions: store.Open(p.Store, session.Schema()), Revocations: store.Open(p.Store, session.RevokedSchema()), Key: key, Now: p.Now, Log: log,
+		Sessions: store.Open(p.Store, session.Schema()), Revocations: store.Open(p.Store, session.RevocationSchema()), Key: key, Now: p.Now, Log: log,
 		Lifetime: time.Duration(cfg.RefreshLifetime), TokenLifetime: time.Duration(cfg.TokenLifetime),
 	}
 }
 
-// newAccounts returns the accounts and their organisations, which need each other.
+// newAccounts returns the services for accounts and organisations, which depend on
+// each other.
 func newAccounts(cfg Config, p *platform.Platform, sessions *session.Service, passwords account.Hasher, log *slog.Logger) (*account.Service, *organisation.Service) {
 	organisations := &organisation.Service{
-		Organisations: store.Open(p.Store, organisation.Schema()), FormerIDs: store.Open(p.Store, organisation.FormerIDSchema()), Now: p.Now,
+		Organisations: store.Open(p.Store, organisation.Schema()), Claims: store.Open(p.Store, organisation.IDClaimSchema()), Now: p.Now,
 	}
 	accounts := &account.Service{
 		Accounts: store.Open(p.Store, account.Schema()), Audit: store.Open(p.Store, account.AuditSchema()), Passwords: passwords,
-		Attempts: throttle.New(cfg.LoginFailures, p.Now), Tokens: sessions, Organisations: organisations,
+		Throttle: throttle.New(cfg.LoginFailures, p.Now), Tokens: sessions, Organisations: organisations,
 		Now: p.Now, NewID: platform.NewID, Log: log, FirstIsAdmin: cfg.AdminEmail == "",
 	}
 	organisations.Members = accounts

@@ -21,7 +21,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-// clock is one that a test turns on.
+// clock is a clock that a test advances.
 type clock struct{ ahead atomic.Int64 }
 
 func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
@@ -45,8 +45,7 @@ func (s *service) logout(body string) resttest.Response {
 	return s.Call("POST /api/auth/logout", "", body)
 }
 
-// eventuallyRefused asks with a token until it is refused, which has to be within
-// five seconds.
+// eventuallyRefused waits until an access token is refused, at most five seconds.
 func (s *service) eventuallyRefused(token string) {
 	s.T.Helper()
 	for deadline := time.Now().Add(5 * time.Second); ; {
@@ -55,32 +54,32 @@ func (s *service) eventuallyRefused(token string) {
 			return
 		}
 		if a.Want(200, nil); time.Now().After(deadline) {
-			s.T.Fatal("the token still counts after five seconds")
+			s.T.Fatal("the access token is still accepted after five seconds")
 		}
 	}
 }
 
-func TestALoginGoesOn(t *testing.T) {
+func TestSessionContinuesUntilItExpires(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		var c clock
 		s := start(t, db, c.set)
 		root, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
 		next := s.refreshed(ann.RefreshToken)
 		if next.User != ann.User || next.ExpiresIn != 900 || next.Token == ann.Token || next.RefreshToken == ann.RefreshToken {
-			t.Errorf("refreshed: %+v", next)
+			t.Errorf("grant after a refresh = %+v", next)
 		}
 		s.Call("GET /api/auth/profile", next.Token, nil).Want(200, nil)
 		s.Call("GET /api/auth/profile", ann.Token, nil).Want(200, nil) // until it expires
 
-		// A new role comes with the next refresh, and the token of before is dead.
+		// A new role comes with the next refresh; the earlier access token is revoked.
 		s.Call("PATCH /api/auth/users/"+ann.User.ID, root.Token, `{"role":"operator"}`).Want(200, nil)
 		s.Call("GET /api/auth/profile", next.Token, nil).WantProblem(401)
 		if next = s.refreshed(next.RefreshToken); next.User.Role != "operator" {
-			t.Errorf("role after the change: %s", next.User.Role)
+			t.Errorf("role after the change = %s, want operator", next.User.Role)
 		}
 		s.Call("GET /api/auth/profile", next.Token, nil).Want(200, nil)
 
-		// It survives a restart, and ends a day after it began, however it was used.
+		// The session survives a restart, and expires a day after the login.
 		s.stop()
 		s = start(t, db, c.set)
 		c.advance(23 * time.Hour)
@@ -90,9 +89,9 @@ func TestALoginGoesOn(t *testing.T) {
 	})
 }
 
-// TestAnotherTab refreshes with one token from many tabs at once: all get the
-// same answer, and none ends the login. Later it is theft.
-func TestAnotherTab(t *testing.T) {
+// TestConcurrentRefreshesGetSameToken uses one refresh token from many browser tabs at
+// once and again within two minutes.
+func TestConcurrentRefreshesGetSameToken(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		var c clock
 		s := start(t, db, c.set)
@@ -114,27 +113,27 @@ func TestAnotherTab(t *testing.T) {
 		}
 		wg.Wait()
 		if len(got) != 1 {
-			t.Fatalf("50 at once got %d different tokens", len(got))
+			t.Fatalf("50 concurrent refreshes got %d different tokens, want 1", len(got))
 		}
 		var second string
 		for second = range got {
 		}
 		c.advance(119 * time.Second)
-		if again := s.refreshed(first.RefreshToken); again.RefreshToken != second {
-			t.Error("the token came again, and got another successor")
+		if late := s.refreshed(first.RefreshToken); late.RefreshToken != second {
+			t.Error("a refresh with the previous token returned another successor")
 		}
 		third := s.refreshed(second)
 		s.refreshed(third.RefreshToken)
 	})
 }
 
-// TestStolenRefreshToken uses a token that was used before: neither the thief
-// nor the holder goes on, and no access token of theirs counts.
-func TestStolenRefreshToken(t *testing.T) {
+// TestRefreshTokenReuseEndsSession: neither the thief nor the holder of a stolen token
+// can refresh, and the access tokens of the session are revoked.
+func TestRefreshTokenReuseEndsSession(t *testing.T) {
 	for name, when := range map[string]struct {
 		after  time.Duration
 		rounds int
-	}{"the last, later": {121 * time.Second, 1}, "the one before the last, at once": {0, 2}} {
+	}{"the previous token after two minutes": {121 * time.Second, 1}, "an older token": {0, 2}} {
 		t.Run(name, func(t *testing.T) {
 			var c clock
 			s := start(t, connect.Config{Dir: t.TempDir()}, c.set)
@@ -149,27 +148,27 @@ func TestStolenRefreshToken(t *testing.T) {
 			s.refresh(ann.RefreshToken).WantProblem(401, "/refreshToken refused")
 			s.refresh(holder.RefreshToken).WantProblem(401, "/refreshToken refused")
 			s.eventuallyRefused(holder.Token)
-			s.refreshed(other.RefreshToken) // another login goes on
-			if !strings.Contains(s.log.String(), "used twice") {
+			s.refreshed(other.RefreshToken) // the other session continues
+			if !strings.Contains(s.log.String(), "refresh token reused") {
 				t.Errorf("log:\n%s", s.log)
 			}
-			told := s.entries(root, "&account="+ann.User.ID, map[string]string{ann.User.ID: "ann"})
-			if want := "ann 2 refreshTokenReused by  from 127.0.0.1"; len(told) != 2 || told[0] != want {
-				t.Errorf("audit: %q, want first %s", told, want)
+			audit := s.entries(root, "&account="+ann.User.ID, map[string]string{ann.User.ID: "ann"})
+			if want := "ann 2 refreshTokenReused by  from 127.0.0.1"; len(audit) != 2 || audit[0] != want {
+				t.Errorf("audit = %q, want %s first", audit, want)
 			}
 		})
 	}
 }
 
-// TestRefreshTokensThatDoNotCount are made up: they end nobody's login, though
-// they name it.
-func TestRefreshTokensThatDoNotCount(t *testing.T) {
+// TestForgedRefreshTokensAreRefused: forged tokens do not end the session that they
+// name.
+func TestForgedRefreshTokensAreRefused(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	ann := s.register("ann@x.example", "")
 	good := ann.RefreshToken
 	for name, forged := range map[string]string{
-		"nothing": "", "no base64": "!", "an access token": ann.Token[:150], "cut": good[:len(good)-4], "longer": good + "AAAA", "with a space": good + " ",
-		"another secret": good[:30] + "AAAAAAAA" + good[38:], "another tag": good[:len(good)-4] + "AAAA", "another session": "AAAA" + good[4:],
+		"empty": "", "not base64": "!", "access token": ann.Token[:150], "truncated": good[:len(good)-4], "longer": good + "AAAA", "trailing space": good + " ",
+		"wrong secret": good[:30] + "AAAAAAAA" + good[38:], "wrong tag": good[:len(good)-4] + "AAAA", "wrong session": "AAAA" + good[4:],
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := s.On(t)
@@ -194,14 +193,14 @@ func TestLogout(t *testing.T) {
 		s.Call("GET /api/auth/profile", laptop.Token, nil).Want(200, nil)
 		laptop = s.refreshed(laptop.RefreshToken)
 
-		// Who logged out does not end the others.
+		// The token of an ended session cannot end the other sessions.
 		s.logout(`{"refreshToken":"` + phone.RefreshToken + `","everywhere":true}`).WantProblem(401)
 		laptop = s.refreshed(laptop.RefreshToken)
 		s.login("ann@x.example", "correct horse").Want(200, &phone)
 		s.logout(`{"refreshToken":"`+phone.RefreshToken+`","everywhere":true}`).Want(204, nil)
 		for _, ended := range []grant{phone, laptop} {
 			s.refresh(ended.RefreshToken).Want(401, nil)
-			s.Call("GET /api/auth/profile", ended.Token, nil).Want(401, nil) // here it is known at once
+			s.Call("GET /api/auth/profile", ended.Token, nil).Want(401, nil) // the auth-service knows the revocation at once
 		}
 		s.Call("GET /api/auth/profile", bob.Token, nil).Want(200, nil)
 		s.login("ann@x.example", "correct horse").Want(200, &phone)
@@ -209,8 +208,7 @@ func TestLogout(t *testing.T) {
 	})
 }
 
-// TestWhatEndsLogins changes the account.
-func TestWhatEndsLogins(t *testing.T) {
+func TestAccountChangesEndSessions(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	root := s.register("root@x.example", "admin")
 	ann, here := s.register("ann@x.example", ""), grant{}
@@ -218,14 +216,14 @@ func TestWhatEndsLogins(t *testing.T) {
 	s.Call("PUT /api/auth/password", here.Token, `{"currentPassword":"correct horse","newPassword":"battery staple"}`).Want(204, nil)
 	s.refresh(ann.RefreshToken).WantProblem(401)
 	s.Call("GET /api/auth/profile", ann.Token, nil).WantProblem(401)
-	here = s.refreshed(here.RefreshToken) // who changed the password goes on
+	here = s.refreshed(here.RefreshToken) // the session that changed the password continues
 	s.Call("GET /api/auth/profile", here.Token, nil).Want(200, nil)
 
-	// A login that has ended, and a token that was used, end no others.
+	// The token of an ended session, and a used token, cannot end the other sessions.
 	used := here.RefreshToken
 	here = s.refreshed(s.refreshed(used).RefreshToken)
-	for _, dead := range []string{ann.RefreshToken, used} {
-		s.logout(`{"refreshToken":"` + dead + `","everywhere":true}`).WantProblem(401)
+	for _, old := range []string{ann.RefreshToken, used} {
+		s.logout(`{"refreshToken":"` + old + `","everywhere":true}`).WantProblem(401)
 	}
 	here = s.refreshed(here.RefreshToken)
 
@@ -233,14 +231,14 @@ func TestWhatEndsLogins(t *testing.T) {
 	s.Call(path, root.Token, `{"disabled":true}`).Want(200, nil)
 	s.refresh(here.RefreshToken).WantProblem(401)
 	s.Call(path, root.Token, `{"disabled":false}`).Want(200, nil)
-	s.refresh(here.RefreshToken).WantProblem(401) // it does not come back
+	s.refresh(here.RefreshToken).WantProblem(401) // sessions do not come back
 	s.Call("GET /api/auth/profile", here.Token, nil).WantProblem(401)
 	s.login("ann@x.example", "battery staple").Want(200, nil)
 }
 
-// TestOtherServicesLearn verifies as another service does: what was revoked is
-// refused there within five seconds, and what was not goes on.
-func TestOtherServicesLearn(t *testing.T) {
+// TestRevocationReachesOtherServices: a verifier of another service refuses revoked
+// tokens within five seconds and accepts all others.
+func TestRevocationReachesOtherServices(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
 		root := s.register("root@x.example", "admin")
@@ -253,15 +251,15 @@ func TestOtherServicesLearn(t *testing.T) {
 		wg.Go(func() { _ = other.Run(ctx) })
 		defer wg.Wait()
 		defer stop()
-		counts := func(s grant) bool {
+		accepted := func(s grant) bool {
 			_, err := other.Verify(t.Context(), "Bearer "+s.Token)
 			return err == nil
 		}
 		var people []grant
 		for _, email := range []string{"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example"} {
 			people = append(people, s.register(email, ""))
-			if !counts(people[len(people)-1]) {
-				t.Fatal("a new token does not count")
+			if !accepted(people[len(people)-1]) {
+				t.Fatal("a new token is refused")
 			}
 		}
 		changes := []func(){
@@ -276,49 +274,44 @@ func TestOtherServicesLearn(t *testing.T) {
 		}
 		for i, change := range changes {
 			change()
-			for deadline := time.Now().Add(5 * time.Second); counts(people[i]); {
+			for deadline := time.Now().Add(5 * time.Second); accepted(people[i]); {
 				if time.Now().After(deadline) {
-					t.Fatalf("change %d is not known after five seconds", i)
+					t.Fatalf("tokens of change %d are still accepted after five seconds", i)
 				}
 			}
 		}
-		if !counts(people[4]) || !counts(root) {
-			t.Error("tokens of others do not count any more")
+		if !accepted(people[4]) || !accepted(root) {
+			t.Error("tokens of other accounts are refused")
 		}
-		if next := s.refreshed(people[2].RefreshToken); !counts(next) {
-			t.Error("the token with the new role does not count")
+		if next := s.refreshed(people[2].RefreshToken); !accepted(next) {
+			t.Error("the token with the new role is refused")
 		}
-		// One that starts now knows it from the start.
+		// A verifier that starts now knows all revocations at once.
 		late, err := token.NewVerifier(t.Context(), token.Config{URL: s.URL}, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i := range changes {
 			if _, err := late.Verify(t.Context(), "Bearer "+people[i].Token); err == nil {
-				t.Errorf("a verifier that starts later takes the token of %s", people[i].User.Email)
+				t.Errorf("a verifier that started later accepts the token of %s", people[i].User.Email)
 			}
 		}
 	})
 }
 
-// TestAChangeThatWasBegun dies between telling of a revocation and the change:
-// the next tokens count all the same.
-func TestAChangeThatWasBegun(t *testing.T) {
+// TestTokensAreValidAfterInterruptedChange stores the revocation of a change without the
+// change, as if the service was killed in between: the next access tokens are valid.
+func TestTokensAreValidAfterInterruptedChange(t *testing.T) {
 	cfg := connect.Config{Dir: t.TempDir()}
 	s := start(t, cfg)
 	ann := s.register("ann@x.example", "")
 	s.stop()
-	db, err := connect.Open(t.Context(), cfg, authd.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = store.Open(db, session.RevokedSchema()).Insert(t.Context(), auth.RevocationID(ann.User.ID)+"/1", session.Revoked{
+	_, err := store.Open(openStore(t, cfg), session.RevocationSchema()).Insert(t.Context(), auth.RevocationID(ann.User.ID)+"/1", session.RevocationRecord{
 		Revocation: auth.Revocation{ID: auth.RevocationID(ann.User.ID), Version: 1, Until: time.Now().Add(time.Hour)}, CreatedAt: time.Now(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	db.Close(t.Context())
 	s = start(t, cfg)
 	s.eventuallyRefused(ann.Token)
 	ann = s.refreshed(ann.RefreshToken)
@@ -327,13 +320,13 @@ func TestAChangeThatWasBegun(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := v.Verify(t.Context(), "Bearer "+ann.Token); err != nil {
-		t.Errorf("a token of after: %v", err)
+		t.Errorf("verification of the next access token: %v", err)
 	}
 }
 
-// TestRevocationsTellNothing: names there lead to nobody, and go when their
-// tokens have expired.
-func TestRevocationsTellNothing(t *testing.T) {
+// TestRevocationsHideIDsAndExpire: public revocations do not reveal ids of accounts, and
+// are removed when their tokens have expired.
+func TestRevocationsHideIDsAndExpire(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		var c clock
 		s := start(t, db, c.set)
@@ -347,34 +340,29 @@ func TestRevocationsTellNothing(t *testing.T) {
 		a := s.Call("GET /api/auth/revocations", "", nil)
 		var r auth.Revocations
 		if a.Want(200, &r); len(r.Items) != 2 || r.Since == "" || r.More {
-			t.Errorf("revocations: %s", a.Text)
+			t.Errorf("revocations = %s, want 2", a.Text)
 		}
 		for _, id := range ids {
 			if strings.Contains(a.Text, id) {
-				t.Errorf("%s stands in the revocations", id)
+				t.Errorf("the revocations contain the account id %s", id)
 			}
 		}
-		s.Call("GET /api/auth/revocations?since="+r.Since, "", nil).Want(200, &r) // those of the last seconds come again
+		s.Call("GET /api/auth/revocations?since="+r.Since, "", nil).Want(200, &r) // recent revocations are returned once more
 		s.Call("GET /api/auth/revocations?since=x", "", nil).WantProblem(400, "query:since format")
 		c.advance(15*time.Minute + 2*time.Minute)
 		s.Call("GET /api/auth/revocations", "", nil).Want(200, &r)
 		if len(r.Items) != 0 {
-			t.Errorf("revocations of tokens that have expired: %v", r.Items)
+			t.Errorf("got revocations of expired tokens: %v", r.Items)
 		}
 	})
 }
 
-// TestSweep removes sessions and revocations that are past their time.
-func TestSweep(t *testing.T) {
+func TestSweepRemovesExpiredRecords(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, cfg connect.Config) {
-		db, err := connect.Open(t.Context(), cfg, authd.Name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close(context.Background())
+		db := openStore(t, cfg)
 		var c clock
 		s := session.Service{
-			Sessions: store.Open(db, session.Schema()), Revocations: store.Open(db, session.RevokedSchema()),
+			Sessions: store.Open(db, session.Schema()), Revocations: store.Open(db, session.RevocationSchema()),
 			Key: func() ([]byte, error) { return []byte("key"), nil }, Now: c.now, Log: slog.New(slog.DiscardHandler),
 			Lifetime: time.Hour, TokenLifetime: time.Minute,
 		}
@@ -396,39 +384,34 @@ func TestSweep(t *testing.T) {
 		}
 		for _, token := range tokens {
 			if _, err := s.Find(t.Context(), token); err == nil {
-				t.Fatal("an old session is there")
+				t.Fatal("an expired session was not removed")
 			}
 		}
 		page, err := s.Revocations.List(t.Context(), store.Query{Scopes: []string{store.All}, Limit: 1})
 		if err != nil || len(page.Rows) != 0 {
-			t.Errorf("revocations left: %v, %v", page.Rows, err)
+			t.Errorf("revocations after the sweep = %v, %v, want none", page.Rows, err)
 		}
 		if _, err := s.Find(t.Context(), last); err != nil {
-			t.Errorf("a new session: %v", err)
+			t.Errorf("find a current session: %v", err)
 		}
 	})
 }
 
-// TestAccountsOfTheLastRelease have no rights, epoch or entry stored, and their
-// tokens name no session.
-func TestAccountsOfTheLastRelease(t *testing.T) {
+// TestAccountsOfEarlierRelease uses an account stored without rights, epoch and audit
+// entry, and an access token without session.
+func TestAccountsOfEarlierRelease(t *testing.T) {
 	cfg := connect.Config{Dir: t.TempDir()}
 	s := start(t, cfg)
 	root, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
 	s.stop()
 	key := signing(t, cfg, "")
-	db, err := connect.Open(t.Context(), cfg, authd.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = store.Open(db, account.Schema()).Update(t.Context(), ann.User.ID, func(r *account.Record) (store.Change, error) {
+	_, err := store.Open(openStore(t, cfg), account.Schema()).Update(t.Context(), ann.User.ID, func(r *account.Record) (store.Change, error) {
 		*r = account.Record{Account: r.Account, PasswordHash: r.PasswordHash}
 		return store.Change{}, nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	db.Close(t.Context())
 	old, err := key.Sign(token.NewClaims(auth.Principal{UserID: ann.User.ID, Email: "ann@x.example", Role: auth.User}, time.Now(), time.Hour))
 	if err != nil {
 		t.Fatal(err)

@@ -19,15 +19,15 @@ func newKeys(cfg Config, db store.DB, log *slog.Logger) *secret.Keys {
 	return keys
 }
 
-// ensureAdmin makes the admin of ADMIN_EMAIL, where that is set.
+// ensureAdmin creates the admin account of ADMIN_EMAIL, if that is set.
 func ensureAdmin(ctx context.Context, cfg Config, accounts *account.Service, log *slog.Logger) {
 	if cfg.AdminEmail == "" {
 		return
 	}
-	boot.Retry(ctx, log, "make the admin of ADMIN_EMAIL", func(ctx context.Context) error {
+	boot.Retry(ctx, log, "create the admin of ADMIN_EMAIL", func(ctx context.Context) error {
 		err := accounts.EnsureAdmin(ctx, cfg.AdminEmail, cfg.AdminPassword)
-		if fault.Is(err, fault.Conflict) { // does not pass by itself
-			log.ErrorContext(ctx, "nobody can administer accounts", "err", err)
+		if fault.Is(err, fault.Conflict) { // a retry cannot help
+			log.ErrorContext(ctx, "no admin account exists", "err", err)
 			return nil
 		}
 		return err

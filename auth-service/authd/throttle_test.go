@@ -16,8 +16,8 @@ import (
 
 func failures(n int) func(*authd.Config) { return func(c *authd.Config) { c.LoginFailures = n } }
 
-// TestGuessing is refused before a password is looked at: the right one too.
-func TestGuessing(t *testing.T) {
+// TestGuessingIsThrottled: after too many failures the right password is refused too.
+func TestGuessingIsThrottled(t *testing.T) {
 	var c clock
 	s := start(t, connect.Config{Dir: t.TempDir()}, failures(3), c.set)
 	ann := s.register("ann@x.example", "")
@@ -29,19 +29,19 @@ func TestGuessing(t *testing.T) {
 		a := s.login(email, "correct horse")
 		a.WantProblem(429)
 		if wait, err := strconv.Atoi(a.Header.Get("Retry-After")); err != nil || wait < 1 || wait > 15 {
-			t.Errorf("Retry-After: %q", a.Header.Get("Retry-After"))
+			t.Errorf("Retry-After = %q, want 1 to 15", a.Header.Get("Retry-After"))
 		}
 	}
 	s.Call("PUT /api/auth/password", ann.Token, `{"currentPassword":"wrong horse","newPassword":"battery staple"}`).WantProblem(429)
-	s.Call("GET /api/auth/profile", ann.Token, nil).Want(200, nil) // a login goes on
+	s.Call("GET /api/auth/profile", ann.Token, nil).Want(200, nil) // the session continues
 	s.refreshed(ann.RefreshToken)
 	c.advance(15 * time.Second)
 	s.login("ann@x.example", "correct horse").Want(200, nil)
 }
 
-// TestKnownAddress has been logged in from: others cannot use up its attempts,
-// and it has its own share, of this account alone.
-func TestKnownAddress(t *testing.T) {
+// TestKnownNetworkHasOwnAttempts: a network from which an account was logged in to has
+// attempts of its own for that account, which failures at other accounts do not use.
+func TestKnownNetworkHasOwnAttempts(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db, failures(3))
 		s.register("ann@x.example", "")
@@ -51,7 +51,7 @@ func TestKnownAddress(t *testing.T) {
 		}
 		s.login("bob@x.example", "wrong horse").WantProblem(429)
 		s.stop()
-		s = start(t, db, failures(3)) // what is known is stored
+		s = start(t, db, failures(3)) // known networks are stored
 		for i := range 3 {
 			s.login(fmt.Sprintf("u%d@x.example", i), "wrong horse").WantProblem(401)
 		}
@@ -64,9 +64,9 @@ func TestKnownAddress(t *testing.T) {
 	})
 }
 
-// TestKnownNetwork is an address of the same /64 of IPv6, as clients have another
-// one each day.
-func TestKnownNetwork(t *testing.T) {
+// TestKnownNetworkIsIPv6Prefix: all addresses of an IPv6 /64 are one network, because
+// the addresses of clients in it change daily.
+func TestKnownNetworkIsIPv6Prefix(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()}, failures(3), func(c *authd.Config) {
 		c.HTTP.TrustedProxies = rest.Networks{netip.MustParsePrefix("127.0.0.0/8")}
 	})
@@ -81,11 +81,10 @@ func TestKnownNetwork(t *testing.T) {
 	}
 	login("2001:db8:0:1::3", "bob@x.example", "wrong horse").WantProblem(429)
 	login("2001:db8:0:1::4", "ann@x.example", "correct horse").Want(200, nil)
-	login("2001:db8:0:2::4", "bob@x.example", "wrong horse").WantProblem(401) // another network
+	login("2001:db8:0:2::4", "bob@x.example", "wrong horse").WantProblem(401) // another /64
 }
 
-// TestManyLogIn from one address, one after the other, who know their passwords.
-func TestManyLogIn(t *testing.T) {
+func TestSuccessfulLoginsAreNotThrottled(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()}, failures(2))
 	s.register("ann@x.example", "")
 	s.register("bob@x.example", "")

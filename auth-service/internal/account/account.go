@@ -1,7 +1,9 @@
-// Package account is who has an account, and who may change it.
+// Package account manages accounts: registration, passwords, roles and the audit
+// of all changes.
 package account
 
 import (
+	"fmt"
 	"net/mail"
 	"strings"
 	"time"
@@ -13,7 +15,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Limits of what an account holds, in characters.
+// Limits of credentials, in characters; of MaxEmail in bytes.
 const (
 	MinPassword = 8
 	MaxPassword = 1024
@@ -22,33 +24,33 @@ const (
 
 const source = "/auth-service"
 
-// Account is what everybody who may see an account sees of it.
+// Account is the part of an account that API clients see.
 type Account struct {
-	ID           string    `json:"id"`
-	Email        string    `json:"email"`
-	Role         auth.Role `json:"role"`
-	Organisation string    `json:"organisation,omitempty"`
-	Disabled     bool      `json:"disabled"`
-	CreatedAt    time.Time `json:"createdAt"`
-	UpdatedAt    time.Time `json:"updatedAt"`
+	ID           string    `json:"id" doc:"id of the account"`
+	Email        string    `json:"email" example:"ann@nordlicht.example" doc:"email address, in lower case"`
+	Role         auth.Role `json:"role" enum:"admin,operator,user,legitimate_interest,authority" doc:"admin: everything; operator: creates and edits passports and documents of its organisation; user: reads those of its organisation; legitimate_interest: repairers, recyclers, second-life operators; authority: market surveillance, notified bodies, the Commission"`
+	Organisation string    `json:"organisation,omitempty" example:"nordlicht-battery" doc:"id, or a former id, of the organisation of the account; absent if it has none"`
+	Disabled     bool      `json:"disabled" doc:"whether the account is disabled: it cannot log in and its tokens are revoked"`
+	CreatedAt    time.Time `json:"createdAt" doc:"time of registration"`
+	UpdatedAt    time.Time `json:"updatedAt" doc:"time of the last change of role, organisation or disabled"`
 }
 
-// Record is how an account is stored.
+// Record is the stored form of an account.
 type Record struct {
 	Account
-	PasswordHash string   `json:"passwordHash"`
-	First        bool     `json:"first,omitzero"`      // the admin that the first registration made; there is one at most
-	Rights       int64    `json:"rights,omitzero"`     // counts what changes the rights of access tokens
-	Epoch        int64    `json:"epoch,omitzero"`      // counts what ends all sessions
-	KnownFrom    []string `json:"knownFrom,omitempty"` // addresses of logins, the newest last
-	LastEntry    Entry    `json:"lastEntry,omitzero"`  // of the audit
-	Joining      Joining  `json:"joining,omitzero"`
+	PasswordHash      string     `json:"passwordHash"`
+	First             bool       `json:"first,omitzero"`      // the admin of the first registration; at most one account
+	Rights            int64      `json:"rights,omitzero"`     // version of the rights; access tokens with a lower one are revoked
+	Epoch             int64      `json:"epoch,omitzero"`      // sessions of an earlier epoch have ended
+	KnownNetworks     []string   `json:"knownFrom,omitempty"` // networks of successful logins, newest last
+	LastEntry         AuditEntry `json:"lastEntry,omitzero"`  // newest audit entry
+	PendingAssignment Assignment `json:"joining,omitzero"`
 }
 
-// Joining marks an account that is being assigned to an organisation.
-type Joining struct {
+// Assignment marks an account that is being assigned to an organisation.
+type Assignment struct {
 	Organisation string `json:"organisation"`
-	Attempt      string `json:"attempt"` // id of the assignment that set it
+	ID           string `json:"attempt"` // distinguishes concurrent assignments
 }
 
 // Unique indexes.
@@ -57,12 +59,12 @@ const (
 	byFirst = "firstAdmin"
 )
 
-// Filters of lists.
+// Filters of the list of accounts.
 const (
 	filterEmail        = "email"
 	filterRole         = "role"
 	filterOrganisation = "organisation"
-	filterJoining      = "joining"
+	filterAssignment   = "joining"
 )
 
 // Schema declares how accounts are stored.
@@ -78,13 +80,14 @@ func Schema() store.Schema[Record] {
 		},
 		Indexes: func(r *Record) store.Indexes {
 			return store.Indexes{Scopes: []string{""}, Created: r.CreatedAt, Filters: map[string]string{
-				filterEmail: r.Email, filterRole: string(r.Role), filterOrganisation: r.Organisation, filterJoining: r.Joining.Organisation,
+				filterEmail: r.Email, filterRole: string(r.Role), filterOrganisation: r.Organisation, filterAssignment: r.PendingAssignment.Organisation,
 			}}
 		},
 	}
 }
 
-// Principal returns what a token of the account says, without the organisation.
+// Principal returns the caller that an access token of the account names, without
+// the organisation.
 func (r Record) Principal(session string) auth.Principal {
 	return auth.Principal{UserID: r.ID, Email: r.Email, Role: r.Role, Session: session, Version: r.Rights}
 }
@@ -101,24 +104,24 @@ func (a Account) updated() event.Envelope {
 	})
 }
 
-// NormalEmail is the form of an address that is stored and compared.
+// NormalEmail returns the form in which an email address is stored and compared.
 func NormalEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
 
-// CheckCredentials says what is wrong with an address and a new password.
+// CheckCredentials returns the faults of an email address and a new password.
 func CheckCredentials(email, password string) []fault.Detail {
 	var details []fault.Detail
 	if a, err := mail.ParseAddress(email); err != nil || a.Address != email || len(email) > MaxEmail {
-		details = append(details, fault.Detail{Path: "/email", Code: "format", Message: "is no mail address"})
+		details = append(details, fault.Detail{Path: "/email", Code: "format", Message: "must be an email address, such as ann@nordlicht.example"})
 	}
-	return append(details, checkPassword("/password", password)...)
+	return append(details, checkPasswordPolicy("/password", password)...)
 }
 
-func checkPassword(path, password string) []fault.Detail {
+func checkPasswordPolicy(path, password string) []fault.Detail {
 	switch n := utf8.RuneCountInString(password); {
 	case n < MinPassword || n > MaxPassword:
-		return []fault.Detail{{Path: path, Code: "range", Message: "has to have 8 to 1024 characters"}}
+		return []fault.Detail{{Path: path, Code: "range", Message: fmt.Sprintf("must have %d to %d characters, got %d", MinPassword, MaxPassword, n)}}
 	case isCommon(password):
-		return []fault.Detail{{Path: path, Code: "common", Message: "is one of the 3,000 that are tried first; take another, several words for instance"}}
+		return []fault.Detail{{Path: path, Code: "common", Message: "must not be one of the 3,000 most common passwords; use several words, for example"}}
 	}
 	return nil
 }

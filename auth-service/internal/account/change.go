@@ -10,22 +10,21 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Change is what an admin may change of an account; what is left out, or null,
-// stays.
+// Change is a change of an account by an admin. Nil members stay unchanged.
 type Change struct {
-	Role         *auth.Role `json:"role,omitempty" enum:"admin,operator,user,legitimate_interest,authority"`
-	Organisation *string    `json:"organisation,omitempty" doc:"id of an organisation that exists; empty takes the account out of its organisation"`
-	Disabled     *bool      `json:"disabled,omitempty"`
+	Role         *auth.Role `json:"role,omitempty" enum:"admin,operator,user,legitimate_interest,authority" doc:"new role, see Account"`
+	Organisation *string    `json:"organisation,omitempty" example:"nordlicht-battery" doc:"id of an existing organisation; empty removes the account from its organisation"`
+	Disabled     *bool      `json:"disabled,omitempty" doc:"true disables the account and ends its sessions; false enables it"`
 }
 
-// Change changes an account. An admin can neither disable nor demote the own
-// account, so that one is left. It fails with fault.NotFound, with fault.Invalid
-// if the organisation does not exist, or with fault.Conflict.
+// Change changes an account. Admins cannot disable or demote their own account, so
+// that one admin remains. It fails with fault.NotFound, with fault.Invalid if the
+// organisation does not exist, or with fault.Conflict.
 func (s *Service) Change(ctx context.Context, id string, c Change) (Account, error) {
 	if id == auth.Caller(ctx).UserID && (c.Role != nil && *c.Role != auth.Admin || c.Disabled != nil && *c.Disabled) {
-		return Account{}, fault.New(fault.Conflict, "an admin can neither demote nor disable the own account; another admin can")
+		return Account{}, fault.New(fault.Conflict, "admins cannot demote or disable their own account; ask another admin")
 	}
-	attempt, err := s.join(ctx, id, c.Organisation)
+	assignment, err := s.beginAssignment(ctx, id, c.Organisation)
 	if err != nil {
 		return Account{}, err
 	}
@@ -35,18 +34,18 @@ func (s *Service) Change(ctx context.Context, id string, c Change) (Account, err
 		if r.Account == before {
 			return store.Change{}, store.ErrNoChange
 		}
-		if err := r.finishJoining(before.Organisation, attempt); err != nil {
+		if err := r.finishAssignment(before.Organisation, assignment); err != nil {
 			return store.Change{}, err
 		}
 		if r.Disabled && !before.Disabled {
 			r.Epoch++
 		}
 		r.UpdatedAt = s.now()
-		made := s.rightsChange(ctx, r, Changed, differences(before, r.Account)...)
-		made.Events = []event.Envelope{r.updated()}
-		return made, nil
+		change := s.rightsChange(ctx, r, Changed, differences(before, r.Account)...)
+		change.Events = []event.Envelope{r.updated()}
+		return change, nil
 	})
-	return r.Account, missing(id, err)
+	return r.Account, notFound(id, err)
 }
 
 func differences(before, after Account) []FieldDiff {

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// commonPasswords are the 3,000 most frequent of those that are long enough, in
-// what was stolen elsewhere and became known; in lower case, a line each.
+// commonPasswords are the 3,000 most frequent leaked passwords of at least
+// MinPassword characters, in lower case, one per line.
 //
 //go:embed common.txt
 var commonPasswords string

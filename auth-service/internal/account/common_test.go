@@ -11,9 +11,8 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// TestCommonPasswords: there are 3,000, none of which is refused for its length
-// alone, and each is refused, in capitals too, where an account is made and where
-// its password is changed.
+// TestCommonPasswords: the list has 3,000 passwords of sufficient length. Each is refused
+// on registration, in upper case too, and on a password change.
 func TestCommonPasswords(t *testing.T) {
 	text, err := os.ReadFile("common.txt")
 	if err != nil {
@@ -28,7 +27,7 @@ func TestCommonPasswords(t *testing.T) {
 	for line := range strings.Lines(string(text)) {
 		password := strings.TrimSuffix(line, "\n")
 		if utf8.RuneCountInString(password) < 8 || seen[password] {
-			t.Errorf("%q is too short, or stands twice", password)
+			t.Errorf("%q is too short or listed twice", password)
 		}
 		seen[password] = true
 		_, err := s.Register(t.Context(), "eve@x.example", password, "")
@@ -39,7 +38,7 @@ func TestCommonPasswords(t *testing.T) {
 		wantCommon(t, err, password, "/newPassword")
 	}
 	if len(seen) != 3000 {
-		t.Errorf("there are %d", len(seen))
+		t.Errorf("got %d passwords, want 3000", len(seen))
 	}
 }
 
@@ -47,6 +46,6 @@ func wantCommon(t *testing.T, err error, password, path string) {
 	t.Helper()
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok || f.Kind != fault.Invalid || len(f.Details) != 1 || f.Details[0].Path != path || f.Details[0].Code != "common" {
-		t.Errorf("%q: %v", password, err)
+		t.Errorf("password %q: got %v, want code common", password, err)
 	}
 }

@@ -11,9 +11,8 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Hasher makes hashes of passwords, and compares. Compare takes its time, the
-// same for an empty hash, which nothing matches. Outdated tells whether a hash
-// is to be made anew.
+// Hasher hashes passwords. Compare takes the same time for every hash; an empty
+// hash matches no password. Outdated reports whether a hash must be replaced.
 type Hasher interface {
 	Hash(ctx context.Context, password string) (string, error)
 	Compare(ctx context.Context, hash, password string) (bool, error)
@@ -28,36 +27,36 @@ type Revoker interface {
 	IsRevoked(ctx context.Context, id string, version int64) (bool, error)
 }
 
-// Throttle bounds how often a password is tried, and for how many passwords of a
-// network there are hashes made at a time. An attempt counts as a failure until
-// it is ended as none. Known tells that the account was logged in to from the
-// network before. Both fail with fault.TooMany.
+// Throttle limits password attempts, and how many passwords of one network are
+// hashed at a time. An attempt counts as a failure until end(false). Known reports
+// whether the account was logged in to from the network before. Both methods fail
+// with fault.TooMany.
 type Throttle interface {
 	Attempt(network, account string, known bool) (end func(failed bool), err error)
-	Enter(network string) (leave func(), err error)
+	Acquire(network string) (leave func(), err error)
 }
 
-// Service is what can be done with accounts. It is safe for concurrent use.
-// Its methods fail with fault.Unavailable when the store does not answer.
+// Service manages accounts. It is safe for concurrent use. Its methods fail with
+// fault.Unavailable while the store does not respond.
 type Service struct {
 	Accounts      *store.Collection[Record]
-	Audit         *store.Collection[Entry]
+	Audit         *store.Collection[AuditEntry]
 	Passwords     Hasher
-	Attempts      Throttle
+	Throttle      Throttle
 	Tokens        Revoker
 	Organisations Organisations
 	Now           func() time.Time
 	NewID         func() string
 	Log           *slog.Logger
 
-	FirstIsAdmin bool // the first registration may ask for the role of an admin
+	FirstIsAdmin bool // the first registration may request the role admin
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
 
-// Register makes an account of a user. The very first may ask for the role of
-// an admin, if FirstIsAdmin; any other role is fault.Forbidden. It fails with
-// fault.Invalid, or fault.Conflict when the address is taken.
+// Register creates the account of a user. If FirstIsAdmin, the first account may
+// have the role admin. It fails with fault.Forbidden for any other role, with
+// fault.Invalid, or with fault.Conflict if the email address has an account.
 func (s *Service) Register(ctx context.Context, email, password string, role auth.Role) (Record, error) {
 	switch role {
 	case "", auth.User:
@@ -71,36 +70,36 @@ func (s *Service) Register(ctx context.Context, email, password string, role aut
 			return s.add(ctx, email, password, auth.Admin, true)
 		}
 	}
-	return Record{}, onlyAdmins()
+	return Record{}, errRoleRefused()
 }
 
-func onlyAdmins() error {
-	return fault.New(fault.Forbidden, "only an admin gives roles; register without one").
-		With(fault.Detail{Path: "/role", Code: "enum", Message: "has to be user, or be left out"})
+func errRoleRefused() error {
+	return fault.New(fault.Forbidden, "only an admin can assign this role; register without a role").
+		With(fault.Detail{Path: "/role", Code: "enum", Message: "must be user or absent"})
 }
 
-// EnsureAdmin makes the account of an admin, unless the address has one. It
-// fails with fault.Conflict when that is no admin's and there is no admin at
-// all: to promote it would give the role to whoever registered the address.
+// EnsureAdmin creates an admin account, unless the email address has an account. It
+// fails with fault.Conflict if no enabled account is an admin afterwards: an existing
+// account of the address is not promoted, because anybody may have registered it.
 func (s *Service) EnsureAdmin(ctx context.Context, email, password string) error {
 	_, err := s.Accounts.GetBy(ctx, byEmail, NormalEmail(email))
 	if fault.Is(err, fault.NotFound) {
 		_, err = s.add(ctx, email, password, auth.Admin, false)
 	}
-	if err != nil && !fault.Is(err, fault.Conflict) { // another instance was quicker
+	if err != nil && !fault.Is(err, fault.Conflict) { // Conflict: another instance created it
 		return err
 	}
-	return s.HasAdmin(ctx)
+	return s.CheckAdminExists(ctx)
 }
 
-// HasAdmin fails with fault.Conflict while there is no admin.
-func (s *Service) HasAdmin(ctx context.Context) error {
+// CheckAdminExists fails with fault.Conflict if no enabled account is an admin.
+func (s *Service) CheckAdminExists(ctx context.Context) error {
 	page, err := s.Accounts.List(ctx, store.Query{Scopes: []string{store.All}, Filters: map[string]string{filterRole: string(auth.Admin)}, Order: store.OldestFirst, Limit: store.MaxLimit})
 	if err != nil {
 		return err
 	}
 	if !slices.ContainsFunc(page.Rows, func(r store.Row[Record]) bool { return !r.Doc.Disabled }) {
-		return fault.New(fault.Conflict, "there is no admin; if the address in ADMIN_EMAIL has an account of another role, set one that has none")
+		return fault.New(fault.Conflict, "no admin account exists; if ADMIN_EMAIL names an account with another role, set it to an address without account")
 	}
 	return nil
 }
@@ -110,23 +109,23 @@ func (s *Service) add(ctx context.Context, email, password string, role auth.Rol
 	if details := CheckCredentials(email, password); details != nil {
 		return Record{}, fault.New(fault.Invalid, "the account is not valid").With(details...)
 	}
-	hash, err := s.hashed(ctx, password)
+	hash, err := s.hashPassword(ctx, password)
 	if err != nil {
 		return Record{}, err
 	}
 	now := s.now()
 	r := Record{Account: Account{ID: s.NewID(), Email: email, Role: role, CreatedAt: now, UpdatedAt: now}, PasswordHash: hash, First: first}
 	if from := originOf(ctx).Network; from != "" {
-		r.KnownFrom = []string{from}
+		r.KnownNetworks = []string{from}
 	}
-	r.LastEntry = s.newEntry(byItself(ctx, r), &r, Registered, FieldDiff{Field: "role", New: string(role)})
+	r.LastEntry = s.newEntry(asRegistrant(ctx, r), &r, Registered, FieldDiff{Field: "role", New: string(role)})
 	_, err = s.Accounts.Insert(ctx, r.ID, r, r.registered())
 	switch index, _ := store.Duplicate(err); index {
 	case byFirst:
-		return Record{}, onlyAdmins() // somebody was quicker
+		return Record{}, errRoleRefused() // a concurrent registration won
 	case byEmail:
-		return Record{}, fault.New(fault.Conflict, "there is an account with this address").
-			With(fault.Detail{Path: "/email", Code: "duplicate", Message: "is taken"})
+		return Record{}, fault.New(fault.Conflict, "an account with this email address already exists").
+			With(fault.Detail{Path: "/email", Code: "duplicate", Message: "already exists"})
 	}
 	if err == nil {
 		s.appendEntry(ctx, r.LastEntry)
@@ -134,9 +133,9 @@ func (s *Service) add(ctx context.Context, email, password string, role auth.Rol
 	return r, err
 }
 
-// hashed returns the hash of a new password.
-func (s *Service) hashed(ctx context.Context, password string) (string, error) {
-	leave, err := s.Attempts.Enter(originOf(ctx).Network)
+// hashPassword returns the hash of a new password. It fails with fault.TooMany.
+func (s *Service) hashPassword(ctx context.Context, password string) (string, error) {
+	leave, err := s.Throttle.Acquire(originOf(ctx).Network)
 	if err != nil {
 		return "", err
 	}
@@ -144,8 +143,9 @@ func (s *Service) hashed(ctx context.Context, password string) (string, error) {
 	return s.Passwords.Hash(ctx, password)
 }
 
-// byItself has an account registered by itself, where somebody asked for it.
-func byItself(ctx context.Context, r Record) context.Context {
+// asRegistrant returns a context whose caller is the new account itself, so that
+// its audit entry names it. Without a request, as for ADMIN_EMAIL, nobody is named.
+func asRegistrant(ctx context.Context, r Record) context.Context {
 	if originOf(ctx) == (Origin{}) {
 		return ctx
 	}

@@ -10,34 +10,36 @@ import (
 
 type accountOutput struct{ Body account.Account }
 
-type passwordInput struct {
-	Body struct {
-		CurrentPassword string `json:"currentPassword" maxLength:"1024"`
-		NewPassword     string `json:"newPassword" minLength:"8" maxLength:"1024"`
-	}
+type passwordChange struct {
+	CurrentPassword string `json:"currentPassword" maxLength:"1024" example:"correct horse battery" doc:"current password of the account"`
+	NewPassword     string `json:"newPassword" minLength:"8" maxLength:"1024" example:"paper pencil battery" doc:"new password that is not one of the 3,000 most common"`
 }
+
+type passwordInput struct{ Body passwordChange }
 
 type listInput struct {
 	rest.Paging
-	Email        string    `query:"email" doc:"only the account with this address"`
-	Role         auth.Role `query:"role" enum:"admin,operator,user,legitimate_interest,authority" doc:"only accounts with this role"`
+	Email        string    `query:"email" doc:"only the account with this email address"`
+	Role         auth.Role `query:"role" enum:"admin,operator,user,legitimate_interest,authority" doc:"only accounts with this role, see Account"`
 	Organisation string    `query:"organisation" doc:"only accounts of the organisation with this id, including those stored under one of its former ids; a former id finds only the accounts stored under it"`
 }
 
 type listOutput struct{ Body rest.List[account.Account] }
 
+type accountChange account.Change
+
 type changeInput struct {
-	ID   string `path:"id"`
-	Body account.Change
+	ID   string `path:"id" doc:"id of the account"`
+	Body accountChange
 }
 
 func (a *API) profile(ctx context.Context, _ *struct{}) (*accountOutput, error) {
-	acc, err := a.Accounts.Own(ctx)
+	acc, err := a.Accounts.CallerAccount(ctx)
 	return &accountOutput{acc}, err
 }
 
 func (a *API) changePassword(ctx context.Context, in *passwordInput) (*struct{}, error) {
-	return nil, a.Logins.ChangePassword(origin(ctx), in.Body.CurrentPassword, in.Body.NewPassword)
+	return nil, a.Logins.ChangePassword(withOrigin(ctx), in.Body.CurrentPassword, in.Body.NewPassword)
 }
 
 func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
@@ -50,26 +52,26 @@ func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
 }
 
 func (a *API) change(ctx context.Context, in *changeInput) (*accountOutput, error) {
-	acc, err := a.Accounts.Change(origin(ctx), in.ID, in.Body)
+	acc, err := a.Accounts.Change(withOrigin(ctx), in.ID, account.Change(in.Body))
 	return &accountOutput{acc}, err
 }
 
-// origin notes in ctx where the request came from.
-func origin(ctx context.Context) context.Context {
+// withOrigin returns a context that carries the origin of the request, for the audit.
+func withOrigin(ctx context.Context) context.Context {
 	return account.WithOrigin(ctx, account.Origin{Address: rest.Address(ctx).String(), RequestID: rest.RequestID(ctx), Network: rest.Network(ctx)})
 }
 
 type auditInput struct {
 	rest.Paging
-	Account string `query:"account" doc:"only changes of this account"`
-	By      string `query:"by" doc:"only what this account did"`
+	Account string `query:"account" doc:"only entries about the account with this id"`
+	By      string `query:"by" doc:"only changes made by the account with this id"`
 }
 
-type auditOutput struct{ Body rest.List[account.Entry] }
+type auditOutput struct{ Body rest.List[account.AuditEntry] }
 
 func (a *API) audit(ctx context.Context, in *auditInput) (*auditOutput, error) {
-	page, err := a.Accounts.Entries(ctx, account.EntryFilter{Account: in.Account, By: in.By}, in.Cursor, in.Limit)
-	out := &auditOutput{rest.List[account.Entry]{NextCursor: page.Next}}
+	page, err := a.Accounts.ListAudit(ctx, account.AuditFilter{Account: in.Account, By: in.By}, in.Cursor, in.Limit)
+	out := &auditOutput{rest.List[account.AuditEntry]{NextCursor: page.Next}}
 	for _, row := range page.Rows {
 		out.Body.Items = append(out.Body.Items, row.Doc)
 	}

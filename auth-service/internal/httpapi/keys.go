@@ -9,16 +9,16 @@ import (
 type keysOutput struct{ Body json.RawMessage }
 
 func (a *API) keys(ctx context.Context, _ *struct{}) (*keysOutput, error) {
-	set, err := a.Keys.JSON(ctx)
+	set, err := a.Keys.JWKS(ctx)
 	return &keysOutput{set}, err
 }
 
-type rotateOutput struct {
-	Body struct {
-		ID        string    `json:"kid"`
-		SignsFrom time.Time `json:"signsFrom"`
-	}
+type signingKey struct {
+	ID        string    `json:"kid" doc:"key id, as in the key set and in the header of access tokens"`
+	SignsFrom time.Time `json:"signsFrom" doc:"time from which the key signs access tokens"`
 }
+
+type rotateOutput struct{ Body signingKey }
 
 func (a *API) rotate(ctx context.Context, _ *struct{}) (*rotateOutput, error) {
 	out := &rotateOutput{}

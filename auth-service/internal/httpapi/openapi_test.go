@@ -12,8 +12,8 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
-// TestOpenAPI holds the document that is served against the one that is
-// committed: changing it is changing a contract. It has every route there is.
+// TestOpenAPI compares the OpenAPI document with the committed one, openapi.json: a
+// difference is a change of the contract with clients.
 func TestOpenAPI(t *testing.T) {
 	v, err := token.NewLocalVerifier("", jwkset.NewMemoryStorage(), nil, nil)
 	if err != nil {

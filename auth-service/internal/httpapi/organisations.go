@@ -8,15 +8,15 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-type newOrganisationInput struct {
-	Body struct {
-		ID          string                   `json:"id" example:"nordlicht-battery" doc:"2 to 40 characters of a-z, 0-9 and hyphen; never changes"`
-		Name        string                   `json:"name" example:"Nordlicht Batterie GmbH" doc:"name for people; may change"`
-		Identifiers organisation.Identifiers `json:"identifiers,omitzero" doc:"identifiers in public registers"`
-		Address     organisation.Address     `json:"address,omitzero" doc:"postal address"`
-		WebAddress  string                   `json:"webAddress,omitempty" example:"https://nordlicht.example" doc:"http or https URL"`
-	}
+type newOrganisation struct {
+	ID          string                   `json:"id" example:"nordlicht-battery" doc:"2 to 40 characters of a-z, 0-9 and hyphen; never changes"`
+	Name        string                   `json:"name" example:"Nordlicht Batterie GmbH" doc:"name for display; can change"`
+	Identifiers organisation.Identifiers `json:"identifiers,omitzero" doc:"identifiers in public registers"`
+	Address     organisation.Address     `json:"address,omitzero" doc:"postal address"`
+	WebAddress  string                   `json:"webAddress,omitempty" example:"https://nordlicht.example" doc:"http or https URL"`
 }
+
+type newOrganisationInput struct{ Body newOrganisation }
 
 type organisationInput struct {
 	ID string `path:"id" doc:"id of the organisation"`
@@ -24,11 +24,10 @@ type organisationInput struct {
 
 type changeOrganisationInput struct {
 	ID   string `path:"id" doc:"id of the organisation"`
-	Body OrganisationChange
+	Body organisationChange
 }
 
-// OrganisationChange names the schema.
-type OrganisationChange organisation.Change
+type organisationChange organisation.Change
 
 type organisationsInput struct{ rest.Paging }
 
@@ -40,13 +39,13 @@ type organisationsOutput struct {
 
 func (a *API) registerOrganisations(r *rest.API, admin rest.Policy) {
 	rest.Handle(r, "POST /api/auth/organisations", admin, a.createOrganisation, "createOrganisation", "Create an organisation", rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
-		rest.Description("Accounts can be assigned to organisations that exist. The id never changes; the name may."))
+		rest.Description("Accounts can be assigned to existing organisations only. The id never changes; the name can."))
 	rest.Handle(r, "GET /api/auth/organisations", admin, a.listOrganisations, "listOrganisations", "List organisations")
 	rest.Handle(r, "GET /api/auth/organisations/{id}", admin, a.getOrganisation, "getOrganisation", "Get an organisation")
 	rest.Handle(r, "PATCH /api/auth/organisations/{id}", admin, a.changeOrganisation, "updateOrganisation", "Update an organisation", rest.Errors(http.StatusConflict),
-		rest.Description("Members that are left out, or null, stay; an empty text removes one. formerIds replaces the list: tokens of accounts with one of these ids carry the id of the organisation from their next refresh on, and keep access to what the former id owns."))
+		rest.Description("Members that are absent or null stay unchanged; an empty text removes a member. formerIds replaces the list: from their next refresh, access tokens of accounts with one of these ids carry the id of the organisation, and also give access to data of the former ids."))
 	rest.Handle(r, "DELETE /api/auth/organisations/{id}", admin, a.deleteOrganisation, "deleteOrganisation", "Delete an organisation", rest.Status(http.StatusNoContent), rest.Errors(http.StatusConflict),
-		rest.Description("An organisation that has accounts cannot be deleted. The id of a deleted one is never used again."))
+		rest.Description("An organisation with accounts cannot be deleted. The id of a deleted organisation cannot be used again."))
 }
 
 func (a *API) createOrganisation(ctx context.Context, in *newOrganisationInput) (*organisationOutput, error) {

@@ -1,4 +1,4 @@
-// Package httpapi is the HTTP face of the auth-service.
+// Package httpapi is the HTTP API of the auth-service.
 package httpapi
 
 import (
@@ -16,17 +16,17 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-// What the API document says of the service.
+// Title and description of the OpenAPI document.
 const (
 	Title       = "Auth Service"
-	Description = "Accounts, roles and tokens of the battery passport suite."
+	Description = "Manages organisations, accounts, roles and access tokens of the battery passport suite."
 )
 
-// revocationRate is how often an address may ask for revocations in a minute:
-// services ask every few seconds, and many may be behind one address.
+// revocationRate limits the requests per minute of a client network for revocations:
+// each service sends one every few seconds, and many services may share a network.
 const revocationRate = 6000
 
-// API is what the operations need.
+// API holds the dependencies of the operations.
 type API struct {
 	Accounts      *account.Service
 	Logins        *login.Service
@@ -34,57 +34,58 @@ type API struct {
 	Sessions      *session.Service
 	Keys          Keys
 	Verifier      *token.Verifier
-	Lifetime      time.Duration // of an access token
+	TokenLifetime time.Duration // of an access token
 
-	RateLimit int // of what needs no login, for an address in a minute; 0: any number
+	RateLimit int // requests per minute and client network, for each operation without login; 0: no limit
 }
 
-// Keys are the keys that sign access tokens. JSON returns the public key set, or
-// fails with fault.Unavailable.
+// Keys are the keys that sign access tokens. JWKS returns the public key set; Rotate
+// adds a key and returns its id and the time from which it signs. Both fail with
+// fault.Unavailable while the keys are not loaded or the store does not respond.
 type Keys interface {
-	JSON(context.Context) (json.RawMessage, error)
+	JWKS(context.Context) (json.RawMessage, error)
 	Rotate(context.Context) (id string, signsFrom time.Time, err error)
 }
 
-// registrations are rarer than logins, by this factor: each costs a password
-// hash, and no failures limit them.
-const registrations = 10
+// registrationFactor is the ratio of the limits of logins and registrations: each
+// registration costs a password hash, and the limit of wrong passwords does not apply.
+const registrationFactor = 10
 
-// Register adds the operations to r. It is their table of contents.
+// Register adds all operations of the service to r.
 func (a *API) Register(r *rest.API) {
 	open, user, admin := rest.Open, rest.SignedIn(a.Verifier.Require()), rest.SignedIn(a.admin)
 	login, registration, revocations, keys := open, open, open, rest.Probe
 	login.RateLimit.PerMinute = a.RateLimit
-	registration.RateLimit.PerMinute = (a.RateLimit + registrations - 1) / registrations
+	registration.RateLimit.PerMinute = (a.RateLimit + registrationFactor - 1) / registrationFactor
 	revocations.RateLimit = rest.RateLimit{Class: rest.NoRate, PerMinute: revocationRate}
-	revocations.Concurrency = rest.OwnSlots // services keep asking while people use up all others
+	revocations.Concurrency = rest.OwnSlots // so that services get revocations even while all shared slots are in use
 	keys.Cache = "public, max-age=300"
 
 	rest.Handle(r, "POST /api/auth/register", registration, a.register, "registerAccount", "Register an account", rest.Status(http.StatusCreated), rest.Errors(http.StatusForbidden, http.StatusConflict),
-		rest.Description("Makes the account of a user. The very first registration may ask for the role admin."))
+		rest.Description("Creates an account with the role user and logs it in. The first account of an installation may have the role admin."))
 	rest.Handle(r, "POST /api/auth/login", login, a.login, "logIn", "Log in", rest.Errors(http.StatusUnauthorized, http.StatusForbidden))
 	rest.Handle(r, "POST /api/auth/refresh", login, a.refresh, "refreshTokens", "Refresh tokens", rest.Errors(http.StatusUnauthorized),
-		rest.Description("Gives a new access token, and the refresh token to use next: each counts once. One that comes again ends the login, because somebody has stolen it; within two minutes it gets the same answer, as for a second tab."))
+		rest.Description("Returns a new access token and the next refresh token. A refresh token can be used once. A second use ends the session, because the token may have been stolen; only within two minutes, and only for the previous token, it returns the same refresh token again, for a second browser tab or a lost response."))
 	rest.Handle(r, "POST /api/auth/logout", login, a.logout, "logOut", "Log out", rest.Status(http.StatusNoContent), rest.Errors(http.StatusUnauthorized),
-		rest.Description("Ends a login. Within 5 seconds no service takes its access tokens any more."))
+		rest.Description("Ends a session. All services refuse its access tokens within 5 seconds."))
 	rest.Handle(r, "GET /api/auth/profile", user, a.profile, "getProfile", "Get your account")
 	rest.Handle(r, "PUT /api/auth/password", user, a.changePassword, "changePassword", "Change your password", rest.Status(http.StatusNoContent), rest.Errors(http.StatusConflict),
-		rest.Description("Ends all other logins. This one goes on with its refresh token."))
+		rest.Description("Ends all other sessions of the account. The current session continues with its refresh token; its access token is revoked."))
 	rest.Handle(r, "GET /api/auth/admin", admin, a.profile, "checkAdmin", "Check admin access")
 	rest.Handle(r, "GET /api/auth/users", admin, a.list, "listAccounts", "List accounts")
 	rest.Handle(r, "PATCH /api/auth/users/{id}", admin, a.change, "updateAccount", "Update an account", rest.Errors(http.StatusConflict),
-		rest.Description("What is left out, or null, stays. Tokens with the rights of before no longer count; who is disabled is logged out."))
+		rest.Description("Members that are absent or null stay unchanged. A change revokes the access tokens of the account; its sessions continue with their refresh tokens. Disabling an account ends its sessions."))
 	rest.Handle(r, "GET /api/auth/audit", admin, a.audit, "listAuditEntries", "List audit entries")
 	a.registerOrganisations(r, admin)
 	rest.Handle(r, "POST /api/auth/keys", admin, a.rotate, "rotateSigningKey", "Rotate the signing key", rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
-		rest.Description("Makes a key that signs in ten minutes, when all services know it. Tokens that were signed before stay good."))
+		rest.Description("Adds a key that signs access tokens in ten minutes, when all services have fetched it. Tokens signed with earlier keys stay valid."))
 	rest.Handle(r, "GET "+auth.RevocationsPath, revocations, a.revocations, "listRevocations", "List revoked tokens", rest.NoAccessLog, rest.Errors(http.StatusBadRequest),
-		rest.Description("For services that verify tokens. Accounts and sessions have opaque names here."))
+		rest.Description("For services that verify access tokens. The ids of accounts and sessions are hashed."))
 	rest.Handle(r, "GET /.well-known/jwks.json", keys, a.keys, "getKeySet", "Get the JSON Web Key Set", rest.Group("service"))
 }
 
-// admin lets callers pass who are admins by their token and still are: a token
-// outlives the role it was given with.
+// admin is the guard for admins. It checks both the access token and the stored
+// account: the account may have lost the role since the token was issued.
 func (a *API) admin(ctx context.Context, authorization string) (context.Context, error) {
 	ctx, err := a.Verifier.Require(auth.Admin)(ctx, authorization)
 	if err != nil {

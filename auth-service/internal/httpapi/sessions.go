@@ -9,92 +9,92 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-type registerInput struct {
-	Body struct {
-		Email    string    `json:"email" format:"email" maxLength:"254" example:"ann@nordlicht.example"`
-		Password string    `json:"password" minLength:"8" maxLength:"1024" example:"correct horse battery"`
-		Role     auth.Role `json:"role,omitempty" enum:"admin,operator,user,legitimate_interest,authority" doc:"user; the very first account may be an admin"`
-	}
+// The types of bodies name the schemas of the OpenAPI document.
+
+type registration struct {
+	Email    string    `json:"email" format:"email" maxLength:"254" example:"ann@nordlicht.example" doc:"email address of the account"`
+	Password string    `json:"password" minLength:"8" maxLength:"1024" example:"correct horse battery" doc:"password that is not one of the 3,000 most common"`
+	Role     auth.Role `json:"role,omitempty" enum:"admin,operator,user,legitimate_interest,authority" doc:"user, the default; the first account of an installation may be an admin; an admin assigns all other roles, see Account"`
 }
 
-type loginInput struct {
-	Body struct {
-		Email    string `json:"email" maxLength:"254" example:"ann@nordlicht.example"`
-		Password string `json:"password" maxLength:"1024" example:"correct horse battery"`
-	}
+type credentials struct {
+	Email    string `json:"email" maxLength:"254" example:"ann@nordlicht.example" doc:"email address of the account"`
+	Password string `json:"password" maxLength:"1024" example:"correct horse battery" doc:"password of the account"`
 }
 
-type refreshInput struct {
-	Body struct {
-		RefreshToken string `json:"refreshToken" maxLength:"200" doc:"the one that came last"`
-	}
+type tokenRefresh struct {
+	RefreshToken string `json:"refreshToken" maxLength:"200" doc:"latest refresh token of the session"`
 }
 
-type logoutInput struct {
-	Body struct {
-		RefreshToken string `json:"refreshToken" maxLength:"200" doc:"one of the login that is to end"`
-		Everywhere   bool   `json:"everywhere,omitempty" doc:"end all logins of the account, on every device"`
-	}
-}
-
-type tokensOutput struct {
-	Body tokens
+type logout struct {
+	RefreshToken string `json:"refreshToken" maxLength:"200" doc:"refresh token of the session"`
+	Everywhere   bool   `json:"everywhere,omitempty" doc:"true ends all sessions of the account, on every device; requires the latest refresh token"`
 }
 
 type tokens struct {
-	Token        string `json:"token" doc:"access token, to be sent as «Authorization: Bearer …»"`
-	RefreshToken string `json:"refreshToken" doc:"for POST /api/auth/refresh, once"`
-	ExpiresIn    int    `json:"expiresIn" doc:"seconds that the access token counts"`
-	User         user   `json:"user"`
+	Token        string         `json:"token" doc:"access token (JWT) for the header Authorization: Bearer TOKEN"`
+	RefreshToken string         `json:"refreshToken" doc:"refresh token for POST /api/auth/refresh; can be used once"`
+	ExpiresIn    int            `json:"expiresIn" example:"900" doc:"lifetime of the access token in seconds"`
+	User         accountSummary `json:"user" doc:"account of the tokens"`
 }
 
-type user struct {
-	ID           string    `json:"id"`
-	Email        string    `json:"email"`
-	Role         auth.Role `json:"role"`
-	Organisation string    `json:"organisation,omitempty"`
+type accountSummary struct {
+	ID           string    `json:"id" doc:"id of the account"`
+	Email        string    `json:"email" example:"ann@nordlicht.example" doc:"email address of the account"`
+	Role         auth.Role `json:"role" enum:"admin,operator,user,legitimate_interest,authority" doc:"role of the account, see Account"`
+	Organisation string    `json:"organisation,omitempty" example:"nordlicht-battery" doc:"id of the organisation; absent if the account has none"`
 }
+
+type registerInput struct{ Body registration }
+
+type loginInput struct{ Body credentials }
+
+type refreshInput struct{ Body tokenRefresh }
+
+type logoutInput struct{ Body logout }
+
+type tokensOutput struct{ Body tokens }
 
 func (a *API) register(ctx context.Context, in *registerInput) (*tokensOutput, error) {
-	g, err := a.Logins.Register(origin(ctx), in.Body.Email, in.Body.Password, in.Body.Role)
+	g, err := a.Logins.Register(withOrigin(ctx), in.Body.Email, in.Body.Password, in.Body.Role)
 	return a.tokens(ctx, g), err
 }
 
 func (a *API) login(ctx context.Context, in *loginInput) (*tokensOutput, error) {
-	g, err := a.Logins.LogIn(origin(ctx), in.Body.Email, in.Body.Password)
+	g, err := a.Logins.LogIn(withOrigin(ctx), in.Body.Email, in.Body.Password)
 	return a.tokens(ctx, g), err
 }
 
 func (a *API) refresh(ctx context.Context, in *refreshInput) (*tokensOutput, error) {
-	g, err := a.Logins.Refresh(origin(ctx), in.Body.RefreshToken)
+	g, err := a.Logins.Refresh(withOrigin(ctx), in.Body.RefreshToken)
 	return a.tokens(ctx, g), err
 }
 
-// tokens encodes a grant, and adds its account to the access log.
+// tokens encodes a grant and adds its account to the access log.
 func (a *API) tokens(ctx context.Context, g login.Grant) *tokensOutput {
 	if g.Account.ID != "" {
 		rest.Annotate(ctx, slog.String("user", g.Account.ID))
 	}
 	return &tokensOutput{tokens{
-		Token: g.AccessToken, RefreshToken: g.RefreshToken, ExpiresIn: int(a.Lifetime.Seconds()),
-		User: user{ID: g.Account.ID, Email: g.Account.Email, Role: g.Account.Role, Organisation: g.Account.Organisation},
+		Token: g.AccessToken, RefreshToken: g.RefreshToken, ExpiresIn: int(a.TokenLifetime.Seconds()),
+		User: accountSummary{ID: g.Account.ID, Email: g.Account.Email, Role: g.Account.Role, Organisation: g.Account.Organisation},
 	}}
 }
 
 func (a *API) logout(ctx context.Context, in *logoutInput) (*struct{}, error) {
 	if in.Body.Everywhere {
-		return nil, a.Logins.LogOutEverywhere(origin(ctx), in.Body.RefreshToken)
+		return nil, a.Logins.LogOutEverywhere(withOrigin(ctx), in.Body.RefreshToken)
 	}
 	return nil, a.Logins.LogOut(ctx, in.Body.RefreshToken)
 }
 
 type revocationsInput struct {
-	Since string `query:"since" maxLength:"300" doc:"as the last answer said; without it all are told"`
+	Since string `query:"since" maxLength:"300" doc:"since of the previous response; without it, the list has all current revocations"`
 }
 
 type revocationsOutput struct{ Body auth.Revocations }
 
 func (a *API) revocations(ctx context.Context, in *revocationsInput) (*revocationsOutput, error) {
-	r, err := a.Sessions.Since(ctx, in.Since)
+	r, err := a.Sessions.RevocationsSince(ctx, in.Since)
 	return &revocationsOutput{r}, err
 }

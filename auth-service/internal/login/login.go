@@ -1,4 +1,4 @@
-// Package login holds the use cases that begin, continue and end a login.
+// Package login implements the use cases that begin, refresh and end a session.
 package login
 
 import (
@@ -18,7 +18,7 @@ type Signer interface {
 }
 
 // Service is safe for concurrent use. Its methods fail with fault.Unavailable
-// while the store does not answer.
+// while the store does not respond.
 type Service struct {
 	Accounts *account.Service
 	Sessions *session.Service
@@ -26,13 +26,15 @@ type Service struct {
 	Log      *slog.Logger
 }
 
-// Grant is what a login gives: an access token, and a refresh token to continue.
+// Grant is the result of a login or a refresh: an access token and the refresh token
+// for the next one.
 type Grant struct {
 	AccessToken, RefreshToken string
 	Account                   account.Account
 }
 
-// Register creates an account and logs it in. It fails as account.Register does.
+// Register creates an account and logs it in. It fails as account.Service.Register
+// does.
 func (s *Service) Register(ctx context.Context, email, password string, role auth.Role) (Grant, error) {
 	r, err := s.Accounts.Register(ctx, email, password, role)
 	if err != nil {
@@ -41,8 +43,8 @@ func (s *Service) Register(ctx context.Context, email, password string, role aut
 	return s.begin(ctx, r)
 }
 
-// LogIn checks a password and begins a session. It fails as account.Authenticate
-// does.
+// LogIn checks a password and begins a session. It fails as
+// account.Service.Authenticate does.
 func (s *Service) LogIn(ctx context.Context, email, password string) (Grant, error) {
 	r, err := s.Accounts.Authenticate(ctx, email, password)
 	if err != nil {
@@ -60,7 +62,7 @@ func (s *Service) begin(ctx context.Context, r account.Record) (Grant, error) {
 }
 
 // grant signs an access token. It carries the id of the organisation and its
-// former ids, so that what it owned before it had this id stays its own.
+// former ids, so that the account can access data stored under a former id.
 func (s *Service) grant(ctx context.Context, r account.Record, session, refresh string) (g Grant, err error) {
 	g = Grant{RefreshToken: refresh, Account: r.Account}
 	p := r.Principal(session)
@@ -74,14 +76,14 @@ func (s *Service) grant(ctx context.Context, r account.Record, session, refresh 
 }
 
 // Refresh exchanges a refresh token for the next one and a new access token. A
-// token that was used before ends its session, which the audit records. It fails
-// with fault.Unauthenticated.
+// refresh token that was used before ends its session, which is recorded in the
+// audit. It fails with fault.Unauthenticated.
 func (s *Service) Refresh(ctx context.Context, token string) (Grant, error) {
 	found, err := s.Sessions.Find(ctx, token)
 	if err != nil {
 		return Grant{}, err
 	}
-	r, err := s.Accounts.Holder(ctx, found.Account, found.Epoch) // before the token is used up
+	r, err := s.Accounts.GetForSession(ctx, found.Account, found.Epoch) // first: a failure must not use up the refresh token
 	if err != nil {
 		return Grant{}, err
 	}
@@ -97,8 +99,9 @@ func (s *Service) Refresh(ctx context.Context, token string) (Grant, error) {
 	return s.grant(ctx, r, found.ID, refresh)
 }
 
-// LogOut ends the session of a refresh token, even if the session has ended or
-// the token is an old one. It fails with fault.Unauthenticated.
+// LogOut ends the session of a refresh token. It succeeds also for a session that
+// has ended and for an earlier token of a session. It fails with
+// fault.Unauthenticated if the token is not one of this service.
 func (s *Service) LogOut(ctx context.Context, token string) error {
 	found, err := s.Sessions.Find(ctx, token)
 	if err != nil {
@@ -108,17 +111,17 @@ func (s *Service) LogOut(ctx context.Context, token string) error {
 }
 
 // LogOutEverywhere ends all sessions of the account of a refresh token. It fails
-// with fault.Unauthenticated, also for an old token or one of a session that has
-// ended: whoever has such a token may have stolen it.
+// with fault.Unauthenticated, also for an earlier token and for one of a session that
+// has ended: such a token may have been stolen.
 func (s *Service) LogOutEverywhere(ctx context.Context, token string) error {
 	found, err := s.Sessions.Find(ctx, token)
 	if err != nil {
 		return err
 	}
-	if !found.Counts {
-		return fault.New(fault.Unauthenticated, "this login has ended, or the refresh token is not its latest; log in again to end the others")
+	if !found.Active {
+		return fault.New(fault.Unauthenticated, "the session has ended or the refresh token is not its latest; log in again to end all sessions")
 	}
-	if _, err := s.Accounts.Holder(ctx, found.Account, found.Epoch); err != nil {
+	if _, err := s.Accounts.GetForSession(ctx, found.Account, found.Epoch); err != nil {
 		return err
 	}
 	if err := s.Accounts.EndSessions(ctx, found.Account); err != nil {
@@ -127,15 +130,15 @@ func (s *Service) LogOutEverywhere(ctx context.Context, token string) error {
 	return s.Sessions.End(ctx, found.ID)
 }
 
-// ChangePassword gives the caller a new password and ends all sessions but the
-// caller's. It fails as account.ChangePassword does.
+// ChangePassword sets the password of the caller and ends all other sessions of the
+// account. It fails as account.Service.ChangePassword does.
 func (s *Service) ChangePassword(ctx context.Context, current, next string) error {
 	epoch, err := s.Accounts.ChangePassword(ctx, current, next)
 	if err != nil {
 		return err
 	}
-	if err := s.Sessions.Keep(ctx, auth.Caller(ctx).Session, epoch); err != nil {
-		s.Log.WarnContext(ctx, "session of the caller ended with the others", "err", err) // the password is changed
+	if err := s.Sessions.SetEpoch(ctx, auth.Caller(ctx).Session, epoch); err != nil {
+		s.Log.WarnContext(ctx, "caller's session ended by the password change", "err", err) // the password has changed, so the request succeeds
 	}
 	return nil
 }

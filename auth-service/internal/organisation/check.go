@@ -23,8 +23,7 @@ const slugRule = "must be 2 to 40 characters of a-z, 0-9 and hyphen"
 
 var slug = regexp.MustCompile(`^[a-z0-9-]{2,40}$`)
 
-// CheckID returns what is wrong with the id of an organisation, if anything, as a
-// fault at the path.
+// CheckID returns a fault at the path if id cannot be the id of an organisation.
 func CheckID(path, id string) []fault.Detail {
 	if slug.MatchString(id) {
 		return nil
@@ -32,8 +31,8 @@ func CheckID(path, id string) []fault.Detail {
 	return []fault.Detail{{Path: path, Code: "format", Message: fmt.Sprintf("%s, got %q", slugRule, shorten(id))}}
 }
 
-// identifierRules are the forms of identifiers. Check digits are checked where a
-// few lines can do it.
+// identifierRules are the formats of identifiers. Check digits of VAT and EORI numbers
+// differ by country and are not checked.
 var identifierRules = []struct {
 	path  string
 	of    func(Identifiers) string
@@ -57,30 +56,30 @@ func isCountry(code string) bool {
 	return err == nil && region.String() == code && region.IsCountry() && region.Canonicalize() == region && !strings.Contains(notAssigned, code)
 }
 
-// check returns all that is wrong with an organisation.
+// check returns all faults of an organisation.
 func (o Organisation) check() []fault.Detail {
 	details := CheckID("/id", o.ID)
-	wrong := func(path, code, rule, got string) {
+	addFault := func(path, code, rule, got string) {
 		details = append(details, fault.Detail{Path: path, Code: code, Message: fmt.Sprintf("%s, got %q", rule, shorten(got))})
 	}
 	if !isName(o.Name) {
-		wrong("/name", "format", nameRule, o.Name)
+		addFault("/name", "format", nameRule, o.Name)
 	}
 	for _, r := range identifierRules {
 		if value := r.of(o.Identifiers); value != "" && !r.valid(value) {
-			wrong("/identifiers/"+r.path, "format", r.rule, value)
+			addFault("/identifiers/"+r.path, "format", r.rule, value)
 		}
 	}
-	for _, line := range [][2]string{{"streetAddress", o.Address.StreetAddress}, {"postalCode", o.Address.PostalCode}, {"city", o.Address.City}} {
-		if !isText(line[1], maxText) {
-			wrong("/address/"+line[0], "format", fmt.Sprintf("must have at most %d visible characters and no space at its ends", maxText), line[1])
+	for _, field := range [][2]string{{"streetAddress", o.Address.StreetAddress}, {"postalCode", o.Address.PostalCode}, {"city", o.Address.City}} {
+		if !isText(field[1], maxText) {
+			addFault("/address/"+field[0], "format", fmt.Sprintf("must have at most %d visible characters and no space at the start or end", maxText), field[1])
 		}
 	}
 	if c := o.Address.Country; c != "" && !isCountry(c) {
-		wrong("/address/country", "format", "must be an assigned ISO 3166-1 alpha-2 code, such as DE", c)
+		addFault("/address/country", "format", "must be an assigned ISO 3166-1 alpha-2 code, such as DE", c)
 	}
 	if u, err := url.Parse(o.WebAddress); o.WebAddress != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || len(o.WebAddress) > maxText) {
-		wrong("/webAddress", "format", fmt.Sprintf("must be an http or https URL of at most %d characters", maxText), o.WebAddress)
+		addFault("/webAddress", "format", fmt.Sprintf("must be an http or https URL of at most %d characters", maxText), o.WebAddress)
 	}
 	return append(details, o.checkFormerIDs()...)
 }
@@ -103,12 +102,12 @@ func (o Organisation) checkFormerIDs() (details []fault.Detail) {
 	return details
 }
 
-const nameRule = "must have 1 to 100 visible characters and no space at its ends"
+const nameRule = "must have 1 to 100 visible characters and no space at the start or end"
 
 func isName(s string) bool { return s != "" && isText(s, maxName) }
 
-// isText reports whether a text has no control or invisible characters, which make
-// one name look like another.
+// isText reports whether a text has at most limit characters, no space at the start or
+// end, and no control or invisible characters, which make one name look like another.
 func isText(s string, limit int) bool {
 	hidden := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
 	return strings.TrimSpace(s) == s && utf8.RuneCountInString(s) <= limit && !strings.ContainsFunc(s, hidden)
@@ -116,7 +115,8 @@ func isText(s string, limit int) bool {
 
 var digits13 = regexp.MustCompile(`^[0-9]{13}$`)
 
-// isGLN checks the digit sum of GS1: weights 1 and 3 in turn, a multiple of 10.
+// isGLN checks the GS1 check digit: the sum of the digits with alternating weights 1
+// and 3 must be a multiple of 10.
 func isGLN(s string) bool {
 	if !digits13.MatchString(s) {
 		return false
@@ -130,22 +130,24 @@ func isGLN(s string) bool {
 
 var lei = regexp.MustCompile(`^[A-Z0-9]{18}[0-9]{2}$`)
 
-// isLEI checks ISO 7064 mod 97-10: letters count as 10 to 35, and the rest is 1.
+// isLEI checks the check digits of ISO 7064 mod 97-10: letters count as 10 to 35, and
+// the remainder must be 1.
 func isLEI(s string) bool {
 	if !lei.MatchString(s) {
 		return false
 	}
-	rest := 0
+	remainder := 0
 	for _, c := range s {
 		if c >= 'A' {
-			rest = (rest*100 + int(c-'A') + 10) % 97
+			remainder = (remainder*100 + int(c-'A') + 10) % 97
 		} else {
-			rest = (rest*10 + int(c-'0')) % 97
+			remainder = (remainder*10 + int(c-'0')) % 97
 		}
 	}
-	return rest == 1
+	return remainder == 1
 }
 
+// shorten cuts a text for an error message.
 func shorten(s string) string {
 	if r := []rune(s); len(r) > maxName {
 		return string(r[:maxName]) + "…"

@@ -10,28 +10,29 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// FormerID is a claim: the organisation that has the id of the record, as its id
-// or as a former id. So only one organisation can have it. An organisation claims
-// its own id forever, before it is stored. It claims a former id before it lists
-// it; the claim counts only while it does, and can be taken over otherwise.
-type FormerID struct {
+// IDClaim is the claim of an organisation to an id: its own id or a former id. The key
+// of the record is that id, so only one organisation can claim it. An organisation
+// claims its own id before it is stored, and never loses that claim. It claims a
+// former id before it lists it in FormerIDs. Such a claim is valid only while the id
+// is listed; otherwise another organisation can take it over.
+type IDClaim struct {
 	Organisation string    `json:"organisation"`
 	CreatedAt    time.Time `json:"createdAt"`
 }
 
-// FormerIDSchema declares how claims are stored.
-func FormerIDSchema() store.Schema[FormerID] {
-	return store.Schema[FormerID]{Name: "organisation_former_ids", Version: 1}
+// IDClaimSchema declares how claims are stored.
+func IDClaimSchema() store.Schema[IDClaim] {
+	return store.Schema[IDClaim]{Name: "organisation_former_ids", Version: 1}
 }
 
-// claimFormerIDs stores the claims of o to its former ids. It fails with
-// fault.Conflict if one of them belongs to another organisation.
+// claimFormerIDs claims the former ids of o. It fails with fault.Conflict if one of
+// them belongs to another organisation.
 func (s *Service) claimFormerIDs(ctx context.Context, o Organisation) error {
 	for i, id := range o.FormerIDs {
 		path := fmt.Sprintf("/formerIds/%d", i)
 		switch _, err := s.Organisations.Version(ctx, id); {
 		case err == nil:
-			return taken(path, "is, or was, the id of another organisation: %q", id)
+			return errDuplicate(path, "must not be the id of another organisation, existing or deleted, got %q", id)
 		case !fault.Is(err, fault.NotFound):
 			return err
 		}
@@ -42,8 +43,8 @@ func (s *Service) claimFormerIDs(ctx context.Context, o Organisation) error {
 	return nil
 }
 
-// claim stores the claim of an organisation to an id. It fails with fault.Conflict
-// if the claim of another organisation counts.
+// claim claims an id for an organisation. It fails with fault.Conflict if the claim of
+// another organisation is valid.
 func (s *Service) claim(ctx context.Context, organisation, id, path string) error {
 	for {
 		err := s.tryClaim(ctx, organisation, id, path)
@@ -53,37 +54,37 @@ func (s *Service) claim(ctx context.Context, organisation, id, path string) erro
 	}
 }
 
-// tryClaim fails with fault.Stale if the claim, or the organisation that it is
-// taken over from, changes at the same time. It raises the version of a claim that
-// exists, so that nobody who has read it before takes it over.
+// tryClaim is one attempt of claim. It fails with fault.Stale if the claim, or the
+// organisation that loses it, changes at the same time. It raises the version of an
+// existing claim, so that a concurrent call that has read it fails.
 func (s *Service) tryClaim(ctx context.Context, organisation, id, path string) error {
-	claim, err := s.FormerIDs.Get(ctx, id)
+	claim, err := s.Claims.Get(ctx, id)
 	if fault.Is(err, fault.NotFound) {
-		if _, err = s.FormerIDs.Insert(ctx, id, FormerID{Organisation: organisation, CreatedAt: s.now()}); fault.Is(err, fault.Conflict) {
+		if _, err = s.Claims.Insert(ctx, id, IDClaim{Organisation: organisation, CreatedAt: s.now()}); fault.Is(err, fault.Conflict) {
 			return store.ErrStale(id)
 		}
 		return err
 	}
 	if err == nil && claim.Doc.Organisation != organisation {
-		err = s.refute(ctx, claim, path)
+		err = s.invalidateClaim(ctx, claim, path)
 	}
 	if err != nil {
 		return err
 	}
-	_, err = s.FormerIDs.Update(ctx, id, func(f *FormerID) (store.Change, error) {
+	_, err = s.Claims.Update(ctx, id, func(f *IDClaim) (store.Change, error) {
 		f.Organisation = organisation
 		return store.Change{}, nil
 	}, store.IfVersion(claim.Version))
 	return err
 }
 
-// refute fails with fault.Conflict if a claim counts. Otherwise it raises the
-// version of the organisation that made it: a concurrent change, which may be about
-// to list the id, starts over and finds the claim taken.
-func (s *Service) refute(ctx context.Context, claim store.Row[FormerID], path string) error {
+// invalidateClaim fails with fault.Conflict if a claim is valid. Otherwise it raises
+// the version of the organisation that made it: a concurrent change that is about to
+// list the id starts over and finds the claim taken.
+func (s *Service) invalidateClaim(ctx context.Context, claim store.Row[IDClaim], path string) error {
 	owner := claim.Doc.Organisation
 	if owner == claim.ID {
-		return taken(path, "is, or was, the id of another organisation: %q", claim.ID)
+		return errDuplicate(path, "must not be the id of another organisation, existing or deleted, got %q", claim.ID)
 	}
 	row, err := s.find(ctx, owner)
 	switch {
@@ -92,7 +93,7 @@ func (s *Service) refute(ctx context.Context, claim store.Row[FormerID], path st
 	case err != nil:
 		return err
 	case slices.Contains(row.Doc.FormerIDs, claim.ID):
-		return taken(path, "belongs to organisation %q already: %q", owner, claim.ID)
+		return errDuplicate(path, "must not be a former id of organisation %q, got %q", owner, claim.ID)
 	}
 	_, err = s.Organisations.Update(ctx, owner, func(*Organisation) (store.Change, error) { return store.Change{}, nil }, store.IfVersion(row.Version))
 	return err
@@ -101,7 +102,7 @@ func (s *Service) refute(ctx context.Context, claim store.Row[FormerID], path st
 // getByFormerID returns the organisation that has the former id, or fails with
 // fault.NotFound.
 func (s *Service) getByFormerID(ctx context.Context, id string) (store.Row[Organisation], error) {
-	claim, err := s.FormerIDs.Get(ctx, id)
+	claim, err := s.Claims.Get(ctx, id)
 	if err != nil {
 		return store.Row[Organisation]{}, err
 	}

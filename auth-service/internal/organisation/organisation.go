@@ -10,24 +10,24 @@ import (
 
 const source = "/auth-service"
 
-// Organisation is a company or an authority. Its id never changes: tokens, and
-// whatever the organisation owns, carry it. The name may change.
+// Organisation is a company or an authority. Its id never changes: access tokens,
+// passports and documents carry it. The name can change.
 type Organisation struct {
 	ID          string      `json:"id" example:"nordlicht-battery" doc:"2 to 40 characters of a-z, 0-9 and hyphen; never changes"`
-	Name        string      `json:"name" example:"Nordlicht Batterie GmbH" doc:"name for people; may change"`
+	Name        string      `json:"name" example:"Nordlicht Batterie GmbH" doc:"name for display; can change"`
 	Identifiers Identifiers `json:"identifiers,omitzero" doc:"identifiers in public registers"`
 	Address     Address     `json:"address,omitzero" doc:"postal address"`
 	WebAddress  string      `json:"webAddress,omitempty" example:"https://nordlicht.example" doc:"http or https URL"`
-	FormerIDs   []string    `json:"formerIds,omitempty" doc:"free-text ids of data from before organisations had ids; what carries one of them belongs to this organisation"`
+	FormerIDs   []string    `json:"formerIds,omitempty" doc:"free-text ids of data from releases without organisation ids; passports, documents and accounts with one of them belong to this organisation"`
 	CreatedAt   time.Time   `json:"createdAt" doc:"time of creation"`
 	UpdatedAt   time.Time   `json:"updatedAt" doc:"time of the last change"`
 	Deleted     bool        `json:"deleted,omitzero" hidden:"true"`
 }
 
-// Identifiers are those of an organisation in public registers.
+// Identifiers are the identifiers of an organisation in public registers.
 type Identifiers struct {
 	GLN  string `json:"gln,omitempty" example:"9521000001060" doc:"Global Location Number (GS1): 13 digits with check digit"`
-	EORI string `json:"eori,omitempty" example:"DE1234567890" doc:"Economic Operators Registration and Identification number: country code and up to 15 letters or digits"`
+	EORI string `json:"eori,omitempty" example:"DE1234567890" doc:"Economic Operators Registration and Identification number: country code and 1 to 15 letters or digits"`
 	VAT  string `json:"vat,omitempty" example:"DE123456789" doc:"VAT identification number: country code and 2 to 13 characters"`
 	LEI  string `json:"lei,omitempty" example:"952100NORDLICHT00050" doc:"Legal Entity Identifier (ISO 17442): 20 letters or digits with check digits"`
 	EUID string `json:"euid,omitempty" example:"DEK1101R.HRB116737" doc:"European Unique Identifier of the business registers: country code, register, a full stop and the registration number"`

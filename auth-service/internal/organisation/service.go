@@ -12,29 +12,31 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Members are the accounts of organisations. Vacate fails with fault.Conflict if
-// an account belongs to one of them, and cancels assignments in progress.
+// Members gives access to the accounts of organisations. EnsureEmpty fails with
+// fault.Conflict if an account belongs to one of the organisations, and cancels
+// assignments in progress.
 type Members interface {
-	Vacate(ctx context.Context, organisations ...string) error
+	EnsureEmpty(ctx context.Context, organisations ...string) error
 }
 
 // Service is safe for concurrent use. Its methods fail with fault.Unavailable
-// while the store does not answer.
+// while the store does not respond.
 type Service struct {
 	Organisations *store.Collection[Organisation]
-	FormerIDs     *store.Collection[FormerID]
+	Claims        *store.Collection[IDClaim]
 	Members       Members
 	Now           func() time.Time
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
 
-// Create adds an organisation. It fails with fault.Invalid, or with fault.Conflict
-// if the id is or was used: what a deleted organisation owned still carries its id.
+// Create adds an organisation. It fails with fault.Invalid, or with fault.Conflict if
+// the id is that of an existing or deleted organisation, or a former id of an existing
+// one: data of a deleted organisation still carries its id.
 func (s *Service) Create(ctx context.Context, o Organisation) (Organisation, error) {
 	o.CreatedAt = s.now()
 	o.UpdatedAt = o.CreatedAt
-	if err := invalid(o.check()); err != nil {
+	if err := errInvalid(o.check()); err != nil {
 		return Organisation{}, err
 	}
 	if err := s.claim(ctx, o.ID, o.ID, "/id"); err != nil {
@@ -45,9 +47,9 @@ func (s *Service) Create(ctx context.Context, o Organisation) (Organisation, err
 		return o, err
 	}
 	if _, err := s.find(ctx, o.ID); fault.Is(err, fault.NotFound) {
-		return Organisation{}, taken("/id", "was deleted; its id is not used again: %q", o.ID)
+		return Organisation{}, errDuplicate("/id", "must not be the id of a deleted organisation, got %q", o.ID)
 	}
-	return Organisation{}, taken("/id", "already exists: %q", o.ID)
+	return Organisation{}, errDuplicate("/id", "already exists, got %q", o.ID)
 }
 
 // List returns a page of the organisations, newest first. It fails with
@@ -59,7 +61,7 @@ func (s *Service) List(ctx context.Context, cursor string, limit int) (store.Pag
 // Get returns an organisation, or fails with fault.NotFound.
 func (s *Service) Get(ctx context.Context, id string) (Organisation, error) {
 	row, err := s.find(ctx, id)
-	return row.Doc, missing(id, err)
+	return row.Doc, notFound(id, err)
 }
 
 // find fails with fault.NotFound also for an organisation that was deleted.
@@ -74,43 +76,43 @@ func (s *Service) find(ctx context.Context, id string) (store.Row[Organisation],
 // Change changes an organisation. It fails with fault.NotFound, fault.Invalid, or
 // fault.Conflict if a former id belongs to another organisation.
 func (s *Service) Change(ctx context.Context, id string, c Change) (Organisation, error) {
-	row, err := s.Organisations.Update(ctx, id, func(o *Organisation) (made store.Change, err error) {
+	row, err := s.Organisations.Update(ctx, id, func(o *Organisation) (change store.Change, err error) {
 		if o.Deleted {
-			return made, store.ErrNotFound(id)
+			return change, store.ErrNotFound(id)
 		}
 		before := *o
 		c.apply(o)
-		if err := invalid(o.check()); err != nil {
-			return made, err
+		if err := errInvalid(o.check()); err != nil {
+			return change, err
 		}
 		if c.FormerIDs != nil {
 			if err := s.claimFormerIDs(ctx, *o); err != nil {
-				return made, err
+				return change, err
 			}
 		}
 		if reflect.DeepEqual(before, *o) {
-			return made, store.ErrNoChange
+			return change, store.ErrNoChange
 		}
 		o.UpdatedAt = s.now()
 		return store.Change{Events: []event.Envelope{o.updated()}}, nil
 	})
-	return row.Doc, missing(id, err)
+	return row.Doc, notFound(id, err)
 }
 
-// Delete deletes an organisation without accounts. Its record stays, so that
-// nobody else gets the id. It fails with fault.NotFound, or with fault.Conflict if
-// it has accounts or changes at the same time.
+// Delete deletes an organisation without accounts. Its record stays, so that the id
+// is not reused. It fails with fault.NotFound, or with fault.Conflict if the
+// organisation has accounts or changes at the same time.
 //
-// An assignment marks its account, then confirms the organisation, which raises
-// its version, and then moves the account. Delete reads the version, then looks for
-// accounts and cancels marks, and then deletes that version. So either Delete
-// finds the account, or the assignment finds its mark or the organisation gone.
+// An assignment marks its account, then confirms the organisation, which raises its
+// version, and then moves the account. Delete reads the version, then removes marks
+// and looks for accounts, and then deletes that version. So either Delete finds the
+// account, or the assignment finds that its mark or the organisation is gone.
 func (s *Service) Delete(ctx context.Context, id string) error {
 	row, err := s.find(ctx, id)
 	if err != nil {
-		return missing(id, err)
+		return notFound(id, err)
 	}
-	if err := s.Members.Vacate(ctx, append([]string{id}, row.Doc.FormerIDs...)...); err != nil {
+	if err := s.Members.EnsureEmpty(ctx, append([]string{id}, row.Doc.FormerIDs...)...); err != nil {
 		return err
 	}
 	_, err = s.Organisations.Update(ctx, id, func(o *Organisation) (store.Change, error) {
@@ -118,13 +120,13 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 		return store.Change{Events: []event.Envelope{o.updated()}}, nil
 	}, store.IfVersion(row.Version))
 	if fault.Is(err, fault.Stale) {
-		return fault.New(fault.Conflict, "organisation %q was changed, or got an account, at the same time; try again", id)
+		return fault.New(fault.Conflict, "another request changed organisation %q or assigned an account to it at the same time; try again", id)
 	}
-	return missing(id, err)
+	return notFound(id, err)
 }
 
-// Confirm checks that an organisation exists and keeps a concurrent Delete from
-// succeeding, by raising the version. It fails with fault.Invalid.
+// Confirm checks that an organisation exists and raises its version, so that a
+// concurrent Delete fails. It fails with fault.Invalid.
 func (s *Service) Confirm(ctx context.Context, id string) error {
 	_, err := s.Organisations.Update(ctx, id, func(o *Organisation) (store.Change, error) {
 		if o.Deleted {
@@ -134,14 +136,14 @@ func (s *Service) Confirm(ctx context.Context, id string) error {
 	})
 	if fault.Is(err, fault.NotFound) {
 		return fault.New(fault.Invalid, "organisation %q does not exist", id).
-			With(fault.Detail{Path: "/organisation", Code: "notFound", Message: fmt.Sprintf("must be the id of an organisation that exists, got %q", id)})
+			With(fault.Detail{Path: "/organisation", Code: "notFound", Message: fmt.Sprintf("must be the id of an existing organisation, got %q", id)})
 	}
 	return err
 }
 
-// Resolve returns the id and the former ids of the organisation that an account
-// belongs to. Stored is its id, a former id, or a free text from before
-// organisations had ids that no organisation claims: that is returned as it is.
+// Resolve returns the id and the former ids of the organisation that an account is
+// stored with: by its id or a former id. A free text from a release without
+// organisation ids that no organisation lists as a former id is returned unchanged.
 func (s *Service) Resolve(ctx context.Context, stored string) (id string, formerIDs []string, err error) {
 	if stored == "" {
 		return "", nil, nil
@@ -156,30 +158,30 @@ func (s *Service) Resolve(ctx context.Context, stored string) (id string, former
 	return row.Doc.ID, row.Doc.FormerIDs, err
 }
 
-// Change is what an admin may change of an organisation.
+// Change is a change of an organisation by an admin. Nil members stay unchanged.
 type Change struct {
-	Name        *string           `json:"name,omitempty" doc:"name for people"`
+	Name        *string           `json:"name,omitempty" doc:"name for display"`
 	Identifiers *IdentifierChange `json:"identifiers,omitempty" doc:"identifiers in public registers"`
 	Address     *AddressChange    `json:"address,omitempty" doc:"postal address"`
-	WebAddress  *string           `json:"webAddress,omitempty" doc:"http or https URL"`
-	FormerIDs   *[]string         `json:"formerIds,omitempty" doc:"replaces the list of free-text ids of data from before; at most 10"`
+	WebAddress  *string           `json:"webAddress,omitempty" doc:"http or https URL; empty removes it"`
+	FormerIDs   *[]string         `json:"formerIds,omitempty" doc:"replaces the list of former ids; at most 10"`
 }
 
 // IdentifierChange is a change of Identifiers.
 type IdentifierChange struct {
-	GLN  *string `json:"gln,omitempty" doc:"Global Location Number"`
-	EORI *string `json:"eori,omitempty" doc:"EORI number"`
-	VAT  *string `json:"vat,omitempty" doc:"VAT identification number"`
-	LEI  *string `json:"lei,omitempty" doc:"Legal Entity Identifier"`
-	EUID *string `json:"euid,omitempty" doc:"European Unique Identifier"`
+	GLN  *string `json:"gln,omitempty" doc:"Global Location Number (GS1); empty removes it"`
+	EORI *string `json:"eori,omitempty" doc:"EORI number; empty removes it"`
+	VAT  *string `json:"vat,omitempty" doc:"VAT identification number; empty removes it"`
+	LEI  *string `json:"lei,omitempty" doc:"Legal Entity Identifier (ISO 17442); empty removes it"`
+	EUID *string `json:"euid,omitempty" doc:"European Unique Identifier; empty removes it"`
 }
 
 // AddressChange is a change of an Address.
 type AddressChange struct {
-	StreetAddress *string `json:"streetAddress,omitempty" doc:"street and number"`
-	PostalCode    *string `json:"postalCode,omitempty" doc:"postal code"`
-	City          *string `json:"city,omitempty" doc:"city"`
-	Country       *string `json:"country,omitempty" doc:"ISO 3166-1 alpha-2 code"`
+	StreetAddress *string `json:"streetAddress,omitempty" doc:"street and number; empty removes it"`
+	PostalCode    *string `json:"postalCode,omitempty" doc:"postal code; empty removes it"`
+	City          *string `json:"city,omitempty" doc:"city; empty removes it"`
+	Country       *string `json:"country,omitempty" doc:"ISO 3166-1 alpha-2 code; empty removes it"`
 }
 
 func (c Change) apply(o *Organisation) {
@@ -209,21 +211,23 @@ func set(field, value *string) {
 	}
 }
 
-func invalid(details []fault.Detail) error {
+func errInvalid(details []fault.Detail) error {
 	if len(details) == 0 {
 		return nil
 	}
 	return fault.New(fault.Invalid, "the organisation is not valid").With(details...)
 }
 
-func missing(id string, err error) error {
+// notFound names the organisation in a fault.NotFound of the store.
+func notFound(id string, err error) error {
 	if fault.Is(err, fault.NotFound) {
 		return fault.New(fault.NotFound, "organisation %q does not exist", id)
 	}
 	return err
 }
 
-func taken(path, format string, args ...any) error {
+// errDuplicate returns a fault.Conflict about the member at the path.
+func errDuplicate(path, format string, args ...any) error {
 	message := fmt.Sprintf(format, args...)
 	return fault.New(fault.Conflict, "%s", path[1:]+" "+message).With(fault.Detail{Path: path, Code: "duplicate", Message: message})
 }

@@ -2,7 +2,7 @@ package password
 
 import "testing"
 
-// BenchmarkHash is a login at the default cost.
+// BenchmarkHash measures the hash of a login at the default cost.
 func BenchmarkHash(b *testing.B) {
 	h := New(12, key)
 	for b.Loop() {

@@ -17,16 +17,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func key() ([]byte, error) { return []byte("key"), nil }
 
-// TestHashingLeavesAProcessor: of n processors, hashing uses n-1 (at least one), so
-// that other requests find one. A caller who waits too long is told so.
-func TestHashingLeavesAProcessor(t *testing.T) {
+// TestHashingLeavesOneProcessorFree: of n processors, hashing uses at most n-1 and at
+// least one. A call that waits longer than maxWait fails.
+func TestHashingLeavesOneProcessorFree(t *testing.T) {
 	for processors, want := range map[int]int{1: 1, 2: 1, 4: 3} {
 		t.Run(fmt.Sprint(processors), func(t *testing.T) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
 			synctest.Test(t, func(t *testing.T) {
 				h := New(4, key)
 				for range want {
-					if _, err := h.begin(t.Context(), "some"); err != nil {
+					if _, err := h.acquire(t.Context(), "some"); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -37,7 +37,7 @@ func TestHashingLeavesAProcessor(t *testing.T) {
 				if _, err := h.Compare(t.Context(), "", "more"); !fault.Is(err, fault.Unavailable) {
 					t.Errorf("Compare = %v", err)
 				}
-				h.end()
+				h.release()
 				if _, err := h.Hash(t.Context(), "more"); err != nil {
 					t.Errorf("Hash with a free slot = %v", err)
 				}
@@ -66,7 +66,7 @@ func TestCompare(t *testing.T) {
 		want           bool
 	}{
 		{h, hash, long + "1", true},
-		{h, hash, long + "2", false}, // beyond what bcrypt reads
+		{h, hash, long + "2", false}, // bcrypt ignores this character
 		{h, hash, long, false},
 		{h, "", "", false},
 		{h, "", long, false},
@@ -77,6 +77,6 @@ func TestCompare(t *testing.T) {
 		}
 	}
 	if h.Outdated(hash) || !New(5, key).Outdated(hash) {
-		t.Error("which hash is outdated")
+		t.Error("a hash is outdated exactly if its cost differs")
 	}
 }

@@ -20,25 +20,27 @@ import (
 
 const (
 	ringID = "signing"
-	// lead is how long a key is published before it signs: longer than verifiers
-	// and caches between keep the keys they have, and than tendInterval.
-	lead         = 10 * time.Minute
-	tendInterval = time.Minute
+	// publishLead is how long a key is published before it signs: longer than
+	// verifiers and HTTP caches keep a key set, and longer than rotateInterval.
+	publishLead    = 10 * time.Minute
+	rotateInterval = time.Minute
 )
 
-// Ring is the keys whose tokens count, from the oldest on.
-type Ring struct {
+// KeyRing is the stored set of keys whose tokens are still valid, oldest first.
+type KeyRing struct {
 	Keys []SigningKey `json:"keys"`
 }
 
-// SigningKey is a key that signs from a time on, until its successor does.
+// SigningKey is a key that signs from SignsFrom until the next key does.
 type SigningKey struct {
 	Seed      []byte    `json:"seed"`
 	SignsFrom time.Time `json:"signsFrom"`
 }
 
-// RingSchema declares how the ring is stored.
-func RingSchema() store.Schema[Ring] { return store.Schema[Ring]{Name: "signing_keys", Version: 1} }
+// KeyRingSchema declares how the key ring is stored.
+func KeyRingSchema() store.Schema[KeyRing] {
+	return store.Schema[KeyRing]{Name: "signing_keys", Version: 1}
+}
 
 func (s SigningKey) key() token.Key {
 	private := ed25519.NewKeyFromSeed(s.Seed)
@@ -46,57 +48,58 @@ func (s SigningKey) key() token.Key {
 	return token.Key{ID: base64.RawURLEncoding.EncodeToString(sum[:12]), Private: private}
 }
 
-// signing returns the newest that signs already.
-func (r *Ring) signing(now time.Time) SigningKey {
+// signingKey returns the key that signs at a time.
+func (r *KeyRing) signingKey(now time.Time) SigningKey {
 	for _, k := range slices.Backward(r.Keys) {
 		if !k.SignsFrom.After(now) {
 			return k
 		}
 	}
-	return r.Keys[0] // by a clock that was set back
+	return r.Keys[0] // the clock was set back
 }
 
-// add adds a key that signs after lead, unless one waits already.
-func (r *Ring) add(now time.Time) error {
+// add adds a key that signs after publishLead. It fails with store.ErrNoChange if a
+// key is waiting already.
+func (r *KeyRing) add(now time.Time) error {
 	if newest := r.Keys[len(r.Keys)-1]; newest.SignsFrom.After(now) {
 		return store.ErrNoChange
 	}
-	next := SigningKey{Seed: make([]byte, size), SignsFrom: now.Add(lead).UTC().Truncate(time.Second)}
+	next := SigningKey{Seed: make([]byte, keySize), SignsFrom: now.Add(publishLead).UTC().Truncate(time.Second)}
 	rand.Read(next.Seed) // never fails
 	r.Keys = append(r.Keys, next)
 	return nil
 }
 
-// retire drops the keys whose last token has expired.
-func (r *Ring) retire(now time.Time, lifetime time.Duration) (changed bool) {
-	for len(r.Keys) > 1 && r.Keys[1].SignsFrom.Add(lifetime+lead).Before(now) {
+// retire removes the keys whose last token has expired.
+func (r *KeyRing) retire(now time.Time, lifetime time.Duration) (changed bool) {
+	for len(r.Keys) > 1 && r.Keys[1].SignsFrom.Add(lifetime+publishLead).Before(now) {
 		r.Keys, changed = r.Keys[1:], true
 	}
 	return changed
 }
 
-// Tasks returns the background work of the keys: every instance rotates the keys
-// that sign tokens, and loads those that another instance made.
+// Tasks returns the background tasks of the keys: every instance rotates the signing
+// key, and loads a key that another instance added.
 func (k *Keys) Tasks() []task.Kind {
 	if k.TokenSecret != "" {
 		return nil
 	}
-	return []task.Kind{{Name: "key.rotate", Every: tendInterval, Local: true, Run: func(ctx context.Context, _ task.Task) error { return k.tend(ctx) }}}
+	return []task.Kind{{Name: "key.rotate", Every: rotateInterval, Local: true, Run: func(ctx context.Context, _ task.Task) error { return k.rotateIfDue(ctx) }}}
 }
 
-func (k *Keys) tend(ctx context.Context) error {
+func (k *Keys) rotateIfDue(ctx context.Context) error {
 	row, err := k.Rings.Get(ctx, ringID)
 	if fault.Is(err, fault.NotFound) {
-		row, err = k.begin(ctx)
+		row, err = k.createRing(ctx)
 	}
 	if err != nil {
 		return err
 	}
-	due := func(r *Ring) bool {
+	due := func(r *KeyRing) bool {
 		return k.Rotation > 0 && r.Keys[len(r.Keys)-1].SignsFrom.Add(k.Rotation).Before(k.Now())
 	}
 	if due(&row.Doc) || row.Doc.retire(k.Now(), k.TokenLifetime) {
-		row, err = k.Rings.Update(ctx, ringID, func(r *Ring) (store.Change, error) {
+		row, err = k.Rings.Update(ctx, ringID, func(r *KeyRing) (store.Change, error) {
 			changed := r.retire(k.Now(), k.TokenLifetime)
 			if due(r) {
 				return store.Change{}, r.add(k.Now())
@@ -110,24 +113,25 @@ func (k *Keys) tend(ctx context.Context) error {
 			return err
 		}
 	}
-	return k.use(ctx, row.Doc)
+	return k.publish(ctx, row.Doc)
 }
 
-// begin makes the ring of the key that the service has had before, or has now.
-func (k *Keys) begin(ctx context.Context) (store.Row[Ring], error) {
-	seed, err := k.once(ctx, signing)
+// createRing stores the first key ring. Its key is the signing key of releases
+// without a ring, if one is stored, or a new one.
+func (k *Keys) createRing(ctx context.Context) (store.Row[KeyRing], error) {
+	seed, err := k.getOrCreate(ctx, signingName)
 	if err != nil {
-		return store.Row[Ring]{}, err
+		return store.Row[KeyRing]{}, err
 	}
-	row, err := k.Rings.Insert(ctx, ringID, Ring{Keys: []SigningKey{{Seed: seed, SignsFrom: k.Now().UTC().Truncate(time.Second)}}})
+	row, err := k.Rings.Insert(ctx, ringID, KeyRing{Keys: []SigningKey{{Seed: seed, SignsFrom: k.Now().UTC().Truncate(time.Second)}}})
 	if fault.Is(err, fault.Conflict) {
 		return k.Rings.Get(ctx, ringID)
 	}
 	return row, err
 }
 
-// use publishes the keys of a ring, and signs with them.
-func (k *Keys) use(ctx context.Context, r Ring) error {
+// publish puts the keys of a ring into the public key set and signs with them.
+func (k *Keys) publish(ctx context.Context, r KeyRing) error {
 	var jwks []jwkset.JWK
 	var errs []error
 	for _, s := range r.Keys {
@@ -144,18 +148,18 @@ func (k *Keys) use(ctx context.Context, r Ring) error {
 	return nil
 }
 
-// Rotate makes a key that signs once all verifiers have had time to learn of it,
-// and returns its id and when that is; those of the one that waits already, if
-// one does. Tokens that were signed before
-// stay good. It fails with fault.Conflict where a secret signs.
+// Rotate adds a signing key and returns its id and the time from which it signs: when
+// all verifiers have had time to fetch it. If a key is waiting already, Rotate returns
+// that one. Tokens of earlier keys stay valid. It fails with fault.Conflict if
+// TokenSecret is set.
 func (k *Keys) Rotate(ctx context.Context) (id string, signsFrom time.Time, err error) {
 	if k.TokenSecret != "" {
-		return "", time.Time{}, fault.New(fault.Conflict, "tokens are signed with JWT_SECRET: set that to another on all services")
+		return "", time.Time{}, fault.New(fault.Conflict, "access tokens are signed with JWT_SECRET; change that on all services instead")
 	}
-	row, err := k.Rings.Update(ctx, ringID, func(r *Ring) (store.Change, error) { return store.Change{}, r.add(k.Now()) })
+	row, err := k.Rings.Update(ctx, ringID, func(r *KeyRing) (store.Change, error) { return store.Change{}, r.add(k.Now()) })
 	if err != nil {
 		return "", time.Time{}, err
 	}
 	newest := row.Doc.Keys[len(row.Doc.Keys)-1]
-	return newest.key().ID, newest.SignsFrom, k.use(ctx, row.Doc)
+	return newest.key().ID, newest.SignsFrom, k.publish(ctx, row.Doc)
 }

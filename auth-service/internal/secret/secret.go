@@ -1,6 +1,5 @@
-// Package secret keeps the keys that the service makes up: one goes into the
-// hashes of passwords, one into refresh tokens, and a ring of them signs access
-// tokens.
+// Package secret generates and stores the keys of the service: one for password
+// hashes, one for refresh tokens, and a ring of keys that sign access tokens.
 package secret
 
 import (
@@ -21,13 +20,13 @@ import (
 )
 
 const (
-	signing  = "signing-key" // the first of the ring
-	password = "password-key"
-	refresh  = "refresh-key"
-	size     = 32 // bytes: an Ed25519 seed, and as much for an HMAC key
+	signingName  = "signing-key" // the first key of the ring
+	passwordName = "password-key"
+	refreshName  = "refresh-key"
+	keySize      = 32 // bytes, of an Ed25519 seed and of an HMAC key
 )
 
-// Secret is how a key is stored.
+// Secret is the stored form of a key.
 type Secret struct {
 	Key       []byte    `json:"key"`
 	CreatedAt time.Time `json:"createdAt"`
@@ -36,126 +35,132 @@ type Secret struct {
 // Schema declares how keys are stored.
 func Schema() store.Schema[Secret] { return store.Schema[Secret]{Name: "secrets", Version: 1} }
 
-// Keys are the keys of the service. They are not there before Load has found
-// the store. They are safe for concurrent use, once their fields are set.
+// Keys are the keys of the service. Methods that need a key fail with
+// fault.Unavailable until Load has returned. Keys is safe for concurrent use once its
+// fields are set.
 type Keys struct {
 	Secrets *store.Collection[Secret]
-	Rings   *store.Collection[Ring]
+	Rings   *store.Collection[KeyRing]
 	Now     func() time.Time
 	Log     *slog.Logger
 
-	// Where these are not empty they count, and no key is made up.
+	// If set, these are used and no key is generated.
 	TokenSecret string
 	PasswordKey string
-	// Rotation is the age at which a key that signs tokens gets a successor; 0 is
-	// none. TokenLifetime is how long a token has to find the key it was signed
-	// with.
+	// Rotation is the age at which a signing key is replaced; 0: never.
+	// TokenLifetime is the lifetime of an access token.
 	Rotation, TokenLifetime time.Duration
 
-	public     *jwkset.MemoryJWKSet
-	ring       atomic.Pointer[Ring] // where TokenSecret is empty
-	hashing    atomic.Pointer[[]byte]
-	refreshing atomic.Pointer[[]byte]
+	public          *jwkset.MemoryJWKSet
+	ring            atomic.Pointer[KeyRing] // nil if TokenSecret is set
+	passwordHashKey atomic.Pointer[[]byte]
+	refreshTokenKey atomic.Pointer[[]byte]
 }
 
-// New returns keys that come when Load does.
+// New returns keys without content; Load loads them.
 func New(db store.DB, log *slog.Logger) *Keys {
 	return &Keys{
-		Secrets: store.Open(db, Schema()), Rings: store.Open(db, RingSchema()), Now: time.Now, Log: log,
+		Secrets: store.Open(db, Schema()), Rings: store.Open(db, KeyRingSchema()), Now: time.Now, Log: log,
 		public: jwkset.NewMemoryStorage(),
 	}
 }
 
-// Load gets the keys, or makes them, and returns. While the store does not
-// answer it tries again, until ctx is done.
-func (k *Keys) Load(ctx context.Context) { boot.Retry(ctx, k.Log, "get the keys", k.load) }
+// Load loads the keys and generates those that are missing. While the store does not
+// respond, it retries until ctx is done.
+func (k *Keys) Load(ctx context.Context) { boot.Retry(ctx, k.Log, "load the keys", k.load) }
 
 func (k *Keys) load(ctx context.Context) error {
-	hashing := []byte(k.PasswordKey)
-	if len(hashing) == 0 {
+	hashKey := []byte(k.PasswordKey)
+	if len(hashKey) == 0 {
 		var err error
-		if hashing, err = k.once(ctx, password); err != nil {
+		if hashKey, err = k.getOrCreate(ctx, passwordName); err != nil {
 			return err
 		}
 	}
-	refreshing, err := k.once(ctx, refresh)
+	refreshKey, err := k.getOrCreate(ctx, refreshName)
 	if err != nil {
 		return err
 	}
 	if k.TokenSecret == "" {
-		if err := k.tend(ctx); err != nil {
+		if err := k.rotateIfDue(ctx); err != nil {
 			return err
 		}
 	}
-	k.refreshing.Store(&refreshing)
-	k.hashing.Store(&hashing)
+	k.refreshTokenKey.Store(&refreshKey)
+	k.passwordHashKey.Store(&hashKey)
 	return nil
 }
 
-// once returns the stored key with the name; of those who find none, one makes
-// it, and all have the same.
-func (k *Keys) once(ctx context.Context, name string) ([]byte, error) {
+// getOrCreate returns the stored key with the name, or generates it. Concurrent
+// callers, also in other instances, get the same key.
+func (k *Keys) getOrCreate(ctx context.Context, name string) ([]byte, error) {
 	row, err := k.Secrets.Get(ctx, name)
 	if !fault.Is(err, fault.NotFound) {
 		return row.Doc.Key, err
 	}
-	made := Secret{Key: make([]byte, size), CreatedAt: k.Now()}
-	rand.Read(made.Key) // never fails
-	if _, err = k.Secrets.Insert(ctx, name, made); fault.Is(err, fault.Conflict) {
+	created := Secret{Key: make([]byte, keySize), CreatedAt: k.Now()}
+	rand.Read(created.Key) // never fails
+	if _, err = k.Secrets.Insert(ctx, name, created); fault.Is(err, fault.Conflict) {
 		row, err = k.Secrets.Get(ctx, name)
 		return row.Doc.Key, err
 	}
-	return made.Key, err
+	return created.Key, err
 }
 
-// Public is the key set that others verify tokens with.
-func (k *Keys) Public() jwkset.Storage { return k.public }
+// PublicKeys returns the key set that verifies access tokens.
+func (k *Keys) PublicKeys() jwkset.Storage { return k.public }
 
-// JSON returns the public key set as a document, or fails with fault.Unavailable.
-func (k *Keys) JSON(ctx context.Context) (json.RawMessage, error) {
-	if _, err := k.Signing(); err != nil {
+// JWKS returns the public JSON Web Key Set (RFC 7517), or fails with
+// fault.Unavailable.
+func (k *Keys) JWKS(ctx context.Context) (json.RawMessage, error) {
+	if _, err := k.SigningKey(); err != nil {
 		return nil, err
 	}
 	return k.public.JSONPublic(ctx)
 }
 
-// Sign returns an access token of p, or fails with fault.Unavailable.
+// Sign returns an access token for p, or fails with fault.Unavailable.
 func (k *Keys) Sign(p auth.Principal) (string, error) {
-	key, err := k.Signing()
+	key, err := k.SigningKey()
 	if err != nil {
 		return "", err
 	}
 	return key.Sign(token.NewClaims(p, k.Now(), k.TokenLifetime))
 }
 
-// Signing returns the key that signs tokens, or fails with fault.Unavailable.
-func (k *Keys) Signing() (token.Key, error) {
+// SigningKey returns the key that signs access tokens now, or fails with
+// fault.Unavailable.
+func (k *Keys) SigningKey() (token.Key, error) {
 	if k.TokenSecret != "" {
 		return token.Key{Secret: []byte(k.TokenSecret)}, nil
 	}
 	if ring := k.ring.Load(); ring != nil {
-		return ring.signing(k.Now()).key(), nil
+		return ring.signingKey(k.Now()).key(), nil
 	}
-	return token.Key{}, notYet()
+	return token.Key{}, errNotLoaded()
 }
 
-// Password returns the key of password hashes, or fails with fault.Unavailable.
-func (k *Keys) Password() ([]byte, error) { return present(&k.hashing) }
+// PasswordHashKey returns the key for password hashes, or fails with
+// fault.Unavailable.
+func (k *Keys) PasswordHashKey() ([]byte, error) { return loaded(&k.passwordHashKey) }
 
-// Refresh returns the key of refresh tokens, or fails with fault.Unavailable.
-func (k *Keys) Refresh() ([]byte, error) { return present(&k.refreshing) }
+// RefreshTokenKey returns the key for refresh tokens, or fails with
+// fault.Unavailable.
+func (k *Keys) RefreshTokenKey() ([]byte, error) { return loaded(&k.refreshTokenKey) }
 
-func present(key *atomic.Pointer[[]byte]) ([]byte, error) {
+func loaded(key *atomic.Pointer[[]byte]) ([]byte, error) {
 	if key := key.Load(); key != nil {
 		return *key, nil
 	}
-	return nil, notYet()
+	return nil, errNotLoaded()
 }
 
-// Ready fails while the keys are not there.
+// Ready fails with fault.Unavailable until the keys are loaded.
 func (k *Keys) Ready(context.Context) error {
-	_, err := k.Password()
+	_, err := k.PasswordHashKey()
 	return err
 }
 
-func notYet() error { return fault.New(fault.Unavailable, "the keys of the service are not there yet") }
+func errNotLoaded() error {
+	return fault.New(fault.Unavailable, "the keys of the service are not loaded yet")
+}

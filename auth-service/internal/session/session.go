@@ -1,6 +1,5 @@
-// Package session is how a login goes on: with refresh tokens, each of which
-// counts once, until it is ended or too old. It also keeps what was revoked, for
-// those who verify access tokens.
+// Package session manages sessions: a session begins with a login, continues with
+// single-use refresh tokens, and ends by logout, reuse of a token, or age. The package also stores which access tokens are revoked.
 package session
 
 import (
@@ -15,26 +14,24 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// grace is how long the token before the last may come again, and gets the same
-// successor: from a second tab, or from a client that the answer did not reach.
-const grace = 2 * time.Minute
+// reuseGrace is how long the previous refresh token is still accepted, with the same
+// successor: for a second browser tab, or a client that lost the response.
+const reuseGrace = 2 * time.Minute
 
-// most is how many sessions an account has: the oldest ends where one more
-// begins.
-const most = 100
+// maxSessions limits the sessions of an account; a further login ends the oldest.
+const maxSessions = 100
 
-// ErrReused is why a token is refused that was used before.
+// ErrReused is the cause of the fault for a refresh token that was used before.
 var ErrReused = errors.New("the refresh token was used before")
 
-// Record is how a session is stored: the chain of refresh tokens that one login
-// began.
+// Record is the stored form of a session.
 type Record struct {
 	ID        string    `json:"id"`
 	Account   string    `json:"account"`
-	Epoch     int64     `json:"epoch"` // of the account: a later one ends its sessions
-	Hash      []byte    `json:"hash"`  // of the token that counts
-	Previous  []byte    `json:"previous,omitempty"`
-	Salt      []byte    `json:"salt,omitempty"` // with which the one that counts was made of the one before
+	Epoch     int64     `json:"epoch"`              // epoch of the account; the session ends when the account has a later one
+	Hash      []byte    `json:"hash"`               // of the current refresh token
+	Previous  []byte    `json:"previous,omitempty"` // hash of the previous token
+	Salt      []byte    `json:"salt,omitempty"`     // derives the current token from the previous one
 	RotatedAt time.Time `json:"rotatedAt"`
 	CreatedAt time.Time `json:"createdAt"`
 	ExpiresAt time.Time `json:"expiresAt"`
@@ -55,11 +52,11 @@ func Schema() store.Schema[Record] {
 	}
 }
 
-// Service is what can be done with sessions. It is safe for concurrent use. Its
-// methods fail with fault.Unavailable when the store does not answer.
+// Service manages sessions and revocations. It is safe for concurrent use. Its
+// methods fail with fault.Unavailable while the store does not respond.
 type Service struct {
 	Sessions    *store.Collection[Record]
-	Revocations *store.Collection[Revoked]
+	Revocations *store.Collection[RevocationRecord]
 	Key         func() ([]byte, error)
 	Now         func() time.Time
 	Log         *slog.Logger
@@ -70,8 +67,8 @@ type Service struct {
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
 
-// Begin begins a session of an account and returns its id and first token. Where
-// there are too many then the oldest ends.
+// Begin begins a session of an account and returns its id and first refresh token.
+// If the account has more than maxSessions, the oldest ends.
 func (s *Service) Begin(ctx context.Context, account string, epoch int64) (id, token string, err error) {
 	key, err := s.Key()
 	if err != nil {
@@ -83,24 +80,24 @@ func (s *Service) Begin(ctx context.Context, account string, epoch int64) (id, t
 		ID: id, Account: account, Epoch: epoch, Hash: t.hash(), RotatedAt: now, CreatedAt: now, ExpiresAt: now.Add(s.Lifetime),
 	})
 	if err == nil {
-		err = s.crowded(ctx, account)
+		err = s.endOldest(ctx, account)
 	}
-	return id, t.text(key), err
+	return id, t.encode(key), err
 }
 
-// crowded ends the oldest sessions of an account beyond the most it may have.
-func (s *Service) crowded(ctx context.Context, account string) error {
+// endOldest ends the oldest sessions of an account beyond maxSessions.
+func (s *Service) endOldest(ctx context.Context, account string) error {
 	page, err := s.Sessions.List(ctx, store.Query{Scopes: []string{account}, Limit: store.MaxLimit})
-	for i := most; err == nil && i < len(page.Rows); i++ {
+	for i := maxSessions; err == nil && i < len(page.Rows); i++ {
 		err = s.End(ctx, page.Rows[i].ID)
 	}
 	return err
 }
 
-// Refresh takes a token and returns the next one. A token that was used before
-// ends the session, because one of the two who have it has stolen it; unless it
-// was the last one, and just now. It fails with fault.Unauthenticated, because of
-// ErrReused where that is so.
+// Refresh returns the successor of a refresh token. A token that was used before
+// ends its session, because it may have been stolen; only the previous token is
+// accepted for reuseGrace. It fails with fault.Unauthenticated, caused by ErrReused
+// for a token that was used before.
 func (s *Service) Refresh(ctx context.Context, text string) (string, error) {
 	key, err := s.Key()
 	if err != nil {
@@ -121,66 +118,67 @@ func (s *Service) Refresh(ctx context.Context, text string) (string, error) {
 		return change, err
 	})
 	switch {
-	case fault.Is(err, fault.NotFound): // it was swept
-		return "", refused()
+	case fault.Is(err, fault.NotFound): // expired and removed
+		return "", errInvalidToken()
 	case err != nil:
 		return "", err
 	case reused:
-		s.Log.WarnContext(ctx, "a refresh token was used twice: its session is ended", "account", row.Doc.Account, "session", row.ID)
-		return "", refused().Because(ErrReused)
+		s.Log.WarnContext(ctx, "refresh token reused, session ended", "account", row.Doc.Account, "session", row.ID)
+		return "", errInvalidToken().Because(ErrReused)
 	}
 	next := t.successor(key, row.Doc.Salt)
-	if !same(next.hash(), row.Doc.Hash) { // it was rotated again between the change and the reading
-		return "", refused()
+	if !equal(next.hash(), row.Doc.Hash) { // a concurrent request rotated it again
+		return "", errInvalidToken()
 	}
-	return next.text(key), nil
+	return next.encode(key), nil
 }
 
-// rotate replaces the newest token t by its successor. It reports true for a
-// token that was used before, and fails with store.ErrNoChange for one that was
-// the newest until just now.
+// rotate replaces the current token t by its successor. It returns true for a token
+// that was used before, and store.ErrNoChange for the previous token within
+// reuseGrace.
 func (r *Record) rotate(t refreshToken, key []byte, now time.Time) (reused bool, err error) {
 	switch {
 	case r.Ended || !now.Before(r.ExpiresAt):
-		return false, refused()
-	case same(t.hash(), r.Hash):
+		return false, errInvalidToken()
+	case equal(t.hash(), r.Hash):
 		r.Salt = make([]byte, secretSize)
 		rand.Read(r.Salt) // never fails
 		r.Previous, r.Hash, r.RotatedAt = r.Hash, t.successor(key, r.Salt).hash(), now
 		return false, nil
-	case same(t.hash(), r.Previous) && now.Before(r.RotatedAt.Add(grace)):
+	case equal(t.hash(), r.Previous) && now.Before(r.RotatedAt.Add(reuseGrace)):
 		return false, store.ErrNoChange
 	}
 	return true, nil
 }
 
-// Found is the session of a token.
-type Found struct {
+// TokenSession is the session of a refresh token.
+type TokenSession struct {
 	Record
-	Counts bool // the session goes on, and the token is its last or the one before
+	Active bool // whether the session continues and the token is its current or previous one
 }
 
-// Find returns the session of a token that was given out here, whether either
-// still counts or not. It fails with fault.Unauthenticated.
-func (s *Service) Find(ctx context.Context, text string) (Found, error) {
+// Find returns the session of a refresh token, even if the session has ended or the
+// token was used. It fails with fault.Unauthenticated if this service did not issue
+// the token or has removed the session.
+func (s *Service) Find(ctx context.Context, text string) (TokenSession, error) {
 	key, err := s.Key()
 	if err != nil {
-		return Found{}, err
+		return TokenSession{}, err
 	}
 	t, err := parse(key, text)
 	if err != nil {
-		return Found{}, err
+		return TokenSession{}, err
 	}
 	row, err := s.Sessions.Get(ctx, t.id())
 	if fault.Is(err, fault.NotFound) {
-		return Found{}, refused()
+		return TokenSession{}, errInvalidToken()
 	}
 	r := row.Doc
-	return Found{r, !r.Ended && s.now().Before(r.ExpiresAt) && (same(t.hash(), r.Hash) || same(t.hash(), r.Previous))}, err
+	return TokenSession{r, !r.Ended && s.now().Before(r.ExpiresAt) && (equal(t.hash(), r.Hash) || equal(t.hash(), r.Previous))}, err
 }
 
-// End ends a session: neither its refresh token nor an access token that comes
-// from it counts any more. To end it again changes nothing.
+// End ends a session and revokes its refresh and access tokens. It does nothing for
+// a session that has ended or does not exist.
 func (s *Service) End(ctx context.Context, id string) error {
 	_, err := s.Sessions.Update(ctx, id, func(r *Record) (store.Change, error) {
 		if r.Ended {
@@ -212,14 +210,15 @@ func (s *Service) completeEnd(ctx context.Context, id string) error {
 	if err := s.End(ctx, id); err != nil {
 		return err
 	}
-	return refused()
+	return errInvalidToken()
 }
 
-// Keep lets a session go on in a new epoch of its account.
-func (s *Service) Keep(ctx context.Context, id string, epoch int64) error {
+// SetEpoch moves a session to a later epoch of its account, so that it continues when
+// the other sessions of the account end. It never moves a session back.
+func (s *Service) SetEpoch(ctx context.Context, id string, epoch int64) error {
 	_, err := s.Sessions.Update(ctx, id, func(r *Record) (store.Change, error) {
 		if r.Epoch >= epoch {
-			return store.Change{}, store.ErrNoChange // a later change has kept it, or ended it
+			return store.Change{}, store.ErrNoChange // a later password change moved it
 		}
 		r.Epoch = epoch
 		return store.Change{}, nil
@@ -230,4 +229,4 @@ func (s *Service) Keep(ctx context.Context, id string, epoch int64) error {
 	return err
 }
 
-func same(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
+func equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }

@@ -13,20 +13,35 @@ import (
 	"github.com/battery-passport/suite/pkg/store/sqlite"
 )
 
-// TestSuccessorNeedsTheToken: what is stored, with the key, is not enough to make
-// the token that counts.
+// open returns a service on an empty database, and the database. The clock is *now.
+func open(t *testing.T, now *time.Time, tokenLifetime time.Duration) (*Service, store.DB) {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "auth.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close(context.Background()) })
+	*now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	return &Service{
+		Sessions: store.Open(db, Schema()), Revocations: store.Open(db, RevocationSchema()), Key: func() ([]byte, error) { return []byte("key"), nil },
+		Now: func() time.Time { return *now }, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Lifetime: time.Hour, TokenLifetime: tokenLifetime,
+	}, db
+}
+
+// TestSuccessorNeedsTheToken: the stored record and the key are not enough to derive the
+// current refresh token.
 func TestSuccessorNeedsTheToken(t *testing.T) {
 	key, salt := []byte("key"), []byte("salt")
 	one := newToken()
-	same, other, elsewhere := one, newToken(), newToken()
-	other.session, elsewhere.secret = one.session, one.secret
+	same, otherSecret, otherSession := one, newToken(), newToken()
+	otherSecret.session, otherSession.secret = one.session, one.secret
 	next := one.successor(key, salt)
 	if got := same.successor(key, salt); got != next {
-		t.Error("two who have the same token get different ones")
+		t.Error("the same token has different successors")
 	}
 	for name, got := range map[string]refreshToken{
-		"another secret":  other.successor(key, salt),
-		"another session": elsewhere.successor(key, salt),
+		"another secret":  otherSecret.successor(key, salt),
+		"another session": otherSession.successor(key, salt),
 		"another key":     one.successor([]byte("other"), salt),
 		"another salt":    one.successor(key, []byte("pepper")),
 	} {
@@ -36,19 +51,11 @@ func TestSuccessorNeedsTheToken(t *testing.T) {
 	}
 }
 
-// TestSinceToldLate has an instance whose clock is behind tell of a revocation
-// after a reader has read all there was.
-func TestSinceToldLate(t *testing.T) {
-	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "auth.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close(context.Background())
-	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	s := &Service{
-		Sessions: store.Open(db, Schema()), Revocations: store.Open(db, RevokedSchema()), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Key: func() ([]byte, error) { return []byte("key"), nil }, Now: func() time.Time { return now }, Lifetime: time.Hour, TokenLifetime: time.Hour,
-	}
+// TestLateRevocationIsReturned: an instance whose clock is behind stores a revocation
+// after a reader has read all revocations.
+func TestLateRevocationIsReturned(t *testing.T) {
+	var now time.Time
+	s, _ := open(t, &now, time.Hour)
 	revoke := func(account string) {
 		t.Helper()
 		id, _, err := s.Begin(t.Context(), account, 0)
@@ -60,42 +67,34 @@ func TestSinceToldLate(t *testing.T) {
 		}
 	}
 	revoke("ann")
-	read, err := s.Since(t.Context(), "")
-	if err != nil || len(read.Items) != 1 {
-		t.Fatalf("Since = %+v, %v", read, err)
+	first, err := s.RevocationsSince(t.Context(), "")
+	if err != nil || len(first.Items) != 1 {
+		t.Fatalf("RevocationsSince = %+v, %v, want 1 item", first, err)
 	}
-	now = now.Add(-59 * time.Second) // as far off as two may be
+	now = now.Add(-59 * time.Second) // nearly the maximum difference of two clocks
 	revoke("bob")
 	now = now.Add(3 * time.Minute)
-	again, err := s.Since(t.Context(), read.Since)
-	if err != nil || len(again.Items) != 2 {
-		t.Errorf("Since = %+v, %v, want bob's too", again, err)
+	second, err := s.RevocationsSince(t.Context(), first.Since)
+	if err != nil || len(second.Items) != 2 {
+		t.Errorf("RevocationsSince = %+v, %v, want 2 items", second, err)
 	}
-	if last, err := s.Since(t.Context(), again.Since); err != nil || len(last.Items) != 0 {
-		t.Errorf("Since = %+v, %v, want nothing that was told long ago", last, err)
+	if last, err := s.RevocationsSince(t.Context(), second.Since); err != nil || len(last.Items) != 0 {
+		t.Errorf("RevocationsSince = %+v, %v, want no items", last, err)
 	}
 }
 
-// TestOldestLoginEnds where an account has as many as it may have.
-func TestOldestLoginEnds(t *testing.T) {
-	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "auth.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close(context.Background())
-	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	s := &Service{
-		Sessions: store.Open(db, Schema()), Revocations: store.Open(db, RevokedSchema()), Key: func() ([]byte, error) { return []byte("key"), nil },
-		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Lifetime: time.Hour, TokenLifetime: time.Minute,
-	}
+// TestOldestSessionEnds begins more sessions than an account may have.
+func TestOldestSessionEnds(t *testing.T) {
+	var now time.Time
+	s, _ := open(t, &now, time.Minute)
 	var ids, tokens []string
-	for i := range most + 3 {
+	for i := range maxSessions + 3 {
 		now = now.Add(time.Second)
 		account := "ann"
 		if i == 0 {
 			account = "bob"
 		}
-		for range 3 { // what is logged out counts no more
+		for range 3 { // ended sessions are not counted
 			id, _, err := s.Begin(t.Context(), account, 0)
 			if err != nil || s.End(t.Context(), id) != nil {
 				t.Fatal(err)
@@ -111,50 +110,35 @@ func TestOldestLoginEnds(t *testing.T) {
 		_, err := s.Refresh(t.Context(), token)
 		ended, err2 := s.IsRevoked(t.Context(), ids[i], 1)
 		if want := i == 1 || i == 2; (err != nil) != want || ended != want || err2 != nil {
-			t.Errorf("login %d: refresh = %v, access tokens revoked %v, %v", i, err, ended, err2)
+			t.Errorf("session %d: Refresh = %v, IsRevoked = %v, %v", i, err, ended, err2)
 		}
 	}
 }
 
-// TestKeepNeverLowersTheEpoch has two changes of a password continue one session,
-// the earlier of them last.
-func TestKeepNeverLowersTheEpoch(t *testing.T) {
-	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "auth.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close(context.Background())
-	s := &Service{
-		Sessions: store.Open(db, Schema()), Revocations: store.Open(db, RevokedSchema()), Key: func() ([]byte, error) { return []byte("key"), nil },
-		Now: time.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Lifetime: time.Hour, TokenLifetime: time.Minute,
-	}
+// TestSetEpochNeverLowersTheEpoch: two password changes move one session, the later
+// change first.
+func TestSetEpochNeverLowersTheEpoch(t *testing.T) {
+	var now time.Time
+	s, _ := open(t, &now, time.Minute)
 	id, token, err := s.Begin(t.Context(), "ann", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, epoch := range []int64{2, 1} {
-		if err := s.Keep(t.Context(), id, epoch); err != nil {
+		if err := s.SetEpoch(t.Context(), id, epoch); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if found, err := s.Find(t.Context(), token); err != nil || found.Epoch != 2 || !found.Counts {
+	if found, err := s.Find(t.Context(), token); err != nil || found.Epoch != 2 || !found.Active {
 		t.Errorf("Find = %+v, %v, want a session of epoch 2", found, err)
 	}
 }
 
-// TestRevokedSessionIsNotRefreshed: a logout that dies after it stored the
-// revocation leaves no session whose later tokens outlive that revocation.
+// TestRevokedSessionIsNotRefreshed: after a logout that stored the revocation but not the
+// session, the session issues no access tokens that outlive the revocation.
 func TestRevokedSessionIsNotRefreshed(t *testing.T) {
-	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "auth.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close(context.Background())
-	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	s := &Service{
-		Sessions: store.Open(db, Schema()), Revocations: store.Open(db, RevokedSchema()), Key: func() ([]byte, error) { return []byte("key"), nil },
-		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Lifetime: time.Hour, TokenLifetime: 15 * time.Minute,
-	}
+	var now time.Time
+	s, db := open(t, &now, 15*time.Minute)
 	id, token, err := s.Begin(t.Context(), "ann", 0)
 	if err != nil {
 		t.Fatal(err)

@@ -11,30 +11,30 @@ import (
 
 const sweepInterval = time.Minute
 
-// Tasks returns the background work of the service.
+// Tasks returns the background tasks of the service.
 func (s *Service) Tasks() []task.Kind {
 	return []task.Kind{{Name: "session.removeExpired", Every: sweepInterval, Run: func(ctx context.Context, _ task.Task) error { return s.Sweep(ctx) }}}
 }
 
-// Sweep removes what is past its time now. Tokens of a revocation are refused
-// for their age by then, by clocks that are behind too.
+// Sweep removes expired sessions and revocations. All tokens of a removed revocation
+// have expired by then, even by a clock that is behind.
 func (s *Service) Sweep(ctx context.Context) error {
 	now := s.now().Add(-sweepInterval)
 	if err := sweep(ctx, s.Sessions, func(r Record) bool { return r.ExpiresAt.Before(now) }); err != nil {
 		return err
 	}
-	return sweep(ctx, s.Revocations, func(r Revoked) bool { return r.Until.Before(now) })
+	return sweep(ctx, s.Revocations, func(r RevocationRecord) bool { return r.Until.Before(now) })
 }
 
-// sweep removes from the oldest on, as far as they are past their time.
-func sweep[T any](ctx context.Context, c *store.Collection[T], past func(T) bool) error {
+// sweep removes expired records, from the oldest to the first that has not expired.
+func sweep[T any](ctx context.Context, c *store.Collection[T], expired func(T) bool) error {
 	for {
 		page, err := c.List(ctx, store.Query{Scopes: []string{store.All}, Order: store.OldestFirst, Limit: store.MaxLimit})
 		if err != nil {
 			return err
 		}
 		for _, row := range page.Rows {
-			if !past(row.Doc) {
+			if !expired(row.Doc) {
 				return nil
 			}
 			if err := c.Delete(ctx, row.ID, row.Version); err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Stale) {

@@ -17,8 +17,9 @@ const (
 
 var encoding = base64.RawURLEncoding.Strict()
 
-// refreshToken names a session and proves who holds it. The tag shows that it
-// was given out here: one that was made up ends nobody's session.
+// refreshToken is a refresh token: the id of its session and a secret. Its encoded
+// form ends with an HMAC, so that tokens this service did not issue are refused
+// without access to the store.
 type refreshToken struct {
 	session [idSize]byte
 	secret  [secretSize]byte
@@ -30,49 +31,50 @@ func newToken() (t refreshToken) {
 	return t
 }
 
-// id is that of the session.
+// id returns the id of the session.
 func (t refreshToken) id() string { return encoding.EncodeToString(t.session[:]) }
 
-// successor is the token that follows t. Whoever has t and the salt of the
-// rotation can make it again, and so two who refresh at once get the same; from
-// what is stored alone nobody can.
+// successor returns the token that follows t. It is derived from t, the key and the
+// salt of the rotation, so that concurrent requests with t get the same successor.
+// The stored record alone, which holds only the hash of t, does not reveal it.
 func (t refreshToken) successor(key, salt []byte) refreshToken {
 	next := refreshToken{session: t.session}
-	copy(next.secret[:], sum(key, "successor", t.session[:], t.secret[:], salt))
+	copy(next.secret[:], keyedHash(key, "successor", t.session[:], t.secret[:], salt))
 	return next
 }
 
-// hash is what is stored of t.
+// hash returns the stored form of the secret of t.
 func (t refreshToken) hash() []byte {
 	h := sha256.Sum256(t.secret[:])
 	return h[:]
 }
 
-func (t refreshToken) text(key []byte) string {
+func (t refreshToken) encode(key []byte) string {
 	data := append(t.session[:], t.secret[:]...)
 	return encoding.EncodeToString(append(data, t.tag(key)...))
 }
 
 func (t refreshToken) tag(key []byte) []byte {
-	return sum(key, "tag", t.session[:], t.secret[:])[:tagSize]
+	return keyedHash(key, "tag", t.session[:], t.secret[:])[:tagSize]
 }
 
-// parse reads a token that was given out here, or fails with
-// fault.Unauthenticated.
+// parse decodes a refresh token. It fails with fault.Unauthenticated if this service
+// did not issue it.
 func parse(key []byte, text string) (t refreshToken, err error) {
-	data, err := encoding.DecodeString(text) // which passes over line ends
+	data, err := encoding.DecodeString(text) // ignores CR and LF; the length check below does not
 	if err != nil || len(data) != len(t.session)+secretSize+tagSize || len(text) != encoding.EncodedLen(len(data)) {
-		return t, refused()
+		return t, errInvalidToken()
 	}
 	rest := data[copy(t.session[:], data):]
 	if given := rest[copy(t.secret[:], rest):]; !hmac.Equal(given, t.tag(key)) {
-		return t, refused()
+		return t, errInvalidToken()
 	}
 	return t, nil
 }
 
-// sum is keyed, and different for each purpose. The parts have fixed lengths.
-func sum(key []byte, purpose string, parts ...[]byte) []byte {
+// keyedHash returns the HMAC-SHA256 of a purpose and parts, which must have fixed
+// lengths.
+func keyedHash(key []byte, purpose string, parts ...[]byte) []byte {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(purpose))
 	for _, p := range parts {
@@ -81,7 +83,7 @@ func sum(key []byte, purpose string, parts ...[]byte) []byte {
 	return mac.Sum(nil)
 }
 
-func refused() *fault.Error {
-	return fault.New(fault.Unauthenticated, "the refresh token does not count; log in again").
-		With(fault.Detail{Path: "/refreshToken", Code: "refused", Message: "has expired, was ended, or is none"})
+func errInvalidToken() *fault.Error {
+	return fault.New(fault.Unauthenticated, "the refresh token is not valid; log in again").
+		With(fault.Detail{Path: "/refreshToken", Code: "refused", Message: "must be the latest refresh token of a session that has not ended or expired"})
 }

@@ -1,15 +1,18 @@
-// Package throttle bounds how often somebody may try a password, without letting
-// anybody keep the holder of an account out.
+// Package throttle limits password guessing without locking out the holder of an
+// account.
 //
-// Only failures count. Each network has some of its own, whatever account it
-// tries. Each account has some for all networks together that it was never
-// logged in to from, so that many of them do not add up; when these are used up,
-// by whoever it may be, each network still has one an hour of that account, which
-// nobody else can use up. And each network that an account was logged in to from
-// has some for that account alone.
+// Only failures count, in token buckets that refill with time:
 //
-// What is counted is in memory: each instance counts for itself, and anew when
-// it starts.
+//   - One bucket for each network, whatever accounts it tries.
+//   - One bucket for each account, for all networks that the account was never
+//     logged in to from, so that many networks together get no more attempts. Once it
+//     is empty, each such network still has one attempt per hour at that account,
+//     which no other network can use up.
+//   - One bucket for each pair of an account and a network that the account was
+//     logged in to from. Attempts of such a pair use this bucket only.
+//
+// The buckets are in memory: each instance counts for itself, and from zero after a
+// restart.
 package throttle
 
 import (
@@ -22,136 +25,137 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// How long it takes to regain one failure.
+// Time in which a bucket regains one failure.
 const (
-	networkRegain  = 15 * time.Second
-	accountRegain  = 6 * time.Second
-	strangerRegain = time.Hour
+	networkRefill     = 15 * time.Second
+	accountRefill     = 6 * time.Second
+	unknownPairRefill = time.Hour
 )
 
 const (
-	remembered = 10_000 // networks, accounts, and pairs of them of either kind
-	longest    = time.Minute
+	maxBuckets    = 10_000 // of each kind; the least recently used are dropped
+	maxRetryAfter = time.Minute
 
-	// atOnce is how many passwords of one network are hashed, or wait for it, at a
-	// time: others are to have their turn.
-	atOnce = 4
+	// maxConcurrent limits the passwords of one network that are hashed or wait for
+	// it at a time, so that it does not delay other networks.
+	maxConcurrent = 4
 )
 
-// Throttle counts failures. It is safe for concurrent use.
+// Throttle counts failed password attempts. It is safe for concurrent use.
 type Throttle struct {
-	failures int // at once; 0: any number
+	failures int // capacity of a bucket; 0: no limit
 	now      func() time.Time
 
-	mu                                   sync.Mutex
-	networks, accounts, known, strangers *lru.LRU[string, *bucket]
-	inside                               map[string]int // by network
+	mu                                           sync.Mutex
+	networks, accounts, knownPairs, unknownPairs *lru.LRU[string, *bucket]
+	running                                      map[string]int // password checks in progress, by network
 }
 
-// bucket holds failures that are left.
+// bucket is a token bucket of failures.
 type bucket struct {
-	left, most float64
-	at         time.Time
-	regain     time.Duration
+	remaining, capacity float64
+	updatedAt           time.Time
+	refill              time.Duration
 }
 
-// New returns a throttle of so many failures at once; 0 is any number.
+// New returns a throttle that allows a number of failures in a row; 0: no limit.
 func New(failures int, now func() time.Time) *Throttle {
-	t := &Throttle{failures: failures, now: now, inside: map[string]int{}}
-	for _, to := range []**lru.LRU[string, *bucket]{&t.networks, &t.accounts, &t.known, &t.strangers} {
-		l, err := lru.NewLRU[string, *bucket](remembered, nil)
+	t := &Throttle{failures: failures, now: now, running: map[string]int{}}
+	for _, cache := range []**lru.LRU[string, *bucket]{&t.networks, &t.accounts, &t.knownPairs, &t.unknownPairs} {
+		c, err := lru.NewLRU[string, *bucket](maxBuckets, nil)
 		if err != nil {
-			panic(err) // of a size below 1
+			panic(err) // the size is below 1
 		}
-		*to = l
+		*cache = c
 	}
 	return t
 }
 
-// Attempt counts an attempt as a failure until it is ended as none. It fails
-// with fault.TooMany, and counts nothing, while none is left, or while too many
-// of the network have not ended. Known tells that the account was logged in to
-// from the network before.
+// Attempt begins a password attempt. It counts as a failure until end(false). Known
+// reports whether the account was logged in to from the network before. Attempt fails
+// with fault.TooMany, and counts nothing, if a bucket is empty or the network has
+// maxConcurrent attempts in progress.
 func (t *Throttle) Attempt(network, account string, known bool) (end func(failed bool), err error) {
 	if t.failures == 0 {
 		return func(bool) {}, nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	leave, err := t.enter(network) // first: who is refused gets no account remembered
+	release, err := t.acquire(network) // first: a refused attempt must not create a bucket
 	if err != nil {
 		return nil, err
 	}
 	buckets := t.buckets(network, account, known)
-	if err := check(buckets); err != nil {
-		leave()
+	if err := checkRemaining(buckets); err != nil {
+		release()
 		return nil, err
 	}
 	for _, b := range buckets {
-		b.left--
+		b.remaining--
 	}
 	return func(failed bool) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		leave()
+		release()
 		for _, b := range buckets {
 			if !failed {
-				b.left = min(b.left+1, b.most)
+				b.remaining = min(b.remaining+1, b.capacity)
 			}
 		}
 	}, nil
 }
 
-// Enter is for a password that is hashed and not tried. It fails with
-// fault.TooMany while too many of the network are.
-func (t *Throttle) Enter(network string) (leave func(), err error) {
+// Acquire begins the hashing of a new password, which is not an attempt. It fails with
+// fault.TooMany if the network has maxConcurrent of either in progress.
+func (t *Throttle) Acquire(network string) (release func(), err error) {
 	if t.failures == 0 {
 		return func() {}, nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	out, err := t.enter(network)
+	done, err := t.acquire(network)
 	return func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		out()
+		done()
 	}, err
 }
 
-// enter needs t.mu, and so does what it returns.
-func (t *Throttle) enter(network string) (leave func(), err error) {
-	if t.inside[network] == atOnce {
-		return nil, fault.New(fault.TooMany, "%d passwords from where you are being looked at; try again in a second", atOnce).RetryIn(time.Second)
+// acquire counts a password check of a network until release. Callers of acquire and
+// of release hold t.mu.
+func (t *Throttle) acquire(network string) (release func(), err error) {
+	if t.running[network] == maxConcurrent {
+		return nil, fault.New(fault.TooMany, "too many concurrent password checks from your network; the limit is %d; try again in a second", maxConcurrent).RetryIn(time.Second)
 	}
-	t.inside[network]++
+	t.running[network]++
 	return func() {
-		if t.inside[network]--; t.inside[network] == 0 {
-			delete(t.inside, network)
+		if t.running[network]--; t.running[network] == 0 {
+			delete(t.running, network)
 		}
 	}, nil
 }
 
-// buckets returns those that an attempt takes from. It needs t.mu.
+// buckets returns the buckets that an attempt takes from. The caller holds t.mu.
 func (t *Throttle) buckets(network, account string, known bool) []*bucket {
-	some := float64(t.failures)
+	capacity := float64(t.failures)
 	if known {
-		return []*bucket{t.bucket(t.known, network+" "+account, some, networkRegain)}
+		return []*bucket{t.bucket(t.knownPairs, network+" "+account, capacity, networkRefill)}
 	}
-	own := t.bucket(t.networks, network, some, networkRegain)
-	if own.wait() > 0 { // who has to wait gets no account remembered, and none forgotten
-		return []*bucket{own}
+	ofNetwork := t.bucket(t.networks, network, capacity, networkRefill)
+	if ofNetwork.wait() > 0 { // refused: it must not create a bucket, which could drop another
+		return []*bucket{ofNetwork}
 	}
-	all := t.bucket(t.accounts, account, some, accountRegain)
-	if all.wait() > 0 {
-		if alone := t.bucket(t.strangers, network+" "+account, 1, strangerRegain); alone.wait() == 0 {
-			all = alone
+	ofAccount := t.bucket(t.accounts, account, capacity, accountRefill)
+	if ofAccount.wait() > 0 {
+		if ofPair := t.bucket(t.unknownPairs, network+" "+account, 1, unknownPairRefill); ofPair.wait() == 0 {
+			ofAccount = ofPair
 		}
 	}
-	return []*bucket{own, all}
+	return []*bucket{ofNetwork, ofAccount}
 }
 
-// check fails unless each bucket has a failure left.
-func check(buckets []*bucket) error {
+// checkRemaining fails with fault.TooMany if one of the buckets is empty.
+func checkRemaining(buckets []*bucket) error {
 	var wait time.Duration
 	for _, b := range buckets {
 		wait = max(wait, b.wait())
@@ -159,25 +163,25 @@ func check(buckets []*bucket) error {
 	if wait == 0 {
 		return nil
 	}
-	return fault.New(fault.TooMany, "too many wrong passwords; try again in %d seconds", int(math.Ceil(wait.Seconds()))).RetryIn(min(wait, longest))
+	return fault.New(fault.TooMany, "too many wrong passwords; try again in %d seconds", int(math.Ceil(wait.Seconds()))).RetryIn(min(wait, maxRetryAfter))
 }
 
-// bucket returns a bucket as it is now.
+// bucket returns a bucket, refilled until now. The caller holds t.mu.
 func (t *Throttle) bucket(l *lru.LRU[string, *bucket], key string, most float64, regain time.Duration) *bucket {
 	now := t.now()
 	b, ok := l.Get(key)
 	if !ok {
-		b = &bucket{left: most, most: most, at: now, regain: regain}
+		b = &bucket{remaining: most, capacity: most, updatedAt: now, refill: regain}
 		l.Add(key, b)
 	}
-	if d := now.Sub(b.at); d > 0 {
-		b.left = min(b.left+float64(d)/float64(regain), most)
+	if d := now.Sub(b.updatedAt); d > 0 {
+		b.remaining = min(b.remaining+float64(d)/float64(regain), most)
 	}
-	b.at = now
+	b.updatedAt = now
 	return b
 }
 
-// wait is how long it takes until one is left.
+// wait returns the time until the bucket has a failure left.
 func (b *bucket) wait() time.Duration {
-	return time.Duration(max(0, math.Ceil((1-b.left)*float64(b.regain))))
+	return time.Duration(max(0, math.Ceil((1-b.remaining)*float64(b.refill))))
 }

@@ -15,197 +15,197 @@ var (
 	office = "192.0.2.2"
 )
 
-// bench is a throttle of three failures with a clock of its own.
-type bench struct {
+// fixture is a throttle of three failures with a clock that the test sets.
+type fixture struct {
 	*throttle.Throttle
 	t   *testing.T
 	now time.Time
 }
 
-func newBench(t *testing.T) *bench {
-	b := &bench{t: t, now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
-	b.Throttle = throttle.New(3, func() time.Time { return b.now })
-	return b
+func newFixture(t *testing.T) *fixture {
+	f := &fixture{t: t, now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
+	f.Throttle = throttle.New(3, func() time.Time { return f.now })
+	return f
 }
 
-// fail fails n times.
-func (b *bench) fail(n int, from string, account string) {
-	b.t.Helper()
+// fail makes n failed attempts.
+func (f *fixture) fail(n int, from string, account string) {
+	f.t.Helper()
 	for i := range n {
-		end, err := b.Attempt(from, account, false)
+		end, err := f.Attempt(from, account, false)
 		if err != nil {
-			b.t.Fatalf("attempt %d of %d: %v", i+1, n, err)
+			f.t.Fatalf("attempt %d of %d: %v", i+1, n, err)
 		}
 		end(true)
 	}
 }
 
-// other is a network.
+// other returns the address of another network.
 func other(i int) string { return fmt.Sprint("198.51.100.", i) }
 
-// try tells whether an attempt that fails may be made.
-func (b *bench) try(from, account string) bool {
-	end, err := b.Attempt(from, account, false)
+// try makes a failed attempt and reports whether it was allowed.
+func (f *fixture) try(from, account string) bool {
+	end, err := f.Attempt(from, account, false)
 	if err == nil {
 		end(true)
 	}
 	return err == nil
 }
 
-// refused tells how long one has to wait.
-func (b *bench) refused(from string, account string, known bool) time.Duration {
-	b.t.Helper()
-	_, err := b.Attempt(from, account, known)
-	f, ok := errors.AsType[*fault.Error](err)
-	if !ok || f.Kind != fault.TooMany {
-		b.t.Fatalf("attempt from %v at %s = %v, want too many", from, account, err)
+// refused fails the test unless an attempt is refused, and returns its Retry-After.
+func (f *fixture) refused(from string, account string, known bool) time.Duration {
+	f.t.Helper()
+	_, err := f.Attempt(from, account, known)
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok || e.Kind != fault.TooMany {
+		f.t.Fatalf("attempt from %v at %s = %v, want too many", from, account, err)
 	}
-	return f.RetryAfter
+	return e.RetryAfter
 }
 
-func TestOneAddress(t *testing.T) {
-	b := newBench(t)
-	b.fail(2, home, "ann")
-	b.fail(1, home, "bob")
-	if wait := b.refused(home, "eve", false); wait != 15*time.Second {
-		t.Errorf("wait %v", wait)
+func TestNetworkIsLimited(t *testing.T) {
+	f := newFixture(t)
+	f.fail(2, home, "ann")
+	f.fail(1, home, "bob")
+	if wait := f.refused(home, "eve", false); wait != 15*time.Second {
+		t.Errorf("got Retry-After %v", wait)
 	}
-	b.now = b.now.Add(14 * time.Second)
-	if wait := b.refused(home, "ann", false); wait != time.Second { // being refused counts nothing
-		t.Errorf("wait %v", wait)
+	f.now = f.now.Add(14 * time.Second)
+	if wait := f.refused(home, "ann", false); wait != time.Second { // a refused attempt is not counted
+		t.Errorf("got Retry-After %v", wait)
 	}
-	b.now = b.now.Add(time.Second)
-	b.fail(1, home, "ann")
-	b.refused(home, "ann", false)
-	b.now = b.now.Add(24 * time.Hour)
-	b.fail(3, home, "ann") // no more than at first
-	b.refused(home, "ann", false)
+	f.now = f.now.Add(time.Second)
+	f.fail(1, home, "ann")
+	f.refused(home, "ann", false)
+	f.now = f.now.Add(24 * time.Hour)
+	f.fail(3, home, "ann") // not more than the capacity
+	f.refused(home, "ann", false)
 }
 
-func TestManyNetworksOneAccount(t *testing.T) {
-	b := newBench(t)
+func TestAccountIsLimitedAcrossNetworks(t *testing.T) {
+	f := newFixture(t)
 	for i := range 3 {
-		b.fail(1, other(i), "ann")
+		f.fail(1, other(i), "ann")
 	}
-	b.fail(1, home, "ann") // its own of this hour
-	if wait := b.refused(home, "ann", false); wait != 6*time.Second {
-		t.Errorf("wait %v", wait)
+	f.fail(1, home, "ann") // its one attempt of this hour
+	if wait := f.refused(home, "ann", false); wait != 6*time.Second {
+		t.Errorf("got Retry-After %v", wait)
 	}
-	b.fail(1, home, "bob") // of another account one has as many as before
-	if end, err := b.Attempt(office, "ann", true); err != nil {
-		t.Errorf("a network that the account knows: %v", err)
+	f.fail(1, home, "bob") // other accounts are not affected
+	if end, err := f.Attempt(office, "ann", true); err != nil {
+		t.Errorf("attempt from a known network = %v, want none refused", err)
 	} else {
 		end(true)
 	}
 }
 
-// TestNobodyIsKeptOut has few and many try as often as they may, for two hours:
-// the holder gets a turn at once from a network that was never there, and all of
-// them together have no more attempts than are meant.
-func TestNobodyIsKeptOut(t *testing.T) {
+// TestHolderIsNeverLockedOut: while few or many networks guess for two hours, the holder
+// can try at once from a new network, and the attempts of all networks together are
+// limited.
+func TestHolderIsNeverLockedOut(t *testing.T) {
 	for _, attackers := range []int{1, 3, 20, 200} {
 		t.Run(fmt.Sprint(attackers), func(t *testing.T) {
-			b := newBench(t)
+			f := newFixture(t)
 			attempts := 0
 			for range 7200 {
 				for i := range attackers {
-					if b.try(other(i), "ann") {
+					if f.try(other(i), "ann") {
 						attempts++
 					}
 				}
-				b.now = b.now.Add(time.Second)
+				f.now = f.now.Add(time.Second)
 			}
-			if most := 3 + 7200/6 + 2*attackers; attempts > most {
-				t.Errorf("%d attempts, want %d at most", attempts, most)
+			if limit := 3 + 7200/6 + 2*attackers; attempts > limit {
+				t.Errorf("%d attempts, want at most %d", attempts, limit)
 			}
-			if !b.try(office, "ann") {
-				t.Error("no turn for the holder")
+			if !f.try(office, "ann") {
+				t.Error("the holder cannot try")
 			}
 		})
 	}
 }
 
-func TestSuccessCountsNothing(t *testing.T) {
-	b := newBench(t)
+func TestSuccessIsNotCounted(t *testing.T) {
+	f := newFixture(t)
 	for range 100 {
-		end, err := b.Attempt(home, "ann", false)
+		end, err := f.Attempt(home, "ann", false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		end(false)
 	}
-	b.fail(3, home, "ann")
+	f.fail(3, home, "ann")
 }
 
-// TestAtOnce has none of many attempts pass that begin before the first ends.
-func TestAtOnce(t *testing.T) {
-	b := newBench(t)
+// TestConcurrentAttemptsAreCounted: an attempt counts from its start, not from its end.
+func TestConcurrentAttemptsAreCounted(t *testing.T) {
+	f := newFixture(t)
 	var ends []func(bool)
 	for range 3 {
-		end, err := b.Attempt(home, "ann", false)
+		end, err := f.Attempt(home, "ann", false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ends = append(ends, end)
 	}
-	b.refused(home, "ann", false)
+	f.refused(home, "ann", false)
 	ends[0](false)
-	b.fail(1, home, "ann")
-	b.refused(home, "ann", false)
+	f.fail(1, home, "ann")
+	f.refused(home, "ann", false)
 }
 
-// TestTurnsOfOneNetwork: whoever registers and logs in all the time leaves turns
-// to others.
-func TestTurnsOfOneNetwork(t *testing.T) {
-	b := newBench(t)
+// TestConcurrencyIsLimitedPerNetwork: a network that registers and logs in all the time
+// does not affect other networks.
+func TestConcurrencyIsLimitedPerNetwork(t *testing.T) {
+	f := newFixture(t)
 	var ends []func()
 	for i := range 2 {
-		leave, err := b.Enter(home)
-		end, err2 := b.Attempt(home, fmt.Sprint(i), true)
+		release, err := f.Acquire(home)
+		end, err2 := f.Attempt(home, fmt.Sprint(i), true)
 		if err != nil || err2 != nil {
 			t.Fatal(err, err2)
 		}
-		ends = append(ends, leave, func() { end(false) })
+		ends = append(ends, release, func() { end(false) })
 	}
-	if wait := b.refused(home, "ann", true); wait != time.Second {
-		t.Errorf("wait %v", wait)
+	if wait := f.refused(home, "ann", true); wait != time.Second {
+		t.Errorf("got Retry-After %v", wait)
 	}
-	if _, err := b.Enter(home); !fault.Is(err, fault.TooMany) {
-		t.Errorf("Enter = %v, want too many", err)
+	if _, err := f.Acquire(home); !fault.Is(err, fault.TooMany) {
+		t.Errorf("Acquire = %v, want too many", err)
 	}
-	b.fail(3, office, "ann")
+	f.fail(3, office, "ann")
 	for _, end := range ends {
 		end()
 	}
 	for i := range 4 {
-		if _, err := b.Enter(home); err != nil {
-			t.Errorf("%d after others have left: %v", i, err)
+		if _, err := f.Acquire(home); err != nil {
+			t.Errorf("Acquire %d after the release of all = %v", i+1, err)
 		}
 	}
 }
 
-// TestWhoWaitsMakesNothingForgotten tries, once it has to wait, more made-up
-// accounts than are remembered: what was counted of a real one stays.
-func TestWhoWaitsMakesNothingForgotten(t *testing.T) {
-	b := newBench(t)
+// TestRefusedAttemptsDropNoBuckets: a network that is refused tries more made-up accounts
+// than the throttle has buckets; the bucket of a real account stays.
+func TestRefusedAttemptsDropNoBuckets(t *testing.T) {
+	f := newFixture(t)
 	for i := range 3 {
-		b.fail(1, other(i), "ann")
+		f.fail(1, other(i), "ann")
 	}
-	b.fail(1, office, "ann")
-	b.fail(3, home, "bob")
+	f.fail(1, office, "ann")
+	f.fail(3, home, "bob")
 	for i := range 20_000 {
-		b.refused(home, fmt.Sprint("made up ", i), false)
+		f.refused(home, fmt.Sprint("made up ", i), false)
 	}
-	b.refused(office, "ann", false)
+	f.refused(office, "ann", false)
 }
 
-func TestOff(t *testing.T) {
+func TestZeroFailuresMeansNoLimit(t *testing.T) {
 	off := throttle.New(0, time.Now)
 	for range 1000 {
 		if _, err := off.Attempt(home, "ann", false); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := off.Enter(home); err != nil {
+		if _, err := off.Acquire(home); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,7 +15,8 @@ import (
 	"github.com/battery-passport/suite/pkg/store/sqlite"
 )
 
-// steps runs functions between the steps of an assignment and of a deletion.
+// steps runs functions between the steps of an assignment and of a deletion, once
+// each.
 type steps struct {
 	account.Organisations
 	organisation.Members
@@ -35,10 +36,10 @@ func (s *steps) Confirm(ctx context.Context, id string) error {
 	return s.Organisations.Confirm(ctx, id)
 }
 
-func (s *steps) Vacate(ctx context.Context, organisations ...string) error {
-	s.run("before vacate")
-	defer s.run("after vacate")
-	return s.Members.Vacate(ctx, organisations...)
+func (s *steps) EnsureEmpty(ctx context.Context, organisations ...string) error {
+	s.run("before ensureEmpty")
+	defer s.run("after ensureEmpty")
+	return s.Members.EnsureEmpty(ctx, organisations...)
 }
 
 func openWithOrganisations(t *testing.T) (*account.Service, *organisation.Service, *steps) {
@@ -49,21 +50,21 @@ func openWithOrganisations(t *testing.T) (*account.Service, *organisation.Servic
 	}
 	t.Cleanup(func() { db.Close(context.Background()) })
 	organisations := &organisation.Service{
-		Organisations: store.Open(db, organisation.Schema()), FormerIDs: store.Open(db, organisation.FormerIDSchema()), Now: time.Now,
+		Organisations: store.Open(db, organisation.Schema()), Claims: store.Open(db, organisation.IDClaimSchema()), Now: time.Now,
 	}
 	s := &steps{Organisations: organisations, Members: accounts, at: map[string]func(){}}
 	accounts.Organisations, organisations.Members, accounts.NewID, accounts.Log = s, s, uuid.NewString, slog.New(slog.DiscardHandler)
 	return accounts, organisations, s
 }
 
-// TestAssignmentAgainstDeletion runs one operation between two steps of the other:
-// an account is never in an organisation that is gone.
-func TestAssignmentAgainstDeletion(t *testing.T) {
+// TestAssignmentOrDeletionFails runs one operation between two steps of the other: an
+// account never belongs to a deleted organisation.
+func TestAssignmentOrDeletionFails(t *testing.T) {
 	for _, c := range []struct{ first, at, then string }{
 		{"assign", "before confirm", "delete"},
 		{"assign", "after confirm", "delete"},
-		{"delete", "before vacate", "assign"},
-		{"delete", "after vacate", "assign"},
+		{"delete", "before ensureEmpty", "assign"},
+		{"delete", "after ensureEmpty", "assign"},
 	} {
 		t.Run(c.first+", "+c.at+" "+c.then, func(t *testing.T) {
 			r := newRace(t)
@@ -71,20 +72,20 @@ func TestAssignmentAgainstDeletion(t *testing.T) {
 			r.steps.at[c.at] = do[c.then]
 			do[c.first]()
 			if r.check(); (r.assigned == nil) == (r.deleted == nil) {
-				t.Errorf("assignment = %v, deletion = %v, want that one fails", r.assigned, r.deleted)
+				t.Errorf("assignment = %v, deletion = %v, want one to fail", r.assigned, r.deleted)
 			}
 		})
 	}
 }
 
-// TestAssignmentAgainstDeletionAndAnother: the mark of a second assignment does not
-// let the first finish, which the deletion has cancelled.
-func TestAssignmentAgainstDeletionAndAnother(t *testing.T) {
+// TestSecondAssignmentDoesNotCompleteFirst: a deletion cancels an assignment, which must
+// not succeed by the mark of a second assignment.
+func TestSecondAssignmentDoesNotCompleteFirst(t *testing.T) {
 	r := newRace(t)
-	marked, goOn, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	marked, resume, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	r.steps.at["after confirm"] = func() {
-		r.steps.at["after vacate"] = func() {
-			r.steps.at["before confirm"] = func() { close(marked); <-goOn }
+		r.steps.at["after ensureEmpty"] = func() {
+			r.steps.at["before confirm"] = func() { close(marked); <-resume }
 			go func() {
 				defer close(done)
 				_, _ = r.accounts.Change(context.Background(), r.account, account.Change{Organisation: &r.organisation})
@@ -95,23 +96,23 @@ func TestAssignmentAgainstDeletionAndAnother(t *testing.T) {
 	}
 	r.assign()
 	r.check()
-	close(goOn)
+	close(resume)
 	<-done
 	if r.check(); r.deleted != nil || r.assigned == nil {
-		t.Errorf("assignment = %v, deletion = %v, want that the deletion wins", r.assigned, r.deleted)
+		t.Errorf("assignment = %v, deletion = %v, want only the deletion to succeed", r.assigned, r.deleted)
 	}
 }
 
-// TestAssignmentThatDied leaves a mark, which does not keep the organisation from
-// being deleted, nor the account from being assigned.
-func TestAssignmentThatDied(t *testing.T) {
+// TestInterruptedAssignmentBlocksNothing: the mark of an interrupted assignment prevents
+// neither the deletion of the organisation nor a new assignment.
+func TestInterruptedAssignmentBlocksNothing(t *testing.T) {
 	for name, next := range map[string]func(*race) error{
 		"deleted":  func(r *race) error { r.remove(); return r.deleted },
 		"assigned": func(r *race) error { r.assign(); return r.assigned },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRace(t)
-			r.steps.at["after confirm"] = func() { panic("died") }
+			r.steps.at["after confirm"] = func() { panic("interrupted") }
 			func() {
 				defer func() { _ = recover() }()
 				r.assign()
@@ -124,7 +125,7 @@ func TestAssignmentThatDied(t *testing.T) {
 	}
 }
 
-// race is an account that is assigned to an organisation while that is deleted.
+// race assigns an account to an organisation and deletes that organisation.
 type race struct {
 	t                     *testing.T
 	accounts              *account.Service
@@ -155,7 +156,7 @@ func (r *race) assign() {
 
 func (r *race) remove() { r.deleted = r.organisations.Delete(r.t.Context(), r.organisation) }
 
-// check fails the test if the account is in an organisation that is missing.
+// check fails the test if the account belongs to an organisation that does not exist.
 func (r *race) check() {
 	r.t.Helper()
 	_, missing := r.organisations.Get(r.t.Context(), r.organisation)
@@ -164,6 +165,6 @@ func (r *race) check() {
 		r.t.Fatal(err)
 	}
 	if missing != nil && row.Doc.Organisation != "" {
-		r.t.Errorf("the account is in %q, which is gone", row.Doc.Organisation)
+		r.t.Errorf("the account belongs to organisation %q, which does not exist", row.Doc.Organisation)
 	}
 }

@@ -19,39 +19,39 @@ import (
 	"github.com/battery-passport/suite/pkg/store/sqlite"
 )
 
-// asked does something once, when it is asked what was revoked: after a password
-// or a session was checked, and before there is a token.
-type asked struct {
+// hookedRevoker calls hook once on IsRevoked: after a password or a session was
+// checked, and before a token is issued.
+type hookedRevoker struct {
 	account.Revoker
-	first func()
+	hook func()
 }
 
-func (a *asked) IsRevoked(ctx context.Context, id string, version int64) (bool, error) {
-	if f := a.first; f != nil {
-		a.first = nil
+func (r *hookedRevoker) IsRevoked(ctx context.Context, id string, version int64) (bool, error) {
+	if f := r.hook; f != nil {
+		r.hook = nil
 		f()
 	}
-	return a.Revoker.IsRevoked(ctx, id, version)
+	return r.Revoker.IsRevoked(ctx, id, version)
 }
 
-// counted counts passwords that are hashed, and calls first once after one.
-type counted struct {
+// hookedHasher counts calls of Compare, and calls hook once after one.
+type hookedHasher struct {
 	account.Hasher
-	n     int
-	first func()
+	n    int
+	hook func()
 }
 
-func (c *counted) Compare(ctx context.Context, hash, password string) (bool, error) {
-	c.n++
-	ok, err := c.Hasher.Compare(ctx, hash, password)
-	if f := c.first; f != nil {
-		c.first = nil
+func (h *hookedHasher) Compare(ctx context.Context, hash, password string) (bool, error) {
+	h.n++
+	ok, err := h.Hasher.Compare(ctx, hash, password)
+	if f := h.hook; f != nil {
+		h.hook = nil
 		f()
 	}
 	return ok, err
 }
 
-func open(t *testing.T) (*account.Service, *asked, *counted) {
+func open(t *testing.T) (*account.Service, *hookedRevoker, *hookedHasher) {
 	t.Helper()
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "auth.db"))
 	if err != nil {
@@ -61,21 +61,21 @@ func open(t *testing.T) (*account.Service, *asked, *counted) {
 	key := func() ([]byte, error) { return []byte("key"), nil }
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	sessions := &session.Service{
-		Sessions: store.Open(db, session.Schema()), Revocations: store.Open(db, session.RevokedSchema()), Key: key, Now: time.Now, Log: log,
+		Sessions: store.Open(db, session.Schema()), Revocations: store.Open(db, session.RevocationSchema()), Key: key, Now: time.Now, Log: log,
 		Lifetime: time.Hour, TokenLifetime: time.Minute,
 	}
-	tokens, passwords := &asked{Revoker: sessions}, &counted{Hasher: password.New(4, key)}
+	tokens, passwords := &hookedRevoker{Revoker: sessions}, &hookedHasher{Hasher: password.New(4, key)}
 	return &account.Service{
 		Accounts: store.Open(db, account.Schema()), Audit: store.Open(db, account.AuditSchema()), Passwords: passwords,
-		Attempts: throttle.New(3, time.Now), Tokens: tokens, Now: time.Now, NewID: uuid.NewString, Log: log,
+		Throttle: throttle.New(3, time.Now), Tokens: tokens, Now: time.Now, NewID: uuid.NewString, Log: log,
 	}, tokens, passwords
 }
 
-// TestChangedMeanwhile ends the logins of an account while one is on its way: it
-// gets no token that outlives that.
-func TestChangedMeanwhile(t *testing.T) {
+// TestAccountChangeDuringLogin changes an account during a login or a refresh: no token
+// is issued that outlives the change.
+func TestAccountChangeDuringLogin(t *testing.T) {
 	yes, operator := true, auth.Operator
-	for name, what := range map[string]struct {
+	for name, c := range map[string]struct {
 		change func(*account.Service, string) error
 		ends   bool
 	}{
@@ -93,50 +93,50 @@ func TestChangedMeanwhile(t *testing.T) {
 			return err
 		}, false},
 	} {
-		for how, get := range map[string]func(*account.Service, account.Record) (account.Record, error){
+		for step, get := range map[string]func(*account.Service, account.Record) (account.Record, error){
 			"refresh": func(s *account.Service, r account.Record) (account.Record, error) {
-				return s.Holder(t.Context(), r.ID, r.Epoch)
+				return s.GetForSession(t.Context(), r.ID, r.Epoch)
 			},
 			"login": func(s *account.Service, _ account.Record) (account.Record, error) {
 				return s.Authenticate(t.Context(), "ann@x.example", "correct horse")
 			},
 		} {
-			t.Run(name+"/"+how, func(t *testing.T) {
+			t.Run(name+"/"+step, func(t *testing.T) {
 				s, tokens, _ := open(t)
 				ann, err := s.Register(t.Context(), "ann@x.example", "correct horse", "")
 				if err != nil {
 					t.Fatal(err)
 				}
-				tokens.first = func() {
-					if err := what.change(s, ann.ID); err != nil {
+				tokens.hook = func() {
+					if err := c.change(s, ann.ID); err != nil {
 						t.Error(err)
 					}
 				}
 				r, err := get(s, ann)
 				switch {
-				case what.ends && !fault.Is(err, fault.Unauthenticated):
-					t.Errorf("gets %+v, %v", r, err)
-				case !what.ends && (err != nil || r.Role != operator || r.Rights != ann.Rights+1):
-					t.Errorf("gets %+v, %v", r, err)
+				case c.ends && !fault.Is(err, fault.Unauthenticated):
+					t.Errorf("got %+v, %v, want unauthenticated", r, err)
+				case !c.ends && (err != nil || r.Role != operator || r.Rights != ann.Rights+1):
+					t.Errorf("got %+v, %v, want the new role and rights", r, err)
 				}
 			})
 		}
 	}
 }
 
-// TestNoHashForWhoHasToWait: what is refused costs nothing.
-func TestNoHashForWhoHasToWait(t *testing.T) {
+// TestThrottledAttemptIsNotHashed: a refused attempt costs no hash.
+func TestThrottledAttemptIsNotHashed(t *testing.T) {
 	s, _, passwords := open(t)
 	for range 10 {
 		_, _ = s.Authenticate(account.WithOrigin(t.Context(), account.Origin{Network: "192.0.2.1"}), "ann@x.example", "wrong horse")
 	}
 	if passwords.n != 3 {
-		t.Errorf("of 10 passwords %d were hashed, and 3 may be tried", passwords.n)
+		t.Errorf("%d of 10 passwords were hashed, want 3", passwords.n)
 	}
 }
 
-// TestConcurrentPasswordChanges changes a password while another request, which
-// has already proved that it knows the old one, changes it too: one of them wins.
+// TestConcurrentPasswordChanges: of two requests that have verified the same current
+// password, one succeeds.
 func TestConcurrentPasswordChanges(t *testing.T) {
 	s, _, passwords := open(t)
 	ann, err := s.Register(t.Context(), "ann@x.example", "correct horse", "")
@@ -144,7 +144,7 @@ func TestConcurrentPasswordChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := auth.NewContext(t.Context(), auth.Principal{UserID: ann.ID, Version: ann.Rights})
-	passwords.first = func() {
+	passwords.hook = func() {
 		if _, err := s.ChangePassword(ctx, "correct horse", "battery staple"); err != nil {
 			t.Error(err)
 		}
