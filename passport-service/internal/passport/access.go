@@ -17,7 +17,7 @@ type Access struct {
 // AccessOf returns the access of a caller to a passport. No other function decides
 // on access, so grants on single passports belong here. It fails with fault.NotFound
 // for drafts of other owners and for deleted passports, and with fault.Gone for
-// archived and ceased ones.
+// archived and ceased ones unless the caller is an authority.
 func AccessOf(caller auth.Principal, p *Passport) (Access, error) {
 	if p.Deleted {
 		return Access{}, errNotFound(p.ID)
@@ -26,7 +26,7 @@ func AccessOf(caller auth.Principal, p *Passport) (Access, error) {
 		return Access{Classes: ruleset.AllClasses, Owner: true}, nil
 	}
 	reader := readerOf(caller)
-	switch stages[p.Head.State].visibility {
+	switch lifeCycle[p.Head.State].visibility {
 	case hidden:
 		return Access{}, errNotFound(p.ID)
 	case gone:

@@ -33,8 +33,8 @@ func (s *submission) addDetail(path, code, message string) {
 	s.details = append(s.details, fault.Detail{Path: path, Code: code, Message: message})
 }
 
-// parseBody parses a body with data, which must be valid JSON, in one pass. The
-// details of the result list the errors outside the data and missing data.
+// parseBody parses the body of a create or replace, which must be valid JSON, in one
+// pass. Details contains the errors outside the data, including missing data.
 func parseBody(body wire.Value, rules *ruleset.RuleSet) (submission, error) {
 	var s submission
 	text := string(body)
@@ -48,7 +48,7 @@ func parseBody(body wire.Value, rules *ruleset.RuleSet) (submission, error) {
 	return s, err
 }
 
-// parsePatch parses a body with a merge patch of the data. The patch is optional.
+// parsePatch parses the body of a patch, in which data is optional.
 func parsePatch(body wire.Value) (s submission, err error) {
 	return s, s.parse(body, func(dec *jsontext.Decoder) (err error) {
 		s.patch, err = dec.ReadValue()
@@ -75,7 +75,7 @@ func (s *submission) parse(body wire.Value, data func(*jsontext.Decoder) error) 
 			err = data(dec)
 		case "reason":
 			value, err = dec.ReadValue()
-			s.readReason(value)
+			s.parseReason(value)
 		default:
 			err = dec.SkipValue()
 			s.addDetail("/"+name, "unknownField", "is unknown; the body may contain data and reason")
@@ -85,7 +85,7 @@ func (s *submission) parse(body wire.Value, data func(*jsontext.Decoder) error) 
 	return err
 }
 
-func (s *submission) readReason(v wire.Value) {
+func (s *submission) parseReason(v wire.Value) {
 	switch err := wire.Unmarshal(v, &s.reason); {
 	case err != nil:
 		s.addDetail("/reason", "type", "must be a string")

@@ -72,7 +72,7 @@ func (s *Service) write(ctx context.Context, id string, action Action, sub submi
 
 // change applies an edit to the stored passport.
 func (s *Service) change(ctx context.Context, id string, e edit) (PassportView, error) {
-	if err := s.checkVisible(ctx, id, e.ifVersion); err != nil {
+	if err := s.checkCanChange(ctx, id, e.ifVersion); err != nil {
 		return PassportView{}, err
 	}
 	caller, now := auth.Caller(ctx), s.now()
@@ -122,9 +122,9 @@ func (s *Service) apply(p *Passport, e edit, caller auth.Principal, now time.Tim
 	}, nil
 }
 
-// checkVisible fails if the caller may not change the passport. It runs before the
+// checkCanChange fails if the caller may not change the passport. It runs before the
 // version is compared, so that fault.Stale does not reveal that a passport exists.
-func (s *Service) checkVisible(ctx context.Context, id string, ifVersion []int64) error {
+func (s *Service) checkCanChange(ctx context.Context, id string, ifVersion []int64) error {
 	if len(ifVersion) == 0 {
 		return nil
 	}
@@ -156,11 +156,11 @@ func (s *Service) checkPublishedChange(before, after *ruleset.Document, reason s
 		}
 	}
 	engine, in := s.Engines.On(s.today()), compliance.Input{Data: before, Now: s.Now(), AsOf: s.today()}
-	known := engine.Evaluate(in)
+	oldReport := engine.Evaluate(in)
 	if in.Data = evaluated; caller.Role != auth.Admin { // an admin may correct counters
 		in.Previous = before
 	}
-	for _, f := range engine.Evaluate(in).NewErrors(known) {
+	for _, f := range engine.Evaluate(in).NewErrors(oldReport) {
 		if !slices.ContainsFunc(after.Violations(), func(v ruleset.Violation) bool { return v.Path == f.Path && v.Code == f.Code }) {
 			details = append(details, f.Detail())
 		}

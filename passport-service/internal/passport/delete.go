@@ -26,7 +26,7 @@ const (
 // removeDeleted removes the stored records later, the versions first, so that a
 // crash leaves no versions without a passport.
 func (s *Service) Delete(ctx context.Context, id string, ifVersion ...int64) error {
-	if err := s.checkVisible(ctx, id, ifVersion); err != nil {
+	if err := s.checkCanChange(ctx, id, ifVersion); err != nil {
 		return err
 	}
 	caller := auth.Caller(ctx)

@@ -60,8 +60,8 @@ type PublicPassport struct {
 	service  *Service
 }
 
-// Revision identifies the public part of a passport: the public part is the same as
-// long as the revision is.
+// Revision identifies the public part of a passport: if two revisions are equal, so are
+// the public parts.
 type Revision struct {
 	PassportID    string
 	StoredVersion int64

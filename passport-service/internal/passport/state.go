@@ -19,8 +19,6 @@ const (
 	Ceased   State = "ceased"   // the battery was recycled (Article 77(8))
 )
 
-// States returns all states.
-func States() []State { return []State{Draft, Active, Inactive, Archived, Ceased} }
 
 // Action is the operation that created a version or deleted a draft.
 type Action string
@@ -47,15 +45,16 @@ const (
 	gone                      // only when it ended; authorities still read their attributes
 )
 
-// stage describes a state.
-type stage struct {
+// stateRules are the rules of a state.
+type stateRules struct {
 	next       map[Action]State // state after each allowed action
 	visibility visibility
 	reason     string // why no other action is allowed
 }
 
-// stages is the life cycle. An action that changes nothing is allowed to repeat.
-var stages = map[State]stage{
+// lifeCycle contains the rules of each state. Publish and Archive may be repeated: the
+// second call changes nothing.
+var lifeCycle = map[State]stateRules{
 	Draft: {
 		next: map[Action]State{Replace: Draft, Patch: Draft, Publish: Active, Delete: removed}, visibility: hidden,
 		reason: "a draft can only be changed, published or deleted",
@@ -72,10 +71,10 @@ var stages = map[State]stage{
 // transition returns the state after an action, or fails with fault.Conflict if
 // the action is not allowed.
 func (s State) transition(a Action) (State, error) {
-	if next, ok := stages[s].next[a]; ok {
+	if next, ok := lifeCycle[s].next[a]; ok {
 		return next, nil
 	}
-	return s, fault.New(fault.Conflict, "cannot %s the passport: %s", a, stages[s].reason).
+	return s, fault.New(fault.Conflict, "cannot %s the passport: %s", a, lifeCycle[s].reason).
 		With(fault.Detail{Path: "/state", Code: "transition", Message: fmt.Sprintf("is %s, which does not allow %s", s, a)})
 }
 

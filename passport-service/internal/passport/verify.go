@@ -13,7 +13,7 @@ type HistoryVerification struct {
 	Intact     bool   `json:"intact" doc:"true if the hashes of all versions are correct"`
 	Versions   int64  `json:"versions" doc:"number of versions"`
 	BrokenAt   int64  `json:"brokenAt,omitzero" doc:"number of the first version that was modified or is missing"`
-	Reason     string `json:"reason,omitempty" doc:"error of the version brokenAt"`
+	Reason     string `json:"reason,omitempty" doc:"description of the error in version brokenAt"`
 	Hash       string `json:"hash,omitempty" doc:"hash of the newest version, only for the owner and only if the history is intact; store it outside this system to detect a rewritten history later"`
 }
 
