@@ -16,7 +16,7 @@ type PassportVersion struct {
 	State        passport.State  `json:"state" enum:"draft,active,inactive,archived,ceased" doc:"state of the passport in this version: draft: not published; active: published; inactive: replaced by the passport of a successor battery; archived: withdrawn by the owner; ceased: the battery was recycled"`
 	Owner        *passport.Owner `json:"owner,omitempty" doc:"owner of the passport; only for the owner"`
 	Data         PassportData    `json:"data" doc:"attributes of this version that the caller may read"`
-	Action       passport.Action `json:"action" enum:"create,replace,patch,publish,archive" doc:"operation that created the version"`
+	Action       passport.Action `json:"action" enum:"create,replace,patch,publish,archive" doc:"operation that created the version; create: the draft was created; replace: all data was replaced; patch: data was patched; publish: the passport was published; archive: it was archived"`
 	Reason       string          `json:"reason,omitempty" doc:"reason for the change; only for the owner"`
 	CreatedAt    time.Time       `json:"createdAt" doc:"when the version was created; later than the previous version"`
 	CreatedBy    string          `json:"createdBy,omitempty" doc:"id of the account that created the version; only for the owner"`
