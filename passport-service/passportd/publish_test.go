@@ -70,7 +70,8 @@ func (r report) findings(severity string) []string {
 }
 
 // TestInvalidCasesCannotBePublished checks that validate returns exactly the errors of
-// each invalid case, and that publish fails with them. // is no error for publish, which sets it.
+// each invalid case, and that publish fails with them, except for a missing passport
+// identifier, which publish sets.
 func TestInvalidCasesCannotBePublished(t *testing.T) {
 	s := startAt(t, connect.Config{Dir: t.TempDir()}, sampleClock)
 	type expected struct {
