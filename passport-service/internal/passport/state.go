@@ -19,7 +19,6 @@ const (
 	Ceased   State = "ceased"   // the battery was recycled (Article 77(8))
 )
 
-
 // Action is the operation that created a version or deleted a draft.
 type Action string
 
