@@ -7,7 +7,9 @@ import "fmt"
 func (rs *RuleSet) Schema() map[string]any {
 	sections := map[string]any{}
 	for _, s := range rs.root.Children {
-		sections[s.Name] = map[string]any{"type": "object", "additionalProperties": false, "properties": properties(s)}
+		sections[s.Name] = map[string]any{
+			"type": "object", "description": "section " + inWords(s.Name), "additionalProperties": false, "properties": properties(s),
+		}
 	}
 	return map[string]any{
 		"type": "object", "additionalProperties": false, "properties": sections,

@@ -61,7 +61,7 @@ var unitSuffixes = []string{"PercentPerMonth", "Percent", "Kwh", "Ah", "Kg", "Oh
 
 // spellings are words that a label writes in another way.
 var spellings = map[string]string{
-	"at20": "at 20", "at50": "at 50", "at80": "at 80", "bms": "BMS", "cas": "CAS", "ce": "CE", "ec": "EC", "eu": "EU", "gtin": "GTIN", "id": "ID", "soc": "SoC", "soh": "SoH", "svhc": "SVHC", "url": "URL",
+	"at20": "at 20", "at50": "at 50", "at80": "at 80", "bms": "BMS", "cas": "CAS", "ce": "CE", "ec": "EC", "eu": "EU", "gtin": "GTIN", "id": "ID", "kwh": "kWh", "max": "maximum", "min": "minimum", "soc": "SoC", "soh": "SoH", "svhc": "SVHC", "url": "URL",
 }
 
 // Label returns the name of the attribute in words, without its unit: rated
@@ -69,11 +69,16 @@ var spellings = map[string]string{
 func (a *Attribute) Label() string {
 	name := a.Path[strings.LastIndexByte(a.Path, '.')+1:]
 	for _, suffix := range unitSuffixes {
-		if short, ok := strings.CutSuffix(name, suffix); ok && short != "" && a.Unit != "" {
+		if short, ok := strings.CutSuffix(name, suffix); ok && short != "" && !strings.HasSuffix(short, "Per") && a.Unit != "" {
 			name = short
 			break
 		}
 	}
+	return inWords(name)
+}
+
+// inWords splits a camelCase name into words.
+func inWords(name string) string {
 	var b strings.Builder
 	for i, r := range name {
 		if unicode.IsUpper(r) && i > 0 {
@@ -96,8 +101,11 @@ func (a *Attribute) describe() string {
 	if unit := a.unit(); unit != "" && !strings.HasSuffix(text, unit) {
 		text += " in " + unit
 	}
-	if a.Format != "" && a.AllowedValues == nil {
-		text += ": " + a.Format
+	if format := a.Format; format != "" && a.AllowedValues == nil {
+		if a.Type == Strings {
+			format = "each " + format
+		}
+		text += ": " + format
 	}
 	if a.Note != "" {
 		text += "; " + a.Note
