@@ -49,7 +49,7 @@ func (s *suite) newAccessFixture() *accessFixture {
 //	published  belongs to another organisation, published
 //	archived   an archived passport of another organisation
 //	official   a document of another organisation with access class authority
-//	there      exists, without an owner
+//	existing   exists and has no owner
 //	absent     does not exist
 type kind struct {
 	prefix    string
@@ -58,16 +58,16 @@ type kind struct {
 }
 
 var kinds = []kind{
-	{"/api/passports/rulesets/", []string{"there", "absent"}, func(_ *accessFixture, resource, _ string) string {
-		return map[string]string{"there": "bp-2027-02", "absent": "bp-1"}[resource]
+	{"/api/passports/rulesets/", []string{"existing", "absent"}, func(_ *accessFixture, resource, _ string) string {
+		return map[string]string{"existing": "bp-2027-02", "absent": "bp-1"}[resource]
 	}},
 	{"/api/passports/", []string{"own", "foreign", "published", "absent", "issued", "archived"}, (*accessFixture).newPassport},
 	{"/api/public/passports", []string{"own", "foreign", "published", "absent", "archived"}, (*accessFixture).newPassport},
 	{"/api/documents/", []string{"own", "foreign", "published", "absent", "official"}, (*accessFixture).newDocument},
 	{"/api/notifications/", []string{"own", "foreign", "absent"}, (*accessFixture).newNotification},
-	{"/api/auth/organisations/", []string{"there", "absent"}, func(c *accessFixture, resource, _ string) string {
+	{"/api/auth/organisations/", []string{"existing", "absent"}, func(c *accessFixture, resource, _ string) string {
 		id := slug(resource)
-		if resource == "there" {
+		if resource == "existing" {
 			c.organisation(c.sessions["admin"], id)
 		}
 		return id
@@ -79,8 +79,8 @@ var kinds = []kind{
 
 // self returns the session of a caller, or of the operator for callers without an account.
 func (c *accessFixture) self(caller string) session {
-	if who := c.sessions[caller]; who.User.ID != "" {
-		return who
+	if account := c.sessions[caller]; account.User.ID != "" {
+		return account
 	}
 	return c.sessions["operator"]
 }

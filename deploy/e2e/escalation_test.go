@@ -43,7 +43,7 @@ func TestNoPrivilegeEscalation(t *testing.T) {
 			spoofed = append(spoofed, name, "admin")
 		}
 		spoofed = append(spoofed, "Cookie", "token="+c.sessions["admin"].Token, "X-Forwarded-Authorization", "Bearer "+c.sessions["admin"].Token)
-		stated := parseMatrix(s.t)
+		expected := parseMatrix(s.t)
 		for _, route := range slices.Sorted(maps.Keys(all)) {
 			op, resource := all[route][0], resourcesOf(route)[0]
 			for i, caller := range callers[:len(callers)-1] {
@@ -54,7 +54,7 @@ func TestNoPrivilegeEscalation(t *testing.T) {
 						sent++
 					}
 				}
-				if a := c.send(op, route, resource, caller, "", spoofed...); strconv.Itoa(a.Status) != stated[row{route, resource}][i] {
+				if a := c.send(op, route, resource, caller, "", spoofed...); strconv.Itoa(a.Status) != expected[row{route, resource}][i] {
 					s.t.Errorf("%s by %s with spoofed headers = %d: %s", route, caller, a.Status, a.Text)
 				}
 				sent++

@@ -69,35 +69,35 @@ func parseMatrix(t *testing.T) map[row][]string {
 		if len(f) != 3+len(callers) {
 			t.Fatalf("line has %d words, want 3 and one per caller: %s", len(f), line)
 		}
-		at := row{f[0] + " " + f[1], f[2]}
-		if rows[at] != nil {
-			t.Errorf("matrix has two lines for %v", at)
+		key := row{f[0] + " " + f[1], f[2]}
+		if rows[key] != nil {
+			t.Errorf("matrix has two lines for %v", key)
 		}
-		rows[at] = f[3:]
+		rows[key] = f[3:]
 	}
 	return rows
 }
 
 // callers are the columns of the matrix. All callers with a role except the admin belong
 // to one organisation.
-var callers = []string{"nobody", "forged", "user", "operator", "legitimate_interest", "authority", "admin"}
+var callers = []string{"anonymous", "forged", "user", "operator", "legitimate_interest", "authority", "admin"}
 
 // TestRoleMatrix sends a request to every route as every caller, for own, foreign and
 // missing resources, and compares the statuses with the matrix. Responses for foreign
 // hidden resources must not differ from those for missing resources.
 func TestRoleMatrix(t *testing.T) {
 	onSuites(t, func(s *suite) {
-		c, stated, cells := s.newAccessFixture(), parseMatrix(s.t), 0
+		c, expected, cells := s.newAccessFixture(), parseMatrix(s.t), 0
 		all := s.operations()
 		for _, route := range slices.Sorted(maps.Keys(all)) {
 			if strings.Contains(route, "{") && len(resourcesOf(route)) == 1 {
 				s.t.Fatalf("%s: kinds has no entry for this path", route)
 			}
 			for _, op := range all[route] {
-				cells += c.checkRoute(op, route, stated)
+				cells += c.checkRoute(op, route, expected)
 			}
 		}
-		for at := range stated {
+		for at := range expected {
 			if all[at.route] == nil || !slices.Contains(resourcesOf(at.route), at.resource) {
 				s.t.Errorf("matrix has a row for %v, which is in no OpenAPI document", at)
 			}
@@ -107,7 +107,7 @@ func TestRoleMatrix(t *testing.T) {
 }
 
 // checkRoute checks all rows of a route and returns the number of cells.
-func (c *accessFixture) checkRoute(op operation, route string, stated map[row][]string) (cells int) {
+func (c *accessFixture) checkRoute(op operation, route string, expected map[row][]string) (cells int) {
 	c.t.Helper()
 	responses := map[string]string{} // normalized, by resource and caller
 	for _, resource := range resourcesOf(route) {
@@ -118,7 +118,7 @@ func (c *accessFixture) checkRoute(op operation, route string, stated map[row][]
 			responses[resource+" "+caller] = normalize(a)
 			cells++
 		}
-		if want := stated[row{route, resource}]; !slices.Equal(want, got) {
+		if want := expected[row{route, resource}]; !slices.Equal(want, got) {
 			c.t.Errorf("%s %s: got %s, want %v", route, resource, strings.Join(got, " "), want)
 		}
 	}

@@ -12,11 +12,11 @@ POST /api/auth/login                        -          200 200 200 200 200 200 2
 POST /api/auth/logout                       -          401 401 401 401 401 401 401
 GET /api/auth/organisations                 -          401 401 403 403 403 403 200
 POST /api/auth/organisations                -          401 401 403 403 403 403 201
-GET /api/auth/organisations/{id}            there      401 401 403 403 403 403 200
+GET /api/auth/organisations/{id}            existing   401 401 403 403 403 403 200
 GET /api/auth/organisations/{id}            absent     401 401 403 403 403 403 404
-PATCH /api/auth/organisations/{id}          there      401 401 403 403 403 403 200
+PATCH /api/auth/organisations/{id}          existing   401 401 403 403 403 403 200
 PATCH /api/auth/organisations/{id}          absent     401 401 403 403 403 403 404
-DELETE /api/auth/organisations/{id}         there      401 401 403 403 403 403 204
+DELETE /api/auth/organisations/{id}         existing   401 401 403 403 403 403 204
 DELETE /api/auth/organisations/{id}         absent     401 401 403 403 403 403 404
 PUT /api/auth/password                      -          401 401 422 422 422 422 422
 GET /api/auth/profile                       -          401 401 200 200 200 200 200
@@ -71,7 +71,7 @@ PATCH /api/notifications/{id}/read          absent     401 401 404 404 404 404 4
 GET /api/passports                          -          401 401 200 200 200 200 200
 POST /api/passports                         -          401 401 403 201 403 403 201
 GET /api/passports/rulesets                 -          401 401 200 200 200 200 200
-GET /api/passports/rulesets/{id}/attributes there      401 401 200 200 200 200 200
+GET /api/passports/rulesets/{id}/attributes existing   401 401 200 200 200 200 200
 GET /api/passports/rulesets/{id}/attributes absent     401 401 404 404 404 404 404
 POST /api/passports/validate                -          401 401 403 200 403 403 200
 GET /api/passports/{id}                     own        401 401 200 200 200 200 200

@@ -46,9 +46,9 @@ func (o *original) service(route string) resttest.Client {
 }
 
 // call sends a request after replacing the placeholders in route and body.
-func (o *original) call(who session, route, body string) resttest.Response {
+func (o *original) call(caller session, route, body string) resttest.Response {
 	names := strings.NewReplacer("{passport}", o.passportID, "{doc}", o.docID, "{notification}", o.notificationID, "{ann}", o.ann.User.ID, "{annEmail}", o.ann.User.Email, "{new}", uuid.NewString())
-	return o.service(route).Call(names.Replace(route), who.Token, names.Replace(body))
+	return o.service(route).Call(names.Replace(route), caller.Token, names.Replace(body))
 }
 
 // TestOriginalEndpoints calls the counterpart of each endpoint of the original.

@@ -42,22 +42,22 @@ func (r report) errors() (n int) {
 	return n
 }
 
-func (s *suite) compliance(who session, id string) (r report) {
+func (s *suite) compliance(caller session, id string) (r report) {
 	s.t.Helper()
-	s.passport.Call("GET /api/passports/"+id+"/compliance", who.Token, nil).Want(200, &r)
+	s.passport.Call("GET /api/passports/"+id+"/compliance", caller.Token, nil).Want(200, &r)
 	return r
 }
 
 // published creates a passport from a sample and publishes it.
-func (s *suite) published(who session, name string) (p passport) {
+func (s *suite) published(caller session, name string) (p passport) {
 	s.t.Helper()
-	s.passport.Call("POST /api/passports", who.Token, object{"data": battery(s.t, name)}).Want(201, &p)
-	s.passport.Call("POST /api/passports/"+p.ID+"/publish", who.Token, nil).Want(200, &p)
+	s.passport.Call("POST /api/passports", caller.Token, object{"data": battery(s.t, name)}).Want(201, &p)
+	s.passport.Call("POST /api/passports/"+p.ID+"/publish", caller.Token, nil).Want(200, &p)
 	return p
 }
 
 // TestCompleteAndPublish lets three people complete the passport of an EV battery in six
-// steps. Each step reduces the findings, and publishing fails until there are no errors.
+// steps. Each step reduces the findings, and publishing fails while a finding is an error.
 func TestCompleteAndPublish(t *testing.T) {
 	onAnySuite(t, func(s *suite) {
 		admin := s.admin()
@@ -80,8 +80,8 @@ func TestCompleteAndPublish(t *testing.T) {
 			{"generalInformation"}, {"labelsAndConformity"}, {"materialComposition", "supplyChainDueDiligence"}, {"circularity"}, {"performanceAndDurability", "carbonFootprint"},
 			{"batteryCondition", "lifecycle"},
 		} {
-			who := people[i%3]
-			refused := s.passport.Call("POST /api/passports/"+p.ID+"/publish", who.Token, nil)
+			caller := people[i%3]
+			refused := s.passport.Call("POST /api/passports/"+p.ID+"/publish", caller.Token, nil)
 			if refused.Status != 422 || strings.Count(refused.Text, `"path"`) != before.errors() {
 				s.t.Errorf("publishing with %d errors: %s, want 422 and one detail per error", before.errors(), refused.Text)
 			}
@@ -89,8 +89,8 @@ func TestCompleteAndPublish(t *testing.T) {
 			for _, name := range sections {
 				patch[name] = whole[name]
 			}
-			s.passport.Call("PATCH /api/passports/"+p.ID, who.Token, object{"data": patch}, "If-Match", fmt.Sprintf("%q", fmt.Sprint(i+1))).Want(200, nil)
-			now := s.compliance(who, p.ID)
+			s.passport.Call("PATCH /api/passports/"+p.ID, caller.Token, object{"data": patch}, "If-Match", fmt.Sprintf("%q", fmt.Sprint(i+1))).Want(200, nil)
+			now := s.compliance(caller, p.ID)
 			if now.errors() >= before.errors() || now.Score.Percent <= before.Score.Percent {
 				s.t.Errorf("after adding %v: %d errors and %+v, before it %d and %+v", sections, now.errors(), now.Score, before.errors(), before.Score)
 			}

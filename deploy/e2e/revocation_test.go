@@ -23,38 +23,38 @@ func TestRevokedEverywhere(t *testing.T) {
 			"document": {s.document, "GET /api/documents"}, "notification": {s.notification, "GET /api/notifications"},
 		}
 		ends := map[string]func(session){
-			"logout": func(who session) {
-				s.auth.Call("POST /api/auth/logout", "", map[string]string{"refreshToken": who.RefreshToken}).Want(204, nil)
+			"logout": func(caller session) {
+				s.auth.Call("POST /api/auth/logout", "", map[string]string{"refreshToken": caller.RefreshToken}).Want(204, nil)
 			},
-			"logout everywhere": func(who session) {
+			"logout everywhere": func(caller session) {
 				var here session
-				s.auth.Call("POST /api/auth/login", "", map[string]string{"email": who.User.Email, "password": password}).Want(200, &here)
+				s.auth.Call("POST /api/auth/login", "", map[string]string{"email": caller.User.Email, "password": password}).Want(200, &here)
 				s.auth.Call("POST /api/auth/logout", "", `{"refreshToken":"`+here.RefreshToken+`","everywhere":true}`).Want(204, nil)
 			},
-			"reused refresh token": func(who session) {
+			"reused refresh token": func(caller session) {
 				refresh := func(token string, status int) (next session) {
 					s.auth.Call("POST /api/auth/refresh", "", map[string]string{"refreshToken": token}).Want(status, &next)
 					return next
 				}
-				refresh(refresh(who.RefreshToken, 200).RefreshToken, 200)
-				refresh(who.RefreshToken, 401)
+				refresh(refresh(caller.RefreshToken, 200).RefreshToken, 200)
+				refresh(caller.RefreshToken, 401)
 			},
-			"password change": func(who session) {
-				s.auth.Call("PUT /api/auth/password", who.Token, map[string]string{"currentPassword": password, "newPassword": "battery staple"}).Want(204, nil)
+			"password change": func(caller session) {
+				s.auth.Call("PUT /api/auth/password", caller.Token, map[string]string{"currentPassword": password, "newPassword": "battery staple"}).Want(204, nil)
 			},
-			"role change":      func(who session) { s.changeAccount(admin, who, `{"role":"user"}`) },
-			"disabled account": func(who session) { s.changeAccount(admin, who, `{"disabled":true}`) },
+			"role change":      func(caller session) { s.changeAccount(admin, caller, `{"role":"user"}`) },
+			"disabled account": func(caller session) { s.changeAccount(admin, caller, `{"disabled":true}`) },
 		}
 		for name, end := range ends {
-			who := s.newAccount(admin, "operator", slug("nordlicht"))
-			other := s.newAccount(admin, "operator", who.User.Organisation)
+			caller := s.newAccount(admin, "operator", slug("nordlicht"))
+			other := s.newAccount(admin, "operator", caller.User.Organisation)
 			for _, r := range routes {
-				r.service.Call(r.route, who.Token, nil).Want(200, nil)
+				r.service.Call(r.route, caller.Token, nil).Want(200, nil)
 			}
-			end(who)
+			end(caller)
 			begin := time.Now()
 			for service, r := range routes {
-				for r.service.Call(r.route, who.Token, nil).Status != 401 {
+				for r.service.Call(r.route, caller.Token, nil).Status != 401 {
 					if time.Since(begin) > within {
 						s.t.Fatalf("%s: the %s-service still accepts the token after %v", name, service, time.Since(begin))
 					}
@@ -65,7 +65,7 @@ func TestRevokedEverywhere(t *testing.T) {
 	})
 }
 
-func (s *suite) changeAccount(admin, who session, body string) {
+func (s *suite) changeAccount(admin, caller session, body string) {
 	s.t.Helper()
-	s.auth.Call("PATCH /api/auth/users/"+who.User.ID, admin.Token, body).Want(200, nil)
+	s.auth.Call("PATCH /api/auth/users/"+caller.User.ID, admin.Token, body).Want(200, nil)
 }

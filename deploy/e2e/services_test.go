@@ -92,12 +92,12 @@ type notification struct {
 }
 
 // waitForNotification waits for a notification about an event of a subject.
-func (s *suite) waitForNotification(who session, eventType, subject string) notification {
+func (s *suite) waitForNotification(caller session, eventType, subject string) notification {
 	s.t.Helper()
 	var found notification
-	s.eventually(who.User.Email+" is notified of "+eventType, func() bool {
+	s.eventually(caller.User.Email+" is notified of "+eventType, func() bool {
 		var page struct{ Items []notification }
-		s.notification.Call("GET /api/notifications?limit=200&eventType="+eventType, who.Token, nil).Want(200, &page)
+		s.notification.Call("GET /api/notifications?limit=200&eventType="+eventType, caller.Token, nil).Want(200, &page)
 		i := slices.IndexFunc(page.Items, func(n notification) bool { return strings.Contains(fmt.Sprint(n.Metadata), subject) })
 		if i >= 0 {
 			found = page.Items[i]
@@ -120,12 +120,12 @@ func (s *suite) waitForFile(folder string, words ...string) {
 	})
 }
 
-// eventually waits up to a minute until is returns true.
-func (s *suite) eventually(condition string, is func() bool) {
+// eventually waits up to a minute until done returns true.
+func (s *suite) eventually(condition string, done func() bool) {
 	s.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(time.Minute); !is(); <-tick.C {
+	for deadline := time.Now().Add(time.Minute); !done(); <-tick.C {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("timeout after a minute: %s", condition)
 		}
@@ -202,7 +202,7 @@ func TestRoles(t *testing.T) {
 			{"legitimate_interest", "", "404 404 200 404 403 403 403"},
 			{"authority", "", "404 404 200 200 403 403 403"},
 		} {
-			who := s.newAccount(admin, c.role, c.organisation)
+			caller := s.newAccount(admin, c.role, c.organisation)
 			var got []string
 			for _, route := range routes {
 				service, body := s.passport, `{"data":{}}`
@@ -214,7 +214,7 @@ func TestRoles(t *testing.T) {
 				case strings.Contains(route, "/notifications"):
 					service, body = s.notification, fmt.Sprintf(`{"type":"info","eventType":"general.info","recipient":%q}`, maker.User.ID)
 				}
-				got = append(got, fmt.Sprint(service.Call(route, who.Token, body).Status))
+				got = append(got, fmt.Sprint(service.Call(route, caller.Token, body).Status))
 			}
 			if have := strings.Join(got, " "); have != c.want {
 				t.Errorf("%s of %q: %s, want %s (%v)", c.role, c.organisation, have, c.want, routes)

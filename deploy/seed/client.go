@@ -28,7 +28,8 @@ type problem struct {
 
 func (p *problem) Error() string { return fmt.Sprintf("%d %s %v", p.Status, p.Detail, p.Errors) }
 
-func failed(err error, status int) bool {
+// hasStatus reports whether err is a problem with the status.
+func hasStatus(err error, status int) bool {
 	p, ok := errors.AsType[*problem](err)
 	return ok && p.Status == status
 }
@@ -90,7 +91,7 @@ func (c client) send(ctx context.Context, method, path, key, contentType string,
 	case out != nil:
 		err = json.Unmarshal(data, out)
 	}
-	if failed(err, http.StatusConflict) || res.Header.Get("Idempotency-Replayed") != "" {
+	if hasStatus(err, http.StatusConflict) || res.Header.Get("Idempotency-Replayed") != "" {
 		*c.found++
 	} else if res.StatusCode == http.StatusCreated {
 		*c.created++

@@ -24,7 +24,7 @@ type config struct {
 	AuthURL       string `envconfig:"AUTH_SERVICE_URL" default:"http://127.0.0.1:4000" desc:"URL of the auth-service"`
 	PassportURL   string `envconfig:"PASSPORT_SERVICE_URL" default:"http://127.0.0.1:5000" desc:"URL of the passport-service"`
 	DocumentURL   string `envconfig:"DOCUMENT_SERVICE_URL" default:"http://127.0.0.1:5100" desc:"URL of the document-service"`
-	AdminEmail    string `envconfig:"ADMIN_EMAIL" default:"admin@nordlicht.example" desc:"email address of an admin; the account is created if there are no accounts"`
+	AdminEmail    string `envconfig:"ADMIN_EMAIL" default:"admin@nordlicht.example" desc:"email address of an admin; if the login fails, the account is registered, which works for the first account only"`
 	AdminPassword string `envconfig:"ADMIN_PASSWORD" default:"correct horse battery" desc:"password of that admin"`
 }
 
@@ -51,7 +51,7 @@ type seeder struct {
 	created, found int
 }
 
-func (s *seeder) at(url, token string) client {
+func (s *seeder) client(url, token string) client {
 	return client{strings.TrimSuffix(url, "/"), token, &s.created, &s.found}
 }
 
@@ -61,8 +61,8 @@ func (s *seeder) run(ctx context.Context) error {
 		return fmt.Errorf("admin %s: %w", s.AdminEmail, err)
 	}
 	for _, o := range organisations {
-		err := s.at(s.AuthURL, admin.Token).call(ctx, http.MethodPost, "/api/auth/organisations", "", o, nil)
-		if err != nil && !failed(err, http.StatusConflict) {
+		err := s.client(s.AuthURL, admin.Token).call(ctx, http.MethodPost, "/api/auth/organisations", "", o, nil)
+		if err != nil && !hasStatus(err, http.StatusConflict) {
 			return fmt.Errorf("organisation %s: %w", o.ID, err)
 		}
 	}
@@ -88,27 +88,27 @@ type session struct {
 }
 
 // login logs a person in and registers an account if the login fails.
-func (s *seeder) login(ctx context.Context, p person, password string) (is session, err error) {
+func (s *seeder) login(ctx context.Context, p person, password string) (out session, err error) {
 	body := map[string]string{"email": p.email, "password": password}
-	err = s.at(s.AuthURL, "").call(ctx, http.MethodPost, "/api/auth/login", "", body, &is)
-	if !failed(err, http.StatusUnauthorized) {
-		return is, err
+	err = s.client(s.AuthURL, "").call(ctx, http.MethodPost, "/api/auth/login", "", body, &out)
+	if !hasStatus(err, http.StatusUnauthorized) {
+		return out, err
 	}
 	if p.role == "admin" {
 		body["role"] = p.role
 	}
-	return is, s.at(s.AuthURL, "").call(ctx, http.MethodPost, "/api/auth/register", "", body, &is)
+	return out, s.client(s.AuthURL, "").call(ctx, http.MethodPost, "/api/auth/register", "", body, &out)
 }
 
 // account returns a session of the person, after setting role and organisation.
 func (s *seeder) account(ctx context.Context, admin session, p person) (session, error) {
-	is, err := s.login(ctx, p, password)
-	if err != nil || is.User.Role == p.role && is.User.Organisation == p.organisation {
-		return is, err
+	out, err := s.login(ctx, p, password)
+	if err != nil || out.User.Role == p.role && out.User.Organisation == p.organisation {
+		return out, err
 	}
 	change := map[string]string{"role": p.role, "organisation": p.organisation}
-	if err := s.at(s.AuthURL, admin.Token).call(ctx, http.MethodPatch, "/api/auth/users/"+is.User.ID, "", change, nil); err != nil {
-		return is, err
+	if err := s.client(s.AuthURL, admin.Token).call(ctx, http.MethodPatch, "/api/auth/users/"+out.User.ID, "", change, nil); err != nil {
+		return out, err
 	}
 	return s.login(ctx, p, password) // the new token has the role
 }
@@ -121,10 +121,10 @@ func (s *seeder) passport(ctx context.Context, operator session, sample sample) 
 		return err
 	}
 	var p struct{ ID, State string }
-	c := s.at(s.PassportURL, operator.Token)
+	c := s.client(s.PassportURL, operator.Token)
 	err = c.call(ctx, http.MethodPost, "/api/passports", sample.file, json.RawMessage(body), &p)
 	if err != nil {
-		if failed(err, http.StatusConflict) {
+		if hasStatus(err, http.StatusConflict) {
 			return nil
 		}
 		return err
@@ -139,7 +139,7 @@ func (s *seeder) passport(ctx context.Context, operator session, sample sample) 
 		if err != nil {
 			return err
 		}
-		err = s.at(s.DocumentURL, operator.Token).upload(ctx, "/api/documents/upload", p.ID+d.file, d.fileType, d.file, file, map[string]string{
+		err = s.client(s.DocumentURL, operator.Token).upload(ctx, "/api/documents/upload", p.ID+d.file, d.fileType, d.file, file, map[string]string{
 			"description": d.description, "passportId": p.ID, "kind": d.kind, "accessClass": d.accessClass, "isPublic": d.isPublic,
 		})
 		if err != nil {

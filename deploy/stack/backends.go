@@ -50,7 +50,7 @@ func (s *Stack) startKafka(dir string, port rest.Port) error {
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return l, nil }), // the port is already open
 	)
 	if err != nil {
-		return fmt.Errorf("Kafka broker with data in %s: %w", dir, err)
+		return fmt.Errorf("broker with data in %s: %w", dir, err)
 	}
 	s.onEnd(broker.Close)
 	s.Brokers = broker.ListenAddrs()
