@@ -23,23 +23,23 @@ import (
 )
 
 const (
-	fetchWait         = 500 * time.Millisecond // longest a fetch waits for something new, and so Close
+	fetchWait         = 500 * time.Millisecond // longest wait of a fetch for new messages, which delays Close
 	fetchBytes        = 10 << 20
-	sessionTimeout    = 6 * time.Second // after which a member that says nothing is taken for dead
+	sessionTimeout    = 6 * time.Second // after which a silent member is removed from the group
 	heartbeatInterval = time.Second
-	rebalanceTimeout  = 2 * time.Second // so long a member that died holds the others up; those that live join at their next heartbeat
+	rebalanceTimeout  = 2 * time.Second // for which a crashed member blocks the group; live members rejoin at their next heartbeat
 	minBackoff        = 50 * time.Millisecond
-	joinBackoff       = 500 * time.Millisecond // kafka-go's own stands still for 5 s after a restart of the broker
+	joinBackoff       = 500 * time.Millisecond // the default of kafka-go pauses for 5 s after a restart of the broker
 	partitionWatch    = 5 * time.Second
 	commitTimeout     = 5 * time.Second
 	closeTimeout      = 2 * time.Second
 	maxReason         = 1000 // bytes
 )
 
-// Headers of a dead letter, beside those that the message had.
+// Headers of a dead letter, in addition to those of the original message.
 const (
 	deadPrefix = "dlq_"
-	// ReasonHeader says why a message is a dead letter.
+	// ReasonHeader contains the error of the handler.
 	ReasonHeader    = deadPrefix + "reason"
 	topicHeader     = deadPrefix + "topic"
 	partitionHeader = deadPrefix + "partition"
@@ -48,34 +48,33 @@ const (
 	timeHeader = "ce_time" // as in event.Envelope.Headers
 )
 
-// A Handler acts on an event. What it is given may have been given to it, or to
-// another member of the group, before: it has to come to the same.
+// A Handler processes an event. It must be idempotent, because it or another member of
+// the group may receive the same event again.
 //
-// A failure of the kind fault.Malformed or fault.Invalid says that the event
-// itself is wrong: it goes to the dead letters. Any other failure is an outage,
-// and the event is given again.
+// An error of kind fault.Malformed or fault.Invalid means that the event itself is
+// wrong: it is written to the dead-letter topic. Any other error is treated as an
+// outage, and the event is retried.
 type Handler func(context.Context, event.Envelope) error
 
-// Consumer gives the events of some topics to a handler, one at a time, as a
-// member of a group: each event at least once, those of one key in order. The
-// group begins with the first event kept.
+// Consumer passes the events of some topics to a handler, one at a time, as a member
+// of a consumer group: each event at least once, and events with the same key in
+// order. A new group starts with the oldest event.
 type Consumer struct {
-	topics *topicSet // nil where no brokers are set
-	reader kafka.ReaderConfig
-	handle Handler
-	log    *slog.Logger
-	acted  *prometheus.CounterVec
+	topics  *topicSet // nil if KAFKA_BROKERS is empty
+	reader  kafka.ReaderConfig
+	handle  Handler
+	log     *slog.Logger
+	handled *prometheus.CounterVec
 }
 
-// NewConsumer returns a consumer. It does not talk to the cluster yet; Run
-// does.
+// NewConsumer returns a consumer. It does not connect to the cluster before Run.
 func NewConsumer(cfg Config, group string, topics []string, handle Handler, log *slog.Logger) *Consumer {
-	c := &Consumer{handle: handle, log: log, acted: promauto.With(cfg.Metrics).NewCounterVec(prometheus.CounterOpts{
-		Name: "events_handled_total", Help: "Attempts to act on an event, by what came of it: ok, retried, or dead_letter.",
+	c := &Consumer{handle: handle, log: log, handled: promauto.With(cfg.Metrics).NewCounterVec(prometheus.CounterOpts{
+		Name: "events_handled_total", Help: "Attempts to handle an event, by outcome: ok, retried or dead_letter.",
 	}, []string{"topic", "outcome"})}
-	for _, topic := range topics { // from 0 on: of a series that begins with 1 no rate tells
+	for _, topic := range topics { // a counter must start at 0: rate() ignores the first value of a series
 		for _, outcome := range []string{"ok", "retried", "dead_letter"} {
-			c.acted.WithLabelValues(topic, outcome)
+			c.handled.WithLabelValues(topic, outcome)
 		}
 	}
 	if len(cfg.Brokers) == 0 {
@@ -98,16 +97,16 @@ func NewConsumer(cfg Config, group string, topics []string, handle Handler, log 
 	return c
 }
 
-// Run makes the topics and those of their dead letters, and consumes until ctx
-// is done. While no broker answers it tries again.
+// Run creates the topics and their dead-letter topics and consumes events until ctx is
+// done. While the broker is down it retries.
 func (c *Consumer) Run(ctx context.Context) error {
 	if c.topics == nil {
-		c.log.WarnContext(ctx, "KAFKA_BROKERS is not set: no events come")
+		c.log.WarnContext(ctx, "KAFKA_BROKERS is not set, no events are consumed")
 		<-ctx.Done()
 		return nil
 	}
 	defer c.topics.close()
-	boot.Retry(ctx, c.log, "make the topics", c.topics.create)
+	boot.Retry(ctx, c.log, "create topics", c.topics.create)
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -121,8 +120,8 @@ func (c *Consumer) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err != nil { // the reader connects again by itself
-			c.log.WarnContext(ctx, "events cannot be read", "err", err)
+		if err != nil { // the reader reconnects on its own
+			c.log.WarnContext(ctx, "events not read, will retry", "err", err)
 			select {
 			case <-ctx.Done():
 			case <-time.After(joinBackoff):
@@ -131,28 +130,27 @@ func (c *Consumer) Run(ctx context.Context) error {
 	}
 }
 
-// consume has a message acted on, and then says so to the broker. A commit that
-// does not come through is made good by the next one, or the message comes
-// again.
+// consume passes a message to the handler and commits it. If the commit fails, the
+// next commit includes the message, or the message is delivered again.
 func (c *Consumer) consume(ctx context.Context, r *kafka.Reader, m kafka.Message) error {
 	e := envelope(m)
 	ctx = trace.NewContext(ctx, e.Traceparent)
-	done, refused := false, error(nil)
-	boot.Retry(ctx, c.log, "act on "+m.Topic, func(ctx context.Context) error {
+	done, rejected := false, error(nil)
+	boot.Retry(ctx, c.log, "handle event of "+m.Topic, func(ctx context.Context) error {
 		err := c.handle(ctx, e)
 		if fault.Is(err, fault.Malformed) || fault.Is(err, fault.Invalid) {
-			refused, err = err, nil
+			rejected, err = err, nil
 		}
 		if done = err == nil; !done {
-			c.acted.WithLabelValues(m.Topic, "retried").Inc()
+			c.handled.WithLabelValues(m.Topic, "retried").Inc()
 		}
 		return err
 	})
-	if refused != nil {
+	if rejected != nil {
 		done = false
-		c.log.WarnContext(ctx, "event goes to the dead letters", "topic", m.Topic, "event", e.ID, "err", refused)
+		c.log.WarnContext(ctx, "event rejected, writing dead letter", "topic", m.Topic, "event", e.ID, "err", rejected)
 		boot.Retry(ctx, c.log, "write to "+DeadLetterTopic(m.Topic), func(ctx context.Context) error {
-			err := c.topics.write(ctx, deadLetter(m, refused))
+			err := c.topics.write(ctx, deadLetter(m, rejected))
 			done = err == nil
 			return err
 		})
@@ -160,11 +158,11 @@ func (c *Consumer) consume(ctx context.Context, r *kafka.Reader, m kafka.Message
 	if !done {
 		return ctx.Err()
 	}
-	if refused != nil {
-		c.acted.WithLabelValues(m.Topic, "dead_letter").Inc()
-	} else {
-		c.acted.WithLabelValues(m.Topic, "ok").Inc()
+	outcome := "ok"
+	if rejected != nil {
+		outcome = "dead_letter"
 	}
+	c.handled.WithLabelValues(m.Topic, outcome).Inc()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
 	if err := r.CommitMessages(ctx, m); err != nil {
@@ -173,31 +171,31 @@ func (c *Consumer) consume(ctx context.Context, r *kafka.Reader, m kafka.Message
 	return nil
 }
 
-// close leaves the group. kafka-go may wait for a network that is gone, so it
-// is not waited for without end.
+// close leaves the group. It waits for two seconds at most, because kafka-go may wait
+// for an unreachable network.
 func (c *Consumer) close(r *kafka.Reader) {
 	closed := make(chan error, 1)
 	go func() { closed <- r.Close() }()
 	select {
 	case err := <-closed:
 		if err != nil {
-			c.log.Warn("connections to Kafka did not end well", "err", err)
+			c.log.Warn("connections to Kafka not closed cleanly", "err", err)
 		}
 	case <-time.After(closeTimeout):
-		c.log.Warn("connections to Kafka did not end in time")
+		c.log.Warn("connections to Kafka not closed in time")
 	}
 }
 
-// Ping tells whether events can come.
+// Ping fails unless a broker responds and the topics exist.
 func (c *Consumer) Ping(ctx context.Context) error {
 	if c.topics == nil {
-		return fault.New(fault.Unavailable, "KAFKA_BROKERS is not set: no events come")
+		return fault.New(fault.Unavailable, "KAFKA_BROKERS is not set, no events are consumed")
 	}
 	return c.topics.ping(ctx)
 }
 
-// envelope returns the event in a message. One without an id is named by its
-// place, which is the same whenever it comes.
+// envelope returns the event in a message. Without an id it gets its topic, partition
+// and offset as id, which are the same on every delivery.
 func envelope(m kafka.Message) event.Envelope {
 	headers := make([]event.Header, len(m.Headers))
 	for i, h := range m.Headers {
@@ -219,18 +217,19 @@ func header(m kafka.Message, key string) string {
 	return ""
 }
 
-// deadLetter is the message as it was, with the reason and its place. One that
-// does not tell its time was written at that of its record, which ends here.
-func deadLetter(m kafka.Message, why error) kafka.Message {
-	reason := why.Error()
-	if f, ok := errors.AsType[*fault.Error](why); ok {
+// deadLetter returns a copy of the message with the reason and the original topic,
+// partition and offset in its headers. If the message has no time header, the time of
+// its record is added, because the dead letter is a new record.
+func deadLetter(m kafka.Message, cause error) kafka.Message {
+	reason := cause.Error()
+	if f, ok := errors.AsType[*fault.Error](cause); ok {
 		for _, d := range f.Details {
 			reason += fmt.Sprintf("; %s %s", d.Path, d.Message)
 		}
 	}
 	out := kafka.Message{Topic: DeadLetterTopic(m.Topic), Key: m.Key, Value: m.Value}
 	out.Headers = slices.DeleteFunc(slices.Clone(m.Headers), func(h kafka.Header) bool {
-		return strings.HasPrefix(h.Key, deadPrefix) // it was a dead letter before
+		return strings.HasPrefix(h.Key, deadPrefix) // from an earlier dead letter
 	})
 	if header(m, timeHeader) == "" {
 		out.Headers = append(out.Headers, kafka.Header{Key: timeHeader, Value: []byte(m.Time.UTC().Format(wire.TimeLayout))})

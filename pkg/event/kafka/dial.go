@@ -13,29 +13,29 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// maxAnswer is more than a broker answers: a fetch asks for fetchBytes, and
-// gets one batch more at most.
-const maxAnswer = 64 << 20
+// maxResponse is larger than any response of a broker, in bytes: a response to a fetch
+// contains fetchBytes and at most one more batch.
+const maxResponse = 64 << 20
 
 const (
-	alertType    = 21 // first byte with which a TLS server tells that it understands nothing
-	versionMajor = 3  // byte after it, of all versions
+	tlsAlert        = 21 // first byte of the alert of a TLS server that received no TLS
+	tlsMajorVersion = 3  // second byte of the alert, in all versions of TLS
 
-	anonymousAnswers = 2 // the second is the first that a broker gives to some only
-	loginAnswers     = 4 // the versions, the mechanism, and up to two of the login
+	anonymousResponses = 2 // a broker that requires a login closes the connection before the second
+	loginResponses     = 4 // versions, mechanism and up to two responses of the login
 )
 
 var (
-	errNoBroker = fault.New(fault.Unavailable, "what listens at KAFKA_BROKERS does not speak Kafka")
-	errWantsTLS = fault.New(fault.Unavailable, "the broker wants TLS: see KAFKA_TLS")
+	errNotKafka = fault.New(fault.Unavailable, "the server at KAFKA_BROKERS does not speak the Kafka protocol")
+	errTLSOnly  = fault.New(fault.Unavailable, "the broker requires TLS; set KAFKA_TLS")
 )
 
-// dialer is for what reads as a member of a group, or of one partition.
+// dialer returns the dialer for readers, that is for members of a consumer group.
 func (c Config) dialer() *kafka.Dialer {
 	return &kafka.Dialer{Timeout: dialTimeout, DialFunc: c.Dial, SASLMechanism: c.login()}
 }
 
-// transport is for all else.
+// transport is the transport for all other requests.
 type transport struct{ *kafka.Transport }
 
 func (c Config) transport() transport {
@@ -45,11 +45,11 @@ func (c Config) transport() transport {
 // RoundTrip implements kafka.RoundTripper.
 func (t transport) RoundTrip(ctx context.Context, addr net.Addr, r kafka.Request) (kafka.Response, error) {
 	res, err := t.Transport.RoundTrip(ctx, addr, r)
-	return res, refused(err)
+	return res, explainLogin(err)
 }
 
-// Dial connects to a broker, by TLS where that is set. TLS is begun here and
-// not by kafka-go, for brokerConn to see what it guards against.
+// Dial connects to a broker, with TLS if configured. TLS is started here and not by
+// kafka-go, so that brokerConn reads the decrypted responses.
 func (c Config) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -63,68 +63,69 @@ func (c Config) Dial(ctx context.Context, network, address string) (net.Conn, er
 	return &brokerConn{Conn: conn, tls: c.TLS, login: c.Mechanism != ""}, nil
 }
 
-// brokerConn reads answers of a length that a broker may send. kafka-go makes
-// room for whatever the first bytes say, before it looks at the rest: those of
-// a web server at the port of a broker would be a thousand million elements.
+// brokerConn refuses responses that are too long to come from a broker. kafka-go
+// allocates memory for the length in the first bytes before it reads the rest: for the
+// response of a web server these would be a thousand million elements.
 type brokerConn struct {
 	net.Conn
-	head [4]byte // length of the answer
-	read int     // bytes of head that have come
-	told int     // bytes of head that have been passed on
-	left int     // bytes of the answer that are to come
-	come int     // answers that have begun
+	length     [4]byte // length of the current response, big endian
+	lengthRead int     // bytes of length that have been received
+	lengthSent int     // bytes of length that have been returned by Read
+	bodyLeft   int     // bytes of the current response that have not been received
+	responses  int     // responses that have started
 
-	tls, login bool // whether the connection has, or will have, the one and the other
+	tls, login bool // whether TLS and a login are configured
 }
 
-// Read implements net.Conn. After a deadline it goes on where it was.
+// Read implements net.Conn. After a timeout it can be called again.
 func (c *brokerConn) Read(p []byte) (int, error) {
-	if c.told == len(c.head) && c.left == 0 {
-		c.read, c.told = 0, 0
+	if c.lengthSent == len(c.length) && c.bodyLeft == 0 {
+		c.lengthRead, c.lengthSent = 0, 0
 	}
-	for c.read < len(c.head) {
-		n, err := c.Conn.Read(c.head[c.read:])
-		if c.read += n; err != nil {
-			return 0, c.unwelcome(err)
+	for c.lengthRead < len(c.length) {
+		n, err := c.Conn.Read(c.length[c.lengthRead:])
+		if c.lengthRead += n; err != nil {
+			return 0, c.explainClose(err)
 		}
-		if c.read < len(c.head) {
+		if c.lengthRead < len(c.length) {
 			continue
 		}
-		length := binary.BigEndian.Uint32(c.head[:])
-		if c.head[0] == alertType && c.head[1] == versionMajor {
-			return 0, errors.Join(errWantsTLS, c.Close())
+		length := binary.BigEndian.Uint32(c.length[:])
+		if c.length[0] == tlsAlert && c.length[1] == tlsMajorVersion {
+			return 0, errors.Join(errTLSOnly, c.Close())
 		}
-		if length > maxAnswer {
-			return 0, errors.Join(errNoBroker, c.Close())
+		if length > maxResponse {
+			return 0, errors.Join(errNotKafka, c.Close())
 		}
-		c.left = int(length)
-		c.come++
+		c.bodyLeft = int(length)
+		c.responses++
 	}
-	if c.told < len(c.head) {
-		n := copy(p, c.head[c.told:])
-		c.told += n
+	if c.lengthSent < len(c.length) {
+		n := copy(p, c.length[c.lengthSent:])
+		c.lengthSent += n
 		return n, nil
 	}
-	n, err := c.Conn.Read(p[:min(len(p), c.left)])
-	c.left -= n
+	n, err := c.Conn.Read(p[:min(len(p), c.bodyLeft)])
+	c.bodyLeft -= n
 	return n, err
 }
 
-// unwelcome tells what to change where a broker ends a connection before it has
-// taken to it. The kind of the end is left out: kafka-go makes its own of EOF.
-func (c *brokerConn) unwelcome(err error) error {
+// explainClose returns an error that names the settings to check if the broker closed
+// the connection during the setup. It does not wrap err: kafka-go would replace an EOF
+// by an error of its own.
+func (c *brokerConn) explainClose(err error) error {
 	op, ok := errors.AsType[*net.OpError](err)
-	alert := ok && op.Op == "remote error" // of TLS, which has no type to know it by
-	switch ended := alert || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET); {
-	case !ended || c.read > 0:
-	case c.come == 0 && c.tls:
-		return fault.New(fault.Unavailable, "the broker ends the TLS connection at once: does it want KAFKA_CERT_FILE, or another?")
-	case c.come == 0:
-		return fault.New(fault.Unavailable, "the broker ends the connection at once: does it want KAFKA_TLS, or KAFKA_SASL_MECHANISM?")
-	case c.come < loginAnswers && c.login:
-		return fault.New(fault.Unavailable, "the broker ends the login: are KAFKA_SASL_MECHANISM, KAFKA_USERNAME and KAFKA_PASSWORD right?")
-	case c.come < anonymousAnswers:
-		return fault.New(fault.Unavailable, "the broker tells its versions alone: does it want KAFKA_SASL_MECHANISM?")
+	alert := ok && op.Op == "remote error" // an alert of TLS, which has no error type
+	switch closed := alert || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET); {
+	case !closed || c.lengthRead > 0:
+	case c.responses == 0 && c.tls:
+		return fault.New(fault.Unavailable, "the broker closed the TLS connection; check whether it requires a client certificate in KAFKA_CERT_FILE")
+	case c.responses == 0:
+		return fault.New(fault.Unavailable, "the broker closed the connection; check KAFKA_TLS and KAFKA_SASL_MECHANISM")
+	case c.responses < loginResponses && c.login:
+		return fault.New(fault.Unavailable, "the broker closed the connection during the login; check KAFKA_SASL_MECHANISM, KAFKA_USERNAME and KAFKA_PASSWORD")
+	case c.responses < anonymousResponses:
+		return fault.New(fault.Unavailable, "the broker closed the connection without a login; check KAFKA_SASL_MECHANISM")
 	}
 	return err
 }

@@ -14,15 +14,15 @@ import (
 	"github.com/battery-passport/suite/pkg/metrics"
 )
 
-// Forwarder carries the events of one store to Kafka.
+// Forwarder publishes the events of a store to Kafka.
 type Forwarder struct {
-	publisher *Publisher     // nil where no brokers are set
-	relays    []outbox.Relay // one for each source
+	publisher *Publisher     // nil if KAFKA_BROKERS is empty
+	relays    []outbox.Relay // one per source
 	log       *slog.Logger
 }
 
-// NewForwarder returns a forwarder of the events in the sources, which go to the
-// given topics. Without brokers they wait where they are.
+// NewForwarder returns a forwarder that publishes the events of the sources to the
+// topics. Without brokers the events stay in the store.
 func NewForwarder(cfg Config, topics []string, log *slog.Logger, sources ...outbox.Source) *Forwarder {
 	f := &Forwarder{log: log}
 	if len(cfg.Brokers) > 0 {
@@ -32,8 +32,8 @@ func NewForwarder(cfg Config, topics []string, log *slog.Logger, sources ...outb
 		}
 	}
 	waiting := prometheus.NewDesc("outbox_waiting_events",
-		fmt.Sprintf("Events that are not on their topics yet. Those of %d aggregates are counted at most.", outbox.MaxBacklog), nil, nil)
-	oldest := prometheus.NewDesc("outbox_oldest_age_seconds", "Age of the oldest of them; 0 where none waits.", nil, nil)
+		fmt.Sprintf("Events that are not published yet, in at most %d aggregates.", outbox.MaxBacklog), nil, nil)
+	oldest := prometheus.NewDesc("outbox_oldest_age_seconds", "Age of the oldest event that is not published yet; 0 without such events.", nil, nil)
 	metrics.RegisterGauges(cfg.Metrics, log, []*prometheus.Desc{waiting, oldest}, func(ctx context.Context) ([]prometheus.Metric, error) {
 		events, age := 0, time.Duration(0)
 		for _, source := range sources {
@@ -52,10 +52,10 @@ func NewForwarder(cfg Config, topics []string, log *slog.Logger, sources ...outb
 	return f
 }
 
-// Run makes the topics and forwards events until ctx is done.
+// Run creates the topics and publishes events until ctx is done.
 func (f *Forwarder) Run(ctx context.Context) error {
 	if f.publisher == nil {
-		f.log.WarnContext(ctx, "KAFKA_BROKERS is not set: events wait in the store")
+		f.log.WarnContext(ctx, "KAFKA_BROKERS is not set, events stay in the store")
 		<-ctx.Done()
 		return nil
 	}
@@ -68,10 +68,10 @@ func (f *Forwarder) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// Ping tells whether events go out.
+// Ping fails unless a broker responds and the topics exist.
 func (f *Forwarder) Ping(ctx context.Context) error {
 	if f.publisher == nil {
-		return fault.New(fault.Unavailable, "KAFKA_BROKERS is not set: events wait")
+		return fault.New(fault.Unavailable, "KAFKA_BROKERS is not set, events stay in the store")
 	}
 	return f.publisher.Ping(ctx)
 }

@@ -31,11 +31,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// onBrokers runs f on the in-process broker, and on the one of KAFKA_BROKERS
-// where that is set.
+// onBrokers runs f with the in-process broker and, if KAFKA_BROKERS is set, with that
+// broker.
 func onBrokers(t *testing.T, f func(*testing.T, kafka.Config)) {
 	t.Run("kfake", func(t *testing.T) {
-		_, cfg := fake(t)
+		_, cfg := startBroker(t)
 		f(t, cfg)
 	})
 	t.Run("KAFKA_BROKERS", func(t *testing.T) {
@@ -47,7 +47,8 @@ func onBrokers(t *testing.T, f func(*testing.T, kafka.Config)) {
 	})
 }
 
-func fake(t *testing.T, opts ...kfake.Opt) (*kfake.Cluster, kafka.Config) {
+// startBroker starts an in-process broker.
+func startBroker(t *testing.T, opts ...kfake.Opt) (*kfake.Cluster, kafka.Config) {
 	t.Helper()
 	c, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1))...)
 	if err != nil {
@@ -57,10 +58,12 @@ func fake(t *testing.T, opts ...kfake.Opt) (*kfake.Cluster, kafka.Config) {
 	return c, kafka.Config{Brokers: c.ListenAddrs()}
 }
 
-// topic is an event type of this test alone.
+// topic is an event type of one test.
 type topic string
 
 func (t topic) Topic() string { return string(t) }
+
+func (t topic) deadLetters() topic { return topic(kafka.DeadLetterTopic(string(t))) }
 
 func newTopic() topic { return topic("test." + uuid.NewString()) }
 
@@ -75,9 +78,10 @@ func publisher(t *testing.T, cfg kafka.Config, topics ...topic) *kafka.Publisher
 	return p
 }
 
-// publish publishes until the broker takes the event, as the outbox does: a
-// topic just made may be unknown to the broker for some seconds.
+// publish retries until the broker accepts the event, like the outbox: a new topic may be
+// unknown to the broker for some seconds.
 func publish(t *testing.T, p *kafka.Publisher, e event.Envelope) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for {
@@ -98,20 +102,17 @@ func envelope(topic topic, key string, sequence int64) event.Envelope {
 	return e
 }
 
-// read returns the first n events of a topic.
-func read(t *testing.T, cfg kafka.Config, n int, topic string) []event.Envelope {
+// readEvents returns the first n events of a topic.
+func readEvents(t *testing.T, cfg kafka.Config, n int, topic topic) []event.Envelope {
 	t.Helper()
-	var got handled
-	stop := consume(t, cfg, uuid.NewString(), []string{topic}, func(_ context.Context, e event.Envelope) error {
-		got.add(e)
-		return nil
-	})
-	got.await(t, n)
+	var got recorder
+	stop := consumeAs(t, cfg, uuid.NewString(), topic, got.handle)
+	got.waitFor(t, n)
 	stop()
 	return got.all()
 }
 
-func TestEventComesBackAsItWasPublished(t *testing.T) {
+func TestConsumedEventEqualsThePublishedEvent(t *testing.T) {
 	onBrokers(t, func(t *testing.T, cfg kafka.Config) {
 		topic := newTopic()
 		p := publisher(t, cfg, topic)
@@ -119,11 +120,11 @@ func TestEventComesBackAsItWasPublished(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := p.Run(t.Context()); err != nil {
-			t.Fatalf("Run where the topics are there already: %v", err)
+			t.Fatalf("Run with existing topics = %v", err)
 		}
 		want := envelope(topic, "0193-p", 7)
 		publish(t, p, want)
-		if diff := cmp.Diff([]event.Envelope{want}, read(t, cfg, 1, string(topic))); diff != "" {
+		if diff := cmp.Diff([]event.Envelope{want}, readEvents(t, cfg, 1, topic)); diff != "" {
 			t.Errorf("read back (-want +got)\n%s", diff)
 		}
 		if err := p.Ping(t.Context()); err != nil {
@@ -132,9 +133,8 @@ func TestEventComesBackAsItWasPublished(t *testing.T) {
 	})
 }
 
-// TestClockOfTheWriter publishes what happened by clocks that are far off, and
-// what has waited for long: brokers refuse and delete records by their time.
-func TestClockOfTheWriter(t *testing.T) {
+// Brokers refuse or delete records whose time differs too much from their clock.
+func TestEventTimeMayDifferFromTheBrokerClock(t *testing.T) {
 	onBrokers(t, func(t *testing.T, cfg kafka.Config) {
 		topic := newTopic()
 		p := publisher(t, cfg, topic)
@@ -148,13 +148,13 @@ func TestClockOfTheWriter(t *testing.T) {
 			publish(t, p, e)
 			want = append(want, e)
 		}
-		if diff := cmp.Diff(want, read(t, cfg, len(want), string(topic))); diff != "" {
+		if diff := cmp.Diff(want, readEvents(t, cfg, len(want), topic)); diff != "" {
 			t.Errorf("read back (-want +got)\n%s", diff)
 		}
 	})
 }
 
-func TestPartitionsOfTopics(t *testing.T) {
+func TestTopicsAreCreatedWithTheConfiguredPartitions(t *testing.T) {
 	onBrokers(t, func(t *testing.T, cfg kafka.Config) {
 		for _, c := range []struct{ set, want int }{{0, 3}, {5, 5}} {
 			topic, cfg := newTopic(), cfg
@@ -167,56 +167,55 @@ func TestPartitionsOfTopics(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer client.Close()
-			ask := kmsg.NewMetadataRequest()
-			ask.Topics = []kmsg.MetadataRequestTopic{{Topic: kmsg.StringPtr(string(topic))}}
-			res, err := ask.RequestWith(t.Context(), client)
+			request := kmsg.NewMetadataRequest()
+			request.Topics = []kmsg.MetadataRequestTopic{{Topic: kmsg.StringPtr(string(topic))}}
+			res, err := request.RequestWith(t.Context(), client)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if got := len(res.Topics[0].Partitions); got != c.want {
-				t.Errorf("KAFKA_PARTITIONS=%d makes %d, want %d", c.set, got, c.want)
+				t.Errorf("KAFKA_PARTITIONS=%d created %d partitions, want %d", c.set, got, c.want)
 			}
 		}
 	})
 }
 
-// TestPublishDoesNotWaitForMore pins kafka-go's defaults away: with them each
-// of these would take a second. It is no statement of speed.
-func TestPublishDoesNotWaitForMore(t *testing.T) {
+// With the defaults of kafka-go each Publish would wait a second for a batch.
+func TestPublishDoesNotWaitForABatch(t *testing.T) {
 	onBrokers(t, func(t *testing.T, cfg kafka.Config) {
 		topic := newTopic()
 		p := publisher(t, cfg, topic)
 		if err := p.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		publish(t, p, envelope(topic, "warm", 0))
+		publish(t, p, envelope(topic, "first", 0))
 		start := time.Now()
 		for i := range int64(20) {
 			publish(t, p, envelope(topic, "key", i))
 		}
 		if took := time.Since(start); took > 10*time.Second {
-			t.Errorf("20 events took %v: each waits for others", took)
+			t.Errorf("20 events took %v, want at most 10 s", took)
 		}
 	})
 }
 
-// TestOrderOfFirstOccurrences has the broker refuse, and lose answers, at
-// random: what is sent again may come twice, but never before its forerunner.
-func TestOrderOfFirstOccurrences(t *testing.T) {
-	cluster, cfg := fake(t)
+// The broker refuses requests and closes connections. Repeated events may be stored
+// twice, but never before the previous event of their key.
+func TestFirstDeliveriesAreInOrderDespiteBrokerErrors(t *testing.T) {
+	cluster, cfg := startBroker(t)
 	topic := newTopic()
 	p := publisher(t, cfg, topic)
 	if err := p.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	faults := 0
+	requests := 0
 	cluster.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
-		if faults++; faults%3 != 0 {
+		if requests++; requests%3 != 0 {
 			return nil, nil, false
 		}
-		if faults%2 == 0 {
-			return nil, errors.New("cut"), true
+		if requests%2 == 0 {
+			return nil, errors.New("connection closed"), true
 		}
 		res := req.ResponseKind().(*kmsg.ProduceResponse)
 		for _, t := range req.(*kmsg.ProduceRequest).Topics {
@@ -241,26 +240,20 @@ func TestOrderOfFirstOccurrences(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if faults < keys*each {
-		t.Fatalf("only %d produce requests: are events put together in batches?", faults)
+	if requests < keys*each {
+		t.Fatalf("%d produce requests, want at least %d: one per event", requests, keys*each)
 	}
-	last := map[string]int64{}
-	for _, e := range read(t, cfg, keys*each, string(topic)) {
-		if e.Sequence > last[e.Key]+1 {
-			t.Fatalf("%s: %d comes after %d", e.Key, e.Sequence, last[e.Key])
-		}
-		last[e.Key] = max(last[e.Key], e.Sequence)
-	}
+	last := checkOrder(t, readEvents(t, cfg, keys*each, topic))
 	for k := range keys {
 		if key := fmt.Sprint("key", k); last[key] != each {
-			t.Errorf("%s ends with %d, want %d", key, last[key], each)
+			t.Errorf("last event of %s is %d, want %d", key, last[key], each)
 		}
 	}
 }
 
-// nobody returns the configuration of a broker that is not there, and its port,
-// which stays free while no broker of the test has it.
-func nobody(t *testing.T) (kafka.Config, int) {
+// unusedAddress returns the configuration for a broker that is not running, and its
+// port, which other processes do not use.
+func unusedAddress(t *testing.T) (kafka.Config, int) {
 	t.Helper()
 	addr := resttest.UnusedAddress(t)
 	at, err := net.ResolveTCPAddr("tcp", addr)
@@ -270,8 +263,8 @@ func nobody(t *testing.T) (kafka.Config, int) {
 	return kafka.Config{Brokers: []string{addr}}, at.Port
 }
 
-// await calls f until it succeeds.
-func await(t *testing.T, what string, f func() error) {
+// eventually calls f until it succeeds.
+func eventually(t *testing.T, what string, f func() error) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		err := f()
@@ -284,8 +277,8 @@ func await(t *testing.T, what string, f func() error) {
 	}
 }
 
-func TestBrokerComesLater(t *testing.T) {
-	cfg, port := nobody(t)
+func TestPublisherWorksOnceTheBrokerIsUp(t *testing.T) {
+	cfg, port := unusedAddress(t)
 	topic := newTopic()
 	p := publisher(t, cfg, topic)
 	if err := p.Publish(t.Context(), envelope(topic, "key", 1)); err == nil {
@@ -294,23 +287,22 @@ func TestBrokerComesLater(t *testing.T) {
 	if err := p.Ping(t.Context()); err == nil {
 		t.Error("Ping without a broker = nil")
 	}
-	made := make(chan error, 1)
-	go func() { made <- p.Run(t.Context()) }()
-	_, _ = fake(t, kfake.Ports(port))
-	if err := <-made; err != nil {
+	created := make(chan error, 1)
+	go func() { created <- p.Run(t.Context()) }()
+	_, _ = startBroker(t, kfake.Ports(port))
+	if err := <-created; err != nil {
 		t.Fatal(err)
 	}
 	publish(t, p, envelope(topic, "key", 1))
-	if got := read(t, cfg, 1, string(topic)); got[0].Sequence != 1 {
-		t.Errorf("read %+v", got)
+	if got := readEvents(t, cfg, 1, topic); got[0].Sequence != 1 {
+		t.Errorf("read %+v, want sequence 1", got)
 	}
 }
 
-// TestPingAsksTheBroker has a broker that worked, went, and came back.
-func TestPingAsksTheBroker(t *testing.T) {
-	cfg, port := nobody(t)
+func TestPingDetectsAnOutage(t *testing.T) {
+	cfg, port := unusedAddress(t)
 	dir := kfake.DataDir(t.TempDir())
-	cluster, _ := fake(t, kfake.Ports(port), dir)
+	cluster, _ := startBroker(t, kfake.Ports(port), dir)
 	topic := newTopic()
 	p := publisher(t, cfg, topic)
 	if err := p.Run(t.Context()); err != nil {
@@ -326,7 +318,7 @@ func TestPingAsksTheBroker(t *testing.T) {
 	}()
 	pings := map[string]func(context.Context) error{"Publisher": p.Ping, "Consumer": c.Ping}
 	for name, ping := range pings {
-		await(t, name+".Ping", func() error { return ping(t.Context()) })
+		eventually(t, name+".Ping", func() error { return ping(t.Context()) })
 	}
 	cluster.Close()
 	for name, ping := range pings {
@@ -334,58 +326,54 @@ func TestPingAsksTheBroker(t *testing.T) {
 			t.Errorf("%s.Ping without a broker = nil", name)
 		}
 	}
-	_, _ = fake(t, kfake.Ports(port), dir)
+	_, _ = startBroker(t, kfake.Ports(port), dir)
 	for name, ping := range pings {
-		await(t, name+".Ping", func() error { return ping(t.Context()) })
+		eventually(t, name+".Ping", func() error { return ping(t.Context()) })
 	}
 }
 
-// TestTopicsAreMadeAgain has a broker that comes back without what it held.
-func TestTopicsAreMadeAgain(t *testing.T) {
-	cfg, port := nobody(t)
+// The broker restarts without its data.
+func TestLostTopicsAreRecreated(t *testing.T) {
+	cfg, port := unusedAddress(t)
 	topic := newTopic()
 	p := publisher(t, cfg, topic)
-	var got handled
-	consume(t, cfg, string(topic), []string{string(topic)}, func(_ context.Context, e event.Envelope) error {
-		got.add(e)
-		return nil
-	})
+	var got recorder
+	consume(t, cfg, topic, got.handle)
 	for i := range int64(3) {
-		cluster, _ := fake(t, kfake.Ports(port))
+		cluster, _ := startBroker(t, kfake.Ports(port))
 		publish(t, p, envelope(topic, "key", i+1))
-		got.await(t, int(i+1))
+		got.waitFor(t, int(i+1))
 		cluster.Close()
 	}
 }
 
-// TestEndDoesNotWaitForABroker has a broker that takes requests and does not
-// answer, from the start or later.
-func TestEndDoesNotWaitForABroker(t *testing.T) {
-	for name, working := range map[string]bool{"from the start": false, "later": true} {
+// The broker accepts requests and does not respond.
+func TestShutdownDoesNotWaitForAHangingBroker(t *testing.T) {
+	for name, working := range map[string]bool{"hangs from the start": false, "hangs later": true} {
 		t.Run(name, func(t *testing.T) {
 			cfg, hang := hanging(t, working)
-			cells := open(t)
+			cells := openStore(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			f := kafka.NewForwarder(cfg, []string{storetest.Counted{}.Topic()}, slog.New(slog.NewTextHandler(t.Output(), nil)), cells.Outbox())
 			done := make(chan error, 1)
 			go func() { done <- f.Run(ctx) }()
 			insert(t, cells, "first")
 			if working {
-				await(t, "events out", func() error {
+				eventually(t, "published events", func() error {
 					if n := len(storetest.WaitingEvents(t, cells.Outbox(), "first")); n > 0 {
-						return fmt.Errorf("%d events wait", n)
+						return fmt.Errorf("%d events not published", n)
 					}
 					return nil
 				})
 			}
-			asked := hang()
+			requested := hang()
 			for i := range 40 {
 				insert(t, cells, fmt.Sprint("id", i))
 			}
 			select {
-			case <-asked:
+			case <-requested:
 			case <-time.After(20 * time.Second):
-				t.Fatal("the broker was not asked")
+				t.Fatal("no request within 20 s")
 			}
 			cancel()
 			select {
@@ -394,34 +382,34 @@ func TestEndDoesNotWaitForABroker(t *testing.T) {
 					t.Errorf("Run = %v", err)
 				}
 			case <-time.After(4 * time.Second):
-				t.Error("Run goes on for 4 s after its end was asked for")
+				t.Error("Run did not return within 4 s")
 				<-done
 			}
 		})
 	}
 }
 
-// hanging returns a broker that hangs when hang is called, or ever; the channel
-// gives a value when it is asked for something then.
+// hanging returns a broker that stops responding when hang is called, or never responds
+// if working is false. The channel receives a value when a request hangs.
 func hanging(t *testing.T, working bool) (cfg kafka.Config, hang func() <-chan struct{}) {
 	t.Helper()
-	asked, end := make(chan struct{}, 1), make(chan struct{})
-	ask := func() {
+	requested, end := make(chan struct{}, 1), make(chan struct{})
+	block := func() {
 		select {
-		case asked <- struct{}{}:
+		case requested <- struct{}{}:
 		default:
 		}
 		<-end
 	}
 	if working {
-		cluster, cfg := fake(t)
-		t.Cleanup(func() { close(end) }) // before the cluster ends
+		cluster, cfg := startBroker(t)
+		t.Cleanup(func() { close(end) }) // before the cluster is closed
 		return cfg, func() <-chan struct{} {
 			cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
-				ask()
+				block()
 				return nil, nil, false
 			})
-			return asked
+			return requested
 		}
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -437,7 +425,7 @@ func hanging(t *testing.T, working bool) (cfg kafka.Config, hang func() <-chan s
 			}
 			wg.Go(func() {
 				defer c.Close()
-				ask()
+				block()
 			})
 		}
 	})
@@ -446,10 +434,10 @@ func hanging(t *testing.T, working bool) (cfg kafka.Config, hang func() <-chan s
 		close(end)
 		wg.Wait()
 	})
-	return kafka.Config{Brokers: []string{l.Addr().String()}}, func() <-chan struct{} { return asked }
+	return kafka.Config{Brokers: []string{l.Addr().String()}}, func() <-chan struct{} { return requested }
 }
 
-func open(t *testing.T) *store.Collection[storetest.Cell] {
+func openStore(t *testing.T) *store.Collection[storetest.Cell] {
 	t.Helper()
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "kafka.db"))
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-var lagGauge = prometheus.NewDesc("kafka_consumer_lag_messages", "Messages that the group has not acted on.", []string{"topic", "partition"}, nil)
+var lagGauge = prometheus.NewDesc("kafka_consumer_lag_messages", "Messages that the consumer group has not handled.", []string{"topic", "partition"}, nil)
 
-// lag returns how many messages of each partition the group has not handled,
-// also of partitions that other members read.
+// lag returns the number of unhandled messages of each partition, including the
+// partitions of other members of the group.
 func (c *Consumer) lag(ctx context.Context) (lags []prometheus.Metric, err error) {
 	meta, err := c.topics.client.Metadata(ctx, &kafka.MetadataRequest{Topics: c.reader.GroupTopics})
 	if err != nil {
@@ -51,9 +51,9 @@ func (c *Consumer) topicLag(ctx context.Context, topic kafka.Topic, lags []prome
 		next[p.Partition] = p.CommittedOffset // -1 before the first commit
 	}
 	for _, p := range offsets.Topics[topic.Name] {
-		if p.Error == nil { // it has a leader
-			behind := max(0, p.LastOffset-max(next[p.Partition], p.FirstOffset))
-			lags = append(lags, prometheus.MustNewConstMetric(lagGauge, prometheus.GaugeValue, float64(behind), topic.Name, strconv.Itoa(p.Partition)))
+		if p.Error == nil { // the partition has a leader
+			messages := max(0, p.LastOffset-max(next[p.Partition], p.FirstOffset))
+			lags = append(lags, prometheus.MustNewConstMetric(lagGauge, prometheus.GaugeValue, float64(messages), topic.Name, strconv.Itoa(p.Partition)))
 		}
 	}
 	return lags, nil

@@ -1,5 +1,5 @@
-// Package kafka is the suite's way to a Kafka cluster, and the only importer
-// of kafka-go.
+// Package kafka publishes events to a Kafka cluster and consumes them. No other package
+// imports kafka-go.
 package kafka
 
 import (
@@ -22,78 +22,78 @@ import (
 const (
 	dialTimeout    = 3 * time.Second
 	requestTimeout = 5 * time.Second
-	metadataTTL    = time.Second // how long a topic or leader that is gone may be believed in
+	metadataTTL    = time.Second // longest use of outdated topics and leaders
 )
 
-// Config says where the cluster is.
+// Config configures the connection to the cluster.
 type Config struct {
-	Brokers []string `envconfig:"KAFKA_BROKERS" desc:"Kafka brokers as host:port, separated by commas; empty: events wait in the store"`
-	// Partitions and Replication are for topics that are not there yet.
-	Partitions  int `envconfig:"KAFKA_PARTITIONS" default:"3" desc:"partitions of a topic that is made: as many members of a consumer group share its events"`
-	Replication int `envconfig:"KAFKA_REPLICATION_FACTOR" default:"0" desc:"brokers that keep a topic that is made; 0: as many as the cluster has for its default"`
+	Brokers []string `envconfig:"KAFKA_BROKERS" desc:"Kafka brokers as host:port, separated by commas. Empty: events stay in the store and are not published."`
+	// Partitions and Replication apply to topics that the services create.
+	Partitions  int `envconfig:"KAFKA_PARTITIONS" default:"3" desc:"Number of partitions of new topics, which is also the largest number of consumers in a group that share a topic."`
+	Replication int `envconfig:"KAFKA_REPLICATION_FACTOR" default:"0" desc:"Number of brokers that store a copy of new topics. 0: the default of the cluster."`
 
 	Security
-	Metrics prometheus.Registerer // nil: none
+	Metrics prometheus.Registerer // nil for no metrics
 }
 
-// Validate tells what is wrong with c.
+// Validate returns one error for each invalid setting.
 func (c Config) Validate() error {
 	var errs []error
 	for _, broker := range c.Brokers {
 		if host, port, err := net.SplitHostPort(broker); err != nil || host == "" || port == "" {
-			errs = append(errs, fmt.Errorf("  KAFKA_BROKERS: %q is not as host:port", broker))
+			errs = append(errs, fmt.Errorf("  KAFKA_BROKERS: must be host:port, got %q", broker))
 		}
 	}
 	if c.Partitions < 1 || c.Partitions > maxPartitions {
-		errs = append(errs, fmt.Errorf("  KAFKA_PARTITIONS: has to be 1 to %d", maxPartitions))
+		errs = append(errs, fmt.Errorf("  KAFKA_PARTITIONS: must be from 1 to %d, got %d", maxPartitions, c.Partitions))
 	}
 	if c.Replication < 0 || c.Replication > math.MaxInt16 {
-		errs = append(errs, errors.New("  KAFKA_REPLICATION_FACTOR: has to be a number of brokers, or 0"))
+		errs = append(errs, fmt.Errorf("  KAFKA_REPLICATION_FACTOR: must be from 0 to %d, got %d", math.MaxInt16, c.Replication))
 	}
 	return errors.Join(append(errs, c.Security.errors(c.Brokers)...)...)
 }
 
-// Publisher writes events to Kafka. It is safe for concurrent use. Events of
-// one key keep their order when each Publish waits for the one before.
+// Publisher writes events to Kafka. It is safe for concurrent use. Events with the same
+// key keep their order if each Publish waits for the previous one.
 type Publisher struct {
-	topics *topicSet
-	log    *slog.Logger
-	tried  *prometheus.CounterVec
+	topics   *topicSet
+	log      *slog.Logger
+	attempts *prometheus.CounterVec
 }
 
-// NewPublisher returns a publisher of the topics. It does not talk to the
-// cluster yet; Run does. The caller closes it.
+// NewPublisher returns a publisher for the topics. It does not connect to the cluster
+// before Run or Publish. The caller must close it.
 func NewPublisher(cfg Config, topics []string, log *slog.Logger) *Publisher {
 	t := newTopicSet(cfg)
 	for _, topic := range topics {
 		t.add(topic)
 	}
-	tried := promauto.With(cfg.Metrics).NewCounterVec(prometheus.CounterOpts{
-		Name: "events_published_total", Help: "Attempts to write an event to its topic. One whose outcome is failed is tried again.",
+	attempts := promauto.With(cfg.Metrics).NewCounterVec(prometheus.CounterOpts{
+		Name: "events_published_total", Help: "Attempts to publish an event, by outcome: ok or failed. Failed attempts are retried.",
 	}, []string{"topic", "outcome"})
 	for _, topic := range topics {
-		tried.WithLabelValues(topic, "ok")
-		tried.WithLabelValues(topic, "failed")
+		attempts.WithLabelValues(topic, "ok")
+		attempts.WithLabelValues(topic, "failed")
 	}
-	return &Publisher{topics: t, log: log, tried: tried}
+	return &Publisher{topics: t, log: log, attempts: attempts}
 }
 
-// Run makes the topics and returns. While no broker answers it tries again,
-// until ctx is done.
+// Run creates the topics and returns. While the broker is down it retries until ctx is
+// done.
 func (p *Publisher) Run(ctx context.Context) error {
-	boot.Retry(ctx, p.log, "make the topics", p.topics.create)
+	boot.Retry(ctx, p.log, "create topics", p.topics.create)
 	return nil
 }
 
-// Publish writes e to its topic and returns when all in-sync replicas have it.
-// It tries once. After an error the cluster may have it all the same.
+// Publish writes e to its topic and returns when all in-sync replicas have stored it.
+// It does not retry. After an error the cluster may or may not have stored e.
 func (p *Publisher) Publish(ctx context.Context, e event.Envelope) error {
 	msg := kafka.Message{Topic: e.Type, Key: []byte(e.Key), Value: e.Data}
 	for _, h := range e.Headers() {
 		msg.Headers = append(msg.Headers, kafka.Header{Key: h.Key, Value: []byte(h.Value)})
 	}
 	err := p.topics.write(ctx, msg)
-	p.tried.WithLabelValues(e.Type, outcome(err)).Inc()
+	p.attempts.WithLabelValues(e.Type, outcome(err)).Inc()
 	return err
 }
 
@@ -104,9 +104,9 @@ func outcome(err error) string {
 	return "ok"
 }
 
-// Ping tells whether a broker answers and the topics are there.
+// Ping fails unless a broker responds and the topics exist.
 func (p *Publisher) Ping(ctx context.Context) error { return p.topics.ping(ctx) }
 
-// Close ends the connections, those in use when what they wait for has come or
-// is given up. It waits for nothing.
+// Close closes the idle connections. Connections in use are closed after their current
+// request; Close does not wait for them.
 func (p *Publisher) Close() { p.topics.close() }

@@ -20,15 +20,15 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// Security is how to connect and log in to the cluster.
+// Security configures TLS and the login to the cluster.
 type Security struct {
-	TLS       bool   `envconfig:"KAFKA_TLS" default:"false" desc:"whether the brokers are reached by TLS"`
-	CAFile    string `envconfig:"KAFKA_CA_FILE" desc:"PEM file of the authorities that vouch for the brokers; empty: those of the system"`
-	CertFile  string `envconfig:"KAFKA_CERT_FILE" desc:"PEM file of the certificate that brokers may ask for"`
-	KeyFile   string `envconfig:"KAFKA_KEY_FILE" desc:"PEM file of its key"`
-	Mechanism string `envconfig:"KAFKA_SASL_MECHANISM" desc:"how to log in to the brokers: plain, scram-sha-256 or scram-sha-512; empty: not at all"`
-	User      string `envconfig:"KAFKA_USERNAME" desc:"user at the brokers"`
-	Password  string `envconfig:"KAFKA_PASSWORD" secret:"true" desc:"password of that user; plain sends it only over TLS, or to this machine"`
+	TLS       bool   `envconfig:"KAFKA_TLS" default:"false" desc:"Whether to connect to the brokers with TLS."`
+	CAFile    string `envconfig:"KAFKA_CA_FILE" desc:"PEM file of the certificate authorities of the brokers. Empty: those of the system."`
+	CertFile  string `envconfig:"KAFKA_CERT_FILE" desc:"PEM file of the client certificate, for brokers that require one. Empty: no client certificate."`
+	KeyFile   string `envconfig:"KAFKA_KEY_FILE" desc:"PEM file of the private key of KAFKA_CERT_FILE."`
+	Mechanism string `envconfig:"KAFKA_SASL_MECHANISM" desc:"SASL mechanism of the login to the brokers: plain, scram-sha-256 or scram-sha-512. Empty: no login."`
+	User      string `envconfig:"KAFKA_USERNAME" desc:"User name of the SASL login."`
+	Password  string `envconfig:"KAFKA_PASSWORD" secret:"true" desc:"Password of the SASL login. The mechanism plain requires TLS, except for brokers on the same machine."`
 }
 
 // mechanisms are the supported SASL mechanisms.
@@ -44,29 +44,29 @@ var mechanisms = map[string]func(user, password string) (sasl.Mechanism, error){
 	},
 }
 
-// errors returns what is wrong with s for the given brokers.
+// errors returns one error for each invalid setting, given the brokers.
 func (s Security) errors(brokers []string) []error {
 	var errs []error
 	if _, err := s.roots(); err != nil {
 		errs = append(errs, fmt.Errorf("  KAFKA_CA_FILE: %w", err))
 	}
 	if _, err := s.certificates(); err != nil {
-		errs = append(errs, fmt.Errorf("  KAFKA_CERT_FILE: does not go with KAFKA_KEY_FILE: %w", err))
+		errs = append(errs, fmt.Errorf("  KAFKA_CERT_FILE: cannot be loaded with KAFKA_KEY_FILE: %w", err))
 	}
 	if !s.TLS && cmp.Or(s.CAFile, s.CertFile, s.KeyFile) != "" {
-		errs = append(errs, errors.New("  KAFKA_TLS: is not true, and the files of certificates need it"))
+		errs = append(errs, errors.New("  KAFKA_TLS: must be true if KAFKA_CA_FILE, KAFKA_CERT_FILE or KAFKA_KEY_FILE is set"))
 	}
 	if s.Mechanism != "" && mechanisms[s.Mechanism] == nil {
-		errs = append(errs, fmt.Errorf("  KAFKA_SASL_MECHANISM: %q is not right: has to be plain, scram-sha-256 or scram-sha-512", s.Mechanism))
+		errs = append(errs, fmt.Errorf("  KAFKA_SASL_MECHANISM: must be plain, scram-sha-256 or scram-sha-512, got %q", s.Mechanism))
 	}
 	if s.Mechanism == "plain" && !s.TLS && !allLocal(brokers) {
-		errs = append(errs, errors.New("  KAFKA_SASL_MECHANISM: plain needs KAFKA_TLS: it sends the password as it is"))
+		errs = append(errs, errors.New("  KAFKA_SASL_MECHANISM: plain requires KAFKA_TLS, because it sends the password unencrypted"))
 	}
 	if set := s.Mechanism != ""; set != (s.User != "") || set != (s.Password != "") {
-		errs = append(errs, errors.New("  KAFKA_USERNAME: goes with KAFKA_PASSWORD and KAFKA_SASL_MECHANISM; set all or none"))
+		errs = append(errs, errors.New("  KAFKA_USERNAME: must be set together with KAFKA_PASSWORD and KAFKA_SASL_MECHANISM, or not at all"))
 	} else if login := mechanisms[s.Mechanism]; login != nil {
 		if _, err := login(s.User, s.Password); err != nil {
-			errs = append(errs, errors.New("  KAFKA_USERNAME: it or KAFKA_PASSWORD has characters that SCRAM does not take"))
+			errs = append(errs, errors.New("  KAFKA_USERNAME: it or KAFKA_PASSWORD contains characters that SCRAM does not allow"))
 		}
 	}
 	return errs
@@ -81,7 +81,7 @@ func allLocal(brokers []string) bool {
 	})
 }
 
-// roots returns the trusted authorities, or nil for those of the system.
+// roots returns the trusted certificate authorities, or nil for those of the system.
 func (s Security) roots() (*x509.CertPool, error) {
 	if s.CAFile == "" {
 		return nil, nil
@@ -92,7 +92,7 @@ func (s Security) roots() (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM", s.CAFile)
+		return nil, fmt.Errorf("%s contains no PEM certificate", s.CAFile)
 	}
 	return pool, nil
 }
@@ -105,29 +105,30 @@ func (s Security) certificates() ([]tls.Certificate, error) {
 	return []tls.Certificate{pair}, err
 }
 
-// secure starts TLS on a connection, or closes it. It reads the files each time,
-// so that the next connection uses renewed ones.
+// secure starts TLS on a connection. On failure it closes the connection. It reads the
+// certificate files each time, so that renewed files are used without a restart.
 func (s Security) secure(ctx context.Context, conn net.Conn, address string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(address)
 	roots, rootsErr := s.roots()
-	own, ownErr := s.certificates()
-	if err := errors.Join(err, rootsErr, ownErr); err != nil {
-		return nil, errors.Join(fault.New(fault.Unavailable, "the files of KAFKA_CA_FILE, KAFKA_CERT_FILE and KAFKA_KEY_FILE cannot be used").Because(err), conn.Close())
+	certificates, certErr := s.certificates()
+	if err := errors.Join(err, rootsErr, certErr); err != nil {
+		return nil, errors.Join(fault.New(fault.Unavailable, "KAFKA_CA_FILE, KAFKA_CERT_FILE or KAFKA_KEY_FILE cannot be read").Because(err), conn.Close())
 	}
-	secured := tls.Client(conn, &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host, RootCAs: roots, Certificates: own})
+	secured := tls.Client(conn, &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host, RootCAs: roots, Certificates: certificates})
 	err = secured.HandshakeContext(ctx)
 	if err == nil {
 		return secured, nil
 	}
 	conn.Close()
-	why := fault.New(fault.Unavailable, "the broker does not speak TLS as it should: is KAFKA_TLS right for this port?")
+	cause := fault.New(fault.Unavailable, "the TLS handshake with the broker failed; check KAFKA_TLS and the port in KAFKA_BROKERS")
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		why = fault.New(fault.Unavailable, "the certificate of the broker is not to be trusted: see KAFKA_CA_FILE, and the names in KAFKA_BROKERS")
+		cause = fault.New(fault.Unavailable, "the certificate of the broker is not trusted; check KAFKA_CA_FILE and the host names in KAFKA_BROKERS")
 	}
-	return nil, why.Because(err)
+	return nil, cause.Because(err)
 }
 
-// login returns the mechanism, or nil without one. Validate has checked it.
+// login returns the SASL mechanism, or nil without a login. Validate has checked the
+// settings.
 func (s Security) login() sasl.Mechanism {
 	if s.Mechanism == "" {
 		return nil
@@ -136,13 +137,14 @@ func (s Security) login() sasl.Mechanism {
 	return m
 }
 
-// refused says which setting to change when a broker refuses a login.
-func refused(err error) error {
+// explainLogin replaces the error of a refused login by one that names the settings to
+// check.
+func explainLogin(err error) error {
 	switch {
 	case errors.Is(err, kafka.SASLAuthenticationFailed):
-		return fault.New(fault.Unavailable, "the broker refuses KAFKA_USERNAME or KAFKA_PASSWORD").Because(err)
+		return fault.New(fault.Unavailable, "the broker refused the login; check KAFKA_USERNAME and KAFKA_PASSWORD").Because(err)
 	case errors.Is(err, kafka.UnsupportedSASLMechanism):
-		return fault.New(fault.Unavailable, "the broker does not know the login of KAFKA_SASL_MECHANISM").Because(err)
+		return fault.New(fault.Unavailable, "the broker does not support the mechanism in KAFKA_SASL_MECHANISM").Because(err)
 	}
 	return err
 }

@@ -14,28 +14,27 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/tlstest"
 )
 
-// logins are the ways to log in, as a setting and as the protocol has them.
-var logins = map[string]string{"plain": "PLAIN", "scram-sha-256": "SCRAM-SHA-256", "scram-sha-512": "SCRAM-SHA-512"}
+// mechanisms maps the values of KAFKA_SASL_MECHANISM to the names in the protocol.
+var mechanisms = map[string]string{"plain": "PLAIN", "scram-sha-256": "SCRAM-SHA-256", "scram-sha-512": "SCRAM-SHA-512"}
 
 const user, password = "suite", "an owl, 3 keys & a lamp"
 
-// guarded starts a broker with TLS by the authority that wants a login.
-func guarded(t *testing.T, authority *tlstest.Authority, mechanism string, opts ...kfake.Opt) kafka.Config {
+// secureBroker starts a broker that requires TLS and a login.
+func secureBroker(t *testing.T, authority *tlstest.Authority, mechanism string, opts ...kfake.Opt) kafka.Config {
 	t.Helper()
-	_, cfg := fake(t, append(opts, kfake.TLS(authority.ServerConfig(t)), kfake.EnableSASL(), kfake.Superuser(logins[mechanism], user, password))...)
+	_, cfg := startBroker(t, append(opts, kfake.TLS(authority.ServerConfig(t)), kfake.EnableSASL(), kfake.Superuser(mechanisms[mechanism], user, password))...)
 	cfg.Partitions = 1
 	cfg.Security = kafka.Security{TLS: true, CAFile: authority.File, Mechanism: mechanism, User: user, Password: password}
 	return cfg
 }
 
-// carry has an event go all the way: published, consumed, and read again.
-func carry(t *testing.T, cfg kafka.Config) {
+// roundTrip publishes an event and consumes it in two groups.
+func roundTrip(t *testing.T, cfg kafka.Config) {
 	t.Helper()
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
@@ -45,17 +44,14 @@ func carry(t *testing.T, cfg kafka.Config) {
 	if err := p.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	var got handled
-	consume(t, cfg, string(topic), []string{string(topic)}, func(_ context.Context, e event.Envelope) error {
-		got.add(e)
-		return nil
-	})
+	var got recorder
+	consume(t, cfg, topic, got.handle)
 	want := envelope(topic, "0193-p", 7)
 	publish(t, p, want)
-	if all := got.await(t, 1); all[0].ID != want.ID {
+	if all := got.waitFor(t, 1); all[0].ID != want.ID {
 		t.Errorf("handled %+v, want %s", all, want.ID)
 	}
-	if all := read(t, cfg, 1, string(topic)); all[0].ID != want.ID {
+	if all := readEvents(t, cfg, 1, topic); all[0].ID != want.ID {
 		t.Errorf("read %+v, want %s", all, want.ID)
 	}
 	if err := p.Ping(t.Context()); err != nil {
@@ -63,37 +59,38 @@ func carry(t *testing.T, cfg kafka.Config) {
 	}
 }
 
-func TestEventsGoByTLSAndLogin(t *testing.T) {
+func TestEventsOverTLSWithLogin(t *testing.T) {
 	authority := tlstest.NewAuthority(t)
-	for mechanism := range logins {
-		t.Run(mechanism, func(t *testing.T) { carry(t, guarded(t, authority, mechanism)) })
+	for mechanism := range mechanisms {
+		t.Run(mechanism, func(t *testing.T) { roundTrip(t, secureBroker(t, authority, mechanism)) })
 	}
-	t.Run("TLS alone", func(t *testing.T) {
-		_, cfg := fake(t, kfake.TLS(authority.ServerConfig(t)))
+	t.Run("TLS without login", func(t *testing.T) {
+		_, cfg := startBroker(t, kfake.TLS(authority.ServerConfig(t)))
 		cfg.Security = kafka.Security{TLS: true, CAFile: authority.File}
 		cfg.Partitions = 1
-		carry(t, cfg)
+		roundTrip(t, cfg)
 	})
-	t.Run("certificate of the client", func(t *testing.T) {
+	t.Run("client certificate", func(t *testing.T) {
 		server := authority.ServerConfig(t)
 		server.ClientAuth, server.ClientCAs = tls.RequireAndVerifyClientCert, authority.CertPool()
-		_, cfg := fake(t, kfake.TLS(server))
+		_, cfg := startBroker(t, kfake.TLS(server))
 		cfg.Security = kafka.Security{TLS: true, CAFile: authority.File}
-		refuses(t, cfg, "KAFKA_CERT_FILE")
+		wantPingError(t, cfg, "KAFKA_CERT_FILE")
 		cfg.CertFile, cfg.KeyFile = authority.ClientCertificate(t)
 		cfg.Partitions = 1
-		carry(t, cfg)
+		roundTrip(t, cfg)
 	})
-	t.Run("login alone", func(t *testing.T) { // to this machine
-		_, cfg := fake(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", user, password))
+	t.Run("login without TLS", func(t *testing.T) { // allowed on the same machine
+		_, cfg := startBroker(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", user, password))
 		cfg.Security = kafka.Security{Mechanism: "plain", User: user, Password: password}
 		cfg.Partitions = 1
-		carry(t, cfg)
+		roundTrip(t, cfg)
 	})
 }
 
-// refuses has /readyz say the words, and not the password.
-func refuses(t *testing.T, cfg kafka.Config, words ...string) {
+// wantPingError checks that Ping fails with an error that contains the words but not the
+// password.
+func wantPingError(t *testing.T, cfg kafka.Config, words ...string) {
 	t.Helper()
 	c := kafka.NewConsumer(cfg, "group", []string{"topic"}, nil, slog.New(slog.DiscardHandler))
 	for name, ping := range map[string]func(context.Context) error{"Publisher": publisher(t, cfg, "topic").Ping, "Consumer": c.Ping} {
@@ -105,16 +102,16 @@ func refuses(t *testing.T, cfg kafka.Config, words ...string) {
 		}
 		for _, word := range words {
 			if !strings.Contains(f.Message, word) {
-				t.Errorf("%s.Ping = %q, want it to name %s", name, f.Message, word)
+				t.Errorf("%s.Ping = %q, want it to contain %s", name, f.Message, word)
 			}
 		}
 		if strings.Contains(err.Error(), password) {
-			t.Errorf("%s.Ping = %v", name, err)
+			t.Errorf("%s.Ping = %v, which contains the password", name, err)
 		}
 	}
 }
 
-func TestWhatBrokersRefuseIsNamed(t *testing.T) {
+func TestConnectionErrorsNameTheSetting(t *testing.T) {
 	authority, other := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
 	for name, test := range map[string]struct {
 		change func(*kafka.Config)
@@ -128,19 +125,19 @@ func TestWhatBrokersRefuseIsNamed(t *testing.T) {
 		"other name": {func(c *kafka.Config) {
 			c.Brokers = []string{strings.Replace(c.Brokers[0], "127.0.0.1", "localhost", 1)}
 		}, "KAFKA_BROKERS"},
-		"no file any more": {func(c *kafka.Config) { c.CAFile = "gone.pem" }, "KAFKA_CA_FILE"},
+		"missing file":     {func(c *kafka.Config) { c.CAFile = "gone.pem" }, "KAFKA_CA_FILE"},
 		"plaintext to TLS": {func(c *kafka.Config) { c.TLS = false }, "KAFKA_TLS"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := guarded(t, authority, "scram-sha-512")
+			cfg := secureBroker(t, authority, "scram-sha-512")
 			test.change(&cfg)
-			refuses(t, cfg, test.words)
+			wantPingError(t, cfg, test.words)
 		})
 	}
-	// Apache Kafka answers where kfake ends the connection.
+	// Apache Kafka responds with an error code where kfake closes the connection.
 	for code, word := range map[*kerr.Error]string{kerr.SaslAuthenticationFailed: "KAFKA_PASSWORD", kerr.UnsupportedSaslMechanism: "KAFKA_SASL_MECHANISM"} {
 		t.Run(code.Message, func(t *testing.T) {
-			cluster, cfg := fake(t, kfake.TLS(authority.ServerConfig(t)), kfake.EnableSASL())
+			cluster, cfg := startBroker(t, kfake.TLS(authority.ServerConfig(t)), kfake.EnableSASL())
 			cfg.Security = kafka.Security{TLS: true, CAFile: authority.File, Mechanism: "scram-sha-256", User: "admin", Password: password}
 			cluster.ControlKey(int16(kmsg.SASLAuthenticate), func(r kmsg.Request) (kmsg.Response, error, bool) {
 				cluster.KeepControl()
@@ -148,22 +145,21 @@ func TestWhatBrokersRefuseIsNamed(t *testing.T) {
 				res.ErrorCode = code.Code
 				return res, nil, true
 			})
-			refuses(t, cfg, word)
+			wantPingError(t, cfg, word)
 		})
 	}
 	t.Run("TLS to plaintext", func(t *testing.T) {
-		_, cfg := fake(t)
+		_, cfg := startBroker(t)
 		cfg.Security = kafka.Security{TLS: true, CAFile: authority.File}
-		refuses(t, cfg, "KAFKA_TLS")
+		wantPingError(t, cfg, "KAFKA_TLS")
 	})
 }
 
-// TestClientsRecover has the file of the authority be the wrong one first, and
-// the broker one that knows another password.
-func TestClientsRecover(t *testing.T) {
+// At first the CA file is wrong, then the password is.
+func TestClientsRecoverFromWrongCredentials(t *testing.T) {
 	authority, other := tlstest.NewAuthority(t), tlstest.NewAuthority(t)
 	file := filepath.Join(t.TempDir(), "ca.pem")
-	put := func(from string) {
+	writeCA := func(from string) {
 		pem, err := os.ReadFile(from)
 		if err == nil {
 			err = os.WriteFile(file, pem, 0o600)
@@ -172,33 +168,30 @@ func TestClientsRecover(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	put(other.File)
-	cfg, port := nobody(t)
+	writeCA(other.File)
+	cfg, port := unusedAddress(t)
 	cfg.Security = kafka.Security{TLS: true, CAFile: file, Mechanism: "scram-sha-256", User: user, Password: password}
-	strict := []kfake.Opt{kfake.Ports(port), kfake.TLS(authority.ServerConfig(t)), kfake.EnableSASL()}
-	cluster, _ := fake(t, append(strict, kfake.Superuser("SCRAM-SHA-256", user, "the one before"))...)
+	options := []kfake.Opt{kfake.Ports(port), kfake.TLS(authority.ServerConfig(t)), kfake.EnableSASL()}
+	cluster, _ := startBroker(t, append(options, kfake.Superuser("SCRAM-SHA-256", user, "another password"))...)
 
 	topic := newTopic()
 	p := publisher(t, cfg, topic)
-	var got handled
-	consume(t, cfg, string(topic), []string{string(topic)}, func(_ context.Context, e event.Envelope) error {
-		got.add(e)
-		return nil
-	})
+	var got recorder
+	consume(t, cfg, topic, got.handle)
 	if err := p.Publish(t.Context(), envelope(topic, "key", 1)); !fault.Is(err, fault.Unavailable) {
-		t.Errorf("Publish to who is not trusted = %v", err)
+		t.Errorf("Publish to an untrusted broker = %v, want unavailable", err)
 	}
-	put(authority.File)
-	await(t, "the change of authority", func() error {
+	writeCA(authority.File)
+	eventually(t, "the new CA file", func() error {
 		if err := p.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "KAFKA_PASSWORD") {
-			return errors.Join(errors.New("the password is not what is wrong"), err)
+			return errors.Join(errors.New("want an error about KAFKA_PASSWORD"), err)
 		}
 		return nil
 	})
 	cluster.Close()
-	_, _ = fake(t, append(strict, kfake.Superuser("SCRAM-SHA-256", user, password))...)
+	_, _ = startBroker(t, append(options, kfake.Superuser("SCRAM-SHA-256", user, password))...)
 	publish(t, p, envelope(topic, "key", 1))
-	got.await(t, 1)
+	got.waitFor(t, 1)
 }
 
 func TestSecurityIsValidated(t *testing.T) {
@@ -214,20 +207,20 @@ func TestSecurityIsValidated(t *testing.T) {
 		s      kafka.Security
 		wrong  []string
 	}{
-		"nothing set":                 {remote, kafka.Security{}, nil},
-		"all set":                     {remote, kafka.Security{TLS: true, CAFile: authority.File, CertFile: cert, KeyFile: key, Mechanism: "plain", User: "u", Password: "p"}, nil},
-		"SCRAM without TLS":           {remote, kafka.Security{Mechanism: "scram-sha-512", User: "u", Password: "p"}, nil},
-		"plain without TLS":           {remote, kafka.Security{Mechanism: "plain", User: "u", Password: "p"}, []string{"KAFKA_SASL_MECHANISM"}},
-		"plain to this machine":       {"[::1]:9092", kafka.Security{Mechanism: "plain", User: "u", Password: "p"}, nil},
-		"plain to this machine, name": {"localhost:9092", kafka.Security{Mechanism: "plain", User: "u", Password: "p"}, nil},
-		"user without password":       {remote, kafka.Security{Mechanism: "scram-sha-256", User: "u"}, []string{"KAFKA_USERNAME"}},
-		"password without mechanism":  {remote, kafka.Security{User: "u", Password: "p"}, []string{"KAFKA_USERNAME"}},
-		"mechanism without user":      {remote, kafka.Security{Mechanism: "scram-sha-256"}, []string{"KAFKA_USERNAME"}},
-		"user that SCRAM refuses":     {remote, kafka.Security{Mechanism: "scram-sha-256", User: "a\x00b", Password: "p"}, []string{"KAFKA_USERNAME"}},
-		"certificate without key":     {remote, kafka.Security{TLS: true, CertFile: cert}, []string{"KAFKA_CERT_FILE"}},
-		"authority without TLS":       {remote, kafka.Security{CAFile: authority.File}, []string{"KAFKA_TLS"}},
-		"authority in an empty file":  {remote, kafka.Security{TLS: true, CAFile: empty}, []string{"KAFKA_CA_FILE"}},
-		"all at once": {remote, kafka.Security{CAFile: "gone", KeyFile: "gone", Mechanism: "gssapi"},
+		"nothing set":                {remote, kafka.Security{}, nil},
+		"all set":                    {remote, kafka.Security{TLS: true, CAFile: authority.File, CertFile: cert, KeyFile: key, Mechanism: "plain", User: "u", Password: "p"}, nil},
+		"SCRAM without TLS":          {remote, kafka.Security{Mechanism: "scram-sha-512", User: "u", Password: "p"}, nil},
+		"plain without TLS":          {remote, kafka.Security{Mechanism: "plain", User: "u", Password: "p"}, []string{"KAFKA_SASL_MECHANISM"}},
+		"plain to loopback":          {"[::1]:9092", kafka.Security{Mechanism: "plain", User: "u", Password: "p"}, nil},
+		"plain to localhost":         {"localhost:9092", kafka.Security{Mechanism: "plain", User: "u", Password: "p"}, nil},
+		"user without password":      {remote, kafka.Security{Mechanism: "scram-sha-256", User: "u"}, []string{"KAFKA_USERNAME"}},
+		"password without mechanism": {remote, kafka.Security{User: "u", Password: "p"}, []string{"KAFKA_USERNAME"}},
+		"mechanism without user":     {remote, kafka.Security{Mechanism: "scram-sha-256"}, []string{"KAFKA_USERNAME"}},
+		"invalid SCRAM user":         {remote, kafka.Security{Mechanism: "scram-sha-256", User: "a\x00b", Password: "p"}, []string{"KAFKA_USERNAME"}},
+		"certificate without key":    {remote, kafka.Security{TLS: true, CertFile: cert}, []string{"KAFKA_CERT_FILE"}},
+		"authority without TLS":      {remote, kafka.Security{CAFile: authority.File}, []string{"KAFKA_TLS"}},
+		"authority in an empty file": {remote, kafka.Security{TLS: true, CAFile: empty}, []string{"KAFKA_CA_FILE"}},
+		"all errors at once": {remote, kafka.Security{CAFile: "gone", KeyFile: "gone", Mechanism: "gssapi"},
 			[]string{"KAFKA_CA_FILE", "KAFKA_CERT_FILE", "KAFKA_TLS", "KAFKA_SASL_MECHANISM", "KAFKA_USERNAME"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -240,7 +233,7 @@ func TestSecurityIsValidated(t *testing.T) {
 				}
 			}
 			if strings.Join(got, " ") != strings.Join(test.wrong, " ") {
-				t.Errorf("wrong are %v, want %v:\n%v", got, test.wrong, err)
+				t.Errorf("errors for %v, want %v:\n%v", got, test.wrong, err)
 			}
 		})
 	}

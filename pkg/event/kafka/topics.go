@@ -12,36 +12,35 @@ import (
 )
 
 const (
-	defaultPartitions = 3 // where Config has none, as in a test
+	defaultPartitions = 3 // for an unset Config.Partitions, as in tests
 	maxPartitions     = 1000
-	clusterDefault    = -1 // of brokers that keep a topic
+	clusterDefault    = -1 // replication factor
 	deadLetters       = ".dlq"
-	remakeInterval    = time.Second // between two attempts to create topics that are gone
-	maxDeadLetter     = 2 << 20     // bytes; a dead letter is its message and the reason
+	recreateInterval  = time.Second // between two attempts to recreate missing topics
+	maxDeadLetter     = 2 << 20     // bytes; a dead letter is larger than its message
 )
 
-// DeadLetterTopic is where a consumer puts what it can not act on.
+// DeadLetterTopic returns the topic for events of a topic that a consumer rejects.
 func DeadLetterTopic(topic string) string { return topic + deadLetters }
 
-// topicSet is the topics of a publisher or a consumer, and its connections.
+// topicSet holds the topics and connections of a publisher or consumer.
 type topicSet struct {
 	cfg      Config
 	client   *kafka.Client
 	balancer kafka.Hash
-	remake   *rate.Limiter
+	recreate *rate.Limiter
 	configs  []kafka.TopicConfig
 	names    []string
 }
 
 func newTopicSet(cfg Config) *topicSet {
 	return &topicSet{
-		cfg:    cfg,
-		client: &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Timeout: requestTimeout, Transport: cfg.transport()},
-		remake: rate.NewLimiter(rate.Every(remakeInterval), 1),
+		cfg:      cfg,
+		client:   &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Timeout: requestTimeout, Transport: cfg.transport()},
+		recreate: rate.NewLimiter(rate.Every(recreateInterval), 1),
 	}
 }
 
-// add adds a topic.
 func (t *topicSet) add(topic string, entries ...kafka.ConfigEntry) {
 	t.names = append(t.names, topic)
 	t.configs = append(t.configs, kafka.TopicConfig{
@@ -65,12 +64,12 @@ func (t *topicSet) create(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// ping fails unless a broker answers and the topics exist. It opens a connection:
-// a transport in use answers from its cache, even when the cluster is gone.
+// ping fails unless a broker responds and the topics exist. It opens a new connection,
+// because a transport in use returns cached metadata even when the cluster is down.
 func (t *topicSet) ping(ctx context.Context) error {
-	fresh := t.cfg.transport()
-	defer fresh.CloseIdleConnections()
-	client := &kafka.Client{Addr: t.client.Addr, Timeout: t.client.Timeout, Transport: fresh}
+	transport := t.cfg.transport()
+	defer transport.CloseIdleConnections()
+	client := &kafka.Client{Addr: t.client.Addr, Timeout: t.client.Timeout, Transport: transport}
 	res, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: t.names})
 	if err != nil {
 		return err
@@ -83,22 +82,23 @@ func (t *topicSet) ping(ctx context.Context) error {
 	return nil
 }
 
-// write tries once and returns when all in-sync replicas have the message. It
-// does not use kafka.Writer, which continues with messages that its caller has
-// given up and so delays the end of the process.
+// write returns when all in-sync replicas have stored the message. It does not retry.
+// It does not use kafka.Writer, which continues to send messages after their context
+// is done and so delays the end of the process.
 //
-// A record has the time of sending, its headers that of the event: brokers refuse
-// records whose time is far from theirs, and delete old ones.
+// The time of the record is the time of sending; the time of the event is in its
+// headers. Brokers refuse records whose time differs too much from theirs, and delete
+// old records.
 func (t *topicSet) write(ctx context.Context, m kafka.Message) error {
 	err := t.produce(ctx, m)
-	if errors.Is(err, kafka.UnknownTopicOrPartition) && t.remake.Allow() {
-		return errors.Join(err, t.create(ctx)) // the cluster may have come back empty
+	if errors.Is(err, kafka.UnknownTopicOrPartition) && t.recreate.Allow() {
+		return errors.Join(err, t.create(ctx)) // the cluster may have lost its data
 	}
 	return err
 }
 
 func (t *topicSet) produce(ctx context.Context, m kafka.Message) error {
-	meta, err := t.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{m.Topic}}) // as the transport remembers it
+	meta, err := t.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{m.Topic}}) // cached by the transport
 	if err != nil {
 		return err
 	}

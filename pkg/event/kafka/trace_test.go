@@ -12,23 +12,23 @@ import (
 	"github.com/battery-passport/suite/pkg/trace"
 )
 
-// TestTraceReachesTheHandler follows a write from the context of its request,
-// through the store and the broker, to the context of the handler.
+// The trace goes from the context of a write through the store and the broker to the
+// context of the handler.
 func TestTraceReachesTheHandler(t *testing.T) {
-	_, cfg := fake(t)
+	_, cfg := startBroker(t)
 	const id = "4bf92f3577b34da6a3ce929d0e0e4736"
-	cells, topic := open(t), storetest.Counted{}.Topic()
-	cause := trace.NewContext(t.Context(), "00-"+id+"-00f067aa0ba902b7-00")
-	if _, err := cells.Insert(cause, "a", storetest.Cell{}, event.New("/test", "a", time.Now(), storetest.Counted{})); err != nil {
+	cells, counted := openStore(t), topic(storetest.Counted{}.Topic())
+	request := trace.NewContext(t.Context(), "00-"+id+"-00f067aa0ba902b7-00")
+	if _, err := cells.Insert(request, "a", storetest.Cell{}, event.New("/test", "a", time.Now(), storetest.Counted{})); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- kafka.NewForwarder(cfg, []string{topic}, slog.New(slog.NewTextHandler(t.Output(), nil)), cells.Outbox()).Run(ctx)
+		done <- kafka.NewForwarder(cfg, []string{string(counted)}, slog.New(slog.NewTextHandler(t.Output(), nil)), cells.Outbox()).Run(ctx)
 	}()
 	traces := make(chan [2]string, 1)
-	stop := consume(t, cfg, "traces", []string{topic}, func(ctx context.Context, e event.Envelope) error {
+	stop := consume(t, cfg, counted, func(ctx context.Context, e event.Envelope) error {
 		traces <- [2]string{e.Traceparent, trace.FromContext(ctx)}
 		return nil
 	})
@@ -38,8 +38,8 @@ func TestTraceReachesTheHandler(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("Run = %v", err)
 	}
-	written := trace.FromContext(cause)
+	written := trace.FromContext(request)
 	if got[0] != written || got[1][:36] != "00-"+id+"-" || got[1] == written || got[1][53:] != "00" {
-		t.Errorf("the event has the trace %q and its handler %q; it was written with %q", got[0], got[1], written)
+		t.Errorf("the event has trace %q and the handler %q, want the trace of %q and a new span for the handler", got[0], got[1], written)
 	}
 }
