@@ -34,7 +34,7 @@ const Version = "1.0.0"
 // defaultMaxRequests applies to a zero Config, which tests use.
 const defaultMaxRequests = 256
 
-// Options describe the service.
+// Options configure an API.
 type Options struct {
 	Title       string // such as "Passport Service"
 	Description string
@@ -48,21 +48,21 @@ type Options struct {
 // API is an http.Handler that serves the routes of a service. Handle and Page add
 // routes and must not be called after the first request.
 type API struct {
-	huma     huma.API
-	router   *chi.Mux
-	routes   map[string]*route // by method and path
-	log      *slog.Logger
-	user     func(context.Context) string
-	spec     func() []byte
-	draining atomic.Bool
-	config   Config
-	timeouts Timeouts
-	callers  *rateLimiter
-	public   *rateLimiter
-	slots    *concurrencyLimiter
+	huma       huma.API
+	router     *chi.Mux
+	routes     map[string]*route // by method and path
+	log        *slog.Logger
+	user       func(context.Context) string
+	spec       func() []byte
+	draining   atomic.Bool
+	config     Config
+	timeouts   Timeouts
+	callerRate *rateLimiter
+	publicRate *rateLimiter
+	slots      *concurrencyLimiter
 
-	seconds  *prometheus.HistogramVec
-	inFlight prometheus.Gauge
+	durations *prometheus.HistogramVec
+	inFlight  prometheus.Gauge
 }
 
 // New returns an API with the routes that every service has: health checks, API
@@ -71,9 +71,9 @@ func New(o Options) *API {
 	prepareHuma()
 	a := &API{
 		router: chi.NewRouter(), routes: map[string]*route{}, log: o.Log, user: o.User, config: o.HTTP, timeouts: o.HTTP.Timeouts.orDefault(),
-		callers: newRateLimiter("caller", o.HTTP.RateLimit), public: newRateLimiter("public", o.HTTP.PublicRateLimit),
+		callerRate: newRateLimiter("caller", o.HTTP.RateLimit), publicRate: newRateLimiter("public", o.HTTP.PublicRateLimit),
 		slots: newConcurrencyLimiter(cmp.Or(o.HTTP.MaxRequests, defaultMaxRequests)),
-		seconds: promauto.With(o.Metrics).NewHistogramVec(prometheus.HistogramOpts{
+		durations: promauto.With(o.Metrics).NewHistogramVec(prometheus.HistogramOpts{
 			Name: "http_request_duration_seconds", Help: "Duration of HTTP requests by route, including streamed response bodies.", Buckets: metrics.DurationBuckets,
 		}, []string{"method", "route", "code"}),
 		inFlight: promauto.With(o.Metrics).NewGauge(prometheus.GaugeOpts{Name: "http_requests_in_flight", Help: "HTTP requests in flight."}),

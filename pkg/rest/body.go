@@ -32,7 +32,8 @@ type jsonBody struct {
 	raw      bool // not validated against its schema; the handler does it
 }
 
-// MaxBody limits the JSON body of a request to n bytes. The default is 64 KiB.
+// MaxBody limits the JSON body of a request to n bytes. The default is 64 KiB. It
+// panics during registration if the input has no Body.
 func MaxBody(n int64) Option { return func(o *operation) { o.json.limit = n } }
 
 // addJSONBody is for inputs with a Body. A contentType tag names a media type that

@@ -34,7 +34,7 @@ type Timeouts struct {
 	ReadHeader time.Duration
 	Read       time.Duration // for the body of a request, unless it is streamed
 	Write      time.Duration // from the end of the request header to the first byte of the response
-	Idle       time.Duration // between two requests
+	Idle       time.Duration // of a connection between two requests
 	Transfer   time.Duration // longest pause while a streamed request body or a response is transferred
 }
 

@@ -42,15 +42,15 @@ func (l *rateLimiter) take(h http.Header, caller string) error {
 		return nil
 	}
 	now, bucket := time.Now(), l.bucket(caller)
-	ok, left := bucket.AllowN(now, 1), bucket.TokensAt(now)
-	one := time.Minute / time.Duration(l.perMinute)
-	full := time.Duration(float64(l.perMinute)-left) * one
+	ok, remaining := bucket.AllowN(now, 1), bucket.TokensAt(now)
+	interval := time.Minute / time.Duration(l.perMinute)
+	full := time.Duration(float64(l.perMinute)-remaining) * interval
 	h.Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=60", l.name, l.perMinute))
-	h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%d", l.name, max(0, int(left)), int(math.Ceil(full.Seconds()))))
+	h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%d", l.name, max(0, int(remaining)), int(math.Ceil(full.Seconds()))))
 	if ok {
 		return nil
 	}
-	return fault.New(fault.TooMany, "more than %d requests per minute", l.perMinute).RetryIn(time.Duration((1 - left) * float64(one)))
+	return fault.New(fault.TooMany, "the limit of %d requests per minute is exceeded", l.perMinute).RetryIn(time.Duration((1 - remaining) * float64(interval)))
 }
 
 func (l *rateLimiter) bucket(caller string) *rate.Limiter {
@@ -84,7 +84,7 @@ func (l *concurrencyLimiter) acquire(caller string) (*slot, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.used >= l.total {
-		return nil, fault.New(fault.Unavailable, "the service already handles %d requests", l.total).RetryIn(time.Second)
+		return nil, fault.New(fault.Unavailable, "the service is already handling %d requests", l.total).RetryIn(time.Second)
 	}
 	if err := l.add(caller); err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func (l *concurrencyLimiter) acquire(caller string) (*slot, error) {
 
 func (l *concurrencyLimiter) add(caller string) error {
 	if l.counts[caller] >= l.perCaller {
-		return fault.New(fault.Unavailable, "the service already handles %d of your requests", l.perCaller).RetryIn(time.Second)
+		return fault.New(fault.Unavailable, "the service is already handling %d of your requests", l.perCaller).RetryIn(time.Second)
 	}
 	l.counts[caller]++
 	return nil

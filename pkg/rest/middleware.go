@@ -111,7 +111,7 @@ func (a *API) logAccess(next http.Handler) http.Handler {
 		next.ServeHTTP(ww, r)
 		status := cmp.Or(ww.Status(), http.StatusOK)
 		method, pattern := labels(r)
-		a.seconds.WithLabelValues(method, pattern, strconv.Itoa(status)).Observe(time.Since(start).Seconds())
+		a.durations.WithLabelValues(method, pattern, strconv.Itoa(status)).Observe(time.Since(start).Seconds())
 		s := stateOf(r.Context())
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -176,8 +176,8 @@ func (a *API) cors(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		method := r.Method
-		if asked := r.Header.Get("Access-Control-Request-Method"); method == http.MethodOptions && asked != "" {
-			method = asked
+		if requested := r.Header.Get("Access-Control-Request-Method"); method == http.MethodOptions && requested != "" {
+			method = requested
 		}
 		if rt := a.match(method, r); rt != nil && rt.policy.CORS == AnyOrigin {
 			anyOrigin.ServeHTTP(w, r)
@@ -194,14 +194,14 @@ func clientIP(proxies []netip.Prefix) func(http.Handler) http.Handler {
 	for _, p := range proxies {
 		trusted = append(trusted, p.String())
 	}
-	find := middleware.ClientIPFromXFF(trusted...)
+	setClientIP := middleware.ClientIPFromXFF(trusted...)
 	return func(next http.Handler) http.Handler {
-		found := find(next)
+		handler := setClientIP(next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			for i, list := range r.Header[forwardedFor] {
 				r.Header[forwardedFor][i] = withoutPorts(list)
 			}
-			found.ServeHTTP(w, r)
+			handler.ServeHTTP(w, r)
 		})
 	}
 }
@@ -212,8 +212,8 @@ const forwardedFor = "X-Forwarded-For"
 func withoutPorts(list string) string {
 	parts := strings.Split(list, ",")
 	for i, part := range parts {
-		if at, err := netip.ParseAddrPort(strings.TrimSpace(part)); err == nil {
-			parts[i] = at.Addr().String()
+		if addr, err := netip.ParseAddrPort(strings.TrimSpace(part)); err == nil {
+			parts[i] = addr.Addr().String()
 		}
 	}
 	return strings.Join(parts, ",")
@@ -221,9 +221,9 @@ func withoutPorts(list string) string {
 
 // remoteAddr returns the address of the peer of the connection.
 func remoteAddr(r *http.Request) netip.Addr {
-	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	addr, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
 	}
-	return at.Addr().Unmap()
+	return addr.Addr().Unmap()
 }

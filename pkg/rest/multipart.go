@@ -71,20 +71,20 @@ func (f *Multipart[T]) Parts(limit int64) (*Parts, error) {
 
 // headerLimit limits the bytes that are read between the bodies of two parts.
 type headerLimit struct {
-	body    io.Reader
-	left    int
-	between bool
+	body      io.Reader
+	remaining int  // bytes
+	active    bool // reading between two bodies
 }
 
 func (l *headerLimit) Read(b []byte) (int, error) {
-	if !l.between {
+	if !l.active {
 		return l.body.Read(b)
 	}
-	if l.left == 0 {
+	if l.remaining == 0 {
 		return 0, fault.New(fault.TooLarge, "the header of a part must not be larger than %d bytes", maxPartHeader)
 	}
-	n, err := l.body.Read(b[:min(len(b), l.left)])
-	l.left -= n
+	n, err := l.body.Read(b[:min(len(b), l.remaining)])
+	l.remaining -= n
 	return n, err
 }
 
@@ -109,9 +109,9 @@ func (p *Parts) Next() (*Part, error) {
 			return nil, formError(err)
 		}
 	}
-	p.body.left, p.body.between = maxPartHeader, true
+	p.body.remaining, p.body.active = maxPartHeader, true
 	part, err := p.reader.NextRawPart() // NextPart would decode quoted-printable
-	p.body.between = false
+	p.body.active = false
 	if err != nil {
 		return nil, formError(err)
 	}

@@ -128,12 +128,12 @@ func strictQuery(next http.Handler) http.Handler {
 }
 
 // checkOnce reports a parameter that is repeated or empty.
-func checkOnce(place string, values []string) []fault.Detail {
+func checkOnce(location string, values []string) []fault.Detail {
 	switch {
 	case len(values) > 1:
-		return []fault.Detail{{Path: place, Code: "duplicate", Message: "must not be repeated"}}
+		return []fault.Detail{{Path: location, Code: "duplicate", Message: "must not be repeated"}}
 	case len(values) == 1 && values[0] == "":
-		return []fault.Detail{{Path: place, Code: "required", Message: "must not be empty; omit it instead"}}
+		return []fault.Detail{{Path: location, Code: "required", Message: "must not be empty; omit it instead"}}
 	}
 	return nil
 }

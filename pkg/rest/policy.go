@@ -150,9 +150,9 @@ func (a *API) newRoute(pattern, name string, policy Policy) *route {
 	rt := &route{name: name, policy: policy}
 	switch policy.RateLimit.Class {
 	case CallerRate:
-		rt.rates = append(rt.rates, a.callers)
+		rt.rates = append(rt.rates, a.callerRate)
 	case PublicRate:
-		rt.rates = append(rt.rates, a.public)
+		rt.rates = append(rt.rates, a.publicRate)
 	}
 	if n := policy.RateLimit.PerMinute; n > 0 {
 		rt.rates = append(rt.rates, newRateLimiter(name, n))

@@ -99,17 +99,17 @@ func (rt *route) errors(details []fault.Detail) []fault.Detail {
 	details = slices.Clone(details)
 	for i, d := range details {
 		if d.Path != "" && !strings.ContainsAny(d.Path, "/:") {
-			d.Path = rt.place(d.Path)
+			d.Path = rt.location(d.Path)
 		}
 		details[i].Path, details[i].Message = text(d.Path), text(d.Message)
 	}
 	return details
 }
 
-// place returns the location of a field in the request, such as "query:limit" for limit
+// location returns the location of a field in the request, such as "query:limit" for limit
 // or "header:Idempotency-Key" for idempotencyKey. A field that is not a parameter is a
 // member of the body.
-func (rt *route) place(field string) string {
+func (rt *route) location(field string) string {
 	switch field {
 	case "authorization":
 		return "header:Authorization"

@@ -40,54 +40,54 @@ func newService(t *testing.T, channels ...*channel) *testService {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close(context.Background()) })
-	o := &testService{t: t, db: db, now: time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC)}
-	clock := func() time.Time { return o.now }
-	o.Service = &notification.Service{
+	s := &testService{t: t, db: db, now: time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC)}
+	clock := func() time.Time { return s.now }
+	s.Service = &notification.Service{
 		Records: store.Open(db, notification.Schema()), Accounts: store.Open(db, notification.AccountSchema()),
-		Owners: store.Open(db, notification.OwnerSchema()), Tasks: task.NewQueue(db, clock), Now: clock, NewID: func() string { return fmt.Sprint("new", o.events) },
+		Owners: store.Open(db, notification.OwnerSchema()), Tasks: task.NewQueue(db, clock), Now: clock, NewID: func() string { return fmt.Sprint("new", s.events) },
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	for _, c := range channels {
-		o.Dispatchers = append(o.Dispatchers, &notification.Dispatcher{Name: c.name, Channel: c, Records: o.Records, Accounts: o.Accounts, Log: log})
+		s.Dispatchers = append(s.Dispatchers, &notification.Dispatcher{Name: c.name, Channel: c, Records: s.Records, Accounts: s.Accounts, Log: log})
 	}
-	o.worker = o.newWorker()
-	return o
+	s.worker = s.newWorker()
+	return s
 }
 
-func (o *testService) newWorker() *task.Worker {
+func (s *testService) newWorker() *task.Worker {
 	var kinds []task.Kind
-	for _, d := range o.Dispatchers {
+	for _, d := range s.Dispatchers {
 		kinds = append(kinds, d.Kind())
 	}
-	return task.NewWorker(o.Tasks, slog.New(slog.NewTextHandler(o.t.Output(), nil)), nil, kinds...)
+	return task.NewWorker(s.Tasks, slog.New(slog.NewTextHandler(s.t.Output(), nil)), nil, kinds...)
 }
 
 // handle handles an event twice, because events may be delivered more than once.
-func (o *testService) handle(topic, payload string) {
-	o.t.Helper()
-	o.events++
-	e := event.Envelope{ID: fmt.Sprint(o.events), Type: topic, Time: o.now, Data: []byte(payload)}
+func (s *testService) handle(topic, payload string) {
+	s.t.Helper()
+	s.events++
+	e := event.Envelope{ID: fmt.Sprint(s.events), Type: topic, Time: s.now, Data: []byte(payload)}
 	for range 2 {
-		if err := o.Handle(o.t.Context(), e); err != nil {
-			o.t.Fatal(err)
+		if err := s.Handle(s.t.Context(), e); err != nil {
+			s.t.Fatal(err)
 		}
 	}
 }
 
 // deliver runs the tasks that are due.
-func (o *testService) deliver() {
-	o.t.Helper()
-	if err := o.worker.RunDue(o.t.Context()); err != nil {
-		o.t.Fatal(err)
+func (s *testService) deliver() {
+	s.t.Helper()
+	if err := s.worker.RunDue(s.t.Context()); err != nil {
+		s.t.Fatal(err)
 	}
 }
 
 // newest returns the newest notification of a user, and its delivery on a channel.
-func (o *testService) newest(user string, c notification.ChannelName) (notification.Record, notification.Delivery) {
-	o.t.Helper()
-	page, err := o.List(auth.NewContext(o.t.Context(), auth.Principal{UserID: user}), notification.Filter{}, "", 1)
+func (s *testService) newest(user string, c notification.ChannelName) (notification.Record, notification.Delivery) {
+	s.t.Helper()
+	page, err := s.List(auth.NewContext(s.t.Context(), auth.Principal{UserID: user}), notification.Filter{}, "", 1)
 	if err != nil || len(page.Rows) == 0 {
-		o.t.Fatalf("notifications of %s: %v, %v", user, page.Rows, err)
+		s.t.Fatalf("notifications of %s: %v, %v", user, page.Rows, err)
 	}
 	for _, d := range page.Rows[0].Doc.Deliveries {
 		if d.Channel == c {
@@ -126,22 +126,22 @@ func TestMailOutage(t *testing.T) {
 	attempts := 0
 	down := func(notification.Message) error { attempts++; return errors.New("connection refused") }
 	mail, files := &channel{name: notification.Mail, fail: down}, &channel{name: notification.File}
-	o := newService(t, mail, files)
-	o.handle("user.registered", ann)
+	s := newService(t, mail, files)
+	s.handle("user.registered", ann)
 	for i := range 60 {
 		for range 5 {
-			o.handle("passport.created", fmt.Sprintf(`{"passportId":"p%d","createdBy":"ann"}`, o.events))
+			s.handle("passport.created", fmt.Sprintf(`{"passportId":"p%d","createdBy":"ann"}`, s.events))
 		}
-		o.deliver()
+		s.deliver()
 		if len(files.sent) != 1+5*(i+1) {
 			t.Fatalf("%d files after %d minutes", len(files.sent), i)
 		}
-		o.now = o.now.Add(time.Minute)
+		s.now = s.now.Add(time.Minute)
 	}
 	if len(mail.sent) > 0 || attempts > 70 {
 		t.Errorf("%d mails, want 0; %d attempts, want at most 70", len(mail.sent), attempts)
 	}
-	page, err := o.Records.List(t.Context(), store.Query{Scopes: []string{"user:ann"}, Order: store.OldestFirst, Limit: 1})
+	page, err := s.Records.List(t.Context(), store.Query{Scopes: []string{"user:ann"}, Order: store.OldestFirst, Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,8 +150,8 @@ func TestMailOutage(t *testing.T) {
 	}
 	mail.fail = nil
 	for range 2 {
-		o.now = o.now.Add(time.Minute)
-		o.deliver()
+		s.now = s.now.Add(time.Minute)
+		s.deliver()
 	}
 	ids := map[string]bool{}
 	for _, m := range mail.sent {
@@ -160,7 +160,7 @@ func TestMailOutage(t *testing.T) {
 	if len(mail.sent) != 301 || len(ids) != 301 {
 		t.Errorf("%d mails with %d ids, want 301", len(mail.sent), len(ids))
 	}
-	if _, d := o.newest("ann", notification.Mail); d.State != notification.Sent || d.Attempts != 1 || d.Reason != "" || !d.NextTry.IsZero() || d.SentAt.IsZero() {
+	if _, d := s.newest("ann", notification.Mail); d.State != notification.Sent || d.Attempts != 1 || d.Reason != "" || !d.NextTry.IsZero() || d.SentAt.IsZero() {
 		t.Errorf("after the outage: %+v", d)
 	}
 }
@@ -173,72 +173,72 @@ func TestRefusals(t *testing.T) {
 		}
 		return nil
 	}}
-	o := newService(t, mail)
-	o.handle("user.registered", ann)
-	o.handle("user.registered", `{"userId":"bob","email":"bob@nlb.example"}`)
+	s := newService(t, mail)
+	s.handle("user.registered", ann)
+	s.handle("user.registered", `{"userId":"bob","email":"bob@nlb.example"}`)
 
 	refusal = &notification.Refusal{Reason: "451 busy\r\nlater"}
-	o.deliver()
-	_, d := o.newest("ann", notification.Mail)
-	if d.State != notification.Pending || d.Attempts != 1 || d.Reason != "451 busy  later" || !d.NextTry.After(o.now) || d.NextTry.After(o.now.Add(time.Minute)) {
+	s.deliver()
+	_, d := s.newest("ann", notification.Mail)
+	if d.State != notification.Pending || d.Attempts != 1 || d.Reason != "451 busy  later" || !d.NextTry.After(s.now) || d.NextTry.After(s.now.Add(time.Minute)) {
 		t.Errorf("temporarily refused: %+v", d)
 	}
-	if _, d := o.newest("bob", notification.Mail); d.State != notification.Sent {
+	if _, d := s.newest("bob", notification.Mail); d.State != notification.Sent {
 		t.Errorf("mail to another user: %+v", d)
 	}
-	o.deliver()
-	if _, next := o.newest("ann", notification.Mail); next != d {
+	s.deliver()
+	if _, next := s.newest("ann", notification.Mail); next != d {
 		t.Errorf("tried before nextTry: %+v", next)
 	}
-	o.now = o.now.Add(time.Hour)
+	s.now = s.now.Add(time.Hour)
 	refusal = nil
-	o.deliver()
-	if _, d = o.newest("ann", notification.Mail); d.State != notification.Sent || d.Attempts != 2 {
+	s.deliver()
+	if _, d = s.newest("ann", notification.Mail); d.State != notification.Sent || d.Attempts != 2 {
 		t.Errorf("accepted later: %+v", d)
 	}
 
 	refusal = &notification.Refusal{Final: true, Reason: "550 no such user"}
-	o.handle("passport.created", `{"passportId":"p","createdBy":"ann"}`)
-	o.deliver()
-	o.now = o.now.Add(24 * time.Hour)
-	o.deliver()
-	if _, d = o.newest("ann", notification.Mail); d.State != notification.Failed || d.Attempts != 1 || d.Reason != "550 no such user" {
+	s.handle("passport.created", `{"passportId":"p","createdBy":"ann"}`)
+	s.deliver()
+	s.now = s.now.Add(24 * time.Hour)
+	s.deliver()
+	if _, d = s.newest("ann", notification.Mail); d.State != notification.Failed || d.Attempts != 1 || d.Reason != "550 no such user" {
 		t.Errorf("permanently refused: %+v", d)
 	}
 
 	// Temporarily refused all the time: given up after some days.
 	refusal = &notification.Refusal{Reason: "452 full"}
-	o.now = o.now.Add(time.Second)
-	o.handle("passport.created", `{"passportId":"q","createdBy":"ann"}`)
-	begun := o.now
-	for d.State = notification.Pending; d.State == notification.Pending; o.now = o.now.Add(time.Minute) {
-		o.deliver()
-		_, d = o.newest("ann", notification.Mail)
-		o.now = o.now.Add(max(0, d.NextTry.Sub(o.now)))
+	s.now = s.now.Add(time.Second)
+	s.handle("passport.created", `{"passportId":"q","createdBy":"ann"}`)
+	begun := s.now
+	for d.State = notification.Pending; d.State == notification.Pending; s.now = s.now.Add(time.Minute) {
+		s.deliver()
+		_, d = s.newest("ann", notification.Mail)
+		s.now = s.now.Add(max(0, d.NextTry.Sub(s.now)))
 	}
-	if days := o.now.Sub(begun).Hours() / 24; d.State != notification.Failed || d.Attempts != 100 || days < 2 || days > 5 {
+	if days := s.now.Sub(begun).Hours() / 24; d.State != notification.Failed || d.Attempts != 100 || days < 2 || days > 5 {
 		t.Errorf("given up after %.1f days: %+v", days, d)
 	}
 }
 
 func TestMailWaitsForAddress(t *testing.T) {
 	mail := &channel{name: notification.Mail}
-	o := newService(t, mail)
-	o.handle("passport.created", `{"passportId":"p","createdBy":"ann"}`)
-	o.deliver()
-	if _, d := o.newest("ann", notification.Mail); d.State != notification.Pending || !strings.Contains(d.Reason, "address") || len(mail.sent) > 0 {
+	s := newService(t, mail)
+	s.handle("passport.created", `{"passportId":"p","createdBy":"ann"}`)
+	s.deliver()
+	if _, d := s.newest("ann", notification.Mail); d.State != notification.Pending || !strings.Contains(d.Reason, "address") || len(mail.sent) > 0 {
 		t.Errorf("before the address is known: %+v, %d mails", d, len(mail.sent))
 	}
-	o.handle("user.updated", `{"userId":"ann","email":"ann@nlb.example","role":"user"}`)
-	o.deliver()
-	if _, d := o.newest("ann", notification.Mail); d.State != notification.Sent || len(mail.sent) != 1 || mail.sent[0].To != "ann@nlb.example" {
+	s.handle("user.updated", `{"userId":"ann","email":"ann@nlb.example","role":"user"}`)
+	s.deliver()
+	if _, d := s.newest("ann", notification.Mail); d.State != notification.Sent || len(mail.sent) != 1 || mail.sent[0].To != "ann@nlb.example" {
 		t.Errorf("after the address is known: %+v, %+v", d, mail.sent)
 	}
-	o.now = o.now.Add(time.Second)
-	o.handle("user.updated", `{"userId":"ann","email":"ann@nlb.example","disabled":true}`)
-	o.handle("passport.updated", `{"passportId":"p","updatedBy":"bob"}`)
-	o.deliver()
-	if _, d := o.newest("ann", notification.Mail); d.State != notification.Failed || d.Reason != "the account is disabled" {
+	s.now = s.now.Add(time.Second)
+	s.handle("user.updated", `{"userId":"ann","email":"ann@nlb.example","disabled":true}`)
+	s.handle("passport.updated", `{"passportId":"p","updatedBy":"bob"}`)
+	s.deliver()
+	if _, d := s.newest("ann", notification.Mail); d.State != notification.Failed || d.Reason != "the account is disabled" {
 		t.Errorf("to a disabled account: %+v", d)
 	}
 }
@@ -247,21 +247,21 @@ func TestMailWaitsForAddress(t *testing.T) {
 // when the mail is stored as waiting.
 func TestAddressArrivesDuringDispatch(t *testing.T) {
 	mail := &channel{name: notification.Mail}
-	o := newService(t, mail)
+	s := newService(t, mail)
 	const n = 100
 	for i := range n {
 		user := fmt.Sprint("user", i)
-		o.handle("passport.created", fmt.Sprintf(`{"passportId":"p%d","createdBy":%q}`, i, user))
-		e := event.Envelope{ID: user, Type: "user.updated", Time: o.now, Data: fmt.Appendf(nil, `{"userId":%q,"email":"%s@nlb.example"}`, user, user)}
+		s.handle("passport.created", fmt.Sprintf(`{"passportId":"p%d","createdBy":%q}`, i, user))
+		e := event.Envelope{ID: user, Type: "user.updated", Time: s.now, Data: fmt.Appendf(nil, `{"userId":%q,"email":"%s@nlb.example"}`, user, user)}
 		var wg sync.WaitGroup
-		wg.Go(func() { o.deliver() })
+		wg.Go(func() { s.deliver() })
 		time.Sleep(rand.N(2 * time.Millisecond)) // at a random moment of the dispatch
-		if err := o.Handle(t.Context(), e); err != nil {
+		if err := s.Handle(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 		wg.Wait()
 	}
-	o.deliver()
+	s.deliver()
 	if len(mail.sent) != n {
 		t.Errorf("%d mails, want %d", len(mail.sent), n)
 	}
@@ -279,21 +279,21 @@ func TestWorkersShareMails(t *testing.T) {
 		}
 		return nil
 	}
-	o := newService(t, mail)
-	o.handle("user.registered", ann)
+	s := newService(t, mail)
+	s.handle("user.registered", ann)
 	const n = 50
 	for i := range n {
-		o.handle("passport.created", fmt.Sprintf(`{"passportId":"p%d","createdBy":"ann"}`, i))
+		s.handle("passport.created", fmt.Sprintf(`{"passportId":"p%d","createdBy":"ann"}`, i))
 	}
 	killed := make(chan bool)
 	go func() {
 		defer close(killed)
-		_ = o.worker.RunDue(t.Context())
+		_ = s.worker.RunDue(t.Context())
 	}()
 	<-killed
 	var wg sync.WaitGroup
 	for range 4 {
-		w := o.newWorker()
+		w := s.newWorker()
 		wg.Go(func() {
 			if err := w.RunDue(t.Context()); err != nil {
 				t.Error(err)
@@ -304,8 +304,8 @@ func TestWorkersShareMails(t *testing.T) {
 	if len(mail.sent) != n {
 		t.Errorf("%d mails, want all but the one of the killed worker", len(mail.sent))
 	}
-	o.now = o.now.Add(31 * time.Second)
-	o.deliver()
+	s.now = s.now.Add(31 * time.Second)
+	s.deliver()
 	if len(mail.sent) != n+1 {
 		t.Errorf("%d mails, want %d", len(mail.sent), n+1)
 	}
@@ -315,31 +315,31 @@ func TestWorkersShareMails(t *testing.T) {
 // did, or a process that was killed before it enqueued the task.
 func TestResumeEnqueuesPendingDeliveries(t *testing.T) {
 	mail := &channel{name: notification.Mail}
-	o := newService(t, mail)
-	o.handle("user.registered", ann)
-	o.deliver()
+	s := newService(t, mail)
+	s.handle("user.registered", ann)
+	s.deliver()
 	for id, d := range map[string]notification.Delivery{
 		"pending": {Channel: notification.Mail, State: notification.Pending},
-		"retried": {Channel: notification.Mail, State: notification.Pending, Attempts: 3, NextTry: o.now.Add(time.Hour), Reason: "busy"},
+		"retried": {Channel: notification.Mail, State: notification.Pending, Attempts: 3, NextTry: s.now.Add(time.Hour), Reason: "busy"},
 		"sent":    {Channel: notification.Mail, State: notification.Sent, Attempts: 1},
 		"failed":  {Channel: notification.Mail, State: notification.Failed, Attempts: 1},
 		"file":    {Channel: notification.File, State: notification.Pending}, // this channel is disabled
 	} {
-		if _, err := o.Records.Insert(t.Context(), id, notification.Record{ID: id, Recipient: "ann", Metadata: "{}", CreatedAt: o.now, Deliveries: []notification.Delivery{d}}); err != nil {
+		if _, err := s.Records.Insert(t.Context(), id, notification.Record{ID: id, Recipient: "ann", Metadata: "{}", CreatedAt: s.now, Deliveries: []notification.Delivery{d}}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i := range 2 {
-		o.now = o.now.Add(2 * time.Minute)
-		if err := o.ResumeTask().Run(t.Context(), task.Task{}); err != nil {
+		s.now = s.now.Add(2 * time.Minute)
+		if err := s.ResumeTask().Run(t.Context(), task.Task{}); err != nil {
 			t.Fatal(err)
 		}
-		o.deliver()
+		s.deliver()
 		if len(mail.sent) != 3 {
 			t.Errorf("run %d: %d mails, want the welcome and the two pending ones", i+1, len(mail.sent))
 		}
 	}
-	if _, err := o.Records.Get(t.Context(), "retried"); err != nil {
+	if _, err := s.Records.Get(t.Context(), "retried"); err != nil {
 		t.Error(err)
 	}
 }
@@ -347,23 +347,23 @@ func TestResumeEnqueuesPendingDeliveries(t *testing.T) {
 // TestResumedDeliveriesKeepTheirTrace loses the tasks of several events, as if the process was
 // killed after it inserted the records. The new tasks continue the traces of the events.
 func TestResumedDeliveriesKeepTheirTrace(t *testing.T) {
-	o := newService(t, &channel{name: notification.Mail})
-	o.handle("user.registered", ann)
-	o.deliver()
-	queue, lost := o.Tasks, newService(t).Tasks
-	o.Tasks = lost
+	s := newService(t, &channel{name: notification.Mail})
+	s.handle("user.registered", ann)
+	s.deliver()
+	queue, lost := s.Tasks, newService(t).Tasks
+	s.Tasks = lost
 	traces := map[string]string{"passport.created": "4bf92f3577b34da6a3ce929d0e0e4736", "passport.updated": "0af7651916cd43dd8448eb211c80319c"}
 	for topic, id := range traces {
-		e := event.Envelope{ID: topic, Type: topic, Time: o.now, Data: []byte(`{"passportId":"p","createdBy":"ann"}`)}
-		if err := o.Handle(trace.NewContext(t.Context(), "00-"+id+"-00f067aa0ba902b7-01"), e); err != nil {
+		e := event.Envelope{ID: topic, Type: topic, Time: s.now, Data: []byte(`{"passportId":"p","createdBy":"ann"}`)}
+		if err := s.Handle(trace.NewContext(t.Context(), "00-"+id+"-00f067aa0ba902b7-01"), e); err != nil {
 			t.Fatal(err)
 		}
 	}
-	o.Tasks, o.now = queue, o.now.Add(2*time.Minute)
-	if err := o.ResumeTask().Run(trace.NewContext(t.Context(), ""), task.Task{}); err != nil {
+	s.Tasks, s.now = queue, s.now.Add(2*time.Minute)
+	if err := s.ResumeTask().Run(trace.NewContext(t.Context(), ""), task.Task{}); err != nil {
 		t.Fatal(err)
 	}
-	page, err := store.Open(o.db, task.Schema()).List(t.Context(), store.Query{Scopes: []string{"notification.mail"}, Filters: map[string]string{"state": string(task.Waiting)}, Limit: 10})
+	page, err := store.Open(s.db, task.Schema()).List(t.Context(), store.Query{Scopes: []string{"notification.mail"}, Filters: map[string]string{"state": string(task.Waiting)}, Limit: 10})
 	if err != nil || len(page.Rows) != len(traces) {
 		t.Fatalf("%d tasks, %v, want %d", len(page.Rows), err, len(traces))
 	}
@@ -372,7 +372,7 @@ func TestResumedDeliveriesKeepTheirTrace(t *testing.T) {
 		if err := json.Unmarshal(row.Doc.Data, &id); err != nil {
 			t.Fatal(err)
 		}
-		record, err := o.Records.Get(t.Context(), id)
+		record, err := s.Records.Get(t.Context(), id)
 		if want := traces[record.Doc.EventType]; err != nil || !strings.HasPrefix(row.Doc.Traceparent, "00-"+want+"-") {
 			t.Errorf("task of %s has the trace %s, %v, want %s", record.Doc.EventType, row.Doc.Traceparent, err, want)
 		}
@@ -392,18 +392,18 @@ func TestOldAccountEventsAreIgnored(t *testing.T) {
 		"without a sequence":    {version(0, 2, admin), version(0, 1, user)},
 		"some without sequence": {version(0, 1, user), version(5, 2, admin), version(0, 1, user)},
 	} {
-		o := newService(t)
+		s := newService(t)
 		for _, e := range events {
-			if err := o.Handle(t.Context(), e); err != nil {
+			if err := s.Handle(t.Context(), e); err != nil {
 				t.Fatal(err)
 			}
 		}
-		row, err := o.Accounts.Get(t.Context(), "ann")
+		row, err := s.Accounts.Get(t.Context(), "ann")
 		if err != nil || row.Doc.Email != "new@nlb.example" || row.Doc.Role != auth.Admin {
 			t.Errorf("%s: %+v, %v", name, row.Doc, err)
 		}
-		o.handle("passport.created", `{"passportId":"p","createdBy":"bob"}`)
-		if r, _ := o.newest("ann", notification.List); r.EventType != "passport.created" {
+		s.handle("passport.created", `{"passportId":"p","createdBy":"bob"}`)
+		if r, _ := s.newest("ann", notification.List); r.EventType != "passport.created" {
 			t.Errorf("%s: newest notification of the admin: %+v", name, r)
 		}
 	}

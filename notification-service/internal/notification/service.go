@@ -156,12 +156,12 @@ func (s *Service) change(ctx context.Context, id string, change func(*Record) er
 
 // Draft is a notification to be sent by an admin.
 type Draft struct {
-	Type           Type       `json:"type" enum:"email,system,alert,info,warning,error" doc:"email: sent by mail to one recipient; all other types are shown in the list of the recipient or, without a recipient, of all users"`
+	Type           Type       `json:"type" enum:"email,system,alert,info,warning,error" doc:"email: sent by mail, and listed for the recipient or, if you give only an address, for you; all other types: listed for the recipient or, without a recipient, for all users"`
 	EventType      string     `json:"eventType" enum:"passport.created,passport.published,passport.updated,passport.deleted,document.uploaded,document.deleted,user.registered,user.login,system.alert,general.info" doc:"event that the notification is about; general.info is for any other message"`
 	Title          string     `json:"title,omitempty" maxLength:"200" doc:"one line of text; optional for user.login, system.alert and general.info, which have a default"`
 	Message        string     `json:"message,omitempty" maxLength:"10000" doc:"text of any number of lines; optional in the same cases as title"`
 	Recipient      string     `json:"recipient,omitempty" maxLength:"200" doc:"id of the account that gets the notification"`
-	RecipientEmail string     `json:"recipientEmail,omitempty" maxLength:"254" doc:"mail address, if it is not that of the recipient; only for type email"`
+	RecipientEmail string     `json:"recipientEmail,omitempty" maxLength:"254" doc:"mail address to use instead of that of the recipient; only for type email"`
 	Priority       Priority   `json:"priority,omitempty" enum:"low,medium,high,critical" default:"medium" doc:"priority of the notification"`
 	Metadata       wire.Value `json:"metadata,omitempty" doc:"JSON object with any content, returned with the notification"`
 }
