@@ -171,10 +171,10 @@ func (e *Engine) score(due []dueAttribute, errors []Finding) (score Score) {
 		}
 		invalid[section][attribute] = true
 	}
-	score.Sections = make([]Section, 0, len(e.Rules.Sections()))
+	score.Sections = make([]SectionScore, 0, len(e.Rules.Sections()))
 	for _, section := range e.Rules.Sections() {
 		name := section.Name
-		s := Section{Section: name, Due: len(invalid[name])}
+		s := SectionScore{Section: name, Due: len(invalid[name])}
 		for _, d := range due {
 			if d.attribute.Section == name && d.value.Exists() && !invalid[name][d.value.Name()] { // a missing one has an error
 				s.Due, s.Met = s.Due+1, s.Met+1

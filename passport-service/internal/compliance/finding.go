@@ -57,14 +57,14 @@ type Report struct {
 // Score counts the attributes that are mandatory or have an error, and those of
 // them that are given without an error.
 type Score struct {
-	Percent  int       `json:"percent" minimum:"0" maximum:"100" doc:"met / due × 100, rounded down; 100 if nothing is due"`
-	Due      int       `json:"due" doc:"number of attributes that are mandatory or have an error"`
-	Met      int       `json:"met" doc:"number of due attributes that are given and have no error"`
-	Sections []Section `json:"sections" doc:"score of each section in the order of the catalogue"`
+	Percent  int            `json:"percent" minimum:"0" maximum:"100" doc:"met / due × 100, rounded down; 100 if nothing is due"`
+	Due      int            `json:"due" doc:"number of attributes that are mandatory or have an error"`
+	Met      int            `json:"met" doc:"number of due attributes that are given and have no error"`
+	Sections []SectionScore `json:"sections" doc:"score of each section in the order of the catalogue"`
 }
 
-// Section is the score of one section.
-type Section struct {
+// SectionScore is the score of one section.
+type SectionScore struct {
 	Section string `json:"section" doc:"name of the section in data"`
 	Percent int    `json:"percent" minimum:"0" maximum:"100" doc:"met / due × 100, rounded down; 100 if nothing is due"`
 	Due     int    `json:"due" doc:"number of attributes that are mandatory or have an error"`
