@@ -55,18 +55,18 @@ func (o *original) call(caller session, route, body string) resttest.Response {
 func TestOriginalEndpoints(t *testing.T) {
 	onAnySuite(t, func(s *suite) {
 		o := newOriginal(s)
-		nobody := session{}
+		anonymous := session{}
 		for _, c := range []struct {
 			session     session
 			route, body string
 			status      int
 			holds       string
 		}{
-			{nobody, "POST /api/auth/register", `{"email":"{new}@a.example","password":"correct horse battery"}`, 201, `"role":"user"`},
-			{nobody, "POST /api/auth/login", `{"email":"{annEmail}","password":"correct horse battery"}`, 200, `"token":"`},
+			{anonymous, "POST /api/auth/register", `{"email":"{new}@a.example","password":"correct horse battery"}`, 201, `"role":"user"`},
+			{anonymous, "POST /api/auth/login", `{"email":"{annEmail}","password":"correct horse battery"}`, 200, `"token":"`},
 			{o.ann, "GET /api/auth/profile", "", 200, `"role":"operator"`},
 			{o.admin, "GET /api/auth/admin", "", 200, `"role":"admin"`},
-			{nobody, "GET /health", "", 200, `"message":"Auth Service is running","status":"OK"`},
+			{anonymous, "GET /health", "", 200, `"message":"Auth Service is running","status":"OK"`},
 			{o.admin, "POST /api/passports", o.body(), 201, `"state":"draft"`},
 			{o.ann, "GET /api/passports", "", 200, `"items":[{`},
 			{o.ann, "GET /api/passports/{passport}", "", 200, `"modelName":"WZX1"`},

@@ -34,34 +34,34 @@ func TestStorageOutage(t *testing.T) {
 	db := connect.Config{Dir: t.TempDir()}
 	s := startWith(t, authtest.New(t), bucket, db, func(cfg *documentd.Config) { cfg.S3.Endpoint = through })
 	user := s.as(auth.User, "")
-	kept := s.upload(user, file("kept.pdf", "", pdf))
+	stored := s.upload(user, file("a.pdf", "", pdf))
 	body, contentType := form(file("a.pdf", "", pdf+strings.Repeat("x", 6<<20)))
 	bearer := []string{"Authorization", "Bearer " + user, "Content-Type", contentType}
 	for range 2 {
 		proxy.SetDown(true)
 		begin := time.Now()
 		s.Do(upload, body, bearer...).WantProblem(503)
-		s.Do("GET /api/documents/"+kept.DocID+"/content", "", bearer...).WantProblem(503)
+		s.Do("GET /api/documents/"+stored.DocID+"/content", "", bearer...).WantProblem(503)
 		if took := time.Since(begin); took > 2*deadline {
 			t.Errorf("two refused requests took %v", took)
 		}
 		var got documentResponse
-		s.Do("GET /api/documents/"+kept.DocID, "", bearer...).Want(200, &got)
+		s.Do("GET /api/documents/"+stored.DocID, "", bearer...).Want(200, &got)
 		s.Do("GET /api/documents", "", bearer...).Want(200, nil)
 		if ready := s.Do("GET /readyz", "").Want(200, nil); !strings.Contains(ready.Text, `"status":"degraded"`) || !strings.Contains(ready.Text, `{"name":"storage","ok":false,`) {
 			t.Errorf("readyz = %s", ready.Text)
 		}
 		proxy.SetDown(false)
 		s.Call(upload, user, body, bearer...).Want(201, nil)
-		if a := s.Call("GET /api/documents/"+kept.DocID+"/content", user, nil); a.Text != pdf {
+		if a := s.Call("GET /api/documents/"+stored.DocID+"/content", user, nil); a.Text != pdf {
 			t.Errorf("content = %q", a.Text)
 		}
 	}
 
 	// A document deleted during the outage is gone at once; a sweep removes its object.
 	proxy.SetDown(true)
-	s.Do("DELETE /api/documents/"+kept.DocID, "", bearer...).Want(204, nil)
-	s.Do("GET /api/documents/"+kept.DocID, "", bearer...).WantProblem(404)
+	s.Do("DELETE /api/documents/"+stored.DocID, "", bearer...).Want(204, nil)
+	s.Do("GET /api/documents/"+stored.DocID, "", bearer...).WantProblem(404)
 	proxy.SetDown(false)
 	s.stop()
 	s2 := startWith(t, s.issuer, bucket, db, sweepSoon)

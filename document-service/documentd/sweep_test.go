@@ -93,7 +93,7 @@ func (s *service) prefix(t *testing.T) string {
 func TestSweepIgnoresOtherPrefixes(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	user := s.as(auth.User, "")
-	kept := s.upload(user, file("a.pdf", "", pdf))
+	stored := s.upload(user, file("a.pdf", "", pdf))
 	foreign := []string{s.prefix(t) + "orphan", "somebody.txt", "0/x"}
 	for _, key := range foreign {
 		s.bucket.put(t, key)
@@ -121,7 +121,7 @@ func TestSweepIgnoresOtherPrefixes(t *testing.T) {
 	if diff := cmp.Diff(before, after); diff != "" || len(uploads) != 1 || len(remaining) != 1 {
 		t.Errorf("after the sweep of a other (-before +after)\n%s uploads %v", diff, remaining)
 	}
-	if a := s.Call("GET /api/documents/"+kept.DocID+"/content", user, nil); a.Text != pdf {
+	if a := s.Call("GET /api/documents/"+stored.DocID+"/content", user, nil); a.Text != pdf {
 		t.Errorf("content = %d %q", a.Status, a.Text)
 	}
 	if _, err := s.bucket.client.AbortMultipartUpload(t.Context(), &s3.AbortMultipartUploadInput{Bucket: &s.bucket.Bucket, Key: &foreign[0], UploadId: begun.UploadId}); err != nil {
@@ -214,15 +214,15 @@ func TestSweepContinues(t *testing.T) {
 	for _, id := range []string{"e", "f", "g"} {
 		b.put(t, "db/"+id)
 	}
-	const kept = "db/a db/b db/c db/d"
-	if left := run(2); left != kept+" db/e db/f db/g" {
+	const stored = "db/a db/b db/c db/d"
+	if left := run(2); left != stored+" db/e db/f db/g" {
 		t.Errorf("after the runs over objects with documents: %s", left)
 	}
-	if left := run(2); left != kept {
+	if left := run(2); left != stored {
 		t.Errorf("after the runs over objects without documents: %s", left)
 	}
 	b.put(t, "db/0")
-	if left := run(2); left != kept {
+	if left := run(2); left != stored {
 		t.Errorf("after the runs that start again: %s", left)
 	}
 }
