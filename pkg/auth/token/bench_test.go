@@ -8,8 +8,8 @@ import (
 	"github.com/battery-passport/suite/pkg/auth/token"
 )
 
-// BenchmarkVerify measures uncached tokens, of which there are more than the cache
-// holds, and one cached token.
+// BenchmarkVerify measures uncached tokens (more than fit in the cache) and one cached
+// token.
 func BenchmarkVerify(b *testing.B) {
 	issuer := authtest.New(b)
 	v := verifier(b, token.Config{URL: issuer.URL})

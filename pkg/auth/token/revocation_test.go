@@ -125,7 +125,7 @@ func TestFailingFeedKeepsRevocations(t *testing.T) {
 		if err := v.CheckRevocations(t.Context()); err != nil || code(verify("ann")) != "revoked" {
 			t.Errorf("CheckRevocations = %v, Verify = %v", err, verify("ann"))
 		}
-		f.set(auth.Revocations{}, errors.New("away"))
+		f.set(auth.Revocations{}, errors.New("feed is down"))
 		time.Sleep(7 * time.Second) // between two calls of the feed
 		if err := v.CheckRevocations(t.Context()); !fault.Is(err, fault.Unavailable) || code(verify("ann")) != "revoked" || verify("bob") != nil {
 			t.Errorf("while the feed fails: CheckRevocations = %v, ann %v, bob %v", err, verify("ann"), verify("bob"))

@@ -155,7 +155,7 @@ func (v *Verifier) Verify(ctx context.Context, authorization string) (auth.Princ
 		return v.checkRevoked(cached)
 	}
 	var c Claims
-	ready := v.hasKeys(ctx) // read before parsing: keys that arrive meanwhile must not cause a 401 for a valid token
+	ready := v.hasKeys(ctx) // read before parsing, so that keys arriving later do not cause a 401 for a valid token
 	parsed, err := v.parser.ParseWithClaims(token, &c, v.key(ctx))
 	if err != nil {
 		return auth.Principal{}, v.refusal(ready, c, err)
