@@ -314,7 +314,7 @@ func TestAdminEmailOfUserIsNotPromoted(t *testing.T) {
 	if ann.User.Role != "user" {
 		t.Errorf("got %+v, want an account that is not promoted", ann.User)
 	}
-	const message = "level=ERROR msg=\"no admin account exists\" err=\"no admin account exists;"
+	const message = "level=ERROR msg=\"admin account not created\" err=\"no admin account exists;"
 	eventually(t, "log contains "+message, func() bool { return strings.Contains(s.log.String(), message) })
 	s.stop()
 	if n := strings.Count(s.log.String(), message); n != 1 {

@@ -28,7 +28,7 @@ type Config struct {
 	RefreshLifetime Lifetime `envconfig:"REFRESH_EXPIRES_IN" default:"30d" desc:"lifetime of a session, from login; refreshing tokens does not extend it"`
 	KeyRotation     Lifetime `envconfig:"JWT_KEY_ROTATION" default:"90d" desc:"age at which the signing key is replaced; 0: only on request of an admin"`
 	RateLimit       int      `envconfig:"AUTH_RATE_LIMIT" default:"300" desc:"requests per minute that a client network may send to each of login, refresh and logout, and a tenth of that to register; 0: no limit"`
-	LoginFailures   int      `envconfig:"LOGIN_FAILURES" default:"10" desc:"wrong passwords in a row, per client network and per account, before the next attempt must wait; 0: no limit"`
+	LoginFailures   int      `envconfig:"LOGIN_FAILURES" default:"10" desc:"number of wrong passwords, per client network and per account, after which further attempts must wait; 0: no limit"`
 	PasswordKey     string   `envconfig:"PASSWORD_KEY" secret:"true" desc:"key of at least 32 characters for password hashes; if empty, the service generates one and stores it in the database"`
 	PasswordCost    int      `envconfig:"PASSWORD_COST" default:"12" desc:"bcrypt cost of password hashes, 10 to 16; each step doubles the duration of a login"`
 	AdminEmail      string   `envconfig:"ADMIN_EMAIL" desc:"email address of an admin; the service creates the account on start if it does not exist; requires ADMIN_PASSWORD"`

@@ -27,7 +27,7 @@ func ensureAdmin(ctx context.Context, cfg Config, accounts *account.Service, log
 	boot.Retry(ctx, log, "create the admin of ADMIN_EMAIL", func(ctx context.Context) error {
 		err := accounts.EnsureAdmin(ctx, cfg.AdminEmail, cfg.AdminPassword)
 		if fault.Is(err, fault.Conflict) { // a retry cannot help
-			log.ErrorContext(ctx, "no admin account exists", "err", err)
+			log.ErrorContext(ctx, "admin account not created", "err", err)
 			return nil
 		}
 		return err

@@ -11,8 +11,8 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Hasher hashes passwords. Compare takes the same time for every hash; an empty
-// hash matches no password. Outdated reports whether a hash must be replaced.
+// Hasher hashes passwords. An empty hash matches no password; a mismatch takes the
+// same time for every hash. Outdated reports whether a hash must be replaced.
 type Hasher interface {
 	Hash(ctx context.Context, password string) (string, error)
 	Compare(ctx context.Context, hash, password string) (bool, error)
@@ -33,7 +33,7 @@ type Revoker interface {
 // with fault.TooMany.
 type Throttle interface {
 	Attempt(network, account string, known bool) (end func(failed bool), err error)
-	Acquire(network string) (leave func(), err error)
+	Acquire(network string) (release func(), err error)
 }
 
 // Service manages accounts. It is safe for concurrent use. Its methods fail with
@@ -135,11 +135,11 @@ func (s *Service) add(ctx context.Context, email, password string, role auth.Rol
 
 // hashPassword returns the hash of a new password. It fails with fault.TooMany.
 func (s *Service) hashPassword(ctx context.Context, password string) (string, error) {
-	leave, err := s.Throttle.Acquire(originOf(ctx).Network)
+	release, err := s.Throttle.Acquire(originOf(ctx).Network)
 	if err != nil {
 		return "", err
 	}
-	defer leave()
+	defer release()
 	return s.Passwords.Hash(ctx, password)
 }
 

@@ -8,14 +8,10 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-type accountOutput struct{ Body account.Account }
-
 type passwordChange struct {
 	CurrentPassword string `json:"currentPassword" maxLength:"1024" example:"correct horse battery" doc:"current password of the account"`
 	NewPassword     string `json:"newPassword" minLength:"8" maxLength:"1024" example:"paper pencil battery" doc:"new password that is not one of the 3,000 most common"`
 }
-
-type passwordInput struct{ Body passwordChange }
 
 type listInput struct {
 	rest.Paging
@@ -24,8 +20,6 @@ type listInput struct {
 	Organisation string    `query:"organisation" doc:"only accounts of the organisation with this id, including those stored under one of its former ids; a former id finds only the accounts stored under it"`
 }
 
-type listOutput struct{ Body rest.List[account.Account] }
-
 type accountChange account.Change
 
 type changeInput struct {
@@ -33,27 +27,23 @@ type changeInput struct {
 	Body accountChange
 }
 
-func (a *API) profile(ctx context.Context, _ *struct{}) (*accountOutput, error) {
+func (a *API) profile(ctx context.Context, _ *struct{}) (*output[account.Account], error) {
 	acc, err := a.Accounts.CallerAccount(ctx)
-	return &accountOutput{acc}, err
+	return &output[account.Account]{acc}, err
 }
 
-func (a *API) changePassword(ctx context.Context, in *passwordInput) (*struct{}, error) {
+func (a *API) changePassword(ctx context.Context, in *input[passwordChange]) (*struct{}, error) {
 	return nil, a.Logins.ChangePassword(withOrigin(ctx), in.Body.CurrentPassword, in.Body.NewPassword)
 }
 
-func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
+func (a *API) list(ctx context.Context, in *listInput) (*output[rest.List[account.Account]], error) {
 	page, err := a.Accounts.List(ctx, account.Filter{Email: in.Email, Role: in.Role, Organisation: in.Organisation}, in.Cursor, in.Limit)
-	out := &listOutput{rest.List[account.Account]{NextCursor: page.Next}}
-	for _, row := range page.Rows {
-		out.Body.Items = append(out.Body.Items, row.Doc.Account)
-	}
-	return out, err
+	return listOf(page, func(r account.Record) account.Account { return r.Account }), err
 }
 
-func (a *API) change(ctx context.Context, in *changeInput) (*accountOutput, error) {
+func (a *API) change(ctx context.Context, in *changeInput) (*output[account.Account], error) {
 	acc, err := a.Accounts.Change(withOrigin(ctx), in.ID, account.Change(in.Body))
-	return &accountOutput{acc}, err
+	return &output[account.Account]{acc}, err
 }
 
 // withOrigin returns a context that carries the origin of the request, for the audit.
@@ -67,13 +57,7 @@ type auditInput struct {
 	By      string `query:"by" doc:"only changes made by the account with this id"`
 }
 
-type auditOutput struct{ Body rest.List[account.AuditEntry] }
-
-func (a *API) audit(ctx context.Context, in *auditInput) (*auditOutput, error) {
+func (a *API) audit(ctx context.Context, in *auditInput) (*output[rest.List[account.AuditEntry]], error) {
 	page, err := a.Accounts.ListAudit(ctx, account.AuditFilter{Account: in.Account, By: in.By}, in.Cursor, in.Limit)
-	out := &auditOutput{rest.List[account.AuditEntry]{NextCursor: page.Next}}
-	for _, row := range page.Rows {
-		out.Body.Items = append(out.Body.Items, row.Doc)
-	}
-	return out, err
+	return listOf(page, func(e account.AuditEntry) account.AuditEntry { return e }), err
 }

@@ -6,11 +6,9 @@ import (
 	"time"
 )
 
-type keysOutput struct{ Body json.RawMessage }
-
-func (a *API) keys(ctx context.Context, _ *struct{}) (*keysOutput, error) {
+func (a *API) keys(ctx context.Context, _ *struct{}) (*output[json.RawMessage], error) {
 	set, err := a.Keys.JWKS(ctx)
-	return &keysOutput{set}, err
+	return &output[json.RawMessage]{set}, err
 }
 
 type signingKey struct {
@@ -18,10 +16,8 @@ type signingKey struct {
 	SignsFrom time.Time `json:"signsFrom" doc:"time from which the key signs access tokens"`
 }
 
-type rotateOutput struct{ Body signingKey }
-
-func (a *API) rotate(ctx context.Context, _ *struct{}) (*rotateOutput, error) {
-	out := &rotateOutput{}
+func (a *API) rotate(ctx context.Context, _ *struct{}) (*output[signingKey], error) {
+	out := &output[signingKey]{}
 	var err error
 	out.Body.ID, out.Body.SignsFrom, err = a.Keys.Rotate(ctx)
 	return out, err

@@ -16,8 +16,6 @@ type newOrganisation struct {
 	WebAddress  string                   `json:"webAddress,omitempty" example:"https://nordlicht.example" doc:"http or https URL"`
 }
 
-type newOrganisationInput struct{ Body newOrganisation }
-
 type organisationInput struct {
 	ID string `path:"id" doc:"id of the organisation"`
 }
@@ -31,12 +29,6 @@ type organisationChange organisation.Change
 
 type organisationsInput struct{ rest.Paging }
 
-type organisationOutput struct{ Body organisation.Organisation }
-
-type organisationsOutput struct {
-	Body rest.List[organisation.Organisation]
-}
-
 func (a *API) registerOrganisations(r *rest.API, admin rest.Policy) {
 	rest.Handle(r, "POST /api/auth/organisations", admin, a.createOrganisation, "createOrganisation", "Create an organisation", rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
 		rest.Description("Accounts can be assigned to existing organisations only. The id never changes; the name can."))
@@ -48,30 +40,26 @@ func (a *API) registerOrganisations(r *rest.API, admin rest.Policy) {
 		rest.Description("An organisation with accounts cannot be deleted. The id of a deleted organisation cannot be used again."))
 }
 
-func (a *API) createOrganisation(ctx context.Context, in *newOrganisationInput) (*organisationOutput, error) {
+func (a *API) createOrganisation(ctx context.Context, in *input[newOrganisation]) (*output[organisation.Organisation], error) {
 	o, err := a.Organisations.Create(ctx, organisation.Organisation{
 		ID: in.Body.ID, Name: in.Body.Name, Identifiers: in.Body.Identifiers, Address: in.Body.Address, WebAddress: in.Body.WebAddress,
 	})
-	return &organisationOutput{o}, err
+	return &output[organisation.Organisation]{o}, err
 }
 
-func (a *API) listOrganisations(ctx context.Context, in *organisationsInput) (*organisationsOutput, error) {
+func (a *API) listOrganisations(ctx context.Context, in *organisationsInput) (*output[rest.List[organisation.Organisation]], error) {
 	page, err := a.Organisations.List(ctx, in.Cursor, in.Limit)
-	out := &organisationsOutput{rest.List[organisation.Organisation]{NextCursor: page.Next}}
-	for _, row := range page.Rows {
-		out.Body.Items = append(out.Body.Items, row.Doc)
-	}
-	return out, err
+	return listOf(page, func(o organisation.Organisation) organisation.Organisation { return o }), err
 }
 
-func (a *API) getOrganisation(ctx context.Context, in *organisationInput) (*organisationOutput, error) {
+func (a *API) getOrganisation(ctx context.Context, in *organisationInput) (*output[organisation.Organisation], error) {
 	o, err := a.Organisations.Get(ctx, in.ID)
-	return &organisationOutput{o}, err
+	return &output[organisation.Organisation]{o}, err
 }
 
-func (a *API) changeOrganisation(ctx context.Context, in *changeOrganisationInput) (*organisationOutput, error) {
+func (a *API) changeOrganisation(ctx context.Context, in *changeOrganisationInput) (*output[organisation.Organisation], error) {
 	o, err := a.Organisations.Change(ctx, in.ID, organisation.Change(in.Body))
-	return &organisationOutput{o}, err
+	return &output[organisation.Organisation]{o}, err
 }
 
 func (a *API) deleteOrganisation(ctx context.Context, in *organisationInput) (*struct{}, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/store"
 )
 
 // Title and description of the OpenAPI document.
@@ -34,7 +35,7 @@ type API struct {
 	Sessions      *session.Service
 	Keys          Keys
 	Verifier      *token.Verifier
-	TokenLifetime time.Duration // of an access token
+	TokenLifetime time.Duration
 
 	RateLimit int // requests per minute and client network, for each operation without login; 0: no limit
 }
@@ -82,6 +83,22 @@ func (a *API) Register(r *rest.API) {
 	rest.Handle(r, "GET "+auth.RevocationsPath, revocations, a.revocations, "listRevocations", "List revoked tokens", rest.NoAccessLog, rest.Errors(http.StatusBadRequest),
 		rest.Description("For services that verify access tokens. The ids of accounts and sessions are hashed."))
 	rest.Handle(r, "GET /.well-known/jwks.json", keys, a.keys, "getKeySet", "Get the JSON Web Key Set", rest.Group("service"))
+}
+
+// input is a request with a body and no parameters.
+type input[T any] struct{ Body T }
+
+// output is a response with a body. The type T names its schema in the OpenAPI
+// document.
+type output[T any] struct{ Body T }
+
+// listOf encodes a page of a list.
+func listOf[R, T any](page store.Page[R], item func(R) T) *output[rest.List[T]] {
+	out := &output[rest.List[T]]{rest.List[T]{NextCursor: page.Next}}
+	for _, row := range page.Rows {
+		out.Body.Items = append(out.Body.Items, item(row.Doc))
+	}
+	return out
 }
 
 // admin is the guard for admins. It checks both the access token and the stored

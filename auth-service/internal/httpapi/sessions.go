@@ -9,8 +9,6 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-// The types of bodies name the schemas of the OpenAPI document.
-
 type registration struct {
 	Email    string    `json:"email" format:"email" maxLength:"254" example:"ann@nordlicht.example" doc:"email address of the account"`
 	Password string    `json:"password" minLength:"8" maxLength:"1024" example:"correct horse battery" doc:"password that is not one of the 3,000 most common"`
@@ -45,43 +43,33 @@ type accountSummary struct {
 	Organisation string    `json:"organisation,omitempty" example:"nordlicht-battery" doc:"id of the organisation; absent if the account has none"`
 }
 
-type registerInput struct{ Body registration }
-
-type loginInput struct{ Body credentials }
-
-type refreshInput struct{ Body tokenRefresh }
-
-type logoutInput struct{ Body logout }
-
-type tokensOutput struct{ Body tokens }
-
-func (a *API) register(ctx context.Context, in *registerInput) (*tokensOutput, error) {
+func (a *API) register(ctx context.Context, in *input[registration]) (*output[tokens], error) {
 	g, err := a.Logins.Register(withOrigin(ctx), in.Body.Email, in.Body.Password, in.Body.Role)
 	return a.tokens(ctx, g), err
 }
 
-func (a *API) login(ctx context.Context, in *loginInput) (*tokensOutput, error) {
+func (a *API) login(ctx context.Context, in *input[credentials]) (*output[tokens], error) {
 	g, err := a.Logins.LogIn(withOrigin(ctx), in.Body.Email, in.Body.Password)
 	return a.tokens(ctx, g), err
 }
 
-func (a *API) refresh(ctx context.Context, in *refreshInput) (*tokensOutput, error) {
+func (a *API) refresh(ctx context.Context, in *input[tokenRefresh]) (*output[tokens], error) {
 	g, err := a.Logins.Refresh(withOrigin(ctx), in.Body.RefreshToken)
 	return a.tokens(ctx, g), err
 }
 
 // tokens encodes a grant and adds its account to the access log.
-func (a *API) tokens(ctx context.Context, g login.Grant) *tokensOutput {
+func (a *API) tokens(ctx context.Context, g login.Grant) *output[tokens] {
 	if g.Account.ID != "" {
 		rest.Annotate(ctx, slog.String("user", g.Account.ID))
 	}
-	return &tokensOutput{tokens{
+	return &output[tokens]{tokens{
 		Token: g.AccessToken, RefreshToken: g.RefreshToken, ExpiresIn: int(a.TokenLifetime.Seconds()),
 		User: accountSummary{ID: g.Account.ID, Email: g.Account.Email, Role: g.Account.Role, Organisation: g.Account.Organisation},
 	}}
 }
 
-func (a *API) logout(ctx context.Context, in *logoutInput) (*struct{}, error) {
+func (a *API) logout(ctx context.Context, in *input[logout]) (*struct{}, error) {
 	if in.Body.Everywhere {
 		return nil, a.Logins.LogOutEverywhere(withOrigin(ctx), in.Body.RefreshToken)
 	}
@@ -92,9 +80,7 @@ type revocationsInput struct {
 	Since string `query:"since" maxLength:"300" doc:"since of the previous response; without it, the list has all current revocations"`
 }
 
-type revocationsOutput struct{ Body auth.Revocations }
-
-func (a *API) revocations(ctx context.Context, in *revocationsInput) (*revocationsOutput, error) {
+func (a *API) revocations(ctx context.Context, in *revocationsInput) (*output[auth.Revocations], error) {
 	r, err := a.Sessions.RevocationsSince(ctx, in.Since)
-	return &revocationsOutput{r}, err
+	return &output[auth.Revocations]{r}, err
 }

@@ -1,5 +1,6 @@
 // Package session manages sessions: a session begins with a login, continues with
-// single-use refresh tokens, and ends by logout, reuse of a token, or age. The package also stores which access tokens are revoked.
+// single-use refresh tokens, and ends by logout, reuse of a token, or age. The
+// package also stores which access tokens are revoked.
 package session
 
 import (

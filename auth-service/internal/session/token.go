@@ -36,7 +36,7 @@ func (t refreshToken) id() string { return encoding.EncodeToString(t.session[:])
 
 // successor returns the token that follows t. It is derived from t, the key and the
 // salt of the rotation, so that concurrent requests with t get the same successor.
-// The stored record alone, which holds only the hash of t, does not reveal it.
+// The stored record, which holds only the hash of t, does not reveal it.
 func (t refreshToken) successor(key, salt []byte) refreshToken {
 	next := refreshToken{session: t.session}
 	copy(next.secret[:], keyedHash(key, "successor", t.session[:], t.secret[:], salt))

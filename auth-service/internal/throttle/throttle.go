@@ -58,7 +58,7 @@ type bucket struct {
 	refill              time.Duration
 }
 
-// New returns a throttle that allows a number of failures in a row; 0: no limit.
+// New returns a throttle whose buckets hold a number of failures; 0: no limit.
 func New(failures int, now func() time.Time) *Throttle {
 	t := &Throttle{failures: failures, now: now, running: map[string]int{}}
 	for _, cache := range []**lru.LRU[string, *bucket]{&t.networks, &t.accounts, &t.knownPairs, &t.unknownPairs} {
@@ -167,15 +167,15 @@ func checkRemaining(buckets []*bucket) error {
 }
 
 // bucket returns a bucket, refilled until now. The caller holds t.mu.
-func (t *Throttle) bucket(l *lru.LRU[string, *bucket], key string, most float64, regain time.Duration) *bucket {
+func (t *Throttle) bucket(cache *lru.LRU[string, *bucket], key string, capacity float64, refill time.Duration) *bucket {
 	now := t.now()
-	b, ok := l.Get(key)
+	b, ok := cache.Get(key)
 	if !ok {
-		b = &bucket{remaining: most, capacity: most, updatedAt: now, refill: regain}
-		l.Add(key, b)
+		b = &bucket{remaining: capacity, capacity: capacity, updatedAt: now, refill: refill}
+		cache.Add(key, b)
 	}
 	if d := now.Sub(b.updatedAt); d > 0 {
-		b.remaining = min(b.remaining+float64(d)/float64(regain), most)
+		b.remaining = min(b.remaining+float64(d)/float64(refill), capacity)
 	}
 	b.updatedAt = now
 	return b
