@@ -58,14 +58,12 @@ func (n *NDJSON[In, Out]) Process(ctx context.Context, limit int64, f func(conte
 	if err != nil {
 		return nil, err
 	}
-	return &Stream{func(hc huma.Context) { n.write(hc.Context(), jsonType, out) }}, nil
-}
-
-func (n *NDJSON[In, Out]) write(ctx context.Context, contentType string, v any) {
-	n.response.Header().Set("Content-Type", contentType)
-	if err := wire.MarshalWrite(n.response, v); err != nil {
-		Annotate(ctx, slog.Any("write_err", err)) // the client has disconnected
-	}
+	return &Stream{func(hc huma.Context) {
+		n.response.Header().Set("Content-Type", jsonType)
+		if err := wire.MarshalWrite(n.response, out); err != nil {
+			Annotate(hc.Context(), slog.Any("write_err", err)) // the client has disconnected
+		}
+	}}, nil
 }
 
 // stream writes a result for each line. It flushes when it has to wait for the next one.

@@ -19,7 +19,7 @@ var undocumented = []string{"GET /docs", "GET /docs/*", "GET /openapi.json", "GE
 // routes of the API: every route must be documented.
 func CheckOpenAPI(t *testing.T, api *rest.API, path string) {
 	t.Helper()
-	CheckGolden(t, api.Spec(), path)
+	checkGolden(t, api.Spec(), path)
 	var doc struct {
 		Paths map[string]map[string]any
 	}
