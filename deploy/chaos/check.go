@@ -36,14 +36,15 @@ type stored struct {
 
 // settle checks until all invariants hold, or until the number of violations has not
 // decreased for as long as patience: work in progress may end violations.
-func (c *checker) settle(ctx context.Context, patience time.Duration) error {
+func (c *checker) settle(ctx context.Context, patience time.Duration) verdict {
 	for least, deadline := math.MaxInt, time.Now().Add(patience); ; {
-		err := c.check(ctx)
-		if n := len(c.violations); err == nil && n < least {
+		if err := c.check(ctx); err != nil {
+			c.fail(readable, "suite", "%v", err)
+		} else if n := len(c.violations); n < least {
 			least, deadline = n, time.Now().Add(patience)
 		}
-		if err == nil && least == 0 || time.Now().After(deadline) || !wait(ctx, 2*time.Second) {
-			return cmp.Or(err, ctx.Err())
+		if len(c.violations) == 0 || time.Now().After(deadline) || !wait(ctx, 2*time.Second) {
+			return c.verdict
 		}
 	}
 }

@@ -40,8 +40,8 @@ func testDamagedData(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.fill()
-	if c := d.checker(); c.settle(t.Context(), 20*time.Second) != nil || len(c.violations) > 0 {
-		t.Fatalf("got %v before the damage, want no violation", c.violations)
+	if v := d.checker().settle(t.Context(), 20*time.Second); len(v.violations) > 0 {
+		t.Fatalf("got %v before the damage, want no violation", v.violations)
 	}
 	for _, test := range []struct {
 		name      string

@@ -49,7 +49,6 @@ type item struct {
 	kind, id   string       // the id is empty if it is unknown
 	who        *account     // owner; an account owns itself
 	mark       string       // identifier of the battery, description or email; unique
-	complete   bool         // the passport can be published
 	size       int          // bytes of the document
 	create     request      // while the creation is in doubt
 	operations []*operation // the first creates the item
@@ -87,7 +86,7 @@ func (it *item) allows(action string) bool {
 	if it.id == "" || it.operation(deletion) != nil || len(it.operations) > 80 || it.doubts > 8 {
 		return false
 	}
-	return action != publication && action != deletion || it.operation(publication) == nil && (action == deletion || it.complete)
+	return action != publication && action != deletion || it.operation(publication) == nil
 }
 
 // pick returns one of the newest items that allow an action, or nil. It picks from
@@ -208,9 +207,8 @@ func (s *suite) newItem(rng *rand.Rand, it *item, op *operation) request {
 	r := request{who: it.who, method: http.MethodPost, url: s.collection(it.kind), header: map[string]string{"Idempotency-Key": op.mark}, retry: true}
 	switch it.kind {
 	case passports:
-		it.complete, op.value = rng.IntN(3) == 0, "P1Y"
-		it.mark = "https://chaos.example/" + strings.ReplaceAll(uuid.NewString(), "-", "")[:24]
-		r.body = object{"reason": op.mark, "data": sample(it.complete, it.mark, op.value)}
+		it.mark, op.value = "https://chaos.example/"+uuid.NewString(), "P1Y"
+		r.body = object{"reason": op.mark, "data": sample(it.mark, op.value)}
 	case documents:
 		content := bytes.Repeat([]byte(it.mark+"\n"), 5+rng.IntN(1500)+rng.IntN(20)/19*125_000) // every twentieth needs two parts of a transfer to S3
 		it.size, op.value, r.url = len(content), sumOf(content), r.url+"/upload"
@@ -228,9 +226,9 @@ func (s *suite) newItem(rng *rand.Rand, it *item, op *operation) request {
 	return r
 }
 
-// sample returns the data of a passport, which is complete or minimal.
-func sample(complete bool, identifier, warranty string) object {
-	text, _ := samples.FS.ReadFile(map[bool]string{true: "lmt-ebike.json", false: "readme-sample.json"}[complete])
+// sample returns the data of a passport that can be published.
+func sample(identifier, warranty string) object {
+	text, _ := samples.FS.ReadFile("lmt-ebike.json")
 	var body struct{ Data object }
 	if err := json.Unmarshal(text, &body); err != nil {
 		panic(err) // the samples are embedded

@@ -73,7 +73,7 @@ type environment struct {
 	AdminPassword string `envconfig:"ADMIN_PASSWORD" default:"correct horse battery" desc:"password of the administrator"`
 }
 
-var targets = map[string]func(context.Context, environment, io.Writer) (*target, error){"processes": startProcesses, "compose": openCompose}
+var targets = map[string]func(context.Context, environment) (*target, error){"processes": startProcesses, "compose": openCompose}
 
 // parseConfig reads the command line and the environment.
 func parseConfig(args []string) (config, error) {
@@ -112,6 +112,7 @@ const (
 	textFiles    = "each event has one complete text file"
 	objects      = "objects belong to documents"
 	expected     = "responses are as expected"
+	readable     = "stored data can be read"
 )
 
 type violation struct{ invariant, subject, text string }
@@ -119,7 +120,7 @@ type violation struct{ invariant, subject, text string }
 // verdict is the result of a run.
 type verdict struct {
 	violations []violation
-	counts     map[string]int // of what was compared
+	counts     map[string]int // of compared items
 }
 
 func (v *verdict) fail(invariant, subject, format string, args ...any) {
@@ -139,7 +140,7 @@ func (v *verdict) print(out io.Writer) {
 // data and logs of processes unless something is wrong.
 func run(ctx context.Context, cfg config, out io.Writer) (v verdict, err error) {
 	fmt.Fprintf(out, "chaos: target %s, seed %d, %v\n", cfg.target, cfg.seed, cfg.duration)
-	t, err := targets[cfg.target](ctx, cfg.environment, out)
+	t, err := targets[cfg.target](ctx, cfg.environment)
 	if err == nil {
 		v, err = runOn(ctx, cfg, t, out)
 	}
@@ -171,10 +172,9 @@ func runOn(ctx context.Context, cfg config, t *target, out io.Writer) (verdict, 
 	}
 	fmt.Fprintln(out, "comparing")
 	s.http.Timeout = requestTimeout
-	c := &checker{suite: s}
-	err = c.settle(ctx, cfg.settle)
-	c.print(out)
-	return c.verdict, err
+	v := (&checker{suite: s}).settle(ctx, cfg.settle)
+	v.print(out)
+	return v, ctx.Err()
 }
 
 // until reports whether a condition becomes true in time.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"net/url"
@@ -57,7 +56,7 @@ func runProgram(ctx context.Context, name string) int {
 
 // startProcesses starts the proxies in front of Kafka, S3 and MongoDB, the back ends
 // that the environment does not name, and the services.
-func startProcesses(_ context.Context, e environment, _ io.Writer) (*target, error) {
+func startProcesses(_ context.Context, e environment) (*target, error) {
 	dir, err := os.MkdirTemp("", "chaos-")
 	if err != nil {
 		return &target{}, err
@@ -67,8 +66,11 @@ func startProcesses(_ context.Context, e environment, _ io.Writer) (*target, err
 	t := &target{dir: dir, place: place{
 		auth: "http://" + address(3), passport: "http://" + address(4), document: "http://" + address(5), notification: "http://" + address(6),
 		adminEmail: e.AdminEmail, adminPassword: e.AdminPassword, broker: cmp.Or(e.Broker, address(1)), sweepSoon: true, files: filepath.Join(dir, "notifications"),
-		s3: storage{cmp.Or(e.S3Endpoint, "http://"+address(2)), name, e.S3Region, cmp.Or(e.S3KeyID, stack.S3KeyID), cmp.Or(e.S3Secret, stack.S3Secret)},
+		s3: storage{e.S3Endpoint, name, e.S3Region, e.S3KeyID, e.S3Secret},
 	}}
+	if e.S3Endpoint == "" {
+		t.s3 = storage{"http://" + address(2), name, e.S3Region, stack.S3KeyID, stack.S3Secret}
+	}
 	kafka, s3, mongo := t.startProxy("kafka", "tcp://"+t.broker), t.startProxy("s3", t.s3.endpoint), &url.URL{}
 	if e.MongoURI != "" {
 		mongo = t.startProxy("mongodb", e.MongoURI)
@@ -166,9 +168,9 @@ func (p *process) do(_ context.Context, verb string) error {
 	return nil
 }
 
-// openCompose finds the containers of the Docker Compose project in this folder,
-// and reads their addresses from its configuration.
-func openCompose(ctx context.Context, e environment, out io.Writer) (*target, error) {
+// openCompose finds the services of the Docker Compose project in this folder that run
+// in one container each, and reads their addresses from its configuration.
+func openCompose(ctx context.Context, e environment) (*target, error) {
 	text, err := docker(ctx, "compose", "config", "--format", "json")
 	if err != nil {
 		return &target{}, err
@@ -182,11 +184,9 @@ func openCompose(ctx context.Context, e environment, out io.Writer) (*target, er
 		if err != nil {
 			return t, err
 		}
-		if len(strings.Fields(id)) != 1 {
-			fmt.Fprintf(out, "%s does not run in exactly one container and is left alone\n", name)
-			continue
+		if len(strings.Fields(id)) == 1 {
+			t.addContainer(name, strings.TrimSpace(id))
 		}
-		t.addContainer(name, strings.TrimSpace(id))
 	}
 	if len(t.faults) == 0 {
 		return t, errors.New("no service of Docker Compose runs in this folder; start them with docker compose up -d --wait")
