@@ -29,7 +29,14 @@ func TestMain(m *testing.M) {
 		ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		os.Exit(runProgram(ctx, name))
 	}
-	os.Exit(m.Run())
+	dir, err := os.MkdirTemp("", "chaos-test-") // for the pages about reads
+	if err != nil {
+		panic(err)
+	}
+	os.Setenv("TMPDIR", dir)
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 // TestProcessesHaveNoViolations after faults of services, back ends and connections.

@@ -22,7 +22,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event/kafka"
 )
 
-// damage changes what a suite stores, or what the ledger says.
+// damage changes the stored data of a suite, or the ledger.
 type damage struct {
 	t *testing.T
 	*inProcess

@@ -29,11 +29,15 @@ var topicOf = map[string]string{
 // logged is an event on its topic.
 type logged struct {
 	tail.Message
-	Organisation                                                     string
-	UserID, CreatedBy, UpdatedBy, PublishedBy, DeletedBy, UploadedBy string
+	payload
 }
 
-// subject is the account that an event is about: the owner makes all changes.
+// payload has the members of payloads that chaos compares.
+type payload struct {
+	Organisation, UserID, CreatedBy, UpdatedBy, PublishedBy, DeletedBy, UploadedBy string
+}
+
+// subject returns the account that an event is about. The owner makes all changes.
 func (e *logged) subject() string {
 	return cmp.Or(e.UserID, e.CreatedBy, e.UpdatedBy, e.PublishedBy, e.DeletedBy, e.UploadedBy)
 }
@@ -47,11 +51,11 @@ func (e *logged) label() string {
 	return fmt.Sprint(e.Topic, " ", e.Sequence)
 }
 
-// readTopics reads the events of this run, each at its first place.
+// readTopics reads the events of this run. It ignores repetitions.
 func (c *checker) readTopics(ctx context.Context) error {
 	cfg := kafka.Config{Brokers: []string{c.broker}}
 	var topics []string
-	for _, topic := range notificationd.Topics() { // these are all
+	for _, topic := range notificationd.Topics() { // it consumes all topics
 		topics = append(topics, topic, kafka.DeadLetterTopic(topic))
 	}
 	topics, err := tail.Existing(ctx, cfg, topics)
@@ -68,7 +72,7 @@ func (c *checker) readTopics(ctx context.Context) error {
 	c.events = nil
 	return tail.Read(ctx, cfg, topics, func(m tail.Message) error {
 		e := &logged{Message: m}
-		err := json.Unmarshal(m.Data, e)
+		err := json.Unmarshal(m.Data, &e.payload)
 		switch {
 		case !ours[m.Key] && !ours[e.subject()]:
 		case m.Reason != "" || err != nil:

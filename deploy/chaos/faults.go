@@ -21,26 +21,25 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// target is a suite with the faults that its parts can have.
+// target is a suite with the faults to inject into its parts.
 type target struct {
 	place
 	faults  []fault
 	dir     string // data and logs; empty: they are elsewhere
 	closers []func()
-	err     error // the first one of the start
+	err     error // first error during the start
 }
 
 // fault is one way in which a process, a container or a connection fails. Inject
 // and heal return when they are done.
 type fault struct {
 	name         string
-	part         chan struct{} // has an element during a fault of the part
+	part         chan struct{} // holds an element during a fault of the part
 	inject, heal func(context.Context) error
 	at, lasts    time.Duration // in the plan
 }
 
-// addMachine adds the faults of a process or container, which is killed most often.
-// do takes the verbs of Docker.
+// addMachine adds the faults of a process or container. do takes the verbs of Docker.
 func (t *target) addMachine(name string, do func(ctx context.Context, verb string) error) (part chan struct{}) {
 	part = make(chan struct{}, 1)
 	for _, verbs := range [][2]string{{"kill", "start"}, {"kill", "start"}, {"kill", "start"}, {"stop", "start"}, {"pause", "unpause"}} {

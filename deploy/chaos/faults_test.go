@@ -57,7 +57,8 @@ func TestPlanKillsEverythingThreeTimes(t *testing.T) {
 			}
 			return text
 		}
-		if text(plan(1)) != text(plan(1)) || text(plan(1)) == text(plan(2)) {
+		first, same, other := text(plan(1)), text(plan(1)), text(plan(2))
+		if first != same || first == other {
 			t.Errorf("%s: the seed does not determine the plan", name)
 		}
 	}

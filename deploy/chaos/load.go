@@ -26,7 +26,7 @@ const (
 	creation, reading, change, publication, deletion, refusal = "creation", "reading", "change", "publication", "deletion", "refusal"
 )
 
-// workers are the workers of each team, with the actions that each chooses from.
+// workers are the workers of each team. Each chooses from its actions.
 var workers = []struct{ kind, actions string }{
 	{passports, "creation creation creation publication deletion"}, {passports, "change"}, {passports, "change"}, {passports, "reading"},
 	{documents, "creation creation creation reading deletion"}, {accounts, "creation reading reading change"},
@@ -71,7 +71,7 @@ type operation struct {
 
 func (o *operation) acknowledged() bool { return o != nil && o.end > 0 }
 
-// operation returns the operation of an action that an item has once, or nil.
+// operation returns the first operation with an action, or nil.
 func (it *item) operation(action string) *operation {
 	i := slices.IndexFunc(it.operations, func(o *operation) bool { return o.action == action })
 	if i < 0 {
@@ -80,8 +80,8 @@ func (it *item) operation(action string) *operation {
 	return it.operations[i]
 }
 
-// allows reports whether the load may do something with an item. The numbers of
-// operations and doubts are limited, so that the check of reads ends.
+// allows reports whether the load may perform an action on an item. The numbers of
+// operations and doubts are limited, so that the check of reads ends in time.
 func (it *item) allows(action string) bool {
 	if it.id == "" || it.operation(deletion) != nil || len(it.operations) > 80 || it.doubts > 8 {
 		return false
@@ -89,8 +89,8 @@ func (it *item) allows(action string) bool {
 	return action != publication && action != deletion || it.operation(publication) == nil
 }
 
-// pick returns one of the newest items that allow an action, or nil. It picks from
-// few, so that workers meet at the same items.
+// pick returns one of the 8 newest items that allow an action, or nil. With so few
+// items, workers often change the same one.
 func (l *ledger) pick(rng *rand.Rand, kind string, who *account, action string) *item {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -107,7 +107,7 @@ func (l *ledger) pick(rng *rand.Rand, kind string, who *account, action string) 
 }
 
 // load has the workers send requests for the duration, or until loading is done.
-// Requests in flight are not cut then.
+// It does not cut requests in flight.
 func (s *suite) load(ctx, loading context.Context, cfg config) {
 	end := time.Now().Add(cfg.duration)
 	var wg sync.WaitGroup
@@ -124,7 +124,7 @@ func (s *suite) load(ctx, loading context.Context, cfg config) {
 	wg.Wait()
 }
 
-// step sends one request about a new item or about one that exists.
+// step performs one operation on a new or existing item.
 func (s *suite) step(ctx context.Context, rng *rand.Rand, who *account, kind, action string) {
 	op := &operation{action: action, mark: "chaos-" + uuid.NewString()}
 	it := s.pick(rng, kind, who, action)
@@ -190,7 +190,7 @@ func (s *suite) collection(kind string) string {
 	return map[string]string{passports: s.passport + "/api/passports", documents: s.document + "/api/documents", accounts: s.auth + "/api/auth/users"}[kind]
 }
 
-// read is the request that reads an item. An account is read by its login.
+// read returns the request that reads an item. For an account it is the login.
 func (s *suite) read(it *item) request {
 	r := request{who: it.who, method: http.MethodGet, url: s.collection(it.kind) + "/" + it.id}
 	switch it.kind {
@@ -202,7 +202,7 @@ func (s *suite) read(it *item) request {
 	return r
 }
 
-// newItem is the request that creates an item, and sets its mark.
+// newItem returns the request that creates an item, and sets the mark of the item.
 func (s *suite) newItem(rng *rand.Rand, it *item, op *operation) request {
 	r := request{who: it.who, method: http.MethodPost, url: s.collection(it.kind), header: map[string]string{"Idempotency-Key": op.mark}, retry: true}
 	switch it.kind {
@@ -239,8 +239,8 @@ func sample(identifier, warranty string) object {
 	return body.Data
 }
 
-// update is the request that changes a passport, every second time only the
-// version just read, or that moves an account into a new organisation.
+// update returns a request that changes a passport or moves an account into a new
+// organisation. Every second change of a passport requires the version just read.
 func (s *suite) update(ctx context.Context, rng *rand.Rand, it *item, op *operation) request {
 	if it.kind == accounts {
 		var err error

@@ -55,7 +55,6 @@ func TestHistories(t *testing.T) {
 		"publication and change":                  {[]*operation{do(2, 3, published), write(4, 5, "b", 3)}, true},
 		"lost publication":                        {[]*operation{do(2, 3, published), read(4, 5, "a", 1)}, false},
 	} {
-		t.Setenv("TMPDIR", t.TempDir()) // for the pages about illegal histories
 		found := violationsOf(append([]*operation{write(0, 1, "a", 1)}, test.history...))
 		if legal := len(found) == 0; legal != test.legal {
 			t.Errorf("%s: got legal %v, want %v: %v", name, legal, test.legal, found)

@@ -63,7 +63,7 @@ type request struct {
 	method, url string
 	body        any // JSON unless it is []byte
 	header      map[string]string
-	retry       bool // while it is in doubt
+	retry       bool // repeat it while it is in doubt
 }
 
 // response has status 0 if none arrived completely.
@@ -74,7 +74,7 @@ type response struct {
 	retried bool
 }
 
-// inDoubt reports whether it is unknown if the request takes effect.
+// inDoubt reports whether the request may or may not take effect.
 func (r response) inDoubt() bool { return r.status == 0 || r.status >= 500 }
 
 // read decodes the body of a successful response, if it has one.
@@ -88,7 +88,7 @@ func (r response) read(out any) error {
 	return json.Unmarshal(r.body, out)
 }
 
-// resource has the members that chaos reads of any response.
+// resource has the members that chaos reads from any response.
 type resource struct {
 	ID, DocID, Status, Organisation, Token       string
 	User                                         struct{ ID, Role, Organisation string }
@@ -104,8 +104,8 @@ type resource struct {
 
 func (r *resource) id() string { return cmp.Or(r.ID, r.DocID, r.User.ID) }
 
-// value returns the member that the load writes: the warranty period of a passport, the checksum
-// of a document, the organisation of an account.
+// value returns the member that the load writes: the warranty period of a passport,
+// the checksum of a document, or the organisation of an account.
 func (r *resource) value() string {
 	var data struct {
 		GeneralInformation struct{ WarrantyPeriod string }
@@ -131,7 +131,7 @@ func canonical(data []byte) string {
 	return string(value)
 }
 
-// send sends a request, and retries it if it may be retried.
+// send sends a request. If retry is set, it sends the request up to five times.
 func (s *suite) send(ctx context.Context, r request) (res response) {
 	for n := 0; ; n++ {
 		res = s.authorized(ctx, r)

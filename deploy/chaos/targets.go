@@ -28,12 +28,10 @@ import (
 )
 
 const (
-	startTimeout = 60 * time.Second
-	stopTimeout  = 30 * time.Second // longer than a service drains
+	startTimeout    = 60 * time.Second
+	stopTimeout     = 30 * time.Second // longer than a service drains
+	programVariable = "CHAOS_PROGRAM"  // makes this program run a service or back end instead of chaos
 )
-
-// programVariable makes this program run a service or a back end instead of chaos.
-const programVariable = "CHAOS_PROGRAM"
 
 var serviceNames = []string{authd.Name, passportd.Name, documentd.Name, notificationd.Name}
 
