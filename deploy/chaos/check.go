@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"math"
 	"net/http"
@@ -138,11 +137,9 @@ func (c *checker) checkVersions(it *item) {
 		if v.Version != int64(i+1) || v.PreviousHash != previous || v.DataHash != v.dataHash() {
 			c.fail(chained, it.id, "version %d, at position %d, breaks the chain of hashes", v.Version, i+1)
 		}
-		o := it.operation(publication)
-		if n := slices.IndexFunc(it.operations, func(o *operation) bool { return o.mark == v.Reason }); v.Action != "publish" && n >= 0 {
-			o = it.operations[n]
-		} else if v.Action != "publish" {
-			o = nil
+		o := it.operation(v.Reason)
+		if v.Action == "publish" {
+			o = it.operation(publication)
 		}
 		switch {
 		case o == nil || o.action == refusal || o.gone:
@@ -221,7 +218,4 @@ func (c *checker) checkReads(it *item) {
 	}
 }
 
-func sumOf(content []byte) string {
-	sum := sha256.Sum256(content)
-	return hex.EncodeToString(sum[:])
-}
+func sumOf(content []byte) string { return fmt.Sprintf("%x", sha256.Sum256(content)) }

@@ -71,13 +71,14 @@ type operation struct {
 
 func (o *operation) acknowledged() bool { return o != nil && o.end > 0 }
 
-// operation returns the first operation with an action, or nil.
-func (it *item) operation(action string) *operation {
-	i := slices.IndexFunc(it.operations, func(o *operation) bool { return o.action == action })
-	if i < 0 {
-		return nil
+// operation returns the first operation with an action or mark, or nil.
+func (it *item) operation(key string) *operation {
+	for _, o := range it.operations {
+		if o.action == key || o.mark == key {
+			return o
+		}
 	}
-	return it.operations[i]
+	return nil
 }
 
 // allows reports whether the load may perform an action on an item. The numbers of
