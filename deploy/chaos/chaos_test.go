@@ -47,7 +47,7 @@ func TestProcessesHaveNoViolations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.environment.MongoURI, cfg.environment.Broker, cfg.environment.S3Endpoint = "", "", "" // needs only Go
+	cfg.MongoURI, cfg.Broker, cfg.S3Endpoint = "", "", "" // needs only Go
 	v, err := run(t.Context(), cfg, io.MultiWriter(&out, t.Output()))
 	if err != nil {
 		t.Fatal(err)

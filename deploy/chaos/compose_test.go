@@ -43,7 +43,7 @@ func TestCompose(t *testing.T) {
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	t.Setenv("RECORD", record)
 	t.Setenv("CONFIG", filepath.Join(dir, "config"))
-	target, err := openCompose(t.Context(), environment{AdminEmail: "a@nlb.example", AdminPassword: "p"})
+	target, err := openCompose(t.Context(), config{AdminEmail: "a@nlb.example", AdminPassword: "p"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,19 +50,15 @@ func main() {
 	}
 }
 
+// config comes from the command line and the environment.
 type config struct {
-	target      string
-	duration    time.Duration // of load and faults
-	seed        uint64
-	environment environment
+	target   string
+	duration time.Duration // of load and faults
+	seed     uint64
+	pause    time.Duration // mean time between two requests of a worker
+	settle   time.Duration // longest wait for violations to disappear, without progress
+	teams    int           // organisations; each has six workers
 
-	pause  time.Duration // mean time between two requests of a worker
-	settle time.Duration // longest wait for violations to disappear, without progress
-	teams  int           // organisations; each has six workers
-}
-
-// environment names the servers to use and the account of the administrator.
-type environment struct {
 	MongoURI      string `envconfig:"MONGODB_URI" desc:"URI of the MongoDB server; empty: SQLite"`
 	Broker        string `envconfig:"KAFKA_BROKERS" desc:"Kafka broker as host:port; empty: an embedded broker"`
 	S3Endpoint    string `envconfig:"S3_ENDPOINT" desc:"URL of the S3 server; empty: an embedded server"`
@@ -73,9 +69,8 @@ type environment struct {
 	AdminPassword string `envconfig:"ADMIN_PASSWORD" default:"correct horse battery" desc:"password of the administrator"`
 }
 
-var targets = map[string]func(context.Context, environment) (*target, error){"processes": startProcesses, "compose": openCompose}
+var targets = map[string]func(context.Context, config) (*target, error){"processes": startProcesses, "compose": openCompose}
 
-// parseConfig reads the command line and the environment.
 func parseConfig(args []string) (config, error) {
 	cfg := config{pause: 150 * time.Millisecond, settle: 90 * time.Second, teams: 2}
 	flags := flag.NewFlagSet("chaos", flag.ExitOnError)
@@ -83,7 +78,7 @@ func parseConfig(args []string) (config, error) {
 	flags.DurationVar(&cfg.duration, "duration", 5*time.Minute, "duration of load and faults")
 	flags.Uint64Var(&cfg.seed, "seed", uint64(rand.Uint32()), "determines the plan of faults; random if not given")
 	_ = flags.Parse(args) // ends the program if it fails
-	errs := []error{boot.Load(&cfg.environment)}
+	errs := []error{boot.Load(&cfg)}
 	must := func(ok bool, format string, args ...any) {
 		if !ok {
 			errs = append(errs, fmt.Errorf("  "+format, args...))
@@ -92,7 +87,7 @@ func parseConfig(args []string) (config, error) {
 	must(flags.NArg() == 0, "argument %q is not allowed: chaos takes only flags", flags.Args())
 	must(targets[cfg.target] != nil, "-target must be processes or compose, got %q", cfg.target)
 	must(cfg.duration > 0, "-duration must be greater than 0, got %v", cfg.duration)
-	must(!strings.Contains(cfg.environment.Broker, ","), "KAFKA_BROKERS must name one broker, got %q", cfg.environment.Broker)
+	must(!strings.Contains(cfg.Broker, ","), "KAFKA_BROKERS must name one broker, got %q", cfg.Broker)
 	if err := errors.Join(errs...); err != nil {
 		return config{}, fmt.Errorf("chaos cannot start.\n%w", err)
 	}
@@ -140,7 +135,7 @@ func (v *verdict) print(out io.Writer) {
 // data and logs of processes unless something is wrong.
 func run(ctx context.Context, cfg config, out io.Writer) (v verdict, err error) {
 	fmt.Fprintf(out, "chaos: target %s, seed %d, %v\n", cfg.target, cfg.seed, cfg.duration)
-	t, err := targets[cfg.target](ctx, cfg.environment)
+	t, err := targets[cfg.target](ctx, cfg)
 	if err == nil {
 		v, err = runOn(ctx, cfg, t, out)
 	}

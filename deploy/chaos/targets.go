@@ -53,8 +53,8 @@ func runProgram(ctx context.Context, name string) int {
 }
 
 // startProcesses starts the proxies in front of Kafka, S3 and MongoDB, the back ends
-// that the environment does not name, and the services.
-func startProcesses(_ context.Context, e environment) (*target, error) {
+// that thcfg config does not name, and the services.
+func startProcesses(_ context.Context, cfg config) (*target, error) {
 	dir, err := os.MkdirTemp("", "chaos-")
 	if err != nil {
 		return &target{}, err
@@ -63,15 +63,15 @@ func startProcesses(_ context.Context, e environment) (*target, error) {
 	address := func(n int) string { return fmt.Sprint("127.0.0.1:", first+n) }
 	t := &target{dir: dir, place: place{
 		auth: "http://" + address(3), passport: "http://" + address(4), document: "http://" + address(5), notification: "http://" + address(6),
-		adminEmail: e.AdminEmail, adminPassword: e.AdminPassword, broker: cmp.Or(e.Broker, address(1)), sweepSoon: true, files: filepath.Join(dir, "notifications"),
-		s3: storage{e.S3Endpoint, name, e.S3Region, e.S3KeyID, e.S3Secret},
+		adminEmail: cfg.AdminEmail, adminPassword: cfg.AdminPassword, broker: cmp.Or(cfg.Broker, address(1)), sweepSoon: true, files: filepath.Join(dir, "notifications"),
+		s3: storage{cfg.S3Endpoint, name, cfg.S3Region, cfg.S3KeyID, cfg.S3Secret},
 	}}
-	if e.S3Endpoint == "" {
-		t.s3 = storage{"http://" + address(2), name, e.S3Region, stack.S3KeyID, stack.S3Secret}
+	if cfg.S3Endpoint == "" {
+		t.s3 = storage{"http://" + address(2), name, cfg.S3Region, stack.S3KeyID, stack.S3Secret}
 	}
 	kafka, s3, mongo := t.startProxy("kafka", "tcp://"+t.broker), t.startProxy("s3", t.s3.endpoint), &url.URL{}
-	if e.MongoURI != "" {
-		mongo = t.startProxy("mongodb", e.MongoURI)
+	if cfg.MongoURI != "" {
+		mongo = t.startProxy("mongodb", cfg.MongoURI)
 		query := mongo.Query()
 		query.Set("directConnection", "true") // otherwise the driver bypasses the proxy
 		mongo.Path, mongo.RawQuery = "/"+name, query.Encode()
@@ -85,7 +85,7 @@ func startProcesses(_ context.Context, e environment) (*target, error) {
 		"SWEEP_AFTER=15s", "PASSWORD_COST=10", "RATE_LIMIT=0", "AUTH_RATE_LIMIT=0", "LOGIN_FAILURES=0",
 	}
 	for i, program := range append([]string{"mail", "kafka", "s3"}, serviceNames...) {
-		if t.err == nil && (program != "kafka" || e.Broker == "") && (program != "s3" || e.S3Endpoint == "") {
+		if t.err == nil && (program != "kafka" || cfg.Broker == "") && (program != "s3" || cfg.S3Endpoint == "") {
 			t.startProcess(program, address(i), append(env[:len(env):len(env)], programVariable+"="+program, fmt.Sprint("PORT=", first+i)))
 		}
 	}
@@ -168,13 +168,13 @@ func (p *process) do(_ context.Context, verb string) error {
 
 // openCompose finds the services of the Docker Compose project in this folder that run
 // in one container each, and reads their addresses from its configuration.
-func openCompose(ctx context.Context, e environment) (*target, error) {
+func openCompose(ctx context.Context, cfg config) (*target, error) {
 	text, err := docker(ctx, "compose", "config", "--format", "json")
 	if err != nil {
 		return &target{}, err
 	}
 	t := &target{}
-	if t.place, err = composePlace(text, e); err != nil {
+	if t.place, err = composePlace(text, cfg); err != nil {
 		return t, err
 	}
 	for _, name := range append([]string{"mongo", "kafka", "minio", "mailpit"}, serviceNames...) {
@@ -193,7 +193,7 @@ func openCompose(ctx context.Context, e environment) (*target, error) {
 }
 
 // composePlace reads a configuration of Docker Compose.
-func composePlace(text string, e environment) (at place, err error) {
+func composePlace(text string, cfg config) (at place, err error) {
 	var project struct {
 		Services map[string]struct {
 			Environment map[string]string
@@ -220,7 +220,7 @@ func composePlace(text string, e environment) (at place, err error) {
 	at = place{
 		auth: "http://" + address(authd.Name, 4000), passport: "http://" + address(passportd.Name, 5000),
 		document: "http://" + address(documentd.Name, 5100), notification: "http://" + address(notificationd.Name, 5200),
-		adminEmail: cmp.Or(auth["ADMIN_EMAIL"], e.AdminEmail), adminPassword: cmp.Or(auth["ADMIN_PASSWORD"], e.AdminPassword),
+		adminEmail: cmp.Or(auth["ADMIN_EMAIL"], cfg.AdminEmail), adminPassword: cmp.Or(auth["ADMIN_PASSWORD"], cfg.AdminPassword),
 		broker: address("kafka", 9094), sweepSoon: sweep > 0 && sweep <= time.Minute,
 		s3: storage{"http://" + address("minio", 9000), document["S3_BUCKET_NAME"], document["AWS_REGION"], document["AWS_ACCESS_KEY_ID"], document["AWS_SECRET_ACCESS_KEY"]},
 	}
