@@ -63,6 +63,7 @@ lint: ## check format, vet, staticcheck, import rules and language
 	go vet work
 	go run $(STATICCHECK) $(MODULES:%=./%/...)
 	go run ./deploy/importrules
+	go run ./deploy/words
 
 words: ## check that comments, messages and documents are plain English
 	@go run ./deploy/words

@@ -98,7 +98,7 @@ func wantMigrated(t *testing.T, current *store.Collection[Cell], id string) {
 	}
 }
 
-// unreadable lists rows, half of which have a later schema version.
+// unreadable lists rows where every second one has a later schema version.
 func unreadable(t *testing.T, db store.DB) {
 	later := CellSchema()
 	later.Version++
