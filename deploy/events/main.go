@@ -30,7 +30,7 @@ func main() {
 func run(ctx context.Context) error {
 	var cfg struct {
 		Kafka kafka.Config
-		Port  int `envconfig:"KAFKA_PORT" default:"9092" desc:"port of the Kafka broker of make run, used if KAFKA_BROKERS is empty"`
+		Port  int `envconfig:"KAFKA_PORT" default:"9092" desc:"Port of the Kafka broker of make run, used if KAFKA_BROKERS is empty."`
 	}
 	if err := boot.Load(&cfg); err != nil {
 		return err

@@ -21,11 +21,11 @@ import (
 // config holds the addresses of the suite and the login of an admin.
 type config struct {
 	Environment   boot.Environment
-	AuthURL       string `envconfig:"AUTH_SERVICE_URL" default:"http://127.0.0.1:4000" desc:"URL of the auth-service"`
-	PassportURL   string `envconfig:"PASSPORT_SERVICE_URL" default:"http://127.0.0.1:5000" desc:"URL of the passport-service"`
-	DocumentURL   string `envconfig:"DOCUMENT_SERVICE_URL" default:"http://127.0.0.1:5100" desc:"URL of the document-service"`
-	AdminEmail    string `envconfig:"ADMIN_EMAIL" default:"admin@nordlicht.example" desc:"email address of an admin; if the login fails, the account is registered, which works for the first account only"`
-	AdminPassword string `envconfig:"ADMIN_PASSWORD" default:"correct horse battery" desc:"password of that admin"`
+	AuthURL       string `envconfig:"AUTH_SERVICE_URL" default:"http://127.0.0.1:4000" desc:"URL of the auth-service."`
+	PassportURL   string `envconfig:"PASSPORT_SERVICE_URL" default:"http://127.0.0.1:5000" desc:"URL of the passport-service."`
+	DocumentURL   string `envconfig:"DOCUMENT_SERVICE_URL" default:"http://127.0.0.1:5100" desc:"URL of the document-service."`
+	AdminEmail    string `envconfig:"ADMIN_EMAIL" default:"admin@nordlicht.example" desc:"Email address of an admin; if the login fails, the account is registered, which works for the first account only."`
+	AdminPassword string `envconfig:"ADMIN_PASSWORD" default:"correct horse battery" desc:"Password of that admin."`
 }
 
 func main() {

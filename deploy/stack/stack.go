@@ -23,13 +23,13 @@ import (
 
 // Config holds the settings of the suite.
 type Config struct {
-	AuthPort         rest.Port `envconfig:"AUTH_PORT" default:"4000" desc:"port of the auth-service"`
-	PassportPort     rest.Port `envconfig:"PASSPORT_PORT" default:"5000" desc:"port of the passport-service"`
-	DocumentPort     rest.Port `envconfig:"DOCUMENT_PORT" default:"5100" desc:"port of the document-service"`
-	NotificationPort rest.Port `envconfig:"NOTIFICATION_PORT" default:"5200" desc:"port of the notification-service"`
-	KafkaPort        rest.Port `envconfig:"KAFKA_PORT" default:"9092" desc:"port of the Kafka broker"`
-	S3Port           rest.Port `envconfig:"S3_PORT" default:"9000" desc:"port of the S3 server"`
-	MailPort         rest.Port `envconfig:"MAIL_PORT" default:"1025" desc:"port of the mail server"`
+	AuthPort         rest.Port `envconfig:"AUTH_PORT" default:"4000" desc:"Port of the auth-service."`
+	PassportPort     rest.Port `envconfig:"PASSPORT_PORT" default:"5000" desc:"Port of the passport-service."`
+	DocumentPort     rest.Port `envconfig:"DOCUMENT_PORT" default:"5100" desc:"Port of the document-service."`
+	NotificationPort rest.Port `envconfig:"NOTIFICATION_PORT" default:"5200" desc:"Port of the notification-service."`
+	KafkaPort        rest.Port `envconfig:"KAFKA_PORT" default:"9092" desc:"Port of the Kafka broker."`
+	S3Port           rest.Port `envconfig:"S3_PORT" default:"9000" desc:"Port of the S3 server."`
+	MailPort         rest.Port `envconfig:"MAIL_PORT" default:"1025" desc:"Port of the mail server."`
 
 	Auth         authd.Config
 	Passport     passportd.Config

@@ -19,10 +19,10 @@ const defaultUploads = 4
 
 // Config holds the settings that the document-service reads from the environment.
 type Config struct {
-	Port       rest.Port     `envconfig:"PORT" default:"5100" desc:"port of the HTTP server"`
-	MaxBytes   int64         `envconfig:"MAX_UPLOAD_BYTES" default:"10485760" desc:"largest size of an uploaded file in bytes"`
-	MaxUploads int           `envconfig:"MAX_UPLOADS" default:"4" desc:"maximum number of concurrent uploads, at most half of them by one user; each needs up to 15 MB of memory, so raise GOMEMLIMIT (96MiB in the image) too; further uploads wait two seconds, then fail with 503"`
-	SweepAfter time.Duration `envconfig:"SWEEP_AFTER" default:"24h" desc:"age after which the remains of failed uploads are deleted; must be longer than any upload takes"`
+	Port       rest.Port     `envconfig:"PORT" default:"5100" desc:"Port of the HTTP server."`
+	MaxBytes   int64         `envconfig:"MAX_UPLOAD_BYTES" default:"10485760" desc:"Largest size of an uploaded file in bytes."`
+	MaxUploads int           `envconfig:"MAX_UPLOADS" default:"4" desc:"Maximum number of concurrent uploads, at most half of them by one user; each needs up to 15 MB of memory, so raise GOMEMLIMIT (96MiB in the image) too; further uploads wait two seconds, then fail with 503."`
+	SweepAfter time.Duration `envconfig:"SWEEP_AFTER" default:"24h" desc:"Age after which the remains of failed uploads are deleted; must be longer than any upload takes."`
 	HTTP       rest.Config
 	Metrics    metrics.Config
 	Store      connect.Config

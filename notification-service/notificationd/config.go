@@ -14,15 +14,15 @@ import (
 
 // Config is the configuration of the notification-service.
 type Config struct {
-	Port    rest.Port `envconfig:"PORT" default:"5200" desc:"port of the HTTP server"`
+	Port    rest.Port `envconfig:"PORT" default:"5200" desc:"Port of the HTTP server."`
 	HTTP    rest.Config
 	Metrics metrics.Config
 	Store   connect.Config
 	Kafka   kafka.Config
 	Auth    token.Config
 	Mail    mail.Config
-	Group   string `envconfig:"KAFKA_GROUP" default:"notification-group" desc:"Kafka consumer group; instances of a group share the events"`
-	Files   string `envconfig:"NOTIFICATION_LOG_PATH" desc:"folder for one text file per event; empty: no text files"`
+	Group   string `envconfig:"KAFKA_GROUP" default:"notification-group" desc:"Kafka consumer group; instances of a group share the events."`
+	Files   string `envconfig:"NOTIFICATION_LOG_PATH" desc:"Folder for one text file per event. Empty: no text files."`
 
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time

@@ -13,7 +13,7 @@ import (
 
 // Config contains the settings of the passport-service, read from the environment.
 type Config struct {
-	Port    rest.Port `envconfig:"PORT" default:"5000" desc:"port of the HTTP server"`
+	Port    rest.Port `envconfig:"PORT" default:"5000" desc:"Port of the HTTP server."`
 	HTTP    rest.Config
 	Metrics metrics.Config
 	Store   connect.Config
@@ -21,7 +21,7 @@ type Config struct {
 	Auth    token.Config
 	Now     func() time.Time // clock for tests; nil: time.Now
 
-	PublicRate int `envconfig:"PUBLIC_RATE_LIMIT" default:"600" desc:"requests per minute of an address to /api/public; 0: unlimited"`
+	PublicRate int `envconfig:"PUBLIC_RATE_LIMIT" default:"600" desc:"Requests per minute of an address to /api/public. 0: unlimited."`
 }
 
 // Validate returns an error that names every invalid setting.

@@ -15,14 +15,14 @@ import (
 
 // Config is the configuration of the HTTP server of a service.
 type Config struct {
-	Host           string        `envconfig:"HOST" default:"127.0.0.1" desc:"address to listen on; 0.0.0.0 in a container"`
-	Drain          time.Duration `envconfig:"DRAIN_TIMEOUT" default:"4s" desc:"how long a stopping service waits for running requests"`
-	CertFile       string        `envconfig:"TLS_CERT_FILE" desc:"PEM file with the certificate chain for HTTPS; reloaded when it changes; empty: HTTP"`
-	KeyFile        string        `envconfig:"TLS_KEY_FILE" desc:"PEM file with the private key of TLS_CERT_FILE"`
-	TrustedProxies Networks      `envconfig:"TRUSTED_PROXIES" desc:"addresses and CIDRs of proxies whose X-Forwarded-For is trusted, separated by commas; empty: the header is ignored"`
-	Origins        Origins       `envconfig:"CORS_ORIGINS" desc:"origins of web pages that may call the API, such as https://app.example, separated by commas; public routes allow all origins"`
-	RateLimit      int           `envconfig:"RATE_LIMIT" default:"6000" desc:"requests per minute of each user or, without a login, of each address; 0: unlimited"`
-	MaxRequests    int           `envconfig:"MAX_REQUESTS" default:"256" desc:"concurrent requests; one user or, without a login, one address may have a quarter of them; further requests get 503"`
+	Host           string        `envconfig:"HOST" default:"127.0.0.1" desc:"Address to listen on; 0.0.0.0 in a container."`
+	Drain          time.Duration `envconfig:"DRAIN_TIMEOUT" default:"4s" desc:"How long a stopping service waits for running requests."`
+	CertFile       string        `envconfig:"TLS_CERT_FILE" desc:"PEM file with the certificate chain for HTTPS; reloaded when it changes. Empty: HTTP."`
+	KeyFile        string        `envconfig:"TLS_KEY_FILE" desc:"PEM file with the private key of TLS_CERT_FILE."`
+	TrustedProxies Networks      `envconfig:"TRUSTED_PROXIES" desc:"Addresses and CIDRs of proxies whose X-Forwarded-For is trusted, separated by commas. Empty: the header is ignored."`
+	Origins        Origins       `envconfig:"CORS_ORIGINS" desc:"Origins of web pages that may call the API, such as https://app.example, separated by commas; public routes allow all origins."`
+	RateLimit      int           `envconfig:"RATE_LIMIT" default:"6000" desc:"Requests per minute of each user or, without a login, of each address. 0: unlimited."`
+	MaxRequests    int           `envconfig:"MAX_REQUESTS" default:"256" desc:"Concurrent requests; one user or, without a login, one address may have a quarter of them; further requests get 503."`
 
 	Listener        net.Listener // if set, used instead of Host and port
 	PublicRateLimit int          // requests per minute of each network in the class PublicRate; 0: unlimited

@@ -30,15 +30,15 @@ import (
 
 // Config holds the settings of the bucket and the connection to it.
 type Config struct {
-	KeyID          string `envconfig:"AWS_ACCESS_KEY_ID" desc:"access key id for S3; empty: the default credential chain of AWS is used, such as the role of a container or an instance"`
-	Secret         string `envconfig:"AWS_SECRET_ACCESS_KEY" secret:"true" desc:"secret access key for S3"`
-	Session        string `envconfig:"AWS_SESSION_TOKEN" secret:"true" desc:"session token, for temporary keys"`
-	Region         string `envconfig:"AWS_REGION" default:"us-east-1" desc:"AWS region of the bucket"`
-	Bucket         string `envconfig:"S3_BUCKET_NAME" default:"battery-passport-documents" desc:"S3 bucket of the files; created at the start if it does not exist and the key may create it"`
-	Endpoint       string `envconfig:"S3_ENDPOINT" desc:"URL of the S3 server; empty: AWS"`
-	PathStyle      bool   `envconfig:"S3_FORCE_PATH_STYLE" default:"false" desc:"whether the bucket name goes into the URL path instead of the host name, as most servers other than AWS require"`
-	CAFile         string `envconfig:"S3_CA_FILE" desc:"PEM file of the CA certificates for S3_ENDPOINT; empty: those of the system"`
-	PublicEndpoint string `envconfig:"S3_PUBLIC_ENDPOINT" desc:"URL of the S3 server in download links, if clients cannot reach S3_ENDPOINT"`
+	KeyID          string `envconfig:"AWS_ACCESS_KEY_ID" desc:"Access key id for S3. Empty: the default credential chain of AWS is used, such as the role of a container or an instance."`
+	Secret         string `envconfig:"AWS_SECRET_ACCESS_KEY" secret:"true" desc:"Secret access key for S3."`
+	Session        string `envconfig:"AWS_SESSION_TOKEN" secret:"true" desc:"Session token, for temporary keys."`
+	Region         string `envconfig:"AWS_REGION" default:"us-east-1" desc:"AWS region of the bucket."`
+	Bucket         string `envconfig:"S3_BUCKET_NAME" default:"battery-passport-documents" desc:"S3 bucket of the files; created at the start if it does not exist and the key may create it."`
+	Endpoint       string `envconfig:"S3_ENDPOINT" desc:"URL of the S3 server. Empty: AWS."`
+	PathStyle      bool   `envconfig:"S3_FORCE_PATH_STYLE" default:"false" desc:"Whether the bucket name goes into the URL path instead of the host name, as most servers other than AWS require."`
+	CAFile         string `envconfig:"S3_CA_FILE" desc:"PEM file of the CA certificates for S3_ENDPOINT. Empty: those of the system."`
+	PublicEndpoint string `envconfig:"S3_PUBLIC_ENDPOINT" desc:"URL of the S3 server in download links, if clients cannot reach S3_ENDPOINT."`
 
 	Metrics prometheus.Registerer // nil: no metrics
 }

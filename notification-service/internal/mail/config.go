@@ -12,14 +12,14 @@ import (
 
 // Config is the configuration of the mail channel.
 type Config struct {
-	Enabled   bool   `envconfig:"ENABLE_EMAIL_NOTIFICATIONS" default:"false" desc:"send notifications by mail; requires SMTP_HOST and FROM_EMAIL"`
-	Host      string `envconfig:"SMTP_HOST" desc:"host name of the mail server"`
-	Port      int    `envconfig:"SMTP_PORT" default:"587" desc:"port of the mail server"`
-	User      string `envconfig:"SMTP_USER" desc:"user name at the mail server; empty: no authentication"`
-	Password  string `envconfig:"SMTP_PASS" secret:"true" desc:"password of SMTP_USER; only sent over TLS or to the local machine"`
-	TLS       string `envconfig:"SMTP_TLS" default:"auto" desc:"auto: TLS from the start on port 465, mandatory STARTTLS on other ports; implicit: TLS from the start; starttls: mandatory STARTTLS; none: no TLS"`
-	FromEmail string `envconfig:"FROM_EMAIL" desc:"sender address of mails; empty: SMTP_USER"`
-	FromName  string `envconfig:"FROM_NAME" default:"Battery Passport System" desc:"sender name of mails"`
+	Enabled   bool   `envconfig:"ENABLE_EMAIL_NOTIFICATIONS" default:"false" desc:"Send notifications by mail; requires SMTP_HOST and FROM_EMAIL."`
+	Host      string `envconfig:"SMTP_HOST" desc:"Host name of the mail server."`
+	Port      int    `envconfig:"SMTP_PORT" default:"587" desc:"Port of the mail server."`
+	User      string `envconfig:"SMTP_USER" desc:"User name at the mail server. Empty: no authentication."`
+	Password  string `envconfig:"SMTP_PASS" secret:"true" desc:"Password of SMTP_USER; only sent over TLS or to the local machine."`
+	TLS       string `envconfig:"SMTP_TLS" default:"auto" desc:"TLS mode. auto: TLS from the start on port 465, mandatory STARTTLS on other ports; implicit: TLS from the start; starttls: mandatory STARTTLS; none: no TLS."`
+	FromEmail string `envconfig:"FROM_EMAIL" desc:"Sender address of mails. Empty: SMTP_USER."`
+	FromName  string `envconfig:"FROM_NAME" default:"Battery Passport System" desc:"Sender name of mails."`
 
 	// Roots are the trusted certificates; nil: those of the system.
 	Roots *x509.CertPool

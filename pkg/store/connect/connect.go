@@ -14,8 +14,8 @@ import (
 
 // Config selects the database.
 type Config struct {
-	URI string `envconfig:"MONGODB_URI" secret:"true" desc:"connection string of MongoDB, mongodb://host/database; the default database is named like the service; empty: SQLite in DATA_DIR"`
-	Dir string `envconfig:"DATA_DIR" default:"data" desc:"folder of the SQLite file"`
+	URI string `envconfig:"MONGODB_URI" secret:"true" desc:"Connection string of MongoDB, mongodb://host/database; the default database is named like the service. Empty: SQLite in DATA_DIR."`
+	Dir string `envconfig:"DATA_DIR" default:"data" desc:"Folder of the SQLite file."`
 }
 
 // Validate checks the URI.
