@@ -26,7 +26,7 @@ var circularityRules = []Rule{
 	}},
 	{ID: "CIR-2", Severity: Error, Code: "required", Needs: []string{spareParts}, Check: func(r *Run) {
 		for item := range r.Doc.First(spareParts).Children() {
-			if !item.Member("postalAddress").Exists() && !item.Member("emailAddress").Exists() && !item.Member("webAddress").Exists() {
+			if !givesAny(item, "postalAddress", "emailAddress", "webAddress") {
 				r.Report(item, "must have a postalAddress, emailAddress or webAddress")
 			}
 		}

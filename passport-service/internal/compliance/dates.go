@@ -1,7 +1,7 @@
 package compliance
 
 import (
-	"strings"
+	"time"
 
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
@@ -22,18 +22,43 @@ var dateRules = []Rule{{ID: "DAT-2", Severity: Error, Code: "consistency", Needs
 	}
 }}}
 
-// before reports whether one valid date is before another, at the coarser
-// precision of the two.
-func before(a, b ruleset.Value) bool {
-	ta, oka := a.Text()
-	tb, okb := b.Text()
-	if !oka || !okb {
-		return false
+// Tolerances of comparisons: clocks differ, and calendar dates are local.
+const (
+	clockTolerance = 5 * time.Minute
+	dateTolerance  = 24 * time.Hour
+)
+
+// span is the time that a text means: a moment, a day or a month. Its end is not
+// part of it.
+type span struct {
+	begin, end time.Time
+	tolerance  time.Duration
+}
+
+func parseSpan(text string) (span, bool) {
+	layout := time.RFC3339Nano
+	switch len(text) {
+	case len("2006-01"):
+		layout = "2006-01"
+	case len(time.DateOnly):
+		layout = time.DateOnly
 	}
-	ta, _, _ = strings.Cut(ta, "T") // all times are UTC
-	tb, _, _ = strings.Cut(tb, "T")
-	n := min(len(ta), len(tb))
-	return ta[:n] < tb[:n]
+	t, err := time.Parse(layout, text)
+	switch layout {
+	case "2006-01":
+		return span{t, t.AddDate(0, 1, 0), dateTolerance}, err == nil
+	case time.DateOnly:
+		return span{t, t.AddDate(0, 0, 1), dateTolerance}, err == nil
+	}
+	return span{t, t.Add(1), clockTolerance}, err == nil
+}
+
+// before reports whether one valid date or time is before another, beyond the
+// tolerance.
+func before(a, b ruleset.Value) bool {
+	sa, oka := parseSpan(textOf(a))
+	sb, okb := parseSpan(textOf(b))
+	return oka && okb && !sa.end.After(sb.begin.Add(-max(sa.tolerance, sb.tolerance)))
 }
 
 // reportDateOrder reports that an entry of a list is earlier than the one before.

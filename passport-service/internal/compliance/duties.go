@@ -161,12 +161,24 @@ func (c *dutyCheck) checkFormats() {
 		if f == nil || f.Attribute == nil || !v.Valid() {
 			continue
 		}
-		if text, ok := v.Text(); ok && f.Pattern != nil && !f.Pattern.MatchString(text) {
-			c.report(v, "", "format", "must be %s, got %q", f.Attribute.Format, text)
-		}
+		c.checkText(v, f)
 		if v.IsArray() && (f.MinItems > 0 || f.MaxItems >= 0) {
 			c.checkCount(v, f)
 		}
+	}
+}
+
+// checkText checks a text. A blank one is a missing value, which is an error in a
+// list; checkDuty checks whether a member may be missing.
+func (c *dutyCheck) checkText(v ruleset.Value, f *ruleset.Field) {
+	switch text, ok := v.Text(); {
+	case !ok:
+	case isBlank(text) && v.Parent().IsArray():
+		c.report(v, "", "required", "must not be blank")
+	case isBlank(text):
+		v.Invalidate()
+	case f.Pattern != nil && !f.Pattern.MatchString(text):
+		c.report(v, "", "format", "must be %s, got %q", f.Attribute.Format, text)
 	}
 }
 
@@ -209,13 +221,19 @@ func (c *dutyCheck) checkDuty(v, container ruleset.Value, f *ruleset.Field, sect
 		c.due = append(c.due, dueAttribute{f.Attribute, v})
 	}
 	switch {
-	case !v.Exists() && mandatory:
+	case isMissing(v) && mandatory:
 		if section == "" {
 			section = container.Path()
 		}
-		c.add(section+"/"+f.Name, f, duty, Error, "required", c.missing(f.Attribute))
+		is := "is missing"
+		if v.Exists() {
+			is = "is blank"
+		}
+		c.add(section+"/"+f.Name, f, duty, Error, "required", is+c.missing(f.Attribute))
 	case v.Exists() && duty == ruleset.NotApplicable:
 		c.report(v, duty, "notApplicable", "is not allowed for category %s", c.categoryName())
+	case v.Exists() && isMissing(v):
+		c.add(v.Path(), f, duty, Warning, "format", "is blank: leave it out, or give it a value")
 	case v.Exists() && duty == ruleset.Later:
 		c.add(v.Path(), f, duty, Warning, "notYetApplicable", c.later(f.Attribute))
 	}
@@ -250,8 +268,8 @@ func (c *dutyCheck) categoryName() string {
 	return name
 }
 
-// missing returns the message for a missing attribute: why it is mandatory and
-// which values it takes.
+// missing returns the end of the message for a missing attribute: why it is mandatory
+// and which values it takes.
 func (c *dutyCheck) missing(a *ruleset.Attribute) string {
 	reason, and := "mandatory for category "+c.categoryName(), " when "
 	switch {
@@ -268,7 +286,7 @@ func (c *dutyCheck) missing(a *ruleset.Attribute) string {
 	if condition := c.doc.Rules.Condition(a.ConditionRule); condition != "" {
 		reason += and + condition
 	}
-	return "is missing: " + reason + "; expected " + a.Expected()
+	return ": " + reason + "; expected " + a.Expected()
 }
 
 // later returns the message for an attribute that is not mandatory yet.

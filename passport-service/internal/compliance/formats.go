@@ -49,44 +49,27 @@ const (
 	pathCharacters = hostCharacters + "ABCDEFGHIJKLMNOPQRSTUVWXYZ/_~"
 )
 
-// parseTime parses a month, a date or a time. A month or a date means its start.
-func parseTime(text string) (t time.Time, isTime, ok bool) {
-	layout := time.RFC3339Nano
-	switch len(text) {
-	case len("2006-01"):
-		layout = "2006-01"
-	case len(time.DateOnly):
-		layout = time.DateOnly
-	}
-	t, err := time.Parse(layout, text)
-	return t, layout == time.RFC3339Nano, err == nil
-}
-
 func checkDate(_ *Run, v ruleset.Value) string {
 	text, isText := v.Text()
-	if _, _, ok := parseTime(text); isText && !ok {
+	if _, ok := parseSpan(text); isText && !ok {
 		return fmt.Sprintf("must be a date or time that exists in the calendar, got %q", text)
 	}
 	return ""
 }
 
-// checkNotInFuture allows one day of tolerance for dates, because of time zones.
 func checkNotInFuture(r *Run, v ruleset.Value) string {
 	text, isText := v.Text()
-	t, isTime, ok := parseTime(text)
-	limit := r.Input.Now
-	if !isTime {
-		limit = limit.AddDate(0, 0, 1)
-	}
-	if isText && ok && t.After(limit) {
+	s, ok := parseSpan(text)
+	if isText && ok && s.begin.After(r.Input.Now.Add(s.tolerance)) {
 		return fmt.Sprintf("must not be in the future, got %s (now: %s)", text, r.Input.Now.UTC().Format(time.RFC3339))
 	}
 	return ""
 }
 
 func checkYearNotInFuture(r *Run, v ruleset.Value) string {
-	if year, ok := v.Number(); ok && int(year) > r.Input.Now.UTC().Year() {
-		return fmt.Sprintf("must not be in the future, got %v (this year: %d)", year, r.Input.Now.UTC().Year())
+	last := r.Input.Now.Add(dateTolerance).UTC().Year()
+	if year, ok := v.Number(); ok && int(year) > last {
+		return fmt.Sprintf("must not be in the future, got %v (this year: %d)", year, last)
 	}
 	return ""
 }

@@ -35,7 +35,7 @@ var lifecycleRules = []Rule{
 	{ID: "LIF-4", Severity: Error, Catalogue: []string{"required"}, Needs: []string{"lifecycle.wasteTransfer"}},
 	{ID: "LIF-5", Severity: Error, Code: "required", Needs: []string{predecessors}, Check: func(r *Run) {
 		for item := range r.Doc.First(predecessors).Children() {
-			if !item.Member("batteryPassportIdentifier").Exists() && !item.Member("noPassportReason").Exists() {
+			if !givesAny(item, "batteryPassportIdentifier", "noPassportReason") {
 				r.ReportIn(item, "batteryPassportIdentifier", "is missing: mandatory unless noPassportReason is given")
 			}
 		}

@@ -60,7 +60,7 @@ var materialRules = []Rule{
 		}
 	}},
 	{ID: "MAT-8", Severity: Error, Code: "required", Needs: []string{substances}, Check: func(r *Run) {
-		if v := r.Doc.First(substances); !v.Member("text").Exists() && !v.Member("documentUrl").Exists() {
+		if v := r.Doc.First(substances); !givesAny(v, "text", "documentUrl") {
 			r.Report(v, "must have a text or a documentUrl")
 		}
 	}},

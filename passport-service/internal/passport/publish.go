@@ -2,6 +2,7 @@ package passport
 
 import (
 	"context"
+	"strings"
 
 	"github.com/battery-passport/suite/passport-service/internal/compliance"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
@@ -37,7 +38,7 @@ func (s *Service) Publish(ctx context.Context, id string, ifVersion ...int64) (P
 // withPassportIdentifier returns the data of a draft with a passport identifier. If the
 // data has none, it sets the default, but only if the data has the section for it.
 func (p *Passport) withPassportIdentifier(data *ruleset.Document) *ruleset.Document {
-	if p.Head.State != Draft || data.Text(passportIdentifier) != "" {
+	if p.Head.State != Draft || strings.TrimSpace(data.Text(passportIdentifier)) != "" {
 		return data
 	}
 	data = data.Clone()

@@ -18,7 +18,7 @@ import (
 const (
 	maxText       = 10_000 // characters
 	maxItems      = 1_000  // of an array, or languages of a localized string
-	maxDigits     = 15     // significant digits: a double holds them exactly
+	maxDigits     = 17     // significant digits: as many as the shortest form of a double can have
 	minMagnitude  = 1e-9
 	maxMagnitude  = 1e15
 	maxViolations = 1_000

@@ -70,7 +70,15 @@ func (v Value) Is(text string) bool { t, ok := v.Text(); return ok && t == text 
 
 // Text returns the string, if the value is a valid one.
 func (v Value) Text() (string, bool) {
-	if !v.Valid() || v.node().kind != '"' {
+	if !v.Valid() {
+		return "", false
+	}
+	return v.AnyText()
+}
+
+// AnyText returns the string, if the value is one, even if it is not valid.
+func (v Value) AnyText() (string, bool) {
+	if v.id < 0 || v.node().kind != '"' {
 		return "", false
 	}
 	return unquote(v.Raw()), true
