@@ -75,12 +75,18 @@ type Lifetime time.Duration
 
 // Decode implements envconfig.Decoder.
 func (l *Lifetime) Decode(value string) error {
+	var err error
 	if days, ok := strings.CutSuffix(value, "d"); ok {
-		n, err := strconv.Atoi(days)
+		var n int
+		n, err = strconv.Atoi(days)
 		*l = Lifetime(n) * day
-		return err
+	} else {
+		var d time.Duration
+		d, err = time.ParseDuration(value)
+		*l = Lifetime(d)
 	}
-	d, err := time.ParseDuration(value)
-	*l = Lifetime(d)
-	return err
+	if err != nil {
+		return errors.New("must be a duration such as 15m, 24h or 30d")
+	}
+	return nil
 }

@@ -30,6 +30,15 @@ var invalid = map[string]string{
 // unrestricted are the settings that accept any value.
 var unrestricted = []string{"DATA_DIR", "KAFKA_PASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SMTP_HOST", "SMTP_PASS", "NOTIFICATION_LOG_PATH"}
 
+// invalidMessages are the errors for some values of invalid.
+var invalidMessages = []string{
+	`LOG_LEVEL: must be debug, info, warn or error, got "loud"`,
+	`METRICS_ADDR: must be host:port with a port from 0 to 65535, got "9464"`,
+	`JWT_EXPIRES_IN: must be a duration such as 15m, 24h or 30d, got "soon"`,
+	`TRUSTED_PROXIES: each entry must be an IP address or a CIDR, got "proxy.example"`,
+	`CORS_ORIGINS: each entry must be an origin such as https://app.example, without *, got "*"`,
+}
+
 // unset unsets all settings of the services during a test.
 func unset(t *testing.T) {
 	t.Helper()
@@ -70,8 +79,10 @@ func TestAllInvalidSettingsAreNamedAtOnce(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	named := map[string]bool{}
+	var errs string
 	for service, cfg := range configs() {
 		err := fmt.Sprint(boot.Load(cfg))
+		errs += err
 		for _, f := range boot.Variables(cfg) {
 			name := f.Tag.Get("envconfig")
 			if n := strings.Count(err, "  "+name+":"); n > 1 {
@@ -83,6 +94,11 @@ func TestAllInvalidSettingsAreNamedAtOnce(t *testing.T) {
 	for name := range invalid {
 		if !named[name] {
 			t.Errorf("%s=%q is not named", name, invalid[name])
+		}
+	}
+	for _, message := range invalidMessages {
+		if !strings.Contains(errs, message) {
+			t.Errorf("error %q is missing in\n%s", message, errs)
 		}
 	}
 }

@@ -21,7 +21,7 @@ type Config struct {
 	Auth    token.Config
 	Now     func() time.Time // clock for tests; nil: time.Now
 
-	PublicRate int `envconfig:"PUBLIC_RATE_LIMIT" default:"600" desc:"Requests per minute of an address to /api/public. 0: unlimited."`
+	PublicRate int `envconfig:"PUBLIC_RATE_LIMIT" default:"600" desc:"Requests per minute that a client network may send to /api/public. 0: unlimited."`
 }
 
 // Validate returns an error that names every invalid setting.

@@ -41,7 +41,7 @@ func Main[C any](service string, run func(context.Context, C, *slog.Logger) erro
 
 func exitCode[C any](service string, args []string, run func(context.Context, C, *slog.Logger) error) int {
 	if len(args) > 1 || len(args) == 1 && args[0] != "health" && args[0] != "-version" {
-		fmt.Fprintf(os.Stderr, "usage: %[1]s            run the service with the settings in the environment\n       %[1]s health     check whether the running service is ready\n       %[1]s -version   print the version\n", service)
+		fmt.Fprintf(os.Stderr, "usage: %[1]s            run the service with the settings in the environment\n       %[1]s health     exit 0 if the running service is ready\n       %[1]s -version   print the version\n", service)
 		return exitUsage
 	}
 	if len(args) == 1 && args[0] == "-version" {

@@ -3,6 +3,7 @@ package boot
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"reflect"
 	"slices"
@@ -34,7 +35,7 @@ func (e Environment) Validate() error {
 // Load fills the struct that cfg points to from the environment, using envconfig
 // tags, and calls the Validate method of each nested struct that has one. In
 // production it refuses demo secrets in fields tagged secret:"true". The error
-// contains one line for each invalid variable.
+// names each invalid variable once.
 func Load(cfg any) error {
 	var errs []error
 	reported := map[string]bool{}
@@ -122,6 +123,8 @@ func fill(v reflect.Value, f reflect.StructField) error {
 // reason returns why a value was refused, in plain words instead of those of strconv.
 func reason(err error, t reflect.Type) string {
 	switch {
+	case t == reflect.TypeFor[slog.Level]():
+		return "must be debug, info, warn or error"
 	case t == reflect.TypeFor[time.Duration]():
 		return "must be a duration such as 90s or 1h30m"
 	case errors.Is(err, strconv.ErrSyntax) && t.Kind() == reflect.Bool:

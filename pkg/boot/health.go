@@ -22,7 +22,7 @@ func checkHealth(cfg any) error {
 		values[f.Tag.Get("envconfig")] = fmt.Sprint(v)
 	}, func(reflect.Value) {})
 	if values["PORT"] == "" {
-		return errors.New("PORT is missing")
+		return errors.New("this service has no PORT setting")
 	}
 	scheme := "http://"
 	if values["TLS_CERT_FILE"] != "" {

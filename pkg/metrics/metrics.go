@@ -47,7 +47,7 @@ func (c Config) Validate() error {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return fmt.Errorf("  METRICS_ADDR: must be host:port, got %q", c.Addr)
+		return fmt.Errorf("  METRICS_ADDR: must be host:port with a port from 0 to 65535, got %q", c.Addr)
 	}
 	return nil
 }

@@ -21,8 +21,8 @@ type Config struct {
 	KeyFile        string        `envconfig:"TLS_KEY_FILE" desc:"PEM file with the private key of TLS_CERT_FILE."`
 	TrustedProxies Networks      `envconfig:"TRUSTED_PROXIES" desc:"Addresses and CIDRs of proxies whose X-Forwarded-For is trusted, separated by commas. Empty: the header is ignored."`
 	Origins        Origins       `envconfig:"CORS_ORIGINS" desc:"Origins of web pages that may call the API, such as https://app.example, separated by commas; public routes allow all origins."`
-	RateLimit      int           `envconfig:"RATE_LIMIT" default:"6000" desc:"Requests per minute of each user or, without a login, of each address. 0: unlimited."`
-	MaxRequests    int           `envconfig:"MAX_REQUESTS" default:"256" desc:"Concurrent requests; one user or, without a login, one address may have a quarter of them; further requests get 503."`
+	RateLimit      int           `envconfig:"RATE_LIMIT" default:"6000" desc:"Requests per minute of each user or, without a login, of each client network. 0: unlimited."`
+	MaxRequests    int           `envconfig:"MAX_REQUESTS" default:"256" desc:"Concurrent requests; one user or, without a login, one client network may have a quarter of them; further requests get 503."`
 
 	Listener        net.Listener // if set, used instead of Host and port
 	PublicRateLimit int          // requests per minute of each network in the class PublicRate; 0: unlimited
@@ -85,7 +85,7 @@ func (n *Networks) Decode(value string) error {
 			p, err = netip.PrefixFrom(a, a.BitLen()), nil
 		}
 		if err != nil {
-			return fmt.Errorf("%q must be an IP address or a CIDR", text)
+			return errors.New("each entry must be an IP address or a CIDR")
 		}
 		*n = append(*n, p)
 	}
@@ -101,7 +101,7 @@ func (o *Origins) Decode(value string) error {
 	for _, text := range fields(value) {
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" || strings.Contains(text, "*") || u.Scheme != "http" && u.Scheme != "https" || text != u.Scheme+"://"+u.Host {
-			return fmt.Errorf("%q must be an origin such as https://app.example, without *", text)
+			return errors.New("each entry must be an origin such as https://app.example, without *")
 		}
 		*o = append(*o, text)
 	}
