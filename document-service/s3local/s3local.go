@@ -66,7 +66,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if port != "0" {
 		return start(ctx, cfg, dir, objects)
 	}
-	for range maxAttempts { // versitygw opens its port itself and does not report port 0's choice
+	for range maxAttempts { // versitygw opens its port itself and does not report which one it chose
 		if cfg.Addr, err = freeAddress(host); err != nil {
 			return nil, err
 		}

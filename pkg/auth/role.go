@@ -31,7 +31,7 @@ type Principal struct {
 	Role                Role
 	Organisation        string   // id; empty if the account belongs to none
 	FormerOrganisations []string // former ids of Organisation
-	Session             string   // id of the session that issued the token
+	Session             string   // id of the session (login) that the token belongs to
 	Version             int64    // version of the account's rights when the token was issued
 }
 

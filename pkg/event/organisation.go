@@ -2,8 +2,8 @@ package event
 
 import "time"
 
-// OrganisationUpdated is sent when an organisation was created, changed or deleted.
-// Passports and documents whose owner is one of FormerIDs belong to the organisation.
+// OrganisationUpdated is sent when an organisation was created, changed or deleted. It
+// describes the organisation after the change. Passports and documents whose owner is one of FormerIDs belong to the organisation.
 type OrganisationUpdated struct {
 	OrganisationID string    `json:"organisationId"`
 	Name           string    `json:"name"`

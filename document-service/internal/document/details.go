@@ -34,7 +34,7 @@ func Kinds() []Kind {
 	}
 }
 
-// AccessClass says which roles may read a document that is not public.
+// AccessClass says who may read a document that is not public.
 type AccessClass string
 
 // The access classes.
@@ -66,33 +66,33 @@ const maxText = 2000 // characters
 var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 // validate fails with fault.Invalid and one detail per invalid field.
-func (f *Changes) validate() error {
+func (c *Changes) validate() error {
 	var details []fault.Detail
 	wrong := func(path, code, message string) {
 		details = append(details, fault.Detail{Path: path, Code: code, Message: message})
 	}
-	if f.FileName != nil && cleanName(*f.FileName) == "" {
+	if c.FileName != nil && cleanName(*c.FileName) == "" {
 		wrong("/fileName", "format", "must contain at least one character that is allowed in a file name")
 	}
-	if f.Description != nil {
+	if c.Description != nil {
 		switch {
-		case !utf8.ValidString(*f.Description) || strings.ContainsFunc(*f.Description, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r) }):
+		case !utf8.ValidString(*c.Description) || strings.ContainsFunc(*c.Description, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r) }):
 			wrong("/description", "format", "must be UTF-8 text without control characters")
-		case utf8.RuneCountInString(*f.Description) > maxText:
-			wrong("/description", "range", fmt.Sprintf("must have at most %d characters, got %d", maxText, utf8.RuneCountInString(*f.Description)))
+		case utf8.RuneCountInString(*c.Description) > maxText:
+			wrong("/description", "range", fmt.Sprintf("must have at most %d characters, got %d", maxText, utf8.RuneCountInString(*c.Description)))
 		}
 	}
-	if f.PassportID != nil && *f.PassportID != "" && !uuid.MatchString(*f.PassportID) {
+	if c.PassportID != nil && *c.PassportID != "" && !uuid.MatchString(*c.PassportID) {
 		wrong("/passportId", "format", "must be a UUID, the id of a passport")
 	}
-	if f.Kind != nil && !slices.Contains(Kinds(), *f.Kind) {
+	if c.Kind != nil && !slices.Contains(Kinds(), *c.Kind) {
 		wrong("/kind", "enum", "must be one of "+joinKinds(Kinds()))
 	}
-	if f.AccessClass != nil && *f.AccessClass != AccessOwner && *f.AccessClass != AccessAuthority {
+	if c.AccessClass != nil && *c.AccessClass != AccessOwner && *c.AccessClass != AccessAuthority {
 		wrong("/accessClass", "enum", "must be one of owner, authority")
 	}
 	if len(details) > 0 {
-		return fault.New(fault.Invalid, "the document details are not valid").With(details...)
+		return fault.New(fault.Invalid, "the document metadata is not valid").With(details...)
 	}
 	return nil
 }
@@ -106,17 +106,17 @@ func joinKinds(kinds []Kind) string {
 }
 
 // apply sets the given fields in d. It adds an extension of the media type to the file name when needed.
-func (f *Changes) apply(d *Details, mediaType string) {
-	if f.FileName != nil {
-		d.FileName = allowedTypes[mediaType].addExtension(cleanName(*f.FileName))
+func (c *Changes) apply(d *Details, mediaType string) {
+	if c.FileName != nil {
+		d.FileName = allowedTypes[mediaType].addExtension(cleanName(*c.FileName))
 	}
-	if f.PassportID != nil {
-		d.PassportID = strings.ToLower(*f.PassportID)
+	if c.PassportID != nil {
+		d.PassportID = strings.ToLower(*c.PassportID)
 	}
-	set(&d.Description, f.Description)
-	set(&d.IsPublic, f.IsPublic)
-	set(&d.Kind, f.Kind)
-	set(&d.AccessClass, f.AccessClass)
+	set(&d.Description, c.Description)
+	set(&d.IsPublic, c.IsPublic)
+	set(&d.Kind, c.Kind)
+	set(&d.AccessClass, c.AccessClass)
 }
 
 func set[T any](to *T, value *T) {

@@ -32,7 +32,7 @@ func (s *Service) key(ctx context.Context, id string) (string, error) {
 // prefix returns the prefix of all object keys of this database. The first process
 // that finds none creates it.
 func (s *Service) prefix(ctx context.Context) (string, error) {
-	if known := s.origin.Load(); known != nil {
+	if known := s.keyPrefix.Load(); known != nil {
 		return *known, nil
 	}
 	row, err := s.KeyPrefixes.Get(ctx, keyPrefixID)
@@ -46,6 +46,6 @@ func (s *Service) prefix(ctx context.Context) (string, error) {
 		return "", err
 	}
 	prefix := row.Doc.ID + "/"
-	s.origin.Store(&prefix)
+	s.keyPrefix.Store(&prefix)
 	return prefix, nil
 }

@@ -55,8 +55,8 @@ type Service struct {
 	NewID       func() string
 	Log         *slog.Logger
 
-	slots  uploadSlots
-	origin atomic.Pointer[string]
+	slots     uploadSlots
+	keyPrefix atomic.Pointer[string]
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
@@ -92,8 +92,8 @@ func (s *Service) List(ctx context.Context, by auth.Principal, f Filter, limit i
 
 // Update changes the details of a document. It fails with fault.Invalid when a
 // field is not valid, and with fault.Forbidden when the caller may only read it.
-func (s *Service) Update(ctx context.Context, by auth.Principal, id string, fields Changes) (Document, error) {
-	if err := fields.validate(); err != nil {
+func (s *Service) Update(ctx context.Context, by auth.Principal, id string, changes Changes) (Document, error) {
+	if err := changes.validate(); err != nil {
 		return Document{}, err
 	}
 	row, err := s.Documents.Update(ctx, id, func(d *Document) (store.Change, error) {
@@ -101,7 +101,7 @@ func (s *Service) Update(ctx context.Context, by auth.Principal, id string, fiel
 			return store.Change{}, err
 		}
 		before := d.Details
-		if fields.apply(&d.Details, d.Type); d.Details == before {
+		if changes.apply(&d.Details, d.Type); d.Details == before {
 			return store.Change{}, store.ErrNoChange
 		}
 		d.UpdatedAt = s.now()

@@ -79,12 +79,12 @@ func (s *Service) Begin(ctx context.Context, by auth.Principal, f File) (*Upload
 // fault.Invalid when a field is not valid or the idempotency key was used for another
 // upload. replayed reports whether the document comes from an earlier upload with
 // the same key.
-func (s *Service) Commit(ctx context.Context, up *Upload, fields Changes) (d Document, replayed bool, err error) {
-	if err := fields.validate(); err != nil {
+func (s *Service) Commit(ctx context.Context, up *Upload, changes Changes) (d Document, replayed bool, err error) {
+	if err := changes.validate(); err != nil {
 		return Document{}, false, err
 	}
 	if up.existing == nil {
-		d, err := s.markReady(ctx, up, fields)
+		d, err := s.markReady(ctx, up, changes)
 		if err == nil {
 			up.id = "" // Abort has nothing to remove
 		}
@@ -98,7 +98,7 @@ func (s *Service) Commit(ctx context.Context, up *Upload, fields Changes) (d Doc
 	if up.existing == nil {
 		return Document{}, false, fault.New(fault.Unavailable, "the document with this Idempotency-Key was deleted during the upload; try again")
 	}
-	return *up.existing, true, idempotency.Check(up.existing.Request, up.requestChecksum(fields))
+	return *up.existing, true, idempotency.Check(up.existing.Request, up.requestChecksum(changes))
 }
 
 // Abort releases the slot of an upload and removes its bytes unless it was
@@ -196,7 +196,7 @@ func (s *Service) insertPending(ctx context.Context, up *Upload) (string, error)
 }
 
 // markReady makes the pending document ready and publishes the event.
-func (s *Service) markReady(ctx context.Context, up *Upload, fields Changes) (Document, error) {
+func (s *Service) markReady(ctx context.Context, up *Upload, changes Changes) (Document, error) {
 	row, err := s.Documents.Update(ctx, up.id, func(d *Document) (store.Change, error) {
 		if d.State != Pending {
 			return store.Change{}, notFound(up.id)
@@ -204,9 +204,9 @@ func (s *Service) markReady(ctx context.Context, up *Upload, fields Changes) (Do
 		d.State, d.UpdatedAt = Ready, s.now()
 		d.Size, d.SHA256 = up.body.size, up.body.hex()
 		if up.key != "" {
-			d.Key, d.Request = up.key, up.requestChecksum(fields)
+			d.Key, d.Request = up.key, up.requestChecksum(changes)
 		}
-		fields.apply(&d.Details, d.Type)
+		changes.apply(&d.Details, d.Type)
 		return store.Change{Events: []event.Envelope{d.uploaded()}}, nil
 	})
 	return row.Doc, sweptError(err)
@@ -221,8 +221,8 @@ func sweptError(err error) error {
 }
 
 // requestChecksum returns the checksum of the file, its name and type, and the fields.
-func (up *Upload) requestChecksum(f Changes) string {
-	fields, err := wire.Marshal([]any{f.Description, f.PassportID, f.Kind, f.AccessClass, f.IsPublic})
+func (up *Upload) requestChecksum(c Changes) string {
+	fields, err := wire.Marshal([]any{c.Description, c.PassportID, c.Kind, c.AccessClass, c.IsPublic})
 	if err != nil {
 		panic(err) // strings and a boolean can always be encoded
 	}

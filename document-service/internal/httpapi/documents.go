@@ -139,7 +139,7 @@ func parseBool(value any) (*bool, error) {
 			return &isTrue, nil
 		}
 	}
-	return nil, fault.New(fault.Invalid, "the document details are not valid").
+	return nil, fault.New(fault.Invalid, "the document metadata is not valid").
 		With(fault.Detail{Path: "/isPublic", Code: "type", Message: "must be true or false"})
 }
 

@@ -37,7 +37,7 @@ func (a *API) Register(r *rest.API) {
 		rest.Description("Changes only the given fields. The file itself cannot be changed."))
 	rest.Handle(r, "DELETE /api/documents/{docId}", signedIn, a.delete, "deleteDocument", "Delete a document", rest.Status(http.StatusNoContent))
 	rest.Handle(r, "GET /api/documents/{docId}/download", signedIn, a.link, "getDownloadLink", "Get a download link",
-		rest.Description("For public documents and your own, returns a link to the storage that anyone can use until it expires. For others, returns a path of this service."))
+		rest.Description("For public documents and your own, returns a link to the storage that anyone can use until it expires. For other documents, returns a path of this service."))
 	rest.Handle(r, "GET /api/documents/{docId}/content", file, a.content, "downloadDocument", "Download a document",
 		rest.Description("Supports Range, If-Range and If-None-Match."))
 }

@@ -113,17 +113,17 @@ func (f *form) rest() (document.Changes, error) {
 			return document.Changes{}, err
 		}
 	}
-	var fields document.Changes
-	fields.Description, fields.PassportID = f.text("description"), f.text("passportId")
-	fields.Kind = (*document.Kind)(f.text("kind"))
-	fields.AccessClass = (*document.AccessClass)(f.text("accessClass"))
+	var changes document.Changes
+	changes.Description, changes.PassportID = f.text("description"), f.text("passportId")
+	changes.Kind = (*document.Kind)(f.text("kind"))
+	changes.AccessClass = (*document.AccessClass)(f.text("accessClass"))
 	if public := f.text("isPublic"); public != nil {
 		var err error
-		if fields.IsPublic, err = parseBool(*public); err != nil {
+		if changes.IsPublic, err = parseBool(*public); err != nil {
 			f.addError("/isPublic", "type", "must be true or false")
 		}
 	}
-	return fields, f.invalid()
+	return changes, f.invalid()
 }
 
 // text returns the value of a field, or nil when it is empty: browsers send an empty

@@ -105,7 +105,7 @@ type Store struct {
 }
 
 // Open returns the bucket without connecting to S3. It fails when the CA file cannot
-// be read.
+// be loaded.
 func Open(cfg Config) (*Store, error) {
 	roots, err := cfg.roots()
 	if err != nil {

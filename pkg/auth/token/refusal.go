@@ -14,9 +14,9 @@ import (
 // reason, the message contains the difference, which reveals a wrong clock.
 func (v *Verifier) refusal(ready bool, c Claims, err error) error {
 	if errors.Is(err, jwt.ErrTokenUnverifiable) && !ready {
-		return fault.New(fault.Unavailable, "no signing keys have been fetched from the auth-service").Because(err)
+		return fault.New(fault.Unavailable, "the signing keys are not available yet; try again later").Because(err)
 	}
-	const ahead = "; its time is %v ahead of the clock of this service"
+	const behind = "; the clock of this service is at least %v behind that of the auth-service"
 	for _, r := range []struct {
 		err           error
 		code, message string
@@ -25,8 +25,8 @@ func (v *Verifier) refusal(ready bool, c Claims, err error) error {
 		{jwt.ErrTokenUnverifiable, "key", "is signed with an unknown key"},
 		{jwt.ErrTokenSignatureInvalid, "signature", "has an invalid signature or algorithm"},
 		{jwt.ErrTokenExpired, "expired", "has expired" + v.offset(" %v ago", c.ExpiresAt) + "; log in again"},
-		{jwt.ErrTokenNotValidYet, "notYetValid", "is not valid yet" + v.offset(ahead, c.NotBefore)},
-		{jwt.ErrTokenUsedBeforeIssued, "notYetValid", "was issued in the future" + v.offset(ahead, c.IssuedAt)},
+		{jwt.ErrTokenNotValidYet, "notYetValid", "is not valid yet" + v.offset(behind, c.NotBefore)},
+		{jwt.ErrTokenUsedBeforeIssued, "notYetValid", "was issued in the future" + v.offset(behind, c.IssuedAt)},
 		{jwt.ErrTokenInvalidIssuer, "issuer", "must have the issuer " + Issuer},
 		{jwt.ErrTokenInvalidAudience, "audience", "must have the audience " + Audience},
 	} {

@@ -88,7 +88,7 @@ func TestValidTokensAreAccepted(t *testing.T) {
 				}
 			}
 			if err := v.CheckKeys(t.Context()); err != nil {
-				t.Errorf("Ready = %v", err)
+				t.Errorf("CheckKeys = %v", err)
 			}
 			// The cache must not extend the lifetime of a token.
 			v.Now = func() time.Time { return now.Add(2 * time.Minute) }
@@ -110,7 +110,7 @@ func TestWrongClockIsNamedInTheError(t *testing.T) {
 		want string // empty: the token is accepted
 	}{
 		{-29 * time.Second, ""},
-		{-10 * time.Minute, "is not valid yet; its time is 10m0s ahead of the clock of this service"},
+		{-10 * time.Minute, "is not valid yet; the clock of this service is at least 10m0s behind that of the auth-service"},
 		{10 * time.Minute, ""},
 		{25 * time.Minute, "has expired 10m0s ago; log in again"},
 	} {
@@ -284,7 +284,7 @@ func (l lateKeys) KeyRead(ctx context.Context, id string) (jwkset.JWK, error) {
 }
 
 // The response must be unavailable, not unauthenticated: the token is valid.
-func TestKeysArrivingDuringVerificationAreUnavailable(t *testing.T) {
+func TestKeysArrivingDuringVerificationCauseUnavailable(t *testing.T) {
 	issuer := authtest.New(t)
 	jwk, err := jwkset.NewJWKFromKey(issuer.Key.Private.Public(), jwkset.JWKOptions{
 		Metadata: jwkset.JWKMetadataOptions{KID: issuer.Key.ID, ALG: jwkset.AlgEdDSA, USE: jwkset.UseSig},

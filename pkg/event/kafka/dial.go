@@ -64,8 +64,8 @@ func (c Config) Dial(ctx context.Context, network, address string) (net.Conn, er
 }
 
 // brokerConn refuses responses that are too long to come from a broker. kafka-go
-// allocates memory for the length in the first bytes before it reads the rest: for the
-// response of a web server these would be a thousand million elements.
+// allocates memory for the length in the first bytes before it reads the rest. The bytes
+// "HTTP" of a web server would be a length of 1.2 GB.
 type brokerConn struct {
 	net.Conn
 	length     [4]byte // length of the current response, big endian
@@ -125,7 +125,7 @@ func (c *brokerConn) explainClose(err error) error {
 	case c.responses < loginResponses && c.login:
 		return fault.New(fault.Unavailable, "the broker closed the connection during the login; check KAFKA_SASL_MECHANISM, KAFKA_USERNAME and KAFKA_PASSWORD")
 	case c.responses < anonymousResponses:
-		return fault.New(fault.Unavailable, "the broker closed the connection without a login; check KAFKA_SASL_MECHANISM")
+		return fault.New(fault.Unavailable, "the broker closed the connection before any login; set KAFKA_SASL_MECHANISM if it requires one")
 	}
 	return err
 }

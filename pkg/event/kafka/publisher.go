@@ -62,7 +62,7 @@ type Publisher struct {
 }
 
 // NewPublisher returns a publisher for the topics. It does not connect to the cluster
-// before Run or Publish. The caller must close it.
+// before Run, Publish or Ping. The caller must close it.
 func NewPublisher(cfg Config, topics []string, log *slog.Logger) *Publisher {
 	t := newTopicSet(cfg)
 	for _, topic := range topics {

@@ -112,7 +112,7 @@ func (s Security) secure(ctx context.Context, conn net.Conn, address string) (ne
 	roots, rootsErr := s.roots()
 	certificates, certErr := s.certificates()
 	if err := errors.Join(err, rootsErr, certErr); err != nil {
-		return nil, errors.Join(fault.New(fault.Unavailable, "KAFKA_CA_FILE, KAFKA_CERT_FILE or KAFKA_KEY_FILE cannot be read").Because(err), conn.Close())
+		return nil, errors.Join(fault.New(fault.Unavailable, "KAFKA_CA_FILE, KAFKA_CERT_FILE or KAFKA_KEY_FILE cannot be loaded").Because(err), conn.Close())
 	}
 	secured := tls.Client(conn, &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host, RootCAs: roots, Certificates: certificates})
 	err = secured.HandshakeContext(ctx)

@@ -72,7 +72,8 @@ func (q *queue) enqueue(id string) {
 	}
 }
 
-// resetFailures is called when a job has succeeded or is dropped. The caller holds q.mu.
+// resetFailures sets the failures of a job to 0 and updates the number of failing jobs.
+// The caller holds q.mu.
 func (q *queue) resetFailures(j *job) {
 	if j.failures > 0 {
 		j.failures = 0

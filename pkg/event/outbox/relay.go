@@ -33,7 +33,7 @@ const Lease = 10 * time.Second
 const (
 	workers           = 32                   // aggregates that are published concurrently
 	batchSize         = 256                  // aggregates per read, and events per acknowledgement
-	readLimit         = 512                  // events per read; an aggregate may have as many
+	readLimit         = 512                  // events per read; the last aggregate is always read completely
 	claimInterval     = time.Second          // between two searches for expired leases
 	fullQueueInterval = 5 * time.Millisecond // the same while the queue is full
 	claimLimit        = 500                  // aggregates per claim
@@ -105,7 +105,7 @@ func (r *Relay) enqueueExpired(ctx context.Context) {
 			r.Log.WarnContext(ctx, "outbox not read, will retry", "err", err)
 		case err == nil && failing:
 			failing = false
-			r.Log.InfoContext(ctx, "outbox is read again")
+			r.Log.InfoContext(ctx, "reading of the outbox resumed")
 		}
 		wait := min(claimInterval, r.Lease)
 		if more {
@@ -130,7 +130,7 @@ func (r *Relay) claim(ctx context.Context) (more bool, err error) {
 			return false, err
 		}
 		all := len(expired) < limit
-		expired = slices.DeleteFunc(expired, func(e Expired) bool { return r.queue.has(e.ID) })
+		expired = slices.DeleteFunc(expired, func(e ExpiredLease) bool { return r.queue.has(e.ID) })
 		if len(expired) > claimLimit {
 			expired, all = expired[:claimLimit], false
 		}
@@ -270,7 +270,7 @@ func (r *Relay) done(id string, err error) {
 	case failing && !r.failing:
 		r.Log.Warn("events not published, will retry", "err", err)
 	case !failing && r.failing:
-		r.Log.Info("events are published again")
+		r.Log.Info("publishing of events resumed")
 	}
 	r.failing = failing
 }

@@ -104,11 +104,11 @@ type (
 	onlyExpired  struct{ outbox.Source }
 )
 
-func (onlyNotified) Expired(context.Context, time.Time, int) ([]outbox.Expired, error) {
+func (onlyNotified) Expired(context.Context, time.Time, int) ([]outbox.ExpiredLease, error) {
 	return nil, nil
 }
 func (onlyExpired) Notify() <-chan string { return nil }
-func (s onlyExpired) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
+func (s onlyExpired) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.ExpiredLease, error) {
 	return s.Source.Expired(ctx, now.Add(2*outbox.Lease), limit)
 }
 
@@ -152,7 +152,7 @@ type observed struct {
 	searched chan struct{}
 }
 
-func (o observed) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
+func (o observed) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.ExpiredLease, error) {
 	defer func() { o.searched <- struct{}{} }()
 	return o.Source.Expired(ctx, now, limit)
 }
@@ -164,12 +164,12 @@ type contested struct {
 }
 
 func (c contested) Notify() <-chan string { return nil }
-func (c contested) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
+func (c contested) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.ExpiredLease, error) {
 	return c.Source.Expired(ctx, now.Add(2*outbox.Lease), limit)
 }
-func (c contested) Claim(ctx context.Context, expired []outbox.Expired, until time.Time) ([]string, error) {
+func (c contested) Claim(ctx context.Context, expired []outbox.ExpiredLease, until time.Time) ([]string, error) {
 	c.leases <- until
-	expired = slices.DeleteFunc(slices.Clone(expired), func(e outbox.Expired) bool { return e.ID == "lost" })
+	expired = slices.DeleteFunc(slices.Clone(expired), func(e outbox.ExpiredLease) bool { return e.ID == "lost" })
 	return c.Source.Claim(ctx, expired, until)
 }
 
@@ -290,7 +290,7 @@ func TestFailingAggregateDoesNotBlockOthers(t *testing.T) {
 	}
 	stop()
 	text := log.String()
-	if strings.Count(text, "events not published") != 1 || strings.Count(text, "events are published again") != 1 || !strings.Contains(text, "broker is down") {
+	if strings.Count(text, "events not published") != 1 || strings.Count(text, "publishing of events resumed") != 1 || !strings.Contains(text, "broker is down") {
 		t.Errorf("got log\n%s\nwant one message at the start and one at the end", text)
 	}
 }
@@ -310,7 +310,7 @@ func TestStoreFailureIsLoggedOnce(t *testing.T) {
 	stop()
 	close(searched)
 	text := log.String()
-	if strings.Count(text, "outbox not read") != 1 || strings.Count(text, "outbox is read again") != 1 {
+	if strings.Count(text, "outbox not read") != 1 || strings.Count(text, "reading of the outbox resumed") != 1 {
 		t.Errorf("got log\n%s\nwant one message at the start and one at the end", text)
 	}
 }
@@ -322,7 +322,7 @@ type failing struct {
 	searched chan struct{}
 }
 
-func (f *failing) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
+func (f *failing) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.ExpiredLease, error) {
 	f.searched <- struct{}{}
 	if f.failures--; f.failures >= 0 {
 		return nil, errors.New("store is down")
@@ -354,7 +354,7 @@ type counting struct {
 	claims atomic.Int64
 }
 
-func (c *counting) Claim(ctx context.Context, expired []outbox.Expired, until time.Time) ([]string, error) {
+func (c *counting) Claim(ctx context.Context, expired []outbox.ExpiredLease, until time.Time) ([]string, error) {
 	c.claims.Add(int64(len(expired)))
 	return c.Source.Claim(ctx, expired, until)
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/battery-passport/suite/pkg/event"
 )
 
-// Expired is an aggregate with waiting events whose lease has expired.
-type Expired struct {
-	ID string
+// ExpiredLease is the expired lease of an aggregate with waiting events.
+type ExpiredLease struct {
+	ID string    // of the aggregate
 	At time.Time // when the lease expired, exactly as it is stored
 }
 
@@ -37,13 +37,13 @@ type Source interface {
 	// ignored. After an error some events may have been removed.
 	Acknowledge(ctx context.Context, events []Published) error
 	// Expired returns up to limit aggregates whose lease expired before now.
-	Expired(ctx context.Context, now time.Time, limit int) ([]Expired, error)
+	Expired(ctx context.Context, now time.Time, limit int) ([]ExpiredLease, error)
 	// Backlog returns the current backlog, for metrics.
 	Backlog(ctx context.Context) (Backlog, error)
 	// Claim extends the leases to until and returns the ids that it has claimed. It
 	// does not claim an aggregate that another relay has claimed since, or that has no
 	// waiting events. The ids returned with an error are claimed, too.
-	Claim(ctx context.Context, expired []Expired, until time.Time) ([]string, error)
+	Claim(ctx context.Context, expired []ExpiredLease, until time.Time) ([]string, error)
 }
 
 // Published identifies a published event.

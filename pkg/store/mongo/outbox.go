@@ -111,7 +111,7 @@ func (t *table) settle(ctx context.Context, filter bson.M) error {
 }
 
 // Expired implements outbox.Source.
-func (t *table) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
+func (t *table) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.ExpiredLease, error) {
 	coll, err := t.ready(ctx)
 	if err != nil {
 		return nil, err
@@ -125,9 +125,9 @@ func (t *table) Expired(ctx context.Context, now time.Time, limit int) ([]outbox
 	if err := cur.All(ctx, &records); err != nil {
 		return nil, failure(err)
 	}
-	due := make([]outbox.Expired, len(records))
+	due := make([]outbox.ExpiredLease, len(records))
 	for i, r := range records {
-		due[i] = outbox.Expired{ID: r.ID, At: *r.Due}
+		due[i] = outbox.ExpiredLease{ID: r.ID, At: *r.Due}
 	}
 	return due, nil
 }
@@ -167,10 +167,10 @@ func (t *table) Backlog(ctx context.Context) (outbox.Backlog, error) {
 }
 
 // Claim implements outbox.Source.
-func (t *table) Claim(ctx context.Context, due []outbox.Expired, until time.Time) ([]string, error) {
+func (t *table) Claim(ctx context.Context, due []outbox.ExpiredLease, until time.Time) ([]string, error) {
 	var mu sync.Mutex
 	var claimed []string
-	err := each(ctx, due, func(ctx context.Context, d outbox.Expired) error {
+	err := each(ctx, due, func(ctx context.Context, d outbox.ExpiredLease) error {
 		res, err := t.coll.UpdateOne(ctx, bson.M{"_id": d.ID, "due": d.At, "outbox.0": present}, bson.M{"$set": bson.M{"due": until}})
 		if err != nil {
 			return failure(err)

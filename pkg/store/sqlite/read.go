@@ -149,10 +149,10 @@ func jsonArray[T any](values []T) string {
 }
 
 // Expired implements outbox.Source.
-func (t *table) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
-	var due []outbox.Expired
+func (t *table) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.ExpiredLease, error) {
+	var due []outbox.ExpiredLease
 	err := t.each(ctx, "SELECT id, at FROM #_due WHERE at < ? ORDER BY at LIMIT ?", func(rows *sql.Rows) error {
-		var d outbox.Expired
+		var d outbox.ExpiredLease
 		var at int64
 		if err := rows.Scan(&d.ID, &at); err != nil {
 			return err

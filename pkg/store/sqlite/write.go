@@ -255,7 +255,7 @@ func (t *table) Acknowledge(ctx context.Context, events []outbox.Published) erro
 }
 
 // Claim implements outbox.Source.
-func (t *table) Claim(ctx context.Context, due []outbox.Expired, until time.Time) (claimed []string, err error) {
+func (t *table) Claim(ctx context.Context, due []outbox.ExpiredLease, until time.Time) (claimed []string, err error) {
 	pairs := make([][2]any, len(due))
 	for i, d := range due {
 		pairs[i] = [2]any{d.ID, d.At.UnixMilli()}

@@ -127,7 +127,7 @@ func waitUntilPublished(t *testing.T, cells *store.Collection[Cell], ids []strin
 // claim.
 type pastDue struct{ outbox.Source }
 
-func (p pastDue) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.Expired, error) {
+func (p pastDue) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.ExpiredLease, error) {
 	return p.Source.Expired(ctx, now.Add(outbox.Lease+time.Duration(rand.N(100))*time.Millisecond), limit)
 }
 
