@@ -98,9 +98,9 @@ func (f composeFile) defaults(t *testing.T) map[string]string {
 	return all
 }
 
-// TestComposeSettings checks that docker-compose.yml sets exactly the settings of each
-// service, with the same defaults.
-func TestComposeSettings(t *testing.T) {
+// TestComposeSetsExactlyTheSettings also compares the defaults in docker-compose.yml with
+// those of the services.
+func TestComposeSetsExactlyTheSettings(t *testing.T) {
 	file := compose(t)
 	for service, cfg := range configs() {
 		set := file.Services[service].Environment
@@ -225,9 +225,8 @@ func envExample(t *testing.T) string {
 	return b.String()
 }
 
-// TestRenderSettings checks that render.yaml sets only valid settings of its services and
-// no secrets.
-func TestRenderSettings(t *testing.T) {
+// TestRenderSetsOnlyValidSettings also checks that render.yaml contains no secrets.
+func TestRenderSetsOnlyValidSettings(t *testing.T) {
 	unset(t)
 	type variable struct {
 		Key, Value string

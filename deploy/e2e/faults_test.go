@@ -24,9 +24,9 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
-// TestBrokerOutage starts the suite without a broker: writes succeed, and their events are
-// published in order when the broker is available.
-func TestBrokerOutage(t *testing.T) {
+// TestEventsArePublishedAfterBrokerOutage starts the suite without a broker: writes
+// succeed, and their events are published in order when the broker is available.
+func TestEventsArePublishedAfterBrokerOutage(t *testing.T) {
 	addr := resttest.UnusedAddress(t)
 	cfg := config(t)
 	cfg.Passport.Kafka.Brokers = []string{addr}
@@ -275,8 +275,8 @@ func reset(t *testing.T, program, dir string) error {
 	return nil
 }
 
-// TestPortInUse checks that the error names the port and its setting.
-func TestPortInUse(t *testing.T) {
+// TestPortInUseNamesTheSetting checks that the error also names the port.
+func TestPortInUseNamesTheSetting(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

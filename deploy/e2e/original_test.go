@@ -11,7 +11,7 @@ import (
 )
 
 // original has the accounts and resources for the tests of compatibility with the
-// original product, in which this suite has its roots.
+// original project, see CHANGELOG.md.
 type original struct {
 	*suite
 	admin, ann, bob                   session // ann is an operator, bob a user elsewhere

@@ -146,8 +146,8 @@ var points = map[string]string{
 	"1": "generalInformation.batteryMass", "2": "materialComposition.materials", "3": "labelsAndConformity.testReports", "4": "generalInformation.batteryStatus",
 }
 
-// TestReadAccess reads a published and an archived passport as every role.
-func TestReadAccess(t *testing.T) {
+// TestEveryRoleReadsOnlyItsPoints reads a published and an archived passport as every role.
+func TestEveryRoleReadsOnlyItsPoints(t *testing.T) {
 	onAnySuite(t, func(s *suite) {
 		admin := s.admin()
 		ada := s.newAccount(admin, "operator", slug("nordlicht"))

@@ -242,7 +242,7 @@ func securityPage(t *testing.T) string {
 	return string(data)
 }
 
-func TestSecurityPage(t *testing.T) {
+func TestSecurityPageIsCorrect(t *testing.T) {
 	for _, text := range checkSecurityPage(securityPage(t), findTests(t)) {
 		t.Error(text)
 	}

@@ -31,8 +31,9 @@ func onAnySuite(t *testing.T, test func(*suite)) {
 	test(&suite{t: t, auth: client("AUTH_URL"), passport: client("PASSPORT_URL"), document: client("DOCUMENT_URL"), notification: client("NOTIFICATION_URL")})
 }
 
-// admin logs the admin in, and registers the account if it does not exist. It waits until
-// the notification-service knows the admin, who then gets all notifications.
+// admin logs the admin in, and registers the account if it does not exist. After a
+// registration it waits until the notification-service knows the admin, who then gets all
+// notifications.
 func (s *suite) admin() session {
 	s.t.Helper()
 	body := map[string]string{"email": cmp.Or(os.Getenv("ADMIN_EMAIL"), "admin@nordlicht.example"), "password": cmp.Or(os.Getenv("ADMIN_PASSWORD"), password)}
@@ -178,7 +179,7 @@ func TestRoles(t *testing.T) {
 		admin := s.admin()
 		organisation := slug("nordlicht")
 		maker := s.newAccount(admin, "operator", organisation)
-		s.waitForNotification(maker, "user.registered", maker.User.ID) // so that word can be sent to them
+		s.waitForNotification(maker, "user.registered", maker.User.ID) // notifications need known recipients
 		var p passport
 		s.passport.Call("POST /api/passports", maker.Token, `{"data":{}}`).Want(201, &p)
 		document := func(fields ...string) string {

@@ -15,9 +15,10 @@ import (
 	"github.com/battery-passport/suite/pkg/event"
 )
 
-// TestTraceContext checks that the trace of a caller appears in the access log, the event
-// and the log line of the mail, and that a request without a valid trace gets a new one.
-func TestTraceContext(t *testing.T) {
+// TestTraceReachesLogEventAndMail checks that the trace of a caller appears in the access
+// log, the event and the log line of the mail, and that a request without a valid trace
+// gets a new one.
+func TestTraceReachesLogEventAndMail(t *testing.T) {
 	cfg, all := config(t), &logs{}
 	cfg.Log = func(service string) *slog.Logger {
 		return boot.NewLogger(io.MultiWriter(all, t.Output()), service, boot.LogConfig{})

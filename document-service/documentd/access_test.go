@@ -11,9 +11,9 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 
-// TestAccess reads, changes and deletes documents of every visibility as every kind
-// of caller.
-func TestAccess(t *testing.T) {
+// TestOnlyAuthorizedCallersReadAndChangeDocuments reads, changes and deletes documents of
+// every visibility as every kind of caller.
+func TestOnlyAuthorizedCallersReadAndChangeDocuments(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
 		owner := s.as(auth.User, "A")
 		tokens := map[string]string{

@@ -269,8 +269,7 @@ func TestInvalidChanges(t *testing.T) {
 	}
 }
 
-// TestInvalidSettings checks that the error names all invalid settings at once.
-func TestInvalidSettings(t *testing.T) {
+func TestAllInvalidSettingsAreNamed(t *testing.T) {
 	for variable, value := range map[string]string{
 		"PORT": "80a", "MAX_UPLOAD_BYTES": "0", "SWEEP_AFTER": "-1h", "S3_ENDPOINT": "minio:9000", "S3_PUBLIC_ENDPOINT": "/s3",
 		"S3_FORCE_PATH_STYLE": "perhaps", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "", "JWT_SECRET": "short",

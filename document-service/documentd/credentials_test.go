@@ -175,8 +175,8 @@ func TestStorageTLS(t *testing.T) {
 	})
 }
 
-// TestTemporaryKey checks that the session token is sent: the storage refuses it.
-func TestTemporaryKey(t *testing.T) {
+// TestSessionTokenIsSent sends an invalid session token, which the storage refuses.
+func TestSessionTokenIsSent(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.S3.Session = "of a session" })
 	a := s.try(s.as(auth.User, ""))
 	if a.WantProblem(503); !strings.Contains(a.Text, "the object storage refuses the access key") {

@@ -26,9 +26,8 @@ import (
 // deadline is the longest time of an upload that fails because S3 is unavailable.
 const deadline = 5 * time.Second
 
-// TestStorageOutage checks that only requests for file contents fail while S3 is
-// unavailable, and that the service recovers.
-func TestStorageOutage(t *testing.T) {
+// TestOnlyFileRequestsFailDuringStorageOutage also checks that the service recovers.
+func TestOnlyFileRequestsFailDuringStorageOutage(t *testing.T) {
 	bucket := newBucket(t)
 	proxy, through := storetest.NewProxy(t, bucket.Endpoint)
 	db := connect.Config{Dir: t.TempDir()}
@@ -218,9 +217,9 @@ func TestDatabaseOutage(t *testing.T) {
 	wantOnly(t, s, 2)
 }
 
-// TestUploadLimit blocks uploads: those of one user fill half of the slots, those of
-// two users all of them. Further uploads are refused until a slot is free.
-func TestUploadLimit(t *testing.T) {
+// TestUploadsBeyondTheLimitAreRefused blocks uploads: those of one user fill half of the
+// slots, those of two users all of them. Further uploads are refused until a slot is free.
+func TestUploadsBeyondTheLimitAreRefused(t *testing.T) {
 	// The blocked uploads send nothing for longer than the default timeouts allow.
 	s := start(t, connect.Config{Dir: t.TempDir()}, func(c *documentd.Config) {
 		c.HTTP.Timeouts = rest.Timeouts{ReadHeader: time.Minute, Read: time.Minute, Write: time.Minute, Idle: time.Minute, Transfer: time.Minute}

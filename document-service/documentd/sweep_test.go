@@ -27,8 +27,8 @@ import (
 // objects and the keys of all documents.
 func leftOver(t *testing.T, s *service) (left string, objectCount int, keys []string) {
 	t.Helper()
-	documents, origins := s.open(t)
-	origin, err := origins.Get(t.Context(), "origin")
+	documents, prefixes := s.open(t)
+	prefix, err := prefixes.Get(t.Context(), "origin")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func leftOver(t *testing.T, s *service) (left string, objectCount int, keys []st
 				t.Fatal(err)
 			}
 			for _, row := range page.Rows {
-				key := origin.Doc.ID + "/" + row.ID
+				key := prefix.Doc.ID + "/" + row.ID
 				keys = append(keys, key)
 				if known[key] = scope == ""; !known[key] {
 					left += fmt.Sprintf("\n%s document %s", row.Doc.State, row.ID)
@@ -80,12 +80,12 @@ func (b bucket) put(t *testing.T, key string) {
 // prefix returns the prefix of the object keys of the service.
 func (s *service) prefix(t *testing.T) string {
 	t.Helper()
-	_, origins := s.open(t)
-	origin, err := origins.Get(t.Context(), "origin")
+	_, prefixes := s.open(t)
+	prefix, err := prefixes.Get(t.Context(), "origin")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return origin.Doc.ID + "/"
+	return prefix.Doc.ID + "/"
 }
 
 // TestSweepIgnoresOtherPrefixes runs two services with separate databases on one
@@ -119,7 +119,7 @@ func TestSweepIgnoresOtherPrefixes(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(before, after); diff != "" || len(uploads) != 1 || len(remaining) != 1 {
-		t.Errorf("after the sweep of a other (-before +after)\n%s uploads %v", diff, remaining)
+		t.Errorf("after the sweep of the other service (-before +after)\n%s uploads %v", diff, remaining)
 	}
 	if a := s.Call("GET /api/documents/"+stored.DocID+"/content", user, nil); a.Text != pdf {
 		t.Errorf("content = %d %q", a.Status, a.Text)
@@ -168,9 +168,9 @@ func TestSweepRemovesOnlyOldRemains(t *testing.T) {
 	})
 }
 
-// TestSweepDuringUpload runs a sweep with a very short SweepAfter during an upload:
-// the upload fails and leaves nothing behind.
-func TestSweepDuringUpload(t *testing.T) {
+// TestUploadFailsCleanlyDuringSweep runs a sweep with a very short SweepAfter during an
+// upload: the upload fails and leaves nothing behind.
+func TestUploadFailsCleanlyDuringSweep(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.MaxBytes = 64 << 20 })
 	user := s.as(auth.User, "")
 	s.upload(user, file("a.pdf", "", pdf))
