@@ -27,7 +27,7 @@ var formatRules = []Rule{
 
 func checkURL(_ *Run, v ruleset.Value) string {
 	if text, ok := v.Text(); ok && !isHTTPS(text) {
-		return fmt.Sprintf("must be an absolute https URL without white space, got %q", text)
+		return fmt.Sprintf("must be an absolute https URL without white space or user name, got %q", text)
 	}
 	return ""
 }
@@ -41,7 +41,7 @@ func isHTTPS(text string) bool {
 		return true
 	}
 	u, err := url.Parse(text)
-	return err == nil && u.Scheme == "https" && u.Hostname() != "" && !strings.ContainsAny(text, " \t\r\n")
+	return err == nil && u.Scheme == "https" && u.Hostname() != "" && u.User == nil && !strings.ContainsAny(text, " \t\r\n")
 }
 
 const (

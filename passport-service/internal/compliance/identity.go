@@ -2,10 +2,10 @@ package compliance
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/battery-passport/suite/passport-service/internal/batteryid"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
@@ -38,7 +38,7 @@ var identityRules = []Rule{
 		}
 	}},
 	{ID: "ID-3", Severity: Error, Code: "consistency", Needs: []string{passportIdentifier, identifier}, Check: func(r *Run) {
-		if r.text(passportIdentifier) == r.text(identifier) {
+		if batteryid.URIKey(r.text(passportIdentifier)) == batteryid.URIKey(r.text(identifier)) {
 			r.ReportAt(passportIdentifier, "must differ from batteryIdentifier, got %s for both", r.text(identifier))
 		}
 	}},
@@ -46,56 +46,66 @@ var identityRules = []Rule{
 
 func checkBatteryIdentifier(_ *Run, v ruleset.Value) string {
 	text, ok := v.Text()
-	host, _, _ := strings.Cut(strings.TrimPrefix(text, "https://"), "/")
-	if ok && (!isHTTPS(text) || host != strings.ToLower(host) || strings.ContainsAny(text, "?#")) {
-		return fmt.Sprintf("must be an absolute https URI with a lower-case host and without query or fragment, got %q", text)
-	}
-	return ""
-}
-
-// parseLink parses a GS1 Digital Link: https://host/01/{GTIN}/21/{serial}.
-func parseLink(identifier string) (gtin, serial string, ok bool) {
-	u, err := url.Parse(identifier)
-	if err != nil {
-		return "", "", false
-	}
-	steps := strings.Split(u.EscapedPath(), "/")
-	n := len(steps)
-	if n < 5 || steps[n-4] != "01" || steps[n-2] != "21" {
-		return "", "", false
-	}
-	serial, err = url.PathUnescape(steps[n-1])
-	return steps[n-3], serial, err == nil
-}
-
-// checkDigitalLink checks the GTIN in a GS1 Digital Link, and the attribute gtin.
-func checkDigitalLink(_ *Run, v ruleset.Value) string {
-	text, ok := v.Text()
-	number := text
-	switch v.Attribute().Path {
-	case identifier:
-		if number, _, ok = parseLink(text); ok && (len(number) != 14 || !digits(number)) {
-			return fmt.Sprintf("must have a GTIN of 14 digits after /01/, got %q", number)
-		}
-	case gtin:
-	default:
+	if !ok {
 		return ""
 	}
-	if ok && len(number) == 14 && digits(number) && !validGS1(number) {
-		return fmt.Sprintf("must have the GTIN check digit %c, got %s", gs1Digit(number[:13]), number)
+	if err := batteryid.Check(text); err != nil {
+		return fmt.Sprintf("%v, got %q", err, text)
+	}
+	if host, _, _ := strings.Cut(strings.TrimPrefix(text, "https://"), "/"); host != strings.ToLower(host) {
+		return fmt.Sprintf("must have a lower-case host, got %q", text)
 	}
 	return ""
 }
 
+// checkDigitalLink checks a GS1 Digital Link, and the attribute gtin.
+func checkDigitalLink(_ *Run, v ruleset.Value) string {
+	text, ok := v.Text()
+	switch {
+	case !ok:
+	case v.Attribute().Path == gtin:
+		return checkGTIN(text)
+	case v.Attribute().Path == identifier:
+		if link, ok := batteryid.ParseLink(text); ok {
+			return checkKeys(link)
+		}
+	}
+	return ""
+}
+
+func checkGTIN(number string) string {
+	if digits(number) && !validGS1(number) {
+		return fmt.Sprintf("must have the GTIN check digit %c, got %s", gs1Digit(number[:len(number)-1]), number)
+	}
+	return ""
+}
+
+const maxSerial = 20 // characters of the application identifier 21 (GS1 General Specifications)
+
+// checkKeys checks the keys in a GS1 Digital Link.
+func checkKeys(link batteryid.Link) string {
+	switch {
+	case len(link.GTIN) != 14 || !digits(link.GTIN):
+		return fmt.Sprintf("must have a GTIN of 14 digits after /01/, got %q", link.GTIN)
+	case !link.HasSerial:
+		return fmt.Sprintf("must have a serial number after /21/, because the GTIN %s identifies a model and not one battery", link.GTIN)
+	case len(link.Serial) > maxSerial || strings.Trim(link.Serial, characterSet82) != "":
+		return fmt.Sprintf("must have a serial number of 1 to %d characters of the GS1 character set 82 after /21/, got %q", maxSerial, link.Serial)
+	}
+	return checkGTIN(link.GTIN)
+}
+
+const characterSet82 = `!"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz`
+
 func checkLink(r *Run) {
-	number, serial, ok := parseLink(r.text(identifier))
+	link, ok := batteryid.ParseLink(r.text(identifier))
 	if !ok {
 		return
 	}
-	if given, ok := r.Doc.First(serialNumber).Text(); ok && given != serial {
-		r.ReportAt(identifier, "must end with batterySerialNumber (%s), got the serial number %s", given, serial)
+	if given, ok := r.Doc.First(serialNumber).Text(); ok && given != link.Serial {
+		r.ReportAt(identifier, "must end with batterySerialNumber (%s), got the serial number %s", given, link.Serial)
 	}
-	if given, ok := r.Doc.First(gtin).Text(); ok && given != number {
-		r.ReportAt(identifier, "must have the GTIN of batteryModel.gtin (%s), got %s", given, number)
+	if given, ok := r.Doc.First(gtin).Text(); ok && strings.Repeat("0", max(14-len(given), 0))+given != link.GTIN {
+		r.ReportAt(identifier, "must have the GTIN of batteryModel.gtin (%s), got %s", given, link.GTIN)
 	}
 }

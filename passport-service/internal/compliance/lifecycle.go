@@ -1,6 +1,10 @@
 package compliance
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/battery-passport/suite/passport-service/internal/batteryid"
+)
 
 const (
 	predecessors     = "lifecycle.previousPassports"
@@ -43,7 +47,7 @@ var lifecycleRules = []Rule{
 	{ID: "LIF-5", Severity: Error, Code: "consistency", Needs: []string{predecessors}, Check: func(r *Run) {
 		for v := range r.Doc.All(predecessors + "[].batteryPassportIdentifier") {
 			switch id := textOf(v); {
-			case id != "" && id == r.text(passportIdentifier):
+			case id != "" && batteryid.URIKey(id) == batteryid.URIKey(r.text(passportIdentifier)):
 				r.Report(v, "must be another passport, got the identifier of this one")
 			case r.Input.Facts.Predecessors[id] == Circular:
 				r.Report(v, "must not form a cycle: this passport is a predecessor of %s", id)

@@ -1,0 +1,78 @@
+package batteryid
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestSpellingsOfOneIdentifierHaveOneKey(t *testing.T) {
+	const link, own = "https://id.gs1.org/01/09521100002073/21/F1%2F2", "https://nlb.example/b/A1"
+	for key, spellings := range map[string][]string{
+		link: {
+			"https://vlf.example/01/09521100002073/21/F1%2F2", "https://vlf.example:443/01/09521100002073/21/F1%2F2", "https://vlf.example/01/09521100002073/21/%46%31%2f2/",
+			"HTTPS://VLF.EXAMPLE/01/09521100002073/21/F1%2F2", "https://other.example/a/b/01/09521100002073/22/V1/10/LOT7/21/F1%2F2", "https://vlf.example/x/../01/./09521100002073/21/F1%2F2",
+			"https://vlf.example/gtin/09521100002073/lot/L/ser/F1%2F2", " " + link + "\n",
+		},
+		own:                                      {"https://nlb.example:443/b/A1", "https://NLB.example/b/A1/", "https://nlb.example:/b/%41%31", "https://nlb.example/b/c/../A1", "https://nlb.example/./b/A1"},
+		"https://nlb.example:8443/b/A1":          {"https://nlb.example:8443/b/A1/"},
+		"https://nlb.example/b/s%C3%BCd":         {"https://nlb.example/b/s%c3%bcd"},
+		"https://nlb.example/01/123/21/a":        {"https://nlb.example/01/123/21/a"},
+		"https://vlf.example/01/09521100002073":  {"https://vlf.example/01/09521100002073/"},
+		"https://nlb.example/b?serial=A1":        {"https://nlb.example/b?serial=A1"},
+		"urn:uuid:0b0f3f8a-6a41-4c0e-8d6f-2a1c9": {"URN:UUID:0B0F3F8A-6A41-4C0E-8D6F-2A1C9"},
+		"batterie-süd":                           {"batterie-süd"},
+		"":                                       {"", " "},
+	} {
+		for _, spelling := range spellings {
+			if got := Key(spelling); got != key {
+				t.Errorf("Key(%q) = %q, want %q", spelling, got, key)
+			}
+		}
+	}
+	for _, other := range []string{"https://nlb.example/b/a1", "https://nlb.example/b/A1/x", "https://nlb2.example/b/A1", "https://nlb.example/b%2FA1", "https://nlb.example/b//A1"} {
+		if got := Key(other); got == own {
+			t.Errorf("Key(%q) = %q, want another key", other, got)
+		}
+	}
+	for _, scanned := range []string{"https://nlb.example/b/A1?linkType=gs1:sustainabilityInfo", "HTTPS://NLB.EXAMPLE/b/A1#top", own} {
+		if got := ScannedKey(scanned); got != own {
+			t.Errorf("ScannedKey(%q) = %q, want %q", scanned, got, own)
+		}
+	}
+}
+
+func TestIdentifierMustBeAURI(t *testing.T) {
+	for identifier, want := range map[string]string{
+		"https://nlb.example/b/A1":           "",
+		"HTTPS://NLB.EXAMPLE/b/A1":           "",
+		"https://nlb.example/s%C3%BCd/1":     "",
+		"https://nlb.example/süd/1":          "ASCII",
+		"https://bücher.example/1":           "ASCII",
+		"https://nlb.example/a b":            "RFC 3986",
+		"https://nlb.example/{serial}":       "RFC 3986",
+		"https://nlb.example/%zz":            "RFC 3986",
+		"https://user:secret@nlb.example/b/": "user name",
+		"https://nlb.example":                "path",
+		"https://nlb.example/":               "path",
+		"https://nlb.example/a/%2E%2E/":      "path",
+		"https:///b":                         "absolute https",
+		"http://nlb.example/b":               "absolute https",
+		"nlb.example/b":                      "absolute https",
+		"https://nlb.example/b?a=1":          "query",
+		"https://nlb.example/b#a":            "query",
+	} {
+		err := Check(identifier)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("Check(%q) = %v, want %q", identifier, err, want)
+		}
+	}
+}
+
+func FuzzKey(f *testing.F) {
+	f.Add("https://nlb.example/01/09521100002073/21/%46")
+	f.Fuzz(func(t *testing.T, text string) {
+		if key := Key(text); Key(key) != key {
+			t.Errorf("Key(%q) = %q, whose key is %q", text, key, Key(key))
+		}
+	})
+}
