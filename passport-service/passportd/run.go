@@ -4,6 +4,7 @@ package passportd
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/battery-passport/suite/passport-service/internal/compliance"
 	"github.com/battery-passport/suite/passport-service/internal/httpapi"
@@ -18,6 +19,18 @@ import (
 
 // Name is the name of the service and of its database.
 const Name = "passport-service"
+
+// reindex returns the task that migrates the passports of earlier releases. It is
+// repeated for those that an instance of an earlier release writes during an upgrade.
+func reindex(passports *passport.Service, log *slog.Logger) task.Kind {
+	return task.Kind{Name: "passport.reindex", Every: 30 * 24 * time.Hour, Timeout: 6 * time.Hour, Run: func(ctx context.Context, _ task.Task) error {
+		conflicts, err := passports.Passports.Reindex(ctx, store.All)
+		for _, id := range conflicts {
+			log.Warn("another passport has the identifier in another spelling", "passport", id)
+		}
+		return err
+	}}
+}
 
 // Run serves requests until ctx is done. It also starts while the database, Kafka or the
 // auth-service is unavailable; requests that need the database or signing keys fail with
@@ -43,6 +56,6 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	events := kafka.NewForwarder(cfg.Kafka, event.PassportTopics(), log, passports.Passports.Outbox())
 	p.Check("kafka", false, events.Ping)
 	tasks := task.NewQueue(p.Store, p.Now)
-	p.Background(events.Run, task.NewWorker(tasks, log, p.Metrics, passports.Tasks()...).Run)
+	p.Background(events.Run, task.NewWorker(tasks, log, p.Metrics, append(passports.Tasks(), reindex(passports, log))...).Run)
 	return p.Serve(ctx, httpapi.Title, httpapi.Description, (&httpapi.API{Passports: passports, Verifier: p.Verifier}).Register)
 }

@@ -20,7 +20,8 @@ type Schema[T any] struct {
 	Version int
 	// Migrate converts a document of an earlier version. It runs whenever such a
 	// document is read, until the document is written; until then, lists and
-	// unique indexes have the earlier values. It may be nil for the first version.
+	// unique indexes have the earlier values, unless Reindex has replaced them. It may
+	// be nil if the documents have not changed.
 	Migrate func(version int, doc []byte) ([]byte, error)
 	// Unique returns the values that no two aggregates share, by index. Empty
 	// values are not indexed. UniqueIndexes names all indexes.

@@ -84,6 +84,9 @@ type Table interface {
 	// less than the version of the record. It fails with fault.Stale,
 	// fault.NotFound, fault.Conflict, or fault.Unavailable when the outbox is full.
 	Replace(ctx context.Context, r Record, events []event.Envelope) error
+	// Reindex writes the record, which has the stored version, and leaves its events
+	// alone. It fails like Replace.
+	Reindex(ctx context.Context, r Record) error
 	// Delete hides the record if it has the version, and removes it when its
 	// events are published. It fails like Replace.
 	Delete(ctx context.Context, id string, version int64, events []event.Envelope) error

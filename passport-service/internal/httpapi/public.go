@@ -70,7 +70,7 @@ func (a *API) public(ctx context.Context, in *publicInput) (*publicOutput, error
 }
 
 type findPublicInput struct {
-	Identifier string `query:"identifier" required:"true" maxLength:"10000" doc:"identifier of the battery, as in the QR code"`
+	Identifier string `query:"identifier" required:"true" maxLength:"10000" doc:"identifier of the battery, as scanned from the QR code; the spelling, the query, the fragment and, for a GS1 Digital Link, the host and further keys do not matter"`
 	rest.Revalidation
 }
 

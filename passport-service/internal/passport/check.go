@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/battery-passport/suite/passport-service/internal/batteryid"
 	"github.com/battery-passport/suite/passport-service/internal/compliance"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/fault"
@@ -112,13 +113,17 @@ func (v *Validator) Validate(ctx context.Context, body wire.Value) (compliance.R
 func (s *Service) duplicates(ctx context.Context, data *ruleset.Document) (facts compliance.StoreFacts, err error) {
 	for _, id := range []struct {
 		index, path string
+		key         func(string) string
 		used        *bool
-	}{{byIdentifier, batteryIdentifier, &facts.IdentifierTaken}, {byPassportIdentifier, passportIdentifier, &facts.PassportIdentifierTaken}} {
+	}{
+		{byIdentifier, batteryIdentifier, batteryid.Key, &facts.IdentifierTaken},
+		{byPassportIdentifier, passportIdentifier, batteryid.URIKey, &facts.PassportIdentifierTaken},
+	} {
 		value := data.Text(id.path)
-		if value == "" {
+		if id.key(value) == "" {
 			continue
 		}
-		switch _, err := s.Passports.GetBy(ctx, id.index, value); {
+		switch _, err := s.getBy(ctx, id.index, id.key(value), value); {
 		case err == nil:
 			*id.used = true
 		case !fault.Is(err, fault.NotFound):
@@ -153,7 +158,7 @@ func (s *Service) relation(ctx context.Context, passportID, id string, budget *i
 	visited, queue := map[string]bool{id: true}, []string{id}
 	for ; len(queue) > 0 && *budget > 0; queue = queue[1:] {
 		*budget--
-		row, err := s.Passports.GetBy(ctx, byPassportIdentifier, queue[0])
+		row, err := s.getBy(ctx, byPassportIdentifier, batteryid.URIKey(queue[0]), queue[0])
 		if fault.Is(err, fault.NotFound) {
 			continue
 		}

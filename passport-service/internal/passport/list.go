@@ -3,6 +3,7 @@ package passport
 import (
 	"context"
 
+	"github.com/battery-passport/suite/passport-service/internal/batteryid"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
@@ -20,7 +21,7 @@ type Filter struct {
 // index returns the index values of the filter, by index name.
 func (f Filter) index() map[string]string {
 	return map[string]string{
-		"batteryIdentifier": f.BatteryIdentifier, "batteryCategory": f.Category, "state": string(f.State), "modelId": f.ModelID, "createdBy": f.CreatedBy,
+		"batteryIdentifier": batteryid.Key(f.BatteryIdentifier), "batteryCategory": f.Category, "state": string(f.State), "modelId": f.ModelID, "createdBy": f.CreatedBy,
 	}
 }
 

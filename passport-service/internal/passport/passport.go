@@ -8,8 +8,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/battery-passport/suite/passport-service/internal/batteryid"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/store"
@@ -62,7 +64,7 @@ const (
 	manufacturerName   = "generalInformation.manufacturerInformation.manufacturerName"
 )
 
-// Unique indexes. The identifiers of an archived or ceased passport stay in use.
+// Unique indexes, of keys of batteryid. The identifiers of an archived or ceased passport stay in use.
 const (
 	byIdentifier         = "batteryIdentifier"
 	byPassportIdentifier = "batteryPassportIdentifier"
@@ -72,15 +74,16 @@ const (
 // removed yet.
 const deletedScope = "deleted"
 
-// Schema declares how passports are stored.
+// Schema declares how passports are stored. Version 1 had the identifiers in the unique
+// indexes, and not their keys; Reindex replaces them.
 func Schema() store.Schema[Passport] {
 	return store.Schema[Passport]{
-		Name: "passports", Version: 1, UniqueIndexes: []string{byIdentifier, byPassportIdentifier},
+		Name: "passports", Version: 2, UniqueIndexes: []string{byIdentifier, byPassportIdentifier},
 		Unique: func(p *Passport) map[string]string {
 			if p.Deleted {
 				return nil
 			}
-			return map[string]string{byIdentifier: p.BatteryIdentifier, byPassportIdentifier: p.identifier()}
+			return map[string]string{byIdentifier: batteryid.Key(p.BatteryIdentifier), byPassportIdentifier: batteryid.URIKey(p.identifier())}
 		},
 		Indexes: func(p *Passport) store.Indexes {
 			if p.Deleted {
@@ -119,7 +122,9 @@ func (p *Passport) text(path string) string {
 
 // identifier returns the passport identifier in the data, or the one that publishing
 // will set.
-func (p *Passport) identifier() string { return cmp.Or(p.text(passportIdentifier), urn(p.ID)) }
+func (p *Passport) identifier() string {
+	return cmp.Or(strings.TrimSpace(p.text(passportIdentifier)), urn(p.ID))
+}
 
 func urn(id string) string { return "urn:uuid:" + id }
 

@@ -3,6 +3,7 @@ package passport
 import (
 	"context"
 
+	"github.com/battery-passport/suite/passport-service/internal/batteryid"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
@@ -85,10 +86,22 @@ func (s *Service) Public(ctx context.Context, id string) (PublicPassport, error)
 	return s.public(row, err, errNotFound(id))
 }
 
-// PublicByBattery returns the published passport of a battery. It fails like Public.
-func (s *Service) PublicByBattery(ctx context.Context, batteryIdentifier string) (PublicPassport, error) {
-	row, err := s.Passports.GetBy(ctx, byIdentifier, batteryIdentifier)
-	return s.public(row, err, fault.New(fault.NotFound, "battery %s has no published passport", batteryIdentifier))
+// PublicByBattery returns the published passport of the battery with a scanned
+// identifier, in any spelling, which may have a query and a fragment. It fails like
+// Public.
+func (s *Service) PublicByBattery(ctx context.Context, scanned string) (PublicPassport, error) {
+	row, err := s.getBy(ctx, byIdentifier, batteryid.ScannedKey(scanned), scanned)
+	return s.public(row, err, fault.New(fault.NotFound, "battery %s has no published passport", scanned))
+}
+
+// getBy returns the passport with a key in a unique index, or one that Reindex has not
+// reached and that has the identifier itself there. It fails with fault.NotFound.
+func (s *Service) getBy(ctx context.Context, index, key, identifier string) (store.Row[Passport], error) {
+	row, err := s.Passports.GetBy(ctx, index, key)
+	if fault.Is(err, fault.NotFound) && identifier != key {
+		return s.Passports.GetBy(ctx, index, identifier)
+	}
+	return row, err
 }
 
 // public returns the passport in row if everyone may read it. A passport that does

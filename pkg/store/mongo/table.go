@@ -204,11 +204,20 @@ func listFilter(q store.ListQuery) bson.M {
 
 // Replace implements store.Table.
 func (t *table) Replace(ctx context.Context, r store.Record, events []event.Envelope) error {
+	return t.replace(ctx, r, r.Version-1, events)
+}
+
+// Reindex implements store.Table.
+func (t *table) Reindex(ctx context.Context, r store.Record) error {
+	return t.replace(ctx, r, r.Version, nil)
+}
+
+func (t *table) replace(ctx context.Context, r store.Record, version int64, events []event.Envelope) error {
 	doc, err := toBSON(r.Doc)
 	if err != nil {
 		return err
 	}
-	return t.change(ctx, r.ID, r.Version-1, events, bson.M{
+	return t.change(ctx, r.ID, version, events, bson.M{
 		"$set": bson.M{"schema": r.Schema, "version": r.Version, "keys": keysOf(r), "doc": doc},
 	})
 }

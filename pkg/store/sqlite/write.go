@@ -95,7 +95,16 @@ func (x write) insert(r store.Record, events []event.Envelope) error {
 
 // Replace implements store.Table.
 func (t *table) Replace(ctx context.Context, r store.Record, events []event.Envelope) error {
-	return t.change(ctx, r.ID, r.Version-1, events, func(x write, previous keys) error {
+	return t.replace(ctx, r, r.Version-1, events)
+}
+
+// Reindex implements store.Table.
+func (t *table) Reindex(ctx context.Context, r store.Record) error {
+	return t.replace(ctx, r, r.Version, nil)
+}
+
+func (t *table) replace(ctx context.Context, r store.Record, version int64, events []event.Envelope) error {
+	return t.change(ctx, r.ID, version, events, func(x write, previous keys) error {
 		k := keysOf(r)
 		if err := x.index(r.ID, previous, k); err != nil {
 			return err

@@ -81,6 +81,7 @@ func Run(t *testing.T, open func(*testing.T) store.DB) {
 		"CursorOfOtherListIsRejected":       cursors,
 		"LargePagesEndEarly":                largePages,
 		"OlderSchemasAreMigrated":           migration,
+		"ReindexWritesTheCurrentForm":       reindex,
 		"UnreadableRowsCanBeSkipped":        unreadable,
 		"EventsWaitInOrder":                 waiting,
 		"BacklogCountsWaitingEvents":        backlog,
