@@ -177,8 +177,9 @@ func (t *table) List(ctx context.Context, q store.ListQuery) ([]store.Record, er
 		if err := cur.Decode(&stored); err != nil {
 			return nil, err
 		}
-		records = append(records, stored.decode())
-		size += len(stored.Doc)
+		r := stored.decode()
+		records = append(records, r)
+		size += len(r.Doc) // JSON, as Collection.page counts it
 	}
 	return records, failure(cur.Err())
 }

@@ -176,6 +176,18 @@ func largePages(t *testing.T, db store.DB) {
 	if diff := cmp.Diff([]int{2, 2, 1}, sizes); diff != "" {
 		t.Errorf("rows per page of at most 8 MiB (-want +got)\n%s", diff)
 	}
+	// Each of these arrays is 200 kB as JSON but more than 1 MB in MongoDB.
+	numbers := wire.Value("[1" + strings.Repeat(",1", 99_999) + "]")
+	for i := range 20 {
+		insert(t, cells, newID(), Cell{Owner: "bob", Made: day(i), Data: numbers})
+	}
+	sizes = nil
+	for _, ids := range pages(t, cells, store.Query{Scopes: []string{"bob"}, Limit: 200}, noop) {
+		sizes = append(sizes, len(ids))
+	}
+	if diff := cmp.Diff([]int{20}, sizes); diff != "" {
+		t.Errorf("rows per page of documents that are larger in the database than as JSON (-want +got)\n%s", diff)
+	}
 }
 
 // scopes merges the lists of several owners: each aggregate is listed once, in
