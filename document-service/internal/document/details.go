@@ -34,7 +34,7 @@ func Kinds() []Kind {
 	}
 }
 
-// AccessClass says who may read a document that is not public.
+// AccessClass determines the readers of a document that is not public.
 type AccessClass string
 
 // The access classes.
