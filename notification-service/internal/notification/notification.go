@@ -36,7 +36,7 @@ const (
 	Critical Priority = "critical"
 )
 
-// Status tells whether the recipient has read a notification.
+// Status says whether the recipient has read a notification.
 type Status string
 
 // The statuses.
