@@ -72,7 +72,7 @@ func TestWireFormatMatchesGoldenFiles(t *testing.T) {
 		})
 	}
 	for topic := range topics {
-		t.Errorf("no golden file for %s", topic)
+		t.Errorf("payloads has no sample of %s", topic)
 	}
 }
 
