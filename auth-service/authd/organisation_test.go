@@ -193,6 +193,30 @@ func TestInvalidOrganisationsAreRefused(t *testing.T) {
 	s.Call(change, admin.Token, `{"formerIds":["second"]}`).WantProblem(409, "/formerIds/0 duplicate")
 }
 
+// TestStoredCountryIsNotChecked: an organisation with a country code that an earlier
+// release accepted can be changed, but cannot get another such code.
+func TestStoredCountryIsNotChecked(t *testing.T) {
+	cfg := connect.Config{Dir: t.TempDir()}
+	s := start(t, cfg)
+	admin := s.register("root@x.example", "admin")
+	one := "PATCH " + organisations + "/" + s.organisation(admin, "one")
+	_, err := store.Open(openStore(t, cfg), organisation.Schema()).Update(t.Context(), "one", func(o *organisation.Organisation) (store.Change, error) {
+		o.Address.Country = "XK"
+		return store.Change{}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got organisation.Organisation
+	s.Call(one, admin.Token, `{"name":"New name","address":{"city":"Pristina"}}`).Want(200, &got)
+	if got.Name != "New name" || got.Address.Country != "XK" {
+		t.Errorf("got %+v, want the new name and country XK", got)
+	}
+	s.Call(one, admin.Token, `{"address":{"country":"UK"}}`).WantProblem(422, "/address/country format")
+	s.Call(one, admin.Token, `{"address":{"country":"DE"}}`).Want(200, nil)
+	s.Call(one, admin.Token, `{"address":{"country":"XK"}}`).WantProblem(422, "/address/country format")
+}
+
 // TestIDBelongsToOneOrganisation: of concurrent requests for an id, as an id or as a
 // former id, one succeeds.
 func TestIDBelongsToOneOrganisation(t *testing.T) {

@@ -56,8 +56,9 @@ func isCountry(code string) bool {
 	return err == nil && region.String() == code && region.IsCountry() && region.Canonicalize() == region && !strings.Contains(notAssigned, code)
 }
 
-// check returns all faults of an organisation.
-func (o Organisation) check() []fault.Detail {
+// check returns all faults of an organisation. It does not check a country that is the
+// same as in previous: earlier releases accepted codes that are not assigned, such as XK.
+func (o Organisation) check(previous Organisation) []fault.Detail {
 	details := CheckID("/id", o.ID)
 	addFault := func(path, code, rule, got string) {
 		details = append(details, fault.Detail{Path: path, Code: code, Message: fmt.Sprintf("%s, got %q", rule, shorten(got))})
@@ -75,7 +76,7 @@ func (o Organisation) check() []fault.Detail {
 			addFault("/address/"+field[0], "format", fmt.Sprintf("must have at most %d visible characters and no space at the start or end", maxText), field[1])
 		}
 	}
-	if c := o.Address.Country; c != "" && !isCountry(c) {
+	if c := o.Address.Country; c != "" && c != previous.Address.Country && !isCountry(c) {
 		addFault("/address/country", "format", "must be an assigned ISO 3166-1 alpha-2 code, such as DE", c)
 	}
 	if u, err := url.Parse(o.WebAddress); o.WebAddress != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || len(o.WebAddress) > maxText) {

@@ -36,7 +36,7 @@ func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Milliseco
 func (s *Service) Create(ctx context.Context, o Organisation) (Organisation, error) {
 	o.CreatedAt = s.now()
 	o.UpdatedAt = o.CreatedAt
-	if err := errInvalid(o.check()); err != nil {
+	if err := errInvalid(o.check(Organisation{})); err != nil {
 		return Organisation{}, err
 	}
 	if err := s.claim(ctx, o.ID, o.ID, "/id"); err != nil {
@@ -49,7 +49,7 @@ func (s *Service) Create(ctx context.Context, o Organisation) (Organisation, err
 	if _, err := s.find(ctx, o.ID); fault.Is(err, fault.NotFound) {
 		return Organisation{}, errDuplicate("/id", "must not be the id of a deleted organisation, got %q", o.ID)
 	}
-	return Organisation{}, errDuplicate("/id", "already exists, got %q", o.ID)
+	return Organisation{}, errDuplicate("/id", "already exists: %q", o.ID)
 }
 
 // List returns a page of the organisations, newest first. It fails with
@@ -82,7 +82,7 @@ func (s *Service) Change(ctx context.Context, id string, c Change) (Organisation
 		}
 		before := *o
 		c.apply(o)
-		if err := errInvalid(o.check()); err != nil {
+		if err := errInvalid(o.check(before)); err != nil {
 			return change, err
 		}
 		if c.FormerIDs != nil {
