@@ -41,7 +41,7 @@ func (s *Service) beginAssignment(ctx context.Context, accountID string, id *str
 	}
 	err = s.Organisations.Confirm(ctx, *id)
 	if err != nil {
-		_, _ = s.cancelAssignment(ctx, accountID, row.Doc.PendingAssignment) // if it fails, the next assignment or deletion replaces the mark
+		_ = s.cancelAssignment(ctx, accountID, row.Doc.PendingAssignment) // if it fails, the next assignment or deletion replaces the mark
 	}
 	return assignment, err
 }
@@ -61,14 +61,15 @@ func (r *Record) finishAssignment(before, assignment string) error {
 }
 
 // cancelAssignment removes a mark, unless another assignment has replaced it.
-func (s *Service) cancelAssignment(ctx context.Context, id string, a Assignment) (store.Row[Record], error) {
-	return s.Accounts.Update(ctx, id, func(r *Record) (store.Change, error) {
+func (s *Service) cancelAssignment(ctx context.Context, id string, a Assignment) error {
+	_, err := s.Accounts.Update(ctx, id, func(r *Record) (store.Change, error) {
 		if r.PendingAssignment != a {
 			return store.Change{}, store.ErrNoChange
 		}
 		r.PendingAssignment = Assignment{}
 		return store.Change{}, nil
 	})
+	return err
 }
 
 // EnsureEmpty cancels assignments to the organisations, and fails with
@@ -99,7 +100,7 @@ func (s *Service) cancelAssignments(ctx context.Context, organisation string) er
 			return err
 		}
 		for _, row := range page.Rows {
-			if _, err := s.cancelAssignment(ctx, row.ID, row.Doc.PendingAssignment); err != nil && !fault.Is(err, fault.NotFound) {
+			if err := s.cancelAssignment(ctx, row.ID, row.Doc.PendingAssignment); err != nil && !fault.Is(err, fault.NotFound) {
 				return err
 			}
 		}
