@@ -74,7 +74,7 @@ func New(o Options) *API {
 		callerRate: newRateLimiter("caller", o.HTTP.RateLimit), publicRate: newRateLimiter("public", o.HTTP.PublicRateLimit),
 		slots: newConcurrencyLimiter(cmp.Or(o.HTTP.MaxRequests, defaultMaxRequests)),
 		durations: promauto.With(o.Metrics).NewHistogramVec(prometheus.HistogramOpts{
-			Name: "http_request_duration_seconds", Help: "Duration of HTTP requests by route, including streamed response bodies.", Buckets: metrics.DurationBuckets,
+			Name: "http_request_duration_seconds", Help: "Duration of HTTP requests by route, including streamed request and response bodies.", Buckets: metrics.DurationBuckets,
 		}, []string{"method", "route", "code"}),
 		inFlight: promauto.With(o.Metrics).NewGauge(prometheus.GaugeOpts{Name: "http_requests_in_flight", Help: "HTTP requests in flight."}),
 	}
@@ -119,10 +119,13 @@ func (a *API) newHuma(o Options) huma.API {
 // schemaName returns "PassportList" for List[Passport] and "ReportResult" for
 // Result[Report]. For other types it returns the default name of huma.
 func schemaName(t reflect.Type, hint string) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	name := huma.DefaultSchemaNamer(t, hint)
 	for _, generic := range []string{"List", "Result"} {
-		if item, ok := strings.CutPrefix(name, generic); ok && item != "" {
-			return item + generic
+		if strings.HasPrefix(t.Name(), generic+"[") {
+			return strings.TrimPrefix(name, generic) + generic
 		}
 	}
 	return name

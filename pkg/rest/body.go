@@ -3,6 +3,7 @@ package rest
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net"
@@ -34,7 +35,14 @@ type jsonBody struct {
 
 // MaxBody limits the JSON body of a request to n bytes. The default is 64 KiB. It
 // panics during registration if the input has no Body.
-func MaxBody(n int64) Option { return func(o *operation) { o.json.limit = n } }
+func MaxBody(n int64) Option {
+	return func(o *operation) {
+		if o.json == nil {
+			panic(fmt.Sprintf("rest: %s %s: MaxBody needs an input with a Body", o.Method, o.Path))
+		}
+		o.json.limit = n
+	}
+}
 
 // addJSONBody is for inputs with a Body. A contentType tag names a media type that
 // is accepted in addition to application/json.

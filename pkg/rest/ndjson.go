@@ -44,7 +44,7 @@ func (n *NDJSON[In, Out]) Resolve(hc huma.Context) []error {
 }
 
 // Process calls f for the JSON value of the body, or for each line as it arrives. A line
-// that fails gets a problem as its result and does not stop the others. A value must not
+// that fails gets a problem instead of a result and does not stop the others. A value must not
 // be larger than limit bytes. f gets one valid JSON value.
 func (n *NDJSON[In, Out]) Process(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) (*Stream, error) {
 	if t, _, err := mime.ParseMediaType(n.request.Header.Get("Content-Type")); err == nil && t == ndjsonType {

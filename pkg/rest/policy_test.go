@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,25 +55,73 @@ func TestRouteNeedsCompletePolicy(t *testing.T) {
 	}
 }
 
-// TestInputAddsResponses: the parameters and the body of an input add the responses
+// TestTypesDetermineResponses: the types of input and output add exactly the responses
 // that they can cause.
-func TestInputAddsResponses(t *testing.T) {
+func TestTypesDetermineResponses(t *testing.T) {
 	a := newAPI(t, io.Discard)
+	rest.Handle(a, "GET /none", rest.Open, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "readNone", "Read")
 	rest.Handle(a, "GET /revalidated", rest.Open, func(context.Context, *struct{ rest.Revalidation }) (*struct{}, error) { return nil, nil }, "revalidate", "Revalidate")
+	rest.Handle(a, "POST /forms", rest.Open, func(context.Context, *formInput) (*struct{}, error) { return nil, nil }, "sendForm", "Send")
+	rest.Handle(a, "POST /lines", rest.Open, func(context.Context, *linesInput) (*rest.Stream, error) { return nil, nil }, "sendLines", "Send")
+	rest.Handle(a, "GET /files", rest.Open, func(context.Context, *struct{}) (*rest.Download, error) { return nil, nil }, "getFile", "Get")
 	var spec struct {
 		Paths map[string]map[string]struct{ Responses map[string]any }
 	}
 	if err := json.Unmarshal(a.Spec(), &spec); err != nil {
 		t.Fatal(err)
 	}
-	for operation, want := range map[string][]string{
-		"post /api/things": {"400", "413", "415"}, "patch /api/things/{id}": {"400", "412", "413", "415"}, "get /api/things": {"400"}, "get /revalidated": {"304"},
+	always := []string{"422", "429", "431", "500", "503"}
+	for operation, statuses := range map[string][]string{
+		"get /none": {"204"}, "get /revalidated": {"204", "304"}, "get /files": {"200", "206", "304", "416"},
+		"get /api/things": {"200", "400"}, "post /api/things": {"201", "400", "413", "415"}, "patch /api/things/{id}": {"200", "400", "404", "412", "413", "415"},
+		"post /forms": {"204", "400", "408", "413", "415"}, "post /lines": {"200", "400", "413", "415"},
 	} {
 		method, path, _ := strings.Cut(operation, " ")
-		for _, status := range want {
-			if spec.Paths[path][method].Responses[status] == nil {
-				t.Errorf("%s has no response %s", operation, status)
-			}
+		want := slices.Sorted(slices.Values(append(statuses, always...)))
+		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(spec.Paths[path][method].Responses))); diff != "" {
+			t.Errorf("responses of %s (-want +got)\n%s", operation, diff)
+		}
+	}
+}
+
+// TestRegistrationNeedsBody: an operation cannot be registered if its request body would
+// not be checked, or if it limits a body that it does not have.
+func TestRegistrationNeedsBody(t *testing.T) {
+	raw := func() {
+		rest.Handle(newAPI(t, io.Discard), "POST /x", rest.Open, func(context.Context, *struct{ RawBody []byte }) (*struct{}, error) { return nil, nil }, "sendX", "Send x")
+	}
+	limit := func() {
+		rest.Handle(newAPI(t, io.Discard), "POST /x", rest.Open, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "sendX", "Send x", rest.MaxBody(1))
+	}
+	for want, register := range map[string]func(){
+		"rest: POST /x: the request body must be a field named Body": raw,
+		"rest: POST /x: MaxBody needs an input with a Body":          limit,
+	} {
+		if got := panicOf(register); got != want {
+			t.Errorf("got panic %q, want %q", got, want)
+		}
+	}
+}
+
+// Listing is not a rest.List, although its name starts like one.
+type Listing struct {
+	Name string `json:"name"`
+}
+
+// TestSchemaNames: the schema of a generic type is named after its item.
+func TestSchemaNames(t *testing.T) {
+	a := newAPI(t, io.Discard)
+	rest.Handle(a, "GET /listing", rest.Open, func(context.Context, *struct{}) (*struct{ Body Listing }, error) { return nil, nil }, "getListing", "Get")
+	rest.Handle(a, "POST /lines", rest.Open, func(context.Context, *linesInput) (*rest.Stream, error) { return nil, nil }, "sendLines", "Send")
+	var spec struct {
+		Components struct{ Schemas map[string]any }
+	}
+	if err := json.Unmarshal(a.Spec(), &spec); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"Listing", "ThingList", "LengthResult"} {
+		if spec.Components.Schemas[name] == nil {
+			t.Errorf("no schema %s, got %v", name, slices.Sorted(maps.Keys(spec.Components.Schemas)))
 		}
 	}
 }

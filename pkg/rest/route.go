@@ -3,6 +3,7 @@ package rest
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
@@ -48,8 +49,9 @@ func NoAccessLog(o *operation) { o.noAccessLog = true }
 // Handle registers an API operation. The pattern is a method and a path, such as
 // "GET /api/things"; id is the operation id of the OpenAPI document, in camelCase;
 // I and O are input and output structs of huma. An error of the handler becomes a
-// problem: the kind and message of a fault are sent, the text of any other error is not.
-// Handle panics if the policy is incomplete.
+// problem: the kind, message and details of a fault are sent, the text of any other error
+// is not. Handle panics if the policy is incomplete, if the request body is neither a Body
+// nor streamed, or if MaxBody is used without a Body.
 func Handle[I, O any](a *API, pattern string, policy Policy, handler func(context.Context, *I) (*O, error), id, summary string, options ...Option) {
 	method, path, _ := strings.Cut(pattern, " ")
 	o := &operation{Operation: huma.Operation{
@@ -120,6 +122,9 @@ type adapter struct {
 func (a adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 	o := op.Metadata[""].(*operation)
 	o.route.parameters = op.Parameters
+	if op.RequestBody != nil && o.json == nil && o.finish == nil {
+		panic(fmt.Sprintf("rest: %s %s: the request body must be a field named Body", op.Method, op.Path))
+	}
 	if o.finish != nil {
 		o.finish(op, a.api.huma.OpenAPI().Components.Schemas)
 	}
@@ -160,7 +165,7 @@ func Page(a *API, pattern string, policy Policy, handler http.Handler) {
 	a.router.Method(method, path, a.protect(a.newRoute(pattern, path, policy), handler))
 }
 
-var notModified = &huma.Response{Description: "not modified: the ETag in If-None-Match is current"}
+var notModified = &huma.Response{Description: "not modified since the response that the client has"}
 
 // headerTooLarge documents a response that package http sends before routing.
 var headerTooLarge = &huma.Response{

@@ -62,111 +62,126 @@ func write(t *testing.T, name string, data []byte, at time.Time) {
 	}
 }
 
-func TestHTTPSReloadsCertificates(t *testing.T) {
+// tlsServer is an API that serves HTTPS with a certificate that tests can replace.
+type tlsServer struct {
+	cfg     rest.Config
+	at      time.Time         // modification time of the first certificate
+	first   *x509.Certificate // used at the start
+	log     *syncBuffer
+	address string
+}
+
+func startTLS(t *testing.T) *tlsServer {
+	t.Helper()
 	dir := t.TempDir()
-	cfg := rest.Config{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem"), MaxRequests: 1}
-	at := time.Now().Add(-time.Hour)
-	first := writeCertificate(t, cfg, at)
-	if err := cfg.Validate(); err != nil {
+	s := &tlsServer{
+		cfg: rest.Config{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem"), MaxRequests: 1},
+		at:  time.Now().Add(-time.Hour), log: &syncBuffer{},
+	}
+	s.first = writeCertificate(t, s.cfg, s.at)
+	if err := s.cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	log := &syncBuffer{}
-	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewTextHandler(log, nil)), HTTP: cfg})
-	c, stop := resttest.Start(t, func(ctx context.Context, own rest.Config) error {
-		return rest.Serve(ctx, own.Listener, a, own.Drain)
-	})
-	defer stop()
-	address := strings.TrimPrefix(c.URL, "http://")
-	// get sends a request on a new connection that trusts one certificate.
-	get := func(trusted *x509.Certificate, change func(*tls.Config)) (*http.Response, error) {
-		roots := x509.NewCertPool()
-		roots.AddCert(trusted)
-		settings := &tls.Config{RootCAs: roots}
-		if change != nil {
-			change(settings)
-		}
-		transport := &http.Transport{TLSClientConfig: settings, ForceAttemptHTTP2: true}
-		defer transport.CloseIdleConnections()
-		res, err := (&http.Client{Transport: transport}).Get("https://" + address + "/livez")
-		if err == nil {
-			res.Body.Close()
-		}
-		return res, err
-	}
-	res, err := get(first, nil)
-	if err != nil || res.StatusCode != 200 || res.ProtoMajor != 2 || res.Header.Get("Strict-Transport-Security") == "" {
-		t.Fatalf("%+v, %v", res, err)
-	}
-	if _, err := get(first, func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }); err == nil || !strings.Contains(err.Error(), "protocol version") {
-		t.Errorf("TLS 1.1: %v", err)
-	}
-	if _, err := get(first, func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }); err != nil {
-		t.Errorf("TLS 1.2: %v", err)
-	}
-	for suite, taken := range map[uint16]bool{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: true, tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA: false} {
-		roots := x509.NewCertPool()
-		roots.AddCert(first)
-		conn, err := tls.Dial("tcp", address, &tls.Config{RootCAs: roots, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}})
-		if (err == nil) != taken {
-			t.Errorf("%s: %v", tls.CipherSuiteName(suite), err)
-		}
-		if err == nil {
-			conn.Close()
-		}
-	}
-	plain, err := http.Get("http://" + address + "/livez")
-	if err != nil || plain.StatusCode != 400 {
-		t.Errorf("HTTP: %+v, %v", plain, err)
-	} else {
-		plain.Body.Close()
-	}
+	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewTextHandler(s.log, nil)), HTTP: s.cfg})
+	c, stop := resttest.Start(t, func(ctx context.Context, own rest.Config) error { return rest.Serve(ctx, own.Listener, a, own.Drain) })
+	t.Cleanup(stop)
+	s.address = strings.TrimPrefix(c.URL, "http://")
+	return s
+}
 
+// get sends a request on a new connection that trusts one certificate.
+func (s *tlsServer) get(trusted *x509.Certificate, settings *tls.Config) (*http.Response, error) {
+	settings.RootCAs = x509.NewCertPool()
+	settings.RootCAs.AddCert(trusted)
+	transport := &http.Transport{TLSClientConfig: settings, ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	res, err := (&http.Client{Transport: transport}).Get("https://" + s.address + "/livez")
+	if err == nil {
+		res.Body.Close()
+	}
+	return res, err
+}
+
+// TestHTTPS: an HTTPS port accepts TLS 1.2 and 1.3 with the recommended cipher suites,
+// sends Strict-Transport-Security, and refuses plain HTTP.
+func TestHTTPS(t *testing.T) {
+	s := startTLS(t)
+	res, err := s.get(s.first, &tls.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hsts := res.Header.Get("Strict-Transport-Security"); res.StatusCode != 200 || res.ProtoMajor != 2 || res.TLS.Version != tls.VersionTLS13 || hsts != "max-age=31536000" {
+		t.Errorf("got %s %d, %s, Strict-Transport-Security %q; want HTTP/2.0 200, TLS 1.3, a year", res.Proto, res.StatusCode, tls.VersionName(res.TLS.Version), hsts)
+	}
+	if _, err := s.get(s.first, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil || !strings.Contains(err.Error(), "protocol version") {
+		t.Errorf("TLS 1.1: got error %v, want a protocol version error", err)
+	}
+	for suite, accepted := range map[uint16]bool{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: true, tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA: false} {
+		if _, err := s.get(s.first, &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}}); (err == nil) != accepted {
+			t.Errorf("TLS 1.2 with %s: got error %v, want accepted %t", tls.CipherSuiteName(suite), err, accepted)
+		}
+	}
+	plain, err := http.Get("http://" + s.address + "/livez")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Body.Close()
+	if plain.StatusCode != 400 {
+		t.Errorf("plain HTTP: got %d, want 400", plain.StatusCode)
+	}
+}
+
+func TestHTTPSReloadsCertificates(t *testing.T) {
+	s := startTLS(t)
+	get := func(trusted *x509.Certificate) error {
+		_, err := s.get(trusted, &tls.Config{})
+		return err
+	}
 	waitFor := func(failure string, ok func() bool) {
 		t.Helper()
 		for deadline := time.Now().Add(8 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
 			if time.Now().After(deadline) {
-				t.Fatalf("%s:\n%s", failure, log)
+				t.Fatalf("%s after 8s:\n%s", failure, s.log)
 			}
 		}
 	}
 	// A new certificate is loaded.
-	second := writeCertificate(t, cfg, at.Add(time.Minute))
-	waitFor("the new certificate is not used", func() bool { _, err := get(second, nil); return err == nil })
-	if _, err := get(first, nil); err == nil {
+	second := writeCertificate(t, s.cfg, s.at.Add(time.Minute))
+	waitFor("the new certificate is not used", func() bool { return get(second) == nil })
+	if get(s.first) == nil {
 		t.Error("the old certificate is still used")
 	}
-	// With a broken key file, the old certificate is used and the error is logged once.
-	write(t, cfg.KeyFile, []byte("nonsense"), at.Add(2*time.Minute))
-	begin := time.Now()
-	waitFor("timeout", func() bool {
-		if _, err := get(second, nil); err != nil {
-			t.Errorf("with a broken key file: %v", err)
+	// With a broken key file, the old certificate is used and the error is logged once,
+	// although the server checks the files more than once in this time.
+	write(t, s.cfg.KeyFile, []byte("nonsense"), s.at.Add(2*time.Minute))
+	for begin := time.Now(); time.Since(begin) < 2500*time.Millisecond; time.Sleep(20 * time.Millisecond) {
+		if err := get(second); err != nil {
+			t.Fatalf("with a broken key file: %v", err)
 		}
-		return time.Since(begin) > 2500*time.Millisecond
-	})
-	if n := strings.Count(log.String(), "keeping the old one"); n != 1 {
-		t.Errorf("logged %d times, want once:\n%s", n, log)
 	}
-	os.Remove(cfg.CertFile)
-	if _, err := get(second, nil); err != nil {
+	if n := strings.Count(s.log.String(), "keeping the old one"); n != 1 {
+		t.Errorf("logged %d times, want once:\n%s", n, s.log)
+	}
+	os.Remove(s.cfg.CertFile)
+	if err := get(second); err != nil {
 		t.Errorf("without the certificate file: %v", err)
 	}
 	// A certificate that was read when its key file was incomplete is loaded after the
 	// file is complete, although the modification time is the same.
-	third := writeCertificate(t, cfg, at.Add(3*time.Minute))
-	whole, err := os.ReadFile(cfg.KeyFile)
+	third := writeCertificate(t, s.cfg, s.at.Add(3*time.Minute))
+	whole, err := os.ReadFile(s.cfg.KeyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, cfg.KeyFile, whole[:len(whole)/2], at.Add(3*time.Minute))
+	write(t, s.cfg.KeyFile, whole[:len(whole)/2], s.at.Add(3*time.Minute))
 	waitFor("the incomplete key file was not read", func() bool {
-		if _, err := get(second, nil); err != nil {
+		if err := get(second); err != nil {
 			t.Errorf("with an incomplete key file: %v", err)
 		}
-		return strings.Contains(log.String(), "PEM")
+		return strings.Contains(s.log.String(), "PEM")
 	})
-	write(t, cfg.KeyFile, whole, at.Add(3*time.Minute))
-	waitFor("the complete key file was not loaded", func() bool { _, err := get(third, nil); return err == nil })
+	write(t, s.cfg.KeyFile, whole, s.at.Add(3*time.Minute))
+	waitFor("the complete key file was not loaded", func() bool { return get(third) == nil })
 }
 
 func TestTLSFilesAreValidated(t *testing.T) {
