@@ -135,7 +135,7 @@ func TestStoreUnavailable(t *testing.T) {
 			t.Errorf("%s = %d after %v: %s", route, a.Status, took, a.Text)
 		}
 	}
-	if a := s.Do("GET /readyz", ""); !strings.Contains(a.Text, `{"name":"store","ok":false,"vital":true,"detail":"the database does not answer"}`) {
+	if a := s.Do("GET /readyz", ""); !strings.Contains(a.Text, `{"name":"store","ok":false,"vital":true,"detail":"the database does not respond"}`) {
 		t.Errorf("readyz = %s", a.Text)
 	}
 	s.Do("GET /livez", "").Want(200, nil)
@@ -169,6 +169,9 @@ func TestConfigErrorNamesAllVariables(t *testing.T) {
 		if err == nil || strings.Count(err.Error(), "  "+want+":") != 1 {
 			t.Errorf("Load = %v\nwant %s once", err, want)
 		}
+	}
+	if !strings.Contains(err.Error(), "JWT_EXPIRES_IN: must be 1m to 30d, got 31d") {
+		t.Errorf("Load = %v\nwant the lifetime in days, as it was set", err)
 	}
 	for value, want := range map[string]time.Duration{"15m": 15 * time.Minute, "24h": 24 * time.Hour, "1d": 24 * time.Hour} {
 		var l authd.Lifetime

@@ -54,10 +54,9 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("  "+format, args...))
 		}
 	}
-	tokenLifetime, refreshLifetime := time.Duration(c.TokenLifetime), time.Duration(c.RefreshLifetime)
-	check(c.TokenLifetime >= minLifetime && c.TokenLifetime <= maxLifetime, "JWT_EXPIRES_IN: must be 1m to 30d, got %v", tokenLifetime)
-	check(c.RefreshLifetime >= c.TokenLifetime && c.RefreshLifetime <= maxRefresh, "REFRESH_EXPIRES_IN: must be at least JWT_EXPIRES_IN (%v) and at most 366d, got %v", tokenLifetime, refreshLifetime)
-	check(c.KeyRotation == 0 || c.KeyRotation >= day, "JWT_KEY_ROTATION: must be 0 or at least 1d, got %v", time.Duration(c.KeyRotation))
+	check(c.TokenLifetime >= minLifetime && c.TokenLifetime <= maxLifetime, "JWT_EXPIRES_IN: must be 1m to 30d, got %v", c.TokenLifetime)
+	check(c.RefreshLifetime >= c.TokenLifetime && c.RefreshLifetime <= maxRefresh, "REFRESH_EXPIRES_IN: must be at least JWT_EXPIRES_IN (%v) and at most 366d, got %v", c.TokenLifetime, c.RefreshLifetime)
+	check(c.KeyRotation == 0 || c.KeyRotation >= day, "JWT_KEY_ROTATION: must be 0 or at least 1d, got %v", c.KeyRotation)
 	check(c.RateLimit >= 0, "AUTH_RATE_LIMIT: must be at least 0, got %d", c.RateLimit)
 	check(c.LoginFailures >= 0, "LOGIN_FAILURES: must be at least 0, got %d", c.LoginFailures)
 	check(c.PasswordKey == "" || len(c.PasswordKey) >= minPasswordKey, "PASSWORD_KEY: must have at least %d characters, got %d", minPasswordKey, len(c.PasswordKey))
@@ -72,6 +71,14 @@ func (c Config) Validate() error {
 
 // Lifetime is a duration that can also be written in days, such as 30d.
 type Lifetime time.Duration
+
+// String returns whole days in the form 30d, and other durations like time.Duration.
+func (l Lifetime) String() string {
+	if l != 0 && l%day == 0 {
+		return fmt.Sprintf("%dd", l/day)
+	}
+	return time.Duration(l).String()
+}
 
 // Decode implements envconfig.Decoder.
 func (l *Lifetime) Decode(value string) error {

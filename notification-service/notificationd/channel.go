@@ -21,7 +21,7 @@ type measuredChannel struct {
 func newDeliveryCounter(r prometheus.Registerer) *prometheus.CounterVec {
 	attempts := promauto.With(r).NewCounterVec(prometheus.CounterOpts{
 		Name: "deliveries_total",
-		Help: "Attempts to deliver a message, by outcome: sent; later, temporarily refused; refused, permanently; failed, no connection to the server or folder.",
+		Help: "Attempts to deliver a message, by outcome: sent; later, temporarily refused; refused, permanently; failed, outage of the mail server or folder.",
 	}, []string{"channel", "outcome"})
 	for _, channel := range []notification.ChannelName{notification.Mail, notification.File} {
 		for _, outcome := range []string{"sent", "later", "refused", "failed"} {

@@ -101,20 +101,20 @@ func TestInvalidDraftsAreRejected(t *testing.T) {
 		status int
 		errors []string
 	}{
-		"empty":                   {`{}`, 422, []string{"/type required", "/eventType required"}},
-		"no title or message":     {object("type", "info", "eventType", "passport.created"), 422, []string{"/title required", "/message required"}},
-		"unknown values":          {object("type", "sms", "eventType", "x", "priority", "urgent"), 422, []string{"/type enum", "/eventType enum", "/priority enum"}},
-		"mail without recipient":  {strings.Replace(full(), "info", "email", 1), 422, []string{"/recipient required"}},
-		"invalid mail address":    {strings.Replace(full("recipientEmail", "x"), "info", "email", 1), 422, []string{"/recipientEmail format"}},
-		"two mail addresses":      {strings.Replace(full("recipientEmail", "x@x.example, y@y.example"), "info", "email", 1), 422, []string{"/recipientEmail format"}},
-		"mail address, type info": {full("recipientEmail", "x@x.example"), 422, []string{"/recipientEmail unknownField"}},
-		"unknown recipient":       {full("recipient", "nobody"), 422, []string{"/recipient unknown"}},
-		"title with two lines":    {object("type", "info", "eventType", "general.info", "title", `"t\r\nBcc: x"`, "message", `"a\u0000"`), 422, []string{"/title format", "/message format"}},
-		"metadata is an array":    {full("metadata", "[]"), 422, []string{"/metadata type"}},
-		"unknown field":           {full("status", "read"), 422, []string{"/status unknownField"}},
-		"another unknown field":   {full("title2", strings.Repeat("x", 10)), 422, []string{"/title2 unknownField"}},
-		"invalid JSON":            {`{`, 400, []string{" syntax"}},
-		"duplicate member":        {`{"type":"info","type":"info"}`, 400, []string{"/type duplicate"}},
+		"empty":                    {`{}`, 422, []string{"/type required", "/eventType required"}},
+		"no title or message":      {object("type", "info", "eventType", "passport.created"), 422, []string{"/title required", "/message required"}},
+		"unknown values":           {object("type", "sms", "eventType", "x", "priority", "urgent"), 422, []string{"/type enum", "/eventType enum", "/priority enum"}},
+		"mail without recipient":   {strings.Replace(full(), "info", "email", 1), 422, []string{"/recipient required"}},
+		"invalid email address":    {strings.Replace(full("recipientEmail", "x"), "info", "email", 1), 422, []string{"/recipientEmail format"}},
+		"two email addresses":      {strings.Replace(full("recipientEmail", "x@x.example, y@y.example"), "info", "email", 1), 422, []string{"/recipientEmail format"}},
+		"email address, type info": {full("recipientEmail", "x@x.example"), 422, []string{"/recipientEmail unknownField"}},
+		"unknown recipient":        {full("recipient", "nobody"), 422, []string{"/recipient unknown"}},
+		"title with two lines":     {object("type", "info", "eventType", "general.info", "title", `"t\r\nBcc: x"`, "message", `"a\u0000"`), 422, []string{"/title format", "/message format"}},
+		"metadata is an array":     {full("metadata", "[]"), 422, []string{"/metadata type"}},
+		"unknown field":            {full("status", "read"), 422, []string{"/status unknownField"}},
+		"title of 201 characters":  {object("type", "info", "eventType", "general.info", "title", strings.Repeat("x", 201), "message", "m"), 422, []string{"/title range"}},
+		"invalid JSON":             {`{`, 400, []string{" syntax"}},
+		"duplicate member":         {`{"type":"info","type":"info"}`, 400, []string{"/type duplicate"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.On(t).Call(route, admin.token, c.body).WantProblem(c.status, c.errors...)

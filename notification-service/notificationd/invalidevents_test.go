@@ -43,8 +43,8 @@ func TestInvalidEventsBecomeDeadLetters(t *testing.T) {
 		"id with a NUL":             {"passport.updated", `{"passportId":"p","updatedBy":"x\u0000status\u0000unread"}`, "/updatedBy must be a string", headers},
 		"id too long":               {"passport.updated", `{"passportId":"` + huge[:201] + `"}`, "/passportId must be a string", headers},
 		"payload too large":         {"passport.created", `{"passportId":"p","modelName":"` + huge + `"}`, "the payload must not be larger than 65536 bytes, got 900033", headers},
-		"address with CRLF":         {"user.registered", `{"userId":"x","email":"x@nlb.example\r\nBcc: eve@evil.example"}`, "/email must be a mail address", headers},
-		"two addresses":             {"user.updated", `{"userId":"x","email":"x@nlb.example, y@nlb.example"}`, "/email must be a mail address", headers},
+		"address with CRLF":         {"user.registered", `{"userId":"x","email":"x@nlb.example\r\nBcc: eve@evil.example"}`, "/email must be an email address", headers},
+		"two addresses":             {"user.updated", `{"userId":"x","email":"x@nlb.example, y@nlb.example"}`, "/email must be an email address", headers},
 		"year 1":                    {"passport.created", `{"passportId":"p"}`, "time must be in the years", header("x", "0001-01-01T00:00:00Z")},
 	} {
 		t.Run(name, func(t *testing.T) {

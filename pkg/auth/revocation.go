@@ -14,17 +14,17 @@ const Leeway = 30 * time.Second
 
 // Revocation invalidates tokens of an account or of a session.
 type Revocation struct {
-	ID      string    `json:"id" doc:"Hash of the id of an account or session."`
-	Version int64     `json:"version" doc:"Tokens with a lower version are revoked."`
-	Until   time.Time `json:"until" doc:"Time at which the last revoked token expires."`
+	ID      string    `json:"id" doc:"hash of the id of an account or session"`
+	Version int64     `json:"version" doc:"tokens with a lower version are revoked"`
+	Until   time.Time `json:"until" doc:"time at which the last revoked token expires"`
 }
 
 // Revocations is one page of the list of revocations.
 type Revocations struct {
-	Items    []Revocation `json:"items" doc:"Revocations after since, oldest first. Consecutive pages may repeat some."`
-	Since    string       `json:"since" doc:"Value of the query parameter since for the next request."`
-	More     bool         `json:"more" doc:"Whether more revocations can be requested immediately."`
-	Lifetime int          `json:"lifetime" doc:"Lifetime of an access token in seconds. Older tokens are refused, even if their exp claim is later."`
+	Items    []Revocation `json:"items" doc:"revocations after since, oldest first; consecutive pages may repeat some"`
+	Since    string       `json:"since" doc:"value of the query parameter since for the next request"`
+	More     bool         `json:"more" doc:"whether more revocations can be requested immediately"`
+	Lifetime int          `json:"lifetime" doc:"lifetime of an access token in seconds; older tokens are refused, even if their exp claim is later"`
 }
 
 // RevocationID returns the id of an account or session in the list of revocations.

@@ -25,7 +25,7 @@ const (
 	Unsupported     Kind = "unsupported-type" // the content type is not accepted
 	Invalid         Kind = "invalid"          // was parsed but is wrong
 	TooMany         Kind = "too-many"         // the caller exceeded a rate limit
-	Unavailable     Kind = "unavailable"      // a dependency does not answer, or the service is overloaded
+	Unavailable     Kind = "unavailable"      // a dependency does not respond, or the service is overloaded
 )
 
 // Detail describes one error in a request. A domain gives the path as a JSON Pointer

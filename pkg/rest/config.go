@@ -32,7 +32,7 @@ type Config struct {
 // Timeouts limit how long a service waits for a client.
 type Timeouts struct {
 	ReadHeader time.Duration
-	Read       time.Duration // for the body of a request, unless it is streamed
+	Read       time.Duration // for the whole request, unless its body is streamed
 	Write      time.Duration // from the end of the request header to the first byte of the response
 	Idle       time.Duration // of a connection between two requests
 	Transfer   time.Duration // longest pause while a streamed request body or a response is transferred
@@ -49,10 +49,10 @@ func (t Timeouts) orDefault() Timeouts {
 func (c Config) Validate() error {
 	var errs []error
 	if _, err := netip.ParseAddr(c.Host); err != nil && c.Host != "" && c.Host != "localhost" {
-		errs = append(errs, errors.New("  HOST: must be localhost or an IP address"))
+		errs = append(errs, fmt.Errorf("  HOST: must be localhost or an IP address, got %q", c.Host))
 	}
 	if c.Drain < 0 {
-		errs = append(errs, errors.New("  DRAIN_TIMEOUT: must be at least 0"))
+		errs = append(errs, fmt.Errorf("  DRAIN_TIMEOUT: must be at least 0, got %v", c.Drain))
 	}
 	switch {
 	case c.CertFile == "" && c.KeyFile != "":
@@ -65,10 +65,10 @@ func (c Config) Validate() error {
 		}
 	}
 	if c.RateLimit < 0 {
-		errs = append(errs, errors.New("  RATE_LIMIT: must be at least 0"))
+		errs = append(errs, fmt.Errorf("  RATE_LIMIT: must be at least 0, got %d", c.RateLimit))
 	}
 	if c.MaxRequests < 1 {
-		errs = append(errs, errors.New("  MAX_REQUESTS: must be at least 1"))
+		errs = append(errs, fmt.Errorf("  MAX_REQUESTS: must be at least 1, got %d", c.MaxRequests))
 	}
 	return errors.Join(errs...)
 }

@@ -47,7 +47,7 @@ type readinessOutput struct {
 
 // Health is the response body of /health and /livez.
 type Health struct {
-	Message string `json:"message" doc:"name of the service, for people"`
+	Message string `json:"message" doc:"text for people, such as Auth Service is running"`
 	Status  string `json:"status" doc:"always OK"`
 	Version string `json:"version" doc:"version of the service; dev for a development build"`
 	Commit  string `json:"commit,omitempty" doc:"Git commit of the build"`
@@ -99,7 +99,7 @@ func (c Check) run(ctx context.Context) CheckResult {
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		r.Detail = f.Message
 	} else if err != nil {
-		r.Detail = "does not answer"
+		r.Detail = "does not respond"
 	}
 	return r
 }

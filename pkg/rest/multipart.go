@@ -81,7 +81,7 @@ func (l *headerLimit) Read(b []byte) (int, error) {
 		return l.body.Read(b)
 	}
 	if l.remaining == 0 {
-		return 0, fault.New(fault.TooLarge, "the header of a part must not be larger than %d bytes", maxPartHeader)
+		return 0, fault.New(fault.TooLarge, "there must not be more than %d bytes before the content of a part", maxPartHeader)
 	}
 	n, err := l.body.Read(b[:min(len(b), l.remaining)])
 	l.remaining -= n

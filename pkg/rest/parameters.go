@@ -18,7 +18,7 @@ const keyHeader = "Idempotency-Key"
 // IdempotencyKey is embedded in an input to accept the header Idempotency-Key. A request
 // with the same key does not create a second resource.
 type IdempotencyKey struct {
-	Key string `header:"Idempotency-Key" minLength:"1" maxLength:"255" pattern:"^[!-~]+$" patternDescription:"visible ASCII characters" doc:"unique key of this request, such as a UUID. If you repeat the request with the same key, you get the resource that the first request created."`
+	Key string `header:"Idempotency-Key" minLength:"1" maxLength:"255" pattern:"^[!-~]+$" patternDescription:"visible ASCII characters" doc:"unique key of this request, such as a UUID. If you repeat the request with the same key, you get the resource that the first request created, as long as it exists; the same key with another body is refused"`
 }
 
 // Replayed is embedded in an output to set the header Idempotency-Replayed.
@@ -37,7 +37,7 @@ func ReplayedIf(replayed bool) Replayed {
 // Paging is embedded in an input to select a page of a list.
 type Paging struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"maximum number of items on the page; a page may have fewer items although more pages follow"`
-	Cursor string `query:"cursor" maxLength:"16384" doc:"nextCursor of the previous page; use it with the same filters"`
+	Cursor string `query:"cursor" maxLength:"16384" doc:"nextCursor of the previous page; use it with the same filters and order"`
 }
 
 // List is the response body for a page of a list.
@@ -117,7 +117,7 @@ func strictQuery(next http.Handler) http.Handler {
 		values, err := url.ParseQuery(r.URL.RawQuery)
 		if err != nil {
 			return fault.New(fault.Malformed, "the query string cannot be parsed").
-				With(fault.Detail{Path: "query", Code: "syntax", Message: "invalid percent-encoding or semicolon"})
+				With(fault.Detail{Path: "query", Code: "syntax", Message: "must not contain invalid percent-encoding or a semicolon"})
 		}
 		var details []fault.Detail
 		for _, name := range slices.Sorted(maps.Keys(values)) {

@@ -222,7 +222,7 @@ func TestReadiness(t *testing.T) {
 		"all work":  {[]rest.Check{{"store", true, ok}}, 200, `{"status":"ready","checks":[{"name":"store","ok":true,"vital":true}]}`},
 		"degraded":  {[]rest.Check{{"kafka", false, down}}, 200, `{"status":"degraded","checks":[{"name":"kafka","ok":false,"vital":false,"detail":"is down"}]}`},
 		"not ready": {[]rest.Check{{"kafka", false, ok}, {"store", true, unexpected}}, 503,
-			`{"status":"not ready","checks":[{"name":"kafka","ok":true,"vital":false},{"name":"store","ok":false,"vital":true,"detail":"does not answer"}]}`},
+			`{"status":"not ready","checks":[{"name":"kafka","ok":true,"vital":false},{"name":"store","ok":false,"vital":true,"detail":"does not respond"}]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := serve(t, newAPI(t, io.Discard, want.checks...))

@@ -10,7 +10,7 @@ import (
 )
 
 // Collection stores the aggregates of one schema. It is safe for concurrent use.
-// Its methods fail with fault.Unavailable when the database does not answer. A
+// Its methods fail with fault.Unavailable when the database does not respond. A
 // write continues when its context ends.
 type Collection[T any] struct {
 	schema Schema[T]

@@ -67,7 +67,7 @@ type ListQuery struct {
 }
 
 // Table stores records and their outboxes. Its methods fail with
-// fault.Unavailable when the database does not answer.
+// fault.Unavailable when the database does not respond.
 type Table interface {
 	outbox.Source
 

@@ -160,7 +160,8 @@ type Filter struct {
 }
 
 // List returns a page of the accounts that match f, newest first. It fails with
-// fault.Malformed if the cursor belongs to another list.
+// fault.Malformed if the cursor belongs to another list, and for a cursor of a list by
+// organisation also after the former ids of that organisation have changed.
 func (s *Service) List(ctx context.Context, f Filter, cursor string, limit int) (store.Page[Record], error) {
 	q := store.Query{Scopes: []string{store.All}, Cursor: cursor, Limit: limit, Filters: map[string]string{
 		filterEmail: NormalEmail(f.Email), filterRole: string(f.Role),

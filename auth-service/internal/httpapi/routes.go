@@ -37,7 +37,7 @@ type API struct {
 	Verifier      *token.Verifier
 	TokenLifetime time.Duration
 
-	RateLimit int // requests per minute and client network, for each operation without login; 0: no limit
+	RateLimit int // requests per minute and client network for each of login, refresh and logout; a tenth for register; 0: no limit
 }
 
 // Keys are the keys that sign access tokens. JWKS returns the public key set; Rotate
@@ -66,7 +66,7 @@ func (a *API) Register(r *rest.API) {
 		rest.Description("Creates an account with the role user and logs it in. The first account of an installation may have the role admin."))
 	rest.Handle(r, "POST /api/auth/login", login, a.login, "logIn", "Log in", rest.Errors(http.StatusUnauthorized, http.StatusForbidden))
 	rest.Handle(r, "POST /api/auth/refresh", login, a.refresh, "refreshTokens", "Refresh tokens", rest.Errors(http.StatusUnauthorized),
-		rest.Description("Returns a new access token and the next refresh token. A refresh token can be used once. A second use ends the session, because the token may have been stolen; only within two minutes, and only for the previous token, it returns the same refresh token again, for a second browser tab or a lost response."))
+		rest.Description("Returns a new access token and the next refresh token. A refresh token can be used once. For two minutes, the previous token still returns the same successor, for a second browser tab or a lost response. Any other reuse ends the session, because the token may have been stolen."))
 	rest.Handle(r, "POST /api/auth/logout", login, a.logout, "logOut", "Log out", rest.Status(http.StatusNoContent), rest.Errors(http.StatusUnauthorized),
 		rest.Description("Ends a session. All services refuse its access tokens within 5 seconds."))
 	rest.Handle(r, "GET /api/auth/profile", user, a.profile, "getProfile", "Get your account")

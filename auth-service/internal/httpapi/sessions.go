@@ -26,7 +26,7 @@ type tokenRefresh struct {
 
 type logout struct {
 	RefreshToken string `json:"refreshToken" maxLength:"200" doc:"refresh token of the session"`
-	Everywhere   bool   `json:"everywhere,omitempty" doc:"true ends all sessions of the account, on every device; requires the latest refresh token"`
+	Everywhere   bool   `json:"everywhere,omitempty" doc:"true ends all sessions of the account, on every device; requires the latest or the previous refresh token"`
 }
 
 type tokens struct {
@@ -77,7 +77,7 @@ func (a *API) logout(ctx context.Context, in *input[logout]) (*struct{}, error) 
 }
 
 type revocationsInput struct {
-	Since string `query:"since" maxLength:"300" doc:"since of the previous response; without it, the list has all current revocations"`
+	Since string `query:"since" maxLength:"300" doc:"value of since in the previous response; without it, the list has all current revocations"`
 }
 
 func (a *API) revocations(ctx context.Context, in *revocationsInput) (*output[auth.Revocations], error) {

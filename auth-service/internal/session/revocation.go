@@ -69,7 +69,7 @@ func (s *Service) RevocationsSince(ctx context.Context, since string) (auth.Revo
 	page, err := s.Revocations.List(ctx, q)
 	if fault.Is(err, fault.Malformed) {
 		return auth.Revocations{}, fault.New(fault.Malformed, "since is not a value that this service returned").
-			With(fault.Detail{Path: "since", Code: "format", Message: "must be the since of the previous response"}).Because(err)
+			With(fault.Detail{Path: "since", Code: "format", Message: "must be the value of since in the previous response"}).Because(err)
 	}
 	if err != nil {
 		return auth.Revocations{}, err

@@ -18,8 +18,8 @@ const (
 var encoding = base64.RawURLEncoding.Strict()
 
 // refreshToken is a refresh token: the id of its session and a secret. Its encoded
-// form ends with an HMAC, so that tokens this service did not issue are refused
-// without access to the store.
+// form ends with an HMAC: a forged token is refused and cannot end the session that it
+// names.
 type refreshToken struct {
 	session [idSize]byte
 	secret  [secretSize]byte

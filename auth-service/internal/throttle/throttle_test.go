@@ -68,11 +68,11 @@ func TestNetworkIsLimited(t *testing.T) {
 	f.fail(2, home, "ann")
 	f.fail(1, home, "bob")
 	if wait := f.refused(home, "eve", false); wait != 15*time.Second {
-		t.Errorf("got Retry-After %v", wait)
+		t.Errorf("got Retry-After %v, want 15s", wait)
 	}
 	f.now = f.now.Add(14 * time.Second)
 	if wait := f.refused(home, "ann", false); wait != time.Second { // a refused attempt is not counted
-		t.Errorf("got Retry-After %v", wait)
+		t.Errorf("got Retry-After %v, want 1s", wait)
 	}
 	f.now = f.now.Add(time.Second)
 	f.fail(1, home, "ann")
@@ -89,11 +89,11 @@ func TestAccountIsLimitedAcrossNetworks(t *testing.T) {
 	}
 	f.fail(1, home, "ann") // its one attempt of this hour
 	if wait := f.refused(home, "ann", false); wait != 6*time.Second {
-		t.Errorf("got Retry-After %v", wait)
+		t.Errorf("got Retry-After %v, want 6s", wait)
 	}
 	f.fail(1, home, "bob") // other accounts are not affected
 	if end, err := f.Attempt(office, "ann", true); err != nil {
-		t.Errorf("attempt from a known network = %v, want none refused", err)
+		t.Errorf("attempt from a known network: got error %v, want no error", err)
 	} else {
 		end(true)
 	}
@@ -168,7 +168,7 @@ func TestConcurrencyIsLimitedPerNetwork(t *testing.T) {
 		ends = append(ends, release, func() { end(false) })
 	}
 	if wait := f.refused(home, "ann", true); wait != time.Second {
-		t.Errorf("got Retry-After %v", wait)
+		t.Errorf("got Retry-After %v, want 1s", wait)
 	}
 	if _, err := f.Acquire(home); !fault.Is(err, fault.TooMany) {
 		t.Errorf("Acquire = %v, want too many", err)

@@ -12,7 +12,7 @@ import (
 // Notification is the JSON form of a notification.
 type Notification struct {
 	ID        string                  `json:"id" doc:"id of the notification"`
-	Type      notification.Type       `json:"type" enum:"email,system,alert,info,warning,error" doc:"type of the notification; system for those about events; email for those sent by mail"`
+	Type      notification.Type       `json:"type" enum:"email,system,alert,info,warning,error" doc:"system: about an event; email: sent by mail by an admin; all others: chosen by the sender"`
 	EventType string                  `json:"eventType" doc:"type of the event, such as passport.created"`
 	Title     string                  `json:"title" doc:"one line of text"`
 	Message   string                  `json:"message" doc:"text, may have several lines"`

@@ -54,22 +54,22 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("  SMTP_TLS: must be auto, implicit, starttls or none, got %q", c.TLS))
 	}
 	if c.Port < 1 || c.Port > 65535 {
-		errs = append(errs, errors.New("  SMTP_PORT: must be a number from 1 to 65535"))
+		errs = append(errs, fmt.Errorf("  SMTP_PORT: must be a number from 1 to 65535, got %d", c.Port))
 	}
 	if strings.ContainsFunc(c.FromName, unicode.IsControl) {
-		errs = append(errs, errors.New("  FROM_NAME: must not have control characters"))
+		errs = append(errs, fmt.Errorf("  FROM_NAME: must not have control characters, got %q", c.FromName))
 	}
 	if (c.User == "") != (c.Password == "") {
 		errs = append(errs, errors.New("  SMTP_USER: SMTP_USER and SMTP_PASS must both be set, or both be empty"))
 	}
 	if c.FromEmail != "" && !isAddress(c.FromEmail) {
-		errs = append(errs, errors.New("  FROM_EMAIL: must be a mail address"))
+		errs = append(errs, fmt.Errorf("  FROM_EMAIL: must be an email address, got %q", c.FromEmail))
 	}
 	if c.Enabled && c.Host == "" {
 		errs = append(errs, errors.New("  SMTP_HOST: is missing; it is required if ENABLE_EMAIL_NOTIFICATIONS is true"))
 	}
-	if c.Enabled && !isAddress(c.from()) {
-		errs = append(errs, errors.New("  FROM_EMAIL: is missing; it is required if ENABLE_EMAIL_NOTIFICATIONS is true and SMTP_USER is not a mail address"))
+	if c.Enabled && c.FromEmail == "" && !isAddress(c.User) {
+		errs = append(errs, errors.New("  FROM_EMAIL: is missing; it is required if ENABLE_EMAIL_NOTIFICATIONS is true and SMTP_USER is not an email address"))
 	}
 	return errors.Join(errs...)
 }

@@ -134,7 +134,7 @@ func (s *Sender) compose(m notification.Message) (*mail.Msg, error) {
 		return nil, fmt.Errorf("sender: %w", err)
 	}
 	if err := msg.To(m.To); err != nil || strings.ContainsAny(m.To, "\r\n") {
-		return nil, errors.New("the mail address of the recipient is not valid")
+		return nil, errors.New("the email address of the recipient is not valid")
 	}
 	details, err := indent(m.Metadata)
 	if err != nil {

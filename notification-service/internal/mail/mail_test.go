@@ -280,7 +280,7 @@ func TestConfigReportsAllErrors(t *testing.T) {
 		"missing": {func(c *mail.Config) { c.Host, c.FromEmail = "", "" }, []string{"SMTP_HOST", "FROM_EMAIL"}},
 		"all": {func(c *mail.Config) {
 			*c = mail.Config{Enabled: true, TLS: "ssl", Port: -1, User: "u", FromEmail: "a\nb", FromName: "a\r\nBcc: x"}
-		}, []string{"SMTP_TLS", "SMTP_PORT", "FROM_NAME", "SMTP_USER", "FROM_EMAIL", "SMTP_HOST", "FROM_EMAIL"}},
+		}, []string{"SMTP_TLS", "SMTP_PORT", "FROM_NAME", "SMTP_USER", "FROM_EMAIL", "SMTP_HOST"}},
 	} {
 		cfg := good
 		c.change(&cfg)

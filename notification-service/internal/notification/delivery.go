@@ -31,7 +31,7 @@ const (
 type Delivery struct {
 	Channel  ChannelName `json:"channel" enum:"list,mail,file" doc:"list: shown in the list of the recipient; mail: sent by mail; file: written to a text file"`
 	State    State       `json:"status" enum:"pending,sent,failed" doc:"pending: not delivered yet; sent: delivered; failed: given up"`
-	Attempts int         `json:"attempts" doc:"number of delivery attempts; outages of the mail server are not counted"`
+	Attempts int         `json:"attempts" doc:"number of delivery attempts; outages of the mail server or the folder are not counted"`
 	NextTry  time.Time   `json:"nextTry,omitzero" doc:"earliest time of the next attempt"`
 	Reason   string      `json:"reason,omitempty" doc:"why the notification was not delivered yet, or why delivery failed"`
 	SentAt   time.Time   `json:"sentAt,omitzero" doc:"time of delivery"`
@@ -60,7 +60,7 @@ func (s *Service) hasChannel(c ChannelName) bool {
 type Message struct {
 	ID        string // unchanged if the message is sent again
 	Event     string // the same for all recipients
-	To        string // mail address; empty: unknown
+	To        string // email address; empty: unknown
 	Type      Type
 	EventType string
 	Priority  Priority

@@ -93,7 +93,7 @@ func recordID(t task.Task) (id string, err error) {
 	return id, err
 }
 
-// address returns the mail address of the recipient. It is required for mail only.
+// address returns the email address of the recipient. It is required for mail only.
 func (d *Dispatcher) address(ctx context.Context, r *Record) (string, error) {
 	if r.Address != "" || r.Recipient == "" {
 		return r.Address, nil

@@ -64,7 +64,7 @@ func checkAddress(path, address string) []fault.Detail {
 	if err == nil && a.Address == address && len(address) <= maxEmail && !hasControl(address) {
 		return nil
 	}
-	return []fault.Detail{{Path: path, Code: "format", Message: "must be a mail address"}}
+	return []fault.Detail{{Path: path, Code: "format", Message: "must be an email address"}}
 }
 
 func hasControl(text string) bool {

@@ -20,7 +20,7 @@ const MaxCount = 1000
 
 // Service manages notifications. It is safe for concurrent use. Callers, including admins,
 // see only their own notifications; those of others are fault.NotFound. All methods fail
-// with fault.Unavailable if the store does not answer.
+// with fault.Unavailable if the store does not respond.
 type Service struct {
 	Records     *store.Collection[Record]
 	Accounts    *store.Collection[AccountProjection]
@@ -161,7 +161,7 @@ type Draft struct {
 	Title          string     `json:"title,omitempty" maxLength:"200" doc:"one line of text; optional for user.login, system.alert and general.info, which have a default"`
 	Message        string     `json:"message,omitempty" maxLength:"10000" doc:"text of any number of lines; optional in the same cases as title"`
 	Recipient      string     `json:"recipient,omitempty" maxLength:"200" doc:"id of the account that gets the notification"`
-	RecipientEmail string     `json:"recipientEmail,omitempty" maxLength:"254" doc:"mail address to use instead of that of the recipient; only for type email"`
+	RecipientEmail string     `json:"recipientEmail,omitempty" maxLength:"254" doc:"email address to use instead of that of the recipient; only for type email"`
 	Priority       Priority   `json:"priority,omitempty" enum:"low,medium,high,critical" default:"medium" doc:"priority of the notification"`
 	Metadata       wire.Value `json:"metadata,omitempty" doc:"JSON object with any content, returned with the notification"`
 }

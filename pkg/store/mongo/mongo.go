@@ -114,7 +114,7 @@ func (t *table) ready(ctx context.Context) (*mongo.Collection, error) {
 	case r := <-done:
 		return t.coll, r.Err
 	case <-ctx.Done():
-		return nil, fault.New(fault.Unavailable, "the database does not answer").Because(fmt.Errorf("indexes of %s: %w", t.coll.Name(), ctx.Err()))
+		return nil, fault.New(fault.Unavailable, "the database does not respond").Because(fmt.Errorf("indexes of %s: %w", t.coll.Name(), ctx.Err()))
 	}
 }
 
@@ -153,7 +153,7 @@ func failure(err error) error {
 	case isUntrusted(err):
 		return fault.New(fault.Unavailable, "the certificate of the database is not trusted: check tlsCAFile and the host name in MONGODB_URI").Because(err)
 	case isTransient(err):
-		return fault.New(fault.Unavailable, "the database does not answer").Because(err)
+		return fault.New(fault.Unavailable, "the database does not respond").Because(err)
 	}
 	return err
 }

@@ -30,7 +30,7 @@ func TestTLS(t *testing.T) {
 		"its authority":      {url.Values{"tls": {"true"}, "tlsCAFile": {authority.File}}, ""},
 		"another authority":  {url.Values{"tls": {"true"}, "tlsCAFile": {tlstest.NewAuthority(t).File}}, trust},
 		"system authorities": {url.Values{"tls": {"true"}}, trust},
-		"plaintext":          {url.Values{}, "the database does not answer"},
+		"plaintext":          {url.Values{}, "the database does not respond"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			uri := *backend

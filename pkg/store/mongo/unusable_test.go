@@ -32,11 +32,11 @@ func TestUnusableServerIsUnavailable(t *testing.T) {
 			uri.User = url.UserPassword("nobody", "wrong-password")
 			return uri.String()
 		}, "the database refused the user or password in MONGODB_URI"},
-		"connection refused": {func(t *testing.T) string { return "mongodb://" + resttest.UnusedAddress(t) }, "the database does not answer"},
-		"no MongoDB":         {func(t *testing.T) string { return "mongodb://" + httpServer(t) }, "the database does not answer"},
+		"connection refused": {func(t *testing.T) string { return "mongodb://" + resttest.UnusedAddress(t) }, "the database does not respond"},
+		"no MongoDB":         {func(t *testing.T) string { return "mongodb://" + httpServer(t) }, "the database does not respond"},
 		"no response": {func(t *testing.T) string {
 			return "mongodb://" + listener(t, func(c net.Conn) { io.Copy(io.Discard, c) })
-		}, "the database does not answer"},
+		}, "the database does not respond"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -154,7 +154,7 @@ func failure(err error) error {
 		}
 	}
 	if transient {
-		return fault.New(fault.Unavailable, "the database does not answer").Because(err)
+		return fault.New(fault.Unavailable, "the database does not respond").Because(err)
 	}
 	return err
 }

@@ -132,7 +132,7 @@ type failingTable struct {
 
 func (t failingTable) Insert(ctx context.Context, records ...store.Insertion) ([]error, error) {
 	if t.insertions.Add(1) > 1 {
-		return nil, fault.New(fault.Unavailable, "the database does not answer")
+		return nil, fault.New(fault.Unavailable, "the database does not respond")
 	}
 	return t.Table.Insert(ctx, records...)
 }
