@@ -157,7 +157,7 @@ func TestListFiltersAndOrder(t *testing.T) {
 			"batteryIdentifier=https://a.example/3": {admin: "3", a: "", b: "3"},
 			"state=draft":                           {admin: "543210", a: "210"},
 			"createdBy=operator@B":                  {admin: "43", a: "", b: "43"},
-			"batteryCategory=SLI":                   {admin: ""},
+			"modelId=none":                          {admin: ""},
 		} {
 			for token, wantNames := range want {
 				got := ""
@@ -168,6 +168,9 @@ func TestListFiltersAndOrder(t *testing.T) {
 					t.Errorf("%s: got %s, want %s", query, got, wantNames)
 				}
 			}
+		}
+		for _, unknown := range []string{"SLI", "ev"} {
+			s.Call("GET /api/passports?batteryCategory="+unknown, admin, nil).WantProblem(422, "query:batteryCategory enum")
 		}
 		// The cursor of another caller's list is refused.
 		var page struct{ NextCursor string }

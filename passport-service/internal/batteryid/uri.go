@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Check returns what is wrong with an https URI that identifies a battery, or nil.
+// Check returns an error, which continues the name of the field, unless the text is an
+// https URI that can identify a battery.
 // The case of scheme and host does not matter.
 func Check(identifier string) error {
 	_, err := parse(identifier)

@@ -1,6 +1,7 @@
 package compliance
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,15 +46,16 @@ var circularityRules = []Rule{
 	{ID: "REC-2", Severity: Warning, Code: "notApplicable", Needs: []string{recycledContent}, Check: checkRecycledContent},
 }
 
-// layout parses a cell layout such as 96s3p.
+var layouts = regexp.MustCompile(`(?i)^\s*(?:(\d{1,6})\s*s\s*(\d{1,6})\s*p|(\d{1,6})\s*p\s*(\d{1,6})\s*s)\s*$`)
+
+// layout parses a cell layout such as 96s3p or 3P96S.
 func layout(r *Run) (series, parallel float64, ok bool) {
-	s, rest, cut := strings.Cut(r.text(cellLayout), "s")
-	p, end := strings.CutSuffix(rest, "p")
-	if !cut || !end || !digits(s) || !digits(p) || len(s) > 6 || len(p) > 6 {
+	m := layouts.FindStringSubmatch(r.text(cellLayout))
+	if m == nil {
 		return 0, 0, false
 	}
-	series, _ = strconv.ParseFloat(s, 64)
-	parallel, _ = strconv.ParseFloat(p, 64)
+	series, _ = strconv.ParseFloat(m[1]+m[4], 64)
+	parallel, _ = strconv.ParseFloat(m[2]+m[3], 64)
 	return series, parallel, true
 }
 
@@ -61,10 +63,10 @@ func checkRecycledContent(r *Run) {
 	if secondLife(r.Doc) {
 		r.ReportAt(recycledContent, "should be left out: Article 8(4) exempts batteries in their second life")
 	}
-	known, ok := chemistries[r.text(chemistry)]
-	if !ok {
+	if !knownChemistry(r.text(chemistry)) {
 		return
 	}
+	known := metalsOf(r.text(chemistry))
 	for _, metal := range metals {
 		content := r.Doc.First(recycledContent + "." + metal.member)
 		if percent, given := content.Member("totalPercent").Number(); given && percent > 0 && !contains(r, known, metal.name) {
@@ -76,5 +78,5 @@ func checkRecycledContent(r *Run) {
 // contains reports whether a chemistry contains a metal. The table of chemistries
 // does not list lead.
 func contains(r *Run, known []string, metal string) bool {
-	return slices.Contains(known, metal) || metal == "Lead" && r.text(chemistry) == "Pb-acid"
+	return slices.Contains(known, metal) || metal == "Lead" && strings.EqualFold(r.text(chemistry), "Pb-acid")
 }

@@ -2,6 +2,7 @@ package compliance
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
@@ -33,23 +34,59 @@ var batteryConditionRules = []Rule{
 			r.ReportAt(soce, "should be within 1 of remainingUsableEnergyKwh / certifiedUsableEnergyKwh (%s %%), got %s", rounded(want), r.quantity(soce))
 		}
 	}},
-	{ID: "CON-3", Severity: Error, Code: "range", Needs: []string{usableEnergy, ratedEnergy}, Check: func(r *Run) {
-		if r.number(usableEnergy) > r.number(ratedEnergy) {
-			r.ReportAt(usableEnergy, "must be at most ratedEnergyKwh (%s), got %s", r.quantity(ratedEnergy), r.quantity(usableEnergy))
-		}
-	}},
-	{ID: "CON-4", Severity: Error, Code: "range", Needs: []string{remainingCapacity, ratedCapacity}, Check: func(r *Run) {
-		if r.number(remainingCapacity) > r.number(ratedCapacity) {
-			r.ReportAt(remainingCapacity, "must be at most ratedCapacityAh (%s), got %s", r.quantity(ratedCapacity), r.quantity(remainingCapacity))
-		}
-	}},
+	aboveRated("CON-3", Error, usableEnergy, ratedEnergy), aboveRated("CON-3", Warning, usableEnergy, ratedEnergy),
+	aboveRated("CON-4", Error, remainingCapacity, ratedCapacity), aboveRated("CON-4", Warning, remainingCapacity, ratedCapacity),
 	{ID: "CON-4", Severity: Error, Code: "consistency", Needs: []string{healthPercent, remainingCapacity, ratedCapacity}, Check: func(r *Run) {
 		given, want := r.number(healthPercent), r.number(remainingCapacity)/r.number(ratedCapacity)*100
-		if !near(given, want, 0.5) && want <= 100 {
+		if want <= 100*maxAboveRated && !near(given, min(want, 100), 0.5) {
 			r.ReportAt(healthPercent, "must be within 0.5 of remainingCapacityAh / ratedCapacityAh (%s %%), got %s", rounded(want), r.quantity(healthPercent))
 		}
 	}},
+	{ID: "CON-7", Severity: Warning, Code: "range", Check: checkUnusual},
 	{ID: "CON-5", Severity: Error, Code: "consistency", Needs: []string{usage}, Check: checkCounters},
+}
+
+// maxAboveRated is how far a reading of a new battery may be above the rated value.
+const maxAboveRated = 1.1
+
+// aboveRated returns the rule for a reading above the rated value: unusual, or beyond
+// maxAboveRated an error. Makers rate a battery below its first capacity.
+func aboveRated(id string, severity Severity, reading, rated string) Rule {
+	return Rule{ID: id, Severity: severity, Code: "range", Needs: []string{reading, rated}, Check: func(r *Run) {
+		got, limit := r.number(reading), r.number(rated)
+		name := rated[strings.LastIndexByte(rated, '.')+1:]
+		switch isError := got > limit*maxAboveRated; {
+		case isError && severity == Error:
+			r.ReportAt(reading, "must be at most 110 %% of %s (%s), got %s", name, r.quantity(rated), r.quantity(reading))
+		case !isError && got > limit && severity == Warning:
+			r.ReportAt(reading, "should be at most %s (%s), got %s", name, r.quantity(rated), r.quantity(reading))
+		}
+	}}
+}
+
+// usualRanges are the ranges of values that real batteries rarely exceed.
+var usualRanges = []struct {
+	path      string
+	low, high float64
+}{
+	{soce, 0, 100}, {usage + ".stateOfChargePercent", 0, 100},
+	{"performanceAndDurability.expectedLifetimeYears", 0, 50}, {declaredPerformance + "[].expectedLifetimeYears", 0, 50},
+	{usage + ".temperature.currentC", -60, 150}, {usage + ".temperature.minC", -60, 150},
+	{usage + ".temperature.maxC", -60, 150}, {usage + ".temperature.averageC", -60, 150},
+}
+
+func checkUnusual(r *Run) {
+	for _, u := range usualRanges {
+		high := u.high
+		if high == 150 && strings.HasPrefix(r.text(chemistry), "Na") { // molten salt, such as NaNiCl2
+			high = 400
+		}
+		for v := range r.Doc.All(u.path) {
+			if n, ok := v.Number(); ok && (n < u.low || n > high) {
+				r.Report(v, "should be from %v to %v, got %s", u.low, high, quantityOf(v))
+			}
+		}
+	}
 }
 
 func checkEvents(r *Run) {

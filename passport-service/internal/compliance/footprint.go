@@ -33,6 +33,11 @@ var footprintRules = []Rule{
 		}
 	}},
 	{ID: "CF-4", Severity: Warning, Code: "consistency", Needs: []string{footprintPlant}, Check: checkPlant},
+	{ID: "CF-5", Severity: Warning, Code: "range", Needs: []string{footprintPerKwh}, Check: func(r *Run) {
+		if r.number(footprintPerKwh) > 1 {
+			r.ReportAt(footprintPerKwh, "should be at most 1 kg CO2e/kWh, got %s: it refers to the total energy delivered over the service life, not to the capacity", r.quantity(footprintPerKwh))
+		}
+	}},
 	{ID: "PRO-1", Severity: Warning, Catalogue: []string{"notYetApplicable"}},
 	{ID: "PRO-2", Severity: Warning, Catalogue: []string{"notYetApplicable"}},
 	{ID: "PRO-3", Severity: Warning, Catalogue: []string{"notYetApplicable"}},

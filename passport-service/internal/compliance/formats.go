@@ -3,6 +3,7 @@ package compliance
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ var formatRules = []Rule{
 	{ID: "FMT-3", Severity: Error, Code: "type", Catalogue: []string{"type"}},
 	{ID: "FMT-4", Severity: Error, Code: "format", Field: checkCountry, Catalogue: []string{"format"}},
 	{ID: "FMT-5", Severity: Error, Code: "unknownField", Catalogue: []string{"unknownField"}},
+	{ID: "FMT-6", Severity: Error, Code: "format", Field: checkLanguage},
 	{ID: "ID-1", Severity: Error, Code: "format", Field: checkBatteryIdentifier, Catalogue: []string{"format"}},
 	{ID: "ID-2", Severity: Error, Code: "format", Field: checkDigitalLink},
 	{ID: "ID-4", Severity: Error, Code: "format", Field: checkGLN},
@@ -23,6 +25,7 @@ var formatRules = []Rule{
 	{ID: "DAT-1", Severity: Error, Code: "range", Field: checkNotInFuture},
 	{ID: "DAT-3", Severity: Error, Code: "range", Field: checkYearNotInFuture},
 	{ID: "MAT-3", Severity: Error, Code: "enum", Field: checkCriticalRawMaterial},
+	{ID: "MAT-7", Severity: Error, Code: "format", Field: checkECNumber},
 }
 
 func checkURL(_ *Run, v ruleset.Value) string {
@@ -111,7 +114,7 @@ func gs1Digit(number string) byte {
 
 func checkCASNumber(_ *Run, v ruleset.Value) string {
 	text, ok := v.Text()
-	if !ok || text == "" {
+	if !ok || text == "" || !strings.HasSuffix(v.Attribute().Path, ".casNumber") {
 		return ""
 	}
 	sum, weight, last := 0, 1, len(text)-1
@@ -127,11 +130,44 @@ func checkCASNumber(_ *Run, v ruleset.Value) string {
 	return ""
 }
 
-// countries are the codes of ISO 3166-1 alpha-2.
+// checkECNumber checks the check digit: the sum of the other digits, each times its
+// position, modulo 11.
+func checkECNumber(_ *Run, v ruleset.Value) string {
+	text, ok := v.Text()
+	number := strings.ReplaceAll(text, "-", "")
+	if !ok || len(number) != 7 || !strings.HasSuffix(v.Attribute().Path, ".ecNumber") {
+		return ""
+	}
+	sum := 0
+	for i := range 6 {
+		sum += (i + 1) * int(number[i]-'0')
+	}
+	if want := sum % 11; want != int(number[6]-'0') {
+		return fmt.Sprintf("must be an EC number with check digit %d, got %s", want, text)
+	}
+	return ""
+}
+
+// languageTag is the form of a tag of BCP 47 (RFC 5646, section 2.1).
+var languageTag = regexp.MustCompile(`(?i)^[a-z]{2,3}(-[a-z]{3})?(-[a-z]{4})?(-([a-z]{2}|\d{3}))?(-([a-z\d]{5,8}|\d[a-z\d]{3}))*(-[a-wyz\d](-[a-z\d]{2,8})+)*(-x(-[a-z\d]{1,8})+)?$`)
+
+// checkLanguage checks the tag that a text is, or that names it.
+func checkLanguage(_ *Run, v ruleset.Value) string {
+	text, ok := v.Text()
+	if v.Attribute().Type == ruleset.Localized {
+		text = v.Name()
+	}
+	if ok && !languageTag.MatchString(text) {
+		return fmt.Sprintf("must have a BCP 47 language tag such as de or pt-BR, got %q", text)
+	}
+	return ""
+}
+
+// countries are the codes of ISO 3166-1 alpha-2, and XK for Kosovo, which the EU uses.
 const countries = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ " +
 	"CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR " +
 	"GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP " +
 	"KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ " +
 	"NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW " +
 	"SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ " +
-	"UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW "
+	"UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW "

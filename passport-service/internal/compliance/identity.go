@@ -74,7 +74,7 @@ func checkDigitalLink(_ *Run, v ruleset.Value) string {
 }
 
 func checkGTIN(number string) string {
-	if digits(number) && !validGS1(number) {
+	if digits(number) && !validGS1(number) { // zeros on the left do not change it
 		return fmt.Sprintf("must have the GTIN check digit %c, got %s", gs1Digit(number[:len(number)-1]), number)
 	}
 	return ""

@@ -1,6 +1,9 @@
 package compliance
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 const (
 	isMarked       = "labelsAndConformity.separateCollectionSymbol.isMarked"
@@ -8,6 +11,7 @@ const (
 	leadContent    = "labelsAndConformity.leadContentPercent"
 	metalSymbols   = "labelsAndConformity.heavyMetalSymbols"
 	labelMeanings  = "labelsAndConformity.labelMeanings"
+	fireClasses    = "labelsAndConformity.extinguishingAgents[].fireClasses"
 	notifiedBody   = "labelsAndConformity.ceMarking.notifiedBodyNumber"
 )
 
@@ -16,6 +20,10 @@ var heavyMetals = []struct {
 	symbol, content string  // content is the path of the attribute
 	limit           float64 // % w/w
 }{{"Cd", cadmiumContent, 0.002}, {"Pb", leadContent, 0.004}}
+
+// knownFireClasses are those of EN 2, L of ISO 3941:2026 (lithium-ion batteries), and
+// E and K of other countries. Annex VI A(9) does not limit them.
+var knownFireClasses = []string{"A", "B", "C", "D", "E", "F", "K", "L"}
 
 var labelRules = []Rule{
 	{ID: "LAB-1", Severity: Error, Code: "consistency", Needs: []string{isMarked}, Check: func(r *Run) {
@@ -27,14 +35,23 @@ var labelRules = []Rule{
 	{ID: "LAB-3", Severity: Error, Code: "required", Needs: []string{labelMeanings, labelMeanings + "[].symbol", metalSymbols + "[]"}, Check: func(r *Run) {
 		explained := map[string]bool{}
 		for v := range r.Doc.All(labelMeanings + "[].symbol") {
-			explained[textOf(v)] = true
+			explained[strings.ToLower(textOf(v))] = true
 		}
-		if !explained["separateCollection"] {
+		if !explained["separatecollection"] {
 			r.ReportAt(labelMeanings, "must have an entry for the symbol separateCollection")
 		}
 		for v := range r.Doc.First(metalSymbols).Children() {
-			if symbol := textOf(v); !explained[symbol] {
+			if symbol := textOf(v); !explained[strings.ToLower(symbol)] {
 				r.ReportAt(labelMeanings, "must have an entry for the symbol %s", symbol)
+			}
+		}
+	}},
+	{ID: "LAB-5", Severity: Warning, Code: "enum", Needs: []string{fireClasses}, Check: func(r *Run) {
+		for list := range r.Doc.All(fireClasses) {
+			for v := range list.Children() {
+				if class, ok := v.Text(); ok && !slices.Contains(knownFireClasses, class) {
+					r.Report(v, "should be a known fire class (%s), got %q", strings.Join(knownFireClasses, ", "), class)
+				}
 			}
 		}
 	}},

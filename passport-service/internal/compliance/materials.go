@@ -18,14 +18,6 @@ const (
 	materialShare       = composition + "[].massPercent"
 )
 
-// criticalRawMaterials are the materials of Annex II of Regulation (EU) 2024/1252.
-var criticalRawMaterials = []string{
-	"Antimony", "Arsenic", "Aluminium", "Baryte", "Beryllium", "Bismuth", "Boron", "Cobalt", "Coking coal", "Copper", "Feldspar", "Fluorspar",
-	"Gallium", "Germanium", "Hafnium", "Helium", "Heavy rare earth elements", "Light rare earth elements", "Lithium", "Magnesium", "Manganese",
-	"Graphite", "Nickel", "Niobium", "Phosphate rock", "Phosphorus", "Platinum group metals", "Scandium", "Silicon metal", "Strontium", "Tantalum",
-	"Titanium metal", "Tungsten", "Vanadium",
-}
-
 // chemistries are the known codes of chemistries with the metals they contain.
 var chemistries = map[string][]string{
 	"NMC811": nmc, "NMC622": nmc, "NMC532": nmc, "NMC111": nmc, "NMC": nmc, "NCA": {"Lithium", "Nickel", "Cobalt"},
@@ -36,8 +28,10 @@ var chemistries = map[string][]string{
 var nmc = []string{"Lithium", "Nickel", "Cobalt", "Manganese"}
 
 // excludedSubstances are not declared as hazardous substances (Annex VI A(8)), by
-// CAS number.
-var excludedSubstances = map[string]string{"7439-97-6": "mercury", "7440-43-9": "cadmium", "7439-92-1": "lead"}
+// CAS and EC number.
+var excludedSubstances = map[string]string{
+	"7439-97-6": "mercury", "7440-43-9": "cadmium", "7439-92-1": "lead", "231-106-7": "mercury", "231-152-8": "cadmium", "231-100-4": "lead",
+}
 
 var materialRules = []Rule{
 	{ID: "MAT-1", Severity: Error, Code: "consistency", Needs: []string{mass, composition, materialMass}, Check: func(r *Run) {
@@ -47,6 +41,11 @@ var materialRules = []Rule{
 	}},
 	{ID: "MAT-2", Severity: Error, Code: "consistency", Needs: []string{composition, materialShare}, Check: checkShares},
 	{ID: "MAT-4", Severity: Error, Code: "notApplicable", Needs: []string{hazardousSubstances}, Check: func(r *Run) {
+		for v := range r.Doc.All(hazardousSubstances + "[].ecNumber") {
+			if metal := excludedSubstances[textOf(v)]; metal != "" {
+				r.Report(v, "must be a substance other than mercury, cadmium and lead (Annex VI A(8)), got %s (%s)", textOf(v), metal)
+			}
+		}
 		for v := range r.Doc.All(hazardousSubstances + "[].casNumber") {
 			if metal := excludedSubstances[textOf(v)]; metal != "" {
 				r.Report(v, "must be a substance other than mercury, cadmium and lead (Annex VI A(8)), got %s (%s)", textOf(v), metal)
@@ -55,13 +54,20 @@ var materialRules = []Rule{
 	}},
 	{ID: "MAT-5", Severity: Warning, Code: "consistency", Needs: []string{criticalMaterials, criticalMaterials + "[]"}, Check: checkCriticalMaterials},
 	{ID: "MAT-6", Severity: Warning, Code: "enum", Needs: []string{chemistry}, Check: func(r *Run) {
-		if _, ok := chemistries[r.text(chemistry)]; !ok {
+		if !knownChemistry(r.text(chemistry)) {
 			r.ReportAt(chemistry, "should be a known code such as NMC811, LFP or Pb-acid, got %q", r.text(chemistry))
 		}
 	}},
 	{ID: "MAT-8", Severity: Error, Code: "required", Needs: []string{substances}, Check: func(r *Run) {
 		if v := r.Doc.First(substances); !givesAny(v, "text", "documentUrl") {
 			r.Report(v, "must have a text or a documentUrl")
+		}
+	}},
+	{ID: "MAT-10", Severity: Warning, Code: "required", Needs: []string{hazardousSubstances}, Check: func(r *Run) {
+		for item := range r.Doc.First(hazardousSubstances).Children() {
+			if item.IsObject() && !givesAny(item, "casNumber", "ecNumber") {
+				r.Report(item, "should have a casNumber or an ecNumber")
+			}
 		}
 	}},
 	{ID: "MAT-9", Severity: Error, Code: "required", Needs: []string{composition, composition + "[].component"}, Check: func(r *Run) {
@@ -78,10 +84,29 @@ var materialRules = []Rule{
 }
 
 func checkCriticalRawMaterial(_ *Run, v ruleset.Value) string {
-	if text, ok := v.Text(); ok && !slices.Contains(criticalRawMaterials, text) {
+	if text, ok := v.Text(); ok && criticalRawMaterial(text) == "" {
 		return fmt.Sprintf("must be a critical raw material of Annex II of Regulation (EU) 2024/1252, got %q", text)
 	}
 	return ""
+}
+
+func knownChemistry(code string) bool {
+	for known := range chemistries {
+		if strings.EqualFold(known, code) {
+			return true
+		}
+	}
+	return false
+}
+
+// metalsOf returns the metals of a chemistry, whatever the case of its code.
+func metalsOf(code string) []string {
+	for known, metals := range chemistries {
+		if strings.EqualFold(known, code) {
+			return metals
+		}
+	}
+	return nil
 }
 
 func sumOf(r *Run, path string) (sum float64) {
@@ -115,8 +140,8 @@ func checkShares(r *Run) {
 func checkCriticalMaterials(r *Run) {
 	list := r.Doc.First(criticalMaterials)
 	var missing []string
-	for _, metal := range chemistries[r.text(chemistry)] {
-		if !has(list, metal) && slices.Contains(criticalRawMaterials, metal) {
+	for _, metal := range metalsOf(r.text(chemistry)) {
+		if !hasMaterial(list, metal) && slices.Contains(criticalRawMaterials, metal) {
 			missing = append(missing, metal)
 		}
 	}
@@ -144,16 +169,4 @@ func share(r *Run, item ruleset.Value) float64 {
 		return kg / total * 100
 	}
 	return 100
-}
-
-// named reports whether the name of a material contains an entry of the list. It
-// ignores the first letter of the entry, which is a capital.
-func named(list ruleset.Value, material string) bool {
-	material = strings.ToLower(material)
-	for v := range list.Children() {
-		if name := textOf(v); name != "" && strings.Contains(material, name[1:]) {
-			return true
-		}
-	}
-	return false
 }

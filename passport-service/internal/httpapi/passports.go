@@ -130,7 +130,7 @@ type patchInput struct {
 type listInput struct {
 	rest.Paging
 	BatteryIdentifier string         `query:"batteryIdentifier" doc:"only the passport with this battery identifier, in any spelling"`
-	BatteryCategory   string         `query:"batteryCategory" doc:"only batteries of this category, such as EV"`
+	BatteryCategory   string         `query:"batteryCategory" enum:"EV,LMT,Industrial" doc:"only batteries of this category: EV: electric vehicles; LMT: light means of transport; Industrial: industrial use"`
 	State             passport.State `query:"state" enum:"draft,active,inactive,archived,ceased" doc:"only passports in this state"`
 	ModelID           string         `query:"modelId" doc:"only batteries of this model (data.generalInformation.batteryModel.id)"`
 	CreatedBy         string         `query:"createdBy" doc:"only passports created by the account with this id"`

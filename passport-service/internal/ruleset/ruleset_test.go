@@ -26,9 +26,9 @@ func TestEmbeddedCatalogue(t *testing.T) {
 	if diff := cmp.Diff(want, mass); !ok || diff != "" || mass.LegalReference == "" {
 		t.Errorf("batteryMass (-want +got)\n%s", diff)
 	}
-	classes, ok := rs.Attribute("labelsAndConformity.extinguishingAgents[].fireClasses")
-	if !ok || classes.Type != ruleset.Strings || !slices.Contains(classes.AllowedValues, "D") {
-		t.Errorf("fireClasses: got %+v, want an array of strings with D", classes)
+	symbols, ok := rs.Attribute("labelsAndConformity.heavyMetalSymbols")
+	if !ok || symbols.Type != ruleset.Strings || !slices.Contains(symbols.AllowedValues, "Pb") {
+		t.Errorf("heavyMetalSymbols: got %+v, want an array of strings with Pb", symbols)
 	}
 	if _, ok := rs.Attribute("generalInformation"); ok {
 		t.Error("Attribute returns a section")
@@ -117,18 +117,18 @@ func BenchmarkParse(b *testing.B) {
 func TestMessages(t *testing.T) {
 	const gi, md, pd = `{"generalInformation":{`, `{"materialComposition":{`, `{"performanceAndDurability":{`
 	for data, want := range map[string]string{
-		gi + `"batteryMass":-3}}`:                  "batteryMass must be greater than 0, got -3 kg",
-		gi + `"batteryMass":"493"}}`:               "batteryMass must be a number in kg, got a string",
-		gi + `"batteryMass":1e300}}`:               "batteryMass must be 0 or have a magnitude from 1e-9 to 1e15, got 1e300",
-		gi + `"batteryMass":1.00000000000000001}}`: "batteryMass must have at most 17 significant digits, got 18",
-		gi + `"isRechargeable":"yes"}}`:            "isRechargeable must be true or false, got a string",
-		gi + `"batteryCategory":"SLI"}}`:           `batteryCategory must be one of EV, LMT, Industrial, got "SLI"`,
-		gi + `"batteryModel":null}}`:               "batteryModel must be an object, got null",
-		gi + `"a~/b":1}}`:                          "a~/b is unknown: rule set bp-2027-02 has no such field",
-		pd + `"expectedLifetimeCycles":2.5}}`:      "expectedLifetimeCycles must be an integer, got 2.5 cycles",
-		pd + `"expectedLifetimeYears":51}}`:        "expectedLifetimeYears must be at most 50, got 51 years",
-		md + `"materials":[{"massPercent":-1}]}}`:  "materials[0].massPercent must be at least 0, got -1 % of battery mass",
-		md + `"criticalRawMaterials":{}}}`:         "criticalRawMaterials must be an array of strings, got an object",
+		gi + `"batteryMass":-3}}`:                        "batteryMass must be greater than 0, got -3 kg",
+		gi + `"batteryMass":"493"}}`:                     "batteryMass must be a number in kg, got a string",
+		gi + `"batteryMass":1e300}}`:                     "batteryMass must be 0 or have a magnitude from 1e-9 to 1e15, got 1e300",
+		gi + `"batteryMass":1.00000000000000001}}`:       "batteryMass must have at most 17 significant digits, got 18",
+		gi + `"isRechargeable":"yes"}}`:                  "isRechargeable must be true or false, got a string",
+		gi + `"batteryCategory":"SLI"}}`:                 `batteryCategory must be one of EV, LMT, Industrial, got "SLI"`,
+		gi + `"batteryModel":null}}`:                     "batteryModel must be an object, got null",
+		gi + `"a~/b":1}}`:                                "a~/b is unknown: rule set bp-2027-02 has no such field",
+		pd + `"expectedLifetimeCycles":2.5}}`:            "expectedLifetimeCycles must be an integer, got 2.5 cycles",
+		pd + `"initialRoundTripEfficiencyPercent":101}}`: "initialRoundTripEfficiencyPercent must be at most 100, got 101 %",
+		md + `"materials":[{"massPercent":-1}]}}`:        "materials[0].massPercent must be at least 0, got -1 % of battery mass",
+		md + `"criticalRawMaterials":{}}}`:               "criticalRawMaterials must be an array of strings, got an object",
 	} {
 		details := ruleset.Embedded()[0].Parse(wire.Value(data)).Details()
 		if len(details) != 1 || details[0].Message != want {
