@@ -42,3 +42,17 @@ func givesAny(object ruleset.Value, names ...string) bool {
 	}
 	return false
 }
+
+// checkText checks a text. A blank one is a missing value, which is an error in a
+// list; checkDuty checks whether a member may be missing.
+func (c *dutyCheck) checkText(v ruleset.Value, f *ruleset.Field) {
+	switch text, ok := v.Text(); {
+	case !ok:
+	case isBlank(text) && v.Parent().IsArray():
+		c.report(v, "", "required", "must not be blank")
+	case isBlank(text):
+		v.Invalidate()
+	case f.Pattern != nil && !f.Pattern.MatchString(text):
+		c.report(v, "", "format", "must be %s, got %q", f.Attribute.Format, text)
+	}
+}

@@ -168,20 +168,6 @@ func (c *dutyCheck) checkFormats() {
 	}
 }
 
-// checkText checks a text. A blank one is a missing value, which is an error in a
-// list; checkDuty checks whether a member may be missing.
-func (c *dutyCheck) checkText(v ruleset.Value, f *ruleset.Field) {
-	switch text, ok := v.Text(); {
-	case !ok:
-	case isBlank(text) && v.Parent().IsArray():
-		c.report(v, "", "required", "must not be blank")
-	case isBlank(text):
-		v.Invalidate()
-	case f.Pattern != nil && !f.Pattern.MatchString(text):
-		c.report(v, "", "format", "must be %s, got %q", f.Attribute.Format, text)
-	}
-}
-
 func (c *dutyCheck) checkCount(v ruleset.Value, f *ruleset.Field) {
 	switch n := v.Len(); {
 	case f.MinItems == f.MaxItems && n != 0 && n != f.MinItems:
