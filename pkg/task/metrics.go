@@ -23,7 +23,7 @@ type taskMetrics struct {
 }
 
 var (
-	tasksDesc  = prometheus.NewDesc("tasks", "Tasks by state, up to 1000: waiting, running, failed, or unreadable, which cannot be decoded and do not run.", []string{"kind", "state"}, nil)
+	tasksDesc  = prometheus.NewDesc("tasks", "Tasks by state, up to 1000: waiting, running, failed, or unreadable, which do not run because they cannot be read.", []string{"kind", "state"}, nil)
 	oldestDesc = prometheus.NewDesc("task_oldest_age_seconds", "Time since the oldest waiting task was due.", []string{"kind"}, nil)
 )
 
@@ -81,7 +81,7 @@ func (m *taskMetrics) sample(ctx context.Context) (samples []prometheus.Metric, 
 }
 
 // count returns the number of tasks of a kind in a state, the number of those that
-// cannot be decoded, and the time when the first task is due.
+// cannot be read, and the time when the first task is due.
 func (m *taskMetrics) count(ctx context.Context, kind string, state State) (n, unreadable int, first time.Time, err error) {
 	q := store.Query{
 		Scopes: []string{kind}, Filters: map[string]string{"state": string(state)}, Order: store.OldestFirst, Limit: store.MaxLimit,

@@ -25,7 +25,7 @@ const (
 	Waiting State = "waiting" // until NotBefore
 	Running State = "running" // until LeaseUntil, when another worker may claim it
 	Done    State = "done"
-	Failed  State = "failed" // after Kind.MaxAttempts or a Permanent error
+	Failed  State = "failed" // after Kind.MaxAttempts or a Permanent error, until Retry or Kind.Retention
 )
 
 // Task is a stored task. Times are in milliseconds.
@@ -146,7 +146,7 @@ func (q *Queue) Retry(ctx context.Context, id string) error {
 }
 
 // list returns the first page of a query that has tasks, or an empty page. It passes
-// tasks that cannot be decoded to query.OnUnreadable and leaves them out.
+// tasks that cannot be read to query.OnUnreadable and leaves them out.
 func (q *Queue) list(ctx context.Context, query store.Query) (store.Page[Task], error) {
 	for {
 		page, err := q.tasks.List(ctx, query)

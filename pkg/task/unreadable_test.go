@@ -47,7 +47,7 @@ func TestUnreadableTasksDoNotBlockOthers(t *testing.T) {
 		q.runDue(w)
 		q.want("a", task.Done, 1)
 		q.want("b", task.Done, 1)
-		if n := strings.Count(log.String(), "task cannot be decoded"); n != unreadable {
+		if n := strings.Count(log.String(), "task cannot be read"); n != unreadable {
 			t.Errorf("%d log messages, want one for each of %d tasks:\n%s", n, unreadable, log.String())
 		}
 		if n := gauge(t, registry, "tasks", "unreadable"); n != unreadable {

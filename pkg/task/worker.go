@@ -35,7 +35,7 @@ type runner struct {
 	metrics *taskMetrics
 
 	sweptAt    time.Time       // last removal of finished tasks
-	unreadable map[string]bool // ids of tasks that cannot be decoded and were logged
+	unreadable map[string]bool // ids of tasks that cannot be read and were logged
 
 	mu          sync.Mutex
 	outages     int // in a row
@@ -121,14 +121,14 @@ func (r *runner) runDue(ctx context.Context) error {
 }
 
 // list returns tasks whose filter has the value and which are due before until,
-// oldest first. It skips and logs tasks that cannot be decoded.
+// oldest first. It skips and logs tasks that cannot be read.
 func (r *runner) list(ctx context.Context, filter, value string, until time.Time, limit int) (store.Page[Task], error) {
 	return r.queue.list(ctx, store.Query{
 		Scopes: []string{r.Name}, Filters: map[string]string{filter: value}, Until: until, Order: store.OldestFirst, Limit: limit,
 		OnUnreadable: func(id string, err error) {
 			if !r.unreadable[id] { // log it once
 				r.unreadable[id] = true
-				r.log.ErrorContext(ctx, "task cannot be decoded, skipped", "kind", r.Name, "task", id, "err", err)
+				r.log.ErrorContext(ctx, "task cannot be read, skipped", "kind", r.Name, "task", id, "err", err)
 			}
 		},
 	})
