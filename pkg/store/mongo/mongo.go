@@ -149,7 +149,7 @@ func failure(err error) error {
 	case err == nil:
 		return nil
 	case isUnauthorized(err):
-		return fault.New(fault.Unavailable, "the database refused the user or password in MONGODB_URI").Because(err)
+		return fault.New(fault.Unavailable, "the database denied access to the user in MONGODB_URI").Because(err)
 	case isUntrusted(err):
 		return fault.New(fault.Unavailable, "the certificate of the database is not trusted: check tlsCAFile and the host name in MONGODB_URI").Because(err)
 	case isTransient(err):
@@ -158,7 +158,7 @@ func failure(err error) error {
 	return err
 }
 
-// Error codes of the server.
+// Error codes of the server: the user is not permitted (13), or the login failed (18).
 const (
 	unauthorized         = 13
 	authenticationFailed = 18

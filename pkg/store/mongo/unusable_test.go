@@ -31,7 +31,7 @@ func TestUnusableServerIsUnavailable(t *testing.T) {
 			}
 			uri.User = url.UserPassword("nobody", "wrong-password")
 			return uri.String()
-		}, "the database refused the user or password in MONGODB_URI"},
+		}, "the database denied access to the user in MONGODB_URI"},
 		"connection refused": {func(t *testing.T) string { return "mongodb://" + resttest.UnusedAddress(t) }, "the database does not respond"},
 		"no MongoDB":         {func(t *testing.T) string { return "mongodb://" + httpServer(t) }, "the database does not respond"},
 		"no response": {func(t *testing.T) string {
