@@ -201,6 +201,7 @@ func TestInvalidRequestsAreRefused(t *testing.T) {
 		"data removed":           {patch, `{"data":null}`, nil, 422, []string{"/data type"}},
 		"data an array":          {put, `{"data":[]}`, nil, 422, []string{"/data type"}},
 		"mass assignment":        {post, `{"data":{"x":1},"id":"x","state":"active","owner":{},"Data":{}}`, nil, 422, []string{"/id unknownField", "/state unknownField", "/owner unknownField", "/Data unknownField", "/data/x unknownField"}},
+		"member with a slash":    {post, `{"data":{},"a/b":1}`, nil, 422, []string{"/a~1b unknownField"}},
 		"patch of the state":     {patch, `{"state":"active"}`, nil, 422, []string{"/state unknownField"}},
 		"patch with an operator": {patch, `{"data":{"$set":{"generalInformation":{}}}}`, nil, 422, []string{"/data/$set unknownField"}},
 		"dotted member":          {patch, `{"data":{"generalInformation.batteryMass":9}}`, nil, 422, []string{"/data/generalInformation.batteryMass unknownField"}},

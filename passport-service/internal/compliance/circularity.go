@@ -39,7 +39,7 @@ var circularityRules = []Rule{
 			post, okPost := content.Member("postConsumerPercent").Number()
 			total, ok := content.Member("totalPercent").Number()
 			if okPre && okPost && ok && !near(pre+post, total, 0.1) {
-				r.Report(content.Member("totalPercent"), "must be within 0.1 of preConsumerPercent + postConsumerPercent (%s %%), got %v %%", rounded(pre+post), total)
+				r.Report(content.Member("totalPercent"), "must be within 0.1 percentage points of preConsumerPercent + postConsumerPercent (%s %%), got %v %%", rounded(pre+post), total)
 			}
 		}
 	}},

@@ -31,7 +31,7 @@ var batteryConditionRules = []Rule{
 	{ID: "CON-3", Severity: Warning, Code: "consistency", Needs: []string{soce, usableEnergy, certifiedEnergy}, Check: func(r *Run) {
 		given, want := r.number(soce), r.number(usableEnergy)/r.number(certifiedEnergy)*100
 		if !near(given, want, 1) {
-			r.ReportAt(soce, "should be within 1 of remainingUsableEnergyKwh / certifiedUsableEnergyKwh (%s %%), got %s", rounded(want), r.quantity(soce))
+			r.ReportAt(soce, "should be within 1 percentage point of remainingUsableEnergyKwh / certifiedUsableEnergyKwh (%s %%), got %s", rounded(want), r.quantity(soce))
 		}
 	}},
 	aboveRated("CON-3", Error, usableEnergy, ratedEnergy), aboveRated("CON-3", Warning, usableEnergy, ratedEnergy),
@@ -39,7 +39,7 @@ var batteryConditionRules = []Rule{
 	{ID: "CON-4", Severity: Error, Code: "consistency", Needs: []string{healthPercent, remainingCapacity, ratedCapacity}, Check: func(r *Run) {
 		given, want := r.number(healthPercent), r.number(remainingCapacity)/r.number(ratedCapacity)*100
 		if want <= 100*maxAboveRated && !near(given, min(want, 100), 0.5) {
-			r.ReportAt(healthPercent, "must be within 0.5 of remainingCapacityAh / ratedCapacityAh (%s %%), got %s", rounded(want), r.quantity(healthPercent))
+			r.ReportAt(healthPercent, "must be within 0.5 percentage points of remainingCapacityAh / ratedCapacityAh (%s %%), got %s", rounded(want), r.quantity(healthPercent))
 		}
 	}},
 	{ID: "CON-7", Severity: Warning, Code: "range", Check: checkUnusual},
@@ -153,7 +153,7 @@ func checkFades(r *Run) {
 				want = -want
 			}
 			if ok && okInitial && okCurrent && !near(given, want, f.tolerance) {
-				r.Report(fade, "must be within %v of %s %% because %s changed from %s to %s, got %s",
+				r.Report(fade, "must be within %v percentage points of %s %% because %s changed from %s to %s, got %s",
 					f.tolerance, rounded(want), f.value, quantityOf(first.Member(f.value)), quantityOf(item.Member(f.value)), quantityOf(fade))
 			}
 		}

@@ -106,7 +106,7 @@ type Relation int
 const (
 	NotStored Relation = iota // the store does not have the predecessor
 	Stored                    // it is another passport in the store
-	Circular                  // the passport is its predecessor
+	Circular                  // the passport itself is among the ancestors of the predecessor
 )
 
 // Evaluate returns all findings in the data of a passport. It does not change the

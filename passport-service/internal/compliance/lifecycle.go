@@ -50,7 +50,7 @@ var lifecycleRules = []Rule{
 			case id != "" && batteryid.URIKey(id) == batteryid.URIKey(r.text(passportIdentifier)):
 				r.Report(v, "must be another passport, got the identifier of this one")
 			case r.Input.Facts.Predecessors[id] == Circular:
-				r.Report(v, "must not form a cycle: this passport is a predecessor of %s", id)
+				r.Report(v, "must not form a cycle: this passport is an ancestor of %s", id)
 			}
 		}
 	}},

@@ -130,7 +130,7 @@ func checkShares(r *Run) {
 		share, ok := part.Number()
 		kg, both := item.Member("massKg").Number()
 		if want := kg / total * 100; ok && both && !near(share, want, 0.5) {
-			r.Report(part, "must be within 0.5 of massKg / batteryMass (%s %%), got %s", rounded(want), quantityOf(part))
+			r.Report(part, "must be within 0.5 percentage points of massKg / batteryMass (%s %%), got %s", rounded(want), quantityOf(part))
 		}
 	}
 }

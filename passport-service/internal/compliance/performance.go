@@ -26,7 +26,7 @@ var performanceRules = []Rule{
 	{ID: "PHY-1", Severity: Error, Code: "consistency", Needs: []string{ratedEnergy, ratedCapacity, nominalVoltage}, Check: func(r *Run) {
 		energy, want := r.number(ratedEnergy), r.number(ratedCapacity)*r.number(nominalVoltage)/1000
 		if !near(energy, want, 0.1*want) {
-			r.ReportAt(ratedEnergy, "must be within 10 %% of ratedCapacityAh × nominalVoltageV (%s kWh), got %s", rounded(want), r.quantity(ratedEnergy))
+			r.ReportAt(ratedEnergy, "must be within 10 %% of ratedCapacityAh × nominalVoltageV / 1000 (%s kWh), got %s", rounded(want), r.quantity(ratedEnergy))
 		}
 	}},
 	{ID: "PHY-2", Severity: Error, Code: "consistency", Needs: []string{nominalVoltage}, Check: func(r *Run) {
@@ -82,7 +82,7 @@ func checkRange(r *Run, v ruleset.Value) {
 }
 
 // checkResistance compares the resistance of the pack with that of its cells in
-// series and parallel. Connectors may multiply it.
+// series and parallel. Connectors add resistance, up to several times that of the cells.
 func checkResistance(r *Run) {
 	const path = "performanceAndDurability.initialInternalResistance"
 	pack, cell := r.number(packResistance), r.number(cellResistance)

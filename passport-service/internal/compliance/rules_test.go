@@ -330,7 +330,7 @@ func TestMessages(t *testing.T) {
 		{minimum, changes(set("/data/supplyChainDueDiligence", `{"reportUrl":"https://a.example/r"}`)), "reportUrl is not mandatory before 2027-08-18: until then it is stored but not shown as a legal value"},
 		{ev, changes(set(carbon+"studyUrl", `"ftp://a.example/x"`)), `studyUrl must be an https URL, got "ftp://a.example/x"`},
 		{ev, changes(set(matter+"materials", `[]`)), "materials must have 3 or more entries, got 0"},
-		{ev, changes(set(perform+"ratedEnergyKwh", `95`)), "ratedEnergyKwh must be within 10 % of ratedCapacityAh × nominalVoltageV (82.37 kWh), got 95 kWh"},
+		{ev, changes(set(perform+"ratedEnergyKwh", `95`)), "ratedEnergyKwh must be within 10 % of ratedCapacityAh × nominalVoltageV / 1000 (82.368 kWh), got 95 kWh"},
 	} {
 		report := e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, c.base, c.patch)), Now: now, AsOf: ruleset.DateOf(now)})
 		if !slices.ContainsFunc(report.Findings, func(f compliance.Finding) bool { return f.Message == c.want }) {

@@ -108,9 +108,9 @@ func quantityOf(v ruleset.Value) string {
 	return v.Attribute().Quantity(n)
 }
 
-// rounded formats a computed number with 4 significant digits.
+// rounded formats a computed number with 6 significant digits.
 func rounded(n float64) string {
-	n, _ = strconv.ParseFloat(strconv.FormatFloat(n, 'g', 4, 64), 64)
+	n, _ = strconv.ParseFloat(strconv.FormatFloat(n, 'g', 6, 64), 64)
 	return strconv.FormatFloat(n, 'f', -1, 64)
 }
 

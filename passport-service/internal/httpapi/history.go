@@ -9,20 +9,20 @@ import (
 )
 
 // PassportVersion is a version of a passport as a caller reads it. Only the owner
-// reads who wrote it, the reason, and the hashes, which cover all data.
+// and admins read who wrote it, the reason, and the hashes, which cover all data.
 type PassportVersion struct {
 	PassportID   string          `json:"passportId" doc:"id of the passport"`
 	Version      int64           `json:"version" doc:"number of the version, from 1"`
 	State        passport.State  `json:"state" enum:"draft,active,inactive,archived,ceased" doc:"state of the passport in this version: draft: not published; active: published; inactive: replaced by the passport of a successor battery; archived: withdrawn by the owner; ceased: the battery was recycled"`
-	Owner        *passport.Owner `json:"owner,omitempty" doc:"owner of the passport; only for the owner"`
+	Owner        *passport.Owner `json:"owner,omitempty" doc:"owner of the passport; only for the owner and admins"`
 	Data         PassportData    `json:"data" doc:"attributes of this version that the caller may read"`
 	Action       passport.Action `json:"action" enum:"create,replace,patch,publish,archive" doc:"operation that created the version; create: the draft was created; replace: all data was replaced; patch: data was patched; publish: the passport was published; archive: it was archived"`
-	Reason       string          `json:"reason,omitempty" doc:"reason for the change; only for the owner"`
+	Reason       string          `json:"reason,omitempty" doc:"reason for the change; only for the owner and admins"`
 	CreatedAt    time.Time       `json:"createdAt" doc:"when the version was created; later than the previous version"`
-	CreatedBy    string          `json:"createdBy,omitempty" doc:"id of the account that created the version; only for the owner"`
-	DataHash     string          `json:"dataHash,omitempty" doc:"SHA-256 of data in canonical form (RFC 8785), in hex; only for the owner"`
-	PreviousHash *string         `json:"previousHash,omitzero" nullable:"false" doc:"hash of the previous version, empty in version 1; only for the owner"`
-	Hash         string          `json:"hash,omitempty" doc:"SHA-256 of this record without hash in canonical form (RFC 8785), in hex; only for the owner"`
+	CreatedBy    string          `json:"createdBy,omitempty" doc:"id of the account that created the version; only for the owner and admins"`
+	DataHash     string          `json:"dataHash,omitempty" doc:"SHA-256 of data in canonical form (RFC 8785), in hex; only for the owner and admins"`
+	PreviousHash *string         `json:"previousHash,omitzero" nullable:"false" doc:"hash of the previous version, empty in version 1; only for the owner and admins"`
+	Hash         string          `json:"hash,omitempty" doc:"SHA-256 of this record without hash in canonical form (RFC 8785), in hex; only for the owner and admins"`
 }
 
 func newPassportVersion(v passport.VersionView) PassportVersion {

@@ -28,19 +28,19 @@ type PassportPatch struct {
 	Reason string       `json:"reason,omitempty" minLength:"1" maxLength:"1000" doc:"reason for the change; required if the passport is published"`
 }
 
-// Passport is a passport as a signed-in caller reads it. Only the owner reads who
-// wrote it; callers with public access read neither versions nor times.
+// Passport is a passport as a signed-in caller reads it. Only the owner and
+// admins read who wrote it; callers with public access read neither versions nor times.
 type Passport struct {
 	ID                string          `json:"id" doc:"id of the passport"`
 	State             passport.State  `json:"state,omitempty" enum:"draft,active,inactive,archived,ceased" doc:"draft: not published; active: published; inactive: replaced by the passport of a successor battery; archived: withdrawn by the owner; ceased: the battery was recycled"`
 	Version           int64           `json:"version,omitzero" doc:"number of the version, from 1"`
 	BatteryIdentifier string          `json:"batteryIdentifier,omitempty" doc:"identifier of the battery, as in data.generalInformation"`
 	Data              PassportData    `json:"data" doc:"attributes that the caller may read"`
-	Owner             *passport.Owner `json:"owner,omitempty" doc:"owner of the passport; only for the owner"`
+	Owner             *passport.Owner `json:"owner,omitempty" doc:"owner of the passport; only for the owner and admins"`
 	CreatedAt         time.Time       `json:"createdAt,omitzero" doc:"when the passport was created"`
-	CreatedBy         string          `json:"createdBy,omitempty" doc:"id of the account that created the passport; only for the owner"`
+	CreatedBy         string          `json:"createdBy,omitempty" doc:"id of the account that created the passport; only for the owner and admins"`
 	UpdatedAt         time.Time       `json:"updatedAt,omitzero" doc:"when this version was created"`
-	UpdatedBy         string          `json:"updatedBy,omitempty" doc:"id of the account that created this version; only for the owner"`
+	UpdatedBy         string          `json:"updatedBy,omitempty" doc:"id of the account that created this version; only for the owner and admins"`
 }
 
 func newPassport(p *passport.PassportView) Passport {
@@ -57,7 +57,7 @@ func newPassport(p *passport.PassportView) Passport {
 
 type passportOutput struct {
 	Status int
-	ETag   string `header:"ETag" doc:"entity tag for If-None-Match; for the owner it is the version number, for If-Match"`
+	ETag   string `header:"ETag" doc:"entity tag for If-None-Match; for the owner and admins it is the version number, for If-Match"`
 	Body   Passport
 }
 
@@ -68,9 +68,9 @@ type createOutput struct {
 	Body     Passport
 }
 
-// newPassportOutput sets the entity tag to the version for the owner. For other
-// callers it is a hash of the body, which does not reveal changes that they cannot
-// read.
+// newPassportOutput sets the entity tag to the version for the owner and admins. For
+// other callers it is a hash of the body, which does not reveal changes that they
+// cannot read.
 func newPassportOutput(p *passport.PassportView) *passportOutput {
 	out := &passportOutput{Status: http.StatusOK, ETag: rest.VersionETag(p.Head.Number), Body: newPassport(p)}
 	if !p.Access.Owner {

@@ -69,7 +69,7 @@ func (a *API) registerPassports(r *rest.API, reader, list, writer rest.Policy) {
 	rest.Handle(r, "POST /api/passports/{id}/publish", writer, a.publish, "publishPassport", "Publish a passport", conflict, gone,
 		rest.Description("Everyone may read the public part of a published passport. If the passport has compliance errors, the response is 422 with all of them."))
 	rest.Handle(r, "POST /api/passports/{id}/archive", writer, a.archive, "archivePassport", "Archive a published passport", conflict, gone,
-		rest.Description("Public reads of an archived passport return 410 with the date. Its identifiers cannot be used again."))
+		rest.Description("After archiving, only the owner, admins and authorities read the passport; everyone else gets 410 with the date. Its identifiers cannot be used again."))
 }
 
 func (a *API) registerVersions(r *rest.API, reader rest.Policy) {
@@ -88,7 +88,7 @@ func (a *API) registerRuleSets(r *rest.API, list, catalogue, writer rest.Policy)
 		rest.Description("For one JSON body, the response is a report. For NDJSON, with one body per line, the response has one line per body with its report or, if the line is not valid, its problem."))
 	rest.Handle(r, "GET /api/passports/rulesets", list, a.ruleSets, "listRuleSets", "List rule sets",
 		rest.Description("Every rule set of the service, with the day from which it applies."))
-	rest.Handle(r, "GET /api/passports/rulesets/{id}/attributes", catalogue, a.attributes, "listAttributes", "List the attributes of a rule set",
+	rest.Handle(r, "GET /api/passports/rulesets/{id}/attributes", catalogue, a.attributes, "getRuleSet", "Get a rule set",
 		rest.Description("The whole rule set as JSON: each attribute with its type, unit, allowed values, duty per category, access class and legal reference, and the rules and conditions of duties."))
 }
 

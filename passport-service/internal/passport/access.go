@@ -15,9 +15,10 @@ type Access struct {
 }
 
 // AccessOf returns the access of a caller to a passport. No other function decides
-// on access, so grants on single passports belong here. It fails with fault.NotFound
-// for drafts of other owners and for deleted passports, and with fault.Gone for
-// archived and ceased ones unless the caller is an authority.
+// on access, so grants on single passports belong here. The owner and admins read
+// every passport that is not deleted. For other callers it fails with fault.NotFound
+// for drafts, and with fault.Gone for archived and ceased passports unless the caller
+// is an authority. Deleted passports are fault.NotFound for everyone.
 func AccessOf(caller auth.Principal, p *Passport) (Access, error) {
 	if p.Deleted {
 		return Access{}, errNotFound(p.ID)

@@ -29,8 +29,13 @@ type submission struct {
 	details []fault.Detail // errors outside the data
 }
 
+// newDetail returns a detail whose message begins with the name of the field.
+func newDetail(path, code, message string) fault.Detail {
+	return fault.Detail{Path: path, Code: code, Message: ruleset.FieldName(path) + " " + message}
+}
+
 func (s *submission) addDetail(path, code, message string) {
-	s.details = append(s.details, fault.Detail{Path: path, Code: code, Message: message})
+	s.details = append(s.details, newDetail(path, code, message))
 }
 
 // parseBody parses the body of a create or replace, which must be valid JSON, in one
@@ -43,7 +48,7 @@ func parseBody(body wire.Value, rules *ruleset.RuleSet) (submission, error) {
 		return nil
 	})
 	if s.data == nil && body.Kind() == '{' {
-		s.details = slices.Insert(s.details, 0, fault.Detail{Path: "/data", Code: "required", Message: "is missing"})
+		s.details = slices.Insert(s.details, 0, newDetail("/data", "required", "is missing"))
 	}
 	return s, err
 }
@@ -60,7 +65,7 @@ func parsePatch(body wire.Value) (s submission, err error) {
 func (s *submission) parse(body wire.Value, data func(*jsontext.Decoder) error) error {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))
 	if dec.PeekKind() != '{' {
-		s.addDetail("", "type", "must be an object with the member data")
+		s.details = []fault.Detail{{Code: "type", Message: "the body must be an object with the member data"}}
 		return nil
 	}
 	_, err := dec.ReadToken()
@@ -78,7 +83,7 @@ func (s *submission) parse(body wire.Value, data func(*jsontext.Decoder) error) 
 			s.parseReason(value)
 		default:
 			err = dec.SkipValue()
-			s.addDetail("/"+name, "unknownField", "is unknown; the body may contain data and reason")
+			s.addDetail(string(jsontext.Pointer("").AppendToken(name)), "unknownField", "is unknown; the body may contain data and reason")
 		}
 	}
 	slices.SortFunc(s.details, func(a, b fault.Detail) int { return strings.Compare(a.Path, b.Path) })

@@ -146,12 +146,12 @@ func (s *Service) checkPublishedChange(before, after *ruleset.Document, reason s
 		return nil
 	}
 	if reason == "" {
-		details = append(details, fault.Detail{Path: "/reason", Code: "required", Message: "is missing; a change of a published passport requires a reason"})
+		details = append(details, newDetail("/reason", "required", "is missing; a change of a published passport requires a reason"))
 	}
 	evaluated := after
 	for _, path := range fixedPaths {
 		if old, got := before.Text(path), after.Text(path); got != old {
-			details = append(details, fault.Detail{Path: pointer(path), Code: "transition", Message: fmt.Sprintf("must stay %q after publishing, got %q", old, got)})
+			details = append(details, newDetail(pointer(path), "transition", fmt.Sprintf("must stay %q after publishing, got %q", old, got)))
 			evaluated = restoreFixed(after, before)
 		}
 	}

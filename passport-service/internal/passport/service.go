@@ -98,9 +98,8 @@ func duplicateError(err error, p *Passport) error {
 	default:
 		return err
 	}
-	return fault.New(fault.Conflict, "a passport with this identifier already exists").With(fault.Detail{
-		Path: pointer(path), Code: "duplicate", Message: fmt.Sprintf("must be unique; a passport with %q already exists", value),
-	}).Because(err)
+	return fault.New(fault.Conflict, "a passport with this identifier already exists").
+		With(newDetail(pointer(path), "duplicate", fmt.Sprintf("must be unique; a passport with %q already exists", value))).Because(err)
 }
 
 func errNotFound(id string) error { return fault.New(fault.NotFound, "passport %s not found", id) }

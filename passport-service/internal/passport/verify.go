@@ -14,7 +14,7 @@ type HistoryVerification struct {
 	Versions   int64  `json:"versions" doc:"number of versions"`
 	BrokenAt   int64  `json:"brokenAt,omitzero" doc:"number of the first version that was modified or is missing"`
 	Reason     string `json:"reason,omitempty" doc:"description of the error in version brokenAt"`
-	Hash       string `json:"hash,omitempty" doc:"hash of the newest version, only for the owner and only if the history is intact; store it outside this system to detect a rewritten history later"`
+	Hash       string `json:"hash,omitempty" doc:"hash of the newest version, only for the owner and admins and only if the history is intact; store it outside this system to detect a rewritten history later"`
 }
 
 // Verify computes the hash of every version of a passport, from version 1 on, and

@@ -130,7 +130,7 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-func TestChanged(t *testing.T) {
+func TestChangedPaths(t *testing.T) {
 	rs := tinyRuleSet(t)
 	for _, c := range []struct {
 		before, after string
@@ -147,7 +147,7 @@ func TestChanged(t *testing.T) {
 		{`{"a":"x"}`, `{"a":{"b":1}}`, []string{"data.a"}},
 	} {
 		if diff := cmp.Diff(c.want, ruleset.ChangedPaths(rs.ParseCanonical(wire.Value(c.before)), rs.ParseCanonical(wire.Value(c.after)))); diff != "" {
-			t.Errorf("Changed(%s, %s) (-want +got)\n%s", c.before, c.after, diff)
+			t.Errorf("ChangedPaths(%s, %s) (-want +got)\n%s", c.before, c.after, diff)
 		}
 	}
 }

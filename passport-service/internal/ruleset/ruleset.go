@@ -58,7 +58,7 @@ type Attribute struct {
 	Section        string             `json:"section"`
 	Type           Type               `json:"type"`
 	Unit           string             `json:"unit"`
-	Format         string             `json:"format"` // in words, after "must be"
+	Format         string             `json:"format"` // in words: follows "must be" for a string, the type for a number, and "each" for an array of strings
 	Note           string             `json:"note"`
 	Access         Access             `json:"access"`
 	LegalReference string             `json:"legalReference"`

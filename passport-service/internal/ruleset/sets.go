@@ -50,7 +50,7 @@ func LoadAll(folder fs.FS) (Sets, error) {
 	})
 	for i, rs := range sets {
 		if slices.ContainsFunc(sets[:i], func(other *RuleSet) bool { return other.Name == rs.Name }) {
-			errs = append(errs, fmt.Errorf("rule set %s already exists", rs.Name))
+			errs = append(errs, fmt.Errorf("rule set %s is defined in more than one file", rs.Name))
 		}
 	}
 	if len(sets) == 0 {

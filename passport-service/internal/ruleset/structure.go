@@ -211,7 +211,7 @@ func (p parser) localized(id int32, a *Attribute) {
 		text := p.doc.add(id, p.doc.nodes[id].field, key, 0)
 		p.text(text, a)
 		if strings.ContainsAny(key, ".\x00") || strings.HasPrefix(key, "$") {
-			p.report(text, "format", "must be named by a language code: a dot, a NUL and a leading $ are not allowed")
+			p.report(text, "format", "must have a language code as its name: a dot, a NUL and a leading $ are not allowed")
 		}
 	}
 	p.end(id)

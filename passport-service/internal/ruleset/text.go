@@ -8,7 +8,7 @@ import (
 // nouns name the JSON types in messages.
 var nouns = map[Type]string{
 	String: "a string", Number: "a number", Integer: "an integer", Boolean: "true or false", Object: "an object",
-	Objects: "an array of objects", Strings: "an array of strings", Localized: "an object of strings by language code",
+	Objects: "an array of objects", Strings: "an array of strings", Localized: "an object with one string per language",
 }
 
 // unit returns the unit as messages show it. Numbers of events have none.
@@ -92,15 +92,24 @@ func inWords(name string) string {
 			words[i] = spelling
 		}
 	}
-	return strings.Join(words, " ")
+	return strings.ReplaceAll(strings.Join(words, " "), " c rate", " C-rate")
+}
+
+// labelWithUnit returns the label and the unit: mass in kg. It repeats no words.
+func (a *Attribute) labelWithUnit() string {
+	label, unit := a.Label(), a.unit()
+	switch {
+	case unit == "" || strings.HasSuffix(label, unit) || unit == "min" && strings.HasPrefix(label, "minutes "):
+		return label
+	case unit == "equivalent "+label:
+		return unit
+	}
+	return label + " in " + unit
 }
 
 // describe returns the description of the attribute in the JSON Schema.
 func (a *Attribute) describe() string {
-	text := a.Label()
-	if unit := a.unit(); unit != "" && !strings.HasSuffix(text, unit) {
-		text += " in " + unit
-	}
+	text := a.labelWithUnit()
 	if format := a.Format; format != "" && a.AllowedValues == nil {
 		if a.Type == Strings {
 			format = "each " + format
@@ -110,7 +119,7 @@ func (a *Attribute) describe() string {
 	if a.Note != "" {
 		text += "; " + a.Note
 	}
-	if a.LegalReference != "" && a.LegalReference != "—" {
+	if a.LegalReference != "" && !strings.HasPrefix(a.LegalReference, "—") {
 		text += " (" + a.LegalReference + ")"
 	}
 	return text
