@@ -71,6 +71,7 @@ type tlsServer struct {
 	address string
 }
 
+// startTLS returns a server that has loaded its first certificate.
 func startTLS(t *testing.T) *tlsServer {
 	t.Helper()
 	dir := t.TempDir()
@@ -86,6 +87,9 @@ func startTLS(t *testing.T) *tlsServer {
 	c, stop := resttest.Start(t, func(ctx context.Context, own rest.Config) error { return rest.Serve(ctx, own.Listener, a, own.Drain) })
 	t.Cleanup(stop)
 	s.address = strings.TrimPrefix(c.URL, "http://")
+	if _, err := s.get(s.first, &tls.Config{}); err != nil {
+		t.Fatal(err)
+	}
 	return s
 }
 
