@@ -194,6 +194,7 @@ func TestContent(t *testing.T) {
 	if beyond.Header.Get("Content-Range") != "bytes */1000" || beyond.Header.Get("Content-Disposition") != "" {
 		t.Errorf("range after the end: headers %v", beyond.Header)
 	}
+	s.Call(route, user, nil, "If-Match", "W/"+tag).WantProblem(412, "header:If-Match weak")
 	if head := s.Call(strings.Replace(route, "GET", http.MethodHead, 1), user, nil).Want(200, nil); head.Text != "" || head.Header.Get("Content-Length") != "1000" {
 		t.Errorf("HEAD = %q %v", head.Text, head.Header)
 	}

@@ -231,7 +231,9 @@ func TestInvalidRequestsAreRefused(t *testing.T) {
 		"time without zone":      {get + "?at=2026-11-22T10:00:00", "", nil, 422, []string{"query:at format"}},
 		"time before version 1":  {get + "?at=2020-01-01T00:00:00Z", "", nil, 404, nil},
 		"invalid If-Match":       {put, `{"data":{}}`, []string{"If-Match", "latest"}, 400, []string{"header:If-Match format"}},
-		"weak If-Match":          {put, `{"data":{}}`, []string{"If-Match", `W/"1"`}, 412, nil},
+		"weak If-Match":          {put, `{"data":{}}`, []string{"If-Match", `W/"1"`}, 412, []string{"header:If-Match weak"}},
+		"weak and strong":        {put, `{"data":{}}`, []string{"If-Match", `"7" ,W/"1"`}, 412, []string{"header:If-Match weak"}},
+		"stale If-Match":         {put, `{"data":{}}`, []string{"If-Match", `"7"`}, 412, nil},
 		"POST to a passport":     {"POST /api/passports/" + p.ID, `{}`, nil, 405, nil},
 		"unknown path":           {"GET /api/passport", "", nil, 404, nil},
 	} {

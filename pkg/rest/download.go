@@ -63,7 +63,7 @@ func (c Content) send(w http.ResponseWriter, r *http.Request) error {
 	status := c.head(w.Header(), r)
 	switch {
 	case status == http.StatusPreconditionFailed:
-		return fault.New(fault.Stale, "the file does not match If-Match or If-Unmodified-Since")
+		return Precondition{r.Header.Get("If-Match")}.explain(fault.New(fault.Stale, "the file does not match If-Match or If-Unmodified-Since"))
 	case status >= http.StatusBadRequest:
 		return fault.New(outOfRange, "the range must be within the %d bytes of the file", c.Size).
 			With(fault.Detail{Path: "header:Range", Code: "range", Message: "must start before the end of the file"})

@@ -72,7 +72,7 @@ func VersionETag(version int64) string { return strconv.Quote(strconv.FormatInt(
 
 // Precondition is embedded in an input to accept the header If-Match.
 type Precondition struct {
-	IfMatch string `header:"If-Match" doc:"ETag of the version that you want to change; if the resource was changed since, the response is 412"`
+	IfMatch string `header:"If-Match" doc:"ETag of the version that you want to change; if the resource was changed since, or if the tag is weak, the response is 412"`
 }
 
 // Versions returns the versions in If-Match, or nil if every version matches. It fails
@@ -98,6 +98,18 @@ func (p Precondition) Versions() (versions []int64, err error) {
 	}
 	return versions, nil
 }
+
+// explain returns err, or what is wrong with If-Match if err is caused by a weak tag.
+// Proxies that compress responses make their tags weak.
+func (p Precondition) explain(err error) error {
+	if !fault.Is(err, fault.Stale) || !slices.ContainsFunc(strings.Split(p.IfMatch, ","), isWeak) {
+		return err
+	}
+	return fault.New(fault.Stale, `If-Match contains a weak tag, which never matches: send a strong tag, such as "3" instead of W/"3"`).
+		With(fault.Detail{Path: "header:If-Match", Code: "weak", Message: `must be a strong tag, such as "3" instead of W/"3"`}).Because(err)
+}
+
+func isWeak(tag string) bool { return strings.HasPrefix(strings.TrimSpace(tag), "W/") }
 
 // oneKey rejects an empty Idempotency-Key, which huma ignores, and a repeated one, of
 // which huma takes the first.

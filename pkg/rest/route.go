@@ -75,6 +75,9 @@ func Handle[I, O any](a *API, pattern string, policy Policy, handler func(contex
 	o.Metadata = map[string]any{"": o}
 	huma.Register(a.huma, o.Operation, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
+		if conditional, ok := any(in).(interface{ explain(error) error }); ok {
+			err = conditional.explain(err)
+		}
 		if err != nil {
 			return nil, newProblem(ctx, err)
 		}
