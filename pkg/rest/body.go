@@ -86,6 +86,16 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, accepted []st
 	if err != nil {
 		return nil, readError(err)
 	}
+	return checkJSON(data)
+}
+
+// checkJSON returns data without its byte order mark. It fails with fault.Malformed
+// unless data is one JSON value in UTF-8.
+func checkJSON(data []byte) ([]byte, error) {
+	if err := checkUTF16(data); err != nil {
+		return nil, err
+	}
+	data = bytes.TrimPrefix(data, byteOrderMark)
 	return data, wire.Check(data)
 }
 

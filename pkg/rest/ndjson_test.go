@@ -47,6 +47,8 @@ func TestNDJSON(t *testing.T) {
 		"one, rejected": {"application/json", `{}`, `422`}, "other content type": {"text/csv", `a`, `415`}, "two values in JSON": {"application/json", "{}\n{}", `400`},
 		"lines":                 {"application/x-ndjson", "{\"a\":1}\n[]\n", "200 {\"line\":1,\"result\":{\"bytes\":7}}\n{\"line\":2,\"result\":{\"bytes\":2}}\n"},
 		"no newline at the end": {"application/x-ndjson; charset=utf-8", "[1]", "200 {\"line\":1,\"result\":{\"bytes\":3}}\n"},
+		"byte order mark":       {"application/x-ndjson", "\ufeff{\"a\":1}\n[]", "200 {\"line\":1,\"result\":{\"bytes\":7}}\n{\"line\":2,\"result\":{\"bytes\":2}}\n"},
+		"UTF-16":                {"application/x-ndjson", "\xff\xfe[\x00]\x00\n\x00[\x00]\x00", "200 1:400 2:400 "},
 		"empty lines":           {"application/x-ndjson", "\n\n[]\r\n \n", "200 {\"line\":3,\"result\":{\"bytes\":2}}\n"},
 		"no lines":              {"application/x-ndjson", "", "200 "},
 		"invalid and rejected":  {"application/x-ndjson", "{\"a\":\n{}\n[]", "200 1:400 2:422 {\"line\":3,\"result\":{\"bytes\":2}}\n"},

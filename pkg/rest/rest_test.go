@@ -109,20 +109,28 @@ func TestInvalidRequests(t *testing.T) {
 		status      int
 		errors      []string // path code
 	}{
-		"malformed":            {post, `{"name":"secret`, nil, 400, []string{"/name syntax"}},
-		"empty":                {post, ``, nil, 400, []string{" syntax"}},
-		"two values":           {post, `{"name":"abc"} {}`, nil, 400, []string{" syntax"}},
-		"text after the value": {post, `{"name":"abc"} x`, nil, 400, []string{" syntax"}},
-		"duplicate":            {post, `{"name":"abc","parts":[{"mass":1,"mass":2}]}`, nil, 400, []string{"/parts/0/mass duplicate"}},
-		"duplicate, escaped":   {post, `{"name":"abc","n\u0061me":"abd"}`, nil, 400, []string{"/name duplicate"}},
-		"invalid UTF-8":        {post, "{\"name\":\"a\xff\"}", nil, 400, []string{"/name syntax"}},
-		"nested too deeply":    {post, strings.Repeat("[", 900), nil, 400, []string{strings.Repeat("/0", 16) + " depth"}},
-		"too large":            {post, `{"name":"` + strings.Repeat("x", 1000) + `"}`, nil, 413, nil},
-		"form":                 {post, `{}`, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, []string{"header:Content-Type enum"}},
-		"patch type":           {post, `{}`, []string{"Content-Type", "application/merge-patch+json"}, 415, []string{"header:Content-Type enum"}},
-		"invalid type":         {post, `{}`, []string{"Content-Type", ";;"}, 415, []string{"header:Content-Type enum"}},
-		"array":                {post, `[]`, nil, 422, []string{" type"}},
-		"null":                 {post, `null`, nil, 422, []string{" type"}},
+		"malformed":              {post, `{"name":"secret`, nil, 400, []string{"/name syntax"}},
+		"empty":                  {post, ``, nil, 400, []string{" syntax"}},
+		"two values":             {post, `{"name":"abc"} {}`, nil, 400, []string{" syntax"}},
+		"text after the value":   {post, `{"name":"abc"} x`, nil, 400, []string{" syntax"}},
+		"duplicate":              {post, `{"name":"abc","parts":[{"mass":1,"mass":2}]}`, nil, 400, []string{"/parts/0/mass duplicate"}},
+		"duplicate, escaped":     {post, `{"name":"abc","n\u0061me":"abd"}`, nil, 400, []string{"/name duplicate"}},
+		"invalid UTF-8":          {post, "{\"name\":\"a\xff\"}", nil, 400, []string{"/name syntax"}},
+		"nested too deeply":      {post, strings.Repeat("[", 900), nil, 400, []string{strings.Repeat("/0", 16) + " depth"}},
+		"UTF-16 LE with a mark":  {post, "\xff\xfe{\x00}\x00", nil, 400, []string{" encoding"}},
+		"UTF-16 BE with a mark":  {post, "\xfe\xff\x00{\x00}", nil, 400, []string{" encoding"}},
+		"UTF-16 LE, no mark":     {post, "{\x00}\x00", nil, 400, []string{" encoding"}},
+		"UTF-16 BE, no mark":     {post, "\x00{\x00}", nil, 400, []string{" encoding"}},
+		"UTF-32 LE with a mark":  {post, "\xff\xfe\x00\x00{\x00\x00\x00", nil, 400, []string{" encoding"}},
+		"UTF-32 BE, no mark":     {post, "\x00\x00\x00{\x00\x00\x00}", nil, 400, []string{" encoding"}},
+		"only a byte order mark": {post, "\ufeff", nil, 400, []string{" syntax"}},
+		"two byte order marks":   {post, "\ufeff\ufeff{}", nil, 400, []string{" syntax"}},
+		"too large":              {post, `{"name":"` + strings.Repeat("x", 1000) + `"}`, nil, 413, nil},
+		"form":                   {post, `{}`, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, []string{"header:Content-Type enum"}},
+		"patch type":             {post, `{}`, []string{"Content-Type", "application/merge-patch+json"}, 415, []string{"header:Content-Type enum"}},
+		"invalid type":           {post, `{}`, []string{"Content-Type", ";;"}, 415, []string{"header:Content-Type enum"}},
+		"array":                  {post, `[]`, nil, 422, []string{" type"}},
+		"null":                   {post, `null`, nil, 422, []string{" type"}},
 		"all errors at once": {post, `{"kind":"secret","count":9,"parts":[{},{"mass":"secret"},{"mass":1}],"Name":"secret","mail":"secret","flag":1,"tags":[1]}`, nil, 422,
 			[]string{"/name required", "/kind enum", "/count range", "/parts range", "/parts/0/mass required", "/parts/1/mass type", "/Name unknownField", "/mail format", "/flag type", "/tags/0 type"}},
 		"short":                   {post, `{"name":"a"}`, nil, 422, []string{"/name range"}},
@@ -157,6 +165,12 @@ func TestValidRequests(t *testing.T) {
 	a := c.Call("POST /api/things", "", ` {"name":"abc"} `, "Content-Type", "application/json; charset=utf-8").Want(201, nil)
 	if want := `{"seen":"abc","when":"2026-11-22T09:00:00.000Z"}`; a.Header.Get("ETag") != `"1"` || a.Text != want {
 		t.Errorf("POST = %v %s, want %s", a.Header, a.Text, want)
+	}
+	c.Call("POST /api/things", "", "\ufeff"+`{"name":"abc"}`).Want(201, nil) // a byte order mark, as from PowerShell
+	for text, want := range map[string]string{"\xff\xfe{\x00}\x00": "got UTF-16", "\xff\xfe\x00\x00{\x00\x00\x00": "got UTF-32"} {
+		if a := c.Call("POST /api/things", "", text).Want(400, nil); !strings.Contains(a.Text, want) {
+			t.Errorf("%q: %s, want %q", text, a.Text, want)
+		}
 	}
 	for match, want := range map[string]string{"": "null", "*": "null", `"3"`: "[3]", `"3", W/"4","x"`: "[3,-1,-1]"} {
 		a := c.Call("PATCH /api/things/1", "", `{"n":1e400}`, "Content-Type", "application/merge-patch+json", "If-Match", match).Want(200, nil)
