@@ -22,8 +22,9 @@ const (
 	gif     = "GIF89a\x01\x00\x01\x00"
 	exe     = "MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff\x00\x00"
 
-	docxType = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-	xlsxType = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+	excelType = "application/vnd.ms-excel"
+	docxType  = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+	xlsxType  = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 )
 
 // ole is the head of a Word or Excel file in the format before 2007.
@@ -74,10 +75,25 @@ func TestUploadTypes(t *testing.T) {
 		"GIF":                         {"a.gif", "image/gif", gif, "image/gif", "a.gif"},
 		"text":                        {"a.txt", "text/plain; charset=utf-8", "Grüße", "text/plain", "a.txt"},
 		"text with commas":            {"a.csv", "text/plain", "a,b\n1,2\n3,4\n", "text/plain", "a.csv"},
+		"image/jpg":                   {"a.jpg", "image/jpg", jpeg, "image/jpeg", "a.jpg"},
+		"image/pjpeg":                 {"a.jpg", "IMAGE/PJPEG", jpeg, "image/jpeg", "a.jpg"},
+		"image/jpg for a PNG":         {"a.jpg", "image/jpg", png, "", ""},
+		"application/x-pdf":           {"a.pdf", "application/x-pdf", pdf, "application/pdf", "a.pdf"},
+		"text/csv":                    {"a.csv", "text/csv", "a,b\n1,2\n3,4\n", "text/plain", "a.csv"},
+		"text/csv, one column":        {"a.csv", "text/csv; charset=utf-8; header=present", "a\n1\n", "text/plain", "a.csv"},
+		"text/x-csv":                  {"a.csv", "text/x-csv", "a;b\n1;2\n", "text/plain", "a.csv"},
+		"application/csv":             {"a.csv", "application/csv", "a,b\n1,2\n3,4\n", "text/plain", "a.csv"},
+		"CSV declared as Excel":       {"a.csv", "application/vnd.ms-excel", "a,b\n1,2\n3,4\n", "text/plain", "a.csv"},
+		"text named as Excel":         {"a.xls", "application/vnd.ms-excel", "a,b\n1,2\n", "text/plain", "a.xls.txt"},
+		"text/markdown":               {"a.md", "text/markdown", "# Title\n\nText\n", "text/plain", "a.md"},
+		"PDF declared as text/csv":    {"a.csv", "text/csv", pdf, "", ""},
+		"HTML declared as text/csv":   {"a.csv", "text/csv", "<html><body>a,b</body></html>", "", ""},
+		"exe declared as Excel":       {"a.xls", "application/vnd.ms-excel", exe, "", ""},
+		"other Excel name":            {"a.xls", "application/x-msexcel", ole, excelType, "a.xls"},
 		"Word":                        {"a.docx", docxType, docx, docxType, "a.docx"},
 		"Excel":                       {"a.xlsx", xlsxType, xlsx, xlsxType, "a.xlsx"},
 		"old Word":                    {"a.doc", "application/msword", ole, "application/msword", "a.doc"},
-		"old Excel":                   {"a.xls", "application/vnd.ms-excel", ole, "application/vnd.ms-excel", "a.xls"},
+		"old Excel":                   {"a.xls", "application/vnd.ms-excel", ole, excelType, "a.xls"},
 		"undeclared OLE":              {"a.doc", "", ole, "", ""},
 		"exe declared as PDF":         {"a.pdf", "application/pdf", exe, "", ""},
 		"exe":                         {"a.exe", "", exe, "", ""},

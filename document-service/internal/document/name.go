@@ -67,20 +67,41 @@ var allowedTypes = map[string]fileType{
 	"image/jpeg":      {extensions: []string{".jpg", ".jpeg", ".jpe", ".jfif"}},
 	"image/png":       {extensions: []string{".png"}},
 	"image/gif":       {extensions: []string{".gif"}},
-	"text/plain":      {extensions: []string{".txt", ".text", ".csv", ".tsv", ".md", ".log"}, detectedAs: []string{"text/csv", "text/tab-separated-values"}},
+	"text/plain":      {extensions: []string{".txt", ".text", ".csv", ".tsv", ".md", ".markdown", ".log"}, detectedAs: []string{"text/csv", "text/tab-separated-values"}},
 	// The directory of an OLE file may be at its end, so its head does not show the exact type.
-	"application/msword":       {extensions: []string{".doc", ".dot"}, detectedAs: []string{ole}},
-	"application/vnd.ms-excel": {extensions: []string{".xls", ".xlt"}, detectedAs: []string{ole}},
+	"application/msword": {extensions: []string{".doc", ".dot"}, detectedAs: []string{ole}},
+	excel:                {extensions: []string{".xls", ".xlt"}, detectedAs: []string{ole}},
 	"application/vnd.openxmlformats-officedocument.wordprocessingml.document": {extensions: []string{".docx"}},
 	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet":       {extensions: []string{".xlsx"}},
 }
 
-const ole = "application/x-ole-storage"
+const (
+	ole   = "application/x-ole-storage"
+	excel = "application/vnd.ms-excel"
+)
+
+// aliases maps other names that clients declare to the allowed types. The content does
+// not show which format of text a file has, so all text is stored as text/plain.
+var aliases = map[string]string{
+	"application/x-pdf": "application/pdf", "application/acrobat": "application/pdf", "text/pdf": "application/pdf",
+	"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/jfif": "image/jpeg", "image/x-png": "image/png",
+	"application/x-msword": "application/msword", "application/doc": "application/msword",
+	"application/excel": excel, "application/x-excel": excel, "application/x-msexcel": excel, "application/xls": excel,
+	"text/csv": "text/plain", "text/x-csv": "text/plain", "application/csv": "text/plain", "application/x-csv": "text/plain",
+	"text/comma-separated-values": "text/plain", "text/x-comma-separated-values": "text/plain", "text/tab-separated-values": "text/plain",
+	"text/markdown": "text/plain", "text/x-markdown": "text/plain", "text/x-log": "text/plain",
+}
 
 // uploadType returns the media type of a file from its detected type and the type
 // declared by the client, which may be empty. It returns "" when the types differ
 // or the type is not allowed.
 func uploadType(found, declared string) string {
+	if t, ok := aliases[declared]; ok {
+		declared = t
+	}
+	if declared == excel && found != ole && found != excel {
+		declared = "text/plain" // browsers on Windows declare CSV files as Excel
+	}
 	if _, ok := allowedTypes[found]; ok && (declared == "" || declared == found) {
 		return found
 	}

@@ -137,7 +137,7 @@ func (s *Service) detect(f File) (head []byte, mediaType string, err error) {
 		if declared != "" {
 			message += ", but is declared as " + declared
 		}
-		return nil, "", fault.New(fault.Unsupported, "the file must be PDF, JPEG, PNG, GIF, plain text, Word or Excel, and match its declared type").
+		return nil, "", fault.New(fault.Unsupported, "the file must be PDF, JPEG, PNG, GIF, text (such as CSV), Word or Excel, and match its declared type").
 			With(fault.Detail{Path: "/file", Code: "type", Message: message})
 	}
 	return head, mediaType, nil

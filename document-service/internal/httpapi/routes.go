@@ -28,7 +28,7 @@ func (a *API) Register(r *rest.API) {
 	file.Cache, file.CSP = rest.Revalidate, rest.FileCSP
 
 	rest.Handle(r, "POST /api/documents/upload", signedIn, a.upload, "uploadDocument", "Upload a document", rest.Status(http.StatusCreated),
-		rest.Description("Accepts PDF, JPEG, PNG, GIF, plain text, Word and Excel; the type is detected from the content and must match the declared type. The fields may be sent before or after the file."))
+		rest.Description("Accepts PDF, JPEG, PNG, GIF, text (also CSV and Markdown), Word and Excel; the type is detected from the content and must match the declared type. Common aliases such as image/jpg count as the standard type; text/csv and text/markdown are stored as text/plain. The fields may be sent before or after the file."))
 	rest.Handle(r, "GET /api/documents", signedIn, a.list, "listDocuments", "List documents",
 		rest.Description("Admins see all documents, authorities those with access class authority, and other users those of their organisation or, without an organisation, their own."))
 	rest.Handle(r, "GET /api/documents/user", signedIn, a.listOwn, "listOwnDocuments", "List your own documents")
