@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -44,8 +43,8 @@ func Serve(ctx context.Context, l net.Listener, a *API, drain time.Duration, bac
 }
 
 func (a *API) serve(ctx context.Context, l net.Listener, drain time.Duration) error {
-	var open atomic.Int64 // connections
-	srv := a.newServer(&open)
+	conns := &connections{unused: map[net.Conn]bool{}}
+	srv := a.newServer(conns)
 	if a.config.CertFile != "" {
 		settings, err := newTLS(a.config.CertFile, a.config.KeyFile, a.log)
 		if err != nil {
@@ -56,7 +55,7 @@ func (a *API) serve(ctx context.Context, l net.Listener, drain time.Duration) er
 	drained := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		a.draining.Store(true)
-		for end := time.Now().Add(leaveTimeout); open.Load() > 0 && time.Now().Before(end); {
+		for end := time.Now().Add(leaveTimeout); conns.open() > 0 && time.Now().Before(end); {
 			time.Sleep(leavePoll)
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
@@ -74,9 +73,11 @@ func (a *API) serve(ctx context.Context, l net.Listener, drain time.Duration) er
 	return nil
 }
 
-// newServer returns a server that counts its open connections.
-func (a *API) newServer(open *atomic.Int64) *http.Server {
-	return &http.Server{
+// newServer returns a server that tracks its connections. On shutdown it closes those
+// that have not sent anything, for example connections that a browser opened in
+// advance: http.Server would wait for them for up to 5 seconds.
+func (a *API) newServer(conns *connections) *http.Server {
+	srv := &http.Server{
 		Handler:           a,
 		ReadHeaderTimeout: a.timeouts.ReadHeader,
 		ReadTimeout:       a.timeouts.Read,
@@ -89,15 +90,45 @@ func (a *API) newServer(open *atomic.Int64) *http.Server {
 			SendPingTimeout:      a.timeouts.Transfer,
 			PingTimeout:          a.timeouts.Transfer,
 		},
-		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-		ConnState: func(_ net.Conn, state http.ConnState) {
-			switch state {
-			case http.StateNew:
-				open.Add(1)
-			case http.StateClosed, http.StateHijacked:
-				open.Add(-1)
-			}
-		},
+		ErrorLog:  slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+		ConnState: conns.update,
+	}
+	srv.RegisterOnShutdown(conns.closeUnused)
+	return srv
+}
+
+// connections are the open connections of a server.
+type connections struct {
+	mu     sync.Mutex
+	count  int
+	unused map[net.Conn]bool // no byte received yet
+}
+
+// update implements http.Server.ConnState.
+func (c *connections) update(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.unused, conn)
+	switch state {
+	case http.StateNew:
+		c.count++
+		c.unused[conn] = true
+	case http.StateClosed, http.StateHijacked:
+		c.count--
+	}
+}
+
+func (c *connections) open() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.count
+}
+
+func (c *connections) closeUnused() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.unused {
+		conn.Close()
 	}
 }
 

@@ -45,6 +45,31 @@ func TestServeFinishesRunningRequests(t *testing.T) {
 	}
 }
 
+// TestUnusedConnectionsDoNotDelayShutdown stops the server while a client holds a
+// connection on which it has sent nothing, as browsers and proxies do.
+func TestUnusedConnectionsDoNotDelayShutdown(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	a := newAPI(t, io.Discard)
+	go func() { served <- rest.Serve(ctx, l, a, 100*time.Millisecond) }()
+	unused, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unused.Close()
+	// Connections are accepted in order, so a response shows that the server has the unused one too.
+	c := resttest.Client{T: t, URL: "http://" + l.Addr().String()}
+	c.Call("GET /livez", "", nil).Want(200, nil)
+	stop()
+	if err := <-served; err != nil {
+		t.Errorf("Serve = %v, want nil", err)
+	}
+}
+
 // TestReadinessFailsBeforeListenerCloses: /readyz responds with 503 while the server still
 // accepts connections, so that a load balancer can stop sending requests in time.
 func TestReadinessFailsBeforeListenerCloses(t *testing.T) {
