@@ -79,10 +79,14 @@ func (b *jsonBody) read(next http.Handler) http.Handler {
 func readJSON(w http.ResponseWriter, r *http.Request, limit int64, accepted []string) ([]byte, error) {
 	if given := r.Header.Get("Content-Type"); given != "" {
 		if t, _, err := mime.ParseMediaType(given); err != nil || !slices.Contains(accepted, t) {
-			return nil, unsupported(given, accepted...)
+			return nil, unsupported(w, given, accepted...)
 		}
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	body, err := unpack(w, r, r.Body, limit)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(body)
 	if err != nil {
 		return nil, readError(err)
 	}
@@ -99,7 +103,8 @@ func checkJSON(data []byte) ([]byte, error) {
 	return data, wire.Check(data)
 }
 
-func unsupported(given string, accepted ...string) *fault.Error {
+func unsupported(w http.ResponseWriter, given string, accepted ...string) *fault.Error {
+	w.Header().Set("Accept", strings.Join(accepted, ", "))
 	want := strings.Join(accepted, " or ")
 	return fault.New(fault.Unsupported, "Content-Type must be %s, got %q", want, given).
 		With(fault.Detail{Path: "header:Content-Type", Code: "enum", Message: "must be " + want})

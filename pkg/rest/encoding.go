@@ -2,6 +2,13 @@ package rest
 
 import (
 	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"strings"
 
 	"github.com/battery-passport/suite/pkg/fault"
 )
@@ -27,4 +34,45 @@ func checkUTF16(data []byte) error {
 	}
 	return fault.New(fault.Malformed, "the body must be encoded in UTF-8, got %s", name).
 		With(fault.Detail{Code: "encoding", Message: "must be encoded in UTF-8, got " + name})
+}
+
+// unpack returns a reader of the request body, which must not be larger than limit bytes.
+// It reads the body from sent, and unpacks it if the request says that it is gzip-encoded:
+// the limit then applies to the unpacked size. It fails with fault.Unsupported if the body
+// has another encoding.
+func unpack(w http.ResponseWriter, r *http.Request, sent io.Reader, limit int64) (io.Reader, error) {
+	given := strings.Join(r.Header.Values("Content-Encoding"), ", ")
+	switch strings.ToLower(given) {
+	case "", "identity":
+	case "gzip", "x-gzip":
+		// The format adds a few bytes to a body that cannot be compressed.
+		packed := limit + min(limit/1024+1024, math.MaxInt64-limit)
+		sent = &gzipReader{sent: http.MaxBytesReader(w, io.NopCloser(sent), packed)}
+	default:
+		w.Header().Set("Accept-Encoding", "gzip")
+		return nil, fault.New(fault.Unsupported, "Content-Encoding must be gzip or missing, got %q", given).
+			With(fault.Detail{Path: "header:Content-Encoding", Code: "enum", Message: "must be gzip or missing"})
+	}
+	return http.MaxBytesReader(w, io.NopCloser(sent), limit), nil
+}
+
+// gzipReader unpacks a body while it is read. The errors of sent are not changed.
+type gzipReader struct {
+	sent   io.Reader
+	reader *gzip.Reader // nil before the first Read
+	err    error        // returned by the last Read
+}
+
+func (g *gzipReader) Read(b []byte) (n int, err error) {
+	if g.reader == nil && g.err == nil {
+		g.reader, g.err = gzip.NewReader(g.sent)
+	}
+	if g.err == nil {
+		n, g.err = g.reader.Read(b)
+	}
+	if _, corrupt := errors.AsType[flate.CorruptInputError](g.err); corrupt || errors.Is(g.err, gzip.ErrHeader) || errors.Is(g.err, gzip.ErrChecksum) {
+		g.err = fault.New(fault.Malformed, "the request body is not valid gzip").
+			With(fault.Detail{Path: "header:Content-Encoding", Code: "format", Message: "the body must be valid gzip"}).Because(g.err)
+	}
+	return n, g.err
 }

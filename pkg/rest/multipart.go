@@ -59,13 +59,17 @@ func (f *Multipart[T]) Parts(limit int64) (*Parts, error) {
 	given := f.request.Header.Get("Content-Type")
 	t, params, err := mime.ParseMediaType(given)
 	if t != formType {
-		return nil, unsupported(given, formType).Because(err)
+		return nil, unsupported(f.response, given, formType).Because(err)
 	}
 	if params["boundary"] == "" {
 		return nil, fault.New(fault.Malformed, "the Content-Type has no boundary").
 			With(fault.Detail{Path: "header:Content-Type", Code: "required", Message: "the boundary is missing"}).Because(err)
 	}
-	body := &headerLimit{body: newPacedReader(f.response, f.request, http.MaxBytesReader(f.response, f.request.Body, limit))}
+	unpacked, err := unpack(f.response, f.request, newPacedReader(f.response, f.request, f.request.Body), limit)
+	if err != nil {
+		return nil, err
+	}
+	body := &headerLimit{body: unpacked}
 	return &Parts{reader: multipart.NewReader(body, params["boundary"]), body: body}, nil
 }
 
@@ -127,6 +131,9 @@ func (p *Part) Read(b []byte) (int, error) {
 
 // formError turns an error of package multipart into a fault.
 func formError(err error) error {
+	if f, ok := errors.AsType[*fault.Error](err); ok { // of the reader of the body
+		return f
+	}
 	if err = readError(err); fault.Is(err, fault.Malformed) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 		return fault.New(fault.Malformed, "the request body is not a valid multipart form").Because(err)
 	}

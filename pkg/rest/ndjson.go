@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"mime"
 	"net/http"
 	"reflect"
@@ -48,7 +49,8 @@ func (n *NDJSON[In, Out]) Resolve(hc huma.Context) []error {
 // be larger than limit bytes. f gets one valid JSON value.
 func (n *NDJSON[In, Out]) Process(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) (*Stream, error) {
 	if t, _, err := mime.ParseMediaType(n.request.Header.Get("Content-Type")); err == nil && t == ndjsonType {
-		return &Stream{func(hc huma.Context) { n.stream(hc.Context(), limit, f) }}, nil
+		body, err := unpack(n.response, n.request, newPacedReader(n.response, n.request, n.request.Body), math.MaxInt64)
+		return &Stream{func(hc huma.Context) { n.stream(hc.Context(), body, limit, f) }}, err
 	}
 	data, err := readJSON(n.response, n.request, limit, []string{jsonType, ndjsonType})
 	if err != nil {
@@ -67,13 +69,13 @@ func (n *NDJSON[In, Out]) Process(ctx context.Context, limit int64, f func(conte
 }
 
 // stream writes a result for each line. It flushes when it has to wait for the next one.
-func (n *NDJSON[In, Out]) stream(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) {
+func (n *NDJSON[In, Out]) stream(ctx context.Context, body io.Reader, limit int64, f func(context.Context, wire.Value) (Out, error)) {
 	control := http.NewResponseController(n.response)
 	if err := control.EnableFullDuplex(); err != nil {
 		Annotate(ctx, slog.Any("err", err)) // HTTP/2 is always full duplex; a test recorder has no connection
 	}
 	n.response.Header().Set("Content-Type", ndjsonType)
-	in := bufio.NewReaderSize(newPacedReader(n.response, n.request, n.request.Body), 64<<10)
+	in := bufio.NewReaderSize(body, 64<<10)
 	out := bufio.NewWriterSize(n.response, 64<<10)
 	var err error
 	for number := 1; err == nil; number++ {

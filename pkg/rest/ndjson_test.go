@@ -49,6 +49,10 @@ func TestNDJSON(t *testing.T) {
 		"no newline at the end": {"application/x-ndjson; charset=utf-8", "[1]", "200 {\"line\":1,\"result\":{\"bytes\":3}}\n"},
 		"byte order mark":       {"application/x-ndjson", "\ufeff{\"a\":1}\n[]", "200 {\"line\":1,\"result\":{\"bytes\":7}}\n{\"line\":2,\"result\":{\"bytes\":2}}\n"},
 		"UTF-16":                {"application/x-ndjson", "\xff\xfe[\x00]\x00\n\x00[\x00]\x00", "200 1:400 2:400 "},
+		"gzip, one value":       {"application/json", gzipped(`{"a":1}`), `200 {"bytes":7}`},
+		"gzip, lines":           {"application/x-ndjson", gzipped("[]\n[1]"), "200 {\"line\":1,\"result\":{\"bytes\":2}}\n{\"line\":2,\"result\":{\"bytes\":3}}\n"},
+		"gzip, incomplete":      {"application/x-ndjson", gzipped("[]")[:20], "200 1:400 "},
+		"gzip, but plain text":  {"application/x-ndjson", "[]\n[1]", "200 1:400 "},
 		"empty lines":           {"application/x-ndjson", "\n\n[]\r\n \n", "200 {\"line\":3,\"result\":{\"bytes\":2}}\n"},
 		"no lines":              {"application/x-ndjson", "", "200 "},
 		"invalid and rejected":  {"application/x-ndjson", "{\"a\":\n{}\n[]", "200 1:400 2:422 {\"line\":3,\"result\":{\"bytes\":2}}\n"},
@@ -60,6 +64,9 @@ func TestNDJSON(t *testing.T) {
 		}
 		if c.contentType != "" {
 			req.Header.Set("Content-Type", c.contentType)
+		}
+		if strings.HasPrefix(name, "gzip") {
+			req.Header.Set("Content-Encoding", "gzip")
 		}
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {

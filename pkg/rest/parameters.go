@@ -99,8 +99,8 @@ func (p Precondition) Versions() (versions []int64, err error) {
 	return versions, nil
 }
 
-// explain returns err, or what is wrong with If-Match if err is caused by a weak tag.
-// Proxies that compress responses make their tags weak.
+// explain returns err, or a better error if a weak tag caused it. Proxies that compress
+// responses make their tags weak.
 func (p Precondition) explain(err error) error {
 	if !fault.Is(err, fault.Stale) || !slices.ContainsFunc(strings.Split(p.IfMatch, ","), isWeak) {
 		return err

@@ -62,7 +62,7 @@ var kinds = map[fault.Kind]kind{
 	fault.Gone:            {http.StatusGone, "The resource was ended and will not come back. The detail says when it was ended."},
 	fault.Stale:           {http.StatusPreconditionFailed, "The resource was changed. Get it again, apply your change to the new version, and send its ETag in If-Match."},
 	fault.TooLarge:        {http.StatusRequestEntityTooLarge, "Send a smaller request. The detail names the limit."},
-	fault.Unsupported:     {http.StatusUnsupportedMediaType, "Send one of the content types in the detail."},
+	fault.Unsupported:     {http.StatusUnsupportedMediaType, "Send one of the content types or encodings in the detail."},
 	outOfRange:            {http.StatusRequestedRangeNotSatisfiable, "Request a range within the size in Content-Range."},
 	fault.Invalid:         {http.StatusUnprocessableEntity, "Fix all fields in the errors; the list is complete. Nothing was stored."},
 	fault.TooMany:         {http.StatusTooManyRequests, "Send the request again after Retry-After seconds."},
