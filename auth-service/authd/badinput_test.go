@@ -179,4 +179,10 @@ func TestConfigErrorNamesAllVariables(t *testing.T) {
 			t.Errorf("lifetime %s = %v, %v", value, time.Duration(l), err)
 		}
 	}
+	for _, value := range []string{"soon", "xd", "-1d", "300000d", "99999999999999999999d"} {
+		var l authd.Lifetime
+		if err := l.Decode(value); err == nil {
+			t.Errorf("lifetime %s = %v, want an error", value, l)
+		}
+	}
 }

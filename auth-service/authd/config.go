@@ -44,6 +44,7 @@ const (
 	day                      = Lifetime(24 * time.Hour)
 	minLifetime, maxLifetime = Lifetime(time.Minute), 30 * day
 	maxRefresh               = 366 * day
+	maxDays                  = 36500 // more would overflow a time.Duration, at 106,751 days
 )
 
 // Validate returns an error that names all variables with a wrong value.
@@ -86,6 +87,9 @@ func (l *Lifetime) Decode(value string) error {
 	if days, ok := strings.CutSuffix(value, "d"); ok {
 		var n int
 		n, err = strconv.Atoi(days)
+		if n < 0 || n > maxDays {
+			err = errors.New("out of range")
+		}
 		*l = Lifetime(n) * day
 	} else {
 		var d time.Duration

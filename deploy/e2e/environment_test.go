@@ -14,7 +14,7 @@ import (
 var invalid = map[string]string{
 	"APP_ENV": "prod", "LOG_LEVEL": "loud", "PORT": "65536", "HOST": "everywhere", "DRAIN_TIMEOUT": "10",
 	"METRICS_ADDR": "9464",
-	"MONGODB_URI":  "mongodb//mongo", "KAFKA_BROKERS": "kafka", "KAFKA_PARTITIONS": "0", "KAFKA_REPLICATION_FACTOR": "-1",
+	"MONGODB_URI":  "mongodb//mongo", "KAFKA_BROKERS": "kafka:99999", "KAFKA_PARTITIONS": "0", "KAFKA_REPLICATION_FACTOR": "-1",
 	"KAFKA_TLS": "maybe", "KAFKA_CA_FILE": "gone.pem", "KAFKA_CERT_FILE": "gone.pem", "KAFKA_KEY_FILE": "gone.pem",
 	"KAFKA_SASL_MECHANISM": "gssapi", "KAFKA_USERNAME": "alone",
 	"JWT_SECRET": "too short", "JWT_EXPIRES_IN": "soon", "REFRESH_EXPIRES_IN": "soon", "JWT_KEY_ROTATION": "1h", "LOGIN_FAILURES": "-1", "AUTH_RATE_LIMIT": "-1", "RATE_LIMIT": "-1", "MAX_REQUESTS": "0", "MAX_UPLOADS": "0",

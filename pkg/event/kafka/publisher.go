@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,8 +41,9 @@ type Config struct {
 func (c Config) Validate() error {
 	var errs []error
 	for _, broker := range c.Brokers {
-		if host, port, err := net.SplitHostPort(broker); err != nil || host == "" || port == "" {
-			errs = append(errs, fmt.Errorf("  KAFKA_BROKERS: must be host:port, got %q", broker))
+		host, port, err := net.SplitHostPort(broker)
+		if n, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil || host == "" || n == 0 {
+			errs = append(errs, fmt.Errorf("  KAFKA_BROKERS: must be host:port with a port from 1 to 65535, got %q", broker))
 		}
 	}
 	if c.Partitions < 1 || c.Partitions > maxPartitions {
