@@ -23,8 +23,8 @@ const Name = "passport-service"
 // reindex returns the task that migrates the passports of earlier releases. It is
 // repeated for those that an instance of an earlier release writes during an upgrade.
 func reindex(passports *passport.Service, log *slog.Logger) task.Kind {
-	return task.Kind{Name: "passport.reindex", Every: 30 * 24 * time.Hour, Timeout: 6 * time.Hour, Run: func(ctx context.Context, _ task.Task) error {
-		conflicts, err := passports.Passports.Reindex(ctx, store.All)
+	return task.Kind{Name: "passport.reindex", Every: 24 * time.Hour, Timeout: time.Hour, Run: func(ctx context.Context, _ task.Task) error {
+		conflicts, err := passports.Reindex(ctx)
 		for _, id := range conflicts {
 			log.Warn("another passport has the identifier in another spelling", "passport", id)
 		}

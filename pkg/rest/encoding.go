@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -47,7 +48,7 @@ func unpack(w http.ResponseWriter, r *http.Request, sent io.Reader, limit int64)
 	case "gzip", "x-gzip":
 		// The format adds a few bytes to a body that cannot be compressed.
 		packed := limit + min(limit/1024+1024, math.MaxInt64-limit)
-		sent = &gzipReader{sent: http.MaxBytesReader(w, io.NopCloser(sent), packed)}
+		sent = &gzipReader{sent: &countingReader{Reader: http.MaxBytesReader(w, io.NopCloser(sent), packed)}}
 	default:
 		w.Header().Set("Accept-Encoding", "gzip")
 		return nil, fault.New(fault.Unsupported, "Content-Encoding must be gzip or missing, got %q", given).
@@ -56,11 +57,31 @@ func unpack(w http.ResponseWriter, r *http.Request, sent io.Reader, limit int64)
 	return http.MaxBytesReader(w, io.NopCloser(sent), limit), nil
 }
 
+// Limits of the unpacked size in relation to the packed size, because an NDJSON body has
+// no other limit. Similar passports are packed to a fiftieth.
+const (
+	maxRatio     = 100
+	freeUnpacked = 1 << 20 // bytes, in addition
+)
+
+// countingReader counts the bytes that are read.
+type countingReader struct {
+	io.Reader
+	count int64
+}
+
+func (c *countingReader) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.count += int64(n)
+	return n, err
+}
+
 // gzipReader unpacks a body while it is read. The errors of sent are not changed.
 type gzipReader struct {
-	sent   io.Reader
-	reader *gzip.Reader // nil before the first Read
-	err    error        // returned by the last Read
+	sent     *countingReader
+	unpacked int64        // bytes
+	reader   *gzip.Reader // nil before the first Read
+	err      error        // returned by the last Read
 }
 
 func (g *gzipReader) Read(b []byte) (n int, err error) {
@@ -69,6 +90,11 @@ func (g *gzipReader) Read(b []byte) (n int, err error) {
 	}
 	if g.err == nil {
 		n, g.err = g.reader.Read(b)
+	}
+	if g.unpacked += int64(n); g.unpacked > freeUnpacked+maxRatio*g.sent.count {
+		g.err = fault.New(fault.Malformed, "the request body must not be more than %d times larger than its gzip form", maxRatio).
+			With(fault.Detail{Path: "header:Content-Encoding", Code: "range", Message: fmt.Sprintf("the body must not be more than %d times larger than its gzip form", maxRatio)})
+		return 0, g.err
 	}
 	if _, corrupt := errors.AsType[flate.CorruptInputError](g.err); corrupt || errors.Is(g.err, gzip.ErrHeader) || errors.Is(g.err, gzip.ErrChecksum) {
 		g.err = fault.New(fault.Malformed, "the request body is not valid gzip").

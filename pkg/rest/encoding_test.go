@@ -72,6 +72,10 @@ func TestInvalidEncodingsAreRefused(t *testing.T) {
 			}
 		})
 	}
+	badForm := []byte(gzipped("--b\r\nContent-Disposition: form-data; name=a\r\n\r\nxyz\r\n--b--\r\n"))
+	badForm[len(badForm)-8] ^= 1 // the checksum, which follows the last boundary
+	forms.Do("POST /api/forms", string(badForm), "Content-Type", "multipart/form-data; boundary=b", "Content-Encoding", "gzip").
+		WantProblem(400, "header:Content-Encoding format")
 	form := gzipped("--b\r\nContent-Disposition: form-data; name=a\r\n\r\n" + strings.Repeat("x", 10<<20) + "\r\n--b--\r\n")
 	forms.Do("POST /api/forms", form, "Content-Type", "multipart/form-data; boundary=b", "Content-Encoding", "gzip").WantProblem(413)
 	if a := c.Call("POST /api/things", "", value, "Content-Type", "text/plain").Want(415, nil); a.Header.Get("Accept") != "application/json" {

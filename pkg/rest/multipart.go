@@ -116,6 +116,11 @@ func (p *Parts) Next() (*Part, error) {
 	p.body.remaining, p.body.active = maxPartHeader, true
 	part, err := p.reader.NextRawPart() // NextPart would decode quoted-printable
 	p.body.active = false
+	if err == io.EOF { // read the rest, so that a gzip checksum is verified
+		if _, err := io.Copy(io.Discard, p.body); err != nil {
+			return nil, formError(err)
+		}
+	}
 	if err != nil {
 		return nil, formError(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"reflect"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
@@ -49,8 +50,12 @@ func (n *NDJSON[In, Out]) Resolve(hc huma.Context) []error {
 // be larger than limit bytes. f gets one valid JSON value.
 func (n *NDJSON[In, Out]) Process(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) (*Stream, error) {
 	if t, _, err := mime.ParseMediaType(n.request.Header.Get("Content-Type")); err == nil && t == ndjsonType {
-		body, err := unpack(n.response, n.request, newPacedReader(n.response, n.request, n.request.Body), math.MaxInt64)
-		return &Stream{func(hc huma.Context) { n.stream(hc.Context(), body, limit, f) }}, err
+		sent := newPacedReader(n.response, n.request, n.request.Body)
+		body, err := unpack(n.response, n.request, sent, math.MaxInt64)
+		return &Stream{func(hc huma.Context) {
+			defer discard(n.response, sent)
+			n.stream(hc.Context(), body, limit, f)
+		}}, err
 	}
 	data, err := readJSON(n.response, n.request, limit, []string{jsonType, ndjsonType})
 	if err != nil {
@@ -68,7 +73,8 @@ func (n *NDJSON[In, Out]) Process(ctx context.Context, limit int64, f func(conte
 	}}, nil
 }
 
-// stream writes a result for each line. It flushes when it has to wait for the next one.
+// stream writes a result for each line, until the client disconnects. It flushes when it
+// must wait for the next line.
 func (n *NDJSON[In, Out]) stream(ctx context.Context, body io.Reader, limit int64, f func(context.Context, wire.Value) (Out, error)) {
 	control := http.NewResponseController(n.response)
 	if err := control.EnableFullDuplex(); err != nil {
@@ -78,25 +84,41 @@ func (n *NDJSON[In, Out]) stream(ctx context.Context, body io.Reader, limit int6
 	in := bufio.NewReaderSize(body, 64<<10)
 	out := bufio.NewWriterSize(n.response, 64<<10)
 	var err error
-	for number := 1; err == nil; number++ {
+	for number := 1; err == nil && ctx.Err() == nil; number++ {
 		var line []byte
 		line, err = readLine(in, limit)
 		if line = bytes.TrimSpace(line); len(line) > 0 || err != nil && err != io.EOF {
-			n.processLine(ctx, out, number, line, err, f)
+			if n.processLine(ctx, out, number, line, err, f) != nil {
+				return
+			}
 		}
 		if fault.Is(err, fault.TooLarge) && !errors.Is(err, io.EOF) {
 			err = nil // readLine has skipped the rest of the line
 		}
 		if in.Buffered() == 0 || err != nil {
-			out.Flush()
+			if out.Flush() != nil {
+				return
+			}
 			control.Flush()
 		}
 	}
 }
 
+// maxDiscard is the number of bytes of a rejected body that are read.
+const maxDiscard = 1 << 20
+
+// discard reads the rest of a body. If it is too long, the connection is closed after
+// the response. A full-duplex connection panics if net/http reaches the end of the body
+// after the handler has returned.
+func discard(w http.ResponseWriter, body io.Reader) {
+	if _, err := io.CopyN(io.Discard, body, maxDiscard); err == nil {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // a test recorder has none
+	}
+}
+
 // processLine writes the result for a line, or for the error that readLine returned
-// instead of it.
-func (n *NDJSON[In, Out]) processLine(ctx context.Context, w io.Writer, number int, line []byte, err error, f func(context.Context, wire.Value) (Out, error)) {
+// instead of it. It returns an error of the connection.
+func (n *NDJSON[In, Out]) processLine(ctx context.Context, w io.Writer, number int, line []byte, err error, f func(context.Context, wire.Value) (Out, error)) error {
 	out := Result[Out]{Line: number}
 	switch {
 	case err == nil, err == io.EOF: // io.EOF: the last line does not end with a newline
@@ -117,7 +139,8 @@ func (n *NDJSON[In, Out]) processLine(ctx context.Context, w io.Writer, number i
 	if err != nil {
 		panic(err) // not possible: all types can be marshalled
 	}
-	w.Write(append(data, '\n'))
+	_, err = w.Write(append(data, '\n'))
+	return err
 }
 
 // readLine returns the next line, and io.EOF with the last. It skips a line that is too

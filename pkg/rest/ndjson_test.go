@@ -53,6 +53,7 @@ func TestNDJSON(t *testing.T) {
 		"gzip, lines":           {"application/x-ndjson", gzipped("[]\n[1]"), "200 {\"line\":1,\"result\":{\"bytes\":2}}\n{\"line\":2,\"result\":{\"bytes\":3}}\n"},
 		"gzip, incomplete":      {"application/x-ndjson", gzipped("[]")[:20], "200 1:400 "},
 		"gzip, but plain text":  {"application/x-ndjson", "[]\n[1]", "200 1:400 "},
+		"gzip, too large":       {"application/x-ndjson", gzipped(strings.Repeat(" ", 4<<20)), "200 1:400 "},
 		"empty lines":           {"application/x-ndjson", "\n\n[]\r\n \n", "200 {\"line\":3,\"result\":{\"bytes\":2}}\n"},
 		"no lines":              {"application/x-ndjson", "", "200 "},
 		"invalid and rejected":  {"application/x-ndjson", "{\"a\":\n{}\n[]", "200 1:400 2:422 {\"line\":3,\"result\":{\"bytes\":2}}\n"},

@@ -43,7 +43,7 @@ func Serve(ctx context.Context, l net.Listener, a *API, drain time.Duration, bac
 }
 
 func (a *API) serve(ctx context.Context, l net.Listener, drain time.Duration) error {
-	conns := &connections{unused: map[net.Conn]bool{}}
+	conns := &connections{unused: map[net.Conn]time.Time{}}
 	srv := a.newServer(conns)
 	if a.config.CertFile != "" {
 		settings, err := newTLS(a.config.CertFile, a.config.KeyFile, a.log)
@@ -60,7 +60,7 @@ func (a *API) serve(ctx context.Context, l net.Listener, drain time.Duration) er
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 		defer cancel()
-		drained <- srv.Shutdown(ctx)
+		drained <- shutDown(ctx, srv, conns, min(leaveTimeout, drain/2))
 	})
 	a.log.InfoContext(ctx, "listening", "addr", l.Addr().String())
 	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -73,11 +73,25 @@ func (a *API) serve(ctx context.Context, l net.Listener, drain time.Duration) er
 	return nil
 }
 
-// newServer returns a server that tracks its connections. On shutdown it closes those
-// that have not sent anything, for example connections that a browser opened in
-// advance: http.Server would wait for them for up to 5 seconds.
+// shutDown waits until all requests have been handled. It closes connections that have
+// been open for longer than unusedTimeout without a request, for example those that a
+// browser opened in advance: http.Server would wait for them for up to 5 seconds.
+func shutDown(ctx context.Context, srv *http.Server, conns *connections, unusedTimeout time.Duration) error {
+	done := make(chan error, 1)
+	go func() { done <- srv.Shutdown(ctx) }()
+	for {
+		conns.closeUnused(unusedTimeout)
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(leavePoll):
+		}
+	}
+}
+
+// newServer returns a server that tracks its connections.
 func (a *API) newServer(conns *connections) *http.Server {
-	srv := &http.Server{
+	return &http.Server{
 		Handler:           a,
 		ReadHeaderTimeout: a.timeouts.ReadHeader,
 		ReadTimeout:       a.timeouts.Read,
@@ -93,15 +107,13 @@ func (a *API) newServer(conns *connections) *http.Server {
 		ErrorLog:  slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 		ConnState: conns.update,
 	}
-	srv.RegisterOnShutdown(conns.closeUnused)
-	return srv
 }
 
 // connections are the open connections of a server.
 type connections struct {
 	mu     sync.Mutex
 	count  int
-	unused map[net.Conn]bool // no byte received yet
+	unused map[net.Conn]time.Time // those without a complete request header, with the time they were opened
 }
 
 // update implements http.Server.ConnState.
@@ -112,7 +124,7 @@ func (c *connections) update(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		c.count++
-		c.unused[conn] = true
+		c.unused[conn] = time.Now()
 	case http.StateClosed, http.StateHijacked:
 		c.count--
 	}
@@ -124,11 +136,14 @@ func (c *connections) open() int {
 	return c.count
 }
 
-func (c *connections) closeUnused() {
+// closeUnused closes the unused connections that were opened longer ago than age.
+func (c *connections) closeUnused(age time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for conn := range c.unused {
-		conn.Close()
+	for conn, opened := range c.unused {
+		if time.Since(opened) > age {
+			conn.Close()
+		}
 	}
 }
 

@@ -41,6 +41,22 @@ func TestSpellingsOfOneIdentifierHaveOneKey(t *testing.T) {
 	}
 }
 
+func TestPathsAreNotMistakenForLinks(t *testing.T) {
+	for identifier, want := range map[string]bool{
+		"https://oem.example/2026/01/15/10/4711":              false,
+		"https://oem.example/01/15/21/4711":                   true,
+		"https://oem.example/01/9521100000116/10/4711":        true,
+		"https://oem.example/gtin/09521100000116/ser/A1":      true,
+		"https://oem.example/shop/01/09521100000116":          true,
+		"https://oem.example/2026/01/15":                      false,
+		"https://oem.example/01/09521100000116/21/A1/99/4711": false,
+	} {
+		if _, ok := ParseLink(identifier); ok != want {
+			t.Errorf("ParseLink(%q) = %v, want %v", identifier, ok, want)
+		}
+	}
+}
+
 func TestIdentifierMustBeAURI(t *testing.T) {
 	for identifier, want := range map[string]string{
 		"https://nlb.example/b/A1":           "",

@@ -2,6 +2,7 @@ package batteryid
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -40,6 +41,9 @@ func parseSteps(steps []string) (Link, bool) {
 	if len(steps)%2 == 0 || len(steps) == 1 && !isGTIN(link.GTIN) {
 		return Link{}, false
 	}
+	if !slices.Contains(steps[1:], "21") && !slices.Contains(steps[1:], "ser") && !resemblesGTIN(link.GTIN) {
+		return Link{}, false // such as the date in /2026/01/15/10/4711
+	}
 	for i := 1; i < len(steps); i += 2 {
 		code := codes[steps[i]]
 		if code == "" {
@@ -54,6 +58,11 @@ func parseSteps(steps []string) (Link, bool) {
 		}
 	}
 	return link, true
+}
+
+// resemblesGTIN reports whether text has the form of a GTIN-8, -12, -13 or -14.
+func resemblesGTIN(text string) bool {
+	return slices.Contains([]int{8, 12, 13, 14}, len(text)) && strings.Trim(text, "0123456789") == ""
 }
 
 func isGTIN(text string) bool {

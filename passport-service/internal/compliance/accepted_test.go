@@ -33,6 +33,7 @@ var accepted = []struct{ path, base, patch string }{
 	{matter + "criticalRawMaterials", ev, changes(set(matter+"criticalRawMaterials",
 		`["lithium","Cobalt — battery grade","MANGANESE - battery grade","Nickel — battery grade","Bauxite/alumina/aluminium","Natural graphite","Copper","Neodymium","Platinum"]`))},
 	{matter + "hazardousSubstances/1", minimum, changes(cut(matter+"hazardousSubstances/1/casNumber"), set(matter+"hazardousSubstances/1/ecNumber", `"244-334-7"`))},
+	{matter + "hazardousSubstances/1", minimum, changes(cut(matter+"hazardousSubstances/1/casNumber"), set(matter+"hazardousSubstances/1/ecNumber", `"400-001-1"`))},
 	{matter + "hazardousSubstances/0/hazardStatements", ev, changes(set(matter+"hazardousSubstances/0/hazardStatements", `["H301 + H311","H360FD","EUH066","H300+H310+H330"]`))},
 	{matter + "batteryChemistry", ev, changes(set(matter+"batteryChemistry", `"nmc811"`))},
 	{circle + "dismantlingInformation", ev, changes(set(circle+"dismantlingInformation/cellLayout", `"3P96S"`))},

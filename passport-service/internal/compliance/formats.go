@@ -131,7 +131,7 @@ func checkCASNumber(_ *Run, v ruleset.Value) string {
 }
 
 // checkECNumber checks the check digit: the sum of the other digits, each times its
-// position, modulo 11.
+// position, modulo 11. Numbers with the remainder 10 were issued with the digit 1.
 func checkECNumber(_ *Run, v ruleset.Value) string {
 	text, ok := v.Text()
 	number := strings.ReplaceAll(text, "-", "")
@@ -142,7 +142,11 @@ func checkECNumber(_ *Run, v ruleset.Value) string {
 	for i := range 6 {
 		sum += (i + 1) * int(number[i]-'0')
 	}
-	if want := sum % 11; want != int(number[6]-'0') {
+	want := sum % 11
+	if want == 10 {
+		want = 1
+	}
+	if want != int(number[6]-'0') {
 		return fmt.Sprintf("must be an EC number with check digit %d, got %s", want, text)
 	}
 	return ""

@@ -90,8 +90,24 @@ func (s *Service) Public(ctx context.Context, id string) (PublicPassport, error)
 // identifier, in any spelling, which may have a query and a fragment. It fails like
 // Public.
 func (s *Service) PublicByBattery(ctx context.Context, scanned string) (PublicPassport, error) {
+	notFound := fault.New(fault.NotFound, "battery %s has no published passport", scanned)
 	row, err := s.getBy(ctx, byIdentifier, batteryid.ScannedKey(scanned), scanned)
-	return s.public(row, err, fault.New(fault.NotFound, "battery %s has no published passport", scanned))
+	p, err := s.public(row, err, notFound)
+	if fault.Is(err, fault.NotFound) { // a draft may have the key; a second passport of the battery has its identifier itself
+		if row, err := s.Passports.GetBy(ctx, byIdentifier, scanned); err == nil {
+			return s.public(row, nil, notFound)
+		}
+	}
+	return p, err
+}
+
+// Reindex migrates the passports of earlier releases, published ones first. It returns
+// the ids of those whose battery has another passport.
+func (s *Service) Reindex(ctx context.Context) (conflicts []string, err error) {
+	if _, err := s.Passports.Reindex(ctx, publishedScope); err != nil {
+		return nil, err
+	}
+	return s.Passports.Reindex(ctx, store.All)
 }
 
 // getBy returns the passport with a key in a unique index, or one that Reindex has not
