@@ -9,7 +9,7 @@ import (
 )
 
 type passwordChange struct {
-	CurrentPassword string `json:"currentPassword" maxLength:"1024" example:"correct horse battery" doc:"current password of the account"`
+	CurrentPassword string `json:"currentPassword" maxLength:"1024" example:"correct battery horse" doc:"current password of the account"`
 	NewPassword     string `json:"newPassword" minLength:"8" maxLength:"1024" example:"paper pencil battery" doc:"new password that is not one of the 3,000 most common"`
 }
 
