@@ -28,7 +28,7 @@ type Finding struct {
 	Rule           string       `json:"rule" doc:"id of the rule, or catalogue for a duty, type or limit of the attribute itself"`
 	Message        string       `json:"message" doc:"the field, the requirement and the value found, such as: batteryMass must be greater than 0, got -3 kg"`
 	LegalReference string       `json:"legalReference,omitempty" doc:"legal basis of the attribute"`
-	Duty           ruleset.Duty `json:"duty,omitempty" enum:"M,C,L,X" doc:"duty that the finding is about: M mandatory, C mandatory under a condition, L mandatory from a later date, X not allowed"`
+	Duty           ruleset.Duty `json:"duty,omitempty" enum:"M,C,R,O,L,X" doc:"duty that the finding is about: M mandatory, C mandatory under a condition, R recommended, O optional, L mandatory from a later date, X not allowed"`
 
 	attribute *ruleset.Attribute // nil for unknown members and sections
 	position  int                // of the field in the catalogue
