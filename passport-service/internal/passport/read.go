@@ -91,12 +91,12 @@ func (s *Service) Public(ctx context.Context, id string) (PublicPassport, error)
 // Public.
 func (s *Service) PublicByBattery(ctx context.Context, scanned string) (PublicPassport, error) {
 	notFound := fault.New(fault.NotFound, "battery %s has no published passport", scanned)
-	row, err := s.getBy(ctx, byIdentifier, batteryid.ScannedKey(scanned), scanned)
+	key := batteryid.ScannedKey(scanned)
+	row, err := s.Passports.GetBy(ctx, byIdentifier, key)
 	p, err := s.public(row, err, notFound)
-	if fault.Is(err, fault.NotFound) { // a draft may have the key; a second passport of the battery has its identifier itself
-		if row, err := s.Passports.GetBy(ctx, byIdentifier, scanned); err == nil {
-			return s.public(row, nil, notFound)
-		}
+	if fault.Is(err, fault.NotFound) && scanned != key { // Reindex has not reached it, or a draft has the key
+		row, err = s.Passports.GetBy(ctx, byIdentifier, scanned)
+		return s.public(row, err, notFound)
 	}
 	return p, err
 }
