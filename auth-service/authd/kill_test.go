@@ -1,17 +1,13 @@
 package authd_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -43,34 +39,8 @@ func runChild(db string) error {
 // startChild runs a service in a child process until it is killed.
 func startChild(t *testing.T, db connect.Config) (c resttest.Client, kill func()) {
 	t.Helper()
-	config, err := json.Marshal(db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(program)
-	cmd.Env = append(os.Environ(), childEnv+"="+string(config))
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	kill = sync.OnceFunc(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		resttest.CloseIdle()
-	})
-	t.Cleanup(kill)
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resttest.Client{T: t, URL: strings.TrimSpace(line)}, kill
+	url, kill := resttest.StartChild(t, childEnv, db, nil)
+	return resttest.Client{T: t, URL: url}, kill
 }
 
 // TestRefreshTokenSurvivesCrashDuringRefresh kills the service after it has stored that

@@ -1,7 +1,6 @@
 package documentd_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -11,8 +10,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -66,38 +63,15 @@ func startChild(t *testing.T, db connect.Config, change func(*documentd.Config),
 // child starts the service in a separate process.
 func (s *service) child(t *testing.T, env ...string) child {
 	t.Helper()
-	config, err := json.Marshal(s.cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(program)
-	cmd.Env = append(append(os.Environ(), childEnv+"="+string(config)), env...)
 	stderr, stderrWriter := io.Pipe()
-	cmd.Stderr = stderrWriter
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	url, end := resttest.StartChild(t, childEnv, s.cfg, stderrWriter, env...)
 	kill := sync.OnceFunc(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
+		end()
 		stderrWriter.Close()
 	})
 	t.Cleanup(kill)
-	t.Cleanup(resttest.CloseIdle)
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
 	started := *s
-	started.Client = resttest.Client{T: t, URL: line[:len(line)-1]}
+	started.Client = resttest.Client{T: t, URL: url}
 	return child{&started, stderr, kill}
 }
 

@@ -1,15 +1,12 @@
 package passportd_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -205,32 +202,5 @@ func TestRetryAfterCrashCreatesNoSecondPassport(t *testing.T) {
 // startChild runs a service in a child process and returns its URL.
 func startChild(t *testing.T, db connect.Config, issuer *authtest.Issuer) (url string, kill func()) {
 	t.Helper()
-	config, err := json.Marshal(map[string]any{"Store": db, "Auth": map[string]string{"URL": issuer.URL}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(program)
-	cmd.Env = append(os.Environ(), childEnv+"="+string(config))
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	kill = sync.OnceFunc(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		resttest.CloseIdle()
-	})
-	t.Cleanup(kill)
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(line), kill
+	return resttest.StartChild(t, childEnv, map[string]any{"Store": db, "Auth": map[string]string{"URL": issuer.URL}}, nil)
 }
