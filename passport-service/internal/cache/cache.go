@@ -1,0 +1,73 @@
+// Package cache keeps values in memory, bounded in bytes.
+package cache
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"golang.org/x/sync/singleflight"
+)
+
+// Cache keeps the most recently used values. It is safe for concurrent use.
+type Cache[K comparable, V any] struct {
+	limit  int            // bytes
+	size   func(K, V) int // bytes of an entry
+	mu     sync.Mutex
+	used   int
+	lru    *simplelru.LRU[K, V]
+	flight singleflight.Group
+}
+
+// New returns a cache for limit bytes. Values that are larger are not kept; with limit 0, none are.
+func New[K comparable, V any](limit int, size func(K, V) int) *Cache[K, V] {
+	c := &Cache[K, V]{limit: limit, size: size}
+	c.lru, _ = simplelru.NewLRU(1<<30, func(k K, v V) { c.used -= size(k, v) }) // fails for a size below 1 only
+	return c
+}
+
+// Get returns the value of a key.
+func (c *Cache[K, V]) Get(key K) (V, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lru.Get(key)
+}
+
+// Load returns the value of a key if it is fresh, and otherwise loads it, once for all
+// concurrent calls with the same key. The key under which load returns the value may be
+// another one: that of a newer version. Errors are not kept.
+func (c *Cache[K, V]) Load(key K, fresh func(V) bool, load func() (K, V, error)) (V, error) {
+	if v, ok := c.Get(key); ok && fresh(v) {
+		return v, nil
+	}
+	v, err, _ := c.flight.Do(fmt.Sprintf("%#v", key), func() (any, error) {
+		if v, ok := c.Get(key); ok && fresh(v) { // another call has just loaded it
+			return v, nil
+		}
+		key, v, err := load()
+		if err == nil {
+			c.put(key, v)
+		}
+		return v, err
+	})
+	if err != nil {
+		var none V
+		return none, err
+	}
+	return v.(V), nil
+}
+
+func (c *Cache[K, V]) put(key K, v V) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lru.Remove(key)
+	size := c.size(key, v)
+	if size > c.limit {
+		return
+	}
+	for c.used+size > c.limit {
+		c.lru.RemoveOldest()
+	}
+	c.used += size
+	c.lru.Add(key, v)
+}
