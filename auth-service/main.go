@@ -6,4 +6,4 @@ import (
 	"github.com/battery-passport/suite/pkg/boot"
 )
 
-func main() { boot.Main(authd.Name, authd.Run) }
+func main() { boot.Main(authd.Name, authd.Run, authd.Promote) }

@@ -52,6 +52,20 @@ func TestBadInput(t *testing.T) {
 		"address without domain":              {register, `{"email":"ann","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
 		"address with a name":                 {register, `{"email":"Ann <ann2@x.example>","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
 		"address with CRLF":                   {register, `{"email":"ann2@x.example\r\nBcc: eve@x.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"invisible address":                   {register, `{"email":"an\u034fn@x.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"zero-width space in address":         {register, `{"email":"ann\u200b@x.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"address not in NFC":                  {register, `{"email":"u\u0308@x.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"address at an IP address":            {register, `{"email":"ann@[127.0.0.1]","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"domain in full-width letters":        {register, `{"email":"ann@ｘ.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"ideographic full stop in domain":     {register, `{"email":"ann@x。example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"ligature in domain":                  {register, `{"email":"ann@oﬃce.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"domain that is not valid in IDNA":    {register, `{"email":"ann@xn--a.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"domain in two forms":                 {register, `{"email":"ann@exämple.xn--p1ai","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"underscore in domain":                {register, `{"email":"ann@x_y.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"hyphen at the start of a label":      {register, `{"email":"ann@-x.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"name of 65 characters":               {register, `{"email":"` + strings.Repeat("a", 65) + `@x.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"label of 64 characters":              {register, `{"email":"ann@` + strings.Repeat("b", 64) + `.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"label with a hyphen at the end":      {register, `{"email":"ann@x-.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
 		"two addresses":                       {register, `{"email":"a@x.example,b@x.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
 		"address of 200 kB":                   {register, `{"email":"` + strings.Repeat("x", 200_000) + `@x.example","password":"drop anchor"}`, nil, 413, nil},
 		"long address":                        {register, `{"email":"` + strings.Repeat("x", 254) + `@x.example","password":"drop anchor"}`, nil, 422, []string{"/email range"}},
@@ -92,6 +106,14 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
+// TestInternationalDomains registers addresses whose domain is in Unicode, in any case, or in ASCII.
+func TestInternationalDomains(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	for _, address := range []string{"ann@exämple.example", "bob@STRASSE-Ö.example", "cleo@straße.example", "dora@xn--exmple-cua.example", "emil@電池.example", "fay@localhost"} {
+		s.Call("POST /api/auth/register", "", map[string]string{"email": address, "password": "drop anchor"}).Want(201, nil)
+	}
+}
+
 // TestForgedTokensAreRefused forges access tokens of both algorithms, with the key of
 // the service where the forgery needs a valid signature.
 func TestForgedTokensAreRefused(t *testing.T) {
@@ -114,7 +136,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 // signing returns the signing key of the service.
 func signing(t *testing.T, cfg connect.Config, tokenSecret string) token.Key {
 	t.Helper()
-	keys := secret.New(openStore(t, cfg), slog.New(slog.DiscardHandler))
+	keys := secret.New(openStore(t, cfg), nil, slog.New(slog.DiscardHandler))
 	keys.TokenSecret = tokenSecret
 	keys.Load(t.Context())
 	key, err := keys.SigningKey()
@@ -130,7 +152,7 @@ func TestStoreUnavailable(t *testing.T) {
 	s := start(t, connect.Config{URI: "mongodb://" + resttest.UnusedAddress(t)})
 	for _, route := range []string{"POST /api/auth/login", "POST /api/auth/register", "GET /.well-known/jwks.json", "GET /readyz"} {
 		begin := time.Now()
-		a := s.Do(route, `{"email":"ann@x.example","password":"drop anchor"}`)
+		a := s.Do(route, `{"email":"ann@x.example","password":"drop anchor"}`, "Content-Type", "application/json")
 		if took := time.Since(begin); a.Status != 503 || took > 3*time.Second {
 			t.Errorf("%s = %d after %v: %s", route, a.Status, took, a.Text)
 		}

@@ -27,12 +27,14 @@ type Config struct {
 	TokenLifetime   Lifetime `envconfig:"JWT_EXPIRES_IN" default:"15m" desc:"Lifetime of an access token, for example 15m, 24h or 1d."`
 	RefreshLifetime Lifetime `envconfig:"REFRESH_EXPIRES_IN" default:"30d" desc:"Lifetime of a session, from login; refreshing tokens does not extend it."`
 	KeyRotation     Lifetime `envconfig:"JWT_KEY_ROTATION" default:"90d" desc:"Age at which the signing key is replaced. 0: only on request of an admin."`
-	RateLimit       int      `envconfig:"AUTH_RATE_LIMIT" default:"300" desc:"Requests per minute that a client network may send to each of login, refresh and logout, and a tenth of that to register. 0: no limit."`
-	LoginFailures   int      `envconfig:"LOGIN_FAILURES" default:"10" desc:"Number of wrong passwords, per client network and per account, after which further attempts must wait. 0: no limit."`
+	RateLimit       int      `envconfig:"AUTH_RATE_LIMIT" default:"300" desc:"Requests per minute that a client network may send to each of login, refresh and logout, and a tenth of that to register. A device on which the account was logged in to before has a tenth for itself. 0: no limit."`
+	LoginFailures   int      `envconfig:"LOGIN_FAILURES" default:"10" desc:"Number of wrong passwords, per client network, per account and per known device, after which further attempts must wait; see docs/security.md, Logins. 0: no limit."`
 	PasswordKey     string   `envconfig:"PASSWORD_KEY" secret:"true" desc:"Key of at least 32 characters for password hashes; if empty, the service generates one and stores it in the database."`
 	PasswordCost    int      `envconfig:"PASSWORD_COST" default:"12" desc:"Bcrypt cost of password hashes, 10 to 16; each step doubles the duration of a login."`
-	AdminEmail      string   `envconfig:"ADMIN_EMAIL" desc:"Email address of an admin; the service creates the account on start if it does not exist; requires ADMIN_PASSWORD."`
-	AdminPassword   string   `envconfig:"ADMIN_PASSWORD" secret:"true" desc:"Password of that admin, 8 to 1024 characters."`
+	AdminEmail      string   `envconfig:"ADMIN_EMAIL" desc:"Email address of an admin; on start the service creates the account if it does not exist, or promotes it if no enabled account is an admin; requires ADMIN_PASSWORD."`
+	AdminPassword   string   `envconfig:"ADMIN_PASSWORD" secret:"true" desc:"Password of that admin, 8 to 1024 characters; set when the account is created or promoted, and not changed later."`
+
+	Revocations token.RevocationConfig
 
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time

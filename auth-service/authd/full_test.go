@@ -10,8 +10,9 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 
-// TestRevocationsAreServedAtFullLoad: services that verify tokens get revocations while
-// logins use all concurrency slots and the rate limit of their address is exhausted.
+// TestRevocationsAreServedAtFullLoad: services that verify tokens get revocations, and users
+// log in, while other logins that send no body use all transfers, and the rate limit of
+// their address is exhausted.
 func TestRevocationsAreServedAtFullLoad(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()}, func(c *authd.Config) { c.HTTP.MaxRequests, c.HTTP.RateLimit = 1, 1 })
 	login := func() {
@@ -24,11 +25,12 @@ func TestRevocationsAreServedAtFullLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the service is full", func() bool {
-		login()                                           // an earlier request may have had the slot
-		return s.Do("GET /api/nothing", "").Status == 503 // a route without rate limit
-	})
+	eventually(t, "the service is ready", func() bool { return s.Do("GET /readyz", "").Status == 200 })
 	for range 10 {
+		login()
+	}
+	for range 10 {
+		s.Do("POST /api/auth/login", `{"email":"a@a.example","password":"wrong password"}`, "Content-Type", "application/json").Want(401, nil)
 		s.Do("GET /api/auth/revocations", "").Want(200, nil)
 	}
 }

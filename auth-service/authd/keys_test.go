@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/battery-passport/suite/auth-service/authd"
+	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/auth-service/internal/secret"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/store"
@@ -118,7 +119,8 @@ func TestKeysRotateByAge(t *testing.T) {
 		s.stop()
 		db := openStore(t, cfg)
 		instance := func() *secret.Keys {
-			k := secret.New(db, slog.New(slog.DiscardHandler))
+			log := slog.New(slog.DiscardHandler)
+			k := secret.New(db, audit.New(db, c.now, log), log)
 			k.Now, k.Rotation, k.TokenLifetime = c.now, 24*time.Hour, 15*time.Minute
 			k.Load(t.Context())
 			return k

@@ -157,6 +157,17 @@ func TestInvalidOrganisationsAreRefused(t *testing.T) {
 		"change of the id":           {change, `{"id":"new"}`, 422, []string{"/id unknownField"}},
 		"empty new name":             {change, `{"name":""}`, 422, []string{"/name format"}},
 		"invisible name":             {change, `{"name":"Nord\u200blicht"}`, 422, []string{"/name format"}},
+		"name with a filler":         {change, `{"name":"Nord\u3164licht"}`, 422, []string{"/name format"}},
+		"name with a joiner":         {change, `{"name":"Nord\u034flicht"}`, 422, []string{"/name format"}},
+		"name with a selector":       {change, `{"name":"Nordlicht\ufe00"}`, 422, []string{"/name format"}},
+		"name with a tag":            {change, `{"name":"Nordlicht\udb40\udc41"}`, 422, []string{"/name format"}},
+		"name with a control":        {change, `{"name":"Nord\u0085licht"}`, 422, []string{"/name format"}},
+		"name of two lines":          {change, `{"name":"Nord\u2028licht"}`, 422, []string{"/name format"}},
+		"name with a blank":          {change, `{"name":"Nord\u2800licht"}`, 422, []string{"/name format"}},
+		"invisible new name":         {create, `{"id":"new","name":"\u3164"}`, 422, []string{"/name format"}},
+		"invisible address":          {change, `{"address":{"streetAddress":"\ufe0f","postalCode":"1\u200b","city":"\u115f"}}`, 422, []string{"/address/streetAddress format", "/address/postalCode format", "/address/city format"}},
+		"invisible web address":      {change, `{"webAddress":"https://nordlicht.example/\u034f"}`, 422, []string{"/webAddress format"}},
+		"invisible former id":        {change, `{"formerIds":["Nord\u3164licht"]}`, 422, []string{"/formerIds/0 format"}},
 		"right-to-left name":         {change, `{"name":"\u202etchildroN"}`, 422, []string{"/name format"}},
 		"name of 101 characters":     {change, `{"name":"` + strings.Repeat("ü", 101) + `"}`, 422, []string{"/name format"}},
 		"wrong check digit of GLN":   {change, ids("gln", "9521000001061"), 422, []string{"/identifiers/gln format"}},
@@ -200,7 +211,7 @@ func TestStoredCountryIsNotChecked(t *testing.T) {
 	s := start(t, cfg)
 	admin := s.register("root@x.example", "admin")
 	one := "PATCH " + organisations + "/" + s.organisation(admin, "one")
-	_, err := store.Open(openStore(t, cfg), organisation.Schema()).Update(t.Context(), "one", func(o *organisation.Organisation) (store.Change, error) {
+	_, err := store.Open(openStore(t, cfg), organisation.Schema()).Update(t.Context(), "one", func(o *organisation.Record) (store.Change, error) {
 		o.Address.Country = "XK"
 		return store.Change{}, nil
 	})
@@ -254,7 +265,8 @@ func TestIDBelongsToOneOrganisation(t *testing.T) {
 // and the former ids, and no other organisation can map the same text.
 func TestFreeTextOrganisationCanBeMapped(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, cfg connect.Config) {
-		s := start(t, cfg)
+		var c clock
+		s := start(t, cfg, c.set)
 		admin, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
 		_, err := store.Open(openStore(t, cfg), account.Schema()).Update(t.Context(), ann.User.ID, func(r *account.Record) (store.Change, error) {
 			r.Organisation = "Nordlicht & Söhne"
@@ -292,12 +304,26 @@ func TestFreeTextOrganisationCanBeMapped(t *testing.T) {
 		s.Call("PATCH "+other, admin.Token, `{"formerIds":["Nordlicht & Söhne"]}`).WantProblem(409, "/formerIds/0 duplicate")
 		s.Call("DELETE "+path, admin.Token, nil).WantProblem(409) // ann is stored under its former id
 
-		// After it is removed, a former id can be mapped to another organisation.
+		// The removal of a former id revokes the tokens that contain it. It can then be mapped to
+		// another organisation.
+		before := ann
+		if s.Call("PATCH "+path, admin.Token, `{"name":"Nordlicht SE"}`).Want(200, nil); s.principal(before).Organisation != "nordlicht" {
+			t.Error("another change revokes the token")
+		}
 		s.Call("PATCH "+path, admin.Token, `{"formerIds":["NL"]}`).Want(200, nil)
+		v, err := token.NewVerifier(t.Context(), token.Config{URL: s.URL}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, err := v.Verify(t.Context(), "Bearer "+before.Token); err == nil {
+			t.Errorf("a token with the removed id is accepted: %+v", p)
+		}
 		refreshed("Nordlicht & Söhne")
+		c.advance(3 * time.Second) // tokens with an id that was removed a second ago are refused
 		s.Call("PATCH "+other, admin.Token, `{"formerIds":["Nordlicht & Söhne"]}`).Want(200, nil)
 		refreshed("other", "Nordlicht & Söhne")
 		s.Call("PATCH "+other, admin.Token, `{"formerIds":[]}`).Want(200, nil)
+		c.advance(3 * time.Second)
 		s.Call("PATCH "+path, admin.Token, `{"formerIds":["NL","Nordlicht & Söhne"]}`).Want(200, nil)
 
 		if status := s.assign(admin, ann.User.ID, "nordlicht"); status != 200 {
@@ -377,10 +403,10 @@ func TestListTenThousandOrganisations(t *testing.T) {
 		s := start(t, cfg)
 		admin := s.register("root@x.example", "admin")
 		made := time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC)
-		writes := make([]store.Write[organisation.Organisation], n)
+		writes := make([]store.Write[organisation.Record], n)
 		for i := range writes {
 			o := organisation.Organisation{ID: fmt.Sprintf("o-%05d", i), Name: "O", CreatedAt: made.Add(time.Duration(i) * time.Second)}
-			writes[i] = store.Write[organisation.Organisation]{ID: o.ID, Doc: o}
+			writes[i] = store.Write[organisation.Record]{ID: o.ID, Doc: organisation.Record{Organisation: o}}
 		}
 		if _, err := store.Open(openStore(t, cfg), organisation.Schema()).InsertMany(t.Context(), writes); err != nil {
 			t.Fatal(err)
@@ -405,4 +431,51 @@ func TestListTenThousandOrganisations(t *testing.T) {
 			t.Errorf("%d organisations are missing in the list", next)
 		}
 	})
+}
+
+// TestNamesAreNormalized: two names that look the same are stored as the same text.
+func TestNamesAreNormalized(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	admin := s.register("root@x.example", "admin")
+	s.organisation(admin, "angstrom")
+	want := organisation.Organisation{Name: "Ångström Süd", Address: organisation.Address{StreetAddress: "Höhe 1", PostalCode: "1 A", City: "Köln"}}
+	for _, change := range []string{
+		`{"name":"Ångström Süd","address":{"streetAddress":"Höhe 1","postalCode":"1 A","city":"Köln"}}`,
+		`{"name":"A\u030angstro\u0308m  Su\u0308d","address":{"streetAddress":"Ho\u0308he 1","postalCode":"1\u2003A","city":"Ko\u0308ln"}}`,
+		`{"name":"\u212bngstr\u00f6m\u00a0S\u00fcd","address":{"streetAddress":"H\u00f6he\u3000 1","postalCode":"1\u00a0\u00a0A","city":"K\u00f6ln"}}`,
+	} {
+		var got organisation.Organisation
+		s.Call("PATCH "+organisations+"/angstrom", admin.Token, change).Want(200, &got)
+		if got.Name != want.Name || got.Address != want.Address {
+			t.Errorf("after %s: %+q, %+q", change, got.Name, got.Address)
+		}
+	}
+	var created organisation.Organisation
+	s.Call("POST "+organisations, admin.Token, `{"id":"new","name":"Su\u0308d"}`).Want(201, &created)
+	if created.Name != "Süd" {
+		t.Errorf("created name = %+q", created.Name)
+	}
+}
+
+// TestStoredNamesCanStay: an organisation of an earlier release, which accepted more
+// characters, can still be changed.
+func TestStoredNamesCanStay(t *testing.T) {
+	db := connect.Config{Dir: t.TempDir()}
+	s := start(t, db)
+	admin := s.register("root@x.example", "admin")
+	s.organisation(admin, "nordlicht")
+	s.stop()
+	stored := store.Open(openStore(t, db), organisation.Schema())
+	if _, err := stored.Update(t.Context(), "nordlicht", func(o *organisation.Record) (store.Change, error) {
+		o.Name, o.Address.City, o.FormerIDs = "Nord\u034flicht", "Ko\ufe0fln", []string{"Nord\u3164licht"}
+		return store.Change{}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s = start(t, db)
+	var got organisation.Organisation
+	s.Call("PATCH "+organisations+"/nordlicht", admin.Token, `{"webAddress":"https://nordlicht.example"}`).Want(200, &got)
+	if got.Name != "Nord\u034flicht" || got.WebAddress == "" {
+		t.Errorf("after the change: %+v", got)
+	}
 }

@@ -2,12 +2,14 @@
 package authd
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
+	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/auth-service/internal/httpapi"
 	"github.com/battery-passport/suite/auth-service/internal/login"
 	"github.com/battery-passport/suite/auth-service/internal/organisation"
@@ -25,6 +27,10 @@ import (
 // Name is the name of the service and of its database.
 const Name = "auth-service"
 
+// registrationFactor is the ratio of the limits of logins and registrations: each
+// registration costs a password hash, and the limit of wrong passwords does not apply.
+const registrationFactor = 10
+
 // Run serves until ctx is done. It starts even if the database or Kafka is
 // unavailable; requests that need the database get 503 until it is back.
 func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
@@ -34,30 +40,42 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 	defer p.Close()
 	cfg.Now, cfg.Kafka.Metrics = p.Now, p.Metrics
-	keys := newKeys(cfg, p.Store, log)
+	entries := audit.New(p.Store, p.Now, log)
+	keys := newKeys(cfg, p.Store, entries, log)
 	sessions := newSessions(cfg, p, keys.RefreshTokenKey, log)
 	verifier, err := token.NewLocalVerifier(cfg.TokenSecret, keys.PublicKeys(), sessions.RevocationsSince, log)
 	if err != nil {
 		return err
 	}
-	verifier.Now = p.Now
-	accounts, organisations := newAccounts(cfg, p, sessions, password.New(cfg.PasswordCost, keys.PasswordHashKey), log)
+	verifier.Now, verifier.MaxAge = p.Now, cfg.Revocations.MaxAge
+	p.AddVerifier(verifier)
+	limits := throttle.New(cfg.LoginFailures, cfg.RateLimit, p.Now)
+	accounts, organisations := newAccounts(cfg, p, sessions, entries, limits, newHasher(cfg, keys.PasswordHashKey), log)
 	events := kafka.NewForwarder(cfg.Kafka, append(event.UserTopics(), event.OrganisationTopics()...), log, accounts.Accounts.Outbox(), organisations.Organisations.Outbox())
+	entries.AppendNewest = []func(context.Context, audit.Filter) error{accounts.AppendNewest, organisations.AppendNewest, keys.AppendNewest}
 	p.Check("keys", true, keys.Ready)
 	p.Check("kafka", false, events.Ping)
 	if cfg.AdminEmail != "" {
 		p.Check("admin", false, accounts.CheckAdminExists)
 	}
-	worker := task.NewWorker(task.NewQueue(p.Store, p.Now), log, p.Metrics, slices.Concat(sessions.Tasks(), keys.Tasks())...)
-	p.Background(events.Run, worker.Run, verifier.Run, func(ctx context.Context) error {
+	worker := task.NewWorker(task.NewQueue(p.Store, p.Now), log, p.Metrics, slices.Concat(sessions.Tasks(), keys.Tasks(), entries.Tasks())...)
+	p.Background(events.Run, worker.Run, entries.Run, func(ctx context.Context) error {
 		keys.Load(ctx)
 		ensureAdmin(ctx, cfg, accounts, log)
 		return nil
 	})
-	return p.Serve(ctx, httpapi.Title, httpapi.Description, (&httpapi.API{
-		Accounts: accounts, Logins: &login.Service{Accounts: accounts, Sessions: sessions, Tokens: keys, Log: log},
-		Organisations: organisations, Sessions: sessions, Verifier: verifier, Keys: keys, TokenLifetime: time.Duration(cfg.TokenLifetime), RateLimit: cfg.RateLimit,
+	return p.Serve(ctx, httpapi.OpenAPI, (&httpapi.API{
+		Accounts: accounts, Logins: &login.Service{Accounts: accounts, Sessions: sessions, Tokens: keys, Requests: limits, Audit: entries, Log: log},
+		Organisations: organisations, Sessions: sessions, Verifier: verifier, Keys: keys, Audit: entries, TokenLifetime: time.Duration(cfg.TokenLifetime),
+		RateLimit: (cfg.RateLimit + registrationFactor - 1) / registrationFactor, HTTPS: cfg.HTTP.CertFile != "",
+		RevocationSecret: cfg.Revocations.Secret,
 	}).Register)
+}
+
+// newHasher returns a hasher whose waiting calls hold at most a quarter of the slots of
+// requests.
+func newHasher(cfg Config, key func() ([]byte, error)) *password.Hasher {
+	return password.New(cfg.PasswordCost, key, cmp.Or(cfg.HTTP.MaxRequests, 256)/4)
 }
 
 func newSessions(cfg Config, p *platform.Platform, key func() ([]byte, error), log *slog.Logger) *session.Service {
@@ -69,13 +87,14 @@ func newSessions(cfg Config, p *platform.Platform, key func() ([]byte, error), l
 
 // newAccounts returns the services for accounts and organisations, which depend on
 // each other.
-func newAccounts(cfg Config, p *platform.Platform, sessions *session.Service, passwords account.Hasher, log *slog.Logger) (*account.Service, *organisation.Service) {
+func newAccounts(cfg Config, p *platform.Platform, sessions *session.Service, entries *audit.Log, limits account.Throttle, passwords account.Hasher, log *slog.Logger) (*account.Service, *organisation.Service) {
 	organisations := &organisation.Service{
-		Organisations: store.Open(p.Store, organisation.Schema()), Claims: store.Open(p.Store, organisation.IDClaimSchema()), Now: p.Now,
+		Organisations: store.Open(p.Store, organisation.Schema()), Claims: store.Open(p.Store, organisation.IDClaimSchema()), Tokens: sessions,
+		Audit: entries, Now: p.Now,
 	}
 	accounts := &account.Service{
-		Accounts: store.Open(p.Store, account.Schema()), Audit: store.Open(p.Store, account.AuditSchema()), Passwords: passwords,
-		Throttle: throttle.New(cfg.LoginFailures, p.Now), Tokens: sessions, Organisations: organisations,
+		Accounts: store.Open(p.Store, account.Schema()), Audit: entries, Passwords: passwords,
+		Throttle: limits, Tokens: sessions, Organisations: organisations,
 		Now: p.Now, NewID: platform.NewID, Log: log, FirstIsAdmin: cfg.AdminEmail == "",
 	}
 	organisations.Members = accounts

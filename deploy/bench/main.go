@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/battery-passport/suite/pkg/boot"
 )
 
 // bench measures one suite, or two alternately: before and after a change.
@@ -40,7 +42,7 @@ func main() {
 	only := flag.String("only", "", "measure only scenarios whose name contains this `text`")
 	write := flag.Bool("write", false, "write the table into docs/performance.md")
 	quick := flag.Bool("quick", false, "measure each scenario briefly, in less than a minute in total")
-	flag.Parse()
+	boot.ParseFlags(flag.CommandLine, os.Args[1:], "Bench measures latency, throughput, processor time and memory of the suite, which it builds and starts.")
 	if *quick {
 		b.rounds, b.fixed, b.burst, b.passports, b.large = 1, time.Second/2, time.Second/5, 500, 8*mebibyte
 	}
@@ -97,7 +99,7 @@ type suite struct {
 	published, file                               string        // ids of a complete passport and of a document
 	drafts, many                                  []string
 	created, turn                                 atomic.Int64 // passports created; requests that alternate between drafts or users
-	deepPage                                      string       // query
+	scanned, deepPage, cacheBytes                 string       // path of the published battery; query; PUBLIC_CACHE_BYTES
 	recording                                     bool
 	names                                         []string             // names of the figures
 	values                                        map[string][]float64 // name → values of the rounds
@@ -107,8 +109,7 @@ type suite struct {
 func build(ctx context.Context, tree, dir string) (*suite, error) {
 	version, _ := exec.Command("git", "-C", tree, "describe", "--always", "--dirty").Output()
 	s := &suite{dir: dir, version: strings.TrimSpace(string(version)), values: map[string][]float64{}}
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(dir, "local"), "./deploy/local")
-	cmd.Dir = tree
+	cmd := exec.CommandContext(ctx, "go", "build", "-C", tree, "-o", filepath.Join(dir, "local"), "./deploy/local")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the suite of %s: %w\n%s", tree, err, out)
 	}
@@ -126,8 +127,11 @@ func (s *suite) start(ctx context.Context) error {
 	s.cmd.Stderr = log
 	// The limits are off, and the environment of bench is not passed on.
 	s.cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "DATA_DIR=" + filepath.Join(s.dir, "data"), "JWT_EXPIRES_IN=24h", "MAX_REQUESTS=1024",
-		"MAX_UPLOAD_BYTES=314572800", "RATE_LIMIT=0", "PUBLIC_RATE_LIMIT=0", "AUTH_RATE_LIMIT=0", "LOGIN_FAILURES=0", "S3_PORT=0", "MAIL_PORT=0",
+		"PATH=" + os.Getenv("PATH"), "DATA_DIR=" + filepath.Join(s.dir, "data"), "PUBLIC_BASE_URL=" + baseURL, "JWT_EXPIRES_IN=24h", "MAX_REQUESTS=1024",
+		"MAX_UPLOAD_BYTES=314572800", "MAX_FILES_PER_USER=0", "MAX_STORAGE_PER_USER=0", "MAX_FILES_OF_ALL_USERS=0", "MAX_STORAGE_OF_ALL_USERS=0", "MAX_FILES_PER_ORGANISATION=0", "MAX_STORAGE_PER_ORGANISATION=0", "RATE_LIMIT=0", "PUBLIC_RATE_LIMIT=0", "AUTH_RATE_LIMIT=0", "LOGIN_FAILURES=0", "S3_PORT=0", "MAIL_PORT=0",
+	}
+	if s.cacheBytes != "" {
+		s.cmd.Env = append(s.cmd.Env, "PUBLIC_CACHE_BYTES="+s.cacheBytes)
 	}
 	first := 20_000 + 10*rand.IntN(1000) // systems give higher ports to clients
 	for i, name := range []string{"AUTH", "PASSPORT", "DOCUMENT", "NOTIFICATION", "KAFKA"} {
@@ -161,8 +165,7 @@ func (s *suite) stop(signal os.Signal) {
 	}
 }
 
-// cpu returns the processor time of the process, by its CPU clock:
-// /proc/PID/stat counts in steps of 10 ms.
+// cpu returns the processor time of the process, by its CPU clock: /proc/PID/stat counts in steps of 10 ms.
 func (s *suite) cpu() time.Duration {
 	var ts unix.Timespec
 	_ = unix.ClockGettime(int32(^s.cmd.Process.Pid<<3|2), &ts) // fails when the process has ended
@@ -177,8 +180,7 @@ func (s *suite) settle() {
 	}
 }
 
-// memory returns a size of /proc/PID/status in MiB: VmRSS is the resident set,
-// VmHWM its peak.
+// memory returns a size of /proc/PID/status in MiB: VmRSS is the resident set, VmHWM its peak.
 func (s *suite) memory(name string) float64 {
 	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	_, rest, _ := strings.Cut(string(data), name+":")

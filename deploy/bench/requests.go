@@ -21,39 +21,42 @@ import (
 const (
 	mebibyte  = 1 << 20
 	firstPage = "?limit=50"
+	baseURL   = "https://bench.example"  // of the codes on batteries
 	marked    = `"batteryIdentifier":""` // create inserts the identifier here
 	minimal   = `{"data":{"generalInformation":{` + marked + `,"batteryCategory":"LMT"}}}`
 )
 
-// complete is a passport of 12 kB that can be published.
 var (
-	complete    = identifiers.ReplaceAllString(string(sample), marked)
+	complete    = identifiers.ReplaceAllString(string(sample), marked) // a passport of 12 kB that can be published
 	sample, _   = samples.FS.ReadFile("ev-nmc-complete.json")
+	smallUpload = upload(100_000)
 	identifiers = regexp.MustCompile(`"batteryPassportIdentifier": "[^"]*",\s*"batteryIdentifier": "[^"]*"`)
 )
 
 type target = vegeta.Target
 
-func read(s *suite) target       { return s.get("/" + s.published) }
-func readAny(s *suite) target    { return s.get("/" + s.many[rand.IntN(len(s.many))]) }
-func list(s *suite) target       { return s.get(firstPage) }
-func listDeep(s *suite) target   { return s.get(s.deepPage) }
-func create(s *suite) target     { return s.create(complete) }
-func patch(s *suite) target      { return s.patch(s.drafts[s.turn.Add(1)%int64(len(s.drafts))]) }
-func readPublic(s *suite) target { return get("", s.passport+"/api/public/passports/"+s.published) }
-func login(s *suite) target      { return post("", s.auth+"/api/auth/login", credentials("operator")) }
-func download(s *suite) target   { return get(s.admin, s.document+"/api/documents/"+s.file+"/content") }
-func inbox(s *suite) target      { return get(s.operator, s.notification+"/api/notifications?limit=50") }
+func read(s *suite) target     { return s.get("/" + s.published) }
+func readAny(s *suite) target  { return s.get("/" + s.many[rand.IntN(len(s.many))]) }
+func list(s *suite) target     { return s.get(firstPage) }
+func listDeep(s *suite) target { return s.get(s.deepPage) }
+func create(s *suite) target   { return s.create(complete) }
+func patch(s *suite) target    { return s.patch(s.drafts[s.turn.Add(1)%int64(len(s.drafts))]) }
+func signedIn(s *suite) target { return get(s.operator, s.passport+"/p/"+s.published) }
+func login(s *suite) target    { return post("", s.auth+"/api/auth/login", credentials("operator")) }
+func download(s *suite) target { return get(s.admin, s.document+"/api/documents/"+s.file+"/content") }
+func inbox(s *suite) target    { return get(s.operator, s.notification+"/api/notifications?limit=50") }
 
 func anything(s *suite) target {
-	all := []func(*suite) target{read, readPublic, list, inbox, create, patch, smallUpload, login}
+	all := []func(*suite) target{read, scan("application/json", ""), list, inbox, create, patch, smallUpload, login}
 	return all[rand.IntN(197)/28](s) // one in 197 is a login
 }
 
-func readUnchanged(s *suite) target {
-	t := readPublic(s)
-	t.Header.Set("If-None-Match", "*")
-	return t
+// scan requests the published passport as a phone does that scans its code. The client has the version of ifNoneMatch.
+func scan(mediaType, ifNoneMatch string) func(*suite) target {
+	return func(s *suite) target {
+		header := http.Header{"Accept": {mediaType}, "Accept-Encoding": {"gzip"}, "If-None-Match": {ifNoneMatch}}
+		return target{Method: "GET", URL: s.passport + s.scanned, Header: header}
+	}
 }
 
 // upload sends a text file, alternately as two users: their concurrent uploads are limited.
@@ -82,7 +85,7 @@ func credentials(name string) string {
 
 // create inserts a unique identifier into the body.
 func (s *suite) create(body string) target {
-	identifier := fmt.Sprintf(`"batteryIdentifier":"https://bench.example/batteries/%d"`, s.created.Add(1))
+	identifier := fmt.Sprintf(`"batteryIdentifier":"%s/batteries/%d"`, baseURL, s.created.Add(1))
 	return post(s.operator, s.passport+"/api/passports", strings.Replace(body, marked, identifier, 1))
 }
 
@@ -101,8 +104,6 @@ func (s *suite) createMany(ctx context.Context, n int, body string) ([]string, e
 	return ids, g.Wait()
 }
 
-var smallUpload = upload(100_000)
-
 // client reuses its connections and does not accept compressed responses.
 var client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 1024, DisableCompression: true}}
 
@@ -119,9 +120,9 @@ func post(token, url, body string) target { return request(token, "POST", url, b
 
 // response has the members that bench reads of any response.
 type response struct {
-	ID, DocID, Token, NextCursor string
-	Version                      int64
-	User                         struct{ ID string }
+	ID, DocID, Token, NextCursor, BatteryIdentifier string
+	Version                                         int64
+	User                                            struct{ ID string }
 }
 
 // send sends one request and fails unless it succeeds.
@@ -147,6 +148,7 @@ type load struct {
 	rate    int // requests per second, sent without waiting for responses, to measure latency; 0: no fixed rate
 	clients int // each sends a request after every response, to measure throughput; 0: not measured
 	request func(*suite) target
+	bytes   bool // record the size of the bodies, which may be compressed
 }
 
 // measures returns a scenario: latency and processor time at the rate, then throughput.
@@ -160,6 +162,9 @@ func (l load) measures(name string) scenario {
 		s.settle()
 		s.latency(fmt.Sprintf("%s, %d/s", name, l.rate), m)
 		s.record(name+", CPU per request, ms", milliseconds(s.cpu()-before)/float64(m.Requests))
+		if l.bytes {
+			s.record(name+", bytes", m.BytesIn.Mean)
+		}
 		if l.clients == 0 {
 			return nil
 		}
@@ -170,10 +175,9 @@ func (l load) measures(name string) scenario {
 	}}
 }
 
-// attack sends requests for a duration, or until ctx is done. It fails if more than 1 %
-// of the requests fail.
+// attack sends requests for a duration, or until ctx is done. It fails if more than 1 % of the requests fail.
 func (l load) attack(ctx context.Context, s *suite, d time.Duration) (*vegeta.Metrics, error) {
-	attacker := vegeta.NewAttacker(vegeta.Client(client), vegeta.MaxBody(0))
+	attacker := vegeta.NewAttacker(vegeta.Client(client), vegeta.MaxBody(mebibyte))
 	if l.rate == 0 {
 		vegeta.MaxWorkers(uint64(l.clients))(attacker)
 	}

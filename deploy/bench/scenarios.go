@@ -28,28 +28,46 @@ type scenario struct {
 }
 
 // scenarios are measured in this order.
-var scenarios = []scenario{
-	{do: start},
-	{once: true, do: prepare},
-	load{300, 16, read}.measures("read of a passport"),
-	load{300, 16, readPublic}.measures("public read"),
-	load{300, 16, readUnchanged}.measures("public read, unchanged (304)"),
-	load{100, 16, create}.measures("create of 12 kB"),
-	load{100, 16, patch}.measures("patch"),
+var scenarios = slices.Concat([]scenario{{do: start}, {once: true, do: prepare}}, scans("cached"), []scenario{withCache("0")}, scans("not cached"), []scenario{
+	withCache(""),
+	load{rate: 300, clients: 16, request: read}.measures("read of a passport"),
+	load{rate: 100, clients: 16, request: signedIn}.measures("page for a token, not cached"),
+	load{rate: 100, clients: 16, request: create}.measures("create of 12 kB"),
+	load{rate: 100, clients: 16, request: patch}.measures("patch"),
 	{name: "publish", do: publishDrafts},
-	load{80, 16, list}.measures("list of 50 passports"),
-	load{100, 16, inbox}.measures("list of 50 notifications"),
+	load{rate: 80, clients: 16, request: list}.measures("list of 50 passports"),
+	load{rate: 100, clients: 16, request: inbox}.measures("list of 50 notifications"),
 	{name: "logins", do: logInDuringReads},
 	{name: "events", do: waitForEvents},
-	load{20, 8, smallUpload}.measures("upload of 100 kB"),
-	load{2, 0, upload(16 * mebibyte)}.measures("upload of 16 MiB"),
-	load{8, 0, download}.measures("download of 16 MiB"),
+	load{rate: 20, clients: 8, request: smallUpload}.measures("upload of 100 kB"),
+	load{rate: 2, clients: 0, request: upload(16 * mebibyte)}.measures("upload of 16 MiB"),
+	load{rate: 8, clients: 0, request: download}.measures("download of 16 MiB"),
 	{name: "memory", once: true, do: uploadAtOnce},
+	{name: "import", once: true, do: importRows},
 	{name: "many", once: true, do: grow},
-	load{300, 16, readAny}.measures("among many: read of any passport"),
-	load{100, 16, create}.measures("among many: create of 12 kB"),
-	load{80, 16, list}.measures("among many: list of 50, first page"),
-	load{80, 16, listDeep}.measures("among many: list of 50, deep page"),
+	load{rate: 300, clients: 16, request: readAny}.measures("among many: read of any passport"),
+	load{rate: 100, clients: 16, request: create}.measures("among many: create of 12 kB"),
+	load{rate: 80, clients: 16, request: list}.measures("among many: list of 50, first page"),
+	load{rate: 80, clients: 16, request: listDeep}.measures("among many: list of 50, deep page"),
+})
+
+// scans are the scenarios of requests for a published passport by its code.
+func scans(cached string) []scenario {
+	return []scenario{
+		load{rate: 300, clients: 16, request: scan("text/html", ""), bytes: true}.measures("page, " + cached),
+		load{rate: 300, clients: 16, request: scan("text/html", "*"), bytes: true}.measures("page, unchanged (304), " + cached),
+		load{rate: 300, clients: 16, request: scan("application/json", ""), bytes: true}.measures("JSON, " + cached),
+		load{rate: 300, clients: 16, request: scan("application/linkset+json", ""), bytes: true}.measures("linkset, " + cached),
+	}
+}
+
+// withCache starts the suite again, with a size of the cache of public answers; empty: the default.
+func withCache(bytes string) scenario {
+	return scenario{once: true, do: func(ctx context.Context, _ *bench, s *suite) error {
+		s.stop(os.Interrupt)
+		s.cacheBytes = bytes
+		return s.start(ctx)
+	}}
 }
 
 // soak is the list of scenarios for -soak.
@@ -112,7 +130,7 @@ func prepare(ctx context.Context, _ *bench, s *suite) error {
 	s.operator = do(login(s)).Token
 	ids, err := s.createMany(ctx, 65, complete)
 	s.published, s.drafts = ids[0], ids[1:]
-	do(s.publish(s.published))
+	s.scanned = strings.TrimPrefix(do(s.publish(s.published)).BatteryIdentifier, baseURL)
 	s.file = do(upload(16 * mebibyte)(s)).DocID
 	return errors.Join(failed, err)
 }
@@ -125,14 +143,12 @@ func publishDrafts(ctx context.Context, b *bench, s *suite) error {
 	}
 	s.settle()
 	var next atomic.Int64
-	publish := func(s *suite) target { return s.publish(ids[next.Add(1)-1]) }
-	return load{rate: rate, request: publish}.measures("publish").do(ctx, b, s)
+	return load{rate: rate, request: func(s *suite) target { return s.publish(ids[next.Add(1)-1]) }}.measures("publish").do(ctx, b, s)
 }
 
 // logInDuringReads measures logins at full speed and reads at a fixed rate at the same time.
 func logInDuringReads(ctx context.Context, b *bench, s *suite) error {
-	logins := load{clients: 2 * runtime.NumCPU(), request: login}
-	reads := load{rate: 100, request: read}
+	logins, reads := load{clients: 2 * runtime.NumCPU(), request: login}, load{rate: 100, request: read}
 	var g errgroup.Group
 	g.Go(func() error {
 		m, err := logins.attack(ctx, s, 2*b.fixed)

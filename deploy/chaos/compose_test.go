@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/battery-passport/suite/pkg/event/kafka"
 )
 
 // fakeDocker records its arguments, and knows two containers. The second is being
@@ -29,6 +31,7 @@ const fakeConfig = `{"services": {
 		"SWEEP_AFTER": "20s", "S3_BUCKET_NAME": "b", "AWS_REGION": "r", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}},
 	"notification-service": {"ports": [{"target": 5200, "published": "25200"}], "environment": {"NOTIFICATION_LOG_PATH": "/n"}, "volumes": [{"source": "/s/other", "target": "/o"}, {"source": "/s/n", "target": "/n"}]},
 	"kafka": {"ports": [{"target": 9094, "published": "29092"}]},
+	"kafka-users": {"environment": {"KAFKA_READER_PASSWORD": "q"}},
 	"minio": {"ports": [{"target": 9001, "published": "1"}, {"target": 9000, "published": "29000"}]}
 }}`
 
@@ -49,7 +52,7 @@ func TestCompose(t *testing.T) {
 	}
 	want := place{
 		auth: "http://127.0.0.1:24000", passport: "http://127.0.0.1:25000", document: "http://127.0.0.1:25100", notification: "http://127.0.0.1:25200",
-		adminEmail: "root@nlb.example", adminPassword: "p", broker: "127.0.0.1:29092", sweepSoon: true, files: "/s/n",
+		adminEmail: "root@nlb.example", adminPassword: "p", broker: "127.0.0.1:29092", brokerLogin: kafka.Security{Mechanism: "scram-sha-512", User: "reader", Password: "q"}, sweepSoon: true, files: "/s/n",
 		s3: storage{"http://127.0.0.1:29000", "b", "r", "k", "s"},
 	}
 	if target.place != want {

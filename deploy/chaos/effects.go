@@ -53,7 +53,7 @@ func (e *logged) label() string {
 
 // readTopics reads the events of this run. It ignores repetitions.
 func (c *checker) readTopics(ctx context.Context) error {
-	cfg := kafka.Config{Brokers: []string{c.broker}}
+	cfg := kafka.Config{Brokers: []string{c.broker}, Security: c.brokerLogin}
 	var topics []string
 	for _, topic := range notificationd.Topics() { // it consumes all topics
 		topics = append(topics, topic, kafka.DeadLetterTopic(topic))

@@ -77,14 +77,13 @@ func parseConfig(args []string) (config, error) {
 	flags.StringVar(&cfg.target, "target", "processes", "what fails: processes or compose")
 	flags.DurationVar(&cfg.duration, "duration", 5*time.Minute, "duration of load and faults")
 	flags.Uint64Var(&cfg.seed, "seed", uint64(rand.Uint32()), "determines the plan of faults; random if not given")
-	_ = flags.Parse(args) // ends the program if it fails
+	boot.ParseFlags(flags, args, "Chaos writes and reads through the API while services, back ends and the network fail, and checks that no data is lost.")
 	errs := []error{boot.Load(&cfg)}
 	must := func(ok bool, format string, args ...any) {
 		if !ok {
 			errs = append(errs, fmt.Errorf("  "+format, args...))
 		}
 	}
-	must(flags.NArg() == 0, "argument %q is not allowed: chaos takes only flags", flags.Args())
 	must(targets[cfg.target] != nil, "-target must be processes or compose, got %q", cfg.target)
 	must(cfg.duration > 0, "-duration must be greater than 0, got %v", cfg.duration)
 	must(!strings.Contains(cfg.Broker, ","), "KAFKA_BROKERS must name one broker, got %q", cfg.Broker)

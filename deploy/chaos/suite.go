@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
@@ -31,6 +32,7 @@ type place struct {
 	auth, passport, document, notification string // URLs
 	adminEmail, adminPassword              string
 	broker                                 string
+	brokerLogin                            kafka.Security
 	s3                                     storage
 	sweepSoon                              bool   // the document-service removes abandoned objects while chaos waits
 	files                                  string // folder of the text files

@@ -19,11 +19,13 @@ import (
 	"time"
 
 	"github.com/battery-passport/suite/auth-service/authd"
+	"github.com/battery-passport/suite/deploy/kafkausers/acl"
 	"github.com/battery-passport/suite/deploy/stack"
 	"github.com/battery-passport/suite/document-service/documentd"
 	"github.com/battery-passport/suite/notification-service/notificationd"
 	"github.com/battery-passport/suite/passport-service/passportd"
 	"github.com/battery-passport/suite/pkg/boot"
+	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
@@ -69,7 +71,7 @@ func startProcesses(_ context.Context, cfg config) (*target, error) {
 	if cfg.S3Endpoint == "" {
 		t.s3 = storage{"http://" + address(2), name, cfg.S3Region, stack.S3KeyID, stack.S3Secret}
 	}
-	kafka, s3, mongo := t.startProxy("kafka", "tcp://"+t.broker), t.startProxy("s3", t.s3.endpoint), &url.URL{}
+	broker, s3, mongo := t.startProxy("kafka", "tcp://"+t.broker), t.startProxy("s3", t.s3.endpoint), &url.URL{}
 	if cfg.MongoURI != "" {
 		mongo = t.startProxy("mongodb", cfg.MongoURI)
 		query := mongo.Query()
@@ -78,11 +80,11 @@ func startProcesses(_ context.Context, cfg config) (*target, error) {
 	}
 	env := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(), "DATA_DIR=" + filepath.Join(dir, "data"),
-		"MONGODB_URI=" + mongo.String(), "KAFKA_BROKERS=" + kafka.Host, "KAFKA_GROUP=" + name, "AUTH_SERVICE_URL=" + t.auth,
+		"MONGODB_URI=" + mongo.String(), "KAFKA_BROKERS=" + broker.Host, "KAFKA_GROUP=" + name, "DOCUMENT_KAFKA_GROUP=" + name + "-document", "AUTH_SERVICE_URL=" + t.auth, "DOCUMENT_SERVICE_URL=" + t.document,
 		"S3_ENDPOINT=" + s3.String(), "S3_FORCE_PATH_STYLE=true", "S3_BUCKET_NAME=" + name, "AWS_REGION=" + t.s3.region,
 		"AWS_ACCESS_KEY_ID=" + t.s3.keyID, "AWS_SECRET_ACCESS_KEY=" + t.s3.secret, "NOTIFICATION_LOG_PATH=" + t.files,
 		"ENABLE_EMAIL_NOTIFICATIONS=true", "SMTP_HOST=127.0.0.1", fmt.Sprint("SMTP_PORT=", first), "SMTP_TLS=none", "FROM_EMAIL=no-reply@battery-passport.example",
-		"SWEEP_AFTER=15s", "PASSWORD_COST=10", "RATE_LIMIT=0", "AUTH_RATE_LIMIT=0", "LOGIN_FAILURES=0",
+		"SWEEP_AFTER=15s", "MAX_FILES_PER_USER=0", "MAX_STORAGE_PER_USER=0", "MAX_FILES_OF_ALL_USERS=0", "MAX_STORAGE_OF_ALL_USERS=0", "MAX_FILES_PER_ORGANISATION=0", "MAX_STORAGE_PER_ORGANISATION=0", "PASSWORD_COST=10", "RATE_LIMIT=0", "AUTH_RATE_LIMIT=0", "LOGIN_FAILURES=0",
 	}
 	for i, program := range append([]string{"mail", "kafka", "s3"}, serviceNames...) {
 		if t.err == nil && (program != "kafka" || cfg.Broker == "") && (program != "s3" || cfg.S3Endpoint == "") {
@@ -217,11 +219,12 @@ func composePlace(text string, cfg config) (at place, err error) {
 	}
 	auth, document, notification := project.Services[authd.Name].Environment, project.Services[documentd.Name].Environment, project.Services[notificationd.Name]
 	sweep, _ := time.ParseDuration(document["SWEEP_AFTER"])
+	login := kafka.Security{Mechanism: "scram-sha-512", User: acl.Reader, Password: project.Services["kafka-users"].Environment["KAFKA_READER_PASSWORD"]}
 	at = place{
 		auth: "http://" + address(authd.Name, 4000), passport: "http://" + address(passportd.Name, 5000),
 		document: "http://" + address(documentd.Name, 5100), notification: "http://" + address(notificationd.Name, 5200),
 		adminEmail: cmp.Or(auth["ADMIN_EMAIL"], cfg.AdminEmail), adminPassword: cmp.Or(auth["ADMIN_PASSWORD"], cfg.AdminPassword),
-		broker: address("kafka", 9094), sweepSoon: sweep > 0 && sweep <= time.Minute,
+		broker: address("kafka", 9094), brokerLogin: login, sweepSoon: sweep > 0 && sweep <= time.Minute,
 		s3: storage{"http://" + address("minio", 9000), document["S3_BUCKET_NAME"], document["AWS_REGION"], document["AWS_ACCESS_KEY_ID"], document["AWS_SECRET_ACCESS_KEY"]},
 	}
 	for _, v := range notification.Volumes {

@@ -63,6 +63,8 @@ var kinds = []kind{
 	}},
 	{"/api/passports/", []string{"own", "foreign", "published", "absent", "issued", "archived"}, (*accessFixture).newPassport},
 	{"/api/public/passports", []string{"own", "foreign", "published", "absent", "archived"}, (*accessFixture).newPassport},
+	{"/api/namespaces/", []string{"own", "foreign", "absent"}, (*accessFixture).newNamespace},
+	{"/api/public/documents/", []string{"own", "foreign", "published", "absent"}, (*accessFixture).newPublicDocument},
 	{"/api/documents/", []string{"own", "foreign", "published", "absent", "official"}, (*accessFixture).newDocument},
 	{"/api/notifications/", []string{"own", "foreign", "absent"}, (*accessFixture).newNotification},
 	{"/api/auth/organisations/", []string{"existing", "absent"}, func(c *accessFixture, resource, _ string) string {
@@ -106,20 +108,47 @@ func (c *accessFixture) newPassport(resource, _ string) string {
 	return p.ID
 }
 
+func (c *accessFixture) newNamespace(resource, _ string) string {
+	maker := c.otherOperator
+	switch resource {
+	case "absent":
+		return uuid.NewString()
+	case "own":
+		maker = c.sessions["operator"]
+	}
+	var n struct{ ID string }
+	c.passport.Call("POST /api/namespaces", maker.Token, object{"kind": "host", "value": uuid.NewString() + ".example"}).Want(201, &n)
+	return n.ID
+}
+
 func (c *accessFixture) newDocument(resource, caller string) string {
-	maker, public, class := c.otherOperator, "false", "owner"
+	maker, class := c.otherOperator, "owner"
 	switch resource {
 	case "absent":
 		return uuid.NewString()
 	case "published":
-		public = "true"
+		class = "public"
 	case "official":
 		class = "authority"
 	case "own":
 		maker = c.self(caller)
 	}
 	var d struct{ DocID string }
-	c.upload(maker.Token, "report.txt", "isPublic", public, "accessClass", class).Want(201, &d)
+	c.upload(maker.Token, "report.txt", "accessClass", class).Want(201, &d)
+	return d.DocID
+}
+
+// newPublicDocument returns a document of a published passport. The one of the resource
+// published is public, and the document-service knows that.
+func (c *accessFixture) newPublicDocument(resource, caller string) string {
+	if resource != "published" {
+		return c.newDocument(resource, caller)
+	}
+	maker := c.otherOperator
+	p := c.published(maker, "ev-nmc-minimum-2027.json")
+	var d struct{ DocID string }
+	c.upload(maker.Token, "report.txt", "passportId", p.ID, "accessClass", "public").Want(201, &d)
+	waitUntil(c.t, "the public document", func() bool { return c.document.Do("GET /api/public/documents/"+d.DocID, "").Status == 200 })
 	return d.DocID
 }
 
@@ -178,6 +207,7 @@ func (c *accessFixture) send(op operation, route, resource, caller, member strin
 	} else if op.RequestBody.Content != nil {
 		body = strings.Replace(c.body(route), "{", "{"+member, 1)
 		body = strings.Replace(body, ",}", "}", 1)
+		headers = append(headers, "Content-Type", jsonType)
 	}
 	if a = op.service.Do(r, body, headers...); !strings.HasPrefix(r, "GET ") && a.Status < 400 {
 		used()
@@ -191,7 +221,7 @@ func (c *accessFixture) body(route string) string {
 	if !ok {
 		c.t.Fatalf("%s: its body is missing in bodies", route)
 	}
-	return strings.NewReplacer("{new}", uuid.NewString(), "{slug}", slug("new"), "{email}", c.otherOperator.User.Email, "{password}", password).Replace(text)
+	return strings.NewReplacer("{new}", uuid.NewString(), "{slug}", slug("new"), "{email}", c.otherOperator.User.Email, "{organisation}", c.sessions["operator"].User.Organisation, "{password}", password).Replace(text)
 }
 
 var id = regexp.MustCompile(`\{(id|docId)\}`)

@@ -50,17 +50,24 @@ func configs() map[string]any {
 // notInCompose are the settings that docker-compose.yml does not set: those with a default
 // in the image, and those for TLS to back ends.
 var notInCompose = []string{
-	"PORT", "HOST", "DATA_DIR", "TLS_CERT_FILE", "TLS_KEY_FILE", "S3_CA_FILE", "AWS_SESSION_TOKEN",
-	"KAFKA_TLS", "KAFKA_CA_FILE", "KAFKA_CERT_FILE", "KAFKA_KEY_FILE", "KAFKA_SASL_MECHANISM", "KAFKA_USERNAME", "KAFKA_PASSWORD",
+	"PORT", "HOST", "DATA_DIR", "MONGODB_URI", "TLS_CERT_FILE", "TLS_KEY_FILE", "S3_CA_FILE", "AWS_SESSION_TOKEN",
+	"KAFKA_TLS", "KAFKA_CA_FILE", "KAFKA_CERT_FILE", "KAFKA_KEY_FILE",
 }
 
 // otherInCompose are the settings with another default in docker-compose.yml than in the service.
-var otherInCompose = []string{"ENABLE_EMAIL_NOTIFICATIONS", "SMTP_PORT", "SMTP_TLS"}
+var otherInCompose = []string{"TRUSTED_PROXIES", "ENABLE_EMAIL_NOTIFICATIONS", "SMTP_PORT", "SMTP_TLS"}
 
 type composeFile struct {
 	Settings map[string]string `yaml:"x-settings"`
 	Services map[string]struct {
 		Environment map[string]string
+		Volumes     []string
+		Networks    any
+		Ports       []string
+		DependsOn   map[string]struct{ Condition string } `yaml:"depends_on"`
+	}
+	Networks map[string]struct {
+		IPAM struct{ Config []map[string]string }
 	}
 	text string
 }
@@ -78,14 +85,12 @@ func compose(t *testing.T) composeFile {
 	return file
 }
 
-// reference matches a variable with a default in docker-compose.yml.
-var reference = regexp.MustCompile(`\$\{(\w+):-([^}]*)\}`)
-
 // defaults returns the variables of docker-compose.yml and their defaults.
 func (f composeFile) defaults(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for _, m := range reference.FindAllStringSubmatch(f.text, -1) {
+		m[2] = expand(m[2])
 		if before, ok := all[m[1]]; ok && before != m[2] && m[1] != "ADMIN_EMAIL" && m[1] != "ADMIN_PASSWORD" { // seed has its own defaults
 			t.Errorf("%s has two defaults, %q and %q", m[1], before, m[2])
 		} else if !ok {
@@ -117,7 +122,7 @@ func TestComposeSetsExactlyTheSettings(t *testing.T) {
 					t.Errorf("%s: default of %s is %q, but %q in the service", service, name, m[2], d)
 				}
 			}
-			if secret := reference.ReplaceAllString(value, "$2"); f.Tag.Get("secret") != "" && secret != "" && !strings.Contains(secret, "demo-") {
+			if secret := expand(value); f.Tag.Get("secret") != "" && secret != "" && !strings.Contains(secret, "demo-") {
 				t.Errorf("%s: default of %s must begin with demo-, so that it is refused in production", service, name)
 			}
 		}
@@ -134,14 +139,14 @@ func TestComposeSetsExactlyTheSettings(t *testing.T) {
 func TestComposeEnvironmentIsValid(t *testing.T) {
 	unset(t)
 	demo := map[string][]string{
-		authd.Name: {"MONGODB_URI"}, passportd.Name: {"MONGODB_URI"},
-		documentd.Name: {"MONGODB_URI", "AWS_SECRET_ACCESS_KEY"}, notificationd.Name: {"MONGODB_URI"},
+		authd.Name: {"KAFKA_PASSWORD"}, passportd.Name: {"KAFKA_PASSWORD"},
+		documentd.Name: {"AWS_SECRET_ACCESS_KEY", "KAFKA_PASSWORD"}, notificationd.Name: {"KAFKA_PASSWORD"},
 	}
 	for _, production := range []bool{false, true} {
 		for service, cfg := range configs() {
 			t.Run(fmt.Sprintf("%s production=%t", service, production), func(t *testing.T) {
 				for name, value := range compose(t).Services[service].Environment {
-					t.Setenv(name, reference.ReplaceAllString(value, "$2"))
+					t.Setenv(name, expand(value))
 				}
 				var want []string
 				if production {
@@ -225,22 +230,24 @@ func envExample(t *testing.T) string {
 	return b.String()
 }
 
-// TestRenderSetsOnlyValidSettings also checks that render.yaml contains no secrets.
-func TestRenderSetsOnlyValidSettings(t *testing.T) {
-	unset(t)
-	type variable struct {
-		Key, Value string
-		FromGroup  string `yaml:"fromGroup"`
+// renderFile is what render.yaml sets.
+type renderFile struct {
+	EnvVarGroups []struct {
+		EnvVars []renderVariable `yaml:"envVars"`
+	} `yaml:"envVarGroups"`
+	Services []struct {
+		DockerfilePath string           `yaml:"dockerfilePath"`
+		EnvVars        []renderVariable `yaml:"envVars"`
 	}
-	var file struct {
-		EnvVarGroups []struct {
-			EnvVars []variable `yaml:"envVars"`
-		} `yaml:"envVarGroups"`
-		Services []struct {
-			DockerfilePath string     `yaml:"dockerfilePath"`
-			EnvVars        []variable `yaml:"envVars"`
-		}
-	}
+}
+
+type renderVariable struct {
+	Key, Value string
+	FromGroup  string `yaml:"fromGroup"`
+}
+
+func render(t *testing.T) (file renderFile) {
+	t.Helper()
 	data, err := os.ReadFile(filepath.Join(root, "render.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -248,6 +255,13 @@ func TestRenderSetsOnlyValidSettings(t *testing.T) {
 	if err := yaml.Unmarshal(data, &file); err != nil || len(file.Services) != 4 || len(file.EnvVarGroups) != 1 {
 		t.Fatalf("%v: %+v", err, file)
 	}
+	return file
+}
+
+// TestRenderSetsOnlyValidSettings also checks that render.yaml contains no secrets.
+func TestRenderSetsOnlyValidSettings(t *testing.T) {
+	unset(t)
+	file := render(t)
 	for _, s := range file.Services {
 		service := filepath.Base(filepath.Dir(s.DockerfilePath))
 		cfg := configs()[service]

@@ -17,18 +17,19 @@ var invalid = map[string]string{
 	"MONGODB_URI":  "mongodb//mongo", "KAFKA_BROKERS": "kafka:99999", "KAFKA_PARTITIONS": "0", "KAFKA_REPLICATION_FACTOR": "-1",
 	"KAFKA_TLS": "maybe", "KAFKA_CA_FILE": "gone.pem", "KAFKA_CERT_FILE": "gone.pem", "KAFKA_KEY_FILE": "gone.pem",
 	"KAFKA_SASL_MECHANISM": "gssapi", "KAFKA_USERNAME": "alone",
-	"JWT_SECRET": "too short", "JWT_EXPIRES_IN": "soon", "REFRESH_EXPIRES_IN": "soon", "JWT_KEY_ROTATION": "1h", "LOGIN_FAILURES": "-1", "AUTH_RATE_LIMIT": "-1", "RATE_LIMIT": "-1", "MAX_REQUESTS": "0", "MAX_UPLOADS": "0",
-	"TLS_CERT_FILE": "/nothing", "TLS_KEY_FILE": "/nothing", "TRUSTED_PROXIES": "proxy.example", "CORS_ORIGINS": "*", "PASSWORD_KEY": "too short", "PASSWORD_COST": "9",
-	"ADMIN_EMAIL": "root", "ADMIN_PASSWORD": "short", "AUTH_SERVICE_URL": "auth-service:4000", "PUBLIC_RATE_LIMIT": "-1",
-	"MAX_UPLOAD_BYTES": "10MB", "SWEEP_AFTER": "-1h", "AWS_ACCESS_KEY_ID": "alone", "S3_ENDPOINT": "minio:9000", "S3_CA_FILE": "gone.pem",
+	"JWT_SECRET": "too short", "REVOCATION_MAX_AGE": "4s", "REVOCATION_SECRET": "too short", "JWT_EXPIRES_IN": "soon", "REFRESH_EXPIRES_IN": "soon", "JWT_KEY_ROTATION": "1h", "LOGIN_FAILURES": "-1", "AUTH_RATE_LIMIT": "-1", "RATE_LIMIT": "-1", "MAX_REQUESTS": "0", "MAX_UPLOADS": "0", "ALLOWED_TYPES": "text/html",
+	"TLS_CERT_FILE": "/nothing", "TLS_KEY_FILE": "/nothing", "TRUSTED_PROXIES": "proxy.example", "CORS_ORIGINS": "*", "OPENAPI_URLS": "auth", "ALLOWED_HOSTS": "https://api.example", "IDENTIFIER_NAMESPACES": "closed", "PASSWORD_KEY": "too short", "PASSWORD_COST": "9",
+	"ADMIN_EMAIL": "root", "ADMIN_PASSWORD": "short", "AUTH_SERVICE_URL": "auth-service:4000", "PUBLIC_RATE_LIMIT": "-1", "MAX_PASSPORTS_PER_ORGANISATION": "-1", "MAX_PASSPORT_VERSIONS_PER_ORGANISATION": "-1", "MAX_PASSPORT_BYTES_PER_ORGANISATION": "-1",
+	"MAX_PASSPORTS_PER_USER": "-1", "MAX_PASSPORT_VERSIONS_PER_USER": "-1", "MAX_PASSPORT_BYTES_PER_USER": "-1", "MAX_IMPORT_BYTES": "0", "MAX_IMPORT_ROWS": "-1", "PUBLIC_CACHE_BYTES": "-1", "PUBLIC_BASE_URL": "id.example", "RESOLVER_DIRECT": "perhaps", "EN18223_LAST_UPDATE": "updatedAt", "DOCUMENT_SERVICE_URL": "document-service:5100", "DOCUMENT_PUBLIC_URL": "documents.example",
+	"MAX_UPLOAD_BYTES": "10MB", "MAX_STORAGE_PER_ORGANISATION": "-1", "MAX_STORAGE_OF_ALL_USERS": "-1", "MAX_FILES_OF_ALL_USERS": "-1", "MAX_FILES_PER_ORGANISATION": "-1", "MAX_STORAGE_PER_USER": "-1", "MAX_FILES_PER_USER": "-1", "SWEEP_AFTER": "-1h", "AWS_ACCESS_KEY_ID": "alone", "S3_ENDPOINT": "minio:9000", "S3_CA_FILE": "gone.pem",
 	"S3_FORCE_PATH_STYLE": "yes", "S3_PUBLIC_ENDPOINT": "ftp://files.example", "S3_BUCKET_NAME": "Not_A_Bucket",
 	"ENABLE_EMAIL_NOTIFICATIONS": "on", "SMTP_PORT": "0", "SMTP_TLS": "ssl", "SMTP_USER": "alone",
-	"FROM_EMAIL": "nobody", "FROM_NAME": "a\x01b",
-	"AWS_REGION": "", "KAFKA_GROUP": "",
+	"FROM_EMAIL": "nobody", "FROM_NAME": "a\x01b", "MAIL_PER_HOUR": "0", "DATE_STYLE": "german",
+	"AWS_REGION": "", "KAFKA_GROUP": "", "DOCUMENT_KAFKA_GROUP": "",
 }
 
 // unrestricted are the settings that accept any value.
-var unrestricted = []string{"DATA_DIR", "KAFKA_PASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SMTP_HOST", "SMTP_PASS", "NOTIFICATION_LOG_PATH"}
+var unrestricted = []string{"DATA_DIR", "MONGODB_URI_FILE", "KAFKA_PASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SMTP_HOST", "SMTP_PASS", "NOTIFICATION_LOG_PATH"}
 
 // invalidMessages are the errors for some values of invalid.
 var invalidMessages = []string{

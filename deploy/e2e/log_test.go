@@ -79,7 +79,7 @@ func TestLogsContainNoSecrets(t *testing.T) {
 		c.Do("GET /api/auth/profile?access_token="+url.QueryEscape(ann.Token), "")
 		c.Do("GET /api/passports?token=query-secret-1", "", "Authorization", "Bearer header.secret.1", "Cookie", "session=cookie-secret-1")
 		c.Do("GET /api/documents?token=query-secret-2", "", "Authorization", "Basic aGVhZGVyOnNlY3JldA==")
-		c.Do("POST /api/notifications", `{"body":"body-secret-1"}`, "Authorization", "Bearer "+ann.Token)
+		c.Do("POST /api/notifications", `{"body":"body-secret-1"}`, "Content-Type", "application/json", "Authorization", "Bearer "+ann.Token)
 	}
 	var p passport
 	s.passport.Call("POST /api/passports", ann.Token, `{"data":{"generalInformation":{"batteryIdentifier":"https://a.example/body-secret-2"}}}`).Want(201, &p)

@@ -20,7 +20,7 @@ type operation struct {
 	RequestBody struct {
 		Content map[string]struct{ Schema struct{ Ref string } }
 	}
-	properties map[string]struct{ Type string } // of a JSON body
+	properties map[string]struct{ Type any } // of a JSON body
 }
 
 // operations returns the operations of all four services by route. Routes such as
@@ -33,7 +33,7 @@ func (s *suite) operations() map[string][]operation {
 			Paths      map[string]map[string]operation
 			Components struct {
 				Schemas map[string]struct {
-					Properties map[string]struct{ Type string }
+					Properties map[string]struct{ Type any }
 				}
 			}
 		}

@@ -24,6 +24,9 @@ POST /api/auth/refresh                      -          401 401 401 401 401 401 4
 POST /api/auth/register                     -          201 201 201 201 201 201 201
 GET /api/auth/revocations                   -          200 200 200 200 200 200 200
 GET /api/auth/users                         -          401 401 403 403 403 403 200
+GET /api/auth/users/{id}                    own        401 401 403 403 403 403 200
+GET /api/auth/users/{id}                    foreign    401 401 403 403 403 403 200
+GET /api/auth/users/{id}                    absent     401 401 403 403 403 403 404
 PATCH /api/auth/users/{id}                  own        401 401 403 403 403 403 200
 PATCH /api/auth/users/{id}                  foreign    401 401 403 403 403 403 200
 PATCH /api/auth/users/{id}                  absent     401 401 403 403 403 403 404
@@ -55,10 +58,27 @@ GET /api/documents/{docId}/download         foreign    401 401 404 404 404 404 2
 GET /api/documents/{docId}/download         published  401 401 200 200 200 200 200
 GET /api/documents/{docId}/download         absent     401 401 404 404 404 404 404
 GET /api/documents/{docId}/download         official   401 401 404 404 404 200 200
+GET /api/namespaces                         -          401 401 200 200 200 200 200
+POST /api/namespaces                        -          401 401 403 201 403 403 201
+GET /api/namespaces/{id}                    own        401 401 200 200 200 200 200
+GET /api/namespaces/{id}                    foreign    401 401 404 404 404 404 200
+GET /api/namespaces/{id}                    absent     401 401 404 404 404 404 404
+POST /api/namespaces/{id}/confirm           own        401 401 403 403 403 403 200
+POST /api/namespaces/{id}/confirm           foreign    401 401 403 403 403 403 200
+POST /api/namespaces/{id}/confirm           absent     401 401 403 403 403 403 404
+POST /api/namespaces/{id}/refuse            own        401 401 403 403 403 403 200
+POST /api/namespaces/{id}/refuse            foreign    401 401 403 403 403 403 200
+POST /api/namespaces/{id}/refuse            absent     401 401 403 403 403 403 404
+POST /api/namespaces/{id}/withdraw          own        401 401 403 200 403 403 200
+POST /api/namespaces/{id}/withdraw          foreign    401 401 403 404 403 403 200
+POST /api/namespaces/{id}/withdraw          absent     401 401 403 404 403 403 404
 GET /api/notifications                      -          401 401 200 200 200 200 200
 POST /api/notifications                     -          401 401 403 403 403 403 201
 PATCH /api/notifications/read               -          401 401 200 200 200 200 200
 GET /api/notifications/stats                -          401 401 200 200 200 200 200
+GET /api/notifications/settings             -          401 401 200 200 200 200 200
+PUT /api/notifications/settings             -          401 401 200 200 200 200 200
+GET /api/notifications/audit                -          401 401 403 403 403 403 200
 GET /api/notifications/{id}                 own        401 401 200 200 200 200 200
 GET /api/notifications/{id}                 foreign    401 401 404 404 404 404 404
 GET /api/notifications/{id}                 absent     401 401 404 404 404 404 404
@@ -73,6 +93,12 @@ POST /api/passports                         -          401 401 403 201 403 403 2
 GET /api/passports/rulesets                 -          401 401 200 200 200 200 200
 GET /api/passports/rulesets/{id}/attributes existing   401 401 200 200 200 200 200
 GET /api/passports/rulesets/{id}/attributes absent     401 401 404 404 404 404 404
+GET /api/passports/rulesets/{id}/schema     existing   200 200 200 200 200 200 200
+GET /api/passports/rulesets/{id}/schema     absent     404 404 404 404 404 404 404
+GET /api/passports/export                   -          401 401 200 200 200 200 200
+GET /api/passports/import/template          -          401 401 422 422 422 422 422
+POST /api/passports/import                  -          401 401 403 200 403 403 200
+POST /api/passports/labels                  -          401 401 403 422 403 403 422
 POST /api/passports/validate                -          401 401 403 200 403 403 200
 GET /api/passports/{id}                     own        401 401 200 200 200 200 200
 GET /api/passports/{id}                     foreign    401 401 404 404 404 404 200
@@ -104,6 +130,18 @@ POST /api/passports/{id}/archive            published  401 401 403 403 403 403 2
 POST /api/passports/{id}/archive            absent     401 401 403 404 403 403 404
 POST /api/passports/{id}/archive            issued     401 401 403 200 403 403 200
 POST /api/passports/{id}/archive            archived   401 401 403 410 403 403 200
+GET /api/passports/{id}/export              own        401 401 200 200 200 200 200
+GET /api/passports/{id}/export              foreign    401 401 404 404 404 404 200
+GET /api/passports/{id}/export              published  401 401 200 200 200 200 200
+GET /api/passports/{id}/export              absent     401 401 404 404 404 404 404
+GET /api/passports/{id}/export              issued     401 401 200 200 200 200 200
+GET /api/passports/{id}/export              archived   401 401 410 410 410 200 200
+GET /api/passports/{id}/carrier             own        401 401 200 200 200 200 200
+GET /api/passports/{id}/carrier             foreign    401 401 404 404 404 404 200
+GET /api/passports/{id}/carrier             published  401 401 200 200 200 200 200
+GET /api/passports/{id}/carrier             absent     401 401 404 404 404 404 404
+GET /api/passports/{id}/carrier             issued     401 401 200 200 200 200 200
+GET /api/passports/{id}/carrier             archived   401 401 410 410 410 200 200
 GET /api/passports/{id}/compliance          own        401 401 200 200 200 200 200
 GET /api/passports/{id}/compliance          foreign    401 401 404 404 404 404 200
 GET /api/passports/{id}/compliance          published  401 401 403 403 200 200 200
@@ -140,6 +178,21 @@ GET /api/passports/{id}/versions/{version}  published  401 401 403 403 404 404 2
 GET /api/passports/{id}/versions/{version}  absent     401 401 404 404 404 404 404
 GET /api/passports/{id}/versions/{version}  issued     401 401 200 200 200 200 200
 GET /api/passports/{id}/versions/{version}  archived   401 401 410 410 410 404 200
+POST /api/passports/{id}/void               own        401 401 403 403 403 403 409
+POST /api/passports/{id}/void               foreign    401 401 403 403 403 403 409
+POST /api/passports/{id}/void               published  401 401 403 403 403 403 200
+POST /api/passports/{id}/void               absent     401 401 403 403 403 403 404
+POST /api/passports/{id}/void               issued     401 401 403 403 403 403 200
+POST /api/passports/{id}/void               archived   401 401 403 403 403 403 200
+GET /api/public/documents                   -          422 422 422 422 422 422 422
+GET /api/public/documents/{docId}           own        404 404 404 404 404 404 404
+GET /api/public/documents/{docId}           foreign    404 404 404 404 404 404 404
+GET /api/public/documents/{docId}           published  200 200 200 200 200 200 200
+GET /api/public/documents/{docId}           absent     404 404 404 404 404 404 404
+GET /api/public/documents/{docId}/content   own        404 404 404 404 404 404 404
+GET /api/public/documents/{docId}/content   foreign    404 404 404 404 404 404 404
+GET /api/public/documents/{docId}/content   published  200 200 200 200 200 200 200
+GET /api/public/documents/{docId}/content   absent     404 404 404 404 404 404 404
 GET /api/public/passports                   own        404 404 404 404 404 404 404
 GET /api/public/passports                   foreign    404 404 404 404 404 404 404
 GET /api/public/passports                   published  200 200 200 200 200 200 200
@@ -150,9 +203,28 @@ GET /api/public/passports/{id}              foreign    404 404 404 404 404 404 4
 GET /api/public/passports/{id}              published  200 200 200 200 200 200 200
 GET /api/public/passports/{id}              absent     404 404 404 404 404 404 404
 GET /api/public/passports/{id}              archived   410 410 410 410 410 410 410
-GET /health                                 -          200 200 200 200 200 200 200
-GET /livez                                  -          200 200 200 200 200 200 200
-GET /readyz                                 -          200 200 200 200 200 200 200
+GET /api/public/passports/{id}/export       own        404 404 404 404 404 404 404
+GET /api/public/passports/{id}/export       foreign    404 404 404 404 404 404 404
+GET /api/public/passports/{id}/export       published  200 200 200 200 200 200 200
+GET /api/public/passports/{id}/export       absent     404 404 404 404 404 404 404
+GET /api/public/passports/{id}/export       archived   410 410 410 410 410 410 410
+GET /api/public/passports/{id}/carrier      own        404 404 404 404 404 404 404
+GET /api/public/passports/{id}/carrier      foreign    404 404 404 404 404 404 404
+GET /api/public/passports/{id}/carrier      published  200 200 200 200 200 200 200
+GET /api/public/passports/{id}/carrier      absent     404 404 404 404 404 404 404
+GET /api/public/passports/{id}/carrier      archived   410 410 410 410 410 410 410
+GET /api/auth/health                        -          200 200 200 200 200 200 200
+GET /api/auth/livez                         -          200 200 200 200 200 200 200
+GET /api/auth/readyz                        -          200 200 200 200 200 200 200
+GET /api/documents/health                   -          200 200 200 200 200 200 200
+GET /api/documents/livez                    -          200 200 200 200 200 200 200
+GET /api/documents/readyz                   -          200 200 200 200 200 200 200
+GET /api/notifications/health               -          200 200 200 200 200 200 200
+GET /api/notifications/livez                -          200 200 200 200 200 200 200
+GET /api/notifications/readyz               -          200 200 200 200 200 200 200
+GET /api/passports/health                   -          200 200 200 200 200 200 200
+GET /api/passports/livez                    -          200 200 200 200 200 200 200
+GET /api/passports/readyz                   -          200 200 200 200 200 200 200
 `
 
 // bodies are the request bodies. They are valid, so the status depends on the caller
@@ -169,9 +241,16 @@ var bodies = map[string]string{
 	"PATCH /api/auth/users/{id}":         `{}`,
 	"POST /api/passports":                `{"data":{}}`,
 	"POST /api/passports/validate":       `{"data":{}}`,
+	"POST /api/passports/import":         `[]`,
+	"POST /api/passports/labels":         `{"ids":["none"]}`,
 	"PUT /api/passports/{id}":            `{"reason":"x","data":{}}`,
 	"PATCH /api/passports/{id}":          `{"reason":"x","data":{}}`,
 	"POST /api/passports/{id}/archive":   `{"reason":"x"}`,
+	"POST /api/passports/{id}/void":      `{"reason":"x"}`,
+	"POST /api/namespaces":               `{"kind":"host","value":"{new}.example","organisation":"{organisation}"}`,
+	"POST /api/namespaces/{id}/refuse":   `{"reason":"x"}`,
+	"POST /api/namespaces/{id}/withdraw": `{"reason":"x"}`,
 	"PUT /api/documents/{docId}":         `{"description":"x"}`,
 	"POST /api/notifications":            `{"type":"info","eventType":"general.info"}`,
+	"PUT /api/notifications/settings":    `{"mail":{"passport":true,"document":false,"account":true}}`,
 }

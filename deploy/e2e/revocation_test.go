@@ -42,7 +42,12 @@ func TestRevokedEverywhere(t *testing.T) {
 			"password change": func(caller session) {
 				s.auth.Call("PUT /api/auth/password", caller.Token, map[string]string{"currentPassword": password, "newPassword": "battery staple"}).Want(204, nil)
 			},
-			"role change":      func(caller session) { s.changeAccount(admin, caller, `{"role":"user"}`) },
+			"role change": func(caller session) { s.changeAccount(admin, caller, `{"role":"user"}`) },
+			"move to another organisation": func(caller session) {
+				other := slug("elsewhere")
+				s.organisation(admin, other)
+				s.changeAccount(admin, caller, `{"organisation":"`+other+`"}`)
+			},
 			"disabled account": func(caller session) { s.changeAccount(admin, caller, `{"disabled":true}`) },
 		}
 		for name, end := range ends {

@@ -52,7 +52,7 @@ func expected() map[string]string {
 	for i := range 10 {
 		ids[fmt.Sprintf("API%d", i+1)] = ""
 	}
-	for i := 21; i <= 36; i++ {
+	for i := 21; i <= 37; i++ {
 		ids[fmt.Sprint(i)] = ""
 	}
 	return ids

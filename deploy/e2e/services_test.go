@@ -157,7 +157,7 @@ func TestAllServices(t *testing.T) {
 		}
 		if s.stack != nil {
 			s.waitForFile(s.stack.NotificationDir, "Event Type: document.uploaded", d.DocID, "Recipient: "+ada.User.Email)
-			s.waitForFile(s.stack.MailDir, "To: <"+ada.User.Email+">", "Document Uploaded Successfully")
+			s.waitForFile(s.stack.MailDir, "To: <"+ada.User.Email+">", "New Battery Passport Created")
 		}
 		s.notification.Call("PATCH /api/notifications/"+n.ID+"/read", ada.Token, nil).Want(200, &n)
 		if n.Status != "read" {

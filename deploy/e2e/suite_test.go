@@ -62,11 +62,18 @@ func onSuites(t *testing.T, test func(*suite)) {
 	})
 }
 
-// sampleClock returns a clock that starts on the date for which the samples were written:
-// the Regulation requires more attributes from later dates on.
+// sampleClock returns a clock that is valid for the samples: the Regulation requires more
+// attributes from 18 February 2027 on. Until then it is the clock of the other services,
+// because members of an organisation get the notifications of events after they joined.
 func sampleClock() func() time.Time {
 	begin := time.Now()
-	return func() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC).Add(time.Since(begin)) }
+	last := time.Date(2027, 2, 1, 12, 0, 0, 0, time.UTC)
+	return func() time.Time {
+		if begin.Before(last) {
+			return time.Now()
+		}
+		return last.Add(time.Since(begin))
+	}
 }
 
 // config returns the configuration of an embedded suite.
@@ -79,9 +86,9 @@ func config(t *testing.T) stack.Config {
 	http := rest.Config{Drain: 10 * time.Second}
 	cfg := stack.Config{
 		Auth:     authd.Config{HTTP: http, Store: db, TokenLifetime: authd.Lifetime(15 * time.Minute), RefreshLifetime: authd.Lifetime(24 * time.Hour), PasswordCost: 4},
-		Passport: passportd.Config{HTTP: http, Store: db, Now: sampleClock()},
-		Document: documentd.Config{HTTP: http, MaxBytes: 10 << 20, SweepAfter: 24 * time.Hour},
+		Passport: passportd.Config{HTTP: http, Store: db, Now: sampleClock(), Direct: true},
 		// Suites on the same broker need separate consumer groups.
+		Document:     documentd.Config{HTTP: http, MaxBytes: 10 << 20, SweepAfter: 24 * time.Hour, Group: "e2e-" + uuid.NewString()},
 		Notification: notificationd.Config{HTTP: http, Group: "e2e-" + uuid.NewString()},
 		Log: func(service string) *slog.Logger {
 			return slog.New(slog.NewTextHandler(t.Output(), nil)).With("service", service)
@@ -165,7 +172,7 @@ func (s *suite) events(n int, keys ...string) []string {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 60*time.Second)
 	defer cancel()
-	topics := slices.Concat(event.UserTopics(), event.OrganisationTopics(), event.PassportTopics())
+	topics := slices.Concat(event.UserTopics(), event.OrganisationTopics(), event.PassportTopics(), event.ImportTopics())
 	seen, errFound := map[string]bool{}, errors.New("all events found")
 	err := tail.Follow(ctx, s.brokers, topics, func(e tail.Message) error {
 		if slices.Contains(keys, e.Key) {

@@ -35,17 +35,7 @@ func TestTraceReachesLogEventAndMail(t *testing.T) {
 		s.passport.Call("POST /api/passports", admin.Token, sample(t, name), "Traceparent", c.traceparent).Want(201, &p)
 		created[p.ID] = c.want
 	}
-	logged := map[string]int{} // access-log lines by trace
-	for line := range strings.Lines(all.String()) {
-		var l struct {
-			Msg   string
-			Trace string `json:"trace_id"`
-		}
-		_ = json.Unmarshal([]byte(line), &l)
-		if l.Msg == "request" {
-			logged[l.Trace]++
-		}
-	}
+	var traces []string // of the events
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	errFound := errors.New("all events found")
@@ -54,9 +44,10 @@ func TestTraceReachesLogEventAndMail(t *testing.T) {
 		if !ok {
 			return nil
 		}
-		if len(e.Traceparent) != 55 || (e.Traceparent[3:35] == id) != (want == id) || logged[e.Traceparent[3:35]] == 0 {
-			t.Errorf("event %s has the trace %q", e.ID, e.Traceparent)
+		if len(e.Traceparent) != 55 || (e.Traceparent[3:35] == id) != (want == id) {
+			t.Fatalf("event %s has the trace %q", e.ID, e.Traceparent)
 		}
+		traces = append(traces, e.Traceparent[3:35])
 		if delete(created, e.Key); len(created) == 0 {
 			return errFound
 		}
@@ -65,7 +56,24 @@ func TestTraceReachesLogEventAndMail(t *testing.T) {
 	if !errors.Is(err, errFound) {
 		t.Errorf("Follow = %v", err)
 	}
+	for _, trace := range traces { // a request is logged after its response was sent
+		s.eventually("the access log has the trace "+trace, func() bool { return requests(all.String(), trace) > 0 })
+	}
 	s.eventually("the log line of the mail has the trace of the request", func() bool { return delivered(all.String(), id) > 0 })
+}
+
+// requests returns the number of lines of the access log with a trace id.
+func requests(log, id string) (n int) {
+	for line := range strings.Lines(log) {
+		var l struct {
+			Msg   string
+			Trace string `json:"trace_id"`
+		}
+		if json.Unmarshal([]byte(line), &l) == nil && l.Msg == "request" && l.Trace == id {
+			n++
+		}
+	}
+	return n
 }
 
 // delivered returns the number of mails that the notification-service logged with a trace id.

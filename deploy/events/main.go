@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -19,6 +20,7 @@ import (
 )
 
 func main() {
+	boot.ParseFlags(flag.CommandLine, os.Args[1:], "Events prints the Kafka events of the running suite: first the existing ones, then new ones.")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx); err != nil {
@@ -48,7 +50,7 @@ func run(ctx context.Context) error {
 
 func show(ctx context.Context, cfg kafka.Config) error {
 	var topics []string
-	for _, topic := range notificationd.Topics() { // the notification-service consumes all topics
+	for _, topic := range append(notificationd.Topics(), event.PassportSnapshot{}.Topic()) { // the notification-service consumes all others
 		topics = append(topics, topic, kafka.DeadLetterTopic(topic))
 	}
 	found, err := tail.Existing(ctx, cfg, topics)

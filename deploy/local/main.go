@@ -8,6 +8,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -21,7 +22,8 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	command := boot.ParseFlags(flag.CommandLine, os.Args[1:], about, "reset")
+	if err := run(command == "reset"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		if errors.Is(err, errEnvironment) {
 			os.Exit(2)
@@ -30,9 +32,11 @@ func main() {
 	}
 }
 
+const about = "Local runs the suite on this machine, with its data in ./data (DATA_DIR). reset deletes the data.\nSettings are environment variables, see docs/configuration.md."
+
 var errEnvironment = errors.New("the suite cannot start")
 
-func run(args []string) error {
+func run(deleteData bool) error {
 	var cfg struct {
 		Environment boot.Environment
 		Log         boot.LogConfig
@@ -45,7 +49,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	if len(args) == 1 && args[0] == "reset" {
+	if deleteData {
 		return reset(dir)
 	}
 	logs := slog.New(trace.Handler(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.Log.Level})))

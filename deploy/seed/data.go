@@ -23,7 +23,7 @@ type sample struct {
 }
 
 type document struct {
-	file, fileType, kind, accessClass, isPublic, description string
+	file, fileType, kind, accessClass, description string
 }
 
 const (
@@ -46,9 +46,9 @@ type organisation struct {
 var people = []person{
 	{email: "ada@nordlicht.example", role: "operator", organisation: maker, passports: []sample{
 		{file: "ev-nmc-complete.json", documents: []document{
-			{"eu-declaration-of-conformity.pdf", "application/pdf", "declaration-of-conformity", "owner", "true", "EU declaration of conformity"},
-			{"test-report.pdf", "application/pdf", "test-report", "authority", "false", "Test results for the declaration of conformity"},
-			{"dismantling.txt", "text/plain", "dismantling-manual", "owner", "false", "Dismantling instructions"},
+			{"eu-declaration-of-conformity.pdf", "application/pdf", "declaration-of-conformity", "public", "EU declaration of conformity"},
+			{"test-report.pdf", "application/pdf", "test-report", "authority", "Test results for the declaration of conformity"},
+			{"dismantling.txt", "text/plain", "dismantling-manual", "owner", "Dismantling instructions"},
 		}},
 		{file: "ev-nmc-minimum-2027.json", draft: true}, {file: "ev-nmc-first-life.json"}, {file: "ev-lfp-in-use.json"},
 		{file: "lmt-ebike.json"}, {file: "industrial-stationary-lfp.json"}, {file: "industrial-lead-acid.json"},

@@ -7,8 +7,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -21,6 +23,7 @@ import (
 // config holds the addresses of the suite and the login of an admin.
 type config struct {
 	Environment   boot.Environment
+	BindAddress   string `envconfig:"BIND_ADDRESS" default:"127.0.0.1" desc:"Host address of the suite, as in docker-compose.yml."`
 	AuthURL       string `envconfig:"AUTH_SERVICE_URL" default:"http://127.0.0.1:4000" desc:"URL of the auth-service."`
 	PassportURL   string `envconfig:"PASSPORT_SERVICE_URL" default:"http://127.0.0.1:5000" desc:"URL of the passport-service."`
 	DocumentURL   string `envconfig:"DOCUMENT_SERVICE_URL" default:"http://127.0.0.1:5100" desc:"URL of the document-service."`
@@ -29,12 +32,13 @@ type config struct {
 }
 
 func main() {
+	boot.ParseFlags(flag.CommandLine, os.Args[1:], "Seed adds sample people, passports and documents to the running suite. It does not change existing data.")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var cfg config
 	err := boot.Load(&cfg)
-	if err == nil && cfg.Environment.Name == "production" {
-		err = errors.New("seed creates accounts with a public password: it is not allowed with APP_ENV=production")
+	if address, _ := netip.ParseAddr(strings.Trim(cfg.BindAddress, "[]")); err == nil && (cfg.Environment.Name == "production" || !address.IsLoopback()) {
+		err = errors.New("seed creates accounts with a public password: it is not allowed with APP_ENV=production or a BIND_ADDRESS other than loopback")
 	}
 	if err == nil {
 		err = (&seeder{config: cfg}).run(ctx)
@@ -140,7 +144,7 @@ func (s *seeder) passport(ctx context.Context, operator session, sample sample) 
 			return err
 		}
 		err = s.client(s.DocumentURL, operator.Token).upload(ctx, "/api/documents/upload", p.ID+d.file, d.fileType, d.file, file, map[string]string{
-			"description": d.description, "passportId": p.ID, "kind": d.kind, "accessClass": d.accessClass, "isPublic": d.isPublic,
+			"description": d.description, "passportId": p.ID, "kind": d.kind, "accessClass": d.accessClass,
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", d.file, err)

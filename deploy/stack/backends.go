@@ -1,10 +1,14 @@
 package stack
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"path/filepath"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
@@ -18,6 +22,30 @@ const (
 	S3KeyID  = "local"
 	S3Secret = "local-secret"
 )
+
+// checkPorts returns an error that names every port that cannot be opened.
+func (c *Config) checkPorts() error {
+	ports := map[string]rest.Port{"AUTH_PORT": c.AuthPort, "PASSPORT_PORT": c.PassportPort, "DOCUMENT_PORT": c.DocumentPort, "NOTIFICATION_PORT": c.NotificationPort}
+	if len(c.Passport.Kafka.Brokers) == 0 {
+		ports["KAFKA_PORT"] = c.KafkaPort
+	}
+	if c.Document.S3.Endpoint == "" {
+		ports["S3_PORT"] = c.S3Port
+	}
+	if c.Notification.Mail.Host == "" {
+		ports["MAIL_PORT"] = c.MailPort
+	}
+	var errs []error
+	for _, variable := range slices.Sorted(maps.Keys(ports)) {
+		l, err := rest.Config{Host: "127.0.0.1"}.Listen(ports[variable], variable)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		l.Close()
+	}
+	return errors.Join(errs...)
+}
 
 // startBackends starts the back ends for which cfg has no address.
 func (s *Stack) startBackends(ctx context.Context, dir string, cfg *Config) error {
@@ -81,6 +109,9 @@ func (s *Stack) startS3(ctx context.Context, dir string, cfg *Config) error {
 	return nil
 }
 
+// mailPerHour is the limit in configurations that do not come from the environment.
+const mailPerHour = 10
+
 // startMail starts a mail server that stores each mail as a file in dir.
 func (s *Stack) startMail(dir string, cfg *Config) error {
 	l, err := s.listen(cfg.MailPort, "MAIL_PORT")
@@ -98,5 +129,6 @@ func (s *Stack) startMail(dir string, cfg *Config) error {
 	if c.FromEmail == "" {
 		c.FromEmail = "no-reply@battery-passport.example"
 	}
+	c.PerHour = cmp.Or(c.PerHour, mailPerHour)
 	return nil
 }

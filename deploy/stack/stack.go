@@ -3,6 +3,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -81,6 +83,9 @@ func (s *Stack) start(ctx context.Context, cfg Config) error {
 		return err
 	}
 	s.onEnd(release)
+	if err := cfg.checkPorts(); err != nil {
+		return err
+	}
 	if err := s.listenAll(&cfg); err != nil {
 		return err
 	}
@@ -116,8 +121,30 @@ func (s *Stack) listenAll(cfg *Config) error {
 		}
 		service.http.Listener, *service.url = l, "http://"+l.Addr().String()
 	}
+	documentAPIs(s, cfg)
+	cfg.Passport.DocumentURL = s.DocumentURL
+	cfg.Passport.BaseURL = cmp.Or(cfg.Passport.BaseURL, s.PassportURL)
 	cfg.Passport.Auth.URL, cfg.Document.Auth.URL, cfg.Notification.Auth.URL = s.AuthURL, s.AuthURL, s.AuthURL
 	return nil
+}
+
+// documentAPIs lists the OpenAPI documents of all services in the menu of /docs, unless they
+// are configured, and lets that page call all services.
+func documentAPIs(s *Stack, cfg *Config) {
+	var documents rest.DocumentURLs
+	var origins rest.Origins
+	for _, service := range []struct{ name, url string }{
+		{"Auth Service", s.AuthURL}, {"Battery Passport Service", s.PassportURL}, {"Document Service", s.DocumentURL}, {"Notification Service", s.NotificationURL},
+	} {
+		documents = append(documents, rest.DocumentURL{Name: service.name, URL: service.url + "/openapi.json"})
+		origins = append(origins, service.url)
+	}
+	for _, http := range []*rest.Config{&cfg.Auth.HTTP, &cfg.Passport.HTTP, &cfg.Document.HTTP, &cfg.Notification.HTTP} {
+		if http.Documents == nil {
+			http.Documents = documents
+			http.Origins = append(slices.Clone(http.Origins), origins...)
+		}
+	}
 }
 
 // run starts the services one after another and waits until each is ready.

@@ -15,7 +15,7 @@ import (
 // every visibility as every kind of caller.
 func TestOnlyAuthorizedCallersReadAndChangeDocuments(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
-		owner := s.as(auth.User, "A")
+		owner := s.issuer.Token(t, auth.Principal{UserID: "ann", Role: auth.Operator, Organisation: "A"})
 		tokens := map[string]string{
 			"admin": s.as(auth.Admin, ""), "owner": owner, "colleague": s.as(auth.LegitimateInterest, "A"), "operator": s.as(auth.Operator, "A"),
 			"other user": s.as(auth.User, "B"), "other operator": s.as(auth.Operator, "B"), "user without organisation": s.as(auth.User, ""),
@@ -24,14 +24,14 @@ func TestOnlyAuthorizedCallersReadAndChangeDocuments(t *testing.T) {
 		type may struct{ read, write int }
 		hidden, readable := may{404, 404}, may{200, 403}
 		for _, c := range []struct {
-			public, class string
-			want          map[string]may
-			others        may
-			links         string // callers that get a link to the storage
+			class  string
+			want   map[string]may
+			others may
+			links  string // callers that get a link to the storage
 		}{
-			{"false", "owner", map[string]may{"authority": hidden}, hidden, "owner"},
-			{"false", "authority", map[string]may{"authority": readable}, hidden, "owner"},
-			{"true", "owner", nil, readable, "owner admin colleague operator other user other operator user without organisation authority operator of renamed organisation"},
+			{"owner", map[string]may{"authority": hidden}, hidden, "owner"},
+			{"authority", map[string]may{"authority": readable}, hidden, "owner"},
+			{"public", nil, readable, "owner admin colleague operator other user other operator user without organisation authority operator of renamed organisation"},
 		} {
 			for caller, token := range tokens {
 				want, ok := c.want[caller]
@@ -45,7 +45,7 @@ func TestOnlyAuthorizedCallersReadAndChangeDocuments(t *testing.T) {
 				case !ok:
 					want = c.others
 				}
-				d := s.upload(owner, file("a.pdf", "", pdf), field{name: "isPublic", value: c.public}, field{name: "accessClass", value: c.class})
+				d := s.upload(owner, file("a.pdf", "", pdf), field{name: "accessClass", value: c.class})
 				path := "/api/documents/" + d.DocID
 				for _, route := range []string{"GET " + path, "GET " + path + "/download", "GET " + path + "/content"} {
 					a := s.Call(route, token, nil)
@@ -109,7 +109,8 @@ func TestForgedTokensAreRefused(t *testing.T) {
 
 func TestLists(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
-		admin, a, a2, b, none, authority, renamed := s.as(auth.Admin, ""), s.as(auth.User, "A"), s.as(auth.Operator, "A"), s.as(auth.User, "B"), s.as(auth.User, ""), s.as(auth.Authority, "BAM"), s.renamed("slug-a", "A")
+		a := s.issuer.Token(t, auth.Principal{UserID: "ann", Role: auth.Operator, Organisation: "A"})
+		admin, a2, b, none, authority, renamed := s.as(auth.Admin, ""), s.as(auth.Operator, "A"), s.as(auth.User, "B"), s.as(auth.Operator, ""), s.as(auth.Authority, "BAM"), s.renamed("slug-a", "A")
 		names := map[string]string{}
 		for i, c := range []struct{ token, passport, kind, class string }{
 			{a, passportID, "test-report", "authority"}, {a, "", "", ""}, {a2, passportID, "other", ""}, {b, passportID, "test-report", ""},
@@ -120,8 +121,8 @@ func TestLists(t *testing.T) {
 			names[d.DocID] = fmt.Sprint(i)
 		}
 		for query, want := range map[string]map[string]string{
-			"":                                     {admin: "6543210", a: "210", a2: "210", b: "3", none: "4", authority: "40", renamed: "6210"},
-			"?kind=test-report":                    {admin: "530", a: "0", b: "3", authority: "0", renamed: "0"},
+			"":                                     {admin: "6543210", a: "210", a2: "210", b: "3", none: "4", authority: "4", renamed: "6210"},
+			"?kind=test-report":                    {admin: "530", a: "0", b: "3", authority: "", renamed: "0"},
 			"?passportId=" + passportID:            {admin: "320", a: "20", b: "3"},
 			"?kind=other":                          {admin: "421", a: "21", authority: "4"},
 			"/user":                                {admin: "5", a: "10", a2: "2", b: "3", none: "4", authority: "", renamed: "6"},

@@ -74,18 +74,18 @@ func TestUploadTypes(t *testing.T) {
 		"PNG":                         {"a.png", "image/png", png, "image/png", "a.png"},
 		"GIF":                         {"a.gif", "image/gif", gif, "image/gif", "a.gif"},
 		"text":                        {"a.txt", "text/plain; charset=utf-8", "Grüße", "text/plain", "a.txt"},
-		"text with commas":            {"a.csv", "text/plain", "a,b\n1,2\n3,4\n", "text/plain", "a.csv"},
+		"text with commas":            {"a.csv", "text/plain", "a,b\n1,2\n3,4\n", "text/csv", "a.csv"},
 		"image/jpg":                   {"a.jpg", "image/jpg", jpeg, "image/jpeg", "a.jpg"},
 		"image/pjpeg":                 {"a.jpg", "IMAGE/PJPEG", jpeg, "image/jpeg", "a.jpg"},
-		"image/jpg for a PNG":         {"a.jpg", "image/jpg", png, "", ""},
+		"image/jpg for a PNG":         {"a.jpg", "image/jpg", png, "image/png", "a.jpg.png"},
 		"application/x-pdf":           {"a.pdf", "application/x-pdf", pdf, "application/pdf", "a.pdf"},
-		"text/csv":                    {"a.csv", "text/csv", "a,b\n1,2\n3,4\n", "text/plain", "a.csv"},
-		"text/csv, one column":        {"a.csv", "text/csv; charset=utf-8; header=present", "a\n1\n", "text/plain", "a.csv"},
-		"text/x-csv":                  {"a.csv", "text/x-csv", "a;b\n1;2\n", "text/plain", "a.csv"},
-		"application/csv":             {"a.csv", "application/csv", "a,b\n1,2\n3,4\n", "text/plain", "a.csv"},
-		"CSV declared as Excel":       {"a.csv", "application/vnd.ms-excel", "a,b\n1,2\n3,4\n", "text/plain", "a.csv"},
-		"text named as Excel":         {"a.xls", "application/vnd.ms-excel", "a,b\n1,2\n", "text/plain", "a.xls.txt"},
-		"text/markdown":               {"a.md", "text/markdown", "# Title\n\nText\n", "text/plain", "a.md"},
+		"text/csv":                    {"a.csv", "text/csv", "a,b\n1,2\n3,4\n", "text/csv", "a.csv"},
+		"text/csv, one column":        {"a.csv", "text/csv; charset=utf-8; header=present", "a\n1\n", "text/csv", "a.csv"},
+		"text/x-csv":                  {"a.csv", "text/x-csv", "a;b\n1;2\n", "text/csv", "a.csv"},
+		"application/csv":             {"a.csv", "application/csv", "a,b\n1,2\n3,4\n", "text/csv", "a.csv"},
+		"CSV declared as Excel":       {"a.csv", "application/vnd.ms-excel", "a,b\n1,2\n3,4\n", "text/csv", "a.csv"},
+		"text named as Excel":         {"a.xls", "application/vnd.ms-excel", "a,b\n1,2\n", "text/csv", "a.xls.csv"},
+		"text/markdown":               {"a.md", "text/markdown", "# Title\n\nText\n", "text/markdown", "a.md"},
 		"PDF declared as text/csv":    {"a.csv", "text/csv", pdf, "", ""},
 		"HTML declared as text/csv":   {"a.csv", "text/csv", "<html><body>a,b</body></html>", "", ""},
 		"exe declared as Excel":       {"a.xls", "application/vnd.ms-excel", exe, "", ""},
@@ -94,20 +94,21 @@ func TestUploadTypes(t *testing.T) {
 		"Excel":                       {"a.xlsx", xlsxType, xlsx, xlsxType, "a.xlsx"},
 		"old Word":                    {"a.doc", "application/msword", ole, "application/msword", "a.doc"},
 		"old Excel":                   {"a.xls", "application/vnd.ms-excel", ole, excelType, "a.xls"},
-		"undeclared OLE":              {"a.doc", "", ole, "", ""},
+		"undeclared OLE":              {"a.doc", "", ole, "application/msword", "a.doc"},
+		"OLE of no known kind":        {"a.bin", "", ole, "", ""},
 		"exe declared as PDF":         {"a.pdf", "application/pdf", exe, "", ""},
 		"exe":                         {"a.exe", "", exe, "", ""},
 		"exe as octet-stream":         {"a.bin", "application/octet-stream", exe, "", ""},
 		"PNG declared as PDF":         {"a.pdf", "application/pdf", png, "", ""},
-		"Word declared as Excel":      {"a.xlsx", xlsxType, docx, "", ""},
+		"Word declared as Excel":      {"a.xlsx", xlsxType, docx, docxType, "a.xlsx.docx"},
 		"zip bomb declared as Word":   {"a.docx", docxType, archive("bomb"), "", ""},
-		"zip bomb":                    {"a.zip", "application/zip", archive("bomb"), "", ""},
+		"zip bomb":                    {"a.zip", "application/zip", archive("bomb"), "application/zip", "a.zip"},
 		"ZIP bomb as Word":            {"a.docx", docxType, docx, docxType, "a.docx"}, // stored without unpacking
-		"ZIP in a ZIP":                {"a.zip", "", archive("a.zip", "b.zip"), "", ""},
+		"ZIP in a ZIP":                {"a.zip", "", archive("a.zip", "b.zip"), "application/zip", "a.zip"},
 		"PNG of huge dimensions":      {"a.png", "image/png", hugePNG, "image/png", "a.png"}, // stored without decoding
 		"HTML":                        {"a.txt", "text/plain", "<!DOCTYPE html><script>alert(1)</script>", "", ""},
 		"HTML that is also a PDF":     {"a.pdf", "application/pdf", "<html>" + pdf, "", ""},
-		"SVG":                         {"a.svg", "image/svg+xml", `<svg xmlns="http://www.w3.org/2000/svg"/>`, "", ""},
+		"SVG":                         {"a.svg", "image/svg+xml", `<svg xmlns="http://www.w3.org/2000/svg"><script/></svg>`, "image/svg+xml", "a.svg"},
 		"script":                      {"a.txt", "text/plain", "#!/bin/sh\nrm -r /\n", "", ""},
 		"PDF that is also a ZIP":      {"a.zip", "", pdf + archive("a"), "application/pdf", "a.zip.pdf"},
 		"PDF named as program":        {"a.pdf.hta", "application/pdf", pdf, "application/pdf", "a.pdf.hta.pdf"},
@@ -128,7 +129,7 @@ func TestUploadTypes(t *testing.T) {
 			if d.FileType != c.fileType || d.FileName != c.stored {
 				t.Errorf("stored as %s %s, want %s %s", d.FileType, d.FileName, c.fileType, c.stored)
 			}
-			if got := s.Call("GET /api/documents/"+d.DocID+"/content", user, nil).Want(200, nil); got.Text != c.content || got.Header.Get("Content-Type") != c.fileType {
+			if got := s.Call("GET /api/documents/"+d.DocID+"/content", user, nil).Want(200, nil); got.Text != c.content || strings.TrimSuffix(got.Header.Get("Content-Type"), "; charset=utf-8") != c.fileType {
 				t.Errorf("download has headers %v and %d bytes", got.Header, len(got.Text))
 			}
 		})
@@ -145,8 +146,8 @@ func TestFileNames(t *testing.T) {
 		`filename*=UTF-8''M%C3%BCll.pdf`:                        "Müll.pdf",
 		`filename="M?ll.pdf"; filename*=UTF-8''M%C3%BCll.pdf`:   "Müll.pdf",
 		`filename="電池.pdf"`:                                     "電池.pdf",
-		`filename="README"`:                                     "README",
-		`filename="../../etc/passwd"`:                           "passwd",
+		`filename="README"`:                                     "README.pdf",
+		`filename="../../etc/passwd"`:                           "passwd.pdf",
 		`filename="C:\\Users\\me\\a.pdf"`:                       "a.pdf",
 		`filename=".."`:                                         "document.pdf",
 		`filename="/"`:                                          "document.pdf",
@@ -159,7 +160,7 @@ func TestFileNames(t *testing.T) {
 		`filename=" a.pdf. "`:                                   "a.pdf",
 		`filename="` + "a\xff" + `.pdf"`:                        "a_.pdf",
 		`filename="` + long + `.pdf"`:                           strings.Repeat("ä", 125) + ".pdf",
-		`filename="` + strings.Repeat("b", 300) + `"`:           strings.Repeat("b", 255),
+		`filename="` + strings.Repeat("b", 300) + `"`:           strings.Repeat("b", 251) + ".pdf",
 		`filename="` + strings.Repeat("c", 254) + `.x.pdf.exe"`: strings.Repeat("c", 251) + ".pdf",
 	} {
 		t.Run(disposition[:min(len(disposition), 40)], func(t *testing.T) {
@@ -210,7 +211,7 @@ func TestInvalidUploads(t *testing.T) {
 		"two files":                 {formBody(file("a.pdf", "", pdf), file("b.pdf", "", pdf)), "", 422, []string{"/file duplicate"}},
 		"two files above the limit": {formBody(file("a.pdf", "", large), file("b.pdf", "", large)), "", 413, nil},
 		"fields before":             {formBody(field{name: "kind", value: "x"}, field{name: "kind", value: "y"}, field{name: "a/b", value: "x"}, file("a.pdf", "", pdf)), "", 422, []string{"/kind duplicate", "/a~1b unknownField"}},
-		"fields after":              {formBody(file("a.pdf", "", pdf), field{name: "kind", value: "x"}, field{name: "accessClass", value: "public"}, field{name: "passportId", value: "7"}, field{name: "description", value: strings.Repeat("x", 2001)}), "", 422, []string{"/kind enum", "/accessClass enum", "/passportId format", "/description range"}},
+		"fields after":              {formBody(file("a.pdf", "", pdf), field{name: "kind", value: "x"}, field{name: "accessClass", value: "everybody"}, field{name: "passportId", value: "7"}, field{name: "description", value: strings.Repeat("x", 2001)}), "", 422, []string{"/kind enum", "/accessClass enum", "/passportId format", "/description range"}},
 		"isPublic is not a boolean": {formBody(file("a.pdf", "", pdf), field{name: "isPublic", value: "yes"}), "", 422, []string{"/isPublic type"}},
 		"description is not UTF-8":  {formBody(file("a.pdf", "", pdf), field{name: "description", value: "a\xff"}), "", 422, []string{"/description format"}},
 		"field too long":            {formBody(field{name: "description", value: strings.Repeat("x", 20<<10)}, file("a.pdf", "", pdf)), "", 422, []string{"/description range"}},
@@ -271,10 +272,15 @@ func TestInvalidChanges(t *testing.T) {
 	for body, want := range map[string][]string{
 		`{"isPublic":"yes"}`: {"/isPublic type"},
 		`{"isPublic":1}`:     {"/isPublic type"},
-		`{"fileName":"../"}`: {"/fileName format"},
-		`{"docId":"x"}`:      {"/docId unknownField"},
-		`{"fileName":7}`:     {"/fileName type"},
-		`{"kind":"x","accessClass":"public","passportId":"x","description":"\u0000"}`: {"/kind enum", "/accessClass enum", "/passportId format", "/description format"},
+		`{"isPublic":true,"accessClass":"authority"}`: {"/accessClass conflict"},
+		`{"isPublic":false,"accessClass":"public"}`:   {"/accessClass conflict"},
+		`{"fileName":"../"}`:                          {"/fileName format"},
+		`{"docId":"x"}`:                               {"/docId unknownField"},
+		`{"isPublic":null}`:                           {"/isPublic type"},
+		`{"accessClass":null,"description":null,"fileName":null,"kind":null,"passportId":null}`: {"/accessClass type", "/description type", "/fileName type", "/kind type", "/passportId type"},
+		`{"description":"x","isPublic":null}`:                                                   {"/isPublic type"},
+		`{"fileName":7}`:                                                                        {"/fileName type"},
+		`{"kind":"x","accessClass":"everybody","passportId":"x","description":"\u0000"}`:        {"/kind enum", "/accessClass enum", "/passportId format", "/description format"},
 	} {
 		s.Call(route, user, body).WantProblem(http.StatusUnprocessableEntity, want...)
 	}

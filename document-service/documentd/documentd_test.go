@@ -116,10 +116,10 @@ func (s *service) post(token string, fields ...field) resttest.Response {
 }
 
 type documentResponse struct {
-	DocID, FileName, OriginalName, FileType, SHA256, Description, PassportID, Kind, AccessClass, Status, UploadedBy, DownloadURL string
-	FileSize                                                                                                                     int64
-	IsPublic                                                                                                                     bool
-	CreatedAt, UpdatedAt, ExpiresAt                                                                                              time.Time
+	DocID, FileName, OriginalName, FileType, SHA256, Description, PassportID, Kind, AccessClass, Status, UploadedBy, UpdatedBy, Organisation, DownloadURL string
+	FileSize                                                                                                                                              int64
+	IsPublic, FromPassportOwner                                                                                                                           bool
+	CreatedAt, UpdatedAt, ExpiresAt                                                                                                                       time.Time
 }
 
 func (s *service) upload(token string, fields ...field) documentResponse {

@@ -217,53 +217,70 @@ func TestDatabaseOutage(t *testing.T) {
 	wantOnly(t, s, 2)
 }
 
-// TestUploadsBeyondTheLimitAreRefused blocks uploads: those of one user fill half of the
-// slots, those of two users all of them. Further uploads are refused until a slot is free.
-func TestUploadsBeyondTheLimitAreRefused(t *testing.T) {
-	// The blocked uploads send nothing for longer than the default timeouts allow.
+// TestStalledUploadsLoseTheirPlaces starts uploads that then send nothing. Others find a
+// place at once unless the stalled ones fill it, and after a few seconds in any case.
+func TestStalledUploadsLoseTheirPlaces(t *testing.T) {
+	// The stalled uploads send nothing for longer than the default timeouts allow.
 	s := start(t, connect.Config{Dir: t.TempDir()}, func(c *documentd.Config) {
 		c.HTTP.Timeouts = rest.Timeouts{ReadHeader: time.Minute, Read: time.Minute, Write: time.Minute, Idle: time.Minute, Transfer: time.Minute}
 	})
-	ann, bob, eve := s.as(auth.User, "A"), s.as(auth.User, "B"), s.as(auth.User, "E")
-	s.upload(ann, file("a.pdf", "", pdf))
-	release := make(chan struct{})
-	var wg sync.WaitGroup
 	documents, _ := s.open(t)
-	hold := func(user string, n, all int) {
-		for range n {
-			held := newBody(2<<20, func() func(int64) {
-				var once sync.Once
-				return func(sent int64) {
-					if sent > 1<<20 {
-						once.Do(func() { <-release })
-					}
-				}
-			}())
-			wg.Go(func() { s.send(t, user, held).Want(201, nil) })
-		}
-		waitFor(t, "the blocked uploads", func() bool {
-			page, err := documents.List(t.Context(), store.Query{Scopes: []string{"unfinished"}, Limit: store.MaxLimit})
-			return err == nil && len(page.Rows) == all
-		})
-	}
-	refused := func(user string) {
+	release, stalled := make(chan struct{}), make(chan int, 10)
+	stall := func(user string) {
 		t.Helper()
-		body, contentType := form(file("a.pdf", "", pdf))
-		a := s.Do(upload, body, "Authorization", "Bearer "+user, "Content-Type", contentType)
-		if a.WantProblem(503); a.Header.Get("Retry-After") == "" {
-			t.Errorf("Retry-After is missing: %v", a.Header)
+		begun := make(chan struct{})
+		body := newBody(2<<20, func(sent int64) {
+			if sent > 256<<10 && sent <= 512<<10 {
+				select {
+				case begun <- struct{}{}:
+				case <-release:
+				}
+				<-release
+			}
+		})
+		go func() { stalled <- s.send(t, user, body).Status }()
+		<-begun
+	}
+	lose := func(who string) {
+		t.Helper()
+		if status := <-stalled; status != 503 {
+			t.Errorf("the stalled upload of %s = %d, want 503", who, status)
 		}
 	}
-	hold(ann, 2, 2)
-	refused(ann)
-	s.upload(eve, file("a.pdf", "", pdf))
-	hold(bob, 2, 4)
-	refused(eve)
+	ann, bob := s.as(auth.User, "A"), s.as(auth.User, "B")
+	member := func(id string) string {
+		return s.issuer.Token(t, auth.Principal{UserID: id, Email: "x@x.example", Role: auth.User})
+	}
+	stall(member("mallory1")) // takes the only place of the accounts without an organisation
+	s.quickly(func() { s.upload(ann, file("a.pdf", "", pdf)) })
+	s.upload(member("eve"), file("b.pdf", "", pdf))
+	lose("mallory")
+	stall(ann)
+	stall(ann) // takes the half of an organisation
+	s.quickly(func() { s.upload(bob, file("c.pdf", "", pdf)) })
+	s.upload(ann, file("d.pdf", "", pdf))
+	lose("ann")
 	s.Call("GET /api/documents", ann, nil).Want(200, nil)
 	close(release)
-	wg.Wait()
-	for range 3 {
-		s.upload(ann, file("a.pdf", "", pdf))
+	if status := <-stalled; status != 201 {
+		t.Errorf("the other stalled upload of ann = %d, want 201", status)
 	}
-	wantOnly(t, s, 9)
+	for range 3 {
+		s.upload(ann, file("e.pdf", "", pdf))
+	}
+	waitFor(t, "the end of the cancelled uploads", func() bool {
+		page, err := documents.List(t.Context(), store.Query{Scopes: []string{"unfinished"}, Limit: store.MaxLimit})
+		return err == nil && len(page.Rows) == 0
+	})
+	wantOnly(t, s, 8)
+}
+
+// quickly fails the test if f takes longer than a second, less than it takes until a
+// stalled upload loses its place.
+func (s *service) quickly(f func()) {
+	s.T.Helper()
+	begin := time.Now()
+	if f(); time.Since(begin) > time.Second {
+		s.T.Errorf("took %v, want at most 1s", time.Since(begin))
+	}
 }

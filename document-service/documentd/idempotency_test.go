@@ -22,7 +22,7 @@ import (
 func TestRepeatedUploadIsStoredOnce(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
-		ann, bob := s.as(auth.User, ""), s.as(auth.Operator, "B")
+		ann, bob := s.as(auth.Operator, ""), s.as(auth.Operator, "B")
 		send := func(token, key string, parts ...field) (id string, replayed bool, status int) {
 			t.Helper()
 			body, contentType := form(parts...)
@@ -111,7 +111,7 @@ func TestUploadRepeatedAfterCrash(t *testing.T) {
 	for round := range 5 {
 		key := fmt.Sprint("k", round)
 		stored := func() (string, bool) {
-			row, err := documents.GetBy(t.Context(), "key", idempotency.ID("document", string(auth.User)+"@A", key))
+			row, err := documents.GetBy(t.Context(), "key", idempotency.ID("document of A", string(auth.User)+"@A", key))
 			return row.ID, err == nil
 		}
 		c := s.child(t)

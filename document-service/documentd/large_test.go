@@ -60,21 +60,25 @@ func (s *service) send(t *testing.T, token string, file io.Reader) resttest.Resp
 const (
 	largeFiles = 4
 	largeSize  = 200 << 20
+	smallFiles = 64
 	maxHeap    = 96 // MiB, as GOMEMLIMIT is set in the image
+	idleHeap   = 12 // MiB of the service without requests
+	perUpload  = 6  // MiB, as in the description of MAX_UPLOADS
 )
 
 // collection matches a gctrace line: the heap at the start and at the end of the
 // collection and the live heap, in MiB.
 var collection = regexp.MustCompile(`(\d+)->(\d+)->(\d+) MB, \d+ MB goal`)
 
-// TestLargeFilesNeedLittleMemory concurrently uploads and downloads four files of
-// 200 MiB, and four files that are one byte too large. The service runs in a separate
-// process whose garbage collector logs the size of its heap.
+// TestLargeFilesNeedLittleMemory concurrently uploads 64 small files, then uploads and
+// downloads four files of 200 MiB, and four files that are one byte too large. The service
+// runs in a separate process whose garbage collector logs the size of its heap. Its live
+// heap must stay within the memory that the description of MAX_UPLOADS states.
 func TestLargeFilesNeedLittleMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("transfers 1.6 GiB")
 	}
-	c := startChild(t, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.MaxBytes = largeSize }, "GODEBUG=gctrace=1", fmt.Sprintf("GOMEMLIMIT=%dMiB", maxHeap))
+	c := startChild(t, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.MaxBytes, cfg.MaxUploads = largeSize, 2*smallFiles }, "GODEBUG=gctrace=1", "GOGC=20", fmt.Sprintf("GOMEMLIMIT=%dMiB", maxHeap))
 	var live, peak int
 	var read sync.WaitGroup
 	read.Go(func() {
@@ -89,6 +93,7 @@ func TestLargeFilesNeedLittleMemory(t *testing.T) {
 	begin := time.Now()
 	c.Call("GET /readyz", "", nil).Want(200, nil)
 	var moving sync.WaitGroup
+	c.sendSmallFiles(t)
 	for i := range largeFiles {
 		user := c.as(auth.User, fmt.Sprint(i)) // one user may run only half of the uploads
 		moving.Go(func() {
@@ -111,13 +116,32 @@ func TestLargeFilesNeedLittleMemory(t *testing.T) {
 		moving.Go(func() { c.send(t, user, newBody(largeSize+1, func(int64) {})).Want(413, nil) })
 	}
 	moving.Wait()
-	wantOnly(t, c.service, largeFiles)
+	wantOnly(t, c.service, largeFiles+smallFiles)
 	c.kill()
 	read.Wait()
 	t.Logf("%d MiB in each direction in %v; largest live heap %d MiB, largest heap %d MiB", largeFiles*largeSize>>20, took, live, peak)
-	if live == 0 || peak > maxHeap {
-		t.Errorf("largest heap is %d MiB, want at most %d", peak, maxHeap)
+	if limit := idleHeap + largeFiles*perUpload; live == 0 || live > limit || peak > maxHeap {
+		t.Errorf("largest live heap is %d MiB and largest heap %d MiB, want at most %d and %d", live, peak, limit, maxHeap)
 	}
+}
+
+// sendSmallFiles uploads small files. At one moment, half of each file is sent.
+func (s *service) sendSmallFiles(t *testing.T) {
+	var half, done sync.WaitGroup
+	half.Add(smallFiles)
+	for i := range smallFiles {
+		user := s.as(auth.Operator, fmt.Sprint(i))
+		reached := sync.OnceFunc(half.Done)
+		done.Go(func() {
+			s.send(t, user, newBody(128<<10, func(sent int64) {
+				if sent >= 64<<10 {
+					reached()
+					half.Wait()
+				}
+			})).Want(201, nil)
+		})
+	}
+	done.Wait()
 }
 
 // sumOf downloads a document and returns its SHA-256.

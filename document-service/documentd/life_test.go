@@ -36,15 +36,15 @@ func fetch(t *testing.T, url string) resttest.Response {
 
 func TestDocumentLifecycle(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
-		user, path := s.as(auth.User, "A"), "/api/documents/"
-		res := s.post(user, field{name: "description", value: "Prüfbericht"}, field{name: "isPublic", value: "true"},
+		user, path := s.as(auth.Operator, "A"), "/api/documents/"
+		res := s.post(user, field{name: "description", value: "Prüfbericht"}, field{name: "isPublic", value: "True"},
 			file("Müll.pdf", "application/pdf", pdf), field{name: "passportId", value: strings.ToUpper(passportID)}, field{name: "kind", value: "test-report"})
 		var d documentResponse
 		res.Want(201, &d)
 		path += d.DocID
 		want := documentResponse{
 			DocID: d.DocID, FileName: "Müll.pdf", OriginalName: "Müll.pdf", FileType: "application/pdf", SHA256: hashOf(pdf), FileSize: int64(len(pdf)),
-			Description: "Prüfbericht", IsPublic: true, PassportID: passportID, Kind: "test-report", AccessClass: "owner", Status: "ready", UploadedBy: "user@A",
+			Description: "Prüfbericht", IsPublic: true, PassportID: passportID, Kind: "test-report", AccessClass: "public", Status: "ready", UploadedBy: "operator@A", Organisation: "A",
 			CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt,
 		}
 		if diff := cmp.Diff(want, d); diff != "" || res.Header.Get("Location") != path || d.CreatedAt.IsZero() {
@@ -73,12 +73,13 @@ func TestDocumentLifecycle(t *testing.T) {
 		// The details can be changed.
 		var put documentResponse
 		s.Call("PUT "+path, user, `{"fileName":"../Bericht","description":"","isPublic":"false","passportId":"","kind":"other","accessClass":"authority"}`).Want(200, &put)
-		want.FileName, want.Description, want.IsPublic, want.PassportID, want.Kind, want.AccessClass, want.UpdatedAt = "Bericht", "", false, "", "other", "authority", put.UpdatedAt
+		want.FileName, want.Description, want.IsPublic, want.PassportID, want.Kind, want.AccessClass, want.UpdatedAt = "Bericht.pdf", "", false, "", "other", "authority", put.UpdatedAt
+		want.UpdatedBy = "operator@A"
 		if diff := cmp.Diff(want, put); diff != "" || put.UpdatedAt.Before(d.UpdatedAt) {
 			t.Errorf("after PUT (-want +got)\n%s", diff)
 		}
 		s.Call("PUT "+path, user, `{"isPublic":true}`).Want(200, &put)
-		if !put.IsPublic || put.FileName != "Bericht" {
+		if !put.IsPublic || put.AccessClass != "public" || put.FileName != "Bericht.pdf" {
 			t.Errorf("after PUT of isPublic as a boolean: %+v", put)
 		}
 		unchanged := put.UpdatedAt
@@ -96,7 +97,7 @@ func TestDocumentLifecycle(t *testing.T) {
 		if objects, uploads := s.bucket.keys(t); len(objects)+len(uploads) > 0 {
 			t.Errorf("left in the bucket: objects %v, uploads %v", objects, uploads)
 		}
-		wantEvents(t, s, d.DocID, "document.uploaded 2", "document.deleted 5")
+		wantEvents(t, s, d.DocID, "document.uploaded 2", "document.updated 3", "document.updated 4", "document.deleted 5")
 	})
 }
 
@@ -182,7 +183,7 @@ func TestContent(t *testing.T) {
 	}
 	a := s.Call(route, user, nil)
 	for name, want := range map[string]string{
-		"Content-Type": "text/plain", "Content-Length": "1000", "Content-Disposition": `attachment; filename="a b.txt"`, "X-Content-Type-Options": "nosniff",
+		"Content-Type": "text/plain; charset=utf-8", "Content-Length": "1000", "Content-Disposition": `attachment; filename="a b.txt"`, "X-Content-Type-Options": "nosniff",
 		"Content-Security-Policy": "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'", "Cache-Control": "private, no-cache", "Accept-Ranges": "bytes",
 	} {
 		if got := a.Header.Get(name); got != want {

@@ -2,12 +2,15 @@
 package documentd
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/battery-passport/suite/document-service/internal/document"
 	"github.com/battery-passport/suite/document-service/internal/filetype"
 	"github.com/battery-passport/suite/document-service/internal/httpapi"
+	"github.com/battery-passport/suite/document-service/internal/ownership"
 	"github.com/battery-passport/suite/document-service/internal/s3store"
 	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/event"
@@ -23,6 +26,7 @@ const Name = "document-service"
 // Run serves until ctx is done. It also starts while the database, S3, Kafka or the
 // auth-service is unavailable; requests that need them then fail with 503.
 func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
+	cfg.HTTP.MaxUploads = cfg.MaxUploads
 	p, err := platform.Open(ctx, Name, platform.Config{
 		Port: cfg.Port, HTTP: cfg.HTTP, Metrics: cfg.Metrics, Store: cfg.Store, Auth: &cfg.Auth,
 	}, log)
@@ -36,17 +40,25 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	defer objects.Close()
+	types, err := document.ParseTypes(cfg.Types)
+	if err != nil {
+		return err
+	}
 	documents := &document.Service{
 		Documents: store.Open(p.Store, document.DocumentSchema()), KeyPrefixes: store.Open(p.Store, document.KeyPrefixSchema()), Objects: objects,
-		DetectType: filetype.Detect, MaxBytes: cfg.MaxBytes, MaxUploads: cfg.uploads(), SweepAfter: cfg.SweepAfter, Now: p.Now, NewID: platform.NewID, Log: log,
+		Usages: store.Open(p.Store, document.UsageSchema()), Quotas: cfg.quotas(), Started: p.Now(),
+		Owners:     &ownership.Service{Passports: store.Open(p.Store, ownership.PassportSchema()), Organisations: store.Open(p.Store, ownership.OrganisationSchema())},
+		DetectType: filetype.Detect, Types: types, MaxBytes: cfg.MaxBytes, SweepAfter: cfg.SweepAfter, Now: p.Now, NewID: platform.NewID, Log: log,
 	}
 	events := kafka.NewForwarder(cfg.Kafka, event.DocumentTopics(), log, documents.Documents.Outbox())
-	tasks := task.NewWorker(task.NewQueue(p.Store, p.Now), log, p.Metrics, documents.SweepTask())
+	owners := kafka.NewConsumer(cfg.Kafka, cmp.Or(cfg.Group, Name), ownership.Topics(), documents.Owners.Apply, log)
+	queue := task.NewQueue(p.Store, p.Now)
+	tasks := task.NewWorker(queue, log, p.Metrics, documents.SweepTask(), documents.ReindexTask(queue), documents.RecountTask())
 	p.Check("storage", false, objects.Ping)
-	p.Check("kafka", false, events.Ping)
-	p.Background(events.Run, func(ctx context.Context) error {
+	p.Check("kafka", false, func(ctx context.Context) error { return errors.Join(events.Ping(ctx), owners.Ping(ctx)) })
+	p.Background(events.Run, owners.Run, func(ctx context.Context) error {
 		boot.Retry(ctx, log.With("bucket", cfg.S3.Bucket), "use the S3 bucket", objects.Prepare)
 		return tasks.Run(ctx)
 	})
-	return p.Serve(ctx, httpapi.Title, httpapi.Description, (&httpapi.API{Documents: documents, Verifier: p.Verifier}).Register)
+	return p.Serve(ctx, httpapi.OpenAPI, (&httpapi.API{Documents: documents, Verifier: p.Verifier, Secret: cfg.Auth.Revocations.Secret}).Register)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/battery-passport/suite/document-service/documentd"
 	"github.com/battery-passport/suite/document-service/internal/document"
 	"github.com/battery-passport/suite/document-service/internal/filetype"
+	"github.com/battery-passport/suite/document-service/internal/ownership"
 	"github.com/battery-passport/suite/document-service/internal/s3store"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
@@ -235,6 +236,11 @@ func newDocuments(t *testing.T) (*document.Service, bucket) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close(context.Background()) })
+	return documentsOn(t, db)
+}
+
+func documentsOn(t *testing.T, db store.DB) (*document.Service, bucket) {
+	t.Helper()
 	b := newBucket(t)
 	objects, err := s3store.Open(b.Config)
 	if err != nil {
@@ -246,7 +252,8 @@ func newDocuments(t *testing.T) (*document.Service, bucket) {
 	}
 	return &document.Service{
 		Documents: store.Open(db, document.DocumentSchema()), KeyPrefixes: store.Open(db, document.KeyPrefixSchema()), Objects: objects,
-		DetectType: filetype.Detect, MaxBytes: 1 << 20, MaxUploads: 4, SweepAfter: time.Minute,
+		Usages: store.Open(db, document.UsageSchema()), Owners: &ownership.Service{Passports: store.Open(db, ownership.PassportSchema()), Organisations: store.Open(db, ownership.OrganisationSchema())},
+		DetectType: filetype.Detect, MaxBytes: 1 << 20, SweepAfter: time.Minute,
 		Now: time.Now, NewID: func() string { return "db" }, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}, b
 }

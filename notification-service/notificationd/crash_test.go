@@ -105,7 +105,8 @@ func waitForAll(t *testing.T, name string, count func() int) {
 }
 
 func manyEvents(owner person) []*kgo.Record {
-	all := []*kgo.Record{{Topic: "user.registered", Key: []byte(owner.id), Value: []byte(object("userId", owner.id, "email", owner.email))}}
+	all := []*kgo.Record{{Topic: "user.registered", Key: []byte(owner.id), Value: []byte(object("userId", owner.id, "email", owner.email, "role", "user")),
+		Headers: kafkaHeaders(accountHeader("registered-"+owner.id, 1)...)}}
 	for i := 1; i < eventCount; i++ {
 		id := fmt.Sprintf("passport-%04d", i)
 		all = append(all, &kgo.Record{
@@ -136,7 +137,7 @@ func startChild(t *testing.T, cfg notificationd.Config, env ...string) (kill fun
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(append(os.Environ(), childEnv+"=yes", "MONGODB_URI=", "DATA_DIR="+cfg.Store.Dir, "LOG_LEVEL=error",
-		"KAFKA_BROKERS="+strings.Join(cfg.Kafka.Brokers, ","), "KAFKA_GROUP="+cfg.Group, "NOTIFICATION_LOG_PATH="+cfg.Files), env...)
+		"KAFKA_BROKERS="+strings.Join(cfg.Kafka.Brokers, ","), "KAFKA_GROUP="+cfg.Group, "NOTIFICATION_LOG_PATH="+cfg.Files, "MAIL_PER_HOUR=1000"), env...)
 	cmd.Stderr = t.Output()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

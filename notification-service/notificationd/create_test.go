@@ -136,6 +136,8 @@ func TestRoles(t *testing.T) {
 		"POST /api/notifications":                    {auth.Admin: 201, "": 403},
 		"GET /api/notifications":                     {"": 200},
 		"GET /api/notifications/stats":               {"": 200},
+		"GET /api/notifications/settings":            {"": 200},
+		"GET /api/notifications/audit":               {auth.Admin: 200, "": 403},
 		"PATCH /api/notifications/read":              {"": 200},
 		"GET /api/notifications/" + mine:             {"": 404},
 		"DELETE /api/notifications/" + mine:          {"": 404},

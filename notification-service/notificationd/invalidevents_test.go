@@ -38,17 +38,19 @@ func TestInvalidEventsBecomeDeadLetters(t *testing.T) {
 		"no passportId":             {"passport.created", `{}`, "/passportId is missing", headers},
 		"no docId":                  {"document.uploaded", `{"fileName":"x"}`, "/docId is missing", headers},
 		"no userId":                 {"user.registered", `{"email":"x@nlb.example"}`, "/userId is missing", headers},
+		"type with HTML":            {"passport.published", `{"passportId":"p"}`, "type must be words", append(header("7"), "ce_type", "passport.<b>\r\nBcc: eve@evil.example")},
 		"no headers, no passportId": {"passport.deleted", `{}`, "/passportId is missing", nil},
 		"id is a number":            {"passport.updated", `{"passportId":7,"updatedBy":["x"]}`, "/passportId must be a string", headers},
 		"id with a NUL":             {"passport.updated", `{"passportId":"p","updatedBy":"x\u0000status\u0000unread"}`, "/updatedBy must be a string", headers},
 		"id too long":               {"passport.updated", `{"passportId":"` + huge[:201] + `"}`, "/passportId must be a string", headers},
 		"payload too large":         {"passport.created", `{"passportId":"p","modelName":"` + huge + `"}`, "the payload must not be larger than 65536 bytes, got 900033", headers},
-		"address with CRLF":         {"user.registered", `{"userId":"x","email":"x@nlb.example\r\nBcc: eve@evil.example"}`, "/email must be an email address", headers},
-		"two addresses":             {"user.updated", `{"userId":"x","email":"x@nlb.example, y@nlb.example"}`, "/email must be an email address", headers},
+		"address with CRLF":         {"user.registered", `{"userId":"{key}","role":"user","email":"x@nlb.example\r\nBcc: eve@evil.example"}`, "/email must be an email address", accountHeader("x", 2)},
+		"two addresses":             {"user.updated", `{"userId":"{key}","role":"user","email":"x@nlb.example, y@nlb.example"}`, "/email must be an email address", accountHeader("x", 2)},
 		"year 1":                    {"passport.created", `{"passportId":"p"}`, "time must be in the years", header("x", "0001-01-01T00:00:00Z")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			key := uuid.NewString()
+			c.payload = strings.ReplaceAll(c.payload, "{key}", key)
 			s.send(c.topic, key, c.payload, c.headers...)
 			letter, reason := deadLetter(t, s, c.topic, key)
 			if !strings.Contains(reason, c.reason) || string(letter.Value) != c.payload {
@@ -93,21 +95,20 @@ func TestForeignEvents(t *testing.T) {
 	admin, owner := s.person(auth.Admin), s.person(auth.User)
 	run := uuid.NewString() // a shared broker may have the events of an earlier run
 	const attack = `"<script>alert(1)</script>\r\nBcc: eve@evil.example\r\nStatus: sent\u0000"`
-	const flat = "<script>alert(1)</script>  Bcc: eve@evil.example  Status: sent"
+	const flat = `"<script>alert(1)</script> Bcc: eve@evil.example Status: sent"`
 	for name, c := range map[string]struct {
 		topic, message string
 		members        []string
 		headers        []string
 	}{
-		"no headers":         {"passport.created", "Battery Identifier: N1\nModel: N/A\nManufacturer: N/A", []string{"batteryIdentifier", "N1"}, nil},
+		"no headers":         {"passport.created", "Battery Identifier: \"N1\"\nModel: N/A\nManufacturer: N/A", []string{"batteryIdentifier", "N1"}, nil},
 		"unknown keys":       {"passport.created", "Manufacturer: N/A", []string{"a.b", "1", "$set", `{"x.y":[1e300]}`, "", `"empty"`}, header("1" + run)},
 		"keys in other case": {"passport.created", "Battery Identifier: N/A\nModel: N/A\nManufacturer: N/A", []string{"BatteryIdentifier", "N1"}, header("2" + run)},
-		"unexpected types":   {"passport.created", "Battery Identifier: 7\nModel: {}\nManufacturer: true", []string{"batteryIdentifier", "7", "modelName", "{}", "manufacturerName", "true", "createdAt", "yesterday"}, header("3" + run)},
+		"unexpected types":   {"passport.created", "Battery Identifier: \"7\"\nModel: \"{}\"\nManufacturer: \"true\"", []string{"batteryIdentifier", "7", "modelName", "{}", "manufacturerName", "true", "createdAt", "yesterday"}, header("3" + run)},
 		"HTML and CRLF":      {"passport.created", "Battery Identifier: " + flat + "\nModel: " + flat + "\nManufacturer: " + flat, []string{"batteryIdentifier", attack, "modelName", attack, "manufacturerName", attack}, header("4" + run)},
 		"invalid time":       {"passport.created", "Manufacturer: N/A", nil, header("5"+run, "yesterday")},
 		"hostile id":         {"passport.created", "Manufacturer: N/A", nil, header("../../etc/passwd\x00\r\n" + run)},
-		"unknown type":       {"passport.transitioned", "You have a new notification from the system.", nil, append(header("6"+run), "ce_type", "passport.upgraded")},
-		"type with HTML":     {"passport.published", "You have a new notification from the system.", nil, append(header("7"+run), "ce_type", "passport.<b>\r\nBcc: eve@evil.example")},
+		"unknown type":       {"passport.updated", "You have a new notification from the system.", nil, append(header("6"+run), "ce_type", "passport.upgraded")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			passport := uuid.NewString()
@@ -139,11 +140,11 @@ func TestEventsOutOfOrder(t *testing.T) {
 	owner, admin := s.person(auth.User), s.person(auth.Admin)
 	doc := uuid.NewString()
 	s.send("document.deleted", doc, object("docId", doc, "fileName", "a.pdf", "deletedBy", admin.id), header("d"+doc)...)
-	s.about(admin, "document.deleted", "docId", doc, "list sent, mail sent, file sent")
+	s.about(admin, "document.deleted", "docId", doc, "list sent, file sent")
 	s.send("document.uploaded", doc, object("docId", doc, "fileName", "a.pdf", "uploadedBy", owner.id), header("u"+doc)...)
-	s.about(owner, "document.uploaded", "docId", doc, "list sent, mail sent, file sent")
+	s.about(owner, "document.uploaded", "docId", doc, "list sent, file sent")
 	s.send("document.deleted", doc, object("docId", doc, "fileName", "a.pdf", "deletedBy", admin.id), header("d"+doc)...) // repeated
-	s.about(owner, "document.deleted", "docId", doc, "list sent, mail sent, file sent")
+	s.about(owner, "document.deleted", "docId", doc, "list sent, file sent")
 	for _, p := range []person{owner, admin} {
 		if rows := s.rows(p, "eventType=document.deleted"); len(rows) != 1 {
 			t.Errorf("%d notifications about the deletion, want 1", len(rows))

@@ -3,6 +3,7 @@ package notificationd_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -22,7 +23,7 @@ func TestNotificationLifecycle(t *testing.T) {
 
 		r := s.about(owner, "passport.created", "passportId", passport, "list sent, mail sent, file sent")
 		if r.Type != "system" || r.Priority != "medium" || r.Status != "unread" || r.Title != "New Battery Passport Created" ||
-			!strings.HasSuffix(r.Message, "Identifier: https://nlb.example/01/1/21/N1\nModel: NLB 82\nManufacturer: Nordlicht") ||
+			!strings.HasSuffix(r.Message, "Identifier: \"https://nlb.example/01/1/21/N1\"\nModel: \"NLB 82\"\nManufacturer: \"Nordlicht\"") ||
 			r.about("createdBy") != owner.id || r.CreatedAt.Format("15:04:05.000") != "10:30:00.120" {
 			t.Errorf("notification %+v", r)
 		}
@@ -59,7 +60,7 @@ func TestNotificationLifecycle(t *testing.T) {
 		s.send("passport.deleted", passport, object("passportId", passport, "deletedBy", admin.id), header("d"+id)...)
 		s.about(owner, "passport.updated", "passportId", passport, "list sent, mail sent, file sent")
 		deleted := s.about(owner, "passport.deleted", "passportId", passport, "list sent, mail sent, file sent")
-		if !strings.HasSuffix(deleted.Message, "Battery Identifier: N/A\nDeleted By: "+admin.id) {
+		if !strings.HasSuffix(deleted.Message, "Battery Identifier: N/A\nDeleted By: \""+admin.id+"\"") {
 			t.Errorf("message %q", deleted.Message)
 		}
 		s.send("passport.created", passport, created, header(id)...)
@@ -84,11 +85,11 @@ func TestListFiltersAndStats(t *testing.T) {
 		const n = 7
 		for range n {
 			doc := uuid.NewString()
-			s.send("document.uploaded", doc, object("docId", doc, "fileName", "Müll.pdf", "fileSize", "1572864", "uploadedBy", owner.id), header(doc)...)
+			s.send("document.uploaded", doc, object("docId", doc, "fileName", "Müll.pdf", "fileSize", "1572864", "uploadedBy", owner.id), header(doc, time.Now().UTC().Format(time.RFC3339Nano))...)
 		}
 		rows := s.await(owner, "", func(rows []row) bool { return len(rows) == n+1 })
 		for i, r := range rows[:n] {
-			if r.EventType != "document.uploaded" || !strings.HasSuffix(r.Message, "File Name: Müll.pdf\nSize: 1.50 MB") {
+			if r.EventType != "document.uploaded" || !strings.HasSuffix(r.Message, "File Name: \"Müll.pdf\"\nSize: 1.50 MB") {
 				t.Errorf("notification %d is %+v", i, r)
 			}
 		}

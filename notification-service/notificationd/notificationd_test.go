@@ -5,8 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
+	"mime"
+	"mime/multipart"
 	"net"
+	"net/mail"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -55,7 +59,7 @@ func settings(t *testing.T, db connect.Config, sink *mailsink.Server) notificati
 	t.Helper()
 	addrs, group := brokers(t)
 	cfg := notificationd.Config{Store: db, Kafka: kafka.Config{Brokers: addrs}, Group: group, Files: filepath.Join(t.TempDir(), "files")}
-	cfg.Mail.TLS, cfg.Mail.FromEmail, cfg.Mail.FromName = "none", "suite@nlb.example", "Battery Passport System"
+	cfg.Mail.TLS, cfg.Mail.FromEmail, cfg.Mail.FromName, cfg.Mail.PerHour = "none", "suite@nlb.example", "Battery Passport System", 1000
 	if sink != nil {
 		cfg.Mail.Enabled = true
 		cfg.Mail.Host, cfg.Mail.Port = split(t, sink.Addr)
@@ -121,15 +125,19 @@ func writer(t *testing.T, brokers []string) *kgo.Client {
 // send writes a message to a topic. The headers alternate names and values.
 func (s *service) send(topic, key, payload string, headers ...string) {
 	s.T.Helper()
-	r := &kgo.Record{Topic: topic, Key: []byte(key), Value: []byte(payload)}
-	for i := 0; i+1 < len(headers); i += 2 {
-		r.Headers = append(r.Headers, kgo.RecordHeader{Key: headers[i], Value: []byte(headers[i+1])})
-	}
+	r := &kgo.Record{Topic: topic, Key: []byte(key), Value: []byte(payload), Headers: kafkaHeaders(headers...)}
 	ctx, cancel := context.WithTimeout(s.T.Context(), 30*time.Second)
 	defer cancel()
 	if err := s.events.ProduceSync(ctx, r).FirstErr(); err != nil {
 		s.T.Fatalf("send to %s: %v", topic, err)
 	}
+}
+
+func kafkaHeaders(headers ...string) (all []kgo.RecordHeader) {
+	for i := 0; i+1 < len(headers); i += 2 {
+		all = append(all, kgo.RecordHeader{Key: headers[i], Value: []byte(headers[i+1])})
+	}
+	return all
 }
 
 // person is a user with an access token.
@@ -141,8 +149,7 @@ func (s *service) person(role auth.Role) person {
 	id := uuid.NewString()
 	p := person{id: id, email: id + "@nlb.example"}
 	p.token = s.issuer.Token(s.T, auth.Principal{UserID: id, Email: p.email, Role: role})
-	s.send("user.registered", id, fmt.Sprintf(`{"userId":%q,"email":%q,"role":%q,"registeredAt":"2026-11-22T09:00:00.000Z"}`, id, p.email, role),
-		"ce_id", "registered-"+id, "ce_time", "2026-11-22T09:00:00Z", "ce_sequence", "1")
+	s.account("user.registered", p, 1, "role", string(role))
 	s.await(p, "eventType=user.registered", func(rows []row) bool {
 		for _, r := range rows {
 			if r.about("userId") == id {
@@ -154,12 +161,26 @@ func (s *service) person(role auth.Role) person {
 	return p
 }
 
+// account sends an event about an account, as the auth-service does. The members alternate
+// names and values.
+func (s *service) account(topic string, p person, version int, members ...string) {
+	s.T.Helper()
+	members = append([]string{"userId", p.id, "email", p.email}, members...)
+	s.send(topic, p.id, object(members...), accountHeader(uuid.NewString(), version)...)
+}
+
+// accountHeader returns the headers of an event about an account.
+func accountHeader(id string, version int) []string {
+	return []string{"ce_id", id, "ce_source", "/auth-service", "ce_time", time.Now().UTC().Format(time.RFC3339Nano), "ce_sequence", strconv.Itoa(version)}
+}
+
 // row is a notification in a response.
 type row struct {
 	ID, Type, EventType, Title, Message, Priority, Status string
 	Channels                                              []struct {
 		Channel, Status, Reason string
 		Attempts                int
+		Digest                  bool
 		NextTry, SentAt         time.Time
 	}
 	Metadata          map[string]any
@@ -249,6 +270,35 @@ func (s *service) mails(address string) []mailsink.Mail {
 	return got
 }
 
+// decoded returns the subject of a mail and all of its text.
+func decoded(t *testing.T, m mailsink.Mail) string {
+	t.Helper()
+	message, err := mail.ReadMessage(strings.NewReader(m.Content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject, err := new(mime.WordDecoder).DecodeHeader(message.Header.Get("Subject"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, params, err := mime.ParseMediaType(message.Header.Get("Content-Type"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := "Subject: " + subject
+	for parts := multipart.NewReader(message.Body, params["boundary"]); ; {
+		part, err := parts.NextPart() // it decodes quoted-printable
+		if err != nil {
+			return text
+		}
+		content, err := io.ReadAll(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += "\n\n" + string(content)
+	}
+}
+
 // files returns the contents of the text files that contain a text.
 func (s *service) files(text string) []string {
 	s.T.Helper()
@@ -281,4 +331,12 @@ func object(members ...string) string {
 
 func header(id string, at ...string) []string {
 	return []string{"ce_id", id, "ce_source", "/test", "ce_time", cmp.Or(strings.Join(at, ""), "2026-11-22T10:30:00.120Z")}
+}
+
+func jsonText(text string) string {
+	data, err := json.Marshal(text)
+	if err != nil {
+		panic(err) // strings always marshal
+	}
+	return string(data)
 }

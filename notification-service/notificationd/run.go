@@ -33,17 +33,19 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	defer p.Close()
 	notifications := &notification.Service{
 		Records: store.Open(p.Store, notification.Schema()), Accounts: store.Open(p.Store, notification.AccountSchema()),
-		Owners: store.Open(p.Store, notification.OwnerSchema()), Tasks: task.NewQueue(p.Store, p.Now), Now: p.Now, NewID: platform.NewID,
+		Organisations: store.Open(p.Store, notification.OrganisationSchema()), Owners: store.Open(p.Store, notification.OwnerSchema()),
+		Budgets: store.Open(p.Store, notification.BudgetSchema()), Audit: store.Open(p.Store, notification.AuditSchema()),
+		Tasks: task.NewQueue(p.Store, p.Now), MailPerHour: cfg.Mail.PerHour, Dates: cfg.Dates, Now: p.Now, NewID: platform.NewID,
 	}
 	cfg.Kafka.Metrics = p.Metrics
 	events := kafka.NewConsumer(cfg.Kafka, cfg.Group, Topics(), notifications.Handle, log)
 	p.Check("kafka", false, events.Ping)
 	p.Background(events.Run)
 	attempts := newDeliveryCounter(p.Metrics)
-	kinds := []task.Kind{notifications.ResumeTask()}
+	kinds := []task.Kind{notifications.ResumeTask(), notifications.ReindexTask()}
 	addDispatcher := func(name notification.ChannelName, channel notification.Channel) {
-		d := &notification.Dispatcher{Name: name, Channel: measuredChannel{channel, name, attempts}, Records: notifications.Records, Accounts: notifications.Accounts, Log: log}
-		notifications.Dispatchers, kinds = append(notifications.Dispatchers, d), append(kinds, d.Kind())
+		d := &notification.Dispatcher{Name: name, Channel: measuredChannel{channel, name, attempts}, Service: notifications, Log: log}
+		notifications.Dispatchers, kinds = append(notifications.Dispatchers, d), append(kinds, d.Kinds()...)
 	}
 	if cfg.Mail.Enabled {
 		sender := mail.New(cfg.Mail)
@@ -51,10 +53,10 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		p.Check("smtp", false, sender.Ping)
 	}
 	if cfg.Files != "" {
-		folder := textfile.Folder{Path: cfg.Files}
+		folder := textfile.Folder{Path: cfg.Files, Dates: cfg.Dates}
 		addDispatcher(notification.File, folder)
 		p.Check("files", false, folder.Ping)
 	}
 	p.Background(task.NewWorker(notifications.Tasks, log, p.Metrics, kinds...).Run)
-	return p.Serve(ctx, httpapi.Title, httpapi.Description, (&httpapi.API{Notifications: notifications, Verifier: p.Verifier}).Register)
+	return p.Serve(ctx, httpapi.OpenAPI, (&httpapi.API{Notifications: notifications, Verifier: p.Verifier}).Register)
 }

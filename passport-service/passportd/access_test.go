@@ -239,7 +239,7 @@ func TestBatteryIdentifierIsUnique(t *testing.T) {
 	const field = "/data/generalInformation/batteryIdentifier duplicate"
 	s.create(operator, draft("https://a.example/1"))
 	p := s.create(operator, draft("https://a.example/2"))
-	s.Call("POST /api/passports", s.as(auth.Operator, "B"), draft("https://a.example/1")).WantProblem(409, field)
+	s.Call("POST /api/passports", operator, draft("https://a.example/1")).WantProblem(409, field)
 	s.Call("PUT /api/passports/"+p.ID, operator, draft("https://a.example/1")).WantProblem(409, field)
 	s.Call("PATCH /api/passports/"+p.ID, operator, `{"data":{"generalInformation":{"batteryIdentifier":"https://a.example/1"}}}`).WantProblem(409, field)
 	s.Call("GET /api/passports/"+p.ID, operator, nil).Want(200, &p)

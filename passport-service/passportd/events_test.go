@@ -33,7 +33,7 @@ func TestEveryWritePublishesOneEvent(t *testing.T) {
 			sequence int64
 			payload  map[string]any
 		}
-		ref := map[string]any{"passportId": p.ID, "batteryIdentifier": p.BatteryIdentifier}
+		ref := map[string]any{"passportId": p.ID, "batteryIdentifier": p.BatteryIdentifier, "organisation": "Veloform"}
 		with := func(members map[string]any) map[string]any {
 			for k, v := range ref {
 				if _, ok := members[k]; !ok {
@@ -45,8 +45,8 @@ func TestEveryWritePublishesOneEvent(t *testing.T) {
 		actor := "operator@Veloform"
 		want := []event{
 			{"passport.created", 1, with(map[string]any{"modelName": "Veloform 36 V 482 Wh", "manufacturerName": "Veloform Accu B.V.", "createdBy": actor, "createdAt": "TIME"})},
-			{"passport.updated", 2, with(map[string]any{"updatedBy": actor, "updatedAt": "TIME", "updatedFields": fieldsOfFirstPatch(t)})},
-			{"passport.updated", 3, with(map[string]any{"batteryIdentifier": "", "updatedBy": actor, "updatedAt": "TIME", "updatedFields": fieldsOfSecondPatch(t)})},
+			{"passport.updated", 2, with(map[string]any{"updatedBy": actor, "updatedAt": "TIME", "updatedFields": fieldsOfFirstPatch(t), "currentState": "draft"})},
+			{"passport.updated", 3, with(map[string]any{"batteryIdentifier": "", "updatedBy": actor, "updatedAt": "TIME", "updatedFields": fieldsOfSecondPatch(t), "currentState": "draft"})},
 			{"passport.deleted", 4, with(map[string]any{"batteryIdentifier": "", "deletedBy": actor, "deletedAt": "TIME"})},
 		}
 		passports, _ := s.open(t)

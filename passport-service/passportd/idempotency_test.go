@@ -53,7 +53,7 @@ func (s *service) createWithKey(token, key, body string) (id string, replayed bo
 func TestIdempotencyKeyCreatesOnePassport(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
-		ann, bob := s.as(auth.Operator, "A"), s.as(auth.Operator, "B")
+		ann, bob := s.as(auth.Operator, "A"), s.as(auth.Admin, "A")
 		const body = `{"data":{"generalInformation":{"batteryIdentifier":"https://a.example/1","batteryMass":2.50}}}`
 		id, replayed := s.createWithKey(ann, "k1", body)
 		if replayed || len(id) != 36 || id[14] != '8' {
@@ -101,6 +101,38 @@ func TestIdempotencyKeyCreatesOnePassport(t *testing.T) {
 			a.WantProblem(409, "header:Idempotency-Key duplicate") // its events have not been sent yet
 		} else {
 			a.Want(201, nil)
+		}
+	})
+}
+
+// TestIdempotencyKeyIsBoundToTheOrganisation repeats requests after the caller has moved to
+// another organisation. The resource of the first request belongs to the former
+// organisation: the second request neither returns it nor reports it as deleted.
+func TestIdempotencyKeyIsBoundToTheOrganisation(t *testing.T) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
+		s := startAt(t, db, sampleClock)
+		as := func(organisation string) string {
+			return s.issuer.Token(t, auth.Principal{UserID: "ann", Role: auth.Operator, Organisation: organisation})
+		}
+		inA, inB := as("A"), as("B")
+		published := sample(t, "lmt-ebike.json")
+		first, _ := s.createWithKey(inA, "published", published)
+		s.Call("POST /api/passports/"+first+"/publish", inA, nil).Want(200, nil)
+		s.Call("POST /api/passports", inB, published, "Idempotency-Key", "published").WantProblem(409, identifierAt+" duplicate")
+		for request, body := range map[string]string{"POST /api/passports": draft("https://a.example/1"), "POST /api/namespaces": `{"kind":"host","value":"a.example"}`} {
+			ids := map[string]string{}
+			for i, in := range []string{inA, inB, inA, inB} {
+				var created struct{ ID string }
+				a := s.Call(request, in, body, "Idempotency-Key", "k").Want(201, &created)
+				replayed := a.Header.Get("Idempotency-Replayed") == "true"
+				if id, ok := ids[in]; ok != replayed || ok && id != created.ID {
+					t.Errorf("%s, request %d: got %s, replayed %v", request, i, created.ID, replayed)
+				}
+				ids[in] = created.ID
+			}
+			if ids[inA] == ids[inB] {
+				t.Errorf("%s: both organisations have %s", request, ids[inA])
+			}
 		}
 	})
 }
@@ -175,6 +207,7 @@ func TestRetryAfterCrashCreatesNoSecondPassport(t *testing.T) {
 			if err != nil {
 				return
 			}
+			req.Header.Set("Content-Type", "application/json")
 			req.Header.Set("Authorization", "Bearer "+token)
 			req.Header.Set("Idempotency-Key", key)
 			if res, err := http.DefaultClient.Do(req); err == nil {

@@ -19,7 +19,7 @@ func TestOutageOfDependencyIs503(t *testing.T) {
 		s := start(t, connect.Config{URI: "mongodb://" + resttest.UnusedAddress(t)})
 		bearer := []string{"Authorization", "Bearer " + s.as(auth.Admin, "")}
 		for _, route := range []string{"GET /api/passports", "GET /api/passports/x", "POST /api/passports"} {
-			a := s.Do(route, `{"data":{}}`, bearer...)
+			a := s.Do(route, `{"data":{}}`, append([]string{"Content-Type", "application/json"}, bearer...)...)
 			a.WantProblem(503)
 			if a.Header.Get("Retry-After") == "" {
 				t.Errorf("%s: no Retry-After", route)
@@ -40,7 +40,7 @@ func TestOutageOfDependencyIs503(t *testing.T) {
 			proxy.SetDown(true)
 			for _, route := range []string{"GET /api/passports/" + p.ID, "PATCH /api/passports/" + p.ID} {
 				start := time.Now()
-				s.Do(route, `{"data":{}}`, "Authorization", "Bearer "+operator).WantProblem(503)
+				s.Do(route, `{"data":{}}`, "Authorization", "Bearer "+operator, "Content-Type", "application/json").WantProblem(503)
 				if took := time.Since(start); took > 3*time.Second {
 					t.Errorf("%s took %v, want at most 3s", route, took)
 				}

@@ -21,7 +21,6 @@ import (
 	"github.com/battery-passport/suite/passport-service/samples"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/authtest"
-	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
@@ -41,10 +40,11 @@ func TestMain(m *testing.M) {
 // service is a running passport-service with the issuer of its tokens.
 type service struct {
 	resttest.Client
-	stop   func()
-	issuer *authtest.Issuer
-	db     connect.Config
-	ids    []string // ids of the passports that create returned
+	stop    func()
+	issuer  *authtest.Issuer
+	db      connect.Config
+	metrics string   // address
+	ids     []string // ids of the passports that create returned
 }
 
 func start(t *testing.T, db connect.Config) *service {
@@ -67,7 +67,8 @@ func startConfigured(t *testing.T, cfg passportd.Config, issuer *authtest.Issuer
 	t.Helper()
 	s := &service{issuer: issuer, db: cfg.Store}
 	s.Client, s.stop = resttest.Start(t, func(ctx context.Context, http rest.Config) error {
-		cfg.HTTP, cfg.Auth = http, token.Config{URL: s.issuer.URL}
+		http.TrustedProxies, http.MaxRequests, http.Timeouts = cfg.HTTP.TrustedProxies, cfg.HTTP.MaxRequests, cfg.HTTP.Timeouts
+		cfg.HTTP, cfg.Auth.URL = http, s.issuer.URL
 		return passportd.Run(ctx, cfg, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	})
 	return s

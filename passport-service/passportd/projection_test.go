@@ -47,8 +47,14 @@ var readers = []struct {
 var routes = map[string]func(name, reads string) string{
 	"POST /api/passports":                         noStoredData, // creates another passport
 	"POST /api/passports/validate":                noStoredData, // evaluates the body of the request
+	"POST /api/passports/import":                  noStoredData, // writes the rows of the request
+	"GET /api/passports/import/template":          noStoredData,
+	"GET /api/passports/export":                   inLists,
+	"GET /api/passports/{id}/export":              func(_, reads string) string { return reads },
+	"GET /api/public/passports/{id}/export":       func(string, string) string { return "public" },
 	"GET /api/passports/rulesets":                 noStoredData,
 	"GET /api/passports/rulesets/{id}/attributes": noStoredData,
+	"GET /api/passports/rulesets/{id}/schema":     noStoredData,
 	"GET /api/passports":                          inLists,
 	"GET /api/passports/{id}":                     func(_, reads string) string { return reads },
 	"GET /api/passports/{id}?at=":                 moreThanPublic,
@@ -61,10 +67,20 @@ var routes = map[string]func(name, reads string) string{
 	"PATCH /api/passports/{id}":                   ownerWrites,
 	"POST /api/passports/{id}/publish":            ownerWrites,
 	"POST /api/passports/{id}/archive":            endsPassport,
+	"POST /api/passports/{id}/void":               endsPassport,
 	"DELETE /api/passports/{id}":                  endsPassport,
 	"GET /api/public/passports":                   func(string, string) string { return "public" },
 	"GET /api/public/passports/{id}":              func(string, string) string { return "public" },
-	"GET /health":                                 noStoredData, "GET /livez": noStoredData, "GET /readyz": noStoredData,
+	"GET /api/passports/{id}/carrier":             noStoredData,
+	"GET /api/public/passports/{id}/carrier":      noStoredData,
+	"POST /api/passports/labels":                  noStoredData,
+	"POST /api/namespaces":                        noStoredData,
+	"GET /api/namespaces":                         noStoredData,
+	"GET /api/namespaces/{id}":                    noStoredData,
+	"POST /api/namespaces/{id}/confirm":           noStoredData,
+	"POST /api/namespaces/{id}/refuse":            noStoredData,
+	"POST /api/namespaces/{id}/withdraw":          noStoredData,
+	"GET /api/passports/health":                   noStoredData, "GET /api/passports/livez": noStoredData, "GET /api/passports/readyz": noStoredData,
 }
 
 func noStoredData(string, string) string { return "-" }

@@ -40,7 +40,7 @@ func TestPublicReads(t *testing.T) {
 		}
 	}
 	s.Call(byID, "", nil, "If-None-Match", `W/"x"`).Want(200, nil)
-	if a := s.Call(byID, operator, nil, "X-Request-Id", "01a20000-0000-7000-8000-000000000000"); a.Want(200, nil).Text != first.Text {
+	if a := s.Call(byID, operator, nil); a.Want(200, nil).Text != first.Text {
 		t.Error("the response differs for a signed-in owner")
 	}
 
@@ -61,14 +61,14 @@ func TestPublicReads(t *testing.T) {
 
 	// An unknown passport and a draft give the same response.
 	id := "01a20000-0000-7000-8000-000000000000"
-	unknown, draft := s.Call("GET /api/public/passports/"+id, "", nil, "X-Request-Id", id), s.Call("GET /api/public/passports/"+secret.ID, "", nil, "X-Request-Id", id)
+	unknown, draft := s.Call("GET /api/public/passports/"+id, "", nil), s.Call("GET /api/public/passports/"+secret.ID, "", nil)
 	unknown.WantProblem(404)
-	if draft.WantProblem(404); strings.ReplaceAll(draft.Text, secret.ID, id) != unknown.Text {
+	if draft.WantProblem(404); strings.ReplaceAll(withoutRequestID(draft), secret.ID, id) != withoutRequestID(unknown) {
 		t.Errorf("by id: got %s for an unknown passport, %s for a draft", unknown.Text, draft.Text)
 	}
-	unknown, draft = s.Call("GET /api/public/passports?identifier=https://a.example/none", "", nil, "X-Request-Id", id), s.Call("GET /api/public/passports?identifier=https://a.example/draft", "", nil, "X-Request-Id", id)
+	unknown, draft = s.Call("GET /api/public/passports?identifier=https://a.example/none", "", nil), s.Call("GET /api/public/passports?identifier=https://a.example/draft", "", nil)
 	unknown.WantProblem(404)
-	if draft.WantProblem(404); strings.ReplaceAll(draft.Text, "/draft", "/none") != unknown.Text {
+	if draft.WantProblem(404); strings.ReplaceAll(withoutRequestID(draft), "/draft", "/none") != withoutRequestID(unknown) {
 		t.Errorf("by battery identifier: got %s for an unknown passport, %s for a draft", unknown.Text, draft.Text)
 	}
 	s.Call("GET /api/public/passports", "", nil).WantProblem(422, "query:identifier required")

@@ -38,7 +38,7 @@ func TestPassportsOfEarlierReleasesCanBeChanged(t *testing.T) {
 			t.Errorf("got %+v before and %+v after the patch", before, after)
 		}
 		var v verification
-		if s.Call("GET "+path+"/verify", admin, nil).Want(200, &v); !v.Intact || v.Versions != 2 {
+		if s.Call("GET "+path+"/verify", admin, nil).Want(200, &v); !v.intact() || v.Versions != 2 {
 			t.Errorf("verify %s: got %+v, want 2 intact versions", id, v)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -119,6 +120,34 @@ func TestRuleSetsAndAttributesAreListed(t *testing.T) {
 		t.Errorf("attributes: got profile %s with %d attributes", catalogue.Profile, len(catalogue.Attributes))
 	}
 	s.Call("GET /api/passports/rulesets/bp-1/attributes", token, nil).WantProblem(404)
+}
+
+func TestSchemaIsPublicAndCached(t *testing.T) {
+	const route = "GET /api/passports/rulesets/bp-2027-02/schema"
+	s := startAt(t, connect.Config{Dir: t.TempDir()}, sampleClock)
+	var schema struct {
+		ID   string         `json:"$id"`
+		Defs map[string]any `json:"$defs"`
+	}
+	a := s.Do(route+"?category=EV", "").Want(200, &schema)
+	if a.Header.Get("Content-Type") != "application/schema+json" || a.Header.Get("Cache-Control") != "public, max-age=3600" {
+		t.Errorf("headers of the schema: got %v", a.Header)
+	}
+	if !strings.HasSuffix(schema.ID, "/docs/schemas/bp-2027-02/ev-publish.json") || schema.Defs["Data"] == nil {
+		t.Errorf("schema: got $id %s with %d definitions", schema.ID, len(schema.Defs))
+	}
+	s.Do(route+"?category=EV", "", "If-None-Match", a.Header.Get("ETag")).Want(304, nil)
+	if other := s.Do(route+"?category=EV&for=draft", "").Want(200, nil); other.Header.Get("ETag") == a.Header.Get("ETag") {
+		t.Error("the schemas of drafts and of complete passports have the same ETag")
+	}
+	s.Do(route+"?category=SLI&for=ever", "").WantProblem(422, "query:category enum", "query:for enum")
+	s.Do("GET /api/passports/rulesets/bp-1/schema", "").WantProblem(404)
+
+	s = startAt(t, connect.Config{Dir: t.TempDir()}, func() time.Time { return time.Date(2027, 8, 18, 12, 0, 0, 0, time.UTC) }) // due diligence reports are mandatory
+	s.Do(route+"?category=EV", "").Want(200, &schema)
+	if !strings.HasSuffix(schema.ID, "/ev-publish.json?on=2027-08-18") {
+		t.Errorf("after a duty has begun: got $id %s", schema.ID)
+	}
 }
 
 // resultLine is a line of an NDJSON response.

@@ -6,8 +6,12 @@ import (
 	"time"
 )
 
-// RevocationsPath is the URL path at which the auth-service lists revocations.
-const RevocationsPath = "/api/auth/revocations"
+// The URL paths at which the auth-service lists revocations, and the public keys that
+// verify access tokens.
+const (
+	RevocationsPath = "/api/auth/revocations"
+	KeysPath        = "/.well-known/jwks.json"
+)
 
 // Leeway is the accepted difference between the clocks of two machines.
 const Leeway = 30 * time.Second
@@ -32,4 +36,10 @@ type Revocations struct {
 func RevocationID(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// FormerOrganisationTokens is the id, for RevocationID, of the tokens of an organisation that
+// contain a former id. The version of a token is the Unix time in seconds at which it was issued.
+func FormerOrganisationTokens(organisation, former string) string {
+	return "organisation " + organisation + " with the former id " + former
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -34,14 +35,20 @@ const (
 // setting is invalid; all invalid settings are printed.
 //
 // With the argument "health" it checks the readiness of the service that runs with
-// the same environment; with "-version" it prints the version.
-func Main[C any](service string, run func(context.Context, C, *slog.Logger) error) {
-	os.Exit(exitCode(service, os.Args[1:], run))
+// the same environment; with "-version" it prints the version, with "-h" the usage; with the name of a
+// command and its argument it runs that instead of run.
+func Main[C any](service string, run func(context.Context, C, *slog.Logger) error, commands ...Command[C]) {
+	os.Exit(exitCode(service, os.Args[1:], run, commands))
 }
 
-func exitCode[C any](service string, args []string, run func(context.Context, C, *slog.Logger) error) int {
-	if len(args) > 1 || len(args) == 1 && args[0] != "health" && args[0] != "-version" {
-		fmt.Fprintf(os.Stderr, "usage: %[1]s            run the service with the settings in the environment\n       %[1]s health     exit 0 if the running service is ready\n       %[1]s -version   print the version\n", service)
+func exitCode[C any](service string, args []string, run func(context.Context, C, *slog.Logger) error, commands []Command[C]) int {
+	if len(args) == 1 && slices.Contains([]string{"-h", "-help", "--help"}, args[0]) {
+		printUsage(os.Stdout, service, commands)
+		return 0
+	}
+	command := find(commands, args)
+	if command == nil && (len(args) > 1 || len(args) == 1 && args[0] != "health" && args[0] != "-version") {
+		printUsage(os.Stderr, service, commands)
 		return exitUsage
 	}
 	if len(args) == 1 && args[0] == "-version" {
@@ -58,18 +65,22 @@ func exitCode[C any](service string, args []string, run func(context.Context, C,
 		return exitUsage
 	}
 	if len(args) == 1 {
-		if err := checkHealth(&cfg.Service); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return exitFailed
-		}
-		return 0
+		return printed(checkHealth(&cfg.Service))
+	}
+	ctx, stop := untilSignal()
+	defer stop()
+	if command != nil {
+		return printed(command.Run(ctx, cfg.Service, args[1], NewLogger(os.Stderr, service, cfg.Log)))
 	}
 	log := NewLogger(os.Stdout, service, cfg.Log)
 	slog.SetDefault(log) // also for libraries that use package log
-	ctx, stop := untilSignal()
-	defer stop()
 	log.Info("starting", "version", CurrentBuild().Version, "commit", CurrentBuild().Commit)
-	if err := run(ctx, cfg.Service, log); err != nil {
+	return logged(log, run(ctx, cfg.Service, log))
+}
+
+// logged logs the end of a service and returns the exit code.
+func logged(log *slog.Logger, err error) int {
+	if err != nil {
 		log.Error("stopped", "err", err)
 		return exitFailed
 	}

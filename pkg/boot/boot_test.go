@@ -219,6 +219,7 @@ func TestHealthAndVersionArguments(t *testing.T) {
 		{"health", "1", true, 1, "connection refused"},
 		{"health", "x", true, 2, "PORT"},
 		{"-version", "x", true, 0, "test-service dev"},
+		{"-h", "x", true, 0, "usage"},
 		{"serve", port, true, 2, "usage"},
 		{"health extra", port, true, 2, "usage"},
 	} {

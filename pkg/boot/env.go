@@ -32,12 +32,22 @@ func (e Environment) Validate() error {
 	return nil
 }
 
+// IsProduction reports whether the process runs in production.
+func IsProduction() bool {
+	name, ok := os.LookupEnv("APP_ENV")
+	if !ok {
+		name = os.Getenv("NODE_ENV")
+	}
+	return name == production
+}
+
 // Load fills the struct that cfg points to from the environment, using envconfig
 // tags, and calls the Validate method of each nested struct that has one. In
 // production it refuses demo secrets in fields tagged secret:"true". The error
 // names each invalid variable once.
 func Load(cfg any) error {
 	var errs []error
+	isProduction := IsProduction()
 	reported := map[string]bool{}
 	report := func(err error) {
 		variable, _, _ := strings.Cut(strings.TrimSpace(err.Error()), ":")
@@ -46,15 +56,11 @@ func Load(cfg any) error {
 			errs = append(errs, err)
 		}
 	}
-	name, ok := os.LookupEnv("APP_ENV")
-	if !ok {
-		name = os.Getenv("NODE_ENV")
-	}
 	walk(reflect.ValueOf(cfg).Elem(), func(v reflect.Value, f reflect.StructField) {
 		if err := fill(v, f); err != nil {
 			report(err)
 		}
-		if s := v.String(); name == production && f.Tag.Get("secret") != "" && (strings.HasPrefix(s, demo) || strings.Contains(s, ":"+demo)) {
+		if s := v.String(); isProduction && f.Tag.Get("secret") != "" && (strings.HasPrefix(s, demo) || strings.Contains(s, ":"+demo)) {
 			report(fmt.Errorf("  %s: contains a demo secret, which is public; set your own", f.Tag.Get("envconfig")))
 		}
 	}, func(v reflect.Value) {

@@ -2,7 +2,8 @@
 // and one payload type per topic.
 //
 // Payloads may gain fields but never lose or change them. The golden files in
-// testdata fix the wire format.
+// testdata fix the wire format. The JSON Schemas in docs/events and the AsyncAPI
+// document docs/asyncapi.json are generated from the payload types.
 package event
 
 import (
@@ -29,6 +30,8 @@ type Envelope struct {
 	// Traceparent is the W3C trace context of the request that caused the event,
 	// set by the store; empty when no request did.
 	Traceparent string `json:"traceparent,omitempty"`
+	// Topic is the topic that a received event was read from; empty for others.
+	Topic string `json:"-"`
 }
 
 // Payload is the content of one type of event.
@@ -49,6 +52,12 @@ func New(source, key string, at time.Time, p Payload) Envelope {
 	}
 }
 
+// SchemaURL returns the URL of the JSON Schema for the payload of a type of event. The file
+// is also in docs/events.
+func SchemaURL(eventType string) string { return schemas + eventType + ".schema.json" }
+
+const schemas = "https://raw.githubusercontent.com/battery-passport/suite/main/docs/events/"
+
 // A Header is one header of a Kafka message.
 type Header struct{ Key, Value string }
 
@@ -64,6 +73,7 @@ func (e Envelope) Headers() []Header {
 		{"ce_subject", e.Key},
 		{"ce_time", e.Time.UTC().Format(wire.TimeLayout)},
 		{"ce_sequence", strconv.FormatInt(e.Sequence, 10)},
+		{"ce_dataschema", SchemaURL(e.Type)},
 		{"content-type", "application/json"},
 	}
 	if e.Traceparent != "" { // the first is for tracers, the second is the CloudEvents distributed tracing extension
@@ -75,7 +85,7 @@ func (e Envelope) Headers() []Header {
 // Parse returns the envelope of a Kafka message. The message's topic, key and time
 // replace missing headers, so plain JSON without headers is an event too.
 func Parse(topic, key string, at time.Time, headers []Header, data []byte) Envelope {
-	e := Envelope{Type: topic, Key: key, Time: at, Data: data}
+	e := Envelope{Topic: topic, Type: topic, Key: key, Time: at, Data: data}
 	for _, h := range headers {
 		switch h.Key {
 		case "ce_id":

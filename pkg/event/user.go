@@ -4,26 +4,36 @@ import "time"
 
 // UserRegistered is sent when an account was created.
 type UserRegistered struct {
-	UserID       string    `json:"userId"`
-	Email        string    `json:"email"`
-	Role         string    `json:"role"`
-	Organisation string    `json:"organisation,omitempty"`
-	RegisteredAt time.Time `json:"registeredAt"`
+	UserID       string    `json:"userId" format:"uuid" doc:"id of the account"`
+	Email        string    `json:"email" format:"email" doc:"email address of the account"`
+	Role         string    `json:"role" doc:"role of the account: admin, operator, user, legitimate_interest or authority"`
+	Organisation string    `json:"organisation,omitempty" doc:"id of the organisation of the account; absent if it has none"`
+	RegisteredAt time.Time `json:"registeredAt" doc:"time of the registration"`
 }
 
 // UserUpdated is sent when an admin changed an account. It describes the account
 // after the change.
 type UserUpdated struct {
-	UserID       string    `json:"userId"`
-	Email        string    `json:"email"`
-	Role         string    `json:"role"`
-	Organisation string    `json:"organisation,omitempty"`
-	Disabled     bool      `json:"disabled"`
-	UpdatedAt    time.Time `json:"updatedAt"`
+	UserID       string    `json:"userId" format:"uuid" doc:"id of the account"`
+	Email        string    `json:"email" format:"email" doc:"email address of the account"`
+	Role         string    `json:"role" doc:"role of the account: admin, operator, user, legitimate_interest or authority"`
+	Organisation string    `json:"organisation,omitempty" doc:"id of the organisation of the account; absent if it has none"`
+	Disabled     bool      `json:"disabled" doc:"whether the account is disabled"`
+	UpdatedAt    time.Time `json:"updatedAt" doc:"time of the change"`
+}
+
+// UserDeleted is sent when an account was deleted: consumers forget its email address. No
+// later event describes the account. The auth-service does not delete accounts yet.
+type UserDeleted struct {
+	UserID    string    `json:"userId" format:"uuid" doc:"id of the account"`
+	DeletedAt time.Time `json:"deletedAt" doc:"time of the deletion"`
 }
 
 // UserTopics returns the topics of events about accounts.
-func UserTopics() []string { return []string{UserRegistered{}.Topic(), UserUpdated{}.Topic()} }
+func UserTopics() []string {
+	return []string{UserRegistered{}.Topic(), UserUpdated{}.Topic(), UserDeleted{}.Topic()}
+}
 
 func (UserRegistered) Topic() string { return "user.registered" }
 func (UserUpdated) Topic() string    { return "user.updated" }
+func (UserDeleted) Topic() string    { return "user.deleted" }

@@ -22,6 +22,7 @@ const (
 	Gone            Kind = "gone"             // existed, and was ended or archived
 	Stale           Kind = "stale"            // was changed since the caller read it
 	TooLarge        Kind = "too-large"        // exceeds a size limit
+	QuotaExceeded   Kind = "quota-exceeded"   // the caller or their organisation has used up its storage
 	Unsupported     Kind = "unsupported-type" // the content type is not accepted
 	Invalid         Kind = "invalid"          // was parsed but is wrong
 	TooMany         Kind = "too-many"         // the caller exceeded a rate limit

@@ -13,11 +13,14 @@ import (
 
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/token"
+	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/metrics"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
+
+var ageGauge = prometheus.NewDesc("revocations_age_seconds", "Time since the revocations of tokens were read; above REVOCATION_MAX_AGE, writes and admin routes are answered with 503.", nil, nil)
 
 // Config is the part of a service's configuration that Open uses.
 type Config struct {
@@ -50,6 +53,7 @@ type Platform struct {
 // be down. The caller must close the platform.
 func Open(ctx context.Context, service string, cfg Config, log *slog.Logger) (*Platform, error) {
 	p := &Platform{Log: log, Now: cfg.Now, http: cfg.HTTP}
+	p.http.Production = p.http.Production || boot.IsProduction()
 	if p.Now == nil {
 		p.Now = time.Now
 	}
@@ -83,9 +87,19 @@ func (p *Platform) open(ctx context.Context, service string, cfg Config) (err er
 		return err
 	}
 	p.Check("keys", true, p.Verifier.CheckKeys)
-	p.Check("revocations", false, p.Verifier.CheckRevocations)
-	p.Background(p.Verifier.Run)
+	p.AddVerifier(p.Verifier)
 	return nil
+}
+
+// AddVerifier makes v distinguish reads from writes, updates its revocations, and exports
+// their age as a check and a metric.
+func (p *Platform) AddVerifier(v *token.Verifier) {
+	v.IsRead = rest.IsRead
+	p.Check("revocations", false, v.CheckRevocations)
+	p.Background(v.Run)
+	metrics.RegisterGauges(p.Metrics, p.Log, []*prometheus.Desc{ageGauge}, func(context.Context) ([]prometheus.Metric, error) {
+		return []prometheus.Metric{prometheus.MustNewConstMetric(ageGauge, prometheus.GaugeValue, v.Age().Seconds())}, nil
+	})
 }
 
 // Check adds a dependency to /readyz. The service is not ready while the probe of a
@@ -101,12 +115,21 @@ func (p *Platform) Background(fs ...func(context.Context) error) {
 
 // Serve serves the operations added by register until ctx is done or a background
 // function fails.
-func (p *Platform) Serve(ctx context.Context, title, description string, register func(*rest.API)) error {
+func (p *Platform) Serve(ctx context.Context, document rest.Document, register func(*rest.API)) error {
 	api := rest.New(rest.Options{
-		Title: title, Description: description, Log: p.Log, User: auth.UserID, Metrics: p.Metrics, HTTP: p.http, Checks: p.checks,
+		Document: document, Log: p.Log, User: auth.UserID, Group: group, Metrics: p.Metrics, HTTP: p.http, Checks: p.checks,
 	})
 	register(api)
 	return rest.Serve(ctx, p.listener, api, p.http.Drain, p.background...)
+}
+
+// group returns the group whose members share a part of the slots for requests.
+func group(ctx context.Context) string {
+	caller := auth.Caller(ctx)
+	if caller.Organisation == "" && caller.Role == auth.User {
+		return rest.SelfRegistered
+	}
+	return caller.Organisation
 }
 
 // Close closes the parts in reverse order.

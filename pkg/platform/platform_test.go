@@ -51,7 +51,7 @@ func TestServeRunsChecksAndBackgroundFunctions(t *testing.T) {
 			close(ended)
 			return nil
 		})
-		return p.Serve(ctx, "Test Service", "", func(*rest.API) {})
+		return p.Serve(ctx, rest.Document{Title: "Test Service"}, func(*rest.API) {})
 	})
 	var got rest.Readiness
 	c.Do("GET /readyz", "").Want(200, &got)

@@ -6,11 +6,9 @@ package rest
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"log/slog"
 	"math"
 	"net/http"
-	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,45 +19,45 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
-	"github.com/swaggest/swgui/v5emb"
 
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/metrics"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Version is the version in the OpenAPI documents.
-const Version = "1.0.0"
-
-// defaultMaxRequests applies to a zero Config, which tests use.
-const defaultMaxRequests = 256
-
 // Options configure an API.
 type Options struct {
-	Title       string // such as "Passport Service"
-	Description string
-	Log         *slog.Logger
-	User        func(context.Context) string // returns the id of the signed-in caller
-	Checks      []Check                      // of the dependencies, for /readyz
-	HTTP        Config
-	Metrics     prometheus.Registerer // nil: not exported
+	Document Document
+	Log      *slog.Logger
+	User     func(context.Context) string // returns the id of the signed-in caller
+	Group    func(context.Context) string // returns the organisation of the signed-in caller, SelfRegistered or ""; may be nil
+	Checks   []Check                      // of the dependencies, for /readyz
+	HTTP     Config
+	Metrics  prometheus.Registerer // nil: not exported
 }
 
 // API is an http.Handler that serves the routes of a service. Handle and Page add
 // routes and must not be called after the first request.
 type API struct {
-	huma       huma.API
-	router     *chi.Mux
-	routes     map[string]*route // by method and path
-	log        *slog.Logger
-	user       func(context.Context) string
-	spec       func() []byte
-	draining   atomic.Bool
-	config     Config
-	timeouts   Timeouts
-	callerRate *rateLimiter
-	publicRate *rateLimiter
-	slots      *concurrencyLimiter
+	huma        huma.API
+	router      *chi.Mux
+	routes      map[string]*route // by method and path
+	log         *slog.Logger
+	user        func(context.Context) string
+	group       func(context.Context) string
+	spec        func() []byte
+	requests    []*huma.Schema               // schemas of all request bodies
+	examples    map[string]operationExamples // by operation id
+	enums       map[string]any               // values of a member in all schemas, see MemberValues
+	notEmpty    []string                     // members, see NotEmpty
+	draining    atomic.Bool
+	config      Config
+	timeouts    Timeouts
+	rates       map[RateClass]*rateLimiter
+	memberRate  *rateLimiter // of the users of a network
+	pools       map[Concurrency]*pool
+	proxies     proxyWatch
+	unavailable unavailable
 
 	durations *prometheus.HistogramVec
 	inFlight  prometheus.Gauge
@@ -70,65 +68,43 @@ type API struct {
 func New(o Options) *API {
 	prepareHuma()
 	a := &API{
-		router: chi.NewRouter(), routes: map[string]*route{}, log: o.Log, user: o.User, config: o.HTTP, timeouts: o.HTTP.Timeouts.orDefault(),
-		callerRate: newRateLimiter("caller", o.HTTP.RateLimit), publicRate: newRateLimiter("public", o.HTTP.PublicRateLimit),
-		slots: newConcurrencyLimiter(cmp.Or(o.HTTP.MaxRequests, defaultMaxRequests)),
+		router: chi.NewRouter(), routes: map[string]*route{}, log: o.Log, user: o.User, group: o.Group, config: o.HTTP, timeouts: o.HTTP.Timeouts.orDefault(),
+		rates: map[RateClass]*rateLimiter{
+			CallerRate: newRateLimiter("caller", o.HTTP.RateLimit), PublicRate: newRateLimiter("public", o.HTTP.PublicRateLimit), ServiceRate: newRateLimiter("service", serviceRate),
+		},
+		memberRate: newRateLimiter("network", memberFactor*o.HTTP.RateLimit),
+		pools:      newPools(o.HTTP),
+		examples:   parseExamples(o.Document.Examples),
+		enums:      map[string]any{},
 		durations: promauto.With(o.Metrics).NewHistogramVec(prometheus.HistogramOpts{
 			Name: "http_request_duration_seconds", Help: "Duration of HTTP requests by route, including streamed request and response bodies.", Buckets: metrics.DurationBuckets,
 		}, []string{"method", "route", "code"}),
 		inFlight: promauto.With(o.Metrics).NewGauge(prometheus.GaugeOpts{Name: "http_requests_in_flight", Help: "HTTP requests in flight."}),
+	}
+	if a.group == nil {
+		a.group = func(context.Context) string { return "" }
 	}
 	if len(o.HTTP.TrustedProxies) > 0 {
 		a.router.Use(clientIP(o.HTTP.TrustedProxies))
 	}
 	a.router.Use(a.identify, a.logAccess, a.paceResponse, a.recover, a.cors, middleware.GetHead)
 	noRoute := a.newRoute("unrouted", "unrouted", unrouted)
-	a.router.NotFound(a.protect(noRoute, http.HandlerFunc(notFound)).ServeHTTP)
-	a.router.MethodNotAllowed(a.protect(noRoute, http.HandlerFunc(a.methodNotAllowed)).ServeHTTP)
+	a.router.NotFound(a.protect(noRoute, limitConcurrency(http.HandlerFunc(NotFound))).ServeHTTP)
+	a.router.MethodNotAllowed(a.protect(noRoute, limitConcurrency(http.HandlerFunc(a.methodNotAllowed))).ServeHTTP)
 	a.huma = a.newHuma(o)
-	a.spec = sync.OnceValue(func() []byte {
-		data, err := json.MarshalIndent(a.huma.OpenAPI(), "", "  ")
-		if err != nil {
-			panic(err) // not possible: the document has only types that can be marshalled
-		}
-		return append(data, '\n')
-	})
+	a.spec = sync.OnceValue(a.marshalSpec)
 	a.document(o)
 	a.health(o)
 	return a
 }
 
 func (a *API) newHuma(o Options) huma.API {
-	schemas := huma.NewMapRegistry("#/components/schemas/", schemaName)
-	schemas.RegisterTypeAlias(reflect.TypeFor[wire.Value](), reflect.TypeFor[map[string]any]()) // without it, huma documents a []byte as base64
 	format := huma.Format{Marshal: wire.MarshalWrite, Unmarshal: wire.Unmarshal}
 	return huma.NewAPI(huma.Config{
-		OpenAPI: &huma.OpenAPI{
-			OpenAPI: "3.1.0",
-			Info:    &huma.Info{Title: o.Title, Version: Version, Description: o.Description},
-			Components: &huma.Components{
-				Schemas:         schemas,
-				SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {Type: "http", Scheme: "bearer", BearerFormat: "JWT"}},
-			},
-		},
+		OpenAPI:       newOpenAPI(o.Document),
 		Formats:       map[string]huma.Format{"application/json": format, "json": format},
 		DefaultFormat: "application/json",
 	}, adapter{humachi.NewAdapter(a.router), a})
-}
-
-// schemaName returns "PassportList" for List[Passport] and "ReportResult" for
-// Result[Report]. For other types it returns the default name of huma.
-func schemaName(t reflect.Type, hint string) string {
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	name := huma.DefaultSchemaNamer(t, hint)
-	for _, generic := range []string{"List", "Result"} {
-		if strings.HasPrefix(t.Name(), generic+"[") {
-			return strings.TrimPrefix(name, generic) + generic
-		}
-	}
-	return name
 }
 
 // ServeHTTP implements http.Handler.
@@ -143,32 +119,16 @@ func (a *API) Routes() (all []string) {
 	return all
 }
 
-// Spec returns the OpenAPI document as indented JSON.
-func (a *API) Spec() []byte { return a.spec() }
-
-// Schema replaces the schema with this name in the OpenAPI document. It must be called
-// after the operations are registered.
-func (a *API) Schema(name string, schema map[string]any) {
-	a.huma.OpenAPI().Components.Schemas.Map()[name] = &huma.Schema{Extensions: schema}
-}
-
 const bearer = "bearer"
 
-// document serves /openapi.json, /docs and a description of each problem type.
-func (a *API) document(o Options) {
-	page, docs := v5emb.New(o.Title, "/openapi.json", "/docs"), Probe
-	docs.CSP, docs.Query = docsCSP, LenientQuery
-	Page(a, "GET /docs", docs, page)
-	Page(a, "GET /docs/*", docs, page)
-	Page(a, "GET /openapi.json", Probe, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.Write(a.Spec())
-	}))
-	Page(a, "GET "+problems+"{kind}", Probe, http.HandlerFunc(problemPage))
+// Unrouted sets the handler for requests that match no route, and its policy.
+func (a *API) Unrouted(policy Policy, handler http.Handler) {
+	a.router.NotFound(a.protect(a.newRoute("unrouted", "unrouted", policy), limitConcurrency(handler)).ServeHTTP)
 }
 
-func notFound(w http.ResponseWriter, r *http.Request) {
-	writeProblem(w, r, fault.New(fault.NotFound, "%s was not found", r.URL.Path))
+// NotFound answers a request that matches no route.
+func NotFound(w http.ResponseWriter, r *http.Request) {
+	WriteProblem(w, r, fault.New(fault.NotFound, "%s was not found", r.URL.Path))
 }
 
 // methodNotAllowed lists the methods of the matching pattern with the fewest
@@ -189,7 +149,7 @@ func (a *API) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 		allowed = append(allowed, method)
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	writeProblem(w, r, fault.New(notAllowed, "method %s is not allowed for this path", r.Method))
+	WriteProblem(w, r, fault.New(notAllowed, "method %s is not allowed for this path", r.Method))
 }
 
 // match returns the route for a method and the path of a request, or nil. Use it for

@@ -68,21 +68,30 @@ func (JSON[T]) Schema(r huma.Registry) *huma.Schema { return r.Schema(reflect.Ty
 func (b *jsonBody) read(next http.Handler) http.Handler {
 	return refuse(next, func(w http.ResponseWriter, r *http.Request) error {
 		data, err := readJSON(w, r, b.limit, b.accepted)
+		stateOf(r.Context()).leave() // the transfer
 		if err == nil && !b.raw {
 			err = checkNumbers(data)
 		}
 		r.Body = io.NopCloser(bytes.NewReader(data))
+		r.Header.Set("Content-Type", jsonType) // huma does not know accepted types in upper case
 		return err
 	})
 }
 
 func readJSON(w http.ResponseWriter, r *http.Request, limit int64, accepted []string) ([]byte, error) {
-	if given := r.Header.Get("Content-Type"); given != "" {
+	if given := r.Header.Get("Content-Type"); given != "" || r.ContentLength != 0 {
 		if t, _, err := mime.ParseMediaType(given); err != nil || !slices.Contains(accepted, t) {
 			return nil, unsupported(w, given, accepted...)
 		}
 	}
-	body, err := unpack(w, r, r.Body, limit)
+	if r.ContentLength == 0 {
+		return checkJSON(nil)
+	}
+	sent, err := newPacedReader(w, r, stateOf(r.Context()).timeouts.Read)
+	if err != nil {
+		return nil, err
+	}
+	body, err := unpack(w, r, sent, limit)
 	if err != nil {
 		return nil, err
 	}

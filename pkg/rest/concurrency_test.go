@@ -77,7 +77,7 @@ func TestCallerGetsQuarterOfSlots(t *testing.T) {
 // TestOwnLimits: a route with its own slots and rate limit works while the shared slots
 // are taken and the shared rate limit is exhausted.
 func TestOwnLimits(t *testing.T) {
-	_, a := newLimitedAPI(t, rest.Config{MaxRequests: 1, RateLimit: 1})
+	_, a := newLimitedAPI(t, rest.Config{MaxRequests: 1, RateLimit: 2})
 	h := newBlocker()
 	rest.Handle(a, "GET /api/wait", rest.Open, h.handle, "wait", "Wait", rest.Status(204))
 	feed := rest.Open
@@ -97,15 +97,14 @@ func TestOwnLimits(t *testing.T) {
 	c.Do("GET /api/open", "").WantProblem(429)
 }
 
-// TestUnreadResponsesDoNotBlockOthers: an HTTP/2 client sends many requests and never
-// reads the responses. Other clients are served, and its slots are freed after the
-// transfer timeout.
-func TestUnreadResponsesDoNotBlockOthers(t *testing.T) {
+// TestUnreadResponsesHoldNoSlots: an HTTP/2 client sends many requests and never reads the
+// responses. Its next requests, and those of other clients, are served.
+func TestUnreadResponsesHoldNoSlots(t *testing.T) {
 	dir := t.TempDir()
 	cfg := proxied(t, rest.Config{CertFile: filepath.Join(dir, "c.pem"), KeyFile: filepath.Join(dir, "k.pem"), MaxRequests: 8})
 	cfg.Timeouts = rest.Timeouts{ReadHeader: time.Minute, Read: 2 * time.Second, Write: time.Minute, Idle: time.Minute, Transfer: 2 * time.Second}
 	writeCertificate(t, cfg, time.Now())
-	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.DiscardHandler), HTTP: cfg})
+	a := rest.New(rest.Options{Document: rest.Document{Title: "Test Service"}, Log: slog.New(slog.DiscardHandler), HTTP: cfg})
 	started := make(chan struct{}, 100)
 	rest.Handle(a, "GET /api/public/long", rest.Public, func(context.Context, *struct{}) (*struct{ Body string }, error) {
 		started <- struct{}{}
@@ -139,20 +138,14 @@ func TestUnreadResponsesDoNotBlockOthers(t *testing.T) {
 	if _, err := conn.Write(unreadStreams(20, "/api/public/long", client1)); err != nil {
 		t.Fatal(err)
 	}
-	// Both slots of the client must be taken before the first request below: it would
-	// take one, and the server would reject the second stream.
-	<-started
-	<-started
-	if got := get(client1); got != 503 {
-		t.Errorf("same client: got %d, want 503", got)
+	for range 4 { // twice as many as the client has slots
+		<-started
 	}
-	if got := get(client2); got != 200 {
-		t.Errorf("other client: got %d, want 200", got)
-	}
-	// The transfer timeout is 2 s; the rest is for a busy machine.
-	for deadline := time.Now().Add(8 * time.Second); get(client1) != 200; {
-		if time.Now().After(deadline) {
-			t.Fatal("the slots of the client are not freed after 8s")
+	for _, from := range []string{client1, client2} {
+		for range 10 {
+			if got := get(from); got != 200 {
+				t.Errorf("%s: got %d, want 200", from, got)
+			}
 		}
 	}
 }

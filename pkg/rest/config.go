@@ -21,18 +21,22 @@ type Config struct {
 	KeyFile        string        `envconfig:"TLS_KEY_FILE" desc:"PEM file with the private key of TLS_CERT_FILE."`
 	TrustedProxies Networks      `envconfig:"TRUSTED_PROXIES" desc:"Addresses and CIDRs of proxies whose X-Forwarded-For is trusted, separated by commas. Empty: the header is ignored."`
 	Origins        Origins       `envconfig:"CORS_ORIGINS" desc:"Origins of web pages that may call the API, such as https://app.example, separated by commas; public routes allow all origins."`
-	RateLimit      int           `envconfig:"RATE_LIMIT" default:"6000" desc:"Requests per minute of each user or, without a login, of each client network. 0: unlimited."`
-	MaxRequests    int           `envconfig:"MAX_REQUESTS" default:"256" desc:"Concurrent requests; one user or, without a login, one client network may have a quarter of them; further requests get 503."`
+	Documents      DocumentURLs  `envconfig:"OPENAPI_URLS" desc:"OpenAPI documents in the menu of /docs, as name=URL separated by commas, such as Auth Service=https://api.example/auth/openapi.json; services on other origins must have the origin of the page in CORS_ORIGINS. Empty: only that of the service."`
+	AllowedHosts   Hosts         `envconfig:"ALLOWED_HOSTS" desc:"Host names for which requests are served, such as api.example or *.example, separated by commas; include the names under which other services reach this one. Health checks, keys and revocations are served for every host. Empty: every host or, if HOST is a loopback address and TRUSTED_PROXIES is empty, localhost, 127.0.0.1 and ::1."`
+	RateLimit      int           `envconfig:"RATE_LIMIT" default:"6000" desc:"Requests per minute of each user or, without a login, of each client network; all users of a network together may send four times as many, but its self-registered accounts without an organisation no more than this. 0: unlimited."`
+	MaxRequests    int           `envconfig:"MAX_REQUESTS" default:"256" desc:"Concurrent requests in each of three pools: public data, requests of users, and others such as logins. A user, or a network without a login, gets up to a quarter of a pool; an organisation up to half, a network up to three quarters; all self-registered accounts without an organisation together an eighth. Requests above that get 503."`
 
 	Listener        net.Listener // if set, used instead of Host and port
 	PublicRateLimit int          // requests per minute of each network in the class PublicRate; 0: unlimited
+	Production      bool         // report proxies that are not trusted
+	MaxUploads      int          // slots of UploadSlots; 0: defaultMaxUploads
 	Timeouts        Timeouts     // zero: the defaults
 }
 
 // Timeouts limit how long a service waits for a client.
 type Timeouts struct {
 	ReadHeader time.Duration
-	Read       time.Duration // for the whole request, unless its body is streamed
+	Read       time.Duration // longest pause while a request body is read, unless it is streamed
 	Write      time.Duration // from the end of the request header to the first byte of the response
 	Idle       time.Duration // of a connection between two requests
 	Transfer   time.Duration // longest pause while a streamed request body or a response is transferred
@@ -43,6 +47,18 @@ func (t Timeouts) orDefault() Timeouts {
 		return Timeouts{ReadHeader: 5 * time.Second, Read: 10 * time.Second, Write: 30 * time.Second, Idle: time.Minute, Transfer: 10 * time.Second}
 	}
 	return t
+}
+
+// allowedHosts returns AllowedHosts or, for a service that only this machine reaches, the
+// names of this machine. Otherwise a web page could reach the service under the name of its
+// own site (DNS rebinding).
+func (c Config) allowedHosts() Hosts {
+	address, err := netip.ParseAddr(c.Host)
+	local := c.Host == "localhost" || err == nil && address.IsLoopback()
+	if local && len(c.AllowedHosts) == 0 && len(c.TrustedProxies) == 0 {
+		return Hosts{"localhost", "127.0.0.1", "::1"}
+	}
+	return c.AllowedHosts
 }
 
 // Validate returns an error with a line for each invalid setting.

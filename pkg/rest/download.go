@@ -2,6 +2,8 @@ package rest
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
@@ -39,7 +41,7 @@ func (c Content) Download() *Download {
 			for _, name := range []string{"Content-Disposition", "Content-Length", "Accept-Ranges", "ETag", "Last-Modified"} {
 				w.Header().Del(name)
 			}
-			writeProblem(w, r, err)
+			WriteProblem(w, r, err)
 		}
 	}}
 }
@@ -131,4 +133,35 @@ func (w *headWriter) Write(b []byte) (int, error) { return len(b), nil }
 // instead of showing it (RFC 6266). Names that are not ASCII are encoded (RFC 5987).
 func Attachment(name string) string {
 	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
+}
+
+// StreamedFile returns the output that streams a file of unknown size. If write fails, the
+// connection is closed, so that the client does not take a part of the file for the
+// whole; the error is in the access log.
+func StreamedFile(mediaType, name string, write func(context.Context, io.Writer) error) *Stream {
+	return &Stream{func(hc huma.Context) {
+		r, w := humachi.Unwrap(hc)
+		w.Header().Set("Content-Type", mediaType)
+		w.Header().Set("Content-Disposition", Attachment(name))
+		if err := write(r.Context(), w); err != nil {
+			Annotate(r.Context(), slog.Any("write_err", err))
+			panic(http.ErrAbortHandler)
+		}
+	}}
+}
+
+// SentFile returns the output that sends a file, with its Content-Digest (RFC 9530) and with more
+// headers, as names and values.
+func SentFile(mediaType, name string, content []byte, headers ...string) *Stream {
+	digest := sha256.Sum256(content)
+	return &Stream{func(hc huma.Context) {
+		_, w := humachi.Unwrap(hc)
+		w.Header().Set("Content-Type", mediaType)
+		w.Header().Set("Content-Disposition", Attachment(name))
+		w.Header().Set("Content-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(digest[:])+":")
+		for i := 0; i+1 < len(headers); i += 2 {
+			w.Header().Add(headers[i], headers[i+1])
+		}
+		_, _ = w.Write(content) // an error means that the client has disconnected
+	}}
 }

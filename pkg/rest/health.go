@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,12 +12,7 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-const (
-	checkTimeout = 2 * time.Second
-	// readinessRate is the number of /readyz requests per minute and network. The
-	// route is public, and each request opens connections to the dependencies.
-	readinessRate = 1200
-)
+const checkTimeout = 2 * time.Second
 
 // Check tests a dependency. If a vital dependency fails, the service is not ready; if
 // another fails, it is degraded.
@@ -58,15 +54,27 @@ type healthOutput struct{ Body Health }
 func (a *API) health(o Options) {
 	alive := func(context.Context, *struct{}) (*healthOutput, error) {
 		build := boot.CurrentBuild()
-		return &healthOutput{Health{o.Title + " is running", "OK", build.Version, build.Commit}}, nil
+		return &healthOutput{Health{o.Document.Title + " is running", "OK", build.Version, build.Commit}}, nil
 	}
-	readiness := Probe
-	readiness.RateLimit.PerMinute = readinessRate
-	Handle(a, "GET /health", Probe, alive, "getHealth", "Check that the service is running")
-	Handle(a, "GET /livez", Probe, alive, "getLiveness", "Check that the process is alive", NoAccessLog)
-	Handle(a, "GET /readyz", readiness, func(ctx context.Context, _ *struct{}) (*readinessOutput, error) {
+	if o.HTTP.Production {
+		o.Checks = append(slices.Clone(o.Checks), Check{Name: "proxies", Probe: a.proxies.check})
+	}
+	ready := func(ctx context.Context, _ *struct{}) (*readinessOutput, error) {
 		return a.readiness(ctx, o.Checks), nil
-	}, "getReadiness", "Check whether the service can handle requests", Description("Lists the dependencies and whether they work."), NoAccessLog)
+	}
+	register := func(path string, options ...Option) {
+		name := o.Document.Name
+		Handle(a, "GET "+path+"/health", Probe, alive, "get"+name+"Health", "Check that the service is running", append(options, Description("Returns the version of the service."))...)
+		Handle(a, "GET "+path+"/livez", Probe, alive, "get"+name+"Liveness", "Check that the process is alive", append(options, NoAccessLog, Description("Fails only if the process must be restarted."))...)
+		Handle(a, "GET "+path+"/readyz", Probe, ready, "get"+name+"Readiness", "Check whether the service can handle requests", append(options, NoAccessLog, Description("Lists the dependencies and whether they work."))...)
+	}
+	group := Group(o.Document.Title)
+	if o.Document.Path == "" {
+		register("", group)
+		return
+	}
+	register("", hidden)
+	register(o.Document.Path, group) // behind a gateway, all services have one host
 }
 
 func (a *API) readiness(ctx context.Context, checks []Check) *readinessOutput {

@@ -33,6 +33,7 @@ func TestIdempotencyKeyMustBeSingleValue(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/create", strings.NewReader(`{"name":"abc"}`))
+			r.Header.Set("Content-Type", "application/json")
 			if v.keys != nil {
 				r.Header["Idempotency-Key"] = v.keys
 			}

@@ -3,7 +3,7 @@ package rest
 import (
 	"cmp"
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -18,6 +19,7 @@ import (
 	"github.com/go-chi/cors"
 	"github.com/google/uuid"
 
+	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/trace"
 )
 
@@ -29,8 +31,10 @@ type requestState struct {
 	address  netip.Addr
 	timeouts Timeouts
 	route    *route // nil until the router has run
-	slot     *slot  // nil: no limit
-	panicked bool
+	pool     *pool  // nil: no limit
+	shares   []share
+	slot     *slot       // nil: none
+	failed   atomic.Bool // an unexpected error occurred
 
 	mu    sync.Mutex
 	attrs []slog.Attr // for the access log
@@ -45,8 +49,7 @@ func stateOf(ctx context.Context) *requestState {
 	return &requestState{timeouts: Timeouts{}.orDefault()}
 }
 
-// RequestID returns the id of the request of ctx: the UUID in X-Request-Id or, if the
-// client sent none, a new UUID.
+// RequestID returns the id of the request of ctx, which the client cannot choose.
 func RequestID(ctx context.Context) string { return stateOf(ctx).id.String() }
 
 // Address returns the client address of the request of ctx. Without a request, it is
@@ -71,15 +74,31 @@ func Annotate(ctx context.Context, attrs ...slog.Attr) {
 	s.attrs = append(s.attrs, attrs...)
 }
 
+// LogError adds an error to the access log entry of the request of ctx, unless it is one that
+// the client can prevent. An unexpected error is logged with the stack of a panic, and makes
+// the entry an error.
+func LogError(ctx context.Context, err error) {
+	switch f, ok := errors.AsType[*fault.Error](err); {
+	case !ok, f.Kind == internal:
+		stateOf(ctx).failed.Store(true)
+	case f.Kind != fault.Unavailable:
+		return
+	}
+	Annotate(ctx, slog.Any("err", err))
+	if p, ok := errors.AsType[*fault.Panic](err); ok {
+		Annotate(ctx, slog.String("stack", string(p.Stack)))
+	}
+}
+
 // identify sets the request id, the client address and the headers that all responses
 // have.
 func (a *API) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id, err := uuid.Parse(r.Header.Get("X-Request-Id"))
-		if err != nil {
-			id = uuid.Must(uuid.NewV7())
-		}
+		id := uuid.Must(uuid.NewV7())
 		s := &requestState{id: id, timeouts: a.timeouts}
+		if sent, err := uuid.Parse(r.Header.Get("X-Request-Id")); err == nil {
+			s.attrs = append(s.attrs, slog.String("client_request_id", sent.String()))
+		}
 		if s.address = middleware.GetClientIPAddr(r.Context()); !s.address.IsValid() {
 			s.address = remoteAddr(r)
 		}
@@ -117,11 +136,15 @@ func (a *API) logAccess(next http.Handler) http.Handler {
 		defer s.mu.Unlock()
 		level := slog.LevelInfo
 		switch {
-		case s.panicked:
+		case s.failed.Load():
 			level = slog.LevelError
 		case s.route != nil && s.route.noAccessLog:
 			level = slog.LevelDebug
-		case status >= 500:
+		case status == http.StatusServiceUnavailable:
+			if n := a.unavailable.add(time.Now()); n > 0 {
+				level, s.attrs = slog.LevelWarn, append(s.attrs, slog.Int("unavailable", n))
+			}
+		case status >= 500 && status != http.StatusInsufficientStorage:
 			level = slog.LevelError
 		}
 		a.log.LogAttrs(r.Context(), level, "request", append([]slog.Attr{
@@ -130,6 +153,28 @@ func (a *API) logAccess(next http.Handler) http.Handler {
 			slog.String("addr", s.address.String()), slog.String("request_id", s.id.String()),
 		}, s.attrs...)...)
 	})
+}
+
+// warnInterval is the shortest time between two log entries of 503 responses at the level
+// WARN: anyone can cause many of them.
+const warnInterval = 10 * time.Second
+
+// unavailable counts the 503 responses since the last one at WARN.
+type unavailable struct {
+	mu     sync.Mutex
+	count  int
+	warned time.Time
+}
+
+// add counts a response. It returns the number if a warning is due, or 0.
+func (u *unavailable) add(now time.Time) (n int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.count++
+	if now.Sub(u.warned) >= warnInterval {
+		n, u.count, u.warned = u.count, 0, now
+	}
+	return n
 }
 
 // labels returns the method and route for metrics. They never contain text chosen by
@@ -150,9 +195,7 @@ func (a *API) recover(next http.Handler) http.Handler {
 			case http.ErrAbortHandler:
 				panic(v)
 			default:
-				Annotate(r.Context(), slog.String("stack", string(debug.Stack())))
-				stateOf(r.Context()).panicked = true
-				writeProblem(w, r, fmt.Errorf("panic: %v", v))
+				WriteProblem(w, r, &fault.Panic{Value: v, Stack: debug.Stack()})
 			}
 		}()
 		next.ServeHTTP(w, r)
@@ -204,6 +247,11 @@ func clientIP(proxies []netip.Prefix) func(http.Handler) http.Handler {
 			handler.ServeHTTP(w, r)
 		})
 	}
+}
+
+// isForwarded reports whether a proxy has passed on the request, or the client says so.
+func isForwarded(r *http.Request) bool {
+	return r.Header[forwardedFor] != nil || r.Header["Forwarded"] != nil
 }
 
 const forwardedFor = "X-Forwarded-For"

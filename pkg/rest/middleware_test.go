@@ -1,10 +1,13 @@
 package rest_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -33,5 +36,30 @@ func TestAccessLogOmitsProbes(t *testing.T) {
 	}
 	if want := []string{"/health", "/none"}; !slices.Equal(got, want) {
 		t.Errorf("logged %v, want %v", got, want)
+	}
+}
+
+// TestContentTypes: each response of the shell names its type, and text its encoding.
+func TestContentTypes(t *testing.T) {
+	c := serve(t, newAPI(t, io.Discard))
+	for path, want := range map[string]string{
+		"/docs": "text/html; charset=utf-8", "/docs/swagger-ui.css": "text/css; charset=utf-8", "/docs/favicon-32x32.png": "image/png",
+		"/openapi.json": "application/json", "/problems/not-found": "text/plain; charset=utf-8", "/problems/unknown": "application/problem+json",
+		"/nothing": "application/problem+json", "/livez": "application/json", "/readyz": "application/json", "/api/things": "application/json", "/api/things?x=1": "application/problem+json",
+	} {
+		for _, method := range []string{"GET ", "HEAD "} {
+			if got := c.Do(method+path, "").Header.Get("Content-Type"); got != want {
+				t.Errorf("%s%s has type %q, want %q", method, path, got, want)
+			}
+		}
+	}
+	conn := dial(t, shortTimeoutService(t), "GET / HTTP/1.1\r\nHost: x\r\nX-A: "+strings.Repeat("x", 30<<10)+"\r\n\r\n")
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if got := res.Header.Get("Content-Type"); res.StatusCode != 431 || got != "text/plain; charset=utf-8" {
+		t.Errorf("large header = %d with type %q, want 431", res.StatusCode, got)
 	}
 }

@@ -65,7 +65,11 @@ func (f *Multipart[T]) Parts(limit int64) (*Parts, error) {
 		return nil, fault.New(fault.Malformed, "the Content-Type has no boundary").
 			With(fault.Detail{Path: "header:Content-Type", Code: "required", Message: "the boundary is missing"}).Because(err)
 	}
-	unpacked, err := unpack(f.response, f.request, newPacedReader(f.response, f.request, f.request.Body), limit)
+	sent, err := newPacedReader(f.response, f.request, stateOf(f.request.Context()).timeouts.Transfer)
+	if err != nil {
+		return nil, err
+	}
+	unpacked, err := unpack(f.response, f.request, sent, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -5,13 +5,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math"
 	"mime"
 	"net/http"
 	"reflect"
-	"time"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
@@ -21,6 +22,10 @@ import (
 )
 
 const ndjsonType = "application/x-ndjson"
+
+// maxNDJSON is the size of a response in bytes after which no further line of the request
+// is processed. It is enough for 10,000 results of 25 KiB.
+const maxNDJSON = 256 << 20
 
 // NDJSON is the field of an input for a body with one JSON value, or with one JSON value
 // on each line (NDJSON). The values are documented as In. The result of each is an Out.
@@ -47,10 +52,14 @@ func (n *NDJSON[In, Out]) Resolve(hc huma.Context) []error {
 
 // Process calls f for the JSON value of the body, or for each line as it arrives. A line
 // that fails gets a problem instead of a result and does not stop the others. A value must not
-// be larger than limit bytes. f gets one valid JSON value.
+// be larger than limit bytes. f gets one valid JSON value. If the response is larger than
+// maxNDJSON, it ends with a problem for the first line that was not processed.
 func (n *NDJSON[In, Out]) Process(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) (*Stream, error) {
 	if t, _, err := mime.ParseMediaType(n.request.Header.Get("Content-Type")); err == nil && t == ndjsonType {
-		sent := newPacedReader(n.response, n.request, n.request.Body)
+		sent, err := newPacedReader(n.response, n.request, stateOf(ctx).timeouts.Transfer)
+		if err != nil {
+			return nil, err
+		}
 		body, err := unpack(n.response, n.request, sent, math.MaxInt64)
 		return &Stream{func(hc huma.Context) {
 			defer discard(n.response, sent)
@@ -58,6 +67,9 @@ func (n *NDJSON[In, Out]) Process(ctx context.Context, limit int64, f func(conte
 		}}, err
 	}
 	data, err := readJSON(n.response, n.request, limit, []string{jsonType, ndjsonType})
+	if err == nil {
+		err = stateOf(ctx).resume(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -83,16 +95,24 @@ func (n *NDJSON[In, Out]) stream(ctx context.Context, body io.Reader, limit int6
 	n.response.Header().Set("Content-Type", ndjsonType)
 	in := bufio.NewReaderSize(body, 64<<10)
 	out := bufio.NewWriterSize(n.response, 64<<10)
+	sent := 0
 	var err error
 	for number := 1; err == nil && ctx.Err() == nil; number++ {
 		var line []byte
 		line, err = readLine(in, limit)
+		if number == 1 {
+			line = bytes.TrimPrefix(line, byteOrderMark)
+		}
 		if line = bytes.TrimSpace(line); len(line) > 0 || err != nil && err != io.EOF {
-			if n.processLine(ctx, out, number, line, err, f) != nil {
+			if sent > maxNDJSON {
+				line, err = nil, errResponseTooLarge
+			}
+			size, failed := n.processLine(ctx, out, number, line, err, f)
+			if sent += size; failed != nil {
 				return
 			}
 		}
-		if fault.Is(err, fault.TooLarge) && !errors.Is(err, io.EOF) {
+		if fault.Is(err, fault.TooLarge) && !errors.Is(err, io.EOF) && !errors.Is(err, errResponseTooLarge) {
 			err = nil // readLine has skipped the rest of the line
 		}
 		if in.Buffered() == 0 || err != nil {
@@ -107,18 +127,32 @@ func (n *NDJSON[In, Out]) stream(ctx context.Context, body io.Reader, limit int6
 // maxDiscard is the number of bytes of a rejected body that are read.
 const maxDiscard = 1 << 20
 
-// discard reads the rest of a body. If it is too long, the connection is closed after
-// the response. A full-duplex connection panics if net/http reaches the end of the body
-// after the handler has returned.
+// discard reads the rest of a body. If it is too long or cannot be read, the connection is
+// closed after the response, so that the rest is not taken for the next request. A full-duplex
+// connection panics if net/http reaches the end of the body after the handler has returned.
 func discard(w http.ResponseWriter, body io.Reader) {
-	if _, err := io.CopyN(io.Discard, body, maxDiscard); err == nil {
-		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // a test recorder has none
+	if _, err := io.CopyN(io.Discard, body, maxDiscard); err == io.EOF {
+		return
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(past) // a test recorder has none
+	for {
+		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = inner.Unwrap()
+	}
+	// A body above its limit makes net/http close the connection, but not before the client has
+	// had time to read the response.
+	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1))
 }
 
+// errResponseTooLarge is the error of the first line after maxNDJSON.
+var errResponseTooLarge = fault.New(fault.TooLarge, "the response has reached its limit of %d MiB: send this line and those after it in another request", maxNDJSON>>20)
+
 // processLine writes the result for a line, or for the error that readLine returned
-// instead of it. It returns an error of the connection.
-func (n *NDJSON[In, Out]) processLine(ctx context.Context, w io.Writer, number int, line []byte, err error, f func(context.Context, wire.Value) (Out, error)) error {
+// instead of it. It returns the size of the result, or an error of the connection.
+func (n *NDJSON[In, Out]) processLine(ctx context.Context, w io.Writer, number int, line []byte, err error, f func(context.Context, wire.Value) (Out, error)) (int, error) {
 	out := Result[Out]{Line: number}
 	switch {
 	case err == nil, err == io.EOF: // io.EOF: the last line does not end with a newline
@@ -139,8 +173,7 @@ func (n *NDJSON[In, Out]) processLine(ctx context.Context, w io.Writer, number i
 	if err != nil {
 		panic(err) // not possible: all types can be marshalled
 	}
-	_, err = w.Write(append(data, '\n'))
-	return err
+	return w.Write(append(data, '\n'))
 }
 
 // readLine returns the next line, and io.EOF with the last. It skips a line that is too
@@ -172,7 +205,7 @@ func (NDJSON[In, Out]) describe(o *operation) {
 		line := &huma.MediaType{Schema: schemas.Schema(reflect.TypeFor[Result[Out]](), true, "")}
 		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{jsonType: in, ndjsonType: in}}
 		op.Responses["200"] = &huma.Response{
-			Description: "for one JSON value, its result; for NDJSON, one line per line of the request", Content: map[string]*huma.MediaType{jsonType: out, ndjsonType: line},
+			Description: fmt.Sprintf("for one JSON value, its result; for NDJSON, one line per line of the request. A response of %d MiB ends with a problem for the first line that was not processed", maxNDJSON>>20), Content: map[string]*huma.MediaType{jsonType: out, ndjsonType: line},
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -29,7 +30,7 @@ type length struct {
 // TestNDJSON sends one or many values to an operation that returns their length and rejects
 // the empty object.
 func TestNDJSON(t *testing.T) {
-	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.DiscardHandler), User: func(context.Context) string { return "" }})
+	a := rest.New(rest.Options{Document: rest.Document{Title: "Test Service"}, Log: slog.New(slog.DiscardHandler), User: func(context.Context) string { return "" }})
 	rest.Handle(a, "POST /api/lengths", rest.Open, func(ctx context.Context, in *linesInput) (*rest.Stream, error) {
 		return in.Lines.Process(ctx, 20, func(_ context.Context, v wire.Value) (length, error) {
 			if string(v) == "{}" {
@@ -42,22 +43,24 @@ func TestNDJSON(t *testing.T) {
 	defer server.Close()
 	for name, c := range map[string]struct{ contentType, body, want string }{
 		"one value":            {"application/json", `{"a":1}`, `200 {"bytes":7}`},
-		"one, no content type": {"", `{"a":1}`, `200 {"bytes":7}`},
+		"one, no content type": {"", `{"a":1}`, `415`},
 		"one, invalid":         {"application/json", `{"a":`, `400`}, "one, too long": {"application/json", `"` + strings.Repeat("x", 20) + `"`, `413`},
 		"one, rejected": {"application/json", `{}`, `422`}, "other content type": {"text/csv", `a`, `415`}, "two values in JSON": {"application/json", "{}\n{}", `400`},
-		"lines":                 {"application/x-ndjson", "{\"a\":1}\n[]\n", "200 {\"line\":1,\"result\":{\"bytes\":7}}\n{\"line\":2,\"result\":{\"bytes\":2}}\n"},
-		"no newline at the end": {"application/x-ndjson; charset=utf-8", "[1]", "200 {\"line\":1,\"result\":{\"bytes\":3}}\n"},
-		"byte order mark":       {"application/x-ndjson", "\ufeff{\"a\":1}\n[]", "200 {\"line\":1,\"result\":{\"bytes\":7}}\n{\"line\":2,\"result\":{\"bytes\":2}}\n"},
-		"UTF-16":                {"application/x-ndjson", "\xff\xfe[\x00]\x00\n\x00[\x00]\x00", "200 1:400 2:400 "},
-		"gzip, one value":       {"application/json", gzipped(`{"a":1}`), `200 {"bytes":7}`},
-		"gzip, lines":           {"application/x-ndjson", gzipped("[]\n[1]"), "200 {\"line\":1,\"result\":{\"bytes\":2}}\n{\"line\":2,\"result\":{\"bytes\":3}}\n"},
-		"gzip, incomplete":      {"application/x-ndjson", gzipped("[]")[:20], "200 1:400 "},
-		"gzip, but plain text":  {"application/x-ndjson", "[]\n[1]", "200 1:400 "},
-		"gzip, too large":       {"application/x-ndjson", gzipped(strings.Repeat(" ", 4<<20)), "200 1:400 "},
-		"empty lines":           {"application/x-ndjson", "\n\n[]\r\n \n", "200 {\"line\":3,\"result\":{\"bytes\":2}}\n"},
-		"no lines":              {"application/x-ndjson", "", "200 "},
-		"invalid and rejected":  {"application/x-ndjson", "{\"a\":\n{}\n[]", "200 1:400 2:422 {\"line\":3,\"result\":{\"bytes\":2}}\n"},
-		"too long":              {"application/x-ndjson", strings.Repeat("x", 100_000) + "\n[]\n\"" + strings.Repeat("x", 30), "200 1:413 {\"line\":2,\"result\":{\"bytes\":2}}\n3:413 "},
+		"lines":                       {"application/x-ndjson", "{\"a\":1}\n[]\n", "200 {\"line\":1,\"result\":{\"bytes\":7}}\n{\"line\":2,\"result\":{\"bytes\":2}}\n"},
+		"no newline at the end":       {"application/x-ndjson; charset=utf-8", "[1]", "200 {\"line\":1,\"result\":{\"bytes\":3}}\n"},
+		"byte order mark":             {"application/x-ndjson", "\ufeff{\"a\":1}\n[]", "200 {\"line\":1,\"result\":{\"bytes\":7}}\n{\"line\":2,\"result\":{\"bytes\":2}}\n"},
+		"only a byte order mark":      {"application/x-ndjson", "\ufeff", "200 "},
+		"byte order mark, empty line": {"application/x-ndjson", "\ufeff\n[]", "200 {\"line\":2,\"result\":{\"bytes\":2}}\n"},
+		"UTF-16":                      {"application/x-ndjson", "\xff\xfe[\x00]\x00\n\x00[\x00]\x00", "200 1:400 2:400 "},
+		"gzip, one value":             {"application/json", gzipped(`{"a":1}`), `200 {"bytes":7}`},
+		"gzip, lines":                 {"application/x-ndjson", gzipped("[]\n[1]"), "200 {\"line\":1,\"result\":{\"bytes\":2}}\n{\"line\":2,\"result\":{\"bytes\":3}}\n"},
+		"gzip, incomplete":            {"application/x-ndjson", gzipped("[]")[:20], "200 1:400 "},
+		"gzip, but plain text":        {"application/x-ndjson", "[]\n[1]", "200 1:400 "},
+		"gzip, too large":             {"application/x-ndjson", gzipped(strings.Repeat(" ", 4<<20)), "200 1:400 "},
+		"empty lines":                 {"application/x-ndjson", "\n\n[]\r\n \n", "200 {\"line\":3,\"result\":{\"bytes\":2}}\n"},
+		"no lines":                    {"application/x-ndjson", "", "200 "},
+		"invalid and rejected":        {"application/x-ndjson", "{\"a\":\n{}\n[]", "200 1:400 2:422 {\"line\":3,\"result\":{\"bytes\":2}}\n"},
+		"too long":                    {"application/x-ndjson", strings.Repeat("x", 100_000) + "\n[]\n\"" + strings.Repeat("x", 30), "200 1:413 {\"line\":2,\"result\":{\"bytes\":2}}\n3:413 "},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+"/api/lengths", strings.NewReader(c.body))
 		if err != nil {
@@ -103,4 +106,41 @@ func abbreviate(t *testing.T, status, text string) string {
 		b.WriteString(line)
 	}
 	return status + " " + b.String()
+}
+
+// TestNDJSONResponsesAreBounded: a response ends at 256 MiB with a problem for the first
+// line that was not processed.
+func TestNDJSONResponsesAreBounded(t *testing.T) {
+	const lines, result = 80, 4 << 20
+	processed := 0
+	a := rest.New(rest.Options{Document: rest.Document{Title: "Test Service"}, Log: slog.New(slog.DiscardHandler), User: func(context.Context) string { return "" }})
+	rest.Handle(a, "POST /api/lines", rest.Open, func(ctx context.Context, in *struct{ Lines rest.NDJSON[thing, string] }) (*rest.Stream, error) {
+		return in.Lines.Process(ctx, 1<<20, func(context.Context, wire.Value) (string, error) {
+			processed++
+			return strings.Repeat("x", result), nil
+		})
+	}, "repeat", "Repeat")
+	server := httptest.NewServer(a)
+	defer server.Close()
+	res, err := http.Post(server.URL+"/api/lines", "application/x-ndjson", strings.NewReader(strings.Repeat("{}\n", lines)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	in := bufio.NewScanner(res.Body)
+	in.Buffer(nil, result+1000)
+	var last rest.Result[string]
+	received := 0
+	for in.Scan() {
+		last = rest.Result[string]{}
+		if received++; received < 60 {
+			continue
+		}
+		if err := wire.Unmarshal(in.Bytes(), &last); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if in.Err() != nil || processed != 64 || received != 65 || last.Line != 65 || last.Problem == nil || last.Problem.Status != 413 || !strings.Contains(last.Problem.Detail, "another request") {
+		t.Errorf("%d lines processed, %d received, %v, last %d %+v", processed, received, in.Err(), last.Line, last.Problem)
+	}
 }

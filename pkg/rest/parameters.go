@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/battery-passport/suite/pkg/fault"
 )
@@ -18,7 +20,7 @@ const keyHeader = "Idempotency-Key"
 // IdempotencyKey is embedded in an input to accept the header Idempotency-Key. A request
 // with the same key does not create a second resource.
 type IdempotencyKey struct {
-	Key string `header:"Idempotency-Key" minLength:"1" maxLength:"255" pattern:"^[!-~]+$" patternDescription:"visible ASCII characters" doc:"unique key of this request, such as a UUID. If you repeat the request with the same key, you get the resource that the first request created, as long as it exists; the same key with another body is refused"`
+	Key string `header:"Idempotency-Key" minLength:"1" maxLength:"255" pattern:"^[!-~]+$" doc:"unique key of this request, such as a UUID. If you repeat the request with the same key, you get the resource that the first request created, as long as it exists; the same key with another body is refused"`
 }
 
 // Replayed is embedded in an output to set the header Idempotency-Replayed.
@@ -115,12 +117,16 @@ func isWeak(tag string) bool { return strings.HasPrefix(strings.TrimSpace(tag), 
 // which huma takes the first.
 func oneKey(next http.Handler) http.Handler {
 	return refuse(next, func(_ http.ResponseWriter, r *http.Request) error {
-		return invalidUnless(checkOnce("header:"+keyHeader, r.Header.Values(keyHeader)))
+		values := r.Header.Values(keyHeader)
+		if len(values) == 1 && values[0] == "" {
+			return invalidUnless([]fault.Detail{{Path: "header:" + keyHeader, Code: "required", Message: "must not be empty; omit it instead"}})
+		}
+		return invalidUnless(checkOnce("header:"+keyHeader, values))
 	})
 }
 
 // strictQuery rejects queries that huma would accept: those that cannot be parsed, and
-// parameters that are repeated or empty. An empty filter would select everything.
+// parameters that are repeated or not plain text. An empty parameter counts as absent.
 func strictQuery(next http.Handler) http.Handler {
 	return refuse(next, func(_ http.ResponseWriter, r *http.Request) error {
 		if r.URL.RawQuery == "" {
@@ -134,18 +140,23 @@ func strictQuery(next http.Handler) http.Handler {
 		var details []fault.Detail
 		for _, name := range slices.Sorted(maps.Keys(values)) {
 			details = append(details, checkOnce("query:"+name, values[name])...)
+			if !isPlainText(name + strings.Join(values[name], "")) {
+				details = append(details, fault.Detail{Path: "query:" + name, Code: "format", Message: "must be UTF-8 without control characters"})
+			}
 		}
 		return invalidUnless(details)
 	})
 }
 
-// checkOnce reports a parameter that is repeated or empty.
+// isPlainText reports whether text is valid UTF-8 without control characters.
+func isPlainText(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
+}
+
+// checkOnce reports a parameter that is repeated.
 func checkOnce(location string, values []string) []fault.Detail {
-	switch {
-	case len(values) > 1:
+	if len(values) > 1 {
 		return []fault.Detail{{Path: location, Code: "duplicate", Message: "must not be repeated"}}
-	case len(values) == 1 && values[0] == "":
-		return []fault.Detail{{Path: location, Code: "required", Message: "must not be empty; omit it instead"}}
 	}
 	return nil
 }
@@ -154,7 +165,7 @@ func checkOnce(location string, values []string) []fault.Detail {
 func refuse(next http.Handler, check func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := check(w, r); err != nil {
-			writeProblem(w, r, err)
+			WriteProblem(w, r, err)
 			return
 		}
 		next.ServeHTTP(w, r)

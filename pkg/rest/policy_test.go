@@ -55,8 +55,8 @@ func TestRouteNeedsCompletePolicy(t *testing.T) {
 	}
 }
 
-// TestTypesDetermineResponses: the types of input and output add exactly the responses
-// that they can cause.
+// TestTypesDetermineResponses: the types of input and output and the policy add exactly the
+// responses that they can cause.
 func TestTypesDetermineResponses(t *testing.T) {
 	a := newAPI(t, io.Discard)
 	rest.Handle(a, "GET /none", rest.Open, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "readNone", "Read")
@@ -64,17 +64,20 @@ func TestTypesDetermineResponses(t *testing.T) {
 	rest.Handle(a, "POST /forms", rest.Open, func(context.Context, *formInput) (*struct{}, error) { return nil, nil }, "sendForm", "Send")
 	rest.Handle(a, "POST /lines", rest.Open, func(context.Context, *linesInput) (*rest.Stream, error) { return nil, nil }, "sendLines", "Send")
 	rest.Handle(a, "GET /files", rest.Open, func(context.Context, *struct{}) (*rest.Download, error) { return nil, nil }, "getFile", "Get")
+	rest.Handle(a, "GET /public", rest.Public, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "readPublic", "Read")
+	rest.Handle(a, "GET /probe", rest.Probe, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil }, "probe", "Probe")
 	var spec struct {
 		Paths map[string]map[string]struct{ Responses map[string]any }
 	}
 	if err := json.Unmarshal(a.Spec(), &spec); err != nil {
 		t.Fatal(err)
 	}
-	always := []string{"422", "429", "431", "500", "503"}
+	always := []string{"400", "422", "429", "431", "500", "503"}
 	for operation, statuses := range map[string][]string{
-		"get /none": {"204"}, "get /revalidated": {"204", "304"}, "get /files": {"200", "206", "304", "416"},
-		"get /api/things": {"200", "400"}, "post /api/things": {"201", "400", "413", "415"}, "patch /api/things/{id}": {"200", "400", "404", "412", "413", "415"},
-		"post /forms": {"204", "400", "408", "413", "415"}, "post /lines": {"200", "400", "413", "415"},
+		"get /none": {"204", "403", "421"}, "get /revalidated": {"204", "304", "403", "421"}, "get /files": {"200", "206", "304", "403", "416", "421"},
+		"get /api/things": {"200", "403", "421"}, "post /api/things": {"201", "403", "413", "415", "421"}, "patch /api/things/{id}": {"200", "403", "404", "412", "413", "415", "421"},
+		"post /forms": {"204", "403", "408", "413", "415", "421"}, "post /lines": {"200", "403", "413", "415", "421"},
+		"get /public": {"204", "421"}, "get /probe": {"204", "403"},
 	} {
 		method, path, _ := strings.Cut(operation, " ")
 		want := slices.Sorted(slices.Values(append(statuses, always...)))
@@ -144,7 +147,7 @@ func TestPolicyDecidesNotPath(t *testing.T) {
 	}{
 		"everyone":           {open, "", "?x=1&x=2", 200, "no-store", rest.DataCSP, "", ""},
 		"public":             {public, "", "?x", 200, "public, max-age=60", "default-src 'self'", "*", "gzip"},
-		"public, strict":     {rest.Public, "", "?x", 422, "no-store", rest.DataCSP, "*", "gzip"},
+		"public, strict":     {rest.Public, "", "?x=1&x=2", 422, "no-store", rest.DataCSP, "*", "gzip"},
 		"login missing":      {rest.SignedIn(users), "", "", 401, "no-store", rest.DataCSP, "", ""},
 		"login":              {rest.SignedIn(users), "ann", "", 200, "no-store", rest.DataCSP, "", ""},
 		"login, query twice": {rest.SignedIn(users), "ann", "?x=1&x=2", 422, "no-store", rest.DataCSP, "", ""},

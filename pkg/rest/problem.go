@@ -1,13 +1,13 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/validation"
 
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/wire"
@@ -39,10 +38,11 @@ const problems = "/problems/"
 
 // Kinds that only occur in HTTP.
 const (
-	notAllowed fault.Kind = "not-allowed"
-	timeout    fault.Kind = "timeout"
-	outOfRange fault.Kind = "out-of-range"
-	internal   fault.Kind = "internal"
+	notAllowed  fault.Kind = "not-allowed"
+	misdirected fault.Kind = "misdirected"
+	timeout     fault.Kind = "timeout"
+	outOfRange  fault.Kind = "out-of-range"
+	internal    fault.Kind = "internal"
 )
 
 // kind is the HTTP status of a fault kind, and the advice for clients.
@@ -57,17 +57,29 @@ var kinds = map[fault.Kind]kind{
 	fault.Forbidden:       {http.StatusForbidden, "Ask an admin for a role that is allowed to do this."},
 	fault.NotFound:        {http.StatusNotFound, "Check the URL. Resources that you may not see are reported as not found, too."},
 	notAllowed:            {http.StatusMethodNotAllowed, "Use one of the methods in the header Allow."},
+	misdirected:           {http.StatusMisdirectedRequest, "Send the request to a host name of the service. ALLOWED_HOSTS lists them."},
 	timeout:               {http.StatusRequestTimeout, "Send the request again over a faster connection."},
 	fault.Conflict:        {http.StatusConflict, "The request conflicts with stored data. Change the fields in the errors, or get the existing resource."},
 	fault.Gone:            {http.StatusGone, "The resource was ended and will not come back. The detail says when it was ended."},
 	fault.Stale:           {http.StatusPreconditionFailed, "The resource was changed. Get it again, apply your change to the new version, and send its ETag in If-Match."},
 	fault.TooLarge:        {http.StatusRequestEntityTooLarge, "Send a smaller request. The detail names the limit."},
+	fault.QuotaExceeded:   {http.StatusInsufficientStorage, "Delete documents and drafts that you do not need, or ask an admin for a higher quota. The detail has the numbers."},
 	fault.Unsupported:     {http.StatusUnsupportedMediaType, "Send one of the content types or encodings in the detail."},
 	outOfRange:            {http.StatusRequestedRangeNotSatisfiable, "Request a range within the size in Content-Range."},
-	fault.Invalid:         {http.StatusUnprocessableEntity, "Fix all fields in the errors; the list is complete. Nothing was stored."},
+	fault.Invalid:         {http.StatusUnprocessableEntity, "Fix all fields in the errors; the list is complete unless the last error has the code more. Nothing was stored."},
 	fault.TooMany:         {http.StatusTooManyRequests, "Send the request again after Retry-After seconds."},
 	fault.Unavailable:     {http.StatusServiceUnavailable, "Send the request again after Retry-After seconds. /readyz shows which dependency fails."},
 	internal:              {http.StatusInternalServerError, "This is an error of the service. Report it with the requestId."},
+}
+
+// kindOf returns the kind with this status, or "".
+func kindOf(status int) fault.Kind {
+	for kind, k := range kinds {
+		if k.status == status {
+			return kind
+		}
+	}
+	return ""
 }
 
 // newProblem returns the problem for an error. An error that is not a fault becomes an
@@ -80,9 +92,7 @@ func newProblem(ctx context.Context, err error) *Problem {
 	if !ok {
 		f = &fault.Error{Kind: internal, Message: "an unexpected error occurred"}
 	}
-	if f.Kind == internal || f.Kind == fault.Unavailable {
-		Annotate(ctx, slog.Any("err", err))
-	}
+	LogError(ctx, err)
 	k, id := kinds[f.Kind], RequestID(ctx)
 	return &Problem{
 		Type: problems + string(f.Kind), Title: http.StatusText(k.status), Status: k.status, Detail: text(f.Message),
@@ -92,16 +102,32 @@ func newProblem(ctx context.Context, err error) *Problem {
 }
 
 // text makes text from a request valid in JSON.
-func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+func text(s string) string {
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "") + "…"
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
 
-// errors replaces the names of fields in details by their locations in the request.
+// Limits of the errors in a problem. A request with more errors can hardly be fixed at once.
+const (
+	maxErrors = 1000
+	maxText   = 500 // bytes of a path or message
+)
+
+// errors replaces the names of fields in details by their locations in the request. It
+// omits details above maxErrors, but counts them in the last one.
 func (rt *route) errors(details []fault.Detail) []fault.Detail {
-	details = slices.Clone(details)
+	more := len(details) - maxErrors
+	details = slices.Clone(details[:min(len(details), maxErrors)])
 	for i, d := range details {
 		if d.Path != "" && !strings.ContainsAny(d.Path, "/:") {
 			d.Path = rt.location(d.Path)
 		}
 		details[i].Path, details[i].Message = text(d.Path), text(d.Message)
+	}
+	if more > 0 {
+		details = append(details, fault.Detail{Code: "more", Message: fmt.Sprintf("and %d more errors", more)})
 	}
 	return details
 }
@@ -132,7 +158,7 @@ func (p *Problem) Error() string { return fmt.Sprintf("%s: %s", p.Title, p.Detai
 func (p *Problem) GetStatus() int { return p.Status }
 
 // ContentType implements huma.ContentTypeFilter.
-func (p *Problem) ContentType(string) string { return "application/problem+json" }
+func (p *Problem) ContentType(string) string { return problemType }
 
 // GetHeaders implements huma.HeadersError.
 func (p *Problem) GetHeaders() http.Header {
@@ -146,17 +172,21 @@ func (p *Problem) GetHeaders() http.Header {
 	return h
 }
 
-// writeProblem responds with a problem for an error outside of a huma handler.
-func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
+// WriteProblem responds with a problem for an error outside of a huma handler, or with the
+// page for errors of the route.
+func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 	p := newProblem(r.Context(), err)
-	body, err := wire.Marshal(p)
-	if err != nil {
-		panic(err) // not possible: a problem contains only valid text
-	}
 	for name, values := range p.GetHeaders() {
 		if w.Header().Get(name) == "" { // a limiter may have set a more precise Retry-After
 			w.Header()[name] = values
 		}
+	}
+	if rt := stateOf(r.Context()).route; rt != nil && rt.policy.ErrorPage != nil && rt.policy.ErrorPage(w, r, p.Status, err) {
+		return
+	}
+	body, err := wire.Marshal(p)
+	if err != nil {
+		panic(err) // not possible: a problem contains only valid text
 	}
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
@@ -168,7 +198,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 func problemPage(w http.ResponseWriter, r *http.Request) {
 	k, ok := kinds[fault.Kind(r.PathValue("kind"))]
 	if !ok {
-		writeProblem(w, r, fault.New(fault.NotFound, "this problem type is unknown"))
+		WriteProblem(w, r, fault.New(fault.NotFound, "this problem type is unknown"))
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -192,11 +222,7 @@ var prepareHuma = sync.OnceFunc(func() {
 // values, which may be secret.
 func fromHuma(ctx context.Context, status int, msg string, errs []error) *Problem {
 	f := fault.New(internal, "%s", msg).Because(errors.Join(errs...))
-	for kind, k := range kinds {
-		if k.status == status {
-			f.Kind = kind
-		}
-	}
+	f.Kind = cmp.Or(kindOf(status), internal)
 	for _, err := range errs {
 		if d, ok := err.(huma.ErrorDetailer); ok {
 			f.With(detailOf(d.ErrorDetail()))
@@ -209,54 +235,4 @@ func fromHuma(ctx context.Context, status int, msg string, errs []error) *Proble
 		return newProblem(ctx, f.Unwrap())
 	}
 	return newProblem(ctx, f)
-}
-
-// codes maps the start of a message of huma to an error code. The first match counts.
-var codes = []struct{ message, code string }{
-	{validation.MsgUnexpectedProperty, "unknownField"},
-	{"unknown query parameter", "unknownField"},
-	{before(validation.MsgExpectedRequiredProperty), "required"},
-	{"required ", "required"},
-	{before(validation.MsgExpectedOneOf), "enum"},
-	{"expected number ", "range"},
-	{"expected length", "range"},
-	{"expected array length", "range"},
-	{"expected object with", "range"},
-	{"expected string to", "format"},
-	{"expected ", "type"},
-	{"invalid date", "format"},
-	{"invalid ", "type"},
-}
-
-func before(format string) string {
-	text, _, _ := strings.Cut(format, "%")
-	return text
-}
-
-var index = regexp.MustCompile(`\[(\d+)\]`)
-
-// detailOf translates an error of huma. Its location "body.users[3].email" becomes
-// "/users/3/email", and "query.limit" becomes "query:limit".
-func detailOf(d *huma.ErrorDetail) fault.Detail {
-	out := fault.Detail{Code: "format", Message: d.Message}
-	for _, c := range codes {
-		if strings.HasPrefix(d.Message, c.message) {
-			out.Code = c.code
-			break
-		}
-	}
-	in, rest, _ := strings.Cut(d.Location, ".")
-	if in != "body" {
-		out.Path = in + ":" + rest
-		return out
-	}
-	if rest != "" {
-		out.Path = "/" + strings.ReplaceAll(index.ReplaceAllString(rest, ".$1"), ".", "/")
-	}
-	// huma reports a missing property at its object.
-	if name, ok := strings.CutPrefix(d.Message, before(validation.MsgExpectedRequiredProperty)); ok {
-		name, _, _ = strings.Cut(name, " ")
-		out.Path += "/" + name
-	}
-	return out
 }

@@ -28,7 +28,7 @@ func users(ctx context.Context, header string) (context.Context, error) {
 // limit and one that needs a login. All return the address of the client.
 func newLimitedAPI(t *testing.T, cfg rest.Config) (resttest.Client, *rest.API) {
 	t.Helper()
-	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewJSONHandler(t.Output(), nil)), HTTP: cfg,
+	a := rest.New(rest.Options{Document: rest.Document{Title: "Test Service"}, Log: slog.New(slog.NewJSONHandler(t.Output(), nil)), HTTP: cfg,
 		User: func(ctx context.Context) string { s, _ := ctx.Value(userKey{}).(string); return s }})
 	address := func(ctx context.Context, _ *struct{}) (*struct{ Body string }, error) {
 		return &struct{ Body string }{rest.Address(ctx).String()}, nil
@@ -38,6 +38,9 @@ func newLimitedAPI(t *testing.T, cfg rest.Config) (resttest.Client, *rest.API) {
 	limited := rest.Open
 	limited.RateLimit.PerMinute = 2
 	rest.Handle(a, "GET /api/limited", limited, address, "getLimited", "Get")
+	recognised := rest.Public
+	recognised.Audience = rest.Recognised(users, 4)
+	rest.Handle(a, "GET /api/recognised", recognised, address, "getRecognised", "Get")
 	rest.Handle(a, "GET /api/own", rest.SignedIn(users), address, "getOwn", "Get")
 	return serve(t, a), a
 }
@@ -67,11 +70,24 @@ func TestRateLimits(t *testing.T) {
 	}
 	exhaust(c, 5, "GET /api/own", "Authorization", "bob") // each user has a limit
 	exhaust(c, 3, "GET /open/to/all")
-	exhaust(c, 2, "GET /api/limited")         // also counts for the address
-	exhaust(c, 2, "GET /api/open")            // the rejected request counted, too
-	c.Do("GET /api/own", "").WantProblem(429) // without a login, the limit of the address applies
+	c.Do("GET /api/recognised", "").WantProblem(429)
+	exhaust(c, 4, "GET /api/recognised", "Authorization", "service") // instead of those of the network
+	exhaust(c, 2, "GET /api/limited")                                // also counts for the address
+	exhaust(c, 2, "GET /api/open")                                   // the rejected request counted, too
+	c.Do("GET /api/own", "").WantProblem(429)                        // without a login, the limit of the address applies
 	for _, route := range []string{"GET /health", "GET /readyz", "GET /openapi.json", "GET /docs"} {
 		c.Do(route, "").Want(200, nil)
+	}
+}
+
+// TestLoginIsCheckedBeforeTheQuery: without a login, a wrong query is not reported.
+func TestLoginIsCheckedBeforeTheQuery(t *testing.T) {
+	c, _ := newLimitedAPI(t, rest.Config{})
+	for _, query := range []string{"?unknown=1", "?x=1&x=2", "?%zz", "?a;b"} {
+		c.Do("GET /api/own"+query, "").WantProblem(401)
+		if s := c.Do("GET /api/own"+query, "", "Authorization", "ann").Status; s != 400 && s != 422 {
+			t.Errorf("%s with a login = %d, want 400 or 422", query, s)
+		}
 	}
 }
 
@@ -190,6 +206,9 @@ func TestSecurityHeaders(t *testing.T) {
 		policy := h.Get("Content-Security-Policy")
 		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || !strings.Contains(policy, "frame-ancestors 'none'") || !strings.Contains(policy, "base-uri 'none'") {
 			t.Errorf("%s: %v", route, h)
+		}
+		if !strings.Contains(policy, "object-src 'none'") && !strings.Contains(policy, "default-src 'none'") {
+			t.Errorf("%s allows plug-ins: %s", route, policy)
 		}
 		if own := strings.Contains(policy, "default-src 'self'"); own != (route == "GET /docs") || strings.Contains(policy, "*") {
 			t.Errorf("%s: %s", route, policy)

@@ -54,7 +54,7 @@ type (
 
 func newAPI(t testing.TB, log io.Writer, checks ...rest.Check) *rest.API {
 	t.Helper()
-	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewJSONHandler(log, nil)), Checks: checks,
+	a := rest.New(rest.Options{Document: rest.Document{Title: "Test Service"}, Log: slog.New(slog.NewJSONHandler(log, nil)), Checks: checks,
 		User: func(ctx context.Context) string { s, _ := ctx.Value(userKey{}).(string); return s }})
 	rest.Handle(a, "POST /api/things", rest.Open, func(_ context.Context, in *thingInput) (*output, error) {
 		out := &output{ETag: rest.VersionETag(1)}
@@ -140,9 +140,14 @@ func TestInvalidRequests(t *testing.T) {
 		"broken escape":           {list + "?limit=%zz", "", nil, 400, []string{"query syntax"}},
 		"semicolon":               {list + "?limit=5;x", "", nil, 400, []string{"query syntax"}},
 		"repeated":                {list + "?limit=5&limit=6", "", nil, 422, []string{"query:limit duplicate"}},
-		"empty parameters":        {list + "?limit=&cursor", "", nil, 422, []string{"query:cursor required", "query:limit required"}},
+		"empty unknown parameter": {list + "?limit=&skip=", "", nil, 422, []string{"query:skip unknownField"}},
 		"invalid UTF-8 in path":   {"GET /api/%ff", "", nil, 404, nil},
-		"invalid UTF-8 in query":  {list + "?%ff=1", "", nil, 422, []string{"query:\uFFFD unknownField"}},
+		"invalid UTF-8 in query":  {list + "?%ff=1", "", nil, 422, []string{"query:\uFFFD format"}},
+		"invalid UTF-8 in value":  {list + "?cursor=%ff", "", nil, 422, []string{"query:cursor format"}},
+		"NUL in query":            {list + "?cursor=a%00", "", nil, 422, []string{"query:cursor format"}},
+		"line break in query":     {list + "?cursor=a%0d%0ab", "", nil, 422, []string{"query:cursor format"}},
+		"C1 control character":    {list + "?cursor=%c2%9b31m", "", nil, 422, []string{"query:cursor format"}},
+		"DEL in a name":           {list + "?a%7f=1", "", nil, 422, []string{"query:a\u007f format"}},
 		"invalid UTF-8 in header": {post, `{}`, []string{"Content-Type", "text/\xff"}, 415, []string{"header:Content-Type enum"}},
 		"limit 0":                 {list + "?limit=0", "", nil, 422, []string{"query:limit range"}},
 		"limit 201":               {list + "?limit=201", "", nil, 422, []string{"query:limit range"}},
@@ -166,6 +171,8 @@ func TestValidRequests(t *testing.T) {
 	if want := `{"seen":"abc","when":"2026-11-22T09:00:00.000Z"}`; a.Header.Get("ETag") != `"1"` || a.Text != want {
 		t.Errorf("POST = %v %s, want %s", a.Header, a.Text, want)
 	}
+	c.Call("POST /api/things", "", `{"name":"abc"}`, "Content-Type", "APPLICATION/JSON; Charset=UTF-8").Want(201, nil)
+	c.Call("PATCH /api/things/1", "", `{}`, "Content-Type", "Application/Merge-Patch+Json").Want(200, nil)
 	c.Call("POST /api/things", "", "\ufeff"+`{"name":"abc"}`).Want(201, nil) // a byte order mark, as from PowerShell
 	for text, want := range map[string]string{"\xff\xfe{\x00}\x00": "got UTF-16", "\xff\xfe\x00\x00{\x00\x00\x00": "got UTF-32"} {
 		if a := c.Call("POST /api/things", "", text).Want(400, nil); !strings.Contains(a.Text, want) {
@@ -181,10 +188,21 @@ func TestValidRequests(t *testing.T) {
 	if a := c.Do("HEAD /health", "").Want(200, nil); a.Text != "" {
 		t.Errorf("HEAD: got the body %q, want none", a.Text)
 	}
-	const own = "0193f6b4-7b1a-7c3e-9c1a-3a9b8f2e4d10"
-	for sent, accepted := range map[string]bool{own: true, "": false, "<script>": false} {
-		if got := c.Do("GET /health", "", "X-Request-Id", sent).Header.Get("X-Request-Id"); len(got) != 36 || (got == sent) != accepted {
-			t.Errorf("X-Request-Id %q: got %q", sent, got)
+}
+
+// TestClientsCannotChooseRequestIDs: the id of a request is always a new one. A UUID that
+// the client sent is an attribute of its own in the log.
+func TestClientsCannotChooseRequestIDs(t *testing.T) {
+	var log bytes.Buffer
+	c := serve(t, newAPI(t, &log))
+	for sent, logged := range map[string]bool{"0193f6b4-7b1a-7c3e-9c1a-3a9b8f2e4d10": true, "": false, "<script>": false} {
+		log.Reset()
+		a := c.Do("GET /api/fail/invalid", "", "Authorization", "x", "X-Request-Id", sent)
+		var p rest.Problem
+		a.Want(422, &p)
+		id, line := a.Header.Get("X-Request-Id"), log.String()
+		if len(id) != 36 || id == sent || p.RequestID != id || !strings.Contains(line, `"request_id":"`+id+`"`) || strings.Contains(line, `"client_request_id":"`+sent+`"`) != logged {
+			t.Errorf("X-Request-Id %q: got %q, in the body %q, log %s", sent, id, p.RequestID, line)
 		}
 	}
 }

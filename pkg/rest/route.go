@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -17,8 +18,11 @@ type operation struct {
 	huma.Operation
 	route       *route
 	noAccessLog bool
-	json        *jsonBody // nil: no JSON body
-	hasKey      bool      // the input has an IdempotencyKey
+	json        *jsonBody       // nil: no JSON body
+	hasKey      bool            // the input has an IdempotencyKey
+	statuses    []int           // of errors
+	ids         map[string]bool // parameters that are UUIDs
+	enums       []func(*huma.Param)
 	// finish completes the documentation after huma has derived it from the types.
 	finish func(op *huma.Operation, schemas huma.Registry)
 }
@@ -32,15 +36,49 @@ func Status(status int) Option { return func(o *operation) { o.DefaultStatus = s
 // Errors documents further error statuses. Those that follow from the policy and the
 // types of input and output are documented automatically.
 func Errors(statuses ...int) Option {
-	return func(o *operation) { o.Operation.Errors = append(o.Operation.Errors, statuses...) }
+	return func(o *operation) { o.statuses = append(o.statuses, statuses...) }
 }
 
 // Description adds a description to the summary.
 func Description(text string) Option { return func(o *operation) { o.Operation.Description = text } }
 
 // Group sets the OpenAPI tag that groups the operation. The default is the second segment
-// of the path.
+// of the path or, for public/things, "public things".
 func Group(name string) Option { return func(o *operation) { o.Tags = []string{name} } }
+
+// Produces documents the media types of a file in a successful response.
+func Produces(mediaTypes ...string) Option {
+	return func(o *operation) {
+		content := map[string]*huma.MediaType{}
+		for _, t := range mediaTypes {
+			if content[t] = (&huma.MediaType{Schema: binary()}); strings.HasSuffix(t, "json") {
+				content[t].Schema = &huma.Schema{Description: "a JSON value, in NDJSON one per line"}
+			}
+		}
+		o.Responses["200"] = &huma.Response{Description: "the file", Content: content}
+	}
+}
+
+// Enum adds values to the enum of a parameter, and a text to its description, for values
+// that are data.
+func Enum(parameter string, values []string, description string) Option {
+	return func(o *operation) {
+		o.enums = append(o.enums, func(p *huma.Param) {
+			if p.Name != parameter {
+				return
+			}
+			for _, v := range values {
+				p.Schema.Enum = append(p.Schema.Enum, v)
+			}
+			p.Schema.PrecomputeMessages()
+			p.Description += description
+			p.Schema.Description = p.Description
+		})
+	}
+}
+
+// hidden leaves the operation out of the OpenAPI document.
+func hidden(o *operation) { o.Hidden = true }
 
 // NoAccessLog logs the requests at debug level. It is for routes that machines poll every
 // few seconds.
@@ -48,7 +86,7 @@ func NoAccessLog(o *operation) { o.noAccessLog = true }
 
 // Handle registers an API operation. The pattern is a method and a path, such as
 // "GET /api/things"; id is the operation id of the OpenAPI document, in camelCase;
-// I and O are input and output structs of huma. An error of the handler becomes a
+// I and O are input and output structs of huma; the tag id marks a parameter as a UUID. An error of the handler becomes a
 // problem: the kind, message and details of a fault are sent, the text of any other error
 // is not. Handle panics if the policy is incomplete, if the request body is neither a Body
 // nor streamed, or if MaxBody is used without a Body.
@@ -56,11 +94,13 @@ func Handle[I, O any](a *API, pattern string, policy Policy, handler func(contex
 	method, path, _ := strings.Cut(pattern, " ")
 	o := &operation{Operation: huma.Operation{
 		Method: method, Path: path, Summary: summary, OperationID: id,
-		Tags: []string{"service"}, Responses: map[string]*huma.Response{"431": headerTooLarge},
+		Responses: map[string]*huma.Response{}, Security: []map[string][]string{},
 		RejectUnknownQueryParameters: policy.Query == StrictQuery,
-	}}
+	}, ids: map[string]bool{}}
 	if segments := strings.Split(path, "/"); len(segments) > 2 {
-		o.Tags[0] = segments[2]
+		if o.Tags = segments[2:3]; segments[2] == "public" && len(segments) > 3 {
+			o.Tags = []string{"public " + segments[3]}
+		}
 	}
 	o.derive(reflect.TypeFor[I](), reflect.TypeFor[O]())
 	for _, option := range options {
@@ -71,7 +111,7 @@ func Handle[I, O any](a *API, pattern string, policy Policy, handler func(contex
 	}
 	o.route = a.newRoute(pattern, o.OperationID, policy)
 	o.route.noAccessLog = o.noAccessLog
-	o.addErrors()
+	o.addErrors(a)
 	o.Metadata = map[string]any{"": o}
 	huma.Register(a.huma, o.Operation, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
@@ -89,6 +129,9 @@ func Handle[I, O any](a *API, pattern string, policy Policy, handler func(contex
 // and output.
 func (o *operation) derive(input, output reflect.Type) {
 	for _, f := range reflect.VisibleFields(input) {
+		if f.Tag.Get("id") != "" {
+			o.ids[cmp.Or(f.Tag.Get("path"), f.Tag.Get("query"))] = true
+		}
 		switch cmp.Or(f.Tag.Get("header"), f.Tag.Get("query")) {
 		case keyHeader:
 			o.hasKey = true
@@ -108,6 +151,9 @@ func (o *operation) derive(input, output reflect.Type) {
 	}
 	if output == reflect.TypeFor[Download]() {
 		describeDownload(o)
+	}
+	if out, ok := reflect.Zero(output).Interface().(documented); ok {
+		o.finish = out.document
 	}
 }
 
@@ -131,14 +177,34 @@ func (a adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 	if o.finish != nil {
 		o.finish(op, a.api.huma.OpenAPI().Components.Schemas)
 	}
-	protect := func(next http.Handler) http.Handler { return a.api.protect(o.route, o.middleware(next)) }
+	for _, p := range op.Parameters {
+		for _, extend := range o.enums {
+			extend(p)
+		}
+	}
+	o.documentIDs(op)
+	if op.RequestBody != nil {
+		for _, media := range op.RequestBody.Content {
+			a.api.requests = append(a.api.requests, media.Schema)
+		}
+	}
+	a.api.examples[op.OperationID].addTo(op)
+	protect := func(next http.Handler) http.Handler {
+		return a.api.protect(o.route, o.middleware(limitConcurrency(next)))
+	}
 	humachi.NewAdapter(a.api.router.With(protect)).Handle(op, handler)
 }
 
 // addErrors documents the error statuses that follow from the policy and the path.
-func (o *operation) addErrors() {
-	Errors(http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusUnprocessableEntity)(o)
-	if o.route.policy.Audience.guard != nil {
+func (o *operation) addErrors(a *API) {
+	Errors(http.StatusBadRequest, http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusUnprocessableEntity, http.StatusRequestHeaderFieldsTooLarge)(o)
+	if o.route.policy.CORS != AnyOrigin {
+		Errors(http.StatusForbidden)(o)
+	}
+	if !o.route.policy.AnyHost {
+		Errors(http.StatusMisdirectedRequest)(o)
+	}
+	if o.route.policy.Audience.isRestricted() {
 		o.Security = []map[string][]string{{bearer: {}}}
 		Errors(http.StatusUnauthorized, http.StatusForbidden)(o)
 	}
@@ -147,6 +213,9 @@ func (o *operation) addErrors() {
 	}
 	if strings.Contains(o.Path, "{") {
 		Errors(http.StatusNotFound)(o)
+	}
+	for _, status := range o.statuses {
+		o.Responses[strconv.Itoa(status)] = a.problemResponse(status)
 	}
 }
 
@@ -165,12 +234,7 @@ func (o *operation) middleware(next http.Handler) http.Handler {
 // a redirect. Its policy applies as for Handle.
 func Page(a *API, pattern string, policy Policy, handler http.Handler) {
 	method, path, _ := strings.Cut(pattern, " ")
-	a.router.Method(method, path, a.protect(a.newRoute(pattern, path, policy), handler))
+	a.router.Method(method, path, a.protect(a.newRoute(pattern, path, policy), limitConcurrency(handler)))
 }
 
 var notModified = &huma.Response{Description: "not modified since the response that the client has"}
-
-// headerTooLarge documents a response that package http sends before routing.
-var headerTooLarge = &huma.Response{
-	Description: "the URL and the headers are too large", Content: map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}},
-}

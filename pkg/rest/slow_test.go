@@ -52,7 +52,7 @@ func serviceWith(t *testing.T, timeouts rest.Timeouts) resttest.Client {
 	t.Helper()
 	c, stop := resttest.Start(t, func(ctx context.Context, cfg rest.Config) error {
 		cfg.Timeouts = timeouts
-		a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewJSONHandler(t.Output(), nil)), HTTP: cfg})
+		a := rest.New(rest.Options{Document: rest.Document{Title: "Test Service"}, Log: slog.New(slog.NewJSONHandler(t.Output(), nil)), HTTP: cfg})
 		rest.Handle(a, "POST /api/things", rest.Open, func(_ context.Context, in *thingInput) (*output, error) { return &output{}, nil }, "createThing", "Create a thing")
 		rest.Handle(a, "POST /api/files", rest.Open, func(_ context.Context, in *slowInput) (*output, error) {
 			parts, err := in.Form.Parts(1 << 20)

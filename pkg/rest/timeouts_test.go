@@ -31,7 +31,7 @@ func TestEachTimeout(t *testing.T) {
 			t.Parallel()
 			c, _ := resttest.Start(t, func(ctx context.Context, cfg rest.Config) error {
 				cfg.Timeouts = v.timeouts
-				a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewJSONHandler(t.Output(), nil)), HTTP: cfg})
+				a := rest.New(rest.Options{Document: rest.Document{Title: "Test Service"}, Log: slog.New(slog.NewJSONHandler(t.Output(), nil)), HTTP: cfg})
 				rest.Handle(a, "POST /api/things", rest.Open, func(context.Context, *thingInput) (*output, error) { return &output{}, nil }, "createThing", "Create a thing")
 				rest.Handle(a, "GET /api/large", rest.Open, func(context.Context, *struct{}) (*struct{ Body string }, error) {
 					return &struct{ Body string }{strings.Repeat("x", 16<<20)}, nil

@@ -83,7 +83,7 @@ func startTLS(t *testing.T) *tlsServer {
 	if err := s.cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	a := rest.New(rest.Options{Title: "Test Service", Log: slog.New(slog.NewTextHandler(s.log, nil)), HTTP: s.cfg})
+	a := rest.New(rest.Options{Document: rest.Document{Title: "Test Service"}, Log: slog.New(slog.NewTextHandler(s.log, nil)), HTTP: s.cfg})
 	c, stop := resttest.Start(t, func(ctx context.Context, own rest.Config) error { return rest.Serve(ctx, own.Listener, a, own.Drain) })
 	t.Cleanup(stop)
 	s.address = strings.TrimPrefix(c.URL, "http://")

@@ -39,7 +39,7 @@ type (
 // is the result of open.
 func newTransferAPI(open func(ctx context.Context, offset, length int64) (io.ReadCloser, error)) *rest.API {
 	timeouts := rest.Timeouts{ReadHeader: time.Second, Read: 2 * time.Second, Write: 3 * time.Second, Idle: 6 * time.Second, Transfer: 3 * time.Second}
-	a := rest.New(rest.Options{Title: "Test Service", HTTP: rest.Config{Timeouts: timeouts}, Log: slog.New(slog.DiscardHandler), User: func(context.Context) string { return "" }})
+	a := rest.New(rest.Options{Document: rest.Document{Title: "Test Service"}, HTTP: rest.Config{Timeouts: timeouts}, Log: slog.New(slog.DiscardHandler), User: func(context.Context) string { return "" }})
 	rest.Handle(a, "POST /api/forms", rest.Open, func(ctx context.Context, in *formInput) (*formOutput, error) {
 		out := &formOutput{}
 		parts, err := in.Form.Parts(1 << 20)

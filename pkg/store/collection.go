@@ -119,6 +119,16 @@ func (c *Collection[T]) Version(ctx context.Context, id string) (int64, error) {
 	return version, nil
 }
 
+// VersionBy returns the id and the version of the aggregate with the value in a unique
+// index, without reading the document, or fails with fault.NotFound.
+func (c *Collection[T]) VersionBy(ctx context.Context, index, value string) (id string, version int64, err error) {
+	id, version, err = c.table.VersionBy(ctx, index, value)
+	if err != nil {
+		return "", 0, fmt.Errorf("read from %s: %w", c.schema.Name, err)
+	}
+	return id, version, nil
+}
+
 func (c *Collection[T]) row(r Record, err error) (Row[T], error) {
 	row := Row[T]{ID: r.ID, Version: r.Version}
 	if err == nil {

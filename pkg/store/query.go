@@ -51,8 +51,9 @@ type Page[T any] struct {
 }
 
 // List returns a page: the merge of the lists of all scopes and of all values of
-// AnyOf, with each aggregate once. It fails with fault.Malformed when the cursor
-// does not belong to the query.
+// AnyOf, with each aggregate once. It reads the scopes in alphabetical order, so the
+// page contains an aggregate that moves to a later scope while it is read. It fails with
+// fault.Malformed when the cursor does not belong to the query.
 func (c *Collection[T]) List(ctx context.Context, q Query) (Page[T], error) {
 	q.Limit = min(max(q.Limit, 1), MaxLimit)
 	after, err := q.decodeCursor()
@@ -69,6 +70,9 @@ func (c *Collection[T]) List(ctx context.Context, q Query) (Page[T], error) {
 	var records []Record
 	merged := q.merged()
 	for _, lq.Lists = range merged {
+		if err := c.sortBySize(ctx, lq); err != nil {
+			return Page[T]{}, fmt.Errorf("list %s: %w", c.schema.Name, err)
+		}
 		found, err := c.table.List(ctx, lq)
 		if err != nil {
 			return Page[T]{}, fmt.Errorf("list %s: %w", c.schema.Name, err)
@@ -79,6 +83,31 @@ func (c *Collection[T]) List(ctx context.Context, q Query) (Page[T], error) {
 		records = merge(records, lq.Ascending)
 	}
 	return c.page(q, records)
+}
+
+// sortBySize moves the shortest list of a query to the front, because a page of several
+// lists reads that one and looks up its records in the others. The cost is that of
+// counting a list of this size; if all are long, the order does not matter much.
+func (c *Collection[T]) sortBySize(ctx context.Context, q ListQuery) error {
+	lists := q.Lists
+	for q.Limit = minCount; len(lists) > 1 && q.Limit <= maxCount; q.Limit *= 10 {
+		shortest, size := 0, q.Limit
+		for i := range lists {
+			q.Lists = lists[i:]
+			n, err := c.table.Count(ctx, q)
+			if err != nil {
+				return err
+			}
+			if n < size {
+				shortest, size = i, n
+			}
+		}
+		if size < q.Limit {
+			lists[0], lists[shortest] = lists[shortest], lists[0]
+			break
+		}
+	}
+	return nil
 }
 
 // merge sorts the records of several lists and removes duplicates. If a list ended

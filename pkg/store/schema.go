@@ -20,9 +20,13 @@ type Schema[T any] struct {
 	Version int
 	// Migrate converts a document of an earlier version. It runs whenever such a
 	// document is read, until the document is written; until then, lists and
-	// unique indexes have the earlier values, unless Reindex has replaced them. It may
-	// be nil if the documents have not changed.
+	// unique indexes have the earlier values. It may be nil if the documents have not
+	// changed.
 	Migrate func(version int, doc []byte) ([]byte, error)
+	// IndexVersion is the version of Unique and Indexes. Increment it when they return
+	// other values for a stored document, and call Reindex. It does not concern the
+	// document: earlier releases read and write reindexed aggregates.
+	IndexVersion int
 	// Unique returns the values that no two aggregates share, by index. Empty
 	// values are not indexed. UniqueIndexes names all indexes.
 	Unique        func(*T) map[string]string
@@ -52,7 +56,7 @@ func (s *Schema[T]) record(id string, version int64, doc *T) (Record, error) {
 	if err != nil {
 		return Record{}, fmt.Errorf("%s %s: %w", s.Name, id, err)
 	}
-	r := Record{ID: id, Schema: s.Version, Version: version, Unique: map[string]string{}, Doc: data}
+	r := Record{ID: id, Schema: s.Version, Index: s.IndexVersion, Version: version, Unique: map[string]string{}, Doc: data}
 	if s.Unique != nil {
 		for index, value := range s.Unique(doc) {
 			if value != "" {
@@ -75,6 +79,13 @@ func (s *Schema[T]) record(id string, version int64, doc *T) (Record, error) {
 		r.Sort = sortKey(in.Created, id)
 	}
 	return r, nil
+}
+
+// keepUnique returns the record without new unique values: the stored ones stay, and
+// Reindex tries to replace them.
+func (r Record) keepUnique() Record {
+	r.Unique, r.Index = nil, 0
+	return r
 }
 
 // decode reads a record into doc. It fails with fault.Unavailable for a record

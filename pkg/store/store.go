@@ -26,6 +26,8 @@ const (
 
 	pageBytes    = 8 << 20                 // a page ends early when its documents exceed this size
 	writeTimeout = 2500 * time.Millisecond // of a write, which continues when its client disconnects
+	minCount     = 100                     // the first limit when lists are compared by size,
+	maxCount     = 10_000                  // and the last
 	insertBatch  = 100                     // records of InsertMany that share a timeout
 )
 
@@ -43,6 +45,7 @@ type DB interface {
 type Record struct {
 	ID      string
 	Schema  int
+	Index   int // Schema.IndexVersion of Unique, Lists and Sort; List returns it
 	Version int64
 	Unique  map[string]string // unique index → value; empty values are left out
 	Lists   []string          // keys of the lists that contain it
@@ -59,7 +62,7 @@ type Insertion struct {
 
 // ListQuery asks a Table for the records of a list.
 type ListQuery struct {
-	Lists        []string // list keys; a record must be in all of these lists
+	Lists        []string // list keys; a record must be in all of these lists. List reads the first
 	Above, Below string   // exclusive limits of Sort; empty: no limit
 	Ascending    bool     // by Sort, else descending
 	Limit        int
@@ -76,21 +79,27 @@ type Table interface {
 	// does not affect the others. The second result is an error of the database;
 	// any of the records may be stored then.
 	Insert(ctx context.Context, records ...Insertion) ([]error, error)
-	// Get, GetBy and Version fail with fault.NotFound.
+	// Get, GetBy, Version and VersionBy fail with fault.NotFound.
 	Get(ctx context.Context, id string) (Record, error)
 	GetBy(ctx context.Context, index, value string) (Record, error)
 	Version(ctx context.Context, id string) (int64, error)
+	VersionBy(ctx context.Context, index, value string) (id string, version int64, err error)
 	// Replace writes the record and adds the events if the stored version is one
 	// less than the version of the record. It fails with fault.Stale,
 	// fault.NotFound, fault.Conflict, or fault.Unavailable when the outbox is full.
+	// If Unique is nil, the stored unique values stay.
 	Replace(ctx context.Context, r Record, events []event.Envelope) error
-	// Reindex writes the record, which has the stored version, and leaves its events
-	// alone. It fails like Replace.
+	// Reindex writes Index, Unique, Lists and Sort of the record, which has the stored
+	// version. It fails like Replace, and leaves document, schema, version and events
+	// alone. If Unique is nil, the stored unique values stay.
 	Reindex(ctx context.Context, r Record) error
 	// Delete hides the record if it has the version, and removes it when its
 	// events are published. It fails like Replace.
 	Delete(ctx context.Context, id string, version int64, events []event.Envelope) error
 	List(ctx context.Context, q ListQuery) ([]Record, error)
+	// Count counts the records in the first list of q, between its limits of Sort. It
+	// stops at Limit.
+	Count(ctx context.Context, q ListQuery) (int, error)
 }
 
 // ID is the name of the index that Duplicate returns if the id already exists.

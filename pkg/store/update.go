@@ -16,6 +16,10 @@ import (
 type Change struct {
 	Events  []event.Envelope
 	History []HistoryRecord // stored before the document
+	// KeepUnique permits an aggregate whose unique values another one has: then those
+	// in the indexes stay. It is for changes that do not concern them, of aggregates for
+	// which Reindex has reported a conflict.
+	KeepUnique bool
 }
 
 // HistoryRecord is a record that must be stored before a change: the version or
@@ -63,10 +67,16 @@ func (c *Collection[T]) Update(ctx context.Context, id string, change func(*T) (
 		if len(versions) > 0 && !slices.Contains(versions, row.Version) {
 			return Row[T]{}, ErrStale(id)
 		}
-		updated, err := c.attempt(ctx, row, change)
+		var refused error // of change
+		updated, err := c.attempt(ctx, row, func(doc *T) (result Change, err error) {
+			result, refused = change(doc)
+			return result, refused
+		})
 		switch {
 		case errors.Is(err, ErrNoChange):
 			return c.Get(ctx, id) // change may have modified row
+		case refused != nil:
+			return Row[T]{}, refused
 		case fault.Is(err, fault.Stale) && len(versions) == 0:
 			if err := pause(ctx); err != nil {
 				return Row[T]{}, err
@@ -75,6 +85,13 @@ func (c *Collection[T]) Update(ctx context.Context, id string, change func(*T) (
 			return updated, err
 		}
 	}
+}
+
+// Replace stores the document of a row if the stored aggregate still has the version of
+// the row. It saves the read of Update. It fails with fault.Stale, or with
+// fault.NotFound.
+func (c *Collection[T]) Replace(ctx context.Context, row Row[T]) (Row[T], error) {
+	return c.attempt(ctx, row, func(*T) (Change, error) { return Change{}, nil })
 }
 
 func (c *Collection[T]) attempt(ctx context.Context, row Row[T], change func(*T) (Change, error)) (Row[T], error) {
@@ -94,7 +111,12 @@ func (c *Collection[T]) attempt(ctx context.Context, row Row[T], change func(*T)
 	}
 	ctx, cancel := detach(ctx)
 	defer cancel()
-	if err := c.table.Replace(ctx, r, stamp(ctx, result.Events, row.Version)); err != nil {
+	events := stamp(ctx, result.Events, row.Version)
+	err = c.table.Replace(ctx, r, events)
+	if fault.Is(err, fault.Conflict) && result.KeepUnique {
+		err = c.table.Replace(ctx, r.keepUnique(), events)
+	}
+	if err != nil {
 		return Row[T]{}, fmt.Errorf("update %s: %w", c.schema.Name, err)
 	}
 	return row, nil

@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/battery-passport/suite/pkg/wire"
 )
 
 // Kind declares a kind of task and how it runs. The defaults of zero values are in
@@ -19,7 +21,8 @@ type Kind struct {
 	// Run does the work. It is canceled after Timeout, or a grace period after
 	// shutdown begins. An error counts as an attempt, and the task is run again
 	// after a backoff, with three exceptions: Permanent errors fail the task at
-	// once; fault.Unavailable means an outage; and a shutdown is not a failure.
+	// once; fault.Unavailable means an outage; and a shutdown is not a failure. A run
+	// that returns Continue or ContinueAfter has succeeded, and is followed by another.
 	// An outage pauses the kind in this process and delays the task, for one second
 	// to one minute. Neither an outage nor a shutdown counts as an attempt.
 	Run func(context.Context, Task) error
@@ -44,6 +47,27 @@ func Permanent(err error) error { return permanent{err} }
 type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
+
+// Continue returns the result of a run that has done a part of its work: the task gets
+// the data, such as a position, and runs again at once. After a crash or a failure it
+// continues there. A recurring task that is done loses the data.
+func Continue(data any) error { return ContinueAfter(0, data) }
+
+// ContinueAfter is like Continue, but the task runs again after a delay.
+func ContinueAfter(delay time.Duration, data any) error {
+	encoded, err := wire.Marshal(data)
+	if err != nil {
+		return Permanent(err)
+	}
+	return continuation{encoded, delay}
+}
+
+type continuation struct {
+	data  wire.Value
+	delay time.Duration
+}
+
+func (continuation) Error() string { return "the task continues" }
 
 // Worker runs tasks of some kinds. Many processes may run workers on one queue.
 type Worker struct{ runners []*runner }

@@ -31,7 +31,7 @@ var (
 func newMetrics(q *Queue, log *slog.Logger, r prometheus.Registerer, kinds []Kind) *taskMetrics {
 	m := &taskMetrics{
 		queue: q, kinds: kinds,
-		runs: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "task_attempts_total", Help: "Runs of tasks by outcome: done, retry, failed, or outage."},
+		runs: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "task_attempts_total", Help: "Runs of tasks by outcome: done, continued, retry, failed, or outage."},
 			[]string{"kind", "outcome"}),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "task_duration_seconds", Help: "Duration of the runs of tasks.", Buckets: metrics.DurationBuckets},
 			[]string{"kind"}),
@@ -41,7 +41,7 @@ func newMetrics(q *Queue, log *slog.Logger, r prometheus.Registerer, kinds []Kin
 	}
 	metrics.RegisterGauges(r, log, []*prometheus.Desc{tasksDesc, oldestDesc}, m.sample)
 	for _, k := range kinds {
-		for _, outcome := range []string{"done", "retry", "failed", "outage"} {
+		for _, outcome := range []string{"done", "continued", "retry", "failed", "outage"} {
 			m.runs.WithLabelValues(k.Name, outcome)
 		}
 	}

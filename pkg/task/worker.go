@@ -153,14 +153,12 @@ func (r *runner) runOne(ctx context.Context, row store.Row[Task]) error {
 
 // claim claims a task for one lease, to run it or to report it.
 func (r *runner) claim(ctx context.Context, row store.Row[Task]) (store.Row[Task], error) {
-	return r.queue.tasks.Update(ctx, row.ID, func(t *Task) (store.Change, error) {
-		if t.ReportDue.IsZero() {
-			t.State, t.LeaseUntil, t.Attempts = Running, r.lease(), t.Attempts+1
-		} else {
-			t.ReportDue = r.lease()
-		}
-		return store.Change{}, nil
-	}, store.IfVersion(row.Version))
+	if t := &row.Doc; t.ReportDue.IsZero() {
+		t.State, t.LeaseUntil, t.Attempts = Running, r.lease(), t.Attempts+1
+	} else {
+		t.ReportDue = r.lease()
+	}
+	return r.queue.tasks.Replace(ctx, row)
 }
 
 func (r *runner) lease() time.Time { return r.queue.now().Add(r.Timeout + leaseMargin) }
@@ -200,8 +198,7 @@ func (r *runner) report(ctx context.Context, row store.Row[Task]) (store.Row[Tas
 // save stores a task that this worker claimed. It fails with fault.Stale if the task
 // has changed since.
 func (r *runner) save(ctx context.Context, row store.Row[Task]) (store.Row[Task], error) {
-	saved, err := r.queue.tasks.Update(context.WithoutCancel(ctx), row.ID,
-		func(t *Task) (store.Change, error) { *t = row.Doc; return store.Change{}, nil }, store.IfVersion(row.Version))
+	saved, err := r.queue.tasks.Replace(context.WithoutCancel(ctx), row)
 	if fault.Is(err, fault.Stale) {
 		r.log.WarnContext(ctx, "task changed during its run, the outcome is ignored", "kind", r.Name, "task", row.ID)
 	}
@@ -235,9 +232,12 @@ func (r *runner) settle(ctx context.Context, t *Task, failure error) (outcome st
 	t.LeaseUntil, t.Outages = time.Time{}, 0
 	outage := fault.Is(failure, fault.Unavailable)
 	r.noteOutage(ctx, outage, failure)
-	switch {
+	switch next := (continuation{}); {
+	case errors.As(failure, &next):
+		t.State, t.NotBefore, t.Attempts, t.LastError, t.Data = Waiting, now.Add(next.delay), 0, "", next.data
+		return "continued"
 	case failure == nil && r.Every > 0:
-		t.State, t.NotBefore, t.Attempts, t.LastError = Waiting, now.Add(r.Every), 0, ""
+		t.State, t.NotBefore, t.Attempts, t.LastError, t.Data = Waiting, now.Add(r.Every), 0, "", nil
 		return "done"
 	case failure == nil:
 		t.State, t.FinishedAt, t.LastError = Done, now, ""

@@ -52,14 +52,18 @@ func Canonical(v any) (Value, error) {
 }
 
 const (
-	maxDepth   = 16  // of nesting; documents of the suite have ten levels at most
+	// MaxDepth limits the nesting of bodies. Documents of the suite have ten levels at most.
+	MaxDepth   = 16
 	maxPointer = 512 // bytes of the JSON Pointer in an error; a longer one is omitted
 )
 
-// Check fails with fault.Malformed unless data is exactly one JSON value without
-// duplicate members and invalid UTF-8, and with at most 16 levels. The error names the
+// Check is CheckDepth with at most MaxDepth levels.
+func Check(data []byte) error { return CheckDepth(data, MaxDepth) }
+
+// CheckDepth fails with fault.Malformed unless data is exactly one JSON value without
+// duplicate members and invalid UTF-8, and with at most maxDepth levels. The error names the
 // position.
-func Check(data []byte) error {
+func CheckDepth(data []byte, maxDepth int) error {
 	dec := jsontext.NewDecoder(bytes.NewReader(data))
 	for first := true; first || dec.StackDepth() > 0; first = false {
 		if _, err := dec.ReadToken(); err != nil {

@@ -9,6 +9,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/net/idna"
+
+	"github.com/battery-passport/suite/auth-service/internal/audit"
+	"github.com/battery-passport/suite/auth-service/internal/name"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
@@ -26,7 +30,7 @@ const source = "/auth-service"
 
 // Account is the part of an account that API clients see.
 type Account struct {
-	ID           string    `json:"id" doc:"id of the account"`
+	ID           string    `json:"id" format:"uuid" doc:"id of the account"`
 	Email        string    `json:"email" example:"ann@nordlicht.example" doc:"email address, in lower case"`
 	Role         auth.Role `json:"role" enum:"admin,operator,user,legitimate_interest,authority" doc:"admin: everything; operator: creates and edits passports and documents of its organisation; user: reads those of its organisation; legitimate_interest: repairers, recyclers, second-life operators; authority: market surveillance, notified bodies, the Commission"`
 	Organisation string    `json:"organisation,omitempty" example:"nordlicht-battery" doc:"id, or a former id, of the organisation of the account; absent if it has none"`
@@ -38,13 +42,12 @@ type Account struct {
 // Record is the stored form of an account.
 type Record struct {
 	Account
-	PasswordHash      string     `json:"passwordHash"`
-	First             bool       `json:"first,omitzero"`      // the admin of the first registration; at most one account
-	Rights            int64      `json:"rights,omitzero"`     // version of the rights; access tokens with a lower one are revoked
-	Epoch             int64      `json:"epoch,omitzero"`      // sessions of an earlier epoch have ended
-	KnownNetworks     []string   `json:"knownFrom,omitempty"` // networks of successful logins, newest last
-	LastEntry         AuditEntry `json:"lastEntry,omitzero"`  // newest audit entry
-	PendingAssignment Assignment `json:"joining,omitzero"`
+	PasswordHash      string      `json:"passwordHash"`
+	First             bool        `json:"first,omitzero"`     // the admin of the first registration; at most one account
+	Rights            int64       `json:"rights,omitzero"`    // version of the rights; access tokens with a lower one are revoked
+	Epoch             int64       `json:"epoch,omitzero"`     // sessions and devices of an earlier epoch have ended
+	LastEntry         audit.Entry `json:"lastEntry,omitzero"` // newest audit entry
+	PendingAssignment Assignment  `json:"joining,omitzero"`
 }
 
 // Assignment marks an account that is being assigned to an organisation.
@@ -110,10 +113,34 @@ func NormalEmail(email string) string { return strings.ToLower(strings.TrimSpace
 // CheckCredentials returns the faults of an email address and a new password.
 func CheckCredentials(email, password string) []fault.Detail {
 	var details []fault.Detail
-	if a, err := mail.ParseAddress(email); err != nil || a.Address != email || len(email) > MaxEmail {
-		details = append(details, fault.Detail{Path: "/email", Code: "format", Message: "must be an email address, such as ann@nordlicht.example"})
+	if a, err := mail.ParseAddress(email); err != nil || a.Address != email || !hasValidParts(email) || email != name.Normalize(email) || !name.IsVisible(email) {
+		details = append(details, fault.Detail{Path: "/email", Code: "format", Message: "must be an email address, such as ann@nordlicht.example, in Unicode Normalization Form C, without invisible characters, and with a host name as domain, without characters such as full-width letters"})
 	}
 	return append(details, checkPasswordPolicy("/password", password)...)
+}
+
+// hasValidParts reports whether the parts of an email address have the lengths of RFC 5321,
+// 4.5.3.1, and its domain is a host name, with the characters or in the ASCII form of IDNA.
+// Other spellings of the domain, such as full-width letters, are not valid.
+func hasValidParts(email string) bool {
+	at := strings.LastIndexByte(email, '@')
+	if at < 1 || at > 64 || len(email) > MaxEmail {
+		return false
+	}
+	domain := strings.ToLower(email[at+1:])
+	ascii, err := idna.Lookup.ToASCII(domain)
+	if err != nil {
+		return false
+	}
+	if unicode, err := idna.Lookup.ToUnicode(domain); err != nil || domain != ascii && domain != unicode {
+		return false
+	}
+	for label := range strings.SplitSeq(ascii, ".") {
+		if label == "" || len(label) > 63 || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
+			return false
+		}
+	}
+	return true
 }
 
 func checkPasswordPolicy(path, password string) []fault.Detail {

@@ -20,13 +20,17 @@ type Organisations interface {
 // beginAssignment marks an account as being assigned to an organisation, confirms
 // the organisation, and returns the id of the assignment. Until the mark is removed,
 // nobody can delete the organisation without cancelling the assignment. It does
-// nothing without an organisation, or if the account already belongs to it.
-func (s *Service) beginAssignment(ctx context.Context, accountID string, id *string) (assignment string, err error) {
+// nothing without an organisation, or if the account already belongs to it. It fails with
+// fault.Stale as Change does.
+func (s *Service) beginAssignment(ctx context.Context, accountID string, id *string, versions []int64) (assignment string, err error) {
 	if id == nil || *id == "" {
 		return "", nil
 	}
 	assignment = s.NewID()
 	row, err := s.Accounts.Update(ctx, accountID, func(r *Record) (store.Change, error) {
+		if err := r.LastEntry.CheckVersion(versions); err != nil {
+			return store.Change{}, err
+		}
 		if r.Organisation == *id {
 			return store.Change{}, store.ErrNoChange
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
+	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/auth-service/internal/organisation"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/sqlite"
@@ -51,6 +52,7 @@ func openWithOrganisations(t *testing.T) (*account.Service, *organisation.Servic
 	t.Cleanup(func() { db.Close(context.Background()) })
 	organisations := &organisation.Service{
 		Organisations: store.Open(db, organisation.Schema()), Claims: store.Open(db, organisation.IDClaimSchema()), Now: time.Now,
+		Audit: audit.New(db, time.Now, slog.New(slog.DiscardHandler)),
 	}
 	s := &steps{Organisations: organisations, Members: accounts, at: map[string]func(){}}
 	accounts.Organisations, organisations.Members, accounts.NewID, accounts.Log = s, s, uuid.NewString, slog.New(slog.DiscardHandler)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
@@ -17,18 +18,28 @@ type Change struct {
 	Disabled     *bool      `json:"disabled,omitempty" doc:"true disables the account and ends its sessions; false enables it"`
 }
 
+// Get returns an account, or fails with fault.NotFound.
+func (s *Service) Get(ctx context.Context, id string) (Record, error) {
+	row, err := s.Accounts.Get(ctx, id)
+	return row.Doc, notFound(id, err)
+}
+
 // Change changes an account. Admins cannot disable or demote their own account, so
 // that one admin remains. It fails with fault.NotFound, with fault.Invalid if the
-// organisation does not exist, or with fault.Conflict.
-func (s *Service) Change(ctx context.Context, id string, c Change) (Account, error) {
+// organisation does not exist, or with fault.Conflict. With versions, it fails with
+// fault.Stale unless the account has one of them.
+func (s *Service) Change(ctx context.Context, id string, c Change, versions ...int64) (Record, error) {
 	if id == auth.Caller(ctx).UserID && (c.Role != nil && *c.Role != auth.Admin || c.Disabled != nil && *c.Disabled) {
-		return Account{}, fault.New(fault.Conflict, "admins cannot demote or disable their own account; ask another admin")
+		return Record{}, fault.New(fault.Conflict, "admins cannot demote or disable their own account; ask another admin")
 	}
-	assignment, err := s.beginAssignment(ctx, id, c.Organisation)
+	assignment, err := s.beginAssignment(ctx, id, c.Organisation, versions)
 	if err != nil {
-		return Account{}, err
+		return Record{}, err
 	}
 	r, err := s.update(ctx, id, func(r *Record) (store.Change, error) {
+		if err := r.LastEntry.CheckVersion(versions); err != nil {
+			return store.Change{}, err
+		}
 		before := r.Account
 		c.apply(&r.Account)
 		if r.Account == before {
@@ -41,19 +52,22 @@ func (s *Service) Change(ctx context.Context, id string, c Change) (Account, err
 			r.Epoch++
 		}
 		r.UpdatedAt = s.now()
-		change := s.rightsChange(ctx, r, Changed, differences(before, r.Account)...)
+		change := s.rightsChange(ctx, r, audit.Changed, differences(before, r.Account)...)
 		change.Events = []event.Envelope{r.updated()}
 		return change, nil
 	})
-	return r.Account, notFound(id, err)
+	if fault.Is(err, fault.Stale) && assignment != "" {
+		_ = s.cancelAssignment(ctx, id, Assignment{*c.Organisation, assignment}) // if it fails, the next assignment or deletion replaces the mark
+	}
+	return r, notFound(id, err)
 }
 
-func differences(before, after Account) []FieldDiff {
-	var diffs []FieldDiff
-	for _, d := range []FieldDiff{
-		{"role", string(before.Role), string(after.Role)},
-		{"organisation", before.Organisation, after.Organisation},
-		{"disabled", strconv.FormatBool(before.Disabled), strconv.FormatBool(after.Disabled)},
+func differences(before, after Account) []audit.FieldDiff {
+	var diffs []audit.FieldDiff
+	for _, d := range []audit.FieldDiff{
+		{Field: "role", Old: string(before.Role), New: string(after.Role)},
+		{Field: "organisation", Old: before.Organisation, New: after.Organisation},
+		{Field: "disabled", Old: strconv.FormatBool(before.Disabled), New: strconv.FormatBool(after.Disabled)},
 	} {
 		if d.Old != d.New {
 			diffs = append(diffs, d)

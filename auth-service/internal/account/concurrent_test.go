@@ -3,6 +3,7 @@ package account_test
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"path/filepath"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
+	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/auth-service/internal/password"
 	"github.com/battery-passport/suite/auth-service/internal/session"
 	"github.com/battery-passport/suite/auth-service/internal/throttle"
@@ -41,9 +43,9 @@ type hookedHasher struct {
 	hook func()
 }
 
-func (h *hookedHasher) Compare(ctx context.Context, hash, password string) (bool, error) {
+func (h *hookedHasher) Compare(ctx context.Context, client account.Client, hash, password string) (bool, error) {
 	h.n++
-	ok, err := h.Hasher.Compare(ctx, hash, password)
+	ok, err := h.Hasher.Compare(ctx, client, hash, password)
 	if f := h.hook; f != nil {
 		h.hook = nil
 		f()
@@ -64,10 +66,10 @@ func open(t *testing.T) (*account.Service, *hookedRevoker, *hookedHasher) {
 		Sessions: store.Open(db, session.Schema()), Revocations: store.Open(db, session.RevocationSchema()), Key: key, Now: time.Now, Log: log,
 		Lifetime: time.Hour, TokenLifetime: time.Minute,
 	}
-	tokens, passwords := &hookedRevoker{Revoker: sessions}, &hookedHasher{Hasher: password.New(4, key)}
+	tokens, passwords := &hookedRevoker{Revoker: sessions}, &hookedHasher{Hasher: password.New(4, key, 8)}
 	return &account.Service{
-		Accounts: store.Open(db, account.Schema()), Audit: store.Open(db, account.AuditSchema()), Passwords: passwords,
-		Throttle: throttle.New(3, time.Now), Tokens: tokens, Now: time.Now, NewID: uuid.NewString, Log: log,
+		Accounts: store.Open(db, account.Schema()), Audit: audit.New(db, time.Now, log), Passwords: passwords,
+		Throttle: throttle.New(3, 0, time.Now), Tokens: tokens, Now: time.Now, NewID: uuid.NewString, Log: log,
 	}, tokens, passwords
 }
 
@@ -98,7 +100,7 @@ func TestAccountChangeDuringLogin(t *testing.T) {
 				return s.GetForSession(t.Context(), r.ID, r.Epoch)
 			},
 			"login": func(s *account.Service, _ account.Record) (account.Record, error) {
-				return s.Authenticate(t.Context(), "ann@x.example", "correct horse")
+				return s.Authenticate(t.Context(), "ann@x.example", "correct horse", session.Device{})
 			},
 		} {
 			t.Run(name+"/"+step, func(t *testing.T) {
@@ -128,7 +130,7 @@ func TestAccountChangeDuringLogin(t *testing.T) {
 func TestThrottledAttemptIsNotHashed(t *testing.T) {
 	s, _, passwords := open(t)
 	for range 10 {
-		_, _ = s.Authenticate(account.WithOrigin(t.Context(), account.Origin{Network: "192.0.2.1"}), "ann@x.example", "wrong horse")
+		_, _ = s.Authenticate(audit.WithOrigin(t.Context(), audit.Origin{Client: netip.MustParseAddr("192.0.2.1")}), "ann@x.example", "wrong horse", session.Device{})
 	}
 	if passwords.n != 3 {
 		t.Errorf("%d of 10 passwords were hashed, want 3", passwords.n)
@@ -152,7 +154,7 @@ func TestConcurrentPasswordChanges(t *testing.T) {
 	if _, err := s.ChangePassword(ctx, "correct horse", "paper and pencil"); !fault.Is(err, fault.Conflict) {
 		t.Errorf("ChangePassword = %v, want a conflict", err)
 	}
-	if _, err := s.Authenticate(t.Context(), "ann@x.example", "battery staple"); err != nil {
+	if _, err := s.Authenticate(t.Context(), "ann@x.example", "battery staple", session.Device{}); err != nil {
 		t.Errorf("Authenticate with the password of the first change: %v", err)
 	}
 }

@@ -2,73 +2,70 @@ package account
 
 import (
 	"context"
-	"slices"
 
+	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// maxKnownNetworks limits the networks of logins that an account remembers.
-const maxKnownNetworks = 5
+// Device is the device that a login comes from, as far as a device token proves it. ID is
+// empty for an unknown device.
+type Device interface {
+	ID() string
+	BelongsTo(account string, epoch int64) bool
+}
 
-// Authenticate returns the account with the email address and password. It fails
-// with fault.Unauthenticated for an unknown address or a wrong password, after the
-// same time for both; with fault.Forbidden if the account is disabled; and with
-// fault.TooMany, before it checks the password, after too many failures.
-func (s *Service) Authenticate(ctx context.Context, email, password string) (Record, error) {
+// Authenticate returns the account with the email address and password. It fails with
+// fault.Unauthenticated for an unknown address, for a wrong password, and for any password
+// after too many failures at the account from other devices; with the same error after the
+// same time for all three. It fails with fault.Forbidden if the account is disabled, and
+// with fault.TooMany, whatever the account, after too many failures of the client network.
+// With the first two faults it returns the account too, if there is one.
+func (s *Service) Authenticate(ctx context.Context, email, password string, device Device) (Record, error) {
 	email = NormalEmail(email)
 	row, err := s.Accounts.GetBy(ctx, byEmail, email)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return Record{}, err
 	}
-	r := row.Doc
-	ok, err := s.verifyPassword(ctx, r, email, password)
+	r, deviceID := row.Doc, ""
+	if device.BelongsTo(r.ID, r.Epoch) {
+		deviceID = device.ID()
+	}
+	ok, err := s.verifyPassword(ctx, r, email, password, deviceID)
 	switch {
 	case err != nil:
 		return Record{}, err
 	case !ok:
-		return Record{}, fault.New(fault.Unauthenticated, "the email address or the password is wrong")
+		return r, fault.New(fault.Unauthenticated, "the email address or the password is wrong; if you are sure of both, too many others may have been tried for this address: log in on a device that you have logged in on before, or try again in an hour")
 	case r.Disabled:
-		return Record{}, fault.New(fault.Forbidden, "the account is disabled; ask an admin to enable it")
+		return r, fault.New(fault.Forbidden, "the account is disabled; ask an admin to enable it")
 	}
 	if s.Passwords.Outdated(r.PasswordHash) {
-		_ = s.rehash(ctx, r, password) // if it fails, the next login tries again
-	}
-	if from := originOf(ctx).Network; !slices.Contains(r.KnownNetworks, from) {
-		_ = s.rememberNetwork(ctx, r.ID, from) // if it fails, the next login tries again
+		_ = s.rehash(ctx, r, classOf(deviceID), password) // if it fails, the next login tries again
 	}
 	return s.completePending(ctx, r)
 }
 
-// verifyPassword reports whether the password is that of the account. It counts
-// failures, and fails with fault.TooMany after too many of them.
-func (s *Service) verifyPassword(ctx context.Context, r Record, email, password string) (bool, error) {
-	from := originOf(ctx).Network
-	end, err := s.Throttle.Attempt(from, email, slices.Contains(r.KnownNetworks, from))
+// verifyPassword reports whether the password is that of the account. It counts failures.
+// After too many at the account, every password is wrong, after the same time as any other
+// wrong password. It fails with fault.TooMany after too many of the client network.
+func (s *Service) verifyPassword(ctx context.Context, r Record, email, password, device string) (bool, error) {
+	allowed, end, err := s.Throttle.Attempt(audit.OriginOf(ctx).Client, email, device)
 	if err != nil {
 		return false, err
 	}
-	ok, err := s.Passwords.Compare(ctx, r.PasswordHash, password)
+	hash := r.PasswordHash
+	if !allowed {
+		hash = "" // no password matches
+	}
+	ok, err := s.Passwords.Compare(ctx, s.clientOf(ctx, classOf(device)), hash, password)
 	end(!ok && err == nil) // an error says nothing about the password
 	return ok, err
 }
 
-// rememberNetwork adds a network to those that the account was logged in to from.
-func (s *Service) rememberNetwork(ctx context.Context, id, from string) error {
-	_, err := s.Accounts.Update(ctx, id, func(r *Record) (store.Change, error) {
-		if slices.Contains(r.KnownNetworks, from) {
-			return store.Change{}, store.ErrNoChange
-		}
-		r.KnownNetworks = append(r.KnownNetworks, from)
-		r.KnownNetworks = r.KnownNetworks[max(0, len(r.KnownNetworks)-maxKnownNetworks):]
-		return store.Change{}, nil
-	})
-	return err
-}
-
 // rehash replaces the hash of the same password by one of the configured cost.
-func (s *Service) rehash(ctx context.Context, r Record, password string) error {
-	hash, err := s.hashPassword(ctx, password)
+func (s *Service) rehash(ctx context.Context, r Record, class Class, password string) error {
+	hash, err := s.hashPassword(ctx, class, password)
 	if err != nil {
 		return err
 	}

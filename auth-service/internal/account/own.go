@@ -2,7 +2,9 @@ package account
 
 import (
 	"context"
+	"errors"
 
+	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
@@ -38,26 +40,33 @@ func (s *Service) CheckAdmin(ctx context.Context) error {
 	return err
 }
 
-// ChangePassword sets the password of the caller, ends all sessions of the account,
-// and returns the new epoch of its sessions. It fails with fault.Invalid if the
-// current password is wrong or the new one does not meet the policy, with
-// fault.TooMany after too many failures, and with fault.Conflict if another request
-// changes the password at the same time.
+// ErrWrongPassword is the cause of the fault of ChangePassword for a wrong current password.
+var ErrWrongPassword = errors.New("wrong current password")
+
+// ChangePassword sets the password of the caller, ends all sessions and devices of the
+// account, and returns the new epoch of its sessions. The session of the caller counts as
+// its device. It fails with fault.Invalid if the current password is wrong or the new one
+// does not meet the policy, with fault.TooMany after too many failures, and with
+// fault.Conflict if another request changes the password at the same time.
 func (s *Service) ChangePassword(ctx context.Context, current, next string) (epoch int64, err error) {
-	if details := checkPasswordPolicy("/newPassword", next); details != nil {
+	details := checkPasswordPolicy("/newPassword", next)
+	if next == current {
+		details = append(details, fault.Detail{Path: "/newPassword", Code: "unchanged", Message: "must differ from the current password"})
+	}
+	if details != nil {
 		return 0, fault.New(fault.Invalid, "the new password does not meet the policy").With(details...)
 	}
 	r, err := s.callerRecord(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if ok, err := s.verifyPassword(ctx, r, r.Email, current); err != nil {
+	if ok, err := s.verifyPassword(ctx, r, r.Email, current, auth.Caller(ctx).Session); err != nil {
 		return 0, err
 	} else if !ok {
 		return 0, fault.New(fault.Invalid, "the current password is wrong").
-			With(fault.Detail{Path: "/currentPassword", Code: "mismatch", Message: "must be the current password of this account"})
+			With(fault.Detail{Path: "/currentPassword", Code: "mismatch", Message: "must be the current password of this account"}).Because(ErrWrongPassword)
 	}
-	hash, err := s.hashPassword(ctx, next)
+	hash, err := s.hashPassword(ctx, KnownDevice, next)
 	if err != nil {
 		return 0, err
 	}
@@ -67,7 +76,7 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (epo
 		}
 		stored.PasswordHash = hash
 		stored.Epoch++
-		return s.rightsChange(ctx, stored, PasswordChanged), nil
+		return s.rightsChange(ctx, stored, audit.PasswordChanged), nil
 	})
 	return r.Epoch, err
 }
@@ -77,7 +86,7 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (epo
 func (s *Service) EndSessions(ctx context.Context, id string) error {
 	_, err := s.update(ctx, id, func(r *Record) (store.Change, error) {
 		r.Epoch++
-		return s.rightsChange(auth.NewContext(ctx, auth.Principal{UserID: id}), r, SessionsEnded), nil
+		return s.rightsChange(auth.NewContext(ctx, auth.Principal{UserID: id}), r, audit.SessionsEnded), nil
 	})
 	return err
 }
@@ -85,6 +94,6 @@ func (s *Service) EndSessions(ctx context.Context, id string) error {
 // TokenReused records in the audit that a refresh token of the account was used
 // twice, which ended its session: the token may have been stolen.
 func (s *Service) TokenReused(ctx context.Context, id string) error {
-	_, err := s.update(ctx, id, func(r *Record) (store.Change, error) { return s.entryChange(ctx, r, TokenReused), nil })
+	_, err := s.update(ctx, id, func(r *Record) (store.Change, error) { return s.entryChange(ctx, r, audit.TokenReused), nil })
 	return err
 }

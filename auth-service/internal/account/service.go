@@ -3,9 +3,10 @@ package account
 import (
 	"context"
 	"log/slog"
-	"slices"
+	"net/netip"
 	"time"
 
+	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
@@ -14,8 +15,8 @@ import (
 // Hasher hashes passwords. An empty hash matches no password; a mismatch takes the
 // same time for every hash. Outdated reports whether a hash must be replaced.
 type Hasher interface {
-	Hash(ctx context.Context, password string) (string, error)
-	Compare(ctx context.Context, hash, password string) (bool, error)
+	Hash(ctx context.Context, client Client, password string) (string, error)
+	Compare(ctx context.Context, client Client, hash, password string) (bool, error)
 	Outdated(hash string) bool
 }
 
@@ -27,20 +28,21 @@ type Revoker interface {
 	IsRevoked(ctx context.Context, id string, version int64) (bool, error)
 }
 
-// Throttle limits password attempts, and how many passwords of one network are
-// hashed at a time. An attempt counts as a failure until end(false). Known reports
-// whether the account was logged in to from the network before. Both methods fail
-// with fault.TooMany.
+// Throttle limits password attempts, and how many passwords are hashed at a time. An
+// attempt counts as a failure until end(false); if it is not allowed, the password is
+// treated as wrong. Device is the verified id of a device of the account, or empty. Attempt
+// and Acquire fail with fault.TooMany.
 type Throttle interface {
-	Attempt(network, account string, known bool) (end func(failed bool), err error)
-	Acquire(network string) (release func(), err error)
+	Attempt(client netip.Addr, account, device string) (allowed bool, end func(failed bool), err error)
+	Acquire(client netip.Addr) (release func(), err error)
+	Network(client netip.Addr) string
 }
 
 // Service manages accounts. It is safe for concurrent use. Its methods fail with
 // fault.Unavailable while the store does not respond.
 type Service struct {
 	Accounts      *store.Collection[Record]
-	Audit         *store.Collection[AuditEntry]
+	Audit         *audit.Log
 	Passwords     Hasher
 	Throttle      Throttle
 	Tokens        Revoker
@@ -78,47 +80,18 @@ func errRoleRefused() error {
 		With(fault.Detail{Path: "/role", Code: "enum", Message: "must be user or absent"})
 }
 
-// EnsureAdmin creates an admin account, unless the email address has an account. It
-// fails with fault.Conflict if no enabled account is an admin afterwards: an existing
-// account of the address is not promoted, because anybody may have registered it.
-func (s *Service) EnsureAdmin(ctx context.Context, email, password string) error {
-	_, err := s.Accounts.GetBy(ctx, byEmail, NormalEmail(email))
-	if fault.Is(err, fault.NotFound) {
-		_, err = s.add(ctx, email, password, auth.Admin, false)
-	}
-	if err != nil && !fault.Is(err, fault.Conflict) { // Conflict: another instance created it
-		return err
-	}
-	return s.CheckAdminExists(ctx)
-}
-
-// CheckAdminExists fails with fault.Conflict if no enabled account is an admin.
-func (s *Service) CheckAdminExists(ctx context.Context) error {
-	page, err := s.Accounts.List(ctx, store.Query{Scopes: []string{store.All}, Filters: map[string]string{filterRole: string(auth.Admin)}, Order: store.OldestFirst, Limit: store.MaxLimit})
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(page.Rows, func(r store.Row[Record]) bool { return !r.Doc.Disabled }) {
-		return fault.New(fault.Conflict, "no admin account exists; if ADMIN_EMAIL names an account with another role, set it to an address without account")
-	}
-	return nil
-}
-
 func (s *Service) add(ctx context.Context, email, password string, role auth.Role, first bool) (Record, error) {
 	email = NormalEmail(email)
 	if details := CheckCredentials(email, password); details != nil {
 		return Record{}, fault.New(fault.Invalid, "the account is not valid").With(details...)
 	}
-	hash, err := s.hashPassword(ctx, password)
+	hash, err := s.hashPassword(ctx, Registration, password)
 	if err != nil {
 		return Record{}, err
 	}
 	now := s.now()
 	r := Record{Account: Account{ID: s.NewID(), Email: email, Role: role, CreatedAt: now, UpdatedAt: now}, PasswordHash: hash, First: first}
-	if from := originOf(ctx).Network; from != "" {
-		r.KnownNetworks = []string{from}
-	}
-	r.LastEntry = s.newEntry(asRegistrant(ctx, r), &r, Registered, FieldDiff{Field: "role", New: string(role)})
+	s.entryChange(asRegistrant(ctx, r), &r, audit.Registered, audit.FieldDiff{Field: "role", New: string(role)})
 	_, err = s.Accounts.Insert(ctx, r.ID, r, r.registered())
 	switch index, _ := store.Duplicate(err); index {
 	case byFirst:
@@ -128,25 +101,25 @@ func (s *Service) add(ctx context.Context, email, password string, role auth.Rol
 			With(fault.Detail{Path: "/email", Code: "duplicate", Message: "already exists"})
 	}
 	if err == nil {
-		s.appendEntry(ctx, r.LastEntry)
+		s.Audit.Append(ctx, r.LastEntry)
 	}
 	return r, err
 }
 
 // hashPassword returns the hash of a new password. It fails with fault.TooMany.
-func (s *Service) hashPassword(ctx context.Context, password string) (string, error) {
-	release, err := s.Throttle.Acquire(originOf(ctx).Network)
+func (s *Service) hashPassword(ctx context.Context, class Class, password string) (string, error) {
+	release, err := s.Throttle.Acquire(audit.OriginOf(ctx).Client)
 	if err != nil {
 		return "", err
 	}
 	defer release()
-	return s.Passwords.Hash(ctx, password)
+	return s.Passwords.Hash(ctx, s.clientOf(ctx, class), password)
 }
 
 // asRegistrant returns a context whose caller is the new account itself, so that
 // its audit entry names it. Without a request, as for ADMIN_EMAIL, nobody is named.
 func asRegistrant(ctx context.Context, r Record) context.Context {
-	if originOf(ctx) == (Origin{}) {
+	if audit.OriginOf(ctx) == (audit.Origin{}) {
 		return ctx
 	}
 	return auth.NewContext(ctx, auth.Principal{UserID: r.ID})

@@ -19,6 +19,6 @@ type signingKey struct {
 func (a *API) rotate(ctx context.Context, _ *struct{}) (*output[signingKey], error) {
 	out := &output[signingKey]{}
 	var err error
-	out.Body.ID, out.Body.SignsFrom, err = a.Keys.Rotate(ctx)
+	out.Body.ID, out.Body.SignsFrom, err = a.Keys.Rotate(withOrigin(ctx))
 	return out, err
 }

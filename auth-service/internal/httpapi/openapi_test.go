@@ -19,7 +19,7 @@ func TestOpenAPI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := rest.New(rest.Options{Title: httpapi.Title, Description: httpapi.Description, Log: slog.New(slog.DiscardHandler)})
+	api := rest.New(rest.Options{Document: httpapi.OpenAPI, Log: slog.New(slog.DiscardHandler)})
 	(&httpapi.API{Verifier: v}).Register(api)
 	resttest.CheckOpenAPI(t, api, "openapi.json")
 }

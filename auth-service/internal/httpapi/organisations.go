@@ -9,19 +9,27 @@ import (
 )
 
 type newOrganisation struct {
-	ID          string                   `json:"id" example:"nordlicht-battery" doc:"2 to 40 characters of a-z, 0-9 and hyphen; never changes"`
-	Name        string                   `json:"name" example:"Nordlicht Batterie GmbH" doc:"name for display; can change"`
-	Identifiers organisation.Identifiers `json:"identifiers,omitzero" doc:"identifiers in public registers"`
-	Address     organisation.Address     `json:"address,omitzero" doc:"postal address"`
-	WebAddress  string                   `json:"webAddress,omitempty" example:"https://nordlicht.example" doc:"http or https URL"`
+	ID          string           `json:"id" example:"nordlicht-battery" doc:"2 to 40 characters of a-z, 0-9 and hyphen; never changes"`
+	Name        string           `json:"name" example:"Nordlicht Batterie GmbH" doc:"name for display; can change"`
+	Identifiers identifiersInput `json:"identifiers,omitzero" doc:"identifiers in public registers"`
+	Address     addressInput     `json:"address,omitzero" doc:"postal address"`
+	WebAddress  string           `json:"webAddress,omitempty" example:"https://nordlicht.example" doc:"http or https URL"`
 }
 
-type organisationInput struct {
+// Identifiers and addresses in requests.
+type (
+	identifiersInput organisation.Identifiers
+	addressInput     organisation.Address
+)
+
+// OrganisationID is the path parameter of the operations on one organisation.
+type OrganisationID struct {
 	ID string `path:"id" doc:"id of the organisation"`
 }
 
 type changeOrganisationInput struct {
-	ID   string `path:"id" doc:"id of the organisation"`
+	OrganisationID
+	rest.Precondition
 	Body organisationChange
 }
 
@@ -40,28 +48,33 @@ func (a *API) registerOrganisations(r *rest.API, admin rest.Policy) {
 		rest.Description("An organisation with accounts cannot be deleted. The id of a deleted organisation cannot be used again."))
 }
 
-func (a *API) createOrganisation(ctx context.Context, in *input[newOrganisation]) (*output[organisation.Organisation], error) {
-	o, err := a.Organisations.Create(ctx, organisation.Organisation{
-		ID: in.Body.ID, Name: in.Body.Name, Identifiers: in.Body.Identifiers, Address: in.Body.Address, WebAddress: in.Body.WebAddress,
+func (a *API) createOrganisation(ctx context.Context, in *input[newOrganisation]) (*versioned[organisation.Organisation], error) {
+	o, err := a.Organisations.Create(withOrigin(ctx), organisation.Organisation{
+		ID: in.Body.ID, Name: in.Body.Name, WebAddress: in.Body.WebAddress,
+		Identifiers: organisation.Identifiers(in.Body.Identifiers), Address: organisation.Address(in.Body.Address),
 	})
-	return &output[organisation.Organisation]{o}, err
+	return newVersioned(o.Organisation, o.LastEntry), err
 }
 
 func (a *API) listOrganisations(ctx context.Context, in *organisationsInput) (*output[rest.List[organisation.Organisation]], error) {
 	page, err := a.Organisations.List(ctx, in.Cursor, in.Limit)
-	return listOf(page, func(o organisation.Organisation) organisation.Organisation { return o }), err
+	return listOf(page, func(r organisation.Record) organisation.Organisation { return r.Organisation }), err
 }
 
-func (a *API) getOrganisation(ctx context.Context, in *organisationInput) (*output[organisation.Organisation], error) {
+func (a *API) getOrganisation(ctx context.Context, in *OrganisationID) (*versioned[organisation.Organisation], error) {
 	o, err := a.Organisations.Get(ctx, in.ID)
-	return &output[organisation.Organisation]{o}, err
+	return newVersioned(o.Organisation, o.LastEntry), err
 }
 
-func (a *API) changeOrganisation(ctx context.Context, in *changeOrganisationInput) (*output[organisation.Organisation], error) {
-	o, err := a.Organisations.Change(ctx, in.ID, organisation.Change(in.Body))
-	return &output[organisation.Organisation]{o}, err
+func (a *API) changeOrganisation(ctx context.Context, in *changeOrganisationInput) (*versioned[organisation.Organisation], error) {
+	versions, err := in.Versions()
+	if err != nil {
+		return nil, err
+	}
+	o, err := a.Organisations.Change(withOrigin(ctx), in.ID, organisation.Change(in.Body), versions...)
+	return newVersioned(o.Organisation, o.LastEntry), err
 }
 
-func (a *API) deleteOrganisation(ctx context.Context, in *organisationInput) (*struct{}, error) {
-	return nil, a.Organisations.Delete(ctx, in.ID)
+func (a *API) deleteOrganisation(ctx context.Context, in *OrganisationID) (*struct{}, error) {
+	return nil, a.Organisations.Delete(withOrigin(ctx), in.ID)
 }

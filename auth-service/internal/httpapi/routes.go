@@ -3,11 +3,13 @@ package httpapi
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"net/http"
 	"time"
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
+	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/auth-service/internal/login"
 	"github.com/battery-passport/suite/auth-service/internal/organisation"
 	"github.com/battery-passport/suite/auth-service/internal/session"
@@ -17,14 +19,24 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Title and description of the OpenAPI document.
-const (
-	Title       = "Auth Service"
-	Description = "Manages organisations, accounts, roles and access tokens of the battery passport suite."
-)
+// examples are written by TestExamples of deploy/e2e, which executes them.
+//
+//go:embed examples.json
+var examples []byte
 
-// revocationRate limits the requests per minute of a client network for revocations:
-// each service sends one every few seconds, and many services may share a network.
+// OpenAPI describes the service in its OpenAPI document.
+var OpenAPI = rest.Document{
+	Name: "Auth", Path: "/api/auth", Title: "Auth Service",
+	Description: "Manages organisations, accounts, roles and access tokens of the battery passport suite.",
+	Tags: map[string]string{
+		"auth": "Accounts, sessions and organisations.",
+	},
+	Examples: examples,
+}
+
+// revocationRate limits the requests per minute for revocations, of all services with the
+// secret together or, without a secret, of a client network: each service sends one every
+// two seconds, and many services may share a network.
 const revocationRate = 6000
 
 // API holds the dependencies of the operations.
@@ -34,10 +46,14 @@ type API struct {
 	Organisations *organisation.Service
 	Sessions      *session.Service
 	Keys          Keys
+	Audit         *audit.Log
 	Verifier      *token.Verifier
 	TokenLifetime time.Duration
 
-	RateLimit int // requests per minute and client network for each of login, refresh and logout; a tenth for register; 0: no limit
+	RevocationSecret string // with which services read revocations and keys; empty: everyone may read both
+
+	HTTPS     bool // whether the service itself serves HTTPS
+	RateLimit int  // registrations per minute and client network; 0: no limit
 }
 
 // Keys are the keys that sign access tokens. JWKS returns the public key set; Rotate
@@ -48,41 +64,64 @@ type Keys interface {
 	Rotate(context.Context) (id string, signsFrom time.Time, err error)
 }
 
-// registrationFactor is the ratio of the limits of logins and registrations: each
-// registration costs a password hash, and the limit of wrong passwords does not apply.
-const registrationFactor = 10
-
 // Register adds all operations of the service to r.
 func (a *API) Register(r *rest.API) {
 	open, user, admin := rest.Open, rest.SignedIn(a.Verifier.Require()), rest.SignedIn(a.admin)
-	login, registration, revocations, keys := open, open, open, rest.Probe
-	login.RateLimit.PerMinute = a.RateLimit
-	registration.RateLimit.PerMinute = (a.RateLimit + registrationFactor - 1) / registrationFactor
-	revocations.RateLimit = rest.RateLimit{Class: rest.NoRate, PerMinute: revocationRate}
-	revocations.Concurrency = rest.OwnSlots // so that services get revocations even while all shared slots are in use
-	keys.Cache = "public, max-age=300"
+	login, registration := open, open
+	login.RateLimit.Class = rest.NoRate // limited by package throttle, which knows the device of the client
+	registration.RateLimit.PerMinute = a.RateLimit
+	rest.NotEmpty(r, "NewOrganisation.id", "NewOrganisation.name", "OrganisationChange.name")
 
 	rest.Handle(r, "POST /api/auth/register", registration, a.register, "registerAccount", "Register an account", rest.Status(http.StatusCreated), rest.Errors(http.StatusForbidden, http.StatusConflict),
 		rest.Description("Creates an account with the role user and logs it in. The first account of an installation may have the role admin."))
-	rest.Handle(r, "POST /api/auth/login", login, a.login, "logIn", "Log in", rest.Errors(http.StatusUnauthorized, http.StatusForbidden))
-	rest.Handle(r, "POST /api/auth/refresh", login, a.refresh, "refreshTokens", "Refresh tokens", rest.Errors(http.StatusUnauthorized),
+	rest.Handle(r, "POST "+loginPath, login, a.login, "logIn", "Log in", rest.Errors(http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests),
+		rest.Description("Returns an access token, a refresh token and a device token. Send the device token with later logins from the same device, as the cookie or as deviceToken: then failed logins of others, also from the same address, cannot keep you out."))
+	rest.Handle(r, "POST /api/auth/refresh", login, a.refresh, "refreshTokens", "Refresh tokens", rest.Errors(http.StatusUnauthorized, http.StatusTooManyRequests),
 		rest.Description("Returns a new access token and the next refresh token. A refresh token can be used once. For two minutes, the previous token still returns the same successor, for a second browser tab or a lost response. Any other reuse ends the session, because the token may have been stolen."))
-	rest.Handle(r, "POST /api/auth/logout", login, a.logout, "logOut", "Log out", rest.Status(http.StatusNoContent), rest.Errors(http.StatusUnauthorized),
+	rest.Handle(r, "POST /api/auth/logout", login, a.logout, "logOut", "Log out", rest.Status(http.StatusNoContent), rest.Errors(http.StatusUnauthorized, http.StatusTooManyRequests),
 		rest.Description("Ends a session. All services refuse its access tokens within 5 seconds."))
 	rest.Handle(r, "GET /api/auth/profile", user, a.profile, "getProfile", "Get your account")
 	rest.Handle(r, "PUT /api/auth/password", user, a.changePassword, "changePassword", "Change your password", rest.Status(http.StatusNoContent), rest.Errors(http.StatusConflict),
 		rest.Description("Ends all other sessions of the account. The current session continues with its refresh token; its access token is revoked."))
 	rest.Handle(r, "GET /api/auth/admin", admin, a.profile, "checkAdmin", "Check admin access")
 	rest.Handle(r, "GET /api/auth/users", admin, a.list, "listAccounts", "List accounts")
+	rest.Handle(r, "GET /api/auth/users/{id}", admin, a.get, "getAccount", "Get an account")
 	rest.Handle(r, "PATCH /api/auth/users/{id}", admin, a.change, "updateAccount", "Update an account", rest.Errors(http.StatusConflict),
-		rest.Description("Members that are absent or null stay unchanged. A change revokes the access tokens of the account; its sessions continue with their refresh tokens. Disabling an account ends its sessions."))
+		rest.Description("Members that are absent stay unchanged. A null for organisation removes the account from its organisation; other members must not be null. A change revokes the access tokens of the account; its sessions continue with their refresh tokens. Disabling an account ends its sessions."))
 	rest.Handle(r, "GET /api/auth/audit", admin, a.audit, "listAuditEntries", "List audit entries")
 	a.registerOrganisations(r, admin)
 	rest.Handle(r, "POST /api/auth/keys", admin, a.rotate, "rotateSigningKey", "Rotate the signing key", rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
 		rest.Description("Adds a key that signs access tokens in ten minutes, when all services have fetched it. Tokens signed with earlier keys stay valid."))
-	rest.Handle(r, "GET "+auth.RevocationsPath, revocations, a.revocations, "listRevocations", "List revoked tokens", rest.NoAccessLog, rest.Errors(http.StatusBadRequest),
-		rest.Description("For services that verify access tokens. The ids of accounts and sessions are hashed."))
-	rest.Handle(r, "GET /.well-known/jwks.json", keys, a.keys, "getKeySet", "Get the JSON Web Key Set", rest.Group("service"))
+	rest.Handle(r, "GET "+auth.RevocationsPath, a.revocationPolicy(), a.revocations, "listRevocations", "List revoked tokens", rest.NoAccessLog, rest.Errors(http.StatusBadRequest),
+		rest.Description("For services that verify access tokens. They send REVOCATION_SECRET as bearer token, if it is set. The ids of accounts and sessions are hashed."))
+	rest.Handle(r, "GET "+auth.KeysPath, a.keysPolicy(), a.keys, "getKeySet", "Get the JSON Web Key Set", rest.Group(OpenAPI.Title),
+		rest.Description("The public keys that verify access tokens. Services send REVOCATION_SECRET as bearer token, if it is set: they then have a rate limit of their own."))
+}
+
+// revocationPolicy returns the policy of the list of revocations. Services get it also
+// while clients, which may have the same address behind a proxy, use all slots or exhaust
+// the limit of their network.
+func (a *API) revocationPolicy() rest.Policy {
+	p := rest.Open
+	p.Concurrency, p.AnyHost = rest.OwnSlots, true
+	if a.RevocationSecret != "" {
+		p = rest.SignedIn(token.RequireSecret(a.RevocationSecret))
+		p.Concurrency = rest.Unbounded // refused requests are cheap, and those of services few
+	}
+	p.RateLimit = rest.RateLimit{Class: rest.NoRate, PerMinute: revocationRate}
+	return p
+}
+
+// keysPolicy returns the policy of the public keys, which everyone may read. Services that
+// send the secret get them also while clients, which may have the same address behind a
+// proxy, exhaust the limit of their network.
+func (a *API) keysPolicy() rest.Policy {
+	p := rest.Probe
+	p.Cache = "public, max-age=300"
+	if a.RevocationSecret != "" {
+		p.Audience = rest.Recognised(token.RequireSecret(a.RevocationSecret), revocationRate)
+	}
+	return p
 }
 
 // input is a request with a body and no parameters.
@@ -91,6 +130,17 @@ type input[T any] struct{ Body T }
 // output is a response with a body. The type T names its schema in the OpenAPI
 // document.
 type output[T any] struct{ Body T }
+
+// versioned is a response with the version of a resource that the audit numbers.
+type versioned[T any] struct {
+	ETag string `header:"ETag" doc:"version number, for If-Match"`
+	Body T
+}
+
+// newVersioned returns the response for a resource with its newest audit entry.
+func newVersioned[T any](body T, last audit.Entry) *versioned[T] {
+	return &versioned[T]{rest.VersionETag(last.Number), body}
+}
 
 // listOf encodes a page of a list.
 func listOf[R, T any](page store.Page[R], item func(R) T) *output[rest.List[T]] {

@@ -1,11 +1,16 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"net/http"
 
+	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/auth-service/internal/login"
+	"github.com/battery-passport/suite/auth-service/internal/session"
 	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
@@ -16,8 +21,32 @@ type registration struct {
 }
 
 type credentials struct {
-	Email    string `json:"email" maxLength:"254" example:"ann@nordlicht.example" doc:"email address of the account"`
-	Password string `json:"password" maxLength:"1024" example:"correct horse battery" doc:"password of the account"`
+	Email       string `json:"email" maxLength:"254" example:"ann@nordlicht.example" doc:"email address of the account"`
+	Password    string `json:"password" maxLength:"1024" example:"correct horse battery" doc:"password of the account"`
+	DeviceToken string `json:"deviceToken,omitempty" maxLength:"200" doc:"device token of an earlier login on this device, if the client does not send it as a cookie; failed logins elsewhere do not affect this device then"`
+}
+
+type loginInput struct {
+	SecureCookie string `cookie:"__Secure-device_token" doc:"device token of an earlier login in this browser, over HTTPS"`
+	PlainCookie  string `cookie:"device_token" doc:"device token of an earlier login in this browser, over HTTP"`
+	Proto        string `header:"X-Forwarded-Proto" hidden:"true"` // forging it affects only the sender
+	Body         credentials
+}
+
+// tokensOutput sets the device token as a cookie too, for browsers.
+type tokensOutput struct {
+	DeviceCookie http.Cookie `header:"Set-Cookie" doc:"device token for later logins in this browser"`
+	Body         tokens
+}
+
+type registrationInput struct {
+	Proto string `header:"X-Forwarded-Proto" hidden:"true"`
+	Body  registration
+}
+
+type refreshInput struct {
+	Proto string `header:"X-Forwarded-Proto" hidden:"true"`
+	Body  tokenRefresh
 }
 
 type tokenRefresh struct {
@@ -32,48 +61,82 @@ type logout struct {
 type tokens struct {
 	Token        string         `json:"token" doc:"access token (JWT) for the header Authorization: Bearer TOKEN"`
 	RefreshToken string         `json:"refreshToken" doc:"refresh token for POST /api/auth/refresh; can be used once"`
+	DeviceToken  string         `json:"deviceToken" doc:"device token for later logins on this device; valid for 90 days and until the password changes; gives no access"`
 	ExpiresIn    int            `json:"expiresIn" example:"900" doc:"lifetime of the access token in seconds"`
 	User         accountSummary `json:"user" doc:"account of the tokens"`
 }
 
 type accountSummary struct {
-	ID           string    `json:"id" doc:"id of the account"`
+	ID           string    `json:"id" format:"uuid" doc:"id of the account"`
 	Email        string    `json:"email" example:"ann@nordlicht.example" doc:"email address of the account"`
 	Role         auth.Role `json:"role" enum:"admin,operator,user,legitimate_interest,authority" doc:"role of the account, see Account"`
 	Organisation string    `json:"organisation,omitempty" example:"nordlicht-battery" doc:"id of the organisation; absent if the account has none"`
 }
 
-func (a *API) register(ctx context.Context, in *input[registration]) (*output[tokens], error) {
+func (a *API) register(ctx context.Context, in *registrationInput) (*tokensOutput, error) {
 	g, err := a.Logins.Register(withOrigin(ctx), in.Body.Email, in.Body.Password, in.Body.Role)
-	return a.tokens(ctx, g), err
+	return a.tokens(ctx, g, in.Proto), err
 }
 
-func (a *API) login(ctx context.Context, in *input[credentials]) (*output[tokens], error) {
-	g, err := a.Logins.LogIn(withOrigin(ctx), in.Body.Email, in.Body.Password)
-	return a.tokens(ctx, g), err
+func (a *API) login(ctx context.Context, in *loginInput) (*tokensOutput, error) {
+	g, err := a.Logins.LogIn(withOrigin(ctx), in.Body.Email, in.Body.Password, cmp.Or(in.Body.DeviceToken, in.SecureCookie, in.PlainCookie))
+	if err != nil {
+		annotateFailure(ctx, g.Account.ID, err)
+		return nil, err
+	}
+	return a.tokens(ctx, g, in.Proto), nil
 }
 
-func (a *API) refresh(ctx context.Context, in *input[tokenRefresh]) (*output[tokens], error) {
+func (a *API) refresh(ctx context.Context, in *refreshInput) (*tokensOutput, error) {
 	g, err := a.Logins.Refresh(withOrigin(ctx), in.Body.RefreshToken)
-	return a.tokens(ctx, g), err
+	return a.tokens(ctx, g, in.Proto), err
 }
 
-// tokens encodes a grant and adds its account to the access log.
-func (a *API) tokens(ctx context.Context, g login.Grant) *output[tokens] {
+// annotateFailure adds the security event of a failed login to the access log.
+func annotateFailure(ctx context.Context, account string, err error) {
+	event := audit.LoginFailed
+	switch {
+	case fault.Is(err, fault.TooMany):
+		event = audit.LoginThrottled
+	case fault.Is(err, fault.Unavailable):
+		return
+	}
+	rest.Annotate(ctx, slog.String("security_event", string(event)))
+	if account != "" {
+		rest.Annotate(ctx, slog.String("account", account))
+	}
+}
+
+// loginPath is the only path that browsers send the device token to.
+const loginPath = "/api/auth/login"
+
+// tokens encodes a grant and adds its account to the access log. Proto is the protocol
+// that a proxy was called with.
+func (a *API) tokens(ctx context.Context, g login.Grant, proto string) *tokensOutput {
 	if g.Account.ID != "" {
 		rest.Annotate(ctx, slog.String("user", g.Account.ID))
 	}
-	return &output[tokens]{tokens{
-		Token: g.AccessToken, RefreshToken: g.RefreshToken, ExpiresIn: int(a.TokenLifetime.Seconds()),
-		User: accountSummary{ID: g.Account.ID, Email: g.Account.Email, Role: g.Account.Role, Organisation: g.Account.Organisation},
-	}}
+	cookie := http.Cookie{
+		Name: "device_token", Value: g.DeviceToken, Path: loginPath, MaxAge: int(session.DeviceLifetime.Seconds()),
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: a.HTTPS || proto == "https",
+	}
+	if cookie.Secure {
+		cookie.Name = "__Secure-" + cookie.Name
+	}
+	return &tokensOutput{
+		cookie,
+		tokens{
+			Token: g.AccessToken, RefreshToken: g.RefreshToken, DeviceToken: g.DeviceToken, ExpiresIn: int(a.TokenLifetime.Seconds()),
+			User: accountSummary{ID: g.Account.ID, Email: g.Account.Email, Role: g.Account.Role, Organisation: g.Account.Organisation},
+		},
+	}
 }
 
 func (a *API) logout(ctx context.Context, in *input[logout]) (*struct{}, error) {
 	if in.Body.Everywhere {
 		return nil, a.Logins.LogOutEverywhere(withOrigin(ctx), in.Body.RefreshToken)
 	}
-	return nil, a.Logins.LogOut(ctx, in.Body.RefreshToken)
+	return nil, a.Logins.LogOut(withOrigin(ctx), in.Body.RefreshToken)
 }
 
 type revocationsInput struct {

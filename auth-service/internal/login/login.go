@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
+	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/auth-service/internal/session"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
@@ -17,20 +19,35 @@ type Signer interface {
 	Sign(p auth.Principal) (string, error)
 }
 
+// The operations whose requests are counted, each on its own.
+const (
+	opLogin   = "login"
+	opRefresh = "refresh"
+	opLogout  = "logout"
+)
+
+// Requests limits the requests of an operation. Device is the verified id of the device
+// of the client, or empty. Request fails with fault.TooMany.
+type Requests interface {
+	Request(operation string, client netip.Addr, device string) error
+}
+
 // Service is safe for concurrent use. Its methods fail with fault.Unavailable
 // while the store does not respond.
 type Service struct {
 	Accounts *account.Service
 	Sessions *session.Service
 	Tokens   Signer
+	Requests Requests
+	Audit    *audit.Log
 	Log      *slog.Logger
 }
 
-// Grant is the result of a login or a refresh: an access token and the refresh token
-// for the next one.
+// Grant is the result of a login or a refresh: an access token, the refresh token for the
+// next one, and the device token for later logins on the same device.
 type Grant struct {
-	AccessToken, RefreshToken string
-	Account                   account.Account
+	AccessToken, RefreshToken, DeviceToken string
+	Account                                account.Account
 }
 
 // Register creates an account and logs it in. It fails as account.Service.Register
@@ -43,14 +60,40 @@ func (s *Service) Register(ctx context.Context, email, password string, role aut
 	return s.begin(ctx, r)
 }
 
-// LogIn checks a password and begins a session. It fails as
-// account.Service.Authenticate does.
-func (s *Service) LogIn(ctx context.Context, email, password string) (Grant, error) {
-	r, err := s.Accounts.Authenticate(ctx, email, password)
+// LogIn checks a password and begins a session. The device token, which may be empty, is
+// that of an earlier grant. LogIn fails as account.Service.Authenticate does, and with
+// fault.TooMany; the grant then has the id of the account, if there is one. The audit
+// counts logins and failures.
+func (s *Service) LogIn(ctx context.Context, email, password, deviceToken string) (Grant, error) {
+	device, err := s.Sessions.ParseDevice(deviceToken)
+	if err == nil {
+		err = s.Requests.Request(opLogin, audit.OriginOf(ctx).Client, device.ID())
+	}
 	if err != nil {
+		s.countFailure(ctx, "", err)
 		return Grant{}, err
 	}
-	return s.begin(ctx, r)
+	r, err := s.Accounts.Authenticate(ctx, email, password, device)
+	if err != nil {
+		s.countFailure(ctx, r.ID, err)
+		return Grant{Account: account.Account{ID: r.ID}}, err
+	}
+	g, err := s.begin(ctx, r)
+	if err == nil {
+		s.Audit.CountNow(ctx, audit.LoggedIn, r.ID)
+	}
+	return g, err
+}
+
+// countFailure records a failed login in the audit. The account is that of the address, or
+// empty.
+func (s *Service) countFailure(ctx context.Context, account string, err error) {
+	switch {
+	case fault.Is(err, fault.TooMany):
+		s.Audit.Count(ctx, audit.LoginThrottled, "")
+	case fault.Is(err, fault.Unauthenticated), fault.Is(err, fault.Forbidden):
+		s.Audit.Count(ctx, audit.LoginFailed, account)
+	}
 }
 
 func (s *Service) begin(ctx context.Context, r account.Record) (Grant, error) {
@@ -71,15 +114,18 @@ func (s *Service) grant(ctx context.Context, r account.Record, session, refresh 
 		return g, err
 	}
 	g.Account.Organisation = p.Organisation
+	if g.DeviceToken, err = s.Sessions.IssueDevice(session, r.ID, r.Epoch); err != nil {
+		return g, err
+	}
 	g.AccessToken, err = s.Tokens.Sign(p)
 	return g, err
 }
 
 // Refresh exchanges a refresh token for the next one and a new access token. A
 // refresh token that was used before ends its session, which is recorded in the
-// audit. It fails with fault.Unauthenticated.
+// audit. It fails with fault.Unauthenticated, and with fault.TooMany.
 func (s *Service) Refresh(ctx context.Context, token string) (Grant, error) {
-	found, err := s.Sessions.Find(ctx, token)
+	found, err := s.find(ctx, opRefresh, token)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -99,22 +145,42 @@ func (s *Service) Refresh(ctx context.Context, token string) (Grant, error) {
 	return s.grant(ctx, r, found.ID, refresh)
 }
 
+// find counts a request and returns the session of its refresh token.
+func (s *Service) find(ctx context.Context, operation, token string) (session.TokenSession, error) {
+	id, err := s.Sessions.ID(token)
+	if err == nil || fault.Is(err, fault.Unauthenticated) {
+		if err := s.Requests.Request(operation, audit.OriginOf(ctx).Client, id); err != nil {
+			return session.TokenSession{}, err
+		}
+	}
+	if err != nil {
+		return session.TokenSession{}, err
+	}
+	return s.Sessions.Find(ctx, token)
+}
+
 // LogOut ends the session of a refresh token. It succeeds also for a session that
 // has ended and for an earlier token of a session. It fails with
 // fault.Unauthenticated if the token is not one of this service.
 func (s *Service) LogOut(ctx context.Context, token string) error {
-	found, err := s.Sessions.Find(ctx, token)
+	found, err := s.find(ctx, opLogout, token)
 	if err != nil {
 		return err
 	}
-	return s.Sessions.End(ctx, found.ID)
+	if err := s.Sessions.End(ctx, found.ID); err != nil {
+		return err
+	}
+	if !found.Ended {
+		s.Audit.CountNow(ctx, audit.LoggedOut, found.Account)
+	}
+	return nil
 }
 
 // LogOutEverywhere ends all sessions of the account of a refresh token. It fails
 // with fault.Unauthenticated, also for an earlier token and for one of a session that
 // has ended: such a token may have been stolen.
 func (s *Service) LogOutEverywhere(ctx context.Context, token string) error {
-	found, err := s.Sessions.Find(ctx, token)
+	found, err := s.find(ctx, opLogout, token)
 	if err != nil {
 		return err
 	}
@@ -131,10 +197,18 @@ func (s *Service) LogOutEverywhere(ctx context.Context, token string) error {
 }
 
 // ChangePassword sets the password of the caller and ends all other sessions of the
-// account. It fails as account.Service.ChangePassword does.
+// account. It fails as account.Service.ChangePassword does. The audit counts wrong current
+// passwords like failed logins: the access token may have been stolen.
 func (s *Service) ChangePassword(ctx context.Context, current, next string) error {
 	epoch, err := s.Accounts.ChangePassword(ctx, current, next)
-	if err != nil {
+	switch {
+	case errors.Is(err, account.ErrWrongPassword):
+		s.Audit.Count(ctx, audit.LoginFailed, auth.Caller(ctx).UserID)
+		return err
+	case fault.Is(err, fault.TooMany):
+		s.Audit.Count(ctx, audit.LoginThrottled, "")
+		return err
+	case err != nil:
 		return err
 	}
 	if err := s.Sessions.SetEpoch(ctx, auth.Caller(ctx).Session, epoch); err != nil {

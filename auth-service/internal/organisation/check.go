@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/language"
 
+	"github.com/battery-passport/suite/auth-service/internal/name"
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
@@ -56,14 +57,22 @@ func isCountry(code string) bool {
 	return err == nil && region.String() == code && region.IsCountry() && region.Canonicalize() == region && !strings.Contains(notAssigned, code)
 }
 
-// check returns all faults of an organisation. It does not check a country that is the
-// same as in previous: earlier releases accepted codes that are not assigned, such as XK.
+// normalize normalizes the texts that people read.
+func (o *Organisation) normalize() {
+	for _, text := range []*string{&o.Name, &o.Address.StreetAddress, &o.Address.PostalCode, &o.Address.City} {
+		*text = name.Normalize(*text)
+	}
+}
+
+// check returns all faults of an organisation. It does not check texts and a country that
+// are the same as in previous: earlier releases accepted some invisible characters, and
+// codes that are not assigned, such as XK.
 func (o Organisation) check(previous Organisation) []fault.Detail {
 	details := CheckID("/id", o.ID)
 	addFault := func(path, code, rule, got string) {
 		details = append(details, fault.Detail{Path: path, Code: code, Message: fmt.Sprintf("%s, got %q", rule, shorten(got))})
 	}
-	if !isName(o.Name) {
+	if o.Name != previous.Name && !isName(o.Name) || o.Name == "" {
 		addFault("/name", "format", nameRule, o.Name)
 	}
 	for _, r := range identifierRules {
@@ -71,21 +80,24 @@ func (o Organisation) check(previous Organisation) []fault.Detail {
 			addFault("/identifiers/"+r.path, "format", r.rule, value)
 		}
 	}
-	for _, field := range [][2]string{{"streetAddress", o.Address.StreetAddress}, {"postalCode", o.Address.PostalCode}, {"city", o.Address.City}} {
-		if !isText(field[1], maxText) {
+	for _, field := range [][3]string{
+		{"streetAddress", o.Address.StreetAddress, previous.Address.StreetAddress}, {"postalCode", o.Address.PostalCode, previous.Address.PostalCode},
+		{"city", o.Address.City, previous.Address.City},
+	} {
+		if field[1] != field[2] && !isText(field[1], maxText) {
 			addFault("/address/"+field[0], "format", fmt.Sprintf("must have at most %d visible characters and no space at the start or end", maxText), field[1])
 		}
 	}
 	if c := o.Address.Country; c != "" && c != previous.Address.Country && !isCountry(c) {
 		addFault("/address/country", "format", "must be an assigned ISO 3166-1 alpha-2 code, such as DE", c)
 	}
-	if u, err := url.Parse(o.WebAddress); o.WebAddress != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || len(o.WebAddress) > maxText) {
+	if u, err := url.Parse(o.WebAddress); o.WebAddress != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || len(o.WebAddress) > maxText || !name.IsVisible(o.WebAddress)) {
 		addFault("/webAddress", "format", fmt.Sprintf("must be an http or https URL of at most %d characters", maxText), o.WebAddress)
 	}
-	return append(details, o.checkFormerIDs()...)
+	return append(details, o.checkFormerIDs(previous.FormerIDs)...)
 }
 
-func (o Organisation) checkFormerIDs() (details []fault.Detail) {
+func (o Organisation) checkFormerIDs(previous []string) (details []fault.Detail) {
 	if n := len(o.FormerIDs); n > maxFormerIDs {
 		return []fault.Detail{{Path: "/formerIds", Code: "range", Message: fmt.Sprintf("must have at most %d items, got %d", maxFormerIDs, n)}}
 	}
@@ -93,7 +105,7 @@ func (o Organisation) checkFormerIDs() (details []fault.Detail) {
 	for i, id := range o.FormerIDs {
 		path := fmt.Sprintf("/formerIds/%d", i)
 		switch {
-		case !isName(id):
+		case !isName(id) && !slices.Contains(previous, id):
 			details = append(details, fault.Detail{Path: path, Code: "format", Message: fmt.Sprintf("%s, got %q", nameRule, shorten(id))})
 		case seen[id]:
 			details = append(details, fault.Detail{Path: path, Code: "duplicate", Message: fmt.Sprintf("must differ from the id and from the other items, got %q", id)})
@@ -108,10 +120,9 @@ const nameRule = "must have 1 to 100 visible characters and no space at the star
 func isName(s string) bool { return s != "" && isText(s, maxName) }
 
 // isText reports whether a text has at most limit characters, no space at the start or
-// end, and no control or invisible characters, which make one name look like another.
+// end, and no invisible characters, which make one name look like another.
 func isText(s string, limit int) bool {
-	hidden := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
-	return strings.TrimSpace(s) == s && utf8.RuneCountInString(s) <= limit && !strings.ContainsFunc(s, hidden)
+	return strings.TrimSpace(s) == s && utf8.RuneCountInString(s) <= limit && name.IsVisible(s)
 }
 
 var digits13 = regexp.MustCompile(`^[0-9]{13}$`)

@@ -95,20 +95,20 @@ func (s *Service) invalidateClaim(ctx context.Context, claim store.Row[IDClaim],
 	case slices.Contains(row.Doc.FormerIDs, claim.ID):
 		return errDuplicate(path, "must not be a former id of organisation %q, got %q", owner, claim.ID)
 	}
-	_, err = s.Organisations.Update(ctx, owner, func(*Organisation) (store.Change, error) { return store.Change{}, nil }, store.IfVersion(row.Version))
+	_, err = s.Organisations.Update(ctx, owner, func(*Record) (store.Change, error) { return store.Change{}, nil }, store.IfVersion(row.Version))
 	return err
 }
 
 // getByFormerID returns the organisation that has the former id, or fails with
 // fault.NotFound.
-func (s *Service) getByFormerID(ctx context.Context, id string) (store.Row[Organisation], error) {
+func (s *Service) getByFormerID(ctx context.Context, id string) (store.Row[Record], error) {
 	claim, err := s.Claims.Get(ctx, id)
 	if err != nil {
-		return store.Row[Organisation]{}, err
+		return store.Row[Record]{}, err
 	}
 	row, err := s.find(ctx, claim.Doc.Organisation)
 	if err == nil && !slices.Contains(row.Doc.FormerIDs, id) {
-		return store.Row[Organisation]{}, store.ErrNotFound(id)
+		return store.Row[Record]{}, store.ErrNotFound(id)
 	}
 	return row, err
 }

@@ -4,6 +4,7 @@ package organisation
 import (
 	"time"
 
+	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/store"
 )
@@ -41,11 +42,17 @@ type Address struct {
 	Country       string `json:"country,omitempty" example:"DE" doc:"ISO 3166-1 alpha-2 code"`
 }
 
+// Record is the stored form of an organisation.
+type Record struct {
+	Organisation
+	LastEntry audit.Entry `json:"lastEntry,omitzero"` // newest audit entry
+}
+
 // Schema declares how organisations are stored.
-func Schema() store.Schema[Organisation] {
-	return store.Schema[Organisation]{
-		Name: "organisations", Version: 1,
-		Indexes: func(o *Organisation) store.Indexes {
+func Schema() store.Schema[Record] {
+	return store.Schema[Record]{
+		Name: "organisations", Version: 2, // version 2 adds LastEntry
+		Indexes: func(o *Record) store.Indexes {
 			in := store.Indexes{Created: o.CreatedAt}
 			if !o.Deleted {
 				in.Scopes = []string{store.All}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
@@ -19,12 +20,19 @@ type Members interface {
 	EnsureEmpty(ctx context.Context, organisations ...string) error
 }
 
+// Tokens revokes the access tokens of an organisation that contain a former id.
+type Tokens interface {
+	FormerIDRevocation(organisation, former string) store.HistoryRecord
+}
+
 // Service is safe for concurrent use. Its methods fail with fault.Unavailable
 // while the store does not respond.
 type Service struct {
-	Organisations *store.Collection[Organisation]
+	Organisations *store.Collection[Record]
 	Claims        *store.Collection[IDClaim]
 	Members       Members
+	Tokens        Tokens
+	Audit         *audit.Log
 	Now           func() time.Time
 }
 
@@ -33,69 +41,89 @@ func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Milliseco
 // Create adds an organisation. It fails with fault.Invalid, or with fault.Conflict if
 // the id is that of an existing or deleted organisation, or a former id of an existing
 // one: data of a deleted organisation still carries its id.
-func (s *Service) Create(ctx context.Context, o Organisation) (Organisation, error) {
+func (s *Service) Create(ctx context.Context, o Organisation) (Record, error) {
 	o.CreatedAt = s.now()
 	o.UpdatedAt = o.CreatedAt
+	o.normalize()
 	if err := errInvalid(o.check(Organisation{})); err != nil {
-		return Organisation{}, err
+		return Record{}, err
 	}
 	if err := s.claim(ctx, o.ID, o.ID, "/id"); err != nil {
-		return Organisation{}, err
+		return Record{}, err
 	}
-	_, err := s.Organisations.Insert(ctx, o.ID, o, o.updated())
+	r := Record{Organisation: o}
+	s.next(ctx, &r, audit.OrganisationCreated, Organisation{})
+	_, err := s.Organisations.Insert(ctx, o.ID, r, o.updated())
+	if err == nil {
+		s.Audit.Append(ctx, r.LastEntry)
+	}
 	if !fault.Is(err, fault.Conflict) {
-		return o, err
+		return r, err
 	}
 	if _, err := s.find(ctx, o.ID); fault.Is(err, fault.NotFound) {
-		return Organisation{}, errDuplicate("/id", "must not be the id of a deleted organisation, got %q", o.ID)
+		return Record{}, errDuplicate("/id", "must not be the id of a deleted organisation, got %q", o.ID)
 	}
-	return Organisation{}, errDuplicate("/id", "already exists: %q", o.ID)
+	return Record{}, errDuplicate("/id", "already exists: %q", o.ID)
 }
 
 // List returns a page of the organisations, newest first. It fails with
 // fault.Malformed if the cursor belongs to another list.
-func (s *Service) List(ctx context.Context, cursor string, limit int) (store.Page[Organisation], error) {
+func (s *Service) List(ctx context.Context, cursor string, limit int) (store.Page[Record], error) {
 	return s.Organisations.List(ctx, store.Query{Scopes: []string{store.All}, Cursor: cursor, Limit: limit})
 }
 
 // Get returns an organisation, or fails with fault.NotFound.
-func (s *Service) Get(ctx context.Context, id string) (Organisation, error) {
+func (s *Service) Get(ctx context.Context, id string) (Record, error) {
 	row, err := s.find(ctx, id)
 	return row.Doc, notFound(id, err)
 }
 
 // find fails with fault.NotFound also for an organisation that was deleted.
-func (s *Service) find(ctx context.Context, id string) (store.Row[Organisation], error) {
+func (s *Service) find(ctx context.Context, id string) (store.Row[Record], error) {
 	row, err := s.Organisations.Get(ctx, id)
 	if err == nil && row.Doc.Deleted {
-		return store.Row[Organisation]{}, store.ErrNotFound(id)
+		return store.Row[Record]{}, store.ErrNotFound(id)
 	}
 	return row, err
 }
 
 // Change changes an organisation. It fails with fault.NotFound, fault.Invalid, or
-// fault.Conflict if a former id belongs to another organisation.
-func (s *Service) Change(ctx context.Context, id string, c Change) (Organisation, error) {
-	row, err := s.Organisations.Update(ctx, id, func(o *Organisation) (change store.Change, err error) {
+// fault.Conflict if a former id belongs to another organisation. With versions, it fails
+// with fault.Stale unless the organisation has one of them.
+func (s *Service) Change(ctx context.Context, id string, c Change, versions ...int64) (Record, error) {
+	row, err := s.Organisations.Update(ctx, id, func(o *Record) (change store.Change, err error) {
 		if o.Deleted {
 			return change, store.ErrNotFound(id)
 		}
-		before := *o
-		c.apply(o)
+		if err := o.LastEntry.CheckVersion(versions); err != nil {
+			return change, err
+		}
+		before := o.Organisation
+		c.apply(&o.Organisation)
+		o.normalize()
 		if err := errInvalid(o.check(before)); err != nil {
 			return change, err
 		}
 		if c.FormerIDs != nil {
-			if err := s.claimFormerIDs(ctx, *o); err != nil {
+			if err := s.claimFormerIDs(ctx, o.Organisation); err != nil {
 				return change, err
 			}
 		}
-		if reflect.DeepEqual(before, *o) {
+		if reflect.DeepEqual(before, o.Organisation) {
 			return change, store.ErrNoChange
 		}
 		o.UpdatedAt = s.now()
-		return store.Change{Events: []event.Envelope{o.updated()}}, nil
+		change = store.Change{Events: []event.Envelope{o.updated()}, History: s.next(ctx, o, audit.OrganisationChanged, before)}
+		for _, former := range before.FormerIDs {
+			if !slices.Contains(o.FormerIDs, former) {
+				change.History = append(change.History, s.Tokens.FormerIDRevocation(id, former))
+			}
+		}
+		return change, nil
 	})
+	if err == nil {
+		s.Audit.Append(ctx, row.Doc.LastEntry)
+	}
 	return row.Doc, notFound(id, err)
 }
 
@@ -115,10 +143,13 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 	if err := s.Members.EnsureEmpty(ctx, append([]string{id}, row.Doc.FormerIDs...)...); err != nil {
 		return err
 	}
-	_, err = s.Organisations.Update(ctx, id, func(o *Organisation) (store.Change, error) {
+	row, err = s.Organisations.Update(ctx, id, func(o *Record) (store.Change, error) {
 		o.Deleted, o.UpdatedAt = true, s.now()
-		return store.Change{Events: []event.Envelope{o.updated()}}, nil
+		return store.Change{Events: []event.Envelope{o.updated()}, History: s.next(ctx, o, audit.OrganisationDeleted, o.Organisation)}, nil
 	}, store.IfVersion(row.Version))
+	if err == nil {
+		s.Audit.Append(ctx, row.Doc.LastEntry)
+	}
 	if fault.Is(err, fault.Stale) {
 		return fault.New(fault.Conflict, "another request changed organisation %q or assigned an account to it at the same time; try again", id)
 	}
@@ -128,7 +159,7 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 // Confirm checks that an organisation exists and raises its version, so that a
 // concurrent Delete fails. It fails with fault.Invalid.
 func (s *Service) Confirm(ctx context.Context, id string) error {
-	_, err := s.Organisations.Update(ctx, id, func(o *Organisation) (store.Change, error) {
+	_, err := s.Organisations.Update(ctx, id, func(o *Record) (store.Change, error) {
 		if o.Deleted {
 			return store.Change{}, store.ErrNotFound(id)
 		}

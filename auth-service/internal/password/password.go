@@ -18,41 +18,42 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
-	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/auth-service/internal/account"
 )
 
 // hashPrefix is the prefix of a stored hash; the bcrypt hash follows.
 const hashPrefix = "hmac-sha256:"
 
-// maxWait limits how long a call waits for a slot.
-const maxWait = 2 * time.Second
+// maxWait limits how long a call waits for a slot. A request with two hashes stays below
+// the time limit of the HTTP server.
+const maxWait = 10 * time.Second
 
 // Hasher hashes passwords, at most max(1, GOMAXPROCS-1) at a time, so that on a
-// machine with several processors one is free for other requests. It is safe for
-// concurrent use.
+// machine with several processors one is free for other requests. Networks take turns. It
+// is safe for concurrent use.
 type Hasher struct {
 	cost    int
 	key     func() ([]byte, error)
-	slots   chan struct{}
+	queue   *queue
 	maxCost atomic.Int64 // highest cost of new hashes and of those compared so far
 }
 
 // New returns a hasher with a bcrypt cost. It calls key for each password; hashes
-// match only with the key that they were computed with.
-func New(cost int, key func() ([]byte, error)) *Hasher {
-	h := &Hasher{cost: cost, key: key, slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))}
+// match only with the key that they were computed with. About maxWaiting calls may wait.
+func New(cost int, key func() ([]byte, error), maxWaiting int) *Hasher {
+	h := &Hasher{cost: cost, key: key, queue: newQueue(max(1, runtime.GOMAXPROCS(0)-1), maxWaiting)}
 	h.maxCost.Store(int64(cost))
 	return h
 }
 
-// Hash returns the hash of a password. It fails with fault.Unavailable if no slot
-// becomes free in maxWait.
-func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
-	input, err := h.acquire(ctx, password)
+// Hash returns the hash of a password. It fails with fault.Unavailable if the client gets
+// no slot in maxWait, or has too many waiting calls.
+func (h *Hasher) Hash(ctx context.Context, client account.Client, password string) (string, error) {
+	input, err := h.acquire(ctx, client, password)
 	if err != nil {
 		return "", err
 	}
-	defer h.release()
+	defer h.queue.release()
 	hash, err := bcrypt.GenerateFromPassword(input, h.cost)
 	return hashPrefix + string(hash), err
 }
@@ -66,13 +67,13 @@ func (h *Hasher) Outdated(hash string) bool {
 // Compare reports whether the hash is one of the password. An empty hash matches no
 // password. A mismatch always takes as long as one with the highest cost so far, so
 // that response times do not reveal which email addresses have an account. It fails
-// with fault.Unavailable if no slot becomes free in maxWait.
-func (h *Hasher) Compare(ctx context.Context, hash, password string) (bool, error) {
-	input, err := h.acquire(ctx, password)
+// as Hash does.
+func (h *Hasher) Compare(ctx context.Context, client account.Client, hash, password string) (bool, error) {
+	input, err := h.acquire(ctx, client, password)
 	if err != nil {
 		return false, err
 	}
-	defer h.release()
+	defer h.queue.release()
 	return h.compare(hash, input)
 }
 
@@ -119,21 +120,15 @@ func unmatched(cost int) string { return fmt.Sprintf("$2a$%02d$%s", cost, string
 
 // acquire waits for a slot and returns the input for bcrypt. It computes the HMAC
 // only with a slot, because a password may be long.
-func (h *Hasher) acquire(ctx context.Context, password string) ([]byte, error) {
+func (h *Hasher) acquire(ctx context.Context, client account.Client, password string) ([]byte, error) {
 	key, err := h.key()
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, maxWait)
-	defer cancel()
-	select {
-	case h.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, fault.New(fault.Unavailable, "too many concurrent logins; try again").Because(ctx.Err())
+	if err := h.queue.acquire(ctx, client); err != nil {
+		return nil, err
 	}
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(password))
 	return []byte(base64.RawStdEncoding.EncodeToString(mac.Sum(nil))), nil
 }
-
-func (h *Hasher) release() { <-h.slots }

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
@@ -24,24 +25,24 @@ func TestHashingLeavesOneProcessorFree(t *testing.T) {
 		t.Run(fmt.Sprint(processors), func(t *testing.T) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
 			synctest.Test(t, func(t *testing.T) {
-				h := New(4, key)
+				h := New(4, key, 8)
 				for range want {
-					if _, err := h.acquire(t.Context(), "some"); err != nil {
+					if _, err := h.acquire(t.Context(), account.Client{}, "some"); err != nil {
 						t.Fatal(err)
 					}
 				}
 				begin := time.Now()
-				if _, err := h.Hash(t.Context(), "more"); !fault.Is(err, fault.Unavailable) || time.Since(begin) != maxWait {
+				if _, err := h.Hash(t.Context(), account.Client{}, "more"); !fault.Is(err, fault.Unavailable) || time.Since(begin) != maxWait {
 					t.Errorf("Hash = %v after %v", err, time.Since(begin))
 				}
-				if _, err := h.Compare(t.Context(), "", "more"); !fault.Is(err, fault.Unavailable) {
+				if _, err := h.Compare(t.Context(), account.Client{}, "", "more"); !fault.Is(err, fault.Unavailable) {
 					t.Errorf("Compare = %v", err)
 				}
-				h.release()
-				if _, err := h.Hash(t.Context(), "more"); err != nil {
+				h.queue.release()
+				if _, err := h.Hash(t.Context(), account.Client{}, "more"); err != nil {
 					t.Errorf("Hash with a free slot = %v", err)
 				}
-				if _, err := h.Compare(t.Context(), "", "more"); err != nil {
+				if _, err := h.Compare(t.Context(), account.Client{}, "", "more"); err != nil {
 					t.Errorf("Compare with a free slot = %v", err)
 				}
 			})
@@ -53,13 +54,13 @@ func TestHashingLeavesOneProcessorFree(t *testing.T) {
 }
 
 func TestCompare(t *testing.T) {
-	h := New(4, key)
+	h := New(4, key, 8)
 	long := strings.Repeat("p", 100)
-	hash, err := h.Hash(t.Context(), long+"1")
+	hash, err := h.Hash(t.Context(), account.Client{}, long+"1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := New(4, func() ([]byte, error) { return []byte("other"), nil })
+	other := New(4, func() ([]byte, error) { return []byte("other"), nil }, 8)
 	for _, c := range []struct {
 		h              *Hasher
 		hash, password string
@@ -72,11 +73,11 @@ func TestCompare(t *testing.T) {
 		{h, "", long, false},
 		{other, hash, long + "1", false},
 	} {
-		if got, err := c.h.Compare(t.Context(), c.hash, c.password); err != nil || got != c.want {
+		if got, err := c.h.Compare(t.Context(), account.Client{}, c.hash, c.password); err != nil || got != c.want {
 			t.Errorf("Compare(%q, …%q) = %v, %v", c.hash, c.password[max(0, len(c.password)-2):], got, err)
 		}
 	}
-	if h.Outdated(hash) || !New(5, key).Outdated(hash) {
+	if h.Outdated(hash) || !New(5, key, 8).Outdated(hash) {
 		t.Error("a hash is outdated exactly if its cost differs")
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/MicahParks/jwkset"
 
+	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
@@ -29,6 +30,9 @@ const (
 // KeyRing is the stored set of keys whose tokens are still valid, oldest first.
 type KeyRing struct {
 	Keys []SigningKey `json:"keys"`
+	// LastEntry is the audit entry of the newest key. An earlier release drops it, when the
+	// audit has it already.
+	LastEntry audit.Entry `json:"lastEntry,omitzero"`
 }
 
 // SigningKey is a key that signs from SignsFrom until the next key does.
@@ -70,6 +74,31 @@ func (r *KeyRing) add(now time.Time) error {
 	return nil
 }
 
+// rotate returns a change that adds a key to the ring and records it in the audit. It fails
+// with store.ErrNoChange if a key is waiting already.
+func (k *Keys) rotate(ctx context.Context, r *KeyRing) (store.Change, error) {
+	if err := r.add(k.Now()); err != nil {
+		return store.Change{}, err
+	}
+	id := r.Keys[len(r.Keys)-1].key().ID
+	return store.Change{History: k.Audit.Next(ctx, &r.LastEntry, audit.Entry{Key: id, Action: audit.KeyRotated})}, nil
+}
+
+// AppendNewest appends the entry of the newest key to the audit, if f selects it.
+func (k *Keys) AppendNewest(ctx context.Context, f audit.Filter) error {
+	if f.Action != audit.KeyRotated {
+		return nil
+	}
+	row, err := k.Rings.Get(ctx, ringID)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return k.Audit.Ensure(ctx, row.Doc.LastEntry)
+}
+
 // retire removes the keys whose last token has expired.
 func (r *KeyRing) retire(now time.Time, lifetime time.Duration) (changed bool) {
 	for len(r.Keys) > 1 && r.Keys[1].SignsFrom.Add(lifetime+publishLead).Before(now) {
@@ -102,7 +131,7 @@ func (k *Keys) rotateIfDue(ctx context.Context) error {
 		row, err = k.Rings.Update(ctx, ringID, func(r *KeyRing) (store.Change, error) {
 			changed := r.retire(k.Now(), k.TokenLifetime)
 			if due(r) {
-				return store.Change{}, r.add(k.Now())
+				return k.rotate(ctx, r)
 			}
 			if !changed {
 				return store.Change{}, store.ErrNoChange
@@ -112,6 +141,7 @@ func (k *Keys) rotateIfDue(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		k.Audit.Append(ctx, row.Doc.LastEntry)
 	}
 	return k.publish(ctx, row.Doc)
 }
@@ -156,10 +186,11 @@ func (k *Keys) Rotate(ctx context.Context) (id string, signsFrom time.Time, err 
 	if k.TokenSecret != "" {
 		return "", time.Time{}, fault.New(fault.Conflict, "access tokens are signed with JWT_SECRET; change that on all services instead")
 	}
-	row, err := k.Rings.Update(ctx, ringID, func(r *KeyRing) (store.Change, error) { return store.Change{}, r.add(k.Now()) })
+	row, err := k.Rings.Update(ctx, ringID, func(r *KeyRing) (store.Change, error) { return k.rotate(ctx, r) })
 	if err != nil {
 		return "", time.Time{}, err
 	}
+	k.Audit.Append(ctx, row.Doc.LastEntry)
 	newest := row.Doc.Keys[len(row.Doc.Keys)-1]
 	return newest.key().ID, newest.SignsFrom, k.publish(ctx, row.Doc)
 }

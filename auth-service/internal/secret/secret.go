@@ -12,6 +12,7 @@ import (
 
 	"github.com/MicahParks/jwkset"
 
+	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/boot"
@@ -43,6 +44,7 @@ type Keys struct {
 	Rings   *store.Collection[KeyRing]
 	Now     func() time.Time
 	Log     *slog.Logger
+	Audit   *audit.Log
 
 	// If set, these are used and no key is generated.
 	TokenSecret string
@@ -58,9 +60,9 @@ type Keys struct {
 }
 
 // New returns keys without content; Load loads them.
-func New(db store.DB, log *slog.Logger) *Keys {
+func New(db store.DB, entries *audit.Log, log *slog.Logger) *Keys {
 	return &Keys{
-		Secrets: store.Open(db, Schema()), Rings: store.Open(db, KeyRingSchema()), Now: time.Now, Log: log,
+		Secrets: store.Open(db, Schema()), Rings: store.Open(db, KeyRingSchema()), Now: time.Now, Audit: entries, Log: log,
 		public: jwkset.NewMemoryStorage(),
 	}
 }

@@ -46,6 +46,12 @@ func (s *Service) Revocation(id string, version int64) store.HistoryRecord {
 	return store.HistoryOf(s.Revocations, revocationID(id, version), r)
 }
 
+// FormerIDRevocation returns the record that revokes the access tokens of an organisation that
+// contain a former id. It includes tokens of the next second: the removal of the id follows.
+func (s *Service) FormerIDRevocation(organisation, former string) store.HistoryRecord {
+	return s.Revocation(auth.FormerOrganisationTokens(organisation, former), s.now().Unix()+2)
+}
+
 // IsRevoked reports whether tokens of an account or a session with a lower version
 // are revoked.
 func (s *Service) IsRevoked(ctx context.Context, id string, version int64) (bool, error) {

@@ -124,7 +124,7 @@ func (s *Service) Refresh(ctx context.Context, text string) (string, error) {
 	case err != nil:
 		return "", err
 	case reused:
-		s.Log.WarnContext(ctx, "refresh token reused, session ended", "account", row.Doc.Account, "session", row.ID)
+		s.Log.WarnContext(ctx, "refresh token reused, session ended", "security_event", "refreshTokenReused", "account", row.Doc.Account, "session", row.ID)
 		return "", errInvalidToken().Because(ErrReused)
 	}
 	next := t.successor(key, row.Doc.Salt)
@@ -156,6 +156,20 @@ func (r *Record) rotate(t refreshToken, key []byte, now time.Time) (reused bool,
 type TokenSession struct {
 	Record
 	Active bool // whether the session continues and the token is its current or previous one
+}
+
+// ID returns the id of the session of a refresh token, without reading the session. It
+// fails with fault.Unauthenticated if this service did not issue the token.
+func (s *Service) ID(text string) (string, error) {
+	key, err := s.Key()
+	if err != nil {
+		return "", err
+	}
+	t, err := parse(key, text)
+	if err != nil {
+		return "", err
+	}
+	return t.id(), nil
 }
 
 // Find returns the session of a refresh token, even if the session has ended or the

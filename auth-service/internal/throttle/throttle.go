@@ -1,119 +1,169 @@
 // Package throttle limits password guessing without locking out the holder of an
 // account.
 //
-// Only failures count, in token buckets that refill with time:
+// An attempt comes from a client address, and may come from a device: one on which the
+// account was logged in to before, as a device token proves. The address alone proves
+// nothing, because many people can share it.
 //
-//   - One bucket for each network, whatever accounts it tries.
-//   - One bucket for each account, for all networks that the account was never
-//     logged in to from, so that many networks together get no more attempts. Once it
-//     is empty, each such network still has one attempt per hour at that account,
-//     which no other network can use up.
-//   - One bucket for each pair of an account and a network that the account was
-//     logged in to from. Attempts of such a pair use this bucket only.
+// Failures are counted in token buckets. A bucket holds a number of failures, a multiple
+// of LOGIN_FAILURES, and regains one at an interval:
+//
+//	bucket of                   failures   interval   counts attempts
+//	IPv4 address, IPv6 /64      1 ×        15 s       without a device
+//	IPv6 /56                    2 ×        7.5 s      without a device
+//	IPv6 /48                    4 ×        3.75 s     without a device
+//	account                     1 ×        6 s        without a device
+//	account and network         one        1 h        without a device, if the account has none left
+//	device                      1 ×        15 s       from this device
+//	network, all devices        10 ×       1.5 s      from devices
+//	device                      one        1 min      from this device, if all devices have none left
+//
+// The last two of these networks are an IPv4 address or an IPv6 /48. A device that has
+// none left is treated like no device.
+//
+// If the client network has none left, the attempt is refused with an error, whatever the
+// account. If the account has none left, the attempt is not allowed, and the caller must
+// give the response of a wrong password after the same time: nobody can find out which
+// accounts exist or are being attacked.
+//
+// The requests of each login operation are counted in buckets too, whatever their result:
+// AUTH_RATE_LIMIT per minute of each network, with the multiples above, and a tenth of it
+// of each device. A device that has none left is treated like no device.
 //
 // The buckets are in memory: each instance counts for itself, and from zero after a
 // restart.
 package throttle
 
 import (
-	"math"
+	"net/netip"
 	"sync"
 	"time"
-
-	lru "github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// Time in which a bucket regains one failure.
-const (
-	networkRefill     = 15 * time.Second
-	accountRefill     = 6 * time.Second
-	unknownPairRefill = time.Hour
-)
-
-const (
-	maxBuckets    = 10_000 // of each kind; the least recently used are dropped
-	maxRetryAfter = time.Minute
-
-	// maxConcurrent limits the passwords of one network that are hashed or wait for
-	// it at a time, so that it does not delay other networks.
-	maxConcurrent = 4
-)
+// maxConcurrent limits the passwords that are hashed or wait for it at a time: of the
+// clients of one network without a device, and of all devices of one network. A device
+// may have one.
+const maxConcurrent = 4
 
 // Throttle counts failed password attempts. It is safe for concurrent use.
 type Throttle struct {
-	failures int // capacity of a bucket; 0: no limit
-	now      func() time.Time
+	off       bool // no limit of failures
+	perMinute int  // requests of each network; 0: no limit
+	now       func() time.Time
 
-	mu                                           sync.Mutex
-	networks, accounts, knownPairs, unknownPairs *lru.LRU[string, *bucket]
-	running                                      map[string]int // password checks in progress, by network
+	mu                            sync.Mutex
+	networks                      [networkLevels]*buckets
+	accounts, pairs               *buckets                   // without a device
+	devices, allDevices, reserved *buckets                   // with a device
+	requests                      map[string]*requestBuckets // by operation
+	running                       map[string]int             // password checks in progress, by network or device
 }
 
-// bucket is a token bucket of failures.
-type bucket struct {
-	remaining, capacity float64
-	updatedAt           time.Time
-	refill              time.Duration
-}
-
-// New returns a throttle whose buckets hold a number of failures; 0: no limit.
-func New(failures int, now func() time.Time) *Throttle {
-	t := &Throttle{failures: failures, now: now, running: map[string]int{}}
-	for _, cache := range []**lru.LRU[string, *bucket]{&t.networks, &t.accounts, &t.knownPairs, &t.unknownPairs} {
-		c, err := lru.NewLRU[string, *bucket](maxBuckets, nil)
-		if err != nil {
-			panic(err) // the size is below 1
-		}
-		*cache = c
+// New returns a throttle for the values of LOGIN_FAILURES and AUTH_RATE_LIMIT; 0: no limit.
+func New(failures, perMinute int, now func() time.Time) *Throttle {
+	n := float64(failures)
+	t := &Throttle{
+		off: failures == 0, perMinute: perMinute, now: now, requests: map[string]*requestBuckets{}, running: map[string]int{},
+		accounts: newBuckets(n, 6*time.Second), pairs: newBuckets(1, time.Hour),
+		devices: newBuckets(n, 15*time.Second), allDevices: newBuckets(10*n, 1500*time.Millisecond), reserved: newBuckets(1, time.Minute),
+	}
+	for level := range t.networks {
+		t.networks[level] = newBuckets(n*levelFactor[level], time.Duration(float64(15*time.Second)/levelFactor[level]))
 	}
 	return t
 }
 
-// Attempt begins a password attempt. It counts as a failure until end(false). Known
-// reports whether the account was logged in to from the network before. Attempt fails
-// with fault.TooMany, and counts nothing, if a bucket is empty or the network has
-// maxConcurrent attempts in progress.
-func (t *Throttle) Attempt(network, account string, known bool) (end func(failed bool), err error) {
-	if t.failures == 0 {
-		return func(bool) {}, nil
+// Network returns the largest network of a client that is counted: its IPv4 address or
+// IPv6 /48.
+func (t *Throttle) Network(client netip.Addr) string { return networksOf(client)[0] }
+
+// Attempt begins a password attempt. Device is the verified id of a device of the
+// account, or empty. The attempt counts as a failure until end(false). If it is not
+// allowed, the caller must treat any password as wrong. Attempt fails with
+// fault.TooMany, and counts nothing, if the client network has no failures left or too
+// many attempts in progress.
+func (t *Throttle) Attempt(client netip.Addr, account, device string) (allowed bool, end func(failed bool), err error) {
+	if t.off {
+		return true, func(bool) {}, nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	release, err := t.acquire(network) // first: a refused attempt must not create a bucket
+	networks, now := networksOf(client), t.now()
+	taken := t.ofDevice(networks[0], device, now)
+	if len(taken) == 0 {
+		device = ""
+		var wait time.Duration
+		if taken, wait = bucketsOf(t.networks, networks, now); wait > 0 {
+			return false, nil, errTooMany(wait)
+		}
+	}
+	release, err := t.acquire(networks[0], device)
 	if err != nil {
-		return nil, err
+		return false, nil, err
 	}
-	buckets := t.buckets(network, account, known)
-	if err := checkRemaining(buckets); err != nil {
-		release()
-		return nil, err
+	allowed = true
+	if device == "" { // last: a refused attempt must not create a bucket, which could drop another
+		b := t.ofAccount(networks[0], account, now)
+		if allowed = b.wait() == 0; allowed {
+			taken = append(taken, b)
+		}
 	}
-	for _, b := range buckets {
+	for _, b := range taken {
 		b.remaining--
 	}
+	return allowed, t.end(taken, release), nil
+}
+
+// end returns the function that ends an attempt.
+func (t *Throttle) end(taken []*bucket, release func()) func(failed bool) {
 	return func(failed bool) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		release()
-		for _, b := range buckets {
+		for _, b := range taken {
 			if !failed {
 				b.remaining = min(b.remaining+1, b.capacity)
 			}
 		}
-	}, nil
+	}
+}
+
+// ofDevice returns the buckets for an attempt from a device, or none if it must be
+// treated like one without a device. The caller holds t.mu, as in the functions below.
+func (t *Throttle) ofDevice(network, device string, now time.Time) []*bucket {
+	if device == "" {
+		return nil
+	}
+	own, shared := t.devices.get(device, now), t.allDevices.get(network, now)
+	if shared.wait() > 0 { // somebody with many devices at this address must not keep out this one
+		shared = t.reserved.get(device, now)
+	}
+	if own.wait() > 0 || shared.wait() > 0 {
+		return nil
+	}
+	return []*bucket{own, shared}
+}
+
+// ofAccount returns the bucket of an account or, if it is empty, that of the account and
+// the network, which no other network can use up.
+func (t *Throttle) ofAccount(network, account string, now time.Time) *bucket {
+	if b := t.accounts.get(account, now); b.wait() == 0 {
+		return b
+	}
+	return t.pairs.get(network+" "+account, now)
 }
 
 // Acquire begins the hashing of a new password, which is not an attempt. It fails with
-// fault.TooMany if the network has maxConcurrent of either in progress.
-func (t *Throttle) Acquire(network string) (release func(), err error) {
-	if t.failures == 0 {
+// fault.TooMany if the network has too many of either in progress.
+func (t *Throttle) Acquire(client netip.Addr) (release func(), err error) {
+	if t.off {
 		return func() {}, nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	done, err := t.acquire(network)
+	done, err := t.acquire(networksOf(client)[0], "")
 	return func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -121,67 +171,25 @@ func (t *Throttle) Acquire(network string) (release func(), err error) {
 	}, err
 }
 
-// acquire counts a password check of a network until release. Callers of acquire and
-// of release hold t.mu.
-func (t *Throttle) acquire(network string) (release func(), err error) {
-	if t.running[network] == maxConcurrent {
-		return nil, fault.New(fault.TooMany, "too many concurrent password checks from your network; the limit is %d; try again in a second", maxConcurrent).RetryIn(time.Second)
+// acquire counts a password check until release.
+func (t *Throttle) acquire(network, device string) (release func(), err error) {
+	limits := map[string]int{network: maxConcurrent}
+	if device != "" {
+		limits = map[string]int{"devices " + network: maxConcurrent, "device " + device: 1}
 	}
-	t.running[network]++
+	for key, limit := range limits {
+		if t.running[key] >= limit {
+			return nil, fault.New(fault.TooMany, "too many concurrent password checks from your network or device; try again in a second").RetryIn(time.Second)
+		}
+	}
+	for key := range limits {
+		t.running[key]++
+	}
 	return func() {
-		if t.running[network]--; t.running[network] == 0 {
-			delete(t.running, network)
+		for key := range limits {
+			if t.running[key]--; t.running[key] == 0 {
+				delete(t.running, key)
+			}
 		}
 	}, nil
-}
-
-// buckets returns the buckets that an attempt takes from. The caller holds t.mu.
-func (t *Throttle) buckets(network, account string, known bool) []*bucket {
-	capacity := float64(t.failures)
-	if known {
-		return []*bucket{t.bucket(t.knownPairs, network+" "+account, capacity, networkRefill)}
-	}
-	ofNetwork := t.bucket(t.networks, network, capacity, networkRefill)
-	if ofNetwork.wait() > 0 { // refused: it must not create a bucket, which could drop another
-		return []*bucket{ofNetwork}
-	}
-	ofAccount := t.bucket(t.accounts, account, capacity, accountRefill)
-	if ofAccount.wait() > 0 {
-		if ofPair := t.bucket(t.unknownPairs, network+" "+account, 1, unknownPairRefill); ofPair.wait() == 0 {
-			ofAccount = ofPair
-		}
-	}
-	return []*bucket{ofNetwork, ofAccount}
-}
-
-// checkRemaining fails with fault.TooMany if one of the buckets is empty.
-func checkRemaining(buckets []*bucket) error {
-	var wait time.Duration
-	for _, b := range buckets {
-		wait = max(wait, b.wait())
-	}
-	if wait == 0 {
-		return nil
-	}
-	return fault.New(fault.TooMany, "too many wrong passwords; try again in %d seconds", int(math.Ceil(wait.Seconds()))).RetryIn(min(wait, maxRetryAfter))
-}
-
-// bucket returns a bucket, refilled until now. The caller holds t.mu.
-func (t *Throttle) bucket(cache *lru.LRU[string, *bucket], key string, capacity float64, refill time.Duration) *bucket {
-	now := t.now()
-	b, ok := cache.Get(key)
-	if !ok {
-		b = &bucket{remaining: capacity, capacity: capacity, updatedAt: now, refill: refill}
-		cache.Add(key, b)
-	}
-	if d := now.Sub(b.updatedAt); d > 0 {
-		b.remaining = min(b.remaining+float64(d)/float64(refill), capacity)
-	}
-	b.updatedAt = now
-	return b
-}
-
-// wait returns the time until the bucket has a failure left.
-func (b *bucket) wait() time.Duration {
-	return time.Duration(max(0, math.Ceil((1-b.remaining)*float64(b.refill))))
 }

@@ -34,7 +34,7 @@ const (
 
 // Existing returns the given topics that exist in the cluster.
 func Existing(ctx context.Context, cfg kafka.Config, topics []string) ([]string, error) {
-	client, err := newClient(cfg)
+	client, err := NewClient(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ type tail struct {
 }
 
 func open(ctx context.Context, cfg kafka.Config, topics []string) (*tail, error) {
-	client, err := newClient(cfg, kgo.ConsumeTopics(topics...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(fetchWait))
+	client, err := NewClient(cfg, kgo.ConsumeTopics(topics...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(fetchWait))
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +181,8 @@ func message(r *kgo.Record) Message {
 	return m
 }
 
-func newClient(cfg kafka.Config, opts ...kgo.Opt) (*kgo.Client, error) {
+// NewClient returns a client with the given options that connects and logs in as cfg says.
+func NewClient(cfg kafka.Config, opts ...kgo.Opt) (*kgo.Client, error) {
 	opts = append(opts, kgo.SeedBrokers(cfg.Brokers...), kgo.Dialer(cfg.Dial), kgo.RequestRetries(retries))
 	if login, ok := map[string]sasl.Mechanism{
 		"plain":         plain.Auth{User: cfg.User, Pass: cfg.Password}.AsMechanism(),

@@ -30,27 +30,70 @@ func Kinds() []Kind {
 		"waste-information",         // Art. 74
 		"state-of-health-report",    // Art. 14, Annex VII
 		"product-image",
+		"datasheet",
+		"certificate", // such as UN 38.3 or ISO 9001
+		"cad",         // drawing or 3D model
+		"photo",       // of this battery, such as of a damage
+		"log",         // of measurements or of work
 		KindOther,
 	}
 }
 
-// AccessClass determines the readers of a document that is not public.
+// AccessClass determines the readers of a document.
 type AccessClass string
 
-// The access classes.
+// The access classes. Each has the readers of the previous one and more.
 const (
-	AccessOwner     AccessClass = "owner"     // the uploader and their organisation
+	AccessOwner     AccessClass = "owner"     // the owner of the document
 	AccessAuthority AccessClass = "authority" // also authorities: notified bodies, market surveillance and the Commission
+	AccessPublic    AccessClass = "public"    // also all users and, for a published passport, everyone
 )
+
+// AccessClasses returns all access classes, the one with the fewest readers first.
+func AccessClasses() []AccessClass { return []AccessClass{AccessOwner, AccessAuthority, AccessPublic} }
+
+// isWiderThan reports whether the class has readers that the other one has not.
+func (c AccessClass) isWiderThan(other AccessClass) bool {
+	return slices.Index(AccessClasses(), c) > slices.Index(AccessClasses(), other)
+}
 
 // Details are the properties of a document that its uploader sets and can change.
 type Details struct {
 	FileName    string      `json:"fileName"`
 	Description string      `json:"description"`
-	IsPublic    bool        `json:"isPublic"`
+	IsPublic    bool        `json:"isPublic"`             // Class is AccessPublic, whatever AccessClass is
 	PassportID  string      `json:"passportId,omitempty"` // a UUID; the passport may not exist
 	Kind        Kind        `json:"kind"`
-	AccessClass AccessClass `json:"accessClass"`
+	AccessClass AccessClass `json:"accessClass"` // AccessOwner or AccessAuthority; see Class
+}
+
+// Class returns the access class. It is stored in two fields, as earlier releases do.
+func (d Details) Class() AccessClass {
+	if d.IsPublic {
+		return AccessPublic
+	}
+	return d.AccessClass
+}
+
+// changedFrom returns the sorted names of the fields that differ from before.
+func (d Details) changedFrom(before Details) []string {
+	var names []string
+	for _, f := range []struct {
+		name    string
+		changed bool
+	}{
+		{"accessClass", d.Class() != before.Class()},
+		{"description", d.Description != before.Description},
+		{"fileName", d.FileName != before.FileName},
+		{"isPublic", d.IsPublic != before.IsPublic},
+		{"kind", d.Kind != before.Kind},
+		{"passportId", d.PassportID != before.PassportID},
+	} {
+		if f.changed {
+			names = append(names, f.name)
+		}
+	}
+	return names
 }
 
 // Changes are new values for Details. A nil field is not changed.
@@ -88,8 +131,12 @@ func (c *Changes) validate() error {
 	if c.Kind != nil && !slices.Contains(Kinds(), *c.Kind) {
 		wrong("/kind", "enum", "must be one of "+joinKinds(Kinds()))
 	}
-	if c.AccessClass != nil && *c.AccessClass != AccessOwner && *c.AccessClass != AccessAuthority {
-		wrong("/accessClass", "enum", "must be one of owner, authority")
+	switch {
+	case c.AccessClass == nil:
+	case !slices.Contains(AccessClasses(), *c.AccessClass):
+		wrong("/accessClass", "enum", "must be one of owner, authority, public")
+	case c.IsPublic != nil && *c.IsPublic != (*c.AccessClass == AccessPublic):
+		wrong("/accessClass", "conflict", fmt.Sprintf("must agree with isPublic: it is %s, but isPublic is %v", *c.AccessClass, *c.IsPublic))
 	}
 	if len(details) > 0 {
 		return fault.New(fault.Invalid, "the document metadata is not valid").With(details...)
@@ -108,7 +155,7 @@ func joinKinds(kinds []Kind) string {
 // apply sets the given fields in d. It adds an extension of the media type to the file name when needed.
 func (c *Changes) apply(d *Details, mediaType string) {
 	if c.FileName != nil {
-		d.FileName = allowedTypes[mediaType].addExtension(cleanName(*c.FileName))
+		d.FileName = fileTypes[mediaType].addExtension(cleanName(*c.FileName))
 	}
 	if c.PassportID != nil {
 		d.PassportID = strings.ToLower(*c.PassportID)
@@ -116,7 +163,12 @@ func (c *Changes) apply(d *Details, mediaType string) {
 	set(&d.Description, c.Description)
 	set(&d.IsPublic, c.IsPublic)
 	set(&d.Kind, c.Kind)
-	set(&d.AccessClass, c.AccessClass)
+	if c.AccessClass == nil {
+		return
+	}
+	if d.IsPublic = *c.AccessClass == AccessPublic; !d.IsPublic {
+		d.AccessClass = *c.AccessClass
+	}
 }
 
 func set[T any](to *T, value *T) {

@@ -5,7 +5,7 @@ package document
 import (
 	"time"
 
-	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/document-service/internal/ownership"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
@@ -27,35 +27,59 @@ const (
 type Document struct {
 	ID           string `json:"docId"`
 	State        State  `json:"status"`
-	OriginalName string `json:"originalName"` // as uploaded, after cleanName
-	Size         int64  `json:"fileSize"`     // bytes
-	Type         string `json:"fileType"`     // media type, detected from the content
-	SHA256       string `json:"sha256"`       // in hex
+	OriginalName string `json:"originalName"`    // as uploaded, after cleanName
+	Size         int64  `json:"fileSize"`        // bytes
+	Type         string `json:"fileType"`        // media type, detected from the content
+	SHA256       string `json:"sha256"`          // in hex
+	IsUTF8       bool   `json:"isUtf8,omitzero"` // the content is plain text in UTF-8
 	Details
 	UploadedBy   string    `json:"uploadedBy"`
-	Organisation string    `json:"organisation,omitempty"` // of the uploader, at the time of the upload
+	Organisation string    `json:"organisation,omitempty"` // owner, the organisation of the uploader at the time of the upload; empty: the uploader is
 	CreatedAt    time.Time `json:"createdAt"`
 	UpdatedAt    time.Time `json:"updatedAt"`
-	Key          string    `json:"key,omitempty"`     // idempotency.ID of the upload, or empty
-	Request      string    `json:"request,omitempty"` // checksum of the upload request, if Key is set
+	UpdatedBy    string    `json:"updatedBy,omitempty"` // empty: the details were not changed after the upload
+	Key          string    `json:"key,omitempty"`       // idempotency.ID of the upload, or empty
+	Request      string    `json:"request,omitempty"`   // checksum of the upload request, if Key is set
+
+	// FromPassportOwner reports whether the document belongs to the owner of the
+	// passport with PassportID. It is not stored; Service.setTrust sets it.
+	FromPassportOwner bool `json:"-"`
 }
 
 // byKey is the unique index of idempotency keys. It contains only ready documents:
 // pending ones may belong to a failed upload.
 const byKey = "key"
 
-// Scopes of lists. ofUser and ofOrganisation are followed by an id.
+// Scopes of lists.
 const (
-	unfinished = "unfinished" // not ready
-	authority  = "authority"
-
-	ofUser         = "user:"
-	ofOrganisation = "organisation:"
+	unfinished          = "unfinished" // not ready
+	authority           = "authority"  // shown to authorities, unless the passport has another owner
+	withoutOrganisation = "without organisation"
 )
 
-// DocumentSchema declares how documents are stored.
+// ofOrganisation is the scope of the documents of an organisation.
+func ofOrganisation(id string) string { return "organisation:" + id }
+
+// ofUploader is the scope of the documents of an organisation, or of no organisation, that
+// an account has uploaded.
+func ofUploader(user, organisation string) string { return "uploader:" + user + "/" + organisation }
+
+// ofPassport is the scope of the documents of an owner that name a passport and are shown to
+// authorities.
+func ofPassport(passport string, o ownership.Owner) string {
+	return "passport:" + passport + "/" + o.Organisation + "/" + o.Account
+}
+
+// publicOf is the scope of the documents of an owner that name a passport and have the access
+// class public.
+func publicOf(passport string, o ownership.Owner) string {
+	return "public:" + passport + "/" + o.Organisation + "/" + o.Account
+}
+
+// DocumentSchema declares how documents are stored. Version 2 added UpdatedBy and IsUTF8, and
+// the scopes of uploaders and passports; Reindex adds the scopes to older documents.
 func DocumentSchema() store.Schema[Document] {
-	return store.Schema[Document]{Name: "documents", Version: 1, UniqueIndexes: []string{byKey}, Unique: func(d *Document) map[string]string {
+	return store.Schema[Document]{Name: "documents", Version: 2, IndexVersion: 4, UniqueIndexes: []string{byKey}, Unique: func(d *Document) map[string]string {
 		if d.State != Ready {
 			return nil
 		}
@@ -66,53 +90,33 @@ func DocumentSchema() store.Schema[Document] {
 			l.Scopes = []string{unfinished}
 			return l
 		}
-		l.Scopes = []string{store.All, ofUser + d.UploadedBy}
+		l.Scopes = []string{store.All, ofUploader(d.UploadedBy, d.Organisation)}
 		if d.Organisation != "" {
-			l.Scopes = append(l.Scopes, ofOrganisation+d.Organisation)
+			l.Scopes = append(l.Scopes, ofOrganisation(d.Organisation))
 		}
-		if d.AccessClass == AccessAuthority {
+		if d.Organisation == "" {
+			l.Scopes = append(l.Scopes, withoutOrganisation)
+		}
+		if d.Class() != AccessOwner {
 			l.Scopes = append(l.Scopes, authority)
+		}
+		if d.Class() != AccessOwner && d.PassportID != "" {
+			l.Scopes = append(l.Scopes, ofPassport(d.PassportID, d.owner()))
+		}
+		if d.IsPublic && d.PassportID != "" {
+			l.Scopes = append(l.Scopes, publicOf(d.PassportID, d.owner()))
 		}
 		l.Filters = map[string]string{"passportId": d.PassportID, "kind": string(d.Kind)}
 		return l
 	}}
 }
 
-// scopesOf returns the scopes of the documents that p may list.
-func scopesOf(p auth.Principal) []string {
-	switch {
-	case p.Role == auth.Admin:
-		return []string{store.All}
-	case p.Role == auth.Authority:
-		return []string{authority}
-	case p.Organisation == "":
-		return []string{ofUser + p.UserID}
+// ContentType returns the media type with the charset, if it is known.
+func (d *Document) ContentType() string {
+	if d.IsUTF8 {
+		return d.Type + "; charset=utf-8"
 	}
-	var scopes []string
-	for _, organisation := range p.Organisations() {
-		scopes = append(scopes, ofOrganisation+organisation)
-	}
-	return scopes
-}
-
-// visibleTo reports whether p may read the document.
-func (d *Document) visibleTo(p auth.Principal) bool {
-	return d.State == Ready && (d.IsPublic || p.Role == auth.Admin || d.uploadedBy(p) || p.Owns(d.Organisation) ||
-		p.Role == auth.Authority && d.AccessClass == AccessAuthority)
-}
-
-func (d *Document) uploadedBy(p auth.Principal) bool { return d.UploadedBy == p.UserID }
-
-// checkChange fails with fault.Forbidden when p may read but not change the
-// document, and with fault.NotFound when p may not read it.
-func (d *Document) checkChange(p auth.Principal) error {
-	switch {
-	case !d.visibleTo(p):
-		return notFound(d.ID)
-	case p.Role == auth.Admin, d.uploadedBy(p), p.Role == auth.Operator && p.Owns(d.Organisation):
-		return nil
-	}
-	return fault.New(fault.Forbidden, "only the uploader, an operator of the same organisation or an admin may change or delete this document")
+	return d.Type
 }
 
 func notFound(id string) error { return fault.New(fault.NotFound, "document %s not found", id) }
@@ -120,12 +124,20 @@ func notFound(id string) error { return fault.New(fault.NotFound, "document %s n
 func (d *Document) uploaded() event.Envelope {
 	return event.New(source, d.ID, d.UpdatedAt, event.DocumentUploaded{
 		DocID: d.ID, FileName: d.FileName, FileSize: d.Size, FileType: d.Type, PassportID: d.PassportID,
-		Kind: string(d.Kind), UploadedBy: d.UploadedBy, UploadedAt: d.UpdatedAt,
+		Kind: string(d.Kind), UploadedBy: d.UploadedBy, UploadedAt: d.UpdatedAt, Organisation: d.Organisation,
+	})
+}
+
+// updated returns the event of a change of the details from before.
+func (d *Document) updated(before Details) event.Envelope {
+	return event.New(source, d.ID, d.UpdatedAt, event.DocumentUpdated{
+		DocID: d.ID, FileName: d.FileName, PassportID: d.PassportID, IsPublic: d.IsPublic, AccessClass: string(d.Class()),
+		UpdatedFields: d.changedFrom(before), UploadedBy: d.UploadedBy, UpdatedBy: d.UpdatedBy, UpdatedAt: d.UpdatedAt, Organisation: d.Organisation,
 	})
 }
 
 func (d *Document) deleted(by string) event.Envelope {
 	return event.New(source, d.ID, d.UpdatedAt, event.DocumentDeleted{
-		DocID: d.ID, FileName: d.FileName, PassportID: d.PassportID, UploadedBy: d.UploadedBy, DeletedBy: by, DeletedAt: d.UpdatedAt,
+		DocID: d.ID, FileName: d.FileName, PassportID: d.PassportID, UploadedBy: d.UploadedBy, DeletedBy: by, DeletedAt: d.UpdatedAt, Organisation: d.Organisation,
 	})
 }

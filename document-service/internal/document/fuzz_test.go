@@ -26,7 +26,7 @@ func FuzzName(f *testing.F) {
 		if name == "" {
 			return
 		}
-		for mediaType, kind := range allowedTypes {
+		for mediaType, kind := range fileTypes {
 			fitted := kind.addExtension(name)
 			checkName(t, fitted)
 			if e := extension(fitted); e != "" && !slices.Contains(kind.extensions, strings.ToLower(e)) {

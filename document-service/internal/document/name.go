@@ -2,6 +2,7 @@ package document
 
 import (
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -31,6 +32,9 @@ func cleanName(name string) string {
 		return r
 	}, name)
 	name = strings.Trim(name, " .")
+	if deviceName.MatchString(name) {
+		name = "_" + name
+	}
 	return strings.Trim(shorten(name, extension(name), maxName), " .")
 }
 
@@ -55,71 +59,26 @@ func shorten(name, extension string, size int) string {
 	return name + extension
 }
 
-// A fileType describes a media type that may be uploaded.
-type fileType struct {
-	extensions []string // the allowed extensions; the first is the default
-	detectedAs []string // other results of the type detection for such files
-}
-
-// allowedTypes are the media types that may be uploaded.
-var allowedTypes = map[string]fileType{
-	"application/pdf": {extensions: []string{".pdf"}},
-	"image/jpeg":      {extensions: []string{".jpg", ".jpeg", ".jpe", ".jfif"}},
-	"image/png":       {extensions: []string{".png"}},
-	"image/gif":       {extensions: []string{".gif"}},
-	"text/plain":      {extensions: []string{".txt", ".text", ".csv", ".tsv", ".md", ".markdown", ".log"}, detectedAs: []string{"text/csv", "text/tab-separated-values"}},
-	// The directory of an OLE file may be at its end, so its head does not show the exact type.
-	"application/msword": {extensions: []string{".doc", ".dot"}, detectedAs: []string{ole}},
-	excel:                {extensions: []string{".xls", ".xlt"}, detectedAs: []string{ole}},
-	"application/vnd.openxmlformats-officedocument.wordprocessingml.document": {extensions: []string{".docx"}},
-	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet":       {extensions: []string{".xlsx"}},
-}
-
-const (
-	ole   = "application/x-ole-storage"
-	excel = "application/vnd.ms-excel"
-)
-
-// aliases maps other names that clients declare to the allowed types. The content does
-// not show which format of text a file has, so all text is stored as text/plain.
-var aliases = map[string]string{
-	"application/x-pdf": "application/pdf", "application/acrobat": "application/pdf", "text/pdf": "application/pdf",
-	"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/jfif": "image/jpeg", "image/x-png": "image/png",
-	"application/x-msword": "application/msword", "application/doc": "application/msword",
-	"application/excel": excel, "application/x-excel": excel, "application/x-msexcel": excel, "application/xls": excel,
-	"text/csv": "text/plain", "text/x-csv": "text/plain", "application/csv": "text/plain", "application/x-csv": "text/plain",
-	"text/comma-separated-values": "text/plain", "text/x-comma-separated-values": "text/plain", "text/tab-separated-values": "text/plain",
-	"text/markdown": "text/plain", "text/x-markdown": "text/plain", "text/x-log": "text/plain",
-}
-
-// uploadType returns the media type of a file from its detected type and the type
-// declared by the client, which may be empty. It returns "" when the types differ
-// or the type is not allowed.
-func uploadType(found, declared string) string {
-	if t, ok := aliases[declared]; ok {
-		declared = t
-	}
-	if declared == excel && found != ole && found != excel {
-		declared = "text/plain" // browsers on Windows declare CSV files as Excel
-	}
-	if _, ok := allowedTypes[found]; ok && (declared == "" || declared == found) {
-		return found
-	}
-	for name, t := range allowedTypes {
-		if slices.Contains(t.detectedAs, found) && (declared == name || declared == "" && found != ole) {
-			return name
-		}
-	}
-	return ""
-}
-
-// addExtension appends the default extension of the type when the name has an
-// extension of another type, because programs open a file by its extension. A name
-// without an extension is not changed.
+// addExtension appends the default extension of the type unless the name has an
+// extension of the type, because programs open a file by its extension. The extensions
+// of each type are an allow list: systems run files with many others, and some of those
+// are long, such as .SettingContent-ms.
 func (t fileType) addExtension(name string) string {
-	e := extension(name)
-	if e == "" || slices.Contains(t.extensions, strings.ToLower(e)) {
+	if e := path.Ext(name); e != name && slices.Contains(t.extensions, strings.ToLower(e)) {
 		return name
 	}
 	return shorten(name+t.extensions[0], t.extensions[0], maxName)
+}
+
+// deviceName matches names that Windows opens as a device, whatever their extension.
+var deviceName = regexp.MustCompile(`^(?i:con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹²³])\s*(\.|$)`)
+
+// DownloadName returns the file name for a download, also for documents of earlier
+// releases.
+func (d *Document) DownloadName() string {
+	t, ok := fileTypes[d.Type]
+	if name := cleanName(d.FileName); ok && name != "" {
+		return t.addExtension(name)
+	}
+	return d.FileName
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
+	"github.com/battery-passport/suite/document-service/internal/ownership"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
@@ -46,81 +48,154 @@ const LinkLifetime = 60 * time.Second
 type Service struct {
 	Documents   *store.Collection[Document]
 	KeyPrefixes *store.Collection[KeyPrefix]
+	Usages      *store.Collection[Usage]
+	Owners      *ownership.Service
 	Objects     Objects
 	DetectType  func(head []byte) string // returns the media type of a file that begins with head
+	Types       Types                    // that may be uploaded
 	MaxBytes    int64                    // largest size of a file
-	MaxUploads  int                      // concurrent uploads
-	SweepAfter  time.Duration            // age at which a sweep removes unfinished uploads
+	Quotas      Quotas
+	Started     time.Time     // of this process
+	SweepAfter  time.Duration // age at which a sweep removes unfinished uploads
 	Now         func() time.Time
 	NewID       func() string
 	Log         *slog.Logger
 
-	slots     uploadSlots
 	keyPrefix atomic.Pointer[string]
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
 
 // Get returns a document.
-func (s *Service) Get(ctx context.Context, by auth.Principal, id string) (Document, error) {
+func (s *Service) Get(ctx context.Context, by auth.Principal, id string) (store.Row[Document], error) {
 	row, err := s.Documents.Get(ctx, id)
-	if fault.Is(err, fault.NotFound) || err == nil && !row.Doc.visibleTo(by) {
-		return Document{}, notFound(id)
+	if err == nil {
+		err = s.setTrust(ctx, &row.Doc)
 	}
-	return row.Doc, err
+	if fault.Is(err, fault.NotFound) || err == nil && !row.Doc.visibleTo(by) {
+		return store.Row[Document]{}, notFound(id)
+	}
+	return row, err
 }
 
 // Filter restricts a list. The zero value selects all documents that the caller may list.
 type Filter struct {
 	PassportID string
 	Kind       Kind
-	Own        bool // only documents uploaded by the caller
+	Own        bool // only documents that the caller uploaded and still owns
 }
 
-// List returns a page of documents: for an admin all, for an authority those with
-// access class authority, for other callers the documents of their organisation or,
-// without an organisation, their own.
-func (s *Service) List(ctx context.Context, by auth.Principal, f Filter, limit int, cursor string) (store.Page[Document], error) {
-	scopes := scopesOf(by)
-	if f.Own {
-		scopes = []string{ofUser + by.UserID}
+// maxScans is the number of pages that List reads for one page of an authority.
+const maxScans = 5
+
+// List returns a page of documents: for an admin all, for an authority those that
+// the access class shows to authorities, for other callers those that they or their organisation own.
+// An authority does not get documents of a passport that its owner has not uploaded; the page
+// may then be shorter than limit, and not the last one.
+func (s *Service) List(ctx context.Context, by auth.Principal, f Filter, limit int, cursor string) (page store.Page[Document], err error) {
+	q := store.Query{Scopes: scopesOf(by), Filters: map[string]string{"passportId": f.PassportID, "kind": string(f.Kind)}, Cursor: cursor}
+	switch {
+	case f.Own:
+		q.Scopes = ownScopes(by)
+	case by.Role == auth.Authority && f.PassportID != "":
+		if q.Scopes, err = s.scopesOfPassport(ctx, f.PassportID, ofPassport); err != nil {
+			return page, err
+		}
 	}
-	return s.Documents.List(ctx, store.Query{
-		Scopes: scopes, Filters: map[string]string{"passportId": f.PassportID, "kind": string(f.Kind)}, Limit: limit, Cursor: cursor,
-	})
+	for range maxScans {
+		q.Limit = limit - len(page.Rows)
+		next, err := s.Documents.List(ctx, q)
+		if err == nil {
+			err = s.setTrustOf(ctx, next.Rows)
+		}
+		if err != nil {
+			return store.Page[Document]{}, err
+		}
+		for _, row := range next.Rows {
+			if row.Doc.visibleTo(by) {
+				page.Rows = append(page.Rows, row)
+			}
+		}
+		if page.Next, q.Cursor = next.Next, next.Next; q.Cursor == "" || len(page.Rows) >= limit {
+			break
+		}
+	}
+	return page, nil
 }
 
-// Update changes the details of a document. It fails with fault.Invalid when a
-// field is not valid, and with fault.Forbidden when the caller may only read it.
-func (s *Service) Update(ctx context.Context, by auth.Principal, id string, changes Changes) (Document, error) {
+// Update changes the details of a document and publishes the event. It fails with fault.Invalid when a
+// field is not valid, with fault.Forbidden when the caller may only read it or must
+// not set the access class, and with fault.Stale when ifVersion is given and does not
+// contain the current version.
+func (s *Service) Update(ctx context.Context, by auth.Principal, id string, changes Changes, ifVersion ...int64) (row store.Row[Document], err error) {
 	if err := changes.validate(); err != nil {
-		return Document{}, err
+		return row, err
 	}
-	row, err := s.Documents.Update(ctx, id, func(d *Document) (store.Change, error) {
-		if err := d.checkChange(by); err != nil {
+	if _, err := s.checkCanChange(ctx, by, id); err != nil {
+		return row, err
+	}
+	var fromOwner bool
+	row, err = s.Documents.Update(ctx, id, func(d *Document) (store.Change, error) {
+		if err := s.checkChange(ctx, d, by); err != nil {
 			return store.Change{}, err
 		}
 		before := d.Details
+		fromOwner = d.FromPassportOwner
 		if changes.apply(&d.Details, d.Type); d.Details == before {
 			return store.Change{}, store.ErrNoChange
 		}
-		d.UpdatedAt = s.now()
-		return store.Change{}, nil
-	})
-	return row.Doc, missing(id, err)
+		if err := checkAccessClass(by, before.Class(), d.Class()); err != nil {
+			return store.Change{}, err
+		}
+		if err := s.setTrust(ctx, d); err != nil {
+			return store.Change{}, err
+		}
+		fromOwner = d.FromPassportOwner
+		d.UpdatedAt, d.UpdatedBy = s.now(), by.UserID
+		return store.Change{Events: []event.Envelope{d.updated(before)}}, nil
+	}, store.IfVersion(ifVersion...))
+	row.Doc.FromPassportOwner = fromOwner
+	return row, missing(id, err)
+}
+
+// checkChange sets FromPassportOwner in d and fails like its method checkChange.
+func (s *Service) checkChange(ctx context.Context, d *Document, by auth.Principal) error {
+	if err := s.setTrust(ctx, d); err != nil {
+		return err
+	}
+	return d.checkChange(by)
+}
+
+// checkCanChange returns the document if the caller may change it. It runs before the
+// version is compared, so that fault.Stale does not reveal that a document exists.
+func (s *Service) checkCanChange(ctx context.Context, by auth.Principal, id string) (store.Row[Document], error) {
+	row, err := s.Get(ctx, by, id)
+	if err == nil {
+		err = row.Doc.checkChange(by)
+	}
+	return row, err
 }
 
 // Delete deletes a document: it hides the document and publishes the event in one
 // write, then removes the object. If that fails, a sweep removes the object later.
-// Delete fails with fault.Forbidden when the caller may only read the document.
-func (s *Service) Delete(ctx context.Context, by auth.Principal, id string) error {
-	row, err := s.Documents.Update(ctx, id, func(d *Document) (store.Change, error) {
-		if err := d.checkChange(by); err != nil {
+// Delete fails with fault.Forbidden when the caller may only read the document, and with
+// fault.Stale like Update.
+func (s *Service) Delete(ctx context.Context, by auth.Principal, id string, ifVersion ...int64) error {
+	row, err := s.checkCanChange(ctx, by, id)
+	if err != nil {
+		return err
+	}
+	if len(ifVersion) > 0 && !slices.Contains(ifVersion, row.Version) {
+		return store.ErrStale(id)
+	}
+	s.hold(ctx, &row.Doc)
+	row, err = s.Documents.Update(ctx, id, func(d *Document) (store.Change, error) {
+		if err := s.checkChange(ctx, d, by); err != nil {
 			return store.Change{}, err
 		}
 		d.State, d.UpdatedAt = Deleting, s.now()
 		return store.Change{Events: []event.Envelope{d.deleted(by.UserID)}}, nil
-	})
+	}, store.IfVersion(ifVersion...))
 	if err != nil {
 		return missing(id, err)
 	}
@@ -162,9 +237,9 @@ type Link struct {
 
 // Link returns a download link, or nil when the caller must download the file from
 // the service. Links can be shared, so there is one only for public documents and
-// for the uploader.
+// for an uploader who still owns the document.
 func (s *Service) Link(ctx context.Context, by auth.Principal, d *Document) (*Link, error) {
-	if !d.IsPublic && !d.uploadedBy(by) {
+	if !d.IsPublic && !(d.UploadedBy == by.UserID && d.ownedBy(by)) {
 		return nil, nil
 	}
 	key, err := s.key(ctx, d.ID)
@@ -172,7 +247,7 @@ func (s *Service) Link(ctx context.Context, by auth.Principal, d *Document) (*Li
 		return nil, err
 	}
 	expires := s.now().Add(LinkLifetime)
-	url, err := s.Objects.Link(ctx, key, d.FileName, d.Type, LinkLifetime)
+	url, err := s.Objects.Link(ctx, key, d.DownloadName(), d.ContentType(), LinkLifetime)
 	if err != nil {
 		return nil, err
 	}

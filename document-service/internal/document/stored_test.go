@@ -10,4 +10,5 @@ import (
 func TestStoredForm(t *testing.T) {
 	storetest.CheckStoredForm(t, document.DocumentSchema())
 	storetest.CheckStoredForm(t, document.KeyPrefixSchema())
+	storetest.CheckStoredForm(t, document.UsageSchema())
 }

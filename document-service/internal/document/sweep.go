@@ -125,7 +125,27 @@ func (s *Service) remove(ctx context.Context, row store.Row[Document]) error {
 	if err := s.Objects.Remove(ctx, key); err != nil {
 		return err
 	}
+	s.cancel(ctx, &row.Doc)
 	return ignoreNotFound(s.Documents.Delete(ctx, row.ID, row.Version))
+}
+
+// ReindexTask returns the task that adds the documents of earlier releases to the lists of this
+// one, and then enqueues the recount of all usages. It is repeated for documents that an instance
+// of an earlier release writes during an upgrade.
+func (s *Service) ReindexTask(tasks *task.Queue) task.Kind {
+	return task.Kind{Name: "document.reindex", Every: 24 * time.Hour, Timeout: time.Hour, Run: func(ctx context.Context, _ task.Task) error {
+		q := store.ReindexQuery[Document]{Scope: store.All}
+		for {
+			page, err := s.Documents.Reindex(ctx, q)
+			if err != nil {
+				return err
+			}
+			if q.Cursor = page.Next; q.Cursor == "" {
+				_, err := tasks.Enqueue(ctx, newRecount(s.now()))
+				return err
+			}
+		}
+	}}
 }
 
 func ignoreNotFound(err error) error {

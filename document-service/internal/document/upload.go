@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"hash"
 	"io"
-	"mime"
+	"strings"
 	"time"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/transform"
 
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
@@ -33,23 +33,23 @@ type File struct {
 }
 
 // Upload is a stored file that is not a document yet. Callers must call Abort for
-// every upload, also after Commit, to release its slot.
+// every upload, also after Commit.
 type Upload struct {
 	by        auth.Principal
 	name      string
 	mediaType string
+	head      int // bytes that were read to detect the media type
 	body      *hashingReader
-	key       string    // derived from the idempotency key; empty without one
-	existing  *Document // document of an earlier upload with the same key
-	id        string    // of the pending document, or empty
-	release   func()
+	key       string               // derived from the idempotency key; empty without one
+	existing  *store.Row[Document] // document of an earlier upload with the same key
+	id        string               // of the pending document, or empty
 }
 
 // Begin stores the bytes of a file. It fails with fault.TooLarge when the file is
 // larger than MaxBytes, fault.Unsupported when the type is not allowed or differs
-// from the declared type, fault.Invalid when the file is empty, fault.Unavailable
-// when no slot is free, and with the errors of Body. After an error, nothing of the
-// file is stored.
+// from the declared type, fault.Invalid when the file is empty, fault.QuotaExceeded when
+// the quota of the owner is exhausted, and with the errors of Body. After an error,
+// nothing of the file is stored.
 //
 // If a document with the idempotency key exists, Begin only computes the checksum of
 // the file, and Commit compares it.
@@ -58,15 +58,12 @@ func (s *Service) Begin(ctx context.Context, by auth.Principal, f File) (*Upload
 	if err != nil {
 		return nil, err
 	}
-	release, err := s.slots.acquire(ctx, by.UserID, s.MaxUploads)
-	if err != nil {
-		return nil, err
-	}
-	up := &Upload{by: by, name: f.Name, mediaType: mediaType, release: release, body: &hashingReader{
+	up := &Upload{by: by, name: f.Name, mediaType: mediaType, head: len(head), body: &hashingReader{
 		from: io.MultiReader(bytes.NewReader(head), f.Body), sum: sha256.New(), limit: s.MaxBytes,
+		utf8: transform.NewWriter(io.Discard, encoding.UTF8Validator), macros: macroMarkers(mediaType),
 	}}
 	if f.IdempotencyKey != "" {
-		up.key = idempotency.ID("document", by.UserID, f.IdempotencyKey)
+		up.key = idempotencyID(by, f.IdempotencyKey)
 	}
 	if err := s.receive(ctx, up); err != nil {
 		s.Abort(ctx, up)
@@ -75,36 +72,53 @@ func (s *Service) Begin(ctx context.Context, by auth.Principal, f File) (*Upload
 	return up, nil
 }
 
-// Commit turns the upload into a document with the given details. It fails with
-// fault.Invalid when a field is not valid or the idempotency key was used for another
-// upload. replayed reports whether the document comes from an earlier upload with
-// the same key.
-func (s *Service) Commit(ctx context.Context, up *Upload, changes Changes) (d Document, replayed bool, err error) {
-	if err := changes.validate(); err != nil {
-		return Document{}, false, err
+// idempotencyID returns the id of an upload of p with the key. Keys belong to the uploader
+// in the organisation that owns the document: who moves to another organisation cannot
+// replay earlier uploads, which would return documents of the former one.
+func idempotencyID(p auth.Principal, key string) string {
+	if p.Organisation == "" {
+		return idempotency.ID("document", p.UserID, key)
 	}
-	if up.existing == nil {
-		d, err := s.markReady(ctx, up, changes)
-		if err == nil {
-			up.id = "" // Abort has nothing to remove
-		}
-		if index, ok := store.Duplicate(err); !ok || index != byKey {
-			return d, false, err
-		}
-		if err := s.findExisting(ctx, up); err != nil { // a concurrent upload with the same key was committed first
-			return Document{}, false, err
-		}
-	}
-	if up.existing == nil {
-		return Document{}, false, fault.New(fault.Unavailable, "the document with this Idempotency-Key was deleted during the upload; try again")
-	}
-	return *up.existing, true, idempotency.Check(up.existing.Request, up.requestChecksum(changes))
+	return idempotency.ID("document of "+p.Organisation, p.UserID, key)
 }
 
-// Abort releases the slot of an upload and removes its bytes unless it was
-// committed, even if ctx is cancelled. If that fails, a sweep removes them later.
+// Commit turns the upload into a document with the given details. After an error, nothing is
+// stored, so the upload can be repeated. It fails with
+// fault.Invalid when a field is not valid or the idempotency key was used for another
+// upload, and with fault.Forbidden when the caller must not set the access class. replayed reports whether the document comes from an earlier upload with
+// the same key.
+func (s *Service) Commit(ctx context.Context, up *Upload, changes Changes) (row store.Row[Document], replayed bool, err error) {
+	if err := changes.validate(); err != nil {
+		return row, false, err
+	}
+	details := Details{AccessClass: AccessOwner}
+	changes.apply(&details, up.mediaType)
+	if err := checkAccessClass(up.by, AccessOwner, details.Class()); err != nil {
+		return row, false, err
+	}
+	if up.existing == nil {
+		row, err := s.markReady(ctx, up, changes)
+		if err == nil {
+			up.id = "" // Abort has nothing to remove
+			s.settle(ctx, &row.Doc)
+			return row, false, nil
+		}
+		if index, ok := store.Duplicate(err); !ok || index != byKey {
+			return row, false, err
+		}
+		if err := s.findExisting(ctx, up); err != nil { // a concurrent upload with the same key was committed first
+			return row, false, err
+		}
+	}
+	if up.existing == nil {
+		return row, false, fault.New(fault.Unavailable, "the document with this Idempotency-Key was deleted during the upload; try again")
+	}
+	return *up.existing, true, idempotency.Check(up.existing.Doc.Request, up.requestChecksum(changes))
+}
+
+// Abort removes the bytes of an upload unless it was committed, even if ctx is
+// cancelled. If that fails, a sweep removes them later.
 func (s *Service) Abort(ctx context.Context, up *Upload) {
-	defer up.release()
 	if up.id == "" {
 		return
 	}
@@ -127,18 +141,9 @@ func (s *Service) detect(f File) (head []byte, mediaType string, err error) {
 	default:
 		return nil, "", err
 	}
-	declared, _, err := mime.ParseMediaType(f.Type)
-	if err != nil || declared == "application/octet-stream" {
-		declared = "" // the client does not know
-	}
-	found := s.DetectType(head)
-	if mediaType = uploadType(found, declared); mediaType == "" {
-		message := "was detected as " + found
-		if declared != "" {
-			message += ", but is declared as " + declared
-		}
-		return nil, "", fault.New(fault.Unsupported, "the file must be PDF, JPEG, PNG, GIF, text (such as CSV), Word or Excel, and match its declared type").
-			With(fault.Detail{Path: "/file", Code: "type", Message: message})
+	mediaType, err = s.Types.choose(s.DetectType(head), f.Type, f.Name, head)
+	if err != nil {
+		return nil, "", err
 	}
 	return head, mediaType, nil
 }
@@ -152,11 +157,19 @@ func (s *Service) receive(ctx context.Context, up *Upload) error {
 		_, err := io.Copy(io.Discard, up.body)
 		return err
 	}
+	d := Document{UploadedBy: up.by.UserID, Organisation: up.by.Organisation}
+	if err := s.precheck(ctx, &d, int64(up.head)); err != nil {
+		return err
+	}
 	key, err := s.insertPending(ctx, up)
 	if err != nil {
 		return err
 	}
-	return s.Objects.Put(ctx, key, up.mediaType, up.body)
+	if err := s.Objects.Put(ctx, key, up.mediaType, up.body); err != nil {
+		return err
+	}
+	d.ID = up.id
+	return s.reserve(ctx, &d, up.body.size)
 }
 
 // findExisting looks for a document of an earlier upload with the same key.
@@ -168,8 +181,8 @@ func (s *Service) findExisting(ctx context.Context, up *Upload) error {
 	if err != nil {
 		return ignoreNotFound(err)
 	}
-	up.existing = &row.Doc
-	return nil
+	up.existing = &row
+	return s.setTrust(ctx, &row.Doc)
 }
 
 // insertPending inserts the pending document and returns its object key. It runs
@@ -182,11 +195,11 @@ func (s *Service) insertPending(ctx context.Context, up *Upload) (string, error)
 	}
 	name := cleanName(up.name)
 	if name == "" {
-		name = "document" + allowedTypes[up.mediaType].extensions[0]
+		name = "document" + fileTypes[up.mediaType].extensions[0]
 	}
 	_, err = s.Documents.Insert(ctx, id, Document{
 		ID: id, State: Pending, OriginalName: name, Type: up.mediaType,
-		Details:    Details{FileName: allowedTypes[up.mediaType].addExtension(name), Kind: KindOther, AccessClass: AccessOwner},
+		Details:    Details{FileName: fileTypes[up.mediaType].addExtension(name), Kind: KindOther, AccessClass: AccessOwner},
 		UploadedBy: up.by.UserID, Organisation: up.by.Organisation, CreatedAt: now, UpdatedAt: now,
 	})
 	if err == nil {
@@ -196,20 +209,20 @@ func (s *Service) insertPending(ctx context.Context, up *Upload) (string, error)
 }
 
 // markReady makes the pending document ready and publishes the event.
-func (s *Service) markReady(ctx context.Context, up *Upload, changes Changes) (Document, error) {
+func (s *Service) markReady(ctx context.Context, up *Upload, changes Changes) (store.Row[Document], error) {
 	row, err := s.Documents.Update(ctx, up.id, func(d *Document) (store.Change, error) {
 		if d.State != Pending {
 			return store.Change{}, notFound(up.id)
 		}
 		d.State, d.UpdatedAt = Ready, s.now()
-		d.Size, d.SHA256 = up.body.size, up.body.hex()
+		d.Size, d.SHA256, d.IsUTF8 = up.body.size, up.body.hex(), strings.HasPrefix(d.Type, "text/") && up.body.isUTF8()
 		if up.key != "" {
 			d.Key, d.Request = up.key, up.requestChecksum(changes)
 		}
 		changes.apply(&d.Details, d.Type)
-		return store.Change{Events: []event.Envelope{d.uploaded()}}, nil
+		return store.Change{Events: []event.Envelope{d.uploaded()}}, s.setTrust(ctx, d)
 	})
-	return row.Doc, sweptError(err)
+	return row, sweptError(err)
 }
 
 // sweptError replaces the fault.NotFound of an upload that a sweep removed.
@@ -228,23 +241,3 @@ func (up *Upload) requestChecksum(c Changes) string {
 	}
 	return idempotency.Fingerprint(up.body.hex(), up.name, up.mediaType, string(fields))
 }
-
-// hashingReader reads a file, computes its SHA-256 and fails with fault.TooLarge above limit.
-type hashingReader struct {
-	from  io.Reader
-	sum   hash.Hash
-	size  int64
-	limit int64
-}
-
-func (r *hashingReader) Read(p []byte) (int, error) {
-	n, err := r.from.Read(p)
-	r.sum.Write(p[:n])
-	if r.size += int64(n); r.size > r.limit {
-		return n, fault.New(fault.TooLarge, "the file must have at most %d bytes", r.limit).
-			With(fault.Detail{Path: "/file", Code: "range", Message: fmt.Sprintf("must have at most %d bytes", r.limit)})
-	}
-	return n, err
-}
-
-func (r *hashingReader) hex() string { return hex.EncodeToString(r.sum.Sum(nil)) }

@@ -22,6 +22,7 @@ import (
 	"github.com/battery-passport/suite/document-service/internal/document"
 	"github.com/battery-passport/suite/document-service/internal/filetype"
 	"github.com/battery-passport/suite/document-service/internal/httpapi"
+	"github.com/battery-passport/suite/document-service/internal/ownership"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/fault"
@@ -117,10 +118,11 @@ func newAPI(f *testing.F) (*rest.API, *memory, string) {
 		f.Fatal(err)
 	}
 	stored, quiet := &memory{objects: map[string][]byte{}}, slog.New(slog.DiscardHandler)
-	api := rest.New(rest.Options{Title: "x", Log: quiet, User: auth.UserID})
+	api := rest.New(rest.Options{Document: rest.Document{Title: "x"}, Log: quiet, User: auth.UserID})
 	(&httpapi.API{Verifier: verifier, Documents: &document.Service{
-		Documents: store.Open(db, document.DocumentSchema()), KeyPrefixes: store.Open(db, document.KeyPrefixSchema()), Objects: stored, DetectType: filetype.Detect,
-		MaxBytes: 64 << 10, MaxUploads: 4, SweepAfter: time.Hour, Now: time.Now, NewID: uuid.NewString, Log: quiet,
+		Documents: store.Open(db, document.DocumentSchema()), KeyPrefixes: store.Open(db, document.KeyPrefixSchema()),
+		Usages: store.Open(db, document.UsageSchema()), Owners: &ownership.Service{Passports: store.Open(db, ownership.PassportSchema()), Organisations: store.Open(db, ownership.OrganisationSchema())}, Objects: stored, DetectType: filetype.Detect,
+		MaxBytes: 64 << 10, SweepAfter: time.Hour, Now: time.Now, NewID: uuid.NewString, Log: quiet,
 	}}).Register(api)
 	return api, stored, "Bearer " + signed
 }

@@ -25,10 +25,10 @@ const (
 type DocumentUpload struct {
 	File        rest.File `json:"file" doc:"file to upload; the part needs a filename"`
 	Description string    `json:"description,omitempty" maxLength:"2000" doc:"free text of at most 2000 characters"`
-	IsPublic    string    `json:"isPublic,omitempty" enum:"true,false" default:"false" doc:"whether every signed-in user may read the document"`
-	PassportID  string    `json:"passportId,omitempty" format:"uuid" doc:"UUID of the passport that the document belongs to; not verified"`
-	Kind        string    `json:"kind,omitempty" enum:"declaration-of-conformity,test-report,carbon-footprint-study,due-diligence-report,dismantling-manual,safety-instructions,waste-information,state-of-health-report,product-image,other" default:"other" doc:"purpose of the document; the schema Document explains the values"`
-	AccessClass string    `json:"accessClass,omitempty" enum:"owner,authority" default:"owner" doc:"readers of a document that is not public: owner (the uploader and their organisation) or authority (also authorities)"`
+	IsPublic    bool      `json:"isPublic,omitempty" doc:"true: the same as accessClass public"`
+	PassportID  string    `json:"passportId,omitempty" format:"uuid" doc:"UUID of the passport that the document is about; authorities see it only if its owner also owns the passport"`
+	Kind        string    `json:"kind,omitempty" default:"other" doc:"purpose of the document; the schema Document explains the values"`
+	AccessClass string    `json:"accessClass,omitempty" default:"owner" doc:"readers of the document: owner (the organisation of the uploader; without one, the uploader), authority (also authorities) or public (also every signed-in user and, for a document of the owner of a published passport, everyone); only operators and admins may set authority and public"`
 }
 
 type uploadInput struct {
@@ -39,6 +39,7 @@ type uploadInput struct {
 type uploadOutput struct {
 	rest.Replayed
 	Location string `header:"Location" doc:"path of the document"`
+	ETag     string `header:"ETag" doc:"version number of the metadata, for If-Match"`
 	Body     Document
 }
 
@@ -47,12 +48,12 @@ func (a *API) upload(ctx context.Context, in *uploadInput) (*uploadOutput, error
 	if err != nil {
 		return nil, err
 	}
-	f := &form{parts: parts, fields: map[string]string{}}
+	f := &form{ctx: ctx, parts: parts, fields: map[string]string{}}
 	file, err := f.file()
 	if err != nil {
 		return nil, err
 	}
-	up, err := a.Documents.Begin(ctx, auth.Caller(ctx), document.File{Name: file.FileName, Type: file.Type, Body: file, IdempotencyKey: in.Key})
+	up, err := a.Documents.Begin(ctx, auth.Caller(ctx), document.File{Name: file.FileName, Type: file.Type, Body: checkedReader{ctx, file}, IdempotencyKey: in.Key})
 	if err != nil {
 		return nil, err
 	}
@@ -61,15 +62,31 @@ func (a *API) upload(ctx context.Context, in *uploadInput) (*uploadOutput, error
 	if err != nil {
 		return nil, err
 	}
-	d, replayed, err := a.Documents.Commit(ctx, up, fields)
+	row, replayed, err := a.Documents.Commit(ctx, up, fields)
 	if err != nil {
 		return nil, err
 	}
-	return &uploadOutput{Replayed: rest.ReplayedIf(replayed), Location: path(d.ID), Body: responseOf(&d)}, nil
+	out := outputOf(row)
+	return &uploadOutput{Replayed: rest.ReplayedIf(replayed), Location: path(row.ID), ETag: out.ETag, Body: out.Body}, nil
+}
+
+// checkedReader reads a file as long as its uploader has access: an upload may take longer than
+// the lifetime of the access token.
+type checkedReader struct {
+	ctx  context.Context
+	file io.Reader
+}
+
+func (r checkedReader) Read(b []byte) (int, error) {
+	if err := auth.Recheck(r.ctx); err != nil {
+		return 0, err
+	}
+	return r.file.Read(b)
 }
 
 // form reads an upload. Its fields may come before or after the file.
 type form struct {
+	ctx    context.Context
 	parts  *rest.Parts
 	fields map[string]string
 	errors []fault.Detail
@@ -78,7 +95,7 @@ type form struct {
 // file reads the fields before the file and returns the file.
 func (f *form) file() (*rest.Part, error) {
 	for {
-		part, err := f.parts.Next()
+		part, err := f.next()
 		if err == io.EOF {
 			f.addError("/file", "required", "is missing: send the file in a field named file, with a filename")
 			return nil, f.invalid()
@@ -95,10 +112,20 @@ func (f *form) file() (*rest.Part, error) {
 	}
 }
 
+// next returns the next part, or io.EOF. It fails if the caller has lost access, so that nothing
+// is stored for a caller who loses it during the upload.
+func (f *form) next() (*rest.Part, error) {
+	part, err := f.parts.Next()
+	if denied := auth.Recheck(f.ctx); denied != nil {
+		return nil, denied
+	}
+	return part, err
+}
+
 // rest reads the fields after the file and returns all fields.
 func (f *form) rest() (document.Changes, error) {
 	for {
-		part, err := f.parts.Next()
+		part, err := f.next()
 		if err == io.EOF {
 			break
 		}

@@ -18,7 +18,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
@@ -99,7 +98,6 @@ const (
 type Store struct {
 	bucket    string
 	client    *s3.Client
-	uploads   *transfermanager.Client
 	downloads *http.Client // for downloads, without a timeout
 	presigner *s3.PresignClient
 }
@@ -132,7 +130,6 @@ func Open(cfg Config) (*Store, error) {
 		APIOptions: []func(*middleware.Stack) error{measure(cfg.Metrics)},
 	}
 	s.client = s3.New(options)
-	s.uploads = newUploader(s.client)
 	options.APIOptions = nil // signing a link is not an S3 operation
 	if cfg.PublicEndpoint != "" {
 		options.BaseEndpoint = endpoint(cfg.PublicEndpoint)

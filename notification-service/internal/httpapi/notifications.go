@@ -11,7 +11,7 @@ import (
 
 // Notification is the JSON form of a notification.
 type Notification struct {
-	ID        string                  `json:"id" doc:"id of the notification"`
+	ID        string                  `json:"id" format:"uuid" doc:"id of the notification"`
 	Type      notification.Type       `json:"type" enum:"email,system,alert,info,warning,error" doc:"system: about an event; email: sent by mail by an admin; all others: chosen by the sender"`
 	EventType string                  `json:"eventType" doc:"type of the event, such as passport.created"`
 	Title     string                  `json:"title" doc:"one line of text"`
@@ -43,7 +43,7 @@ type createOutput struct {
 }
 
 type idInput struct {
-	ID string `path:"id" doc:"id of the notification"`
+	ID string `path:"id" id:"true" doc:"id of the notification"`
 }
 
 type output struct{ Body Notification }
@@ -68,7 +68,7 @@ type MarkResult struct {
 type markOutput struct{ Body MarkResult }
 
 func (a *API) create(ctx context.Context, in *createInput) (*createOutput, error) {
-	r, replayed, err := a.Notifications.Create(ctx, in.Body, in.Key)
+	r, replayed, err := a.Notifications.Create(withOrigin(ctx), in.Body, in.Key)
 	return &createOutput{Replayed: rest.ReplayedIf(replayed), Location: "/api/notifications/" + r.ID, Body: newNotification(&r)}, err
 }
 

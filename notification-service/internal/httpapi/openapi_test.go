@@ -13,7 +13,7 @@ import (
 // TestOpenAPI holds the document that is served against the one that is
 // committed: changing it is changing a contract.
 func TestOpenAPI(t *testing.T) {
-	api := rest.New(rest.Options{Title: httpapi.Title, Description: httpapi.Description, Log: slog.New(slog.DiscardHandler)})
+	api := rest.New(rest.Options{Document: httpapi.OpenAPI, Log: slog.New(slog.DiscardHandler)})
 	(&httpapi.API{Verifier: new(token.Verifier)}).Register(api)
 	resttest.CheckOpenAPI(t, api, "openapi.json")
 }

@@ -20,6 +20,7 @@ type Config struct {
 	TLS       string `envconfig:"SMTP_TLS" default:"auto" desc:"TLS mode. auto: TLS from the start on port 465, mandatory STARTTLS on other ports; implicit: TLS from the start; starttls: mandatory STARTTLS; none: no TLS."`
 	FromEmail string `envconfig:"FROM_EMAIL" desc:"Sender address of mails. Empty: SMTP_USER."`
 	FromName  string `envconfig:"FROM_NAME" default:"Battery Passport System" desc:"Sender name of mails."`
+	PerHour   int    `envconfig:"MAIL_PER_HOUR" default:"10" desc:"Mails to a mailbox in any hour, 1 to 1000, counting all spellings of its address. Further notifications are sent in one digest, an hour after the last mail."`
 
 	// Roots are the trusted certificates; nil: those of the system.
 	Roots *x509.CertPool
@@ -52,6 +53,9 @@ func (c Config) Validate() error {
 	var errs []error
 	if !slices.Contains([]string{auto, implicit, startTLS, none}, c.TLS) {
 		errs = append(errs, fmt.Errorf("  SMTP_TLS: must be auto, implicit, starttls or none, got %q", c.TLS))
+	}
+	if c.PerHour < 1 || c.PerHour > 1000 {
+		errs = append(errs, fmt.Errorf("  MAIL_PER_HOUR: must be a number from 1 to 1000, got %d", c.PerHour))
 	}
 	if c.Port < 1 || c.Port > 65535 {
 		errs = append(errs, fmt.Errorf("  SMTP_PORT: must be a number from 1 to 65535, got %d", c.Port))

@@ -136,6 +136,9 @@ func (s *Sender) compose(m notification.Message) (*mail.Msg, error) {
 	if err := msg.To(m.To); err != nil || strings.ContainsAny(m.To, "\r\n") {
 		return nil, errors.New("the email address of the recipient is not valid")
 	}
+	if m.Type == notification.System { // the metadata is the event, which is not for people
+		m.Metadata = "{}"
+	}
 	details, err := indent(m.Metadata)
 	if err != nil {
 		return nil, fmt.Errorf("metadata: %w", err)

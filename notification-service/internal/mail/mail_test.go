@@ -62,7 +62,7 @@ func config(t *testing.T, addr, tls string) mail.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return mail.Config{Enabled: true, Host: host, Port: port, TLS: tls, FromEmail: "suite@nlb.example", FromName: "Battery Passport System"}
+	return mail.Config{Enabled: true, Host: host, Port: port, TLS: tls, FromEmail: "suite@nlb.example", FromName: "Battery Passport System", PerHour: 10}
 }
 
 // certificate returns a server configuration with a certificate for 127.0.0.1, and the pool
@@ -92,7 +92,9 @@ func certificate(t *testing.T) (*tls.Config, *x509.CertPool) {
 
 func TestMailContentMatchesOriginal(t *testing.T) {
 	s := sink(t, mailsink.Options{})
-	if err := mail.New(config(t, s.Addr, "none")).Deliver(t.Context(), message()); err != nil {
+	letter := message()
+	letter.Type = notification.Email
+	if err := mail.New(config(t, s.Addr, "none")).Deliver(t.Context(), letter); err != nil {
 		t.Fatal(err)
 	}
 	m, parts := read(t, s)
@@ -269,7 +271,7 @@ func TestSMTPErrors(t *testing.T) {
 }
 
 func TestConfigReportsAllErrors(t *testing.T) {
-	good := mail.Config{Enabled: true, Host: "mail.example", Port: 587, TLS: "auto", FromEmail: "suite@nlb.example", FromName: "Suite"}
+	good := mail.Config{PerHour: 10, Enabled: true, Host: "mail.example", Port: 587, TLS: "auto", FromEmail: "suite@nlb.example", FromName: "Suite"}
 	for name, c := range map[string]struct {
 		change func(*mail.Config)
 		want   []string
@@ -280,7 +282,7 @@ func TestConfigReportsAllErrors(t *testing.T) {
 		"missing": {func(c *mail.Config) { c.Host, c.FromEmail = "", "" }, []string{"SMTP_HOST", "FROM_EMAIL"}},
 		"all": {func(c *mail.Config) {
 			*c = mail.Config{Enabled: true, TLS: "ssl", Port: -1, User: "u", FromEmail: "a\nb", FromName: "a\r\nBcc: x"}
-		}, []string{"SMTP_TLS", "SMTP_PORT", "FROM_NAME", "SMTP_USER", "FROM_EMAIL", "SMTP_HOST"}},
+		}, []string{"SMTP_TLS", "MAIL_PER_HOUR", "SMTP_PORT", "FROM_NAME", "SMTP_USER", "FROM_EMAIL", "SMTP_HOST"}},
 	} {
 		cfg := good
 		c.change(&cfg)

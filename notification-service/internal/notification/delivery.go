@@ -34,6 +34,7 @@ type Delivery struct {
 	Attempts int         `json:"attempts" doc:"number of delivery attempts; outages of the mail server or the folder are not counted"`
 	NextTry  time.Time   `json:"nextTry,omitzero" doc:"earliest time of the next attempt"`
 	Reason   string      `json:"reason,omitempty" doc:"why the notification was not delivered yet, or why delivery failed"`
+	Digest   bool        `json:"digest,omitzero" doc:"true if the mail is part of a digest, because the recipient had reached the limit of mails per hour"`
 	SentAt   time.Time   `json:"sentAt,omitzero" doc:"time of delivery"`
 }
 
@@ -68,6 +69,19 @@ type Message struct {
 	Text      string
 	Metadata  string // a JSON object
 	At        time.Time
+}
+
+// message returns the notification as a channel delivers it, without an address. Values of
+// events cannot be invisible or act as links.
+func (r *Record) message() Message {
+	m := Message{
+		ID: r.ID, Event: r.Event, Type: r.Type, EventType: r.EventType, Priority: r.Priority,
+		Title: r.Title, Text: r.Message, Metadata: r.Metadata, At: r.CreatedAt,
+	}
+	if r.Type == System {
+		m.Text, m.Metadata = defang(m.Text), escapeJSON(m.Metadata)
+	}
+	return m
 }
 
 // Channel delivers messages. Deliver fails with a *Refusal if this message was refused; any

@@ -27,11 +27,10 @@ const (
 // Dispatcher delivers notifications on one channel, with one task per notification. It
 // copies the state of the task to the delivery in the record.
 type Dispatcher struct {
-	Name     ChannelName
-	Channel  Channel
-	Records  *store.Collection[Record]
-	Accounts *store.Collection[AccountProjection]
-	Log      *slog.Logger
+	Name    ChannelName
+	Channel Channel
+	Service *Service
+	Log     *slog.Logger
 }
 
 // taskKind returns the task kind of a channel.
@@ -42,21 +41,25 @@ func newSpec(record string, c ChannelName) task.Spec {
 	return task.Spec{ID: deriveID("task", record, string(c)), Kind: taskKind(c), Data: record}
 }
 
-// Kind returns the task kind of the channel.
-func (d *Dispatcher) Kind() task.Kind {
-	return task.Kind{
+// Kinds returns the task kinds of the channel.
+func (d *Dispatcher) Kinds() []task.Kind {
+	kinds := []task.Kind{{
 		Name: taskKind(d.Name), Run: d.run, Report: d.report, Timeout: runTimeout, MaxAttempts: maxAttempts, MinBackoff: minBackoff, MaxBackoff: maxBackoff,
+	}}
+	if d.Name == Mail {
+		kinds = append(kinds, d.digestKind())
 	}
+	return kinds
 }
 
-// run delivers the notification of a task unless it was delivered before. An error of the
-// channel that is not a Refusal is an outage, which does not count as an attempt.
+// run delivers the notification of a task unless it was delivered before. A mail that
+// exceeds the limit of its recipient waits for a digest.
 func (d *Dispatcher) run(ctx context.Context, t task.Task) error {
 	id, err := recordID(t)
 	if err != nil {
 		return task.Permanent(err)
 	}
-	row, err := d.Records.Get(ctx, id)
+	row, err := d.Service.Records.Get(ctx, id)
 	if fault.Is(err, fault.NotFound) {
 		return nil
 	}
@@ -64,24 +67,65 @@ func (d *Dispatcher) run(ctx context.Context, t task.Task) error {
 		return err
 	}
 	r := &row.Doc
-	if delivery := r.delivery(d.Name); delivery == nil || delivery.State != Pending {
+	delivery := r.delivery(d.Name)
+	if delivery == nil || delivery.State != Pending {
 		return nil
 	}
-	to, err := d.address(ctx, r)
-	if err != nil {
+	m := r.message()
+	if d.Name == Mail {
+		var now bool
+		if m.To, now, err = d.prepareMail(ctx, r, delivery); !now || err != nil {
+			return taskError(err)
+		}
+	} else if m.To, err = d.fileAddress(ctx, r); err != nil {
 		return err
 	}
-	err = d.Channel.Deliver(ctx, Message{
-		ID: r.ID, Event: r.Event, To: to, Type: r.Type, EventType: r.EventType, Priority: r.Priority,
-		Title: r.Title, Text: r.Message, Metadata: r.Metadata, At: r.CreatedAt,
-	})
+	if err := d.deliver(ctx, m); err != nil {
+		return err
+	}
+	d.Log.InfoContext(ctx, "notification delivered", "channel", d.Name, "notification", r.ID, "eventType", r.EventType)
+	return nil
+}
+
+// prepareMail returns the address of a mail, and whether it is sent now. Otherwise it waits
+// for a digest.
+func (d *Dispatcher) prepareMail(ctx context.Context, r *Record, delivery *Delivery) (to string, now bool, err error) {
+	if !delivery.Digest {
+		if to, err = d.Service.mailAddress(ctx, r); err != nil {
+			return "", false, err
+		}
+		if now, err = d.Service.useBudgets(ctx, r, to); now || err != nil {
+			return to, now, err
+		}
+	}
+	return "", false, d.Service.postpone(ctx, r)
+}
+
+// fileAddress returns the email address in a text file. It is empty if it is not known.
+func (d *Dispatcher) fileAddress(ctx context.Context, r *Record) (string, error) {
+	if r.Address != "" || r.Recipient == "" {
+		return r.Address, nil
+	}
+	a, err := d.Service.account(ctx, r.Recipient)
+	return a.Email, err
+}
+
+// deliver sends a message on the channel. An error that is not a Refusal is an outage, which
+// does not count as an attempt.
+func (d *Dispatcher) deliver(ctx context.Context, m Message) error {
+	err := d.Channel.Deliver(ctx, m)
+	if _, refused := errors.AsType[*Refusal](err); err != nil && !refused {
+		return fault.New(fault.Unavailable, "%v", err)
+	}
+	return taskError(err)
+}
+
+// taskError returns the error of a task for a Refusal, and other errors unchanged.
+func taskError(err error) error {
 	refusal, refused := errors.AsType[*Refusal](err)
 	switch {
-	case err == nil:
-		d.Log.InfoContext(ctx, "notification delivered", "channel", d.Name, "notification", r.ID, "eventType", r.EventType)
-		return nil
 	case !refused:
-		return fault.New(fault.Unavailable, "%v", err)
+		return err
 	case refusal.Final:
 		return task.Permanent(errors.New(refusal.Reason))
 	}
@@ -93,33 +137,15 @@ func recordID(t task.Task) (id string, err error) {
 	return id, err
 }
 
-// address returns the email address of the recipient. It is required for mail only.
-func (d *Dispatcher) address(ctx context.Context, r *Record) (string, error) {
-	if r.Address != "" || r.Recipient == "" {
-		return r.Address, nil
-	}
-	row, err := d.Accounts.Get(ctx, r.Recipient)
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return "", err
-	}
-	switch {
-	case d.Name == Mail && row.Doc.Email == "":
-		return "", errors.New(addressUnknown)
-	case d.Name == Mail && row.Doc.Disabled:
-		return "", task.Permanent(errors.New("the account is disabled"))
-	}
-	return row.Doc.Email, nil
-}
-
 // report copies the state of a task to the delivery of its notification.
 func (d *Dispatcher) report(ctx context.Context, t task.Task) error {
 	id, err := recordID(t)
 	if err != nil {
 		return nil // run has failed for the same reason
 	}
-	_, err = d.Records.Update(ctx, id, func(r *Record) (store.Change, error) {
+	_, err = d.Service.Records.Update(ctx, id, func(r *Record) (store.Change, error) {
 		delivery := r.delivery(d.Name)
-		if delivery == nil || delivery.State != Pending {
+		if delivery == nil || delivery.State != Pending || delivery.Digest {
 			return store.Change{}, store.ErrNoChange
 		}
 		delivery.Attempts, delivery.NextTry, delivery.Reason = t.Attempts, time.Time{}, shorten(t.LastError)
@@ -170,10 +196,13 @@ func (s *Service) enqueue(ctx context.Context, records ...*Record) error {
 	return nil
 }
 
-// ResumeTask returns the task that enqueues pending deliveries without a task. They exist if
-// a process was killed before it called enqueue, or come from releases without tasks.
+// ResumeTask returns the task that enqueues pending deliveries without a task, and completes the
+// audit of settings. The deliveries exist if a process was killed before it called enqueue, or
+// come from releases without tasks.
 func (s *Service) ResumeTask() task.Kind {
-	return task.Kind{Name: "notification.resume", Every: resumeInterval, Run: func(ctx context.Context, _ task.Task) error { return s.resume(ctx) }}
+	return task.Kind{Name: "notification.resume", Every: resumeInterval, Run: func(ctx context.Context, _ task.Task) error {
+		return errors.Join(s.resume(ctx), s.resumeSettings(ctx))
+	}}
 }
 
 func (s *Service) resume(ctx context.Context) error {

@@ -31,6 +31,8 @@ type testService struct {
 	worker *task.Worker
 	now    time.Time
 	events int // number of events handled
+
+	versions map[string]int64 // of accounts
 }
 
 func newService(t *testing.T, channels ...*channel) *testService {
@@ -40,15 +42,16 @@ func newService(t *testing.T, channels ...*channel) *testService {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close(context.Background()) })
-	s := &testService{t: t, db: db, now: time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC)}
+	s := &testService{t: t, db: db, now: time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC), versions: map[string]int64{}}
 	clock := func() time.Time { return s.now }
 	s.Service = &notification.Service{
 		Records: store.Open(db, notification.Schema()), Accounts: store.Open(db, notification.AccountSchema()),
-		Owners: store.Open(db, notification.OwnerSchema()), Tasks: task.NewQueue(db, clock), Now: clock, NewID: func() string { return fmt.Sprint("new", s.events) },
+		Organisations: store.Open(db, notification.OrganisationSchema()), Owners: store.Open(db, notification.OwnerSchema()),
+		Budgets: store.Open(db, notification.BudgetSchema()), Audit: store.Open(db, notification.AuditSchema()), MailPerHour: 1000, Tasks: task.NewQueue(db, clock), Now: clock, NewID: func() string { return fmt.Sprint("new", s.events) },
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	for _, c := range channels {
-		s.Dispatchers = append(s.Dispatchers, &notification.Dispatcher{Name: c.name, Channel: c, Records: s.Records, Accounts: s.Accounts, Log: log})
+		s.Dispatchers = append(s.Dispatchers, &notification.Dispatcher{Name: c.name, Channel: c, Service: s.Service, Log: log})
 	}
 	s.worker = s.newWorker()
 	return s
@@ -57,7 +60,7 @@ func newService(t *testing.T, channels ...*channel) *testService {
 func (s *testService) newWorker() *task.Worker {
 	var kinds []task.Kind
 	for _, d := range s.Dispatchers {
-		kinds = append(kinds, d.Kind())
+		kinds = append(kinds, d.Kinds()...)
 	}
 	return task.NewWorker(s.Tasks, slog.New(slog.NewTextHandler(s.t.Output(), nil)), nil, kinds...)
 }
@@ -66,12 +69,30 @@ func (s *testService) newWorker() *task.Worker {
 func (s *testService) handle(topic, payload string) {
 	s.t.Helper()
 	s.events++
-	e := event.Envelope{ID: fmt.Sprint(s.events), Type: topic, Time: s.now, Data: []byte(payload)}
+	e := event.Envelope{ID: fmt.Sprint(s.events), Topic: topic, Type: topic, Time: s.now, Data: []byte(payload)}
+	if strings.HasPrefix(topic, "user.") {
+		e = s.accountEvent(e)
+	}
 	for range 2 {
 		if err := s.Handle(s.t.Context(), e); err != nil {
 			s.t.Fatal(err)
 		}
 	}
+}
+
+// accountEvent completes an event about an account.
+func (s *testService) accountEvent(e event.Envelope) event.Envelope {
+	s.t.Helper()
+	var p struct{ UserID string }
+	if err := json.Unmarshal(e.Data, &p); err != nil {
+		s.t.Fatal(err)
+	}
+	s.versions[p.UserID]++
+	if e.Type == "user.updated" && s.versions[p.UserID] == 1 {
+		s.versions[p.UserID] = 2
+	}
+	e.Topic, e.Source, e.Key, e.Sequence = e.Type, "/auth-service", p.UserID, s.versions[p.UserID]
+	return e
 }
 
 // deliver runs the tasks that are due.
@@ -85,7 +106,7 @@ func (s *testService) deliver() {
 // newest returns the newest notification of a user, and its delivery on a channel.
 func (s *testService) newest(user string, c notification.ChannelName) (notification.Record, notification.Delivery) {
 	s.t.Helper()
-	page, err := s.List(auth.NewContext(s.t.Context(), auth.Principal{UserID: user}), notification.Filter{}, "", 1)
+	page, err := s.List(auth.NewContext(s.t.Context(), auth.Principal{UserID: user, Role: auth.Admin}), notification.Filter{}, "", 1)
 	if err != nil || len(page.Rows) == 0 {
 		s.t.Fatalf("notifications of %s: %v, %v", user, page.Rows, err)
 	}
@@ -175,12 +196,12 @@ func TestRefusals(t *testing.T) {
 	}}
 	s := newService(t, mail)
 	s.handle("user.registered", ann)
-	s.handle("user.registered", `{"userId":"bob","email":"bob@nlb.example"}`)
+	s.handle("user.registered", `{"userId":"bob","email":"bob@nlb.example","role":"user"}`)
 
 	refusal = &notification.Refusal{Reason: "451 busy\r\nlater"}
 	s.deliver()
 	_, d := s.newest("ann", notification.Mail)
-	if d.State != notification.Pending || d.Attempts != 1 || d.Reason != "451 busy  later" || !d.NextTry.After(s.now) || d.NextTry.After(s.now.Add(time.Minute)) {
+	if d.State != notification.Pending || d.Attempts != 1 || d.Reason != "451 busy later" || !d.NextTry.After(s.now) || d.NextTry.After(s.now.Add(time.Minute)) {
 		t.Errorf("temporarily refused: %+v", d)
 	}
 	if _, d := s.newest("bob", notification.Mail); d.State != notification.Sent {
@@ -235,7 +256,7 @@ func TestMailWaitsForAddress(t *testing.T) {
 		t.Errorf("after the address is known: %+v, %+v", d, mail.sent)
 	}
 	s.now = s.now.Add(time.Second)
-	s.handle("user.updated", `{"userId":"ann","email":"ann@nlb.example","disabled":true}`)
+	s.handle("user.updated", `{"userId":"ann","email":"ann@nlb.example","role":"user","disabled":true}`)
 	s.handle("passport.updated", `{"passportId":"p","updatedBy":"bob"}`)
 	s.deliver()
 	if _, d := s.newest("ann", notification.Mail); d.State != notification.Failed || d.Reason != "the account is disabled" {
@@ -252,11 +273,11 @@ func TestAddressArrivesDuringDispatch(t *testing.T) {
 	for i := range n {
 		user := fmt.Sprint("user", i)
 		s.handle("passport.created", fmt.Sprintf(`{"passportId":"p%d","createdBy":%q}`, i, user))
-		e := event.Envelope{ID: user, Type: "user.updated", Time: s.now, Data: fmt.Appendf(nil, `{"userId":%q,"email":"%s@nlb.example"}`, user, user)}
+		e := event.Envelope{ID: user, Type: "user.updated", Time: s.now, Data: fmt.Appendf(nil, `{"userId":%q,"email":"%s@nlb.example","role":"user"}`, user, user)}
 		var wg sync.WaitGroup
 		wg.Go(func() { s.deliver() })
 		time.Sleep(rand.N(2 * time.Millisecond)) // at a random moment of the dispatch
-		if err := s.Handle(t.Context(), e); err != nil {
+		if err := s.Handle(t.Context(), s.accountEvent(e)); err != nil {
 			t.Fatal(err)
 		}
 		wg.Wait()
@@ -325,7 +346,7 @@ func TestResumeEnqueuesPendingDeliveries(t *testing.T) {
 		"failed":  {Channel: notification.Mail, State: notification.Failed, Attempts: 1},
 		"file":    {Channel: notification.File, State: notification.Pending}, // this channel is disabled
 	} {
-		if _, err := s.Records.Insert(t.Context(), id, notification.Record{ID: id, Recipient: "ann", Metadata: "{}", CreatedAt: s.now, Deliveries: []notification.Delivery{d}}); err != nil {
+		if _, err := s.Records.Insert(t.Context(), id, notification.Record{ID: id, Recipient: "ann", EventType: "passport.created", Metadata: "{}", CreatedAt: s.now, Deliveries: []notification.Delivery{d}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -354,7 +375,7 @@ func TestResumedDeliveriesKeepTheirTrace(t *testing.T) {
 	s.Tasks = lost
 	traces := map[string]string{"passport.created": "4bf92f3577b34da6a3ce929d0e0e4736", "passport.updated": "0af7651916cd43dd8448eb211c80319c"}
 	for topic, id := range traces {
-		e := event.Envelope{ID: topic, Type: topic, Time: s.now, Data: []byte(`{"passportId":"p","createdBy":"ann"}`)}
+		e := event.Envelope{ID: topic, Topic: topic, Type: topic, Time: s.now, Data: []byte(`{"passportId":"p","createdBy":"ann"}`)}
 		if err := s.Handle(trace.NewContext(t.Context(), "00-"+id+"-00f067aa0ba902b7-01"), e); err != nil {
 			t.Fatal(err)
 		}
@@ -383,14 +404,13 @@ func TestResumedDeliveriesKeepTheirTrace(t *testing.T) {
 func TestOldAccountEventsAreIgnored(t *testing.T) {
 	at := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 	version := func(sequence int64, minute time.Duration, payload string) event.Envelope {
-		return event.Envelope{ID: fmt.Sprint(sequence, minute), Type: "user.updated", Sequence: sequence, Time: at.Add(minute * time.Minute), Data: []byte(payload)}
+		return event.Envelope{ID: fmt.Sprint(sequence, minute), Topic: "user.updated", Source: "/auth-service", Key: "ann", Type: "user.updated", Sequence: sequence, Time: at.Add(minute * time.Minute), Data: []byte(payload)}
 	}
 	admin, user := `{"userId":"ann","email":"new@nlb.example","role":"admin"}`, `{"userId":"ann","email":"old@nlb.example","role":"user"}`
 	for name, events := range map[string][]event.Envelope{
-		"in order":              {version(1, 1, user), version(2, 2, admin)},
-		"out of order":          {version(2, 2, admin), version(1, 1, user), version(1, 9, user)},
-		"without a sequence":    {version(0, 2, admin), version(0, 1, user)},
-		"some without sequence": {version(0, 1, user), version(5, 2, admin), version(0, 1, user)},
+		"in order":     {version(2, 1, user), version(3, 2, admin)},
+		"repeated":     {version(2, 1, user), version(3, 2, admin), version(2, 1, user)},
+		"out of order": {version(3, 2, admin), version(2, 1, user), version(2, 9, user)},
 	} {
 		s := newService(t)
 		for _, e := range events {

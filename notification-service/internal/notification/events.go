@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
@@ -17,64 +16,38 @@ import (
 // fault.Malformed or fault.Invalid if the event is wrong; retrying does not help then.
 func (s *Service) Handle(ctx context.Context, e event.Envelope) error {
 	p, err := parsePayload(e)
+	if err == nil {
+		err = checkOrigin(e, p)
+	}
 	if err != nil {
 		return err
 	}
 	switch e.Type {
-	case event.UserRegistered{}.Topic(), event.UserUpdated{}.Topic():
+	case event.OrganisationUpdated{}.Topic():
+		return s.upsertOrganisation(ctx, e, p)
+	case event.UserRegistered{}.Topic(), event.UserUpdated{}.Topic(), event.UserDeleted{}.Topic():
 		account, err := parseAccount(e, p)
 		if err != nil {
 			return err
 		}
-		if err := s.upsertAccount(ctx, account); err != nil {
+		if err := s.upsertAccount(ctx, e, account); err != nil {
 			return err
 		}
-		if e.Type == (event.UserUpdated{}).Topic() {
-			return nil // this event type has no notification
+		if e.Type != (event.UserRegistered{}).Topic() {
+			return nil // these event types have no notification
 		}
 	}
-	user, err := s.resolveUser(ctx, e.Type, p)
-	if err != nil {
+	if p.string(importKey) != "" && subjectKey(e.Type) != importKey {
+		_, err := s.owner(ctx, subjectKey(e.Type), p) // the event at the end of the import has the notification
 		return err
 	}
-	return s.notify(ctx, e, p, user)
+	return s.notify(ctx, e, p)
 }
 
-// resolveUser returns the user whom an event concerns: the account itself, the creator of
-// the passport, or the uploader of the document. It stores creators and uploaders, because
-// later events do not name them. If neither is known, it returns the user who acted, or an
-// empty string.
-func (s *Service) resolveUser(ctx context.Context, eventType string, p payload) (string, error) {
-	key := subjectKey(eventType)
-	if key == "userId" {
-		return p.string(key), nil
-	}
-	subject := key + ":" + p.string(key)
-	for _, owner := range ownerKeys {
-		if user := p.string(owner); user != "" && key != "" {
-			_, err := s.Owners.Insert(ctx, subject, OwnerProjection{UserID: user})
-			if fault.Is(err, fault.Conflict) {
-				err = nil
-			}
-			return user, err
-		}
-	}
-	row, err := s.Owners.Get(ctx, subject)
-	if !fault.Is(err, fault.NotFound) {
-		return row.Doc.UserID, err
-	}
-	for _, actor := range actorKeys {
-		if user := p.string(actor); user != "" {
-			return user, nil
-		}
-	}
-	return "", nil
-}
-
-// notify adds a notification for the user, unless that is empty, and for all admins.
-// Existing notifications do not change.
-func (s *Service) notify(ctx context.Context, e event.Envelope, p payload, user string) error {
-	title, message, err := render(e.Type, p, s.now())
+// notify adds a notification for each recipient of an event. Existing notifications do not
+// change.
+func (s *Service) notify(ctx context.Context, e event.Envelope, p payload) error {
+	title, message, err := render(e.Type, p, s.now(), s.Dates)
 	if err != nil {
 		return err
 	}
@@ -82,43 +55,34 @@ func (s *Service) notify(ctx context.Context, e event.Envelope, p payload, user 
 	if err != nil {
 		return err
 	}
-	var recipients []string
-	if user != "" {
-		recipients = append(recipients, user)
-	}
-	err = s.eachAccountPage(ctx, auth.Admin, func(admins []string) error {
-		recipients = append(recipients, admins...)
-		return nil
-	})
+	to, err := s.eventRecipients(ctx, e, p)
 	if err != nil {
 		return err
 	}
 	return s.add(ctx, Record{
-		Event: deriveID(e.Source, e.ID), Type: System, EventType: oneLine(e.Type), Title: title, Message: message,
+		Event: deriveID(e.Source, e.ID), Type: System, EventType: e.Type, Title: title, Message: message,
 		Priority: Medium, Status: Unread, Metadata: metadata, CreatedAt: e.Time.UTC(),
-	}, recipients, true)
+	}, to, func(a AccountProjection) bool { return a.mailed(e.Type) })
 }
 
 // add inserts a copy of the record for each recipient and enqueues its deliveries. The
 // first copy also has the text file of the event; without recipients, only the file is
-// written. It is idempotent: for existing records, it enqueues the missing tasks.
-func (s *Service) add(ctx context.Context, r Record, recipients []string, byMail bool) error {
-	if len(recipients) == 0 {
-		recipients, byMail = []string{""}, false
+// written. byMail reports whether a recipient gets a mail. It is idempotent: for existing
+// records, it enqueues the missing tasks.
+func (s *Service) add(ctx context.Context, r Record, to recipients, byMail func(AccountProjection) bool) error {
+	if len(to) == 0 {
+		to = recipients{{}}
 	}
 	r.Traceparent = trace.FromContext(ctx)
 	var records []*Record
-	for i, user := range recipients {
+	for i, recipient := range to {
 		record := r
-		record.ID, record.Recipient = deriveID(r.Event, user), user
-		if slices.ContainsFunc(records, func(r *Record) bool { return r.ID == record.ID }) {
-			continue
+		record.ID, record.Recipient, record.Audiences = deriveID(r.Event, recipient.ID), recipient.ID, recipient.audiences
+		record.Deliveries = s.newDeliveries(&record, recipient.ID != "" && byMail(recipient.AccountProjection), i == 0)
+		if mail := record.delivery(Mail); mail != nil && mail.State == Pending && record.Address == "" && recipient.Email == "" {
+			record.AwaitsAddress, mail.Reason = true, addressUnknown
 		}
-		record.Deliveries = s.newDeliveries(&record, byMail, i == 0)
 		records = append(records, &record)
-	}
-	if err := s.awaitAddresses(ctx, records); err != nil {
-		return err
 	}
 	if err := s.insert(ctx, records); err != nil {
 		return err
@@ -158,11 +122,8 @@ func (s *Service) releaseIfKnown(ctx context.Context, r *Record) error {
 	if !r.AwaitsAddress {
 		return nil
 	}
-	row, err := s.Accounts.Get(ctx, r.Recipient)
-	if fault.Is(err, fault.NotFound) || err == nil && row.Doc.Email == "" {
-		return nil
-	}
-	if err != nil {
+	a, err := s.account(ctx, r.Recipient)
+	if err != nil || a.Email == "" {
 		return err
 	}
 	return s.release(ctx, r.Recipient)

@@ -43,7 +43,7 @@ func FuzzEvent(f *testing.F) {
 			}
 			return
 		}
-		title, message, err := render(topic, p, e.Time)
+		title, message, err := render(topic, p, e.Time, ISO)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -48,15 +48,14 @@ const (
 // Event types that are not declared in package event: those of future services, and those
 // that only an admin sends.
 const (
-	PassportTransitioned = "passport.transitioned"
-	UserLogin            = "user.login"
-	SystemAlert          = "system.alert"
-	GeneralInfo          = "general.info"
+	UserLogin   = "user.login"
+	SystemAlert = "system.alert"
+	GeneralInfo = "general.info"
 )
 
 // Topics returns the topics whose events create notifications or describe accounts.
 func Topics() []string {
-	return slices.Concat(event.UserTopics(), event.PassportTopics(), []string{PassportTransitioned}, event.DocumentTopics())
+	return slices.Concat(event.UserTopics(), event.OrganisationTopics(), event.PassportTopics(), event.ImportTopics(), event.DocumentTopics())
 }
 
 // Record is a notification for one recipient. There is one record for each event and
@@ -80,15 +79,16 @@ type Record struct {
 	Deleted       bool       `json:"deleted,omitzero"`       // hidden; the record stays so that a repeated event does not create it again
 	Request       string     `json:"request,omitempty"`      // idempotency.Fingerprint of the request, if it had a key
 	Traceparent   string     `json:"traceparent,omitempty"`  // of the request that caused the event
+	Audiences     []Audience `json:"audiences,omitempty"`    // to which the recipient must belong; empty: it is addressed to the recipient
 }
 
 // Schema is the store schema of notifications. A record is in the list of its recipient and
 // in the lists of its pending deliveries.
 func Schema() store.Schema[Record] {
-	return store.Schema[Record]{Name: "notifications", Version: 1, Indexes: func(r *Record) store.Indexes {
+	return store.Schema[Record]{Name: "notifications", Version: 2, Indexes: func(r *Record) store.Indexes {
 		in := store.Indexes{Created: r.CreatedAt}
 		if r.Recipient != "" && !r.Deleted {
-			in.Scopes = append(in.Scopes, ownScope(r.Recipient))
+			in.Scopes = append(in.Scopes, r.scopes()...)
 			in.Filters = Filter{Type: r.Type, Status: r.Status, EventType: r.EventType, Priority: r.Priority}.index()
 		}
 		for _, d := range r.Deliveries {
@@ -96,6 +96,8 @@ func Schema() store.Schema[Record] {
 			case d.State != Pending:
 			case d.Channel == Mail && r.AwaitsAddress:
 				in.Scopes = append(in.Scopes, addressScope(r.Recipient))
+			case d.Digest:
+				in.Scopes = append(in.Scopes, digestScope(r.digestKey()))
 			default:
 				in.Scopes = append(in.Scopes, pendingScope(d.Channel))
 			}
@@ -106,6 +108,9 @@ func Schema() store.Schema[Record] {
 
 func ownScope(user string) string     { return "user:" + user }
 func addressScope(user string) string { return "address:" + user }
+
+// digestScope is the list of the mails to a recipient that wait for a digest.
+func digestScope(key string) string { return "digest:" + key }
 
 // pendingScope is the list of pending deliveries on a channel. Earlier releases stored
 // deliveries to be retried in the list retryScope.

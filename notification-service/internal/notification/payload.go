@@ -2,11 +2,11 @@ package notification
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/battery-passport/suite/pkg/event"
@@ -17,14 +17,16 @@ import (
 const (
 	maxPayload = 64 << 10 // bytes
 	maxID      = 200      // characters
-	maxValue   = 200      // characters of a value in a message
+	maxValue   = 120      // characters of a value in a message
 )
+
+var eventTypes = regexp.MustCompile(`^[a-z][A-Za-z]{0,39}(\.[a-z][A-Za-z]{0,39}){1,3}$`)
 
 // payload holds the members of an event. It is untrusted input.
 type payload map[string]wire.Value
 
 // subjectKeys maps the first part of an event type to the member with the id of the subject.
-var subjectKeys = map[string]string{"passport": "passportId", "document": "docId", "user": "userId"}
+var subjectKeys = map[string]string{"passport": "passportId", "document": "docId", "user": "userId", "organisation": "organisationId"}
 
 // Members with the id of the owner of the subject, and of the user who acted.
 var (
@@ -32,9 +34,16 @@ var (
 	actorKeys = []string{"publishedBy", "updatedBy", "deletedBy"}
 )
 
+// importKey is the member with the id of an import. It is also in the events of the passports
+// of the import.
+const importKey = "importId"
+
 // subjectKey returns the member with the id of the subject, or an empty string for an unknown
 // event type.
 func subjectKey(eventType string) string {
+	if eventType == (event.PassportImportFinished{}).Topic() {
+		return importKey
+	}
 	noun, _, _ := strings.Cut(eventType, ".")
 	return subjectKeys[noun]
 }
@@ -56,7 +65,10 @@ func parsePayload(e event.Envelope) (payload, error) {
 		return nil, fault.New(fault.Malformed, "the payload cannot be parsed").Because(err)
 	}
 	details := p.checkID(subjectKey(e.Type), true)
-	for _, key := range slices.Concat(ownerKeys, actorKeys) {
+	if !eventTypes.MatchString(e.Type) {
+		details = append(details, fault.Detail{Path: "type", Code: "format", Message: "must be words separated by dots, such as passport.created"})
+	}
+	for _, key := range slices.Concat(ownerKeys, actorKeys, []string{"organisation"}) {
 		details = append(details, p.checkID(key, false)...)
 	}
 	if e.Time.Year() < 2000 || e.Time.Year() > 9999 {
@@ -73,7 +85,7 @@ func (p payload) checkID(key string, required bool) []fault.Detail {
 	v, ok := p[key]
 	id := p.string(key)
 	switch {
-	case key == "", !required && (!ok || v.Kind() == 'n'):
+	case key == "", !required && (!ok || v.Kind() == 'n' || string(v) == `""`):
 		return nil
 	case !ok:
 		return []fault.Detail{{Path: "/" + key, Code: "required", Message: "is missing"}}
@@ -92,84 +104,78 @@ func (p payload) string(key string) string {
 	return ""
 }
 
+// first returns the first of the members that is set.
+func (p payload) first(keys []string) string {
+	for _, key := range keys {
+		if value := p.string(key); value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
 // templateData is the data of a template: the payload and the current time.
 type templateData struct {
 	payload
-	at time.Time
+	at    time.Time
+	dates DateStyle
 }
 
 const missing = "N/A"
 
-// Text returns a member on one line, or N/A if it is missing or empty. The elements of an
-// array are separated by commas.
-func (p payload) Text(key string) string { return p.Or(key, missing) }
+// Text returns a member in quotation marks, or N/A if it is missing or empty. The elements of
+// an array are separated by commas.
+func (p payload) Text(key string) string { return p.quoted(key, missing) }
 
 // Actor is Text for the user who acted. If the member is missing, it returns System.
-func (p payload) Actor(key string) string { return p.Or(key, "System") }
+func (p payload) Actor(key string) string { return p.quoted(key, "System") }
+
+// Fields is Text for names of attributes, as JSON pointers.
+func (p payload) Fields(key string) string {
+	var names []string
+	if v := p[key]; v == nil || wire.Unmarshal(v, &names) != nil || len(names) == 0 {
+		return p.Text(key)
+	}
+	for i, name := range names {
+		names[i] = "/" + strings.ReplaceAll(name, ".", "/")
+	}
+	return quote(strings.Join(names, ", "))
+}
+
+// Has reports whether a member is set.
+func (p payload) Has(key string) bool { return p[key] != nil }
+
+// True reports whether a member is true.
+func (p payload) True(key string) bool { return p[key].Kind() == 't' }
 
 // Empty reports whether a member is an array without elements.
 func (p payload) Empty(key string) bool {
 	return p[key].Kind() == '[' && plainText(p[key]) == ""
 }
 
-// Or is Text with another fallback.
-func (p payload) Or(key, fallback string) string {
-	if text := oneLine(plainText(p[key])); text != "" {
-		return text
+func (p payload) quoted(key, fallback string) string {
+	if text := plainText(p[key]); oneLine(text) != "" {
+		return quote(text)
 	}
 	return fallback
+}
+
+// Number returns a member that is a whole number.
+func (p payload) Number(key string) string {
+	if n, err := strconv.ParseInt(string(p[key]), 10, 64); err == nil {
+		return strconv.FormatInt(n, 10)
+	}
+	return missing
 }
 
 // Megabytes returns a number of bytes in MiB, labelled MB as in the original.
 func (p payload) Megabytes(key string) string {
 	n, err := strconv.ParseFloat(string(p[key]), 64)
-	if err != nil || n < 0 {
+	if err != nil || n < 0 || n > 1<<60 {
 		return missing
 	}
 	return fmt.Sprintf("%.2f MB", n/(1<<20))
 }
 
-// Now returns the current time as LocaleTime.
-func (d templateData) Now() string { return d.at.UTC().Format(LocaleTime) }
-
-// LocaleTime is the time format of the original service. Times are in UTC.
-const LocaleTime = "1/2/2006, 3:04:05 PM"
-
-// plainText returns a JSON value as text for people.
-func plainText(v wire.Value) string {
-	switch {
-	case v == nil || v.Kind() == 'n':
-		return ""
-	case v.Kind() == '"':
-		var s string
-		_ = wire.Unmarshal(v, &s) // v is valid JSON
-		return s
-	case v.Kind() == '[':
-		var elements []wire.Value
-		_ = wire.Unmarshal(v, &elements) // v is valid JSON
-		texts := make([]string, len(elements))
-		for i, e := range elements {
-			texts[i] = plainText(e)
-		}
-		return strings.Join(texts, ", ")
-	}
-	return string(v)
-}
-
-// oneLine makes an untrusted value safe to show: it replaces line breaks and other control
-// characters, removes characters that change the direction of text, and limits the length.
-func oneLine(text string) string {
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsControl(r) || r == '\u2028' || r == '\u2029':
-			return ' '
-		case unicode.Is(unicode.Bidi_Control, r):
-			return -1
-		}
-		return r
-	}, text)
-	if utf8.RuneCountInString(text) > maxValue {
-		text = string([]rune(text)[:maxValue-1]) + "…"
-	}
-	return strings.TrimSpace(text)
-}
+// Now returns the current time.
+func (d templateData) Now() string { return d.dates.Format(d.at) }

@@ -2,8 +2,12 @@ package notification_test
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/battery-passport/suite/notification-service/internal/notification"
 	"github.com/battery-passport/suite/pkg/auth"
@@ -36,6 +40,32 @@ func TestStatsCountUpTo1000(t *testing.T) {
 	}
 	if stats, err := s.Stats(ctx); err != nil || stats.Total != notification.MaxCount || stats.Complete {
 		t.Errorf("stats of %d notifications: %+v, %v", notification.MaxCount+1, stats, err)
+	}
+}
+
+// TestImportMakesOneNotification handles the events of an import of two passports.
+func TestImportMakesOneNotification(t *testing.T) {
+	s := newService(t)
+	s.handle("user.registered", ann)
+	for _, id := range []string{"p1", "p2"} {
+		s.handle("passport.created", `{"passportId":"`+id+`","createdBy":"ann","importId":"i"}`)
+		s.handle("passport.published", `{"passportId":"`+id+`","publishedBy":"ann","importId":"i"}`)
+	}
+	s.handle("passport.importFinished", `{"importId":"i","rows":2,"created":2,"updated":0,"unchanged":-0.5,"invalid":"1","complete":true,"createdBy":"ann"}`)
+	s.handle("passport.deleted", `{"passportId":"p2","deletedBy":"root"}`) // its owner is known from the import
+	page, err := s.List(auth.NewContext(t.Context(), auth.Principal{UserID: "ann"}), notification.Filter{}, "", 10)
+	var got []string
+	for _, r := range page.Rows {
+		got = append(got, r.Doc.EventType+": "+r.Doc.Title)
+		const counts = "Rows: 2\nCreated: 2\nUpdated: 0\nUnchanged: N/A\nInvalid: N/A\nConflict: N/A\nPublished: N/A"
+		if r.Doc.EventType == "passport.importFinished" && !strings.HasSuffix(r.Doc.Message, counts) {
+			t.Errorf("the message of the import is %q, want it to end with %q", r.Doc.Message, counts)
+		}
+	}
+	slices.Sort(got)
+	want := []string{"passport.deleted: Battery Passport Deleted", "passport.importFinished: Import of Battery Passports Finished", "user.registered: Welcome to Battery Passport System"}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("notifications (-want +got), %v\n%s", err, diff)
 	}
 }
 

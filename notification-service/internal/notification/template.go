@@ -19,13 +19,13 @@ var templates = template.Must(template.ParseFS(templateFiles, "templates/*.txt")
 const otherTemplate = "other.txt"
 
 // render returns the title and message for an event.
-func render(eventType string, p payload, now time.Time) (title, message string, err error) {
+func render(eventType string, p payload, now time.Time, dates DateStyle) (title, message string, err error) {
 	t := templates.Lookup(eventType + ".txt")
 	if t == nil {
 		t = templates.Lookup(otherTemplate)
 	}
 	var b strings.Builder
-	if err := t.Execute(&b, templateData{p, now}); err != nil {
+	if err := t.Execute(&b, templateData{p, now, dates}); err != nil {
 		return "", "", fmt.Errorf("template %s: %w", t.Name(), err)
 	}
 	title, message, _ = strings.Cut(strings.TrimSpace(b.String()), "\n\n")

@@ -1,4 +1,5 @@
-// Package textfile writes notifications to text files in the format of the original service.
+// Package textfile writes notifications to text files in the format of the original service,
+// with dates in ISO 8601 unless configured otherwise.
 package textfile
 
 import (
@@ -18,21 +19,28 @@ import (
 const (
 	line     = "----------------------------------------------"
 	nameTime = "2006-01-02T15-04-05.000Z"
+
+	// The files contain addresses and user-chosen text: other users cannot read them.
+	folderMode = 0o750
+	fileMode   = 0o640
 )
 
 // Folder is the folder of the files. It is created if it is missing.
-type Folder struct{ Path string }
+type Folder struct {
+	Path  string
+	Dates notification.DateStyle
+}
 
 var _ notification.Channel = Folder{}
 
 // Deliver implements notification.Channel. The file is written atomically. Its name is
 // derived from the time and id of the event, so that a repeated delivery replaces it.
 func (f Folder) Deliver(_ context.Context, m notification.Message) error {
-	content, err := format(m)
+	content, err := f.format(m)
 	if err != nil {
 		return &notification.Refusal{Final: true, Reason: err.Error()}
 	}
-	if err := os.MkdirAll(f.Path, 0o755); err != nil {
+	if err := os.MkdirAll(f.Path, folderMode); err != nil {
 		return err
 	}
 	name := fmt.Sprintf("notification-%s-%s.txt", m.At.UTC().Format(nameTime), m.Event)
@@ -49,7 +57,7 @@ func (f Folder) Deliver(_ context.Context, m notification.Message) error {
 // Ping checks that files can be written, by writing one.
 func (f Folder) Ping(context.Context) error {
 	path := filepath.Join(f.Path, probe)
-	err := os.MkdirAll(f.Path, 0o755)
+	err := os.MkdirAll(f.Path, folderMode)
 	if err == nil {
 		err = write(path, strings.Repeat("\n", probeBytes))
 	}
@@ -68,7 +76,7 @@ const (
 )
 
 func write(path, content string) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode)
 	if err != nil {
 		return err
 	}
@@ -85,7 +93,7 @@ func syncFolder(path string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-func format(m notification.Message) (string, error) {
+func (f Folder) format(m notification.Message) (string, error) {
 	var metadata bytes.Buffer
 	if err := json.Indent(&metadata, []byte(m.Metadata), "", "  "); err != nil {
 		return "", fmt.Errorf("metadata: %w", err)
@@ -95,7 +103,7 @@ func format(m notification.Message) (string, error) {
 		to = "N/A"
 	}
 	return strings.Join([]string{
-		"Notification Log - " + m.At.UTC().Format(notification.LocaleTime),
+		"Notification Log - " + f.Dates.Format(m.At),
 		line,
 		"Event Type: " + m.EventType,
 		"Type: " + string(m.Type),

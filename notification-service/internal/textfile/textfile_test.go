@@ -23,8 +23,12 @@ func message() notification.Message {
 }
 
 // original is the file in the documentation of the original service.
-const original = `Notification Log - 9/11/2025, 1:20:09 AM
-----------------------------------------------
+const original = "Notification Log - 9/11/2025, 1:20:09 AM\n" + rest
+
+// iso is the same file with the time in ISO 8601.
+const iso = "Notification Log - 2025-09-11T01:20:09Z\n" + rest
+
+const rest = `----------------------------------------------
 Event Type: user.registered
 Type: email
 Title: Welcome to Our Platform!
@@ -55,7 +59,7 @@ func files(t *testing.T, dir string) map[string]string {
 }
 
 func TestFileFormatMatchesOriginal(t *testing.T) {
-	folder := textfile.Folder{Path: filepath.Join(t.TempDir(), "missing", "parent", "folder")}
+	folder := textfile.Folder{Path: filepath.Join(t.TempDir(), "missing", "parent", "folder"), Dates: notification.US}
 	unknown := message()
 	unknown.Event, unknown.To, unknown.Metadata = "0193-other", "", "{}" // in the same millisecond
 	for _, m := range []notification.Message{message(), message(), unknown} {
@@ -82,7 +86,8 @@ Metadata: {}
 	}
 }
 
-// TestIncompleteFileIsReplaced starts with the incomplete temporary file of a killed process.
+// TestIncompleteFileIsReplaced starts with the incomplete temporary file of a killed process. The
+// file has the default style of dates.
 func TestIncompleteFileIsReplaced(t *testing.T) {
 	dir := t.TempDir()
 	temporary := filepath.Join(dir, ".notification-2025-09-11T01-20-09.350Z-0193-event.txt")
@@ -92,7 +97,7 @@ func TestIncompleteFileIsReplaced(t *testing.T) {
 	if err := (textfile.Folder{Path: dir}).Deliver(t.Context(), message()); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{"notification-2025-09-11T01-20-09.350Z-0193-event.txt": original}, files(t, dir)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"notification-2025-09-11T01-20-09.350Z-0193-event.txt": iso}, files(t, dir)); diff != "" {
 		t.Errorf("files (-want +got)\n%s", diff)
 	}
 }

@@ -11,9 +11,14 @@ func TestSpellingsOfOneIdentifierHaveOneKey(t *testing.T) {
 		link: {
 			"https://vlf.example/01/09521100002073/21/F1%2F2", "https://vlf.example:443/01/09521100002073/21/F1%2F2", "https://vlf.example/01/09521100002073/21/%46%31%2f2/",
 			"HTTPS://VLF.EXAMPLE/01/09521100002073/21/F1%2F2", "https://other.example/a/b/01/09521100002073/22/V1/10/LOT7/21/F1%2F2", "https://vlf.example/x/../01/./09521100002073/21/F1%2F2",
-			"https://vlf.example/gtin/09521100002073/lot/L/ser/F1%2F2", " " + link + "\n",
+			"https://vlf.example/gtin/09521100002073/lot/L/ser/F1%2F2", "https://vlf.example//01//09521100002073/21//F1%2F2", " " + link + "\n",
 		},
-		own:                                      {"https://nlb.example:443/b/A1", "https://NLB.example/b/A1/", "https://nlb.example:/b/%41%31", "https://nlb.example/b/c/../A1", "https://nlb.example/./b/A1"},
+		own: {"https://nlb.example:443/b/A1", "https://NLB.example/b/A1/", "https://nlb.example:/b/%41%31", "https://nlb.example/b/c/../A1", "https://nlb.example/./b/A1",
+			"https://nlb.example./b/A1", "https://nlb.example.:443/b/A1", "https://nlb.example:0443/b/A1", "https://nlb.example/b//A1", "https://nlb.example//b/A1//"},
+		"https://nlb.example/b/A%211":            {"https://nlb.example/b/A!1", "https://nlb.example/b/A%211"},
+		"https://[::1]/b":                        {"https://[::1]/b", "https://[0:0::0:1]:443/b"},
+		"http://nlb.example/b":                   {"HTTP://nlb.example/b"},
+		"urn:epc:id:sgtin:1":                     {"URN:epc:id:sgtin:1"},
 		"https://nlb.example:8443/b/A1":          {"https://nlb.example:8443/b/A1/"},
 		"https://nlb.example/b/s%C3%BCd":         {"https://nlb.example/b/s%c3%bcd"},
 		"https://nlb.example/01/123/21/a":        {"https://nlb.example/01/123/21/a"},
@@ -29,7 +34,12 @@ func TestSpellingsOfOneIdentifierHaveOneKey(t *testing.T) {
 			}
 		}
 	}
-	for _, other := range []string{"https://nlb.example/b/a1", "https://nlb.example/b/A1/x", "https://nlb2.example/b/A1", "https://nlb.example/b%2FA1", "https://nlb.example/b//A1"} {
+	for _, incomplete := range []string{"https://vlf.example/01/09521100002073/21/", "https://vlf.example/01/09521100002073/21//10/L", "https://vlf.example/01/09521100002073/21/A/21/B"} {
+		if got := Key(incomplete); strings.Contains(got, "gs1") {
+			t.Errorf("Key(%q) = %q, want the key of a plain URI", incomplete, got)
+		}
+	}
+	for _, other := range []string{"https://nlb.example/b/a1", "https://nlb.example/b/A1/x", "https://nlb2.example/b/A1", "https://nlb.example/b%2FA1", "https://nlb.example:8443/b/A1", "http://nlb.example/b/A1"} {
 		if got := Key(other); got == own {
 			t.Errorf("Key(%q) = %q, want another key", other, got)
 		}
@@ -49,7 +59,17 @@ func TestPathsAreNotMistakenForLinks(t *testing.T) {
 		"https://oem.example/gtin/09521100000116/ser/A1":      true,
 		"https://oem.example/shop/01/09521100000116":          true,
 		"https://oem.example/2026/01/15":                      false,
-		"https://oem.example/01/09521100000116/21/A1/99/4711": false,
+		"https://oem.example/01/09521100000116/21/A1/99/4711": true,
+		"https://oem.example/01/09521100000116/8003/1/21/A1":  true,
+		"https://oem.example/01/9521100000116/a/b":            true,
+		"https://oem.example/2026/01/20260115/a/b":            false,
+		"https://oem.example/8006/095211000001160101/21/A1":   false,
+		"https://oem.example/01/09521100000116/21/":           true,
+		"https://oem.example/01/09521100000116/21":            true,
+		"https://oem.example/01/09521100000116/21//10/L":      true,
+		"https://oem.example/gtin/09521100000116/ser/A1/lot/": true,
+		"https://oem.example/2026/01/15/21/":                  false,
+		"https://oem.example/2026/01/15/21":                   false,
 	} {
 		if _, ok := ParseLink(identifier); ok != want {
 			t.Errorf("ParseLink(%q) = %v, want %v", identifier, ok, want)
@@ -67,11 +87,18 @@ func TestIdentifierMustBeAURI(t *testing.T) {
 		"https://nlb.example/a b":            "RFC 3986",
 		"https://nlb.example/{serial}":       "RFC 3986",
 		"https://nlb.example/%zz":            "RFC 3986",
+		"https://nlb.example/a[1]":           "RFC 3986",
+		"https://nlb.example/]":              "RFC 3986",
+		"https://nlb.example/a\x01b":         "RFC 3986",
+		"https://[::1]/a%5B1%5D":             "",
 		"https://user:secret@nlb.example/b/": "user name",
 		"https://nlb.example":                "path",
 		"https://nlb.example/":               "path",
 		"https://nlb.example/a/%2E%2E/":      "path",
 		"https:///b":                         "absolute https",
+		"https://./b":                        "empty label",
+		"https://nlb.example../b":            "empty label",
+		"https://[fe80::1%25en0]/b":          "percent-encoded",
 		"http://nlb.example/b":               "absolute https",
 		"nlb.example/b":                      "absolute https",
 		"https://nlb.example/b?a=1":          "query",

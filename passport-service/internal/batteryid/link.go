@@ -11,6 +11,7 @@ type Link struct {
 	GTIN      string // as in the path
 	Serial    string // without percent-encoding
 	HasSerial bool
+	Problem   string // an error in the qualifiers: "must have a value after /21/"; "" if they are valid
 }
 
 // codes are the application identifiers that may follow the GTIN in the path, by
@@ -18,14 +19,14 @@ type Link struct {
 var codes = map[string]string{"22": "22", "cpv": "22", "10": "10", "lot": "10", "21": "21", "ser": "21"}
 
 // ParseLink parses a GS1 Digital Link: https://host/01/{GTIN}/21/{serial}, with any
-// path before it, and with a variant (/22/) or batch (/10/) between.
+// path before it, and with a variant (/22/) or batch (/10/) between. The last GTIN counts.
 func ParseLink(identifier string) (Link, bool) {
 	u, err := parse(identifier)
 	if err != nil {
 		return Link{}, false
 	}
 	steps := strings.Split(strings.TrimPrefix(normalPath(u), "/"), "/")
-	for i := range steps {
+	for i := range slices.Backward(steps) {
 		if (steps[i] == "01" || steps[i] == "gtin") && i+1 < len(steps) {
 			if link, ok := parseSteps(steps[i+1:]); ok {
 				return link, true
@@ -38,27 +39,43 @@ func ParseLink(identifier string) (Link, bool) {
 // parseSteps parses the steps of the path after /01/.
 func parseSteps(steps []string) (Link, bool) {
 	link := Link{GTIN: steps[0]}
-	if len(steps)%2 == 0 || len(steps) == 1 && !isGTIN(link.GTIN) {
+	if len(steps) == 1 && !isGTIN(link.GTIN) {
 		return Link{}, false
 	}
-	if !slices.Contains(steps[1:], "21") && !slices.Contains(steps[1:], "ser") && !resemblesGTIN(link.GTIN) {
+	complete := len(steps)%2 == 1
+	if (!complete || !slices.Contains(steps[1:], "21") && !slices.Contains(steps[1:], "ser")) && !resemblesGTIN(link.GTIN) {
 		return Link{}, false // such as the date in /2026/01/15/10/4711
 	}
+	if !complete {
+		steps = append(steps, "") // the normal form has no slash at the end
+	}
 	for i := 1; i < len(steps); i += 2 {
-		code := codes[steps[i]]
-		if code == "" {
+		if codes[steps[i]] == "" && (len(link.GTIN) < minDigits || !resemblesGTIN(link.GTIN)) {
 			return Link{}, false
 		}
-		if code == "21" {
-			serial, err := url.PathUnescape(steps[i+1])
-			if err != nil {
-				return Link{}, false
-			}
-			link.Serial, link.HasSerial = serial, true
-		}
+		link.addQualifier(codes[steps[i]], steps[i], steps[i+1], slices.Contains(steps[1:i], steps[i]))
 	}
 	return link, true
 }
+
+// addQualifier adds a value after the GTIN.
+func (l *Link) addQualifier(code, name, value string, repeated bool) {
+	switch {
+	case code == "":
+		l.Problem = "must have only /22/, /10/ and /21/ after the GTIN, got /" + name + "/"
+	case repeated:
+		l.Problem = "must have /" + name + "/ only once"
+	case value == "":
+		l.Problem = "must have a value after /" + name + "/"
+	case code == "21":
+		serial, err := url.PathUnescape(value)
+		l.Serial, l.HasSerial = serial, err == nil
+	}
+}
+
+// minDigits is the length of a number that is a GTIN whatever follows it: 8 digits may
+// be a date.
+const minDigits = 12
 
 // resemblesGTIN reports whether text has the form of a GTIN-8, -12, -13 or -14.
 func resemblesGTIN(text string) bool {
@@ -73,7 +90,7 @@ func isGTIN(text string) bool {
 // serial number, because they identify the battery on every host. Other identifiers
 // have the key of their URI.
 func Key(identifier string) string {
-	if link, ok := ParseLink(strings.TrimSpace(identifier)); ok && link.HasSerial && isGTIN(link.GTIN) {
+	if link, ok := ParseLink(strings.TrimSpace(identifier)); ok && link.HasSerial && link.Problem == "" && isGTIN(link.GTIN) {
 		return "https://id.gs1.org/01/" + link.GTIN + "/21/" + url.PathEscape(link.Serial)
 	}
 	return URIKey(identifier)

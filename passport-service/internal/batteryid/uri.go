@@ -4,9 +4,18 @@ package batteryid
 
 import (
 	"errors"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
+
+// CheckURI returns an error, which continues the name of the field, unless the text is a
+// URI by RFC 3986.
+func CheckURI(text string) error {
+	_, err := parseURI(text)
+	return err
+}
 
 // Check returns an error, which continues the name of the field, unless the text is an
 // https URI that can identify a battery.
@@ -16,19 +25,33 @@ func Check(identifier string) error {
 	return err
 }
 
-func parse(text string) (*url.URL, error) {
+func parseURI(text string) (*url.URL, error) {
 	if i := strings.IndexFunc(text, func(r rune) bool { return r >= 0x80 }); i >= 0 {
 		return nil, errors.New("must have ASCII characters only: other characters must be percent-encoded, those of the host in Punycode")
 	}
-	if strings.ContainsAny(text, " \t\r\n\"<>\\^`{|}") || strings.Contains(text, "\x7f") {
+	_, rest, _ := strings.Cut(text, "://")
+	_, path, _ := strings.Cut(rest, "/")
+	if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || strings.ContainsRune("\"<>\\^`{|}\x7f", r) }) || strings.ContainsAny(path, "[]") {
 		return nil, errors.New("must not have characters that RFC 3986 does not allow in a URI")
 	}
 	u, err := url.Parse(text)
+	if err != nil {
+		return nil, errors.New("must be a URI by RFC 3986")
+	}
+	return u, nil
+}
+
+func parse(text string) (*url.URL, error) {
+	u, err := parseURI(text)
 	switch {
 	case err != nil:
-		return nil, errors.New("must be a URI by RFC 3986")
+		return nil, err
 	case u.Scheme != "https" || u.Hostname() == "":
 		return nil, errors.New("must be an absolute https URI")
+	case strings.HasPrefix(u.Host, ".") || strings.Contains(u.Host, ".."):
+		return nil, errors.New("must not have an empty label in the host")
+	case strings.ContainsFunc(u.Host, func(r rune) bool { return r >= 0x80 || r == '%' }):
+		return nil, errors.New("must have the host in Punycode, not percent-encoded")
 	case u.User != nil:
 		return nil, errors.New("must not have a user name or password")
 	case strings.ContainsAny(text, "?#"):
@@ -39,58 +62,52 @@ func parse(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// URIKey returns the key of a URI: an https URI in the normal form of RFC 3986,
-// section 6.2, without a slash at the end, and a urn:uuid in lower case. Other texts
-// have no other spelling; blank ones have the key "".
+// URIKey returns the key of a URI. That of an https URI is its normal form by RFC 3986,
+// section 6.2, without the dot at the end of the host, empty steps and a slash at the end.
+// That of a urn:uuid is in lower case, that of other URIs has the scheme in lower case.
+// Blank texts have the key "".
 func URIKey(text string) string {
 	text = strings.TrimSpace(text)
 	if lower := strings.ToLower(text); strings.HasPrefix(lower, "urn:uuid:") {
 		return lower
 	}
-	u, err := parse(text)
-	if err != nil {
-		return text
+	if u, err := parse(text); err == nil {
+		return "https://" + normalHost(u) + normalPath(u)
 	}
-	host := strings.TrimSuffix(strings.ToLower(u.Host), ":")
-	return "https://" + strings.TrimSuffix(host, ":443") + normalPath(u)
+	if u, err := parseURI(text); err == nil {
+		return u.Scheme + text[len(u.Scheme):]
+	}
+	return text
 }
 
+// normalHost returns the host and the port of an https URI, without the default port.
+func normalHost(u *url.URL) string {
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	if ip, err := netip.ParseAddr(host); err == nil {
+		host = ip.String()
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port := strings.TrimLeft(u.Port(), "0"); port != "" && port != "443" {
+		host += ":" + port
+	}
+	return host
+}
+
+// normalPath returns the path without dot segments, empty steps and a slash at the end.
+// Every step has the percent-encoding of url.PathEscape.
 func normalPath(u *url.URL) string {
-	steps := []string{""}
+	var steps []string
 	for step := range strings.SplitSeq(strings.TrimPrefix(u.EscapedPath(), "/"), "/") {
-		switch step = normalStep(step); step {
+		text, _ := url.PathUnescape(step) // the parser has checked it
+		switch text {
 		case ".":
 		case "..":
-			steps = steps[:max(len(steps)-1, 1)]
+			steps = steps[:max(len(steps)-1, 0)]
 		default:
-			steps = append(steps, step)
+			steps = append(steps, "/"+url.PathEscape(text))
 		}
 	}
-	return strings.TrimRight(strings.Join(steps, "/"), "/")
+	return strings.Join(slices.DeleteFunc(steps, func(step string) bool { return step == "/" }), "")
 }
-
-// normalStep decodes the characters that need no percent-encoding, and writes the
-// others in upper case.
-func normalStep(step string) string {
-	if !strings.Contains(step, "%") {
-		return step
-	}
-	var b strings.Builder
-	for i := 0; i < len(step); i++ {
-		if step[i] != '%' {
-			b.WriteByte(step[i])
-			continue
-		}
-		code := step[i : i+3] // the parser has checked it
-		if c, _ := url.PathUnescape(code); strings.Trim(c, unreserved) == "" {
-			b.WriteString(c)
-		} else {
-			b.WriteString(strings.ToUpper(code))
-		}
-		i += 2
-	}
-	return b.String()
-}
-
-// unreserved are the characters that need no percent-encoding (RFC 3986, section 2.3).
-const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"

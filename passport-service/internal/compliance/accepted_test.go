@@ -20,6 +20,7 @@ var accepted = []struct{ path, base, patch string }{
 	{general + "placingOnMarketDate", ev, changes(set(general+"manufacturingDate", `"2026-05-10"`), set(general+"placingOnMarketDate", `"2026-05-09"`))},
 	{general + "placingOnMarketDate", ev, changes(set(general+"placingOnMarketDate", `"2026-11-24"`))},
 	{general + "manufacturerInformation/emailAddress", ev, changes(set(general+"manufacturerInformation/emailAddress", `"o'neil+battery@sub.bücher.example"`))},
+	{general + "manufacturerInformation/emailAddress", ev, changes(set(general+"manufacturerInformation/emailAddress", `"büro.संपर्क@bücher.example"`))},
 	{general + "batterySerialNumber", ev, changes(set(general+"batterySerialNumber", `"04QPE3JB2A0001AC20000123"`), set(general+"batteryIdentifier", `"https://nlb.example/b/04QPE3JB2A0001AC20000123"`))},
 	{general + "batterySerialNumber", ev, changes(set(general+"batterySerialNumber", `"NB 7K2Q#9X/Ü"`), set(general+"batteryIdentifier", `"https://nlb.example/b/1"`))},
 	{general + "batteryModel/gtin", ev, changes(set(general+"batteryModel/gtin", `"9521100000116"`))},

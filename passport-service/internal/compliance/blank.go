@@ -1,6 +1,7 @@
 package compliance
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -52,7 +53,53 @@ func (c *dutyCheck) checkText(v ruleset.Value, f *ruleset.Field) {
 		c.report(v, "", "required", "must not be blank")
 	case isBlank(text):
 		v.Invalidate()
+	case ruleset.ControlCharacter(text) >= 0:
+		c.report(v, "", "format", "must not have control characters, got U+%04X", ruleset.ControlCharacter(text))
 	case f.Pattern != nil && !f.Pattern.MatchString(text):
 		c.report(v, "", "format", "must be %s, got %q", f.Attribute.Format, text)
 	}
+}
+
+// placeholders are texts in place of a missing value, in lower case and without
+// white space and punctuation.
+var placeholders = []string{
+	"", "na", "nil", "null", "undefined", "unknown", "notknown", "notavailable", "notapplicable", "notspecified", "tba", "tbc", "tbd",
+	"tobeannounced", "tobeconfirmed", "tobedefined", "tobedetermined", "todo", "unbekannt", "keineangabe", "inconnu", "desconocido", "sconosciuto", "onbekend", "xx", "xxx",
+}
+
+// isPlaceholder reports whether a text states nothing: it is a placeholder, or has no
+// letter, digit or symbol. Na without punctuation is sodium.
+func isPlaceholder(text string) bool {
+	if len(text) > 20 || text == "Na" {
+		return false
+	}
+	word := strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || unicode.IsPunct(r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, text)
+	return slices.Contains(placeholders, word)
+}
+
+// isOnlyPlaceholders reports whether a text, all texts by language or all items of an
+// array of texts are placeholders.
+func isOnlyPlaceholders(v ruleset.Value) bool {
+	a := v.Attribute()
+	if a == nil || a.AllowedValues != nil {
+		return false
+	}
+	if text, ok := v.Text(); ok {
+		return isPlaceholder(text)
+	}
+	if a.Type != ruleset.Localized && a.Type != ruleset.Strings {
+		return false
+	}
+	only := false
+	for text := range v.Children() {
+		if only = isOnlyPlaceholders(text); !only {
+			return false
+		}
+	}
+	return only
 }

@@ -1,8 +1,11 @@
 package compliance_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/battery-passport/suite/passport-service/internal/compliance"
@@ -47,4 +50,59 @@ func TestBlankTextIsMissing(t *testing.T) {
 			t.Errorf("optional text %q: got complete %v, warnings %q, want true and a warning", text, optional.Complete, got)
 		}
 	}
+}
+
+// TestControlCharactersAreErrors puts characters into texts that no screen shows and XML
+// does not allow. Line breaks and tabs are allowed.
+func TestControlCharactersAreErrors(t *testing.T) {
+	e := engine(t)
+	for _, path := range []string{
+		general + "manufacturerInformation/manufacturerName", general + "batterySerialNumber", general + "manufacturerInformation/emailAddress",
+		labels + "labelMeanings/0/meaning/en", circle + "dismantlingInformation/disassemblySequence/0",
+	} {
+		for text, refused := range map[string]bool{
+			"A\x00B": true, "A\x07B": true, "A\x1b[2JB": true, "A\x7fB": true, "A\u0085B": true, "A\ufffeB": true,
+			"A\tB\r\nC": false, "A\u2028B": false, "Łódź नमस्ते 🔋": false,
+		} {
+			report := e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, ev, changes(set(path, quoteJSON(t, text))))), Now: now, AsOf: ruleset.DateOf(now)})
+			i := slices.IndexFunc(report.Findings, func(f compliance.Finding) bool {
+				return f.Path == path && f.Severity == compliance.Error && strings.Contains(f.Message, "control character")
+			})
+			if refused != (i >= 0) {
+				t.Errorf("%s = %q: got a finding: %v, want %v", path, text, i >= 0, refused)
+			}
+		}
+	}
+}
+
+// TestPlaceholdersAreWarnings puts texts into mandatory attributes in place of a
+// missing value.
+func TestPlaceholdersAreWarnings(t *testing.T) {
+	e := engine(t)
+	for path, pattern := range map[string]string{
+		general + "manufacturerInformation/manufacturerName": "%s", general + "batterySerialNumber": "%s",
+		labels + "labelMeanings/0/meaning": `{"en":%s,"de":"-"}`, circle + "dismantlingInformation/disassemblySequence": "[%s]",
+	} {
+		for text, warned := range map[string]bool{
+			"n/a": true, "N.A.": true, "-": true, "--": true, "?": true, "TBD": true, "(tbd)": true, "unknown": true, "to be defined": true, "not available": true, "…": true,
+			"Na": false, "A": false, "0": false, "Unknown Motors Ltd": false, "TBD-7731": false, "+": false,
+		} {
+			report := e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, ev, changes(set(path, fmt.Sprintf(pattern, quoteJSON(t, text)))))), Now: now, AsOf: ruleset.DateOf(now)})
+			got := slices.ContainsFunc(report.Findings, func(f compliance.Finding) bool {
+				return f.Path == path && f.Severity == compliance.Warning && strings.Contains(f.Message, "placeholder")
+			})
+			if got != warned {
+				t.Errorf("%s = %q: got a warning: %v, want %v", path, text, got, warned)
+			}
+		}
+	}
+}
+
+func quoteJSON(t *testing.T, text string) string {
+	t.Helper()
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(quoted)
 }

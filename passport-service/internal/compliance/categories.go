@@ -3,6 +3,7 @@ package compliance
 import (
 	"slices"
 
+	"github.com/battery-passport/suite/passport-service/internal/jsonschema"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
@@ -23,7 +24,7 @@ const (
 )
 
 var categoryRules = []Rule{
-	{ID: "CAT-1", Severity: Error, Code: "consistency", Needs: []string{category, mass}, Check: func(r *Run) {
+	{ID: "CAT-1", Severity: Error, Code: "consistency", Needs: []string{category, mass}, Schema: whenCategory("LMT", jsonschema.Within(mass, jsonschema.Number("maximum", lightLimit))), Check: func(r *Run) {
 		if m := r.number(mass); r.text(category) == "LMT" && m > lightLimit {
 			r.ReportAt(mass, "must be at most %d kg for category LMT (Article 3(1)(11)), got %s", lightLimit, r.quantity(mass))
 		}
@@ -33,7 +34,7 @@ var categoryRules = []Rule{
 			r.ReportAt(mass, "should be greater than %d kg for category EV unless the vehicle is of category M, N or O, got %s", lightLimit, r.quantity(mass))
 		}
 	}},
-	{ID: "CAT-2", Severity: Error, Code: "outOfScope", Needs: []string{category, ratedEnergy}, Check: func(r *Run) {
+	{ID: "CAT-2", Severity: Error, Code: "outOfScope", Needs: []string{category, ratedEnergy}, Schema: whenCategory("Industrial", jsonschema.Within(ratedEnergy, jsonschema.Number("exclusiveMinimum", industryLimit))), Check: func(r *Run) {
 		if e := r.number(ratedEnergy); r.text(category) == "Industrial" && e <= industryLimit {
 			r.ReportAt(ratedEnergy, "must be greater than %d kWh for category Industrial, got %s: smaller industrial batteries need no passport (Article 77(1))", industryLimit, r.quantity(ratedEnergy))
 		}
@@ -45,7 +46,9 @@ var categoryRules = []Rule{
 			r.ReportAt(isRechargeable, "should be true for category %s, got false", c)
 		}
 	}},
-	{ID: "OWN-1", Severity: Error, Code: "consistency", Needs: []string{status, operatorRole}, Check: func(r *Run) {
+	{ID: "OWN-1", Severity: Error, Code: "consistency", Needs: []string{status, operatorRole}, Schema: eachStatus(func(status string) jsonschema.Schema {
+		return jsonschema.Within(operatorRole, jsonschema.OneOf(roles[status]...))
+	}), Check: func(r *Run) {
 		role := r.text(operatorRole)
 		if allowed := roles[r.text(status)]; !slices.Contains(allowed, role) {
 			r.ReportAt(operatorRole, "must be %s when batteryStatus is %s, got %s", ruleset.OneOf(allowed), r.text(status), role)

@@ -25,7 +25,7 @@ var circularityRules = []Rule{
 			r.ReportAt(cellCount, "must be %.0f for cellLayout %s, got %s", want, r.text(cellLayout), r.quantity(cellCount))
 		}
 	}},
-	{ID: "CIR-2", Severity: Error, Code: "required", Needs: []string{spareParts}, Check: func(r *Run) {
+	{ID: "CIR-2", Severity: Error, Code: "required", Needs: []string{spareParts}, Schema: within(spareParts+"[]", havingAny("postalAddress", "emailAddress", "webAddress")), Check: func(r *Run) {
 		for item := range r.Doc.First(spareParts).Children() {
 			if !givesAny(item, "postalAddress", "emailAddress", "webAddress") {
 				r.Report(item, "must have a postalAddress, emailAddress or webAddress")

@@ -26,7 +26,7 @@ var counters = []string{
 
 var batteryConditionRules = []Rule{
 	{ID: "CON-1", Severity: Error, Code: "consistency", Needs: []string{declaredPerformance, declaredPerformance + "[].event", declaredPerformance + "[].date"}, Check: checkEvents},
-	{ID: "CON-2", Severity: Error, Code: "consistency", Needs: []string{status, declaredPerformance, declaredPerformance + "[].event"}, Check: checkFades},
+	{ID: "CON-2", Severity: Error, Code: "consistency", Needs: []string{status, declaredPerformance, declaredPerformance + "[].event"}, Schema: noFade, Check: checkFades},
 	{ID: "CON-3", Severity: Error, Catalogue: []string{"notApplicable"}, Needs: []string{soce}},
 	{ID: "CON-3", Severity: Warning, Code: "consistency", Needs: []string{soce, usableEnergy, certifiedEnergy}, Check: func(r *Run) {
 		given, want := r.number(soce), r.number(usableEnergy)/r.number(certifiedEnergy)*100

@@ -2,84 +2,10 @@ package compliance
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
-
-// truth is the value of a condition. It is unknown if the field that decides it is
-// missing or invalid.
-type truth int
-
-const (
-	unknown truth = iota
-	no
-	yes
-)
-
-// conditions decide whether a conditional duty applies. The catalogue describes
-// them (conditionRules).
-var conditions = map[string]func(*ruleset.Document) truth{
-	"rechargeable": func(d *ruleset.Document) truth { return flag(d, "generalInformation.isRechargeable") },
-	"cycleApplication": func(d *ruleset.Document) truth {
-		if flag(d, "performanceAndDurability.isNonCycleApplication") == yes {
-			return no
-		}
-		return flag(d, "generalInformation.isRechargeable")
-	},
-	"hasBatteryManagementSystem": func(d *ruleset.Document) truth { return flag(d, "generalInformation.hasBatteryManagementSystem") },
-	"secondLifeWithPredecessor":  func(d *ruleset.Document) truth { return truthOf(hasStatus(d, "repurposed", "remanufactured")) },
-	"statusRemanufactured":       func(d *ruleset.Document) truth { return truthOf(hasStatus(d, "remanufactured")) },
-	"statusWaste":                func(d *ruleset.Document) truth { return truthOf(hasStatus(d, "waste")) },
-	"notExempt":                  func(d *ruleset.Document) truth { return truthOf(!d.First("supplyChainDueDiligence.isExempt").True()) },
-	"firstLife":                  func(d *ruleset.Document) truth { return truthOf(!secondLife(d)) },
-}
-
-func truthOf(is bool) truth {
-	if is {
-		return yes
-	}
-	return no
-}
-
-func flag(d *ruleset.Document, path string) truth {
-	v := d.First(path)
-	if !v.Valid() {
-		return unknown
-	}
-	return truthOf(v.True())
-}
-
-func hasStatus(d *ruleset.Document, statuses ...string) bool {
-	return slices.ContainsFunc(statuses, d.First(status).Is)
-}
-
-// secondLife reports whether the battery was prepared for re-use, repurposed or
-// remanufactured from a battery that was on the market (Articles 7(5), 8(4)).
-func secondLife(d *ruleset.Document) bool {
-	return hasStatus(d, "repurposed", "remanufactured") || hasStatus(d, "re-used") && d.First(predecessors).Len() > 0
-}
-
-// categoriesOf returns the categories of the battery: both industrial ones if the
-// sub-category is missing, none without a category.
-func categoriesOf(d *ruleset.Document) []ruleset.Category {
-	switch c := d.First(category); {
-	case c.Is("EV"):
-		return []ruleset.Category{ruleset.EV}
-	case c.Is("LMT"):
-		return []ruleset.Category{ruleset.LMT}
-	case !c.Is("Industrial"):
-		return nil
-	}
-	switch sub := d.First(subCategory); {
-	case sub.Is("stationaryStorage"):
-		return []ruleset.Category{ruleset.Stationary}
-	case sub.Is("otherIndustrial"):
-		return []ruleset.Category{ruleset.Industrial}
-	}
-	return []ruleset.Category{ruleset.Industrial, ruleset.Stationary}
-}
 
 // dueAttribute is a mandatory attribute.
 type dueAttribute struct {
@@ -124,11 +50,11 @@ func (c *dutyCheck) duty(a *ruleset.Attribute) ruleset.Duty {
 	}
 	switch common {
 	case ruleset.Mandatory: // unless its condition is false
-		if a.ConditionRule != "" && conditions[a.ConditionRule](c.doc) == no {
+		if a.ConditionRule != "" && conditions[a.ConditionRule].truth(c.doc) == no {
 			return ruleset.Optional
 		}
 	case ruleset.Conditional: // only if its condition is true
-		if a.ConditionRule == "" || conditions[a.ConditionRule](c.doc) != yes {
+		if a.ConditionRule == "" || conditions[a.ConditionRule].truth(c.doc) != yes {
 			return ruleset.Recommended
 		}
 	}
@@ -220,6 +146,8 @@ func (c *dutyCheck) checkDuty(v, container ruleset.Value, f *ruleset.Field, sect
 		c.report(v, duty, "notApplicable", "is not allowed for category %s", c.categoryName())
 	case v.Exists() && isMissing(v):
 		c.add(v.Path(), f, duty, Warning, "format", "is blank: leave it out, or give it a value")
+	case mandatory && isOnlyPlaceholders(v):
+		c.add(v.Path(), f, duty, Warning, "format", fmt.Sprintf("should have a value, got the placeholder %.40s", v.Raw()))
 	case v.Exists() && duty == ruleset.Later:
 		c.add(v.Path(), f, duty, Warning, "notYetApplicable", c.later(f.Attribute))
 	}
@@ -235,7 +163,7 @@ func (c *dutyCheck) dutyOf(f *ruleset.Field) ruleset.Duty {
 	case a.RequiredFor != nil:
 		return c.duty(a)
 	case a.ConditionRule != "":
-		if conditions[a.ConditionRule](c.doc) == yes {
+		if conditions[a.ConditionRule].truth(c.doc) == yes {
 			return ruleset.Mandatory
 		}
 	case f.Required:

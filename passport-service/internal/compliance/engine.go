@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/battery-passport/suite/passport-service/internal/jsonschema"
+	"github.com/battery-passport/suite/passport-service/internal/namespace"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
@@ -28,6 +30,12 @@ type Rule struct {
 	// Catalogue are codes of catalogue violations that are reported with the id of
 	// this rule, at fields that name the rule. If Needs is set, only at those.
 	Catalogue []string
+
+	// Schema is the part of the rule that JSON Schema can express, for complete data. A
+	// schema accepts all data that the rule accepts, and may accept more.
+	Schema func(*ruleset.RuleSet) jsonschema.Schema
+	// FieldSchema is Schema for the texts of an attribute that names the rule; nil: none.
+	FieldSchema func(ruleset.Attribute) jsonschema.Schema
 }
 
 // Engine evaluates passports by one rule set. It is safe for concurrent use.
@@ -66,7 +74,7 @@ func New(rs *ruleset.RuleSet, table []Rule) (*Engine, error) {
 		}
 	}
 	for _, a := range rs.Attributes() {
-		if a.ConditionRule != "" && conditions[a.ConditionRule] == nil {
+		if a.ConditionRule != "" && conditions[a.ConditionRule].truth == nil {
 			errs = append(errs, fmt.Errorf("condition %s of %s has no function", a.ConditionRule, rs.Name))
 		}
 		for i := range e.table {
@@ -92,8 +100,9 @@ type Input struct {
 
 // StoreFacts are facts about the identifiers in the data that need the store.
 type StoreFacts struct {
-	IdentifierTaken         bool // another passport has the battery identifier
-	PassportIdentifierTaken bool // another passport has the passport identifier
+	IdentifierTaken         bool                          // another passport has the battery identifier
+	PassportIdentifierTaken bool                          // another passport has the passport identifier
+	Namespaces              map[string]*namespace.Problem // by path of the attribute
 	// Predecessors are the relations by passport identifier; nil if they were not
 	// looked up.
 	Predecessors map[string]Relation

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/battery-passport/suite/passport-service/internal/jsonschema"
 )
 
 const (
@@ -18,7 +20,8 @@ var footprintRules = []Rule{
 	{ID: "CF-1", Severity: Error, Code: "consistency", Needs: []string{
 		stages, footprintPerKwh, stages + "[].stage", stages + "[].carbonFootprintPerKwh", stages + "[].sharePercent",
 	}, Check: checkStages},
-	{ID: "CF-2", Severity: Error, Code: "range", Needs: []string{stages, stages + "[].stage"}, Check: func(r *Run) {
+	{ID: "CF-2", Severity: Error, Code: "range", Needs: []string{stages, stages + "[].stage"}, Schema: within(stages+"[]", jsonschema.Any(
+		jsonschema.Within("stage", jsonschema.OneOf("endOfLifeRecycling")), jsonschema.Within("carbonFootprintPerKwh", jsonschema.Number("minimum", 0)))), Check: func(r *Run) {
 		for item := range r.Doc.First(stages).Children() {
 			value := item.Member("carbonFootprintPerKwh")
 			if n, ok := value.Number(); ok && n < 0 && !item.Member("stage").Is("endOfLifeRecycling") {

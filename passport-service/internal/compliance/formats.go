@@ -3,28 +3,28 @@ package compliance
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
+	"github.com/battery-passport/suite/passport-service/internal/gs1"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
 // formatRules are the rules of a single field beyond the pattern of the catalogue.
 var formatRules = []Rule{
 	{ID: "FMT-1", Severity: Error, Code: "format", Field: checkURL, Catalogue: []string{"format"}},
-	{ID: "FMT-2", Severity: Error, Code: "format", Field: checkDate, Catalogue: []string{"format"}},
+	{ID: "FMT-2", Severity: Error, Code: "format", Field: checkDate, FieldSchema: dateSchema, Catalogue: []string{"format"}},
 	{ID: "FMT-3", Severity: Error, Code: "type", Catalogue: []string{"type"}},
-	{ID: "FMT-4", Severity: Error, Code: "format", Field: checkCountry, Catalogue: []string{"format"}},
+	{ID: "FMT-4", Severity: Error, Code: "format", Field: checkCountry, FieldSchema: countrySchema, Catalogue: []string{"format"}},
 	{ID: "FMT-5", Severity: Error, Code: "unknownField", Catalogue: []string{"unknownField"}},
 	{ID: "FMT-6", Severity: Error, Code: "format", Field: checkLanguage},
 	{ID: "ID-1", Severity: Error, Code: "format", Field: checkBatteryIdentifier, Catalogue: []string{"format"}},
-	{ID: "ID-2", Severity: Error, Code: "format", Field: checkDigitalLink},
-	{ID: "ID-4", Severity: Error, Code: "format", Field: checkGLN},
-	{ID: "MAT-7", Severity: Error, Code: "format", Field: checkCASNumber, Catalogue: []string{"format"}},
+	{ID: "ID-2", Severity: Error, Code: "format", Field: checkDigitalLink, FieldSchema: gtinSchema},
+	{ID: "ID-4", Severity: Error, Code: "format", Field: checkGLN, FieldSchema: glnSchema},
+	{ID: "MAT-7", Severity: Error, Code: "format", Field: checkCASNumber, FieldSchema: casSchema, Catalogue: []string{"format"}},
 	{ID: "DAT-1", Severity: Error, Code: "range", Field: checkNotInFuture},
 	{ID: "DAT-3", Severity: Error, Code: "range", Field: checkYearNotInFuture},
-	{ID: "MAT-3", Severity: Error, Code: "enum", Field: checkCriticalRawMaterial},
+	{ID: "MAT-3", Severity: Error, Code: "enum", Field: checkCriticalRawMaterial, FieldSchema: criticalMaterialSchema},
 	{ID: "MAT-7", Severity: Error, Code: "format", Field: checkECNumber},
 }
 
@@ -86,7 +86,7 @@ func checkCountry(_ *Run, v ruleset.Value) string {
 
 func checkGLN(_ *Run, v ruleset.Value) string {
 	if text, ok := v.Text(); ok && len(text) == 13 && digits(text) && !validGS1(text) {
-		return fmt.Sprintf("must be a GLN with check digit %c, got %s", gs1Digit(text[:12]), text)
+		return fmt.Sprintf("must be a GLN with check digit %c, got %s", gs1.CheckDigit(text[:12]), text)
 	}
 	return ""
 }
@@ -96,20 +96,7 @@ func digits(text string) bool { return text != "" && strings.Trim(text, "0123456
 // validGS1 reports whether the check digit of a GTIN or GLN is correct.
 func validGS1(number string) bool {
 	n := len(number) - 1
-	return gs1Digit(number[:n]) == number[n]
-}
-
-// gs1Digit returns the check digit of a GTIN or GLN without one.
-func gs1Digit(number string) byte {
-	sum := 0
-	for i := range len(number) {
-		weight := 1
-		if (len(number)-i)%2 == 1 {
-			weight = 3
-		}
-		sum += weight * int(number[i]-'0')
-	}
-	return byte('0' + (10-sum%10)%10)
+	return gs1.CheckDigit(number[:n]) == number[n]
 }
 
 func checkCASNumber(_ *Run, v ruleset.Value) string {
@@ -152,16 +139,13 @@ func checkECNumber(_ *Run, v ruleset.Value) string {
 	return ""
 }
 
-// languageTag is the form of a tag of BCP 47 (RFC 5646, section 2.1).
-var languageTag = regexp.MustCompile(`(?i)^[a-z]{2,3}(-[a-z]{3})?(-[a-z]{4})?(-([a-z]{2}|\d{3}))?(-([a-z\d]{5,8}|\d[a-z\d]{3}))*(-[a-wyz\d](-[a-z\d]{2,8})+)*(-x(-[a-z\d]{1,8})+)?$`)
-
 // checkLanguage checks the tag that a text is, or that names it.
 func checkLanguage(_ *Run, v ruleset.Value) string {
 	text, ok := v.Text()
 	if v.Attribute().Type == ruleset.Localized {
 		text = v.Name()
 	}
-	if ok && !languageTag.MatchString(text) {
+	if ok && !ruleset.IsLanguageTag(text) {
 		return fmt.Sprintf("must have a BCP 47 language tag such as de or pt-BR, got %q", text)
 	}
 	return ""

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/battery-passport/suite/passport-service/internal/batteryid"
+	"github.com/battery-passport/suite/passport-service/internal/gs1"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
@@ -20,6 +21,25 @@ const (
 // registry (user guide 1.0).
 const registryLimit = 50
 
+// codeLimit is the maximum length of an identifier: a QR code, which the label must have
+// (Article 13(6)), holds no more bytes (ISO/IEC 18004, version 40-L).
+const codeLimit = 2_953
+
+// namespaceRules are the rules for the attributes whose values belong to the organisation
+// that issues them.
+func namespaceRules() (rules []Rule) {
+	for _, path := range []string{identifier, passportIdentifier, gtin} {
+		for severity, refused := range map[Severity]bool{Error: true, Warning: false} {
+			rules = append(rules, Rule{ID: "ID-5", Severity: severity, Code: "namespace", Needs: []string{path}, Check: func(r *Run) {
+				if p := r.Input.Facts.Namespaces[path]; p != nil && p.Refused == refused {
+					r.ReportAt(path, "%s", p.Message)
+				}
+			}})
+		}
+	}
+	return rules
+}
+
 var identityRules = []Rule{
 	{ID: "ID-1", Severity: Error, Code: "duplicate", Needs: []string{identifier}, Check: func(r *Run) {
 		if r.Input.Facts.IdentifierTaken {
@@ -32,6 +52,7 @@ var identityRules = []Rule{
 		}
 	}},
 	{ID: "ID-2", Severity: Error, Code: "consistency", Needs: []string{identifier}, Check: checkLink},
+	{ID: "ID-3", Severity: Error, Code: "format", Field: checkPassportIdentifier, Catalogue: []string{"format"}},
 	{ID: "ID-3", Severity: Error, Code: "duplicate", Needs: []string{passportIdentifier}, Check: func(r *Run) {
 		if r.Input.Facts.PassportIdentifierTaken {
 			r.ReportAt(passportIdentifier, "already exists: another passport has or had %s", r.text(passportIdentifier))
@@ -49,11 +70,22 @@ func checkBatteryIdentifier(_ *Run, v ruleset.Value) string {
 	if !ok {
 		return ""
 	}
+	if len(text) > codeLimit {
+		return fmt.Sprintf("must have at most %d bytes, because a QR code holds no more, got %d", codeLimit, len(text))
+	}
 	if err := batteryid.Check(text); err != nil {
 		return fmt.Sprintf("%v, got %q", err, text)
 	}
 	if host, _, _ := strings.Cut(strings.TrimPrefix(text, "https://"), "/"); host != strings.ToLower(host) {
 		return fmt.Sprintf("must have a lower-case host, got %q", text)
+	}
+	return ""
+}
+
+func checkPassportIdentifier(_ *Run, v ruleset.Value) string {
+	text, _ := v.Text()
+	if err := batteryid.CheckURI(text); err != nil {
+		return fmt.Sprintf("%v, got %q", err, text)
 	}
 	return ""
 }
@@ -75,7 +107,7 @@ func checkDigitalLink(_ *Run, v ruleset.Value) string {
 
 func checkGTIN(number string) string {
 	if digits(number) && !validGS1(number) { // zeros on the left do not change it
-		return fmt.Sprintf("must have the GTIN check digit %c, got %s", gs1Digit(number[:len(number)-1]), number)
+		return fmt.Sprintf("must have the GTIN check digit %c, got %s", gs1.CheckDigit(number[:len(number)-1]), number)
 	}
 	return ""
 }
@@ -85,17 +117,17 @@ const maxSerial = 20 // characters of the application identifier 21 (GS1 General
 // checkKeys checks the keys in a GS1 Digital Link.
 func checkKeys(link batteryid.Link) string {
 	switch {
+	case link.Problem != "":
+		return link.Problem
 	case len(link.GTIN) != 14 || !digits(link.GTIN):
 		return fmt.Sprintf("must have a GTIN of 14 digits after /01/, got %q", link.GTIN)
 	case !link.HasSerial:
 		return fmt.Sprintf("must have a serial number after /21/, because the GTIN %s identifies a model and not one battery", link.GTIN)
-	case len(link.Serial) > maxSerial || strings.Trim(link.Serial, characterSet82) != "":
+	case gs1.CheckValue("21", link.Serial) != nil:
 		return fmt.Sprintf("must have a serial number of 1 to %d characters of the GS1 character set 82 after /21/, got %q", maxSerial, link.Serial)
 	}
 	return checkGTIN(link.GTIN)
 }
-
-const characterSet82 = `!"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz`
 
 func checkLink(r *Run) {
 	link, ok := batteryid.ParseLink(r.text(identifier))

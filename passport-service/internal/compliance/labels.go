@@ -3,6 +3,8 @@ package compliance
 import (
 	"slices"
 	"strings"
+
+	"github.com/battery-passport/suite/passport-service/internal/jsonschema"
 )
 
 const (
@@ -26,13 +28,13 @@ var heavyMetals = []struct {
 var knownFireClasses = []string{"A", "B", "C", "D", "E", "F", "K", "L"}
 
 var labelRules = []Rule{
-	{ID: "LAB-1", Severity: Error, Code: "consistency", Needs: []string{isMarked}, Check: func(r *Run) {
+	{ID: "LAB-1", Severity: Error, Code: "consistency", Needs: []string{isMarked}, Schema: within(isMarked, jsonschema.Flag(true)), Check: func(r *Run) {
 		if r.Doc.First(isMarked).False() {
 			r.ReportAt(isMarked, "must be true, got false: the symbol is mandatory since 18 August 2025 (Article 13(4))")
 		}
 	}},
-	{ID: "LAB-2", Severity: Error, Code: "consistency", Needs: []string{metalSymbols + "[]"}, Check: checkSymbols},
-	{ID: "LAB-3", Severity: Error, Code: "required", Needs: []string{labelMeanings, labelMeanings + "[].symbol", metalSymbols + "[]"}, Check: func(r *Run) {
+	{ID: "LAB-2", Severity: Error, Code: "consistency", Needs: []string{metalSymbols + "[]"}, Schema: symbolsSchema, Check: checkSymbols},
+	{ID: "LAB-3", Severity: Error, Code: "required", Needs: []string{labelMeanings, labelMeanings + "[].symbol", metalSymbols + "[]"}, Schema: meaningsSchema, Check: func(r *Run) {
 		explained := map[string]bool{}
 		for v := range r.Doc.All(labelMeanings + "[].symbol") {
 			explained[strings.ToLower(textOf(v))] = true

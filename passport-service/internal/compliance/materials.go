@@ -33,6 +33,9 @@ var excludedSubstances = map[string]string{
 	"7439-97-6": "mercury", "7440-43-9": "cadmium", "7439-92-1": "lead", "231-106-7": "mercury", "231-152-8": "cadmium", "231-100-4": "lead",
 }
 
+// mandatoryParts must be among the materials (Annex XIII 2(a)).
+var mandatoryParts = []string{"cathode", "anode", "electrolyte"}
+
 var materialRules = []Rule{
 	{ID: "MAT-1", Severity: Error, Code: "consistency", Needs: []string{mass, composition, materialMass}, Check: func(r *Run) {
 		if sum := sumOf(r, materialMass); sum > r.number(mass)*1.005 {
@@ -40,7 +43,7 @@ var materialRules = []Rule{
 		}
 	}},
 	{ID: "MAT-2", Severity: Error, Code: "consistency", Needs: []string{composition, materialShare}, Check: checkShares},
-	{ID: "MAT-4", Severity: Error, Code: "notApplicable", Needs: []string{hazardousSubstances}, Check: func(r *Run) {
+	{ID: "MAT-4", Severity: Error, Code: "notApplicable", Needs: []string{hazardousSubstances}, Schema: notExcluded, Check: func(r *Run) {
 		for v := range r.Doc.All(hazardousSubstances + "[].ecNumber") {
 			if metal := excludedSubstances[textOf(v)]; metal != "" {
 				r.Report(v, "must be a substance other than mercury, cadmium and lead (Annex VI A(8)), got %s (%s)", textOf(v), metal)
@@ -58,7 +61,7 @@ var materialRules = []Rule{
 			r.ReportAt(chemistry, "should be a known code such as NMC811, LFP or Pb-acid, got %q", r.text(chemistry))
 		}
 	}},
-	{ID: "MAT-8", Severity: Error, Code: "required", Needs: []string{substances}, Check: func(r *Run) {
+	{ID: "MAT-8", Severity: Error, Code: "required", Needs: []string{substances}, Schema: within(substances, havingAny("text", "documentUrl")), Check: func(r *Run) {
 		if v := r.Doc.First(substances); !givesAny(v, "text", "documentUrl") {
 			r.Report(v, "must have a text or a documentUrl")
 		}
@@ -70,12 +73,12 @@ var materialRules = []Rule{
 			}
 		}
 	}},
-	{ID: "MAT-9", Severity: Error, Code: "required", Needs: []string{composition, composition + "[].component"}, Check: func(r *Run) {
+	{ID: "MAT-9", Severity: Error, Code: "required", Needs: []string{composition, composition + "[].component"}, Schema: partsSchema, Check: func(r *Run) {
 		given := map[string]bool{}
 		for v := range r.Doc.All(composition + "[].component") {
 			given[textOf(v)] = true
 		}
-		for _, part := range []string{"cathode", "anode", "electrolyte"} {
+		for _, part := range mandatoryParts {
 			if !given[part] {
 				r.ReportAt(composition, "must have an entry with component %s", part)
 			}

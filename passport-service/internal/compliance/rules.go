@@ -6,6 +6,6 @@ import "slices"
 // first. The rule sets describe them.
 func Rules() []Rule {
 	return slices.Concat(
-		formatRules, identityRules, addressRules, categoryRules, dateRules, labelRules, footprintRules, materialRules, circularityRules, performanceRules, batteryConditionRules, lifecycleRules,
+		formatRules, identityRules, namespaceRules(), addressRules, categoryRules, dateRules, labelRules, footprintRules, materialRules, circularityRules, performanceRules, batteryConditionRules, lifecycleRules,
 	)
 }

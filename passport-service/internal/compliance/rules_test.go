@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/battery-passport/suite/passport-service/internal/compliance"
+	"github.com/battery-passport/suite/passport-service/internal/namespace"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/wire"
 )
@@ -184,6 +185,10 @@ var storeViolations = []struct {
 	previous   string // a patch of the sample
 }{
 	{want: "ID-1 error " + general + "batteryIdentifier duplicate", base: ev, facts: compliance.StoreFacts{IdentifierTaken: true}},
+	{want: "ID-5 error " + general + "batteryIdentifier namespace", base: ev, facts: compliance.StoreFacts{Namespaces: map[string]*namespace.Problem{"generalInformation.batteryIdentifier": {Message: "must differ", Refused: true}}}},
+	{want: "ID-5 warning " + general + "batteryIdentifier namespace", base: ev, facts: compliance.StoreFacts{Namespaces: map[string]*namespace.Problem{"generalInformation.batteryIdentifier": {Message: "should differ"}}}},
+	{want: "ID-5 error " + general + "batteryPassportIdentifier namespace", base: ev, facts: compliance.StoreFacts{Namespaces: map[string]*namespace.Problem{"generalInformation.batteryPassportIdentifier": {Message: "must differ", Refused: true}}}},
+	{want: "ID-5 warning " + general + "batteryModel/gtin namespace", base: ev, facts: compliance.StoreFacts{Namespaces: map[string]*namespace.Problem{"generalInformation.batteryModel.gtin": {Message: "should differ"}}}},
 	{want: "ID-3 error " + general + "batteryPassportIdentifier duplicate", base: ev, facts: compliance.StoreFacts{PassportIdentifierTaken: true}},
 	{want: "LIF-5 warning " + life + "previousPassports/0/batteryPassportIdentifier consistency", base: second,
 		facts: compliance.StoreFacts{Predecessors: map[string]compliance.Relation{"urn:uuid:9b5c2f66-d073-4ebb-8f5b-4a9c0d1e2f08": compliance.NotStored}}},

@@ -40,18 +40,19 @@ func TestCatalogueEntryAddsField(t *testing.T) {
 	}
 	wantContains("public read", s.mustDo(200, "GET /api/public/passports/"+id, "", ""), false, "colour")
 	wantContains("the catalogue", s.mustDo(200, "GET /api/passports/rulesets/bp-2027-02/attributes", auth.User, ""), true, "generalInformation.colour")
+	for category, want := range map[string]string{"EV": `"required": [`, "LMT": `"colour": false`} {
+		text := s.mustDo(200, "GET /api/passports/rulesets/bp-2027-02/schema?category="+category, "", "")
+		wantContains("the JSON Schema", text, true, `"description": "colour; of the housing (Article 0)"`, `"colour": `, want)
+	}
 
 	var doc struct {
 		Components struct {
-			Schemas struct {
-				PassportData struct {
-					Properties map[string]struct {
-						Properties map[string]struct {
-							Type, Description string
-							Enum              []string
-							Access            string `json:"x-access"`
-						}
-					}
+			Schemas map[string]struct {
+				Properties map[string]struct {
+					Type        any
+					Description string
+					Enum        []any
+					Access      string `json:"x-access"`
 				}
 			}
 		}
@@ -59,8 +60,11 @@ func TestCatalogueEntryAddsField(t *testing.T) {
 	if err := json.Unmarshal([]byte(s.mustDo(200, "GET /openapi.json", "", "")), &doc); err != nil {
 		t.Fatal(err)
 	}
-	colour := doc.Components.Schemas.PassportData.Properties["generalInformation"].Properties["colour"]
+	colour := doc.Components.Schemas["GeneralInformation"].Properties["colour"]
 	if colour.Type != "string" || len(colour.Enum) != 2 || colour.Access != "authority" || colour.Description != "colour; of the housing (Article 0)" {
 		t.Errorf("schema of colour: got %+v", colour)
+	}
+	if change := doc.Components.Schemas["GeneralInformationPatch"].Properties["colour"]; len(change.Enum) != 3 || change.Enum[2] != nil {
+		t.Errorf("schema of colour in a merge patch: got %+v, want one that allows null", change)
 	}
 }

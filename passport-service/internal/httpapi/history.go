@@ -11,22 +11,22 @@ import (
 // PassportVersion is a version of a passport as a caller reads it. Only the owner
 // and admins read who wrote it, the reason, and the hashes, which cover all data.
 type PassportVersion struct {
-	PassportID   string          `json:"passportId" doc:"id of the passport"`
+	PassportID   string          `json:"passportId" format:"uuid" doc:"id of the passport"`
 	Version      int64           `json:"version" doc:"number of the version, from 1"`
-	State        passport.State  `json:"state" enum:"draft,active,inactive,archived,ceased" doc:"state of the passport in this version: draft: not published; active: published; inactive: replaced by the passport of a successor battery; archived: withdrawn by the owner; ceased: the battery was recycled"`
+	State        passport.State  `json:"state" enum:"draft,active,inactive,archived,ceased,voided" doc:"state of the passport in this version: draft: not published; active: published; inactive: replaced by the passport of a successor battery; archived: withdrawn by the owner; ceased: the battery was recycled; voided: declared false by an admin"`
 	Owner        *passport.Owner `json:"owner,omitempty" doc:"owner of the passport; only for the owner and admins"`
-	Data         PassportData    `json:"data" doc:"attributes of this version that the caller may read"`
-	Action       passport.Action `json:"action" enum:"create,replace,patch,publish,archive" doc:"operation that created the version; create: the draft was created; replace: all data was replaced; patch: data was patched; publish: the passport was published; archive: it was archived"`
+	Data         Data            `json:"data" doc:"attributes of this version that the caller may read"`
+	Action       passport.Action `json:"action" enum:"create,replace,patch,publish,archive,void" doc:"operation that created the version; create: the draft was created; replace: all data was replaced; patch: data was patched; publish: the passport was published; archive: it was archived; void: an admin declared it void"`
 	Reason       string          `json:"reason,omitempty" doc:"reason for the change; only for the owner and admins"`
 	CreatedAt    time.Time       `json:"createdAt" doc:"when the version was created; later than the previous version"`
-	CreatedBy    string          `json:"createdBy,omitempty" doc:"id of the account that created the version; only for the owner and admins"`
+	CreatedBy    string          `json:"createdBy,omitempty" format:"uuid" doc:"id of the account that created the version; only for the owner and admins"`
 	DataHash     string          `json:"dataHash,omitempty" doc:"SHA-256 of data in canonical form (RFC 8785), in hex; only for the owner and admins"`
 	PreviousHash *string         `json:"previousHash,omitzero" nullable:"false" doc:"hash of the previous version, empty in version 1; only for the owner and admins"`
 	Hash         string          `json:"hash,omitempty" doc:"SHA-256 of this record without hash in canonical form (RFC 8785), in hex; only for the owner and admins"`
 }
 
 func newPassportVersion(v passport.VersionView) PassportVersion {
-	out := PassportVersion{PassportID: v.PassportID, Version: v.Number, State: v.State, Data: PassportData{v.Data}, Action: v.Action, CreatedAt: v.CreatedAt}
+	out := PassportVersion{PassportID: v.PassportID, Version: v.Number, State: v.State, Data: Data{v.Data}, Action: v.Action, CreatedAt: v.CreatedAt}
 	if v.Access.Owner {
 		out.Owner, out.Reason, out.CreatedBy = &v.Owner, v.Reason, v.CreatedBy
 		out.DataHash, out.PreviousHash, out.Hash = v.DataHash, &v.PreviousHash, v.Hash

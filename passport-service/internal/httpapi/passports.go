@@ -13,39 +13,69 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// PassportData is the data of a passport. Its schema is generated from the catalogue.
-type PassportData struct{ wire.Value }
+// Data, DataInput and DataPatch are the data of a passport in a response, a request and a
+// merge patch. Their schemas are generated from the catalogue.
+type (
+	Data      struct{ wire.Value }
+	DataInput struct{ wire.Value }
+	DataPatch struct{ wire.Value }
+)
 
-// PassportInput is the body of a create or replace.
+// PassportInput is the body of a create.
 type PassportInput struct {
-	Data   PassportData `json:"data" doc:"all attributes of the passport"`
-	Reason string       `json:"reason,omitempty" minLength:"1" maxLength:"1000" doc:"reason for the change; required if the passport is published"`
+	Data   DataInput `json:"data" doc:"all attributes of the passport"`
+	Reason string    `json:"reason,omitempty" minLength:"1" maxLength:"1000" doc:"reason for the change; required if the passport is published"`
+
+	CreatedAt time.Time `json:"createdAt,omitzero" readOnly:"true" doc:"has no effect"`
+	CreatedBy string    `json:"createdBy,omitempty" readOnly:"true" doc:"has no effect"`
+	UpdatedAt time.Time `json:"updatedAt,omitzero" readOnly:"true" doc:"has no effect"`
+	IsActive  bool      `json:"isActive,omitzero" readOnly:"true" doc:"has no effect"`
 }
+
+// PassportReplacement is the body of a replace: what getPassport returns can be sent back.
+type PassportReplacement struct {
+	Data   DataInput `json:"data" doc:"all attributes of the passport"`
+	Reason string    `json:"reason,omitempty" minLength:"1" maxLength:"1000" doc:"reason for the change; required if the passport is published"`
+
+	ID                string         `json:"id,omitempty" format:"uuid" readOnly:"true" doc:"must be the id of the passport"`
+	State             passport.State `json:"state,omitempty" enum:"draft,active,inactive,archived,ceased,voided" readOnly:"true" doc:"must be the state of the passport"`
+	Version           int64          `json:"version,omitzero" readOnly:"true" doc:"like If-Match: if the passport has another version, the response is 412"`
+	BatteryIdentifier string         `json:"batteryIdentifier,omitempty" readOnly:"true" doc:"must be the stored identifier; data has the new one"`
+	Owner             *OwnerInput    `json:"owner,omitempty" readOnly:"true" doc:"must be the owner of the passport"`
+	CreatedAt         time.Time      `json:"createdAt,omitzero" readOnly:"true" doc:"must be the time of creation"`
+	CreatedBy         string         `json:"createdBy,omitempty" format:"uuid" readOnly:"true" doc:"must be the id of the account that created the passport"`
+	UpdatedAt         time.Time      `json:"updatedAt,omitzero" readOnly:"true" doc:"must be the time of the stored version"`
+	UpdatedBy         string         `json:"updatedBy,omitempty" format:"uuid" readOnly:"true" doc:"must be the id of the account that created the stored version"`
+	IsActive          bool           `json:"isActive,omitzero" readOnly:"true" doc:"must be true"`
+}
+
+// OwnerInput is passport.Owner in a request.
+type OwnerInput passport.Owner
 
 // PassportPatch is the body of a patch.
 type PassportPatch struct {
-	Data   PassportData `json:"data,omitzero" doc:"merge patch of the attributes (RFC 7396)"`
-	Reason string       `json:"reason,omitempty" minLength:"1" maxLength:"1000" doc:"reason for the change; required if the passport is published"`
+	Data   DataPatch `json:"data,omitzero" doc:"merge patch of the attributes (RFC 7396)"`
+	Reason string    `json:"reason,omitempty" minLength:"1" maxLength:"1000" doc:"reason for the change; required if the passport is published"`
 }
 
 // Passport is a passport as a signed-in caller reads it. Only the owner and
 // admins read who wrote it; callers with public access read neither versions nor times.
 type Passport struct {
-	ID                string          `json:"id" doc:"id of the passport"`
-	State             passport.State  `json:"state,omitempty" enum:"draft,active,inactive,archived,ceased" doc:"draft: not published; active: published; inactive: replaced by the passport of a successor battery; archived: withdrawn by the owner; ceased: the battery was recycled"`
+	ID                string          `json:"id" format:"uuid" doc:"id of the passport"`
+	State             passport.State  `json:"state,omitempty" enum:"draft,active,inactive,archived,ceased,voided" doc:"draft: not published; active: published; inactive: replaced by the passport of a successor battery; archived: withdrawn by the owner; ceased: the battery was recycled; voided: declared false by an admin"`
 	Version           int64           `json:"version,omitzero" doc:"number of the version, from 1"`
 	BatteryIdentifier string          `json:"batteryIdentifier,omitempty" doc:"identifier of the battery, as in data.generalInformation"`
-	Data              PassportData    `json:"data" doc:"attributes that the caller may read"`
+	Data              Data            `json:"data" doc:"attributes that the caller may read"`
 	Owner             *passport.Owner `json:"owner,omitempty" doc:"owner of the passport; only for the owner and admins"`
 	CreatedAt         time.Time       `json:"createdAt,omitzero" doc:"when the passport was created"`
-	CreatedBy         string          `json:"createdBy,omitempty" doc:"id of the account that created the passport; only for the owner and admins"`
+	CreatedBy         string          `json:"createdBy,omitempty" format:"uuid" doc:"id of the account that created the passport; only for the owner and admins"`
 	UpdatedAt         time.Time       `json:"updatedAt,omitzero" doc:"when this version was created"`
-	UpdatedBy         string          `json:"updatedBy,omitempty" doc:"id of the account that created this version; only for the owner and admins"`
+	UpdatedBy         string          `json:"updatedBy,omitempty" format:"uuid" doc:"id of the account that created this version; only for the owner and admins"`
 }
 
 func newPassport(p *passport.PassportView) Passport {
 	h := &p.Head
-	out := Passport{ID: p.ID, State: h.State, BatteryIdentifier: p.BatteryIdentifier, Data: PassportData{h.Data}}
+	out := Passport{ID: p.ID, State: h.State, BatteryIdentifier: p.BatteryIdentifier, Data: Data{h.Data}}
 	if p.Access.CanReadHistory() {
 		out.Version, out.CreatedAt, out.UpdatedAt = h.Number, p.CreatedAt, h.CreatedAt
 	}
@@ -97,10 +127,11 @@ func respond(p passport.PassportView, err error) (*passportOutput, error) {
 
 // PassportID is the path parameter of the operations on one passport.
 type PassportID struct {
-	ID string `path:"id" doc:"id of the passport"`
+	ID string `path:"id" id:"true" doc:"id of the passport"`
 }
 
 type createInput struct {
+	Identifier passport.IdentifierScheme `query:"identifier" enum:"gs1,uri" doc:"makes a battery identifier for data without one: gs1: a GS1 Digital Link of data.generalInformation.batteryModel.gtin and the serial number, which is random if it is missing; uri: a random address of this service"`
 	rest.IdempotencyKey
 	Body rest.JSON[PassportInput]
 }
@@ -119,7 +150,7 @@ type ChangeInput struct {
 
 type replaceInput struct {
 	ChangeInput
-	Body rest.JSON[PassportInput]
+	Body rest.JSON[PassportReplacement]
 }
 
 type patchInput struct {
@@ -131,18 +162,18 @@ type listInput struct {
 	rest.Paging
 	BatteryIdentifier string         `query:"batteryIdentifier" doc:"only the passport with this battery identifier, in any spelling"`
 	BatteryCategory   string         `query:"batteryCategory" enum:"EV,LMT,Industrial" doc:"only batteries of this category: EV: electric vehicles; LMT: light means of transport; Industrial: industrial use"`
-	State             passport.State `query:"state" enum:"draft,active,inactive,archived,ceased" doc:"only passports in this state"`
+	State             passport.State `query:"state" enum:"draft,active,inactive,archived,ceased,voided" doc:"only passports in this state"`
 	ModelID           string         `query:"modelId" doc:"only batteries of this model (data.generalInformation.batteryModel.id)"`
-	CreatedBy         string         `query:"createdBy" doc:"only passports created by the account with this id"`
+	CreatedBy         string         `query:"createdBy" id:"true" doc:"only passports created by the account with this id"`
 	Sort              string         `query:"sort" enum:"createdAt,-createdAt" default:"-createdAt" doc:"order: createdAt is oldest first, -createdAt is newest first"`
 }
 
 type listOutput struct{ Body rest.List[Passport] }
 
 func (a *API) create(ctx context.Context, in *createInput) (*createOutput, error) {
-	p, replayed, err := a.Passports.Create(ctx, in.Body.Value, in.Key)
+	p, replayed, err := a.Passports.Create(ctx, in.Body.Value, in.Identifier, in.Key)
 	if err != nil {
-		return nil, err
+		return nil, a.Exchange.Explain(in.Body.Value, err)
 	}
 	out := newPassportOutput(&p)
 	return &createOutput{Replayed: rest.ReplayedIf(replayed), ETag: out.ETag, Location: "/api/passports/" + p.ID, Body: out.Body}, nil

@@ -2,54 +2,36 @@ package httpapi
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/battery-passport/suite/passport-service/internal/passport"
+	"github.com/battery-passport/suite/passport-service/internal/resolver"
 	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/wire"
 )
 
 // PublicPassport is the public part of a published passport. It has no version and no
 // times, because they would reveal changes that are not public.
 type PublicPassport struct {
-	ID                string       `json:"id" doc:"id of the passport"`
-	BatteryIdentifier string       `json:"batteryIdentifier" doc:"identifier of the battery, as in the QR code"`
-	Data              PassportData `json:"data" doc:"public attributes (Annex XIII point 1)"`
+	ID                string `json:"id" format:"uuid" doc:"id of the passport"`
+	BatteryIdentifier string `json:"batteryIdentifier" doc:"identifier of the battery, as in the QR code"`
+	Data              Data   `json:"data" doc:"public attributes (Annex XIII point 1)"`
 }
 
-type publicOutput struct {
-	Status int
-	ETag   string `header:"ETag" doc:"hash of the body, for If-None-Match"`
-	Body   PublicPassport
+func passportBody(v passport.PassportView) ([]byte, error) {
+	return wire.Marshal(PublicPassport{v.ID, v.BatteryIdentifier, Data{v.Head.Data}})
 }
 
-// etagCacheSize is how many passports the cache of entity tags holds. An entity tag
-// takes longer to compute than the rest of the response.
-const etagCacheSize = 20_000
+func jsonKey(r passport.Revision) answerKey { return answerKey{Revision: r, mediaType: resolver.JSON} }
 
-func (a *API) publicResponse(p passport.PublicPassport, err error, ifNoneMatch string) (*publicOutput, error) {
+// publicPassport is a PublicPassport that may be in the cache.
+type publicPassport = rest.Written[PublicPassport]
+
+func (a *API) publicResponse(ctx context.Context, from source) (*publicPassport, error) {
+	found, err := a.Answers.get(ctx, from, jsonKey, func(p passport.PublicPassport) ([]byte, error) { return passportBody(p.View()) })
 	if err != nil {
 		return nil, err
 	}
-	if out := a.cachedNotModified(p.Revision, ifNoneMatch); out != nil {
-		return out, nil
-	}
-	view := p.View()
-	body := PublicPassport{view.ID, view.BatteryIdentifier, PassportData{view.Head.Data}}
-	out := &publicOutput{http.StatusOK, bodyETag(body), body}
-	a.etags.Add(p.Revision, out.ETag)
-	if rest.MatchesETag(ifNoneMatch, out.ETag) {
-		out.Status = http.StatusNotModified
-	}
-	return out, nil
-}
-
-// cachedNotModified returns a 304 response if the cache has the entity tag of a
-// revision and the client has the same, and nil otherwise.
-func (a *API) cachedNotModified(r passport.Revision, ifNoneMatch string) *publicOutput {
-	if tag, ok := a.etags.Get(r); ok && rest.MatchesETag(ifNoneMatch, tag) {
-		return &publicOutput{Status: http.StatusNotModified, ETag: tag}
-	}
-	return nil
+	return rest.Respond[PublicPassport](found.serve), nil
 }
 
 type publicInput struct {
@@ -57,16 +39,8 @@ type publicInput struct {
 	rest.Revalidation
 }
 
-func (a *API) public(ctx context.Context, in *publicInput) (*publicOutput, error) {
-	if in.IfNoneMatch != "" {
-		if revision, err := a.Passports.Revision(ctx, in.ID); err == nil {
-			if out := a.cachedNotModified(revision, in.IfNoneMatch); out != nil {
-				return out, nil
-			}
-		}
-	}
-	p, err := a.Passports.Public(ctx, in.ID)
-	return a.publicResponse(p, err, in.IfNoneMatch)
+func (a *API) public(ctx context.Context, in *publicInput) (*publicPassport, error) {
+	return a.publicResponse(ctx, byID(a.Passports, in.ID))
 }
 
 type findPublicInput struct {
@@ -74,7 +48,6 @@ type findPublicInput struct {
 	rest.Revalidation
 }
 
-func (a *API) findPublic(ctx context.Context, in *findPublicInput) (*publicOutput, error) {
-	p, err := a.Passports.PublicByBattery(ctx, in.Identifier)
-	return a.publicResponse(p, err, in.IfNoneMatch)
+func (a *API) findPublic(ctx context.Context, in *findPublicInput) (*publicPassport, error) {
+	return a.publicResponse(ctx, byBattery(a.Passports, in.Identifier))
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/compliance"
 	"github.com/battery-passport/suite/passport-service/internal/passport"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/wire"
 )
@@ -34,6 +35,24 @@ func (a *API) archive(ctx context.Context, in *archiveInput) (*passportOutput, e
 		return nil, err
 	}
 	return respond(a.Passports.Archive(ctx, in.ID, in.Body.Reason, versions...))
+}
+
+// VoidRequest is the body of a void operation.
+type VoidRequest struct {
+	Reason string `json:"reason" minLength:"1" maxLength:"1000" pattern:"\\S" doc:"why the passport is false; stored in the version history"`
+}
+
+type voidInput struct {
+	ChangeInput
+	Body VoidRequest
+}
+
+func (a *API) void(ctx context.Context, in *voidInput) (*passportOutput, error) {
+	versions, err := in.Versions()
+	if err != nil {
+		return nil, err
+	}
+	return respond(a.Passports.Void(ctx, in.ID, in.Body.Reason, versions...))
 }
 
 // EvaluationParams are the query parameters of an evaluation.
@@ -75,6 +94,11 @@ func (a *API) validate(ctx context.Context, in *validateInput) (*rest.Stream, er
 	}
 	return in.Lines.Process(ctx, maxBody, func(ctx context.Context, body wire.Value) (ComplianceReport, error) {
 		report, err := validator.Validate(ctx, body)
+		if err == nil && !report.Complete {
+			if detail, ok := a.Exchange.Recognise(body); ok {
+				report = report.WithDetails([]fault.Detail{detail})
+			}
+		}
 		return ComplianceReport(report), err
 	})
 }

@@ -1,6 +1,8 @@
 package httpapi_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,7 +10,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime/debug"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -16,7 +21,9 @@ import (
 	jsonpatch "github.com/evanphx/json-patch/v5"
 
 	"github.com/battery-passport/suite/passport-service/internal/compliance"
+	"github.com/battery-passport/suite/passport-service/internal/exchange"
 	"github.com/battery-passport/suite/passport-service/internal/httpapi"
+	"github.com/battery-passport/suite/passport-service/internal/namespace"
 	"github.com/battery-passport/suite/passport-service/internal/passport"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/passport-service/samples"
@@ -34,6 +41,26 @@ type testService struct {
 	t      *testing.T
 	url    string
 	issuer *authtest.Issuer
+	panics atomic.Value // name of a function in which the clock panics
+	log    logBuffer
+}
+
+// logBuffer is a buffer that is safe for concurrent use.
+type logBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
 // newTestService starts a service. edit changes the catalogue first, if it is not nil.
@@ -59,14 +86,27 @@ func newTestService(t *testing.T, edit func(catalogue map[string]any)) *testServ
 	if err != nil {
 		t.Fatal(err)
 	}
-	ticks, ids := 0, 0
+	var ticks, ids atomic.Int64
+	namespaces := &namespace.Service{Namespaces: store.Open(db, namespace.Schema()), Claims: store.Open(db, namespace.ClaimsSchema()), Now: time.Now}
 	passports := &passport.Service{
 		Passports: store.Open(db, passport.Schema()), Versions: store.Open(db, passport.VersionSchema()), Engines: engines,
-		Now:   func() time.Time { ticks++; return time.Date(2026, 11, 23, 12, 0, 0, ticks*1_000_000, time.UTC) },
-		NewID: func() string { ids++; return fmt.Sprintf("01a20000-0000-7000-8000-%012d", ids) },
+		Namespaces: namespaces,
+		Now: func() time.Time {
+			if name, ok := s.panics.Load().(string); ok && name != "" && strings.Contains(string(debug.Stack()), name) {
+				panic("broken clock")
+			}
+			return time.Date(2026, 11, 23, 12, 0, 0, int(ticks.Add(1))*1_000_000, time.UTC)
+		},
+		NewID: func() string { return fmt.Sprintf("01a20000-0000-7000-8000-%012d", ids.Add(1)) },
 	}
-	api := rest.New(rest.Options{Title: "x", Log: slog.New(slog.DiscardHandler), User: auth.UserID})
-	(&httpapi.API{Passports: passports, Verifier: verifier}).Register(api)
+	imports := &exchange.Service{
+		Passports: passports, Imports: store.Open(db, exchange.Schema()), Now: time.Now, NewID: passports.NewID,
+		MaxRows: 1000, LeaseTime: exchange.LeaseTime, Outage: exchange.Outage,
+	}
+	api := rest.New(rest.Options{Document: rest.Document{Title: "x"}, Log: slog.New(slog.NewJSONHandler(&s.log, nil)), User: auth.UserID})
+	(&httpapi.API{
+		Passports: passports, Namespaces: namespaces, Exchange: imports, Verifier: verifier, Answers: httpapi.NewAnswers(1<<20, nil), MaxImportBytes: 1 << 20,
+	}).Register(api)
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
 	s.url = server.URL
@@ -84,7 +124,7 @@ func (s *testService) waitUntilReady() {
 }
 
 // do sends a request and returns the whole response as text: status, headers without
-// Date, body.
+// Date, body, all with the same request id.
 func (s *testService) do(route string, role auth.Role, body string, headers ...string) string {
 	s.t.Helper()
 	method, path, _ := strings.Cut(route, " ")
@@ -93,7 +133,6 @@ func (s *testService) do(route string, role auth.Role, body string, headers ...s
 		s.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Request-Id", "01a20000-0000-7000-8000-000000000000")
 	if role != "" {
 		organisation := map[auth.Role]string{auth.Operator: "A", auth.User: "B"}[role]
 		req.Header.Set("Authorization", "Bearer "+s.issuer.Token(s.t, auth.Principal{UserID: string(role), Email: "x@x.example", Role: role, Organisation: organisation}))
@@ -110,13 +149,30 @@ func (s *testService) do(route string, role auth.Role, body string, headers ...s
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	if res.StatusCode >= 400 && res.Header.Get("Content-Encoding") == "gzip" { // the compressed form depends on the request id
+		text = s.gunzip(text)
+		res.Header.Del("Content-Length")
+	}
 	res.Header.Del("Date")
 	var b strings.Builder
 	fmt.Fprintln(&b, res.StatusCode)
 	res.Header.Write(&b)
 	b.WriteString("\r\n")
 	b.Write(text)
-	return b.String()
+	return strings.ReplaceAll(b.String(), res.Header.Get("X-Request-Id"), "01a20000-0000-7000-8000-000000000000")
+}
+
+func (s *testService) gunzip(data []byte) []byte {
+	s.t.Helper()
+	r, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return text
 }
 
 // mustDo sends a request and returns the body. It fails the test if the status differs.

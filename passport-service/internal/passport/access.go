@@ -17,7 +17,7 @@ type Access struct {
 // AccessOf returns the access of a caller to a passport. No other function decides
 // on access, so grants on single passports belong here. The owner and admins read
 // every passport that is not deleted. For other callers it fails with fault.NotFound
-// for drafts, and with fault.Gone for archived and ceased passports unless the caller
+// for drafts, and with fault.Gone for archived, ceased and voided passports unless the caller
 // is an authority. Deleted passports are fault.NotFound for everyone.
 func AccessOf(caller auth.Principal, p *Passport) (Access, error) {
 	if p.Deleted {
@@ -32,7 +32,7 @@ func AccessOf(caller auth.Principal, p *Passport) (Access, error) {
 		return Access{}, errNotFound(p.ID)
 	case gone:
 		if reader != ruleset.MarketSurveillance {
-			return Access{}, errGone(p.Head.CreatedAt)
+			return Access{}, errGone(&p.Head)
 		}
 	}
 	return Access{Classes: reader.Classes()}, nil
@@ -64,7 +64,7 @@ func readerOf(caller auth.Principal) ruleset.Reader {
 // if the account has no organisation.
 type Owner struct {
 	Organisation string `json:"organisation,omitempty" doc:"id of the organisation; absent if an account without an organisation owns the passport"`
-	UserID       string `json:"userId" doc:"id of the account that created the passport"`
+	UserID       string `json:"userId" format:"uuid" doc:"id of the account that created the passport"`
 }
 
 func ownerOf(p auth.Principal) Owner { return Owner{Organisation: p.Organisation, UserID: p.UserID} }
@@ -85,8 +85,10 @@ func (o Owner) scope() string {
 	return "user:" + o.UserID
 }
 
-// publishedScope is the store scope of the passports that everyone may read.
-const publishedScope = "published"
+const (
+	publishedScope = "published" // store scope of the passports that everyone may read
+	voidedScope    = "voided"    // store scope of the voided passports
+)
 
 // scopesOf returns the store scopes of the passports that List returns to a caller.
 func scopesOf(p auth.Principal) []string {
@@ -96,14 +98,7 @@ func scopesOf(p auth.Principal) []string {
 	case auth.Authority, auth.LegitimateInterest:
 		return []string{publishedScope}
 	}
-	scopes := []string{}
-	for _, organisation := range p.Organisations() {
-		scopes = append(scopes, Owner{Organisation: organisation}.scope())
-	}
-	if len(scopes) == 0 {
-		scopes = append(scopes, ownerOf(p).scope())
-	}
-	return scopes
+	return draftScopesOf(p)
 }
 
 // checkOwner fails unless the caller belongs to the owner of the passport.

@@ -12,6 +12,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/battery-passport/suite/passport-service/samples"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
@@ -22,7 +25,7 @@ func BenchmarkCreate(b *testing.B) {
 	ctx, s := newService(b)
 	bodies := benchBodies(b)
 	measure(b, func(i int) {
-		if _, _, err := s.Create(ctx, bodies[i], ""); err != nil {
+		if _, _, err := s.Create(ctx, bodies[i], NoIdentifier, ""); err != nil {
 			b.Fatal(err)
 		}
 	})
@@ -32,7 +35,7 @@ func BenchmarkPublish(b *testing.B) {
 	ctx, s := newService(b)
 	var ids []string
 	for _, body := range benchBodies(b) {
-		p, _, err := s.Create(ctx, body, "")
+		p, _, err := s.Create(ctx, body, NoIdentifier, "")
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -52,7 +55,7 @@ func BenchmarkPatch(b *testing.B) {
 		if i%100 > 0 { // 100 patches for each passport: no outbox becomes full
 			continue
 		}
-		p, _, err := s.Create(ctx, body, "")
+		p, _, err := s.Create(ctx, body, NoIdentifier, "")
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -100,4 +103,51 @@ func benchBodies(b *testing.B) []wire.Value {
 		bodies[i] = wire.Value(strings.ReplaceAll(body, "6a2f6c1e-3f0b-4d55-9c1e-5f1a7d2b8e01", uuid.NewString()))
 	}
 	return bodies
+}
+
+// BenchmarkImport imports the bodies in batches of 100. The time is that of one row.
+func BenchmarkImport(b *testing.B) {
+	ctx, s := newService(b)
+	bodies := benchBodies(b)
+	im, err := s.NewImporter(ctx, ImportParams{OnExisting: FailExisting})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var rows []*Row
+	measure(b, func(i int) {
+		if rows = append(rows, &Row{Body: bodies[i]}); len(rows) < 100 && i < b.N-1 {
+			return
+		}
+		results, err := im.Import(ctx, rows)
+		if err != nil || results[0].Status != RowCreated {
+			b.Fatal(results[0], err)
+		}
+		rows = nil
+	})
+}
+
+// BenchmarkInsertMany stores the records of BenchmarkImport without any checks.
+func BenchmarkInsertMany(b *testing.B) {
+	ctx, s := newService(b)
+	bodies := benchBodies(b)
+	var writes []store.Write[Passport]
+	for i, body := range bodies {
+		sub, err := parseRow(body, s.rules())
+		if err != nil {
+			b.Fatal(err)
+		}
+		p, err := newDraft(auth.Caller(ctx), fmt.Sprint(i), sub, s.now())
+		if err != nil {
+			b.Fatal(err)
+		}
+		writes = append(writes, store.Write[Passport]{ID: p.ID, Doc: p, Events: []event.Envelope{p.created()}})
+	}
+	measure(b, func(i int) {
+		if i%100 < 99 && i < b.N-1 {
+			return
+		}
+		if _, err := s.Passports.InsertMany(ctx, writes[i-i%100:i+1]); err != nil {
+			b.Fatal(err)
+		}
+	})
 }

@@ -27,6 +27,9 @@ type submission struct {
 	patch   wire.Value        // merge patch of the data; nil if the body has none
 	reason  string
 	details []fault.Detail // errors outside the data
+	// readOnly are the members that the service sets, and that must not differ from those
+	// of the stored passport.
+	readOnly map[string]wire.Value
 }
 
 // newDetail returns a detail whose message begins with the name of the field.
@@ -62,6 +65,14 @@ func parsePatch(body wire.Value) (s submission, err error) {
 	})
 }
 
+// parseRow is parseBody for a row of an import, which may be an exported passport: the
+// members that the service sets have no effect.
+func parseRow(row wire.Value, rules *ruleset.RuleSet) (submission, error) {
+	sub, err := parseBody(row, rules)
+	sub.readOnly = nil
+	return sub, err
+}
+
 func (s *submission) parse(body wire.Value, data func(*jsontext.Decoder) error) error {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))
 	if dec.PeekKind() != '{' {
@@ -82,6 +93,12 @@ func (s *submission) parse(body wire.Value, data func(*jsontext.Decoder) error) 
 			value, err = dec.ReadValue()
 			s.parseReason(value)
 		default:
+			if _, ok := readOnly[name]; ok {
+				if value, err = dec.ReadValue(); err == nil {
+					s.addReadOnly(name, value)
+				}
+				continue
+			}
 			err = dec.SkipValue()
 			s.addDetail(string(jsontext.Pointer("").AppendToken(name)), "unknownField", "is unknown; the body may contain data and reason")
 		}
@@ -91,11 +108,19 @@ func (s *submission) parse(body wire.Value, data func(*jsontext.Decoder) error) 
 }
 
 func (s *submission) parseReason(v wire.Value) {
-	switch err := wire.Unmarshal(v, &s.reason); {
-	case err != nil:
+	if err := wire.Unmarshal(v, &s.reason); err != nil {
 		s.addDetail("/reason", "type", "must be a string")
+		return
+	}
+	s.checkReason()
+}
+
+func (s *submission) checkReason() {
+	switch {
 	case strings.TrimSpace(s.reason) == "":
 		s.addDetail("/reason", "required", "must not be blank")
+	case ruleset.ControlCharacter(s.reason) >= 0:
+		s.addDetail("/reason", "format", fmt.Sprintf("must not have control characters, got U+%04X", ruleset.ControlCharacter(s.reason)))
 	case utf8.RuneCountInString(s.reason) > maxReason:
 		s.addDetail("/reason", "range", fmt.Sprintf("must have at most %d characters", maxReason))
 	}

@@ -21,6 +21,7 @@ type edit struct {
 	action    Action
 	reason    string
 	ifVersion []int64
+	importID  string // of the import that the change belongs to
 	// newData returns the data of the next version. It must not modify p or before.
 	newData func(p *Passport, before *ruleset.Document) (*ruleset.Document, error)
 	// newEvent returns the event for the change; changed are the paths whose values differ.
@@ -30,14 +31,16 @@ type edit struct {
 // Replace replaces the data of a passport with the data in the body. It creates no
 // version if the data is the same. It fails with fault.Stale if ifVersion is given
 // and does not contain the current version, with fault.Invalid if the structure is
-// wrong, and with fault.Conflict if another passport has the battery identifier or
-// the state does not allow the change. A change of a published passport also fails
-// with fault.Invalid if it has no reason, changes one of fixedPaths or adds an error.
+// wrong, and with fault.Conflict if the state does not allow the change, or if a published
+// passport or another draft of the owner has an identifier of a draft. A change of a published passport also fails
+// with fault.Invalid if it has no reason, changes one of fixedPaths or adds an error. It
+// fails with fault.QuotaExceeded if the owner has too many versions.
 func (s *Service) Replace(ctx context.Context, id string, body wire.Value, ifVersion ...int64) (PassportView, error) {
 	sub, err := parseBody(body, s.rules())
 	if err != nil {
 		return PassportView{}, err
 	}
+	ifVersion = sub.takeVersion(ifVersion)
 	return s.write(ctx, id, Replace, sub, ifVersion, func(*ruleset.Document) *ruleset.Document { return sub.data })
 }
 
@@ -45,7 +48,7 @@ func (s *Service) Replace(ctx context.Context, id string, body wire.Value, ifVer
 // fails like Replace.
 func (s *Service) Patch(ctx context.Context, id string, patch wire.Value, ifVersion ...int64) (PassportView, error) {
 	sub, err := parsePatch(patch)
-	if err != nil {
+	if sub.refuseReadOnly(); err != nil {
 		return PassportView{}, err
 	}
 	return s.write(ctx, id, Patch, sub, ifVersion, func(before *ruleset.Document) *ruleset.Document {
@@ -57,17 +60,30 @@ func (s *Service) Patch(ctx context.Context, id string, patch wire.Value, ifVers
 }
 
 func (s *Service) write(ctx context.Context, id string, action Action, sub submission, ifVersion []int64, next func(*ruleset.Document) *ruleset.Document) (PassportView, error) {
+	return s.change(ctx, id, s.writing(ctx, action, sub, ifVersion, next))
+}
+
+// writing returns the edit that stores the data which next derives from the current data.
+func (s *Service) writing(ctx context.Context, action Action, sub submission, ifVersion []int64, next func(*ruleset.Document) *ruleset.Document) edit {
 	caller := auth.Caller(ctx)
-	return s.change(ctx, id, edit{action: action, reason: sub.reason, ifVersion: ifVersion,
+	return edit{action: action, reason: sub.reason, ifVersion: ifVersion,
 		newData: func(p *Passport, before *ruleset.Document) (*ruleset.Document, error) {
-			after, details := next(before), slices.Clone(sub.details)
+			after, details := next(before), append(slices.Clone(sub.details), sub.differences(p)...)
 			if p.Head.State == Active && after != nil {
 				details = append(details, s.checkPublishedChange(before, after, sub.reason, caller)...)
 			}
-			return after, canonicalize(after, details)
+			err := canonicalize(after, details)
+			switch {
+			case err != nil:
+			case p.Head.State == Draft:
+				err = s.checkIdentifiers(ctx, p, before, after)
+			default: // the other identifiers cannot change
+				_, err = s.checkNamespaces(ctx, p, before, after)
+			}
+			return after, err
 		},
 		newEvent: func(p *Passport, changed []string) event.Envelope { return p.updated(s.publicOnly(changed)) },
-	})
+	}
 }
 
 // change applies an edit to the stored passport.
@@ -77,14 +93,19 @@ func (s *Service) change(ctx context.Context, id string, e edit) (PassportView, 
 	}
 	caller, now := auth.Caller(ctx), s.now()
 	var attempted Passport
+	r := reservation{service: s}
 	row, err := s.Passports.Update(ctx, id, func(p *Passport) (store.Change, error) {
 		if err := checkOwner(caller, p); err != nil {
 			return store.Change{}, err
 		}
+		r.release(ctx)
 		change, err := s.apply(p, e, caller, now)
-		attempted = *p
+		if attempted = *p; err == nil {
+			err = r.takeNext(ctx, &p.Head)
+		}
 		return change, err
 	}, store.IfVersion(e.ifVersion...))
+	r.settle(ctx, err)
 	if fault.Is(err, fault.NotFound) {
 		return PassportView{}, errNotFound(id)
 	}
@@ -112,13 +133,14 @@ func (s *Service) apply(p *Passport, e edit, caller auth.Principal, now time.Tim
 		return store.Change{}, store.ErrNoChange
 	}
 	p.Head.Number, p.Head.State, p.Head.Action, p.Head.Reason = head.Number+1, state, e.action, e.reason
-	p.Head.CreatedBy, p.Head.CreatedAt = caller.UserID, nextTime(now, head.CreatedAt)
+	p.Head.CreatedBy, p.Head.CreatedAt, p.importID = caller.UserID, nextTime(now, head.CreatedAt), e.importID
 	if err := p.setData(after, head.Hash); err != nil {
 		return store.Change{}, err
 	}
 	return store.Change{
-		Events:  []event.Envelope{e.newEvent(p, ruleset.ChangedPaths(before, after))},
-		History: []store.HistoryRecord{store.HistoryOf(s.Versions, head.id(), head)},
+		Events:     []event.Envelope{e.newEvent(p, ruleset.ChangedPaths(before, after))},
+		History:    []store.HistoryRecord{store.HistoryOf(s.Versions, head.id(), head)},
+		KeepUnique: e.action != Publish && before.Text(batteryIdentifier) == after.Text(batteryIdentifier) && before.Text(passportIdentifier) == after.Text(passportIdentifier),
 	}, nil
 }
 

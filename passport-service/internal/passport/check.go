@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/battery-passport/suite/passport-service/internal/batteryid"
 	"github.com/battery-passport/suite/passport-service/internal/compliance"
+	"github.com/battery-passport/suite/passport-service/internal/jsonschema"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/wire"
 )
@@ -47,16 +48,47 @@ func (s *Service) RuleSets() (sets ruleset.Sets, current *ruleset.RuleSet) {
 	return s.Engines.Sets(), s.rules()
 }
 
-// Schema returns the JSON Schema of the data of a passport in the rule set in effect today.
-func (s *Service) Schema() map[string]any { return s.rules().Schema() }
+// Schemas returns the schemas of the OpenAPI document for the data of passports, by the
+// rule set in effect today.
+func (s *Service) Schemas() map[string]map[string]any { return s.rules().Schemas() }
+
+// named returns the engine of a rule set. It fails with fault.NotFound.
+func (s *Service) named(ruleSet string) (*compliance.Engine, error) {
+	engine, ok := s.Engines.Named(ruleSet)
+	if !ok {
+		return nil, fault.New(fault.NotFound, "rule set %s not found; the rule sets are %v", ruleSet, s.Engines.Sets().Names())
+	}
+	return engine, nil
+}
 
 // Catalogue returns the JSON file of a rule set. It fails with fault.NotFound.
-func (s *Service) Catalogue(name string) (wire.Value, error) {
-	rs, ok := s.Engines.Sets().Named(name)
-	if !ok {
-		return nil, fault.New(fault.NotFound, "rule set %s not found; the rule sets are %v", name, s.Engines.Sets().Names())
+func (s *Service) Catalogue(ruleSet string) (wire.Value, error) {
+	engine, err := s.named(ruleSet)
+	if err != nil {
+		return nil, err
 	}
-	return rs.File, nil
+	return engine.Rules.File, nil
+}
+
+// DataSchema makes JSON Schemas of data, by a rule set and the duties of today.
+type DataSchema struct {
+	Since  ruleset.Date // the day from which these duties apply; "": since the rule set applies
+	engine *compliance.Engine
+}
+
+// DataSchema returns the schemas of a rule set. It fails with fault.NotFound.
+func (s *Service) DataSchema(ruleSet string) (DataSchema, error) {
+	engine, err := s.named(ruleSet)
+	if err != nil {
+		return DataSchema{}, err
+	}
+	return DataSchema{engine.DutiesSince(s.today()), engine}, nil
+}
+
+// Definitions returns the schema of data and of each object in it, by name.
+func (s DataSchema) Definitions(p compliance.SchemaParams) map[string]jsonschema.Schema {
+	p.On = s.Since
+	return s.engine.Schemas(p)
 }
 
 // Compliance evaluates a passport. The report contains only findings on attributes
@@ -72,8 +104,17 @@ func (s *Service) Compliance(ctx context.Context, id string, params EvaluationPa
 	}
 	data := p.withPassportIdentifier(engine.Rules.ParseCanonical(p.Head.Data))
 	in := compliance.Input{Data: data, Now: s.Now(), AsOf: on, Classes: access.Classes}
-	if in.Facts.Predecessors, err = s.relations(ctx, p.ID, data); err != nil {
+	var scopes []string // other readers must not learn which drafts the owner has
+	if access.Owner {
+		scopes = p.Head.Owner.draftScopes(auth.Caller(ctx))
+	}
+	if in.Facts.Predecessors, err = s.relations(ctx, p.ID, data, scopes); err != nil {
 		return compliance.Report{}, err
+	}
+	if p.Head.State == Draft { // only its owner and admins read it
+		if in.Facts.Namespaces, err = s.namespaceProblems(ctx, nil, data, p.Head.Owner.organisations(auth.Caller(ctx))); err != nil {
+			return compliance.Report{}, err
+		}
 	}
 	return engine.Evaluate(in), nil
 }
@@ -103,46 +144,25 @@ func (v *Validator) Validate(ctx context.Context, body wire.Value) (compliance.R
 	if sub.data == nil {
 		in.Data = v.engine.Rules.Parse(wire.Value("{}"))
 	}
-	if in.Facts, err = v.service.duplicates(ctx, in.Data); err != nil {
+	if in.Facts, err = v.service.duplicates(ctx, in.Data, draftScopesOf(auth.Caller(ctx))); err != nil {
+		return compliance.Report{}, err
+	}
+	if in.Facts.Namespaces, err = v.service.namespaceProblems(ctx, nil, in.Data, auth.Caller(ctx).Organisations()); err != nil {
 		return compliance.Report{}, err
 	}
 	return v.engine.Evaluate(in).WithDetails(sub.details), nil
-}
-
-// duplicates reports which identifiers in data are already used by a stored passport.
-func (s *Service) duplicates(ctx context.Context, data *ruleset.Document) (facts compliance.StoreFacts, err error) {
-	for _, id := range []struct {
-		index, path string
-		key         func(string) string
-		used        *bool
-	}{
-		{byIdentifier, batteryIdentifier, batteryid.Key, &facts.IdentifierTaken},
-		{byPassportIdentifier, passportIdentifier, batteryid.URIKey, &facts.PassportIdentifierTaken},
-	} {
-		value := data.Text(id.path)
-		if id.key(value) == "" {
-			continue
-		}
-		switch _, err := s.getBy(ctx, id.index, id.key(value), value); {
-		case err == nil:
-			*id.used = true
-		case !fault.Is(err, fault.NotFound):
-			return facts, err
-		}
-	}
-	return facts, nil
 }
 
 // maxAncestors limits how many passports the search for cycles reads.
 const maxAncestors = 1_000
 
 // relations returns the relation of each predecessor in data to the passport, by
-// passport identifier.
-func (s *Service) relations(ctx context.Context, passportID string, data *ruleset.Document) (map[string]compliance.Relation, error) {
+// passport identifier. Drafts outside the scopes count as not stored.
+func (s *Service) relations(ctx context.Context, passportID string, data *ruleset.Document, scopes []string) (map[string]compliance.Relation, error) {
 	relations := map[string]compliance.Relation{}
 	budget := maxAncestors
 	for _, id := range predecessors(data) {
-		relation, err := s.relation(ctx, passportID, id, &budget)
+		relation, err := s.relation(ctx, passportID, id, scopes, &budget)
 		if err != nil {
 			return nil, err
 		}
@@ -153,12 +173,12 @@ func (s *Service) relations(ctx context.Context, passportID string, data *rulese
 
 // relation searches the stored ancestors of a predecessor for the passport itself.
 // It reads at most budget passports, and reduces budget by those it read.
-func (s *Service) relation(ctx context.Context, passportID, id string, budget *int) (compliance.Relation, error) {
+func (s *Service) relation(ctx context.Context, passportID, id string, scopes []string, budget *int) (compliance.Relation, error) {
 	relation := compliance.NotStored
 	visited, queue := map[string]bool{id: true}, []string{id}
 	for ; len(queue) > 0 && *budget > 0; queue = queue[1:] {
 		*budget--
-		row, err := s.getBy(ctx, byPassportIdentifier, batteryid.URIKey(queue[0]), queue[0])
+		row, err := s.findIdentifier(ctx, uniqueAttributes[1], queue[0], scopes)
 		if fault.Is(err, fault.NotFound) {
 			continue
 		}

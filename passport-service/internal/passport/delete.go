@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/battery-passport/suite/passport-service/internal/usage"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
@@ -46,20 +47,35 @@ func (s *Service) Delete(ctx context.Context, id string, ifVersion ...int64) err
 	return err
 }
 
-// remove removes the versions and the record of a deleted passport.
+// remove removes the versions and the record of a deleted passport, and subtracts them from
+// the usage of its owner at the time of the deletion.
 func (s *Service) remove(ctx context.Context, row store.Row[Passport]) error {
+	removed := func(a usage.Amount) error {
+		return s.Usage.Add(ctx, usage.Write{Owner: row.Doc.Head.Owner.scope(), At: row.Doc.DeletedAt, Amount: usage.Amount{}.Minus(a)})
+	}
 	for {
 		page, err := s.Versions.List(ctx, store.Query{Scopes: []string{row.ID}, Limit: store.MaxLimit})
 		if err != nil {
 			return err
 		}
 		if len(page.Rows) == 0 {
-			return ignoreNotFound(s.Passports.Delete(ctx, row.ID, row.Version))
+			if err := s.Passports.Delete(ctx, row.ID, row.Version); err != nil {
+				return ignoreNotFound(err)
+			}
+			return removed(row.Doc.Head.amount())
 		}
+		var amount usage.Amount
 		for _, v := range page.Rows {
-			if err := ignoreNotFound(s.Versions.Delete(ctx, v.ID, v.Version)); err != nil {
+			err := s.Versions.Delete(ctx, v.ID, v.Version)
+			if ignoreNotFound(err) != nil {
 				return err
 			}
+			if err == nil && v.Doc.Number < row.Doc.Head.Number { // others are copies of the newest version
+				amount = amount.Plus(v.Doc.amount())
+			}
+		}
+		if err := removed(amount); err != nil {
+			return err
 		}
 	}
 }
@@ -76,7 +92,8 @@ func (s *Service) Tasks() []task.Kind {
 	return []task.Kind{{Name: "passport.removeDeleted", Every: sweepInterval, Run: func(ctx context.Context, _ task.Task) error { return s.removeDeleted(ctx) }}}
 }
 
-// removeDeleted removes the passports that were deleted at least deletionDelay ago.
+// removeDeleted removes the passports that were deleted at least deletionDelay ago and that
+// no running count includes.
 func (s *Service) removeDeleted(ctx context.Context) error {
 	q := store.Query{Scopes: []string{deletedScope}, Order: store.OldestFirst, Limit: store.MaxLimit}
 	for {
@@ -88,7 +105,11 @@ func (s *Service) removeDeleted(ctx context.Context) error {
 			if s.now().Before(row.Doc.DeletedAt.Add(deletionDelay)) {
 				continue
 			}
-			if err := s.remove(ctx, row); err != nil {
+			counting, err := s.Usage.IsCounting(ctx, row.Doc.Head.Owner.scope(), row.Doc.DeletedAt)
+			if err == nil && !counting {
+				err = s.remove(ctx, row)
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -18,7 +18,7 @@ type FieldChange struct {
 
 // VersionDiff is the difference between two versions of a passport.
 type VersionDiff struct {
-	PassportID string        `json:"passportId" doc:"id of the passport"`
+	PassportID string        `json:"passportId" format:"uuid" doc:"id of the passport"`
 	From       int64         `json:"from" doc:"number of the version with the old values"`
 	To         int64         `json:"to" doc:"number of the version with the new values"`
 	Changes    []FieldChange `json:"changes" doc:"fields that differ and that the caller may read, sorted by path"`

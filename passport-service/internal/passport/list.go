@@ -2,6 +2,7 @@ package passport
 
 import (
 	"context"
+	"strings"
 
 	"github.com/battery-passport/suite/passport-service/internal/batteryid"
 	"github.com/battery-passport/suite/pkg/auth"
@@ -15,6 +16,7 @@ type Filter struct {
 	Category          string
 	State             State
 	ModelID           string
+	GTIN              string // in any length
 	CreatedBy         string // account id
 }
 
@@ -22,7 +24,29 @@ type Filter struct {
 func (f Filter) index() map[string]string {
 	return map[string]string{
 		"batteryIdentifier": batteryid.Key(f.BatteryIdentifier), "batteryCategory": f.Category, "state": string(f.State), "modelId": f.ModelID, "createdBy": f.CreatedBy,
+		"gtin": gtin14(f.GTIN),
 	}
+}
+
+// gtin14 returns a GTIN with 14 digits.
+func gtin14(gtin string) string {
+	if gtin == "" {
+		return ""
+	}
+	return strings.Repeat("0", max(14-len(gtin), 0)) + gtin
+}
+
+// PublicModel returns the public part of a published passport of the model that the
+// filter selects, by GTIN or model id. It fails with fault.NotFound.
+func (s *Service) PublicModel(ctx context.Context, model Filter) (PassportView, error) {
+	found, err := s.Passports.List(ctx, store.Query{Scopes: []string{publishedScope}, Filters: model.index(), Limit: 1})
+	if err == nil && len(found.Rows) == 0 {
+		err = fault.New(fault.NotFound, "no battery of this model has a published passport")
+	}
+	if err != nil {
+		return PassportView{}, err
+	}
+	return s.viewFor(found.Rows[0].Doc, publicAccess()), nil
 }
 
 // ListParams selects a page of a list of passports.

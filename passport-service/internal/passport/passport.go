@@ -11,9 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/battery-passport/suite/passport-service/internal/batteryid"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
-	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/wire"
 )
@@ -51,6 +49,7 @@ type Passport struct {
 	Request           string    `json:"request,omitempty"` // idempotency.Fingerprint of the request that created it, if it had a key
 
 	document *ruleset.Document // parsed Head.Data; nil until it is needed
+	importID string            // of the import that writes it, for its events
 }
 
 // Paths of the attributes that indexes, events and publishing use.
@@ -61,40 +60,39 @@ const (
 	batteryStatus      = "generalInformation.batteryStatus"
 	modelID            = "generalInformation.batteryModel.id"
 	modelName          = "generalInformation.batteryModel.modelName"
+	modelGTIN          = "generalInformation.batteryModel.gtin"
 	manufacturerName   = "generalInformation.manufacturerInformation.manufacturerName"
-)
-
-// Unique indexes, of keys of batteryid. The identifiers of an archived or ceased passport stay in use.
-const (
-	byIdentifier         = "batteryIdentifier"
-	byPassportIdentifier = "batteryPassportIdentifier"
 )
 
 // deletedScope is the store scope of the deleted passports that removeDeleted has not
 // removed yet.
 const deletedScope = "deleted"
 
-// Schema declares how passports are stored. Version 1 had the identifiers in the unique
-// indexes, and not their keys; Reindex replaces them.
+// deletedScopeOf returns the store scope of the deleted passports of an owner. It comes after
+// that of the owner, so a list of both contains a passport that is deleted while it is read.
+func deletedScopeOf(owner string) string { return owner + " deleted" }
+
+// Schema declares how passports are stored. Before index version 1, the unique indexes
+// had the identifiers, and not their keys; before version 2, drafts had the same keys as
+// published passports; before version 3, keys had the final dot of the host and empty
+// steps of the path. ReindexTask replaces them. If a battery has two passports of
+// earlier releases, the keys of the second one stay.
 func Schema() store.Schema[Passport] {
 	return store.Schema[Passport]{
-		Name: "passports", Version: 2, UniqueIndexes: []string{byIdentifier, byPassportIdentifier},
-		Unique: func(p *Passport) map[string]string {
-			if p.Deleted {
-				return nil
-			}
-			return map[string]string{byIdentifier: batteryid.Key(p.BatteryIdentifier), byPassportIdentifier: batteryid.URIKey(p.identifier())}
-		},
+		Name: "passports", Version: 1, IndexVersion: 3, UniqueIndexes: []string{byIdentifier, byPassportIdentifier}, Unique: uniqueKeys,
 		Indexes: func(p *Passport) store.Indexes {
 			if p.Deleted {
-				return store.Indexes{Scopes: []string{deletedScope}, Created: p.CreatedAt}
+				return store.Indexes{Scopes: []string{deletedScope, deletedScopeOf(p.Head.Owner.scope())}, Created: p.CreatedAt}
 			}
 			scopes := []string{store.All, p.Head.Owner.scope()}
-			if p.Head.State == Active {
+			switch p.Head.State {
+			case Active:
 				scopes = append(scopes, publishedScope)
+			case Voided:
+				scopes = append(scopes, voidedScope)
 			}
 			return store.Indexes{Scopes: scopes, Created: p.CreatedAt, Filters: Filter{
-				BatteryIdentifier: p.BatteryIdentifier, Category: p.text(batteryCategory), State: p.Head.State, ModelID: p.text(modelID), CreatedBy: p.CreatedBy,
+				BatteryIdentifier: p.BatteryIdentifier, Category: p.text(batteryCategory), State: p.Head.State, ModelID: p.text(modelID), GTIN: p.text(modelGTIN), CreatedBy: p.CreatedBy,
 			}.index()}
 		},
 	}
@@ -149,30 +147,4 @@ func digest(parts ...[]byte) string {
 		sum.Write(part)
 	}
 	return hex.EncodeToString(sum.Sum(nil))
-}
-
-func (p *Passport) created() event.Envelope {
-	return event.New(source, p.ID, p.CreatedAt, event.PassportCreated{
-		PassportID: p.ID, BatteryIdentifier: p.BatteryIdentifier, ModelName: p.text(modelName),
-		ManufacturerName: p.text(manufacturerName), CreatedBy: p.CreatedBy, CreatedAt: p.CreatedAt,
-	})
-}
-
-func (p *Passport) updated(fields []string) event.Envelope {
-	return event.New(source, p.ID, p.Head.CreatedAt, event.PassportUpdated{
-		PassportID: p.ID, BatteryIdentifier: p.BatteryIdentifier, UpdatedFields: fields, UpdatedBy: p.Head.CreatedBy, UpdatedAt: p.Head.CreatedAt,
-	})
-}
-
-func (p *Passport) published() event.Envelope {
-	return event.New(source, p.ID, p.Head.CreatedAt, event.PassportPublished{
-		PassportID: p.ID, BatteryIdentifier: p.BatteryIdentifier, ModelName: p.text(modelName),
-		ManufacturerName: p.text(manufacturerName), PublishedBy: p.Head.CreatedBy, PublishedAt: p.Head.CreatedAt,
-	})
-}
-
-func (p *Passport) deleted(by string, at time.Time) event.Envelope {
-	return event.New(source, p.ID, at, event.PassportDeleted{
-		PassportID: p.ID, BatteryIdentifier: p.BatteryIdentifier, DeletedBy: by, DeletedAt: at,
-	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/battery-passport/suite/passport-service/internal/batteryid"
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
@@ -19,6 +20,11 @@ type PassportView struct {
 func (s *Service) viewFor(p Passport, access Access) PassportView {
 	p.Head.Data, p.document = s.rules().Project(p.Head.Data, access.Classes), nil
 	return PassportView{p, access}
+}
+
+// Document parses the data of a view.
+func (s *Service) Document(v PassportView) *ruleset.Document {
+	return s.rules().ParseCanonical(v.Head.Data)
 }
 
 // find returns a passport with all of its data, and the caller's access. It fails
@@ -79,6 +85,17 @@ func (s *Service) Revision(ctx context.Context, id string) (Revision, error) {
 	return Revision{id, version, s.rules().Name}, err
 }
 
+// RevisionByBattery is like Revision for the battery with a scanned identifier. If the
+// passport is not published, PublicByBattery may find another one.
+func (s *Service) RevisionByBattery(ctx context.Context, scanned string) (Revision, error) {
+	key := batteryid.ScannedKey(scanned)
+	id, version, err := s.Passports.VersionBy(ctx, byIdentifier, key)
+	if fault.Is(err, fault.NotFound) && scanned != key {
+		id, version, err = s.Passports.VersionBy(ctx, byIdentifier, scanned)
+	}
+	return Revision{id, version, s.rules().Name}, err
+}
+
 // Public returns a published passport. It fails with fault.NotFound, and with
 // fault.Gone if the passport is archived or ceased.
 func (s *Service) Public(ctx context.Context, id string) (PublicPassport, error) {
@@ -96,18 +113,43 @@ func (s *Service) PublicByBattery(ctx context.Context, scanned string) (PublicPa
 	p, err := s.public(row, err, notFound)
 	if fault.Is(err, fault.NotFound) && scanned != key { // Reindex has not reached it, or a draft has the key
 		row, err = s.Passports.GetBy(ctx, byIdentifier, scanned)
-		return s.public(row, err, notFound)
+		p, err = s.public(row, err, notFound)
+	}
+	if fault.Is(err, fault.NotFound) {
+		return s.publicVoided(ctx, key, err)
 	}
 	return p, err
 }
 
-// Reindex migrates the passports of earlier releases, published ones first. It returns
-// the ids of those whose battery has another passport.
-func (s *Service) Reindex(ctx context.Context) (conflicts []string, err error) {
-	if _, err := s.Passports.Reindex(ctx, publishedScope); err != nil {
-		return nil, err
+// GetByBattery returns the part of the passport of the battery with a scanned identifier
+// that the caller may read, like Get. Drafts are not found.
+func (s *Service) GetByBattery(ctx context.Context, scanned string) (PassportView, error) {
+	key := batteryid.ScannedKey(scanned)
+	row, err := s.getBy(ctx, byIdentifier, key, scanned)
+	if fault.Is(err, fault.NotFound) {
+		_, err = s.publicVoided(ctx, key, fault.New(fault.NotFound, "battery %s has no published passport", scanned))
 	}
-	return s.Passports.Reindex(ctx, store.All)
+	if err != nil {
+		return PassportView{}, err
+	}
+	access, err := AccessOf(auth.Caller(ctx), &row.Doc)
+	if err != nil {
+		return PassportView{}, err
+	}
+	return s.viewFor(row.Doc, access), nil
+}
+
+// publicVoided fails with fault.Gone if the passport of a battery was voided and the
+// battery has no other published passport, and with notFound otherwise.
+func (s *Service) publicVoided(ctx context.Context, key string, notFound error) (PublicPassport, error) {
+	page, err := s.Passports.List(ctx, store.Query{Scopes: []string{voidedScope}, Filters: map[string]string{byIdentifier: key}, Limit: 1})
+	if err != nil {
+		return PublicPassport{}, err
+	}
+	for _, row := range page.Rows {
+		return s.public(row, nil, notFound)
+	}
+	return PublicPassport{}, notFound
 }
 
 // getBy returns the passport with a key in a unique index, or one that Reindex has not

@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.uber.org/goleak"
 
 	"github.com/battery-passport/suite/passport-service/internal/compliance"
+	"github.com/battery-passport/suite/passport-service/internal/namespace"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/store"
@@ -31,10 +33,14 @@ func newService(t testing.TB) (context.Context, *Service) {
 	}
 	s := &Service{
 		Passports: store.Open(db, Schema()), Versions: store.Open(db, VersionSchema()), Engines: engines,
-		Now: time.Now, NewID: uuid.NewString,
+		Namespaces: &namespace.Service{Namespaces: store.Open(db, namespace.Schema()), Claims: store.Open(db, namespace.ClaimsSchema()), Now: time.Now, NewID: uuid.NewString},
+		Now:        time.Now, NewID: uuid.NewString,
 	}
 	return auth.NewContext(t.Context(), auth.Principal{UserID: "u", Role: auth.Operator, Organisation: "a"}), s
 }
+
+// TestMain fails if a test leaves goroutines running.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestStoredFormMatchesGoldenFiles(t *testing.T) {
 	storetest.CheckStoredForm(t, Schema())
@@ -54,7 +60,7 @@ func TestNextTimeIsAfterThePreviousVersion(t *testing.T) {
 // that fails before it updates the head.
 func TestHistoryRecordOfFailedWriteIsNotListed(t *testing.T) {
 	ctx, s := newService(t)
-	p, _, err := s.Create(ctx, wire.Value(`{"data":{}}`), "")
+	p, _, err := s.Create(ctx, wire.Value(`{"data":{}}`), NoIdentifier, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ const (
 	Inactive State = "inactive" // replaced by the passport of a successor battery
 	Archived State = "archived" // withdrawn by the owner, with a reason
 	Ceased   State = "ceased"   // the battery was recycled (Article 77(8))
+	Voided   State = "voided"   // declared false by an admin, with a reason
 )
 
 // Action is the operation that created a version or deleted a draft.
@@ -29,6 +30,7 @@ const (
 	Patch   Action = "patch"   // merges a patch into the data
 	Publish Action = "publish"
 	Archive Action = "archive"
+	Void    Action = "void"
 	Delete  Action = "delete"
 )
 
@@ -51,20 +53,21 @@ type stateRules struct {
 	reason     string // why no other action is allowed
 }
 
-// lifeCycle contains the rules of each state. Publish and Archive may be repeated: the
-// second call changes nothing.
+// lifeCycle contains the rules of each state. Publish, Archive and Void may be repeated:
+// the second call changes nothing.
 var lifeCycle = map[State]stateRules{
 	Draft: {
 		next: map[Action]State{Replace: Draft, Patch: Draft, Publish: Active, Delete: removed}, visibility: hidden,
 		reason: "a draft can only be changed, published or deleted",
 	},
 	Active: {
-		next: map[Action]State{Replace: Active, Patch: Active, Publish: Active, Archive: Archived}, visibility: visible,
-		reason: "a published passport can only be changed or archived",
+		next: map[Action]State{Replace: Active, Patch: Active, Publish: Active, Archive: Archived, Void: Voided}, visibility: visible,
+		reason: "a published passport can only be changed, archived or voided",
 	},
-	Inactive: {visibility: visible, reason: "the passport of a successor battery replaced it"},
-	Archived: {next: map[Action]State{Archive: Archived}, visibility: gone, reason: "an archived passport cannot be changed"},
-	Ceased:   {visibility: gone, reason: "the battery was recycled and its passport ceased to exist"},
+	Inactive: {next: map[Action]State{Void: Voided}, visibility: visible, reason: "the passport of a successor battery replaced it"},
+	Archived: {next: map[Action]State{Archive: Archived, Void: Voided}, visibility: gone, reason: "an archived passport cannot be changed"},
+	Ceased:   {next: map[Action]State{Void: Voided}, visibility: gone, reason: "the battery was recycled and its passport ceased to exist"},
+	Voided:   {next: map[Action]State{Void: Voided}, visibility: gone, reason: "an admin declared the passport void"},
 }
 
 // transition returns the state after an action, or fails with fault.Conflict if
@@ -77,7 +80,23 @@ func (s State) transition(a Action) (State, error) {
 		With(fault.Detail{Path: "/state", Code: "transition", Message: fmt.Sprintf("is %s, which does not allow %s", s, a)})
 }
 
-// errGone returns a fault.Gone that names the day on which the passport ended.
-func errGone(at time.Time) error {
-	return fault.New(fault.Gone, "the passport ended on %s", at.UTC().Format(time.DateOnly))
+// GoneError is the error for a passport that has ended. It is a fault.Gone that names the
+// day.
+type GoneError struct {
+	Since time.Time
+	err   error
+}
+
+// Error implements error.
+func (e *GoneError) Error() string { return e.err.Error() }
+
+// Unwrap returns the fault.
+func (e *GoneError) Unwrap() error { return e.err }
+
+func errGone(head *Version) error {
+	day := head.CreatedAt.UTC().Format(time.DateOnly)
+	if head.State == Voided {
+		return &GoneError{head.CreatedAt, fault.New(fault.Gone, "the passport was false and was declared void on %s", day)}
+	}
+	return &GoneError{head.CreatedAt, fault.New(fault.Gone, "the passport ended on %s", day)}
 }

@@ -14,10 +14,11 @@ import (
 func TestEveryStateAllowsOnlyItsActions(t *testing.T) {
 	want := map[State]map[Action]State{
 		Draft:  {Replace: Draft, Patch: Draft, Publish: Active, Delete: removed},
-		Active: {Replace: Active, Patch: Active, Publish: Active, Archive: Archived}, Inactive: {}, Archived: {Archive: Archived}, Ceased: {},
+		Active: {Replace: Active, Patch: Active, Publish: Active, Archive: Archived, Void: Voided}, Inactive: {Void: Voided},
+		Archived: {Archive: Archived, Void: Voided}, Ceased: {Void: Voided}, Voided: {Void: Voided},
 	}
 	for state, allowed := range want {
-		for _, action := range []Action{Create, Replace, Patch, Publish, Archive, Delete} {
+		for _, action := range []Action{Create, Replace, Patch, Publish, Archive, Void, Delete} {
 			next, err := state.transition(action)
 			wantNext, ok := allowed[action]
 			if ok != (err == nil) || ok && next != wantNext || !ok && (!fault.Is(err, fault.Conflict) || strings.HasSuffix(err.Error(), ": ")) {
@@ -58,7 +59,7 @@ func TestStateDecidesWhoReadsAPassport(t *testing.T) {
 	}
 	for state, want := range map[State]string{
 		Draft: "admin colleague owner", Active: "admin anonymous authority colleague other owner recycler", Inactive: "admin anonymous authority colleague other owner recycler",
-		Archived: "admin authority colleague owner", Ceased: "admin authority colleague owner",
+		Archived: "admin authority colleague owner", Ceased: "admin authority colleague owner", Voided: "admin authority colleague owner",
 	} {
 		p := Passport{ID: "p", Head: Version{State: state, Owner: Owner{Organisation: "A"}}}
 		var got []string
@@ -69,7 +70,7 @@ func TestStateDecidesWhoReadsAPassport(t *testing.T) {
 			}
 			isOwner := slices.Contains([]string{"admin", "owner", "colleague"}, name)
 			wantErr := fault.NotFound
-			if state == Archived || state == Ceased {
+			if state == Archived || state == Ceased || state == Voided {
 				wantErr = fault.Gone
 			}
 			if access.Owner != isOwner || err != nil && !fault.Is(err, wantErr) || isOwner && access.Classes != ruleset.AllClasses {

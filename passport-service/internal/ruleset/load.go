@@ -1,6 +1,7 @@
 package ruleset
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ func Load(data []byte) (*RuleSet, error) {
 	var file struct {
 		Profile       string            `json:"profile"`
 		EffectiveFrom Date              `json:"effectiveFrom"`
+		Formats       []DataModel       `json:"formats"`
 		Attributes    []Attribute       `json:"attributes"`
 		Rules         []Rule            `json:"rules"`
 		Conditions    map[string]string `json:"conditionRules"`
@@ -39,7 +41,7 @@ func Load(data []byte) (*RuleSet, error) {
 		return nil, err
 	}
 	rs := &RuleSet{
-		Name: file.Profile, EffectiveFrom: file.EffectiveFrom, File: data, attributes: file.Attributes, conditions: file.Conditions,
+		Name: file.Profile, EffectiveFrom: file.EffectiveFrom, File: data, Formats: file.Formats, attributes: file.Attributes, conditions: file.Conditions,
 		rules: map[string]Rule{}, byPath: map[string]*Field{}, root: &Field{members: map[string]*Field{}},
 	}
 	var errs []error
@@ -48,6 +50,9 @@ func Load(data []byte) (*RuleSet, error) {
 	}
 	if rs.EffectiveFrom == "" {
 		errs = append(errs, errors.New("effectiveFrom is missing"))
+	}
+	for i := range rs.Formats {
+		rs.Formats[i].Mapping = cmp.Or(rs.Formats[i].Mapping, rs.Formats[i].Name)
 	}
 	for _, r := range file.Rules {
 		rs.rules[r.ID] = r

@@ -56,6 +56,7 @@ type Attribute struct {
 	Path           string             `json:"path"` // such as generalInformation.batteryModel.id; [] follows an array
 	Kind           string             `json:"kind"` // attribute or member
 	Section        string             `json:"section"`
+	Level          string             `json:"level"` // model, batch or item: which batteries share the value
 	Type           Type               `json:"type"`
 	Unit           string             `json:"unit"`
 	Format         string             `json:"format"` // in words: follows "must be" for a string, the type for a number, and "each" for an array of strings
@@ -67,12 +68,15 @@ type Attribute struct {
 	ConditionRule  string             `json:"conditionRule"`
 	AppliesFrom    map[Category]*Date `json:"appliesFrom"`   // for Later; nil: the legal act does not apply yet
 	AllowedValues  []string           `json:"allowedValues"` // of a string or of each item
+	IgnoreCase     bool               `json:"ignoreCase"`    // of allowedValues in requests
 	Pattern        string             `json:"pattern"`       // of a string or of each item
 	Minimum        *float64           `json:"minimum"`
 	ExclusiveMin   *float64           `json:"exclusiveMinimum"`
 	Maximum        *float64           `json:"maximum"`
 	Rules          []string           `json:"rules"` // ids
 	Example        any                `json:"example"`
+	Mapping        map[string]string  `json:"mapping"`    // where other data models have it, by format
+	SchemaName     string             `json:"schemaName"` // of an object, as a type; "": derived from its name
 }
 
 // Rule describes a rule. Package compliance implements it.
@@ -83,11 +87,36 @@ type Rule struct {
 	Text     string `json:"text"`
 }
 
+// DataModel is another data model that the catalogue maps attributes to.
+type DataModel struct {
+	Name     string `json:"name"` // in Attribute.Mapping and as a format of imports and exports
+	Title    string `json:"title"`
+	Document string `json:"document"` // description of a document
+	Mapping  string `json:"mapping"`  // in Attribute.Mapping; "": Name
+	Whole    bool   `json:"whole"`    // a document has all attributes under their own names; the mapping is for others
+	// Paths have the syntax of package format.
+	Constants    map[string]any    `json:"constants"`    // members with the same value in each document, by path
+	Header       map[string]string `json:"header"`       // status or updatedAt, and its converter, by path
+	Required     map[string]string `json:"required"`     // names of required members, by the path of their object
+	RecognisedBy []string          `json:"recognisedBy"` // paths that only documents of this model have
+}
+
+// Format returns another data model by its name, or nil.
+func (rs *RuleSet) Format(name string) *DataModel {
+	for i := range rs.Formats {
+		if rs.Formats[i].Name == name {
+			return &rs.Formats[i]
+		}
+	}
+	return nil
+}
+
 // RuleSet is a catalogue with its indexes. It is read-only.
 type RuleSet struct {
 	Name          string
 	EffectiveFrom Date
 	File          wire.Value // as it was loaded
+	Formats       []DataModel
 	attributes    []Attribute
 	conditions    map[string]string
 	rules         map[string]Rule

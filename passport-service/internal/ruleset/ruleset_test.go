@@ -20,8 +20,9 @@ func TestEmbeddedCatalogue(t *testing.T) {
 	}
 	mass, ok := rs.Attribute("generalInformation.batteryMass")
 	zero := 0.0
-	want := ruleset.Attribute{Path: "generalInformation.batteryMass", Section: "generalInformation", Type: ruleset.Number, Unit: "kg",
+	want := ruleset.Attribute{Path: "generalInformation.batteryMass", Section: "generalInformation", Level: "model", Type: ruleset.Number, Unit: "kg",
 		Access: ruleset.Public, LegalReference: mass.LegalReference, ExclusiveMin: &zero}
+	want.Mapping = mass.Mapping
 	want.Kind, want.Format, want.Cardinality, want.Rules, want.Example, want.RequiredFor = "attribute", mass.Format, "1", mass.Rules, mass.Example, mass.RequiredFor
 	if diff := cmp.Diff(want, mass); !ok || diff != "" || mass.LegalReference == "" {
 		t.Errorf("batteryMass (-want +got)\n%s", diff)

@@ -196,9 +196,18 @@ func (p parser) text(id int32, a *Attribute) {
 		p.report(id, "range", "must have at most %d characters, got %d", maxText, n)
 		return
 	}
-	if a.AllowedValues != nil && !slices.Contains(a.AllowedValues, text) {
-		p.report(id, "enum", "must be %s, got %q", OneOf(a.AllowedValues), text)
+	if a.AllowedValues == nil || slices.Contains(a.AllowedValues, text) {
+		return
 	}
+	i := slices.IndexFunc(a.AllowedValues, func(allowed string) bool { return a.IgnoreCase && strings.EqualFold(allowed, text) })
+	if i < 0 {
+		p.report(id, "enum", "must be %s, got %q", OneOf(a.AllowedValues), text)
+		return
+	}
+	n := &p.doc.nodes[id]
+	n.start = int32(len(p.doc.text))
+	p.doc.text += quote(a.AllowedValues[i])
+	n.end = int32(len(p.doc.text))
 }
 
 func (p parser) localized(id int32, a *Attribute) {

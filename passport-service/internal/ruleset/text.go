@@ -1,6 +1,7 @@
 package ruleset
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -107,8 +108,8 @@ func (a *Attribute) labelWithUnit() string {
 	return label + " in " + unit
 }
 
-// describe returns the description of the attribute in the JSON Schema.
-func (a *Attribute) describe() string {
+// labelWithFormat returns the name of the attribute in words, with its unit and format.
+func (a *Attribute) labelWithFormat() string {
 	text := a.labelWithUnit()
 	if format := a.Format; format != "" && a.AllowedValues == nil {
 		if a.Type == Strings {
@@ -116,11 +117,27 @@ func (a *Attribute) describe() string {
 		}
 		text += ": " + format
 	}
+	return text
+}
+
+// describe returns the description of the attribute in the JSON Schema.
+func (a *Attribute) describe() string {
+	text := a.labelWithFormat()
 	if a.Note != "" {
 		text += "; " + a.Note
 	}
-	if a.LegalReference != "" && !strings.HasPrefix(a.LegalReference, "—") {
+	if a.hasLegalReference() {
 		text += " (" + a.LegalReference + ")"
 	}
 	return text
 }
+
+func (a *Attribute) hasLegalReference() bool {
+	return a.LegalReference != "" && !strings.HasPrefix(a.LegalReference, "—")
+}
+
+// languageTag is the form of a tag of BCP 47 (RFC 5646, section 2.1).
+var languageTag = regexp.MustCompile(`(?i)^[a-z]{2,3}(-[a-z]{3})?(-[a-z]{4})?(-([a-z]{2}|\d{3}))?(-([a-z\d]{5,8}|\d[a-z\d]{3}))*(-[a-wyz\d](-[a-z\d]{2,8})+)*(-x(-[a-z\d]{1,8})+)?$`)
+
+// IsLanguageTag reports whether a text has the form of a language tag, such as de or pt-BR.
+func IsLanguageTag(text string) bool { return languageTag.MatchString(text) }

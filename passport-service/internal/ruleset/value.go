@@ -186,6 +186,17 @@ func (v Value) Raw() string {
 	return v.doc.text[v.node().start:v.node().end]
 }
 
+// ControlCharacter returns the first control character of a text, or -1: they are
+// invisible and not allowed in XML. Tabs and line breaks are white space.
+func ControlCharacter(text string) rune {
+	for _, r := range text {
+		if (r < ' ' && r != '\t' && r != '\n' && r != '\r') || r >= 0x7f && r < 0xa0 || r == 0xfffe || r == 0xffff {
+			return r
+		}
+	}
+	return -1
+}
+
 // unquote returns the text of a JSON string.
 func unquote(raw string) string {
 	if !strings.Contains(raw, `\`) {

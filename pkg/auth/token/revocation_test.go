@@ -194,3 +194,76 @@ func TestShorterLifetimeAppliesToOldTokens(t *testing.T) {
 		<-done
 	})
 }
+
+// TestWritesAreRefusedWithoutRevocations: above MaxAge, writes and routes of admins are
+// refused and reads are not, until the feed works again.
+func TestWritesAreRefusedWithoutRevocations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &feed{err: errors.New("feed is down")}
+		v, err := token.NewLocalVerifier(secret, jwkset.NewMemoryStorage(), f.read, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		type readKey struct{}
+		v.MaxAge, v.IsRead = time.Minute, func(ctx context.Context) bool { return ctx.Value(readKey{}) != nil }
+		signed, err := token.Key{Secret: []byte(secret)}.Sign(token.NewClaims(auth.Principal{UserID: "ann", Role: auth.Admin}, time.Now(), time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- v.Run(ctx) }()
+		read := context.WithValue(t.Context(), readKey{}, true)
+		check := func(when string, refused bool) {
+			t.Helper()
+			synctest.Wait()
+			for name, c := range map[string]struct {
+				ctx     context.Context
+				roles   []auth.Role
+				refused bool
+			}{
+				"read":               {read, nil, false},
+				"read of two roles":  {read, []auth.Role{auth.Admin, auth.Operator}, false},
+				"read of admins":     {read, []auth.Role{auth.Admin}, refused},
+				"write":              {t.Context(), nil, refused},
+				"write of two roles": {t.Context(), []auth.Role{auth.Admin, auth.Operator}, refused},
+			} {
+				_, err := v.Require(c.roles...)(c.ctx, "Bearer "+signed)
+				if f, ok := errors.AsType[*fault.Error](err); ok != c.refused || ok && (f.Kind != fault.Unavailable || f.RetryAfter == 0) {
+					t.Errorf("%s: %s = %v, want refused: %v", when, name, err, c.refused)
+				}
+			}
+		}
+		check("before the first response", true)
+		f.set(auth.Revocations{}, nil)
+		time.Sleep(3 * time.Second)
+		check("after the first response", false)
+		f.set(auth.Revocations{}, errors.New("feed is down"))
+		time.Sleep(55 * time.Second)
+		check("after 55 seconds", false)
+		time.Sleep(10 * time.Second)
+		check("after 65 seconds", true)
+		_, err = v.Require(auth.Operator)(t.Context(), "Bearer "+signed)
+		if !fault.Is(err, fault.Forbidden) {
+			t.Errorf("caller without the role: %v, want forbidden", err)
+		}
+		v.MaxAge = 0
+		check("without a limit", false)
+		v.MaxAge = time.Minute
+		f.set(auth.Revocations{}, nil)
+		time.Sleep(3 * time.Second)
+		check("once the feed works again", false)
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+}
+
+func TestRevocationConfigIsValidated(t *testing.T) {
+	for maxAge, valid := range map[time.Duration]bool{-time.Second: false, 0: true, 4 * time.Second: false, 5 * time.Second: true, time.Hour: true} {
+		if err := (token.RevocationConfig{MaxAge: maxAge}).Validate(); (err == nil) != valid {
+			t.Errorf("REVOCATION_MAX_AGE=%v: %v, want valid: %v", maxAge, err, valid)
+		}
+	}
+}

@@ -18,6 +18,7 @@ const (
 	Audience = "battery-passport"
 
 	accessType = "at+jwt" // RFC 9068
+	bearer     = "Bearer" // scheme of the Authorization header
 )
 
 // Claims are the claims of an access token.

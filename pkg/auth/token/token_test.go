@@ -262,7 +262,7 @@ func TestVerifierWorksOnceTheAuthServiceIsUp(t *testing.T) {
 }
 
 func TestConfigIsValidated(t *testing.T) {
-	for _, c := range []token.Config{{Secret: "short", URL: "http://a"}, {URL: ""}, {URL: "ftp://a"}, {URL: "http://"}} {
+	for _, c := range []token.Config{{Secret: secret[1:], URL: "http://a"}, {URL: ""}, {URL: "ftp://a"}, {URL: "http://"}} {
 		if c.Validate() == nil {
 			t.Errorf("Validate(%+v) = nil, want an error", c)
 		}

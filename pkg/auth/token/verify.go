@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -33,6 +32,8 @@ const (
 type Config struct {
 	Secret string `envconfig:"JWT_SECRET" secret:"true" desc:"Secret that signs access tokens with HS256, at least 32 characters, the same in all services. Empty: tokens are signed with EdDSA."`
 	URL    string `envconfig:"AUTH_SERVICE_URL" default:"http://127.0.0.1:4000" desc:"Base URL of the auth-service, from which keys and revocations are read. For https with a private CA, set SSL_CERT_FILE to the PEM file of the CA."`
+
+	Revocations RevocationConfig
 }
 
 // Validate returns one error for each invalid setting.
@@ -45,9 +46,11 @@ func (c Config) Validate() error {
 }
 
 // CheckSecret returns an error if secret is neither empty nor a valid JWT_SECRET.
-func CheckSecret(secret string) error {
+func CheckSecret(secret string) error { return checkSecret("JWT_SECRET", secret) }
+
+func checkSecret(setting, secret string) error {
 	if secret != "" && len(secret) < minSecret {
-		return fmt.Errorf("  JWT_SECRET: must have at least %d characters, got %d", minSecret, len(secret))
+		return fmt.Errorf("  %s: must have at least %d characters, got %d", setting, minSecret, len(secret))
 	}
 	return nil
 }
@@ -57,6 +60,12 @@ func CheckSecret(secret string) error {
 type Verifier struct {
 	Now  func() time.Time // time.Now if nil
 	Feed Feed
+	// MaxAge is the age of the revocations above which requests that are not reads,
+	// and those for routes of admins, are refused; 0: never.
+	MaxAge time.Duration
+	// IsRead reports whether the request of a context is a read. If it is nil, no
+	// request is one.
+	IsRead func(context.Context) bool
 
 	log    *slog.Logger
 	parser *jwt.Parser
@@ -69,7 +78,8 @@ type Verifier struct {
 // verified is the cached result for a valid token.
 type verified struct {
 	principal          auth.Principal
-	account, session   string // ids in the list of revocations
+	account, session   string   // ids in the list of revocations
+	former             []string // those of the former ids of the organisation
 	issued, validUntil time.Time
 }
 
@@ -80,8 +90,8 @@ func NewVerifier(ctx context.Context, c Config, log *slog.Logger) (*Verifier, er
 	base := strings.TrimSuffix(c.URL, "/")
 	var keys jwkset.Storage
 	if c.Secret == "" {
-		remote, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{base + "/.well-known/jwks.json"}, keyfunc.Override{
-			Client: &http.Client{CheckRedirect: refuseRedirect}, HTTPTimeout: jwksTimeout, RefreshInterval: jwksInterval,
+		remote, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{base + auth.KeysPath}, keyfunc.Override{
+			Client: newClient(c.Revocations.Secret), HTTPTimeout: jwksTimeout, RefreshInterval: jwksInterval,
 			RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
 				return func(ctx context.Context, err error) { log.WarnContext(ctx, "signing keys not fetched", "err", err) }
 			},
@@ -93,8 +103,9 @@ func NewVerifier(ctx context.Context, c Config, log *slog.Logger) (*Verifier, er
 		}
 		keys = remote.Storage()
 	}
-	v, err := NewLocalVerifier(c.Secret, keys, remoteFeed(base), log)
+	v, err := NewLocalVerifier(c.Secret, keys, remoteFeed(base, c.Revocations.Secret), log)
 	if err == nil {
+		v.MaxAge = c.Revocations.MaxAge
 		_ = v.poll(ctx) // Run retries and logs errors
 	}
 	return v, err
@@ -129,39 +140,62 @@ func (v *Verifier) now() time.Time {
 // Require returns a guard that accepts callers with one of the roles, or with any
 // role if none is given. The guard takes the Authorization header and returns a
 // context with the caller. It fails with fault.Unauthenticated, fault.Forbidden, or
-// fault.Unavailable while no keys have been fetched.
+// fault.Unavailable while no keys have been fetched. It also fails with
+// fault.Unavailable for writes, and for routes whose only role is admin, while the
+// revocations are older than MaxAge. Handlers of long requests repeat the checks with
+// auth.Recheck.
 func (v *Verifier) Require(roles ...auth.Role) func(context.Context, string) (context.Context, error) {
 	return func(ctx context.Context, authorization string) (context.Context, error) {
-		p, err := v.Verify(ctx, authorization)
+		t, err := v.verify(ctx, authorization)
 		if err != nil {
 			return nil, err
 		}
-		if len(roles) > 0 && !slices.Contains(roles, p.Role) {
-			return auth.NewContext(ctx, p), fault.New(fault.Forbidden, "the role %s is not allowed to do this", p.Role)
+		checkAgain := func(ctx context.Context) error {
+			if err := v.checkRevoked(t); err != nil {
+				return err
+			}
+			return v.checkRole(ctx, t.principal, roles)
 		}
-		return auth.NewContext(ctx, p), nil
+		return auth.WithRecheck(auth.NewContext(ctx, t.principal), checkAgain), v.checkRole(ctx, t.principal, roles)
 	}
+}
+
+// checkRole fails if the caller has none of the roles, or if the revocations are too old for
+// the request.
+func (v *Verifier) checkRole(ctx context.Context, p auth.Principal, roles []auth.Role) error {
+	if len(roles) > 0 && !slices.Contains(roles, p.Role) {
+		return fault.New(fault.Forbidden, "the role %s is not allowed to do this", p.Role)
+	}
+	if forAdmins := slices.Equal(roles, []auth.Role{auth.Admin}); forAdmins || v.IsRead == nil || !v.IsRead(ctx) {
+		return v.checkAge()
+	}
+	return nil
 }
 
 // Verify returns the caller of an Authorization header. It fails with
 // fault.Unauthenticated, or with fault.Unavailable while no keys have been fetched.
 func (v *Verifier) Verify(ctx context.Context, authorization string) (auth.Principal, error) {
+	t, err := v.verify(ctx, authorization)
+	return t.principal, err
+}
+
+func (v *Verifier) verify(ctx context.Context, authorization string) (verified, error) {
 	scheme, token, _ := strings.Cut(authorization, " ")
-	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return auth.Principal{}, unauthenticated("missing", "is missing; expected Authorization: Bearer <access token>", nil)
+	if !strings.EqualFold(scheme, bearer) || token == "" {
+		return verified{}, unauthenticated("missing", "is missing; expected Authorization: Bearer <access token>", nil)
 	}
 	sum := sha256.Sum256([]byte(token))
 	if cached, ok := v.cache.Get(sum); ok && v.now().Before(cached.validUntil) {
-		return v.checkRevoked(cached)
+		return v.checkCurrent(cached)
 	}
 	var c Claims
 	ready := v.hasKeys(ctx) // read before parsing, so that keys arriving later do not cause a 401 for a valid token
 	parsed, err := v.parser.ParseWithClaims(token, &c, v.key(ctx))
 	if err != nil {
-		return auth.Principal{}, v.refusal(ready, c, err)
+		return verified{}, v.refusal(ready, c, err)
 	}
 	if parsed.Header["typ"] != accessType || c.Subject == "" || !c.Role.Valid() || c.IssuedAt == nil {
-		return auth.Principal{}, unauthenticated("type", "is not an access token of the auth-service", nil)
+		return verified{}, unauthenticated("type", "is not an access token of the auth-service", nil)
 	}
 	result := verified{
 		principal: auth.Principal{
@@ -170,8 +204,11 @@ func (v *Verifier) Verify(ctx context.Context, authorization string) (auth.Princ
 		},
 		account: auth.RevocationID(c.Subject), session: auth.RevocationID(c.Session), issued: c.IssuedAt.Time, validUntil: c.ExpiresAt.Add(auth.Leeway),
 	}
+	for _, id := range c.FormerOrganisations {
+		result.former = append(result.former, auth.RevocationID(auth.FormerOrganisationTokens(c.Organisation, id)))
+	}
 	v.cache.Add(sum, result)
-	return v.checkRevoked(result)
+	return v.checkCurrent(result)
 }
 
 func (v *Verifier) key(ctx context.Context) jwt.Keyfunc {

@@ -112,6 +112,7 @@ func TestConsumerContinuesAtTheCommittedOffset(t *testing.T) {
 		want := envelope(topic, "key", 1)
 		publish(t, p, want)
 		publish(t, p, envelope(topic, "key", 2))
+		want.Topic = topic.Topic()
 		if diff := cmp.Diff(want, first.waitFor(t, 2)[0]); diff != "" {
 			t.Errorf("handled (-want +got)\n%s", diff)
 		}
@@ -184,10 +185,11 @@ func TestRejectedEventBecomesADeadLetter(t *testing.T) {
 		for i := range int64(3) {
 			e := envelope(topic, "key", i+1)
 			if i == 1 {
-				e.Data = []byte(`"` + strings.Repeat("x", 1_048_250) + `"`) // just below the limit of a broker
+				e.Data = []byte(`"` + strings.Repeat("x", 1_048_000) + `"`) // just below the limit of a broker
 			}
-			rejected = append(rejected, e)
 			publish(t, p, e)
+			e.Topic = topic.Topic() + ".dlq"
+			rejected = append(rejected, e)
 		}
 		got.waitFor(t, 1)
 		letters := readDeadLetters(t, cfg, topic, 2)

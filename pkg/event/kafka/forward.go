@@ -9,10 +9,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/outbox"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/metrics"
 )
+
+const maxConcurrentPublishes = 16 // of events that are not in a store
 
 // Forwarder publishes the events of a store to Kafka.
 type Forwarder struct {
@@ -68,10 +71,32 @@ func (f *Forwarder) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
+// Publish publishes events that are not in a store, a few at a time, and returns when all
+// are stored by Kafka. After an error some may be: repeat it then. It fails with
+// fault.Unavailable.
+func (f *Forwarder) Publish(ctx context.Context, events ...event.Envelope) error {
+	if f.publisher == nil {
+		return errNoBrokers()
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(maxConcurrentPublishes)
+	for _, e := range events {
+		g.Go(func() error { return f.publisher.Publish(ctx, e) })
+	}
+	if err := g.Wait(); err != nil {
+		return fault.New(fault.Unavailable, "the events cannot be published").Because(err)
+	}
+	return nil
+}
+
+func errNoBrokers() error {
+	return fault.New(fault.Unavailable, "KAFKA_BROKERS is not set, events stay in the store")
+}
+
 // Ping fails unless a broker responds and the topics exist.
 func (f *Forwarder) Ping(ctx context.Context) error {
 	if f.publisher == nil {
-		return fault.New(fault.Unavailable, "KAFKA_BROKERS is not set, events stay in the store")
+		return errNoBrokers()
 	}
 	return f.publisher.Ping(ctx)
 }

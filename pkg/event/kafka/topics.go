@@ -49,17 +49,25 @@ func (t *topicSet) add(topic string, entries ...kafka.ConfigEntry) {
 	})
 }
 
-// create creates the topics that are missing.
+// create creates the topics that are missing. Topics that this user may not create must
+// exist: their owner creates them.
 func (t *topicSet) create(ctx context.Context) error {
 	res, err := t.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: t.configs})
 	if err != nil {
 		return err
 	}
 	var errs []error
+	denied := false
 	for topic, err := range res.Errors {
-		if err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
+		switch {
+		case errors.Is(err, kafka.TopicAuthorizationFailed):
+			denied = true
+		case err != nil && !errors.Is(err, kafka.TopicAlreadyExists):
 			errs = append(errs, fmt.Errorf("topic %s: %w", topic, err))
 		}
+	}
+	if denied && errs == nil {
+		return t.ping(ctx)
 	}
 	return errors.Join(errs...)
 }

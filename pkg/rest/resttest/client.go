@@ -40,6 +40,9 @@ type Response struct {
 // startTimeout limits how long Call repeats a request that gets 503.
 const startTimeout = 20 * time.Second
 
+// retryInterval keeps the requests of Call below the rate limits.
+const retryInterval = 5 * time.Millisecond
+
 // Call sends a request with an access token. The body is a string, or a value that is
 // sent as JSON. Call repeats the request while the response is 503, because the service may
 // be starting.
@@ -54,7 +57,7 @@ func (c Client) Call(route, token string, body any, headers ...string) Response 
 		text = string(data)
 	}
 	headers = append([]string{"Authorization", "Bearer " + token, "Content-Type", "application/json"}, headers...)
-	for deadline := time.Now().Add(startTimeout); ; {
+	for deadline := time.Now().Add(startTimeout); ; time.Sleep(retryInterval) {
 		if a := c.Do(route, text, headers...); a.Status != http.StatusServiceUnavailable || time.Now().After(deadline) {
 			return a
 		}

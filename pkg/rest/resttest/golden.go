@@ -11,8 +11,8 @@ import (
 // Update is the flag -update, which writes the golden files.
 var Update = flag.Bool("update", false, "write the golden files")
 
-// checkGolden compares got with a golden file. With -update, it writes the file.
-func checkGolden(t *testing.T, got []byte, path string) {
+// CheckGolden compares got with a golden file. With -update, it writes the file.
+func CheckGolden(t *testing.T, got []byte, path string) {
 	t.Helper()
 	if *Update {
 		if err := os.WriteFile(path, got, 0o644); err != nil {

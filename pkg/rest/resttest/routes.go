@@ -13,13 +13,13 @@ import (
 )
 
 // undocumented lists the routes that are not in the OpenAPI documents.
-var undocumented = []string{"GET /docs", "GET /docs/*", "GET /openapi.json", "GET /problems/{kind}"}
+var undocumented = []string{"GET /docs", "GET /docs/*", "GET /", "GET /favicon.ico", "GET /openapi.json", "GET /problems/{kind}", "GET /health", "GET /livez", "GET /readyz"}
 
 // CheckOpenAPI compares the OpenAPI document of an API with a golden file, and with the
 // routes of the API: every route must be documented.
 func CheckOpenAPI(t *testing.T, api *rest.API, path string) {
 	t.Helper()
-	checkGolden(t, api.Spec(), path)
+	CheckGolden(t, api.Spec(), path)
 	var doc struct {
 		Paths map[string]map[string]any
 	}
@@ -38,4 +38,5 @@ func CheckOpenAPI(t *testing.T, api *rest.API, path string) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("documented and registered routes differ (-documented +registered)\n%s", diff)
 	}
+	checkSchemas(t, api.Spec())
 }

@@ -32,9 +32,10 @@ type keys struct {
 	Unique map[string]string `bson:"unique,omitempty"`
 	Lists  []string          `bson:"lists,omitempty"`
 	Sort   string            `bson:"sort,omitempty"`
+	Index  int               `bson:"index,omitempty"` // store.Record.Index; earlier releases drop it when they write
 }
 
-func keysOf(r store.Record) *keys { return &keys{r.Unique, r.Lists, r.Sort} }
+func keysOf(r store.Record) *keys { return &keys{r.Unique, r.Lists, r.Sort, r.Index} }
 
 var (
 	withoutOutbox = bson.M{"outbox": 0, "due": 0}
@@ -128,6 +129,12 @@ func (t *table) Version(ctx context.Context, id string) (int64, error) {
 	return r.Version, err
 }
 
+// VersionBy implements store.Table.
+func (t *table) VersionBy(ctx context.Context, index, value string) (string, int64, error) {
+	r, err := t.one(ctx, value, bson.M{uniqueField(index): value}, bson.M{"version": 1})
+	return r.ID, r.Version, err
+}
+
 // GetBy implements store.Table.
 func (t *table) GetBy(ctx context.Context, index, value string) (store.Record, error) {
 	return t.one(ctx, value, bson.M{uniqueField(index): value}, withoutOutbox)
@@ -150,77 +157,33 @@ func (r record) decode() store.Record {
 	doc, err := fromBSON(r.Doc)
 	decoded := store.Record{ID: r.ID, Schema: r.Schema, Version: r.Version, Doc: doc, Err: err}
 	if r.Keys != nil {
-		decoded.Sort = r.Keys.Sort
+		decoded.Sort, decoded.Index = r.Keys.Sort, r.Keys.Index
 	}
 	return decoded
 }
 
-// List implements store.Table.
-func (t *table) List(ctx context.Context, q store.ListQuery) ([]store.Record, error) {
-	coll, err := t.ready(ctx)
-	if err != nil {
-		return nil, err
-	}
-	direction := -1
-	if q.Ascending {
-		direction = 1
-	}
-	cur, err := coll.Find(ctx, listFilter(q), options.Find().SetProjection(withoutOutbox).
-		SetSort(bson.D{{Key: "keys.sort", Value: direction}}).SetLimit(int64(q.Limit)))
-	if err != nil {
-		return nil, failure(err)
-	}
-	defer cur.Close(ctx)
-	var records []store.Record
-	for size := 0; (size <= q.Bytes || len(records) < 2) && cur.Next(ctx); {
-		var stored record
-		if err := cur.Decode(&stored); err != nil {
-			return nil, err
-		}
-		r := stored.decode()
-		records = append(records, r)
-		size += len(r.Doc) // JSON, as Collection.page counts it
-	}
-	return records, failure(cur.Err())
-}
-
-// listFilter returns the filter of the records that q lists.
-func listFilter(q store.ListQuery) bson.M {
-	filter := bson.M{"keys.lists": q.Lists[0]}
-	if len(q.Lists) > 1 {
-		filter["keys.lists"] = bson.M{"$all": q.Lists}
-	}
-	limits := bson.M{}
-	if q.Above != "" {
-		limits["$gt"] = q.Above
-	}
-	if q.Below != "" {
-		limits["$lt"] = q.Below
-	}
-	if len(limits) > 0 {
-		filter["keys.sort"] = limits
-	}
-	return filter
-}
-
 // Replace implements store.Table.
 func (t *table) Replace(ctx context.Context, r store.Record, events []event.Envelope) error {
-	return t.replace(ctx, r, r.Version-1, events)
-}
-
-// Reindex implements store.Table.
-func (t *table) Reindex(ctx context.Context, r store.Record) error {
-	return t.replace(ctx, r, r.Version, nil)
-}
-
-func (t *table) replace(ctx context.Context, r store.Record, version int64, events []event.Envelope) error {
 	doc, err := toBSON(r.Doc)
 	if err != nil {
 		return err
 	}
-	return t.change(ctx, r.ID, version, events, bson.M{
-		"$set": bson.M{"schema": r.Schema, "version": r.Version, "keys": keysOf(r), "doc": doc},
-	})
+	set := setKeys(r)
+	set["schema"], set["version"], set["doc"] = r.Schema, r.Version, doc
+	return t.change(ctx, r.ID, r.Version-1, events, bson.M{"$set": set})
+}
+
+// Reindex implements store.Table.
+func (t *table) Reindex(ctx context.Context, r store.Record) error {
+	return t.change(ctx, r.ID, r.Version, nil, bson.M{"$set": setKeys(r)})
+}
+
+// setKeys returns the fields that an update sets to write the keys of a record.
+func setKeys(r store.Record) bson.M {
+	if r.Unique == nil { // the stored unique values stay
+		return bson.M{"keys.lists": r.Lists, "keys.sort": r.Sort, "keys.index": r.Index}
+	}
+	return bson.M{"keys": keysOf(r)}
 }
 
 // Delete implements store.Table.

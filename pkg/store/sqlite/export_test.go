@@ -1,6 +1,10 @@
 package sqlite
 
-import "context"
+import (
+	"context"
+
+	"github.com/battery-passport/suite/pkg/store"
+)
 
 // RefuseWrites makes writes fail as on a read-only file system.
 func RefuseWrites(ctx context.Context, db *DB) error {
@@ -13,4 +17,10 @@ func Queued(db *DB) int {
 	db.writer.mu.Lock()
 	defer db.writer.mu.Unlock()
 	return len(db.writer.queue)
+}
+
+// ListStatement returns the SQL query of a list and its arguments.
+func ListStatement(table string, q store.ListQuery) (query string, args []any) {
+	query, args = listStatement(q)
+	return named(query, table), args
 }

@@ -43,6 +43,19 @@ func (t *table) Version(ctx context.Context, id string) (version int64, err erro
 	return version, failure(err)
 }
 
+// VersionBy implements store.Table.
+func (t *table) VersionBy(ctx context.Context, index, value string) (id string, version int64, err error) {
+	s, err := t.stmt(ctx, "SELECT r.id, r.version FROM #_unique u JOIN # r ON r.id = u.id WHERE u.name = ? AND u.value = ?")
+	if err != nil {
+		return "", 0, err
+	}
+	err = s.QueryRowContext(uncancelable(ctx), index, value).Scan(&id, &version)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", 0, store.ErrNotFound(value)
+	}
+	return id, version, failure(err)
+}
+
 func (t *table) one(ctx context.Context, name, query string, args ...any) (store.Record, error) {
 	s, err := t.stmt(ctx, query)
 	if err == nil {
@@ -63,16 +76,43 @@ func (t *table) one(ctx context.Context, name, query string, args ...any) (store
 // which takes as long as the read.
 func uncancelable(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
 
-func scan(row interface{ Scan(...any) error }) (r store.Record, err error) {
-	err = row.Scan(&r.ID, &r.Schema, &r.Version, &r.Sort, (*[]byte)(&r.Doc))
+// scan reads a row of columns, and further ones into extra.
+func scan(row interface{ Scan(...any) error }, extra ...any) (r store.Record, err error) {
+	err = row.Scan(append([]any{&r.ID, &r.Schema, &r.Version, &r.Sort, (*[]byte)(&r.Doc)}, extra...)...)
 	return r, err
 }
 
 // List implements store.Table.
 func (t *table) List(ctx context.Context, q store.ListQuery) ([]store.Record, error) {
+	query, args := listStatement(q)
+	s, err := t.stmt(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.QueryContext(ctx, args...)
+	if err != nil {
+		return nil, failure(err)
+	}
+	defer rows.Close()
+	var records []store.Record
+	for size := 0; rows.Next() && (size <= q.Bytes || len(records) < 2); {
+		var index int
+		r, err := scan(rows, &index)
+		if err != nil {
+			return nil, failure(err)
+		}
+		r.Index = index
+		records = append(records, r)
+		size += len(r.Doc)
+	}
+	return records, failure(rows.Err())
+}
+
+// listStatement returns the SQL query of a list and its arguments.
+func listStatement(q store.ListQuery) (query string, args []any) {
 	// CROSS JOIN makes the list the outer loop: a page is one range of its primary key.
-	query := "SELECT " + columns + " FROM #_list l CROSS JOIN # r ON r.id = l.id WHERE l.token = ?"
-	args := []any{q.Lists[0]}
+	query = "SELECT " + columns + ", coalesce(r.keys ->> 'index', 0) FROM #_list l CROSS JOIN # r ON r.id = l.id WHERE l.token = ?"
+	args = []any{q.Lists[0]}
 	for _, key := range q.Lists[1:] {
 		query += " AND EXISTS (SELECT 1 FROM #_list WHERE token = ? AND sort = l.sort)"
 		args = append(args, key)
@@ -81,26 +121,16 @@ func (t *table) List(ctx context.Context, q store.ListQuery) ([]store.Record, er
 	if !q.Ascending {
 		query += " DESC"
 	}
-	query += " LIMIT ?"
-	s, err := t.stmt(ctx, query)
-	if err != nil {
-		return nil, err
+	return query + " LIMIT ?", append(args, q.Above, cmp.Or(q.Below, "~"), q.Limit)
+}
+
+// Count implements store.Table.
+func (t *table) Count(ctx context.Context, q store.ListQuery) (n int, err error) {
+	s, err := t.stmt(ctx, "SELECT count(*) FROM (SELECT 1 FROM #_list WHERE token = ? AND sort > ? AND sort < ? LIMIT ?)")
+	if err == nil {
+		err = failure(s.QueryRowContext(ctx, q.Lists[0], q.Above, cmp.Or(q.Below, "~"), q.Limit).Scan(&n))
 	}
-	rows, err := s.QueryContext(ctx, append(args, q.Above, cmp.Or(q.Below, "~"), q.Limit)...)
-	if err != nil {
-		return nil, failure(err)
-	}
-	defer rows.Close()
-	var records []store.Record
-	for size := 0; rows.Next() && (size <= q.Bytes || len(records) < 2); {
-		r, err := scan(rows)
-		if err != nil {
-			return nil, failure(err)
-		}
-		records = append(records, r)
-		size += len(r.Doc)
-	}
-	return records, failure(rows.Err())
+	return n, err
 }
 
 // Notify implements outbox.Source.

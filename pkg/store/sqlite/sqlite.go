@@ -33,6 +33,7 @@ const (
 	readers     = 8
 	readCache   = "cache_size(-1000)" // KiB per reader, half of SQLite's default, because there are eight readers
 	pingTimeout = 1500 * time.Millisecond
+	openTimeout = 2 * time.Second // the wait for other processes that open the file
 )
 
 // Open opens the file. It creates the file and its folder if they do not exist,
@@ -71,7 +72,23 @@ func open(ctx context.Context, path string, pragmas ...string) (*sql.DB, error) 
 	if err != nil {
 		return nil, err
 	}
-	return db, db.PingContext(ctx)
+	return db, connect(ctx, db)
+}
+
+// connect opens a connection. Unlike a write, the change to WAL mode does not wait while
+// another process opens the file, so connect repeats it.
+func connect(ctx context.Context, db *sql.DB) error {
+	for end := time.Now().Add(openTimeout); ; {
+		err := db.PingContext(ctx)
+		if e, ok := errors.AsType[*sqlite.Error](err); !ok || e.Code()&0xff != lib.SQLITE_BUSY || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 // Table implements store.DB.

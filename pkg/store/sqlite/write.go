@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/battery-passport/suite/pkg/event"
@@ -59,13 +57,23 @@ func (t *table) Insert(ctx context.Context, records ...store.Insertion) ([]error
 	return errs, nil
 }
 
+// insertAll inserts the records with one savepoint. If one of them fails, each gets a savepoint of
+// its own, which copies the changed pages each time.
 func (t *table) insertAll(ctx context.Context, records []store.Insertion, errs []error) error {
-	if len(records) == 1 { // it needs no savepoint of its own
-		err := t.in(ctx, func(x write) error { return x.insert(records[0].Record, records[0].Events) })
-		if store.IsRecordError(err) {
-			errs[0], err = err, nil
+	err := t.in(ctx, func(x write) error {
+		for _, r := range records {
+			if err := x.insert(r.Record, r.Events); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	switch {
+	case !store.IsRecordError(err):
 		return err
+	case len(records) == 1:
+		errs[0] = err
+		return nil
 	}
 	return t.inWithoutSavepoint(ctx, func(x write) (err error) {
 		for i, r := range records {
@@ -95,24 +103,35 @@ func (x write) insert(r store.Record, events []event.Envelope) error {
 
 // Replace implements store.Table.
 func (t *table) Replace(ctx context.Context, r store.Record, events []event.Envelope) error {
-	return t.replace(ctx, r, r.Version-1, events)
+	return t.change(ctx, r.ID, r.Version-1, events, func(x write, previous keys) error {
+		text, err := x.reindex(r, previous)
+		if err == nil {
+			_, err = x.exec("UPDATE # SET schema = ?, version = ?, sort = ?, keys = ?, doc = ? WHERE id = ?",
+				r.Schema, r.Version, r.Sort, text, string(r.Doc), r.ID)
+		}
+		return err
+	})
 }
 
 // Reindex implements store.Table.
 func (t *table) Reindex(ctx context.Context, r store.Record) error {
-	return t.replace(ctx, r, r.Version, nil)
-}
-
-func (t *table) replace(ctx context.Context, r store.Record, version int64, events []event.Envelope) error {
-	return t.change(ctx, r.ID, version, events, func(x write, previous keys) error {
-		k := keysOf(r)
-		if err := x.index(r.ID, previous, k); err != nil {
-			return err
+	return t.change(ctx, r.ID, r.Version, nil, func(x write, previous keys) error {
+		text, err := x.reindex(r, previous)
+		if err == nil {
+			_, err = x.exec("UPDATE # SET sort = ?, keys = ? WHERE id = ?", r.Sort, text, r.ID)
 		}
-		_, err := x.exec("UPDATE # SET schema = ?, version = ?, sort = ?, keys = ?, doc = ? WHERE id = ?",
-			r.Schema, r.Version, r.Sort, k.text(), string(r.Doc), r.ID)
 		return err
 	})
+}
+
+// reindex replaces the previous index entries of a record, and returns the current
+// ones for the column keys.
+func (x write) reindex(r store.Record, previous keys) (text string, err error) {
+	k := keysOf(r)
+	if r.Unique == nil {
+		k.Unique = previous.Unique
+	}
+	return k.text(), x.index(r.ID, previous, k)
 }
 
 // Delete implements store.Table.
@@ -161,60 +180,6 @@ func (t *table) change(ctx context.Context, id string, version int64, events []e
 		t.wake(id)
 	}
 	return err
-}
-
-// keys are the index entries of a record. They are stored with it, so that a later
-// release with other indexes can remove them.
-type keys struct {
-	Unique map[string]string `json:"unique,omitempty"`
-	Lists  []string          `json:"lists,omitempty"`
-	Sort   string            `json:"sort,omitempty"`
-}
-
-func keysOf(r store.Record) keys { return keys{r.Unique, r.Lists, r.Sort} }
-
-func (k keys) text() string {
-	data, err := wire.Marshal(k)
-	if err != nil {
-		panic(err) // strings always marshal
-	}
-	return string(data)
-}
-
-// index replaces the previous index entries of a record by the current ones.
-func (x write) index(id string, previous, current keys) error {
-	for name, value := range previous.Unique {
-		if current.Unique[name] != value {
-			if _, err := x.exec("DELETE FROM #_unique WHERE name = ? AND value = ?", name, value); err != nil {
-				return err
-			}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(current.Unique)) {
-		if value := current.Unique[name]; previous.Unique[name] != value {
-			n, err := x.exec("INSERT INTO #_unique (name, value, id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", name, value, id)
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				return store.ErrDuplicate(name, nil)
-			}
-		}
-	}
-	if previous.Sort == current.Sort && slices.Equal(previous.Lists, current.Lists) {
-		return nil
-	}
-	for _, list := range previous.Lists {
-		if _, err := x.exec("DELETE FROM #_list WHERE token = ? AND sort = ?", list, previous.Sort); err != nil {
-			return err
-		}
-	}
-	for _, list := range current.Lists {
-		if _, err := x.exec("INSERT INTO #_list (token, sort, id) VALUES (?, ?, ?)", list, current.Sort, id); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // addEvents adds events to the outbox, due after one lease.

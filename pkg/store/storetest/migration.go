@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -77,45 +76,6 @@ func migration(t *testing.T, db store.DB) {
 	}
 	if events := WaitingEvents(t, current.Outbox(), id); len(events) != 1 {
 		t.Errorf("%d events wait, want 1", len(events))
-	}
-}
-
-// reindex migrates cells whose unique values change. Versions and events stay.
-func reindex(t *testing.T, db store.DB) {
-	lower := func(version int) *store.Collection[Cell] {
-		schema := CellSchema()
-		schema.Version = version
-		if version > 3 {
-			schema.Unique = func(c *Cell) map[string]string { return map[string]string{"serial": strings.ToLower(c.Serial)} }
-		}
-		return store.Open(db, schema)
-	}
-	earlier, current := lower(3), lower(4)
-	var ids []string
-	for i, serial := range []string{"AB1", "AB2", "ab2", "AB3"} {
-		id := newID()
-		ids = append(ids, id)
-		if _, err := earlier.Insert(t.Context(), id, Cell{Serial: serial, Owner: "ann", Made: day(i)}, counted(id, i)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for range 2 {
-		conflicts, err := current.Reindex(t.Context(), "ann")
-		if diff := cmp.Diff(ids[1:2], conflicts); err != nil || diff != "" {
-			t.Errorf("Reindex = %v, conflicts (-want +got)\n%s", err, diff)
-		}
-	}
-	for serial, id := range map[string]string{"ab1": ids[0], "ab2": ids[2], "AB2": ids[1], "ab3": ids[3]} {
-		row, err := current.GetBy(t.Context(), "serial", serial)
-		if err != nil || row.ID != id || row.Version != 1 {
-			t.Errorf("GetBy(%s) = %+v, %v, want %s in version 1", serial, row, err, id)
-		}
-		if events := WaitingEvents(t, current.Outbox(), id); len(events) != 1 {
-			t.Errorf("%d events of %s wait, want 1", len(events), id)
-		}
-	}
-	if _, err := earlier.Get(t.Context(), ids[0]); !fault.Is(err, fault.Unavailable) {
-		t.Errorf("Get of the earlier schema = %v, want unavailable", err)
 	}
 }
 

@@ -1,0 +1,120 @@
+// Package audit records who changed accounts, organisations and keys, and who logged in.
+package audit
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+// Action is the kind of an entry.
+type Action string
+
+// The actions. Those of logins and logouts are counted per account and hour.
+const (
+	Registered          Action = "registered"
+	Changed             Action = "changed"
+	PasswordChanged     Action = "passwordChanged"
+	SessionsEnded       Action = "sessionsEnded"
+	TokenReused         Action = "refreshTokenReused"
+	OrganisationCreated Action = "organisationCreated"
+	OrganisationChanged Action = "organisationChanged"
+	OrganisationDeleted Action = "organisationDeleted"
+	KeyRotated          Action = "signingKeyRotated"
+
+	LoggedIn       Action = "loggedIn"
+	LoggedOut      Action = "loggedOut"
+	LoginFailed    Action = "loginFailed"
+	LoginThrottled Action = "loginThrottled"
+)
+
+// Entry records one change, or the logins of an account in one hour. It names the account,
+// the organisation or the key that it is about.
+type Entry struct {
+	Account      string      `json:"account,omitempty" format:"uuid" doc:"id of the account that was changed or that logged in; absent for failed logins to addresses without account"`
+	Organisation string      `json:"organisation,omitempty" doc:"id of the organisation that was changed"`
+	Key          string      `json:"key,omitempty" doc:"kid of the signing key that was added"`
+	Number       int64       `json:"number,omitzero" doc:"number of the change among those of the account or organisation, from 1; absent for logins, logouts and keys"`
+	Action       Action      `json:"action" enum:"registered,changed,passwordChanged,sessionsEnded,refreshTokenReused,organisationCreated,organisationChanged,organisationDeleted,signingKeyRotated,loggedIn,loggedOut,loginFailed,loginThrottled" doc:"registered: the account was created; changed: an admin changed role, organisation or disabled, or the configuration of the service made the account an admin with a new password; passwordChanged: the password was changed; sessionsEnded: the account logged out everywhere; refreshTokenReused: a refresh token was used twice, which ended its session; organisationCreated, organisationChanged, organisationDeleted: the organisation was created, changed or deleted; signingKeyRotated: a signing key was added; loggedIn: logins with the right password; loggedOut: logouts; loginFailed: logins with a wrong password, of a disabled account or to an address without account, and changes of the password with a wrong current password; loginThrottled: logins and changes of the password that were refused with 429, of all accounts"`
+	At           time.Time   `json:"at" doc:"time of the change, or of the first login or logout that the entry counts"`
+	By           string      `json:"by,omitempty" format:"uuid" doc:"id of the account that made the change; absent if the service did, or if the caller is unknown"`
+	From         string      `json:"from,omitempty" doc:"IP address of the client, of the latest one if the entry counts several"`
+	RequestID    string      `json:"requestId,omitempty" doc:"id that the service gave the request, as in the log; of the latest one if the entry counts several"`
+	Changes      []FieldDiff `json:"changes,omitempty" doc:"changed fields with their old and new values; never a password"`
+	Count        int64       `json:"count,omitzero" doc:"number of logins or logouts in the same hour; absent for other actions"`
+	LastAt       time.Time   `json:"lastAt,omitzero" doc:"time of the latest login or logout that the entry counts"`
+	Addresses    []string    `json:"addresses,omitempty" doc:"the last 10 different IP addresses of the clients, for logins and logouts"`
+}
+
+// CheckVersion checks the number of e, the newest entry of a record, against the versions
+// that the caller read. It fails with fault.Stale if there are versions and none is that
+// number. Unlike the version in the store, the number changes only with a recorded change.
+func (e Entry) CheckVersion(versions []int64) error {
+	if len(versions) == 0 || slices.Contains(versions, e.Number) {
+		return nil
+	}
+	return fault.New(fault.Stale, "the resource has changed since it was read; its version is now %d", e.Number)
+}
+
+// FieldDiff is a changed field.
+type FieldDiff struct {
+	Field string `json:"field" doc:"name of the field: a JSON Pointer without the first slash, such as role or address/city; password has no values"`
+	Old   string `json:"old,omitempty" doc:"value before the change; absent if it was empty"`
+	New   string `json:"new,omitempty" doc:"value after the change; absent if it is empty"`
+}
+
+// Origin describes the client of a request. It is empty for changes that the
+// configuration of the service causes.
+type Origin struct {
+	Address, RequestID string
+	Client             netip.Addr // Address, for the throttle
+}
+
+type originKey struct{}
+
+// WithOrigin returns a context that carries the origin of the request.
+func WithOrigin(ctx context.Context, o Origin) context.Context {
+	return context.WithValue(ctx, originKey{}, o)
+}
+
+// OriginOf returns the origin of the request of ctx.
+func OriginOf(ctx context.Context) Origin {
+	o, _ := ctx.Value(originKey{}).(Origin)
+	return o
+}
+
+// Filters of the list of entries.
+const (
+	filterAccount      = "account"
+	filterBy           = "by"
+	filterOrganisation = "organisation"
+	filterAction       = "action"
+)
+
+// Schema declares how entries are stored.
+func Schema() store.Schema[Entry] {
+	return store.Schema[Entry]{
+		Name: "audit", Version: 1, IndexVersion: 1, // IndexVersion 1 adds filterAction
+		Indexes: func(e *Entry) store.Indexes {
+			return store.Indexes{Scopes: []string{store.All}, Created: e.At, Filters: map[string]string{
+				filterAccount: e.Account, filterBy: e.By, filterOrganisation: e.Organisation, filterAction: string(e.Action),
+			}}
+		},
+	}
+}
+
+// id returns the key of the stored entry of a change.
+func (e Entry) id() string {
+	switch {
+	case e.Key != "":
+		return "key/" + e.Key
+	case e.Organisation != "":
+		return fmt.Sprintf("organisation/%s/%d", e.Organisation, e.Number)
+	}
+	return fmt.Sprintf("%s/%d", e.Account, e.Number)
+}

@@ -1,0 +1,110 @@
+package e2e
+
+// example is a request in the order of execution. Its response is the example of the response.
+type example struct {
+	operation     string // id of the operation
+	name, summary string // of the example; an empty name: only the response is an example
+	caller        string // admin, or the part of the email address before the @; empty: without a login
+	target        string // values of parameters of the path, names of kept ids or values
+	query         string
+	body          string // JSON, or the name of a sample; the words in braces are kept values
+	status        int    // 0: the status of success; otherwise only the problem is an example
+	keep          string // name under which the id of the response is kept
+}
+
+const (
+	identifier = "https://nlb.example/batteries/NB-2026-0001"
+	minimal    = `{"data":{"generalInformation":{"batteryIdentifier":"` + identifier + `","batteryCategory":"EV"}}}`
+	general    = `{"batteryIdentifier":"` + identifier + `","batteryCategory":"EV","batteryMass":450,"warrantyPeriod":"P96M"}`
+)
+
+var examples = []example{
+	{operation: "registerAccount", name: "user", summary: "An account without an organisation", body: `{"email":"ann@nordlicht.example","password":"correct horse battery"}`, keep: "ann"},
+	{operation: "logIn", name: "operator", summary: "An operator of make seed", body: `{"email":"ada@nordlicht.example","password":"correct horse battery"}`},
+	{operation: "refreshTokens", name: "token", summary: "With the refreshToken of your login", body: `{"refreshToken":"{refreshToken}"}`},
+	{operation: "logOut", name: "token", summary: "With the refreshToken of your login", body: `{"refreshToken":"{refreshToken}"}`},
+	{operation: "getProfile", caller: "ada"},
+	{operation: "checkAdmin", caller: "admin"},
+	{operation: "createOrganisation", name: "minimal", summary: "Only the required members", caller: "admin", body: `{"id":"recycling-nord","name":"Recycling Nord GmbH"}`},
+	{operation: "createOrganisation", name: "complete", summary: "With identifiers and address", caller: "admin", body: `{"id":"akku-sued","name":"Akku Süd GmbH","webAddress":"https://akku-sued.example","identifiers":{"eori":"DE123456789012345","vat":"DE123456789"},"address":{"streetAddress":"Hafenstr. 1","postalCode":"80331","city":"München","country":"DE"}}`},
+	{operation: "listOrganisations", caller: "admin", query: "limit=1"},
+	{operation: "getOrganisation", caller: "admin", target: "akku-sued"},
+	{operation: "updateOrganisation", name: "change", summary: "An empty text removes a member", caller: "admin", target: "akku-sued", body: `{"name":"Akku Süd SE","webAddress":""}`},
+	{operation: "deleteOrganisation", caller: "admin", target: "akku-sued"},
+	{operation: "updateAccount", name: "operator", summary: "Make an account an operator of an organisation", caller: "admin", target: "ann", body: `{"role":"operator","organisation":"nordlicht-battery"}`},
+	{operation: "updateAccount", name: "disable", summary: "Disable an account", caller: "admin", target: "ann", body: `{"disabled":true}`},
+	{operation: "getAccount", caller: "admin", target: "ann"},
+	{operation: "listAccounts", caller: "admin", query: "limit=1"},
+	{operation: "listAuditEntries", caller: "admin", query: "limit=1"},
+	{operation: "listRevocations"},
+	{operation: "changePassword", name: "change", summary: "Ends all sessions of the account", caller: "ute", body: `{"currentPassword":"correct horse battery","newPassword":"staple battery horse"}`},
+	{operation: "getKeySet"}, {operation: "getAuthHealth"}, {operation: "getAuthLiveness"}, {operation: "getAuthReadiness"},
+
+	{operation: "createPassport", name: "minimal", summary: "Enough for a draft", caller: "ada", body: minimal, keep: "draft"},
+	{operation: "createPassport", name: "complete", summary: "Everything that publishing requires", caller: "ada", body: "ev-nmc-complete.json", keep: "complete"},
+	{operation: "createPassport", name: "invalid", summary: "Refused: the problem names each error", caller: "ada", body: `{"data":{"generalInformation":{"batteryMass":-1,"batteryColour":"red"}}}`, status: 422},
+	{operation: "listPassports", caller: "ada", query: "limit=1&batteryIdentifier=" + identifier},
+	{operation: "getPassport", caller: "ada", target: "draft"},
+	{operation: "replacePassport", name: "replace", summary: "All data of the passport", caller: "ada", target: "draft", body: `{"data":{"generalInformation":` + general + `}}`},
+	{operation: "patchPassport", name: "change", summary: "Change a member, and remove another one with null", caller: "ada", target: "draft", body: `{"data":{"generalInformation":{"batteryMass":451.5,"warrantyPeriod":null}}}`},
+	{operation: "patchPassport", name: "reason", summary: "A reason alone changes nothing", caller: "ada", target: "draft", body: `{"reason":"weighed again, same result"}`},
+	{operation: "getCompliance", caller: "ada", target: "draft"},
+	{operation: "publishPassport", name: "incomplete", summary: "The passport has compliance errors", caller: "ada", target: "draft", status: 422},
+	{operation: "publishPassport", caller: "ada", target: "complete"},
+	{operation: "patchPassport", name: "published", summary: "A published passport: with a reason", caller: "ada", target: "complete", body: `{"reason":"weighed with the final housing","data":{"generalInformation":{"batteryMass":494}}}`},
+	{operation: "validatePassport", name: "minimal", summary: "Data that is not stored", caller: "ada", body: minimal},
+	{operation: "listVersions", caller: "ada", target: "draft", query: "limit=1"},
+	{operation: "getVersion", caller: "ada", target: "draft,1"},
+	{operation: "compareVersions", caller: "ada", target: "draft", query: "from=1&to=2"},
+	{operation: "verifyHistory", caller: "ada", target: "draft"},
+	{operation: "listRuleSets", caller: "ada"},
+	{operation: "getRuleSet", caller: "ada", target: "bp-2027-02"},
+	{operation: "importPassports", name: "passports", summary: "An array of passports", caller: "ada", body: `[{"data":{"generalInformation":{"batteryIdentifier":"https://nlb.example/batteries/NB-2026-0002","batteryCategory":"LMT"}}}]`},
+	{operation: "getImportTemplate", caller: "ada", query: "category=EV&format=csv"},
+	{operation: "exportPassports", caller: "ada", query: "batteryIdentifier=" + identifier},
+	{operation: "exportPassport", caller: "ada", target: "draft"},
+	{operation: "printLabels", name: "model", summary: "Labels of all batteries of a category", caller: "ada", body: `{"filter":{"batteryCategory":"LMT","state":"active"},"layout":"a4-12"}`},
+	{operation: "findPublicPassport", query: "identifier=https://nlb.example/01/09521100000116/21/NB7K2Q9X"},
+	{operation: "getPublicPassport", target: "complete"},
+	{operation: "exportPublicPassport", target: "complete"},
+	{operation: "archivePassport", name: "withdrawal", summary: "Withdraw a published passport", caller: "ada", target: "complete", body: `{"reason":"destroyed before it was placed on the market"}`},
+	{operation: "voidPassport", name: "falsePassport", summary: "End a false passport", caller: "admin", target: "published", body: `{"reason":"the maker has not made this battery"}`},
+	{operation: "deletePassport", caller: "ada", target: "draft"},
+	{operation: "createNamespace", name: "host", summary: "A host name", caller: "ada", body: `{"kind":"host","value":"id.nordlicht.example"}`, keep: "host"},
+	{operation: "createNamespace", name: "prefix", summary: "A GS1 company prefix", caller: "ada", body: `{"kind":"gs1CompanyPrefix","value":"952110"}`, keep: "prefix"},
+	{operation: "listNamespaces", caller: "ada", query: "limit=1"},
+	{operation: "getNamespace", caller: "ada", target: "host"},
+	{operation: "confirmNamespace", caller: "admin", target: "host"},
+	{operation: "refuseNamespace", name: "refusal", summary: "The organisation reads the reason", caller: "admin", target: "prefix", body: `{"reason":"the prefix belongs to another company"}`},
+	{operation: "withdrawNamespace", name: "withdrawal", summary: "Give up a namespace", caller: "ada", target: "host", body: `{"reason":"sold"}`},
+	{operation: "getPassportHealth"}, {operation: "getPassportLiveness"}, {operation: "getPassportReadiness"},
+
+	{operation: "uploadDocument", name: "minimal", summary: "Only a file", caller: "ada", body: `{"file":"torque.txt"}`},
+	{operation: "uploadDocument", name: "complete", summary: "A public document", caller: "ada", body: `{"file":"manual.txt","description":"Removal of the battery","kind":"dismantling-manual","accessClass":"public"}`, keep: "document"},
+	{operation: "listDocuments", caller: "ada", query: "limit=1"},
+	{operation: "listOwnDocuments", caller: "ada", query: "limit=1"},
+	{operation: "getDocument", caller: "ada", target: "document"},
+	{operation: "updateDocument", name: "change", summary: "Another name and fewer readers", caller: "ada", target: "document", body: `{"fileName":"removal.txt","accessClass":"owner"}`},
+	{operation: "getDownloadLink", caller: "ada", target: "document"},
+	{operation: "listPublicDocuments", query: "limit=1&passportId={seeded}"},
+	{operation: "getPublicDocument", target: "publicDocument"},
+	{operation: "deleteDocument", caller: "ada", target: "document"},
+	{operation: "getDocumentHealth"}, {operation: "getDocumentLiveness"}, {operation: "getDocumentReadiness"},
+
+	{operation: "createNotification", name: "mail", summary: "A mail to one address", caller: "admin", body: `{"type":"email","eventType":"general.info","title":"Maintenance","message":"On Sunday from 08:00 to 09:00 UTC.","recipientEmail":"ann@nordlicht.example"}`},
+	{operation: "listNotifications", caller: "ada", query: "limit=1"},
+	{operation: "countNotifications", caller: "ada"},
+	{operation: "getNotification", caller: "ada", target: "notification"},
+	{operation: "markNotificationRead", caller: "ada", target: "notification"},
+	{operation: "markAllNotificationsRead", caller: "ada"},
+	{operation: "deleteNotification", caller: "ada", target: "notification"},
+	{operation: "listNotificationAudit", caller: "admin", query: "limit=1"},
+	{operation: "changeSettings", name: "mails", summary: "No mails about passports", caller: "ada", body: `{"mail":{"passport":false,"document":false,"account":true}}`},
+	{operation: "getSettings", caller: "ada"},
+	{operation: "getNotificationHealth"}, {operation: "getNotificationLiveness"}, {operation: "getNotificationReadiness"},
+	{operation: "rotateSigningKey", caller: "admin"},
+}
+
+// withoutExample is the operation that returns a JSON Schema: tools would follow the references in an example
+// of it as references of the OpenAPI document.
+const withoutExample = "getSchema"

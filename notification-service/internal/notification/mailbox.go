@@ -1,0 +1,126 @@
+package notification
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/net/idna"
+)
+
+const (
+	// digestPriority is the time for which a waiting digest holds back other mails to its
+	// mailbox, after there is a place for it.
+	digestPriority = 10 * time.Minute
+	// maxWaiting is the maximum number of waiting digests of a mailbox that have a turn.
+	maxWaiting = 1000
+)
+
+// WaitingDigest is a digest that waits for a place in a mailbox.
+type WaitingDigest struct {
+	Budget string    `json:"budget"` // id of the budget of its recipient
+	Until  time.Time `json:"until"`  // the digest loses its turn then
+}
+
+// mailboxOf returns the mailbox of an address, so that mails to its other spellings count
+// together: without case, without the tag after a plus, with the domain in Unicode, and at
+// Gmail without dots. isVariant reports whether the address is another spelling. A provider that
+// does not know tags may have two people with one result; they share a limit then.
+func mailboxOf(address string) (mailbox string, isVariant bool) {
+	address = strings.ToLower(address)
+	local, domain, _ := strings.Cut(address, "@")
+	if name, _, found := strings.Cut(local, "+"); found && name != "" {
+		local = name
+	}
+	if host, err := idna.Lookup.ToUnicode(domain); err == nil {
+		domain = host
+	}
+	if domain == "gmail.com" || domain == "googlemail.com" {
+		local, domain = strings.ReplaceAll(local, ".", ""), "gmail.com"
+	}
+	mailbox = local + "@" + domain
+	return "mailbox:" + mailbox, mailbox != address
+}
+
+// useMailbox counts a mail for the mailbox of its address, to which several accounts may have
+// an address. If the mail has to wait, it returns for how long. digest is the id of the
+// recipient's budget if the mail is a digest.
+func (s *Service) useMailbox(ctx context.Context, id, address, digest string) (wait time.Duration, err error) {
+	mailbox, isVariant := mailboxOf(address)
+	_, err = s.changeBudget(ctx, mailbox, func(b *MailBudget) {
+		wait = b.useMailbox(SentMail{ID: id, At: s.now(), Variant: isVariant}, s.MailPerHour, digest)
+	})
+	return wait, err
+}
+
+// useMailbox counts a mail that is going to be sent to a mailbox, or returns how long it has to
+// wait. Anyone can register variants of an address. So one mail is reserved for the address of
+// the mailbox itself if the limit is at least two. Digests, which are the only mails that some
+// accounts get, share the other places first come, first served; other mails get those that
+// no digest waits for. A mail that is sent again keeps its place.
+func (b *MailBudget) useMailbox(m SentMail, limit int, digest string) (wait time.Duration) {
+	isRepeated := slices.ContainsFunc(b.Sent, func(sent SentMail) bool {
+		return sent.ID == m.ID && sent.Variant == m.Variant && m.At.Sub(sent.At) < budgetPeriod
+	})
+	b.forget(m.ID, m.At)
+	ahead := b.digestsBefore(digest, m.At)
+	if !isRepeated {
+		wait = b.mailboxWait(m, limit, ahead)
+	}
+	if wait == 0 {
+		b.Sent = append(b.Sent, m)
+		b.Waiting = slices.DeleteFunc(b.Waiting, func(w WaitingDigest) bool { return w.Budget == digest })
+		return 0
+	}
+	if digest != "" && ahead == len(b.Waiting) && ahead < maxWaiting {
+		b.Waiting = append(b.Waiting, WaitingDigest{Budget: digest})
+	}
+	if digest != "" && ahead < len(b.Waiting) {
+		b.Waiting[ahead].Until = m.At.Add(wait + digestPriority)
+	}
+	return wait
+}
+
+// digestsBefore returns how many waiting digests have their turn before a mail. Digests that
+// were not sent when there was a place for them, because nothing was left to send or the
+// address has changed, lose their turn.
+func (b *MailBudget) digestsBefore(digest string, now time.Time) int {
+	b.Waiting = slices.DeleteFunc(b.Waiting, func(w WaitingDigest) bool { return w.Budget != digest && w.Until.Before(now) })
+	if i := slices.IndexFunc(b.Waiting, func(w WaitingDigest) bool { return w.Budget == digest }); i >= 0 {
+		return i
+	}
+	return len(b.Waiting)
+}
+
+// mailboxWait returns how long it takes until there is a place for a mail. The newest mail to
+// the address of the mailbox itself has the reserved place.
+func (b *MailBudget) mailboxWait(m SentMail, limit, ahead int) time.Duration {
+	if limit == 1 {
+		return placeIn(b.Sent, limit-ahead, m.At)
+	}
+	shared, reserved := slices.Clone(b.Sent), []SentMail(nil)
+	for i := len(shared) - 1; i >= 0 && reserved == nil; i-- {
+		if !shared[i].Variant {
+			reserved = []SentMail{shared[i]}
+			shared = slices.Delete(shared, i, i+1)
+		}
+	}
+	wait := placeIn(shared, limit-1-ahead, m.At)
+	if !m.Variant {
+		wait = min(wait, placeIn(reserved, 1, m.At))
+	}
+	return wait
+}
+
+// placeIn returns how long it takes until fewer mails than the limit count. With a limit of
+// less than 1 that depends on mails that are not sent yet.
+func placeIn(sent []SentMail, limit int, now time.Time) time.Duration {
+	switch i := len(sent) - limit; {
+	case i < 0:
+		return 0
+	case i < len(sent):
+		return max(time.Millisecond, sent[i].At.Add(budgetPeriod).Sub(now))
+	}
+	return budgetPeriod
+}

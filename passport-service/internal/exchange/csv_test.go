@@ -1,0 +1,70 @@
+package exchange_test
+
+import (
+	"strings"
+	"testing"
+
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+
+	"github.com/battery-passport/suite/passport-service/internal/exchange"
+)
+
+// TestReadCSV reads files with the habits and the errors of spreadsheets and editors.
+func TestReadCSV(t *testing.T) {
+	body := func(id string) string { return `{"generalInformation":{"batteryIdentifier":"` + id + `"}}` }
+	named := func(name string) string {
+		return `{"generalInformation":{"batteryIdentifier":"i","manufacturerInformation":{"manufacturerName":"` + name + `"}}}`
+	}
+	header, short := idHeader+","+nameHeader+"\n", idHeader+"\n"
+	utf16, err := unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM).NewEncoder().String(header + "i,ü\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	latin, err := charmap.Windows1252.NewEncoder().String(header + "i,ü€\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const separators = `the separator in the first line must be a comma, a semicolon, a tab or |, got `
+	for name, c := range map[string]struct{ charset, file, want string }{
+		"empty lines count":              {"", short + "\n\na\n\r\nb\n", "4 " + body("a") + "; 6 " + body("b")},
+		"lines of a cell do not":         {"", header + "i,\"a\nb\n\nc\"\ni,d\n", "2 " + named(`a\nb\n\nc`) + "; 3 " + named("d")},
+		"empty lines before the header":  {"", "\n\n" + short + "a\n", "4 " + body("a")},
+		"open quotation mark":            {"", header + "i,a\ni,\"b\ni,c\ni,d\ni,e\n", "2 " + named("a") + "; 3  syntax row 3 is not valid CSV: lines 3–6 were read as one row: a quotation mark is not closed, or not doubled; row 3 is not valid CSV"},
+		"open quotation mark, last line": {"", header + "i,a\ni,\"b\n", "2 " + named("a") + `; 3  syntax row 3 is not valid CSV: line 3, byte 6: extraneous or missing " in quoted-field`},
+		"quotation mark not doubled":     {"", header + "i,\"a\ni,\"b\"\n\ni,c\n", "2  syntax row 2 is not valid CSV: lines 2–3 were read as one row: a quotation mark is not closed, or not doubled; 4 " + named("c")},
+		"open mark after a separator":    {"", "sep=,\n" + header + "i,\"a\ni,b\n", "2  syntax row 2 is not valid CSV: lines 3–4 were read as one row: a quotation mark is not closed, or not doubled; row 2 is not valid CSV"},
+		"sep=;":                          {"", "sep=;\n" + idHeader + ";" + nameHeader + "\ni;a,b\n", "2 " + named("a,b")},
+		"sep=|":                          {"", "SEP=|\r\n" + idHeader + "|" + nameHeader + "\r\ni|a,b\r\n", "2 " + named("a,b")},
+		"sep=, a quotation mark":         {"", "sep=\"\n" + short, separators + `"\""`},
+		"sep=, a line feed":              {"", "sep=\n\n" + short, separators + `""`},
+		"sep=, a carriage return":        {"", "sep=\r\n" + short, separators + `""`},
+		"sep=, two characters":           {"", "sep=;;\n" + short, separators + `";;"`},
+		"sep=, no ASCII":                 {"", "sep=ü\n" + short, separators + `"ü"`},
+		"sep= alone":                     {"", "sep=", separators + `""`},
+		"only a separator":               {"", "sep=;\r", "the file is empty: the first row must have the names of attributes"},
+		"carriage returns as line ends":  {"", "sep=;\r" + idHeader + "\ra\r", separators + `";\rgeneralInformation"`},
+		"replacement character":          {"", header + "i,a\ufffdb\n", "2 " + named("a\ufffdb")},
+		"replacement character, utf-8":   {"UTF8", header + "i,a\ufffdb\n", "2 " + named("a\ufffdb")},
+		"invalid UTF-8":                  {"", header + "i,\xfc\ni,b\n", "2 column:B encoding the file is not valid in UTF-8: row 2, column B: send its charset, such as Content-Type: text/csv; charset=windows-1252; 3 " + named("b")},
+		"wrong charset":                  {"shift_jis", header + "i,\xfd\n", "2 column:B encoding the file is not valid in shift_jis: row 2, column B: the charset shift_jis is not that of the file"},
+		"mark, utf8":                     {"utf8", "\ufeff" + short + "a\n", "2 " + body("a")},
+		"mark, another charset":          {"windows-1252", "\ufeff" + header + "i,ü\n", "2 " + named("ü")},
+		"windows-1252":                   {"cp1252", latin, "2 " + named("ü€")},
+		"latin1":                         {"ISO-8859-1", latin, "2 " + named("ü€")},
+		"utf-16be":                       {"utf-16be", utf16, "2 " + named("ü")},
+		"utf-16 with a mark":             {"utf-16", "\xfe\xff" + utf16, "2 " + named("ü")},
+		"no encoding":                    {"iso-2022-kr", short, `the charset "iso-2022-kr" is unknown`},
+		"too many columns":               {"", short + "a\nb\n" + strings.Repeat(",", 4000) + "\nc\n", "2 " + body("a") + "; 3 " + body("b") + "; row 4 must not have more than 4000 columns: is a quotation mark not closed?"},
+		"too many columns in the header": {"", strings.Repeat("a,", 1<<20), "row 1 must not have more than 4000 columns: is a quotation mark not closed?"},
+		"commas in a cell":               {"", header + "i,\"" + strings.Repeat(",", 4000) + "\"\"" + strings.Repeat(",", 4000) + "\"\n", "2 " + named(strings.Repeat(",", 4000)+`\"`+strings.Repeat(",", 4000))},
+	} {
+		if got := read(exchange.CSV(strings.NewReader(c.file), c.charset, rules())); got != c.want {
+			t.Errorf("%s:\ngot  %.600s\nwant %.600s", name, got, c.want)
+		}
+	}
+	long := strings.Repeat(",", 2<<20)
+	if peak := peakOf(func() { read(exchange.CSV(strings.NewReader(short+long), "", rules())) }); peak > 8<<20 {
+		t.Errorf("a row with many columns needs %d MiB of memory", peak>>20)
+	}
+}

@@ -1,0 +1,145 @@
+package exchange
+
+import (
+	"bufio"
+	"errors"
+	"io"
+
+	"github.com/battery-passport/suite/passport-service/internal/format"
+	"github.com/battery-passport/suite/passport-service/internal/passport"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// foreign converts documents of a format to rows.
+type foreign struct {
+	documents Source
+	format    format.Format
+	log       func(error)
+	waiting   []Record
+}
+
+// Foreign reads documents of a format. Values that cannot be converted are
+// warnings of the row. log logs the first panic.
+func Foreign(documents Source, f format.Format, log func(error)) Source {
+	return &foreign{documents: documents, format: f, log: log}
+}
+
+// Close implements Closer.
+func (f *foreign) Close() {
+	if c, ok := f.documents.(Closer); ok {
+		c.Close()
+	}
+}
+
+// Next implements Source.
+func (f *foreign) Next() (Record, error) {
+	for len(f.waiting) == 0 {
+		r, err := f.documents.Next()
+		if err != nil || r.Body == nil {
+			return r, err
+		}
+		bodies, losses, err := f.decode(r.Body)
+		if err != nil {
+			return invalidRow(r.Number, err), nil
+		}
+		for _, data := range bodies {
+			body, err := wire.Marshal(struct {
+				Data wire.Value `json:"data"`
+			}{data})
+			if err != nil {
+				return Record{}, err
+			}
+			f.waiting = append(f.waiting, Record{Number: r.Number, Row: passport.Row{Body: body, Held: f.held}, Warnings: append(r.Warnings, warnings(losses)...)})
+		}
+	}
+	next := f.waiting[0]
+	f.waiting = f.waiting[1:]
+	return next, nil
+}
+
+// held converts data to the format and back.
+func (f *foreign) held(data wire.Value) wire.Value {
+	document, _, err := f.format.Encode(data, format.Header{})
+	if err == nil {
+		var bodies [][]byte
+		if bodies, _, err = f.format.Decode(document); err == nil && len(bodies) == 1 {
+			return bodies[0]
+		}
+	}
+	return wire.Value("{}")
+}
+
+// decode calls Decode. It fails with fault.Malformed if that panics, so that the other rows are imported.
+func (f *foreign) decode(document []byte) (bodies [][]byte, losses []format.Loss, err error) {
+	defer func() {
+		if p, ok := errors.AsType[*fault.Panic](err); ok {
+			if f.log != nil {
+				f.log(p)
+				f.log = nil
+			}
+			err = fault.New(fault.Malformed, "the document cannot be converted").
+				With(fault.Detail{Code: "internal", Message: "an unexpected error occurred; the log of the service describes it"})
+		}
+	}()
+	defer fault.Recover(&err)
+	return f.format.Decode(document)
+}
+
+func warnings(losses []format.Loss) (details []fault.Detail) {
+	for _, l := range losses {
+		details = append(details, fault.Detail{Path: l.Path, Code: "loss", Message: "is not imported as it is: " + l.Why})
+	}
+	return details
+}
+
+// Report lists the losses of a passport in a document of a format.
+type Report struct {
+	ID     string        `json:"id" doc:"id of the passport"`
+	Format string        `json:"format" doc:"format of the document"`
+	Losses []format.Loss `json:"losses" doc:"values of the passport that are missing or different after an import of the document"`
+	// Missing has pointers into the document.
+	Missing []format.Loss `json:"missing" doc:"members that the data model requires, but the passport does not have"`
+}
+
+// Encode converts a passport to a format.
+func (s *Service) Encode(name string, view *passport.PassportView) (document []byte, report Report, err error) {
+	header := format.Header{Status: status(view.Head.State), UpdatedAt: view.Head.CreatedAt}
+	document, losses, err := s.Formats[name].Encode(view.Head.Data, header)
+	missing := s.Formats[name].Missing(document)
+	return document, Report{view.ID, name, append([]format.Loss{}, losses...), append([]format.Loss{}, missing...)}, err
+}
+
+// status returns the status of a passport in the header of EN 18223, which has no drafts.
+func status(s passport.State) string {
+	switch s {
+	case passport.Active, passport.Inactive, passport.Archived:
+		return string(s)
+	case passport.Ceased:
+		return "inactive"
+	case passport.Voided:
+		return "invalid"
+	}
+	return ""
+}
+
+// WriteForeign writes a document of a format, or its report, on each line.
+func (s *Service) WriteForeign(w io.Writer, name string, asReport bool, views Views) error {
+	out := bufio.NewWriterSize(w, 64<<10)
+	for view, err := range views {
+		if err != nil {
+			return err
+		}
+		line, report, err := s.Encode(name, &view)
+		if err == nil && asReport {
+			line, err = wire.Marshal(report)
+		}
+		if err == nil {
+			_, err = out.Write(append(line, '\n'))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}

@@ -1,0 +1,37 @@
+package exchange
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// Recognise returns a detail that names the format of a body, if the body is a document of
+// another data model instead of a passport.
+func (s *Service) Recognise(body wire.Value) (detail fault.Detail, ok bool) {
+	var document map[string]any
+	if json.Unmarshal(body, &document) != nil || document["data"] != nil {
+		return detail, false
+	}
+	_, rules := s.Passports.RuleSets()
+	for _, model := range rules.Formats {
+		if f := s.Formats[model.Name]; f != nil && f.Recognises(document) {
+			return fault.Detail{Code: "format", Message: fmt.Sprintf("this looks like %s; send it to /api/passports/import?format=%s", model.Title, model.Name)}, true
+		}
+	}
+	return detail, false
+}
+
+// Explain adds the detail of Recognise to an error about a body.
+func (s *Service) Explain(body wire.Value, err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Kind == fault.Invalid {
+		if detail, ok := s.Recognise(body); ok {
+			return f.With(detail)
+		}
+	}
+	return err
+}

@@ -1,0 +1,77 @@
+package table_test
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/battery-passport/suite/passport-service/internal/exchange/table"
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+func rules() *ruleset.RuleSet {
+	sets := ruleset.Embedded()
+	return sets[len(sets)-1]
+}
+
+// FuzzParse parses any header and row, whose cells are lines. A body must be valid.
+func FuzzParse(f *testing.F) {
+	f.Add("generalInformation.batteryIdentifier\ngeneralInformation.batteryMass\ngeneralInformation.placingOnMarketDate", "i\n1,5\n18.2.2027", true, false)
+	f.Add("materialComposition.materials[0].massKg\nmaterialComposition.materials[2]\ndata\nreason", "1e5\n[]\n{\"a\":{}}\n'\"x\"", false, true)
+	f.Add("Gewicht\nlabelsAndConformity.labelMeanings[0].meaning.de\n#", "1.1000000000000001\na\n#", false, true)
+	f.Add("materialComposition.criticalRawMaterials[1]\nsupplyChainDueDiligence.isExempt", "a\nTRUE\nb", false, false)
+	f.Fuzz(func(t *testing.T, header, row string, decimalComma, isNumber bool) {
+		p, err := table.NewParser(rules(), cells(header, false), table.Options{DecimalComma: decimalComma})
+		if err != nil {
+			return
+		}
+		body, errs, ok := p.Parse(cells(row, isNumber))
+		if !ok || errs != nil {
+			return
+		}
+		if err := wire.Check(body); err != nil {
+			t.Fatalf("body %.1000s: %v", body, err)
+		}
+		rules().Parse(body)
+	})
+}
+
+func cells(text string, isNumber bool) (cells []table.Cell) {
+	for line := range strings.SplitSeq(text, "\n") {
+		cells = append(cells, table.Cell{Text: line, IsNumber: isNumber && table.IsNumber(line)})
+	}
+	return cells
+}
+
+// FuzzRoundTrip writes any text into cells, and reads them.
+func FuzzRoundTrip(f *testing.F) {
+	for _, text := range []string{"a", "", "'", "=1+1", "'\"", "\t", " a ", "a\r\nb", "_x000D_", "\x00", "\ufffd", "\ufffe", "# a", "1.50", "true", "[1]"} {
+		f.Add(text)
+	}
+	columns := table.ColumnsOf(rules())
+	f.Fuzz(func(t *testing.T, text string) {
+		if !utf8.ValidString(text) {
+			return
+		}
+		quoted, err := jsontext.AppendQuote(nil, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := `{"generalInformation":{"manufacturerInformation":{"manufacturerName":` + string(quoted) + `}},"materialComposition":{"criticalRawMaterials":[` + string(quoted) + `]}}`
+		p, err := table.NewParser(rules(), cells(strings.Join(columns.Header(), "\n"), false), table.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, errs, _ := p.Parse(columns.Cells(rules().Parse(wire.Value(data))))
+		want := wire.Value(`{"data":` + data + `}`)
+		if err := want.Canonicalize(); err != nil {
+			t.Fatal(err)
+		}
+		if err := body.Canonicalize(); err != nil || string(body) != string(want) {
+			t.Errorf("got %s %v %v, want %s", body, errs, err, want)
+		}
+	})
+}

@@ -1,0 +1,195 @@
+package table
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/pkg/fault"
+)
+
+// MaxColumns limits the columns of a file.
+const MaxColumns = 2_000
+
+// maxProblems limits the reported problems of a row.
+const maxProblems = 100
+
+// maxIndex limits the index of an item of an array.
+const maxIndex = 999
+
+// column is a column of a file.
+type column struct {
+	field   *ruleset.Field // nil for special columns
+	path    string         // with indices, as in the header
+	lang    bool           // the last step is a language
+	item    bool           // the last step is an item of an array of strings
+	special string
+}
+
+// Parser converts rows of cells to the bodies of passports.
+type Parser struct {
+	rules        *ruleset.RuleSet
+	columns      []column
+	root         *node
+	decimalComma bool
+	date1904     bool
+}
+
+// Options are the conventions of a file.
+type Options struct {
+	DecimalComma bool // numbers may have a decimal comma
+	Date1904     bool // days of a workbook count from 1904
+}
+
+// NewParser returns a parser for a header. It fails with fault.Invalid, listing all
+// errors of the header.
+func NewParser(rules *ruleset.RuleSet, header []Cell, options Options) (*Parser, error) {
+	for len(header) > 0 && strings.TrimSpace(header[len(header)-1].Text) == "" {
+		header = header[:len(header)-1]
+	}
+	if len(header) > MaxColumns {
+		return nil, fault.New(fault.Invalid, "the file must not have more than %d columns, got %d", MaxColumns, len(header))
+	}
+	p := &Parser{rules: rules, root: &node{column: -1}, decimalComma: options.DecimalComma, date1904: options.Date1904}
+	wrong := fault.New(fault.Invalid, "the header of the file is not valid")
+	for i, cell := range header {
+		c, problem := p.resolve(strings.TrimSpace(cell.Text))
+		if problem == "" {
+			problem = p.add(i, c)
+		}
+		p.columns = append(p.columns, c)
+		if problem != "" {
+			wrong = wrong.With(fault.Detail{Path: "column:" + Name(i), Code: "header", Message: fmt.Sprintf("%.100q in column %s %s", cell.Text, Name(i), problem)})
+		}
+		if len(wrong.Details) == maxProblems {
+			break
+		}
+	}
+	if len(p.root.children) == 0 && len(wrong.Details) == 0 && !slices.ContainsFunc(p.columns, func(c column) bool { return c.special == RestColumn }) {
+		wrong = wrong.With(fault.Detail{Path: "column:A", Code: "required", Message: "the first row must have the names of attributes, such as generalInformation.batteryIdentifier"})
+	}
+	if len(wrong.Details) > 0 {
+		return nil, wrong
+	}
+	return p, nil
+}
+
+// Name returns the name of a column as spreadsheets show it: A for 0, AA for 26.
+func Name(i int) string {
+	name := ""
+	for i++; i > 0; i = (i - 1) / 26 {
+		name = string(rune('A'+(i-1)%26)) + name
+	}
+	return name
+}
+
+// resolve returns the column of a header, or a problem, which continues its name.
+func (p *Parser) resolve(text string) (column, string) {
+	if text == "" {
+		return column{}, "must not be empty, or merged with the cell before: write one name in each column"
+	}
+	if text == NoteColumn || text == ReasonColumn || text == RestColumn || slices.Contains(ignored, text) {
+		return column{special: text}, ""
+	}
+	c, ok := p.resolvePath(text)
+	if ok {
+		return c, ""
+	}
+	if c.lang {
+		return column{}, "must end with a BCP 47 language tag such as de or pt-BR"
+	}
+	paths := pathsOf(p.rules, text)
+	switch {
+	case len(paths) == 1:
+		if c, ok := p.resolvePath(withIndices(paths[0], text)); ok {
+			return c, ""
+		}
+	case len(paths) > 1:
+		return column{}, "is the label of several attributes: write the path instead, one of " + strings.Join(paths[:min(len(paths), 5)], ", ")
+	}
+	return column{}, "is not an attribute of rule set " + p.rules.Name + p.suggest(text)
+}
+
+var steps = regexp.MustCompile(`^([A-Za-z0-9]+)(?:\[(\d{1,4})\])?$`)
+
+// resolvePath returns the column of a path such as a.b, a.list[0].member, a.texts[1] and
+// a.localized.de.
+func (p *Parser) resolvePath(path string) (column, bool) {
+	c, catalogue, parts := column{path: path}, "", strings.Split(path, ".")
+	for i, part := range parts {
+		m := steps.FindStringSubmatch(part)
+		if m == nil && !c.isLocalized() {
+			return column{}, false
+		}
+		if c.isLocalized() {
+			c.lang = true
+			return c, i == len(parts)-1 && ruleset.IsLanguageTag(part)
+		}
+		catalogue = strings.TrimPrefix(catalogue+"."+m[1], ".")
+		if c.field = p.rules.Field(catalogue); c.field == nil {
+			return column{}, false
+		}
+		if m[2] == "" {
+			continue
+		}
+		n, _ := strconv.Atoi(m[2]) // four digits
+		a := c.field.Attribute
+		if a == nil || n > maxIndex || a.Type != ruleset.Objects && (a.Type != ruleset.Strings || i < len(parts)-1) {
+			return column{}, false
+		}
+		c.item = a.Type == ruleset.Strings
+		catalogue += "[]"
+	}
+	if c.field.Attribute == nil { // a section: its object is in JSON
+		return c, false
+	}
+	return c, true
+}
+
+func (c *column) isLocalized() bool {
+	return c.field != nil && c.field.Attribute != nil && c.field.Attribute.Type == ruleset.Localized
+}
+
+// add adds the column to the tree. It returns a problem if another column has the same value.
+func (p *Parser) add(i int, c column) string {
+	if c.special != "" {
+		for j, other := range p.columns {
+			if other.special == c.special && c.special != NoteColumn {
+				return "is also in column " + Name(j)
+			}
+		}
+		return ""
+	}
+	n := p.root
+	for part := range strings.SplitSeq(c.path, ".") {
+		m := steps.FindStringSubmatch(part)
+		if m == nil { // a language such as pt-BR
+			m = []string{"", part, ""}
+		}
+		if n = n.child(m[1]); m[2] != "" {
+			index, _ := strconv.Atoi(m[2])
+			if n.column < 0 {
+				n = n.item(index)
+			}
+		}
+		if n.column >= 0 {
+			return "is also in column " + Name(n.column)
+		}
+	}
+	if len(n.children) > 0 {
+		return "is also in column " + Name(n.first())
+	}
+	n.column = i
+	return ""
+}
+
+// first returns the first column below a node.
+func (n *node) first() int {
+	for n.column < 0 {
+		n = n.children[0]
+	}
+	return n.column
+}

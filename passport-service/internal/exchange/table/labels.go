@@ -1,0 +1,133 @@
+package table
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/battery-passport/suite/passport-service/internal/labels"
+	"github.com/battery-passport/suite/passport-service/internal/locale"
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+)
+
+// separator joins the labels of the steps of a path.
+const separator = " / "
+
+// Label returns the label of a path of the catalogue: those of its steps, with [0] after
+// an array.
+func Label(rules *ruleset.RuleSet, l *labels.Labels, path string) string {
+	steps := strings.Split(path, ".")
+	texts := []string{l.Section(steps[0])}
+	for i := 1; i < len(steps); i++ {
+		prefix := strings.Join(steps[:i+1], ".")
+		text := l.Name(strings.TrimSuffix(prefix, "[]"))
+		if strings.HasSuffix(prefix, "[]") {
+			text += "[0]"
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, separator)
+}
+
+// labelIndex has the paths of labels in all languages, by rule set.
+var labelIndex sync.Map // *ruleset.RuleSet → map[string][]string
+
+// pathsOf returns the paths with a label, in any language. The label of the last step
+// is enough if no other attribute has it.
+func pathsOf(rules *ruleset.RuleSet, label string) []string {
+	index, ok := labelIndex.Load(rules)
+	if !ok {
+		index, _ = labelIndex.LoadOrStore(rules, indexLabels(rules))
+	}
+	return index.(map[string][]string)[normalize(label)]
+}
+
+func indexLabels(rules *ruleset.RuleSet) map[string][]string {
+	index := map[string][]string{}
+	add := func(label, path string) {
+		if key := normalize(label); key != "" && !slices.Contains(index[key], path) {
+			index[key] = append(index[key], path)
+		}
+	}
+	for _, language := range locale.Languages() {
+		l := labels.In(language)
+		for _, a := range rules.Attributes() {
+			if a.Type == ruleset.Object {
+				continue
+			}
+			add(Label(rules, l, a.Path), a.Path)
+			add(l.Name(a.Path), a.Path)
+			add(a.Label(), a.Path)
+		}
+	}
+	return index
+}
+
+var indices = regexp.MustCompile(`\[\d+\]`)
+
+// normalize returns a label in lower case, without units in brackets and indices.
+func normalize(label string) string {
+	label = indices.ReplaceAllString(label, "")
+	if i := strings.LastIndex(label, " ("); i > 0 && strings.HasSuffix(label, ")") {
+		label = label[:i]
+	}
+	return strings.ToLower(strings.Join(strings.Fields(label), " "))
+}
+
+// withIndices puts the indices of a label into a path, whose arrays end in [].
+func withIndices(path, label string) string {
+	found := indices.FindAllString(label, -1)
+	for strings.Contains(path, "[]") {
+		index := "[0]"
+		if len(found) > 0 {
+			index, found = found[0], found[1:]
+		}
+		path = strings.Replace(path, "[]", index, 1)
+	}
+	if len(found) > 0 { // of an item of an array of strings
+		path += found[0]
+	}
+	return path
+}
+
+// suggest returns the end of a message with the nearest name.
+func (p *Parser) suggest(text string) string {
+	best, least := "", 0
+	name := strings.ToLower(indices.ReplaceAllString(text[strings.LastIndexByte(text, '.')+1:], ""))
+	for _, a := range p.rules.Attributes() {
+		for _, candidate := range []string{a.Path[strings.LastIndexByte(a.Path, '.')+1:], a.Label()} {
+			if d := distance(name, strings.ToLower(candidate)); best == "" || d < least {
+				best, least = a.Path, d
+			}
+		}
+	}
+	if least > max(2, len(name)/3) {
+		return "; the template has the names of all columns"
+	}
+	return "; did you mean " + strings.ReplaceAll(best, "[]", "[0]") + "?"
+}
+
+// distance returns the number of insertions, deletions and replacements of bytes between
+// two texts (Levenshtein).
+func distance(a, b string) int {
+	if len(a) > 200 {
+		a = a[:200]
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		previous := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := previous
+			if a[i] != b[j] {
+				cost++
+			}
+			previous, row[j+1] = row[j+1], min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,102 @@
+// Package table converts passports to rows of cells and back: one column for each
+// attribute that has a single value, and one with JSON for each array.
+package table
+
+import (
+	"strings"
+
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+)
+
+// Special columns.
+const (
+	// NoteColumn is for notes. A row whose note begins with # is a comment.
+	NoteColumn = "#"
+	// ReasonColumn is for the reason of a change.
+	ReasonColumn = "reason"
+	// RestColumn is for JSON with data that has no column. The other cells of the row
+	// replace the values in it.
+	RestColumn = "data"
+)
+
+// ignored are the columns of exports that have no effect in an import.
+var ignored = []string{"id", "state", "version", "batteryIdentifier", "createdAt", "createdBy", "updatedAt", "updatedBy"}
+
+// Cell is a cell of a spreadsheet.
+type Cell struct {
+	Text     string
+	IsNumber bool   // of a spreadsheet, not a text with digits
+	Problem  string // why the cell has no value, such as an error of a formula
+}
+
+// Columns are the columns of an export: all attributes of a rule set outside of arrays.
+type Columns struct {
+	rules *ruleset.RuleSet
+	paths []string
+	index map[string]int
+}
+
+// ColumnsOf returns the columns of a rule set.
+func ColumnsOf(rules *ruleset.RuleSet) *Columns {
+	c := &Columns{rules: rules, index: map[string]int{}}
+	for _, a := range rules.Attributes() {
+		if a.Type != ruleset.Object && !strings.Contains(a.Path, "[]") {
+			c.index[a.Path] = len(c.paths)
+			c.paths = append(c.paths, a.Path)
+		}
+	}
+	c.index[RestColumn] = len(c.paths)
+	c.paths = append(c.paths, RestColumn)
+	return c
+}
+
+// Header returns the texts of the header.
+func (c *Columns) Header() []string { return c.paths }
+
+// Cells returns the cells of a document. Parse of the cells gives the same data.
+func (c *Columns) Cells(d *ruleset.Document) []Cell {
+	cells := make([]Cell, len(c.paths))
+	var rest []string
+	c.fill(cells, "", d.Root(), &rest)
+	if rest != nil {
+		cells[c.index[RestColumn]].Text = restText(rest)
+	}
+	return cells
+}
+
+// fill sets the cells of the values below a path. rest collects the paths of empty objects.
+func (c *Columns) fill(cells []Cell, path string, v ruleset.Value, rest *[]string) {
+	i, ok := c.index[path]
+	switch {
+	case ok && path != "":
+		cells[i] = cellOf(v)
+	case v.Len() == 0:
+		*rest = append(*rest, path)
+	default:
+		for member := range v.Children() {
+			c.fill(cells, strings.TrimPrefix(path+"."+member.Name(), "."), member, rest)
+		}
+	}
+}
+
+func cellOf(v ruleset.Value) Cell {
+	if text, ok := v.AnyText(); ok {
+		return Cell{Text: escape(text)}
+	}
+	_, isNumber := v.Number()
+	return Cell{Text: escapeJSON(v.Raw()), IsNumber: isNumber}
+}
+
+// restText returns the JSON object with empty objects at the paths.
+func restText(paths []string) string {
+	root := &node{}
+	for _, path := range paths {
+		n := root
+		for step := range strings.SplitSeq(path, ".") {
+			if step != "" {
+				n = n.child(step)
+			}
+		}
+	}
+	return string(root.appendEmpty(nil))
+}

@@ -1,0 +1,64 @@
+package table
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+)
+
+// An apostrophe at the beginning of a cell marks a text that spreadsheets would change:
+// one that begins like a formula, an empty one, and, as a JSON string after it, one with
+// characters that they do not store.
+const (
+	mark   = "'"
+	marked = "=+-@\t'\"" // after a mark, these begin a text
+)
+
+// escapedCharacter is how a workbook writes characters that XML does not allow.
+var escapedCharacter = regexp.MustCompile(`_x[0-9A-Fa-f]{4}_`)
+
+// escape returns a text as a cell.
+func escape(text string) string {
+	switch {
+	case text == "":
+		return mark
+	case !utf8.ValidString(text) || strings.Contains(text, "\r") || ruleset.ControlCharacter(text) >= 0 ||
+		strings.TrimSpace(text) != text || escapedCharacter.MatchString(text):
+		quoted, _ := jsontext.AppendQuote(nil, text) // an error means that it has replaced invalid UTF-8
+		return mark + escapeJSON(string(quoted))
+	case strings.ContainsRune(marked[:len(marked)-1], rune(text[0])):
+		return mark + text
+	}
+	return text
+}
+
+var notInXML = strings.NewReplacer("\ufffe", `\ufffe`, "\uffff", `\uffff`)
+
+// escapeJSON escapes the characters in the strings of a JSON text that spreadsheets change.
+func escapeJSON(text string) string {
+	text = escapedCharacter.ReplaceAllStringFunc(text, func(s string) string { return strings.ReplaceAll(s, "_", `\u005f`) })
+	return notInXML.Replace(text)
+}
+
+// unescape returns the text of a cell.
+func unescape(cell string) string {
+	rest, ok := strings.CutPrefix(cell, mark)
+	switch {
+	case !ok:
+		return cell
+	case rest == "":
+		return ""
+	case rest[0] == '"':
+		if text, err := jsontext.AppendUnquote(nil, rest); err == nil {
+			return string(text)
+		}
+		return cell
+	case strings.ContainsRune(marked, rune(rest[0])):
+		return rest
+	}
+	return cell
+}

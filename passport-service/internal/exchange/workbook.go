@@ -1,0 +1,105 @@
+package exchange
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/battery-passport/suite/passport-service/internal/exchange/table"
+	"github.com/battery-passport/suite/passport-service/internal/exchange/xlsx"
+	"github.com/battery-passport/suite/passport-service/internal/passport"
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/pkg/fault"
+)
+
+// Closer is implemented by sources with resources that must be closed.
+type Closer interface{ Close() }
+
+type workbook struct {
+	file   *os.File
+	book   *xlsx.Workbook
+	rows   *xlsx.Rows
+	parser *table.Parser
+}
+
+// XLSX reads the first visible sheet of a workbook. It copies the workbook to a file first.
+// limit bounds its unpacked size. It fails with fault.Malformed, fault.Invalid,
+// fault.TooLarge, or fault.Unavailable if the disk is full.
+func XLSX(r io.Reader, limit int64, rules *ruleset.RuleSet) (Source, error) {
+	file, size, err := xlsx.Spool(r, "")
+	if err != nil {
+		return nil, err
+	}
+	w := &workbook{file: file}
+	if err := w.open(size, limit, rules); err != nil {
+		w.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+// Close implements Closer.
+func (w *workbook) Close() {
+	if w.rows != nil {
+		w.rows.Close()
+	}
+	if w.book != nil {
+		w.book.Close()
+	}
+	w.file.Close() // read-only from here on
+}
+
+// open opens the workbook and reads the header: the first row that is not empty.
+func (w *workbook) open(size, limit int64, rules *ruleset.RuleSet) (err error) {
+	if w.book, err = xlsx.Open(w.file, size, limit); err != nil {
+		return err
+	}
+	if w.rows, err = w.book.Rows(maxRow); err != nil {
+		return err
+	}
+	for {
+		header, err := w.rows.Next()
+		if err == io.EOF {
+			return fault.New(fault.Malformed, "the sheet is empty: the first row must have the names of attributes")
+		}
+		if err != nil {
+			return err
+		}
+		if header.TooLarge {
+			return errTooLarge(header.Number)
+		}
+		if len(header.Cells) == 0 {
+			continue
+		}
+		merged, err := w.book.MergedIn(header.Number)
+		if err != nil {
+			return err
+		}
+		if merged != "" {
+			return fault.New(fault.Invalid, "the header of the file is not valid").
+				With(fault.Detail{Path: fmt.Sprint("row:", header.Number), Code: "header", Message: "the cells " + merged + " of the header are merged: write one name in each column"})
+		}
+		w.parser, err = table.NewParser(rules, header.Cells, table.Options{Date1904: w.book.Date1904})
+		return err
+	}
+}
+
+func errTooLarge(row int) error {
+	return fault.New(fault.TooLarge, "row %d must not be larger than %d bytes", row, maxRow)
+}
+
+// Next implements Source.
+func (w *workbook) Next() (Record, error) {
+	for {
+		row, err := w.rows.Next()
+		if err != nil {
+			return Record{}, err
+		}
+		if row.TooLarge {
+			return invalidRow(row.Number, errTooLarge(row.Number)), nil
+		}
+		if body, errs, ok := w.parser.Parse(row.Cells); ok {
+			return Record{Number: row.Number, Row: passport.Row{Body: body, Errors: errs}}, nil
+		}
+	}
+}

@@ -1,0 +1,279 @@
+package exchange_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/passport-service/internal/exchange"
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+)
+
+func rules() *ruleset.RuleSet {
+	sets := ruleset.Embedded()
+	return sets[len(sets)-1]
+}
+
+// parts are the files of a workbook, by name.
+type parts map[string]string
+
+// workbook returns a workbook with the XML of its only sheet and of shared strings. parts
+// replace other files.
+func workbook(t testing.TB, sheet, texts string, replaced parts) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, name := range []string{"xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/styles.xml"} {
+		text, ok := replaced[name]
+		if !ok {
+			text = parts{
+				"xl/workbook.xml":            `<workbook xmlns:r="r"><sheets><sheet name="a" sheetId="1" r:id="rId1"/></sheets></workbook>`,
+				"xl/_rels/workbook.xml.rels": `<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.xml"/></Relationships>`,
+				"xl/worksheets/sheet1.xml":   "<worksheet><sheetData>" + sheet + "</sheetData></worksheet>",
+				"xl/sharedStrings.xml":       "<sst>" + texts + "</sst>",
+				"xl/styles.xml":              `<styleSheet><numFmts><numFmt numFmtId="164" formatCode="yyyy\-mm\-dd hh:mm:ss.000"/></numFmts><cellXfs><xf/><xf numFmtId="14"/><xf numFmtId="164"/><xf numFmtId="9"/></cellXfs></styleSheet>`,
+			}[name]
+		}
+		w, err := z.Create(name)
+		if err == nil {
+			err = expand(w, text)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// repeat returns a text that workbook writes n times.
+func repeat(text string, n int) string { return fmt.Sprintf("\x00%s\x00%d\x00", text, n) }
+
+// expand writes a text with results of repeat.
+func expand(w io.Writer, text string) error {
+	pieces := strings.Split(text, "\x00")
+	for i := 0; i+3 <= len(pieces); i += 3 {
+		n, err := strconv.Atoi(pieces[i+2])
+		if err == nil {
+			_, err = io.WriteString(w, pieces[i])
+		}
+		for block := strings.Repeat(pieces[i+1], min(n, 4096)); n > 0 && err == nil; n -= 4096 {
+			_, err = io.WriteString(w, block[:len(pieces[i+1])*min(n, 4096)])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, err := io.WriteString(w, pieces[len(pieces)-1])
+	return err
+}
+
+// peakOf returns how much more memory than before is in use while f runs. It is a little too
+// high, because it includes garbage.
+func peakOf(f func()) (peak uint64) {
+	defer debug.SetGCPercent(debug.SetGCPercent(5))
+	runtime.GC()
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	before := sample[0].Value.Uint64()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	for {
+		select {
+		case <-done:
+			return peak
+		case <-time.After(time.Millisecond):
+			metrics.Read(sample)
+			peak = max(peak, sample[0].Value.Uint64()-min(before, sample[0].Value.Uint64()))
+		}
+	}
+}
+
+// row returns the XML of a row of inline texts.
+func row(texts ...string) string {
+	return "<row>" + cells(texts...) + "</row>"
+}
+
+func cells(texts ...string) string {
+	var b strings.Builder
+	for _, text := range texts {
+		fmt.Fprintf(&b, `<c t="inlineStr"><is><t>%s</t></is></c>`, text)
+	}
+	return b.String()
+}
+
+// read returns the rows of a source in short: numbers and bodies, or the codes of errors.
+func read(src exchange.Source, err error) string {
+	var out []string
+	for err == nil {
+		var r exchange.Record
+		if r, err = src.Next(); err != nil {
+			break
+		}
+		text := fmt.Sprint(r.Number, " ", strings.TrimSuffix(strings.TrimPrefix(string(r.Body), `{"data":`), "}"))
+		for _, d := range r.Errors {
+			text += fmt.Sprint(d.Path, " ", d.Code, " ", d.Message)
+		}
+		out = append(out, text)
+	}
+	if c, ok := src.(exchange.Closer); ok {
+		c.Close()
+	}
+	if err != io.EOF {
+		out = append(out, err.Error())
+	}
+	return strings.Join(out, "; ")
+}
+
+const (
+	idHeader   = "generalInformation.batteryIdentifier"
+	massHeader = "generalInformation.batteryMass"
+	nameHeader = "generalInformation.manufacturerInformation.manufacturerName"
+	dateHeader = "generalInformation.placingOnMarketDate"
+)
+
+// TestWorkbooksNeedLittleMemory reads small files that are large when they are unpacked.
+func TestWorkbooksNeedLittleMemory(t *testing.T) {
+	const columns = 40
+	languages := make([]string, columns)
+	for i := range languages {
+		languages[i] = fmt.Sprintf("labelsAndConformity.labelMeanings[0].meaning.d%c", 'a'+i%26)
+		if i >= 26 {
+			languages[i] = fmt.Sprintf("labelsAndConformity.labelMeanings[0].meaning.e%c", 'a'+i%26)
+		}
+	}
+	long := strings.Repeat("a", 260_000)
+	many := repeat("a", 30<<20)
+	head, shared := row(idHeader), `<c t="s"><v>0</v></c>`
+	id := `<c t="inlineStr"><is><t>x</t></is></c>`
+	for name, c := range map[string]struct {
+		sheet, texts string
+		parts        parts
+		want         string
+	}{
+		"shared string in 40 cells":     {row(languages...) + "<row>" + strings.Repeat(shared, columns) + "</row>" + row("x"), "<si><t>" + long + "</t></si>", nil, `2  too-large row 2 must not be larger than 2097152 bytes; 3 {"labelsAndConformity"`},
+		"shared string in the header":   {"<row>" + strings.Repeat(shared, columns) + "</row>", "<si><t>" + long + "</t></si>", nil, "row 1 must not be larger than"},
+		"long value":                    {head + `<row><c t="str"><v>` + many + `</v></c></row>`, "", nil, "the workbook has a cell with more than 262144 bytes"},
+		"long inline text":              {head + row(many), "", nil, "the workbook has a cell with more than 262144 bytes"},
+		"long shared string":            {head, "<si><t>" + many + "</t></si>", nil, "the workbook has a cell with more than 262144 bytes"},
+		"long comment":                  {head + "<!--" + many + "-->", "", nil, "the workbook has a text, a comment or an element of more than"},
+		"long processing instruction":   {head + "<?a " + many + "?>", "", nil, "the workbook has a text, a comment or an element of more than"},
+		"long character data":           {head + "<![CDATA[" + many + "]]>", "", nil, "the workbook has a text, a comment or an element of more than"},
+		"long attribute":                {head + `<row r="` + many + `"/>`, "", nil, "the workbook has a text, a comment or an element of more than"},
+		"many attributes":               {head + `<row` + repeat(` a=""`, 1<<20) + `/>`, "", nil, "the workbook has a text, a comment or an element of more than"},
+		"text in pieces":                {head + `<row><c t="str"><v>` + repeat("a<!---->", 300_000) + `</v></c></row>`, "", nil, "the workbook has a cell with more than 262144 bytes"},
+		"rich text in pieces":           {head, "<si>" + repeat("<r><t>a</t></r>", 300_000) + "</si>", nil, "the workbook has a cell with more than 262144 bytes"},
+		"many styles":                   {head, "", parts{"xl/styles.xml": "<a><cellXfs>" + repeat("<xf/>", 1<<20) + "</cellXfs></a>"}, "it has more than 65536 styles"},
+		"many number formats":           {head, "", parts{"xl/styles.xml": manyFormats()}, "it has more than 65536 styles"},
+		"many merged cells":             {head + "</sheetData>" + repeat(`<mergeCell ref="A2:B2"/>`, 1<<20), "", nil, ""},
+		"many empty cells":              {head + "<row>" + repeat("<c/>", 1<<20) + id + "</row>", "", nil, "row 2 has more than 4000 columns"},
+		"many empty rows":               {head + repeat("<row/>", 1<<20), "", nil, ""},
+		"many columns in the header":    {row(strings.Split(strings.Repeat("x,", 2500), ",")...), "", nil, "the file must not have more than 2000 columns, got 2500"},
+		"many unknown columns":          {row(strings.Split(strings.Repeat(strings.Repeat("x", 200)+",", 2000), ",")[:2000]...), "", nil, "the header of the file is not valid"},
+		"many errors":                   {row(append([]string{idHeader}, massItems(1000)...)...) + row(strings.Split(strings.Repeat("x,", 1000), ",")...), "", nil, "2 column:B type materials[0].massKg must be a number"},
+		"declared in another encoding":  {"", "", parts{"xl/worksheets/sheet1.xml": `<?xml version="1.0" encoding="ebcdic"?><worksheet/>`}, "the file cannot be read as a workbook: its XML is not valid"},
+		"deeply nested elements":        {head + repeat("<a>", 1<<20), "", nil, ""},
+		"attribute without a last mark": {head + `<row r="`, "", nil, "the file cannot be read as a workbook: its XML is not valid"},
+	} {
+		file := workbook(t, c.sheet, c.texts, c.parts)
+		peak := peakOf(func() {
+			if got := read(exchange.XLSX(bytes.NewReader(file), 1<<30, rules())); !strings.Contains(got, c.want) || c.want == "" && got != "" {
+				t.Errorf("%s: got %.300s, want %s", name, got, c.want)
+			}
+		})
+		t.Logf("%s: %d KiB, peak %d MiB", name, len(file)>>10, peak>>20)
+		if peak > 24<<20 {
+			t.Errorf("%s: a file of %d KiB needs %d MiB of memory", name, len(file)>>10, peak>>20)
+		}
+	}
+}
+
+// manyFormats returns styles with too many number formats.
+func manyFormats() string {
+	var b strings.Builder
+	for i := range 1<<16 + 1 {
+		fmt.Fprintf(&b, `<numFmt numFmtId="%d"/>`, i)
+	}
+	return "<a>" + b.String() + "</a>"
+}
+
+// massItems returns the headers of the first n items of an array.
+func massItems(n int) (headers []string) {
+	for i := range n {
+		headers = append(headers, fmt.Sprintf("materialComposition.materials[%d].massKg", i))
+	}
+	return headers
+}
+
+// TestReadWorkbook reads sheets that spreadsheets and other programs write.
+func TestReadWorkbook(t *testing.T) {
+	head := row(idHeader, massHeader, nameHeader, dateHeader)
+	general := func(member string) string { return `2 {"generalInformation":{"batteryIdentifier":"i",` + member + `}}` }
+	name := func(text string) string {
+		return general(`"manufacturerInformation":{"manufacturerName":` + text + `}`)
+	}
+	id := `<row r="2"><c r="A2" t="inlineStr"><is><t>i</t></is></c>`
+	for title, c := range map[string]struct{ sheet, want string }{
+		"number":                        {id + `<c r="B2"><v>1.1000000000000001</v></c></row>`, general(`"batteryMass":1.1000000000000001`)},
+		"number in a text column":       {id + `<c r="C2"><v>1.1000000000000001</v></c></row>`, name(`"1.1"`)},
+		"negative exponent":             {id + `<c r="C2"><v>2.0000000000000001E-4</v></c></row>`, name(`"0.0002"`)},
+		"digits in a text column":       {id + `<c r="C2"><v>12345678901234567</v></c></row>`, name(`"12345678901234567"`)},
+		"rounded digits":                {id + `<c r="C2"><v>1.23456789012346E+17</v></c></row>`, "2 column:C type manufacturerInformation.manufacturerName has a number with more than 15 digits, which spreadsheets round: format the cell as text, and write it again"},
+		"no number":                     {id + `<c r="B2"><v>1,5</v></c></row>`, "2 column:B format batteryMass has a number that cannot be read"},
+		"not a number":                  {id + `<c r="C2"><v>NaN</v></c></row>`, "2 column:C format manufacturerInformation.manufacturerName has a number that cannot be read"},
+		"value with spaces":             {id + `<c r="B2"><v> 5 </v></c></row>`, general(`"batteryMass":5`)},
+		"rich text":                     {id + `<c r="C2" t="inlineStr"><is><r><t>a</t></r><r><t xml:space="preserve"> b</t></r><rPh><t>x</t></rPh></is></c></row>`, name(`"a b"`)},
+		"shared rich text":              {id + `<c r="C2" t="s"><v>1</v></c></row>`, name(`"c d"`)},
+		"missing shared string":         {id + `<c r="C2" t="s"><v>9</v></c></row>`, `the file cannot be read as a workbook: the shared string "9" is missing`},
+		"character data":                {id + `<c r="C2" t="str"><v><![CDATA[<b>]]></v></c></row>`, name(`"<b>"`)},
+		"boolean":                       {id + `<c r="C2" t="b"><v>1</v></c></row>`, name(`"true"`)},
+		"error":                         {id + `<c r="B2" t="e"><v>#REF!</v></c></row>`, "2 column:B format batteryMass has the error #REF! of a formula"},
+		"formula":                       {id + `<c r="B2"><f>3+4</f><v>7</v></c></row>`, general(`"batteryMass":7`)},
+		"shared formula":                {id + `<c r="B2"><f t="shared" si="0"/><v>7</v></c></row>`, general(`"batteryMass":7`)},
+		"formula with a text":           {id + `<c r="C2" t="str"><f>A2</f><v>x</v></c></row>`, name(`"x"`)},
+		"formula with an empty text":    {id + `<c r="C2" t="str"><f>A9</f><v></v></c></row>`, `2 {"generalInformation":{"batteryIdentifier":"i"}}`},
+		"formula without a value":       {id + `<c r="B2"><f>3+4</f></c></row>`, "2 column:B format batteryMass has a formula without a value; open the file in a spreadsheet and save it"},
+		"date":                          {id + `<c r="D2" s="1"><v>46436</v></c></row>`, general(`"placingOnMarketDate":"2027-02-18"`)},
+		"time with fractions":           {id + `<c r="D2" s="2"><v>46436.5</v></c></row>`, general(`"placingOnMarketDate":"2027-02-18T12:00:00Z"`)},
+		"date in ISO 8601":              {id + `<c r="D2" t="d"><v>2027-02-18T00:00:00</v></c></row>`, general(`"placingOnMarketDate":"2027-02-18"`)},
+		"first date":                    {id + `<c r="C2" s="1"><v>1</v></c></row>`, name(`"1900-01-01"`)},
+		"last day of February 1900":     {id + `<c r="C2" s="1"><v>59</v></c></row>`, name(`"1900-02-28"`)},
+		"first day of March 1900":       {id + `<c r="C2" s="1"><v>61</v></c></row>`, name(`"1900-03-01"`)},
+		"time without a date":           {id + `<c r="C2" s="1"><v>0.5</v></c></row>`, "2 column:C format manufacturerInformation.manufacturerName has a time without a date, or a date that spreadsheets cannot show"},
+		"date before 1900":              {id + `<c r="D2" s="1"><v>-5</v></c></row>`, "2 column:D format placingOnMarketDate has a time without a date, or a date that spreadsheets cannot show"},
+		"mass that has become a date":   {id + `<c r="B2" s="1"><v>46436</v></c></row>`, `2 column:B type batteryMass must be a number in kg, greater than 0, with up to 3 decimal places, got "2027-02-18"`},
+		"unknown style":                 {id + `<c r="B2" s="99"><v>5</v></c></row>`, general(`"batteryMass":5`)},
+		"rows without numbers":          {`<row><c t="inlineStr"><is><t>i</t></is></c><c/><c><v>5</v></c></row>`, name(`"5"`)},
+		"row after empty ones":          {`<row r="9"><c r="A9" t="inlineStr"><is><t>i</t></is></c></row>`, `9 {"generalInformation":{"batteryIdentifier":"i"}}`},
+		"row twice":                     {id + `</row><row r="2"/>`, `2 {"generalInformation":{"batteryIdentifier":"i"}}; the file cannot be read as a workbook: row 2 follows row 2`},
+		"rows in another order":         {`<row r="5"/><row r="3"/>`, "the file cannot be read as a workbook: row 3 follows row 5"},
+		"cells in another order":        {`<row r="2"><c r="C2"><v>1</v></c><c r="A2"><v>1</v></c></row>`, "the file cannot be read as a workbook: column A follows column C in row 2"},
+		"cell twice":                    {id + `<c r="A2"><v>1</v></c></row>`, "the file cannot be read as a workbook: column A follows column A in row 2"},
+		"empty cell in the last column": {id + `<c r="XFD2" s="1"/></row>`, `2 {"generalInformation":{"batteryIdentifier":"i"}}`},
+		"value in the last column":      {id + `<c r="XFD2"><v>1</v></c></row>`, "the file cannot be read as a workbook: row 2 has more than 4000 columns"},
+		"value without a header":        {id + `<c r="F2"><v>1</v></c></row>`, "2 column:F header column F has a value, but no header"},
+		"only values without a header":  {`<row r="2"><c r="F2"><v>1</v></c></row>`, "2 column:F header column F has a value, but no header"},
+		"merged rows":                   {id + `</row></sheetData><mergeCells><mergeCell ref="A2:A4"/></mergeCells><sheetData>`, `2 {"generalInformation":{"batteryIdentifier":"i"}}`},
+		"merged header":                 {id + `</row></sheetData><x:mergeCells><x:mergeCell ref='$A$1:$B$1'/></x:mergeCells><sheetData>`, "the header of the file is not valid"},
+		"text that looks like merged":   {id + `<c r="C2" t="str"><v>mergeCell ref="A1:B1"</v></c></row>`, name(`"mergeCell ref=\"A1:B1\""`)},
+		"end in a row":                  {id + `</c>`, "the file cannot be read as a workbook: it ends early"},
+		"text with escapes":             {id + `<c r="C2" t="inlineStr"><is><t>a_x000D_b_x00</t></is></c></row>`, name(`"a\rb_x00"`)},
+	} {
+		if got := read(exchange.XLSX(bytes.NewReader(workbook(t, head+c.sheet, "<si><t>a</t></si><si><r><t>c </t></r><r><t>d</t></r></si>", nil)), 1<<30, rules())); got != c.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", title, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,201 @@
+// Package xlsx reads and writes workbooks of Office Open XML (ISO/IEC 29500) as streams,
+// with constant memory.
+package xlsx
+
+import (
+	"archive/zip"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/battery-passport/suite/passport-service/internal/archive"
+	"github.com/battery-passport/suite/pkg/fault"
+)
+
+// Limits of a workbook.
+const (
+	maxFiles     = 10_000
+	maxDirectory = 1 << 20 // bytes of the names and sizes of the files
+)
+
+// Workbook is the first visible sheet of a workbook.
+type Workbook struct {
+	Date1904 bool
+
+	files   map[string]*zip.File
+	sheet   *zip.File
+	formats []format // of cells, by style
+	texts   *texts
+	limit   int64 // bytes that may be unpacked
+	budget  int64 // the rest of them
+}
+
+func malformed(format string, args ...any) error {
+	return fault.New(fault.Malformed, "the file cannot be read as a workbook: "+format, args...)
+}
+
+// Open opens a workbook of size bytes. limit bounds its unpacked size. It fails with
+// fault.Malformed or fault.TooLarge. Close it.
+func Open(r io.ReaderAt, size, limit int64) (*Workbook, error) {
+	z, isLong, err := archive.Read(r, size, maxDirectory)
+	if err != nil {
+		return nil, errNoZip(r, isLong)
+	}
+	limit = archive.Budget(size, limit)
+	w := &Workbook{files: map[string]*zip.File{}, limit: limit, budget: limit}
+	if len(z.File) > maxFiles {
+		return nil, malformed("it has more than %d files", maxFiles)
+	}
+	for _, f := range z.File {
+		name, ok := archive.Name(f)
+		if !ok || strings.HasPrefix(name, "..") {
+			return nil, malformed("the file name %.100q is not allowed", f.Name)
+		}
+		if strings.EqualFold(path.Base(name), "vbaProject.bin") {
+			return nil, malformed("it has macros; save it as .xlsx")
+		}
+		w.files[strings.ToLower(name)] = f
+	}
+	if err := w.load(); err != nil {
+		w.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+func errNoZip(r io.ReaderAt, isLong bool) error {
+	head := make([]byte, 4)
+	_, err := r.ReadAt(head, 0)
+	switch {
+	case isLong:
+		return malformed("it has too many files")
+	case err == nil && string(head) == "\xd0\xcf\x11\xe0":
+		return malformed("it is in the old format .xls, or encrypted; save it as .xlsx without a password")
+	}
+	return malformed("it is not a zip file")
+}
+
+// Close removes the temporary files.
+func (w *Workbook) Close() {
+	if w.texts != nil {
+		w.texts.close()
+	}
+}
+
+func (w *Workbook) load() error {
+	name, err := w.firstSheet()
+	if err == nil {
+		err = w.loadStyles()
+	}
+	if err == nil {
+		w.sheet = w.files[strings.ToLower(name)]
+		if w.sheet == nil {
+			return malformed("its sheet %.100q is missing", name)
+		}
+		err = w.loadTexts()
+	}
+	return err
+}
+
+// unpack opens a file of the workbook. budget is the number of bytes that may be unpacked.
+func unpack(f *zip.File, budget *int64) (io.ReadCloser, error) {
+	r, err := f.Open()
+	if err != nil {
+		return nil, malformed("%.100q is damaged", f.Name)
+	}
+	return archive.Limit(r, budget, "workbook", malformed), nil
+}
+
+// each calls start for each element of a file of the workbook. A missing file has none.
+func (w *Workbook) each(name string, start func(*decoder, xml.StartElement) error) error {
+	f := w.files[strings.ToLower(name)]
+	if f == nil {
+		return nil
+	}
+	r, err := unpack(f, &w.budget)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	dec := newDecoder(r)
+	for {
+		e, err := dec.start()
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = start(dec, e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// firstSheet returns the file of the first visible sheet.
+func (w *Workbook) firstSheet() (string, error) {
+	id := ""
+	err := w.each("xl/workbook.xml", func(_ *decoder, e xml.StartElement) error {
+		switch e.Name.Local {
+		case "workbookPr":
+			w.Date1904 = isTrue(attribute(e, "date1904"))
+		case "sheet":
+			if state := attribute(e, "state"); id == "" && (state == "" || state == "visible") {
+				for _, a := range e.Attr {
+					if a.Name.Local == "id" && a.Name.Space != "" {
+						id = a.Value
+					}
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil || id == "" {
+		return "", errors.Join(err, malformed("it has no visible sheet"))
+	}
+	target := ""
+	err = w.each("xl/_rels/workbook.xml.rels", func(_ *decoder, e xml.StartElement) error {
+		if e.Name.Local == "Relationship" && attribute(e, "Id") == id && attribute(e, "TargetMode") != "External" {
+			target = attribute(e, "Target")
+		}
+		return nil
+	})
+	if strings.HasPrefix(target, "/") {
+		return strings.TrimPrefix(target, "/"), err
+	}
+	return path.Join("xl", target), err
+}
+
+// Spool copies a file to a temporary one, which it removes when it is closed. It fails with
+// fault.Unavailable if the disk is full.
+func Spool(r io.Reader, folder string) (*os.File, int64, error) {
+	f, err := os.CreateTemp(folder, "workbook-")
+	if err != nil {
+		return nil, 0, errSpool(err)
+	}
+	os.Remove(f.Name()) // if it fails, the file remains until the system removes it
+	size, err := io.Copy(spoolWriter{f}, r)
+	if err != nil {
+		f.Close()
+	}
+	return f, size, err
+}
+
+// spoolWriter distinguishes errors of the disk from those of the client.
+type spoolWriter struct{ f *os.File }
+
+func (s spoolWriter) Write(p []byte) (int, error) {
+	n, err := s.f.Write(p)
+	if err != nil {
+		err = errSpool(err)
+	}
+	return n, err
+}
+
+func errSpool(err error) error {
+	return fault.New(fault.Unavailable, "the service has no space for the file at the moment").Because(fmt.Errorf("spool: %w", err))
+}

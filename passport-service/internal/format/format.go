@@ -1,0 +1,122 @@
+// Package format converts passports to and from other data models. Which field
+// corresponds to which is data of the catalogue; this package has the converters.
+package format
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+)
+
+// Loss is a value that the other side cannot hold as it is.
+type Loss struct {
+	Path string `json:"path" doc:"JSON Pointer of the value in the source"`
+	Why  string `json:"why" doc:"what happens to it"`
+}
+
+// Header describes a version of a passport, in addition to its data.
+type Header struct {
+	Status    string    // active, inactive, archived or invalid (EN 18223); empty for a draft
+	UpdatedAt time.Time // zero: unknown
+}
+
+// Format converts passports to and from a data model. It is safe for concurrent use.
+type Format interface {
+	// Encode converts the data of a passport, as JSON. Each value that Decode would not
+	// return as it is, is a loss.
+	Encode(data []byte, header Header) (document []byte, losses []Loss, err error)
+	// Decode converts a document to the data of passports. Each value that Encode would not
+	// return as it is, is a loss. It fails with fault.Malformed if the document cannot be converted.
+	Decode(document []byte) (data [][]byte, losses []Loss, err error)
+	// Missing returns the members that the data model requires and a document of Encode does not
+	// have, because the passport does not have the value.
+	Missing(document []byte) []Loss
+	// Recognises reports whether parsed JSON looks like a document of the data model.
+	Recognises(document any) bool
+}
+
+// Registry has formats by name.
+type Registry map[string]Format
+
+// Model converts trees of JSON values. It is safe for concurrent use.
+type Model interface {
+	// Encode converts the data of a passport. It does not change data.
+	Encode(data any, header Header) (document any, why Reasons)
+	// Decode converts a document. It does not change document.
+	Decode(document any) (data any, why Reasons)
+}
+
+// adaptive is a Model whose settings depend on the document.
+type adaptive interface {
+	// For returns the model for a document. It fails with fault.Malformed if the document cannot be converted.
+	For(document any) (Model, error)
+}
+
+// Reasons are why values were not converted, by their JSON Pointer. The pointers of the data of a passport
+// start with /data.
+type Reasons map[string]string
+
+// New returns the format of a model. It converts each result back to find the losses.
+func New(m Model, about *ruleset.DataModel) (Format, error) {
+	required, err := parseRequirements(about)
+	marks, err2 := parseMarks(about)
+	return modelFormat{m, required, marks}, errors.Join(err, err2)
+}
+
+type modelFormat struct {
+	Model
+	required []requirement
+	marks    [][]step
+}
+
+// Missing implements Format.
+func (f modelFormat) Missing(document []byte) []Loss {
+	theirs, err := parse(document)
+	if err != nil {
+		return nil
+	}
+	return missing(theirs, f.required)
+}
+
+// Recognises implements Format.
+func (f modelFormat) Recognises(document any) bool {
+	return slices.ContainsFunc(f.marks, func(mark []step) bool { return len(find(document, mark)) > 0 })
+}
+
+// Encode implements Format.
+func (f modelFormat) Encode(data []byte, header Header) ([]byte, []Loss, error) {
+	ours, err := parse(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	theirs, why := f.Model.Encode(ours, header)
+	back, _ := f.Model.Decode(theirs)
+	losses := compare(ours, back, "/data", why, true, math.MaxInt)
+	document, err := json.Marshal(theirs)
+	return document, losses, err
+}
+
+// Decode implements Format.
+func (f modelFormat) Decode(document []byte) ([][]byte, []Loss, error) {
+	theirs, err := parse(document)
+	if err == nil {
+		err = checkSize(theirs)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	m := f.Model
+	if a, ok := m.(adaptive); ok {
+		if m, err = a.For(theirs); err != nil {
+			return nil, nil, err
+		}
+	}
+	ours, why := m.Decode(theirs)
+	back, _ := m.Encode(ours, Header{})
+	data, err := json.Marshal(ours)
+	return [][]byte{data}, compare(theirs, back, "", why, false, maxLosses), err
+}

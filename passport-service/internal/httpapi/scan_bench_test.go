@@ -1,0 +1,109 @@
+//go:build unix
+
+package httpapi_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/passport-service/internal/compliance"
+	"github.com/battery-passport/suite/passport-service/internal/exchange"
+	"github.com/battery-passport/suite/passport-service/internal/httpapi"
+	"github.com/battery-passport/suite/passport-service/internal/namespace"
+	"github.com/battery-passport/suite/passport-service/internal/passport"
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/passport-service/samples"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/token"
+	"github.com/battery-passport/suite/pkg/platform"
+	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// benchAPI returns the handlers with a published battery, and a route "/bare" that does
+// nothing.
+func benchAPI(b *testing.B, cacheBytes int) http.Handler {
+	b.Helper()
+	db, err := connect.Open(b.Context(), connect.Config{Dir: b.TempDir()}, "passport-service")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { db.Close(context.Background()) })
+	engines, err := compliance.NewEngines(ruleset.Embedded(), compliance.Rules())
+	if err != nil {
+		b.Fatal(err)
+	}
+	now := func() time.Time { return time.Date(2027, 2, 1, 12, 0, 0, 0, time.UTC) }
+	passports := &passport.Service{
+		Passports: store.Open(db, passport.Schema()), Versions: store.Open(db, passport.VersionSchema()), Engines: engines, IdentifierBase: "https://nlb.example",
+		Namespaces: &namespace.Service{Namespaces: store.Open(db, namespace.Schema()), Claims: store.Open(db, namespace.ClaimsSchema()), Now: now}, Now: now, NewID: platform.NewID,
+	}
+	sample, err := samples.FS.ReadFile("ev-nmc-complete.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx := auth.NewContext(b.Context(), auth.Principal{UserID: "a", Role: auth.Admin})
+	created, _, err := passports.Create(ctx, wire.Value(sample), passport.NoIdentifier, "")
+	if err == nil {
+		_, err = passports.Publish(ctx, created.ID)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	api := rest.New(rest.Options{Log: slog.New(slog.DiscardHandler), User: auth.UserID})
+	answers := httpapi.NewAnswers(cacheBytes, nil)
+	(&httpapi.API{Passports: passports, Exchange: new(exchange.Service), Verifier: new(token.Verifier), Answers: answers}).Register(api)
+	(&httpapi.Scan{Passports: passports, BaseURL: "https://nlb.example", Direct: true, Answers: answers}).Register(api)
+	rest.Page(api, "GET /bare", rest.Public, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) }))
+	return api
+}
+
+// cpuTime returns the processor time of the process.
+func cpuTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkScan measures the answers to a scan, without the network: those in the cache, those
+// that are not, and a handler that does nothing. B/response is the size of a body, cpu-µs/op
+// the processor time, which other processes on the machine affect less than the elapsed time.
+func BenchmarkScan(b *testing.B) {
+	const battery, browser = "/01/09521100000116/21/NB7K2Q9X", "text/html"
+	for _, cached := range []bool{true, false} {
+		api := benchAPI(b, map[bool]int{true: 8 << 20}[cached])
+		for name, r := range map[string]struct{ path, accept, ifNoneMatch string }{
+			"page": {battery, browser, ""}, "JSON": {battery, "application/json", ""}, "linkset": {battery + "?linkType=linkset", "", ""}, "page 304": {battery, browser, "*"}, "bare 304": {"/bare", browser, "*"},
+		} {
+			b.Run(map[bool]string{true: "cached/", false: "not_cached/"}[cached]+name, func(b *testing.B) {
+				req := httptest.NewRequest("GET", r.path, nil)
+				for header, value := range map[string]string{"Accept": r.accept, "Accept-Encoding": "gzip", "Accept-Language": "de-DE,de;q=0.9,en;q=0.5", "If-None-Match": r.ifNoneMatch} {
+					if value != "" {
+						req.Header.Set(header, value)
+					}
+				}
+				b.ReportAllocs()
+				var size int
+				before := cpuTime(b)
+				for b.Loop() {
+					w := httptest.NewRecorder()
+					api.ServeHTTP(w, req)
+					if size = w.Body.Len(); w.Code != 200 && w.Code != 304 {
+						b.Fatal(w.Code, w.Body)
+					}
+				}
+				b.ReportMetric(float64((cpuTime(b)-before).Microseconds())/float64(b.N), "cpu-µs/op")
+				b.ReportMetric(float64(size), "B/response")
+			})
+		}
+	}
+}

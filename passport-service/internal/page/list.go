@@ -1,0 +1,86 @@
+package page
+
+import (
+	"fmt"
+	"html/template"
+	"net/url"
+	"strings"
+
+	"github.com/battery-passport/suite/passport-service/internal/locale"
+)
+
+// list returns rows as HTML. A page has hundreds of rows; html/template takes ten times
+// as long for them.
+func list(rows []row) template.HTML {
+	var b strings.Builder
+	b.WriteString(`<dl class="list">`)
+	for _, r := range rows {
+		b.WriteString("<div><dt>" + template.HTMLEscapeString(r.Label) + "</dt>")
+		for _, v := range r.Values {
+			b.WriteString("<dd>" + v.html() + "</dd>")
+		}
+		b.WriteString("</div>")
+	}
+	b.WriteString("</dl>")
+	return template.HTML(b.String())
+}
+
+// html returns the text with its link. Only https and mailto links exist: showText makes
+// no others.
+func (t text) html() string {
+	escaped := template.HTMLEscapeString(t.Text)
+	switch {
+	case t.Link != "":
+		return `<a href="` + template.HTMLEscapeString(safeLink(t.Link)) + `" rel="noopener nofollow">` + escaped + "</a>"
+	case t.Lang != "":
+		return `<bdi lang="` + template.HTMLEscapeString(t.Lang) + `">` + escaped + "</bdi>"
+	}
+	return "<bdi>" + escaped + "</bdi>"
+}
+
+// safeLink normalises a link, so that a browser reads it as it was checked.
+func safeLink(link string) string {
+	u, err := url.Parse(link)
+	if err != nil || u.Scheme != "https" && u.Scheme != "mailto" {
+		return "#"
+	}
+	return u.String()
+}
+
+// languageLinks are the links to a page in all languages, which are the same for every
+// passport.
+type languageLinks struct{ alternates, menu template.HTML }
+
+var linksByLanguage = newLanguageLinks("")
+var safetyLinksByLanguage = newLanguageLinks("&amp;view=safety")
+
+func newLanguageLinks(view string) map[locale.Language]languageLinks {
+	all := map[locale.Language]languageLinks{}
+	for _, current := range locale.Languages() {
+		var alternates, menu strings.Builder
+		menu.WriteString("<ul>")
+		for _, l := range locale.Languages() {
+			mark := ""
+			if l == current {
+				mark = ` aria-current="true"`
+			}
+			fmt.Fprintf(&alternates, "<link rel=\"alternate\" hreflang=\"%s\" href=\"?lang=%s%s\">\n", l, l, view)
+			fmt.Fprintf(&menu, `<li><a href="?lang=%s%s" hreflang="%s" lang="%s"%s>%s</a></li>`, l, view, l, l, mark, l.Autonym())
+		}
+		all[current] = languageLinks{template.HTML(alternates.String()), template.HTML(menu.String() + "</ul>")}
+	}
+	return all
+}
+
+func (f frame) links() languageLinks {
+	if f.View != "" {
+		return safetyLinksByLanguage[f.Language]
+	}
+	return linksByLanguage[f.Language]
+}
+
+// Alternates are the links to the page in all languages for the head of the page.
+func (f frame) Alternates() template.HTML { return f.links().alternates }
+
+// Switch is the menu of languages.
+func (f frame) Switch() template.HTML { return f.links().menu }

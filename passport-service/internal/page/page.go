@@ -1,0 +1,288 @@
+// Package page renders passports as HTML for people: in the 24 official languages of the
+// EU, without script, and without a request to any other host. The catalogue of the rule
+// set decides which fields a page has.
+package page
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"net/url"
+	"slices"
+
+	"github.com/battery-passport/suite/passport-service/internal/locale"
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+)
+
+// Reader is the group of the reader of a page. It grants nothing: the document has the
+// readable part only.
+type Reader string
+
+// The readers.
+const (
+	Public             Reader = "public"
+	Owner              Reader = "owner" // and admins
+	LegitimateInterest Reader = "legitimateInterest"
+	Authority          Reader = "authority"
+)
+
+// State is the state of a passport, as in package passport. Only published and archived
+// ones have a mark.
+type State string
+
+// The states with a mark.
+const (
+	Active   State = "active"
+	Archived State = "archived"
+)
+
+// Passport is a passport for a reader.
+type Passport struct {
+	Document   *ruleset.Document // the part for the reader
+	DataURL    string            // of the public part as JSON
+	Reader     Reader
+	State      State
+	QR         []byte // code of the battery as SVG; empty: none
+	HasFiles   bool   // the page has a list of files
+	Files      []File
+	FilesError bool // the files are unknown at the moment
+}
+
+// File is a document that belongs to a passport.
+type File struct {
+	Name, Kind, Description, URL string
+	Size                         int64 // bytes
+}
+
+//go:embed assets/*
+var assets embed.FS
+
+var (
+	style     = mustRead("assets/style.css")
+	templates = template.Must(template.New("").Funcs(template.FuncMap{"list": list}).ParseFS(assets, "assets/*.html"))
+	// CSP is the Content-Security-Policy of pages: their own style and pictures in the
+	// page, nothing else.
+	CSP = "default-src 'none'; style-src 'sha256-" + digest(style) + "'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+func mustRead(name string) string {
+	data, err := assets.ReadFile(name)
+	if err != nil {
+		panic(fmt.Sprintf("page: %v", err))
+	}
+	return string(data)
+}
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// frame is what all pages have.
+type frame struct {
+	texts
+	Title   string
+	Style   template.CSS
+	View    string // of the query; empty: the whole passport
+	JSON    string // address of the data; empty: none
+	LawLink string
+}
+
+// WordingLink is where readers report a wrong or unclear wording.
+func (f frame) WordingLink() string {
+	return "https://github.com/battery-passport/suite/issues/new?title=" + url.QueryEscape("Wording ("+string(f.Language)+")")
+}
+
+func newFrame(l locale.Language, title string) frame {
+	return frame{
+		texts: textsIn(l), Title: title, Style: template.CSS(style),
+		LawLink: "https://eur-lex.europa.eu/eli/reg/2023/1542/" + lawCodes[l],
+	}
+}
+
+// lawCodes are the codes of languages in the addresses of EUR-Lex (ISO 639-3).
+var lawCodes = map[locale.Language]string{
+	"bg": "bul", "cs": "ces", "da": "dan", "de": "deu", "el": "ell", "en": "eng", "es": "spa", "et": "est", "fi": "fin", "fr": "fra", "ga": "gle", "hr": "hrv",
+	"hu": "hun", "it": "ita", "lt": "lit", "lv": "lav", "mt": "mlt", "nl": "nld", "pl": "pol", "pt": "por", "ro": "ron", "sk": "slk", "sl": "slv", "sv": "swe",
+}
+
+// passportPage is the page of a passport.
+type passportPage struct {
+	frame
+	Passport
+	Maker, Model, Category string
+	Tiles                  []tile
+	Symbols                []symbol
+	Agents                 []string
+	Returns, Contacts      []row
+	Charts                 []chart
+	Sections               []section
+	Hidden                 []hidden
+	Identifiers            []row
+}
+
+// tile is a fact in large letters.
+type tile struct{ Label, Value string }
+
+// hidden is a part of the passport that the reader may not read.
+type hidden struct{ What, ForWhom string }
+
+// Paths of the catalogue that the beginning of the page shows.
+const (
+	modelName        = "generalInformation.batteryModel.modelName"
+	modelID          = "generalInformation.batteryModel.id"
+	gtin             = "generalInformation.batteryModel.gtin"
+	manufacturer     = "generalInformation.manufacturerInformation.manufacturerName"
+	category         = "generalInformation.batteryCategory"
+	agents           = "labelsAndConformity.extinguishingAgents[].agent"
+	endOfLife        = "circularity.endOfLifeInformation"
+	manufacturerInfo = "generalInformation.manufacturerInformation"
+	operatorInfo     = "generalInformation.economicOperatorInformation"
+)
+
+// identifiers are the fields of the last part of the page.
+var identifiers = []string{
+	"generalInformation.batteryIdentifier", "generalInformation.batterySerialNumber", "generalInformation.batchIdentifier", modelID, gtin,
+	"generalInformation.batteryPassportIdentifier", manufacturerInfo + ".manufacturerIdentifier", operatorInfo + ".operatorIdentifier",
+}
+
+// Render returns the page of a passport.
+func Render(l locale.Language, p Passport) ([]byte, error) {
+	return execute("passport.html", newPassportPage(l, p))
+}
+
+// RenderSafetyCard returns a page with what fire brigades and dismantlers need.
+func RenderSafetyCard(l locale.Language, p Passport) ([]byte, error) {
+	page := newPassportPage(l, p)
+	page.View = "safety"
+	return execute("safety.html", safetyPage{page, page.safetyRows()})
+}
+
+func execute(name string, data any) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(48 << 10) // the size of most pages
+	if err := templates.ExecuteTemplate(&b, name, data); err != nil {
+		return nil, fmt.Errorf("page: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func newPassportPage(l locale.Language, p Passport) passportPage {
+	t, d := textsIn(l), p.Document
+	page := passportPage{
+		Passport: p, Maker: d.Text(manufacturer), Model: firstText(d, modelName, modelID), Category: t.Value(category, d.Text(category)),
+		Tiles: t.tiles(d), Symbols: t.symbols(d), Charts: t.charts(d), Sections: t.sections(d), Hidden: t.hidden(p.Reader),
+		Returns: t.rowsAt(d, endOfLife), Contacts: t.contacts(d),
+	}
+	for v := range d.All(agents) {
+		if agent, ok := v.AnyText(); ok && !slices.Contains(page.Agents, agent) {
+			page.Agents = append(page.Agents, agent)
+		}
+	}
+	for _, path := range identifiers {
+		if v := d.First(path); v.Exists() {
+			page.Identifiers = append(page.Identifiers, row{t.Name(path), t.values(v.Field(), v)})
+		}
+	}
+	if page.Model == "" {
+		page.Model = t.T("batteryPassport")
+	}
+	page.frame = newFrame(l, page.Model+" – "+t.T("batteryPassport"))
+	page.JSON = p.DataURL
+	return page
+}
+
+func firstText(d *ruleset.Document, paths ...string) string {
+	for _, path := range paths {
+		if s := d.Text(path); s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// tiles returns the six facts and, if the document has it, the state of health.
+func (t texts) tiles(d *ruleset.Document) (tiles []tile) {
+	add := func(message string, required bool, paths ...string) {
+		for _, path := range paths {
+			if v := d.First(path); v.Exists() {
+				tiles = append(tiles, tile{t.T(message), t.show(v, v.Attribute()).Text})
+				return
+			}
+		}
+		if required {
+			tiles = append(tiles, tile{t.T(message), t.T("notStated")})
+		}
+	}
+	add("energy", true, "performanceAndDurability.ratedEnergyKwh", "performanceAndDurability.certifiedUsableEnergyKwh")
+	add("capacity", true, "performanceAndDurability.ratedCapacityAh")
+	add("chemistry", true, "materialComposition.batteryChemistry", "materialComposition.batteryChemistryName")
+	add("weight", true, "generalInformation.batteryMass")
+	add("manufactured", true, "generalInformation.manufacturingDate")
+	add("warranty", true, "generalInformation.warrantyPeriod")
+	add("health", false, "batteryCondition.stateOfHealth.stateOfCertifiedEnergyPercent", "batteryCondition.stateOfHealth.stateOfHealthPercent")
+	return tiles
+}
+
+// rowsAt returns the members of the object at a path.
+func (t texts) rowsAt(d *ruleset.Document, path string) []row {
+	if v := d.First(path); v.IsObject() {
+		return t.members("", v.Field(), v)
+	}
+	return nil
+}
+
+// contacts returns how to reach the manufacturer, or the responsible operator if it gives
+// no contact.
+func (t texts) contacts(d *ruleset.Document) (rows []row) {
+	for _, object := range []string{manufacturerInfo, operatorInfo} {
+		for _, member := range []string{"emailAddress", "webAddress"} {
+			if v := d.First(object + "." + member); v.Exists() {
+				rows = append(rows, row{t.Name(object + "." + member), []text{t.show(v, v.Attribute())}})
+			}
+		}
+		if len(rows) > 0 {
+			return rows
+		}
+	}
+	return nil
+}
+
+// hidden returns the parts that a reader may not read (Article 77(2)).
+func (t texts) hidden(r Reader) (parts []hidden) {
+	add := func(what, forWhom string) { parts = append(parts, hidden{t.T(what), t.T(forWhom)}) }
+	if r == Public {
+		add("hiddenComposition", "forBoth")
+	}
+	if r == Public || r == Authority {
+		add("hiddenCondition", "forLegitimateInterest")
+	}
+	if r == Public || r == LegitimateInterest {
+		add("hiddenReports", "forAuthorities")
+	}
+	return parts
+}
+
+// KindOf names the kind of a file. Kinds that this version does not know are others.
+func (p passportPage) KindOf(f File) string { return cmp.Or(p.T("kind."+f.Kind), p.T("kind.other")) }
+
+// Code is the QR code for the template. It is our own SVG.
+func (p passportPage) Code() template.HTML { return template.HTML(p.QR) }
+
+// ShownAs names the group whose part of the passport a signed-in reader sees, "" for the
+// public.
+func (p passportPage) ShownAs() string {
+	switch p.Reader {
+	case Owner:
+		return p.T("readerOwner")
+	case LegitimateInterest:
+		return p.T("readerLegitimateInterest")
+	case Authority:
+		return p.T("readerAuthority")
+	}
+	return ""
+}

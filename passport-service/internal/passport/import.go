@@ -1,0 +1,244 @@
+package passport
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"runtime"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/battery-passport/suite/passport-service/internal/batteryid"
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+// Importer writes batches of rows. A battery identifier in a row selects the passport that
+// the row creates or changes. It is for one caller, and not safe for concurrent use.
+type Importer struct {
+	service *Service
+	params  ImportParams
+	planned map[uint64]rowPlan // in a dry run: by hash of the identifier's key
+	seed    maphash.Seed
+	mu      sync.Mutex // of planned
+}
+
+// rowPlan describes the passport that a row would have stored, in a dry run.
+type rowPlan struct {
+	data    uint64 // hash
+	version int64
+	state   State
+}
+
+// NewImporter returns an importer. It fails with fault.Forbidden if the caller may not create
+// passports.
+func (s *Service) NewImporter(ctx context.Context, params ImportParams) (*Importer, error) {
+	if err := checkCanCreate(auth.Caller(ctx)); err != nil {
+		return nil, err
+	}
+	return &Importer{service: s, params: params, planned: map[uint64]rowPlan{}, seed: maphash.MakeSeed()}, nil
+}
+
+// Import writes a batch of rows. Each row is stored whole or not at all. The result has
+// one entry per row, in their order. Rows with the same identifier are written one after the
+// other. It fails with fault.Unavailable if the store does not respond; it can then be
+// repeated with the same rows.
+func (im *Importer) Import(ctx context.Context, rows []*Row) ([]RowResult, error) {
+	all := make([]*importing, len(rows))
+	if err := inParallel(rows, im.Parse); err != nil {
+		return nil, err
+	}
+	for i, row := range rows {
+		r := *row.parsed
+		all[i] = &r
+	}
+	for rest := all; len(rest) > 0; {
+		var round, later []*importing
+		seen := map[string]bool{}
+		for _, r := range rest {
+			switch {
+			case r.result.Status == RowInvalid:
+			case seen[r.key]:
+				later = append(later, r)
+			default:
+				seen[r.key] = true
+				round = append(round, r)
+			}
+		}
+		if err := im.write(ctx, round); err != nil {
+			return nil, err
+		}
+		rest = later
+	}
+	results := make([]RowResult, len(all))
+	for i, r := range all {
+		results[i] = r.result
+	}
+	return results, nil
+}
+
+// inParallel calls f for each item. Most of the time goes to parsing and to look-ups. It fails
+// with fault.Panic if f panics.
+func inParallel[T any](items []T, f func(T)) error {
+	var workers errgroup.Group
+	workers.SetLimit(4 * runtime.GOMAXPROCS(0))
+	for _, item := range items {
+		workers.Go(func() (err error) {
+			defer fault.Recover(&err)
+			f(item)
+			return nil
+		})
+	}
+	return workers.Wait()
+}
+
+// Parse parses a row and checks its structure, unless that has been done. Import calls it for
+// rows that a caller has not parsed while it writes other rows. It is safe for concurrent use.
+func (im *Importer) Parse(row *Row) {
+	if row.parsed != nil {
+		return
+	}
+	row.id = im.service.NewID()
+	row.parsed = &importing{Row: row}
+	im.parse(row.parsed)
+}
+
+func (im *Importer) parse(r *importing) {
+	if r.Body == nil {
+		r.refuse(RowInvalid, r.Errors...)
+		return
+	}
+	sub, err := parseRow(r.Body, im.service.rules())
+	r.sub = sub
+	if sub.data != nil {
+		r.result.BatteryIdentifier = sub.data.Text(batteryIdentifier)
+		r.key = batteryid.Key(r.result.BatteryIdentifier)
+	}
+	if err == nil {
+		err = canonicalize(sub.data, append(r.Errors, sub.details...))
+	}
+	if err == nil && r.key == "" {
+		err = fault.New(fault.Invalid, "the row has no battery identifier").
+			With(newDetail(pointer(batteryIdentifier), "required", "is missing; an import finds the passport of a row by it"))
+	}
+	r.fail(err)
+}
+
+// write writes rows with different identifiers.
+func (im *Importer) write(ctx context.Context, rows []*importing) error {
+	if err := errors.Join(inParallel(rows, func(r *importing) { im.prepare(ctx, r) }), firstError(rows)); err != nil {
+		return err
+	}
+	if err := im.insert(ctx, rows); err != nil {
+		return err
+	}
+	return errors.Join(inParallel(rows, func(r *importing) { im.finish(ctx, r) }), firstError(rows))
+}
+
+func firstError(rows []*importing) error {
+	for _, r := range rows {
+		if r.err != nil {
+			return r.err
+		}
+	}
+	return nil
+}
+
+// prepare finds the passport of a row, or makes the draft to insert.
+func (im *Importer) prepare(ctx context.Context, r *importing) {
+	if im.params.DryRun && im.repeat(r) {
+		return
+	}
+	found, err := im.find(ctx, r)
+	if err == nil && found == nil {
+		err = im.newDraft(ctx, r)
+	}
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	if found != nil {
+		im.change(ctx, r, found)
+	}
+}
+
+// find returns the passport of a row, or nil. It fails with fault.Conflict if it belongs to
+// another owner.
+func (im *Importer) find(ctx context.Context, r *importing) (*Passport, error) {
+	caller := auth.Caller(ctx)
+	row, err := im.service.findIdentifier(ctx, uniqueAttributes[0], r.result.BatteryIdentifier, draftScopesOf(caller))
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if access, err := AccessOf(caller, &row.Doc); err != nil || !access.Owner {
+		return nil, errDuplicate(batteryIdentifier, r.result.BatteryIdentifier)
+	}
+	return &row.Doc, nil
+}
+
+// newDraft makes the draft of a row. Its battery identifier is free.
+func (im *Importer) newDraft(ctx context.Context, r *importing) error {
+	s, caller := im.service, auth.Caller(ctx)
+	p, err := newDraft(caller, r.id, r.sub, s.now())
+	if err != nil {
+		return err
+	}
+	p.importID = im.params.ImportID
+	if r.result.Warnings, err = s.checkNamespaces(ctx, &p, nil, r.sub.data); err != nil {
+		return err
+	}
+	if err := s.checkUnique(ctx, p.ID, nil, r.sub.data, p.Head.Owner.draftScopes(caller), uniqueAttributes[1]); err != nil {
+		return err
+	}
+	r.draft, r.stored = &p, &p
+	return nil
+}
+
+// insert inserts the drafts of the rows.
+func (im *Importer) insert(ctx context.Context, rows []*importing) error {
+	if im.params.DryRun {
+		return nil
+	}
+	var writes []store.Write[Passport]
+	var inserted []*importing
+	var quotas []reservation
+	for _, r := range rows {
+		if r.draft == nil {
+			continue
+		}
+		quota := reservation{service: im.service}
+		if err := quota.take(ctx, &r.draft.Head); err != nil {
+			r.draft = nil
+			r.fail(err)
+			continue
+		}
+		writes = append(writes, store.Write[Passport]{ID: r.id, Doc: *r.draft, Events: []event.Envelope{r.draft.created()}})
+		inserted, quotas = append(inserted, r), append(quotas, quota)
+	}
+	errs, err := im.service.Passports.InsertMany(ctx, writes)
+	for i, r := range inserted {
+		r.err = errs[i]
+		quotas[i].settle(ctx, errs[i])
+	}
+	return err
+}
+
+// hash returns the hash of the data of a row.
+func (im *Importer) hash(text string) uint64 { return maphash.String(im.seed, text) }
+
+// withPassportIdentifier returns the data of a row with the passport identifier of the
+// stored data if it has none: publishing has set it.
+func withPassportIdentifier(data, stored *ruleset.Document) *ruleset.Document {
+	if identifier := stored.Text(passportIdentifier); identifier != "" && data.Text(passportIdentifier) == "" {
+		data = data.Clone()
+		data.SetText(passportIdentifier, identifier)
+	}
+	return data
+}

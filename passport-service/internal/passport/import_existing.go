@@ -1,0 +1,211 @@
+package passport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// repeat sets the result of a row in a dry run if a row before it has the same battery
+// identifier.
+func (im *Importer) repeat(r *importing) bool {
+	plan, ok := im.planned[im.hash(r.key)]
+	if !ok {
+		return false
+	}
+	r.result.Version, r.result.State = plan.version, plan.state
+	switch {
+	case plan.data == im.hash(r.sub.data.Root().Raw()):
+		r.result.Status = RowUnchanged // published if the row before it was
+	case im.params.OnExisting == UpdateExisting:
+		r.result.Status = RowUpdated
+		r.result.Version++
+	default:
+		im.keep(r, "a row before this one has other data")
+	}
+	return true
+}
+
+// keep sets the result of a row that must not change its passport.
+func (im *Importer) keep(r *importing, reason string) {
+	if im.params.OnExisting == SkipExisting {
+		r.result.Status = RowUnchanged
+		r.result.Warnings = append(r.result.Warnings, newDetail(pointer(batteryIdentifier), "skipped", "has a passport, which was not changed: "+reason))
+		return
+	}
+	r.refuse(RowConflict, newDetail(pointer(batteryIdentifier), "exists", "has a passport already: "+reason+"; onExisting=update changes it, onExisting=skip leaves it as it is"))
+}
+
+// finish sets the result of a row whose draft was inserted, and publishes its passport if
+// that has the data of the row.
+func (im *Importer) finish(ctx context.Context, r *importing) {
+	switch err := r.err; {
+	case r.draft == nil:
+	case fault.Is(err, fault.Conflict):
+		r.err = nil
+		im.resolve(ctx, r, duplicateError(err, r.draft))
+	case err == nil:
+		im.setStored(r, RowCreated, r.draft)
+	}
+	if im.params.Publish && r.hasData && r.err == nil && r.result.State == Draft {
+		im.publish(ctx, r)
+	}
+	if im.params.DryRun && (r.hasData || r.result.Status == RowUpdated) { // updated: by repeat
+		im.plan(r)
+	}
+}
+
+// setStored sets the result of a row whose data the passport has.
+func (im *Importer) setStored(r *importing, status RowStatus, p *Passport) {
+	r.hasData = true
+	im.setResult(r, status, p)
+}
+
+func (im *Importer) setResult(r *importing, status RowStatus, p *Passport) {
+	r.stored = p
+	r.result.Status, r.result.Version, r.result.State = status, p.Head.Number, p.Head.State
+	if !im.params.DryRun || status != RowCreated {
+		r.result.ID = p.ID
+	}
+}
+
+// resolve handles a row whose draft could not be inserted, because a passport with one of
+// its identifiers was stored at the same time, or by an attempt whose result was lost.
+func (im *Importer) resolve(ctx context.Context, r *importing, conflict error) {
+	found, err := im.find(ctx, r)
+	switch {
+	case err != nil:
+		r.fail(err)
+	case found == nil: // the passport identifier is in use
+		r.fail(conflict)
+	case found.ID == r.id:
+		im.setStored(r, RowCreated, found)
+	default:
+		im.change(ctx, r, found)
+	}
+}
+
+// change handles a row whose battery has a passport.
+func (im *Importer) change(ctx context.Context, r *importing, found *Passport) {
+	if found.ID == r.id { // by an attempt whose result was lost
+		im.setStored(r, RowCreated, found)
+		return
+	}
+	im.setResult(r, RowUnchanged, found)
+	stored := im.service.rules().ParseCanonical(found.Head.Data)
+	data := im.dataOf(r, stored)
+	if len(data.Violations()) == 0 && string(data.Canonicalize()) == string(found.Head.Data) {
+		r.hasData = true
+		return
+	}
+	if im.params.OnExisting != UpdateExisting {
+		im.keep(r, "its data differs in "+summarize(ruleset.ChangedPaths(stored, data), maxChanged))
+		return
+	}
+	sub := r.sub
+	if sub.reason == "" {
+		sub.reason = im.params.Reason
+	}
+	var removed []string
+	e := im.service.writing(ctx, Replace, sub, nil, func(before *ruleset.Document) *ruleset.Document {
+		data := im.dataOf(r, before).Clone()
+		removed = ruleset.RemovedPaths(before, data)
+		return data
+	})
+	im.apply(ctx, r, found, e, func(err error) { r.fail(err) })
+	if r.result.Status == RowUpdated && len(removed) > 0 {
+		r.result.Warnings = append(r.result.Warnings, fault.Detail{Path: "/data", Code: "removed",
+			Message: fmt.Sprintf("values that the row does not have were removed from the passport (%d): %s", len(removed), summarize(removed, maxRemoved))})
+	}
+}
+
+// dataOf returns the data that a passport with the stored data gets from a row. It keeps
+// the values that the format of the row cannot hold.
+func (im *Importer) dataOf(r *importing, stored *ruleset.Document) *ruleset.Document {
+	data, rules := r.sub.data, im.service.rules()
+	if r.Held != nil && data.Root().Raw() != stored.Root().Raw() {
+		held := rules.Parse(r.Held(stored.Raw()))
+		if len(held.Violations()) > 0 {
+			held = rules.Parse(wire.Value("{}"))
+		}
+		held.Canonicalize()
+		data = rules.Parse(ruleset.Retain(stored, held, data))
+	}
+	return withPassportIdentifier(data, stored)
+}
+
+// publish publishes the draft of a row. The errors that prevent it become warnings.
+func (im *Importer) publish(ctx context.Context, r *importing) {
+	status := r.result.Status
+	im.apply(ctx, r, r.stored, im.service.publishing(ctx, nil), func(err error) {
+		f, ok := errors.AsType[*fault.Error](err)
+		if !ok || f.Kind == fault.Unavailable {
+			r.err = err
+			return
+		}
+		for _, d := range f.Details {
+			d.Message = "not published: " + d.Message
+			r.result.Warnings = append(r.result.Warnings, d)
+		}
+	})
+	if status == RowCreated {
+		r.result.Status = RowCreated
+	}
+}
+
+// apply applies an edit to the passport of a row. In a dry run it only checks it.
+func (im *Importer) apply(ctx context.Context, r *importing, p *Passport, e edit, failed func(error)) {
+	e.importID = im.params.ImportID
+	before := r.result.Version
+	var err error
+	if im.params.DryRun {
+		_, err = im.service.apply(p, e, auth.Caller(ctx), im.service.now())
+	} else {
+		var view PassportView
+		view, err = im.service.change(ctx, p.ID, e)
+		p = &view.Passport
+	}
+	switch {
+	case err != nil && !errors.Is(err, store.ErrNoChange):
+		failed(err)
+	case err == nil && p.Head.Number > before:
+		im.setStored(r, RowUpdated, p)
+	default:
+		r.hasData = true
+	}
+}
+
+// maxPlanned limits the batteries that a dry run remembers, so that its memory does not grow
+// with the number of rows: 100,000 need 10 MiB.
+const maxPlanned = 100_000
+
+// plan stores the result of a row in a dry run for the rows after it.
+func (im *Importer) plan(r *importing) {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	key := im.hash(r.key)
+	if _, ok := im.planned[key]; ok || len(im.planned) < maxPlanned {
+		im.planned[key] = rowPlan{im.hash(r.sub.data.Root().Raw()), r.result.Version, r.result.State}
+	}
+}
+
+// Limits of the paths in a message.
+const (
+	maxChanged = 5
+	maxRemoved = 20
+)
+
+func summarize(paths []string, limit int) string {
+	text := strings.Join(paths[:min(len(paths), limit)], ", ")
+	if more := len(paths) - limit; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}

@@ -1,0 +1,100 @@
+package passport
+
+import (
+	"errors"
+
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// OnExisting selects how an import handles a row whose battery has a passport with other
+// data. If the data is the same, nothing changes.
+type OnExisting string
+
+// The values of OnExisting.
+const (
+	FailExisting   OnExisting = "fail"
+	UpdateExisting OnExisting = "update"
+	SkipExisting   OnExisting = "skip"
+)
+
+// ImportParams are the parameters of an import.
+type ImportParams struct {
+	ImportID   string // in the events of the passports
+	OnExisting OnExisting
+	Publish    bool   // publishes the drafts that have no compliance errors
+	DryRun     bool   // writes nothing
+	Reason     string // for changes by rows without a reason
+}
+
+// RowStatus is the outcome of a row.
+type RowStatus string
+
+// The statuses.
+const (
+	RowCreated   RowStatus = "created"
+	RowUpdated   RowStatus = "updated"
+	RowUnchanged RowStatus = "unchanged"
+	RowInvalid   RowStatus = "invalid"
+	RowConflict  RowStatus = "conflict"
+)
+
+// Row is a row to import: an object with data and, optionally, reason, such as the body
+// of Create or an exported passport.
+type Row struct {
+	Body   wire.Value     // valid JSON
+	Errors []fault.Detail // found before; with any, the row is invalid
+	// Held returns the part of stored data that the format of the row can hold, as rows have it.
+	// nil: all.
+	Held func(stored wire.Value) wire.Value
+
+	id     string     // of the passport that the row creates; the same when Import is repeated
+	parsed *importing // by Parse
+}
+
+// RowResult is the result of a row.
+type RowResult struct {
+	Status            RowStatus
+	ID                string // of the passport; empty if the row created none
+	BatteryIdentifier string
+	Version           int64
+	State             State
+	Errors, Warnings  []fault.Detail
+}
+
+// importing is a row in progress.
+type importing struct {
+	*Row
+	sub     submission
+	key     string    // of its battery identifier
+	draft   *Passport // to insert; nil if the battery has a passport
+	stored  *Passport // the passport of the battery, or the draft
+	hasData bool      // stored has the data of the row
+	result  RowResult
+	err     error // of the store
+}
+
+func (r *importing) refuse(status RowStatus, details ...fault.Detail) {
+	r.result.Status, r.result.Errors = status, append(r.result.Errors, details...)
+}
+
+// fail makes the row invalid or a conflict. Other errors are those of the store.
+func (r *importing) fail(err error) {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		r.err = err
+		return
+	}
+	details := f.Details
+	if len(details) == 0 {
+		details = []fault.Detail{{Code: string(f.Kind), Message: f.Message}}
+	}
+	switch f.Kind {
+	case fault.Invalid, fault.TooLarge, fault.Malformed:
+		r.refuse(RowInvalid, details...)
+	case fault.Conflict, fault.NotFound, fault.Gone, fault.Forbidden, fault.QuotaExceeded:
+		r.refuse(RowConflict, details...)
+	default:
+		r.err = err
+	}
+}

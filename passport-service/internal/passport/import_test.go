@@ -1,0 +1,37 @@
+package passport
+
+import (
+	"hash/maphash"
+	"runtime"
+	"strconv"
+	"testing"
+
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+)
+
+// TestDryRunHasBoundedMemory plans more rows than a dry run remembers.
+func TestDryRunHasBoundedMemory(t *testing.T) {
+	rules := ruleset.Embedded()[0]
+	im := &Importer{planned: map[uint64]rowPlan{}, seed: maphash.MakeSeed()}
+	row := importing{sub: submission{data: rules.ParseCanonical([]byte("{}"))}, result: RowResult{Version: 1, State: Draft}}
+	before := heap()
+	for i := range 2 * maxPlanned {
+		row.key = strconv.Itoa(i)
+		im.plan(&row)
+	}
+	if grown := heap() - before; len(im.planned) != maxPlanned || grown > 16<<20 {
+		t.Errorf("after %d rows: %d are remembered in %d MiB, want %d in at most 16 MiB", 2*maxPlanned, len(im.planned), grown>>20, maxPlanned)
+	}
+	row.key, row.result.Version = "7", 2
+	im.plan(&row)
+	if plan := im.planned[im.hash("7")]; plan.version != 2 {
+		t.Errorf("version %d, want that of the last row of a battery that is remembered", plan.version)
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}

@@ -1,0 +1,187 @@
+//go:build linux
+
+package passportd_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/authtest"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/store/storetest"
+)
+
+var importRows = flag.Int("rows", 3_000, "rows of TestImportNeedsConstantMemory; 100000 for the figures in docs/performance.md")
+
+// maxImportMemory is how much more memory than an idle service an import may need.
+const maxImportMemory = 64 << 20
+
+// rowReader produces rows of complete passports, so that the test does not hold the file.
+type rowReader struct {
+	buffer  bytes.Buffer
+	row     string
+	next, n int
+}
+
+func (r *rowReader) Read(p []byte) (int, error) {
+	for ; r.buffer.Len() < len(p) && r.next < r.n; r.next++ {
+		r.buffer.WriteString(strings.ReplaceAll(r.row, "V4E10077", fmt.Sprintf("V%07d", r.next)) + "\n")
+	}
+	return r.buffer.Read(p)
+}
+
+// childWithPid starts a service and returns its URL and process id.
+func childWithPid(t *testing.T, issuer *authtest.Issuer, cfg connect.Config) (url string, pid int, kill func()) {
+	t.Helper()
+	var stderr syncBuffer
+	url, kill = resttest.StartChild(t, childEnv, map[string]any{"Store": cfg, "Auth": map[string]string{"URL": issuer.URL}}, &stderr)
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		n, err := strconv.Atoi(e.Name())
+		if status := procStatus(n); err == nil && strings.Contains(status, fmt.Sprintf("PPid:\t%d\n", os.Getpid())) {
+			pid = max(pid, n)
+		}
+	}
+	return url, pid, kill
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
+}
+
+func procStatus(pid int) string {
+	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	return string(data)
+}
+
+// memory returns a value of /proc/PID/status in bytes.
+func memory(t *testing.T, pid int, name string) int {
+	t.Helper()
+	m := regexp.MustCompile(name + `:\s+(\d+) kB`).FindStringSubmatch(procStatus(pid))
+	if m == nil {
+		t.Fatalf("%s of process %d is unknown", name, pid)
+	}
+	n, _ := strconv.Atoi(m[1])
+	return n << 10
+}
+
+// TestImportNeedsConstantMemory imports rows into a service in a process of its own. With
+// -rows 100000 -v it prints the figures of docs/performance.md.
+func TestImportNeedsConstantMemory(t *testing.T) { storetest.EachDriver(t, testImportMemory) }
+
+func testImportMemory(t *testing.T, db connect.Config) {
+	issuer := authtest.New(t)
+	token := issuer.Token(t, auth.Principal{UserID: "ann", Role: auth.Operator, Organisation: "a"})
+	row := regexp.MustCompile(`"batteryPassportIdentifier":"[^"]*",`).ReplaceAllString(compact(t, "lmt-ebike.json"), "")
+	url, pid, kill := childWithPid(t, issuer, db)
+	s := &service{Client: resttest.Client{T: t, URL: url}}
+	first, err := s.post(t.Context(), "/api/passports/import", token, &rowReader{row: row, next: 0, n: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, first.Body)
+	first.Body.Close()
+	idle, began := memory(t, pid, "VmRSS"), time.Now()
+	res, err := s.post(t.Context(), "/api/passports/import", token, &rowReader{row: row, next: 1000, n: 1000 + *importRows})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	tail := &lastLine{}
+	if _, err := io.Copy(tail, res.Body); err != nil {
+		t.Fatal(err)
+	}
+	took, peak := time.Since(began), memory(t, pid, "VmHWM")
+	if _, sum := parseImport(t, tail.line()); int(sum.Created) != *importRows || !sum.Complete {
+		t.Errorf("import of %d rows: %+v", *importRows, sum)
+	}
+	if peak-idle > maxImportMemory && !hasRaceDetector() {
+		t.Errorf("peak %d MiB, idle %d MiB, want at most %d MiB more", peak>>20, idle>>20, maxImportMemory>>20)
+	}
+	single := singleCreates(t, url, token, row)
+	kill()
+	t.Logf("%d rows of %d bytes in %v: %.0f rows/s; idle %d MiB, peak %d MiB; single creates: %.0f/s", *importRows, len(row), took, float64(*importRows)/took.Seconds(), idle>>20, peak>>20, single)
+}
+
+// hasRaceDetector reports whether the test has the race detector, which needs several times
+// the memory.
+func hasRaceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
+// singleCreates returns how many passports 8 clients create per second.
+func singleCreates(t *testing.T, url, token, row string) float64 {
+	t.Helper()
+	const n = 1000
+	began := time.Now()
+	var clients sync.WaitGroup
+	for client := range 8 {
+		clients.Go(func() {
+			for i := client; i < n; i += 8 {
+				body := strings.ReplaceAll(row, "V4E10077", fmt.Sprintf("W%07d", i))
+				req, err := http.NewRequestWithContext(context.Background(), "POST", url+"/api/passports", strings.NewReader(body))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				req.Header.Set("Content-Type", "application/json")
+				req.Header.Set("Authorization", "Bearer "+token)
+				res, err := http.DefaultClient.Do(req)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				io.Copy(io.Discard, res.Body)
+				res.Body.Close()
+				if res.StatusCode != http.StatusCreated {
+					t.Errorf("create: %d", res.StatusCode)
+					return
+				}
+			}
+		})
+	}
+	clients.Wait()
+	return n / time.Since(began).Seconds()
+}
+
+// lastLine holds the end of a text.
+type lastLine struct{ tail []byte }
+
+func (l *lastLine) Write(p []byte) (int, error) {
+	l.tail = append(l.tail, p...)
+	if n := len(l.tail) - 4096; n > 0 {
+		l.tail = l.tail[n:]
+	}
+	return len(p), nil
+}
+
+func (l *lastLine) line() string {
+	text := strings.TrimSpace(string(l.tail))
+	return text[strings.LastIndexByte(text, '\n')+1:]
+}

@@ -1,0 +1,69 @@
+package mongo
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+// List implements store.Table.
+func (t *table) List(ctx context.Context, q store.ListQuery) ([]store.Record, error) {
+	coll, err := t.ready(ctx)
+	if err != nil {
+		return nil, err
+	}
+	direction := -1
+	if q.Ascending {
+		direction = 1
+	}
+	cur, err := coll.Find(ctx, listFilter(q), options.Find().SetProjection(withoutOutbox).
+		SetSort(bson.D{{Key: "keys.sort", Value: direction}}).SetLimit(int64(q.Limit)))
+	if err != nil {
+		return nil, failure(err)
+	}
+	defer cur.Close(ctx)
+	var records []store.Record
+	for size := 0; (size <= q.Bytes || len(records) < 2) && cur.Next(ctx); {
+		var stored record
+		if err := cur.Decode(&stored); err != nil {
+			return nil, err
+		}
+		r := stored.decode()
+		records = append(records, r)
+		size += len(r.Doc) // JSON, as Collection.page counts it
+	}
+	return records, failure(cur.Err())
+}
+
+// Count implements store.Table.
+func (t *table) Count(ctx context.Context, q store.ListQuery) (int, error) {
+	coll, err := t.ready(ctx)
+	if err != nil {
+		return 0, err
+	}
+	q.Lists = q.Lists[:1]
+	n, err := coll.CountDocuments(ctx, listFilter(q), options.Count().SetLimit(int64(q.Limit)))
+	return int(n), failure(err)
+}
+
+// listFilter returns the filter of the records that q lists.
+func listFilter(q store.ListQuery) bson.M {
+	filter := bson.M{"keys.lists": q.Lists[0]}
+	if len(q.Lists) > 1 {
+		filter["keys.lists"] = bson.M{"$all": q.Lists}
+	}
+	limits := bson.M{}
+	if q.Above != "" {
+		limits["$gt"] = q.Above
+	}
+	if q.Below != "" {
+		limits["$lt"] = q.Below
+	}
+	if len(limits) > 0 {
+		filter["keys.sort"] = limits
+	}
+	return filter
+}
