@@ -97,8 +97,11 @@ func TestOrganisationFromCreationToDeletion(t *testing.T) {
 				body = `{"id":"eve","name":"Eve"}`
 			}
 			s.login("ann@x.example", "correct horse").Want(200, &ann)
+			if s.Call(route, "", body).WantProblem(401, "header:Authorization missing"); route == "GET "+one {
+				s.Call(route, ann.Token, body).WantProblem(404)
+				continue
+			}
 			s.Call(route, ann.Token, body).WantProblem(403)
-			s.Call(route, "", body).WantProblem(401, "header:Authorization missing")
 		}
 	})
 }
@@ -109,12 +112,15 @@ func TestOrganisationEvents(t *testing.T) {
 	admin := s.register("root@x.example", "admin")
 	s.organisation(admin, "bam")
 	s.Call("PATCH "+organisations+"/bam", admin.Token, `{"name":"BAM","formerIds":["Bundesanstalt"]}`).Want(200, nil)
+	s.Call("PATCH "+organisations+"/bam", admin.Token, `{"identifiers":{"gln":"9521000001060","lei":"952100NORDLICHT00050"},"address":{"city":"Berlin"},"webAddress":"https://bam.example"}`).Want(200, nil)
 	s.Call("PATCH "+organisations+"/bam", admin.Token, `{"name":"BAM","formerIds":["Bundesanstalt"]}`).Want(200, nil) // changes nothing
 	s.Call("DELETE "+organisations+"/bam", admin.Token, nil).Want(204, nil)
+	const details = `"identifiers":{"gln":"9521000001060","lei":"952100NORDLICHT00050"},"address":{"city":"Berlin"},"webAddress":"https://bam.example"`
 	want := []string{
 		`1 {"organisationId":"bam","name":"Name of bam","updatedAt":"TIME"}`,
 		`2 {"organisationId":"bam","name":"BAM","formerIds":["Bundesanstalt"],"updatedAt":"TIME"}`,
-		`3 {"organisationId":"bam","name":"BAM","formerIds":["Bundesanstalt"],"deleted":true,"updatedAt":"TIME"}`,
+		`3 {"organisationId":"bam","name":"BAM",` + details + `,"formerIds":["Bundesanstalt"],"updatedAt":"TIME"}`,
+		`4 {"organisationId":"bam","name":"BAM",` + details + `,"formerIds":["Bundesanstalt"],"deleted":true,"updatedAt":"TIME"}`,
 	}
 	var got []string
 	for _, e := range storetest.WaitingEvents(t, store.Open(openStore(t, cfg), organisation.Schema()).Outbox(), "bam") {
@@ -173,6 +179,14 @@ func TestInvalidOrganisationsAreRefused(t *testing.T) {
 		"wrong check digit of GLN":   {change, ids("gln", "9521000001061"), 422, []string{"/identifiers/gln format"}},
 		"GLN of 12 digits":           {change, ids("gln", "952100000106"), 422, []string{"/identifiers/gln format"}},
 		"wrong check digits of LEI":  {change, ids("lei", "952100NORDLICHT00051"), 422, []string{"/identifiers/lei format"}},
+		"check digits 99 for 02":     {change, ids("lei", "952100NORDLICHT01699"), 422, []string{"/identifiers/lei format"}},
+		"Cyrillic letter in LEI":     {change, ids("lei", "952100\u041dORDLICHT0050"), 422, []string{"/identifiers/lei format"}},
+		"Arabic digits in GLN":       {change, ids("gln", "٩٥٢١٠٠٠٠٠١٠٦٠"), 422, []string{"/identifiers/gln format"}},
+		"Cyrillic letter in EORI":    {change, ids("eori", "D\u0415123"), 422, []string{"/identifiers/eori format"}},
+		"EORI of no country":         {change, ids("eori", "ZZ123"), 422, []string{"/identifiers/eori format"}},
+		"VAT of no country":          {change, ids("vat", "UK123456789"), 422, []string{"/identifiers/vat format"}},
+		"full-width letter in VAT":   {change, ids("vat", "ＤE123456789"), 422, []string{"/identifiers/vat format"}},
+		"EUID of no country":         {change, ids("euid", "QQK1101R.HRB116737"), 422, []string{"/identifiers/euid format"}},
 		"EORI in lower case":         {change, ids("eori", "de123"), 422, []string{"/identifiers/eori format"}},
 		"VAT without country":        {change, ids("vat", "123456789"), 422, []string{"/identifiers/vat format"}},
 		"EUID without a dot":         {change, ids("euid", "DEK1101RHRB116737"), 422, []string{"/identifiers/euid format"}},
@@ -478,4 +492,32 @@ func TestStoredNamesCanStay(t *testing.T) {
 	if got.Name != "Nord\u034flicht" || got.WebAddress == "" {
 		t.Errorf("after the change: %+v", got)
 	}
+}
+
+// TestOrganisationIsReadByItsMembers: members read their organisation, also after it was
+// renamed; for everybody else it does not exist.
+func TestOrganisationIsReadByItsMembers(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	admin, ann, bob := s.register("root@x.example", "admin"), s.register("ann@x.example", ""), s.register("bob@x.example", "")
+	one, other := "GET "+organisations+"/"+s.organisation(admin, "nordlicht"), "GET "+organisations+"/"+s.organisation(admin, "other")
+	s.Call("PATCH "+organisations+"/nordlicht", admin.Token, `{"name":"Nordlicht SE","identifiers":{"lei":"952100NORDLICHT00050"},"formerIds":["NL"]}`).Want(200, nil)
+	s.assign(admin, ann.User.ID, "nordlicht")
+	s.assign(admin, bob.User.ID, "other")
+	ann, bob = s.refreshed(ann.RefreshToken), s.refreshed(bob.RefreshToken)
+	var got organisation.Organisation
+	a := s.Call(one, ann.Token, nil)
+	if a.Want(200, &got); got.Name != "Nordlicht SE" || got.Identifiers.LEI == "" || a.Header.Get("ETag") != `"2"` {
+		t.Errorf("a member reads %+v with ETag %s", got, a.Header.Get("ETag"))
+	}
+	for _, route := range []string{other, "GET " + organisations + "/absent"} { // the same response for both
+		_, id, _ := strings.Cut(route, organisations+"/")
+		a := s.Call(route, ann.Token, nil)
+		if a.WantProblem(404); !strings.Contains(a.Text, `"detail":"organisation \"`+id+`\" does not exist"`) {
+			t.Errorf("%s = %s", route, a.Text)
+		}
+	}
+	s.Call(one, bob.Token, nil).WantProblem(404)
+	s.Call("GET "+organisations+"/NL", ann.Token, nil).WantProblem(404) // a former id is not the id
+	s.assign(admin, ann.User.ID, "")
+	s.Call(one, s.refreshed(ann.RefreshToken).Token, nil).WantProblem(404)
 }

@@ -67,9 +67,12 @@ var kinds = []kind{
 	{"/api/public/documents/", []string{"own", "foreign", "published", "absent"}, (*accessFixture).newPublicDocument},
 	{"/api/documents/", []string{"own", "foreign", "published", "absent", "official"}, (*accessFixture).newDocument},
 	{"/api/notifications/", []string{"own", "foreign", "absent"}, (*accessFixture).newNotification},
-	{"/api/auth/organisations/", []string{"existing", "absent"}, func(c *accessFixture, resource, _ string) string {
-		id := slug(resource)
-		if resource == "existing" {
+	{"/api/auth/organisations/", []string{"own", "foreign", "absent"}, func(c *accessFixture, resource, _ string) string {
+		id := slug("matrix")
+		switch resource {
+		case "own":
+			id = c.sessions["operator"].User.Organisation
+		case "foreign":
 			c.organisation(c.sessions["admin"], id)
 		}
 		return id

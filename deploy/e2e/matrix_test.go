@@ -131,7 +131,7 @@ func (c *accessFixture) checkRoute(op operation, route string, expected map[row]
 	return cells
 }
 
-var ids = regexp.MustCompile(`https://nlb\.example/[0-9a-f]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+var ids = regexp.MustCompile(`https://nlb\.example/[0-9a-f]+|matrix-[0-9a-f-]{13}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
 // normalize returns a response without ids and without the values of headers.
 func normalize(a resttest.Response) string {

@@ -61,7 +61,11 @@ func samples() []event.Payload {
 		event.UserRegistered{UserID: userID, Email: "ann@nlb.example", Role: "user", RegisteredAt: at},
 		event.UserUpdated{UserID: userID, Email: "ann@nlb.example", Role: "operator", Organisation: "Nordlicht", UpdatedAt: at},
 		event.UserDeleted{UserID: userID, DeletedAt: at},
-		event.OrganisationUpdated{OrganisationID: "nordlicht-battery", Name: "Nordlicht <& \u2028> GmbH", FormerIDs: []string{"Nordlicht Batterie"}, UpdatedAt: at},
+		event.OrganisationUpdated{
+			OrganisationID: "nordlicht-battery", Name: "Nordlicht <& \u2028> GmbH", FormerIDs: []string{"Nordlicht Batterie"}, UpdatedAt: at,
+			Identifiers: event.OrganisationIdentifiers{GLN: "9521000001060", EORI: "DE1234567890", VAT: "DE123456789", LEI: "952100NORDLICHT00050", EUID: "DEK1101R.HRB116737"},
+			Address:     event.PostalAddress{StreetAddress: "Speicherweg 4", PostalCode: "04109", City: "Leipzig", Country: "DE"}, WebAddress: "https://nordlicht.example",
+		},
 	}
 }
 

@@ -37,11 +37,12 @@ type organisationChange organisation.Change
 
 type organisationsInput struct{ rest.Paging }
 
-func (a *API) registerOrganisations(r *rest.API, admin rest.Policy) {
+func (a *API) registerOrganisations(r *rest.API, user, admin rest.Policy) {
 	rest.Handle(r, "POST /api/auth/organisations", admin, a.createOrganisation, "createOrganisation", "Create an organisation", rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
 		rest.Description("Accounts can be assigned to existing organisations only. The id never changes; the name can."))
 	rest.Handle(r, "GET /api/auth/organisations", admin, a.listOrganisations, "listOrganisations", "List organisations")
-	rest.Handle(r, "GET /api/auth/organisations/{id}", admin, a.getOrganisation, "getOrganisation", "Get an organisation")
+	rest.Handle(r, "GET /api/auth/organisations/{id}", user, a.getOrganisation, "getOrganisation", "Get an organisation",
+		rest.Description("For admins and for the members of the organisation; for everybody else it does not exist."))
 	rest.Handle(r, "PATCH /api/auth/organisations/{id}", admin, a.changeOrganisation, "updateOrganisation", "Update an organisation", rest.Errors(http.StatusConflict),
 		rest.Description("Members that are absent or null stay unchanged; an empty text removes a member. formerIds replaces the list: from their next refresh, access tokens of accounts with one of these ids carry the id of the organisation, and also give access to data of the former ids."))
 	rest.Handle(r, "DELETE /api/auth/organisations/{id}", admin, a.deleteOrganisation, "deleteOrganisation", "Delete an organisation", rest.Status(http.StatusNoContent), rest.Errors(http.StatusConflict),
@@ -62,7 +63,7 @@ func (a *API) listOrganisations(ctx context.Context, in *organisationsInput) (*o
 }
 
 func (a *API) getOrganisation(ctx context.Context, in *OrganisationID) (*versioned[organisation.Organisation], error) {
-	o, err := a.Organisations.Get(ctx, in.ID)
+	o, err := a.Organisations.View(ctx, in.ID)
 	return newVersioned(o.Organisation, o.LastEntry), err
 }
 

@@ -32,8 +32,9 @@ func CheckID(path, id string) []fault.Detail {
 	return []fault.Detail{{Path: path, Code: "format", Message: fmt.Sprintf("%s, got %q", slugRule, shorten(id))}}
 }
 
-// identifierRules are the formats of identifiers. Check digits of VAT and EORI numbers
-// differ by country and are not checked.
+// identifierRules are the formats of identifiers. All of them allow ASCII characters only,
+// so letters of other alphabets that look alike are refused. Check digits of VAT and EORI
+// numbers differ by country and are not checked.
 var identifierRules = []struct {
 	path  string
 	of    func(Identifiers) string
@@ -41,10 +42,21 @@ var identifierRules = []struct {
 	rule  string
 }{
 	{"gln", func(i Identifiers) string { return i.GLN }, isGLN, "must be 13 digits, the last one the GS1 check digit"},
-	{"eori", func(i Identifiers) string { return i.EORI }, regexp.MustCompile(`^[A-Z]{2}[A-Z0-9]{1,15}$`).MatchString, "must be a country code and 1 to 15 capital letters or digits"},
-	{"vat", func(i Identifiers) string { return i.VAT }, regexp.MustCompile(`^[A-Z]{2}[A-Z0-9+*]{2,13}$`).MatchString, "must be a country code and 2 to 13 capital letters, digits, + or *"},
+	{"eori", func(i Identifiers) string { return i.EORI }, hasCountry(`^[A-Z]{2}[A-Z0-9]{1,15}$`), "must be a country code and 1 to 15 capital letters or digits"},
+	{"vat", func(i Identifiers) string { return i.VAT }, hasCountry(`^[A-Z]{2}[A-Z0-9+*]{2,13}$`), "must be a country code and 2 to 13 capital letters, digits, + or *"},
 	{"lei", func(i Identifiers) string { return i.LEI }, isLEI, "must be 20 capital letters or digits, the last two the check digits of ISO 17442"},
-	{"euid", func(i Identifiers) string { return i.EUID }, regexp.MustCompile(`^[A-Z]{2}[A-Za-z0-9_-]{0,20}\.[A-Za-z0-9 ./_-]{1,40}$`).MatchString, "must be a country code, the register, a full stop and the registration number"},
+	{"euid", func(i Identifiers) string { return i.EUID }, hasCountry(`^[A-Z]{2}[A-Za-z0-9_-]{0,20}\.[A-Za-z0-9 ./_-]{1,40}$`), "must be a country code, the register, a full stop and the registration number"},
+}
+
+// registerCodes are codes of public registers that are not in ISO 3166-1: those of Greece,
+// Northern Ireland, and the One Stop Shop for VAT.
+const registerCodes = "EL XI EU IM"
+
+// hasCountry returns a function that reports whether an identifier matches the pattern and
+// begins with a country code.
+func hasCountry(pattern string) func(string) bool {
+	matches := regexp.MustCompile(pattern).MatchString
+	return func(s string) bool { return matches(s) && (isCountry(s[:2]) || strings.Contains(registerCodes, s[:2])) }
 }
 
 // notAssigned are the codes that x/text counts as countries and ISO 3166-1 has
@@ -64,9 +76,9 @@ func (o *Organisation) normalize() {
 	}
 }
 
-// check returns all faults of an organisation. It does not check texts and a country that
-// are the same as in previous: earlier releases accepted some invisible characters, and
-// codes that are not assigned, such as XK.
+// check returns all faults of an organisation. It does not check texts, identifiers and a
+// country that are the same as in previous: earlier releases accepted some invisible
+// characters, and codes that are not assigned, such as XK.
 func (o Organisation) check(previous Organisation) []fault.Detail {
 	details := CheckID("/id", o.ID)
 	addFault := func(path, code, rule, got string) {
@@ -76,7 +88,7 @@ func (o Organisation) check(previous Organisation) []fault.Detail {
 		addFault("/name", "format", nameRule, o.Name)
 	}
 	for _, r := range identifierRules {
-		if value := r.of(o.Identifiers); value != "" && !r.valid(value) {
+		if value := r.of(o.Identifiers); value != "" && value != r.of(previous.Identifiers) && !r.valid(value) {
 			addFault("/identifiers/"+r.path, "format", r.rule, value)
 		}
 	}
@@ -143,9 +155,10 @@ func isGLN(s string) bool {
 var lei = regexp.MustCompile(`^[A-Z0-9]{18}[0-9]{2}$`)
 
 // isLEI checks the check digits of ISO 7064 mod 97-10: letters count as 10 to 35, and
-// the remainder must be 1.
+// the remainder must be 1. Check digits are 02 to 98: 00, 01 and 99 would have the same
+// remainder as 97, 98 and 02.
 func isLEI(s string) bool {
-	if !lei.MatchString(s) {
+	if !lei.MatchString(s) || strings.HasSuffix(s, "00") || strings.HasSuffix(s, "01") || strings.HasSuffix(s, "99") {
 		return false
 	}
 	remainder := 0

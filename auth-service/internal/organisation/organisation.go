@@ -64,6 +64,7 @@ func Schema() store.Schema[Record] {
 
 func (o Organisation) updated() event.Envelope {
 	return event.New(source, o.ID, o.UpdatedAt, event.OrganisationUpdated{
-		OrganisationID: o.ID, Name: o.Name, FormerIDs: o.FormerIDs, Deleted: o.Deleted, UpdatedAt: o.UpdatedAt,
+		OrganisationID: o.ID, Name: o.Name, Identifiers: event.OrganisationIdentifiers(o.Identifiers), Address: event.PostalAddress(o.Address), WebAddress: o.WebAddress,
+		FormerIDs: o.FormerIDs, Deleted: o.Deleted, UpdatedAt: o.UpdatedAt,
 	})
 }

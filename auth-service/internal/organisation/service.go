@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/battery-passport/suite/auth-service/internal/audit"
+	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
@@ -76,6 +77,15 @@ func (s *Service) List(ctx context.Context, cursor string, limit int) (store.Pag
 func (s *Service) Get(ctx context.Context, id string) (Record, error) {
 	row, err := s.find(ctx, id)
 	return row.Doc, notFound(id, err)
+}
+
+// View returns an organisation to an admin or to one of its members. It fails with
+// fault.NotFound for everybody else.
+func (s *Service) View(ctx context.Context, id string) (Record, error) {
+	if caller := auth.Caller(ctx); caller.Role != auth.Admin && (id == "" || caller.Organisation != id) {
+		return Record{}, notFound(id, store.ErrNotFound(id))
+	}
+	return s.Get(ctx, id)
 }
 
 // find fails with fault.NotFound also for an organisation that was deleted.
