@@ -1,15 +1,19 @@
 package authd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/pkg/auth/token"
+	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/mail"
 	"github.com/battery-passport/suite/pkg/metrics"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store/connect"
@@ -22,7 +26,9 @@ type Config struct {
 	Metrics metrics.Config
 	Store   connect.Config
 	Kafka   kafka.Config
+	Mail    mail.Config
 
+	AppURL          string   `envconfig:"APP_URL" desc:"URL at which browsers reach the auth-service, for the links in its mails, for example https://passports.example. Empty: http://localhost with the port of the service; required in production if SMTP_HOST is set."`
 	TokenSecret     string   `envconfig:"JWT_SECRET" secret:"true" desc:"Secret that signs access tokens with HS256, at least 32 characters, the same in all services. Empty: tokens are signed with EdDSA."`
 	TokenLifetime   Lifetime `envconfig:"JWT_EXPIRES_IN" default:"15m" desc:"Lifetime of an access token, for example 15m, 24h or 1d."`
 	RefreshLifetime Lifetime `envconfig:"REFRESH_EXPIRES_IN" default:"30d" desc:"Lifetime of a session, from login; refreshing tokens does not extend it."`
@@ -64,12 +70,24 @@ func (c Config) Validate() error {
 	check(c.LoginFailures >= 0, "LOGIN_FAILURES: must be at least 0, got %d", c.LoginFailures)
 	check(c.PasswordKey == "" || len(c.PasswordKey) >= minPasswordKey, "PASSWORD_KEY: must have at least %d characters, got %d", minPasswordKey, len(c.PasswordKey))
 	check(c.PasswordCost >= minCost && c.PasswordCost <= maxCost, "PASSWORD_COST: must be %d to %d, got %d", minCost, maxCost, c.PasswordCost)
+	check(c.AppURL == "" || isWebURL(c.AppURL), "APP_URL: must be an http or https URL without query and fragment, got %q", c.AppURL)
+	check(c.AppURL != "" || c.Mail.Host == "" || !boot.IsProduction(), "APP_URL: is missing; it is required in production if SMTP_HOST is set")
 	if c.AdminEmail != "" || c.AdminPassword != "" {
 		for _, d := range account.CheckCredentials(account.NormalEmail(c.AdminEmail), c.AdminPassword) {
 			check(false, "ADMIN_%s: %s", strings.ToUpper(strings.TrimPrefix(d.Path, "/")), d.Message)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func isWebURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
+}
+
+// appURL returns the base of links in mails, without a slash at the end.
+func (c Config) appURL() string {
+	return strings.TrimRight(cmp.Or(c.AppURL, fmt.Sprintf("http://localhost:%d", c.Port)), "/")
 }
 
 // Lifetime is a duration that can also be written in days, such as 30d.

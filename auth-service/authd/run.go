@@ -14,11 +14,13 @@ import (
 	"github.com/battery-passport/suite/auth-service/internal/login"
 	"github.com/battery-passport/suite/auth-service/internal/organisation"
 	"github.com/battery-passport/suite/auth-service/internal/password"
+	"github.com/battery-passport/suite/auth-service/internal/secret"
 	"github.com/battery-passport/suite/auth-service/internal/session"
 	"github.com/battery-passport/suite/auth-service/internal/throttle"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/mail"
 	"github.com/battery-passport/suite/pkg/platform"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/task"
@@ -53,11 +55,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	accounts, organisations := newAccounts(cfg, p, sessions, entries, limits, newHasher(cfg, keys.PasswordHashKey), log)
 	events := kafka.NewForwarder(cfg.Kafka, append(event.UserTopics(), event.OrganisationTopics()...), log, accounts.Accounts.Outbox(), organisations.Organisations.Outbox())
 	entries.AppendNewest = []func(context.Context, audit.Filter) error{accounts.AppendNewest, organisations.AppendNewest, keys.AppendNewest}
-	p.Check("keys", true, keys.Ready)
-	p.Check("kafka", false, events.Ping)
-	if cfg.AdminEmail != "" {
-		p.Check("admin", false, accounts.CheckAdminExists)
-	}
+	addChecks(p, cfg, keys, events, accounts)
 	worker := task.NewWorker(task.NewQueue(p.Store, p.Now), log, p.Metrics, slices.Concat(sessions.Tasks(), keys.Tasks(), entries.Tasks())...)
 	p.Background(events.Run, worker.Run, entries.Run, func(ctx context.Context) error {
 		keys.Load(ctx)
@@ -70,6 +68,18 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		RateLimit: (cfg.RateLimit + registrationFactor - 1) / registrationFactor, HTTPS: cfg.HTTP.CertFile != "",
 		RevocationSecret: cfg.Revocations.Secret,
 	}).Register)
+}
+
+// addChecks adds the health checks of the service. Only the keys are essential.
+func addChecks(p *platform.Platform, cfg Config, keys *secret.Keys, events *kafka.Forwarder, accounts *account.Service) {
+	p.Check("keys", true, keys.Ready)
+	p.Check("kafka", false, events.Ping)
+	if cfg.Mail.Host != "" {
+		p.Check("smtp", false, mail.New(cfg.Mail).Ping)
+	}
+	if cfg.AdminEmail != "" {
+		p.Check("admin", false, accounts.CheckAdminExists)
+	}
 }
 
 // newHasher returns a hasher whose waiting calls hold at most a quarter of the slots of

@@ -22,9 +22,9 @@ var owners = map[string]string{
 	"github.com/versity/versitygw":         "document-service/s3local",
 	"golang.org/x/crypto/bcrypt":           "auth-service/internal/password",
 	"github.com/twmb/franz-go/pkg/kfake":   "deploy/stack",
-	"github.com/wneessen/go-mail":          "notification-service/internal/mail",
-	"github.com/emersion/go-smtp":          "notification-service/mailsink",
-	"github.com/emersion/go-sasl":          "notification-service/mailsink",
+	"github.com/wneessen/go-mail":          "pkg/mail",
+	"github.com/emersion/go-smtp":          "pkg/mail/mailsink",
+	"github.com/emersion/go-sasl":          "pkg/mail/mailsink",
 }
 
 // direct are the packages that are exempt from owners: they read the data in the back ends, or
@@ -34,7 +34,7 @@ var direct = []string{"deploy/chaos", "deploy/mongousers"}
 // adapters are the names of internal packages that wrap a dependency, outputs those that
 // write a format without knowing HTTP. All other internal packages are domain packages.
 var (
-	adapters = []string{"desk", "documents", "filetype", "httpapi", "mail", "password", "s3store", "secret", "textfile", "throttle"}
+	adapters = []string{"desk", "documents", "filetype", "httpapi", "password", "s3store", "secret", "textfile", "throttle"}
 	outputs  = []string{"carrier", "datamatrix", "page", "pdf", "resolver"}
 )
 

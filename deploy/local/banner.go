@@ -33,6 +33,7 @@ The first account can be an admin. Enter in another terminal, in this folder:
   curl -s %[3]s/api/passports -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d @passport-service/samples/readme-sample.json
   curl -s %[3]s/api/passports -H "Authorization: Bearer $TOKEN"
 
+Mails of the suite are files in the folder of the mail server. Links in mails, such as those to set a new password, can be opened from there.
 make seed creates accounts of every role, passports and documents.
 
 `

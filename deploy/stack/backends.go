@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/battery-passport/suite/document-service/s3local"
-	"github.com/battery-passport/suite/notification-service/mailsink"
+	"github.com/battery-passport/suite/pkg/mail/mailsink"
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
@@ -32,7 +32,7 @@ func (c *Config) checkPorts() error {
 	if c.Document.S3.Endpoint == "" {
 		ports["S3_PORT"] = c.S3Port
 	}
-	if c.Notification.Mail.Host == "" {
+	if c.Notification.Mail.Server.Host == "" {
 		ports["MAIL_PORT"] = c.MailPort
 	}
 	var errs []error
@@ -61,7 +61,7 @@ func (s *Stack) startBackends(ctx context.Context, dir string, cfg *Config) erro
 			return err
 		}
 	}
-	if cfg.Notification.Mail.Host == "" {
+	if cfg.Notification.Mail.Server.Host == "" {
 		return s.startMail(filepath.Join(dir, "mail"), cfg)
 	}
 	return nil
@@ -124,11 +124,11 @@ func (s *Stack) startMail(dir string, cfg *Config) error {
 	}
 	s.onEnd(func() { sink.Close() })
 	s.MailDir = dir
-	c := &cfg.Notification.Mail
-	c.Enabled, c.Host, c.Port, c.TLS = true, "127.0.0.1", l.Addr().(*net.TCPAddr).Port, "none"
-	if c.FromEmail == "" {
-		c.FromEmail = "no-reply@battery-passport.example"
-	}
-	c.PerHour = cmp.Or(c.PerHour, mailPerHour)
+	c := &cfg.Notification.Mail.Server
+	c.Host, c.Port, c.TLS = "127.0.0.1", l.Addr().(*net.TCPAddr).Port, "none"
+	c.FromEmail = cmp.Or(c.FromEmail, "no-reply@battery-passport.example")
+	cfg.Auth.Mail = *c
+	cfg.Notification.Mail.Enabled = true
+	cfg.Notification.Mail.PerHour = cmp.Or(cfg.Notification.Mail.PerHour, mailPerHour)
 	return nil
 }

@@ -124,6 +124,7 @@ func (s *Stack) listenAll(cfg *Config) error {
 	documentAPIs(s, cfg)
 	cfg.Passport.DocumentURL = s.DocumentURL
 	cfg.Passport.BaseURL = cmp.Or(cfg.Passport.BaseURL, s.PassportURL)
+	cfg.Auth.AppURL = cmp.Or(cfg.Auth.AppURL, s.AuthURL)
 	cfg.Passport.Auth.URL, cfg.Document.Auth.URL, cfg.Notification.Auth.URL = s.AuthURL, s.AuthURL, s.AuthURL
 	return nil
 }

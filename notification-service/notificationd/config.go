@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/battery-passport/suite/notification-service/internal/mail"
 	"github.com/battery-passport/suite/notification-service/internal/notification"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/mail"
 	"github.com/battery-passport/suite/pkg/metrics"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store/connect"
@@ -22,13 +22,32 @@ type Config struct {
 	Store   connect.Config
 	Kafka   kafka.Config
 	Auth    token.Config
-	Mail    mail.Config
+	Mail    MailConfig
 	Group   string                 `envconfig:"KAFKA_GROUP" default:"notification-group" desc:"Kafka consumer group; instances of a group share the events."`
 	Files   string                 `envconfig:"NOTIFICATION_LOG_PATH" desc:"Folder for one text file per event. Empty: no text files."`
 	Dates   notification.DateStyle `envconfig:"DATE_STYLE" default:"iso" desc:"Style of dates and times in notifications, mails and text files. iso: ISO 8601, such as 2026-11-30T07:30:00Z; us: that of the original project, such as 11/30/2026, 7:30:00 AM. Times are in UTC."`
 
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
+}
+
+// MailConfig is the configuration of the mail channel.
+type MailConfig struct {
+	Enabled bool `envconfig:"ENABLE_EMAIL_NOTIFICATIONS" default:"false" desc:"Send notifications by mail; requires SMTP_HOST."`
+	PerHour int  `envconfig:"MAIL_PER_HOUR" default:"10" desc:"Mails to a mailbox in any hour, 1 to 1000, counting all spellings of its address. Further notifications are sent in one digest, an hour after the last mail."`
+	Server  mail.Config
+}
+
+// Validate returns an error with a line for each invalid setting.
+func (c MailConfig) Validate() error {
+	var errs []error
+	if c.PerHour < 1 || c.PerHour > 1000 {
+		errs = append(errs, fmt.Errorf("  MAIL_PER_HOUR: must be a number from 1 to 1000, got %d", c.PerHour))
+	}
+	if c.Enabled && c.Server.Host == "" {
+		errs = append(errs, errors.New("  SMTP_HOST: is missing; it is required if ENABLE_EMAIL_NOTIFICATIONS is true"))
+	}
+	return errors.Join(errs...)
 }
 
 // Validate returns an error that names every invalid setting.

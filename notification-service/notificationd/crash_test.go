@@ -16,10 +16,10 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/battery-passport/suite/notification-service/mailsink"
 	"github.com/battery-passport/suite/notification-service/notificationd"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/authtest"
+	"github.com/battery-passport/suite/pkg/mail/mailsink"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
@@ -122,7 +122,7 @@ func manyEvents(owner person) []*kgo.Record {
 func killOnce(t *testing.T, cfg notificationd.Config) {
 	t.Helper()
 	before, enough := len(names(t, cfg.Files)), 20+rand.N(100)
-	kill := startChild(t, cfg, "PORT=0", "ENABLE_EMAIL_NOTIFICATIONS=true", "SMTP_TLS=none", "SMTP_HOST="+cfg.Mail.Host, "SMTP_PORT="+strconv.Itoa(cfg.Mail.Port), "FROM_EMAIL="+cfg.Mail.FromEmail)
+	kill := startChild(t, cfg, "PORT=0", "ENABLE_EMAIL_NOTIFICATIONS=true", "SMTP_TLS=none", "SMTP_HOST="+cfg.Mail.Server.Host, "SMTP_PORT="+strconv.Itoa(cfg.Mail.Server.Port), "FROM_EMAIL="+cfg.Mail.Server.FromEmail)
 	for deadline := time.Now().Add(waitLimit); len(names(t, cfg.Files)) < before+enough; {
 		if time.Now().After(deadline) {
 			t.Error("the child process writes no files")

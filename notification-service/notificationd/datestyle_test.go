@@ -5,9 +5,9 @@ import (
 	"testing"
 
 	"github.com/battery-passport/suite/notification-service/internal/notification"
-	"github.com/battery-passport/suite/notification-service/mailsink"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/authtest"
+	"github.com/battery-passport/suite/pkg/mail/mailsink"
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
 

@@ -22,13 +22,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
-	"github.com/battery-passport/suite/notification-service/mailsink"
 	"github.com/battery-passport/suite/notification-service/notificationd"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/authtest"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/mail/mailsink"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
@@ -59,10 +59,10 @@ func settings(t *testing.T, db connect.Config, sink *mailsink.Server) notificati
 	t.Helper()
 	addrs, group := brokers(t)
 	cfg := notificationd.Config{Store: db, Kafka: kafka.Config{Brokers: addrs}, Group: group, Files: filepath.Join(t.TempDir(), "files")}
-	cfg.Mail.TLS, cfg.Mail.FromEmail, cfg.Mail.FromName, cfg.Mail.PerHour = "none", "suite@nlb.example", "Battery Passport System", 1000
+	cfg.Mail.Server.TLS, cfg.Mail.Server.FromEmail, cfg.Mail.Server.FromName, cfg.Mail.PerHour = "none", "suite@nlb.example", "Battery Passport System", 1000
 	if sink != nil {
 		cfg.Mail.Enabled = true
-		cfg.Mail.Host, cfg.Mail.Port = split(t, sink.Addr)
+		cfg.Mail.Server.Host, cfg.Mail.Server.Port = split(t, sink.Addr)
 	}
 	return cfg
 }

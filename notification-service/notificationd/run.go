@@ -6,10 +6,10 @@ import (
 	"log/slog"
 
 	"github.com/battery-passport/suite/notification-service/internal/httpapi"
-	"github.com/battery-passport/suite/notification-service/internal/mail"
 	"github.com/battery-passport/suite/notification-service/internal/notification"
 	"github.com/battery-passport/suite/notification-service/internal/textfile"
 	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/mail"
 	"github.com/battery-passport/suite/pkg/platform"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/task"
@@ -48,7 +48,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		notifications.Dispatchers, kinds = append(notifications.Dispatchers, d), append(kinds, d.Kinds()...)
 	}
 	if cfg.Mail.Enabled {
-		sender := mail.New(cfg.Mail)
+		sender := mailChannel{mail.New(cfg.Mail.Server)}
 		addDispatcher(notification.Mail, sender)
 		p.Check("smtp", false, sender.Ping)
 	}

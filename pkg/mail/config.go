@@ -10,17 +10,15 @@ import (
 	"unicode"
 )
 
-// Config is the configuration of the mail channel.
+// Config is the configuration of the mail server, which is the same in all services.
 type Config struct {
-	Enabled   bool   `envconfig:"ENABLE_EMAIL_NOTIFICATIONS" default:"false" desc:"Send notifications by mail; requires SMTP_HOST and FROM_EMAIL."`
-	Host      string `envconfig:"SMTP_HOST" desc:"Host name of the mail server."`
+	Host      string `envconfig:"SMTP_HOST" desc:"Host name of the mail server; requires FROM_EMAIL. Empty: no mail is sent."`
 	Port      int    `envconfig:"SMTP_PORT" default:"587" desc:"Port of the mail server."`
 	User      string `envconfig:"SMTP_USER" desc:"User name at the mail server. Empty: no authentication."`
 	Password  string `envconfig:"SMTP_PASS" secret:"true" desc:"Password of SMTP_USER; only sent over TLS or to the local machine."`
 	TLS       string `envconfig:"SMTP_TLS" default:"auto" desc:"TLS mode. auto: TLS from the start on port 465, mandatory STARTTLS on other ports; implicit: TLS from the start; starttls: mandatory STARTTLS; none: no TLS."`
 	FromEmail string `envconfig:"FROM_EMAIL" desc:"Sender address of mails. Empty: SMTP_USER."`
 	FromName  string `envconfig:"FROM_NAME" default:"Battery Passport System" desc:"Sender name of mails."`
-	PerHour   int    `envconfig:"MAIL_PER_HOUR" default:"10" desc:"Mails to a mailbox in any hour, 1 to 1000, counting all spellings of its address. Further notifications are sent in one digest, an hour after the last mail."`
 
 	// Roots are the trusted certificates; nil: those of the system.
 	Roots *x509.CertPool
@@ -54,9 +52,6 @@ func (c Config) Validate() error {
 	if !slices.Contains([]string{auto, implicit, startTLS, none}, c.TLS) {
 		errs = append(errs, fmt.Errorf("  SMTP_TLS: must be auto, implicit, starttls or none, got %q", c.TLS))
 	}
-	if c.PerHour < 1 || c.PerHour > 1000 {
-		errs = append(errs, fmt.Errorf("  MAIL_PER_HOUR: must be a number from 1 to 1000, got %d", c.PerHour))
-	}
 	if c.Port < 1 || c.Port > 65535 {
 		errs = append(errs, fmt.Errorf("  SMTP_PORT: must be a number from 1 to 65535, got %d", c.Port))
 	}
@@ -69,11 +64,8 @@ func (c Config) Validate() error {
 	if c.FromEmail != "" && !isAddress(c.FromEmail) {
 		errs = append(errs, fmt.Errorf("  FROM_EMAIL: must be an email address, got %q", c.FromEmail))
 	}
-	if c.Enabled && c.Host == "" {
-		errs = append(errs, errors.New("  SMTP_HOST: is missing; it is required if ENABLE_EMAIL_NOTIFICATIONS is true"))
-	}
-	if c.Enabled && c.FromEmail == "" && !isAddress(c.User) {
-		errs = append(errs, errors.New("  FROM_EMAIL: is missing; it is required if ENABLE_EMAIL_NOTIFICATIONS is true and SMTP_USER is not an email address"))
+	if c.Host != "" && c.FromEmail == "" && !isAddress(c.User) {
+		errs = append(errs, errors.New("  FROM_EMAIL: is missing; it is required if SMTP_HOST is set and SMTP_USER is not an email address"))
 	}
 	return errors.Join(errs...)
 }

@@ -21,18 +21,17 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/battery-passport/suite/notification-service/internal/mail"
-	"github.com/battery-passport/suite/notification-service/internal/notification"
-	"github.com/battery-passport/suite/notification-service/mailsink"
+	"github.com/battery-passport/suite/pkg/mail"
+	"github.com/battery-passport/suite/pkg/mail/mailsink"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func message() notification.Message {
-	return notification.Message{
-		ID: "0193-row", To: "ann@nlb.example", Type: notification.System, EventType: "passport.created", Title: "New Battery Passport Created",
-		Text: "A new battery passport has been created.\n\nModel: Müller & Söhne <82>", Metadata: `{"passportId":"0193-p"}`,
+func message() mail.Message {
+	return mail.Message{
+		ID: "0193-row", To: "ann@nlb.example", Subject: "New Battery Passport Created",
+		Text: "A new battery passport has been created.\n\nModel: Müller & Söhne <82>", Details: "{\n  \"passportId\": \"0193-p\"\n}",
 		At: time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC),
 	}
 }
@@ -62,7 +61,7 @@ func config(t *testing.T, addr, tls string) mail.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return mail.Config{Enabled: true, Host: host, Port: port, TLS: tls, FromEmail: "suite@nlb.example", FromName: "Battery Passport System", PerHour: 10}
+	return mail.Config{Host: host, Port: port, TLS: tls, FromEmail: "suite@nlb.example", FromName: "Battery Passport System"}
 }
 
 // certificate returns a server configuration with a certificate for 127.0.0.1, and the pool
@@ -90,11 +89,9 @@ func certificate(t *testing.T) (*tls.Config, *x509.CertPool) {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, pool
 }
 
-func TestMailContentMatchesOriginal(t *testing.T) {
+func TestMailContent(t *testing.T) {
 	s := sink(t, mailsink.Options{})
-	letter := message()
-	letter.Type = notification.Email
-	if err := mail.New(config(t, s.Addr, "none")).Deliver(t.Context(), letter); err != nil {
+	if err := mail.New(config(t, s.Addr, "none")).Send(t.Context(), message()); err != nil {
 		t.Fatal(err)
 	}
 	m, parts := read(t, s)
@@ -122,12 +119,12 @@ func TestMailContentMatchesOriginal(t *testing.T) {
 		at += i
 	}
 	empty := message()
-	empty.Metadata = "{}"
-	if err := mail.New(config(t, s.Addr, "none")).Deliver(t.Context(), empty); err != nil {
+	empty.Details = ""
+	if err := mail.New(config(t, s.Addr, "none")).Send(t.Context(), empty); err != nil {
 		t.Fatal(err)
 	}
 	if _, parts := read(t, s); strings.Contains(parts["text/html"], "Details") {
-		t.Errorf("details for empty metadata:\n%s", parts["text/html"])
+		t.Errorf("details for empty details:\n%s", parts["text/html"])
 	}
 }
 
@@ -167,17 +164,16 @@ func read(t *testing.T, s *mailsink.Server) (*netmail.Message, map[string]string
 // TestHeaderInjection puts line breaks, a header and HTML into every field of a message.
 func TestHeaderInjection(t *testing.T) {
 	const attack = "x\r\nBcc: eve@evil.example\r\n\r\n<script>alert(1)</script>\n.\r\nRCPT TO:<eve@evil.example>"
-	for name, change := range map[string]func(*notification.Message){
-		"title": func(m *notification.Message) { m.Title = attack }, "text": func(m *notification.Message) { m.Text = attack },
-		"metadata":   func(m *notification.Message) { m.Metadata = `{"a":` + strconv.Quote(attack) + `}` },
-		"event type": func(m *notification.Message) { m.EventType = attack }, "priority": func(m *notification.Message) { m.Priority = attack },
-		"type": func(m *notification.Message) { m.Type = attack },
+	for name, change := range map[string]func(*mail.Message){
+		"subject": func(m *mail.Message) { m.Subject = attack }, "text": func(m *mail.Message) { m.Text = attack },
+		"details": func(m *mail.Message) { m.Details = attack }, "note": func(m *mail.Message) { m.Note = attack },
+		"link": func(m *mail.Message) { m.Link = mail.Link{Text: attack, URL: attack} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := sink(t, mailsink.Options{})
 			m := message()
 			change(&m)
-			if err := mail.New(config(t, s.Addr, "none")).Deliver(t.Context(), m); err != nil {
+			if err := mail.New(config(t, s.Addr, "none")).Send(t.Context(), m); err != nil {
 				t.Fatal(err)
 			}
 			got, parts := read(t, s)
@@ -190,8 +186,8 @@ func TestHeaderInjection(t *testing.T) {
 		s := sink(t, mailsink.Options{})
 		m := message()
 		m.To = to
-		err := mail.New(config(t, s.Addr, "none")).Deliver(t.Context(), m)
-		if r, ok := errors.AsType[*notification.Refusal](err); !ok || !r.Final || len(s.Mails()) > 0 {
+		err := mail.New(config(t, s.Addr, "none")).Send(t.Context(), m)
+		if r, ok := errors.AsType[*mail.Refusal](err); !ok || !r.Final || len(s.Mails()) > 0 {
 			t.Errorf("to %q: %v, %d mails", to, err, len(s.Mails()))
 		}
 	}
@@ -222,9 +218,9 @@ func TestTLS(t *testing.T) {
 			cfg := config(t, c.server.Addr, c.tls)
 			cfg.Roots = c.roots
 			sender := mail.New(cfg)
-			err := sender.Deliver(t.Context(), message())
-			if _, refused := errors.AsType[*notification.Refusal](err); refused || (err == nil) != c.ok {
-				t.Fatalf("Deliver = %v", err)
+			err := sender.Send(t.Context(), message())
+			if _, refused := errors.AsType[*mail.Refusal](err); refused || (err == nil) != c.ok {
+				t.Fatalf("Send = %v", err)
 			}
 			if err := sender.Ping(t.Context()); (err == nil) != c.ok {
 				t.Errorf("Ping = %v", err)
@@ -250,8 +246,8 @@ func TestSMTPErrors(t *testing.T) {
 	for to, code := range codes {
 		m := message()
 		m.To = to
-		err := mail.New(cfg).Deliver(t.Context(), m)
-		r, refused := errors.AsType[*notification.Refusal](err)
+		err := mail.New(cfg).Send(t.Context(), m)
+		r, refused := errors.AsType[*mail.Refusal](err)
 		if refused != (code == 550 || code == 451) || (err == nil) != (code == 0) || refused && (r.Final != (code == 550) || !strings.Contains(r.Reason, "no "+to)) {
 			t.Errorf("to %s: %v", to, err)
 		}
@@ -260,8 +256,8 @@ func TestSMTPErrors(t *testing.T) {
 	wrong, down := cfg, config(t, resttest.UnusedAddress(t), "none")
 	wrong.Password = "other"
 	for name, cfg := range map[string]mail.Config{"password": wrong, "down": down} {
-		err := mail.New(cfg).Deliver(t.Context(), message())
-		if _, refused := errors.AsType[*notification.Refusal](err); err == nil || refused || strings.Contains(err.Error(), cfg.Password) && cfg.Password != "" {
+		err := mail.New(cfg).Send(t.Context(), message())
+		if _, refused := errors.AsType[*mail.Refusal](err); err == nil || refused || strings.Contains(err.Error(), cfg.Password) && cfg.Password != "" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -271,18 +267,18 @@ func TestSMTPErrors(t *testing.T) {
 }
 
 func TestConfigReportsAllErrors(t *testing.T) {
-	good := mail.Config{PerHour: 10, Enabled: true, Host: "mail.example", Port: 587, TLS: "auto", FromEmail: "suite@nlb.example", FromName: "Suite"}
+	good := mail.Config{Host: "mail.example", Port: 587, TLS: "auto", FromEmail: "suite@nlb.example", FromName: "Suite"}
 	for name, c := range map[string]struct {
 		change func(*mail.Config)
 		want   []string
 	}{
 		"good":    {func(*mail.Config) {}, nil},
-		"off":     {func(c *mail.Config) { c.Enabled, c.Host, c.FromEmail = false, "", "" }, nil},
+		"off":     {func(c *mail.Config) { c.Host, c.FromEmail = "", "" }, nil},
 		"user":    {func(c *mail.Config) { c.FromEmail, c.User, c.Password = "", "suite@nlb.example", "x" }, nil},
-		"missing": {func(c *mail.Config) { c.Host, c.FromEmail = "", "" }, []string{"SMTP_HOST", "FROM_EMAIL"}},
+		"missing": {func(c *mail.Config) { c.FromEmail = "" }, []string{"FROM_EMAIL"}},
 		"all": {func(c *mail.Config) {
-			*c = mail.Config{Enabled: true, TLS: "ssl", Port: -1, User: "u", FromEmail: "a\nb", FromName: "a\r\nBcc: x"}
-		}, []string{"SMTP_TLS", "MAIL_PER_HOUR", "SMTP_PORT", "FROM_NAME", "SMTP_USER", "FROM_EMAIL", "SMTP_HOST"}},
+			*c = mail.Config{Host: "mail.example", TLS: "ssl", Port: -1, User: "u", FromEmail: "a\nb", FromName: "a\r\nBcc: x"}
+		}, []string{"SMTP_TLS", "SMTP_PORT", "FROM_NAME", "SMTP_USER", "FROM_EMAIL"}},
 	} {
 		cfg := good
 		c.change(&cfg)

@@ -8,7 +8,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/battery-passport/suite/notification-service/mailsink"
+	"github.com/battery-passport/suite/pkg/mail/mailsink"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

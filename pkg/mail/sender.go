@@ -1,40 +1,39 @@
-// Package mail sends notifications by mail.
+// Package mail sends mail by SMTP. Two services use it: the auth-service for mails about
+// accounts, the notification-service for notifications.
+//
+// To add a mail that outlives its request, declare a task kind with Kind and enqueue a task for
+// it. The function of the kind composes the Message when the mail is sent, from the id in the
+// data of the task:
+//
+//	kind := mail.Kind("invitation.mail", sender, func(ctx context.Context, t task.Task) (mail.Message, error) {
+//		… // read the invitation; make the token of its link and store the hash
+//		return mail.Message{ID: t.ID, To: i.Email, Subject: "…", Text: "…", Link: mail.Link{Text: "Accept", URL: url}, At: now}, nil
+//	})
+//
+// A single-use token of a link is made in that function, and only its hash is stored: so no
+// token is ever in a task, an event or a log. A mail that is sent again has a new token.
 package mail
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
-	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
-
-	"github.com/battery-passport/suite/notification-service/internal/notification"
 )
 
 // timeout limits the delivery of one mail, including the connection.
 const timeout = 10 * time.Second
-
-//go:embed mail.html
-var page string
-
-var html = template.Must(template.New("mail").Parse(page))
 
 // Sender sends mail. It is safe for concurrent use.
 type Sender struct {
 	cfg     Config
 	options []mail.Option
 }
-
-var _ notification.Channel = (*Sender)(nil)
 
 // New returns a sender for a valid configuration. It does not connect yet.
 func New(cfg Config) *Sender {
@@ -61,12 +60,26 @@ func tlsConfig(cfg Config) *tls.Config {
 	return &tls.Config{ServerName: cfg.Host, RootCAs: cfg.Roots, MinVersion: tls.VersionTLS12}
 }
 
-// Deliver implements notification.Channel. Reply code 5xx is a permanent refusal, 4xx a
-// temporary one, and any other error an outage. A repeated mail has the same Message-ID.
-func (s *Sender) Deliver(ctx context.Context, m notification.Message) error {
+// Refusal means that a mail was refused.
+type Refusal struct {
+	Final  bool // permanently
+	Reason string
+}
+
+func (r *Refusal) Error() string {
+	if r.Final {
+		return fmt.Sprintf("permanently refused: %s", r.Reason)
+	}
+	return fmt.Sprintf("temporarily refused: %s", r.Reason)
+}
+
+// Send sends a mail. It fails with a *Refusal for reply code 5xx, permanently, and 4xx,
+// temporarily; any other error is an outage of the mail server. A repeated mail has the same
+// Message-ID.
+func (s *Sender) Send(ctx context.Context, m Message) error {
 	msg, err := s.compose(m)
 	if err != nil {
-		return &notification.Refusal{Final: true, Reason: err.Error()}
+		return &Refusal{Final: true, Reason: err.Error()}
 	}
 	err = s.session(ctx, func(client *mail.Client, session *smtp.Client) error {
 		return client.SendWithSMTPClient(session, msg)
@@ -78,7 +91,7 @@ func (s *Sender) Deliver(ctx context.Context, m notification.Message) error {
 	if !ok || e.ErrorCode() == serviceNotAvailable || e.ErrorCode() < 400 || e.ErrorCode() > 599 {
 		return err
 	}
-	return &notification.Refusal{Final: e.ErrorCode() >= 500, Reason: e.Error()}
+	return &Refusal{Final: e.ErrorCode() >= 500, Reason: e.Error()}
 }
 
 // serviceNotAvailable is the reply code of a server that shuts down; it does not concern the
@@ -125,43 +138,4 @@ func (s *Sender) dial(ctx context.Context, network, address string) (net.Conn, e
 		return (&tls.Dialer{Config: tlsConfig(s.cfg)}).DialContext(ctx, network, address)
 	}
 	return (&net.Dialer{}).DialContext(ctx, network, address)
-}
-
-// compose returns the mail for a message. It makes sure that headers are single lines.
-func (s *Sender) compose(m notification.Message) (*mail.Msg, error) {
-	msg := mail.NewMsg()
-	if err := msg.FromFormat(s.cfg.FromName, s.cfg.from()); err != nil {
-		return nil, fmt.Errorf("sender: %w", err)
-	}
-	if err := msg.To(m.To); err != nil || strings.ContainsAny(m.To, "\r\n") {
-		return nil, errors.New("the email address of the recipient is not valid")
-	}
-	if m.Type == notification.System { // the metadata is the event, which is not for people
-		m.Metadata = "{}"
-	}
-	details, err := indent(m.Metadata)
-	if err != nil {
-		return nil, fmt.Errorf("metadata: %w", err)
-	}
-	msg.Subject(strings.Join(strings.FieldsFunc(m.Title, func(r rune) bool { return r == '\r' || r == '\n' }), " "))
-	msg.SetMessageIDWithValue(m.ID + "@battery-passport")
-	msg.SetDateWithValue(m.At)
-	msg.SetGenHeader("Auto-Submitted", "auto-generated")
-	content := struct {
-		Title, Details string
-		Lines          []string
-		Year           int
-	}{m.Title, details, strings.Split(m.Text, "\n"), m.At.UTC().Year()}
-	msg.SetBodyString(mail.TypeTextPlain, m.Title+"\n\n"+m.Text+"\n")
-	return msg, msg.AddAlternativeHTMLTemplate(html, content)
-}
-
-// indent formats a JSON object for people. It returns an empty string for an empty object.
-func indent(object string) (string, error) {
-	if object == "{}" {
-		return "", nil
-	}
-	var b bytes.Buffer
-	err := json.Indent(&b, []byte(object), "", "  ")
-	return b.String(), err
 }

@@ -1,0 +1,77 @@
+package mail
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+
+	"github.com/wneessen/go-mail"
+)
+
+//go:embed mail.html
+var page string
+
+var html = template.Must(template.New("mail").Parse(page))
+
+// Message is the content of a mail. Every text may come from users: it cannot add headers,
+// recipients or HTML.
+type Message struct {
+	ID      string // unchanged if the mail is sent again
+	To      string // one email address
+	Subject string // one line, also the heading
+	Text    string // paragraphs are separated by empty lines
+	Link    Link   // optional
+	Details string // optional, preformatted; only in the HTML part
+	Note    string // optional small print, such as how long the link is valid
+	At      time.Time
+
+	// Unsubscribe is the URL of the header List-Unsubscribe (RFC 2369). Empty for mails that a
+	// person cannot turn off, such as those about the own account.
+	Unsubscribe string
+}
+
+// Link is a link that the recipient should open.
+type Link struct{ Text, URL string }
+
+// compose returns the mail for a message, as plain text with an HTML alternative. It makes sure
+// that headers are single lines.
+func (s *Sender) compose(m Message) (*mail.Msg, error) {
+	msg := mail.NewMsg()
+	if err := msg.FromFormat(s.cfg.FromName, s.cfg.from()); err != nil {
+		return nil, fmt.Errorf("sender: %w", err)
+	}
+	if err := msg.To(m.To); err != nil || strings.ContainsAny(m.To, "\r\n") {
+		return nil, errors.New("the email address of the recipient is not valid")
+	}
+	msg.Subject(strings.Join(strings.FieldsFunc(m.Subject, func(r rune) bool { return r == '\r' || r == '\n' }), " "))
+	msg.SetMessageIDWithValue(m.ID + "@battery-passport")
+	msg.SetDateWithValue(m.At)
+	msg.SetGenHeader("Auto-Submitted", "auto-generated")
+	if m.Unsubscribe != "" {
+		if strings.ContainsAny(m.Unsubscribe, "\r\n<>") {
+			return nil, errors.New("the URL to unsubscribe is not valid")
+		}
+		msg.SetGenHeader("List-Unsubscribe", "<"+m.Unsubscribe+">")
+	}
+	msg.SetBodyString(mail.TypeTextPlain, m.plain())
+	return msg, msg.AddAlternativeHTMLTemplate(html, struct {
+		Message
+		Lines []string
+		Year  int
+	}{m, strings.Split(m.Text, "\n"), m.At.UTC().Year()})
+}
+
+// plain returns the text part.
+func (m Message) plain() string {
+	parts := []string{m.Subject, m.Text}
+	if m.Link.URL != "" {
+		parts = append(parts, m.Link.Text+":\n"+m.Link.URL)
+	}
+	if m.Note != "" {
+		parts = append(parts, m.Note)
+	}
+	return strings.Join(parts, "\n\n") + "\n"
+}
