@@ -109,6 +109,10 @@ func TestMetrics(t *testing.T) {
 	s.upload(ann.Token, "a.txt").Want(201, nil)
 	s.waitForNotification(ann, "document.uploaded", "a.txt")
 	s.waitForFile(s.stack.MailDir, "New Battery Passport Created")
+	s.eventually("all events are read", func() bool {
+		lag := scrape(t, addrs[notificationd.Name])["kafka_consumer_lag_messages"]
+		return lag != nil && value(lag) == 0
+	})
 
 	found := map[string]map[string]*dto.MetricFamily{}
 	for service, addr := range addrs {
