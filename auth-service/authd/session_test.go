@@ -368,14 +368,14 @@ func TestSweepRemovesExpiredRecords(t *testing.T) {
 		}
 		var tokens []string
 		for range 250 {
-			id, token, err := s.Begin(t.Context(), "ann", 0)
+			id, token, err := s.Begin(t.Context(), "ann", 0, session.Client{})
 			if err != nil || s.End(t.Context(), id) != nil {
 				t.Fatal(err)
 			}
 			tokens = append(tokens, token)
 		}
 		c.advance(90 * time.Minute)
-		_, last, err := s.Begin(t.Context(), "ann", 0)
+		_, last, err := s.Begin(t.Context(), "ann", 0, session.Client{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -77,6 +77,7 @@ var kinds = []kind{
 		}
 		return id
 	}},
+	{"/api/auth/sessions/", []string{"own", "foreign", "absent"}, (*accessFixture).newSession},
 	{"/api/auth/users/", []string{"own", "foreign", "absent"}, func(c *accessFixture, resource, caller string) string {
 		return map[string]string{"own": c.self(caller).User.ID, "foreign": c.otherOperator.User.ID, "absent": uuid.NewString()}[resource]
 	}},
@@ -109,6 +110,37 @@ func (c *accessFixture) newPassport(resource, _ string) string {
 	var p passport
 	c.passport.Call("POST /api/passports", maker.Token, object{"data": battery(c.t, "ev-nmc-minimum-2027.json")}).Want(201, &p)
 	return p.ID
+}
+
+// newSession logs the holder in once more.
+func (c *accessFixture) newSession(resource, caller string) string {
+	holder := c.otherOperator
+	switch resource {
+	case "absent":
+		return uuid.NewString()
+	case "own":
+		holder = c.self(caller)
+	}
+	own := c.sessions["admin"]
+	if holder.User.ID == own.User.ID {
+		own = c.admin()
+	} else {
+		own = c.login(holder.User.Email)
+	}
+	var list struct {
+		Items []struct {
+			ID      string
+			Current bool
+		}
+	}
+	c.auth.Call("GET /api/auth/sessions", own.Token, nil).Want(200, &list)
+	for _, s := range list.Items {
+		if s.Current {
+			return s.ID
+		}
+	}
+	c.t.Fatalf("no session of %+v is the current one", list.Items)
+	return ""
 }
 
 func (c *accessFixture) newNamespace(resource, _ string) string {

@@ -24,6 +24,7 @@ var examples = []example{
 	{operation: "refreshTokens", name: "token", summary: "With the refreshToken of your login", body: `{"refreshToken":"{refreshToken}"}`},
 	{operation: "logOut", name: "token", summary: "With the refreshToken of your login", body: `{"refreshToken":"{refreshToken}"}`},
 	{operation: "getProfile", caller: "ada"},
+	{operation: "listSessions", caller: "ada"},
 	{operation: "checkAdmin", caller: "admin"},
 	{operation: "createOrganisation", name: "minimal", summary: "Only the required members", caller: "admin", body: `{"id":"recycling-nord","name":"Recycling Nord GmbH"}`},
 	{operation: "createOrganisation", name: "complete", summary: "With identifiers and address", caller: "admin", body: `{"id":"akku-sued","name":"Akku Süd GmbH","webAddress":"https://akku-sued.example","identifiers":{"eori":"DE123456789012345","vat":"DE123456789"},"address":{"streetAddress":"Hafenstr. 1","postalCode":"80331","city":"München","country":"DE"}}`},

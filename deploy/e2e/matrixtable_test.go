@@ -26,6 +26,10 @@ GET /api/auth/profile                       -          401 401 200 200 200 200 2
 POST /api/auth/refresh                      -          401 401 401 401 401 401 401
 POST /api/auth/register                     -          201 201 201 201 201 201 201
 GET /api/auth/revocations                   -          200 200 200 200 200 200 200
+GET /api/auth/sessions                      -          401 401 200 200 200 200 200
+DELETE /api/auth/sessions/{id}              own        401 401 204 204 204 204 204
+DELETE /api/auth/sessions/{id}              foreign    401 401 404 404 404 404 404
+DELETE /api/auth/sessions/{id}              absent     401 401 404 404 404 404 404
 GET /api/auth/users                         -          401 401 403 403 403 403 200
 GET /api/auth/users/{id}                    own        401 401 403 403 403 403 200
 GET /api/auth/users/{id}                    foreign    401 401 403 403 403 403 200

@@ -27,14 +27,15 @@ type contextKey struct{}
 
 // requestState is the state of a request that middleware and handlers share.
 type requestState struct {
-	id       uuid.UUID
-	address  netip.Addr
-	timeouts Timeouts
-	route    *route // nil until the router has run
-	pool     *pool  // nil: no limit
-	shares   []share
-	slot     *slot       // nil: none
-	failed   atomic.Bool // an unexpected error occurred
+	id        uuid.UUID
+	address   netip.Addr
+	userAgent string
+	timeouts  Timeouts
+	route     *route // nil until the router has run
+	pool      *pool  // nil: no limit
+	shares    []share
+	slot      *slot       // nil: none
+	failed    atomic.Bool // an unexpected error occurred
 
 	mu    sync.Mutex
 	attrs []slog.Attr // for the access log
@@ -55,6 +56,9 @@ func RequestID(ctx context.Context) string { return stateOf(ctx).id.String() }
 // Address returns the client address of the request of ctx. Without a request, it is
 // the zero Addr.
 func Address(ctx context.Context) netip.Addr { return stateOf(ctx).address }
+
+// UserAgent returns the header User-Agent of the request of ctx, as the client sent it.
+func UserAgent(ctx context.Context) string { return stateOf(ctx).userAgent }
 
 // Network returns the network of the client for rate limits: its IPv4 address, or the
 // /64 of its IPv6 address, which a single client can use as a whole.
@@ -95,7 +99,7 @@ func LogError(ctx context.Context, err error) {
 func (a *API) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := uuid.Must(uuid.NewV7())
-		s := &requestState{id: id, timeouts: a.timeouts}
+		s := &requestState{id: id, userAgent: r.UserAgent(), timeouts: a.timeouts}
 		if sent, err := uuid.Parse(r.Header.Get("X-Request-Id")); err == nil {
 			s.attrs = append(s.attrs, slog.String("client_request_id", sent.String()))
 		}

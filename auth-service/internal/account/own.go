@@ -14,11 +14,12 @@ import (
 // fault.Unauthenticated if the account was deleted, disabled, or given other rights
 // since the access token was issued.
 func (s *Service) CallerAccount(ctx context.Context) (Account, error) {
-	r, err := s.callerRecord(ctx)
+	r, err := s.CallerRecord(ctx)
 	return r.Account, err
 }
 
-func (s *Service) callerRecord(ctx context.Context) (Record, error) {
+// CallerRecord returns the stored account of the caller. It fails as CallerAccount does.
+func (s *Service) CallerRecord(ctx context.Context) (Record, error) {
 	caller := auth.Caller(ctx)
 	row, err := s.Accounts.Get(ctx, caller.UserID)
 	switch {
@@ -33,7 +34,7 @@ func (s *Service) callerRecord(ctx context.Context) (Record, error) {
 // CheckAdmin fails with fault.Forbidden if the caller is not an admin, and as
 // CallerAccount does.
 func (s *Service) CheckAdmin(ctx context.Context) error {
-	r, err := s.callerRecord(ctx)
+	r, err := s.CallerRecord(ctx)
 	if err == nil && r.Role != auth.Admin {
 		return fault.New(fault.Forbidden, "the account of this access token has lost the role admin")
 	}
@@ -56,7 +57,7 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (epo
 	if details != nil {
 		return 0, fault.New(fault.Invalid, "the new password does not meet the policy").With(details...)
 	}
-	r, err := s.callerRecord(ctx)
+	r, err := s.CallerRecord(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -73,6 +73,7 @@ type FieldDiff struct {
 type Origin struct {
 	Address, RequestID string
 	Client             netip.Addr // Address, for the throttle
+	UserAgent          string     // for the list of sessions; the audit does not store it
 }
 
 type originKey struct{}

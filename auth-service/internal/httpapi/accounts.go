@@ -102,7 +102,7 @@ func (a *API) change(ctx context.Context, in *changeInput) (*versioned[account.A
 
 // withOrigin returns a context that carries the origin of the request, for the audit.
 func withOrigin(ctx context.Context) context.Context {
-	return audit.WithOrigin(ctx, audit.Origin{Address: rest.Address(ctx).String(), RequestID: rest.RequestID(ctx), Client: rest.Address(ctx)})
+	return audit.WithOrigin(ctx, audit.Origin{Address: rest.Address(ctx).String(), RequestID: rest.RequestID(ctx), Client: rest.Address(ctx), UserAgent: rest.UserAgent(ctx)})
 }
 
 type auditInput struct {

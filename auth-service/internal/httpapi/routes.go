@@ -81,6 +81,7 @@ func (a *API) Register(r *rest.API) {
 	rest.Handle(r, "POST /api/auth/logout", login, a.logout, "logOut", "Log out", rest.Status(http.StatusNoContent), rest.Errors(http.StatusUnauthorized, http.StatusTooManyRequests),
 		rest.Description("Ends a session. All services refuse its access tokens within 5 seconds."))
 	rest.Handle(r, "GET /api/auth/profile", user, a.profile, "getProfile", "Get your account")
+	a.registerSessions(r, user)
 	rest.Handle(r, "PUT /api/auth/password", user, a.changePassword, "changePassword", "Change your password", rest.Status(http.StatusNoContent), rest.Errors(http.StatusConflict),
 		rest.Description("Ends all other sessions of the account. The current session continues with its refresh token; its access token is revoked."))
 	rest.Handle(r, "GET /api/auth/admin", admin, a.profile, "checkAdmin", "Check admin access")

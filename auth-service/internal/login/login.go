@@ -97,7 +97,7 @@ func (s *Service) countFailure(ctx context.Context, account string, err error) {
 }
 
 func (s *Service) begin(ctx context.Context, r account.Record) (Grant, error) {
-	id, refresh, err := s.Sessions.Begin(ctx, r.ID, r.Epoch)
+	id, refresh, err := s.Sessions.Begin(ctx, r.ID, r.Epoch, clientOf(ctx))
 	if err != nil {
 		return Grant{Account: r.Account}, err
 	}
@@ -133,7 +133,7 @@ func (s *Service) Refresh(ctx context.Context, token string) (Grant, error) {
 	if err != nil {
 		return Grant{}, err
 	}
-	refresh, err := s.Sessions.Refresh(ctx, token)
+	refresh, err := s.Sessions.Refresh(ctx, token, audit.OriginOf(ctx).Address)
 	if errors.Is(err, session.ErrReused) {
 		if err := s.Accounts.TokenReused(ctx, found.Account); err != nil {
 			s.Log.WarnContext(ctx, "refresh token reuse not recorded in the audit", "account", found.Account, "err", err)

@@ -37,6 +37,13 @@ type Record struct {
 	CreatedAt time.Time `json:"createdAt"`
 	ExpiresAt time.Time `json:"expiresAt"`
 	Ended     bool      `json:"ended,omitzero"`
+	Client    Client    `json:"client,omitzero"` // of the login, and the address of the latest refresh; forgotten when the session ends
+}
+
+// Client describes from where an account uses a session.
+type Client struct {
+	Address   string `json:"address,omitempty"`
+	UserAgent string `json:"userAgent,omitempty"`
 }
 
 // Schema declares how sessions are stored.
@@ -70,7 +77,7 @@ func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Milliseco
 
 // Begin begins a session of an account and returns its id and first refresh token.
 // If the account has more than maxSessions, the oldest ends.
-func (s *Service) Begin(ctx context.Context, account string, epoch int64) (id, token string, err error) {
+func (s *Service) Begin(ctx context.Context, account string, epoch int64, client Client) (id, token string, err error) {
 	key, err := s.Key()
 	if err != nil {
 		return "", "", err
@@ -78,7 +85,7 @@ func (s *Service) Begin(ctx context.Context, account string, epoch int64) (id, t
 	t, now := newToken(), s.now()
 	id = t.id()
 	_, err = s.Sessions.Insert(ctx, id, Record{
-		ID: id, Account: account, Epoch: epoch, Hash: t.hash(), RotatedAt: now, CreatedAt: now, ExpiresAt: now.Add(s.Lifetime),
+		ID: id, Account: account, Epoch: epoch, Hash: t.hash(), RotatedAt: now, CreatedAt: now, ExpiresAt: now.Add(s.Lifetime), Client: client,
 	})
 	if err == nil {
 		err = s.endOldest(ctx, account)
@@ -98,8 +105,8 @@ func (s *Service) endOldest(ctx context.Context, account string) error {
 // Refresh returns the successor of a refresh token. A token that was used before
 // ends its session, because it may have been stolen; only the previous token is
 // accepted for reuseGrace. It fails with fault.Unauthenticated, caused by ErrReused
-// for a token that was used before.
-func (s *Service) Refresh(ctx context.Context, text string) (string, error) {
+// for a token that was used before. The session remembers the address of the client.
+func (s *Service) Refresh(ctx context.Context, text, address string) (string, error) {
 	key, err := s.Key()
 	if err != nil {
 		return "", err
@@ -115,6 +122,8 @@ func (s *Service) Refresh(ctx context.Context, text string) (string, error) {
 	row, err := s.Sessions.Update(ctx, t.id(), func(r *Record) (change store.Change, err error) {
 		if reused, err = r.rotate(t, key, s.now()); reused {
 			change = s.end(r)
+		} else if err == nil {
+			r.Client.Address = address
 		}
 		return change, err
 	})
@@ -210,7 +219,7 @@ func (s *Service) End(ctx context.Context, id string) error {
 // end publishes the revocation before marking the session ended: a spurious
 // revocation is harmless, a missing one is not.
 func (s *Service) end(r *Record) store.Change {
-	r.Ended = true
+	r.Ended, r.Client = true, Client{}
 	return store.Change{History: []store.HistoryRecord{s.Revocation(r.ID, 1)}}
 }
 

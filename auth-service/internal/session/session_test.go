@@ -58,7 +58,7 @@ func TestLateRevocationIsReturned(t *testing.T) {
 	s, _ := open(t, &now, time.Hour)
 	revoke := func(account string) {
 		t.Helper()
-		id, _, err := s.Begin(t.Context(), account, 0)
+		id, _, err := s.Begin(t.Context(), account, 0, Client{})
 		if err == nil {
 			err = s.End(t.Context(), id)
 		}
@@ -95,19 +95,19 @@ func TestOldestSessionEnds(t *testing.T) {
 			account = "bob"
 		}
 		for range 3 { // ended sessions are not counted
-			id, _, err := s.Begin(t.Context(), account, 0)
+			id, _, err := s.Begin(t.Context(), account, 0, Client{})
 			if err != nil || s.End(t.Context(), id) != nil {
 				t.Fatal(err)
 			}
 		}
-		id, token, err := s.Begin(t.Context(), account, 0)
+		id, token, err := s.Begin(t.Context(), account, 0, Client{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ids, tokens = append(ids, id), append(tokens, token)
 	}
 	for i, token := range tokens {
-		_, err := s.Refresh(t.Context(), token)
+		_, err := s.Refresh(t.Context(), token, "")
 		ended, err2 := s.IsRevoked(t.Context(), ids[i], 1)
 		if want := i == 1 || i == 2; (err != nil) != want || ended != want || err2 != nil {
 			t.Errorf("session %d: Refresh = %v, IsRevoked = %v, %v", i, err, ended, err2)
@@ -120,7 +120,7 @@ func TestOldestSessionEnds(t *testing.T) {
 func TestSetEpochNeverLowersTheEpoch(t *testing.T) {
 	var now time.Time
 	s, _ := open(t, &now, time.Minute)
-	id, token, err := s.Begin(t.Context(), "ann", 0)
+	id, token, err := s.Begin(t.Context(), "ann", 0, Client{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestSetEpochNeverLowersTheEpoch(t *testing.T) {
 func TestRevokedSessionIsNotRefreshed(t *testing.T) {
 	var now time.Time
 	s, db := open(t, &now, 15*time.Minute)
-	id, token, err := s.Begin(t.Context(), "ann", 0)
+	id, token, err := s.Begin(t.Context(), "ann", 0, Client{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestRevokedSessionIsNotRefreshed(t *testing.T) {
 		t.Fatalf("IsRevoked = %v, %v", revoked, err)
 	}
 	now = now.Add(15 * time.Minute)
-	if _, err := s.Refresh(t.Context(), token); !fault.Is(err, fault.Unauthenticated) {
+	if _, err := s.Refresh(t.Context(), token, ""); !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("Refresh = %v, want unauthenticated", err)
 	}
 	if row, err := s.Sessions.Get(t.Context(), id); err != nil || !row.Doc.Ended {
