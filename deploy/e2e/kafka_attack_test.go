@@ -205,10 +205,10 @@ func TestKafkaUserCreatesOnlyItsTopicsAndGroups(t *testing.T) {
 func TestConsumerWaitsForTheTopicsOfOthers(t *testing.T) {
 	onSecuredBrokers(t, func(t *testing.T, cfg kafka.Config) {
 		got := make(chan string, 100)
-		consumer := kafka.NewConsumer(as(cfg, acl.Notification), notificationGroup+"-"+uuid.NewString(), notificationd.Topics(), func(_ context.Context, e event.Envelope) error {
+		consumer := kafka.NewConsumer(as(cfg, acl.Notification), notificationGroup+"-"+uuid.NewString(), notificationd.Topics(), kafka.Each(func(_ context.Context, e event.Envelope) error {
 			got <- e.Key
 			return nil
-		}, slog.New(slog.NewTextHandler(t.Output(), nil)))
+		}), slog.New(slog.NewTextHandler(t.Output(), nil)))
 		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 		ended := make(chan error, 1)
 		go func() { ended <- consumer.Run(ctx) }()

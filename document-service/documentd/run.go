@@ -51,7 +51,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		DetectType: filetype.Detect, Types: types, MaxBytes: cfg.MaxBytes, SweepAfter: cfg.SweepAfter, Now: p.Now, NewID: platform.NewID, Log: log,
 	}
 	events := kafka.NewForwarder(cfg.Kafka, event.DocumentTopics(), log, documents.Documents.Outbox())
-	owners := kafka.NewConsumer(cfg.Kafka, cmp.Or(cfg.Group, Name), ownership.Topics(), documents.Owners.Apply, log)
+	owners := kafka.NewConsumer(cfg.Kafka, cmp.Or(cfg.Group, Name), ownership.Topics(), kafka.Each(documents.Owners.Apply), log)
 	queue := task.NewQueue(p.Store, p.Now)
 	tasks := task.NewWorker(queue, log, p.Metrics, documents.SweepTask(), documents.ReindexTask(queue), documents.RecountTask())
 	p.Check("storage", false, objects.Ping)

@@ -34,6 +34,11 @@ func newDeliveryCounter(r prometheus.Registerer) *prometheus.CounterVec {
 // Deliver implements notification.Channel.
 func (c measuredChannel) Deliver(ctx context.Context, m notification.Message) error {
 	err := c.Channel.Deliver(ctx, m)
+	c.count(err)
+	return err
+}
+
+func (c measuredChannel) count(err error) {
 	refusal, refused := errors.AsType[*notification.Refusal](err)
 	outcome := "failed"
 	switch {
@@ -45,5 +50,19 @@ func (c measuredChannel) Deliver(ctx context.Context, m notification.Message) er
 		outcome = "later"
 	}
 	c.attempts.WithLabelValues(string(c.name), outcome).Inc()
-	return err
+}
+
+// measuredBatchChannel counts the outcomes of a BatchChannel.
+type measuredBatchChannel struct {
+	measuredChannel
+	batch notification.BatchChannel
+}
+
+// DeliverMany implements notification.BatchChannel.
+func (c measuredBatchChannel) DeliverMany(ctx context.Context, messages []notification.Message) []error {
+	errs := c.batch.DeliverMany(ctx, messages)
+	for _, err := range errs {
+		c.count(err)
+	}
+	return errs
 }

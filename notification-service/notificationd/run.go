@@ -54,6 +54,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 	if cfg.Files != "" {
 		folder := textfile.Folder{Path: cfg.Files, Dates: cfg.Dates}
+		notifications.Files = measuredBatchChannel{measuredChannel{folder, notification.File, attempts}, folder}
 		addDispatcher(notification.File, folder)
 		p.Check("files", false, folder.Ping)
 	}

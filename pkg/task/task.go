@@ -7,6 +7,7 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -77,6 +78,9 @@ type Spec struct {
 	Kind      string
 	Data      any       // encoded as JSON
 	NotBefore time.Time // zero: now
+	// Traceparent is the trace context of the cause of the task; empty: that of the
+	// context of Enqueue.
+	Traceparent string
 }
 
 // Queue stores the tasks of a service. It is safe for concurrent use.
@@ -102,7 +106,7 @@ func (q *Queue) Enqueue(ctx context.Context, specs ...Spec) (added int, err erro
 	now := q.now()
 	writes := make([]store.Write[Task], len(specs))
 	for i, s := range specs {
-		t := Task{ID: s.ID, Kind: s.Kind, State: Waiting, NotBefore: now, Traceparent: trace.FromContext(ctx), CreatedAt: now}
+		t := Task{ID: s.ID, Kind: s.Kind, State: Waiting, NotBefore: now, Traceparent: cmp.Or(s.Traceparent, trace.FromContext(ctx)), CreatedAt: now}
 		if !s.NotBefore.IsZero() {
 			t.NotBefore = s.NotBefore.UTC().Truncate(time.Millisecond)
 		}

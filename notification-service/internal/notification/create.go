@@ -70,14 +70,14 @@ func (s *Service) send(ctx context.Context, r Record, d Draft, owner string) err
 	}
 	byMail := func(AccountProjection) bool { return d.Type == Email }
 	if !d.toAll() {
-		return s.add(ctx, r, recipients{{AccountProjection: a}}, byMail)
+		return s.add(ctx, s.recordsFor(ctx, r, recipients{{AccountProjection: a}}, byMail))
 	}
 	return s.eachAccountPage(ctx, store.Query{}, func(accounts []AccountProjection) error {
 		to := recipients{{AccountProjection: a}} // the first recipient has the text file
 		for _, a := range accounts {
 			to.add(a)
 		}
-		return s.add(ctx, r, to, byMail)
+		return s.add(ctx, s.recordsFor(ctx, r, to, byMail))
 	})
 }
 

@@ -90,6 +90,13 @@ type Channel interface {
 	Deliver(ctx context.Context, m Message) error
 }
 
+// BatchChannel is a Channel that delivers many messages for less than one by one.
+type BatchChannel interface {
+	Channel
+	// DeliverMany delivers messages, and returns the error of Deliver for each.
+	DeliverMany(ctx context.Context, messages []Message) []error
+}
+
 // Refusal means that a message was refused.
 type Refusal struct {
 	Final  bool // permanently

@@ -10,7 +10,6 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/task"
-	"github.com/battery-passport/suite/pkg/trace"
 )
 
 const (
@@ -171,29 +170,25 @@ func shorten(reason string) string { return oneLine(reason[:min(len(reason), max
 // enqueue adds a task for each pending delivery that has none. The task continues the trace
 // of the record.
 func (s *Service) enqueue(ctx context.Context, records ...*Record) error {
-	specs := map[string][]task.Spec{} // by traceparent
+	var specs []task.Spec
 	for _, r := range records {
 		for _, delivery := range r.Deliveries {
 			if delivery.State != Pending || !s.hasChannel(delivery.Channel) {
 				continue
 			}
 			spec := newSpec(r.ID, delivery.Channel)
+			spec.Traceparent = r.Traceparent
 			if delivery.Channel == Mail && r.AwaitsAddress {
 				spec.NotBefore = s.now().Add(parkTime)
 			}
-			specs[r.Traceparent] = append(specs[r.Traceparent], spec)
+			specs = append(specs, spec)
 		}
 	}
-	for traceparent, specs := range specs {
-		traced := ctx
-		if traceparent != "" { // earlier releases stored none
-			traced = trace.NewContext(ctx, traceparent)
-		}
-		if _, err := s.Tasks.Enqueue(traced, specs...); err != nil {
-			return err
-		}
+	if len(specs) == 0 {
+		return nil
 	}
-	return nil
+	_, err := s.Tasks.Enqueue(ctx, specs...)
+	return err
 }
 
 // ResumeTask returns the task that enqueues pending deliveries without a task, and completes the

@@ -51,6 +51,9 @@ func newService(t *testing.T, channels ...*channel) *testService {
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	for _, c := range channels {
+		if c.name == notification.File {
+			s.Files = c
+		}
 		s.Dispatchers = append(s.Dispatchers, &notification.Dispatcher{Name: c.name, Channel: c, Service: s.Service, Log: log})
 	}
 	s.worker = s.newWorker()
@@ -74,7 +77,7 @@ func (s *testService) handle(topic, payload string) {
 		e = s.accountEvent(e)
 	}
 	for range 2 {
-		if err := s.Handle(s.t.Context(), e); err != nil {
+		if _, err := s.Handle(s.t.Context(), []event.Envelope{e}); err != nil {
 			s.t.Fatal(err)
 		}
 	}
@@ -137,6 +140,15 @@ func (c *channel) Deliver(_ context.Context, m notification.Message) error {
 	}
 	c.sent = append(c.sent, m)
 	return nil
+}
+
+// DeliverMany implements notification.BatchChannel.
+func (c *channel) DeliverMany(ctx context.Context, messages []notification.Message) []error {
+	errs := make([]error, len(messages))
+	for i, m := range messages {
+		errs[i] = c.Deliver(ctx, m)
+	}
+	return errs
 }
 
 const ann = `{"userId":"ann","email":"ann@nlb.example","role":"user"}`
@@ -277,7 +289,7 @@ func TestAddressArrivesDuringDispatch(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() { s.deliver() })
 		time.Sleep(rand.N(2 * time.Millisecond)) // at a random moment of the dispatch
-		if err := s.Handle(t.Context(), s.accountEvent(e)); err != nil {
+		if _, err := s.Handle(t.Context(), []event.Envelope{s.accountEvent(e)}); err != nil {
 			t.Fatal(err)
 		}
 		wg.Wait()
@@ -375,8 +387,8 @@ func TestResumedDeliveriesKeepTheirTrace(t *testing.T) {
 	s.Tasks = lost
 	traces := map[string]string{"passport.created": "4bf92f3577b34da6a3ce929d0e0e4736", "passport.updated": "0af7651916cd43dd8448eb211c80319c"}
 	for topic, id := range traces {
-		e := event.Envelope{ID: topic, Topic: topic, Type: topic, Time: s.now, Data: []byte(`{"passportId":"p","createdBy":"ann"}`)}
-		if err := s.Handle(trace.NewContext(t.Context(), "00-"+id+"-00f067aa0ba902b7-01"), e); err != nil {
+		e := event.Envelope{ID: topic, Topic: topic, Type: topic, Time: s.now, Data: []byte(`{"passportId":"p","createdBy":"ann"}`), Traceparent: "00-" + id + "-00f067aa0ba902b7-01"}
+		if _, err := s.Handle(t.Context(), []event.Envelope{e}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -414,7 +426,7 @@ func TestOldAccountEventsAreIgnored(t *testing.T) {
 	} {
 		s := newService(t)
 		for _, e := range events {
-			if err := s.Handle(t.Context(), e); err != nil {
+			if _, err := s.Handle(t.Context(), []event.Envelope{e}); err != nil {
 				t.Fatal(err)
 			}
 		}

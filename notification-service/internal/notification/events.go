@@ -6,127 +6,133 @@ import (
 	"strings"
 
 	"github.com/battery-passport/suite/pkg/event"
-	"github.com/battery-passport/suite/pkg/fault"
-	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/trace"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Handle creates the notifications for an event. It is idempotent. It fails with
-// fault.Malformed or fault.Invalid if the event is wrong; retrying does not help then.
-func (s *Service) Handle(ctx context.Context, e event.Envelope) error {
+// maxRecords is the number of records of several events that are inserted together. Those of
+// one event may be more.
+const maxRecords = 1000
+
+// parsedEvent is an event that is not wrong, with its payload.
+type parsedEvent struct {
+	event.Envelope
+	payload payload
+}
+
+// Handle creates the notifications for events, in their order, and returns how many events it
+// has handled. It is idempotent. An error concerns the next event: fault.Malformed or
+// fault.Invalid if it is wrong; retrying does not help then.
+func (s *Service) Handle(ctx context.Context, events []event.Envelope) (handled int, err error) {
+	for handled < len(events) {
+		n, err := s.handleTogether(ctx, events[handled:])
+		if handled += n; err != nil {
+			return handled, err
+		}
+	}
+	return handled, nil
+}
+
+// handleTogether handles the first event and those after it, up to the next one that is wrong, or
+// that changes an account or organisation and so the recipients of later ones.
+func (s *Service) handleTogether(ctx context.Context, events []event.Envelope) (handled int, err error) {
+	var all []parsedEvent
+	for i, e := range events {
+		if i > 0 && aboutAccounts(e.Type) {
+			break
+		}
+		var p payload
+		if p, err = s.parse(ctx, e); err != nil {
+			break
+		}
+		all = append(all, parsedEvent{e, p})
+	}
+	if failed := s.notify(ctx, all); failed != nil {
+		return 0, failed
+	}
+	return len(all), err
+}
+
+// parse checks an event, and applies it to the projection of its account or organisation.
+func (s *Service) parse(ctx context.Context, e event.Envelope) (payload, error) {
 	p, err := parsePayload(e)
 	if err == nil {
 		err = checkOrigin(e, p)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	switch e.Type {
 	case event.OrganisationUpdated{}.Topic():
-		return s.upsertOrganisation(ctx, e, p)
+		return p, s.upsertOrganisation(ctx, e, p)
 	case event.UserRegistered{}.Topic(), event.UserUpdated{}.Topic(), event.UserDeleted{}.Topic():
 		account, err := parseAccount(e, p)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := s.upsertAccount(ctx, e, account); err != nil {
-			return err
-		}
-		if e.Type != (event.UserRegistered{}).Topic() {
-			return nil // these event types have no notification
-		}
+		return p, s.upsertAccount(ctx, e, account)
 	}
-	if p.string(importKey) != "" && subjectKey(e.Type) != importKey {
-		_, err := s.owner(ctx, subjectKey(e.Type), p) // the event at the end of the import has the notification
-		return err
-	}
-	return s.notify(ctx, e, p)
+	return p, nil
 }
 
-// notify adds a notification for each recipient of an event. Existing notifications do not
+// hasNotification reports whether people are notified of an event. For the events of the
+// passports of an import, the event at its end has the notification.
+func (e parsedEvent) hasNotification() bool {
+	switch e.Type {
+	case event.OrganisationUpdated{}.Topic(), event.UserUpdated{}.Topic(), event.UserDeleted{}.Topic():
+		return false
+	}
+	return e.payload.string(importKey) == "" || subjectKey(e.Type) == importKey
+}
+
+// notify adds a notification for each recipient of the events. Existing notifications do not
 // change.
-func (s *Service) notify(ctx context.Context, e event.Envelope, p payload) error {
-	title, message, err := render(e.Type, p, s.now(), s.Dates)
-	if err != nil {
+func (s *Service) notify(ctx context.Context, events []parsedEvent) error {
+	l := newLookup(s)
+	if err := l.storeOwners(ctx, events); err != nil {
 		return err
 	}
-	metadata, err := newMetadata(e, p)
-	if err != nil {
-		return err
+	var records []newRecord
+	isRepeated := map[string]bool{}
+	for _, e := range events {
+		id := deriveID(e.Source, e.ID)
+		if !e.hasNotification() || isRepeated[id] {
+			continue
+		}
+		isRepeated[id] = true
+		more, err := l.newRecords(ctx, e)
+		if err != nil {
+			return err
+		}
+		if len(records)+len(more) > maxRecords {
+			if err := s.addWithFiles(ctx, records); err != nil {
+				return err
+			}
+			records = nil
+		}
+		records = append(records, more...)
 	}
-	to, err := s.eventRecipients(ctx, e, p)
+	return s.addWithFiles(ctx, records)
+}
+
+// newRecords returns the records for the recipients of an event.
+func (l *lookup) newRecords(ctx context.Context, e parsedEvent) ([]newRecord, error) {
+	title, message, err := render(e.Type, e.payload, l.now(), l.Dates)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.add(ctx, Record{
+	metadata, err := newMetadata(e.Envelope, e.payload)
+	if err != nil {
+		return nil, err
+	}
+	to, err := l.eventRecipients(ctx, e.Envelope, e.payload)
+	if err != nil {
+		return nil, err
+	}
+	return l.recordsFor(trace.NewContext(ctx, e.Traceparent), Record{
 		Event: deriveID(e.Source, e.ID), Type: System, EventType: e.Type, Title: title, Message: message,
 		Priority: Medium, Status: Unread, Metadata: metadata, CreatedAt: e.Time.UTC(),
-	}, to, func(a AccountProjection) bool { return a.mailed(e.Type) })
-}
-
-// add inserts a copy of the record for each recipient and enqueues its deliveries. The
-// first copy also has the text file of the event; without recipients, only the file is
-// written. byMail reports whether a recipient gets a mail. It is idempotent: for existing
-// records, it enqueues the missing tasks.
-func (s *Service) add(ctx context.Context, r Record, to recipients, byMail func(AccountProjection) bool) error {
-	if len(to) == 0 {
-		to = recipients{{}}
-	}
-	r.Traceparent = trace.FromContext(ctx)
-	var records []*Record
-	for i, recipient := range to {
-		record := r
-		record.ID, record.Recipient, record.Audiences = deriveID(r.Event, recipient.ID), recipient.ID, recipient.audiences
-		record.Deliveries = s.newDeliveries(&record, recipient.ID != "" && byMail(recipient.AccountProjection), i == 0)
-		if mail := record.delivery(Mail); mail != nil && mail.State == Pending && record.Address == "" && recipient.Email == "" {
-			record.AwaitsAddress, mail.Reason = true, addressUnknown
-		}
-		records = append(records, &record)
-	}
-	if err := s.insert(ctx, records); err != nil {
-		return err
-	}
-	if err := s.enqueue(ctx, records...); err != nil {
-		return err
-	}
-	for _, r := range records {
-		if err := s.releaseIfKnown(ctx, r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// insert stores records. It skips existing records: the event was handled before.
-func (s *Service) insert(ctx context.Context, records []*Record) error {
-	writes := make([]store.Write[Record], len(records))
-	for i, r := range records {
-		writes[i] = store.Write[Record]{ID: r.ID, Doc: *r}
-	}
-	errs, err := s.Records.InsertMany(ctx, writes)
-	if err != nil {
-		return err
-	}
-	for _, err := range errs {
-		if err != nil && !fault.Is(err, fault.Conflict) {
-			return err
-		}
-	}
-	return nil
-}
-
-// releaseIfKnown releases the mail of a record if its address became known while the record
-// was inserted.
-func (s *Service) releaseIfKnown(ctx context.Context, r *Record) error {
-	if !r.AwaitsAddress {
-		return nil
-	}
-	a, err := s.account(ctx, r.Recipient)
-	if err != nil || a.Email == "" {
-		return err
-	}
-	return s.release(ctx, r.Recipient)
+	}, to, func(a AccountProjection) bool { return a.mailed(e.Type) }), nil
 }
 
 // newMetadata returns the metadata of a notification: the id of the subject, the users in

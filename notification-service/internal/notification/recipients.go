@@ -7,7 +7,6 @@ import (
 
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
-	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 )
 
@@ -45,28 +44,25 @@ func OwnerSchema() store.Schema[OwnerProjection] {
 // eventRecipients returns the recipients of an event: the account that it is about, or the
 // owner of the passport or document; and all admins. If an organisation is the owner, these are the
 // people who belong to it at the time of the event.
-func (s *Service) eventRecipients(ctx context.Context, e event.Envelope, p payload) (recipients, error) {
+func (l *lookup) eventRecipients(ctx context.Context, e event.Envelope, p payload) (recipients, error) {
 	var all recipients
-	err := s.addConcerned(ctx, &all, e, p)
-	if err != nil {
+	if err := l.addConcerned(ctx, &all, e, p); err != nil {
 		return nil, err
 	}
-	err = s.eachAccountPage(ctx, store.Query{Filters: map[string]string{"role": string(auth.Admin)}}, func(accounts []AccountProjection) error {
-		for _, a := range accounts {
-			all.add(a, admins)
-		}
-		return nil
-	})
+	accounts, err := l.list(ctx, admins, store.Query{Filters: map[string]string{"role": string(auth.Admin)}})
+	for _, a := range accounts {
+		all.add(a, admins)
+	}
 	return all, err
 }
 
 // addConcerned adds the people whom an event concerns.
-func (s *Service) addConcerned(ctx context.Context, all *recipients, e event.Envelope, p payload) error {
+func (l *lookup) addConcerned(ctx context.Context, all *recipients, e event.Envelope, p payload) error {
 	key := subjectKey(e.Type)
 	if key == "userId" {
-		return s.addUser(ctx, all, p.string(key))
+		return l.addUser(ctx, all, p.string(key))
 	}
-	owner, err := s.owner(ctx, key, p)
+	owner, err := l.owner(ctx, key, p)
 	if err != nil {
 		return err
 	}
@@ -75,51 +71,29 @@ func (s *Service) addConcerned(ctx context.Context, all *recipients, e event.Env
 		actor = p.first(ownerKeys)
 	}
 	if owner.Organisation != "" {
-		return s.addMembers(ctx, all, e, owner, actor)
+		return l.addMembers(ctx, all, e, owner, actor)
 	}
 	if owner.UserID == "" { // the event that names the owner has not arrived
 		owner.UserID = actor
 	}
-	return s.addUser(ctx, all, owner.UserID)
+	return l.addUser(ctx, all, owner.UserID)
 }
 
-func (s *Service) addUser(ctx context.Context, all *recipients, id string) error {
+func (l *lookup) addUser(ctx context.Context, all *recipients, id string) error {
 	if id == "" {
 		return nil
 	}
-	a, err := s.account(ctx, id)
+	a, err := l.account(ctx, id)
 	if err == nil {
 		all.add(a)
 	}
 	return err
 }
 
-// owner returns the owner of the subject of an event. It stores the account that created or
-// uploaded it, because later events do not name it.
-func (s *Service) owner(ctx context.Context, key string, p payload) (OwnerProjection, error) {
-	organisation, subject := p.string("organisation"), key+":"+p.string(key)
-	if user := p.first(ownerKeys); user != "" && key != "" {
-		o := OwnerProjection{UserID: user, Organisation: organisation}
-		_, err := s.Owners.Insert(ctx, subject, o)
-		if fault.Is(err, fault.Conflict) {
-			err = nil
-		}
-		return o, err
-	}
-	row, err := s.Owners.Get(ctx, subject)
-	if fault.Is(err, fault.NotFound) {
-		err = nil
-	}
-	if organisation != "" {
-		row.Doc.Organisation = organisation
-	}
-	return row.Doc, err
-}
-
 // addMembers adds the people of an organisation: the account that acted, the one that
 // created or uploaded the subject, and all others.
-func (s *Service) addMembers(ctx context.Context, all *recipients, e event.Envelope, owner OwnerProjection, actor string) error {
-	ids, err := s.organisationIDs(ctx, owner.Organisation)
+func (l *lookup) addMembers(ctx context.Context, all *recipients, e event.Envelope, owner OwnerProjection, actor string) error {
+	ids, err := l.organisationIDs(ctx, owner.Organisation)
 	if err != nil {
 		return err
 	}
@@ -128,7 +102,7 @@ func (s *Service) addMembers(ctx context.Context, all *recipients, e event.Envel
 		if user == "" {
 			continue
 		}
-		a, err := s.account(ctx, user)
+		a, err := l.account(ctx, user)
 		if err != nil {
 			return err
 		}
@@ -138,15 +112,13 @@ func (s *Service) addMembers(ctx context.Context, all *recipients, e event.Envel
 			all.add(a, audience)
 		}
 	}
-	q := store.Query{AnyOf: store.AnyOf{Filter: "organisation", Values: ids}}
-	return s.eachAccountPage(ctx, q, func(accounts []AccountProjection) error {
-		for _, a := range accounts {
-			if a.belongedTo(ids, e.Time) && !slices.ContainsFunc(*all, func(r recipient) bool { return r.ID == a.ID }) {
-				all.add(a, audience)
-			}
+	accounts, err := l.list(ctx, audience, store.Query{AnyOf: store.AnyOf{Filter: "organisation", Values: ids}})
+	for _, a := range accounts {
+		if a.belongedTo(ids, e.Time) && !slices.ContainsFunc(*all, func(r recipient) bool { return r.ID == a.ID }) {
+			all.add(a, audience)
 		}
-		return nil
-	})
+	}
+	return err
 }
 
 // belongedTo reports whether the account belongs to one of the organisations, and has since a

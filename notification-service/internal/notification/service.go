@@ -25,6 +25,7 @@ type Service struct {
 	Audit         *store.Collection[AuditEntry]
 	Tasks         *task.Queue
 	Dispatchers   []*Dispatcher // one per channel, except for the list
+	Files         BatchChannel  // text files, also in Dispatchers for those that could not be written at once; nil: none
 	MailPerHour   int           // mails to a recipient in any hour
 	Dates         DateStyle
 	Now           func() time.Time

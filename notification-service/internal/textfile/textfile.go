@@ -31,27 +31,57 @@ type Folder struct {
 	Dates notification.DateStyle
 }
 
-var _ notification.Channel = Folder{}
+var _ notification.BatchChannel = Folder{}
 
-// Deliver implements notification.Channel. The file is written atomically. Its name is
-// derived from the time and id of the event, so that a repeated delivery replaces it.
-func (f Folder) Deliver(_ context.Context, m notification.Message) error {
-	content, err := f.format(m)
-	if err != nil {
-		return &notification.Refusal{Final: true, Reason: err.Error()}
-	}
+// Deliver implements notification.Channel.
+func (f Folder) Deliver(ctx context.Context, m notification.Message) error {
+	return f.DeliverMany(ctx, []notification.Message{m})[0]
+}
+
+// DeliverMany implements notification.BatchChannel. Each file is written atomically. Its name is
+// derived from the time and id of the event, so that a repeated delivery replaces it. The disk
+// is synced twice, for the files and for their names, no matter how many they are.
+func (f Folder) DeliverMany(_ context.Context, messages []notification.Message) []error {
+	errs := make([]error, len(messages))
 	if err := os.MkdirAll(f.Path, folderMode); err != nil {
-		return err
+		return failed(errs, err)
 	}
-	name := fmt.Sprintf("notification-%s-%s.txt", m.At.UTC().Format(nameTime), m.Event)
-	path, temporary := filepath.Join(f.Path, name), filepath.Join(f.Path, "."+name)
-	if err := write(temporary, content); err != nil {
-		return err
+	names, temporary := make([]string, len(messages)), []string{}
+	for i, m := range messages {
+		content, err := f.format(m)
+		if err != nil {
+			errs[i] = &notification.Refusal{Final: true, Reason: err.Error()}
+			continue
+		}
+		names[i] = fmt.Sprintf("notification-%s-%s.txt", m.At.UTC().Format(nameTime), m.Event)
+		if errs[i] = os.WriteFile(f.temporary(names[i]), []byte(content), fileMode); errs[i] == nil {
+			temporary = append(temporary, f.temporary(names[i]))
+		}
 	}
-	if err := os.Rename(temporary, path); err != nil {
-		return err
+	if err := syncAll(f.Path, temporary); err != nil {
+		return failed(errs, err)
 	}
-	return syncFolder(f.Path)
+	for i, name := range names {
+		if errs[i] == nil {
+			errs[i] = os.Rename(f.temporary(name), filepath.Join(f.Path, name))
+		}
+	}
+	if err := syncFile(f.Path); err != nil { // makes the renames durable
+		return failed(errs, err)
+	}
+	return errs
+}
+
+func (f Folder) temporary(name string) string { return filepath.Join(f.Path, "."+name) }
+
+// failed sets the errors of all messages that are not refused.
+func failed(errs []error, err error) []error {
+	for i := range errs {
+		if errs[i] == nil {
+			errs[i] = err
+		}
+	}
+	return errs
 }
 
 // Ping checks that files can be written, by writing one.
@@ -84,13 +114,13 @@ func write(path, content string) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// syncFolder makes a rename durable.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
+// syncFile syncs a file or folder to the disk.
+func syncFile(path string) error {
+	file, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return errors.Join(file.Sync(), file.Close())
 }
 
 func (f Folder) format(m notification.Message) (string, error) {

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,13 +17,14 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/metrics"
 	"github.com/battery-passport/suite/pkg/trace"
-	"github.com/battery-passport/suite/pkg/wire"
 )
 
 const (
 	fetchWait         = 500 * time.Millisecond // longest wait of a fetch for new messages, which delays Close
 	fetchBytes        = 10 << 20
-	sessionTimeout    = 6 * time.Second // after which a silent member is removed from the group
+	batchSize         = 100              // messages that the handler gets at once
+	batchWait         = time.Millisecond // longest wait of a message for others of its batch
+	sessionTimeout    = 6 * time.Second  // after which a silent member is removed from the group
 	heartbeatInterval = time.Second
 	rebalanceTimeout  = 2 * time.Second // for which a crashed member blocks the group; live members rejoin at their next heartbeat
 	minBackoff        = 50 * time.Millisecond
@@ -33,32 +32,33 @@ const (
 	partitionWatch    = 5 * time.Second
 	commitTimeout     = 5 * time.Second
 	closeTimeout      = 2 * time.Second
-	maxReason         = 1000 // bytes
 )
 
-// Headers of a dead letter, in addition to those of the original message.
-const (
-	deadPrefix = "dlq_"
-	// ReasonHeader contains the error of the handler.
-	ReasonHeader    = deadPrefix + "reason"
-	topicHeader     = deadPrefix + "topic"
-	partitionHeader = deadPrefix + "partition"
-	offsetHeader    = deadPrefix + "offset"
-
-	timeHeader = "ce_time" // as in event.Envelope.Headers
-)
-
-// A Handler processes an event. It must be idempotent, because it or another member of
-// the group may receive the same event again.
+// A Handler processes events in their order, and returns how many of them it has
+// processed. An error concerns the event after these. A Handler must be idempotent,
+// because it or another member of the group may receive the same events again.
 //
 // An error of kind fault.Malformed or fault.Invalid means that the event itself is
-// wrong: it is written to the dead-letter topic. Any other error is treated as an
-// outage, and the event is retried.
-type Handler func(context.Context, event.Envelope) error
+// wrong: it is written to the dead-letter topic, and the handler gets the events after
+// it. Any other error is treated as an outage, and the rest of the events is retried.
+type Handler func(context.Context, []event.Envelope) (processed int, err error)
 
-// Consumer passes the events of some topics to a handler, one at a time, as a member
-// of a consumer group: each event at least once, and events with the same key in
-// order. A new group starts with the oldest event.
+// Each returns a Handler that calls f for one event after the other, in the trace of the
+// event.
+func Each(f func(context.Context, event.Envelope) error) Handler {
+	return func(ctx context.Context, events []event.Envelope) (int, error) {
+		for i, e := range events {
+			if err := f(trace.NewContext(ctx, e.Traceparent), e); err != nil {
+				return i, err
+			}
+		}
+		return len(events), nil
+	}
+}
+
+// Consumer passes the events of some topics to a handler, in batches, as a member of a
+// consumer group: each event at least once, and events with the same key in order. A new
+// group starts with the oldest event.
 type Consumer struct {
 	topics  *topicSet // nil if KAFKA_BROKERS is empty
 	reader  kafka.ReaderConfig
@@ -87,7 +87,7 @@ func NewConsumer(cfg Config, group string, topics []string, handle Handler, log 
 	}
 	c.reader = kafka.ReaderConfig{
 		Brokers: cfg.Brokers, GroupID: group, GroupTopics: topics, Dialer: cfg.dialer(),
-		StartOffset: kafka.FirstOffset, MinBytes: 1, MaxBytes: fetchBytes, MaxWait: fetchWait,
+		StartOffset: kafka.FirstOffset, MinBytes: 1, MaxBytes: fetchBytes, MaxWait: fetchWait, QueueCapacity: batchSize,
 		SessionTimeout: sessionTimeout, HeartbeatInterval: heartbeatInterval, RebalanceTimeout: rebalanceTimeout,
 		JoinGroupBackoff: joinBackoff, ReadBackoffMin: minBackoff, ReadBackoffMax: joinBackoff,
 		WatchPartitionChanges: true, PartitionWatchInterval: partitionWatch,
@@ -113,9 +113,9 @@ func (c *Consumer) Run(ctx context.Context) error {
 	r := kafka.NewReader(c.reader)
 	defer c.close(r)
 	for {
-		m, err := r.FetchMessage(ctx)
-		if err == nil {
-			err = c.consume(ctx, r, m)
+		messages, err := fetch(ctx, r)
+		if len(messages) > 0 {
+			err = errors.Join(err, c.consume(ctx, r, messages))
 		}
 		if ctx.Err() != nil {
 			return nil
@@ -130,45 +130,97 @@ func (c *Consumer) Run(ctx context.Context) error {
 	}
 }
 
-// consume passes a message to the handler and commits it. If the commit fails, the
-// next commit includes the message, or the message is delivered again.
-func (c *Consumer) consume(ctx context.Context, r *kafka.Reader, m kafka.Message) error {
-	e := envelope(m)
-	ctx = trace.NewContext(ctx, e.Traceparent)
-	done, rejected := false, error(nil)
-	boot.Retry(ctx, c.log, "handle event of "+m.Topic, func(ctx context.Context) error {
-		err := c.handle(ctx, e)
+// fetch waits for a message, and returns it with those that follow at once. With an error
+// it may return messages, too.
+func fetch(ctx context.Context, r *kafka.Reader) ([]kafka.Message, error) {
+	m, err := r.FetchMessage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	messages := []kafka.Message{m}
+	wait, cancel := context.WithTimeout(ctx, batchWait)
+	defer cancel()
+	for len(messages) < batchSize {
+		m, err := r.FetchMessage(wait)
+		if wait.Err() != nil && err != nil {
+			break
+		}
+		if err != nil {
+			return messages, err
+		}
+		messages = append(messages, m)
+	}
+	return messages, nil
+}
+
+// consume passes messages to the handler and commits those that are processed. If the
+// commit fails, the next commit includes the messages, or they are delivered again.
+func (c *Consumer) consume(ctx context.Context, r *kafka.Reader, messages []kafka.Message) error {
+	processed := 0
+	for processed < len(messages) {
+		rest := messages[processed:]
+		n, rejected := c.process(ctx, rest)
+		if processed += n; n == len(rest) {
+			break
+		}
+		if rejected == nil || !c.reject(ctx, rest[n], rejected) { // ctx is done
+			break
+		}
+		processed++
+	}
+	if processed == 0 {
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	if err := r.CommitMessages(ctx, messages[:processed]...); err != nil {
+		return fmt.Errorf("commit %d events: %w", processed, err)
+	}
+	return nil
+}
+
+// process passes messages to the handler until it rejects one or ctx is done, and returns
+// how many were processed before.
+func (c *Consumer) process(ctx context.Context, messages []kafka.Message) (processed int, rejected error) {
+	events := make([]event.Envelope, len(messages))
+	for i, m := range messages {
+		events[i] = envelope(m)
+	}
+	boot.Retry(ctx, c.log, "handle events", func(ctx context.Context) error {
+		n, err := c.handle(ctx, events[processed:])
+		if err == nil {
+			n = len(events) - processed
+		}
+		for range n {
+			c.handled.WithLabelValues(messages[processed].Topic, "ok").Inc()
+			processed++
+		}
 		if fault.Is(err, fault.Malformed) || fault.Is(err, fault.Invalid) {
 			rejected, err = err, nil
 		}
-		if done = err == nil; !done {
-			c.handled.WithLabelValues(m.Topic, "retried").Inc()
+		if err != nil {
+			c.handled.WithLabelValues(messages[processed].Topic, "retried").Inc()
+			err = fmt.Errorf("event %s of %s: %w", events[processed].ID, messages[processed].Topic, err)
 		}
 		return err
 	})
-	if rejected != nil {
-		done = false
-		c.log.WarnContext(ctx, "event rejected, writing dead letter", "topic", m.Topic, "event", e.ID, "err", rejected)
-		boot.Retry(ctx, c.log, "write to "+DeadLetterTopic(m.Topic), func(ctx context.Context) error {
-			err := c.topics.write(ctx, deadLetter(m, rejected))
-			done = err == nil
-			return err
-		})
+	return processed, rejected
+}
+
+// reject writes the dead letter of a message. It reports false if ctx is done before.
+func (c *Consumer) reject(ctx context.Context, m kafka.Message, cause error) (written bool) {
+	e := envelope(m)
+	ctx = trace.NewContext(ctx, e.Traceparent)
+	c.log.WarnContext(ctx, "event rejected, writing dead letter", "topic", m.Topic, "event", e.ID, "err", cause)
+	boot.Retry(ctx, c.log, "write to "+DeadLetterTopic(m.Topic), func(ctx context.Context) error {
+		err := c.topics.write(ctx, deadLetter(m, cause))
+		written = err == nil
+		return err
+	})
+	if written {
+		c.handled.WithLabelValues(m.Topic, "dead_letter").Inc()
 	}
-	if !done {
-		return ctx.Err()
-	}
-	outcome := "ok"
-	if rejected != nil {
-		outcome = "dead_letter"
-	}
-	c.handled.WithLabelValues(m.Topic, outcome).Inc()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
-	defer cancel()
-	if err := r.CommitMessages(ctx, m); err != nil {
-		return fmt.Errorf("commit %s: %w", e.ID, err)
-	}
-	return nil
+	return written
 }
 
 // close leaves the group. It waits for two seconds at most, because kafka-go may wait
@@ -206,39 +258,4 @@ func envelope(m kafka.Message) event.Envelope {
 		e.ID = fmt.Sprintf("%s/%d/%d", m.Topic, m.Partition, m.Offset)
 	}
 	return e
-}
-
-func header(m kafka.Message, key string) string {
-	for _, h := range m.Headers {
-		if h.Key == key {
-			return string(h.Value)
-		}
-	}
-	return ""
-}
-
-// deadLetter returns a copy of the message with the reason and the original topic,
-// partition and offset in its headers. If the message has no time header, the time of
-// its record is added, because the dead letter is a new record.
-func deadLetter(m kafka.Message, cause error) kafka.Message {
-	reason := cause.Error()
-	if f, ok := errors.AsType[*fault.Error](cause); ok {
-		for _, d := range f.Details {
-			reason += fmt.Sprintf("; %s %s", d.Path, d.Message)
-		}
-	}
-	out := kafka.Message{Topic: DeadLetterTopic(m.Topic), Key: m.Key, Value: m.Value}
-	out.Headers = slices.DeleteFunc(slices.Clone(m.Headers), func(h kafka.Header) bool {
-		return strings.HasPrefix(h.Key, deadPrefix) // from an earlier dead letter
-	})
-	if header(m, timeHeader) == "" {
-		out.Headers = append(out.Headers, kafka.Header{Key: timeHeader, Value: []byte(m.Time.UTC().Format(wire.TimeLayout))})
-	}
-	for _, h := range []struct{ key, value string }{
-		{ReasonHeader, reason[:min(len(reason), maxReason)]}, {topicHeader, m.Topic},
-		{partitionHeader, strconv.Itoa(m.Partition)}, {offsetHeader, strconv.FormatInt(m.Offset, 10)},
-	} {
-		out.Headers = append(out.Headers, kafka.Header{Key: h.key, Value: []byte(h.value)})
-	}
-	return out
 }

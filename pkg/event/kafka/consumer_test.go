@@ -26,7 +26,7 @@ type recorder struct {
 	events []event.Envelope
 }
 
-// handle implements kafka.Handler.
+// handle records an event.
 func (r *recorder) handle(_ context.Context, e event.Envelope) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -60,12 +60,17 @@ func (r *recorder) waitFor(t *testing.T, n int) []event.Envelope {
 
 // consume runs a consumer in the group named after the topic, until stop is called or
 // the test ends.
-func consume(t *testing.T, cfg kafka.Config, topic topic, handle kafka.Handler) (stop func()) {
+func consume(t *testing.T, cfg kafka.Config, topic topic, handle func(context.Context, event.Envelope) error) (stop func()) {
 	t.Helper()
 	return consumeAs(t, cfg, string(topic), topic, handle)
 }
 
-func consumeAs(t *testing.T, cfg kafka.Config, group string, topic topic, handle kafka.Handler) (stop func()) {
+func consumeAs(t *testing.T, cfg kafka.Config, group string, topic topic, handle func(context.Context, event.Envelope) error) (stop func()) {
+	t.Helper()
+	return consumeBatches(t, cfg, group, topic, kafka.Each(handle))
+}
+
+func consumeBatches(t *testing.T, cfg kafka.Config, group string, topic topic, handle kafka.Handler) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	c := kafka.NewConsumer(cfg, group, []string{string(topic)}, handle, slog.New(slog.NewTextHandler(t.Output(), nil)))
