@@ -29,7 +29,9 @@ type Config struct {
 	Mail    mail.Config
 
 	AppURL          string   `envconfig:"APP_URL" desc:"URL at which browsers reach the auth-service, for the links in its mails, for example https://passports.example. Empty: http://localhost with the port of the service; required in production if SMTP_HOST is set."`
-	TokenSecret     string   `envconfig:"JWT_SECRET" secret:"true" desc:"Secret that signs access tokens with HS256, at least 32 characters, the same in all services. Empty: tokens are signed with EdDSA."`
+	TokenSecret     string   `envconfig:"JWT_SECRET" secret:"true" desc:"Secret that signs access tokens with HS256, at least 32 characters, the same in all services; see JWT_ALGORITHM. Empty: tokens with HS256 are refused."`
+	Algorithm       string   `envconfig:"JWT_ALGORITHM" desc:"Algorithm that signs access tokens: ES256, EdDSA or HS256, which needs JWT_SECRET. It can be changed without invalidating tokens, see docs/security.md, Keys. Empty: HS256 if JWT_SECRET is set, otherwise ES256."`
+	IssuerURL       string   `envconfig:"ISSUER_URL" desc:"Public base URL of the auth-service, such as https://auth.example: the iss claim of access tokens, and the base of the URLs in /.well-known/oauth-authorization-server. Other services learn it from the auth-service. Empty: http://127.0.0.1 with the port."`
 	TokenLifetime   Lifetime `envconfig:"JWT_EXPIRES_IN" default:"15m" desc:"Lifetime of an access token, for example 15m, 24h or 1d."`
 	RefreshLifetime Lifetime `envconfig:"REFRESH_EXPIRES_IN" default:"30d" desc:"Lifetime of a session, from login; refreshing tokens does not extend it."`
 	KeyRotation     Lifetime `envconfig:"JWT_KEY_ROTATION" default:"90d" desc:"Age at which the signing key is replaced. 0: only on request of an admin."`
@@ -57,7 +59,7 @@ const (
 
 // Validate returns an error that names all variables with a wrong value.
 func (c Config) Validate() error {
-	errs := []error{token.CheckSecret(c.TokenSecret)}
+	errs := []error{token.CheckSecret(c.TokenSecret), c.checkTokens()}
 	check := func(ok bool, format string, args ...any) {
 		if !ok {
 			errs = append(errs, fmt.Errorf("  "+format, args...))

@@ -91,7 +91,7 @@ func newHasher(cfg Config, key func() ([]byte, error)) *password.Hasher {
 func newSessions(cfg Config, p *platform.Platform, key func() ([]byte, error), log *slog.Logger) *session.Service {
 	return &session.Service{
 		Sessions: store.Open(p.Store, session.Schema()), Revocations: store.Open(p.Store, session.RevocationSchema()), Key: key, Now: p.Now, Log: log,
-		Lifetime: time.Duration(cfg.RefreshLifetime), TokenLifetime: time.Duration(cfg.TokenLifetime),
+		Lifetime: time.Duration(cfg.RefreshLifetime), TokenLifetime: time.Duration(cfg.TokenLifetime), Issuer: cfg.issuer(),
 	}
 }
 

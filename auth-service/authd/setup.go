@@ -15,6 +15,7 @@ import (
 func newKeys(cfg Config, db store.DB, entries *audit.Log, log *slog.Logger) *secret.Keys {
 	keys := secret.New(db, entries, log)
 	keys.Now, keys.TokenSecret, keys.PasswordKey = cfg.Now, cfg.TokenSecret, cfg.PasswordKey
+	keys.Algorithm, keys.Issuer = cfg.algorithm(), cfg.issuer()
 	keys.Rotation, keys.TokenLifetime = time.Duration(cfg.KeyRotation), time.Duration(cfg.TokenLifetime)
 	return keys
 }

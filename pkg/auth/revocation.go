@@ -28,6 +28,7 @@ type Revocations struct {
 	Items    []Revocation `json:"items" doc:"revocations after since, oldest first; consecutive pages may repeat some"`
 	Since    string       `json:"since" doc:"value of the query parameter since for the next request"`
 	More     bool         `json:"more" doc:"whether more revocations can be requested immediately"`
+	Issuer   string       `json:"issuer" example:"http://127.0.0.1:4000" doc:"iss claim of access tokens, which is ISSUER_URL"`
 	Lifetime int          `json:"lifetime" doc:"lifetime of an access token in seconds; older tokens are refused, even if their exp claim is later"`
 }
 

@@ -3,6 +3,7 @@
 package secret
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -24,7 +25,7 @@ const (
 	signingName  = "signing-key" // the first key of the ring
 	passwordName = "password-key"
 	refreshName  = "refresh-key"
-	keySize      = 32 // bytes, of an Ed25519 seed and of an HMAC key
+	keySize      = 32 // bytes
 )
 
 // Secret is the stored form of a key.
@@ -46,15 +47,18 @@ type Keys struct {
 	Log     *slog.Logger
 	Audit   *audit.Log
 
-	// If set, these are used and no key is generated.
+	// Algorithm signs access tokens. TokenSecret is the key of HS256.
+	Algorithm   token.Algorithm
 	TokenSecret string
-	PasswordKey string
+	PasswordKey string // if empty, one is generated
+	Issuer      string // iss claim of access tokens
 	// Rotation is the age at which a signing key is replaced; 0: never.
 	// TokenLifetime is the lifetime of an access token.
 	Rotation, TokenLifetime time.Duration
 
 	public          *jwkset.MemoryJWKSet
-	ring            atomic.Pointer[KeyRing] // nil if TokenSecret is set
+	started         atomic.Pointer[time.Time] // time of the first load with HS256
+	signers         atomic.Pointer[[]signer]  // of the ring, oldest first; nil with HS256
 	passwordHashKey atomic.Pointer[[]byte]
 	refreshTokenKey atomic.Pointer[[]byte]
 }
@@ -62,7 +66,7 @@ type Keys struct {
 // New returns keys without content; Load loads them.
 func New(db store.DB, entries *audit.Log, log *slog.Logger) *Keys {
 	return &Keys{
-		Secrets: store.Open(db, Schema()), Rings: store.Open(db, KeyRingSchema()), Now: time.Now, Audit: entries, Log: log,
+		Secrets: store.Open(db, Schema()), Rings: store.Open(db, KeyRingSchema()), Now: time.Now, Algorithm: token.ES256, Audit: entries, Log: log,
 		public: jwkset.NewMemoryStorage(),
 	}
 }
@@ -83,10 +87,8 @@ func (k *Keys) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if k.TokenSecret == "" {
-		if err := k.rotateIfDue(ctx); err != nil {
-			return err
-		}
+	if err := k.loadRing(ctx); err != nil {
+		return err
 	}
 	k.refreshTokenKey.Store(&refreshKey)
 	k.passwordHashKey.Store(&hashKey)
@@ -127,17 +129,19 @@ func (k *Keys) Sign(p auth.Principal) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return key.Sign(token.NewClaims(p, k.Now(), k.TokenLifetime))
+	claims := token.NewClaims(p, k.Now(), k.TokenLifetime)
+	claims.Issuer = cmp.Or(k.Issuer, claims.Issuer)
+	return key.Sign(claims)
 }
 
 // SigningKey returns the key that signs access tokens now, or fails with
 // fault.Unavailable.
 func (k *Keys) SigningKey() (token.Key, error) {
-	if k.TokenSecret != "" {
+	if k.Algorithm == token.HS256 {
 		return token.Key{Secret: []byte(k.TokenSecret)}, nil
 	}
-	if ring := k.ring.Load(); ring != nil {
-		return ring.signingKey(k.Now()).key(), nil
+	if signers := k.signers.Load(); signers != nil {
+		return at(*signers, k.Now()), nil
 	}
 	return token.Key{}, errNotLoaded()
 }

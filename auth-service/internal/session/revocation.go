@@ -80,7 +80,7 @@ func (s *Service) RevocationsSince(ctx context.Context, since string) (auth.Revo
 	if err != nil {
 		return auth.Revocations{}, err
 	}
-	out := auth.Revocations{Lifetime: int(s.TokenLifetime.Seconds()), Items: make([]auth.Revocation, 0, len(page.Rows)), More: page.Next != "", Since: page.Next}
+	out := auth.Revocations{Issuer: s.Issuer, Lifetime: int(s.TokenLifetime.Seconds()), Items: make([]auth.Revocation, 0, len(page.Rows)), More: page.Next != "", Since: page.Next}
 	for _, row := range page.Rows {
 		if row.Doc.Until.After(now) {
 			out.Items = append(out.Items, row.Doc.Revocation)

@@ -71,6 +71,7 @@ type Service struct {
 
 	Lifetime      time.Duration // of a session
 	TokenLifetime time.Duration // of an access token
+	Issuer        string        // iss claim of access tokens
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }

@@ -3,6 +3,7 @@
 package authtest
 
 import (
+	"crypto/ecdsa"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
@@ -35,15 +36,25 @@ type Issuer struct {
 // New starts an issuer that is closed when the test ends.
 func New(t testing.TB) *Issuer {
 	t.Helper()
-	_, private, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	i := &Issuer{Key: token.Key{ID: "test", Private: private}}
+	i := &Issuer{Key: NewKey(t, token.ES256)}
 	srv := httptest.NewServer(i)
 	t.Cleanup(srv.Close)
 	i.URL = srv.URL
 	return i
+}
+
+// NewKey returns a new key of the algorithm.
+func NewKey(t testing.TB, a token.Algorithm) token.Key {
+	t.Helper()
+	seed, err := token.NewSeed(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := token.NewKey(a, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
 
 // Revoke revokes the tokens of an account or session whose version is lower than version.
@@ -59,7 +70,7 @@ func (i *Issuer) serveRevocations(w http.ResponseWriter, since string) {
 	defer i.mu.Unlock()
 	n, _ := strconv.Atoi(since) // 0 if it is empty
 	rest := i.revoked[min(n, len(i.revoked)):]
-	page := auth.Revocations{Items: rest[:min(1, len(rest))], Since: strconv.Itoa(n + min(1, len(rest))), More: len(rest) > 1}
+	page := auth.Revocations{Issuer: token.Issuer, Items: rest[:min(1, len(rest))], Since: strconv.Itoa(n + min(1, len(rest))), More: len(rest) > 1}
 	_ = json.NewEncoder(w).Encode(page) // after an error the verifier retries
 }
 
@@ -73,9 +84,7 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		i.serveRevocations(w, r.URL.Query().Get("since"))
 		return
 	}
-	jwk, err := jwkset.NewJWKFromKey(i.Key.Private.Public(), jwkset.JWKOptions{
-		Metadata: jwkset.JWKMetadataOptions{KID: i.Key.ID, ALG: jwkset.AlgEdDSA, USE: jwkset.UseSig},
-	})
+	jwk, err := i.Key.JWK()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -107,16 +116,14 @@ type Forgery struct{ Token, Code string }
 // valid token signed with key.
 func Forgeries(t testing.TB, key token.Key, now time.Time) map[string]Forgery {
 	t.Helper()
-	_, other, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
+	other := NewKey(t, token.ES256)
+	if key.Private != nil {
+		other = NewKey(t, key.Algorithm())
 	}
-	unknown := token.Key{ID: key.ID, Private: other}
-	confused := token.Key{Secret: []byte("a secret that no service uses")}
-	if key.Private == nil {
-		confused = unknown
-	} else if public, ok := key.Private.Public().(ed25519.PublicKey); ok {
-		confused.Secret = public
+	unknown := token.Key{ID: key.ID, Private: other.Private}
+	unknownCode := "signature"
+	if key.Private == nil { // a key id that is not in the key set
+		unknownCode = "key"
 	}
 	valid := sign(t, key, now, nil)
 	parts := strings.Split(valid, ".")
@@ -132,8 +139,8 @@ func Forgeries(t testing.TB, key token.Key, now time.Time) map[string]Forgery {
 		"only dots":            {strings.Repeat(".", 10_000), "malformed"},
 		"signature altered":    {parts[0] + "." + parts[1] + "." + altered, "signature"},
 		"alg none":             {none + "." + parts[1] + ".", "signature"},
-		"other algorithm":      {sign(t, confused, now, nil), "signature"}, // HS256 signed with the public key, or EdDSA
-		"another key":          {sign(t, unknown, now, nil), "signature"},
+		"other algorithm":      {sign(t, confusedKey(t, key), now, nil), "signature"}, // HS256 signed with the public key, or another secret
+		"another key":          {sign(t, unknown, now, nil), unknownCode},
 		"payload altered":      {parts[0] + "." + payload + "." + parts[2], "signature"},
 		"expired":              {sign(t, key, now, func(c *token.Claims) { c.ExpiresAt.Time = now.Add(-time.Minute) }), "expired"},
 		"without exp":          {sign(t, key, now, func(c *token.Claims) { c.ExpiresAt = nil }), "claims"},
@@ -144,6 +151,22 @@ func Forgeries(t testing.TB, key token.Key, now time.Time) map[string]Forgery {
 		"without subject":      {sign(t, key, now, func(c *token.Claims) { c.Subject = "" }), "type"},
 		"unknown role":         {sign(t, key, now, func(c *token.Claims) { c.Role = "root" }), "type"},
 	}
+}
+
+// confusedKey returns a key of HS256: its secret is the public key of key, which everyone knows.
+func confusedKey(t testing.TB, key token.Key) token.Key {
+	t.Helper()
+	switch private := key.Private.(type) {
+	case ed25519.PrivateKey:
+		return token.Key{Secret: private.Public().(ed25519.PublicKey)}
+	case *ecdsa.PrivateKey:
+		public, err := private.PublicKey.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token.Key{Secret: public}
+	}
+	return token.Key{Secret: []byte("a secret that no service uses")}
 }
 
 func sign(t testing.TB, key token.Key, now time.Time, change func(*token.Claims)) string {

@@ -21,7 +21,7 @@ func FuzzVerify(f *testing.F) {
 		key    token.Key
 	}{
 		{token.Config{URL: issuer.URL}, issuer.Key},
-		{token.Config{Secret: secret}, token.Key{Secret: []byte(secret)}},
+		{token.Config{Secret: secret, URL: issuer.URL}, token.Key{Secret: []byte(secret)}},
 	}
 	verifiers, valid := make([]*token.Verifier, len(algorithms)), make([]string, len(algorithms))
 	for i, a := range algorithms {
@@ -44,9 +44,9 @@ func FuzzVerify(f *testing.F) {
 		f.Add(false, "bearer ", seed)
 	}
 	f.Add(true, "Basic ", "\x01.\x02.\x03")
-	f.Fuzz(func(t *testing.T, eddsa bool, scheme, text string) {
+	f.Fuzz(func(t *testing.T, publicKey bool, scheme, text string) {
 		i := 1
-		if eddsa {
+		if publicKey {
 			i = 0
 		}
 		parts := strings.Split(valid[i], ".")

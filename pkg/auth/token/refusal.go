@@ -27,7 +27,6 @@ func (v *Verifier) refusal(ready bool, c Claims, err error) error {
 		{jwt.ErrTokenExpired, "expired", "has expired" + v.offset(" %v ago", c.ExpiresAt) + "; log in again"},
 		{jwt.ErrTokenNotValidYet, "notYetValid", "is not valid yet" + v.offset(behind, c.NotBefore)},
 		{jwt.ErrTokenUsedBeforeIssued, "notYetValid", "was issued in the future" + v.offset(behind, c.IssuedAt)},
-		{jwt.ErrTokenInvalidIssuer, "issuer", "must have the issuer " + Issuer},
 		{jwt.ErrTokenInvalidAudience, "audience", "must have the audience " + Audience},
 	} {
 		if errors.Is(err, r.err) {

@@ -116,8 +116,9 @@ func (t secretTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 // revocations is the current list of revocations.
 type revocations struct {
 	byID     atomic.Pointer[map[string]auth.Revocation]
-	lifetime atomic.Int64 // of an access token, a time.Duration; 0 if unknown
-	readAt   atomic.Int64 // time of the last successful request, Unix nanoseconds
+	lifetime atomic.Int64           // of an access token, a time.Duration; 0 if unknown
+	issuer   atomic.Pointer[string] // iss claim of access tokens; nil if unknown
+	readAt   atomic.Int64           // time of the last successful request, Unix nanoseconds
 	// Used only by the goroutine that calls poll:
 	since string
 	prune time.Time // when to remove expired revocations
@@ -155,6 +156,9 @@ func (v *Verifier) poll(ctx context.Context) error {
 		}
 		v.since = r.Since
 		v.add(r.Items)
+		if r.Issuer != "" {
+			v.issuer.Store(&r.Issuer)
+		}
 		v.lifetime.Store(int64(time.Duration(r.Lifetime) * time.Second))
 		if !r.More {
 			v.readAt.Store(time.Now().UnixNano())

@@ -3,7 +3,6 @@
 package token
 
 import (
-	"crypto/ed25519"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -13,8 +12,9 @@ import (
 )
 
 const (
-	// Issuer and Audience are the iss and aud claims of every access token.
-	Issuer   = "battery-passport/auth-service"
+	// Issuer is the iss claim of tokens of releases without ISSUER_URL.
+	Issuer = "battery-passport/auth-service"
+	// Audience is the aud claim of every access token.
 	Audience = "battery-passport"
 
 	accessType = "at+jwt" // RFC 9068
@@ -32,13 +32,6 @@ type Claims struct {
 	Version             int64     `json:"ver,omitzero"`  // version of the account's rights; compared with Revocation.Version
 }
 
-// Key signs tokens with EdDSA, or with HS256 and Secret if Private is nil.
-type Key struct {
-	ID      string // kid header of tokens signed with Private
-	Private ed25519.PrivateKey
-	Secret  []byte
-}
-
 // NewClaims returns the claims of a token of p that is valid from now until now+ttl.
 func NewClaims(p auth.Principal, now time.Time, ttl time.Duration) Claims {
 	return Claims{
@@ -49,16 +42,4 @@ func NewClaims(p auth.Principal, now time.Time, ttl time.Duration) Claims {
 		Email: p.Email, Role: p.Role, Organisation: p.Organisation, FormerOrganisations: p.FormerOrganisations,
 		Session: p.Session, Version: p.Version,
 	}
-}
-
-// Sign returns an access token with the claims c.
-func (k Key) Sign(c Claims) (string, error) {
-	token, key := jwt.NewWithClaims(jwt.SigningMethodEdDSA, c), any(k.Private)
-	if k.Private == nil {
-		token, key = jwt.NewWithClaims(jwt.SigningMethodHS256, c), any(k.Secret)
-	} else {
-		token.Header["kid"] = k.ID
-	}
-	token.Header["typ"] = accessType
-	return token.SignedString(key)
 }

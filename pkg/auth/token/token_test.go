@@ -2,11 +2,9 @@ package token_test
 
 import (
 	"context"
-	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -68,13 +66,17 @@ func assemble(t *testing.T, method jwt.SigningMethod, key any, header map[string
 }
 
 func TestValidTokensAreAccepted(t *testing.T) {
-	issuer := authtest.New(t)
+	issuer, eddsa := authtest.New(t), authtest.New(t)
+	eddsa.Key = authtest.NewKey(t, token.EdDSA)
 	for name, c := range map[string]struct {
 		config token.Config
 		key    token.Key
 	}{
-		"EdDSA": {token.Config{URL: issuer.URL}, issuer.Key},
+		"ES256": {token.Config{URL: issuer.URL}, issuer.Key},
+		"EdDSA": {token.Config{URL: eddsa.URL}, eddsa.Key},
 		"HS256": {token.Config{Secret: secret, URL: "http://127.0.0.1:1"}, token.Key{Secret: []byte(secret)}},
+		// A service that still has JWT_SECRET after the algorithm has changed.
+		"ES256 with a secret": {token.Config{Secret: secret, URL: issuer.URL}, issuer.Key},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := verifier(t, c.config)
@@ -128,7 +130,8 @@ func TestWrongClockIsNamedInTheError(t *testing.T) {
 }
 
 func TestInvalidTokensAreRefused(t *testing.T) {
-	issuer := authtest.New(t)
+	issuer, eddsa := authtest.New(t), authtest.New(t)
+	eddsa.Key = authtest.NewKey(t, token.EdDSA)
 	refused := func(v *token.Verifier, name, header, code string) {
 		t.Helper()
 		_, err := v.Verify(t.Context(), header)
@@ -141,7 +144,7 @@ func TestInvalidTokensAreRefused(t *testing.T) {
 	for _, c := range []struct {
 		config token.Config
 		key    token.Key
-	}{{token.Config{URL: issuer.URL}, issuer.Key}, {token.Config{Secret: secret, URL: issuer.URL}, shared}} {
+	}{{token.Config{URL: issuer.URL}, issuer.Key}, {token.Config{URL: eddsa.URL}, eddsa.Key}, {token.Config{Secret: secret, URL: issuer.URL}, shared}} {
 		v := verifier(t, c.config)
 		for name, f := range authtest.Forgeries(t, c.key, now) {
 			refused(v, name, "Bearer "+f.Token, f.Code)
@@ -164,26 +167,29 @@ func TestInvalidTokensAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	kid := map[string]any{"kid": issuer.Key.ID}
-	public := base64.RawURLEncoding.EncodeToString(other.Public().(ed25519.PublicKey))
-	jwk := map[string]any{"kty": "OKP", "crv": "Ed25519", "kid": foreign.Key.ID, "x": public}
+	jwk, err := foreign.Key.JWK()
+	if err != nil {
+		t.Fatal(err)
+	}
 	keys := srv.URL + "/.well-known/jwks.json"
-	embedded := map[string]any{"jku": keys, "x5u": keys, "jwk": jwk}
-	referenced := map[string]any{"jku": keys, "x5u": keys, "jwk": jwk, "kid": "foreign"}
+	embedded := map[string]any{"jku": keys, "x5u": keys, "jwk": jwk.Marshal()}
+	referenced := map[string]any{"jku": keys, "x5u": keys, "jwk": jwk.Marshal(), "kid": "foreign"}
 	v := verifier(t, token.Config{URL: issuer.URL})
-	valid := "Bearer " + assemble(t, jwt.SigningMethodEdDSA, issuer.Key.Private, kid)
+	valid := "Bearer " + assemble(t, jwt.SigningMethodES256, issuer.Key.Private, kid)
 	if _, err := v.Verify(t.Context(), valid); err != nil { // so each case below fails for its own reason
 		t.Fatalf("Verify of the unaltered token = %v", err)
 	}
 	for name, c := range map[string]struct{ header, code string }{
-		"basic":              {"Basic YTpi", "missing"},
-		"no scheme":          {issuer.Token(t, ann), "missing"},
-		"no header":          {"", "missing"},
-		"HS256 with the DER": {"Bearer " + assemble(t, jwt.SigningMethodHS256, publicDER, kid), "signature"},
-		"RS256":              {"Bearer " + assemble(t, jwt.SigningMethodRS256, rsaKey, kid), "signature"},
-		"embedded key":       {"Bearer " + assemble(t, jwt.SigningMethodEdDSA, other, embedded), "signature"},
-		"referenced key":     {"Bearer " + assemble(t, jwt.SigningMethodEdDSA, other, referenced), "key"},
-		"another type":       {"Bearer " + assemble(t, jwt.SigningMethodEdDSA, issuer.Key.Private, map[string]any{"kid": issuer.Key.ID, "typ": "refresh+jwt"}), "type"},
-		"unknown key":        {"Bearer " + assemble(t, jwt.SigningMethodEdDSA, other, map[string]any{"kid": "other"}), "key"},
+		"basic":                    {"Basic YTpi", "missing"},
+		"no scheme":                {issuer.Token(t, ann), "missing"},
+		"no header":                {"", "missing"},
+		"HS256 with the DER":       {"Bearer " + assemble(t, jwt.SigningMethodHS256, publicDER, kid), "signature"},
+		"RS256":                    {"Bearer " + assemble(t, jwt.SigningMethodRS256, rsaKey, kid), "signature"},
+		"embedded key":             {"Bearer " + assemble(t, jwt.SigningMethodES256, other, embedded), "signature"},
+		"referenced key":           {"Bearer " + assemble(t, jwt.SigningMethodES256, other, referenced), "key"},
+		"another type":             {"Bearer " + assemble(t, jwt.SigningMethodES256, issuer.Key.Private, map[string]any{"kid": issuer.Key.ID, "typ": "refresh+jwt"}), "type"},
+		"algorithm of another key": {"Bearer " + assemble(t, jwt.SigningMethodEdDSA, eddsa.Key.Private, kid), "key"},
+		"unknown key":              {"Bearer " + assemble(t, jwt.SigningMethodES256, other, map[string]any{"kid": "other"}), "key"},
 	} {
 		refused(v, name, c.header, c.code)
 	}
@@ -245,10 +251,10 @@ func TestVerifierWorksOnceTheAuthServiceIsUp(t *testing.T) {
 	// Fetched keys stay usable while the auth-service is down, and unknown key ids
 	// cause few requests.
 	issuer.Down.Store(true)
-	_, other, _ := ed25519.GenerateKey(nil)
+	other := authtest.NewKey(t, token.ES256).Private
 	before := requests.Load()
 	for i := range 3 {
-		signed := assemble(t, jwt.SigningMethodEdDSA, other, map[string]any{"kid": fmt.Sprint("unknown ", i)})
+		signed := assemble(t, jwt.SigningMethodES256, other, map[string]any{"kid": fmt.Sprint("unknown ", i)})
 		if _, err := v.Verify(t.Context(), "Bearer "+signed); !fault.Is(err, fault.Unauthenticated) {
 			t.Errorf("Verify with an unknown key = %v, want unauthenticated", err)
 		}
@@ -286,9 +292,7 @@ func (l lateKeys) KeyRead(ctx context.Context, id string) (jwkset.JWK, error) {
 // The response must be unavailable, not unauthenticated: the token is valid.
 func TestKeysArrivingDuringVerificationCauseUnavailable(t *testing.T) {
 	issuer := authtest.New(t)
-	jwk, err := jwkset.NewJWKFromKey(issuer.Key.Private.Public(), jwkset.JWKOptions{
-		Metadata: jwkset.JWKMetadataOptions{KID: issuer.Key.ID, ALG: jwkset.AlgEdDSA, USE: jwkset.UseSig},
-	})
+	jwk, err := issuer.Key.JWK()
 	if err != nil {
 		t.Fatal(err)
 	}

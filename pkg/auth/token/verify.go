@@ -30,7 +30,7 @@ const (
 
 // Config configures a Verifier.
 type Config struct {
-	Secret string `envconfig:"JWT_SECRET" secret:"true" desc:"Secret that signs access tokens with HS256, at least 32 characters, the same in all services. Empty: tokens are signed with EdDSA."`
+	Secret string `envconfig:"JWT_SECRET" secret:"true" desc:"Secret that signs access tokens with HS256, at least 32 characters, the same in all services; see JWT_ALGORITHM. Empty: tokens with HS256 are refused."`
 	URL    string `envconfig:"AUTH_SERVICE_URL" default:"http://127.0.0.1:4000" desc:"Base URL of the auth-service, from which keys and revocations are read. For https with a private CA, set SSL_CERT_FILE to the PEM file of the CA."`
 
 	Revocations RevocationConfig
@@ -69,8 +69,8 @@ type Verifier struct {
 
 	log    *slog.Logger
 	parser *jwt.Parser
-	secret []byte
-	keys   keyfunc.Keyfunc // nil with a secret
+	secret []byte          // empty: tokens with HS256 are refused
+	keys   keyfunc.Keyfunc // nil: only tokens with HS256 are accepted
 	cache  *lru.Cache[[sha256.Size]byte, verified]
 	revocations
 }
@@ -88,22 +88,18 @@ type verified struct {
 // until ctx is done; revocations are refreshed by Run.
 func NewVerifier(ctx context.Context, c Config, log *slog.Logger) (*Verifier, error) {
 	base := strings.TrimSuffix(c.URL, "/")
-	var keys jwkset.Storage
-	if c.Secret == "" {
-		remote, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{base + auth.KeysPath}, keyfunc.Override{
-			Client: newClient(c.Revocations.Secret), HTTPTimeout: jwksTimeout, RefreshInterval: jwksInterval,
-			RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
-				return func(ctx context.Context, err error) { log.WarnContext(ctx, "signing keys not fetched", "err", err) }
-			},
-			// A limit, because anybody can send tokens with unknown key ids.
-			RefreshUnknownKID: rate.NewLimiter(rate.Every(time.Second), 1), RateLimitWaitMax: jwksTimeout,
-		})
-		if err != nil {
-			return nil, err
-		}
-		keys = remote.Storage()
+	keys, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{base + auth.KeysPath}, keyfunc.Override{
+		Client: newClient(c.Revocations.Secret), HTTPTimeout: jwksTimeout, RefreshInterval: jwksInterval,
+		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
+			return func(ctx context.Context, err error) { log.WarnContext(ctx, "signing keys not fetched", "err", err) }
+		},
+		// A limit, because anybody can send tokens with unknown key ids.
+		RefreshUnknownKID: rate.NewLimiter(rate.Every(time.Second), 1), RateLimitWaitMax: jwksTimeout,
+	})
+	if err != nil {
+		return nil, err
 	}
-	v, err := NewLocalVerifier(c.Secret, keys, remoteFeed(base, c.Revocations.Secret), log)
+	v, err := NewLocalVerifier(c.Secret, keys.Storage(), remoteFeed(base, c.Revocations.Secret), log)
 	if err == nil {
 		v.MaxAge = c.Revocations.MaxAge
 		_ = v.poll(ctx) // Run retries and logs errors
@@ -111,18 +107,22 @@ func NewVerifier(ctx context.Context, c Config, log *slog.Logger) (*Verifier, er
 	return v, err
 }
 
-// NewLocalVerifier returns a verifier that uses secret, or keys if secret is empty,
-// and reads revocations from feed.
+// NewLocalVerifier returns a verifier that accepts tokens signed with keys, and with the
+// secret unless it is empty, and reads revocations from feed. Keys may be nil if there is a
+// secret.
 func NewLocalVerifier(secret string, keys jwkset.Storage, feed Feed, log *slog.Logger) (*Verifier, error) {
 	cache, err := lru.New[[sha256.Size]byte, verified](cacheSize)
 	v := &Verifier{Feed: feed, log: log, secret: []byte(secret), cache: cache}
-	method := jwt.SigningMethodHS256.Alg()
-	if secret == "" && err == nil {
-		method = jwt.SigningMethodEdDSA.Alg()
+	var methods []string
+	if secret != "" {
+		methods = append(methods, string(HS256))
+	}
+	if keys != nil && err == nil {
+		methods = append(methods, string(ES256), string(EdDSA))
 		v.keys, err = keyfunc.New(keyfunc.Options{Storage: keys})
 	}
 	v.parser = jwt.NewParser(
-		jwt.WithValidMethods([]string{method}), jwt.WithIssuer(Issuer), jwt.WithAudience(Audience),
+		jwt.WithValidMethods(methods), jwt.WithAudience(Audience),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(auth.Leeway), jwt.WithStrictDecoding(),
 		jwt.WithTimeFunc(v.now),
 	)
@@ -194,6 +194,9 @@ func (v *Verifier) verify(ctx context.Context, authorization string) (verified, 
 	if err != nil {
 		return verified{}, v.refusal(ready, c, err)
 	}
+	if want := v.issuer.Load(); want != nil && !isIssuer(c.Issuer, *want) {
+		return verified{}, unauthenticated("issuer", "must have the issuer "+*want, nil)
+	}
 	if parsed.Header["typ"] != accessType || c.Subject == "" || !c.Role.Valid() || c.IssuedAt == nil {
 		return verified{}, unauthenticated("type", "is not an access token of the auth-service", nil)
 	}
@@ -211,11 +214,25 @@ func (v *Verifier) verify(ctx context.Context, authorization string) (verified, 
 	return v.checkCurrent(result)
 }
 
+// local is the issuer of an auth-service without ISSUER_URL, up to its port.
+const local = "http://127.0.0.1:"
+
+// isIssuer reports whether a token of the issuer got is accepted if the auth-service is want:
+// they are the same, or got is that of an earlier release, or both are local. The port of a
+// local service can change with a restart.
+func isIssuer(got, want string) bool {
+	return got == want || got == Issuer || strings.HasPrefix(got, local) && strings.HasPrefix(want, local)
+}
+
+// key returns the key of a token: the secret for HS256, otherwise that of the key set, which
+// has the algorithm of the token.
 func (v *Verifier) key(ctx context.Context) jwt.Keyfunc {
-	if v.keys != nil {
-		return v.keys.KeyfuncCtx(ctx)
+	return func(t *jwt.Token) (any, error) {
+		if t.Method.Alg() == string(HS256) {
+			return v.secret, nil
+		}
+		return v.keys.KeyfuncCtx(ctx)(t)
 	}
-	return func(*jwt.Token) (any, error) { return v.secret, nil }
 }
 
 // CheckKeys fails with fault.Unavailable while no keys have been fetched. It fetches
@@ -231,7 +248,7 @@ func (v *Verifier) CheckKeys(ctx context.Context) error {
 }
 
 func (v *Verifier) hasKeys(ctx context.Context) bool {
-	if v.keys == nil {
+	if len(v.secret) > 0 {
 		return true
 	}
 	keys, err := v.keys.Storage().KeyReadAll(ctx)
