@@ -99,7 +99,7 @@ type suite struct {
 	published, file                               string        // ids of a complete passport and of a document
 	drafts, many                                  []string
 	created, turn                                 atomic.Int64 // passports created; requests that alternate between drafts or users
-	scanned, deepPage, cacheBytes                 string       // path of the published battery; query; PUBLIC_CACHE_BYTES
+	scanned, deepPage, cacheBytes                 string       // path of the published battery; query; size of the cache of answers
 	recording                                     bool
 	names                                         []string             // names of the figures
 	values                                        map[string][]float64 // name → values of the rounds
@@ -131,7 +131,7 @@ func (s *suite) start(ctx context.Context) error {
 		"MAX_UPLOAD_BYTES=314572800", "MAX_FILES_PER_USER=0", "MAX_STORAGE_PER_USER=0", "MAX_FILES_OF_ALL_USERS=0", "MAX_STORAGE_OF_ALL_USERS=0", "MAX_FILES_PER_ORGANISATION=0", "MAX_STORAGE_PER_ORGANISATION=0", "RATE_LIMIT=0", "PUBLIC_RATE_LIMIT=0", "AUTH_RATE_LIMIT=0", "LOGIN_FAILURES=0", "S3_PORT=0", "MAIL_PORT=0",
 	}
 	if s.cacheBytes != "" {
-		s.cmd.Env = append(s.cmd.Env, "PUBLIC_CACHE_BYTES="+s.cacheBytes)
+		s.cmd.Env = append(s.cmd.Env, "PASSPORT_CACHE_BYTES="+s.cacheBytes)
 	}
 	first := 20_000 + 10*rand.IntN(1000) // systems give higher ports to clients
 	for i, name := range []string{"AUTH", "PASSPORT", "DOCUMENT", "NOTIFICATION", "KAFKA"} {

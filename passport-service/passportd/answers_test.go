@@ -30,7 +30,7 @@ func (s *service) rendered(mediaType string) string {
 	if err != nil {
 		s.T.Fatal(err)
 	}
-	found := regexp.MustCompile(`public_answers_rendered_total\{type="` + regexp.QuoteMeta(mediaType) + `"\} (\d+)`).FindStringSubmatch(string(text))
+	found := regexp.MustCompile(`passport_answers_rendered_total\{reader="public",type="` + regexp.QuoteMeta(mediaType) + `"\} (\d+)`).FindStringSubmatch(string(text))
 	if found == nil {
 		return "0"
 	}

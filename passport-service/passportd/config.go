@@ -30,7 +30,7 @@ type Config struct {
 	DocumentURL       string `envconfig:"DOCUMENT_SERVICE_URL" default:"http://127.0.0.1:5100" desc:"Base URL of the document-service, from which pages of passports get the list of public documents. Empty: pages have no list."`
 	DocumentPublicURL string `envconfig:"DOCUMENT_PUBLIC_URL" desc:"Base URL of the document-service for the readers of pages, in links to documents. Empty: DOCUMENT_SERVICE_URL."`
 
-	CacheBytes int `envconfig:"PUBLIC_CACHE_BYTES" default:"8388608" desc:"Memory for the pages, JSON and linksets of published passports that were read last, in bytes. 0: none are stored."`
+	CacheBytes int `envconfig:"PASSPORT_CACHE_BYTES" default:"8388608" desc:"Memory for the pages, JSON and linksets of passports that were read last, in bytes. 0: none are stored."`
 	PublicRate int `envconfig:"PUBLIC_RATE_LIMIT" default:"600" desc:"Requests per minute that a client network may send to /api/public. 0: unlimited."`
 
 	MaxImportBytes int64 `envconfig:"MAX_IMPORT_BYTES" default:"1073741824" desc:"Largest size of an import file in bytes, unpacked."`
@@ -76,7 +76,7 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("  MAX_IMPORT_ROWS: must be at least 1, got %d", c.MaxImportRows))
 	}
 	if c.CacheBytes < 0 {
-		errs = append(errs, fmt.Errorf("  PUBLIC_CACHE_BYTES: must be at least 0, got %d", c.CacheBytes))
+		errs = append(errs, fmt.Errorf("  PASSPORT_CACHE_BYTES: must be at least 0, got %d", c.CacheBytes))
 	}
 	if c.IdentifierNamespaces != "" && c.IdentifierNamespaces != open && c.IdentifierNamespaces != enforced {
 		errs = append(errs, fmt.Errorf("  IDENTIFIER_NAMESPACES: must be open or enforced, got %q", c.IdentifierNamespaces))

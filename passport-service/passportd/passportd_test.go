@@ -54,13 +54,13 @@ func start(t *testing.T, db connect.Config) *service {
 
 func startWithIssuer(t *testing.T, db connect.Config, issuer *authtest.Issuer) *service {
 	t.Helper()
-	return startConfigured(t, passportd.Config{Store: db}, issuer)
+	return startConfigured(t, passportd.Config{Store: db, CacheBytes: 8 << 20}, issuer)
 }
 
 // startAt starts a service with the given clock.
 func startAt(t *testing.T, db connect.Config, now func() time.Time) *service {
 	t.Helper()
-	return startConfigured(t, passportd.Config{Store: db, Now: now}, authtest.New(t))
+	return startConfigured(t, passportd.Config{Store: db, Now: now, CacheBytes: 8 << 20}, authtest.New(t))
 }
 
 func startConfigured(t *testing.T, cfg passportd.Config, issuer *authtest.Issuer) *service {

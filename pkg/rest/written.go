@@ -25,7 +25,7 @@ func Respond[T any](serve http.HandlerFunc) *Written[T] {
 func (Written[T]) document(op *huma.Operation, schemas huma.Registry) {
 	op.Responses["200"] = &huma.Response{
 		Description: http.StatusText(http.StatusOK),
-		Headers:     map[string]*huma.Param{"ETag": {Schema: &huma.Schema{Type: huma.TypeString, Description: "hash of the body, for If-None-Match"}}},
+		Headers:     map[string]*huma.Param{"ETag": {Schema: &huma.Schema{Type: huma.TypeString, Description: "entity tag for If-None-Match; a version number is for If-Match, too"}}},
 		Content:     map[string]*huma.MediaType{"application/json": {Schema: schemas.Schema(reflect.TypeFor[T](), true, "")}},
 	}
 }

@@ -46,7 +46,7 @@ func (c *Cache[K, V]) Load(key K, fresh func(V) bool, load func() (K, V, error))
 		}
 		key, v, err := load()
 		if err == nil {
-			c.put(key, v)
+			c.Put(key, v)
 		}
 		return v, err
 	})
@@ -57,7 +57,8 @@ func (c *Cache[K, V]) Load(key K, fresh func(V) bool, load func() (K, V, error))
 	return v.(V), nil
 }
 
-func (c *Cache[K, V]) put(key K, v V) {
+// Put stores a value.
+func (c *Cache[K, V]) Put(key K, v V) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lru.Remove(key)
@@ -70,4 +71,11 @@ func (c *Cache[K, V]) put(key K, v V) {
 	}
 	c.used += size
 	c.lru.Add(key, v)
+}
+
+// Used returns the size of all values in bytes.
+func (c *Cache[K, V]) Used() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.used
 }

@@ -3,10 +3,10 @@ package httpapi
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/battery-passport/suite/passport-service/internal/passport"
+	"github.com/battery-passport/suite/passport-service/internal/resolver"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store"
@@ -86,9 +86,8 @@ func newPassport(p *passport.PassportView) Passport {
 }
 
 type passportOutput struct {
-	Status int
-	ETag   string `header:"ETag" doc:"entity tag for If-None-Match; for the owner and admins it is the version number, for If-Match"`
-	Body   Passport
+	ETag string `header:"ETag" doc:"entity tag for If-None-Match; for the owner and admins it is the version number, for If-Match"`
+	Body Passport
 }
 
 type createOutput struct {
@@ -98,23 +97,27 @@ type createOutput struct {
 	Body     Passport
 }
 
-// newPassportOutput sets the entity tag to the version for the owner and admins. For
-// other callers it is a hash of the body, which does not reveal changes that they
-// cannot read.
 func newPassportOutput(p *passport.PassportView) *passportOutput {
-	out := &passportOutput{Status: http.StatusOK, ETag: rest.VersionETag(p.Head.Number), Body: newPassport(p)}
+	out := &passportOutput{ETag: rest.VersionETag(p.Head.Number), Body: newPassport(p)}
 	if !p.Access.Owner {
-		out.ETag = bodyETag(out.Body)
+		out.ETag = passportAnswer(p).etag
 	}
 	return out
 }
 
-func bodyETag(body any) string {
-	text, err := wire.Marshal(body)
+// passportAnswer returns the response with a passport. The entity tag is the version for
+// the owner and admins. For other callers it is a hash of the body, which does not reveal
+// changes that they cannot read.
+func passportAnswer(p *passport.PassportView) *answer {
+	body, err := wire.Marshal(newPassport(p))
 	if err != nil {
 		panic(err) // the body consists of our own types and valid JSON
 	}
-	return rest.BodyETag(text)
+	out := &answer{mediaType: resolver.JSON, etag: rest.BodyETag(body), plain: body}
+	if p.Access.Owner {
+		out.etag = rest.VersionETag(p.Head.Number)
+	}
+	return out
 }
 
 // respond converts the result of a write.
@@ -179,21 +182,28 @@ func (a *API) create(ctx context.Context, in *createInput) (*createOutput, error
 	return &createOutput{Replayed: rest.ReplayedIf(replayed), ETag: out.ETag, Location: "/api/passports/" + p.ID, Body: out.Body}, nil
 }
 
-func (a *API) get(ctx context.Context, in *getInput) (*passportOutput, error) {
-	read := func() (passport.PassportView, error) { return a.Passports.Get(ctx, in.ID) }
-	if in.At != "" {
-		at, err := time.Parse(time.RFC3339, in.At)
-		if err != nil {
-			return nil, fault.New(fault.Invalid, `"at" is not a valid time`).
-				With(fault.Detail{Path: "at", Code: "format", Message: fmt.Sprintf("must be a time such as 2027-02-18T09:00:00Z, got %q", in.At)})
-		}
-		read = func() (passport.PassportView, error) { return a.Passports.At(ctx, in.ID, at) }
+func (a *API) get(ctx context.Context, in *getInput) (*rest.Written[Passport], error) {
+	found, err := a.find(ctx, in)
+	if err != nil {
+		return nil, err
 	}
-	out, err := respond(read())
-	if err == nil && rest.MatchesETag(in.IfNoneMatch, out.ETag) {
-		out.Status = http.StatusNotModified
+	return rest.Respond[Passport](found.serve), nil
+}
+
+func (a *API) find(ctx context.Context, in *getInput) (*answer, error) {
+	if in.At == "" {
+		return a.Answers.forCaller(ctx, a.Passports, in.ID)
 	}
-	return out, err
+	at, err := time.Parse(time.RFC3339, in.At)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, `"at" is not a valid time`).
+			With(fault.Detail{Path: "at", Code: "format", Message: fmt.Sprintf("must be a time such as 2027-02-18T09:00:00Z, got %q", in.At)})
+	}
+	view, err := a.Passports.At(ctx, in.ID, at)
+	if err != nil {
+		return nil, err
+	}
+	return passportAnswer(&view), nil
 }
 
 func (a *API) replace(ctx context.Context, in *replaceInput) (*passportOutput, error) {

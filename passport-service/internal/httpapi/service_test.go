@@ -38,11 +38,13 @@ import (
 // testService is a passport-service with its own store. Its ids and times are the same
 // in every run, so that responses of two services can be compared.
 type testService struct {
-	t      *testing.T
-	url    string
-	issuer *authtest.Issuer
-	panics atomic.Value // name of a function in which the clock panics
-	log    logBuffer
+	t         *testing.T
+	url       string
+	passports *passport.Service
+	issuer    *authtest.Issuer
+	panics    atomic.Value           // name of a function in which the clock panics
+	pauses    atomic.Pointer[func()] // called once, when a read has found the version of a passport
+	log       logBuffer
 }
 
 // logBuffer is a buffer that is safe for concurrent use.
@@ -55,6 +57,12 @@ func (b *logBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text.Write(p)
+}
+
+func (b *logBuffer) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.text.Reset()
 }
 
 func (b *logBuffer) String() string {
@@ -95,6 +103,9 @@ func newTestService(t *testing.T, edit func(catalogue map[string]any)) *testServ
 			if name, ok := s.panics.Load().(string); ok && name != "" && strings.Contains(string(debug.Stack()), name) {
 				panic("broken clock")
 			}
+			if call := s.pauses.Load(); call != nil && strings.Contains(string(debug.Stack()), ").Revision(") && s.pauses.CompareAndSwap(call, nil) {
+				(*call)()
+			}
 			return time.Date(2026, 11, 23, 12, 0, 0, int(ticks.Add(1))*1_000_000, time.UTC)
 		},
 		NewID: func() string { return fmt.Sprintf("01a20000-0000-7000-8000-%012d", ids.Add(1)) },
@@ -103,6 +114,7 @@ func newTestService(t *testing.T, edit func(catalogue map[string]any)) *testServ
 		Passports: passports, Imports: store.Open(db, exchange.Schema()), Now: time.Now, NewID: passports.NewID,
 		MaxRows: 1000, LeaseTime: exchange.LeaseTime, Outage: exchange.Outage,
 	}
+	s.passports = passports
 	api := rest.New(rest.Options{Document: rest.Document{Title: "x"}, Log: slog.New(slog.NewJSONHandler(&s.log, nil)), User: auth.UserID})
 	(&httpapi.API{
 		Passports: passports, Namespaces: namespaces, Exchange: imports, Verifier: verifier, Answers: httpapi.NewAnswers(1<<20, nil), MaxImportBytes: 1 << 20,

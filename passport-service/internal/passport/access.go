@@ -38,6 +38,19 @@ func AccessOf(caller auth.Principal, p *Passport) (Access, error) {
 	return Access{Classes: reader.Classes()}, nil
 }
 
+// Subject is a passport without its data and its reason: what AccessOf reads.
+type Subject struct{ passport Passport }
+
+// Subject returns the subject of a view.
+func (v PassportView) Subject() *Subject {
+	p := v.Passport
+	p.Head.Data, p.Head.Reason, p.document = nil, "", nil
+	return &Subject{p}
+}
+
+// Access is AccessOf.
+func (s *Subject) Access(caller auth.Principal) (Access, error) { return AccessOf(caller, &s.passport) }
+
 // publicAccess returns the access that everyone has to a published passport.
 func publicAccess() Access { return Access{Classes: ruleset.Anyone.Classes()} }
 

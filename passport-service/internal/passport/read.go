@@ -30,15 +30,20 @@ func (s *Service) Document(v PassportView) *ruleset.Document {
 // find returns a passport with all of its data, and the caller's access. It fails
 // like AccessOf.
 func (s *Service) find(ctx context.Context, id string) (Passport, Access, error) {
+	row, access, err := s.findRow(ctx, id)
+	return row.Doc, access, err
+}
+
+func (s *Service) findRow(ctx context.Context, id string) (store.Row[Passport], Access, error) {
 	row, err := s.Passports.Get(ctx, id)
 	if fault.Is(err, fault.NotFound) {
-		return Passport{}, Access{}, errNotFound(id)
+		return row, Access{}, errNotFound(id)
 	}
 	if err != nil {
-		return Passport{}, Access{}, err
+		return row, Access{}, err
 	}
 	access, err := AccessOf(auth.Caller(ctx), &row.Doc)
-	return row.Doc, access, err
+	return row, access, err
 }
 
 // findHistory is like find for reads that reveal versions. It fails with
@@ -53,11 +58,19 @@ func (s *Service) findHistory(ctx context.Context, id string) (Passport, Access,
 
 // Get returns the part of a passport that the caller may read.
 func (s *Service) Get(ctx context.Context, id string) (PassportView, error) {
-	p, access, err := s.find(ctx, id)
+	view, _, err := s.Current(ctx, id)
+	return view, err
+}
+
+// Current is Get, and returns the revision of the passport.
+func (s *Service) Current(ctx context.Context, id string) (PassportView, Revision, error) {
+	revision := Revision{PassportID: id, RuleSet: s.rules().Name} // before the data is reduced: the next day may have other rules
+	row, access, err := s.findRow(ctx, id)
 	if err != nil {
-		return PassportView{}, err
+		return PassportView{}, revision, err
 	}
-	return s.viewFor(p, access), nil
+	revision.StoredVersion = row.Version
+	return s.viewFor(row.Doc, access), revision, nil
 }
 
 // PublicPassport is a published passport whose public part has not been computed yet.
@@ -67,12 +80,13 @@ type PublicPassport struct {
 	service  *Service
 }
 
-// Revision identifies the public part of a passport: if two revisions are equal, so are
-// the public parts.
+// Revision identifies the parts of a passport: if two revisions are equal, so are the
+// parts that an access covers. This is not true of drafts: after one is deleted, another
+// one may have its revisions.
 type Revision struct {
 	PassportID    string
 	StoredVersion int64
-	RuleSet       string // determines which attributes are public
+	RuleSet       string // determines the access class of each attribute
 }
 
 // View computes the public part.
