@@ -274,6 +274,19 @@ func TestIDBelongsToOneOrganisation(t *testing.T) {
 	})
 }
 
+// storeOrganisation stores an account as an earlier release did, with a free text as its
+// organisation.
+func storeOrganisation(t *testing.T, cfg connect.Config, id, text string) {
+	t.Helper()
+	_, err := store.Open(openStore(t, cfg), account.Schema()).Update(t.Context(), id, func(r *account.Record) (store.Change, error) {
+		r.Organisation = text
+		return store.Change{}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestFreeTextOrganisationCanBeMapped: an account with a free-text organisation stays
 // unchanged until an admin maps the text as a former id. Then access tokens carry the id
 // and the former ids, and no other organisation can map the same text.
@@ -282,13 +295,7 @@ func TestFreeTextOrganisationCanBeMapped(t *testing.T) {
 		var c clock
 		s := start(t, cfg, c.set)
 		admin, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")
-		_, err := store.Open(openStore(t, cfg), account.Schema()).Update(t.Context(), ann.User.ID, func(r *account.Record) (store.Change, error) {
-			r.Organisation = "Nordlicht & Söhne"
-			return store.Change{}, nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		storeOrganisation(t, cfg, ann.User.ID, "Nordlicht & Söhne")
 		refreshed := func(organisation string, former ...string) {
 			t.Helper()
 			ann = s.refreshed(ann.RefreshToken)

@@ -28,6 +28,9 @@ func (s *suite) newAccessFixture() *accessFixture {
 	for _, role := range callers[2:6] {
 		c.sessions[role] = s.newAccount(c.sessions["admin"], role, organisation)
 	}
+	c.sessions["manager"] = s.newAccount(c.sessions["admin"], "operator", organisation)
+	s.changeAccount(c.sessions["admin"], c.sessions["manager"], `{"manager":true}`)
+	c.sessions["manager"] = s.login(c.sessions["manager"].User.Email)
 	c.otherOperator = s.newAccount(c.sessions["admin"], "operator", "not-"+organisation)
 	// The claims of an admin with the signature of another token.
 	claims, signature := c.sessions["admin"].Token, c.otherOperator.Token

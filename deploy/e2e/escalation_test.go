@@ -46,7 +46,10 @@ func TestNoPrivilegeEscalation(t *testing.T) {
 		expected := parseMatrix(s.t)
 		for _, route := range slices.Sorted(maps.Keys(all)) {
 			op, resource := all[route][0], resourcesOf(route)[0]
-			for i, caller := range callers[:len(callers)-1] {
+			for i, caller := range callers {
+				if caller == "admin" {
+					continue
+				}
 				if op.RequestBody.Content["application/json"].Schema.Ref != "" {
 					for _, member := range members(c.otherOperator.User.Organisation) {
 						a := c.send(op, route, resource, caller, member)
@@ -60,7 +63,7 @@ func TestNoPrivilegeEscalation(t *testing.T) {
 				sent++
 			}
 		}
-		for _, caller := range callers[2:6] {
+		for _, caller := range append(callers[2:6:6], "manager") {
 			before, now := c.sessions[caller].User, s.login(c.sessions[caller].User.Email).User
 			if now != before {
 				s.t.Errorf("account %+v changed to %+v", before, now)

@@ -66,21 +66,32 @@ func parseMatrix(t *testing.T) map[row][]string {
 		if len(f) == 0 {
 			continue
 		}
-		if len(f) != 3+len(callers) {
-			t.Fatalf("line has %d words, want 3 and one per caller: %s", len(f), line)
+		if len(f) != 2+len(callers) {
+			t.Fatalf("line has %d words, want 3 and one per caller except the manager: %s", len(f), line)
 		}
 		key := row{f[0] + " " + f[1], f[2]}
 		if rows[key] != nil {
 			t.Errorf("matrix has two lines for %v", key)
 		}
-		rows[key] = f[3:]
+		rows[key] = append(f[3:], f[3+slices.Index(callers, "operator")]) // the manager has the role operator
+	}
+	for line := range strings.Lines(managerMatrix) {
+		f := strings.Fields(line)
+		if len(f) == 0 {
+			continue
+		}
+		key := row{f[0] + " " + f[1], f[2]}
+		if len(f) != 4 || rows[key] == nil {
+			t.Fatalf("matrix has no line for this line of the manager: %s", line)
+		}
+		rows[key][slices.Index(callers, "manager")] = f[3]
 	}
 	return rows
 }
 
-// callers are the columns of the matrix. All callers with a role except the admin belong
-// to one organisation.
-var callers = []string{"anonymous", "forged", "user", "operator", "legitimate_interest", "authority", "admin"}
+// callers are the columns of the matrix; that of the manager is managerMatrix. All callers
+// with a role except the admin belong to one organisation.
+var callers = []string{"anonymous", "forged", "user", "operator", "legitimate_interest", "authority", "admin", "manager"}
 
 // TestRoleMatrix sends a request to every route as every caller, for own, foreign and
 // missing resources, and compares the statuses with the matrix. Responses for foreign

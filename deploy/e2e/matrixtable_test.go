@@ -234,6 +234,18 @@ GET /api/passports/livez                    -          200 200 200 200 200 200 2
 GET /api/passports/readyz                   -          200 200 200 200 200 200 200
 `
 
+// managerMatrix has the statuses for the manager of the organisation, an operator, where they
+// differ from those of other operators.
+const managerMatrix = `
+GET /api/auth/users                         -          200
+GET /api/auth/users/{id}                    own        200
+GET /api/auth/users/{id}                    foreign    404
+GET /api/auth/users/{id}                    absent     404
+PATCH /api/auth/users/{id}                  own        200
+PATCH /api/auth/users/{id}                  foreign    404
+PATCH /api/auth/users/{id}                  absent     404
+`
+
 // bodies are the request bodies. They are valid, so the status depends on the caller
 // only. The bodies for password, logout and refresh contain wrong credentials, so the
 // sessions of the test stay valid.

@@ -8,6 +8,7 @@ type UserRegistered struct {
 	Email        string    `json:"email" format:"email" doc:"email address of the account"`
 	Role         string    `json:"role" doc:"role of the account: admin, operator, user, legitimate_interest or authority"`
 	Organisation string    `json:"organisation,omitempty" doc:"id of the organisation of the account; absent if it has none"`
+	Manager      bool      `json:"manager,omitzero" doc:"whether the account manages its organisation"`
 	RegisteredAt time.Time `json:"registeredAt" doc:"time of the registration"`
 }
 
@@ -18,6 +19,7 @@ type UserUpdated struct {
 	Email        string    `json:"email" format:"email" doc:"email address of the account"`
 	Role         string    `json:"role" doc:"role of the account: admin, operator, user, legitimate_interest or authority"`
 	Organisation string    `json:"organisation,omitempty" doc:"id of the organisation of the account; absent if it has none"`
+	Manager      bool      `json:"manager,omitzero" doc:"whether the account manages its organisation"`
 	Disabled     bool      `json:"disabled" doc:"whether the account is disabled"`
 	UpdatedAt    time.Time `json:"updatedAt" doc:"time of the change"`
 }

@@ -34,9 +34,10 @@ type Account struct {
 	Email        string    `json:"email" example:"ann@nordlicht.example" doc:"email address, in lower case"`
 	Role         auth.Role `json:"role" enum:"admin,operator,user,legitimate_interest,authority" doc:"admin: everything; operator: creates and edits passports and documents of its organisation; user: reads those of its organisation; legitimate_interest: repairers, recyclers, second-life operators; authority: market surveillance, notified bodies, the Commission"`
 	Organisation string    `json:"organisation,omitempty" example:"nordlicht-battery" doc:"id, or a former id, of the organisation of the account; absent if it has none"`
+	Manager      bool      `json:"manager,omitzero" doc:"whether the account manages its organisation: it invites, changes and disables the users and operators of it"`
 	Disabled     bool      `json:"disabled" doc:"whether the account is disabled: it cannot log in and its tokens are revoked"`
 	CreatedAt    time.Time `json:"createdAt" doc:"time of registration"`
-	UpdatedAt    time.Time `json:"updatedAt" doc:"time of the last change of role, organisation or disabled"`
+	UpdatedAt    time.Time `json:"updatedAt" doc:"time of the last change of role, organisation, manager or disabled"`
 }
 
 // Record is the stored form of an account.
@@ -48,6 +49,7 @@ type Record struct {
 	Epoch             int64       `json:"epoch,omitzero"`     // sessions and devices of an earlier epoch have ended
 	LastEntry         audit.Entry `json:"lastEntry,omitzero"` // newest audit entry
 	PendingAssignment Assignment  `json:"joining,omitzero"`
+	RemovalBegan      time.Time   `json:"removalBegan,omitzero"` // when a manager began to disable or demote this manager
 }
 
 // Assignment marks an account that is being assigned to an organisation.
@@ -68,12 +70,13 @@ const (
 	filterRole         = "role"
 	filterOrganisation = "organisation"
 	filterAssignment   = "joining"
+	filterManager      = "manager"
 )
 
 // Schema declares how accounts are stored.
 func Schema() store.Schema[Record] {
 	return store.Schema[Record]{
-		Name: "users", Version: 1, UniqueIndexes: []string{byEmail, byFirst},
+		Name: "users", Version: 2, UniqueIndexes: []string{byEmail, byFirst}, // version 2 adds Manager
 		Unique: func(r *Record) map[string]string {
 			keys := map[string]string{byEmail: r.Email}
 			if r.First {
@@ -82,9 +85,13 @@ func Schema() store.Schema[Record] {
 			return keys
 		},
 		Indexes: func(r *Record) store.Indexes {
-			return store.Indexes{Scopes: []string{""}, Created: r.CreatedAt, Filters: map[string]string{
+			in := store.Indexes{Scopes: []string{""}, Created: r.CreatedAt, Filters: map[string]string{
 				filterEmail: r.Email, filterRole: string(r.Role), filterOrganisation: r.Organisation, filterAssignment: r.PendingAssignment.Organisation,
 			}}
+			if r.Manager {
+				in.Filters[filterManager] = r.Organisation
+			}
+			return in
 		},
 	}
 }
@@ -97,13 +104,13 @@ func (r Record) Principal(session string) auth.Principal {
 
 func (a Account) registered() event.Envelope {
 	return event.New(source, a.ID, a.CreatedAt, event.UserRegistered{
-		UserID: a.ID, Email: a.Email, Role: string(a.Role), Organisation: a.Organisation, RegisteredAt: a.CreatedAt,
+		UserID: a.ID, Email: a.Email, Role: string(a.Role), Organisation: a.Organisation, Manager: a.Manager, RegisteredAt: a.CreatedAt,
 	})
 }
 
 func (a Account) updated() event.Envelope {
 	return event.New(source, a.ID, a.UpdatedAt, event.UserUpdated{
-		UserID: a.ID, Email: a.Email, Role: string(a.Role), Organisation: a.Organisation, Disabled: a.Disabled, UpdatedAt: a.UpdatedAt,
+		UserID: a.ID, Email: a.Email, Role: string(a.Role), Organisation: a.Organisation, Manager: a.Manager, Disabled: a.Disabled, UpdatedAt: a.UpdatedAt,
 	})
 }
 

@@ -90,7 +90,7 @@ func TestSecondAssignmentDoesNotCompleteFirst(t *testing.T) {
 			r.steps.at["before confirm"] = func() { close(marked); <-resume }
 			go func() {
 				defer close(done)
-				_, _ = r.accounts.Change(context.Background(), r.account, account.Change{Organisation: &r.organisation})
+				_, _ = r.accounts.Change(context.Background(), account.Administrator{All: true}, r.account, account.Change{Organisation: &r.organisation})
 			}()
 			<-marked
 		}
@@ -153,7 +153,7 @@ func newRace(t *testing.T) *race {
 }
 
 func (r *race) assign() {
-	_, r.assigned = r.accounts.Change(r.t.Context(), r.account, account.Change{Organisation: &r.organisation})
+	_, r.assigned = r.accounts.Change(r.t.Context(), account.Administrator{All: true}, r.account, account.Change{Organisation: &r.organisation})
 }
 
 func (r *race) remove() { r.deleted = r.organisations.Delete(r.t.Context(), r.organisation) }

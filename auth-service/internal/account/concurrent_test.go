@@ -82,7 +82,7 @@ func TestAccountChangeDuringLogin(t *testing.T) {
 		ends   bool
 	}{
 		"disabled": {func(s *account.Service, id string) error {
-			_, err := s.Change(t.Context(), id, account.Change{Disabled: &yes})
+			_, err := s.Change(t.Context(), account.Administrator{All: true}, id, account.Change{Disabled: &yes})
 			return err
 		}, true},
 		"a new password": {func(s *account.Service, id string) error {
@@ -91,7 +91,7 @@ func TestAccountChangeDuringLogin(t *testing.T) {
 		}, true},
 		"logged out everywhere": {func(s *account.Service, id string) error { return s.EndSessions(t.Context(), id) }, true},
 		"a new role": {func(s *account.Service, id string) error {
-			_, err := s.Change(t.Context(), id, account.Change{Role: &operator})
+			_, err := s.Change(t.Context(), account.Administrator{All: true}, id, account.Change{Role: &operator})
 			return err
 		}, false},
 	} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/battery-passport/suite/auth-service/internal/audit"
@@ -132,10 +133,31 @@ type Filter struct {
 	Organisation string // also selects the accounts stored under its former ids
 }
 
-// List returns a page of the accounts that match f, newest first. It fails with
-// fault.Malformed if the cursor belongs to another list, and for a cursor of a list by
-// organisation also after the former ids of that organisation have changed.
-func (s *Service) List(ctx context.Context, f Filter, cursor string, limit int) (store.Page[Record], error) {
+// List returns a page of the accounts that match f and that the administrator may see,
+// newest first. It fails with fault.Malformed if the cursor belongs to another list, and for a
+// cursor of a list by organisation also after the former ids of that organisation have changed.
+func (s *Service) List(ctx context.Context, by Administrator, f Filter, cursor string, limit int) (store.Page[Record], error) {
+	if !by.All {
+		return s.listManaged(ctx, by, f, cursor, limit)
+	}
+	return s.list(ctx, f, cursor, limit)
+}
+
+// listManaged returns a page of a list of a manager. It may have fewer accounts than the
+// limit: those with other roles are left out.
+func (s *Service) listManaged(ctx context.Context, by Administrator, f Filter, cursor string, limit int) (store.Page[Record], error) {
+	if f.Organisation == "" && len(by.Organisations) > 0 {
+		f.Organisation = by.Organisations[0]
+	}
+	if !slices.Contains(by.Organisations, f.Organisation) {
+		return store.Page[Record]{}, nil
+	}
+	page, err := s.list(ctx, f, cursor, limit)
+	page.Rows = slices.DeleteFunc(page.Rows, func(r store.Row[Record]) bool { return !by.Administers(r.Doc.Role, r.Doc.Organisation) })
+	return page, err
+}
+
+func (s *Service) list(ctx context.Context, f Filter, cursor string, limit int) (store.Page[Record], error) {
 	q := store.Query{Scopes: []string{store.All}, Cursor: cursor, Limit: limit, Filters: map[string]string{
 		filterEmail: NormalEmail(f.Email), filterRole: string(f.Role),
 	}}

@@ -79,12 +79,20 @@ func (a *API) changePassword(ctx context.Context, in *input[passwordChange]) (*s
 }
 
 func (a *API) list(ctx context.Context, in *listInput) (*output[rest.List[account.Account]], error) {
-	page, err := a.Accounts.List(ctx, account.Filter{Email: in.Email, Role: in.Role, Organisation: in.Organisation}, in.Cursor, in.Limit)
+	by, err := a.Accounts.Administrator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	page, err := a.Accounts.List(ctx, by, account.Filter{Email: in.Email, Role: in.Role, Organisation: in.Organisation}, in.Cursor, in.Limit)
 	return listOf(page, func(r account.Record) account.Account { return r.Account }), err
 }
 
 func (a *API) get(ctx context.Context, in *AccountID) (*versioned[account.Account], error) {
-	r, err := a.Accounts.Get(ctx, in.ID)
+	by, err := a.Accounts.Administrator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.Accounts.Get(ctx, by, in.ID)
 	return newVersioned(r.Account, r.LastEntry), err
 }
 
@@ -96,7 +104,11 @@ func (a *API) change(ctx context.Context, in *changeInput) (*versioned[account.A
 	if in.Body.nulls != nil {
 		return nil, fault.New(fault.Invalid, "the change of the account is not valid").With(in.Body.nulls...)
 	}
-	r, err := a.Accounts.Change(withOrigin(ctx), in.ID, in.Body.Change, versions...)
+	by, err := a.Accounts.Administrator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.Accounts.Change(withOrigin(ctx), by, in.ID, in.Body.Change, versions...)
 	return newVersioned(r.Account, r.LastEntry), err
 }
 

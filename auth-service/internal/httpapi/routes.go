@@ -66,7 +66,7 @@ type Keys interface {
 
 // Register adds all operations of the service to r.
 func (a *API) Register(r *rest.API) {
-	open, user, admin := rest.Open, rest.SignedIn(a.Verifier.Require()), rest.SignedIn(a.admin)
+	open, user, admin, manager := rest.Open, rest.SignedIn(a.Verifier.Require()), rest.SignedIn(a.admin), rest.SignedIn(a.administrator)
 	login, registration := open, open
 	login.RateLimit.Class = rest.NoRate // limited by package throttle, which knows the device of the client
 	registration.RateLimit.PerMinute = a.RateLimit
@@ -85,10 +85,11 @@ func (a *API) Register(r *rest.API) {
 	rest.Handle(r, "PUT /api/auth/password", user, a.changePassword, "changePassword", "Change your password", rest.Status(http.StatusNoContent), rest.Errors(http.StatusConflict),
 		rest.Description("Ends all other sessions of the account. The current session continues with its refresh token; its access token is revoked."))
 	rest.Handle(r, "GET /api/auth/admin", admin, a.profile, "checkAdmin", "Check admin access")
-	rest.Handle(r, "GET /api/auth/users", admin, a.list, "listAccounts", "List accounts")
-	rest.Handle(r, "GET /api/auth/users/{id}", admin, a.get, "getAccount", "Get an account")
-	rest.Handle(r, "PATCH /api/auth/users/{id}", admin, a.change, "updateAccount", "Update an account", rest.Errors(http.StatusConflict),
-		rest.Description("Members that are absent stay unchanged. A null for organisation removes the account from its organisation; other members must not be null. A change revokes the access tokens of the account; its sessions continue with their refresh tokens. Disabling an account ends its sessions."))
+	rest.Handle(r, "GET /api/auth/users", manager, a.list, "listAccounts", "List accounts",
+		rest.Description("Managers get the users and operators of their organisation. A page may have fewer items than the limit."))
+	rest.Handle(r, "GET /api/auth/users/{id}", manager, a.get, "getAccount", "Get an account")
+	rest.Handle(r, "PATCH /api/auth/users/{id}", manager, a.change, "updateAccount", "Update an account", rest.Errors(http.StatusConflict),
+		rest.Description("For admins, and for managers: these change users and operators of their organisation, to one of these two roles, and not the last active manager. Members that are absent stay unchanged. A null for organisation removes the account from its organisation; other members must not be null. A change revokes the access tokens of the account; its sessions continue with their refresh tokens. Disabling an account ends its sessions."))
 	rest.Handle(r, "GET /api/auth/audit", admin, a.audit, "listAuditEntries", "List audit entries")
 	a.registerOrganisations(r, user, admin)
 	rest.Handle(r, "POST /api/auth/keys", admin, a.rotate, "rotateSigningKey", "Rotate the signing key", rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
@@ -160,4 +161,14 @@ func (a *API) admin(ctx context.Context, authorization string) (context.Context,
 		return nil, err
 	}
 	return ctx, a.Accounts.CheckAdmin(ctx)
+}
+
+// administrator is the guard for admins and managers. It checks the stored account.
+func (a *API) administrator(ctx context.Context, authorization string) (context.Context, error) {
+	ctx, err := a.Verifier.Require()(ctx, authorization)
+	if err != nil {
+		return nil, err
+	}
+	_, err = a.Accounts.Administrator(ctx)
+	return ctx, err
 }

@@ -71,6 +71,7 @@ type accountSummary struct {
 	Email        string    `json:"email" example:"ann@nordlicht.example" doc:"email address of the account"`
 	Role         auth.Role `json:"role" enum:"admin,operator,user,legitimate_interest,authority" doc:"role of the account, see Account"`
 	Organisation string    `json:"organisation,omitempty" example:"nordlicht-battery" doc:"id of the organisation; absent if the account has none"`
+	Manager      bool      `json:"manager,omitzero" doc:"whether the account manages its organisation"`
 }
 
 func (a *API) register(ctx context.Context, in *registrationInput) (*tokensOutput, error) {
@@ -127,7 +128,7 @@ func (a *API) tokens(ctx context.Context, g login.Grant, proto string) *tokensOu
 		cookie,
 		tokens{
 			Token: g.AccessToken, RefreshToken: g.RefreshToken, DeviceToken: g.DeviceToken, ExpiresIn: int(a.TokenLifetime.Seconds()),
-			User: accountSummary{ID: g.Account.ID, Email: g.Account.Email, Role: g.Account.Role, Organisation: g.Account.Organisation},
+			User: accountSummary{ID: g.Account.ID, Email: g.Account.Email, Role: g.Account.Role, Organisation: g.Account.Organisation, Manager: g.Account.Manager},
 		},
 	}
 }
