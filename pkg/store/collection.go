@@ -129,6 +129,17 @@ func (c *Collection[T]) VersionBy(ctx context.Context, index, value string) (id 
 	return id, version, nil
 }
 
+// IDsBy returns the ids of the aggregates with the values in a unique index, by value.
+// Values that do not exist are left out. It reads no documents, and takes one look-up for
+// all values.
+func (c *Collection[T]) IDsBy(ctx context.Context, index string, values []string) (map[string]string, error) {
+	ids, err := c.table.IDsBy(ctx, index, values)
+	if err != nil {
+		return nil, fmt.Errorf("read from %s: %w", c.schema.Name, err)
+	}
+	return ids, nil
+}
+
 func (c *Collection[T]) row(r Record, err error) (Row[T], error) {
 	row := Row[T]{ID: r.ID, Version: r.Version}
 	if err == nil {

@@ -79,11 +79,13 @@ type Table interface {
 	// does not affect the others. The second result is an error of the database;
 	// any of the records may be stored then.
 	Insert(ctx context.Context, records ...Insertion) ([]error, error)
-	// Get, GetBy, Version and VersionBy fail with fault.NotFound.
+	// Get, GetBy, Version and VersionBy fail with fault.NotFound. IDsBy leaves out values
+	// that do not exist.
 	Get(ctx context.Context, id string) (Record, error)
 	GetBy(ctx context.Context, index, value string) (Record, error)
 	Version(ctx context.Context, id string) (int64, error)
 	VersionBy(ctx context.Context, index, value string) (id string, version int64, err error)
+	IDsBy(ctx context.Context, index string, values []string) (map[string]string, error)
 	// Replace writes the record and adds the events if the stored version is one
 	// less than the version of the record. It fails with fault.Stale,
 	// fault.NotFound, fault.Conflict, or fault.Unavailable when the outbox is full.

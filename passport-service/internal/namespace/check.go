@@ -75,14 +75,28 @@ func unregistered(namespace string) *Problem {
 // holder returns the organisation for which the namespace of a host, or of the digits of a
 // GTIN after the indicator, is confirmed, or nil.
 func (s *Service) holder(ctx context.Context, kind Kind, text string) (*Holder, error) {
-	row, err := s.Claims.Get(ctx, claimsID(kind, text))
-	if fault.Is(err, fault.NotFound) {
-		return nil, nil
-	}
-	for _, h := range row.Doc.Holders {
+	claims, err := s.claims(ctx, claimsID(kind, text))
+	for _, h := range claims.Holders {
 		if h.Value == text || kind == GS1CompanyPrefix && strings.HasPrefix(text, h.Value) {
 			return &h, nil
 		}
 	}
 	return nil, err
+}
+
+// claims returns claims by their id. Without any it returns the zero value.
+func (s *Service) claims(ctx context.Context, id string) (Claims, error) {
+	if s.cache != nil {
+		if known, ok := s.cache.Load(id); ok {
+			return known.(Claims), nil
+		}
+	}
+	row, err := s.Claims.Get(ctx, id)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return Claims{}, err
+	}
+	if s.cache != nil {
+		s.cache.Store(id, row.Doc)
+	}
+	return row.Doc, nil
 }

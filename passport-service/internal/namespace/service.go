@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/battery-passport/suite/pkg/auth"
@@ -24,6 +25,16 @@ type Service struct {
 	Enforced   bool // identifiers must be in a confirmed namespace of the organisation
 	Now        func() time.Time
 	NewID      func() string
+
+	cache *sync.Map // of WithCache: Claims by id
+}
+
+// WithCache returns a service whose checks read each claim once, for a batch of
+// identifiers. It does not see later changes of claims.
+func (s *Service) WithCache() *Service {
+	cached := *s
+	cached.cache = &sync.Map{}
+	return &cached
 }
 
 // Request asks for a namespace. Organisation is for admins; the default is that of the

@@ -78,7 +78,7 @@ func (s *Service) writing(ctx context.Context, action Action, sub submission, if
 			case p.Head.State == Draft:
 				err = s.checkIdentifiers(ctx, p, before, after)
 			default: // the other identifiers cannot change
-				_, err = s.checkNamespaces(ctx, p, before, after)
+				_, err = checkNamespaces(ctx, s.Namespaces, p, before, after)
 			}
 			return after, err
 		},

@@ -112,7 +112,7 @@ func (s *Service) Compliance(ctx context.Context, id string, params EvaluationPa
 		return compliance.Report{}, err
 	}
 	if p.Head.State == Draft { // only its owner and admins read it
-		if in.Facts.Namespaces, err = s.namespaceProblems(ctx, nil, data, p.Head.Owner.organisations(auth.Caller(ctx))); err != nil {
+		if in.Facts.Namespaces, err = namespaceProblems(ctx, s.Namespaces, nil, data, p.Head.Owner.organisations(auth.Caller(ctx))); err != nil {
 			return compliance.Report{}, err
 		}
 	}
@@ -147,7 +147,7 @@ func (v *Validator) Validate(ctx context.Context, body wire.Value) (compliance.R
 	if in.Facts, err = v.service.duplicates(ctx, in.Data, draftScopesOf(auth.Caller(ctx))); err != nil {
 		return compliance.Report{}, err
 	}
-	if in.Facts.Namespaces, err = v.service.namespaceProblems(ctx, nil, in.Data, auth.Caller(ctx).Organisations()); err != nil {
+	if in.Facts.Namespaces, err = namespaceProblems(ctx, v.service.Namespaces, nil, in.Data, auth.Caller(ctx).Organisations()); err != nil {
 		return compliance.Report{}, err
 	}
 	return v.engine.Evaluate(in).WithDetails(sub.details), nil

@@ -82,24 +82,40 @@ func (o Owner) organisations(caller auth.Principal) []string {
 	return []string{o.Organisation}
 }
 
+// uniqueValues returns the values in the unique index that a passport with the identifier
+// may have if it was published or is a draft in one of the scopes.
+func (a uniqueAttribute) uniqueValues(identifier string, scopes []string) []string {
+	key := a.key(identifier)
+	if key == "" {
+		return nil
+	}
+	values := []string{key}
+	if identifier != key { // of a passport that Reindex has not reached
+		values = append(values, identifier)
+	}
+	for _, scope := range scopes {
+		values = append(values, draftKey(scope, key))
+	}
+	return values
+}
+
 // findIdentifier returns the passport with an identifier that was published or is a draft
 // in one of the scopes. It fails with fault.NotFound, also for drafts of other owners.
 func (s *Service) findIdentifier(ctx context.Context, a uniqueAttribute, identifier string, scopes []string) (store.Row[Passport], error) {
-	key := a.key(identifier)
-	row, err := s.getBy(ctx, a.index, key, identifier)
-	if err == nil && row.Doc.Head.State == Draft && !slices.Contains(scopes, row.Doc.Head.Owner.scope()) { // Reindex has not reached it
-		err = errNotFound(identifier)
+	for _, value := range a.uniqueValues(identifier, scopes) {
+		row, err := s.Passports.GetBy(ctx, a.index, value)
+		foreign := err == nil && row.Doc.Head.State == Draft && !slices.Contains(scopes, row.Doc.Head.Owner.scope()) // Reindex has not reached it
+		if !foreign && !fault.Is(err, fault.NotFound) {
+			return row, err
+		}
 	}
-	for i := 0; i < len(scopes) && fault.Is(err, fault.NotFound); i++ {
-		row, err = s.Passports.GetBy(ctx, a.index, draftKey(scopes[i], key))
-	}
-	return row, err
+	return store.Row[Passport]{}, errNotFound(identifier)
 }
 
 // checkIdentifiers checks the identifiers of a draft that a write changes. It fails with
 // fault.Invalid if its owner may not use the namespace, and like checkUnique.
 func (s *Service) checkIdentifiers(ctx context.Context, p *Passport, before, after *ruleset.Document) error {
-	if _, err := s.checkNamespaces(ctx, p, before, after); err != nil {
+	if _, err := checkNamespaces(ctx, s.Namespaces, p, before, after); err != nil {
 		return err
 	}
 	return s.checkUnique(ctx, p.ID, before, after, p.Head.Owner.draftScopes(auth.Caller(ctx)), uniqueAttributes...)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/battery-passport/suite/passport-service/internal/batteryid"
+	"github.com/battery-passport/suite/passport-service/internal/namespace"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
@@ -20,11 +21,12 @@ import (
 // Importer writes batches of rows. A battery identifier in a row selects the passport that
 // the row creates or changes. It is for one caller, and not safe for concurrent use.
 type Importer struct {
-	service *Service
-	params  ImportParams
-	planned map[uint64]rowPlan // in a dry run: by hash of the identifier's key
-	seed    maphash.Seed
-	mu      sync.Mutex // of planned
+	service    *Service
+	params     ImportParams
+	planned    map[uint64]rowPlan // in a dry run: by hash of the identifier's key
+	seed       maphash.Seed
+	namespaces *namespace.Service // of the current batch
+	mu         sync.Mutex         // of planned
 }
 
 // rowPlan describes the passport that a row would have stored, in a dry run.
@@ -48,12 +50,14 @@ func (s *Service) NewImporter(ctx context.Context, params ImportParams) (*Import
 // other. It fails with fault.Unavailable if the store does not respond; it can then be
 // repeated with the same rows.
 func (im *Importer) Import(ctx context.Context, rows []*Row) ([]RowResult, error) {
+	im.namespaces = im.service.Namespaces.WithCache()
 	all := make([]*importing, len(rows))
 	if err := inParallel(rows, im.Parse); err != nil {
 		return nil, err
 	}
 	for i, row := range rows {
 		r := *row.parsed
+		r.taken = map[string]bool{}
 		all[i] = &r
 	}
 	for rest := all; len(rest) > 0; {
@@ -130,6 +134,9 @@ func (im *Importer) parse(r *importing) {
 
 // write writes rows with different identifiers.
 func (im *Importer) write(ctx context.Context, rows []*importing) error {
+	if err := im.lookUp(ctx, rows); err != nil {
+		return err
+	}
 	if err := errors.Join(inParallel(rows, func(r *importing) { im.prepare(ctx, r) }), firstError(rows)); err != nil {
 		return err
 	}
@@ -153,7 +160,11 @@ func (im *Importer) prepare(ctx context.Context, r *importing) {
 	if im.params.DryRun && im.repeat(r) {
 		return
 	}
-	found, err := im.find(ctx, r)
+	var found *Passport
+	var err error
+	if r.taken[byIdentifier] {
+		found, err = im.find(ctx, r)
+	}
 	if err == nil && found == nil {
 		err = im.newDraft(ctx, r)
 	}
@@ -191,11 +202,13 @@ func (im *Importer) newDraft(ctx context.Context, r *importing) error {
 		return err
 	}
 	p.importID = im.params.ImportID
-	if r.result.Warnings, err = s.checkNamespaces(ctx, &p, nil, r.sub.data); err != nil {
+	if r.result.Warnings, err = checkNamespaces(ctx, im.namespaces, &p, nil, r.sub.data); err != nil {
 		return err
 	}
-	if err := s.checkUnique(ctx, p.ID, nil, r.sub.data, p.Head.Owner.draftScopes(caller), uniqueAttributes[1]); err != nil {
-		return err
+	if r.taken[byPassportIdentifier] {
+		if err := s.checkUnique(ctx, p.ID, nil, r.sub.data, p.Head.Owner.draftScopes(caller), uniqueAttributes[1]); err != nil {
+			return err
+		}
 	}
 	r.draft, r.stored = &p, &p
 	return nil

@@ -66,10 +66,11 @@ type RowResult struct {
 type importing struct {
 	*Row
 	sub     submission
-	key     string    // of its battery identifier
-	draft   *Passport // to insert; nil if the battery has a passport
-	stored  *Passport // the passport of the battery, or the draft
-	hasData bool      // stored has the data of the row
+	key     string          // of its battery identifier
+	taken   map[string]bool // unique indexes in which a passport has an identifier of the row
+	draft   *Passport       // to insert; nil if the battery has a passport
+	stored  *Passport       // the passport of the battery, or the draft
+	hasData bool            // stored has the data of the row
 	result  RowResult
 	err     error // of the store
 }

@@ -23,14 +23,14 @@ var namespaced = []struct {
 
 // namespaceProblems returns the problems of values in after that before does not have, by
 // path, for an organisation with the ids. before may be nil.
-func (s *Service) namespaceProblems(ctx context.Context, before, after *ruleset.Document, organisations []string) (map[string]*namespace.Problem, error) {
+func namespaceProblems(ctx context.Context, namespaces *namespace.Service, before, after *ruleset.Document, organisations []string) (map[string]*namespace.Problem, error) {
 	problems := map[string]*namespace.Problem{}
 	for _, a := range namespaced {
 		value := after.Text(a.path)
 		if value == "" || before != nil && value == before.Text(a.path) {
 			continue
 		}
-		problem, err := a.check(s.Namespaces, ctx, value, organisations)
+		problem, err := a.check(namespaces, ctx, value, organisations)
 		if err != nil {
 			return nil, err
 		}
@@ -43,8 +43,8 @@ func (s *Service) namespaceProblems(ctx context.Context, before, after *ruleset.
 
 // checkNamespaces returns the warnings about the namespaces of values in after that before
 // does not have. It fails with fault.Invalid if the owner of the passport may not use one.
-func (s *Service) checkNamespaces(ctx context.Context, p *Passport, before, after *ruleset.Document) (warnings []fault.Detail, err error) {
-	problems, err := s.namespaceProblems(ctx, before, after, p.Head.Owner.organisations(auth.Caller(ctx)))
+func checkNamespaces(ctx context.Context, namespaces *namespace.Service, p *Passport, before, after *ruleset.Document) (warnings []fault.Detail, err error) {
+	problems, err := namespaceProblems(ctx, namespaces, before, after, p.Head.Owner.organisations(auth.Caller(ctx)))
 	if err != nil {
 		return nil, err
 	}

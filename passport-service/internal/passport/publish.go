@@ -31,7 +31,7 @@ func (s *Service) publishing(ctx context.Context, ifVersion []int64) edit {
 			if in.Facts.Predecessors, err = s.relations(ctx, p.ID, data, p.Head.Owner.draftScopes(auth.Caller(ctx))); err != nil {
 				return nil, err
 			}
-			if in.Facts.Namespaces, err = s.namespaceProblems(ctx, nil, data, p.Head.Owner.organisations(auth.Caller(ctx))); err != nil {
+			if in.Facts.Namespaces, err = namespaceProblems(ctx, s.Namespaces, nil, data, p.Head.Owner.organisations(auth.Caller(ctx))); err != nil {
 				return nil, err
 			}
 			if errors := s.Engines.On(s.today()).Evaluate(in).Errors(); len(errors) > 0 {

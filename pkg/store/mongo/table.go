@@ -140,6 +140,25 @@ func (t *table) GetBy(ctx context.Context, index, value string) (store.Record, e
 	return t.one(ctx, value, bson.M{uniqueField(index): value}, withoutOutbox)
 }
 
+// IDsBy implements store.Table.
+func (t *table) IDsBy(ctx context.Context, index string, values []string) (map[string]string, error) {
+	coll, err := t.ready(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var records []record
+	field := uniqueField(index)
+	found, err := coll.Find(ctx, bson.M{field: bson.M{"$in": values}}, options.Find().SetProjection(bson.M{field: 1}))
+	if err == nil {
+		err = found.All(ctx, &records)
+	}
+	ids := map[string]string{}
+	for _, r := range records {
+		ids[r.Keys.Unique[index]] = r.ID
+	}
+	return ids, failure(err)
+}
+
 func (t *table) one(ctx context.Context, name string, filter, fields bson.M) (store.Record, error) {
 	coll, err := t.ready(ctx)
 	if err != nil {

@@ -56,6 +56,18 @@ func (t *table) VersionBy(ctx context.Context, index, value string) (id string, 
 	return id, version, failure(err)
 }
 
+// IDsBy implements store.Table.
+func (t *table) IDsBy(ctx context.Context, index string, values []string) (map[string]string, error) {
+	ids := map[string]string{}
+	err := t.each(ctx, "SELECT u.value, u.id FROM json_each(?) v CROSS JOIN #_unique u ON u.name = ? AND u.value = v.value", func(rows *sql.Rows) error {
+		var value, id string
+		err := rows.Scan(&value, &id)
+		ids[value] = id
+		return err
+	}, jsonArray(values), index)
+	return ids, err
+}
+
 func (t *table) one(ctx context.Context, name, query string, args ...any) (store.Record, error) {
 	s, err := t.stmt(ctx, query)
 	if err == nil {

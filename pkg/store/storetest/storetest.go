@@ -126,6 +126,9 @@ func documents(t *testing.T, db store.DB) {
 	if found, version, err := cells.VersionBy(t.Context(), "serial", want.Serial); err != nil || found != id || version != 1 {
 		t.Errorf("VersionBy = %s, %d, %v, want %s, 1", found, version, err, id)
 	}
+	if ids, err := cells.IDsBy(t.Context(), "serial", []string{"other", want.Serial, want.Serial}); err != nil || len(ids) != 1 || ids[want.Serial] != id {
+		t.Errorf("IDsBy = %v, %v, want %s only", ids, err, id)
+	}
 	want.Serial, want.Data = "", nil
 	got, err := cells.Update(t.Context(), id, func(c *Cell) (store.Change, error) { *c = want; return store.Change{}, nil })
 	if diff := cmp.Diff(store.Row[Cell]{ID: id, Version: 2, Doc: want}, got); err != nil || diff != "" {
@@ -155,6 +158,9 @@ func missing(t *testing.T, db store.DB) {
 		if !fault.Is(err, fault.NotFound) {
 			t.Errorf("%s = %v, want not found", call, err)
 		}
+	}
+	if ids, err := cells.IDsBy(t.Context(), "serial", []string{"none"}); err != nil || len(ids) > 0 {
+		t.Errorf("IDsBy = %v, %v, want none", ids, err)
 	}
 	page, err := cells.List(t.Context(), store.Query{Scopes: []string{store.All}, Limit: 10})
 	if err != nil || len(page.Rows) > 0 || page.Next != "" {
