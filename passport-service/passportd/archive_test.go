@@ -3,8 +3,10 @@ package passportd_test
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -95,6 +97,45 @@ func TestPackageOfShell(t *testing.T) {
 		t.Errorf("report %.200s", got)
 	}
 	s.Call("GET /api/passports/export?format=aasx", maker, nil).WantProblem(422, "query:format enum")
+}
+
+// TestPackageOfSeveralShells imports an environment with the shells of three batteries. Each is a row.
+func TestPackageOfSeveralShells(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	maker := s.as(auth.Operator, "maker")
+	names := []string{"ev-nmc-complete.json", "lmt-ebike.json", "industrial-stationary-lfp.json"}
+	for _, name := range names {
+		s.create(maker, sample(t, name))
+	}
+	merged := map[string][]any{}
+	for line := range strings.Lines(s.Call("GET /api/passports/export?format=idta-02035", maker, nil).Want(200, nil).Text) {
+		var environment map[string][]any
+		if err := json.Unmarshal([]byte(line), &environment); err != nil {
+			t.Fatal(err)
+		}
+		for member, items := range environment {
+			merged[member] = append(merged[member], items...)
+		}
+	}
+	document, err := json.Marshal(merged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	aasxFile, err := aasx.Pack(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range []struct{ query, mediaType, file string }{{"", aasx.MediaType, string(aasxFile)}, {"?format=idta-02035", "application/json", string(document)}} {
+		one, all := s.as(auth.Operator, fmt.Sprint("one", i)), s.as(auth.Operator, fmt.Sprint("all", i))
+		lines, _ := s.importFile(all, c.query, c.mediaType, c.file)
+		if brief(lines) != "1 created v1 draft; 1 created v1 draft; 1 created v1 draft" {
+			t.Fatalf("%s: got %s", c.mediaType, brief(lines))
+		}
+		s.importFile(one, "?format=idta-02035", ndjson, s.Call("GET /api/passports/export?format=idta-02035", maker, nil).Want(200, nil).Text)
+		if got, want := s.dataOf(all), s.dataOf(one); len(want) != len(names) || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: the data differs from that of documents with one shell: %d, %d", c.mediaType, len(got), len(want))
+		}
+	}
 }
 
 // TestPackageInXML imports a package of another program, with a picture.

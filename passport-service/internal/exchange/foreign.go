@@ -16,6 +16,8 @@ type foreign struct {
 	documents Source
 	format    format.Format
 	log       func(error)
+	document  Record   // whose parts are waiting
+	parts     [][]byte // documents of a passport
 	waiting   []Record
 }
 
@@ -35,27 +37,47 @@ func (f *foreign) Close() {
 // Next implements Source.
 func (f *foreign) Next() (Record, error) {
 	for len(f.waiting) == 0 {
-		r, err := f.documents.Next()
-		if err != nil || r.Body == nil {
-			return r, err
-		}
-		bodies, losses, err := f.decode(r.Body)
-		if err != nil {
-			return invalidRow(r.Number, err), nil
-		}
-		for _, data := range bodies {
-			body, err := wire.Marshal(struct {
-				Data wire.Value `json:"data"`
-			}{data})
-			if err != nil {
-				return Record{}, err
+		if len(f.parts) == 0 {
+			r, err := f.documents.Next()
+			if err != nil || r.Body == nil {
+				return r, err
 			}
-			f.waiting = append(f.waiting, Record{Number: r.Number, Row: passport.Row{Body: body, Held: f.held}, Warnings: append(r.Warnings, warnings(losses)...)})
+			f.document = r
+			err = f.protect(func() (err error) { f.parts, err = f.format.Split(r.Body); return err })
+			if err != nil {
+				return invalidRow(r.Number, err), nil
+			}
+		}
+		if err := f.convert(); err != nil {
+			return invalidRow(f.document.Number, err), nil
 		}
 	}
 	next := f.waiting[0]
 	f.waiting = f.waiting[1:]
 	return next, nil
+}
+
+// convert converts the next part of the document. Its rows have the number of the document.
+func (f *foreign) convert() error {
+	part := f.parts[0]
+	f.parts = f.parts[1:]
+	var bodies [][]byte
+	var losses []format.Loss
+	err := f.protect(func() (err error) { bodies, losses, err = f.format.Decode(part); return err })
+	if err != nil {
+		return err
+	}
+	for _, data := range bodies {
+		body, err := wire.Marshal(struct {
+			Data wire.Value `json:"data"`
+		}{data})
+		if err != nil {
+			return err
+		}
+		f.waiting = append(f.waiting, Record{Number: f.document.Number, Row: passport.Row{Body: body, Held: f.held}, Warnings: append(f.document.Warnings, warnings(losses)...)})
+		f.document.Warnings = nil
+	}
+	return nil
 }
 
 // held converts data to the format and back.
@@ -70,8 +92,8 @@ func (f *foreign) held(data wire.Value) wire.Value {
 	return wire.Value("{}")
 }
 
-// decode calls Decode. It fails with fault.Malformed if that panics, so that the other rows are imported.
-func (f *foreign) decode(document []byte) (bodies [][]byte, losses []format.Loss, err error) {
+// protect calls do. It fails with fault.Malformed if that panics, so that the other rows are imported.
+func (f *foreign) protect(do func() error) (err error) {
 	defer func() {
 		if p, ok := errors.AsType[*fault.Panic](err); ok {
 			if f.log != nil {
@@ -83,7 +105,7 @@ func (f *foreign) decode(document []byte) (bodies [][]byte, losses []format.Loss
 		}
 	}()
 	defer fault.Recover(&err)
-	return f.format.Decode(document)
+	return do()
 }
 
 func warnings(losses []format.Loss) (details []fault.Detail) {

@@ -14,6 +14,8 @@ import (
 // faulty is a format that panics for the document "panic".
 type faulty struct{ format.Format }
 
+func (faulty) Split(document []byte) ([][]byte, error) { return [][]byte{document}, nil }
+
 func (faulty) Decode(document []byte) ([][]byte, []format.Loss, error) {
 	if string(document) == `{"panic":1}` {
 		panic("x")

@@ -81,6 +81,9 @@ func (c *comparison) members(a, b map[string]any, path string) {
 func (c *comparison) items(a, b []any, path string) {
 	inA, inB := byName(a), byName(b)
 	for i, item := range a {
+		if item == nil { // null, or of another passport
+			continue
+		}
 		at := fmt.Sprint(path, "/", i)
 		if other, ok := counterpart(a, b, i, inA, inB); ok {
 			c.compare(item, other, at)

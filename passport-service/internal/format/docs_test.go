@@ -25,7 +25,7 @@ var checks = map[string]string{
 	"en18223-full":      "JSON schema of Eclipse BaSyx (`make formats`)",
 	"catenax-6.1.0":     "its JSON schema (tests)",
 	"idta-02035":        "validators of asset administration shells (`make formats`); not with the templates of IDTA 02035",
-	"untp-0.6":          "not checked",
+	"untp-0.6":          "JSON schema of UNTP 0.6.1 (`make formats`)",
 	"batterypass-ready": "its JSON schemas (tests)",
 }
 

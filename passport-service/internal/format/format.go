@@ -29,7 +29,10 @@ type Format interface {
 	// Encode converts the data of a passport, as JSON. Each value that Decode would not
 	// return as it is, is a loss.
 	Encode(data []byte, header Header) (document []byte, losses []Loss, err error)
-	// Decode converts a document to the data of passports. Each value that Encode would not
+	// Split returns a document for each passport in a document. Items of arrays that belong to other passports are null
+	// in it, so that pointers into it are pointers into the document. It fails with fault.Malformed or fault.TooLarge.
+	Split(document []byte) ([][]byte, error)
+	// Decode converts a document of Split to the data of passports. Each value that Encode would not
 	// return as it is, is a loss. It fails with fault.Malformed if the document cannot be converted.
 	Decode(document []byte) (data [][]byte, losses []Loss, err error)
 	// Missing returns the members that the data model requires and a document of Encode does not
@@ -52,8 +55,14 @@ type Model interface {
 
 // adaptive is a Model whose settings depend on the document.
 type adaptive interface {
-	// For returns the model for a document. It fails with fault.Malformed if the document cannot be converted.
-	For(document any) (Model, error)
+	// For returns the model for a document.
+	For(document any) Model
+}
+
+// divisible is a Model whose documents may have several passports.
+type divisible interface {
+	// Parts returns the documents of Format.Split. It does not change document.
+	Parts(document any) []any
 }
 
 // Reasons are why values were not converted, by their JSON Pointer. The pointers of the data of a passport
@@ -100,6 +109,23 @@ func (f modelFormat) Encode(data []byte, header Header) ([]byte, []Loss, error) 
 	return document, losses, err
 }
 
+// Split implements Format.
+func (f modelFormat) Split(document []byte) ([][]byte, error) {
+	d, ok := f.Model.(divisible)
+	if !ok {
+		return [][]byte{document}, nil
+	}
+	theirs, err := parse(document)
+	if err != nil {
+		return nil, err
+	}
+	parts := d.Parts(theirs)
+	if len(parts) < 2 {
+		return [][]byte{document}, nil
+	}
+	return marshalParts(theirs, parts)
+}
+
 // Decode implements Format.
 func (f modelFormat) Decode(document []byte) ([][]byte, []Loss, error) {
 	theirs, err := parse(document)
@@ -111,9 +137,7 @@ func (f modelFormat) Decode(document []byte) ([][]byte, []Loss, error) {
 	}
 	m := f.Model
 	if a, ok := m.(adaptive); ok {
-		if m, err = a.For(theirs); err != nil {
-			return nil, nil, err
-		}
+		m = a.For(theirs)
 	}
 	ours, why := m.Decode(theirs)
 	back, _ := m.Encode(ours, Header{})

@@ -1,11 +1,16 @@
 package format
 
-import "github.com/battery-passport/suite/pkg/fault"
+import (
+	"encoding/json"
+
+	"github.com/battery-passport/suite/pkg/fault"
+)
 
 // Limits of a document. They bound the work of a conversion.
 const (
-	maxItems  = 1000   // of an array
-	maxValues = 20_000 // with objects and arrays
+	maxItems  = 1000    // of an array
+	maxValues = 20_000  // with objects and arrays
+	maxParts  = 8 << 20 // bytes of all documents of Split: several may have the same parts
 )
 
 // checkSize fails with fault.TooLarge if a document has too many values.
@@ -13,11 +18,34 @@ func checkSize(document any) error {
 	values, items := count(document)
 	switch {
 	case items > maxItems:
-		return fault.New(fault.TooLarge, "a document must not have more than %d items in an array, got %d", maxItems, items)
+		return errItems(items)
 	case values > maxValues:
 		return fault.New(fault.TooLarge, "a document must not have more than %d values, got %d", maxValues, values)
 	}
 	return nil
+}
+
+func errItems(n int) error {
+	return fault.New(fault.TooLarge, "a document must not have more than %d items in an array, got %d", maxItems, n)
+}
+
+// marshalParts returns the texts of the parts of a document. It fails with fault.TooLarge.
+func marshalParts(document any, parts []any) ([][]byte, error) {
+	if _, items := count(document); items > maxItems {
+		return nil, errItems(items)
+	}
+	texts, size := make([][]byte, len(parts)), 0
+	for i, part := range parts {
+		text, err := json.Marshal(part)
+		if err != nil {
+			return nil, err
+		}
+		if size += len(text); size > maxParts {
+			return nil, fault.New(fault.TooLarge, "the %d passports of a document must not have more than %d bytes together", len(parts), maxParts)
+		}
+		texts[i] = text
+	}
+	return texts, nil
 }
 
 // count returns the number of values and the length of the longest array.

@@ -38,7 +38,7 @@ func NewModel(rules *ruleset.RuleSet, f *ruleset.DataModel, o Options) (format.M
 
 // For returns a model that writes as the document is written: with the name of its rule set,
 // in its representation and with its spelling of the header.
-func (m *model) For(document any) (format.Model, error) {
+func (m *model) For(document any) format.Model {
 	theirs, _ := document.(map[string]any)
 	elements, _ := theirs["elements"].([]any)
 	values := valuesOf(elements)
@@ -47,10 +47,10 @@ func (m *model) For(document any) (format.Model, error) {
 			c := *m
 			c.content, c.Full = name, theirs[name] == nil
 			_, c.LastUpdated = theirs["lastUpdated"]
-			return &c, nil
+			return &c
 		}
 	}
-	return m, nil
+	return m
 }
 
 // Encode implements format.Model.

@@ -38,15 +38,42 @@ func TestSubmodelsOfOthers(t *testing.T) {
 	}
 }
 
-// TestSeveralBatteries refuses a document with shells of two batteries.
+// TestSeveralBatteries splits a document with shells of two batteries, a shared submodel, and parts of neither.
 func TestSeveralBatteries(t *testing.T) {
 	f, _ := newFormat(t)
-	serial := property("SerialNumber", "xs:string", "1")
-	document := `{"assetAdministrationShells":[` + shell("a", "s") + "," + shell("b", "t") + "," + shell("c", "u") + `],"submodels":[` +
-		submodelOf("s", "x", published, serial) + "," + submodelOf("t", "y", published, serial) + "," + submodelOf("u", "z", "urn:unknown", serial) + `]}`
-	bodies, _, err := f.Decode([]byte(document))
-	if !fault.Is(err, fault.Malformed) || !strings.Contains(err.Error(), "the document has 2 shells") {
-		t.Errorf("got %s, %v, want an error with the number of shells", bodies, err)
+	shared := `{"type":"ModelReference","keys":[{"type":"Submodel","value":"v"}]}]}`
+	document := `{"assetAdministrationShells":[` + shell("c", "u") + "," + strings.Replace(shell("a", "s"), "]}", ","+shared, 1) + "," + shell("b", "t") + `],"submodels":[` +
+		submodelOf("s", "BatteryNameplate", published, property("SerialNumber", "xs:string", "1")) + "," + submodelOf("t", "BatteryNameplate", published, property("SerialNumber", "xs:string", "2")+","+property("Colour", "xs:string", "red")) + "," +
+		submodelOf("u", "z", "urn:unknown", property("SerialNumber", "xs:string", "3")) + "," + submodelOf("v", "z", "urn:unknown", property("SerialNumber", "xs:string", "4")) + `]}`
+	parts, err := f.Split([]byte(document))
+	if err != nil || len(parts) != 2 {
+		t.Fatalf("got %d parts, %v, want 2", len(parts), err)
+	}
+	for i, want := range []string{
+		`{"generalInformation":{"batterySerialNumber":"1"}} /assetAdministrationShells /submodels/0/id /submodels/0/semanticId/keys/0/value /submodels/2 /submodels/3`,
+		`{"generalInformation":{"batterySerialNumber":"2"}} /assetAdministrationShells /submodels/1/id /submodels/1/semanticId/keys/0/value /submodels/1/submodelElements/1`,
+	} {
+		bodies, losses, err := f.Decode(parts[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := string(bodies[0])
+		for _, l := range losses {
+			got += " " + l.Path
+		}
+		if got != want {
+			t.Errorf("part %d: got %s, want %s", i, got, want)
+		}
+	}
+}
+
+// TestPartsAreLimited splits a document whose batteries share a large submodel.
+func TestPartsAreLimited(t *testing.T) {
+	f, _ := newFormat(t)
+	document := `{"assetAdministrationShells":[` + strings.Repeat(shell("a", "s")+",", 100) + shell("a", "s") + `],"submodels":[` +
+		submodelOf("s", "x", published, property("SerialNumber", "xs:string", strings.Repeat("1", 100_000))) + `]}`
+	if _, err := f.Split([]byte(document)); !fault.Is(err, fault.TooLarge) {
+		t.Errorf("got %v, want an error about the size", err)
 	}
 }
 

@@ -14,7 +14,6 @@ import (
 
 	"github.com/battery-passport/suite/passport-service/internal/format"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
-	"github.com/battery-passport/suite/pkg/fault"
 )
 
 type model struct {
@@ -131,38 +130,6 @@ func (m *model) known(s map[string]any) *submodel {
 		return nil
 	}
 	return m.template.find(semanticIDs(s), s["idShort"])
-}
-
-// For returns a model that reads the submodels of the shell of the battery if a document has several shells. It fails
-// with fault.Malformed if several of them have submodels of a passport.
-func (m *model) For(document any) (format.Model, error) {
-	environment, _ := document.(map[string]any)
-	shells := list(environment["assetAdministrationShells"])
-	if len(shells) < 2 {
-		return m, nil
-	}
-	passports := map[string]bool{} // ids of submodels
-	for _, item := range list(environment["submodels"]) {
-		s, _ := item.(map[string]any)
-		id, _ := s["id"].(string)
-		passports[id] = m.known(s) != nil
-	}
-	c, n := *m, 0
-	for _, item := range shells {
-		shell, _ := item.(map[string]any)
-		ids := []string{}
-		for _, reference := range list(shell["submodels"]) {
-			ids = append(ids, keys(reference)...)
-		}
-		if slices.ContainsFunc(ids, func(id string) bool { return passports[id] }) {
-			n++
-			c.wanted = ids
-		}
-	}
-	if n > 1 {
-		return nil, fault.New(fault.Malformed, "the document has %d shells with submodels of a battery passport, but must have one: send a document for each battery", n)
-	}
-	return &c, nil
 }
 
 // semanticIDs returns all semantic ids of a submodel.

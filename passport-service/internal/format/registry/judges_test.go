@@ -26,7 +26,7 @@ func TestJudgesAcceptDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := t.TempDir()
+	folder, missing := t.TempDir(), t.TempDir()
 	header := format.Header{Status: "active", UpdatedAt: time.Date(2027, 2, 18, 9, 0, 0, 0, time.UTC)}
 	for name, f := range formats {
 		for sample, data := range allSamples(t) {
@@ -35,6 +35,11 @@ func TestJudgesAcceptDocuments(t *testing.T) {
 				t.Fatal(err)
 			}
 			write(t, filepath.Join(folder, name), sample, document)
+			reported, err := json.Marshal(f.Missing(document))
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(missing, name), sample, reported)
 			if name != "idta-02035" {
 				continue
 			}
@@ -44,7 +49,7 @@ func TestJudgesAcceptDocuments(t *testing.T) {
 			write(t, filepath.Join(folder, "aasx"), strings.Replace(sample, ".json", ".aasx", 1), document)
 		}
 	}
-	output, err := exec.Command(filepath.Join(judges, "bin/python"), "../../../../deploy/formats/judge.py", folder).CombinedOutput()
+	output, err := exec.Command(filepath.Join(judges, "bin/python"), "../../../../deploy/formats/judge.py", folder, missing).CombinedOutput()
 	t.Logf("%s", output)
 	if err != nil {
 		t.Error(err)
