@@ -1,5 +1,7 @@
-"""Usage: judge.py FOLDER. Checks the documents in FOLDER/FORMAT/NAME with third-party validators, and prints the number of
-documents that each has accepted. Exits with 1 if one was rejected."""
+"""Usage: judge.py FOLDER MISSING. Checks the documents in FOLDER/FORMAT/NAME with third-party validators, and prints the
+number of documents that each has accepted. MISSING/FORMAT/NAME has the reported missing members of each. Exits with 1 if one was
+rejected."""
+import importlib.resources
 import json
 import pathlib
 import re
@@ -15,6 +17,7 @@ from basyx.aas.adapter.json import read_aas_json_file
 from basyx.aas.model import DictIdentifiableStore
 
 bin = pathlib.Path(sys.executable).parent
+documents, missing_members = (pathlib.Path(argument) for argument in sys.argv[1:3])
 shared = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
@@ -66,7 +69,22 @@ def en18223(file):
     return [f"{e.json_path}: {e.message}"[:500] for e in validator.iter_errors(json.loads(file.read_text()))]
 
 
+def untp(file):
+    """Uses the JSON Schema of UNTP, which the package dppvalidator has. It must find the reported missing members only."""
+    schema = json.loads(importlib.resources.files("dppvalidator").joinpath("schemas/data/untp-dpp-schema-0.6.1.json").read_text())
+    missing, problems = set(), []
+    for e in jsonschema.Draft202012Validator(schema).iter_errors(json.loads(file.read_text())):
+        if e.validator == "required":
+            missing |= {"/".join(["", *map(str, e.absolute_path), name]) for name in e.validator_value if name not in e.instance}
+        else:
+            problems.append(f"{e.json_path}: {e.message}"[:500])
+    reported = {loss["path"] for loss in json.loads((missing_members / file.parent.name / file.name).read_text()) or []}
+    problems += [f"{path} is missing, and not reported" for path in sorted(missing - reported)]
+    return problems + [f"{path} is reported as missing" for path in sorted(reported - missing)]
+
+
 judges = {
+    "untp-0.6": [untp],
     "idta-02035": [test_engines, aas_core, basyx, basyx_compliance],
     "aasx": [test_engines, basyx, basyx_compliance],
 }
@@ -76,7 +94,7 @@ else:
     print("NOT RUN: the schema of EN 18223. ../shared/data is missing.")
 
 rejected = 0
-for folder in sorted(pathlib.Path(sys.argv[1]).iterdir()):
+for folder in sorted(documents.iterdir()):
     files = sorted(folder.iterdir())
     for judge in judges.get(folder.name, []):
         accepted = 0
