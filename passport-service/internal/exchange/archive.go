@@ -5,20 +5,19 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/battery-passport/suite/passport-service/internal/archive"
-	"github.com/battery-passport/suite/passport-service/internal/exchange/xlsx"
 	"github.com/battery-passport/suite/passport-service/internal/format/aasx"
+	"github.com/battery-passport/suite/passport-service/internal/tempfile"
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
 // packed reads documents from the files of an archive. Its rows are the documents, from 1.
 type packed struct {
-	file     *os.File
+	file     tempfile.File
 	archive  *archive.Archive
 	files    []*zip.File
 	open     func(name string, r io.Reader) (Source, error)
@@ -93,7 +92,7 @@ func ignored(a *archive.Archive, specs []*zip.File) (warnings []fault.Detail) {
 }
 
 func newPacked(r io.Reader, limit int64) (*packed, error) {
-	file, size, err := xlsx.Spool(r, "")
+	file, size, err := tempfile.Copy(r)
 	if err != nil {
 		return nil, err
 	}

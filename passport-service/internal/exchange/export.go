@@ -11,6 +11,7 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/exchange/table"
 	"github.com/battery-passport/suite/passport-service/internal/exchange/xlsx"
 	"github.com/battery-passport/suite/passport-service/internal/passport"
+	"github.com/battery-passport/suite/passport-service/internal/tempfile"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 )
@@ -144,14 +145,14 @@ func spooled(write func(io.Writer) error) (io.ReadCloser, error) {
 		defer fault.Recover(&err)
 		err = write(pw)
 	}()
-	file, _, err := xlsx.Spool(pr, "")
+	file, _, err := tempfile.Copy(pr)
 	pr.Close()
 	if err != nil {
 		return nil, err
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		file.Close()
-		return nil, fault.New(fault.Unavailable, "the service has no space for the file at the moment").Because(err)
+		return nil, tempfile.Failure(err)
 	}
 	return file, nil
 }

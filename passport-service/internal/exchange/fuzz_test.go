@@ -2,6 +2,7 @@ package exchange_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"strings"
@@ -71,7 +72,7 @@ func FuzzWorkbook(f *testing.F) {
 			return
 		}
 		file := workbook(t, sheet, texts, parts{"xl/styles.xml": "<styleSheet>" + styles + "</styleSheet>"})
-		src, err := exchange.XLSX(bytes.NewReader(file), 1<<30, rules())
+		src, err := exchange.XLSX(context.Background(), bytes.NewReader(file), 1<<30, rules())
 		checkSource(t, src, err)
 	})
 }
@@ -80,7 +81,7 @@ func FuzzWorkbook(f *testing.F) {
 func FuzzWorkbookFile(f *testing.F) {
 	f.Add(workbook(f, row(idHeader)+row("i"), "", nil))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		src, err := exchange.XLSX(bytes.NewReader(file), 1<<30, rules())
+		src, err := exchange.XLSX(context.Background(), bytes.NewReader(file), 1<<30, rules())
 		checkSource(t, src, err)
 	})
 }

@@ -1,14 +1,15 @@
 package exchange
 
 import (
+	"context"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/battery-passport/suite/passport-service/internal/exchange/table"
 	"github.com/battery-passport/suite/passport-service/internal/exchange/xlsx"
 	"github.com/battery-passport/suite/passport-service/internal/passport"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/passport-service/internal/tempfile"
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
@@ -16,22 +17,22 @@ import (
 type Closer interface{ Close() }
 
 type workbook struct {
-	file   *os.File
+	file   tempfile.File
 	book   *xlsx.Workbook
 	rows   *xlsx.Rows
 	parser *table.Parser
 }
 
 // XLSX reads the first visible sheet of a workbook. It copies the workbook to a file first.
-// limit bounds its unpacked size. It fails with fault.Malformed, fault.Invalid,
-// fault.TooLarge, or fault.Unavailable if the disk is full.
-func XLSX(r io.Reader, limit int64, rules *ruleset.RuleSet) (Source, error) {
-	file, size, err := xlsx.Spool(r, "")
+// limit bounds its unpacked size. Reading ends with ctx. It fails with fault.Malformed,
+// fault.Invalid, fault.TooLarge, or fault.Unavailable if the disk is full.
+func XLSX(ctx context.Context, r io.Reader, limit int64, rules *ruleset.RuleSet) (Source, error) {
+	file, size, err := tempfile.Copy(r)
 	if err != nil {
 		return nil, err
 	}
 	w := &workbook{file: file}
-	if err := w.open(size, limit, rules); err != nil {
+	if err := w.open(ctx, size, limit, rules); err != nil {
 		w.Close()
 		return nil, err
 	}
@@ -50,8 +51,8 @@ func (w *workbook) Close() {
 }
 
 // open opens the workbook and reads the header: the first row that is not empty.
-func (w *workbook) open(size, limit int64, rules *ruleset.RuleSet) (err error) {
-	if w.book, err = xlsx.Open(w.file, size, limit); err != nil {
+func (w *workbook) open(ctx context.Context, size, limit int64, rules *ruleset.RuleSet) (err error) {
+	if w.book, err = xlsx.Open(ctx, w.file, size, limit); err != nil {
 		return err
 	}
 	if w.rows, err = w.book.Rows(maxRow); err != nil {

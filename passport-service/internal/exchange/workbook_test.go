@@ -3,6 +3,8 @@ package exchange_test
 import (
 	"archive/zip"
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -145,6 +147,29 @@ const (
 	dateHeader = "generalInformation.placingOnMarketDate"
 )
 
+// TestCancelledImportStopsReading reads a workbook with a million empty rows. Next returns when the context ends.
+func TestCancelledImportStopsReading(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	src, err := exchange.XLSX(ctx, bytes.NewReader(workbook(t, row(idHeader)+repeat("<row/>", 1<<20), "", nil)), 1<<30, rules())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exchange.Close(src)
+	cancel()
+	if _, err := src.Next(); !errors.Is(err, context.Canceled) {
+		t.Errorf("Next = %v, want the error of the context", err)
+	}
+}
+
+// TestSheetOfAnotherKind reads a workbook whose first sheet is a chart.
+func TestSheetOfAnotherKind(t *testing.T) {
+	chart := parts{"xl/_rels/workbook.xml.rels": `<Relationships><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/chartsheet" Target="chartsheets/sheet1.xml"/></Relationships>`}
+	got := read(exchange.XLSX(t.Context(), bytes.NewReader(workbook(t, row(idHeader), "", chart)), 1<<30, rules()))
+	if want := `its first visible sheet "a" is a chartsheet; move the sheet with the table to the first place`; !strings.Contains(got, want) {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // TestWorkbooksNeedLittleMemory reads small files that are large when they are unpacked.
 func TestWorkbooksNeedLittleMemory(t *testing.T) {
 	const columns = 40
@@ -190,7 +215,7 @@ func TestWorkbooksNeedLittleMemory(t *testing.T) {
 	} {
 		file := workbook(t, c.sheet, c.texts, c.parts)
 		peak := peakOf(func() {
-			if got := read(exchange.XLSX(bytes.NewReader(file), 1<<30, rules())); !strings.Contains(got, c.want) || c.want == "" && got != "" {
+			if got := read(exchange.XLSX(context.Background(), bytes.NewReader(file), 1<<30, rules())); !strings.Contains(got, c.want) || c.want == "" && got != "" {
 				t.Errorf("%s: got %.300s, want %s", name, got, c.want)
 			}
 		})
@@ -272,7 +297,7 @@ func TestReadWorkbook(t *testing.T) {
 		"end in a row":                  {id + `</c>`, "the file cannot be read as a workbook: it ends early"},
 		"text with escapes":             {id + `<c r="C2" t="inlineStr"><is><t>a_x000D_b_x00</t></is></c></row>`, name(`"a\rb_x00"`)},
 	} {
-		if got := read(exchange.XLSX(bytes.NewReader(workbook(t, head+c.sheet, "<si><t>a</t></si><si><r><t>c </t></r><r><t>d</t></r></si>", nil)), 1<<30, rules())); got != c.want {
+		if got := read(exchange.XLSX(context.Background(), bytes.NewReader(workbook(t, head+c.sheet, "<si><t>a</t></si><si><r><t>c </t></r><r><t>d</t></r></si>", nil)), 1<<30, rules())); got != c.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", title, got, c.want)
 		}
 	}

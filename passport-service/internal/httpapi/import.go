@@ -62,19 +62,22 @@ func (a *API) importPassports(ctx context.Context, in *importInput) (*rest.Strea
 	if err != nil {
 		return nil, err
 	}
+	reading, stop := context.WithCancel(ctx)
 	rows, err := job.Open(ctx, func() (exchange.Source, error) {
 		body, err := in.Rows.Open(ctx, a.MaxImportBytes)
 		if err != nil {
 			return nil, err
 		}
-		return a.openSource(ctx, format, mediaType, charset, body)
+		return a.openSource(reading, format, mediaType, charset, body)
 	})
 	if err != nil {
+		stop()
 		return nil, err
 	}
 	return in.Rows.Respond(func(ctx context.Context, abort func(), send func(any) error) (any, error) {
 		defer exchange.Close(rows)
-		return job.Run(ctx, rows, abort, send)
+		defer stop()
+		return job.Run(ctx, rows, func() { stop(); abort() }, send)
 	}), nil
 }
 
@@ -123,7 +126,7 @@ func (a *API) openSource(ctx context.Context, format, mediaType, charset string,
 	case "csv":
 		return exchange.CSV(body, charset, rules)
 	case "xlsx":
-		return exchange.XLSX(body, a.MaxImportBytes, rules)
+		return exchange.XLSX(ctx, body, a.MaxImportBytes, rules)
 	}
 	foreign := a.Exchange.Formats[format]
 	documents, err := a.openDocuments(foreign != nil, mediaType, body)

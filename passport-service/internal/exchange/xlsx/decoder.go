@@ -1,6 +1,7 @@
 package xlsx
 
 import (
+	"context"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -50,7 +51,8 @@ func (d *decoder) next() (xml.Token, error) {
 	if _, ok := token.(xml.Directive); ok && err == nil {
 		err = malformed("its XML must not have a document type or entities")
 	}
-	if _, ok := errors.AsType[*fault.Error](err); err == nil || err == io.EOF || ok {
+	_, ok := errors.AsType[*fault.Error](err)
+	if err == nil || err == io.EOF || ok || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return token, err
 	}
 	return nil, malformed("its XML is not valid: %v", err)

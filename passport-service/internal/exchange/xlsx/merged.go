@@ -14,7 +14,7 @@ var mergedCells = regexp.MustCompile(`mergeCell\s[^<>]{0,100}?ref\s*=\s*["']([A-
 // follow the rows in the file.
 func (w *Workbook) MergedIn(row int) (string, error) {
 	budget := w.limit // the rows are read twice
-	r, err := unpack(w.sheet, &budget)
+	r, err := w.unpack(w.sheet, &budget)
 	if err != nil {
 		return "", err
 	}

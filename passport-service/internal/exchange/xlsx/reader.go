@@ -4,11 +4,10 @@ package xlsx
 
 import (
 	"archive/zip"
+	"context"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"path"
 	"strings"
 
@@ -30,8 +29,9 @@ type Workbook struct {
 	sheet   *zip.File
 	formats []format // of cells, by style
 	texts   *texts
-	limit   int64 // bytes that may be unpacked
-	budget  int64 // the rest of them
+	ctx     context.Context // ends reading
+	limit   int64           // bytes that may be unpacked
+	budget  int64           // the rest of them
 }
 
 func malformed(format string, args ...any) error {
@@ -39,14 +39,14 @@ func malformed(format string, args ...any) error {
 }
 
 // Open opens a workbook of size bytes. limit bounds its unpacked size. It fails with
-// fault.Malformed or fault.TooLarge. Close it.
-func Open(r io.ReaderAt, size, limit int64) (*Workbook, error) {
+// fault.Malformed or fault.TooLarge. All reads fail when ctx has ended. Close it.
+func Open(ctx context.Context, r io.ReaderAt, size, limit int64) (*Workbook, error) {
 	z, isLong, err := archive.Read(r, size, maxDirectory)
 	if err != nil {
 		return nil, errNoZip(r, isLong)
 	}
 	limit = archive.Budget(size, limit)
-	w := &Workbook{files: map[string]*zip.File{}, limit: limit, budget: limit}
+	w := &Workbook{ctx: ctx, files: map[string]*zip.File{}, limit: limit, budget: limit}
 	if len(z.File) > maxFiles {
 		return nil, malformed("it has more than %d files", maxFiles)
 	}
@@ -102,12 +102,25 @@ func (w *Workbook) load() error {
 }
 
 // unpack opens a file of the workbook. budget is the number of bytes that may be unpacked.
-func unpack(f *zip.File, budget *int64) (io.ReadCloser, error) {
+func (w *Workbook) unpack(f *zip.File, budget *int64) (io.ReadCloser, error) {
 	r, err := f.Open()
 	if err != nil {
 		return nil, malformed("%.100q is damaged", f.Name)
 	}
-	return archive.Limit(r, budget, "workbook", malformed), nil
+	return cancellable{w.ctx, archive.Limit(r, budget, "workbook", malformed)}, nil
+}
+
+// cancellable is a file that cannot be read any more when the context has ended.
+type cancellable struct {
+	ctx context.Context
+	io.ReadCloser
+}
+
+func (c cancellable) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.ReadCloser.Read(p)
 }
 
 // each calls start for each element of a file of the workbook. A missing file has none.
@@ -116,7 +129,7 @@ func (w *Workbook) each(name string, start func(*decoder, xml.StartElement) erro
 	if f == nil {
 		return nil
 	}
-	r, err := unpack(f, &w.budget)
+	r, err := w.unpack(f, &w.budget)
 	if err != nil {
 		return err
 	}
@@ -138,13 +151,14 @@ func (w *Workbook) each(name string, start func(*decoder, xml.StartElement) erro
 
 // firstSheet returns the file of the first visible sheet.
 func (w *Workbook) firstSheet() (string, error) {
-	id := ""
+	id, title := "", ""
 	err := w.each("xl/workbook.xml", func(_ *decoder, e xml.StartElement) error {
 		switch e.Name.Local {
 		case "workbookPr":
 			w.Date1904 = isTrue(attribute(e, "date1904"))
 		case "sheet":
 			if state := attribute(e, "state"); id == "" && (state == "" || state == "visible") {
+				title = attribute(e, "name")
 				for _, a := range e.Attr {
 					if a.Name.Local == "id" && a.Name.Space != "" {
 						id = a.Value
@@ -157,10 +171,19 @@ func (w *Workbook) firstSheet() (string, error) {
 	if err != nil || id == "" {
 		return "", errors.Join(err, malformed("it has no visible sheet"))
 	}
+	return w.fileOf(id, title)
+}
+
+// fileOf returns the file of a sheet with the id of a relationship.
+func (w *Workbook) fileOf(id, title string) (string, error) {
 	target := ""
-	err = w.each("xl/_rels/workbook.xml.rels", func(_ *decoder, e xml.StartElement) error {
-		if e.Name.Local == "Relationship" && attribute(e, "Id") == id && attribute(e, "TargetMode") != "External" {
-			target = attribute(e, "Target")
+	err := w.each("xl/_rels/workbook.xml.rels", func(_ *decoder, e xml.StartElement) error {
+		if e.Name.Local != "Relationship" || attribute(e, "Id") != id || attribute(e, "TargetMode") == "External" {
+			return nil
+		}
+		target = attribute(e, "Target")
+		if kind := path.Base(attribute(e, "Type")); kind == "chartsheet" || kind == "dialogsheet" {
+			return malformed("its first visible sheet %.100q is a %s; move the sheet with the table to the first place", title, kind)
 		}
 		return nil
 	})
@@ -168,34 +191,4 @@ func (w *Workbook) firstSheet() (string, error) {
 		return strings.TrimPrefix(target, "/"), err
 	}
 	return path.Join("xl", target), err
-}
-
-// Spool copies a file to a temporary one, which it removes when it is closed. It fails with
-// fault.Unavailable if the disk is full.
-func Spool(r io.Reader, folder string) (*os.File, int64, error) {
-	f, err := os.CreateTemp(folder, "workbook-")
-	if err != nil {
-		return nil, 0, errSpool(err)
-	}
-	os.Remove(f.Name()) // if it fails, the file remains until the system removes it
-	size, err := io.Copy(spoolWriter{f}, r)
-	if err != nil {
-		f.Close()
-	}
-	return f, size, err
-}
-
-// spoolWriter distinguishes errors of the disk from those of the client.
-type spoolWriter struct{ f *os.File }
-
-func (s spoolWriter) Write(p []byte) (int, error) {
-	n, err := s.f.Write(p)
-	if err != nil {
-		err = errSpool(err)
-	}
-	return n, err
-}
-
-func errSpool(err error) error {
-	return fault.New(fault.Unavailable, "the service has no space for the file at the moment").Because(fmt.Errorf("spool: %w", err))
 }

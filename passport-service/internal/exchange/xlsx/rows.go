@@ -28,7 +28,7 @@ type Rows struct {
 
 // Rows returns the rows of the sheet. limit bounds the texts of a row, in bytes. Close it.
 func (w *Workbook) Rows(limit int) (*Rows, error) {
-	r, err := unpack(w.sheet, &w.budget)
+	r, err := w.unpack(w.sheet, &w.budget)
 	if err != nil {
 		return nil, err
 	}

@@ -4,14 +4,15 @@ import (
 	"bufio"
 	"encoding/binary"
 	"encoding/xml"
-	"os"
 	"strconv"
+
+	"github.com/battery-passport/suite/passport-service/internal/tempfile"
 )
 
 // texts are the shared strings of a workbook. They are in temporary files, because there
 // may be millions.
 type texts struct {
-	data, index *os.File // index has the end of each text in data, with 8 bytes
+	data, index tempfile.File // index has the end of each text in data, with 8 bytes
 	count       int64
 	cache       map[int64]string
 }
@@ -23,8 +24,8 @@ const (
 )
 
 func (t *texts) close() {
-	for _, f := range []*os.File{t.data, t.index} {
-		if f != nil {
+	for _, f := range []tempfile.File{t.data, t.index} {
+		if f.File != nil {
 			f.Close()
 		}
 	}
@@ -32,13 +33,12 @@ func (t *texts) close() {
 
 func (w *Workbook) loadTexts() (err error) {
 	w.texts = &texts{cache: map[int64]string{}}
-	for _, f := range []**os.File{&w.texts.data, &w.texts.index} {
-		if *f, err = os.CreateTemp("", "texts-"); err != nil {
-			return errSpool(err)
+	for _, f := range []*tempfile.File{&w.texts.data, &w.texts.index} {
+		if *f, err = tempfile.Create(); err != nil {
+			return err
 		}
-		os.Remove((*f).Name()) // if it fails, the file remains until the system removes it
 	}
-	data, index := bufio.NewWriterSize(spoolWriter{w.texts.data}, 64<<10), bufio.NewWriter(spoolWriter{w.texts.index})
+	data, index := bufio.NewWriterSize(w.texts.data, 64<<10), bufio.NewWriter(w.texts.index)
 	end := uint64(0)
 	err = w.each("xl/sharedStrings.xml", func(dec *decoder, e xml.StartElement) error {
 		if e.Name.Local != "si" {
@@ -82,11 +82,11 @@ func (t *texts) get(reference string) (string, error) {
 		begin = binary.BigEndian.Uint64(ends[:8])
 	}
 	if err != nil {
-		return "", errSpool(err)
+		return "", tempfile.Failure(err)
 	}
 	text := make([]byte, binary.BigEndian.Uint64(ends[8:])-begin)
 	if _, err := t.data.ReadAt(text, int64(begin)); err != nil {
-		return "", errSpool(err)
+		return "", tempfile.Failure(err)
 	}
 	if len(t.cache) >= maxCached {
 		clear(t.cache)
