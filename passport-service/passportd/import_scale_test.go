@@ -90,6 +90,54 @@ func memory(t *testing.T, pid int, name string) int {
 	return n << 10
 }
 
+// cpuTime returns the CPU time of a process.
+func cpuTime(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(data), ") ")
+	fields, ticks := strings.Fields(text), 0
+	for _, field := range fields[11:13] { // user and system, in 1/100 s
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+// exportRate returns how many passports an export has, and how many of them it writes per second.
+func exportRate(t *testing.T, s *service, token string) (rows int, rate float64) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", s.URL+"/api/passports/export?format=ndjson", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	began := time.Now()
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	lines := lineCounter(0)
+	if _, err := io.Copy(&lines, res.Body); err != nil {
+		t.Fatal(err)
+	}
+	return int(lines), float64(lines) / time.Since(began).Seconds()
+}
+
+// lineCounter counts the lines that are written to it.
+type lineCounter int
+
+func (l *lineCounter) Write(p []byte) (int, error) {
+	*l += lineCounter(bytes.Count(p, []byte("\n")))
+	return len(p), nil
+}
+
 // TestImportNeedsConstantMemory imports rows into a service in a process of its own. With
 // -rows 100000 -v it prints the figures of docs/performance.md.
 func TestImportNeedsConstantMemory(t *testing.T) { storetest.EachDriver(t, testImportMemory) }
@@ -106,7 +154,7 @@ func testImportMemory(t *testing.T, db connect.Config) {
 	}
 	io.Copy(io.Discard, first.Body)
 	first.Body.Close()
-	idle, began := memory(t, pid, "VmRSS"), time.Now()
+	idle, cpu, began := memory(t, pid, "VmRSS"), cpuTime(t, pid), time.Now()
 	res, err := s.post(t.Context(), "/api/passports/import", token, &rowReader{row: row, next: 1000, n: 1000 + *importRows})
 	if err != nil {
 		t.Fatal(err)
@@ -116,16 +164,22 @@ func testImportMemory(t *testing.T, db connect.Config) {
 	if _, err := io.Copy(tail, res.Body); err != nil {
 		t.Fatal(err)
 	}
-	took, peak := time.Since(began), memory(t, pid, "VmHWM")
+	took, peak, cpu := time.Since(began), memory(t, pid, "VmHWM"), cpuTime(t, pid)-cpu
 	if _, sum := parseImport(t, tail.line()); int(sum.Created) != *importRows || !sum.Complete {
 		t.Errorf("import of %d rows: %+v", *importRows, sum)
 	}
 	if peak-idle > maxImportMemory && !hasRaceDetector() {
 		t.Errorf("peak %d MiB, idle %d MiB, want at most %d MiB more", peak>>20, idle>>20, maxImportMemory>>20)
 	}
+	exported, exportRate := exportRate(t, s, token)
+	if exported != *importRows+200 {
+		t.Errorf("export of %d passports, want %d", exported, *importRows+200)
+	}
 	single := singleCreates(t, url, token, row)
 	kill()
-	t.Logf("%d rows of %d bytes in %v: %.0f rows/s; idle %d MiB, peak %d MiB; single creates: %.0f/s", *importRows, len(row), took, float64(*importRows)/took.Seconds(), idle>>20, peak>>20, single)
+	rate := float64(*importRows) / took.Seconds()
+	t.Logf("%d rows of %d bytes in %v: %.0f rows/s, %.2f ms of CPU per row; idle %d MiB, peak %d MiB; single creates: %.0f/s, factor %.1f; export: %.0f/s",
+		*importRows, len(row), took, rate, float64(cpu.Milliseconds())/float64(*importRows), idle>>20, peak>>20, single, rate/single, exportRate)
 }
 
 // hasRaceDetector reports whether the test has the race detector, which needs several times
