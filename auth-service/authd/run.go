@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
+	"github.com/battery-passport/suite/auth-service/internal/accountmail"
 	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/auth-service/internal/httpapi"
 	"github.com/battery-passport/suite/auth-service/internal/login"
@@ -22,6 +23,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/mail"
 	"github.com/battery-passport/suite/pkg/platform"
+	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/task"
 )
@@ -56,18 +58,23 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	events := kafka.NewForwarder(cfg.Kafka, append(event.UserTopics(), event.OrganisationTopics()...), log, accounts.Accounts.Outbox(), organisations.Organisations.Outbox())
 	entries.AppendNewest = []func(context.Context, audit.Filter) error{accounts.AppendNewest, organisations.AppendNewest, keys.AppendNewest}
 	addChecks(p, cfg, keys, events, accounts)
-	worker := task.NewWorker(task.NewQueue(p.Store, p.Now), log, p.Metrics, slices.Concat(sessions.Tasks(), keys.Tasks(), entries.Tasks())...)
+	queue := task.NewQueue(p.Store, p.Now)
+	worker := task.NewWorker(queue, log, p.Metrics, slices.Concat(sessions.Tasks(), keys.Tasks(), entries.Tasks(), mailTasks(cfg, p, accounts, queue))...)
 	p.Background(events.Run, worker.Run, entries.Run, func(ctx context.Context) error {
 		keys.Load(ctx)
 		ensureAdmin(ctx, cfg, accounts, log)
 		return nil
 	})
-	return p.Serve(ctx, httpapi.OpenAPI, (&httpapi.API{
+	api := &httpapi.API{
 		Accounts: accounts, Logins: &login.Service{Accounts: accounts, Sessions: sessions, Tokens: keys, Requests: limits, Audit: entries, Log: log},
 		Organisations: organisations, Sessions: sessions, Verifier: verifier, Keys: keys, Audit: entries, TokenLifetime: time.Duration(cfg.TokenLifetime),
 		RateLimit: (cfg.RateLimit + registrationFactor - 1) / registrationFactor, HTTPS: cfg.HTTP.CertFile != "",
 		RevocationSecret: cfg.Revocations.Secret,
-	}).Register)
+	}
+	return p.Serve(ctx, httpapi.OpenAPI, func(r *rest.API) {
+		api.Register(r)
+		api.RegisterPages(r)
+	})
 }
 
 // addChecks adds the health checks of the service. Only the keys are essential.
@@ -80,6 +87,16 @@ func addChecks(p *platform.Platform, cfg Config, keys *secret.Keys, events *kafk
 	if cfg.AdminEmail != "" {
 		p.Check("admin", false, accounts.CheckAdminExists)
 	}
+}
+
+// mailTasks returns the tasks that send mails about accounts, and has them enqueued: no task if
+// the service sends no mail.
+func mailTasks(cfg Config, p *platform.Platform, accounts *account.Service, queue *task.Queue) []task.Kind {
+	if cfg.Mail.Host == "" {
+		return nil
+	}
+	accounts.Mails = queue
+	return (&accountmail.Mails{Sender: mail.New(cfg.Mail), Accounts: accounts, AppURL: cfg.appURL(), Now: p.Now}).Tasks()
 }
 
 // newHasher returns a hasher whose waiting calls hold at most a quarter of the slots of

@@ -230,6 +230,9 @@ func (r *exampleRun) route(op documentedOperation, e example) string {
 }
 
 func (r *exampleRun) replace(text string) string {
+	if strings.Contains(text, "{resetToken}") {
+		r.kept["resetToken"] = r.mailedToken("ute@nordlicht.example", "/account/new-password")
+	}
 	for name, value := range r.kept {
 		text = strings.ReplaceAll(text, "{"+name+"}", value)
 	}

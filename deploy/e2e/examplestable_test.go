@@ -39,6 +39,8 @@ var examples = []example{
 	{operation: "listAuditEntries", caller: "admin", query: "limit=1"},
 	{operation: "listRevocations"},
 	{operation: "changePassword", name: "change", summary: "Ends all sessions of the account", caller: "ute", body: `{"currentPassword":"correct horse battery","newPassword":"staple battery horse"}`},
+	{operation: "requestPasswordReset", name: "address", summary: "Send a mail with a link", body: `{"email":"ute@nordlicht.example"}`},
+	{operation: "confirmPasswordReset", name: "token", summary: "With the token in the link of the mail", body: `{"token":"{resetToken}","password":"correct horse battery"}`},
 	{operation: "getKeySet"}, {operation: "getAuthHealth"}, {operation: "getAuthLiveness"}, {operation: "getAuthReadiness"},
 
 	{operation: "createPassport", name: "minimal", summary: "Enough for a draft", caller: "ada", body: minimal, keep: "draft"},

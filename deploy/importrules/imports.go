@@ -34,7 +34,7 @@ var direct = []string{"deploy/chaos", "deploy/mongousers"}
 // adapters are the names of internal packages that wrap a dependency, outputs those that
 // write a format without knowing HTTP. All other internal packages are domain packages.
 var (
-	adapters = []string{"desk", "documents", "filetype", "httpapi", "password", "s3store", "secret", "textfile", "throttle"}
+	adapters = []string{"accountmail", "desk", "documents", "filetype", "httpapi", "password", "s3store", "secret", "textfile", "throttle"}
 	outputs  = []string{"carrier", "datamatrix", "page", "pdf", "resolver"}
 )
 
@@ -42,7 +42,7 @@ var (
 // standard library and the domain packages of its service.
 var domainImports = []string{
 	project + "pkg/auth", project + "pkg/event", project + "pkg/fault", project + "pkg/idempotency", project + "pkg/store", project + "pkg/task", project + "pkg/trace", project + "pkg/wire",
-	"github.com/go-json-experiment/json/jsontext", "github.com/hashicorp/golang-lru/v2", "golang.org/x/sync", "golang.org/x/net/idna", "golang.org/x/text",
+	"github.com/go-json-experiment/json/jsontext", "github.com/hashicorp/golang-lru/v2", "github.com/google/uuid", "golang.org/x/sync", "golang.org/x/net/idna", "golang.org/x/text",
 }
 
 // withinService maps a kind of package to the kinds that it may import in its service.

@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/wneessen/go-mail"
 )
@@ -56,12 +57,31 @@ func (s *Sender) compose(m Message) (*mail.Msg, error) {
 		}
 		msg.SetGenHeader("List-Unsubscribe", "<"+m.Unsubscribe+">")
 	}
-	msg.SetBodyString(mail.TypeTextPlain, m.plain())
-	return msg, msg.AddAlternativeHTMLTemplate(html, struct {
+	var page strings.Builder
+	err := html.Execute(&page, struct {
 		Message
 		Lines []string
 		Year  int
 	}{m, strings.Split(m.Text, "\n"), m.At.UTC().Year()})
+	if isPlain(m.plain()) && isPlain(page.String()) {
+		msg.SetEncoding(mail.EncodingUSASCII) // so that people and programs can read the link in the source of the mail
+	}
+	msg.SetBodyString(mail.TypeTextPlain, m.plain())
+	msg.AddAlternativeString(mail.TypeTextHTML, page.String())
+	return msg, err
+}
+
+// maxLine is the longest line of a mail without an encoding, in bytes; RFC 5322 allows 998.
+const maxLine = 900
+
+// isPlain reports whether a text can be sent without an encoding.
+func isPlain(text string) bool {
+	for line := range strings.Lines(text) {
+		if len(line) > maxLine || strings.ContainsFunc(line, func(r rune) bool { return r > unicode.MaxASCII || r == '\r' || r == 0 }) {
+			return false
+		}
+	}
+	return true
 }
 
 // plain returns the text part.

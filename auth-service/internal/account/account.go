@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"github.com/battery-passport/suite/auth-service/internal/audit"
+	"github.com/battery-passport/suite/auth-service/internal/link"
 	"github.com/battery-passport/suite/auth-service/internal/name"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
@@ -44,6 +45,7 @@ type Account struct {
 type Record struct {
 	Account
 	PasswordHash      string      `json:"passwordHash"`
+	Reset             link.Link   `json:"reset,omitzero"`     // for a new password
 	First             bool        `json:"first,omitzero"`     // the admin of the first registration; at most one account
 	Rights            int64       `json:"rights,omitzero"`    // version of the rights; access tokens with a lower one are revoked
 	Epoch             int64       `json:"epoch,omitzero"`     // sessions and devices of an earlier epoch have ended
@@ -76,7 +78,7 @@ const (
 // Schema declares how accounts are stored.
 func Schema() store.Schema[Record] {
 	return store.Schema[Record]{
-		Name: "users", Version: 2, UniqueIndexes: []string{byEmail, byFirst}, // version 2 adds Manager
+		Name: "users", Version: 3, UniqueIndexes: []string{byEmail, byFirst}, // version 2 adds Manager, version 3 Reset
 		Unique: func(r *Record) map[string]string {
 			keys := map[string]string{byEmail: r.Email}
 			if r.First {
@@ -119,11 +121,14 @@ func NormalEmail(email string) string { return strings.ToLower(strings.TrimSpace
 
 // CheckCredentials returns the faults of an email address and a new password.
 func CheckCredentials(email, password string) []fault.Detail {
-	var details []fault.Detail
+	return append(checkEmail(email), checkPasswordPolicy("/password", password)...)
+}
+
+func checkEmail(email string) (details []fault.Detail) {
 	if a, err := mail.ParseAddress(email); err != nil || a.Address != email || !hasValidParts(email) || email != name.Normalize(email) || !name.IsVisible(email) {
 		details = append(details, fault.Detail{Path: "/email", Code: "format", Message: "must be an email address, such as ann@nordlicht.example, in Unicode Normalization Form C, without invisible characters, and with a host name as domain, without characters such as full-width letters"})
 	}
-	return append(details, checkPasswordPolicy("/password", password)...)
+	return details
 }
 
 // hasValidParts reports whether the parts of an email address have the lengths of RFC 5321,

@@ -11,6 +11,7 @@ import (
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/task"
 )
 
 // Hasher hashes passwords. An empty hash matches no password; a mismatch takes the
@@ -48,6 +49,7 @@ type Service struct {
 	Throttle      Throttle
 	Tokens        Revoker
 	Organisations Organisations
+	Mails         *task.Queue // of tasks that send mails; nil: the service sends none
 	Now           func() time.Time
 	NewID         func() string
 	Log           *slog.Logger

@@ -15,11 +15,12 @@ import (
 // Action is the kind of an entry.
 type Action string
 
-// The actions. Those of logins and logouts are counted per account and hour.
+// The actions. Those of logins, logouts and requests for mails are counted per account and hour.
 const (
 	Registered          Action = "registered"
 	Changed             Action = "changed"
 	PasswordChanged     Action = "passwordChanged"
+	PasswordReset       Action = "passwordReset"
 	SessionsEnded       Action = "sessionsEnded"
 	TokenReused         Action = "refreshTokenReused"
 	OrganisationCreated Action = "organisationCreated"
@@ -27,6 +28,7 @@ const (
 	OrganisationDeleted Action = "organisationDeleted"
 	KeyRotated          Action = "signingKeyRotated"
 
+	ResetRequested Action = "passwordResetRequested"
 	LoggedIn       Action = "loggedIn"
 	LoggedOut      Action = "loggedOut"
 	LoginFailed    Action = "loginFailed"
@@ -40,7 +42,7 @@ type Entry struct {
 	Organisation string      `json:"organisation,omitempty" doc:"id of the organisation that was changed"`
 	Key          string      `json:"key,omitempty" doc:"kid of the signing key that was added"`
 	Number       int64       `json:"number,omitzero" doc:"number of the change among those of the account or organisation, from 1; absent for logins, logouts and keys"`
-	Action       Action      `json:"action" enum:"registered,changed,passwordChanged,sessionsEnded,refreshTokenReused,organisationCreated,organisationChanged,organisationDeleted,signingKeyRotated,loggedIn,loggedOut,loginFailed,loginThrottled" doc:"registered: the account was created; changed: an admin changed role, organisation or disabled, or the configuration of the service made the account an admin with a new password; passwordChanged: the password was changed; sessionsEnded: the account logged out everywhere; refreshTokenReused: a refresh token was used twice, which ended its session; organisationCreated, organisationChanged, organisationDeleted: the organisation was created, changed or deleted; signingKeyRotated: a signing key was added; loggedIn: logins with the right password; loggedOut: logouts; loginFailed: logins with a wrong password, of a disabled account or to an address without account, and changes of the password with a wrong current password; loginThrottled: logins and changes of the password that were refused with 429, of all accounts"`
+	Action       Action      `json:"action" enum:"registered,changed,passwordChanged,passwordReset,sessionsEnded,refreshTokenReused,organisationCreated,organisationChanged,organisationDeleted,signingKeyRotated,passwordResetRequested,loggedIn,loggedOut,loginFailed,loginThrottled" doc:"registered: the account was created; changed: an admin changed role, organisation or disabled, or the configuration of the service made the account an admin with a new password; passwordChanged: the password was changed; passwordReset: the password was set with the link of a mail; sessionsEnded: the account logged out everywhere; refreshTokenReused: a refresh token was used twice, which ended its session; organisationCreated, organisationChanged, organisationDeleted: the organisation was created, changed or deleted; signingKeyRotated: a signing key was added; passwordResetRequested: requests for such a mail, for all addresses with or without account; loggedIn: logins with the right password; loggedOut: logouts; loginFailed: logins with a wrong password, of a disabled account or to an address without account, and changes of the password with a wrong current password; loginThrottled: logins and changes of the password that were refused with 429, of all accounts"`
 	At           time.Time   `json:"at" doc:"time of the change, or of the first login or logout that the entry counts"`
 	By           string      `json:"by,omitempty" format:"uuid" doc:"id of the account that made the change; absent if the service did, or if the caller is unknown"`
 	From         string      `json:"from,omitempty" doc:"IP address of the client, of the latest one if the entry counts several"`

@@ -80,6 +80,10 @@ func (a *API) Register(r *rest.API) {
 		rest.Description("Returns a new access token and the next refresh token. A refresh token can be used once. For two minutes, the previous token still returns the same successor, for a second browser tab or a lost response. Any other reuse ends the session, because the token may have been stolen."))
 	rest.Handle(r, "POST /api/auth/logout", login, a.logout, "logOut", "Log out", rest.Status(http.StatusNoContent), rest.Errors(http.StatusUnauthorized, http.StatusTooManyRequests),
 		rest.Description("Ends a session. All services refuse its access tokens within 5 seconds."))
+	rest.Handle(r, "POST /api/auth/password-resets", registration, a.requestReset, "requestPasswordReset", "Request a password reset", rest.Status(http.StatusAccepted), rest.Errors(http.StatusConflict),
+		rest.Description("Sends a mail with a link, if the address has an account that is not disabled. The response does not depend on it. An address gets one mail in 5 minutes, and an account 5 in 24 hours. 409 if the service sends no mail."))
+	rest.Handle(r, "POST /api/auth/password-resets/confirm", registration, a.confirmReset, "confirmPasswordReset", "Set the password with the token of a mail", rest.Status(http.StatusNoContent), rest.Errors(http.StatusTooManyRequests),
+		rest.Description("Ends all sessions of the account. The token can be used once, for 30 minutes."))
 	rest.Handle(r, "GET /api/auth/profile", user, a.profile, "getProfile", "Get your account")
 	a.registerSessions(r, user)
 	rest.Handle(r, "PUT /api/auth/password", user, a.changePassword, "changePassword", "Change your password", rest.Status(http.StatusNoContent), rest.Errors(http.StatusConflict),

@@ -1,0 +1,127 @@
+package account
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/battery-passport/suite/auth-service/internal/audit"
+	"github.com/battery-passport/suite/auth-service/internal/link"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/task"
+)
+
+const (
+	// ResetMail is the kind of tasks that send a link for a new password.
+	ResetMail = "account.resetMail"
+
+	// ResetLifetime is how long such a link is valid, and how long a request may wait for the
+	// mail server.
+	ResetLifetime = 30 * time.Minute
+
+	mailInterval = 5 * time.Minute // in which an address gets one mail of a kind
+	mailsPerDay  = 5               // of a kind, to an account
+)
+
+// MailRequest is the data of a task that sends a mail about an account.
+type MailRequest struct {
+	Email string `json:"email"` // as it was entered, in normal form; it may have no account
+}
+
+// Letter is a mail with a single-use link.
+type Letter struct{ To, Token string }
+
+// RequestReset asks for a mail with a link for a new password. It does the same for every
+// address: the task finds out whether there is an account. An address gets at most one mail in
+// five minutes, and an account at most five in 24 hours. It fails with fault.Invalid if this is not
+// an email address, and with fault.Conflict if the service sends no mail.
+func (s *Service) RequestReset(ctx context.Context, email string) error {
+	email = NormalEmail(email)
+	if details := checkEmail(email); details != nil {
+		return fault.New(fault.Invalid, "the request is not valid").With(details...)
+	}
+	s.Audit.Count(ctx, audit.ResetRequested, "")
+	return s.enqueueMail(ctx, ResetMail, email)
+}
+
+// enqueueMail adds the task for a mail to an address, unless there was one of this kind in the same
+// interval.
+func (s *Service) enqueueMail(ctx context.Context, kind, email string) error {
+	if s.Mails == nil {
+		return fault.New(fault.Conflict, "this installation sends no mail (SMTP_HOST is not set); ask an admin")
+	}
+	id := sha256.Sum256(fmt.Appendf(nil, "%q", []string{kind, email, s.now().Truncate(mailInterval).String()}))
+	_, err := s.Mails.Enqueue(ctx, task.Spec{ID: hex.EncodeToString(id[:16]), Kind: kind, Data: MailRequest{email}})
+	return err
+}
+
+// ResetLetter returns the mail for a request, with a new token. A mail that is sent again has
+// another token, and both are valid. It fails with fault.NotFound if nobody must get a mail.
+func (s *Service) ResetLetter(ctx context.Context, r MailRequest, request string) (Letter, error) {
+	row, err := s.Accounts.GetBy(ctx, byEmail, r.Email)
+	if err != nil {
+		return Letter{}, err
+	}
+	letter := Letter{To: row.Doc.Email}
+	_, err = s.Accounts.Update(ctx, row.ID, func(r *Record) (_ store.Change, err error) {
+		if r.Disabled {
+			return store.Change{}, fault.New(fault.NotFound, "the account is disabled")
+		}
+		letter.Token, err = r.Reset.Issue(r.ID, request, s.now(), ResetLifetime, mailsPerDay)
+		return store.Change{}, err
+	})
+	return letter, err
+}
+
+// ResetPassword sets the password of the account of a link, and ends all sessions and devices of the
+// account. It fails with fault.Invalid if the password does not meet the policy, and as
+// link.ErrInvalid.
+func (s *Service) ResetPassword(ctx context.Context, token, password string) error {
+	if details := checkPasswordPolicy("/password", password); details != nil {
+		return fault.New(fault.Invalid, "the new password does not meet the policy").With(details...)
+	}
+	check := func(r *Record) error {
+		if r.Disabled {
+			return link.ErrInvalid()
+		}
+		return r.Reset.Check(token, s.now())
+	}
+	r, err := s.ofToken(ctx, token)
+	if err == nil {
+		err = check(&r)
+	}
+	if err != nil {
+		return err
+	}
+	hash, err := s.hashPassword(ctx, OtherDevice, password)
+	if err != nil {
+		return err
+	}
+	_, err = s.update(ctx, r.ID, func(r *Record) (store.Change, error) {
+		if err := check(r); err != nil {
+			return store.Change{}, err
+		}
+		r.Reset.Close()
+		r.PasswordHash = hash
+		r.Epoch++
+		return s.rightsChange(auth.NewContext(ctx, auth.Principal{UserID: r.ID}), r, audit.PasswordReset), nil
+	})
+	return err
+}
+
+// ofToken returns the account that the token of a link names.
+func (s *Service) ofToken(ctx context.Context, token string) (Record, error) {
+	id, err := link.Owner(token)
+	if err != nil {
+		return Record{}, err
+	}
+	row, err := s.Accounts.Get(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		return Record{}, link.ErrInvalid()
+	}
+	return row.Doc, err
+}

@@ -1,0 +1,69 @@
+// Package accountmail composes the mails about accounts. They contain no text that another
+// person has chosen.
+package accountmail
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"time"
+
+	"github.com/battery-passport/suite/auth-service/internal/account"
+	"github.com/battery-passport/suite/auth-service/internal/page"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/mail"
+	"github.com/battery-passport/suite/pkg/task"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// Mails composes mails. AppURL is the base of their links, without a slash at the end.
+type Mails struct {
+	Sender   *mail.Sender
+	Accounts *account.Service
+	AppURL   string
+	Now      func() time.Time
+}
+
+// Tasks returns the kinds of tasks that send the mails.
+func (m *Mails) Tasks() []task.Kind {
+	return []task.Kind{
+		m.kind(account.ResetMail, account.ResetLifetime, m.Accounts.ResetLetter, func(l account.Letter) mail.Message {
+			return mail.Message{
+				Subject: "Choose a new password",
+				Text:    "Somebody, probably you, asked for a new password for your account. Your present password is valid until you choose another one.",
+				Link:    m.link("Choose a new password", page.NewPassword, l.Token),
+				Note:    "The link works once and for 30 minutes. A new password ends all sessions of the account. If you did not ask for this, ignore this mail.",
+			}
+		}),
+	}
+}
+
+// kind returns a kind of tasks whose mail has a letter for the request in the data of the task. A
+// request that is older than maxAge fails: the person has to ask again.
+func (m *Mails) kind(name string, maxAge time.Duration, letter func(context.Context, account.MailRequest, string) (account.Letter, error), compose func(account.Letter) mail.Message) task.Kind {
+	return mail.Kind(name, m.Sender, func(ctx context.Context, t task.Task) (mail.Message, error) {
+		var request account.MailRequest
+		if err := wire.Unmarshal(t.Data, &request); err != nil {
+			return mail.Message{}, task.Permanent(err)
+		}
+		if m.Now().Sub(t.CreatedAt) > maxAge {
+			return mail.Message{}, task.Permanent(errors.New("the mail could not be sent in time; the person has to ask again"))
+		}
+		l, err := letter(ctx, request, t.ID)
+		switch {
+		case fault.Is(err, fault.NotFound):
+			return mail.Message{}, mail.ErrObsolete
+		case fault.Is(err, fault.TooMany):
+			return mail.Message{}, task.Permanent(err)
+		case err != nil:
+			return mail.Message{}, err
+		}
+		msg := compose(l)
+		msg.ID, msg.To, msg.At = t.ID, l.To, m.Now()
+		return msg, nil
+	})
+}
+
+func (m *Mails) link(text, path, token string) mail.Link {
+	return mail.Link{Text: text, URL: m.AppURL + path + "?" + url.Values{"token": {token}}.Encode()}
+}

@@ -1,0 +1,65 @@
+package httpapi
+
+import (
+	"context"
+
+	"github.com/battery-passport/suite/auth-service/internal/page"
+	"github.com/battery-passport/suite/pkg/rest"
+)
+
+type passwordReset struct {
+	Email string `json:"email" format:"email" maxLength:"254" example:"ann@nordlicht.example" doc:"email address of the account"`
+}
+
+type passwordResetConfirmation struct {
+	Token    string `json:"token" maxLength:"200" doc:"token in the link of the mail"`
+	Password string `json:"password" minLength:"8" maxLength:"1024" example:"paper pencil battery" doc:"new password that is not one of the 3,000 most common"`
+}
+
+func (a *API) requestReset(ctx context.Context, in *input[passwordReset]) (*struct{}, error) {
+	return nil, a.Accounts.RequestReset(withOrigin(ctx), in.Body.Email)
+}
+
+func (a *API) confirmReset(ctx context.Context, in *input[passwordResetConfirmation]) (*struct{}, error) {
+	return nil, a.Accounts.ResetPassword(withOrigin(ctx), in.Body.Token, in.Body.Password)
+}
+
+// RegisterPages adds the pages that links in mails lead to.
+func (a *API) RegisterPages(r *rest.API) {
+	a.form(r, page.ForgotPassword, formPage{
+		show: func(string) page.Page { return forgotPage("") },
+		send: func(ctx context.Context, form values) (page.Page, error) {
+			return page.Page{
+				Title: "Look into your mailbox",
+				Text:  "If the address has an account, a mail with a link is on its way. The link is valid for 30 minutes. No mail after some minutes? Look into the folder for spam, check the address, and ask again.",
+			}, a.Accounts.RequestReset(ctx, form("email"))
+		},
+	})
+	a.form(r, page.NewPassword, formPage{
+		show: newPasswordPage, renew: page.ForgotPassword,
+		send: func(ctx context.Context, form values) (page.Page, error) {
+			return page.Page{
+				Title: "Your password has changed",
+				Text:  "All sessions of your account have ended. Log in with the new password.",
+			}, a.Accounts.ResetPassword(ctx, form("token"), form("password"))
+		},
+	})
+}
+
+func forgotPage(email string) page.Page {
+	return page.Page{
+		Title: "Forgot your password?", Text: "Enter the email address of your account. You get a mail with a link to choose a new password.",
+		Form: &page.Form{Action: page.ForgotPassword, Button: "Send the link", Fields: []page.Field{
+			{Name: "email", Label: "Email address", Type: "email", Autocomplete: "email", Value: email},
+		}},
+	}
+}
+
+func newPasswordPage(token string) page.Page {
+	return page.Page{
+		Title: "Choose a new password", Text: "It ends all sessions of your account, on every device.",
+		Form: &page.Form{Action: page.NewPassword, Token: token, Button: "Set the password", Fields: []page.Field{
+			{Name: "password", Label: "New password", Hint: "At least 8 characters. Several words make a good password.", Type: "password", Autocomplete: "new-password", MinLength: 8},
+		}},
+	}
+}
