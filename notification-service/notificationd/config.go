@@ -35,6 +35,7 @@ type Config struct {
 type MailConfig struct {
 	Enabled bool `envconfig:"ENABLE_EMAIL_NOTIFICATIONS" default:"false" desc:"Send notifications by mail; requires SMTP_HOST."`
 	PerHour int  `envconfig:"MAIL_PER_HOUR" default:"10" desc:"Mails to a mailbox in any hour, 1 to 1000, counting all spellings of its address. Further notifications are sent in one digest, an hour after the last mail."`
+	Workers int  `envconfig:"SMTP_CONNECTIONS" default:"8" desc:"Mails that are sent at the same time, each on a connection of its own, 1 to 100. Some mail servers allow only a few connections."`
 	Server  mail.Config
 }
 
@@ -43,6 +44,9 @@ func (c MailConfig) Validate() error {
 	var errs []error
 	if c.PerHour < 1 || c.PerHour > 1000 {
 		errs = append(errs, fmt.Errorf("  MAIL_PER_HOUR: must be a number from 1 to 1000, got %d", c.PerHour))
+	}
+	if c.Workers < 1 || c.Workers > 100 {
+		errs = append(errs, fmt.Errorf("  SMTP_CONNECTIONS: must be a number from 1 to 100, got %d", c.Workers))
 	}
 	if c.Enabled && c.Server.Host == "" {
 		errs = append(errs, errors.New("  SMTP_HOST: is missing; it is required if ENABLE_EMAIL_NOTIFICATIONS is true"))

@@ -60,6 +60,7 @@ func settings(t *testing.T, db connect.Config, sink *mailsink.Server) notificati
 	addrs, group := brokers(t)
 	cfg := notificationd.Config{Store: db, Kafka: kafka.Config{Brokers: addrs}, Group: group, Files: filepath.Join(t.TempDir(), "files")}
 	cfg.Mail.Server.TLS, cfg.Mail.Server.FromEmail, cfg.Mail.Server.FromName, cfg.Mail.PerHour = "none", "suite@nlb.example", "Battery Passport System", 1000
+	cfg.Mail.Workers = 8
 	if sink != nil {
 		cfg.Mail.Enabled = true
 		cfg.Mail.Server.Host, cfg.Mail.Server.Port = split(t, sink.Addr)

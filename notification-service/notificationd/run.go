@@ -43,19 +43,19 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	p.Background(events.Run)
 	attempts := newDeliveryCounter(p.Metrics)
 	kinds := []task.Kind{notifications.ResumeTask(), notifications.ReindexTask()}
-	addDispatcher := func(name notification.ChannelName, channel notification.Channel) {
-		d := &notification.Dispatcher{Name: name, Channel: measuredChannel{channel, name, attempts}, Service: notifications, Log: log}
+	addDispatcher := func(name notification.ChannelName, channel notification.Channel, concurrency int) {
+		d := &notification.Dispatcher{Name: name, Channel: measuredChannel{channel, name, attempts}, Service: notifications, Log: log, Concurrency: concurrency}
 		notifications.Dispatchers, kinds = append(notifications.Dispatchers, d), append(kinds, d.Kinds()...)
 	}
 	if cfg.Mail.Enabled {
 		sender := mailChannel{mail.New(cfg.Mail.Server)}
-		addDispatcher(notification.Mail, sender)
+		addDispatcher(notification.Mail, sender, cfg.Mail.Workers)
 		p.Check("smtp", false, sender.Ping)
 	}
 	if cfg.Files != "" {
 		folder := textfile.Folder{Path: cfg.Files, Dates: cfg.Dates}
 		notifications.Files = measuredBatchChannel{measuredChannel{folder, notification.File, attempts}, folder}
-		addDispatcher(notification.File, folder)
+		addDispatcher(notification.File, folder, 1)
 		p.Check("files", false, folder.Ping)
 	}
 	p.Background(task.NewWorker(notifications.Tasks, log, p.Metrics, kinds...).Run)

@@ -20,19 +20,23 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/wneessen/go-mail"
-	"github.com/wneessen/go-mail/smtp"
 )
 
 // timeout limits the delivery of one mail, including the connection.
 const timeout = 10 * time.Second
 
-// Sender sends mail. It is safe for concurrent use.
+// Sender sends mail. It is safe for concurrent use: concurrent mails have a connection each,
+// and mails after each other share one.
 type Sender struct {
 	cfg     Config
 	options []mail.Option
+
+	mu   sync.Mutex
+	idle []*session
 }
 
 // New returns a sender for a valid configuration. It does not connect yet.
@@ -81,17 +85,25 @@ func (s *Sender) Send(ctx context.Context, m Message) error {
 	if err != nil {
 		return &Refusal{Final: true, Reason: err.Error()}
 	}
-	err = s.session(ctx, func(client *mail.Client, session *smtp.Client) error {
-		return client.SendWithSMTPClient(session, msg)
-	})
-	if msg.IsDelivered() {
-		return nil // a later error does not matter
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	for {
+		c, err := s.take(ctx)
+		if err != nil {
+			return err
+		}
+		isReused := c.mails > 0
+		err = c.send(ctx, msg)
+		_, refused := errors.AsType[*Refusal](err)
+		if err == nil || refused && c.reset() == nil {
+			s.release(c)
+			return err
+		}
+		c.conn.Close()
+		if refused || !isReused || ctx.Err() != nil {
+			return err
+		} // otherwise the server may have closed the connection while it was idle
 	}
-	e, ok := errors.AsType[*mail.SendError](err)
-	if !ok || e.ErrorCode() == serviceNotAvailable || e.ErrorCode() < 400 || e.ErrorCode() > 599 {
-		return err
-	}
-	return &Refusal{Final: e.ErrorCode() >= 500, Reason: e.Error()}
 }
 
 // serviceNotAvailable is the reply code of a server that shuts down; it does not concern the
@@ -100,37 +112,13 @@ const serviceNotAvailable = 421
 
 // Ping checks that the sender can connect and authenticate.
 func (s *Sender) Ping(ctx context.Context) error {
-	return s.session(ctx, func(*mail.Client, *smtp.Client) error { return nil })
-}
-
-// session calls f with a new connection, and closes it after the timeout at the latest.
-// go-mail would restart its timeout with each command, and does not close a connection whose
-// greeting fails.
-func (s *Sender) session(ctx context.Context, f func(*mail.Client, *smtp.Client) error) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	var conn net.Conn
-	client, err := mail.NewClient(s.cfg.Host, append([]mail.Option{mail.WithDialContextFunc(
-		func(ctx context.Context, network, address string) (_ net.Conn, err error) {
-			conn, err = s.dial(ctx, network, address)
-			return conn, err
-		},
-	)}, s.options...)...)
+	c, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
-	session, err := client.DialToSMTPClientWithContext(ctx)
-	if conn != nil {
-		defer conn.Close()
-	}
-	if err != nil {
-		return err
-	}
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	if err := f(client, session); err != nil {
-		return err
-	}
-	return client.CloseWithSMTPClient(session)
+	return c.quit()
 }
 
 func (s *Sender) dial(ctx context.Context, network, address string) (net.Conn, error) {

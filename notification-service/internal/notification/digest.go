@@ -24,7 +24,7 @@ const (
 // digestKind returns the task kind that sends digests on the channel.
 func (d *Dispatcher) digestKind() task.Kind {
 	return task.Kind{
-		Name: digestTaskKind, Run: d.runDigest, Report: d.reportDigest, Timeout: digestTimeout, MaxAttempts: maxAttempts, MinBackoff: minBackoff, MaxBackoff: maxBackoff,
+		Name: digestTaskKind, Run: d.runDigest, Report: d.reportDigest, Timeout: digestTimeout, Concurrency: d.Concurrency, MaxAttempts: maxAttempts, MinBackoff: minBackoff, MaxBackoff: maxBackoff,
 	}
 }
 

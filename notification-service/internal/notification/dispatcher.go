@@ -30,6 +30,8 @@ type Dispatcher struct {
 	Channel Channel
 	Service *Service
 	Log     *slog.Logger
+	// Concurrency is the number of messages that are delivered at the same time [1].
+	Concurrency int
 }
 
 // taskKind returns the task kind of a channel.
@@ -43,7 +45,7 @@ func newSpec(record string, c ChannelName) task.Spec {
 // Kinds returns the task kinds of the channel.
 func (d *Dispatcher) Kinds() []task.Kind {
 	kinds := []task.Kind{{
-		Name: taskKind(d.Name), Run: d.run, Report: d.report, Timeout: runTimeout, MaxAttempts: maxAttempts, MinBackoff: minBackoff, MaxBackoff: maxBackoff,
+		Name: taskKind(d.Name), Run: d.run, Report: d.report, Timeout: runTimeout, Concurrency: d.Concurrency, MaxAttempts: maxAttempts, MinBackoff: minBackoff, MaxBackoff: maxBackoff,
 	}}
 	if d.Name == Mail {
 		kinds = append(kinds, d.digestKind())
