@@ -28,17 +28,20 @@ type topicSet struct {
 	cfg      Config
 	client   *kafka.Client
 	balancer kafka.Hash
+	batches  batcher
 	recreate *rate.Limiter
 	configs  []kafka.TopicConfig
 	names    []string
 }
 
 func newTopicSet(cfg Config) *topicSet {
-	return &topicSet{
+	t := &topicSet{
 		cfg:      cfg,
 		client:   &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Timeout: requestTimeout, Transport: cfg.transport()},
 		recreate: rate.NewLimiter(rate.Every(recreateInterval), 1),
 	}
+	t.batches = batcher{send: t.produce, queues: map[partition][]*delivery{}}
+	return t
 }
 
 func (t *topicSet) add(topic string, entries ...kafka.ConfigEntry) {
@@ -91,38 +94,48 @@ func (t *topicSet) ping(ctx context.Context) error {
 }
 
 // write returns when all in-sync replicas have stored the message. It does not retry.
-// It does not use kafka.Writer, which continues to send messages after their context
-// is done and so delays the end of the process.
+// Messages of one partition that are written at the same time share a request.
 //
-// The time of the record is the time of sending; the time of the event is in its
-// headers. Brokers refuse records whose time differs too much from theirs, and delete
-// old records.
+// It does not use kafka.Writer, which waits for other messages even at rest, and sends the
+// batch after a failed one.
 func (t *topicSet) write(ctx context.Context, m kafka.Message) error {
-	err := t.produce(ctx, m)
+	p, err := t.partition(ctx, m)
+	if err == nil {
+		err = t.batches.write(ctx, p, m)
+	}
 	if errors.Is(err, kafka.UnknownTopicOrPartition) && t.recreate.Allow() {
 		return errors.Join(err, t.create(ctx)) // the cluster may have lost its data
 	}
 	return err
 }
 
-func (t *topicSet) produce(ctx context.Context, m kafka.Message) error {
+// partition returns the partition of a message, which depends on its key.
+func (t *topicSet) partition(ctx context.Context, m kafka.Message) (partition, error) {
 	meta, err := t.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{m.Topic}}) // cached by the transport
 	if err != nil {
-		return err
+		return partition{}, err
 	}
 	topic := meta.Topics[0]
 	if topic.Error != nil {
-		return fmt.Errorf("topic %s: %w", m.Topic, topic.Error)
+		return partition{}, fmt.Errorf("topic %s: %w", m.Topic, topic.Error)
 	}
 	ids := make([]int, len(topic.Partitions))
 	for i := range ids {
 		ids[i] = i
 	}
+	return partition{m.Topic, t.balancer.Balance(m, ids...)}, nil
+}
+
+// produce sends messages to a partition in one request. The time of the records is the time
+// of sending; the time of an event is in its headers. Brokers refuse records whose time
+// differs too much from theirs, and delete old records.
+func (t *topicSet) produce(ctx context.Context, p partition, messages []kafka.Message) error {
+	records, now := make([]kafka.Record, len(messages)), time.Now()
+	for i, m := range messages {
+		records[i] = kafka.Record{Time: now, Key: kafka.NewBytes(m.Key), Value: kafka.NewBytes(m.Value), Headers: m.Headers}
+	}
 	res, err := t.client.Produce(ctx, &kafka.ProduceRequest{
-		Topic: m.Topic, Partition: t.balancer.Balance(m, ids...), RequiredAcks: kafka.RequireAll,
-		Records: kafka.NewRecordReader(kafka.Record{
-			Time: time.Now(), Key: kafka.NewBytes(m.Key), Value: kafka.NewBytes(m.Value), Headers: m.Headers,
-		}),
+		Topic: p.topic, Partition: p.id, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(records...),
 	})
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ import (
 const Lease = 10 * time.Second
 
 const (
-	workers           = 32                   // aggregates that are published concurrently
+	workers           = 256                  // aggregates that are published concurrently; the publisher batches their events
 	batchSize         = 256                  // aggregates per read, and events per acknowledgement
 	readLimit         = 512                  // events per read; the last aggregate is always read completely
 	claimInterval     = time.Second          // between two searches for expired leases
