@@ -86,7 +86,7 @@ func (s *Sender) open(ctx context.Context) (*session, error) {
 }
 
 // send sends a mail, or closes the connection when ctx is done: go-mail would restart its
-// timeout with each command. It fails with a *Refusal if the session can go on.
+// timeout with each command. It fails with a *Refusal if the session is still usable.
 func (c *session) send(ctx context.Context, msg *mail.Msg) error {
 	c.mails++
 	defer context.AfterFunc(ctx, func() { c.conn.Close() })()
