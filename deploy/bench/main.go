@@ -96,7 +96,7 @@ type suite struct {
 	startup                                       time.Duration // until all four services were ready
 	auth, passport, document, notification, kafka string        // addresses
 	admin, operator                               string        // access tokens
-	published, file                               string        // ids of a complete passport and of a document
+	published, small, file                        string        // ids of a complete passport, of a draft of 715 bytes and of a document
 	drafts, many                                  []string
 	created, turn                                 atomic.Int64 // passports created; requests that alternate between drafts or users
 	scanned, deepPage, cacheBytes                 string       // path of the published battery; query; size of the cache of answers

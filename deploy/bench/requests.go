@@ -23,7 +23,10 @@ const (
 	firstPage = "?limit=50"
 	baseURL   = "https://bench.example"  // of the codes on batteries
 	marked    = `"batteryIdentifier":""` // create inserts the identifier here
-	minimal   = `{"data":{"generalInformation":{` + marked + `,"batteryCategory":"LMT"}}}`
+	small     = `{"data":{"generalInformation":{` + marked + `,"batteryCategory":"LMT","batteryMass":2.9,"manufacturingDate":"2026-10","manufacturingPlace":"Brandenburg",` +
+		`"batteryModel":{"id":"P-500","modelName":"P 500"},"manufacturerInformation":{"manufacturerName":"Bench Batteries GmbH","tradeName":"Bench Power EU","postalAddress":{"streetAddress":"Hafenstraße 1",` +
+		`"postalCode":"14774","city":"Brandenburg an der Havel","country":"DE"},"webAddress":"https://bench.example/","emailAddress":"service@bench.example"}},` +
+		`"performanceAndDurability":{"ratedCapacityAh":13.8,"ratedEnergyKwh":0.5},"circularity":{"endOfLifeInformation":{"separateCollectionUrl":"https://bench.example/return"}}}}`
 )
 
 var (
@@ -35,20 +38,27 @@ var (
 
 type target = vegeta.Target
 
-func read(s *suite) target     { return s.get("/" + s.published) }
-func readAny(s *suite) target  { return s.get("/" + s.many[rand.IntN(len(s.many))]) }
-func list(s *suite) target     { return s.get(firstPage) }
-func listDeep(s *suite) target { return s.get(s.deepPage) }
-func create(s *suite) target   { return s.create(complete) }
-func patch(s *suite) target    { return s.patch(s.drafts[s.turn.Add(1)%int64(len(s.drafts))]) }
-func signedIn(s *suite) target { return get(s.operator, s.passport+"/p/"+s.published) }
-func login(s *suite) target    { return post("", s.auth+"/api/auth/login", credentials("operator")) }
-func download(s *suite) target { return get(s.admin, s.document+"/api/documents/"+s.file+"/content") }
-func inbox(s *suite) target    { return get(s.operator, s.notification+"/api/notifications?limit=50") }
+func read(s *suite) target        { return s.get("/" + s.published) }
+func readSmall(s *suite) target   { return s.get("/" + s.small) }
+func readAny(s *suite) target     { return s.get("/" + s.many[rand.IntN(len(s.many))]) }
+func list(s *suite) target        { return s.get(firstPage) }
+func listDeep(s *suite) target    { return s.get(s.deepPage) }
+func create(s *suite) target      { return s.create(complete) }
+func createSmall(s *suite) target { return s.create(small) }
+func patch(s *suite) target       { return s.patch(s.drafts[s.turn.Add(1)%int64(len(s.drafts))]) }
+func signedIn(s *suite) target    { return get(s.operator, s.passport+"/p/"+s.published) }
+func login(s *suite) target       { return post("", s.auth+"/api/auth/login", credentials("operator")) }
+func download(s *suite) target    { return get(s.admin, s.document+"/api/documents/"+s.file+"/content") }
+func inbox(s *suite) target       { return get(s.operator, s.notification+"/api/notifications?limit=50") }
 
 func anything(s *suite) target {
 	all := []func(*suite) target{read, scan("application/json", ""), list, inbox, create, patch, smallUpload, login}
 	return all[rand.IntN(197)/28](s) // one in 197 is a login
+}
+
+// readPublic reads the public part of the published passport, compressed.
+func readPublic(s *suite) target {
+	return target{Method: "GET", URL: s.passport + "/api/public/passports/" + s.published, Header: http.Header{"Accept-Encoding": {"gzip"}}}
 }
 
 // scan requests the published passport as a phone does that scans its code. The client has the version of ifNoneMatch.

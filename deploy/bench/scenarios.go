@@ -30,9 +30,12 @@ type scenario struct {
 // scenarios are measured in this order.
 var scenarios = slices.Concat([]scenario{{do: start}, {once: true, do: prepare}}, scans("cached"), []scenario{withCache("0")}, scans("not cached"), []scenario{
 	withCache(""),
-	load{rate: 300, clients: 16, request: read}.measures("read of a passport"),
+	load{rate: 300, clients: 16, request: read, bytes: true}.measures("read of 12 kB"),
+	load{rate: 300, clients: 16, request: readSmall, bytes: true}.measures("read of a draft of 715 bytes"),
+	load{rate: 300, clients: 16, request: readPublic, bytes: true}.measures("public read, gzip"),
 	load{rate: 100, clients: 16, request: signedIn}.measures("page for a token, not cached"),
 	load{rate: 100, clients: 16, request: create}.measures("create of 12 kB"),
+	load{rate: 100, clients: 16, request: createSmall}.measures("create of 715 bytes"),
 	load{rate: 100, clients: 16, request: patch}.measures("patch"),
 	{name: "publish", do: publishDrafts},
 	load{rate: 80, clients: 16, request: list}.measures("list of 50 passports"),
@@ -128,6 +131,7 @@ func prepare(ctx context.Context, _ *bench, s *suite) error {
 	_, _ = send(ctx, post(s.admin, s.auth+"/api/auth/organisations", `{"id":"bench","name":"Bench"}`))
 	do(request(s.admin, "PATCH", s.auth+"/api/auth/users/"+operator, `{"role":"operator","organisation":"bench"}`))
 	s.operator = do(login(s)).Token
+	s.small = do(createSmall(s)).ID
 	ids, err := s.createMany(ctx, 65, complete)
 	s.published, s.drafts = ids[0], ids[1:]
 	s.scanned = strings.TrimPrefix(do(s.publish(s.published)).BatteryIdentifier, baseURL)
@@ -210,10 +214,10 @@ func uploadAtOnce(ctx context.Context, b *bench, s *suite) error {
 // grow creates many passports, and follows their list to page 500.
 func grow(ctx context.Context, b *bench, s *suite) (err error) {
 	begin := time.Now()
-	if s.many, err = s.createMany(ctx, b.passports, minimal); err != nil {
+	if s.many, err = s.createMany(ctx, b.passports, small); err != nil {
 		return err
 	}
-	s.record(fmt.Sprintf("create of %d passports of 100 bytes, 32 clients, per second", b.passports), float64(b.passports)/time.Since(begin).Seconds())
+	s.record(fmt.Sprintf("create of %d passports of 715 bytes, 32 clients, per second", b.passports), float64(b.passports)/time.Since(begin).Seconds())
 	for range 1 + b.passports/100_000 { // the notifications of many passports take longer
 		s.settle()
 	}

@@ -104,7 +104,8 @@ func (p Picture) WriteSVG(w io.Writer) error {
 	xml.EscapeText(&b, []byte(p.AccessibleName))
 	fmt.Fprintf(&b, `</title><path fill="%s" d="M0 0h%sv%sH0z"/><path fill="%s" shape-rendering="crispEdges" d="`, p.Background.hex(), number(width), number(height), p.Foreground.hex())
 	for _, run := range p.Runs() {
-		fmt.Fprintf(&b, "M%d %dh%dv1h-%dz", run.X+p.Quiet, run.Y+p.Quiet, run.Length, run.Length)
+		length := strconv.Itoa(run.Length)
+		b.WriteString("M" + strconv.Itoa(run.X+p.Quiet) + " " + strconv.Itoa(run.Y+p.Quiet) + "h" + length + "v1h-" + length + "z")
 	}
 	b.WriteString(`"/>`)
 	for i, line := range p.lines {

@@ -79,6 +79,7 @@ var compressors = sync.Pool{New: func() any {
 // newAnswer returns an answer for everyone.
 func newAnswer(key answerKey, body []byte) *answer {
 	var b bytes.Buffer
+	b.Grow(len(body) / 4)
 	z := compressors.Get().(*gzip.Writer)
 	defer compressors.Put(z)
 	z.Reset(&b)

@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/battery-passport/suite/passport-service/internal/batteryid"
 	"github.com/battery-passport/suite/passport-service/internal/compliance"
 	"github.com/battery-passport/suite/passport-service/internal/exchange"
 	"github.com/battery-passport/suite/passport-service/internal/httpapi"
@@ -19,6 +21,7 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/passport-service/samples"
 	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/auth/authtest"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/platform"
 	"github.com/battery-passport/suite/pkg/rest"
@@ -27,9 +30,9 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// benchAPI returns the handlers with a published battery, and a route "/bare" that does
-// nothing.
-func benchAPI(b *testing.B, cacheBytes int) http.Handler {
+// benchAPI returns the handlers with a published battery, its id and an access token of the
+// owner. The route "/bare" does nothing, "/lookup" asks for the version of the battery.
+func benchAPI(b *testing.B, cacheBytes int) (_ http.Handler, id, access string) {
 	b.Helper()
 	db, err := connect.Open(b.Context(), connect.Config{Dir: b.TempDir()}, "passport-service")
 	if err != nil {
@@ -59,10 +62,23 @@ func benchAPI(b *testing.B, cacheBytes int) http.Handler {
 	}
 	api := rest.New(rest.Options{Log: slog.New(slog.DiscardHandler), User: auth.UserID})
 	answers := httpapi.NewAnswers(cacheBytes, nil)
-	(&httpapi.API{Passports: passports, Exchange: new(exchange.Service), Verifier: new(token.Verifier), Answers: answers}).Register(api)
+	issuer := authtest.New(b)
+	verifier, err := token.NewVerifier(b.Context(), token.Config{URL: issuer.URL}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		b.Fatal(err)
+	}
+	(&httpapi.API{Passports: passports, Exchange: new(exchange.Service), Verifier: verifier, Answers: answers}).Register(api)
 	(&httpapi.Scan{Passports: passports, BaseURL: "https://nlb.example", Direct: true, Answers: answers}).Register(api)
 	rest.Page(api, "GET /bare", rest.Public, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) }))
-	return api
+	key := batteryid.ScannedKey(created.BatteryIdentifier)
+	rest.Page(api, "GET /lookup", rest.Public, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, _, err := passports.Passports.VersionBy(r.Context(), "batteryIdentifier", key); err != nil {
+			rest.WriteProblem(w, r, err)
+			return
+		}
+		w.WriteHeader(http.StatusNotModified)
+	}))
+	return api, created.ID, issuer.Token(b, auth.Principal{UserID: "a", Email: "a@a.example", Role: auth.Admin})
 }
 
 // cpuTime returns the processor time of the process.
@@ -75,21 +91,26 @@ func cpuTime(b *testing.B) time.Duration {
 }
 
 // BenchmarkScan measures the answers to a scan, without the network: those in the cache, those
-// that are not, and a handler that does nothing. B/response is the size of a body, cpu-µs/op
+// that are not, a handler that does nothing, and one that asks for a version only. B/response is the size of a body, cpu-µs/op
 // the processor time, which other processes on the machine affect less than the elapsed time.
 func BenchmarkScan(b *testing.B) {
 	const battery, browser = "/01/09521100000116/21/NB7K2Q9X", "text/html"
 	for _, cached := range []bool{true, false} {
-		api := benchAPI(b, map[bool]int{true: 8 << 20}[cached])
+		api, id, access := benchAPI(b, map[bool]int{true: 8 << 20}[cached])
 		for name, r := range map[string]struct{ path, accept, ifNoneMatch string }{
-			"page": {battery, browser, ""}, "JSON": {battery, "application/json", ""}, "linkset": {battery + "?linkType=linkset", "", ""}, "page 304": {battery, browser, "*"}, "bare 304": {"/bare", browser, "*"},
+			"page": {battery, browser, ""}, "JSON": {battery, "application/json", ""}, "linkset": {battery + "?linkType=linkset", "", ""}, "page 304": {battery, browser, "*"}, "bare 304": {"/bare", browser, "*"}, "lookup 304": {"/lookup", browser, "*"},
+			"API": {"/api/passports/" + id, "application/json", ""}, "public API": {"/api/public/passports/" + id, "application/json", ""},
 		} {
 			b.Run(map[bool]string{true: "cached/", false: "not_cached/"}[cached]+name, func(b *testing.B) {
 				req := httptest.NewRequest("GET", r.path, nil)
-				for header, value := range map[string]string{"Accept": r.accept, "Accept-Encoding": "gzip", "Accept-Language": "de-DE,de;q=0.9,en;q=0.5", "If-None-Match": r.ifNoneMatch} {
+				for header, value := range map[string]string{"Accept": r.accept, "Accept-Encoding": "gzip", "Accept-Language": "de-DE,de;q=0.9,en;q=0.5", "If-None-Match": r.ifNoneMatch, "Authorization": map[bool]string{true: "Bearer " + access}[strings.HasPrefix(r.path, "/api/passports/")]} {
 					if value != "" {
 						req.Header.Set(header, value)
 					}
+				}
+				for w := (&httptest.ResponseRecorder{Code: 503}); w.Code == 503; { // until the verifier has its keys
+					w = httptest.NewRecorder()
+					api.ServeHTTP(w, req)
 				}
 				b.ReportAllocs()
 				var size int

@@ -127,13 +127,32 @@ func (c *chart) add(b bar, whole float64, pieces ...float64) {
 	c.Bars = append(c.Bars, b)
 }
 
-// Drawing is the bar as SVG. html/template takes ten times as long for the pieces.
-func (b bar) Drawing() template.HTML {
+// Drawing returns the bars with their labels.
+func (c chart) Drawing() template.HTML {
 	var s strings.Builder
-	s.WriteString(`<svg><rect class="p0" width="100%" height="8" rx="4"/>`)
-	for _, p := range b.Pieces {
-		fmt.Fprintf(&s, `<rect class="p%d" x="%.2f%%" width="%.2f%%" height="8" rx="2"/>`, p.Part, p.X, p.Width)
+	for _, b := range c.Bars {
+		s.WriteString("<bdi>" + template.HTMLEscapeString(b.Label) + `</bdi><svg><rect class="p0" width="100%" height="8" rx="4"/>`)
+		for _, p := range b.Pieces {
+			fmt.Fprintf(&s, `<rect class="p%d" x="%.2f%%" width="%.2f%%" height="8" rx="2"/>`, p.Part, p.X, p.Width)
+		}
+		s.WriteString("</svg>")
 	}
-	s.WriteString("</svg>")
+	return template.HTML(s.String())
+}
+
+// Rows returns the rows of the table as HTML.
+func (c chart) Rows() template.HTML {
+	var s strings.Builder
+	for _, b := range c.Bars {
+		s.WriteString(`<tr><th scope="row"><bdi>` + template.HTMLEscapeString(b.Label) + "</bdi></th>")
+		cells := b.Values
+		if c.Total != "" {
+			cells = append(slices.Clone(cells), b.Total)
+		}
+		for _, cell := range cells {
+			s.WriteString("<td>" + template.HTMLEscapeString(cell) + "</td>")
+		}
+		s.WriteString("</tr>")
+	}
 	return template.HTML(s.String())
 }

@@ -9,10 +9,29 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/locale"
 )
 
-// list returns rows as HTML. A page has hundreds of rows; html/template takes ten times
-// as long for them.
+// Parts of a page with hundreds of values are written without html/template, which takes
+// ten times as long for them.
+
+// list returns rows as HTML.
 func list(rows []row) template.HTML {
 	var b strings.Builder
+	writeList(&b, rows)
+	return template.HTML(b.String())
+}
+
+// Lists returns the groups of a section as HTML.
+func (s section) Lists() template.HTML {
+	var b strings.Builder
+	for _, g := range s.Groups {
+		if g.Title != "" {
+			b.WriteString("<h3>" + template.HTMLEscapeString(g.Title) + "</h3>")
+		}
+		writeList(&b, g.Rows)
+	}
+	return template.HTML(b.String())
+}
+
+func writeList(b *strings.Builder, rows []row) {
 	b.WriteString(`<dl class="list">`)
 	for _, r := range rows {
 		b.WriteString("<div><dt>" + template.HTMLEscapeString(r.Label) + "</dt>")
@@ -22,7 +41,6 @@ func list(rows []row) template.HTML {
 		b.WriteString("</div>")
 	}
 	b.WriteString("</dl>")
-	return template.HTML(b.String())
 }
 
 // html returns the text with its link. Only https and mailto links exist: showText makes

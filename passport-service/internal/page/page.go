@@ -164,7 +164,7 @@ func RenderSafetyCard(l locale.Language, p Passport) ([]byte, error) {
 
 func execute(name string, data any) ([]byte, error) {
 	var b bytes.Buffer
-	b.Grow(48 << 10) // the size of most pages
+	b.Grow(64 << 10) // more than most pages have
 	if err := templates.ExecuteTemplate(&b, name, data); err != nil {
 		return nil, fmt.Errorf("page: %w", err)
 	}

@@ -22,13 +22,29 @@ import (
 // elapsed time would mostly be disk time. Set TMPDIR to a file system in memory.
 
 func BenchmarkCreate(b *testing.B) {
-	ctx, s := newService(b)
-	bodies := benchBodies(b)
-	measure(b, func(i int) {
-		if _, _, err := s.Create(ctx, bodies[i], NoIdentifier, ""); err != nil {
-			b.Fatal(err)
-		}
-	})
+	for name, bodies := range map[string]func(*testing.B) []wire.Value{"12kB": benchBodies, "715B": smallBodies} {
+		b.Run(name, func(b *testing.B) {
+			ctx, s := newService(b)
+			bodies := bodies(b)
+			measure(b, func(i int) {
+				if _, _, err := s.Create(ctx, bodies[i], NoIdentifier, ""); err != nil {
+					b.Fatal(err)
+				}
+			})
+		})
+	}
+}
+
+// smallBodies returns b.N bodies of 715 bytes with different batteries.
+func smallBodies(b *testing.B) []wire.Value {
+	bodies := make([]wire.Value, b.N)
+	for i := range bodies {
+		text := fmt.Sprintf(`{"data":{"generalInformation":{"batteryIdentifier":"https://nlb.example/01/09521100000116/21/NB%06d","batterySerialNumber":"NB%06d",`+
+			`"batteryCategory":"EV","batteryMass":493,"manufacturingDate":"2026-10","batteryModel":{"id":"NLB-96","modelName":"NLB 96"},"manufacturingPlace":"%s"},`+
+			`"performanceAndDurability":{"ratedCapacityAh":240,"ratedEnergyKwh":84.5}}}`, i, i, strings.Repeat("Brandenburg ", 30))
+		bodies[i] = wire.Value(text)
+	}
+	return bodies
 }
 
 func BenchmarkPublish(b *testing.B) {
