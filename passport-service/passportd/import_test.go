@@ -143,6 +143,27 @@ func (s importSummary) text() string {
 	return strings.Join(parts, " ")
 }
 
+// TestPassportIdentifierTwice imports rows of two batteries with the same passport identifier, in one batch and in two. A
+// dry run says the same as the import.
+func TestPassportIdentifierTwice(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	row := func(name, identifier string) string {
+		return fmt.Sprintf(`{"data":{"generalInformation":{"batteryIdentifier":"https://a.example/%s","batteryPassportIdentifier":"urn:uuid:%s"}}}`, name, identifier)
+	}
+	const one, two = "6a2f6c1e-3f0b-4d55-9c1e-5f1a7d2b8e01", "6a2f6c1e-3f0b-4d55-9c1e-5f1a7d2b8e02"
+	file := strings.Join([]string{row("1", one), row("2", one), row("1", one), row("3", two)}, "\n") + "\n" + manyRows(150) + row("4", two)
+	const conflict = "conflict /data/generalInformation/batteryPassportIdentifier:duplicate"
+	for _, dry := range []string{"?dryRun=true", ""} {
+		lines, _ := s.importFile(s.as(auth.Operator, "a"), dry, ndjson, file)
+		if got, want := brief(lines[:4]), "1 created v1 draft; 2 "+conflict+"; 3 unchanged v1 draft; 4 created v1 draft"; got != want {
+			t.Errorf("%s: got %s, want %s", dry, got, want)
+		}
+		if got, want := brief(lines[154:]), "155 "+conflict; got != want {
+			t.Errorf("%s: got %s, want %s", dry, got, want)
+		}
+	}
+}
+
 // TestImportPublishes imports complete and incomplete passports twice.
 func TestImportPublishes(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})

@@ -24,9 +24,10 @@ type Importer struct {
 	service    *Service
 	params     ImportParams
 	planned    map[uint64]rowPlan // in a dry run: by hash of the identifier's key
+	identified map[uint64]uint64  // in a dry run: the battery of a passport identifier, as hashes of their keys
 	seed       maphash.Seed
 	namespaces *namespace.Service // of the current batch
-	mu         sync.Mutex         // of planned
+	mu         sync.Mutex         // of planned and identified
 }
 
 // rowPlan describes the passport that a row would have stored, in a dry run.
@@ -42,12 +43,12 @@ func (s *Service) NewImporter(ctx context.Context, params ImportParams) (*Import
 	if err := checkCanCreate(auth.Caller(ctx)); err != nil {
 		return nil, err
 	}
-	return &Importer{service: s, params: params, planned: map[uint64]rowPlan{}, seed: maphash.MakeSeed()}, nil
+	return &Importer{service: s, params: params, planned: map[uint64]rowPlan{}, identified: map[uint64]uint64{}, seed: maphash.MakeSeed()}, nil
 }
 
 // Import writes a batch of rows. Each row is stored whole or not at all. The result has
-// one entry per row, in their order. Rows with the same identifier are written one after the
-// other. It fails with fault.Unavailable if the store does not respond; it can then be
+// one entry per row, in their order. Rows with an identifier of another row are written one
+// after the other. It fails with fault.Unavailable if the store does not respond; it can then be
 // repeated with the same rows.
 func (im *Importer) Import(ctx context.Context, rows []*Row) ([]RowResult, error) {
 	im.namespaces = im.service.Namespaces.WithCache()
@@ -66,10 +67,10 @@ func (im *Importer) Import(ctx context.Context, rows []*Row) ([]RowResult, error
 		for _, r := range rest {
 			switch {
 			case r.result.Status == RowInvalid:
-			case seen[r.key]:
+			case seen[r.key], r.passportKey != "" && seen[passportIdentifier+r.passportKey]:
 				later = append(later, r)
 			default:
-				seen[r.key] = true
+				seen[r.key], seen[passportIdentifier+r.passportKey] = true, true
 				round = append(round, r)
 			}
 		}
@@ -121,6 +122,7 @@ func (im *Importer) parse(r *importing) {
 	if sub.data != nil {
 		r.result.BatteryIdentifier = sub.data.Text(batteryIdentifier)
 		r.key = batteryid.Key(r.result.BatteryIdentifier)
+		r.passportKey = batteryid.URIKey(sub.data.Text(passportIdentifier))
 	}
 	if err == nil {
 		err = canonicalize(sub.data, append(r.Errors, sub.details...))
@@ -204,6 +206,9 @@ func (im *Importer) newDraft(ctx context.Context, r *importing) error {
 	p.importID = im.params.ImportID
 	if r.result.Warnings, err = checkNamespaces(ctx, im.namespaces, &p, nil, r.sub.data); err != nil {
 		return err
+	}
+	if battery, ok := im.identified[im.hash(r.passportKey)]; ok && battery != im.hash(r.key) {
+		return errDuplicate(passportIdentifier, p.identifier())
 	}
 	if r.taken[byPassportIdentifier] {
 		if err := s.checkUnique(ctx, p.ID, nil, r.sub.data, p.Head.Owner.draftScopes(caller), uniqueAttributes[1]); err != nil {

@@ -183,7 +183,7 @@ func (im *Importer) apply(ctx context.Context, r *importing, p *Passport, e edit
 }
 
 // maxPlanned limits the batteries that a dry run remembers, so that its memory does not grow
-// with the number of rows: 100,000 need 10 MiB.
+// with the number of rows: 100,000 need 15 MiB.
 const maxPlanned = 100_000
 
 // plan stores the result of a row in a dry run for the rows after it.
@@ -193,6 +193,9 @@ func (im *Importer) plan(r *importing) {
 	key := im.hash(r.key)
 	if _, ok := im.planned[key]; ok || len(im.planned) < maxPlanned {
 		im.planned[key] = rowPlan{im.hash(r.sub.data.Root().Raw()), r.result.Version, r.result.State}
+		if r.passportKey != "" {
+			im.identified[im.hash(r.passportKey)] = key
+		}
 	}
 }
 

@@ -65,14 +65,15 @@ type RowResult struct {
 // importing is a row in progress.
 type importing struct {
 	*Row
-	sub     submission
-	key     string          // of its battery identifier
-	taken   map[string]bool // unique indexes in which a passport has an identifier of the row
-	draft   *Passport       // to insert; nil if the battery has a passport
-	stored  *Passport       // the passport of the battery, or the draft
-	hasData bool            // stored has the data of the row
-	result  RowResult
-	err     error // of the store
+	sub         submission
+	key         string          // of its battery identifier
+	passportKey string          // of its passport identifier
+	taken       map[string]bool // unique indexes in which a passport has an identifier of the row
+	draft       *Passport       // to insert; nil if the battery has a passport
+	stored      *Passport       // the passport of the battery, or the draft
+	hasData     bool            // stored has the data of the row
+	result      RowResult
+	err         error // of the store
 }
 
 func (r *importing) refuse(status RowStatus, details ...fault.Detail) {
