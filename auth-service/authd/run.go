@@ -12,6 +12,7 @@ import (
 	"github.com/battery-passport/suite/auth-service/internal/accountmail"
 	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/auth-service/internal/httpapi"
+	"github.com/battery-passport/suite/auth-service/internal/invitation"
 	"github.com/battery-passport/suite/auth-service/internal/login"
 	"github.com/battery-passport/suite/auth-service/internal/organisation"
 	"github.com/battery-passport/suite/auth-service/internal/password"
@@ -55,19 +56,20 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	p.AddVerifier(verifier)
 	limits := throttle.New(cfg.LoginFailures, cfg.RateLimit, p.Now)
 	accounts, organisations := newAccounts(cfg, p, sessions, entries, limits, newHasher(cfg, keys.PasswordHashKey), log)
+	invitations := newInvitations(p, accounts, organisations, entries)
 	events := kafka.NewForwarder(cfg.Kafka, append(event.UserTopics(), event.OrganisationTopics()...), log, accounts.Accounts.Outbox(), organisations.Organisations.Outbox())
-	entries.AppendNewest = []func(context.Context, audit.Filter) error{accounts.AppendNewest, organisations.AppendNewest, keys.AppendNewest}
+	entries.AppendNewest = []func(context.Context, audit.Filter) error{accounts.AppendNewest, organisations.AppendNewest, invitations.AppendNewest, keys.AppendNewest}
 	addChecks(p, cfg, keys, events, accounts)
 	queue := task.NewQueue(p.Store, p.Now)
-	worker := task.NewWorker(queue, log, p.Metrics, slices.Concat(sessions.Tasks(), keys.Tasks(), entries.Tasks(), mailTasks(cfg, p, accounts, queue))...)
+	worker := task.NewWorker(queue, log, p.Metrics, slices.Concat(sessions.Tasks(), keys.Tasks(), entries.Tasks(), mailTasks(cfg, p, accounts, invitations, queue), invitations.Tasks())...)
 	p.Background(events.Run, worker.Run, entries.Run, func(ctx context.Context) error {
 		keys.Load(ctx)
 		ensureAdmin(ctx, cfg, accounts, log)
 		return nil
 	})
 	api := &httpapi.API{
-		Accounts: accounts, Logins: &login.Service{Accounts: accounts, Sessions: sessions, Tokens: keys, Requests: limits, Audit: entries, Log: log},
-		Organisations: organisations, Sessions: sessions, Verifier: verifier, Keys: keys, Audit: entries, TokenLifetime: time.Duration(cfg.TokenLifetime),
+		Accounts: accounts, Logins: &login.Service{Accounts: accounts, Invitations: invitations, Sessions: sessions, Tokens: keys, Requests: limits, Audit: entries, Log: log},
+		Organisations: organisations, Invitations: invitations, Sessions: sessions, Verifier: verifier, Keys: keys, Audit: entries, TokenLifetime: time.Duration(cfg.TokenLifetime),
 		RateLimit: (cfg.RateLimit + registrationFactor - 1) / registrationFactor, HTTPS: cfg.HTTP.CertFile != "",
 		RevocationSecret: cfg.Revocations.Secret,
 	}
@@ -91,12 +93,12 @@ func addChecks(p *platform.Platform, cfg Config, keys *secret.Keys, events *kafk
 
 // mailTasks returns the tasks that send mails about accounts, and has them enqueued: no task if
 // the service sends no mail.
-func mailTasks(cfg Config, p *platform.Platform, accounts *account.Service, queue *task.Queue) []task.Kind {
+func mailTasks(cfg Config, p *platform.Platform, accounts *account.Service, invitations *invitation.Service, queue *task.Queue) []task.Kind {
 	if cfg.Mail.Host == "" {
 		return nil
 	}
-	accounts.Mails = queue
-	return (&accountmail.Mails{Sender: mail.New(cfg.Mail), Accounts: accounts, AppURL: cfg.appURL(), Now: p.Now}).Tasks()
+	accounts.Mails, invitations.Mails = queue, queue
+	return (&accountmail.Mails{Sender: mail.New(cfg.Mail), Accounts: accounts, Invitations: invitations, AppURL: cfg.appURL(), Now: p.Now}).Tasks()
 }
 
 // newHasher returns a hasher whose waiting calls hold at most a quarter of the slots of
@@ -126,4 +128,10 @@ func newAccounts(cfg Config, p *platform.Platform, sessions *session.Service, en
 	}
 	organisations.Members = accounts
 	return accounts, organisations
+}
+
+func newInvitations(p *platform.Platform, accounts *account.Service, organisations *organisation.Service, entries *audit.Log) *invitation.Service {
+	return &invitation.Service{
+		Invitations: store.Open(p.Store, invitation.Schema()), Accounts: accounts, Organisations: organisations, Audit: entries, Now: p.Now, NewID: platform.NewID,
+	}
 }

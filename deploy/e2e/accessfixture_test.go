@@ -81,6 +81,7 @@ var kinds = []kind{
 		return id
 	}},
 	{"/api/auth/sessions/", []string{"own", "foreign", "absent"}, (*accessFixture).newSession},
+	{"/api/auth/invitations/", []string{"own", "foreign", "absent"}, (*accessFixture).newInvitation},
 	{"/api/auth/users/", []string{"own", "foreign", "absent"}, func(c *accessFixture, resource, caller string) string {
 		return map[string]string{"own": c.self(caller).User.ID, "foreign": c.otherOperator.User.ID, "absent": uuid.NewString()}[resource]
 	}},
@@ -144,6 +145,20 @@ func (c *accessFixture) newSession(resource, caller string) string {
 	}
 	c.t.Fatalf("no session of %+v is the current one", list.Items)
 	return ""
+}
+
+func (c *accessFixture) newInvitation(resource, _ string) string {
+	member := c.otherOperator
+	switch resource {
+	case "absent":
+		return uuid.NewString()
+	case "own":
+		member = c.sessions["operator"]
+	}
+	var i struct{ ID string }
+	body := object{"email": uuid.NewString() + "@matrix.example", "role": "user", "organisation": member.User.Organisation}
+	c.auth.Call("POST /api/auth/invitations", c.sessions["admin"].Token, body).Want(201, &i)
+	return i.ID
 }
 
 func (c *accessFixture) newNamespace(resource, _ string) string {

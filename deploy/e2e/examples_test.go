@@ -233,6 +233,9 @@ func (r *exampleRun) replace(text string) string {
 	if strings.Contains(text, "{resetToken}") {
 		r.kept["resetToken"] = r.mailedToken("ute@nordlicht.example", "/account/new-password")
 	}
+	if strings.Contains(text, "{invitationToken}") {
+		r.kept["invitationToken"] = r.mailedToken("ole@nordlicht.example", "/account/invitation")
+	}
 	for name, value := range r.kept {
 		text = strings.ReplaceAll(text, "{"+name+"}", value)
 	}

@@ -7,6 +7,15 @@ const matrix = `
 GET /.well-known/jwks.json                  -          200 200 200 200 200 200 200
 GET /api/auth/admin                         -          401 401 403 403 403 403 200
 GET /api/auth/audit                         -          401 401 403 403 403 403 200
+GET /api/auth/invitations                   -          401 401 403 403 403 403 200
+POST /api/auth/invitations                  -          401 401 403 403 403 403 201
+POST /api/auth/invitations/accept           -          422 422 422 422 422 422 422
+POST /api/auth/invitations/{id}/resend      own        401 401 403 403 403 403 200
+POST /api/auth/invitations/{id}/resend      foreign    401 401 403 403 403 403 200
+POST /api/auth/invitations/{id}/resend      absent     401 401 403 403 403 403 404
+DELETE /api/auth/invitations/{id}           own        401 401 403 403 403 403 204
+DELETE /api/auth/invitations/{id}           foreign    401 401 403 403 403 403 204
+DELETE /api/auth/invitations/{id}           absent     401 401 403 403 403 403 404
 POST /api/auth/keys                         -          401 401 403 403 403 403 201
 POST /api/auth/login                        -          200 200 200 200 200 200 200
 POST /api/auth/logout                       -          401 401 401 401 401 401 401
@@ -239,6 +248,14 @@ GET /api/passports/readyz                   -          200 200 200 200 200 200 2
 // managerMatrix has the statuses for the manager of the organisation, an operator, where they
 // differ from those of other operators.
 const managerMatrix = `
+GET /api/auth/invitations                   -          200
+POST /api/auth/invitations                  -          201
+POST /api/auth/invitations/{id}/resend      own        200
+POST /api/auth/invitations/{id}/resend      foreign    404
+POST /api/auth/invitations/{id}/resend      absent     404
+DELETE /api/auth/invitations/{id}           own        204
+DELETE /api/auth/invitations/{id}           foreign    404
+DELETE /api/auth/invitations/{id}           absent     404
 GET /api/auth/users                         -          200
 GET /api/auth/users/{id}                    own        200
 GET /api/auth/users/{id}                    foreign    404
@@ -259,6 +276,8 @@ var bodies = map[string]string{
 	"PUT /api/auth/password":                 `{"currentPassword":"another {password}","newPassword":"a new {password}"}`,
 	"POST /api/auth/password-resets":         `{"email":"{email}"}`,
 	"POST /api/auth/password-resets/confirm": `{"token":"none","password":"a new {password}"}`,
+	"POST /api/auth/invitations":             `{"email":"{new}@matrix.example","role":"user","organisation":"{organisation}"}`,
+	"POST /api/auth/invitations/accept":      `{"token":"none","password":"a new {password}"}`,
 	"POST /api/auth/organisations":           `{"id":"{slug}","name":"Matrix"}`,
 	"PATCH /api/auth/organisations/{id}":     `{}`,
 	"PATCH /api/auth/users/{id}":             `{}`,

@@ -12,6 +12,7 @@ const password = "correct horse battery"
 // person has an account and creates passports.
 type person struct {
 	email, role, organisation string
+	manager                   bool // of the organisation
 	passports                 []sample
 }
 
@@ -54,10 +55,12 @@ var people = []person{
 		{file: "lmt-ebike.json"}, {file: "industrial-stationary-lfp.json"}, {file: "industrial-lead-acid.json"},
 	}},
 	{email: "ute@nordlicht.example", role: "user", organisation: maker},
+	{email: "maja@nordlicht.example", role: "user", organisation: maker, manager: true},
 	{email: "sven@zweitleben.example", role: "operator", organisation: secondLife, passports: []sample{
 		{file: "lmt-ebike-reused.json"}, {file: "industrial-repurposed.json"}, {file: "ev-remanufactured.json"},
 	}},
 	{email: "mia@zweitleben.example", role: "user", organisation: secondLife},
+	{email: "max@zweitleben.example", role: "operator", organisation: secondLife, manager: true},
 	{email: "lina@recycling.example", role: "legitimate_interest"},
 	{email: "amt@marktaufsicht.example", role: "authority"},
 }

@@ -80,7 +80,7 @@ func (s *seeder) run(ctx context.Context) error {
 				return fmt.Errorf("%s of %s: %w", sample.file, p.email, err)
 			}
 		}
-		fmt.Printf("  %-28s %-20s %s\n", p.email, p.role, p.organisation)
+		fmt.Printf("  %-28s %-20s %s%s\n", p.email, p.role, p.organisation, map[bool]string{true: " (manager)"}[p.manager])
 	}
 	fmt.Printf("\nCreated %d, %d already existed. The password of every account is %q.\n", s.created, s.found, password)
 	return nil
@@ -88,7 +88,10 @@ func (s *seeder) run(ctx context.Context) error {
 
 type session struct {
 	Token string
-	User  struct{ ID, Role, Organisation string }
+	User  struct {
+		ID, Role, Organisation string
+		Manager                bool
+	}
 }
 
 // login logs a person in and registers an account if the login fails.
@@ -107,10 +110,10 @@ func (s *seeder) login(ctx context.Context, p person, password string) (out sess
 // account returns a session of the person, after setting role and organisation.
 func (s *seeder) account(ctx context.Context, admin session, p person) (session, error) {
 	out, err := s.login(ctx, p, password)
-	if err != nil || out.User.Role == p.role && out.User.Organisation == p.organisation {
+	if err != nil || out.User.Role == p.role && out.User.Organisation == p.organisation && out.User.Manager == p.manager {
 		return out, err
 	}
-	change := map[string]string{"role": p.role, "organisation": p.organisation}
+	change := map[string]any{"role": p.role, "organisation": p.organisation, "manager": p.manager}
 	if err := s.client(s.AuthURL, admin.Token).call(ctx, http.MethodPatch, "/api/auth/users/"+out.User.ID, "", change, nil); err != nil {
 		return out, err
 	}

@@ -121,10 +121,11 @@ func NormalEmail(email string) string { return strings.ToLower(strings.TrimSpace
 
 // CheckCredentials returns the faults of an email address and a new password.
 func CheckCredentials(email, password string) []fault.Detail {
-	return append(checkEmail(email), checkPasswordPolicy("/password", password)...)
+	return append(CheckEmail(email), checkPasswordPolicy("/password", password)...)
 }
 
-func checkEmail(email string) (details []fault.Detail) {
+// CheckEmail returns the faults of an email address.
+func CheckEmail(email string) (details []fault.Detail) {
 	if a, err := mail.ParseAddress(email); err != nil || a.Address != email || !hasValidParts(email) || email != name.Normalize(email) || !name.IsVisible(email) {
 		details = append(details, fault.Detail{Path: "/email", Code: "format", Message: "must be an email address, such as ann@nordlicht.example, in Unicode Normalization Form C, without invisible characters, and with a host name as domain, without characters such as full-width letters"})
 	}

@@ -21,13 +21,13 @@ type Administrator struct {
 	Organisations []string // of a manager: the id of the own organisation and its former ids
 }
 
-// isManageable reports whether managers may administer accounts with the role.
-func isManageable(role auth.Role) bool { return role == auth.User || role == auth.Operator }
+// CanManage reports whether managers may have the role, and may administer accounts with it.
+func CanManage(role auth.Role) bool { return role == auth.User || role == auth.Operator }
 
 // Administers reports whether the administrator may see and change an account, or anything
 // else with a role that belongs to an organisation.
 func (a Administrator) Administers(role auth.Role, organisation string) bool {
-	return a.All || isManageable(role) && organisation != "" && slices.Contains(a.Organisations, organisation)
+	return a.All || CanManage(role) && organisation != "" && slices.Contains(a.Organisations, organisation)
 }
 
 // CheckGrant fails with fault.Forbidden if the administrator may not give the role in the
@@ -36,7 +36,7 @@ func (a Administrator) CheckGrant(role auth.Role, organisation string) error {
 	switch {
 	case a.All:
 		return nil
-	case !isManageable(role):
+	case !CanManage(role):
 		return fault.New(fault.Forbidden, "a manager can assign the roles user and operator only").
 			With(fault.Detail{Path: "/role", Code: "enum", Message: "must be user or operator"})
 	case !a.Administers(role, organisation):
@@ -57,6 +57,15 @@ func (s *Service) Administrator(ctx context.Context) (Administrator, error) {
 	return s.administratorOf(ctx, r)
 }
 
+// AdministratorOf returns the rights of an account. It fails as Administrator does.
+func (s *Service) AdministratorOf(ctx context.Context, id string) (Administrator, error) {
+	row, err := s.Accounts.Get(ctx, id)
+	if err != nil {
+		return Administrator{}, notFound(id, err)
+	}
+	return s.administratorOf(ctx, row.Doc)
+}
+
 func (s *Service) administratorOf(ctx context.Context, r Record) (Administrator, error) {
 	switch {
 	case r.Disabled:
@@ -72,7 +81,7 @@ func (s *Service) administratorOf(ctx context.Context, r Record) (Administrator,
 // checkManager returns the faults of an account that cannot be a manager.
 func (a Account) checkManager() error {
 	var details []fault.Detail
-	if a.Manager && !isManageable(a.Role) {
+	if a.Manager && !CanManage(a.Role) {
 		details = append(details, fault.Detail{Path: "/manager", Code: "conflict", Message: "must be false for the role " + string(a.Role) + ": managers have the role user or operator"})
 	}
 	if a.Manager && a.Organisation == "" {

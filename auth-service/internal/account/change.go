@@ -137,7 +137,7 @@ func (c Change) apply(a *Account) {
 	if c.Disabled != nil {
 		a.Disabled = *c.Disabled
 	}
-	if a.Organisation != before.Organisation || !isManageable(a.Role) {
+	if a.Organisation != before.Organisation || !CanManage(a.Role) {
 		a.Manager = false
 	}
 	if c.Manager != nil {

@@ -41,7 +41,7 @@ type Letter struct{ To, Token string }
 // an email address, and with fault.Conflict if the service sends no mail.
 func (s *Service) RequestReset(ctx context.Context, email string) error {
 	email = NormalEmail(email)
-	if details := checkEmail(email); details != nil {
+	if details := CheckEmail(email); details != nil {
 		return fault.New(fault.Invalid, "the request is not valid").With(details...)
 	}
 	s.Audit.Count(ctx, audit.ResetRequested, "")

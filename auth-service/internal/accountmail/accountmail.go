@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
+	"github.com/battery-passport/suite/auth-service/internal/invitation"
 	"github.com/battery-passport/suite/auth-service/internal/page"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/mail"
@@ -18,15 +19,17 @@ import (
 
 // Mails composes mails. AppURL is the base of their links, without a slash at the end.
 type Mails struct {
-	Sender   *mail.Sender
-	Accounts *account.Service
-	AppURL   string
-	Now      func() time.Time
+	Sender      *mail.Sender
+	Accounts    *account.Service
+	Invitations *invitation.Service
+	AppURL      string
+	Now         func() time.Time
 }
 
 // Tasks returns the kinds of tasks that send the mails.
 func (m *Mails) Tasks() []task.Kind {
 	return []task.Kind{
+		m.invitation(),
 		m.kind(account.ResetMail, account.ResetLifetime, m.Accounts.ResetLetter, func(l account.Letter) mail.Message {
 			return mail.Message{
 				Subject: "Choose a new password",

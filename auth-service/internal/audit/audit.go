@@ -27,6 +27,10 @@ const (
 	OrganisationChanged Action = "organisationChanged"
 	OrganisationDeleted Action = "organisationDeleted"
 	KeyRotated          Action = "signingKeyRotated"
+	InvitationCreated   Action = "invitationCreated"
+	InvitationResent    Action = "invitationResent"
+	InvitationRevoked   Action = "invitationRevoked"
+	InvitationAccepted  Action = "invitationAccepted"
 
 	ResetRequested Action = "passwordResetRequested"
 	LoggedIn       Action = "loggedIn"
@@ -40,9 +44,10 @@ const (
 type Entry struct {
 	Account      string      `json:"account,omitempty" format:"uuid" doc:"id of the account that was changed or that logged in; absent for failed logins to addresses without account"`
 	Organisation string      `json:"organisation,omitempty" doc:"id of the organisation that was changed"`
+	Invitation   string      `json:"invitation,omitempty" format:"uuid" doc:"id of the invitation; the entry then also names its organisation and, once it was accepted, the account"`
 	Key          string      `json:"key,omitempty" doc:"kid of the signing key that was added"`
 	Number       int64       `json:"number,omitzero" doc:"number of the change among those of the account or organisation, from 1; absent for logins, logouts and keys"`
-	Action       Action      `json:"action" enum:"registered,changed,passwordChanged,passwordReset,sessionsEnded,refreshTokenReused,organisationCreated,organisationChanged,organisationDeleted,signingKeyRotated,passwordResetRequested,loggedIn,loggedOut,loginFailed,loginThrottled" doc:"registered: the account was created; changed: an admin changed role, organisation or disabled, or the configuration of the service made the account an admin with a new password; passwordChanged: the password was changed; passwordReset: the password was set with the link of a mail; sessionsEnded: the account logged out everywhere; refreshTokenReused: a refresh token was used twice, which ended its session; organisationCreated, organisationChanged, organisationDeleted: the organisation was created, changed or deleted; signingKeyRotated: a signing key was added; passwordResetRequested: requests for such a mail, for all addresses with or without account; loggedIn: logins with the right password; loggedOut: logouts; loginFailed: logins with a wrong password, of a disabled account or to an address without account, and changes of the password with a wrong current password; loginThrottled: logins and changes of the password that were refused with 429, of all accounts"`
+	Action       Action      `json:"action" enum:"registered,changed,passwordChanged,passwordReset,sessionsEnded,refreshTokenReused,organisationCreated,organisationChanged,organisationDeleted,signingKeyRotated,invitationCreated,invitationResent,invitationRevoked,invitationAccepted,passwordResetRequested,loggedIn,loggedOut,loginFailed,loginThrottled" doc:"registered: the account was created; changed: an admin changed role, organisation or disabled, or the configuration of the service made the account an admin with a new password; passwordChanged: the password was changed; passwordReset: the password was set with the link of a mail; sessionsEnded: the account logged out everywhere; refreshTokenReused: a refresh token was used twice, which ended its session; organisationCreated, organisationChanged, organisationDeleted: the organisation was created, changed or deleted; signingKeyRotated: a signing key was added; invitationCreated, invitationResent, invitationRevoked, invitationAccepted: a person was invited, the mail was sent again with a new link, the invitation was revoked, or accepted; passwordResetRequested: requests for such a mail, for all addresses with or without account; loggedIn: logins with the right password; loggedOut: logouts; loginFailed: logins with a wrong password, of a disabled account or to an address without account, and changes of the password with a wrong current password; loginThrottled: logins and changes of the password that were refused with 429, of all accounts"`
 	At           time.Time   `json:"at" doc:"time of the change, or of the first login or logout that the entry counts"`
 	By           string      `json:"by,omitempty" format:"uuid" doc:"id of the account that made the change; absent if the service did, or if the caller is unknown"`
 	From         string      `json:"from,omitempty" doc:"IP address of the client, of the latest one if the entry counts several"`
@@ -116,6 +121,8 @@ func (e Entry) id() string {
 	switch {
 	case e.Key != "":
 		return "key/" + e.Key
+	case e.Invitation != "":
+		return fmt.Sprintf("invitation/%s/%d", e.Invitation, e.Number)
 	case e.Organisation != "":
 		return fmt.Sprintf("organisation/%s/%d", e.Organisation, e.Number)
 	}

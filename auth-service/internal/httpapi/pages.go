@@ -26,7 +26,7 @@ type formPage struct {
 	show func(token string) page.Page
 	send func(ctx context.Context, form values) (page.Page, error)
 
-	renew string // path of the page that asks for a new link
+	renew string // path of the page that asks for a new link; may be empty
 }
 
 // form registers a page with a form.
@@ -50,7 +50,10 @@ func (a *API) form(r *rest.API, path string, f formPage) {
 		case fault.Is(err, fault.Invalid):
 			again := f.show(r.PostForm.Get("token"))
 			if isLinkProblem(err) {
-				again = page.Page{Title: "This link does not work", Link: &page.Link{Text: "Ask for a new link", Path: f.renew}}
+				again = page.Page{Title: "This link does not work"}
+				if f.renew != "" {
+					again.Link = &page.Link{Text: "Ask for a new link", Path: f.renew}
+				}
 			}
 			again.Problem = problemOf(err)
 			write(w, r, http.StatusUnprocessableEntity, again)

@@ -44,6 +44,13 @@ func (a *API) RegisterPages(r *rest.API) {
 			}, a.Accounts.ResetPassword(ctx, form("token"), form("password"))
 		},
 	})
+	a.form(r, page.Invitation, formPage{
+		show: invitationPage,
+		send: func(ctx context.Context, form values) (page.Page, error) {
+			_, err := a.Invitations.Accept(ctx, form("token"), form("password"))
+			return page.Page{Title: "Welcome", Text: "Your account is ready. Log in with your email address and the password."}, err
+		},
+	})
 }
 
 func forgotPage(email string) page.Page {

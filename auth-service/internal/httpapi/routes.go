@@ -10,6 +10,7 @@ import (
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/auth-service/internal/audit"
+	"github.com/battery-passport/suite/auth-service/internal/invitation"
 	"github.com/battery-passport/suite/auth-service/internal/login"
 	"github.com/battery-passport/suite/auth-service/internal/organisation"
 	"github.com/battery-passport/suite/auth-service/internal/session"
@@ -44,6 +45,7 @@ type API struct {
 	Accounts      *account.Service
 	Logins        *login.Service
 	Organisations *organisation.Service
+	Invitations   *invitation.Service
 	Sessions      *session.Service
 	Keys          Keys
 	Audit         *audit.Log
@@ -96,6 +98,7 @@ func (a *API) Register(r *rest.API) {
 		rest.Description("For admins, and for managers: these change users and operators of their organisation, to one of these two roles, and not the last active manager. Members that are absent stay unchanged. A null for organisation removes the account from its organisation; other members must not be null. A change revokes the access tokens of the account; its sessions continue with their refresh tokens. Disabling an account ends its sessions."))
 	rest.Handle(r, "GET /api/auth/audit", admin, a.audit, "listAuditEntries", "List audit entries")
 	a.registerOrganisations(r, user, admin)
+	a.registerInvitations(r, manager, registration)
 	rest.Handle(r, "POST /api/auth/keys", admin, a.rotate, "rotateSigningKey", "Rotate the signing key", rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
 		rest.Description("Adds a key that signs access tokens in ten minutes, when all services have fetched it. Tokens signed with earlier keys stay valid."))
 	rest.Handle(r, "GET "+auth.RevocationsPath, a.revocationPolicy(), a.revocations, "listRevocations", "List revoked tokens", rest.NoAccessLog, rest.Errors(http.StatusBadRequest),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/auth-service/internal/audit"
+	"github.com/battery-passport/suite/auth-service/internal/invitation"
 	"github.com/battery-passport/suite/auth-service/internal/session"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
@@ -35,12 +36,13 @@ type Requests interface {
 // Service is safe for concurrent use. Its methods fail with fault.Unavailable
 // while the store does not respond.
 type Service struct {
-	Accounts *account.Service
-	Sessions *session.Service
-	Tokens   Signer
-	Requests Requests
-	Audit    *audit.Log
-	Log      *slog.Logger
+	Accounts    *account.Service
+	Invitations *invitation.Service
+	Sessions    *session.Service
+	Tokens      Signer
+	Requests    Requests
+	Audit       *audit.Log
+	Log         *slog.Logger
 }
 
 // Grant is the result of a login or a refresh: an access token, the refresh token for the

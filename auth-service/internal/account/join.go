@@ -1,0 +1,63 @@
+package account
+
+import (
+	"context"
+
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+// Membership is the role and organisation that an invitation gives to an account.
+type Membership struct {
+	Role         auth.Role
+	Organisation string // may be empty
+	Manager      bool
+}
+
+// RegisterInvited creates the account of an invited person, as yet without the role and the
+// organisation of the invitation. It fails with fault.Invalid, or with fault.Conflict if the
+// email address has an account.
+func (s *Service) RegisterInvited(ctx context.Context, email, password string) (Record, error) {
+	return s.add(ctx, email, password, auth.User, false)
+}
+
+// CheckJoin fails with fault.Conflict if an account cannot get the membership: an account that
+// belongs to another organisation, or has a role that only an admin may take away, does not
+// change by an invitation. It fails with fault.Forbidden if the account is disabled.
+func (s *Service) CheckJoin(ctx context.Context, r Record, m Membership) error {
+	present, _, err := s.Organisations.Resolve(ctx, r.Organisation)
+	switch {
+	case err != nil:
+		return err
+	case r.Disabled:
+		return fault.New(fault.Forbidden, "the account is disabled; ask an admin to enable it")
+	case r.Organisation != "" && present != m.Organisation:
+		return fault.New(fault.Conflict, "your account belongs to another organisation; ask an admin to move it, or to invite another address")
+	case !CanManage(r.Role) && r.Role != m.Role:
+		return fault.New(fault.Conflict, "an invitation does not change the role %s; ask an admin, or ask for an invitation to another address", r.Role)
+	}
+	return nil
+}
+
+// Join gives an account the membership. An account that is a manager of the organisation stays
+// one. It fails as CheckJoin does, and with fault.Invalid if the organisation does not exist.
+func (s *Service) Join(ctx context.Context, id string, m Membership) (Record, error) {
+	c := Change{Role: &m.Role}
+	if m.Organisation != "" {
+		c.Organisation = &m.Organisation
+	}
+	if m.Manager {
+		c.Manager = &m.Manager
+	}
+	assignment, err := s.beginAssignment(ctx, id, c.Organisation, nil)
+	if err != nil {
+		return Record{}, err
+	}
+	return s.update(ctx, id, func(r *Record) (store.Change, error) {
+		if err := s.CheckJoin(ctx, *r, m); err != nil {
+			return store.Change{}, err
+		}
+		return s.applyChange(ctx, r, c, assignment)
+	})
+}
