@@ -16,6 +16,7 @@ import (
 	"time"
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 )
@@ -42,6 +43,7 @@ var scenarios = slices.Concat([]scenario{{do: start}, {once: true, do: prepare}}
 	load{rate: 100, clients: 16, request: inbox}.measures("list of 50 notifications"),
 	{name: "logins", do: logInDuringReads},
 	{name: "events", do: waitForEvents},
+	{name: "events acted on", do: actOnEvents},
 	load{rate: 20, clients: 8, request: smallUpload}.measures("upload of 100 kB"),
 	load{rate: 2, clients: 0, request: upload(16 * mebibyte)}.measures("upload of 16 MiB"),
 	load{rate: 8, clients: 0, request: download}.measures("download of 16 MiB"),
@@ -198,6 +200,33 @@ func waitForEvents(ctx context.Context, b *bench, s *suite) error {
 	m.Close()
 	s.latency("write to event at a consumer", m)
 	return nil
+}
+
+// actOnEvents measures how fast the notification-service acts on events that wait at the broker.
+func actOnEvents(ctx context.Context, b *bench, s *suite) error {
+	const group = "notification-group"
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.kafka))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	records := make([]*kgo.Record, int(b.fixed.Seconds()*2000))
+	for i := range records {
+		id := fmt.Sprintf("bench-%d", s.turn.Add(1))
+		records[i] = &kgo.Record{Topic: "passport.updated", Key: []byte(id), Value: fmt.Appendf(nil, `{"passportId":%q,"updatedBy":"bench"}`, id)}
+	}
+	before, begin := s.cpu(), time.Now()
+	err = client.ProduceSync(ctx, records...).FirstErr()
+	for waiting := int64(1); waiting > 0 && err == nil; {
+		var lags kadm.DescribedGroupLags
+		if lags, err = kadm.NewClient(client).Lag(ctx, group); err == nil {
+			err, waiting = lags.Error(), lags[group].Lag.Total()
+		}
+	}
+	s.record("events acted on, per second", float64(len(records))/time.Since(begin).Seconds())
+	s.settle()
+	s.record("events acted on, CPU per event with its mail, ms", milliseconds(s.cpu()-before)/float64(len(records)))
+	return err
 }
 
 // uploadAtOnce measures the peak of memory so far, and during four concurrent uploads of large files.
