@@ -1,6 +1,7 @@
 package authd_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -142,32 +143,37 @@ func TestInvitationOfExistingAccount(t *testing.T) {
 }
 
 // TestInvitationIsAcceptedOnce: of many requests with the same token at the same time, one
-// succeeds, with a new and with an existing account.
+// succeeds, with new and with existing accounts.
 func TestInvitationIsAcceptedOnce(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		c, m := companyWithMail(t, db)
-		mia := c.people["mia"]
-		for name, caller := range map[string]grant{"new": {}, "eve": c.people["eve"]} {
-			c.invite(mia, `{"email":"`+name+`@x.example","role":"operator"}`)
-			_, token := m.link(name+"@x.example", 1)
-			password := map[string]string{"new": "drop anchor"}[name]
+		for i := range 12 {
+			email, caller, password := fmt.Sprintf("new%d@x.example", i), grant{}, "drop anchor"
+			if i%3 > 0 {
+				caller, password = c.register(email, ""), ""
+			}
+			c.invite(c.people["mia"], `{"email":"`+email+`","role":"operator"}`)
+			_, token := m.link(email, 1)
 			var accepted atomic.Int32
 			var wg sync.WaitGroup
-			for range 8 {
+			begin := make(chan struct{})
+			for range 16 {
 				wg.Go(func() {
+					<-begin
 					if a := c.accept(token, caller, password); a.Status == 200 {
 						accepted.Add(1)
 					} else if a.Status != 422 && a.Status != 409 && a.Status != 401 {
-						t.Errorf("%s: %d %s", name, a.Status, a.Text)
+						t.Errorf("%s: %d %s", email, a.Status, a.Text)
 					}
 				})
 			}
+			close(begin)
 			if wg.Wait(); accepted.Load() != 1 {
-				t.Errorf("%s: %d requests succeeded, want 1", name, accepted.Load())
+				t.Errorf("%s: %d requests succeeded, want 1", email, accepted.Load())
 			}
-		}
-		if got := c.listed(c.admin, "?email=new@x.example"); len(c.listAccounts(c.admin, "?email=new@x.example")) != 1 {
-			t.Errorf("accounts of the address: %s", got)
+			if n := len(c.listAccounts(c.admin, "?email="+email)); n != 1 {
+				t.Errorf("%s has %d accounts", email, n)
+			}
 		}
 	})
 }
