@@ -83,7 +83,13 @@ var kinds = []kind{
 	{"/api/auth/sessions/", []string{"own", "foreign", "absent"}, (*accessFixture).newSession},
 	{"/api/auth/invitations/", []string{"own", "foreign", "absent"}, (*accessFixture).newInvitation},
 	{"/api/auth/users/", []string{"own", "foreign", "absent"}, func(c *accessFixture, resource, caller string) string {
-		return map[string]string{"own": c.self(caller).User.ID, "foreign": c.otherOperator.User.ID, "absent": uuid.NewString()}[resource]
+		switch resource {
+		case "own":
+			return c.self(caller).User.ID
+		case "foreign":
+			return c.register(uuid.NewString()+"@people.example", "").User.ID
+		}
+		return uuid.NewString()
 	}},
 }
 

@@ -157,6 +157,7 @@ func (s *suite) newExampleRun() *exampleRun {
 	for _, caller := range []string{"admin", "ada", "ute"} {
 		r.tokens[caller] = s.login(caller + "@nordlicht.example").Token
 	}
+	r.tokens["eve"] = s.register("eve@nordlicht.example", "").Token
 	r.kept["refreshToken"] = ada.RefreshToken
 	find := func(client resttest.Client, route, name string) {
 		var page struct{ Items []map[string]any }

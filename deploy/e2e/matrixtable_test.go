@@ -45,6 +45,11 @@ GET /api/auth/users                         -          401 401 403 403 403 403 2
 GET /api/auth/users/{id}                    own        401 401 403 403 403 403 200
 GET /api/auth/users/{id}                    foreign    401 401 403 403 403 403 200
 GET /api/auth/users/{id}                    absent     401 401 403 403 403 403 404
+DELETE /api/auth/users/{id}                 own        401 401 403 403 403 403 409
+DELETE /api/auth/users/{id}                 foreign    401 401 403 403 403 403 204
+DELETE /api/auth/users/{id}                 absent     401 401 403 403 403 403 404
+GET /api/auth/profile/export                -          401 401 200 200 200 200 200
+POST /api/auth/profile/deletion             -          401 401 422 422 422 422 422
 PATCH /api/auth/users/{id}                  own        401 401 403 403 403 403 200
 PATCH /api/auth/users/{id}                  foreign    401 401 403 403 403 403 200
 PATCH /api/auth/users/{id}                  absent     401 401 403 403 403 403 404
@@ -278,6 +283,7 @@ var bodies = map[string]string{
 	"POST /api/auth/password-resets/confirm": `{"token":"none","password":"a new {password}"}`,
 	"POST /api/auth/invitations":             `{"email":"{new}@matrix.example","role":"user","organisation":"{organisation}"}`,
 	"POST /api/auth/invitations/accept":      `{"token":"none","password":"a new {password}"}`,
+	"POST /api/auth/profile/deletion":        `{"password":"another {password}"}`,
 	"POST /api/auth/organisations":           `{"id":"{slug}","name":"Matrix"}`,
 	"PATCH /api/auth/organisations/{id}":     `{}`,
 	"PATCH /api/auth/users/{id}":             `{}`,

@@ -127,6 +127,7 @@ func TestPlausibleAccountEvents(t *testing.T) {
 func TestDeletedAccountIsForgotten(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	ann := s.person(auth.User)
+	s.Call("PUT /api/notifications/settings", ann.token, `{"mail":{"passport":true,"document":true,"account":true}}`).Want(200, nil)
 	s.account("user.deleted", ann, 3)
 	s.account("user.updated", ann, 2, "role", "user")
 	s.account("user.updated", ann, 4, "role", "admin")
@@ -138,5 +139,8 @@ func TestDeletedAccountIsForgotten(t *testing.T) {
 	s.about(ann, "passport.created", "passportId", passport, "list sent, file sent")
 	if files := s.files(passport); len(files) != 1 || strings.Contains(files[0], ann.email) {
 		t.Errorf("files %q", files)
+	}
+	if text := s.Call("GET /api/notifications/settings", ann.token, nil).Text; !strings.Contains(text, `"document":false`) {
+		t.Errorf("settings after the deletion = %s, want the default", text)
 	}
 }

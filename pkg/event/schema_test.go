@@ -61,7 +61,7 @@ var descriptions = map[string]string{
 	"document.deleted":        "A document was deleted.",
 	"user.registered":         "An account was created.",
 	"user.updated":            "An account was changed. The event describes the account after the change.",
-	"user.deleted":            "An account was deleted. The auth-service does not send this event yet.",
+	"user.deleted":            "An account was erased. Consumers forget its email address; its id remains in histories.",
 	"organisation.updated":    "An organisation was created, changed or deleted. The event describes the organisation after the change.",
 }
 

@@ -24,8 +24,8 @@ type UserUpdated struct {
 	UpdatedAt    time.Time `json:"updatedAt" doc:"time of the change"`
 }
 
-// UserDeleted is sent when an account was deleted: consumers forget its email address. No
-// later event describes the account. The auth-service does not delete accounts yet.
+// UserDeleted is sent when an account was erased: consumers forget its email address. No
+// later event describes the account.
 type UserDeleted struct {
 	UserID    string    `json:"userId" format:"uuid" doc:"id of the account"`
 	DeletedAt time.Time `json:"deletedAt" doc:"time of the deletion"`

@@ -52,6 +52,8 @@ type Record struct {
 	LastEntry         audit.Entry `json:"lastEntry,omitzero"` // newest audit entry
 	PendingAssignment Assignment  `json:"joining,omitzero"`
 	RemovalBegan      time.Time   `json:"removalBegan,omitzero"` // when a manager began to disable or demote this manager
+	ErasureBegan      time.Time   `json:"erasureBegan,omitzero"` // of an admin, which does not count as one during the erasure
+	Deleted           bool        `json:"deleted,omitzero"`      // erased: only the id, the audit and what revokes tokens remain
 }
 
 // Assignment marks an account that is being assigned to an organisation.
@@ -80,13 +82,19 @@ func Schema() store.Schema[Record] {
 	return store.Schema[Record]{
 		Name: "users", Version: 3, UniqueIndexes: []string{byEmail, byFirst}, // version 2 adds Manager, version 3 Reset
 		Unique: func(r *Record) map[string]string {
-			keys := map[string]string{byEmail: r.Email}
+			keys := map[string]string{}
+			if !r.Deleted {
+				keys[byEmail] = r.Email
+			}
 			if r.First {
 				keys[byFirst] = "yes"
 			}
 			return keys
 		},
 		Indexes: func(r *Record) store.Indexes {
+			if r.Deleted {
+				return store.Indexes{Created: r.CreatedAt}
+			}
 			in := store.Indexes{Scopes: []string{""}, Created: r.CreatedAt, Filters: map[string]string{
 				filterEmail: r.Email, filterRole: string(r.Role), filterOrganisation: r.Organisation, filterAssignment: r.PendingAssignment.Organisation,
 			}}

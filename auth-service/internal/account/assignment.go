@@ -28,6 +28,9 @@ func (s *Service) beginAssignment(ctx context.Context, accountID string, id *str
 	}
 	assignment = s.NewID()
 	row, err := s.Accounts.Update(ctx, accountID, func(r *Record) (store.Change, error) {
+		if err := r.checkExists(); err != nil {
+			return store.Change{}, err
+		}
 		if err := r.LastEntry.CheckVersion(versions); err != nil {
 			return store.Change{}, err
 		}

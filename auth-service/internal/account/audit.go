@@ -9,9 +9,14 @@ import (
 )
 
 // update changes an account and then appends the new audit entry to the audit. The
-// change comes from entryChange or rightsChange.
+// change comes from entryChange or rightsChange. It fails with fault.NotFound.
 func (s *Service) update(ctx context.Context, id string, change func(*Record) (store.Change, error)) (Record, error) {
-	row, err := s.Accounts.Update(ctx, id, change)
+	row, err := s.Accounts.Update(ctx, id, func(r *Record) (store.Change, error) {
+		if err := r.checkExists(); err != nil {
+			return store.Change{}, err
+		}
+		return change(r)
+	})
 	if err == nil {
 		s.Audit.Append(ctx, row.Doc.LastEntry)
 	}

@@ -23,7 +23,7 @@ type Change struct {
 // Get returns an account that the administrator may see, or fails with fault.NotFound.
 func (s *Service) Get(ctx context.Context, by Administrator, id string) (Record, error) {
 	row, err := s.Accounts.Get(ctx, id)
-	if err == nil && !by.Administers(row.Doc.Role, row.Doc.Organisation) {
+	if err == nil && (row.Doc.Deleted || !by.Administers(row.Doc.Role, row.Doc.Organisation)) {
 		row, err = store.Row[Record]{}, store.ErrNotFound(id)
 	}
 	return row.Doc, notFound(id, err)

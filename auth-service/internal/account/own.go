@@ -41,7 +41,7 @@ func (s *Service) CheckAdmin(ctx context.Context) error {
 	return err
 }
 
-// ErrWrongPassword is the cause of the fault of ChangePassword for a wrong current password.
+// ErrWrongPassword is the cause of the fault for a wrong current password of the caller.
 var ErrWrongPassword = errors.New("wrong current password")
 
 // ChangePassword sets the password of the caller, ends all sessions and devices of the
@@ -57,15 +57,9 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (epo
 	if details != nil {
 		return 0, fault.New(fault.Invalid, "the new password does not meet the policy").With(details...)
 	}
-	r, err := s.CallerRecord(ctx)
+	r, err := s.confirmPassword(ctx, "/currentPassword", current)
 	if err != nil {
 		return 0, err
-	}
-	if ok, err := s.verifyPassword(ctx, r, r.Email, current, auth.Caller(ctx).Session); err != nil {
-		return 0, err
-	} else if !ok {
-		return 0, fault.New(fault.Invalid, "the current password is wrong").
-			With(fault.Detail{Path: "/currentPassword", Code: "mismatch", Message: "must be the current password of this account"}).Because(ErrWrongPassword)
 	}
 	hash, err := s.hashPassword(ctx, KnownDevice, next)
 	if err != nil {
@@ -80,6 +74,22 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (epo
 		return s.rightsChange(ctx, stored, audit.PasswordChanged), nil
 	})
 	return r.Epoch, err
+}
+
+// confirmPassword returns the account of the caller if the password is its current one. The
+// session of the caller counts as its device. It fails with fault.Invalid, caused by
+// ErrWrongPassword, with fault.TooMany after too many failures, and as CallerAccount does.
+func (s *Service) confirmPassword(ctx context.Context, path, password string) (Record, error) {
+	r, err := s.CallerRecord(ctx)
+	if err != nil {
+		return r, err
+	}
+	ok, err := s.verifyPassword(ctx, r, r.Email, password, auth.Caller(ctx).Session)
+	if err == nil && !ok {
+		err = fault.New(fault.Invalid, "the current password is wrong").
+			With(fault.Detail{Path: path, Code: "mismatch", Message: "must be the current password of this account"}).Because(ErrWrongPassword)
+	}
+	return r, err
 }
 
 // EndSessions ends all sessions of an account and revokes its access tokens. It

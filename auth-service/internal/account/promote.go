@@ -35,7 +35,7 @@ func (s *Service) CheckAdminExists(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(page.Rows, func(r store.Row[Record]) bool { return !r.Doc.Disabled }) {
+		if slices.ContainsFunc(page.Rows, func(r store.Row[Record]) bool { return !r.Doc.Disabled && !s.isErasing(r.Doc) }) {
 			return nil
 		}
 		if q.Cursor = page.Next; q.Cursor == "" {

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -72,9 +71,7 @@ func (a *API) profile(ctx context.Context, _ *struct{}) (*output[account.Account
 
 func (a *API) changePassword(ctx context.Context, in *input[passwordChange]) (*struct{}, error) {
 	err := a.Logins.ChangePassword(withOrigin(ctx), in.Body.CurrentPassword, in.Body.NewPassword)
-	if errors.Is(err, account.ErrWrongPassword) || fault.Is(err, fault.TooMany) {
-		annotateFailure(ctx, auth.Caller(ctx).UserID, err)
-	}
+	annotateWrongPassword(ctx, err)
 	return nil, err
 }
 
@@ -122,7 +119,7 @@ type auditInput struct {
 	Account      string       `query:"account" id:"true" doc:"only entries about the account with this id"`
 	By           string       `query:"by" id:"true" doc:"only changes made by the account with this id"`
 	Organisation string       `query:"organisation" doc:"only entries about the organisation with this id"`
-	Action       audit.Action `query:"action" enum:"registered,changed,passwordChanged,passwordReset,sessionsEnded,refreshTokenReused,organisationCreated,organisationChanged,organisationDeleted,signingKeyRotated,invitationCreated,invitationResent,invitationRevoked,invitationAccepted,passwordResetRequested,loggedIn,loggedOut,loginFailed,loginThrottled" doc:"only entries with this action, see AuditEntry"`
+	Action       audit.Action `query:"action" enum:"registered,changed,passwordChanged,passwordReset,sessionsEnded,refreshTokenReused,accountDeleted,organisationCreated,organisationChanged,organisationDeleted,signingKeyRotated,invitationCreated,invitationResent,invitationRevoked,invitationAccepted,passwordResetRequested,loggedIn,loggedOut,loginFailed,loginThrottled" doc:"only entries with this action, see AuditEntry"`
 	From         time.Time    `query:"from" doc:"only entries whose at is this time or later"`
 	Until        time.Time    `query:"until" doc:"only entries whose at is before this time"`
 }

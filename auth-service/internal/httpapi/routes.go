@@ -88,6 +88,7 @@ func (a *API) Register(r *rest.API) {
 		rest.Description("Ends all sessions of the account. The token can be used once, for 30 minutes."))
 	rest.Handle(r, "GET /api/auth/profile", user, a.profile, "getProfile", "Get your account")
 	a.registerSessions(r, user)
+	a.registerOwnData(r, user, admin)
 	rest.Handle(r, "PUT /api/auth/password", user, a.changePassword, "changePassword", "Change your password", rest.Status(http.StatusNoContent), rest.Errors(http.StatusConflict),
 		rest.Description("Ends all other sessions of the account. The current session continues with its refresh token; its access token is revoked."))
 	rest.Handle(r, "GET /api/auth/admin", admin, a.profile, "checkAdmin", "Check admin access")

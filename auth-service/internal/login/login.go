@@ -199,22 +199,26 @@ func (s *Service) LogOutEverywhere(ctx context.Context, token string) error {
 }
 
 // ChangePassword sets the password of the caller and ends all other sessions of the
-// account. It fails as account.Service.ChangePassword does. The audit counts wrong current
-// passwords like failed logins: the access token may have been stolen.
+// account. It fails as account.Service.ChangePassword does.
 func (s *Service) ChangePassword(ctx context.Context, current, next string) error {
 	epoch, err := s.Accounts.ChangePassword(ctx, current, next)
-	switch {
-	case errors.Is(err, account.ErrWrongPassword):
-		s.Audit.Count(ctx, audit.LoginFailed, auth.Caller(ctx).UserID)
-		return err
-	case fault.Is(err, fault.TooMany):
-		s.Audit.Count(ctx, audit.LoginThrottled, "")
-		return err
-	case err != nil:
+	if err != nil {
+		s.countWrongPassword(ctx, err)
 		return err
 	}
 	if err := s.Sessions.SetEpoch(ctx, auth.Caller(ctx).Session, epoch); err != nil {
 		s.Log.WarnContext(ctx, "caller's session ended by the password change", "err", err) // the password has changed, so the request succeeds
 	}
 	return nil
+}
+
+// countWrongPassword records a wrong current password of the caller like a failed login: the
+// access token may have been stolen.
+func (s *Service) countWrongPassword(ctx context.Context, err error) {
+	switch {
+	case errors.Is(err, account.ErrWrongPassword):
+		s.Audit.Count(ctx, audit.LoginFailed, auth.Caller(ctx).UserID)
+	case fault.Is(err, fault.TooMany):
+		s.Audit.Count(ctx, audit.LoginThrottled, "")
+	}
 }

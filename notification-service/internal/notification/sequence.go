@@ -81,7 +81,12 @@ func (stored *AccountProjection) apply(e event.Envelope, a AccountProjection) (c
 		a.OrganisationSince = stored.OrganisationSince
 	}
 	a.KnownSince, a.Applied, a.Registered = stored.KnownSince, stored.Applied, stored.Registered
-	a.Mail, a.MailEntry, a.Unrecorded = stored.Mail, stored.MailEntry, stored.Unrecorded
+	if !a.Deleted || stored.Unrecorded { // an audit entry that is not recorded yet must not be lost
+		a.MailEntry, a.Unrecorded = stored.MailEntry, stored.Unrecorded
+	}
+	if !a.Deleted {
+		a.Mail = stored.Mail
+	}
 	*stored = a
 	return true, nil
 }

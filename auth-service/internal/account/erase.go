@@ -1,0 +1,103 @@
+package account
+
+import (
+	"context"
+	"time"
+
+	"github.com/battery-passport/suite/auth-service/internal/audit"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+// erasureTimeout is how long an erasure that has begun may take. Until then the account does
+// not count as an admin.
+const erasureTimeout = time.Minute
+
+// Erase removes everything of an account but its id, which histories and the audit refer to.
+// The email address can be registered again; access tokens are revoked. It fails with
+// fault.NotFound, and with fault.Conflict for the account of the caller and for the last admin.
+func (s *Service) Erase(ctx context.Context, id string) error {
+	if id == auth.Caller(ctx).UserID {
+		return fault.New(fault.Conflict, "this is your own account; erase it with your password: POST /api/auth/profile/deletion")
+	}
+	r, err := s.Get(ctx, Administrator{All: true}, id)
+	if err != nil {
+		return err
+	}
+	return s.erase(ctx, r)
+}
+
+// EraseOwn erases the account of the caller, as Erase does. It fails with fault.Invalid if the
+// password is wrong, with fault.TooMany, and with fault.Conflict for the last admin.
+func (s *Service) EraseOwn(ctx context.Context, password string) error {
+	r, err := s.confirmPassword(ctx, "/password", password)
+	if err != nil {
+		return err
+	}
+	return s.erase(ctx, r)
+}
+
+func (s *Service) erase(ctx context.Context, r Record) error {
+	began, err := s.beginErasure(ctx, r)
+	if err != nil {
+		return err
+	}
+	_, err = s.update(ctx, r.ID, func(r *Record) (store.Change, error) {
+		if r.Role == auth.Admin && (!r.ErasureBegan.Equal(began) || !s.isErasing(*r)) {
+			return store.Change{}, fault.New(fault.Conflict, "another request changed the account at the same time; try again")
+		}
+		now := s.now()
+		*r = Record{
+			Account: Account{ID: r.ID, Role: auth.User, Disabled: true, CreatedAt: r.CreatedAt, UpdatedAt: now},
+			First:   r.First, Rights: r.Rights, Epoch: r.Epoch + 1, LastEntry: r.LastEntry, Deleted: true,
+		}
+		change := s.rightsChange(ctx, r, audit.AccountDeleted)
+		change.Events = []event.Envelope{event.New(source, r.ID, now, event.UserDeleted{UserID: r.ID, DeletedAt: now})}
+		return change, nil
+	})
+	return notFound(r.ID, err)
+}
+
+// beginErasure marks an admin, and then looks for another one: of two admins who are erased at
+// the same time, each finds the mark of the other. It does nothing for other roles. It fails
+// with fault.Conflict for the last admin.
+func (s *Service) beginErasure(ctx context.Context, r Record) (began time.Time, err error) {
+	if r.Role != auth.Admin {
+		return began, nil
+	}
+	began = s.now()
+	mark := func(to time.Time) error {
+		_, err := s.Accounts.Update(ctx, r.ID, func(r *Record) (store.Change, error) {
+			if to.IsZero() && !r.ErasureBegan.Equal(began) {
+				return store.Change{}, store.ErrNoChange
+			}
+			r.ErasureBegan = to
+			return store.Change{}, r.checkExists()
+		})
+		return err
+	}
+	if err := mark(began); err != nil {
+		return began, err
+	}
+	err = s.CheckAdminExists(ctx)
+	if fault.Is(err, fault.Conflict) {
+		err = fault.New(fault.Conflict, "this is the last admin; make another account an admin first")
+	}
+	if err != nil {
+		_ = mark(time.Time{}) // if it fails, the mark has no effect after erasureTimeout
+	}
+	return began, err
+}
+
+// isErasing reports whether an erasure has begun and may still complete.
+func (s *Service) isErasing(r Record) bool { return s.now().Sub(r.ErasureBegan) < erasureTimeout }
+
+// checkExists fails with fault.NotFound if the account was erased.
+func (r *Record) checkExists() error {
+	if r.Deleted {
+		return fault.New(fault.NotFound, "the account was erased")
+	}
+	return nil
+}
