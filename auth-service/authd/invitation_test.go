@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/battery-passport/suite/auth-service/authd"
 	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/auth-service/internal/invitation"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
@@ -393,5 +394,31 @@ func TestInvitationToDeletedOrganisation(t *testing.T) {
 	c.Call("GET /api/auth/users?email=new@x.example", c.admin.Token, nil).Want(200, &list)
 	if len(list.Items) != 0 {
 		t.Errorf("accounts = %+v", list.Items)
+	}
+}
+
+// TestOldInvitationsAreRemoved with their addresses, 30 days after the link has expired.
+func TestOldInvitationsAreRemoved(t *testing.T) {
+	c, m := companyWithMail(t, connect.Config{Dir: t.TempDir()})
+	i := c.invite(c.people["mia"], `{"email":"new@x.example","role":"user"}`)
+	m.link("new@x.example", 1)
+	m.advance(34 * 24 * time.Hour)
+	var admin grant
+	c.login("root@x.example", "correct horse").Want(200, &admin)
+	eventually(t, "the invitation is removed", func() bool { return len(c.listedInvitations(admin)) == 0 })
+	c.Call("DELETE "+invitations+"/"+i.ID, admin.Token, nil).WantProblem(404)
+	if got := c.entries(admin, "&action=invitationCreated", nil); len(got) != 1 {
+		t.Errorf("audit entries of the invitation = %v, want one", got)
+	}
+}
+
+// TestInvitationWhileMailServerIsAway: the requests succeed, and the mail is sent later or again.
+func TestInvitationWhileMailServerIsAway(t *testing.T) {
+	away := resttest.UnusedAddress(t)
+	c := newCompany(start(t, connect.Config{Dir: t.TempDir()}, func(cfg *authd.Config) { useMailServer(t, cfg, away) }))
+	i := c.invite(c.people["mia"], `{"email":"new@x.example","role":"user"}`)
+	c.Call("POST "+invitations+"/"+i.ID+"/resend", c.people["mia"].Token, nil).Want(200, &i)
+	if i.State != invitation.Pending {
+		t.Errorf("invitation = %+v", i)
 	}
 }
