@@ -57,8 +57,9 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	limits := throttle.New(cfg.LoginFailures, cfg.RateLimit, p.Now)
 	accounts, organisations := newAccounts(cfg, p, sessions, entries, limits, newHasher(cfg, keys.PasswordHashKey), log)
 	invitations := newInvitations(p, accounts, organisations, entries)
+	clients := newClients(p, sessions, keys, entries, limits, organisations, log)
 	events := kafka.NewForwarder(cfg.Kafka, append(event.UserTopics(), event.OrganisationTopics()...), log, accounts.Accounts.Outbox(), organisations.Organisations.Outbox())
-	entries.AppendNewest = []func(context.Context, audit.Filter) error{accounts.AppendNewest, organisations.AppendNewest, invitations.AppendNewest, keys.AppendNewest}
+	entries.AppendNewest = []func(context.Context, audit.Filter) error{accounts.AppendNewest, organisations.AppendNewest, invitations.AppendNewest, clients.AppendNewest, keys.AppendNewest}
 	addChecks(p, cfg, keys, events, accounts)
 	queue := task.NewQueue(p.Store, p.Now)
 	worker := task.NewWorker(queue, log, p.Metrics, slices.Concat(sessions.Tasks(), keys.Tasks(), entries.Tasks(), mailTasks(cfg, p, accounts, invitations, queue), invitations.Tasks())...)
@@ -69,9 +70,8 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	})
 	api := &httpapi.API{
 		Accounts: accounts, Logins: &login.Service{Accounts: accounts, Invitations: invitations, Sessions: sessions, Tokens: keys, Requests: limits, Audit: entries, Log: log},
-		Organisations: organisations, Invitations: invitations, Sessions: sessions, Verifier: verifier, Keys: keys, Audit: entries, TokenLifetime: time.Duration(cfg.TokenLifetime),
-		RateLimit: (cfg.RateLimit + registrationFactor - 1) / registrationFactor, HTTPS: cfg.HTTP.CertFile != "",
-		RevocationSecret: cfg.Revocations.Secret,
+		Organisations: organisations, Invitations: invitations, Clients: clients, Issuer: cfg.issuer(), Sessions: sessions, Verifier: verifier, Keys: keys, Audit: entries, TokenLifetime: time.Duration(cfg.TokenLifetime),
+		RateLimit: (cfg.RateLimit + registrationFactor - 1) / registrationFactor, HTTPS: cfg.HTTP.CertFile != "", RevocationSecret: cfg.Revocations.Secret,
 	}
 	return p.Serve(ctx, httpapi.OpenAPI, func(r *rest.API) {
 		api.Register(r)
@@ -126,7 +126,7 @@ func newAccounts(cfg Config, p *platform.Platform, sessions *session.Service, en
 		Throttle: limits, Tokens: sessions, Organisations: organisations,
 		Now: p.Now, NewID: platform.NewID, Log: log, FirstIsAdmin: cfg.AdminEmail == "",
 	}
-	organisations.Members = accounts
+	organisations.Members = []organisation.Members{accounts}
 	return accounts, organisations
 }
 

@@ -7,8 +7,13 @@ import (
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/auth-service/internal/audit"
+	"github.com/battery-passport/suite/auth-service/internal/client"
+	"github.com/battery-passport/suite/auth-service/internal/organisation"
 	"github.com/battery-passport/suite/auth-service/internal/secret"
+	"github.com/battery-passport/suite/auth-service/internal/session"
+	"github.com/battery-passport/suite/auth-service/internal/throttle"
 	"github.com/battery-passport/suite/pkg/boot"
+	"github.com/battery-passport/suite/pkg/platform"
 	"github.com/battery-passport/suite/pkg/store"
 )
 
@@ -18,6 +23,17 @@ func newKeys(cfg Config, db store.DB, entries *audit.Log, log *slog.Logger) *sec
 	keys.Algorithm, keys.Issuer = cfg.algorithm(), cfg.issuer()
 	keys.Rotation, keys.TokenLifetime = time.Duration(cfg.KeyRotation), time.Duration(cfg.TokenLifetime)
 	return keys
+}
+
+// newClients returns the service for API clients, and makes it part of the members of
+// organisations.
+func newClients(p *platform.Platform, sessions *session.Service, keys *secret.Keys, entries *audit.Log, limits *throttle.Throttle, organisations *organisation.Service, log *slog.Logger) *client.Service {
+	clients := client.New()
+	clients.Clients, clients.Organisations = store.Open(p.Store, client.Schema()), organisations
+	clients.Tokens, clients.Signer, clients.Requests, clients.Audit = sessions, keys, limits, entries
+	clients.Now, clients.NewID, clients.Log = p.Now, platform.NewID, log
+	organisations.Members = append(organisations.Members, clients)
+	return clients
 }
 
 // ensureAdmin creates or promotes the account of ADMIN_EMAIL, if that is set.

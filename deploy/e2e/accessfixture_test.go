@@ -82,6 +82,12 @@ var kinds = []kind{
 	}},
 	{"/api/auth/sessions/", []string{"own", "foreign", "absent"}, (*accessFixture).newSession},
 	{"/api/auth/invitations/", []string{"own", "foreign", "absent"}, (*accessFixture).newInvitation},
+	{"/api/auth/clients/", []string{"existing", "absent"}, func(c *accessFixture, resource, _ string) string {
+		if resource == "absent" {
+			return uuid.NewString()
+		}
+		return c.newClient(c.sessions["admin"], "user", c.sessions["operator"].User.Organisation).ID
+	}},
 	{"/api/auth/users/", []string{"own", "foreign", "absent"}, func(c *accessFixture, resource, caller string) string {
 		switch resource {
 		case "own":

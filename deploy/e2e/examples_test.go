@@ -198,11 +198,19 @@ func (r *exampleRun) execute(e example) {
 		}
 	}
 	sent, sentType := body, contentType
-	if contentType == "multipart/form-data" {
+	switch contentType {
+	case "multipart/form-data":
 		sent, sentType = form(r.t, body)
+	case urlEncoded:
+		sent = urlEncodedForm(r.t, body)
 	}
 	// A service needs some time for the refresh token of another login, and for its first events.
-	a := op.client.Call(r.route(op, e), r.tokens[e.caller], sent, "Content-Type", sentType)
+	var a resttest.Response
+	if contentType == urlEncoded {
+		a = op.client.Do(r.route(op, e), sent, "Content-Type", sentType)
+	} else {
+		a = op.client.Call(r.route(op, e), r.tokens[e.caller], sent, "Content-Type", sentType)
+	}
 	status := strconv.Itoa(a.Status)
 	if _, documented := op.Responses[status]; !documented || e.status == 0 && status[0] != '2' || e.status != 0 && a.Status != e.status {
 		r.t.Errorf("%s, example %q: %s: %s", e.operation, e.name, status, a.Text)
@@ -249,14 +257,17 @@ func (r *exampleRun) keep(e example, text string) {
 	if json.Unmarshal([]byte(text), &response) != nil {
 		return
 	}
-	if token, ok := response["refreshToken"].(string); ok {
+	if token, ok := firstOf(response, "refreshToken", "refresh_token").(string); ok {
 		r.kept["refreshToken"] = token
+	}
+	if secret, ok := response["clientSecret"].(string); ok {
+		r.kept["clientSecret"] = secret
 	}
 	if user, ok := response["user"].(map[string]any); ok {
 		response = user
 	}
 	if e.keep != "" {
-		r.kept[e.keep] = fmt.Sprint(firstOf(response, "id", "docId"))
+		r.kept[e.keep] = fmt.Sprint(firstOf(response, "id", "docId", "clientId"))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"mime/multipart"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -48,6 +49,22 @@ func form(t *testing.T, body string) (text, contentType string) {
 	return out.String(), w.FormDataContentType()
 }
 
+const urlEncoded = "application/x-www-form-urlencoded"
+
+// urlEncodedForm returns a form with the members of a JSON object.
+func urlEncodedForm(t *testing.T, body string) string {
+	t.Helper()
+	var fields map[string]string
+	if err := json.Unmarshal([]byte(body), &fields); err != nil {
+		t.Fatal(err)
+	}
+	form := url.Values{}
+	for name, value := range fields {
+		form.Set(name, value)
+	}
+	return form.Encode()
+}
+
 // replacements has fixed values for those that differ between runs: ids, hashes, tokens, times and addresses.
 type replacements map[string]string
 
@@ -55,7 +72,7 @@ var volatile = []struct {
 	pattern *regexp.Regexp
 	value   string
 }{
-	{regexp.MustCompile(`"(token|refreshToken|deviceToken|kid|x|nextCursor|since)":"[^"]+"`), `"$1":"…"`},
+	{regexp.MustCompile(`"(token|refreshToken|deviceToken|clientSecret|access_token|refresh_token|kid|x|y|nextCursor|since)":"[^"]+"`), `"$1":"…"`},
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+[^" ]*X-Amz[^" ]*`), "https://files.nordlicht.example/documents/NB-2026-0001?signature=…"},
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+`), "https://passports.nordlicht.example"},
 	{regexp.MustCompile(`"(commit|version)":"[^"]*"`), `"$1":"1.0.0"`},

@@ -4,6 +4,21 @@ package e2e
 // (see kind), and the statuses in the order of callers. A new route needs lines here and,
 // if it has a body, an entry in bodies.
 const matrix = `
+GET /.well-known/oauth-authorization-server -          200 200 200 200 200 200 200
+GET /.well-known/openid-configuration       -          200 200 200 200 200 200 200
+POST /api/auth/token                        -          400 400 400 400 400 400 400
+GET /api/auth/clients                       -          401 401 403 403 403 403 200
+POST /api/auth/clients                      -          401 401 403 403 403 403 201
+GET /api/auth/clients/{id}                  existing   401 401 403 403 403 403 200
+GET /api/auth/clients/{id}                  absent     401 401 403 403 403 403 404
+PATCH /api/auth/clients/{id}                existing   401 401 403 403 403 403 200
+PATCH /api/auth/clients/{id}                absent     401 401 403 403 403 403 404
+DELETE /api/auth/clients/{id}               existing   401 401 403 403 403 403 204
+DELETE /api/auth/clients/{id}               absent     401 401 403 403 403 403 404
+POST /api/auth/clients/{id}/secrets         existing   401 401 403 403 403 403 201
+POST /api/auth/clients/{id}/secrets         absent     401 401 403 403 403 403 404
+DELETE /api/auth/clients/{id}/secrets/{secretId} existing   401 401 403 403 403 403 404
+DELETE /api/auth/clients/{id}/secrets/{secretId} absent     401 401 403 403 403 403 404
 GET /.well-known/jwks.json                  -          200 200 200 200 200 200 200
 GET /api/auth/admin                         -          401 401 403 403 403 403 200
 GET /api/auth/audit                         -          401 401 403 403 403 403 200
@@ -301,4 +316,7 @@ var bodies = map[string]string{
 	"PUT /api/documents/{docId}":             `{"description":"x"}`,
 	"POST /api/notifications":                `{"type":"info","eventType":"general.info"}`,
 	"PUT /api/notifications/settings":        `{"mail":{"passport":true,"document":false,"account":true}}`,
+	"POST /api/auth/token":                   `{}`, // not a form: the credentials of the callers do not matter
+	"POST /api/auth/clients":                 `{"name":"Matrix","role":"user","organisation":"{organisation}"}`,
+	"PATCH /api/auth/clients/{id}":           `{}`,
 }

@@ -24,6 +24,15 @@ func Roles() []Role { return []Role{Admin, Operator, User, LegitimateInterest, A
 // Valid reports whether r is one of Roles.
 func (r Role) Valid() bool { return slices.Contains(Roles(), r) }
 
+// Scopes returns the scopes of access tokens with the role.
+func (r Role) Scopes() []string {
+	scopes := []string{"passports:read", "documents:read", "documents:write", "notifications:read"}
+	if r == Operator || r == Admin {
+		scopes = append(scopes, "passports:write")
+	}
+	return scopes
+}
+
 // Principal is the caller of a request.
 type Principal struct {
 	UserID              string
@@ -31,8 +40,9 @@ type Principal struct {
 	Role                Role
 	Organisation        string   // id; empty if the account belongs to none
 	FormerOrganisations []string // former ids of Organisation
-	Session             string   // id of the session (login) that the token belongs to
+	Session             string   // id of the session (login) that the token belongs to, or of the secret of an API client
 	Version             int64    // version of the account's rights when the token was issued
+	Client              bool     // whether the caller is an API client; UserID is then its id
 }
 
 // Organisations returns the id of the caller's organisation followed by its former

@@ -3,6 +3,7 @@ package rest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -117,6 +118,9 @@ func Handle[I, O any](a *API, pattern string, policy Policy, handler func(contex
 		out, err := handler(ctx, in)
 		if conditional, ok := any(in).(interface{ explain(error) error }); ok {
 			err = conditional.explain(err)
+		}
+		if own, ok := errors.AsType[ResponseError](err); ok {
+			return nil, own
 		}
 		if err != nil {
 			return nil, newProblem(ctx, err)

@@ -55,7 +55,7 @@ func openWithOrganisations(t *testing.T) (*account.Service, *organisation.Servic
 		Audit: audit.New(db, time.Now, slog.New(slog.DiscardHandler)),
 	}
 	s := &steps{Organisations: organisations, Members: accounts, at: map[string]func(){}}
-	accounts.Organisations, organisations.Members, accounts.NewID, accounts.Log = s, s, uuid.NewString, slog.New(slog.DiscardHandler)
+	accounts.Organisations, organisations.Members, accounts.NewID, accounts.Log = s, []organisation.Members{s}, uuid.NewString, slog.New(slog.DiscardHandler)
 	return accounts, organisations, s
 }
 

@@ -32,23 +32,32 @@ const (
 	InvitationResent    Action = "invitationResent"
 	InvitationRevoked   Action = "invitationRevoked"
 	InvitationAccepted  Action = "invitationAccepted"
+	ClientCreated       Action = "clientCreated"
+	ClientChanged       Action = "clientChanged"
+	ClientDeleted       Action = "clientDeleted"
+	ClientSecretAdded   Action = "clientSecretAdded"
+	ClientSecretRemoved Action = "clientSecretRemoved"
 
 	ResetRequested Action = "passwordResetRequested"
 	LoggedIn       Action = "loggedIn"
 	LoggedOut      Action = "loggedOut"
 	LoginFailed    Action = "loginFailed"
 	LoginThrottled Action = "loginThrottled"
+
+	ClientAuthenticated Action = "clientAuthenticated"
+	ClientFailed        Action = "clientFailed"
 )
 
 // Entry records one change, or the logins of an account in one hour. It names the account,
 // the organisation or the key that it is about.
 type Entry struct {
 	Account      string      `json:"account,omitempty" format:"uuid" doc:"id of the account that was changed or that logged in; absent for failed logins to addresses without account"`
-	Organisation string      `json:"organisation,omitempty" doc:"id of the organisation that was changed"`
+	Organisation string      `json:"organisation,omitempty" doc:"id of the organisation that was changed, or that the client belongs to"`
 	Invitation   string      `json:"invitation,omitempty" format:"uuid" doc:"id of the invitation; the entry then also names its organisation and, once it was accepted, the account"`
+	Client       string      `json:"client,omitempty" format:"uuid" doc:"id of the API client that was changed, or for which a token was requested"`
 	Key          string      `json:"key,omitempty" doc:"kid of the signing key that was added"`
-	Number       int64       `json:"number,omitzero" doc:"number of the change among those of the account or organisation, from 1; absent for logins, logouts and keys"`
-	Action       Action      `json:"action" enum:"registered,changed,passwordChanged,passwordReset,sessionsEnded,refreshTokenReused,accountDeleted,organisationCreated,organisationChanged,organisationDeleted,signingKeyRotated,invitationCreated,invitationResent,invitationRevoked,invitationAccepted,passwordResetRequested,loggedIn,loggedOut,loginFailed,loginThrottled" doc:"registered: the account was created; changed: an admin changed role, organisation or disabled, or the configuration of the service made the account an admin with a new password; passwordChanged: the password was changed; passwordReset: the password was set with the link of a mail; sessionsEnded: the account logged out everywhere; refreshTokenReused: a refresh token was used twice, which ended its session; accountDeleted: the account was erased, and only its id remains; organisationCreated, organisationChanged, organisationDeleted: the organisation was created, changed or deleted; signingKeyRotated: a signing key was added; invitationCreated, invitationResent, invitationRevoked, invitationAccepted: a person was invited, the mail was sent again with a new link, the invitation was revoked, or accepted; passwordResetRequested: requests for such a mail, for all addresses with or without account; loggedIn: logins with the right password; loggedOut: logouts; loginFailed: logins with a wrong password, of a disabled account or to an address without account, and own requests with a wrong current password, such as to change it; loginThrottled: logins and uses of a current password that were refused with 429, of all accounts"`
+	Number       int64       `json:"number,omitzero" doc:"number of the change among those of the account, organisation or client, from 1; absent for logins, logouts and keys"`
+	Action       Action      `json:"action" enum:"registered,changed,passwordChanged,passwordReset,sessionsEnded,refreshTokenReused,accountDeleted,organisationCreated,organisationChanged,organisationDeleted,signingKeyRotated,clientCreated,clientChanged,clientDeleted,clientSecretAdded,clientSecretRemoved,clientAuthenticated,clientFailed,invitationCreated,invitationResent,invitationRevoked,invitationAccepted,passwordResetRequested,loggedIn,loggedOut,loginFailed,loginThrottled" doc:"registered: the account was created; changed: an admin changed role, organisation or disabled, or the configuration of the service made the account an admin with a new password; passwordChanged: the password was changed; passwordReset: the password was set with the link of a mail; sessionsEnded: the account logged out everywhere; refreshTokenReused: a refresh token was used twice, which ended its session; accountDeleted: the account was erased, and only its id remains; organisationCreated, organisationChanged, organisationDeleted: the organisation was created, changed or deleted; signingKeyRotated: a signing key was added; clientCreated, clientChanged, clientDeleted, clientSecretAdded, clientSecretRemoved: an API client was created, changed or deleted, or one of its secrets was added or removed; clientAuthenticated: tokens for an API client; clientFailed: requests for one with a wrong secret, or of an unknown or disabled client; invitationCreated, invitationResent, invitationRevoked, invitationAccepted: a person was invited, the mail was sent again with a new link, the invitation was revoked, or accepted; passwordResetRequested: requests for such a mail, for all addresses with or without account; loggedIn: logins with the right password; loggedOut: logouts; loginFailed: logins with a wrong password, of a disabled account or to an address without account, and own requests with a wrong current password, such as to change it; loginThrottled: logins and uses of a current password that were refused with 429, of all accounts"`
 	At           time.Time   `json:"at" doc:"time of the change, or of the first login or logout that the entry counts"`
 	By           string      `json:"by,omitempty" format:"uuid" doc:"id of the account that made the change; absent if the service did, or if the caller is unknown"`
 	From         string      `json:"from,omitempty" doc:"IP address of the client, of the latest one if the entry counts several"`
@@ -103,15 +112,16 @@ const (
 	filterBy           = "by"
 	filterOrganisation = "organisation"
 	filterAction       = "action"
+	filterClient       = "client"
 )
 
 // Schema declares how entries are stored.
 func Schema() store.Schema[Entry] {
 	return store.Schema[Entry]{
-		Name: "audit", Version: 1, IndexVersion: 1, // IndexVersion 1 adds filterAction
+		Name: "audit", Version: 1, IndexVersion: 2, // IndexVersion 1 adds filterAction, 2 filterClient
 		Indexes: func(e *Entry) store.Indexes {
 			return store.Indexes{Scopes: []string{store.All}, Created: e.At, Filters: map[string]string{
-				filterAccount: e.Account, filterBy: e.By, filterOrganisation: e.Organisation, filterAction: string(e.Action),
+				filterAccount: e.Account, filterBy: e.By, filterOrganisation: e.Organisation, filterAction: string(e.Action), filterClient: e.Client,
 			}}
 		},
 	}
@@ -124,6 +134,8 @@ func (e Entry) id() string {
 		return "key/" + e.Key
 	case e.Invitation != "":
 		return fmt.Sprintf("invitation/%s/%d", e.Invitation, e.Number)
+	case e.Client != "":
+		return fmt.Sprintf("client/%s/%d", e.Client, e.Number)
 	case e.Organisation != "":
 		return fmt.Sprintf("organisation/%s/%d", e.Organisation, e.Number)
 	}

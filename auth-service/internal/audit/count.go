@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -21,6 +22,14 @@ const (
 // Run and Flush store it: a process that is killed loses the counts of two seconds.
 func (l *Log) Count(ctx context.Context, action Action, account string) {
 	l.add(l.counted(ctx, action, account))
+}
+
+// CountClient records a request for a token of an API client, or of none if client is empty,
+// like Count.
+func (l *Log) CountClient(ctx context.Context, action Action, client string) {
+	e := l.counted(ctx, action, "")
+	e.Client = client
+	l.add(e)
 }
 
 // CountNow is like Count, and stores the entry before it returns, if the store responds. It
@@ -63,7 +72,7 @@ func (l *Log) add(e Entry) {
 
 // countID returns the key of a counted entry.
 func (e Entry) countID() string {
-	return fmt.Sprintf("%s/%s/%d", e.Action, e.Account, e.At.Truncate(time.Hour).Unix())
+	return fmt.Sprintf("%s/%s/%d", e.Action, cmp.Or(e.Account, e.Client), e.At.Truncate(time.Hour).Unix())
 }
 
 // merge adds the counts of another entry of the same account, action and hour.

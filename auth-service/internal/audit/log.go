@@ -78,6 +78,7 @@ type Filter struct {
 	Account      string
 	By           string // id of the account that made the change
 	Organisation string
+	Client       string
 	Action       Action
 	From, Until  time.Time // At is From or later, and before Until
 }
@@ -97,7 +98,7 @@ func (l *Log) List(ctx context.Context, f Filter, cursor string, limit int) (sto
 	}
 	return l.Entries.List(ctx, store.Query{
 		Scopes: []string{store.All}, Cursor: cursor, Limit: limit, From: f.From, Until: f.Until,
-		Filters: map[string]string{filterAccount: f.Account, filterBy: f.By, filterOrganisation: f.Organisation, filterAction: string(f.Action)},
+		Filters: map[string]string{filterAccount: f.Account, filterBy: f.By, filterOrganisation: f.Organisation, filterAction: string(f.Action), filterClient: f.Client},
 	})
 }
 

@@ -65,6 +65,9 @@ type changeInput struct {
 }
 
 func (a *API) profile(ctx context.Context, _ *struct{}) (*output[account.Account], error) {
+	if caller := auth.Caller(ctx); caller.Client {
+		return a.clientProfile(ctx)
+	}
 	acc, err := a.Accounts.CallerAccount(ctx)
 	return &output[account.Account]{acc}, err
 }
@@ -119,7 +122,8 @@ type auditInput struct {
 	Account      string       `query:"account" id:"true" doc:"only entries about the account with this id"`
 	By           string       `query:"by" id:"true" doc:"only changes made by the account with this id"`
 	Organisation string       `query:"organisation" doc:"only entries about the organisation with this id"`
-	Action       audit.Action `query:"action" enum:"registered,changed,passwordChanged,passwordReset,sessionsEnded,refreshTokenReused,accountDeleted,organisationCreated,organisationChanged,organisationDeleted,signingKeyRotated,invitationCreated,invitationResent,invitationRevoked,invitationAccepted,passwordResetRequested,loggedIn,loggedOut,loginFailed,loginThrottled" doc:"only entries with this action, see AuditEntry"`
+	Client       string       `query:"client" id:"true" doc:"only entries about the API client with this id"`
+	Action       audit.Action `query:"action" enum:"registered,changed,passwordChanged,passwordReset,sessionsEnded,refreshTokenReused,accountDeleted,organisationCreated,organisationChanged,organisationDeleted,signingKeyRotated,clientCreated,clientChanged,clientDeleted,clientSecretAdded,clientSecretRemoved,clientAuthenticated,clientFailed,invitationCreated,invitationResent,invitationRevoked,invitationAccepted,passwordResetRequested,loggedIn,loggedOut,loginFailed,loginThrottled" doc:"only entries with this action, see AuditEntry"`
 	From         time.Time    `query:"from" doc:"only entries whose at is this time or later"`
 	Until        time.Time    `query:"until" doc:"only entries whose at is before this time"`
 }
@@ -128,7 +132,7 @@ type auditInput struct {
 type auditEntry audit.Entry
 
 func (a *API) audit(ctx context.Context, in *auditInput) (*output[rest.List[auditEntry]], error) {
-	f := audit.Filter{Account: in.Account, By: in.By, Organisation: in.Organisation, Action: in.Action, From: in.From, Until: in.Until}
+	f := audit.Filter{Account: in.Account, By: in.By, Organisation: in.Organisation, Client: in.Client, Action: in.Action, From: in.From, Until: in.Until}
 	page, err := a.Audit.List(ctx, f, in.Cursor, in.Limit)
 	return listOf(page, func(e audit.Entry) auditEntry { return auditEntry(e) }), err
 }

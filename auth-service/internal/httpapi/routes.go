@@ -10,6 +10,7 @@ import (
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/auth-service/internal/audit"
+	"github.com/battery-passport/suite/auth-service/internal/client"
 	"github.com/battery-passport/suite/auth-service/internal/invitation"
 	"github.com/battery-passport/suite/auth-service/internal/login"
 	"github.com/battery-passport/suite/auth-service/internal/organisation"
@@ -46,11 +47,13 @@ type API struct {
 	Logins        *login.Service
 	Organisations *organisation.Service
 	Invitations   *invitation.Service
+	Clients       *client.Service
 	Sessions      *session.Service
 	Keys          Keys
 	Audit         *audit.Log
 	Verifier      *token.Verifier
 	TokenLifetime time.Duration
+	Issuer        string // URL of the service for its clients
 
 	RevocationSecret string // with which services read revocations and keys; empty: everyone may read both
 
@@ -100,6 +103,7 @@ func (a *API) Register(r *rest.API) {
 	rest.Handle(r, "GET /api/auth/audit", admin, a.audit, "listAuditEntries", "List audit entries")
 	a.registerOrganisations(r, user, admin)
 	a.registerInvitations(r, manager, registration)
+	a.registerClients(r, admin)
 	rest.Handle(r, "POST /api/auth/keys", admin, a.rotate, "rotateSigningKey", "Rotate the signing key", rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
 		rest.Description("Adds a key that signs access tokens in ten minutes, when all services have fetched it. Tokens signed with earlier keys stay valid."))
 	rest.Handle(r, "GET "+auth.RevocationsPath, a.revocationPolicy(), a.revocations, "listRevocations", "List revoked tokens", rest.NoAccessLog, rest.Errors(http.StatusBadRequest),

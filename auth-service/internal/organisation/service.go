@@ -14,8 +14,8 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Members gives access to the accounts of organisations. EnsureEmpty fails with
-// fault.Conflict if an account belongs to one of the organisations, and cancels
+// Members gives access to the accounts, or the API clients, of organisations. EnsureEmpty fails
+// with fault.Conflict if one belongs to one of the organisations, and cancels
 // assignments in progress.
 type Members interface {
 	EnsureEmpty(ctx context.Context, organisations ...string) error
@@ -31,7 +31,7 @@ type Tokens interface {
 type Service struct {
 	Organisations *store.Collection[Record]
 	Claims        *store.Collection[IDClaim]
-	Members       Members
+	Members       []Members
 	Tokens        Tokens
 	Audit         *audit.Log
 	Now           func() time.Time
@@ -150,8 +150,10 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 	if err != nil {
 		return notFound(id, err)
 	}
-	if err := s.Members.EnsureEmpty(ctx, append([]string{id}, row.Doc.FormerIDs...)...); err != nil {
-		return err
+	for _, members := range s.Members {
+		if err := members.EnsureEmpty(ctx, append([]string{id}, row.Doc.FormerIDs...)...); err != nil {
+			return err
+		}
 	}
 	row, err = s.Organisations.Update(ctx, id, func(o *Record) (store.Change, error) {
 		o.Deleted, o.UpdatedAt = true, s.now()

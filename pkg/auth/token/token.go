@@ -3,6 +3,7 @@
 package token
 
 import (
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -17,6 +18,9 @@ const (
 	// Audience is the aud claim of every access token.
 	Audience = "battery-passport"
 
+	// WebClient is the client_id claim of tokens of people.
+	WebClient = "battery-passport"
+
 	accessType = "at+jwt" // RFC 9068
 	bearer     = "Bearer" // scheme of the Authorization header
 )
@@ -24,22 +28,28 @@ const (
 // Claims are the claims of an access token.
 type Claims struct {
 	jwt.RegisteredClaims
-	Email               string    `json:"email"`
+	Email               string    `json:"email,omitempty"` // of an account
 	Role                auth.Role `json:"role"`
 	Organisation        string    `json:"organisation,omitempty"`
 	FormerOrganisations []string  `json:"formerOrganisations,omitempty"`
 	Session             string    `json:"sid,omitempty"` // id of the session
 	Version             int64     `json:"ver,omitzero"`  // version of the account's rights; compared with Revocation.Version
+	ClientID            string    `json:"client_id"`     // of an API client, or WebClient; RFC 9068
+	Scope               string    `json:"scope"`         // scopes of the role, for gateways
 }
 
 // NewClaims returns the claims of a token of p that is valid from now until now+ttl.
 func NewClaims(p auth.Principal, now time.Time, ttl time.Duration) Claims {
+	client := WebClient
+	if p.Client {
+		client = p.UserID
+	}
 	return Claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: Issuer, Audience: jwt.ClaimStrings{Audience}, Subject: p.UserID, ID: uuid.NewString(),
 			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(ttl)),
 		},
 		Email: p.Email, Role: p.Role, Organisation: p.Organisation, FormerOrganisations: p.FormerOrganisations,
-		Session: p.Session, Version: p.Version,
+		Session: p.Session, Version: p.Version, ClientID: client, Scope: strings.Join(p.Role.Scopes(), " "),
 	}
 }

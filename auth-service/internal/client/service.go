@@ -1,0 +1,181 @@
+package client
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/battery-passport/suite/auth-service/internal/audit"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+)
+
+// Administrator decides which clients the caller may see and change: those with a role of
+// an organisation.
+type Administrator interface {
+	Administers(role auth.Role, organisation string) bool
+}
+
+// Organisations gives access to the organisations of clients, like those of accounts.
+type Organisations interface {
+	Confirm(ctx context.Context, id string) error
+	Resolve(ctx context.Context, stored string) (id string, formerIDs []string, err error)
+}
+
+// Revoker publishes which access tokens are revoked: those of a client with a version lower
+// than the given one, and those of a secret that was removed, with version 1.
+type Revoker interface {
+	Revocation(id string, version int64) store.HistoryRecord
+	IsRevoked(ctx context.Context, id string, version int64) (bool, error)
+}
+
+// Service manages API clients. It is safe for concurrent use. Its methods fail with
+// fault.Unavailable while the store does not respond, and with fault.NotFound for a client
+// that the administrator may not see.
+type Service struct {
+	Clients       *store.Collection[Record]
+	Organisations Organisations
+	Tokens        Revoker
+	Signer        Signer
+	Requests      Requests
+	Audit         *audit.Log
+	Now           func() time.Time
+	NewID         func() string
+	Log           *slog.Logger
+
+	known *lru.Cache[[32]byte, struct{}] // hashes of client ids and secrets that were right
+}
+
+// knownCredentials limits the memory of the credentials that were right.
+const knownCredentials = 10_000
+
+// New returns a service without dependencies, which the caller sets.
+func New() *Service {
+	known, err := lru.New[[32]byte, struct{}](knownCredentials)
+	if err != nil {
+		panic(err) // only for a size below 1
+	}
+	return &Service{known: known}
+}
+
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+
+// Create adds a client and returns its first secret. It fails with fault.Invalid, also if the
+// organisation does not exist, and with fault.Forbidden if the administrator may not add it.
+//
+// The client is stored before the organisation is confirmed. So a concurrent deletion of the
+// organisation either finds the client or makes Confirm fail; see organisation.Service.Delete.
+func (s *Service) Create(ctx context.Context, by Administrator, c Client) (_ Record, secret string, err error) {
+	if details := append(checkName(c.Name), checkRole(c.Role)...); details != nil {
+		return Record{}, "", fault.New(fault.Invalid, "the client is not valid").With(details...)
+	}
+	if !by.Administers(c.Role, c.Organisation) {
+		return Record{}, "", fault.New(fault.Forbidden, "you may not create clients of this organisation with this role")
+	}
+	now := s.now()
+	c.ID, c.CreatedAt, c.UpdatedAt = s.NewID(), now, now
+	r := Record{Client: c, Hashes: map[string][]byte{}}
+	secret = s.addSecret(&r)
+	s.entry(ctx, &r, audit.ClientCreated,
+		audit.FieldDiff{Field: "name", New: c.Name}, audit.FieldDiff{Field: "role", New: string(c.Role)}, audit.FieldDiff{Field: "organisation", New: c.Organisation})
+	row, err := s.Clients.Insert(ctx, c.ID, r)
+	if err != nil {
+		return Record{}, "", err
+	}
+	if err := s.Organisations.Confirm(ctx, c.Organisation); err != nil {
+		_ = s.Clients.Delete(ctx, c.ID, row.Version) // if it fails, a client remains whose secret nobody has
+		return Record{}, "", err
+	}
+	s.Audit.Append(ctx, r.LastEntry)
+	return r, secret, nil
+}
+
+// addSecret adds a new secret to r and returns its value.
+func (s *Service) addSecret(r *Record) string {
+	secret, hash := newSecret()
+	id := s.NewID()
+	r.Secrets = append(r.Secrets, Secret{ID: id, CreatedAt: s.now()})
+	r.Hashes[id] = hash
+	return secret
+}
+
+// entry stores a new audit entry in r and returns the previous one, for the audit.
+func (s *Service) entry(ctx context.Context, r *Record, action audit.Action, diffs ...audit.FieldDiff) store.Change {
+	return store.Change{History: s.Audit.Next(ctx, &r.LastEntry, audit.Entry{
+		Client: r.ID, Organisation: r.Organisation, Number: r.LastEntry.Number + 1, Action: action, Changes: diffs,
+	})}
+}
+
+// AppendNewest appends the newest entry of the client that f selects to the audit.
+func (s *Service) AppendNewest(ctx context.Context, f audit.Filter) error {
+	if f.Client == "" {
+		return nil
+	}
+	row, err := s.Clients.Get(ctx, f.Client)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.Audit.Ensure(ctx, row.Doc.LastEntry)
+}
+
+// Get returns a client.
+func (s *Service) Get(ctx context.Context, by Administrator, id string) (Record, error) {
+	row, err := s.Clients.Get(ctx, id)
+	if err == nil && !row.Doc.visibleTo(by) || fault.Is(err, fault.NotFound) {
+		return Record{}, errNotFound(id)
+	}
+	return row.Doc, err
+}
+
+// Caller returns the client of the access token. It fails with fault.Unauthenticated if it was
+// deleted or disabled since.
+func (s *Service) Caller(ctx context.Context) (Record, error) {
+	row, err := s.Clients.Get(ctx, auth.UserID(ctx))
+	if fault.Is(err, fault.NotFound) || err == nil && (row.Doc.Deleted || row.Doc.Disabled) {
+		return Record{}, fault.New(fault.Unauthenticated, "the client of this access token does not exist or is disabled")
+	}
+	return row.Doc, err
+}
+
+func (r Record) visibleTo(by Administrator) bool {
+	return !r.Deleted && by.Administers(r.Role, r.Organisation)
+}
+
+// List returns a page of the clients, of an organisation unless that is empty, newest first. It
+// may have fewer clients than the limit although more pages follow. It fails with
+// fault.Malformed if the cursor belongs to another list.
+func (s *Service) List(ctx context.Context, by Administrator, organisation, cursor string, limit int) (store.Page[Record], error) {
+	page, err := s.Clients.List(ctx, store.Query{
+		Scopes: []string{store.All}, Filters: map[string]string{filterOrganisation: organisation}, Cursor: cursor, Limit: limit,
+	})
+	visible := page.Rows[:0]
+	for _, row := range page.Rows {
+		if row.Doc.visibleTo(by) {
+			visible = append(visible, row)
+		}
+	}
+	page.Rows = visible
+	return page, err
+}
+
+// EnsureEmpty fails with fault.Conflict if a client belongs to one of the organisations.
+func (s *Service) EnsureEmpty(ctx context.Context, organisations ...string) error {
+	for _, organisation := range organisations {
+		page, err := s.Clients.List(ctx, store.Query{Scopes: []string{store.All}, Filters: map[string]string{filterOrganisation: organisation}, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(page.Rows) > 0 {
+			return fault.New(fault.Conflict, "organisation %q has API clients, %s for example; delete them first", organisation, page.Rows[0].Doc.Name)
+		}
+	}
+	return nil
+}
+
+func errNotFound(id string) error { return fault.New(fault.NotFound, "client %q does not exist", id) }
