@@ -103,7 +103,6 @@ func (a *API) Register(r *rest.API) {
 	rest.Handle(r, "GET /api/auth/audit", admin, a.audit, "listAuditEntries", "List audit entries")
 	a.registerOrganisations(r, user, admin)
 	a.registerInvitations(r, manager, registration)
-	a.registerClients(r, admin)
 	rest.Handle(r, "POST /api/auth/keys", admin, a.rotate, "rotateSigningKey", "Rotate the signing key", rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
 		rest.Description("Adds a key that signs access tokens in ten minutes, when all services have fetched it. Tokens signed with earlier keys stay valid."))
 	rest.Handle(r, "GET "+auth.RevocationsPath, a.revocationPolicy(), a.revocations, "listRevocations", "List revoked tokens", rest.NoAccessLog, rest.Errors(http.StatusBadRequest),
