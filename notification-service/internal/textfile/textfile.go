@@ -39,31 +39,29 @@ func (f Folder) Deliver(ctx context.Context, m notification.Message) error {
 }
 
 // DeliverMany implements notification.BatchChannel. Each file is written atomically. Its name is
-// derived from the time and id of the event, so that a repeated delivery replaces it. The disk
-// is synced twice, for the files and for their names, no matter how many they are.
+// derived from the time and id of the event, so that a repeated delivery replaces it, also one
+// by another instance at the same time.
 func (f Folder) DeliverMany(_ context.Context, messages []notification.Message) []error {
 	errs := make([]error, len(messages))
 	if err := os.MkdirAll(f.Path, folderMode); err != nil {
 		return failed(errs, err)
 	}
-	names, temporary := make([]string, len(messages)), []string{}
+	temporary, written := make([]string, len(messages)), []string{}
 	for i, m := range messages {
-		content, err := f.format(m)
-		if err != nil {
-			errs[i] = &notification.Refusal{Final: true, Reason: err.Error()}
+		if temporary[i], errs[i] = f.writeTemporary(m); errs[i] == nil {
+			written = append(written, temporary[i])
+		}
+	}
+	err := syncAll(f.Path, written)
+	for i, name := range temporary {
+		if errs[i] != nil {
 			continue
 		}
-		names[i] = fmt.Sprintf("notification-%s-%s.txt", m.At.UTC().Format(nameTime), m.Event)
-		if errs[i] = os.WriteFile(f.temporary(names[i]), []byte(content), fileMode); errs[i] == nil {
-			temporary = append(temporary, f.temporary(names[i]))
+		if errs[i] = err; err == nil {
+			errs[i] = os.Rename(name, filepath.Join(f.Path, fileName(messages[i])))
 		}
-	}
-	if err := syncAll(f.Path, temporary); err != nil {
-		return failed(errs, err)
-	}
-	for i, name := range names {
-		if errs[i] == nil {
-			errs[i] = os.Rename(f.temporary(name), filepath.Join(f.Path, name))
+		if errs[i] != nil {
+			_ = os.Remove(name) // the first error is reported
 		}
 	}
 	if err := syncFile(f.Path); err != nil { // makes the renames durable
@@ -72,7 +70,27 @@ func (f Folder) DeliverMany(_ context.Context, messages []notification.Message) 
 	return errs
 }
 
-func (f Folder) temporary(name string) string { return filepath.Join(f.Path, "."+name) }
+func fileName(m notification.Message) string {
+	return fmt.Sprintf("notification-%s-%s.txt", m.At.UTC().Format(nameTime), m.Event)
+}
+
+// writeTemporary writes the file of a message under a name that no other instance uses. If the
+// process is killed afterwards, this file remains; its name begins with a dot.
+func (f Folder) writeTemporary(m notification.Message) (name string, err error) {
+	content, err := f.format(m)
+	if err != nil {
+		return "", &notification.Refusal{Final: true, Reason: err.Error()}
+	}
+	file, err := os.CreateTemp(f.Path, ".notification-*")
+	if err != nil {
+		return "", err
+	}
+	_, err = file.WriteString(content)
+	if err = errors.Join(err, file.Chmod(fileMode), file.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(file.Name()))
+	}
+	return file.Name(), nil
+}
 
 // failed sets the errors of all messages that are not refused.
 func failed(errs []error, err error) []error {
@@ -121,6 +139,16 @@ func syncFile(path string) error {
 		return err
 	}
 	return errors.Join(file.Sync(), file.Close())
+}
+
+// syncEach syncs files to the disk, one by one.
+func syncEach(files []string) error {
+	for _, name := range files {
+		if err := syncFile(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f Folder) format(m notification.Message) (string, error) {

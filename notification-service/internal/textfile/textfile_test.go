@@ -2,17 +2,22 @@ package textfile_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"github.com/battery-passport/suite/notification-service/internal/notification"
 	"github.com/battery-passport/suite/notification-service/internal/textfile"
 	"github.com/battery-passport/suite/pkg/fault"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func message() notification.Message {
 	return notification.Message{
@@ -86,19 +91,64 @@ Metadata: {}
 	}
 }
 
-// TestIncompleteFileIsReplaced starts with the incomplete temporary file of a killed process. The
-// file has the default style of dates.
-func TestIncompleteFileIsReplaced(t *testing.T) {
+// TestInstancesDoNotShareTemporaryFiles: another instance is writing a temporary file for the same
+// event, under a name derived from the event. The delivered file has the default style of dates.
+func TestInstancesDoNotShareTemporaryFiles(t *testing.T) {
 	dir := t.TempDir()
-	temporary := filepath.Join(dir, ".notification-2025-09-11T01-20-09.350Z-0193-event.txt")
-	if err := os.WriteFile(temporary, []byte("Notification Log - half"), 0o600); err != nil {
+	const name, half = "notification-2025-09-11T01-20-09.350Z-0193-event.txt", "Notification Log - half"
+	if err := os.WriteFile(filepath.Join(dir, "."+name), []byte(half), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := (textfile.Folder{Path: dir}).Deliver(t.Context(), message()); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{"notification-2025-09-11T01-20-09.350Z-0193-event.txt": iso}, files(t, dir)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"." + name: half, name: iso}, files(t, dir)); diff != "" {
 		t.Errorf("files (-want +got)\n%s", diff)
+	}
+	if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode() != 0o640 {
+		t.Errorf("file mode %v, %v, want 0640", info.Mode(), err)
+	}
+}
+
+// TestInstancesWriteTheSameEvents: several instances write the files of the same events at the
+// same time. All of them succeed, and each file is complete.
+func TestInstancesWriteTheSameEvents(t *testing.T) {
+	dir := t.TempDir()
+	batch, want := make([]notification.Message, 50), map[string]string{}
+	for i := range batch {
+		batch[i] = message()
+		batch[i].Event = fmt.Sprint("event", i)
+		want[fmt.Sprintf("notification-2025-09-11T01-20-09.350Z-event%d.txt", i)] = iso
+	}
+	var instances sync.WaitGroup
+	for range 4 {
+		instances.Go(func() {
+			if err := errors.Join((textfile.Folder{Path: dir}).DeliverMany(t.Context(), batch)...); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	instances.Wait()
+	if diff := cmp.Diff(want, files(t, dir)); diff != "" {
+		t.Errorf("files (-want +got)\n%s", diff)
+	}
+}
+
+// TestFailedFileLeavesNoTemporaryFile: the name of one file is taken by a folder. Only this file
+// fails.
+func TestFailedFileLeavesNoTemporaryFile(t *testing.T) {
+	dir := t.TempDir()
+	other := message()
+	other.Event = "0193-other"
+	if err := os.Mkdir(filepath.Join(dir, "notification-2025-09-11T01-20-09.350Z-0193-other.txt"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	errs := (textfile.Folder{Path: dir}).DeliverMany(t.Context(), []notification.Message{other, message()})
+	if errs[0] == nil || errs[1] != nil {
+		t.Errorf("errors %v, want one for the first file", errs)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
+		t.Errorf("the folder has %v, %v, want the other folder and one file", entries, err)
 	}
 }
 
