@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
@@ -34,6 +35,7 @@ const (
 	workers           = 256                  // aggregates that are published concurrently; the publisher batches their events
 	batchSize         = 256                  // aggregates per read, and events per acknowledgement
 	readLimit         = 512                  // events per read; the last aggregate is always read completely
+	maxBytes          = 64 << 20             // data of the events in memory, and those of one read more
 	claimInterval     = time.Second          // between two searches for expired leases
 	fullQueueInterval = 5 * time.Millisecond // the same while the queue is full
 	claimLimit        = 500                  // aggregates per claim
@@ -55,6 +57,7 @@ type Relay struct {
 	Lease     time.Duration // the constant Lease if zero
 
 	queue   *queue
+	memory  *semaphore.Weighted // bytes
 	mu      sync.Mutex
 	failing bool
 }
@@ -65,12 +68,12 @@ func (r *Relay) Run(ctx context.Context) error {
 	if r.Lease == 0 {
 		r.Lease = Lease
 	}
-	r.queue = newQueue()
+	r.queue, r.memory = newQueue(), semaphore.NewWeighted(maxBytes)
 	drain, stop := context.WithCancel(context.WithoutCancel(ctx)) // done one grace period after ctx
 	defer stop()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(gracePeriod, stop) })()
 
-	aggregates, results := make(chan aggregate, workers), make(chan result, batchSize)
+	aggregates, results := make(chan aggregate), make(chan result, batchSize)
 	var g, publishers errgroup.Group
 	g.Go(func() error { r.enqueueWritten(ctx); return nil })
 	g.Go(func() error { r.enqueueExpired(ctx); return nil })
@@ -157,7 +160,17 @@ type aggregate struct {
 	events []event.Envelope
 }
 
-// read reads the waiting events of queued aggregates in batches.
+// bytes returns the size of the event data, and at most maxBytes.
+func (a aggregate) bytes() int64 {
+	n := 0
+	for _, e := range a.events {
+		n += len(e.Data)
+	}
+	return min(int64(n), maxBytes)
+}
+
+// read reads the waiting events of queued aggregates in batches. It waits while the events in
+// memory exceed maxBytes.
 func (r *Relay) read(ctx, drain context.Context, to chan<- aggregate) {
 	for {
 		ids, ok := r.queue.next(ctx, drain, batchSize)
@@ -171,7 +184,9 @@ func (r *Relay) read(ctx, drain context.Context, to chan<- aggregate) {
 			case failed[id] != nil:
 				r.done(id, fmt.Errorf("read the events of %s: %w", id, failed[id]))
 			case ok:
-				to <- aggregate{id, events}
+				a := aggregate{id, events}
+				_ = r.memory.Acquire(context.WithoutCancel(drain), a.bytes()) // after drain, publishing fails at once and releases
+				to <- a
 			default: // left out because of readLimit
 				r.queue.putBack(id)
 			}
@@ -220,6 +235,7 @@ func (r *Relay) publishAll(ctx context.Context, from <-chan aggregate, to chan<-
 			}
 			to <- result{Published: Published{ID: a.id, Event: e.ID}, last: i == len(a.events)-1}
 		}
+		r.memory.Release(a.bytes())
 	}
 }
 
