@@ -72,7 +72,7 @@ var volatile = []struct {
 	pattern *regexp.Regexp
 	value   string
 }{
-	{regexp.MustCompile(`"(token|refreshToken|deviceToken|clientSecret|access_token|refresh_token|kid|x|y|nextCursor|since)":"[^"]+"`), `"$1":"…"`},
+	{regexp.MustCompile(`"(token|refreshToken|deviceToken|clientSecret|client_secret|access_token|refresh_token|kid|x|y|nextCursor|since)":"[^"]+"`), `"$1":"…"`},
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+[^" ]*X-Amz[^" ]*`), "https://files.nordlicht.example/documents/NB-2026-0001?signature=…"},
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+`), "https://passports.nordlicht.example"},
 	{regexp.MustCompile(`"(commit|version)":"[^"]*"`), `"$1":"1.0.0"`},
