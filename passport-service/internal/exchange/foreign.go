@@ -43,7 +43,7 @@ func (f *foreign) Next() (Record, error) {
 				return r, err
 			}
 			f.document = r
-			err = f.protect(func() (err error) { f.parts, err = f.format.Split(r.Body); return err })
+			err = f.recoverPanic(func() (err error) { f.parts, err = f.format.Split(r.Body); return err })
 			if err != nil {
 				return invalidRow(r.Number, err), nil
 			}
@@ -63,7 +63,7 @@ func (f *foreign) convert() error {
 	f.parts = f.parts[1:]
 	var bodies [][]byte
 	var losses []format.Loss
-	err := f.protect(func() (err error) { bodies, losses, err = f.format.Decode(part); return err })
+	err := f.recoverPanic(func() (err error) { bodies, losses, err = f.format.Decode(part); return err })
 	if err != nil {
 		return err
 	}
@@ -92,8 +92,8 @@ func (f *foreign) held(data wire.Value) wire.Value {
 	return wire.Value("{}")
 }
 
-// protect calls do. It fails with fault.Malformed if that panics, so that the other rows are imported.
-func (f *foreign) protect(do func() error) (err error) {
+// recoverPanic calls do. It fails with fault.Malformed if that panics, so that the other rows are imported.
+func (f *foreign) recoverPanic(do func() error) (err error) {
 	defer func() {
 		if p, ok := errors.AsType[*fault.Panic](err); ok {
 			if f.log != nil {

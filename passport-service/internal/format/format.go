@@ -119,11 +119,14 @@ func (f modelFormat) Split(document []byte) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, items := count(theirs); items > maxItems { // Parts needs memory for each pair of items
+		return nil, errItems(items)
+	}
 	parts := d.Parts(theirs)
 	if len(parts) < 2 {
 		return [][]byte{document}, nil
 	}
-	return marshalParts(theirs, parts)
+	return marshalParts(parts)
 }
 
 // Decode implements Format.

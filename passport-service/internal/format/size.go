@@ -30,10 +30,7 @@ func errItems(n int) error {
 }
 
 // marshalParts returns the texts of the parts of a document. It fails with fault.TooLarge.
-func marshalParts(document any, parts []any) ([][]byte, error) {
-	if _, items := count(document); items > maxItems {
-		return nil, errItems(items)
-	}
+func marshalParts(parts []any) ([][]byte, error) {
 	texts, size := make([][]byte, len(parts)), 0
 	for i, part := range parts {
 		text, err := json.Marshal(part)

@@ -75,7 +75,7 @@ func unregistered(namespace string) *Problem {
 // holder returns the organisation for which the namespace of a host, or of the digits of a
 // GTIN after the indicator, is confirmed, or nil.
 func (s *Service) holder(ctx context.Context, kind Kind, text string) (*Holder, error) {
-	claims, err := s.claims(ctx, claimsID(kind, text))
+	claims, err := s.claimsByID(ctx, claimsID(kind, text))
 	for _, h := range claims.Holders {
 		if h.Value == text || kind == GS1CompanyPrefix && strings.HasPrefix(text, h.Value) {
 			return &h, nil
@@ -84,11 +84,11 @@ func (s *Service) holder(ctx context.Context, kind Kind, text string) (*Holder, 
 	return nil, err
 }
 
-// claims returns claims by their id. Without any it returns the zero value.
-func (s *Service) claims(ctx context.Context, id string) (Claims, error) {
+// claimsByID returns claims by their id. Without any it returns the zero value.
+func (s *Service) claimsByID(ctx context.Context, id string) (Claims, error) {
 	if s.cache != nil {
-		if known, ok := s.cache.Load(id); ok {
-			return known.(Claims), nil
+		if cached, ok := s.cache.Load(id); ok {
+			return cached.(Claims), nil
 		}
 	}
 	row, err := s.Claims.Get(ctx, id)

@@ -104,8 +104,8 @@ func (a uniqueAttribute) uniqueValues(identifier string, scopes []string) []stri
 func (s *Service) findIdentifier(ctx context.Context, a uniqueAttribute, identifier string, scopes []string) (store.Row[Passport], error) {
 	for _, value := range a.uniqueValues(identifier, scopes) {
 		row, err := s.Passports.GetBy(ctx, a.index, value)
-		foreign := err == nil && row.Doc.Head.State == Draft && !slices.Contains(scopes, row.Doc.Head.Owner.scope()) // Reindex has not reached it
-		if !foreign && !fault.Is(err, fault.NotFound) {
+		otherOwner := err == nil && row.Doc.Head.State == Draft && !slices.Contains(scopes, row.Doc.Head.Owner.scope()) // Reindex has not reached it
+		if !otherOwner && !fault.Is(err, fault.NotFound) {
 			return row, err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/maphash"
 	"runtime"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -24,7 +25,7 @@ type Importer struct {
 	service    *Service
 	params     ImportParams
 	planned    map[uint64]rowPlan // in a dry run: by hash of the identifier's key
-	identified map[uint64]uint64  // in a dry run: the battery of a passport identifier, as hashes of their keys
+	identified map[uint64]uint64  // in a dry run: the battery with a passport identifier of planned, as hashes of their keys
 	seed       maphash.Seed
 	namespaces *namespace.Service // of the current batch
 	mu         sync.Mutex         // of planned and identified
@@ -32,9 +33,10 @@ type Importer struct {
 
 // rowPlan describes the passport that a row would have stored, in a dry run.
 type rowPlan struct {
-	data    uint64 // hash
-	version int64
-	state   State
+	data       uint64 // hash
+	identifier uint64 // hash of the passport identifier's key; 0: none of the rows had one
+	version    int64
+	state      State
 }
 
 // NewImporter returns an importer. It fails with fault.Forbidden if the caller may not create
@@ -47,8 +49,8 @@ func (s *Service) NewImporter(ctx context.Context, params ImportParams) (*Import
 }
 
 // Import writes a batch of rows. Each row is stored whole or not at all. The result has
-// one entry per row, in their order. Rows with an identifier of another row are written one
-// after the other. It fails with fault.Unavailable if the store does not respond; it can then be
+// one entry per row, in their order. Rows with an identifier of another row, or of its passport, are
+// written one after the other. It fails with fault.Unavailable if the store does not respond; it can then be
 // repeated with the same rows.
 func (im *Importer) Import(ctx context.Context, rows []*Row) ([]RowResult, error) {
 	im.namespaces = im.service.Namespaces.WithCache()
@@ -58,32 +60,41 @@ func (im *Importer) Import(ctx context.Context, rows []*Row) ([]RowResult, error
 	}
 	for i, row := range rows {
 		r := *row.parsed
-		r.taken = map[string]bool{}
 		all[i] = &r
 	}
-	for rest := all; len(rest) > 0; {
-		var round, later []*importing
-		seen := map[string]bool{}
-		for _, r := range rest {
-			switch {
-			case r.result.Status == RowInvalid:
-			case seen[r.key], r.passportKey != "" && seen[passportIdentifier+r.passportKey]:
-				later = append(later, r)
-			default:
-				seen[r.key], seen[passportIdentifier+r.passportKey] = true, true
-				round = append(round, r)
-			}
+	var round []*importing
+	rest := slices.DeleteFunc(slices.Clone(all), func(r *importing) bool { return r.result.Status == RowInvalid })
+	for len(rest) > 0 {
+		if err := im.lookUp(ctx, rest); err != nil {
+			return nil, err
 		}
+		round, rest = nextRound(rest)
 		if err := im.write(ctx, round); err != nil {
 			return nil, err
 		}
-		rest = later
 	}
 	results := make([]RowResult, len(all))
 	for i, r := range all {
 		results[i] = r.result
 	}
 	return results, nil
+}
+
+// nextRound returns rows that have no key in common, and those to write after them. Rows with a key
+// in common stay in their order.
+func nextRound(rows []*importing) (round, rest []*importing) {
+	seen := map[uint64]bool{}
+	for _, r := range rows {
+		if slices.ContainsFunc(r.keys, func(k uint64) bool { return seen[k] }) {
+			rest = append(rest, r)
+		} else {
+			round = append(round, r)
+		}
+		for _, k := range r.keys {
+			seen[k] = true
+		}
+	}
+	return round, rest
 }
 
 // inParallel calls f for each item. Most of the time goes to parsing and to look-ups. It fails
@@ -134,11 +145,8 @@ func (im *Importer) parse(r *importing) {
 	r.fail(err)
 }
 
-// write writes rows with different identifiers.
+// write writes rows of nextRound.
 func (im *Importer) write(ctx context.Context, rows []*importing) error {
-	if err := im.lookUp(ctx, rows); err != nil {
-		return err
-	}
 	if err := errors.Join(inParallel(rows, func(r *importing) { im.prepare(ctx, r) }), firstError(rows)); err != nil {
 		return err
 	}
@@ -207,8 +215,8 @@ func (im *Importer) newDraft(ctx context.Context, r *importing) error {
 	if r.result.Warnings, err = checkNamespaces(ctx, im.namespaces, &p, nil, r.sub.data); err != nil {
 		return err
 	}
-	if battery, ok := im.identified[im.hash(r.passportKey)]; ok && battery != im.hash(r.key) {
-		return errDuplicate(passportIdentifier, p.identifier())
+	if err := im.checkPlanned(r); err != nil {
+		return err
 	}
 	if r.taken[byPassportIdentifier] {
 		if err := s.checkUnique(ctx, p.ID, nil, r.sub.data, p.Head.Owner.draftScopes(caller), uniqueAttributes[1]); err != nil {

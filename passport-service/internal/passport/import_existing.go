@@ -25,12 +25,25 @@ func (im *Importer) repeat(r *importing) bool {
 	case plan.data == im.hash(r.sub.data.Root().Raw()):
 		r.result.Status = RowUnchanged // published if the row before it was
 	case im.params.OnExisting == UpdateExisting:
+		if err := im.checkPlanned(r); err != nil {
+			r.fail(err)
+			return true
+		}
 		r.result.Status = RowUpdated
 		r.result.Version++
 	default:
 		im.keep(r, "a row before this one has other data")
 	}
 	return true
+}
+
+// checkPlanned fails with fault.Conflict if a row before r gave the passport identifier of r to
+// another battery, in a dry run.
+func (im *Importer) checkPlanned(r *importing) error {
+	if battery, ok := im.identified[im.hash(r.passportKey)]; ok && battery != im.hash(r.key) {
+		return errDuplicate(passportIdentifier, r.sub.data.Text(passportIdentifier))
+	}
+	return nil
 }
 
 // keep sets the result of a row that must not change its passport.
@@ -109,6 +122,10 @@ func (im *Importer) change(ctx context.Context, r *importing, found *Passport) {
 		im.keep(r, "its data differs in "+summarize(ruleset.ChangedPaths(stored, data), maxChanged))
 		return
 	}
+	if err := im.checkPlanned(r); err != nil {
+		r.fail(err)
+		return
+	}
 	sub := r.sub
 	if sub.reason == "" {
 		sub.reason = im.params.Reason
@@ -183,7 +200,7 @@ func (im *Importer) apply(ctx context.Context, r *importing, p *Passport, e edit
 }
 
 // maxPlanned limits the batteries that a dry run remembers, so that its memory does not grow
-// with the number of rows: 100,000 need 15 MiB.
+// with the number of rows: 100,000 with passport identifiers need 15 MiB.
 const maxPlanned = 100_000
 
 // plan stores the result of a row in a dry run for the rows after it.
@@ -191,12 +208,17 @@ func (im *Importer) plan(r *importing) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	key := im.hash(r.key)
-	if _, ok := im.planned[key]; ok || len(im.planned) < maxPlanned {
-		im.planned[key] = rowPlan{im.hash(r.sub.data.Root().Raw()), r.result.Version, r.result.State}
-		if r.passportKey != "" {
-			im.identified[im.hash(r.passportKey)] = key
-		}
+	previous, ok := im.planned[key]
+	if !ok && len(im.planned) >= maxPlanned {
+		return
 	}
+	identifier := previous.identifier // does not change if the row has none, or if the passport is published
+	if r.passportKey != "" && (identifier == 0 || r.result.State == Draft) {
+		delete(im.identified, previous.identifier)
+		identifier = im.hash(r.passportKey)
+		im.identified[identifier] = key
+	}
+	im.planned[key] = rowPlan{im.hash(r.sub.data.Root().Raw()), identifier, r.result.Version, r.result.State}
 }
 
 // Limits of the paths in a message.

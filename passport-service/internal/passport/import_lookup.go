@@ -6,10 +6,13 @@ import (
 	"github.com/battery-passport/suite/pkg/auth"
 )
 
-// lookUp finds out which identifiers of the rows belong to passports. It needs one look-up
-// per index for all rows.
+// lookUp finds out which identifiers of the rows belong to passports, and sets taken and keys. It
+// needs one look-up per index for all rows.
 func (im *Importer) lookUp(ctx context.Context, rows []*importing) error {
 	scopes := draftScopesOf(auth.Caller(ctx))
+	for _, r := range rows {
+		r.taken, r.keys = map[string]bool{}, im.keys(r)
+	}
 	for _, a := range uniqueAttributes {
 		rowsOf := map[string][]*importing{} // by unique value
 		var values []string
@@ -26,11 +29,25 @@ func (im *Importer) lookUp(ctx context.Context, rows []*importing) error {
 		if err != nil {
 			return err
 		}
-		for v := range ids {
+		for v, id := range ids {
 			for _, r := range rowsOf[v] {
 				r.taken[a.index] = true
+				r.keys = append(r.keys, im.hash(id))
 			}
 		}
 	}
 	return nil
+}
+
+// keys returns the hashes of the identifiers of a row and, in a dry run, of the battery to which a row
+// before it gave the passport identifier.
+func (im *Importer) keys(r *importing) []uint64 {
+	keys := []uint64{im.hash(r.key)}
+	if r.passportKey != "" {
+		keys = append(keys, im.hash(passportIdentifier+r.passportKey))
+	}
+	if battery, ok := im.identified[im.hash(r.passportKey)]; ok {
+		keys = append(keys, battery)
+	}
+	return keys
 }

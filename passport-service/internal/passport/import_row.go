@@ -68,6 +68,7 @@ type importing struct {
 	sub         submission
 	key         string          // of its battery identifier
 	passportKey string          // of its passport identifier
+	keys        []uint64        // hashes of its identifiers and of the passports with one of them; see nextRound
 	taken       map[string]bool // unique indexes in which a passport has an identifier of the row
 	draft       *Passport       // to insert; nil if the battery has a passport
 	stored      *Passport       // the passport of the battery, or the draft

@@ -1,6 +1,7 @@
 package idta02035
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
@@ -74,6 +75,23 @@ func TestPartsAreLimited(t *testing.T) {
 		submodelOf("s", "x", published, property("SerialNumber", "xs:string", strings.Repeat("1", 100_000))) + `]}`
 	if _, err := f.Split([]byte(document)); !fault.Is(err, fault.TooLarge) {
 		t.Errorf("got %v, want an error about the size", err)
+	}
+}
+
+// TestManyShellsNeedBoundedMemory splits a document with a battery in each of 50,000 shells.
+func TestManyShellsNeedBoundedMemory(t *testing.T) {
+	f, _ := newFormat(t)
+	const shells = 50_000
+	document := []byte(`{"assetAdministrationShells":[` + strings.Repeat(shell("a", "s")+",", shells-1) + shell("a", "s") + `],"submodels":[` + submodelOf("s", "x", published, "") + `]}`)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := f.Split(document)
+	runtime.ReadMemStats(&after)
+	if !fault.Is(err, fault.TooLarge) || !strings.Contains(err.Error(), "got 50000") {
+		t.Errorf("got %v, want an error about the number of items", err)
+	}
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 256<<20 {
+		t.Errorf("a document of %d KiB needed %d MiB, want 256 MiB at most", len(document)>>10, allocated>>20)
 	}
 }
 

@@ -67,10 +67,10 @@ func (m *model) Parts(document any) (parts []any) {
 		if n == 0 {
 			part = maps.Clone(environment)
 		}
-		part["assetAdministrationShells"] = only(environment["assetAdministrationShells"], func(i int, _ any) bool {
+		part["assetAdministrationShells"] = keepItems(environment["assetAdministrationShells"], func(i int, _ any) bool {
 			return i == b.shell || n == 0 && !shells[i]
 		})
-		part["submodels"] = only(environment["submodels"], func(_ int, item any) bool {
+		part["submodels"] = keepItems(environment["submodels"], func(_ int, item any) bool {
 			s, _ := item.(map[string]any)
 			id, _ := s["id"].(string)
 			return slices.Contains(b.submodels, id) || n == 0 && !ids[id]
@@ -80,8 +80,8 @@ func (m *model) Parts(document any) (parts []any) {
 	return parts
 }
 
-// only returns a list in which other items than those to keep are null.
-func only(items any, keep func(i int, item any) bool) []any {
+// keepItems returns a list in which other items than those to keep are null.
+func keepItems(items any, keep func(i int, item any) bool) []any {
 	kept := slices.Clone(list(items))
 	for i, item := range kept {
 		if !keep(i, item) {
