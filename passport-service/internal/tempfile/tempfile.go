@@ -9,8 +9,8 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// File is a temporary file, which is removed when it is closed. Its methods to write fail with
-// fault.Unavailable if the disk is full.
+// File is a temporary file, which is removed when it is closed. Write fails with fault.Unavailable if
+// the disk is full. The other methods are those of os.File; Failure converts their errors.
 type File struct{ *os.File }
 
 // Create creates a temporary file in TMPDIR. It fails with fault.Unavailable if the disk is

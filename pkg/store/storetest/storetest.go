@@ -64,6 +64,7 @@ func Run(t *testing.T, open func(*testing.T) store.DB) {
 		"DocumentsAreStoredUnchanged":       documents,
 		"UnknownIDIsNotFound":               missing,
 		"DuplicateErrorNamesTheIndex":       duplicates,
+		"IDsByFindsStoredAggregates":        idsBy,
 		"InsertManyReturnsOneErrorPerWrite": insertMany,
 		"InsertManyReturnsDatabaseErrors":   insertManyFails,
 		"EncodingErrorsDoNotAffectOthers":   encodingErrors,
