@@ -56,13 +56,13 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	p.AddVerifier(verifier)
 	limits := throttle.New(cfg.LoginFailures, cfg.RateLimit, p.Now)
 	accounts, organisations := newAccounts(cfg, p, sessions, entries, limits, newHasher(cfg, keys.PasswordHashKey), log)
-	invitations := newInvitations(p, accounts, organisations, entries)
-	clients := newClients(p, sessions, keys, entries, limits, organisations, log)
+	invitations, clients := newInvitations(p, accounts, organisations, entries), newClients(p, sessions, keys, entries, limits, organisations, log)
 	events := kafka.NewForwarder(cfg.Kafka, append(event.UserTopics(), event.OrganisationTopics()...), log, accounts.Accounts.Outbox(), organisations.Organisations.Outbox())
 	entries.AppendNewest = []func(context.Context, audit.Filter) error{accounts.AppendNewest, organisations.AppendNewest, invitations.AppendNewest, clients.AppendNewest, keys.AppendNewest}
-	addChecks(p, cfg, keys, events, accounts)
-	queue := task.NewQueue(p.Store, p.Now)
-	worker := task.NewWorker(queue, log, p.Metrics, slices.Concat(sessions.Tasks(), keys.Tasks(), entries.Tasks(), mailTasks(cfg, p, accounts, invitations, queue), invitations.Tasks())...)
+	sender, queue := mail.New(cfg.Mail), task.NewQueue(p.Store, p.Now)
+	defer sender.Close()
+	addChecks(p, cfg, sender, keys, events, accounts)
+	worker := task.NewWorker(queue, log, p.Metrics, slices.Concat(sessions.Tasks(), keys.Tasks(), entries.Tasks(), mailTasks(cfg, p, sender, accounts, invitations, queue), invitations.Tasks())...)
 	p.Background(events.Run, worker.Run, entries.Run, func(ctx context.Context) error {
 		keys.Load(ctx)
 		ensureAdmin(ctx, cfg, accounts, log)
@@ -80,11 +80,11 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 }
 
 // addChecks adds the health checks of the service. Only the keys are essential.
-func addChecks(p *platform.Platform, cfg Config, keys *secret.Keys, events *kafka.Forwarder, accounts *account.Service) {
+func addChecks(p *platform.Platform, cfg Config, sender *mail.Sender, keys *secret.Keys, events *kafka.Forwarder, accounts *account.Service) {
 	p.Check("keys", true, keys.Ready)
 	p.Check("kafka", false, events.Ping)
 	if cfg.Mail.Host != "" {
-		p.Check("smtp", false, mail.New(cfg.Mail).Ping)
+		p.Check("smtp", false, sender.Ping)
 	}
 	if cfg.AdminEmail != "" {
 		p.Check("admin", false, accounts.CheckAdminExists)
@@ -93,12 +93,12 @@ func addChecks(p *platform.Platform, cfg Config, keys *secret.Keys, events *kafk
 
 // mailTasks returns the tasks that send mails about accounts, and has them enqueued: no task if
 // the service sends no mail.
-func mailTasks(cfg Config, p *platform.Platform, accounts *account.Service, invitations *invitation.Service, queue *task.Queue) []task.Kind {
+func mailTasks(cfg Config, p *platform.Platform, sender *mail.Sender, accounts *account.Service, invitations *invitation.Service, queue *task.Queue) []task.Kind {
 	if cfg.Mail.Host == "" {
 		return nil
 	}
 	accounts.Mails, invitations.Mails = queue, queue
-	return (&accountmail.Mails{Sender: mail.New(cfg.Mail), Accounts: accounts, Invitations: invitations, AppURL: cfg.appURL(), Now: p.Now}).Tasks()
+	return (&accountmail.Mails{Sender: sender, Accounts: accounts, Invitations: invitations, AppURL: cfg.appURL(), Now: p.Now}).Tasks()
 }
 
 // newHasher returns a hasher whose waiting calls hold at most a quarter of the slots of

@@ -49,6 +49,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 	if cfg.Mail.Enabled {
 		sender := mailChannel{mail.New(cfg.Mail.Server)}
+		defer sender.Close()
 		addDispatcher(notification.Mail, sender, cfg.Mail.Workers)
 		p.Check("smtp", false, sender.Ping)
 	}

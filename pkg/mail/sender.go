@@ -30,13 +30,15 @@ import (
 const timeout = 10 * time.Second
 
 // Sender sends mail. It is safe for concurrent use: concurrent mails have a connection each,
-// and mails after each other share one.
+// and mails after each other share one. The caller must close it.
 type Sender struct {
 	cfg     Config
 	options []mail.Option
 
-	mu   sync.Mutex
-	idle []*session
+	mu     sync.Mutex
+	idle   []*session
+	closed bool
+	ending sync.WaitGroup // sessions that end in the background
 }
 
 // New returns a sender for a valid configuration. It does not connect yet.
@@ -87,24 +89,44 @@ func (s *Sender) Send(ctx context.Context, m Message) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	for {
-		c, err := s.take(ctx)
-		if err != nil {
+	if c := s.takeIdle(); c != nil {
+		err := s.sendIn(ctx, c, msg)
+		if !concernsSession(err) || ctx.Err() != nil {
 			return err
 		}
-		isReused := c.mails > 0
-		err = c.send(ctx, msg)
-		_, refused := errors.AsType[*Refusal](err)
-		if err == nil || refused && c.reset() == nil {
-			s.release(c)
-			return err
-		}
-		c.conn.Close()
-		if refused || !isReused || ctx.Err() != nil {
-			return err
-		} // otherwise the server may have closed the connection while it was idle
 	}
+	c, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	return s.sendIn(ctx, c, msg)
 }
+
+// sendIn sends a mail in a session, and keeps the session for the next mail if it is usable.
+func (s *Sender) sendIn(ctx context.Context, c *session, msg *mail.Msg) error {
+	err := c.send(ctx, msg)
+	refusal, refused := errors.AsType[*Refusal](err)
+	switch {
+	case err != nil && !refused || ctx.Err() != nil:
+		c.conn.Close()
+	case refused && !refusal.Final && c.mails > 1:
+		s.end(c)
+	default:
+		s.release(c)
+	}
+	return err
+}
+
+// concernsSession reports whether a mail that failed in a session with earlier mails may succeed
+// at once in a new one: the server may have closed the connection while it was idle, or limits
+// the mails of a session. A mail whose reply is lost may be delivered, and is not sent again at once.
+func concernsSession(err error) bool {
+	refusal, refused := errors.AsType[*Refusal](err)
+	return err != nil && (!refused || !refusal.Final) && !errors.Is(err, errReplyLost)
+}
+
+// errReplyLost means that a connection ended between the end of a mail and the reply of the server.
+var errReplyLost = errors.New("the mail server has not confirmed the mail")
 
 // serviceNotAvailable is the reply code of a server that shuts down; it does not concern the
 // mail.

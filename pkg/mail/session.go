@@ -3,6 +3,7 @@ package mail
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"time"
@@ -12,8 +13,9 @@ import (
 )
 
 const (
-	idleTime = 5 * time.Second // after which an unused session ends; servers wait for minutes
-	maxMails = 100             // in a session; some servers allow no more
+	idleTime    = 5 * time.Second // after which an unused session ends; servers wait for minutes
+	maxMails    = 100             // in a session; some servers allow no more
+	quitTimeout = 2 * time.Second // for the end of a session, after its mails
 )
 
 // session is an SMTP session, which sends one mail after the other.
@@ -25,41 +27,65 @@ type session struct {
 	expire *time.Timer
 }
 
-// take returns an idle session, or a new one.
-func (s *Sender) take(ctx context.Context) (*session, error) {
+// takeIdle returns an idle session, or nil.
+func (s *Sender) takeIdle() *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := len(s.idle); n > 0 {
-		c := s.idle[n-1]
-		s.idle = s.idle[:n-1]
-		c.expire.Stop()
-		return c, nil
+	n := len(s.idle)
+	if n == 0 {
+		return nil
 	}
-	s.mu.Unlock()
-	defer s.mu.Lock()
-	return s.open(ctx)
+	c := s.idle[n-1]
+	s.idle = s.idle[:n-1]
+	c.expire.Stop()
+	return c
 }
 
 // release makes a session available to the next mail, for some seconds.
 func (s *Sender) release(c *session) {
-	if c.mails >= maxMails {
-		_ = c.quit() // the mails are sent
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if c.mails >= maxMails || s.closed {
+		s.endLocked(c)
+		return
+	}
 	s.idle = append(s.idle, c)
 	c.expire = time.AfterFunc(idleTime, func() {
 		s.mu.Lock()
-		i := slices.Index(s.idle, c)
-		if i >= 0 {
+		defer s.mu.Unlock()
+		if i := slices.Index(s.idle, c); i >= 0 {
 			s.idle = slices.Delete(s.idle, i, i+1)
-		}
-		s.mu.Unlock()
-		if i >= 0 {
-			_ = c.quit() // the mails are sent
+			s.endLocked(c)
 		}
 	})
+}
+
+// end ends a session in the background.
+func (s *Sender) end(c *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.endLocked(c)
+}
+
+// endLocked is end for a caller that holds s.mu. After Close it only closes the connection.
+func (s *Sender) endLocked(c *session) {
+	if s.closed {
+		c.conn.Close()
+		return
+	}
+	s.ending.Go(func() { _ = c.quit() }) // the mails are sent
+}
+
+// Close ends all idle sessions. It waits for two seconds at most.
+func (s *Sender) Close() {
+	s.mu.Lock()
+	for _, c := range s.idle {
+		c.expire.Stop()
+		s.endLocked(c)
+	}
+	s.idle, s.closed = nil, true
+	s.mu.Unlock()
+	s.ending.Wait()
 }
 
 // open connects to the mail server. It closes the connection when ctx is done before: go-mail
@@ -86,7 +112,8 @@ func (s *Sender) open(ctx context.Context) (*session, error) {
 }
 
 // send sends a mail, or closes the connection when ctx is done: go-mail would restart its
-// timeout with each command. It fails with a *Refusal if the session is still usable.
+// timeout with each command. It fails with a *Refusal if the server refused the mail, and with
+// errReplyLost if the mail may be delivered.
 func (c *session) send(ctx context.Context, msg *mail.Msg) error {
 	c.mails++
 	defer context.AfterFunc(ctx, func() { c.conn.Close() })()
@@ -95,19 +122,25 @@ func (c *session) send(ctx context.Context, msg *mail.Msg) error {
 		return nil // a later error does not matter
 	}
 	e, ok := errors.AsType[*mail.SendError](err)
-	if !ok || e.ErrorCode() == serviceNotAvailable || e.ErrorCode() < 400 || e.ErrorCode() > 599 {
+	if !ok || e.ErrorCode() == serviceNotAvailable {
 		return err
 	}
-	return &Refusal{Final: e.ErrorCode() >= 500, Reason: e.Error()}
+	switch {
+	case e.ErrorCode() >= 400 && e.ErrorCode() <= 599:
+		if e.Reason == mail.ErrSMTPData && c.smtp.Reset() != nil { // go-mail resets the session after other refusals
+			c.conn.Close() // the next mail opens a new one
+		}
+		return &Refusal{Final: e.ErrorCode() >= 500, Reason: e.Error()}
+	case e.Reason == mail.ErrSMTPDataClose:
+		return fmt.Errorf("%w: %w", errReplyLost, err)
+	}
+	return err
 }
-
-// reset ends the mail that the server has refused.
-func (c *session) reset() error { return c.smtp.Reset() }
 
 // quit ends the session.
 func (c *session) quit() error {
 	defer c.conn.Close()
-	if err := c.conn.SetDeadline(time.Now().Add(timeout)); err != nil {
+	if err := c.conn.SetDeadline(time.Now().Add(quitTimeout)); err != nil {
 		return err
 	}
 	return c.client.CloseWithSMTPClient(c.smtp)
