@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -161,13 +162,15 @@ func names(t *testing.T, dir string) []string {
 	return names
 }
 
-// checkFiles checks that there is one complete file for each event, and no other file.
+// checkFiles checks that there is one complete file for each event, and no other file but the
+// temporary ones of the killed processes.
 func checkFiles(t *testing.T, dir string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return strings.HasPrefix(e.Name(), ".notification-") })
 	if len(entries) != eventCount || len(names(t, dir)) != eventCount {
 		t.Errorf("%d files, %d notifications, want %d", len(entries), len(names(t, dir)), eventCount)
 	}
