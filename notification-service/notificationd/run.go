@@ -35,7 +35,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		Records: store.Open(p.Store, notification.Schema()), Accounts: store.Open(p.Store, notification.AccountSchema()),
 		Organisations: store.Open(p.Store, notification.OrganisationSchema()), Owners: store.Open(p.Store, notification.OwnerSchema()),
 		Budgets: store.Open(p.Store, notification.BudgetSchema()), Audit: store.Open(p.Store, notification.AuditSchema()),
-		Tasks: task.NewQueue(p.Store, p.Now), MailPerHour: cfg.Mail.PerHour, Dates: cfg.Dates, Now: p.Now, NewID: platform.NewID,
+		Tasks: task.NewQueue(p.Store, p.Now), MailPerHour: cfg.Mail.PerHour, Dates: cfg.Dates, Now: p.Now, NewID: platform.NewID, Log: log,
 	}
 	cfg.Kafka.Metrics = p.Metrics
 	events := kafka.NewConsumer(cfg.Kafka, cfg.Group, Topics(), notifications.Handle, log)

@@ -3,6 +3,7 @@ package notification
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"golang.org/x/sync/errgroup"
 
@@ -100,16 +101,34 @@ func (s *Service) writeFiles(ctx context.Context, records []newRecord) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	for i, err := range s.Files.DeliverMany(ctx, messages) {
+	s.recordFiles(ctx, files, messages, s.Files.DeliverMany(ctx, messages))
+	return nil
+}
+
+// recordFiles copies the results of the text files of a batch to their deliveries. Those that were
+// not written because of an outage or a temporary refusal remain pending, and are logged once.
+func (s *Service) recordFiles(ctx context.Context, files []*Delivery, messages []Message, errs []error) {
+	pending, last := 0, error(nil)
+	for i, err := range errs {
 		refusal, refused := errors.AsType[*Refusal](err)
 		switch {
 		case err == nil:
 			files[i].State, files[i].Attempts, files[i].SentAt = Sent, 1, s.now()
+			logDelivered(ctx, s.Log, File, messages[i])
 		case refused && refusal.Final:
 			files[i].State, files[i].Attempts, files[i].Reason = Failed, 1, shorten(refusal.Reason)
+		default:
+			files[i].Reason = shorten(err.Error())
+			pending, last = pending+1, err
 		}
 	}
-	return nil
+	if last != nil {
+		s.Log.WarnContext(ctx, "text files not written, will retry", "files", pending, "err", last)
+	}
+}
+
+func logDelivered(ctx context.Context, log *slog.Logger, c ChannelName, m Message) {
+	log.InfoContext(ctx, "notification delivered", "channel", c, "notification", m.ID, "eventType", m.EventType)
 }
 
 // findExisting replaces records by the stored ones with the same id.

@@ -1,8 +1,10 @@
 package notification_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/battery-passport/suite/notification-service/internal/notification"
@@ -54,5 +56,59 @@ func TestBatchStopsAtAWrongEvent(t *testing.T) {
 		if r.EventType == "passport.created" && r.To != "ann@nlb.example" {
 			t.Errorf("file of %s has the address %q", r.Event, r.To)
 		}
+	}
+}
+
+// TestOutageOfTheFolder: the disk is full while the first half of a batch is written. The files of it
+// are pending with the reason, and the log has one line for them, and one for each other file. They are
+// written when the disk has space.
+func TestOutageOfTheFolder(t *testing.T) {
+	written := 0
+	full := func(notification.Message) error {
+		if written++; written <= 3 {
+			return errors.New("no space left on device")
+		}
+		return nil
+	}
+	files := &channel{name: notification.File}
+	s := newService(t, files)
+	s.handle("user.registered", ann)
+	files.fail = full
+	s.log.Reset()
+	var batch []event.Envelope
+	for i := range 6 {
+		id := fmt.Sprint("p", i)
+		batch = append(batch, event.Envelope{ID: id, Topic: "passport.created", Type: "passport.created", Time: s.now, Data: fmt.Appendf(nil, `{"passportId":%q,"createdBy":"ann"}`, id)})
+	}
+	if n, err := s.Handle(t.Context(), batch); n != len(batch) || err != nil {
+		t.Fatalf("Handle = %d, %v", n, err)
+	}
+	log := s.log.String()
+	if strings.Count(log, "text files not written") != 1 || !strings.Contains(log, "files=3") || !strings.Contains(log, "no space left on device") || strings.Count(log, "notification delivered") != 3 {
+		t.Errorf("got log\n%s\nwant one line for 3 files that were not written, and 3 for the others", log)
+	}
+	states := func() (pending, sent int) {
+		page, err := s.List(auth.NewContext(t.Context(), auth.Principal{UserID: "ann"}), notification.Filter{EventType: "passport.created"}, "", 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range page.Rows {
+			for _, d := range row.Doc.Deliveries {
+				switch {
+				case d.Channel == notification.File && d.State == notification.Pending && d.Reason == "no space left on device":
+					pending++
+				case d.Channel == notification.File && d.State == notification.Sent && d.Reason == "":
+					sent++
+				}
+			}
+		}
+		return pending, sent
+	}
+	if pending, sent := states(); pending != 3 || sent != 3 {
+		t.Errorf("%d files are pending with a reason, and %d sent, want 3 and 3", pending, sent)
+	}
+	s.deliver()
+	if pending, sent := states(); pending != 0 || sent != 6 {
+		t.Errorf("%d files are pending afterwards, and %d sent, want 0 and 6", pending, sent)
 	}
 }

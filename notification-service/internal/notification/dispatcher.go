@@ -84,7 +84,7 @@ func (d *Dispatcher) run(ctx context.Context, t task.Task) error {
 	if err := d.deliver(ctx, m); err != nil {
 		return err
 	}
-	d.Log.InfoContext(ctx, "notification delivered", "channel", d.Name, "notification", r.ID, "eventType", r.EventType)
+	logDelivered(ctx, d.Log, d.Name, m)
 	return nil
 }
 

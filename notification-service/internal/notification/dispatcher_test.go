@@ -1,10 +1,12 @@
 package notification_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
@@ -31,6 +33,7 @@ type testService struct {
 	worker *task.Worker
 	now    time.Time
 	events int // number of events handled
+	log    bytes.Buffer
 
 	versions map[string]int64 // of accounts
 }
@@ -49,7 +52,8 @@ func newService(t *testing.T, channels ...*channel) *testService {
 		Organisations: store.Open(db, notification.OrganisationSchema()), Owners: store.Open(db, notification.OwnerSchema()),
 		Budgets: store.Open(db, notification.BudgetSchema()), Audit: store.Open(db, notification.AuditSchema()), MailPerHour: 1000, Tasks: task.NewQueue(db, clock), Now: clock, NewID: func() string { return fmt.Sprint("new", s.events) },
 	}
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &s.log), nil))
+	s.Log = log
 	for _, c := range channels {
 		if c.name == notification.File {
 			s.Files = c

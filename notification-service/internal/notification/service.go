@@ -2,6 +2,7 @@ package notification
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/battery-passport/suite/pkg/auth"
@@ -30,6 +31,7 @@ type Service struct {
 	Dates         DateStyle
 	Now           func() time.Time
 	NewID         func() string
+	Log           *slog.Logger
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
