@@ -17,6 +17,8 @@ if [ ${#missing[@]} -gt 0 ]; then
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
 fi
 mkdir -p "$judges"
+exec 4<"$judges"
+flock 4 # another run may be installing
 cd "$judges"
 [ -f package.json ] || npm init -y >/dev/null
 for package in axe-core@4.14.1 vnu-jar@26.9.27 bwip-js@4.11.4 zpl-renderer-js@3.4.0 lighthouse@12.8.2; do

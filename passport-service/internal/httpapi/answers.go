@@ -76,7 +76,7 @@ var compressors = sync.Pool{New: func() any {
 	return z
 }}
 
-// newAnswer returns an answer for everyone.
+// newAnswer returns an answer for everyone. It copies body: the array of a page is larger than the page.
 func newAnswer(key answerKey, body []byte) *answer {
 	var b bytes.Buffer
 	b.Grow(len(body) / 4)
@@ -85,7 +85,7 @@ func newAnswer(key answerKey, body []byte) *answer {
 	z.Reset(&b)
 	z.Write(body) // writes to memory do not fail
 	z.Close()
-	return &answer{mediaType: key.mediaType, language: key.language, etag: rest.BodyETag(body), plain: body, gzip: b.Bytes()}
+	return &answer{mediaType: key.mediaType, language: key.language, etag: rest.BodyETag(body), plain: bytes.Clone(body), gzip: bytes.Clone(b.Bytes())}
 }
 
 // source finds a published passport.
