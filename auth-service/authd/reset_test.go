@@ -147,14 +147,15 @@ func (m *mailbox) mustNotContain(t *testing.T, db connect.Config, token string) 
 	}
 }
 
-// TestTokensOfResets tries tokens that must be refused, all with the same message.
+// TestTokensOfResets tries tokens that must be refused, all with the same message. A used token
+// ends those of other mails.
 func TestTokensOfResets(t *testing.T) {
 	m := withMail(t, connect.Config{Dir: t.TempDir()})
 	m.register("root@nlb.example", "admin")
 	m.register("ann@nlb.example", "")
 	m.register("ben@nlb.example", "")
 	m.requestReset("ann@nlb.example")
-	_, replaced := m.link("ann@nlb.example", 1)
+	_, earlier := m.link("ann@nlb.example", 1)
 	m.advance(6 * time.Minute)
 	m.requestReset("ann@nlb.example")
 	m.requestReset("ben@nlb.example")
@@ -163,7 +164,7 @@ func TestTokensOfResets(t *testing.T) {
 	unknown := "AAAAAAAAAAAAAAAAAAAAAA" + token[22:]
 	var text string
 	for name, wrong := range map[string]string{
-		"replaced by a newer request": replaced, "truncated": token[:63], "extended": token + "A", "of an unknown account": unknown,
+		"truncated": token[:63], "extended": token + "A", "of an unknown account": unknown,
 		"account of one, secret of another": foreign[:22] + token[22:], "empty": "", "not base64": strings.Repeat("%", 64), "with a line break": token + "\n",
 	} {
 		r := m.confirmReset(wrong, "battery staple")
@@ -189,6 +190,7 @@ func TestTokensOfResets(t *testing.T) {
 	if accepted.Load() != 1 {
 		t.Errorf("the token was accepted %d times", accepted.Load())
 	}
+	m.confirmReset(earlier, "battery staple").WantProblem(422, "/token invalid")
 	m.advance(30 * time.Minute)
 	m.confirmReset(foreign, "battery staple").WantProblem(422, "/token invalid") // expired
 }

@@ -101,7 +101,7 @@ func (s *Service) applyChange(ctx context.Context, r *Record, c Change, assignme
 		return store.Change{}, err
 	}
 	if r.Disabled && !before.Disabled {
-		r.Epoch++
+		r.endLogins()
 	}
 	r.UpdatedAt, r.RemovalBegan = s.now(), time.Time{}
 	change := s.rightsChange(ctx, r, audit.Changed, differences(before, r.Account)...)

@@ -70,7 +70,7 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (epo
 			return store.Change{}, fault.New(fault.Conflict, "another request changed the password at the same time")
 		}
 		stored.PasswordHash = hash
-		stored.Epoch++
+		stored.endLogins()
 		return s.rightsChange(ctx, stored, audit.PasswordChanged), nil
 	})
 	return r.Epoch, err
@@ -92,11 +92,18 @@ func (s *Service) confirmPassword(ctx context.Context, path, password string) (R
 	return r, err
 }
 
-// EndSessions ends all sessions of an account and revokes its access tokens. It
-// fails with fault.NotFound.
+// endLogins ends all sessions, devices and reset links of an account. Callers also revoke its
+// access tokens, with rightsChange.
+func (r *Record) endLogins() {
+	r.Epoch++
+	r.Reset.Close()
+}
+
+// EndSessions ends all sessions and reset links of an account, and revokes its access tokens.
+// It fails with fault.NotFound.
 func (s *Service) EndSessions(ctx context.Context, id string) error {
 	_, err := s.update(ctx, id, func(r *Record) (store.Change, error) {
-		r.Epoch++
+		r.endLogins()
 		return s.rightsChange(auth.NewContext(ctx, auth.Principal{UserID: id}), r, audit.SessionsEnded), nil
 	})
 	return err

@@ -45,8 +45,8 @@ func (s *Service) CheckAdminExists(ctx context.Context) error {
 }
 
 // Promote makes the account of the email address an enabled admin with the password, or
-// creates it. The previous password, sessions, devices and access tokens of the account end:
-// anybody may have registered the address. An account that is an enabled admin with this
+// creates it. The previous password, sessions, devices, reset links and access tokens of the
+// account end: anybody may have registered the address. An account that is an enabled admin with this
 // password stays unchanged. It fails with fault.Invalid, and with fault.Conflict if another
 // request changes the password at the same time.
 func (s *Service) Promote(ctx context.Context, email, password string) error {
@@ -84,7 +84,7 @@ func (s *Service) takeOver(ctx context.Context, r Record, password string) error
 		}
 		before := stored.Account
 		stored.Role, stored.Disabled, stored.PasswordHash, stored.UpdatedAt = auth.Admin, false, hash, s.now()
-		stored.Epoch++
+		stored.endLogins()
 		change := s.rightsChange(ctx, stored, audit.Changed, append(differences(before, stored.Account), audit.FieldDiff{Field: "password"})...)
 		change.Events = []event.Envelope{stored.updated()}
 		return change, nil

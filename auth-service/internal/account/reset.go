@@ -24,7 +24,7 @@ const (
 	ResetLifetime = 30 * time.Minute
 
 	mailInterval = 5 * time.Minute // in which an address gets one mail of a kind
-	mailsPerDay  = 5               // of a kind, to an account
+	mailsPerDay  = 5               // of a kind, to an account; after that, one in an hour
 )
 
 // MailRequest is the data of a task that sends a mail about an account.
@@ -37,7 +37,7 @@ type Letter struct{ To, Token string }
 
 // RequestReset asks for a mail with a link for a new password. It does the same for every
 // address: the task finds out whether there is an account. An address gets at most one mail in
-// five minutes, and an account at most five in 24 hours. It fails with fault.Invalid if this is not
+// five minutes, and an account after five in 24 hours at most one in an hour. It fails with fault.Invalid if this is not
 // an email address, and with fault.Conflict if the service sends no mail.
 func (s *Service) RequestReset(ctx context.Context, email string) error {
 	email = NormalEmail(email)
@@ -59,8 +59,8 @@ func (s *Service) enqueueMail(ctx context.Context, kind, email string) error {
 	return err
 }
 
-// ResetLetter returns the mail for a request, with a new token. A mail that is sent again has
-// another token, and both are valid. It fails with fault.NotFound if nobody must get a mail.
+// ResetLetter returns the mail for a request, with a new token. The tokens of earlier mails stay
+// valid. It fails with fault.NotFound if no mail must be sent, and with fault.TooMany.
 func (s *Service) ResetLetter(ctx context.Context, r MailRequest, request string) (Letter, error) {
 	row, err := s.Accounts.GetBy(ctx, byEmail, r.Email)
 	if err != nil {
@@ -105,9 +105,8 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string) err
 		if err := check(r); err != nil {
 			return store.Change{}, err
 		}
-		r.Reset.Close()
 		r.PasswordHash = hash
-		r.Epoch++
+		r.endLogins()
 		return s.rightsChange(auth.NewContext(ctx, auth.Principal{UserID: r.ID}), r, audit.PasswordReset), nil
 	})
 	return err

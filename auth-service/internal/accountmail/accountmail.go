@@ -54,10 +54,8 @@ func (m *Mails) kind(name string, maxAge time.Duration, letter func(context.Cont
 		}
 		l, err := letter(ctx, request, t.ID)
 		switch {
-		case fault.Is(err, fault.NotFound):
+		case fault.Is(err, fault.NotFound), fault.Is(err, fault.TooMany): // no fault of the service
 			return mail.Message{}, mail.ErrObsolete
-		case fault.Is(err, fault.TooMany):
-			return mail.Message{}, task.Permanent(err)
 		case err != nil:
 			return mail.Message{}, err
 		}

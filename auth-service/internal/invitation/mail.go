@@ -12,10 +12,6 @@ import (
 // Mail is the kind of tasks that send the mail of an invitation. The data is a Request.
 const Mail = "invitation.mail"
 
-// maxAttempts limits the attempts to send the mails of an invitation in 24 hours. Requests are
-// limited by mailsPerDay.
-const maxAttempts = 1000
-
 // Request is a request for the mail of an invitation.
 type Request struct {
 	Invitation string `json:"invitation"`
@@ -44,7 +40,7 @@ func (s *Service) Letter(ctx context.Context, invitation, request string) (Lette
 			return store.Change{}, fault.New(fault.NotFound, "the invitation was accepted, revoked, resent or has expired")
 		}
 		l.Invitation = r.Invitation
-		l.Token, err = r.Link.Issue(r.ID, request, now, r.ExpiresAt.Sub(now), maxAttempts)
+		l.Token, err = r.Link.Issue(r.ID, request, now, r.ExpiresAt.Sub(now), mailsPerDay)
 		return store.Change{}, err
 	})
 	if err == nil && l.Organisation != "" {
