@@ -82,11 +82,15 @@ var kinds = []kind{
 	}},
 	{"/api/auth/sessions/", []string{"own", "foreign", "absent"}, (*accessFixture).newSession},
 	{"/api/auth/invitations/", []string{"own", "foreign", "absent"}, (*accessFixture).newInvitation},
-	{"/api/auth/clients/", []string{"existing", "absent"}, func(c *accessFixture, resource, _ string) string {
-		if resource == "absent" {
+	{"/api/auth/clients/", []string{"own", "foreign", "absent"}, func(c *accessFixture, resource, _ string) string {
+		member := c.otherOperator
+		switch resource {
+		case "absent":
 			return uuid.NewString()
+		case "own":
+			member = c.sessions["operator"]
 		}
-		return c.newClient(c.sessions["admin"], "user", c.sessions["operator"].User.Organisation).ID
+		return c.newClient(c.sessions["admin"], "user", member.User.Organisation).ID
 	}},
 	{"/api/auth/users/", []string{"own", "foreign", "absent"}, func(c *accessFixture, resource, caller string) string {
 		switch resource {

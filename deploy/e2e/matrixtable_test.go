@@ -9,15 +9,20 @@ GET /.well-known/openid-configuration       -          200 200 200 200 200 200 2
 POST /api/auth/token                        -          400 400 400 400 400 400 400
 GET /api/auth/clients                       -          401 401 403 403 403 403 200
 POST /api/auth/clients                      -          401 401 403 403 403 403 201
-GET /api/auth/clients/{id}                  existing   401 401 403 403 403 403 200
+GET /api/auth/clients/{id}                  own        401 401 403 403 403 403 200
+GET /api/auth/clients/{id}                  foreign    401 401 403 403 403 403 200
 GET /api/auth/clients/{id}                  absent     401 401 403 403 403 403 404
-PATCH /api/auth/clients/{id}                existing   401 401 403 403 403 403 200
+PATCH /api/auth/clients/{id}                own        401 401 403 403 403 403 200
+PATCH /api/auth/clients/{id}                foreign    401 401 403 403 403 403 200
 PATCH /api/auth/clients/{id}                absent     401 401 403 403 403 403 404
-DELETE /api/auth/clients/{id}               existing   401 401 403 403 403 403 204
+DELETE /api/auth/clients/{id}               own        401 401 403 403 403 403 204
+DELETE /api/auth/clients/{id}               foreign    401 401 403 403 403 403 204
 DELETE /api/auth/clients/{id}               absent     401 401 403 403 403 403 404
-POST /api/auth/clients/{id}/secrets         existing   401 401 403 403 403 403 201
+POST /api/auth/clients/{id}/secrets         own        401 401 403 403 403 403 201
+POST /api/auth/clients/{id}/secrets         foreign    401 401 403 403 403 403 201
 POST /api/auth/clients/{id}/secrets         absent     401 401 403 403 403 403 404
-DELETE /api/auth/clients/{id}/secrets/{secretId} existing   401 401 403 403 403 403 404
+DELETE /api/auth/clients/{id}/secrets/{secretId} own        401 401 403 403 403 403 404
+DELETE /api/auth/clients/{id}/secrets/{secretId} foreign    401 401 403 403 403 403 404
 DELETE /api/auth/clients/{id}/secrets/{secretId} absent     401 401 403 403 403 403 404
 GET /.well-known/jwks.json                  -          200 200 200 200 200 200 200
 GET /api/auth/admin                         -          401 401 403 403 403 403 200
@@ -268,6 +273,23 @@ GET /api/passports/readyz                   -          200 200 200 200 200 200 2
 // managerMatrix has the statuses for the manager of the organisation, an operator, where they
 // differ from those of other operators.
 const managerMatrix = `
+GET /api/auth/clients                       -          200
+POST /api/auth/clients                      -          201
+GET /api/auth/clients/{id}                  own        200
+GET /api/auth/clients/{id}                  foreign    404
+GET /api/auth/clients/{id}                  absent     404
+PATCH /api/auth/clients/{id}                own        200
+PATCH /api/auth/clients/{id}                foreign    404
+PATCH /api/auth/clients/{id}                absent     404
+DELETE /api/auth/clients/{id}               own        204
+DELETE /api/auth/clients/{id}               foreign    404
+DELETE /api/auth/clients/{id}               absent     404
+POST /api/auth/clients/{id}/secrets         own        201
+POST /api/auth/clients/{id}/secrets         foreign    404
+POST /api/auth/clients/{id}/secrets         absent     404
+DELETE /api/auth/clients/{id}/secrets/{secretId} own        404
+DELETE /api/auth/clients/{id}/secrets/{secretId} foreign    404
+DELETE /api/auth/clients/{id}/secrets/{secretId} absent     404
 GET /api/auth/invitations                   -          200
 POST /api/auth/invitations                  -          201
 POST /api/auth/invitations/{id}/resend      own        200

@@ -15,8 +15,8 @@ func (s *suite) acceptInvitation(email string) (out session) {
 	return out
 }
 
-// TestPeopleOfCompany follows a company from its first manager to a forgotten password. After
-// the organisation exists, no admin is needed.
+// TestPeopleOfCompany follows a company from its first manager to a forgotten password, with an
+// API client of the manager. After the organisation exists, no admin is needed.
 func TestPeopleOfCompany(t *testing.T) {
 	onSuites(t, func(s *suite) {
 		admin := s.register("admin@suite.example", "admin")
@@ -32,6 +32,14 @@ func TestPeopleOfCompany(t *testing.T) {
 		s.passport.Call("POST /api/passports", ole.Token, sample(s.t, "ev-nmc-complete.json")).Want(201, &p)
 		s.passport.Call("GET /api/passports/"+p.ID, maja.Token, nil).Want(200, nil)
 		s.waitForNotification(ole, "user.registered", ole.User.ID)
+		config := s.oauth(s.newClient(maja, "operator", ""))
+		erp, err := config.Token(s.t.Context())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		var made passport
+		s.passport.Call("POST /api/passports", erp.AccessToken, sample(s.t, "ev-nmc-minimum-2027.json")).Want(201, &made)
+		s.passport.Call("GET /api/passports/"+made.ID, ole.Token, nil).Want(200, nil)
 
 		// Ole forgets the password. The new one ends both of his logins in all services.
 		logins := []session{ole, s.login("ole@nordlicht.example")}
@@ -54,6 +62,9 @@ func TestPeopleOfCompany(t *testing.T) {
 		s.auth.Call("POST /api/auth/login", "", map[string]string{"email": "ole@nordlicht.example", "password": password}).WantProblem(401)
 		s.auth.Call("POST /api/auth/login", "", map[string]string{"email": "ole@nordlicht.example", "password": "a new " + password}).Want(200, &ole)
 		s.passport.Call("GET /api/passports/"+p.ID, ole.Token, nil).Want(200, nil)
-		s.passport.Call("GET /api/passports/"+p.ID, maja.Token, nil).Want(200, nil) // other people stay logged in
+		s.passport.Call("GET /api/passports/"+made.ID, ole.Token, nil).Want(200, nil)
+		for _, token := range []string{maja.Token, erp.AccessToken} { // other people and clients stay logged in
+			s.passport.Call("GET /api/passports/"+p.ID, token, nil).Want(200, nil)
+		}
 	})
 }

@@ -40,7 +40,7 @@ func (a Administrator) CheckGrant(role auth.Role, organisation string) error {
 		return fault.New(fault.Forbidden, "a manager can assign the roles user and operator only").
 			With(fault.Detail{Path: "/role", Code: "enum", Message: "must be user or operator"})
 	case !a.Administers(role, organisation):
-		return fault.New(fault.Forbidden, "a manager can add people to the own organisation only; ask an admin").
+		return fault.New(fault.Forbidden, "a manager can assign roles in the own organisation only; ask an admin").
 			With(fault.Detail{Path: "/organisation", Code: "enum", Message: "must be the organisation of the manager"})
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
@@ -18,7 +19,7 @@ type Change struct {
 
 // Change changes a client. It fails with fault.Invalid and, with versions, with fault.Stale
 // unless the client has one of them.
-func (s *Service) Change(ctx context.Context, by Administrator, id string, c Change, versions ...int64) (Record, error) {
+func (s *Service) Change(ctx context.Context, by account.Administrator, id string, c Change, versions ...int64) (Record, error) {
 	return s.update(ctx, by, id, versions, func(r *Record) (store.Change, error) {
 		before := r.Client
 		if c.Name != nil {
@@ -57,7 +58,7 @@ func (s *Service) revoke(r *Record) store.HistoryRecord {
 
 // Delete deletes a client and revokes its tokens. Its record stays, because it is the owner
 // of data.
-func (s *Service) Delete(ctx context.Context, by Administrator, id string) error {
+func (s *Service) Delete(ctx context.Context, by account.Administrator, id string) error {
 	_, err := s.update(ctx, by, id, nil, func(r *Record) (store.Change, error) {
 		r.Deleted, r.Hashes, r.Secrets = true, nil, nil
 		change := s.entry(ctx, r, audit.ClientDeleted, audit.FieldDiff{Field: "name", Old: r.Name})
@@ -69,7 +70,7 @@ func (s *Service) Delete(ctx context.Context, by Administrator, id string) error
 
 // AddSecret adds a secret and returns its id and value. The other secret stays valid. It fails
 // with fault.Conflict if the client has two.
-func (s *Service) AddSecret(ctx context.Context, by Administrator, id string) (added Secret, value string, err error) {
+func (s *Service) AddSecret(ctx context.Context, by account.Administrator, id string) (added Secret, value string, err error) {
 	r, err := s.update(ctx, by, id, nil, func(r *Record) (store.Change, error) {
 		if len(r.Secrets) >= maxSecrets {
 			return store.Change{}, fault.New(fault.Conflict, "the client has %d secrets; delete the one that is not used any more first", maxSecrets)
@@ -88,7 +89,7 @@ func (s *Service) AddSecret(ctx context.Context, by Administrator, id string) (a
 
 // RemoveSecret deletes a secret and revokes the tokens that were issued for it. Those of the
 // other secret stay valid.
-func (s *Service) RemoveSecret(ctx context.Context, by Administrator, id, secret string) error {
+func (s *Service) RemoveSecret(ctx context.Context, by account.Administrator, id, secret string) error {
 	_, err := s.update(ctx, by, id, nil, func(r *Record) (store.Change, error) {
 		i := slices.IndexFunc(r.Secrets, func(have Secret) bool { return have.ID == secret })
 		if i < 0 {
@@ -104,7 +105,7 @@ func (s *Service) RemoveSecret(ctx context.Context, by Administrator, id, secret
 }
 
 // update changes a client that the administrator may see, and appends its audit entry.
-func (s *Service) update(ctx context.Context, by Administrator, id string, versions []int64, change func(*Record) (store.Change, error)) (Record, error) {
+func (s *Service) update(ctx context.Context, by account.Administrator, id string, versions []int64, change func(*Record) (store.Change, error)) (Record, error) {
 	found := false
 	row, err := s.Clients.Update(ctx, id, func(r *Record) (store.Change, error) {
 		if found = r.visibleTo(by); !found {

@@ -56,17 +56,21 @@ type Record struct {
 	LastEntry audit.Entry       `json:"lastEntry,omitzero"` // newest audit entry
 }
 
-const filterOrganisation = "organisation"
+const (
+	filterOrganisation = "organisation"
+	deletedScope       = "-" // of deleted clients, which only the audit lists; no organisation has this id
+)
 
 // Schema declares how clients are stored.
 func Schema() store.Schema[Record] {
 	return store.Schema[Record]{
 		Name: "clients", Version: 1,
 		Indexes: func(r *Record) store.Indexes {
+			scopes := []string{store.All, r.Organisation}
 			if r.Deleted {
-				return store.Indexes{Created: r.CreatedAt}
+				scopes = []string{deletedScope}
 			}
-			return store.Indexes{Scopes: []string{""}, Created: r.CreatedAt, Filters: map[string]string{filterOrganisation: r.Organisation}}
+			return store.Indexes{Scopes: scopes, Created: r.CreatedAt, Filters: map[string]string{filterOrganisation: r.Organisation}}
 		},
 	}
 }

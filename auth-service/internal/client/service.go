@@ -7,17 +7,12 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 )
-
-// Administrator decides which clients the caller may see and change: those with a role of
-// an organisation.
-type Administrator interface {
-	Administers(role auth.Role, organisation string) bool
-}
 
 // Organisations gives access to the organisations of clients, like those of accounts.
 type Organisations interface {
@@ -63,17 +58,21 @@ func New() *Service {
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
 
-// Create adds a client and returns its first secret. It fails with fault.Invalid, also if the
-// organisation does not exist, and with fault.Forbidden if the administrator may not add it.
+// Create adds a client and returns its first secret. Without an organisation, a manager adds it
+// to the own one. It fails with fault.Invalid, also if the organisation does not exist, and with
+// fault.Forbidden if the administrator may not add it.
 //
 // The client is stored before the organisation is confirmed. So a concurrent deletion of the
 // organisation either finds the client or makes Confirm fail; see organisation.Service.Delete.
-func (s *Service) Create(ctx context.Context, by Administrator, c Client) (_ Record, secret string, err error) {
+func (s *Service) Create(ctx context.Context, by account.Administrator, c Client) (_ Record, secret string, err error) {
 	if details := append(checkName(c.Name), checkRole(c.Role)...); details != nil {
 		return Record{}, "", fault.New(fault.Invalid, "the client is not valid").With(details...)
 	}
-	if !by.Administers(c.Role, c.Organisation) {
-		return Record{}, "", fault.New(fault.Forbidden, "you may not create clients of this organisation with this role")
+	if c.Organisation == "" && !by.All {
+		c.Organisation = by.Organisations[0]
+	}
+	if err := by.CheckGrant(c.Role, c.Organisation); err != nil {
+		return Record{}, "", err
 	}
 	now := s.now()
 	c.ID, c.CreatedAt, c.UpdatedAt = s.NewID(), now, now
@@ -109,23 +108,40 @@ func (s *Service) entry(ctx context.Context, r *Record, action audit.Action, dif
 	})}
 }
 
-// AppendNewest appends the newest entry of the client that f selects to the audit.
+// AppendNewest appends the newest entries of the client that f selects, or of those of its
+// organisation, to the audit.
 func (s *Service) AppendNewest(ctx context.Context, f audit.Filter) error {
-	if f.Client == "" {
-		return nil
+	switch {
+	case f.Client != "":
+		row, err := s.Clients.Get(ctx, f.Client)
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return s.Audit.Ensure(ctx, row.Doc.LastEntry)
+	case f.Organisation != "":
+		return s.appendNewestOf(ctx, f.Organisation)
 	}
-	row, err := s.Clients.Get(ctx, f.Client)
-	if fault.Is(err, fault.NotFound) {
-		return nil
+	return nil
+}
+
+func (s *Service) appendNewestOf(ctx context.Context, organisation string) error {
+	q := store.Query{Scopes: []string{store.All, deletedScope}, Filters: map[string]string{filterOrganisation: organisation}, Limit: store.MaxLimit}
+	for {
+		page, err := s.Clients.List(ctx, q)
+		for i := 0; err == nil && i < len(page.Rows); i++ {
+			err = s.Audit.Ensure(ctx, page.Rows[i].Doc.LastEntry)
+		}
+		if q.Cursor = page.Next; err != nil || q.Cursor == "" {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	return s.Audit.Ensure(ctx, row.Doc.LastEntry)
 }
 
 // Get returns a client.
-func (s *Service) Get(ctx context.Context, by Administrator, id string) (Record, error) {
+func (s *Service) Get(ctx context.Context, by account.Administrator, id string) (Record, error) {
 	row, err := s.Clients.Get(ctx, id)
 	if err == nil && !row.Doc.visibleTo(by) || fault.Is(err, fault.NotFound) {
 		return Record{}, errNotFound(id)
@@ -143,17 +159,19 @@ func (s *Service) Caller(ctx context.Context) (Record, error) {
 	return row.Doc, err
 }
 
-func (r Record) visibleTo(by Administrator) bool {
+func (r Record) visibleTo(by account.Administrator) bool {
 	return !r.Deleted && by.Administers(r.Role, r.Organisation)
 }
 
 // List returns a page of the clients, of an organisation unless that is empty, newest first. It
 // may have fewer clients than the limit although more pages follow. It fails with
 // fault.Malformed if the cursor belongs to another list.
-func (s *Service) List(ctx context.Context, by Administrator, organisation, cursor string, limit int) (store.Page[Record], error) {
-	page, err := s.Clients.List(ctx, store.Query{
-		Scopes: []string{store.All}, Filters: map[string]string{filterOrganisation: organisation}, Cursor: cursor, Limit: limit,
-	})
+func (s *Service) List(ctx context.Context, by account.Administrator, organisation, cursor string, limit int) (store.Page[Record], error) {
+	q := store.Query{Scopes: by.Organisations, Filters: map[string]string{filterOrganisation: organisation}, Cursor: cursor, Limit: limit}
+	if by.All {
+		q.Scopes = []string{store.All}
+	}
+	page, err := s.Clients.List(ctx, q)
 	visible := page.Rows[:0]
 	for _, row := range page.Rows {
 		if row.Doc.visibleTo(by) {

@@ -12,8 +12,8 @@ import (
 
 type newClient struct {
 	Name         string    `json:"name" example:"ERP" doc:"name for display, 1 to 100 characters"`
-	Role         auth.Role `json:"role" enum:"operator,user,legitimate_interest,authority" doc:"role of the client, see Account; it never changes"`
-	Organisation string    `json:"organisation" example:"nordlicht-battery" doc:"id of an existing organisation; it never changes"`
+	Role         auth.Role `json:"role" enum:"operator,user,legitimate_interest,authority" doc:"role of the client, see Account; it never changes; managers give user and operator only"`
+	Organisation string    `json:"organisation,omitempty" example:"nordlicht-battery" doc:"id of an existing organisation; it never changes; required for admins; for managers, their own if absent"`
 }
 
 // createdClient is a client with its first secret.
@@ -51,63 +51,86 @@ type secretInput struct {
 	Secret string `path:"secretId" id:"true" doc:"id of the secret"`
 }
 
-// everyClient is an administrator that may see and change all clients. Only admins reach the
-// operations.
-type everyClient struct{}
-
-func (everyClient) Administers(auth.Role, string) bool { return true }
-
-func (a *API) registerClients(r *rest.API, admin rest.Policy) {
+func (a *API) registerClients(r *rest.API, manager rest.Policy) {
 	a.registerOAuth(r)
-	rest.Handle(r, "POST /api/auth/clients", admin, a.createClient, "createClient", "Create an API client", rest.Status(http.StatusCreated),
-		rest.Description("An API client is a program of an organisation, such as an ERP system. It gets access tokens with POST /api/auth/token, and has the rights of an account with its role and organisation. The secret is shown only once."))
-	rest.Handle(r, "GET /api/auth/clients", admin, a.listClients, "listClients", "List API clients")
-	rest.Handle(r, "GET /api/auth/clients/{id}", admin, a.getClient, "getClient", "Get an API client")
-	rest.Handle(r, "PATCH /api/auth/clients/{id}", admin, a.changeClient, "updateClient", "Update an API client",
+	rest.Handle(r, "POST /api/auth/clients", manager, a.createClient, "createClient", "Create an API client", rest.Status(http.StatusCreated),
+		rest.Description("An API client is a program of an organisation, such as an ERP system. It gets access tokens with POST /api/auth/token, and has the rights of an account with its role and organisation. The secret is shown only once. Managers create clients of their organisation with the roles user and operator."))
+	rest.Handle(r, "GET /api/auth/clients", manager, a.listClients, "listClients", "List API clients",
+		rest.Description("Managers get the users and operators among the clients of their organisation. A page may have fewer items than the limit."))
+	rest.Handle(r, "GET /api/auth/clients/{id}", manager, a.getClient, "getClient", "Get an API client")
+	rest.Handle(r, "PATCH /api/auth/clients/{id}", manager, a.changeClient, "updateClient", "Update an API client",
 		rest.Description("Members that are absent or null stay unchanged. All services refuse the access tokens of a disabled client within 5 seconds."))
-	rest.Handle(r, "DELETE /api/auth/clients/{id}", admin, a.deleteClient, "deleteClient", "Delete an API client", rest.Status(http.StatusNoContent),
+	rest.Handle(r, "DELETE /api/auth/clients/{id}", manager, a.deleteClient, "deleteClient", "Delete an API client", rest.Status(http.StatusNoContent),
 		rest.Description("All services refuse its access tokens within 5 seconds. Data that it created stays."))
-	rest.Handle(r, "POST /api/auth/clients/{id}/secrets", admin, a.addSecret, "addClientSecret", "Add a secret to an API client", rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
+	rest.Handle(r, "POST /api/auth/clients/{id}/secrets", manager, a.addSecret, "addClientSecret", "Add a secret to an API client", rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
 		rest.Description("For a rotation without an outage: a client may have two secrets. Configure the new one in the client, check with lastUsedAt that it is used, and delete the old one."))
-	rest.Handle(r, "DELETE /api/auth/clients/{id}/secrets/{secretId}", admin, a.removeSecret, "deleteClientSecret", "Delete a secret of an API client", rest.Status(http.StatusNoContent),
+	rest.Handle(r, "DELETE /api/auth/clients/{id}/secrets/{secretId}", manager, a.removeSecret, "deleteClientSecret", "Delete a secret of an API client", rest.Status(http.StatusNoContent),
 		rest.Description("All services refuse the access tokens that were issued for this secret within 5 seconds. Tokens of the other secret stay valid."))
 }
 
 func (a *API) createClient(ctx context.Context, in *input[newClient]) (*versioned[createdClient], error) {
-	r, secret, err := a.Clients.Create(withOrigin(ctx), everyClient{}, client.Client{Name: in.Body.Name, Role: in.Body.Role, Organisation: in.Body.Organisation})
+	by, err := a.Accounts.Administrator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, secret, err := a.Clients.Create(withOrigin(ctx), by, client.Client{Name: in.Body.Name, Role: in.Body.Role, Organisation: in.Body.Organisation})
 	return newVersioned(createdClient{r.Client, secret}, r.LastEntry), err
 }
 
 func (a *API) listClients(ctx context.Context, in *clientsInput) (*output[rest.List[client.Client]], error) {
-	page, err := a.Clients.List(ctx, everyClient{}, in.Organisation, in.Cursor, in.Limit)
+	by, err := a.Accounts.Administrator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	page, err := a.Clients.List(ctx, by, in.Organisation, in.Cursor, in.Limit)
 	return listOf(page, func(r client.Record) client.Client { return r.Client }), err
 }
 
 func (a *API) getClient(ctx context.Context, in *ClientID) (*versioned[client.Client], error) {
-	r, err := a.Clients.Get(ctx, everyClient{}, in.ID)
+	by, err := a.Accounts.Administrator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.Clients.Get(ctx, by, in.ID)
 	return newVersioned(r.Client, r.LastEntry), err
 }
 
 func (a *API) changeClient(ctx context.Context, in *changeClientInput) (*versioned[client.Client], error) {
+	by, err := a.Accounts.Administrator(ctx)
+	if err != nil {
+		return nil, err
+	}
 	versions, err := in.Versions()
 	if err != nil {
 		return nil, err
 	}
-	r, err := a.Clients.Change(withOrigin(ctx), everyClient{}, in.ID, client.Change(in.Body), versions...)
+	r, err := a.Clients.Change(withOrigin(ctx), by, in.ID, client.Change(in.Body), versions...)
 	return newVersioned(r.Client, r.LastEntry), err
 }
 
 func (a *API) deleteClient(ctx context.Context, in *ClientID) (*struct{}, error) {
-	return nil, a.Clients.Delete(withOrigin(ctx), everyClient{}, in.ID)
+	by, err := a.Accounts.Administrator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.Clients.Delete(withOrigin(ctx), by, in.ID)
 }
 
 func (a *API) addSecret(ctx context.Context, in *ClientID) (*output[createdSecret], error) {
-	added, value, err := a.Clients.AddSecret(withOrigin(ctx), everyClient{}, in.ID)
+	by, err := a.Accounts.Administrator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	added, value, err := a.Clients.AddSecret(withOrigin(ctx), by, in.ID)
 	return &output[createdSecret]{createdSecret{added, value}}, err
 }
 
 func (a *API) removeSecret(ctx context.Context, in *secretInput) (*struct{}, error) {
-	return nil, a.Clients.RemoveSecret(withOrigin(ctx), everyClient{}, in.ID, in.Secret)
+	by, err := a.Accounts.Administrator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.Clients.RemoveSecret(withOrigin(ctx), by, in.ID, in.Secret)
 }
 
 // clientProfile returns the client of the access token like an account, without email

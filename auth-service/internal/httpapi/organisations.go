@@ -37,8 +37,8 @@ type organisationChange organisation.Change
 
 type organisationsInput struct{ rest.Paging }
 
-func (a *API) registerOrganisations(r *rest.API, user, admin rest.Policy) {
-	a.registerClients(r, admin)
+func (a *API) registerOrganisations(r *rest.API, user, admin, manager rest.Policy) {
+	a.registerClients(r, manager)
 	rest.Handle(r, "POST /api/auth/organisations", admin, a.createOrganisation, "createOrganisation", "Create an organisation", rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
 		rest.Description("Accounts can be assigned to existing organisations only. The id never changes; the name can."))
 	rest.Handle(r, "GET /api/auth/organisations", admin, a.listOrganisations, "listOrganisations", "List organisations")

@@ -17,6 +17,7 @@ import (
 	"github.com/battery-passport/suite/auth-service/internal/session"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/token"
+	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store"
 )
@@ -101,7 +102,7 @@ func (a *API) Register(r *rest.API) {
 	rest.Handle(r, "PATCH /api/auth/users/{id}", manager, a.change, "updateAccount", "Update an account", rest.Errors(http.StatusConflict),
 		rest.Description("For admins, and for managers: these change users and operators of their organisation, to one of these two roles, and not the last active manager. Members that are absent stay unchanged. A null for organisation removes the account from its organisation; other members must not be null. A change revokes the access tokens of the account; its sessions continue with their refresh tokens. Disabling an account ends its sessions."))
 	rest.Handle(r, "GET /api/auth/audit", admin, a.audit, "listAuditEntries", "List audit entries")
-	a.registerOrganisations(r, user, admin)
+	a.registerOrganisations(r, user, admin, manager)
 	a.registerInvitations(r, manager, registration)
 	rest.Handle(r, "POST /api/auth/keys", admin, a.rotate, "rotateSigningKey", "Rotate the signing key", rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
 		rest.Description("Adds a key that signs access tokens in ten minutes, when all services have fetched it. Tokens signed with earlier keys stay valid."))
@@ -174,11 +175,15 @@ func (a *API) admin(ctx context.Context, authorization string) (context.Context,
 	return ctx, a.Accounts.CheckAdmin(ctx)
 }
 
-// administrator is the guard for admins and managers. It checks the stored account.
+// administrator is the guard for admins and managers. It checks the stored account. API clients
+// have none.
 func (a *API) administrator(ctx context.Context, authorization string) (context.Context, error) {
 	ctx, err := a.Verifier.Require()(ctx, authorization)
 	if err != nil {
 		return nil, err
+	}
+	if auth.Caller(ctx).Client {
+		return ctx, fault.New(fault.Forbidden, "API clients cannot administer people and clients")
 	}
 	_, err = a.Accounts.Administrator(ctx)
 	return ctx, err
