@@ -351,28 +351,6 @@ func TestInvitationRevealsNoAccount(t *testing.T) {
 	}
 }
 
-// TestInvitationsAreLimited: an organisation cannot send one address many mails.
-func TestInvitationsAreLimited(t *testing.T) {
-	c, m := companyWithMail(t, connect.Config{Dir: t.TempDir()})
-	mia := c.people["mia"]
-	const body = `{"email":"victim@x.example","role":"user"}`
-	for range 3 {
-		i := c.invite(mia, body)
-		c.Call("DELETE "+invitations+"/"+i.ID, mia.Token, nil).Want(204, nil)
-	}
-	c.Call("POST "+invitations, mia.Token, body).WantProblem(429)
-	i := c.invite(mia, `{"email":"another@x.example","role":"user"}`)
-	for n := range 4 {
-		m.link("another@x.example", n+1)
-		c.Call("POST "+invitations+"/"+i.ID+"/resend", mia.Token, nil).Want(200, nil)
-	}
-	m.link("another@x.example", 5)
-	c.Call("POST "+invitations+"/"+i.ID+"/resend", mia.Token, nil).WantProblem(429)
-	m.advance(25 * time.Hour)
-	c.login("mia@x.example", "correct horse").Want(200, &mia)
-	c.invite(mia, body)
-}
-
 // TestInvitationsNeedMail: without a mail server nobody can be invited.
 func TestInvitationsNeedMail(t *testing.T) {
 	c := newCompany(start(t, connect.Config{Dir: t.TempDir()}))

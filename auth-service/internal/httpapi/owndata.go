@@ -20,7 +20,7 @@ type passwordConfirmation struct {
 type profileExport struct {
 	Account    account.Account `json:"account" doc:"the account"`
 	Sessions   []ownSession    `json:"sessions" doc:"sessions that continue, the latest login first"`
-	Audit      []auditEntry    `json:"audit" doc:"audit entries about the account, newest first, at most 10,000; those of changes by others without their addresses"`
+	Audit      []auditEntry    `json:"audit" doc:"audit entries about the account, newest first, at most 10,000; those of failed logins and of changes by others without client addresses"`
 	NextCursor string          `json:"nextCursor,omitempty" doc:"cursor of older audit entries; absent on the last page"`
 }
 

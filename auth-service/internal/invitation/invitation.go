@@ -2,10 +2,12 @@
 // which a person gets an account, a role and the organisation.
 //
 // Neither an invitation nor the response to a request for one depends on whether the address
-// has an account: that comes out only when the person accepts.
+// has an account. Only the response to the person who accepts does.
 package invitation
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/battery-passport/suite/auth-service/internal/audit"
@@ -20,9 +22,8 @@ const (
 
 	retention = 30 * 24 * time.Hour // after the link has expired
 
-	mailsPerDay   = 5   // about one invitation, without attempts that the mail server refused
-	maxPerAddress = 3   // invitations of an organisation to an address in 24 hours
-	maxPerDay     = 200 // invitations of an organisation in 24 hours
+	mailsPerAddress = 5   // about all invitations to an address, of every organisation, in 24 hours
+	mailsPerDay     = 200 // about all invitations of an organisation in 24 hours
 )
 
 // State is the state of an invitation.
@@ -84,9 +85,30 @@ func Schema() store.Schema[Record] {
 			return map[string]string{byAddress: addressKey(r.Organisation, r.Email)}
 		},
 		Indexes: func(r *Record) store.Indexes {
-			return store.Indexes{Scopes: []string{store.All, r.Organisation}, Created: r.CreatedAt, Filters: map[string]string{filterEmail: r.Email}}
+			return store.Indexes{Scopes: r.scopes(), Created: r.CreatedAt, Filters: map[string]string{filterEmail: r.Email}}
 		},
 	}
 }
+
+// scopes returns the scopes of an invitation: its organisation, and for the limits of mails the
+// days of its mails, of all organisations and of its own.
+func (r *Record) scopes() []string {
+	scopes := []string{store.All, scopeOf(r.Organisation)}
+	for _, at := range r.Asked {
+		for _, s := range []string{dayScope(store.All, at), dayScope(scopeOf(r.Organisation), at)} {
+			if !slices.Contains(scopes, s) {
+				scopes = append(scopes, s)
+			}
+		}
+	}
+	return scopes
+}
+
+// scopeOf returns the scope of the invitations to an organisation. Those without an
+// organisation have one that no organisation can have as id.
+func scopeOf(organisation string) string { return cmp.Or(organisation, "-") }
+
+// dayScope returns the scope of the invitations in a scope with a mail on the day of at.
+func dayScope(scope string, at time.Time) string { return scope + " " + at.UTC().Format(time.DateOnly) }
 
 func addressKey(organisation, email string) string { return organisation + " " + email }

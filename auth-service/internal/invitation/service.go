@@ -31,7 +31,7 @@ type Service struct {
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
 
 // Create invites a person to an organisation and sends the mail. Without an organisation, a
-// manager invites to the own one. It fails with fault.Forbidden for what only an admin may
+// manager invites to the organisation of the manager. It fails with fault.Forbidden for what only an admin may
 // give, with fault.Invalid, with fault.Conflict if the address has a pending invitation to the
 // organisation or the service sends no mail, and with fault.TooMany.
 func (s *Service) Create(ctx context.Context, by account.Administrator, i Invitation) (Record, error) {
@@ -45,10 +45,10 @@ func (s *Service) Create(ctx context.Context, by account.Administrator, i Invita
 	if err := s.check(ctx, i); err != nil {
 		return Record{}, err
 	}
-	if err := s.limit(ctx, i); err != nil {
+	now := s.now()
+	if err := s.checkLimits(ctx, i, now); err != nil {
 		return Record{}, err
 	}
-	now := s.now()
 	i.CreatedAt, i.ExpiresAt = now, now.Add(Lifetime)
 	r := Record{Invitation: i, Request: s.NewID(), Asked: []time.Time{now}}
 	s.next(ctx, &r, audit.InvitationCreated)
@@ -91,24 +91,6 @@ func (s *Service) check(ctx context.Context, i Invitation) error {
 	return fault.New(fault.Invalid, "the invitation is not valid").With(details...)
 }
 
-// limit fails with fault.TooMany if the organisation has sent too many invitations in 24
-// hours, in total or to the address. Revoked ones count: their mails were sent.
-func (s *Service) limit(ctx context.Context, i Invitation) error {
-	for email, limit := range map[string]int{i.Email: maxPerAddress, "": maxPerDay} {
-		page, err := s.Invitations.List(ctx, store.Query{
-			Scopes: []string{i.Organisation}, Filters: map[string]string{filterEmail: email}, From: s.now().Add(-day), Limit: limit,
-		})
-		if err != nil {
-			return err
-		}
-		if len(page.Rows) >= limit {
-			oldest := page.Rows[len(page.Rows)-1].Doc.CreatedAt
-			return fault.New(fault.TooMany, "the organisation has sent too many invitations in 24 hours").RetryIn(oldest.Add(day).Sub(s.now()))
-		}
-	}
-	return nil
-}
-
 // List returns a page of the invitations that the administrator may see, newest first. For a
 // manager a page may have fewer invitations than the limit. It fails with fault.Malformed if
 // the cursor belongs to another list.
@@ -137,8 +119,8 @@ func (s *Service) Resend(ctx context.Context, by account.Administrator, id strin
 	}
 	r, err := s.change(ctx, by, id, audit.InvitationResent, func(r *Record, now time.Time) error {
 		r.Asked = slices.DeleteFunc(r.Asked, func(at time.Time) bool { return now.Sub(at) >= day })
-		if len(r.Asked) >= mailsPerDay {
-			return fault.New(fault.TooMany, "the address got %d mails about this invitation in 24 hours", mailsPerDay).RetryIn(r.Asked[0].Add(day).Sub(now))
+		if err := s.checkLimits(ctx, r.Invitation, now); err != nil {
+			return err
 		}
 		r.Asked = append(r.Asked, now)
 		r.Request, r.ExpiresAt, r.InvitedBy = s.NewID(), now.Add(Lifetime), auth.UserID(ctx)
@@ -204,7 +186,7 @@ func (s *Service) AppendNewest(ctx context.Context, f audit.Filter) error {
 	if f.Organisation == "" {
 		return nil
 	}
-	page, err := s.Invitations.List(ctx, store.Query{Scopes: []string{f.Organisation}, Limit: maxPerDay})
+	page, err := s.Invitations.List(ctx, store.Query{Scopes: []string{f.Organisation}, Limit: mailsPerDay})
 	for i := 0; err == nil && i < len(page.Rows); i++ {
 		err = s.Audit.Ensure(ctx, page.Rows[i].Doc.LastEntry)
 	}

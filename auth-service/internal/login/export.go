@@ -21,8 +21,8 @@ type Export struct {
 }
 
 // Export returns all data that the service stores about the caller, with the audit entries from a
-// cursor on, which may be empty. Entries about changes that others made do not have their
-// addresses. It fails as account.Service.CallerAccount and audit.Log.List do.
+// cursor on, which may be empty. Entries about failed logins and about changes that others made do
+// not have addresses: they may be those of other people. It fails as account.Service.CallerAccount and audit.Log.List do.
 func (s *Service) Export(ctx context.Context, cursor string) (Export, error) {
 	r, err := s.Accounts.CallerRecord(ctx)
 	if err != nil {
@@ -39,8 +39,8 @@ func (s *Service) Export(ctx context.Context, cursor string) (Export, error) {
 		}
 		for _, row := range page.Rows {
 			e := row.Doc
-			if e.By != "" && e.By != r.ID {
-				e.From, e.RequestID = "", ""
+			if e.By != "" && e.By != r.ID || e.Action == audit.LoginFailed {
+				e.From, e.RequestID, e.Addresses = "", "", nil
 			}
 			out.Audit = append(out.Audit, e)
 		}
