@@ -210,3 +210,27 @@ func TestConfigErrorNamesAllVariables(t *testing.T) {
 		}
 	}
 }
+
+// TestProductionRequiresHTTPS: in production, links with tokens and the addresses that clients
+// send secrets to are https, except on the own machine.
+func TestProductionRequiresHTTPS(t *testing.T) {
+	for _, c := range []struct {
+		environment, url string
+		valid            bool
+	}{
+		{"production", "http://passports.example", false}, {"production", "HTTP://passports.example", false}, {"production", "http://10.0.0.1:4000", false},
+		{"production", "http://localhost.evil.example", false}, {"production", "https://passports.example", true}, {"production", "http://localhost:4000", true},
+		{"production", "http://127.0.0.1:4000", true}, {"production", "http://[::1]:4000", true}, {"production", "", true}, {"development", "http://passports.example", true},
+	} {
+		for _, variable := range []string{"APP_URL", "ISSUER_URL"} {
+			t.Setenv("APP_ENV", c.environment)
+			t.Setenv("APP_URL", "")
+			t.Setenv("ISSUER_URL", "")
+			t.Setenv(variable, c.url)
+			err := boot.Load(&authd.Config{})
+			if refused := err != nil && strings.Contains(err.Error(), variable+": must be an https URL in production"); refused == c.valid {
+				t.Errorf("%s=%s in %s: %v, want valid = %v", variable, c.url, c.environment, err, c.valid)
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -28,10 +29,10 @@ type Config struct {
 	Kafka   kafka.Config
 	Mail    mail.Config
 
-	AppURL          string   `envconfig:"APP_URL" desc:"URL at which browsers reach the auth-service, for the links in its mails, for example https://passports.example. Empty: http://localhost with the port of the service; required in production if SMTP_HOST is set."`
+	AppURL          string   `envconfig:"APP_URL" desc:"URL at which browsers reach the auth-service, for the links in its mails, for example https://passports.example. Empty: http://localhost with the port of the service; in production it must be https unless the host is loopback, and is required if SMTP_HOST is set."`
 	TokenSecret     string   `envconfig:"JWT_SECRET" secret:"true" desc:"Secret that signs access tokens with HS256, at least 32 characters, the same in all services; see JWT_ALGORITHM. Empty: tokens with HS256 are refused."`
 	Algorithm       string   `envconfig:"JWT_ALGORITHM" desc:"Algorithm that signs access tokens: ES256, EdDSA or HS256, which needs JWT_SECRET. It can be changed without invalidating tokens, see docs/security.md, Keys. Empty: HS256 if JWT_SECRET is set, otherwise ES256."`
-	IssuerURL       string   `envconfig:"ISSUER_URL" desc:"Public base URL of the auth-service, such as https://auth.example: the iss claim of access tokens, and the base of the URLs in /.well-known/oauth-authorization-server. Other services learn it from the auth-service. Empty: http://127.0.0.1 with the port."`
+	IssuerURL       string   `envconfig:"ISSUER_URL" desc:"Public base URL of the auth-service, such as https://auth.example: the iss claim of access tokens, and the base of the URLs in /.well-known/oauth-authorization-server. Other services learn it from the auth-service. In production it must be https unless the host is loopback. Empty: http://127.0.0.1 with the port."`
 	TokenLifetime   Lifetime `envconfig:"JWT_EXPIRES_IN" default:"15m" desc:"Lifetime of an access token, for example 15m, 24h or 1d."`
 	RefreshLifetime Lifetime `envconfig:"REFRESH_EXPIRES_IN" default:"30d" desc:"Lifetime of a session, from login; refreshing tokens does not extend it."`
 	KeyRotation     Lifetime `envconfig:"JWT_KEY_ROTATION" default:"90d" desc:"Age at which the signing key is replaced. 0: only on request of an admin."`
@@ -73,6 +74,8 @@ func (c Config) Validate() error {
 	check(c.PasswordKey == "" || len(c.PasswordKey) >= minPasswordKey, "PASSWORD_KEY: must have at least %d characters, got %d", minPasswordKey, len(c.PasswordKey))
 	check(c.PasswordCost >= minCost && c.PasswordCost <= maxCost, "PASSWORD_COST: must be %d to %d, got %d", minCost, maxCost, c.PasswordCost)
 	check(c.AppURL == "" || isWebURL(c.AppURL), "APP_URL: must be an http or https URL without query and fragment, got %q", c.AppURL)
+	check(!boot.IsProduction() || isConfidential(c.AppURL), "APP_URL: must be an https URL in production, because links in mails have tokens, unless the host is loopback, got %q", c.AppURL)
+	check(!boot.IsProduction() || isConfidential(c.IssuerURL), "ISSUER_URL: must be an https URL in production, because clients send their secrets there, unless the host is loopback, got %q", c.IssuerURL)
 	check(c.AppURL != "" || c.Mail.Host == "" || !boot.IsProduction(), "APP_URL: is missing; it is required in production if SMTP_HOST is set")
 	if c.AdminEmail != "" || c.AdminPassword != "" {
 		for _, d := range account.CheckCredentials(account.NormalEmail(c.AdminEmail), c.AdminPassword) {
@@ -85,6 +88,17 @@ func (c Config) Validate() error {
 func isWebURL(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
+}
+
+// isConfidential reports whether requests to a URL are encrypted or stay on the same machine,
+// as they do with an empty URL.
+func isConfidential(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" {
+		return true // isWebURL and checkTokens refuse other schemes than https
+	}
+	address, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || err == nil && address.IsLoopback()
 }
 
 // appURL returns the base of links in mails, without a slash at the end.

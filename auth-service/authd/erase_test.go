@@ -131,6 +131,29 @@ func TestLastAdminRemains(t *testing.T) {
 	})
 }
 
+// TestAccountOfAdminEmailIsNotErased: a restart would create it again, as an admin. It can be
+// erased when ADMIN_EMAIL has another value.
+func TestAccountOfAdminEmailIsNotErased(t *testing.T) {
+	db := connect.Config{Dir: t.TempDir()}
+	s := start(t, db, adminEmail(" Root@x.example "))
+	root := s.eventuallyLogin("root@x.example", "operator's own")
+	ann := s.register("ann@x.example", "")
+	s.Call("PATCH /api/auth/users/"+ann.User.ID, root.Token, `{"role":"admin"}`).Want(200, nil)
+	ann = s.refreshed(ann.RefreshToken)
+	for _, role := range []string{"admin", "user"} {
+		s.Call("PATCH /api/auth/users/"+root.User.ID, ann.Token, `{"role":"`+role+`"}`).Want(200, nil)
+		s.login("root@x.example", "operator's own").Want(200, &root)
+		refused := s.Call(eraseOwn, root.Token, `{"password":"operator's own"}`)
+		if refused.WantProblem(409); !strings.Contains(refused.Text, "remove ADMIN_EMAIL first") {
+			t.Errorf("role %s: %s", role, refused.Text)
+		}
+		s.Call("DELETE /api/auth/users/"+root.User.ID, ann.Token, nil).WantProblem(409)
+	}
+	s.stop()
+	s = start(t, db, adminEmail("ann@x.example"))
+	s.Call("DELETE /api/auth/users/"+root.User.ID, ann.Token, nil).Want(204, nil)
+}
+
 // TestExportHasWhatIsStored: the export has the account, its sessions and the audit about it, but
 // no addresses of failed logins and of changes by others: they may be those of other people.
 func TestExportHasWhatIsStored(t *testing.T) {

@@ -268,6 +268,9 @@ func TestPagesOfAReset(t *testing.T) {
 		if r.Status != status || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") || !strings.Contains(r.Header.Get("Content-Security-Policy"), "form-action 'self'") {
 			t.Errorf("%s = %d %v", route, r.Status, r.Header)
 		}
+		if policy, cache := r.Header.Get("Referrer-Policy"), r.Header.Get("Cache-Control"); policy != "strict-origin" || cache != "no-store" {
+			t.Errorf("%s: Referrer-Policy %q, Cache-Control %q: the token in the URL may leak", route, policy, cache)
+		}
 		for _, text := range contains {
 			if !strings.Contains(r.Text, text) {
 				t.Errorf("%s: no %q in\n%s", route, text, r.Text)

@@ -124,7 +124,7 @@ func newAccounts(cfg Config, p *platform.Platform, sessions *session.Service, en
 	accounts := &account.Service{
 		Accounts: store.Open(p.Store, account.Schema()), Audit: entries, Passwords: passwords,
 		Throttle: limits, Tokens: sessions, Organisations: organisations,
-		Now: p.Now, NewID: platform.NewID, Log: log, FirstIsAdmin: cfg.AdminEmail == "",
+		Now: p.Now, NewID: platform.NewID, Log: log, FirstIsAdmin: cfg.AdminEmail == "", AdminEmail: account.NormalEmail(cfg.AdminEmail),
 	}
 	organisations.Members = []organisation.Members{accounts}
 	return accounts, organisations

@@ -17,7 +17,8 @@ const erasureTimeout = time.Minute
 
 // Erase removes everything of an account but its id, which histories and the audit refer to.
 // The email address can be registered again; access tokens are revoked. It fails with
-// fault.NotFound, and with fault.Conflict for the account of the caller and for the last admin.
+// fault.NotFound, and with fault.Conflict for the account of the caller, that of AdminEmail and
+// the last admin.
 func (s *Service) Erase(ctx context.Context, id string) error {
 	if id == auth.Caller(ctx).UserID {
 		return fault.New(fault.Conflict, "this is your own account; erase it with your password: POST /api/auth/profile/deletion")
@@ -30,7 +31,7 @@ func (s *Service) Erase(ctx context.Context, id string) error {
 }
 
 // EraseOwn erases the account of the caller, as Erase does. It fails with fault.Invalid if the
-// password is wrong, with fault.TooMany, and with fault.Conflict for the last admin.
+// password is wrong, with fault.TooMany, and with fault.Conflict as Erase does.
 func (s *Service) EraseOwn(ctx context.Context, password string) error {
 	r, err := s.confirmPassword(ctx, "/password", password)
 	if err != nil {
@@ -40,6 +41,9 @@ func (s *Service) EraseOwn(ctx context.Context, password string) error {
 }
 
 func (s *Service) erase(ctx context.Context, r Record) error {
+	if s.AdminEmail != "" && r.Email == s.AdminEmail {
+		return fault.New(fault.Conflict, "the next restart would create this account again, because its address is ADMIN_EMAIL; remove ADMIN_EMAIL first")
+	}
 	began, err := s.beginErasure(ctx, r)
 	if err != nil {
 		return err

@@ -54,7 +54,8 @@ type Service struct {
 	NewID         func() string
 	Log           *slog.Logger
 
-	FirstIsAdmin bool // the first registration may request the role admin
+	FirstIsAdmin bool   // the first registration may request the role admin
+	AdminEmail   string // of ADMIN_EMAIL; its account cannot be erased, because a restart would create it again
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }

@@ -102,7 +102,7 @@ func write(w http.ResponseWriter, r *http.Request, status int, p page.Page) {
 		rest.LogError(r.Context(), err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Referrer-Policy", "same-origin") // a browser without Fetch Metadata would send the form with Origin: null
+	w.Header().Set("Referrer-Policy", "strict-origin") // hides the token; with no-referrer a browser would send the form with Origin: null
 	w.WriteHeader(status)
 	w.Write(html)
 }
