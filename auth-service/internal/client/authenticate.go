@@ -58,11 +58,12 @@ func (s *Service) IssueToken(ctx context.Context, id, secret string, scopes []st
 
 // authenticate returns the principal of a client. It fails with fault.Unauthenticated for an
 // unknown or disabled client and a wrong secret, and with fault.TooMany after too many
-// requests of the client network. A client whose secret was right before has a share of the
-// limit for itself: wrong secrets of others do not lock it out, even from the same network.
+// requests of the client network. A client whose secret was right before, since this instance of
+// the service started, has a share of the limit for itself: wrong secrets of others do not lock
+// it out, even from the same network.
 func (s *Service) authenticate(ctx context.Context, id, secret string) (auth.Principal, error) {
 	credential, device := sha256.Sum256([]byte(id+"\x00"+secret)), ""
-	if s.known.Contains(credential) {
+	if s.verified.Contains(credential) {
 		device = id
 	}
 	if err := s.Requests.Request(opToken, audit.OriginOf(ctx).Client, device); err != nil {
@@ -71,7 +72,7 @@ func (s *Service) authenticate(ctx context.Context, id, secret string) (auth.Pri
 	r, secretID, err := s.verify(ctx, id, secret)
 	if err != nil {
 		if fault.Is(err, fault.Unauthenticated) {
-			s.known.Remove(credential)
+			s.verified.Remove(credential)
 			s.Audit.CountClient(ctx, audit.ClientFailed, r.ID)
 		}
 		return auth.Principal{}, err
@@ -80,7 +81,7 @@ func (s *Service) authenticate(ctx context.Context, id, secret string) (auth.Pri
 	if p.Organisation, p.FormerOrganisations, err = s.Organisations.Resolve(ctx, r.Organisation); err != nil {
 		return auth.Principal{}, err
 	}
-	s.known.Add(credential, struct{}{})
+	s.verified.Add(credential, struct{}{})
 	s.Audit.CountClient(ctx, audit.ClientAuthenticated, r.ID)
 	s.used(ctx, r, secretID)
 	return p, nil

@@ -41,19 +41,19 @@ type Service struct {
 	NewID         func() string
 	Log           *slog.Logger
 
-	known *lru.Cache[[32]byte, struct{}] // hashes of client ids and secrets that were right
+	verified *lru.Cache[[32]byte, struct{}] // hashes of client ids and secrets that were right
 }
 
-// knownCredentials limits the memory of the credentials that were right.
-const knownCredentials = 10_000
+// maxVerified limits the memory of the credentials that were right.
+const maxVerified = 10_000
 
 // New returns a service without dependencies, which the caller sets.
 func New() *Service {
-	known, err := lru.New[[32]byte, struct{}](knownCredentials)
+	verified, err := lru.New[[32]byte, struct{}](maxVerified)
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
-	return &Service{known: known}
+	return &Service{verified: verified}
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
