@@ -210,9 +210,9 @@ func TestAccountEvents(t *testing.T) {
 		s.Call("PUT /api/auth/password", admin.Token, map[string]string{"currentPassword": "correct horse", "newPassword": "battery staple"}).Want(204, nil)
 
 		want := []string{
-			`user.registered 1 {"userId":"ID","email":"ann@nlb.example","role":"user","registeredAt":"TIME"}`,
-			`user.updated 3 {"userId":"ID","email":"ann@nlb.example","role":"authority","organisation":"bam","disabled":false,"updatedAt":"TIME"}`,
-			`user.updated 4 {"userId":"ID","email":"ann@nlb.example","role":"authority","disabled":true,"updatedAt":"TIME"}`,
+			`user.registered 1 {"userId":"ID","email":"ann@nlb.example","role":"user","emailVerified":true,"registeredAt":"TIME"}`,
+			`user.updated 3 {"userId":"ID","email":"ann@nlb.example","role":"authority","organisation":"bam","disabled":false,"emailVerified":true,"updatedAt":"TIME"}`,
+			`user.updated 4 {"userId":"ID","email":"ann@nlb.example","role":"authority","disabled":true,"emailVerified":true,"updatedAt":"TIME"}`,
 		}
 		if diff := cmp.Diff(want, waiting(t, db, ann.User.ID)); diff != "" {
 			t.Errorf("events of an account; requests that change nothing must add none (-want +got)\n%s", diff)

@@ -96,8 +96,8 @@ func TestInvitationFromMailToLogin(t *testing.T) {
 			t.Errorf("audit of the organisation (-want +got)\n%s", diff)
 		}
 		if diff := cmp.Diff([]string{
-			`user.registered 1 {"userId":"ID","email":"new@x.example","role":"user","registeredAt":"TIME"}`,
-			`user.updated 3 {"userId":"ID","email":"new@x.example","role":"operator","organisation":"nordlicht","disabled":false,"updatedAt":"TIME"}`,
+			`user.registered 1 {"userId":"ID","email":"new@x.example","role":"user","emailVerified":true,"registeredAt":"TIME"}`,
+			`user.updated 3 {"userId":"ID","email":"new@x.example","role":"operator","organisation":"nordlicht","disabled":false,"emailVerified":true,"updatedAt":"TIME"}`,
 		}, waiting(t, db, g.User.ID)); diff != "" {
 			t.Errorf("events (-want +got)\n%s", diff)
 		}

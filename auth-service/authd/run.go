@@ -98,7 +98,7 @@ func mailTasks(cfg Config, p *platform.Platform, sender *mail.Sender, accounts *
 		return nil
 	}
 	accounts.Mails, invitations.Mails = queue, queue
-	return (&accountmail.Mails{Sender: sender, Accounts: accounts, Invitations: invitations, AppURL: cfg.appURL(), Now: p.Now}).Tasks()
+	return append(accounts.Tasks(), (&accountmail.Mails{Sender: sender, Accounts: accounts, Invitations: invitations, AppURL: cfg.appURL(), Now: p.Now}).Tasks()...)
 }
 
 // newHasher returns a hasher whose waiting calls hold at most a quarter of the slots of
@@ -124,7 +124,7 @@ func newAccounts(cfg Config, p *platform.Platform, sessions *session.Service, en
 	accounts := &account.Service{
 		Accounts: store.Open(p.Store, account.Schema()), Audit: entries, Passwords: passwords,
 		Throttle: limits, Tokens: sessions, Organisations: organisations,
-		Now: p.Now, NewID: platform.NewID, Log: log, FirstIsAdmin: cfg.AdminEmail == "", AdminEmail: account.NormalEmail(cfg.AdminEmail),
+		Now: p.Now, NewID: platform.NewID, Log: log, FirstIsAdmin: cfg.AdminEmail == "", AdminEmail: account.NormalEmail(cfg.AdminEmail), ByInvitation: cfg.Registration == byInvitation, VerifyEmails: cfg.verifiesEmails(),
 	}
 	organisations.Members = []organisation.Members{accounts}
 	return accounts, organisations

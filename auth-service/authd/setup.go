@@ -38,6 +38,7 @@ func newClients(p *platform.Platform, sessions *session.Service, keys *secret.Ke
 
 // ensureAdmin creates or promotes the account of ADMIN_EMAIL, if that is set.
 func ensureAdmin(ctx context.Context, cfg Config, accounts *account.Service, log *slog.Logger) {
+	cfg.warn(ctx, log)
 	if cfg.AdminEmail == "" {
 		return
 	}

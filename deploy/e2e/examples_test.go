@@ -278,7 +278,7 @@ func (r *exampleRun) record(op documentedOperation, e example, contentType, body
 	if got.Request == nil {
 		got = operationExamples{Request: map[string]map[string]recorded{}, Responses: map[string]map[string]map[string]recorded{}}
 	}
-	if body != "" && e.status == 0 { // otherwise the body is not valid
+	if body != "" && (e.status == 0 || e.mailed) { // otherwise the body is not valid
 		if got.Request[contentType] == nil {
 			got.Request[contentType] = map[string]recorded{}
 		}

@@ -8,6 +8,7 @@ type example struct {
 	target        string // values of parameters of the path, names of kept ids or values
 	query         string
 	body          string // JSON, or the name of a sample; the words in braces are kept values
+	mailed        bool   // the body is an example although it needs a token of a mail that the suite does not send
 	status        int    // 0: the status of success; otherwise only the problem is an example
 	keep          string // name under which the id of the response is kept
 }
@@ -61,6 +62,7 @@ var examples = []example{
 	{operation: "changePassword", name: "change", summary: "Ends all sessions of the account", caller: "ute", body: `{"currentPassword":"correct horse battery","newPassword":"staple battery horse"}`},
 	{operation: "requestPasswordReset", name: "address", summary: "Send a mail with a link", body: `{"email":"ute@nordlicht.example"}`},
 	{operation: "confirmPasswordReset", name: "token", summary: "With the token in the link of the mail", body: `{"token":"{resetToken}","password":"correct horse battery"}`},
+	{operation: "confirmEmail", name: "token", mailed: true, summary: "With the token in the link of the mail", body: `{"token":"AaIsiFFodVGC9VuylAOpusOOYcP1OBTOMBYRWmSIFOg4uM8aFCauVuIx4k4CMfLF","password":"correct horse battery"}`, status: 422},
 	{operation: "getKeySet"}, {operation: "getAuthHealth"}, {operation: "getAuthLiveness"}, {operation: "getAuthReadiness"},
 
 	{operation: "createPassport", name: "minimal", summary: "Enough for a draft", caller: "ada", body: minimal, keep: "draft"},

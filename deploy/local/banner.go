@@ -34,6 +34,7 @@ The first account can be an admin. Enter in another terminal, in this folder:
   curl -s %[3]s/api/passports -H "Authorization: Bearer $TOKEN"
 
 Mails of the suite are files in the folder of the mail server. Links in mails, such as those to set a new password, can be opened from there.
+Registrations need no confirmation here; EMAIL_VERIFICATION=required make run sends mails with links to confirm addresses.
 make seed creates accounts of every role, passports and documents.
 
 `

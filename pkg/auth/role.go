@@ -42,6 +42,7 @@ type Principal struct {
 	FormerOrganisations []string // former ids of Organisation
 	Session             string   // id of the session (login) that the token belongs to, or of the secret of an API client
 	Version             int64    // version of the account's rights when the token was issued
+	EmailUnverified     bool     // the account must confirm its email address before it writes
 	Client              bool     // whether the caller is an API client; UserID is then its id
 }
 

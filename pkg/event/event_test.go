@@ -58,8 +58,8 @@ func samples() []event.Payload {
 			UpdatedFields: []string{"accessClass", "isPublic"}, UploadedBy: userID, UpdatedBy: adminID, UpdatedAt: at,
 		},
 		event.DocumentDeleted{DocID: docID, FileName: "report.pdf", Organisation: "nordlicht", UploadedBy: userID, DeletedBy: adminID, DeletedAt: at},
-		event.UserRegistered{UserID: userID, Email: "ann@nlb.example", Role: "user", RegisteredAt: at},
-		event.UserUpdated{UserID: userID, Email: "ann@nlb.example", Role: "operator", Organisation: "Nordlicht", UpdatedAt: at},
+		event.UserRegistered{UserID: userID, Email: "ann@nlb.example", Role: "user", EmailVerified: true, RegisteredAt: at},
+		event.UserUpdated{UserID: userID, Email: "ann@nlb.example", Role: "operator", Organisation: "Nordlicht", EmailVerified: true, UpdatedAt: at},
 		event.UserDeleted{UserID: userID, DeletedAt: at},
 		event.OrganisationUpdated{
 			OrganisationID: "nordlicht-battery", Name: "Nordlicht <& \u2028> GmbH", FormerIDs: []string{"Nordlicht Batterie"}, UpdatedAt: at,

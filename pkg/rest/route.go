@@ -40,6 +40,16 @@ func Errors(statuses ...int) Option {
 	return func(o *operation) { o.statuses = append(o.statuses, statuses...) }
 }
 
+// Accepted documents the status 202 with a message, for requests that the service completes later.
+func Accepted(description string) Option {
+	return func(o *operation) {
+		message := &huma.Schema{Type: huma.TypeString, Description: "what happens next, for people"}
+		o.Responses["202"] = &huma.Response{Description: description, Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{
+			Type: huma.TypeObject, Properties: map[string]*huma.Schema{"message": message}, Required: []string{"message"},
+		}}}}
+	}
+}
+
 // Description adds a description to the summary.
 func Description(text string) Option { return func(o *operation) { o.Operation.Description = text } }
 

@@ -31,25 +31,27 @@ const source = "/auth-service"
 
 // Account is the part of an account that API clients see.
 type Account struct {
-	ID           string    `json:"id" format:"uuid" doc:"id of the account"`
-	Email        string    `json:"email" example:"ann@nordlicht.example" doc:"email address, in lower case"`
-	Role         auth.Role `json:"role" enum:"admin,operator,user,legitimate_interest,authority" doc:"admin: everything; operator: creates and edits passports and documents of its organisation; user: reads those of its organisation; legitimate_interest: repairers, recyclers, second-life operators; authority: market surveillance, notified bodies, the Commission"`
-	Organisation string    `json:"organisation,omitempty" example:"nordlicht-battery" doc:"id, or a former id, of the organisation of the account; absent if it has none"`
-	Manager      bool      `json:"manager,omitzero" doc:"whether the account manages its organisation: it invites, changes and disables the users and operators of it"`
-	Disabled     bool      `json:"disabled" doc:"whether the account is disabled: it cannot log in and its tokens are revoked"`
-	CreatedAt    time.Time `json:"createdAt" doc:"time of registration"`
-	UpdatedAt    time.Time `json:"updatedAt" doc:"time of the last change of role, organisation, manager or disabled"`
+	ID            string    `json:"id" format:"uuid" doc:"id of the account"`
+	Email         string    `json:"email" example:"ann@nordlicht.example" doc:"email address, in lower case"`
+	Role          auth.Role `json:"role" enum:"admin,operator,user,legitimate_interest,authority" doc:"admin: everything; operator: creates and edits passports and documents of its organisation; user: reads those of its organisation; legitimate_interest: repairers, recyclers, second-life operators; authority: market surveillance, notified bodies, the Commission"`
+	Organisation  string    `json:"organisation,omitempty" example:"nordlicht-battery" doc:"id, or a former id, of the organisation of the account; absent if it has none"`
+	Manager       bool      `json:"manager,omitzero" doc:"whether the account manages its organisation: it invites, changes and disables the users and operators of it"`
+	Disabled      bool      `json:"disabled" doc:"whether the account is disabled: it cannot log in and its tokens are revoked"`
+	EmailVerified *bool     `json:"emailVerified,omitempty" doc:"false while the account must confirm its email address: until then it reads, but neither uploads nor gets mail; true when it has; absent if it needs no confirmation"`
+	CreatedAt     time.Time `json:"createdAt" doc:"time of registration"`
+	UpdatedAt     time.Time `json:"updatedAt" doc:"time of the last change of role, organisation, manager or disabled"`
 }
 
 // Record is the stored form of an account.
 type Record struct {
 	Account
 	PasswordHash      string      `json:"passwordHash"`
-	Reset             link.Link   `json:"reset,omitzero"`     // for a new password
-	First             bool        `json:"first,omitzero"`     // the admin of the first registration; at most one account
-	Rights            int64       `json:"rights,omitzero"`    // version of the rights; access tokens with a lower one are revoked
-	Epoch             int64       `json:"epoch,omitzero"`     // sessions and devices of an earlier epoch have ended
-	LastEntry         audit.Entry `json:"lastEntry,omitzero"` // newest audit entry
+	Reset             link.Link   `json:"reset,omitzero"`        // for a new password
+	Confirmation      link.Link   `json:"confirmation,omitzero"` // for the email address
+	First             bool        `json:"first,omitzero"`        // the admin of the first registration; at most one account
+	Rights            int64       `json:"rights,omitzero"`       // version of the rights; access tokens with a lower one are revoked
+	Epoch             int64       `json:"epoch,omitzero"`        // sessions and devices of an earlier epoch have ended
+	LastEntry         audit.Entry `json:"lastEntry,omitzero"`    // newest audit entry
 	PendingAssignment Assignment  `json:"joining,omitzero"`
 	RemovalBegan      time.Time   `json:"removalBegan,omitzero"` // when a manager began to disable or demote this manager
 	ErasureBegan      time.Time   `json:"erasureBegan,omitzero"` // of an admin, which does not count as one during the erasure
@@ -80,7 +82,7 @@ const (
 // Schema declares how accounts are stored.
 func Schema() store.Schema[Record] {
 	return store.Schema[Record]{
-		Name: "users", Version: 3, UniqueIndexes: []string{byEmail, byFirst}, // version 2 adds Manager, version 3 Reset
+		Name: "users", Version: 3, UniqueIndexes: []string{byEmail, byFirst}, // version 2 adds Manager, version 3 Reset, EmailVerified and Confirmation
 		Unique: func(r *Record) map[string]string {
 			keys := map[string]string{}
 			if !r.Deleted {
@@ -109,18 +111,21 @@ func Schema() store.Schema[Record] {
 // Principal returns the caller that an access token of the account names, without
 // the organisation.
 func (r Record) Principal(session string) auth.Principal {
-	return auth.Principal{UserID: r.ID, Email: r.Email, Role: r.Role, Session: session, Version: r.Rights}
+	return auth.Principal{UserID: r.ID, Email: r.Email, Role: r.Role, Session: session, Version: r.Rights, EmailUnverified: !r.Verified()}
 }
+
+// Verified reports whether the email address is confirmed or needs no confirmation.
+func (a Account) Verified() bool { return a.EmailVerified == nil || *a.EmailVerified }
 
 func (a Account) registered() event.Envelope {
 	return event.New(source, a.ID, a.CreatedAt, event.UserRegistered{
-		UserID: a.ID, Email: a.Email, Role: string(a.Role), Organisation: a.Organisation, Manager: a.Manager, RegisteredAt: a.CreatedAt,
+		UserID: a.ID, Email: a.Email, Role: string(a.Role), Organisation: a.Organisation, Manager: a.Manager, EmailVerified: a.Verified(), RegisteredAt: a.CreatedAt,
 	})
 }
 
 func (a Account) updated() event.Envelope {
 	return event.New(source, a.ID, a.UpdatedAt, event.UserUpdated{
-		UserID: a.ID, Email: a.Email, Role: string(a.Role), Organisation: a.Organisation, Manager: a.Manager, Disabled: a.Disabled, UpdatedAt: a.UpdatedAt,
+		UserID: a.ID, Email: a.Email, Role: string(a.Role), Organisation: a.Organisation, Manager: a.Manager, Disabled: a.Disabled, EmailVerified: a.Verified(), UpdatedAt: a.UpdatedAt,
 	})
 }
 

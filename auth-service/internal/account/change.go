@@ -14,10 +14,11 @@ import (
 
 // Change is a change of an account by an admin or a manager. Nil members stay unchanged.
 type Change struct {
-	Role         *auth.Role `json:"role,omitempty" enum:"admin,operator,user,legitimate_interest,authority" doc:"new role, see Account"`
-	Organisation *string    `json:"organisation,omitempty" example:"nordlicht-battery" doc:"id of an existing organisation; empty removes the account from its organisation"`
-	Manager      *bool      `json:"manager,omitempty" doc:"whether the account manages its organisation; its role must be user or operator. A move to another organisation and another role set it to false, unless the same request sets it to true"`
-	Disabled     *bool      `json:"disabled,omitempty" doc:"true disables the account and ends its sessions; false enables it"`
+	Role          *auth.Role `json:"role,omitempty" enum:"admin,operator,user,legitimate_interest,authority" doc:"new role, see Account"`
+	Organisation  *string    `json:"organisation,omitempty" example:"nordlicht-battery" doc:"id of an existing organisation; empty removes the account from its organisation"`
+	Manager       *bool      `json:"manager,omitempty" doc:"whether the account manages its organisation; its role must be user or operator. A move to another organisation and another role set it to false, unless the same request sets it to true"`
+	Disabled      *bool      `json:"disabled,omitempty" doc:"true disables the account and ends its sessions; false enables it"`
+	EmailVerified *bool      `json:"emailVerified,omitempty" enum:"true" doc:"true confirms the email address for the person; required for a role or an organisation of an account whose address is not confirmed"`
 }
 
 // Get returns an account that the administrator may see, or fails with fault.NotFound.
@@ -65,7 +66,7 @@ func (s *Service) Change(ctx context.Context, by Administrator, id string, c Cha
 	if removal && err != nil {
 		s.cancelRemoval(ctx, id)
 	}
-	if fault.Is(err, fault.Stale) && assignment != "" {
+	if (fault.Is(err, fault.Stale) || fault.Is(err, fault.Conflict)) && assignment != "" {
 		_ = s.cancelAssignment(ctx, id, Assignment{*c.Organisation, assignment}) // if it fails, the next assignment or deletion replaces the mark
 	}
 	return r, notFound(id, err)
@@ -94,6 +95,9 @@ func (s *Service) applyChange(ctx context.Context, r *Record, c Change, assignme
 	if r.Account == before {
 		return store.Change{}, store.ErrNoChange
 	}
+	if err := checkVerified(before, r.Account); err != nil {
+		return store.Change{}, err
+	}
 	if err := r.checkManager(); err != nil {
 		return store.Change{}, err
 	}
@@ -116,6 +120,7 @@ func differences(before, after Account) []audit.FieldDiff {
 		{Field: "organisation", Old: before.Organisation, New: after.Organisation},
 		{Field: "manager", Old: strconv.FormatBool(before.Manager), New: strconv.FormatBool(after.Manager)},
 		{Field: "disabled", Old: strconv.FormatBool(before.Disabled), New: strconv.FormatBool(after.Disabled)},
+		{Field: "emailVerified", Old: strconv.FormatBool(before.Verified()), New: strconv.FormatBool(after.Verified())},
 	} {
 		if d.Old != d.New {
 			diffs = append(diffs, d)
@@ -143,4 +148,17 @@ func (c Change) apply(a *Account) {
 	if c.Manager != nil {
 		a.Manager = *c.Manager
 	}
+	if c.EmailVerified != nil && *c.EmailVerified && !a.Verified() {
+		a.EmailVerified = c.EmailVerified
+	}
+}
+
+// checkVerified fails if an account whose address is not confirmed gets a role or an organisation:
+// anybody may have registered the address.
+func checkVerified(before, after Account) error {
+	if after.Verified() || after.Role == before.Role && (after.Organisation == before.Organisation || after.Organisation == "") {
+		return nil
+	}
+	return fault.New(fault.Conflict, "the email address of the account is not confirmed: wait until the person has opened the link in the mail or, if you know that the account belongs to the person, send emailVerified: true too").
+		With(fault.Detail{Path: "/emailVerified", Code: "required", Message: "must be true for an account whose email address is not confirmed"})
 }

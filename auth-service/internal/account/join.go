@@ -43,7 +43,8 @@ func (s *Service) CheckJoin(ctx context.Context, r Record, m Membership) error {
 // Join gives an account the membership. An account that is a manager of the organisation stays
 // one. It fails as CheckJoin does, and with fault.Invalid if the organisation does not exist.
 func (s *Service) Join(ctx context.Context, id string, m Membership) (Record, error) {
-	c := Change{Role: &m.Role}
+	confirmed := true // the mail with the link went to the address
+	c := Change{Role: &m.Role, EmailVerified: &confirmed}
 	if m.Organisation != "" {
 		c.Organisation = &m.Organisation
 	}

@@ -83,7 +83,7 @@ func (s *Service) takeOver(ctx context.Context, r Record, password string) error
 			return store.Change{}, fault.New(fault.Conflict, "another request changed the password at the same time")
 		}
 		before := stored.Account
-		stored.Role, stored.Disabled, stored.PasswordHash, stored.UpdatedAt = auth.Admin, false, hash, s.now()
+		stored.Role, stored.Disabled, stored.EmailVerified, stored.PasswordHash, stored.UpdatedAt = auth.Admin, false, nil, hash, s.now()
 		stored.endLogins()
 		change := s.rightsChange(ctx, stored, audit.Changed, append(differences(before, stored.Account), audit.FieldDiff{Field: "password"})...)
 		change.Events = []event.Envelope{stored.updated()}

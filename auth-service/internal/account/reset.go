@@ -61,20 +61,27 @@ func (s *Service) enqueueMail(ctx context.Context, kind, email string) error {
 
 // ResetLetter returns the mail for a request, with a new token. The tokens of earlier mails stay
 // valid. It fails with fault.NotFound if no mail must be sent, and with fault.TooMany.
-func (s *Service) ResetLetter(ctx context.Context, r MailRequest, request string) (Letter, error) {
-	row, err := s.Accounts.GetBy(ctx, byEmail, r.Email)
+func (s *Service) ResetLetter(ctx context.Context, q MailRequest, request string) (Letter, error) {
+	return s.letter(ctx, q, func(r *Record) (string, error) {
+		if r.Disabled || !r.Verified() {
+			return "", fault.New(fault.NotFound, "the account is disabled, or its address is not confirmed")
+		}
+		return r.Reset.Issue(r.ID, request, s.now(), ResetLifetime, mailsPerDay)
+	})
+}
+
+// letter returns the mail for a request, with a token that issue makes and stores in the account.
+func (s *Service) letter(ctx context.Context, q MailRequest, issue func(*Record) (token string, err error)) (Letter, error) {
+	row, err := s.Accounts.GetBy(ctx, byEmail, q.Email)
 	if err != nil {
 		return Letter{}, err
 	}
-	letter := Letter{To: row.Doc.Email}
+	l := Letter{To: row.Doc.Email}
 	_, err = s.Accounts.Update(ctx, row.ID, func(r *Record) (_ store.Change, err error) {
-		if r.Disabled {
-			return store.Change{}, fault.New(fault.NotFound, "the account is disabled")
-		}
-		letter.Token, err = r.Reset.Issue(r.ID, request, s.now(), ResetLifetime, mailsPerDay)
+		l.Token, err = issue(r)
 		return store.Change{}, err
 	})
-	return letter, err
+	return l, err
 }
 
 // ResetPassword sets the password of the account of a link, and ends all sessions and devices of the

@@ -56,6 +56,8 @@ type Service struct {
 
 	FirstIsAdmin bool   // the first registration may request the role admin
 	AdminEmail   string // of ADMIN_EMAIL; its account cannot be erased, because a restart would create it again
+	ByInvitation bool   // nobody registers
+	VerifyEmails bool   // registrations go through RequestRegistration, except that of the first admin
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
@@ -64,6 +66,9 @@ func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Milliseco
 // have the role admin. It fails with fault.Forbidden for any other role, with
 // fault.Invalid, or with fault.Conflict if the email address has an account.
 func (s *Service) Register(ctx context.Context, email, password string, role auth.Role) (Record, error) {
+	if s.ByInvitation {
+		return Record{}, fault.New(fault.Forbidden, "registration is by invitation only; ask an admin or a manager of your organisation")
+	}
 	switch role {
 	case "", auth.User:
 		return s.add(ctx, email, password, auth.User, false)
@@ -94,9 +99,13 @@ func (s *Service) add(ctx context.Context, email, password string, role auth.Rol
 		return Record{}, err
 	}
 	now := s.now()
-	r := Record{Account: Account{ID: s.NewID(), Email: email, Role: role, CreatedAt: now, UpdatedAt: now}, PasswordHash: hash, First: first}
-	s.entryChange(asRegistrant(ctx, r), &r, audit.Registered, audit.FieldDiff{Field: "role", New: string(role)})
-	_, err = s.Accounts.Insert(ctx, r.ID, r, r.registered())
+	return s.insert(ctx, Record{Account: Account{ID: s.NewID(), Email: email, Role: role, CreatedAt: now, UpdatedAt: now}, PasswordHash: hash, First: first})
+}
+
+// insert stores a new account.
+func (s *Service) insert(ctx context.Context, r Record) (Record, error) {
+	s.entryChange(asRegistrant(ctx, r), &r, audit.Registered, audit.FieldDiff{Field: "role", New: string(r.Role)})
+	_, err := s.Accounts.Insert(ctx, r.ID, r, r.registered())
 	switch index, _ := store.Duplicate(err); index {
 	case byFirst:
 		return Record{}, errRoleRefused() // a concurrent registration won

@@ -38,6 +38,22 @@ func (m *Mails) Tasks() []task.Kind {
 				Note:    "The link works once and for 30 minutes. A new password ends all sessions of the account. If you did not ask for this, ignore this mail.",
 			}
 		}),
+		m.kind(account.ConfirmationMail, account.ConfirmationLifetime, m.Accounts.ConfirmationLetter, func(l account.Letter) mail.Message {
+			return mail.Message{
+				Subject: "Confirm your email address",
+				Text:    "Somebody, probably you, registered an account with this email address. Confirm the address with the password of the registration.",
+				Link:    m.link("Confirm the address", page.ConfirmEmail, l.Token),
+				Note:    "The link works once and for 24 hours. If you did not register, ignore this mail: you will get no other mail.",
+			}
+		}),
+		m.kind(account.ExistingMail, account.ConfirmationLifetime, m.Accounts.ExistingLetter, func(account.Letter) mail.Message {
+			return mail.Message{
+				Subject: "You already have an account",
+				Text:    "Somebody, probably you, tried to register an account with this email address. It has one already. Log in with your password or, if you have forgotten it, choose another one.",
+				Link:    mail.Link{Text: "Forgot your password?", URL: m.AppURL + page.ForgotPassword},
+				Note:    "If you did not try to register, ignore this mail: your account has not changed.",
+			}
+		}),
 	}
 }
 

@@ -16,6 +16,15 @@ type passwordResetConfirmation struct {
 	Password string `json:"password" minLength:"8" maxLength:"1024" example:"paper pencil battery" doc:"new password that is not one of the 3,000 most common"`
 }
 
+type emailConfirmation struct {
+	Token    string `json:"token" maxLength:"200" doc:"token in the link of the mail"`
+	Password string `json:"password" maxLength:"1024" example:"correct horse battery" doc:"password of the account"`
+}
+
+func (a *API) confirmEmail(ctx context.Context, in *input[emailConfirmation]) (*struct{}, error) {
+	return nil, a.Accounts.ConfirmEmail(withOrigin(ctx), in.Body.Token, in.Body.Password)
+}
+
 func (a *API) requestReset(ctx context.Context, in *input[passwordReset]) (*struct{}, error) {
 	return nil, a.Accounts.RequestReset(withOrigin(ctx), in.Body.Email)
 }
@@ -35,6 +44,12 @@ func (a *API) RegisterPages(r *rest.API) {
 			}, a.Accounts.RequestReset(ctx, form("email"))
 		},
 	})
+	a.form(r, page.ConfirmEmail, formPage{
+		show: confirmPage,
+		send: func(ctx context.Context, form values) (page.Page, error) {
+			return page.Page{Title: "Your email address is confirmed", Text: "You can use your account now."}, a.Accounts.ConfirmEmail(ctx, form("token"), form("password"))
+		},
+	})
 	a.form(r, page.NewPassword, formPage{
 		show: newPasswordPage, renew: page.ForgotPassword,
 		send: func(ctx context.Context, form values) (page.Page, error) {
@@ -51,6 +66,15 @@ func (a *API) RegisterPages(r *rest.API) {
 			return page.Page{Title: "Welcome", Text: "Your account is ready. Log in with your email address and the password."}, err
 		},
 	})
+}
+
+func confirmPage(token string) page.Page {
+	return page.Page{
+		Title: "Confirm your email address", Text: "Enter the password that you chose when you registered. If you did not register, close this page.",
+		Form: &page.Form{Action: page.ConfirmEmail, Token: token, Button: "Confirm the address", Fields: []page.Field{
+			{Name: "password", Label: "Password", Type: "password", Autocomplete: "current-password"},
+		}},
+	}
 }
 
 func forgotPage(email string) page.Page {

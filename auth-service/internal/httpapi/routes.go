@@ -79,17 +79,15 @@ func (a *API) Register(r *rest.API) {
 	rest.NotEmpty(r, "NewOrganisation.id", "NewOrganisation.name", "OrganisationChange.name")
 
 	rest.Handle(r, "POST /api/auth/register", registration, a.register, "registerAccount", "Register an account", rest.Status(http.StatusCreated), rest.Errors(http.StatusForbidden, http.StatusConflict),
-		rest.Description("Creates an account with the role user and logs it in. The first account of an installation may have the role admin."))
+		rest.Accepted("the address must be confirmed; the response is the same for an address that has an account"),
+		rest.Description("Creates an account with the role user and logs it in. The first account of an installation may have the role admin. If email addresses must be confirmed (EMAIL_VERIFICATION), the response is 202 without tokens, and a mail with a link follows: until the link is used, the account can log in and read, but not upload, and no other mail goes to the address. An address that is not confirmed can be registered again, with a new password. 403 if REGISTRATION is invitation."))
 	rest.Handle(r, "POST "+loginPath, login, a.login, "logIn", "Log in", rest.Errors(http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests),
 		rest.Description("Returns an access token, a refresh token and a device token. Send the device token with later logins from the same device, as the cookie or as deviceToken: then failed logins of others, also from the same address, cannot keep you out."))
 	rest.Handle(r, "POST /api/auth/refresh", login, a.refresh, "refreshTokens", "Refresh tokens", rest.Errors(http.StatusUnauthorized, http.StatusTooManyRequests),
 		rest.Description("Returns a new access token and the next refresh token. A refresh token can be used once. For two minutes, the previous token still returns the same successor, for a second browser tab or a lost response. Any other reuse ends the session, because the token may have been stolen."))
 	rest.Handle(r, "POST /api/auth/logout", login, a.logout, "logOut", "Log out", rest.Status(http.StatusNoContent), rest.Errors(http.StatusUnauthorized, http.StatusTooManyRequests),
 		rest.Description("Ends a session. All services refuse its access tokens within 5 seconds."))
-	rest.Handle(r, "POST /api/auth/password-resets", registration, a.requestReset, "requestPasswordReset", "Request a password reset", rest.Status(http.StatusAccepted), rest.Errors(http.StatusConflict),
-		rest.Description("Sends a mail with a link, if the address has an account that is not disabled. The response does not depend on it. An address gets one mail in 5 minutes, and an account 5 in 24 hours. 409 if the service sends no mail."))
-	rest.Handle(r, "POST /api/auth/password-resets/confirm", registration, a.confirmReset, "confirmPasswordReset", "Set the password with the token of a mail", rest.Status(http.StatusNoContent), rest.Errors(http.StatusTooManyRequests),
-		rest.Description("Ends all sessions of the account. The token can be used once, for 30 minutes."))
+	a.registerLinks(r, registration)
 	rest.Handle(r, "GET /api/auth/profile", user, a.profile, "getProfile", "Get your account")
 	a.registerSessions(r, user)
 	a.registerOwnData(r, user, admin)
@@ -110,6 +108,16 @@ func (a *API) Register(r *rest.API) {
 		rest.Description("For services that verify access tokens. They send REVOCATION_SECRET as bearer token, if it is set. The ids of accounts and sessions are hashed."))
 	rest.Handle(r, "GET "+auth.KeysPath, a.keysPolicy(), a.keys, "getKeySet", "Get the JSON Web Key Set", rest.Group(OpenAPI.Title),
 		rest.Description("The public keys that verify access tokens. Services send REVOCATION_SECRET as bearer token, if it is set: they then have a rate limit of their own."))
+}
+
+// registerLinks adds the operations with tokens of mails.
+func (a *API) registerLinks(r *rest.API, registration rest.Policy) {
+	rest.Handle(r, "POST /api/auth/email-confirmations/confirm", registration, a.confirmEmail, "confirmEmail", "Confirm an email address with the token of a mail", rest.Status(http.StatusNoContent), rest.Errors(http.StatusConflict, http.StatusTooManyRequests),
+		rest.Description("Requires the password of the registration too, so that nobody confirms the account that another person has registered for the address. Access tokens of the account are revoked; its sessions continue with their refresh tokens."))
+	rest.Handle(r, "POST /api/auth/password-resets", registration, a.requestReset, "requestPasswordReset", "Request a password reset", rest.Status(http.StatusAccepted), rest.Errors(http.StatusConflict),
+		rest.Description("Sends a mail with a link, if the address has an account that is not disabled. The response does not depend on it. An address gets one mail in 5 minutes, and an account 5 in 24 hours. 409 if the service sends no mail."))
+	rest.Handle(r, "POST /api/auth/password-resets/confirm", registration, a.confirmReset, "confirmPasswordReset", "Set the password with the token of a mail", rest.Status(http.StatusNoContent), rest.Errors(http.StatusTooManyRequests),
+		rest.Description("Ends all sessions of the account. The token can be used once, for 30 minutes."))
 }
 
 // revocationPolicy returns the policy of the list of revocations. Services get it also

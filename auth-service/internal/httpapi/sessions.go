@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 
@@ -58,7 +59,29 @@ type logout struct {
 	Everywhere   bool   `json:"everywhere,omitempty" doc:"true ends all sessions of the account, on every device; requires the latest or the previous refresh token"`
 }
 
+// registrationOutput is the response to a registration. While it is pending, it has no tokens and no
+// cookie.
+type registrationOutput struct {
+	Status       int
+	DeviceCookie string `header:"Set-Cookie" doc:"device token for later logins in this browser"`
+	Body         tokens
+}
+
+// pendingRegistration is the same for addresses with and without an account.
+const pendingRegistration = "A mail is on its way to this address. Open its link to confirm the address. You can log in already."
+
+// MarshalJSON implements json.Marshaler. A pending registration has only a message.
+func (t tokens) MarshalJSON() ([]byte, error) {
+	if t.pending != "" {
+		return json.Marshal(map[string]string{"message": t.pending})
+	}
+	type plain tokens
+	return json.Marshal(plain(t))
+}
+
 type tokens struct {
+	pending string // message of a pending registration
+
 	Token        string         `json:"token" doc:"access token (JWT) for the header Authorization: Bearer TOKEN"`
 	RefreshToken string         `json:"refreshToken" doc:"refresh token for POST /api/auth/refresh; can be used once"`
 	DeviceToken  string         `json:"deviceToken" doc:"device token for later logins on this device; valid for 90 days and until the password changes; gives no access"`
@@ -67,16 +90,21 @@ type tokens struct {
 }
 
 type accountSummary struct {
-	ID           string    `json:"id" format:"uuid" doc:"id of the account"`
-	Email        string    `json:"email" example:"ann@nordlicht.example" doc:"email address of the account"`
-	Role         auth.Role `json:"role" enum:"admin,operator,user,legitimate_interest,authority" doc:"role of the account, see Account"`
-	Organisation string    `json:"organisation,omitempty" example:"nordlicht-battery" doc:"id of the organisation; absent if the account has none"`
-	Manager      bool      `json:"manager,omitzero" doc:"whether the account manages its organisation"`
+	ID            string    `json:"id" format:"uuid" doc:"id of the account"`
+	Email         string    `json:"email" example:"ann@nordlicht.example" doc:"email address of the account"`
+	Role          auth.Role `json:"role" enum:"admin,operator,user,legitimate_interest,authority" doc:"role of the account, see Account"`
+	Organisation  string    `json:"organisation,omitempty" example:"nordlicht-battery" doc:"id of the organisation; absent if the account has none"`
+	Manager       bool      `json:"manager,omitzero" doc:"whether the account manages its organisation"`
+	EmailVerified *bool     `json:"emailVerified,omitempty" doc:"false while the email address must be confirmed, see Account"`
 }
 
-func (a *API) register(ctx context.Context, in *registrationInput) (*tokensOutput, error) {
-	g, err := a.Logins.Register(withOrigin(ctx), in.Body.Email, in.Body.Password, in.Body.Role)
-	return a.tokens(ctx, g, in.Proto), err
+func (a *API) register(ctx context.Context, in *registrationInput) (*registrationOutput, error) {
+	g, pending, err := a.Logins.Register(withOrigin(ctx), in.Body.Email, in.Body.Password, in.Body.Role)
+	if pending {
+		return &registrationOutput{Status: http.StatusAccepted, Body: tokens{pending: pendingRegistration}}, err
+	}
+	out := a.tokens(ctx, g, in.Proto)
+	return &registrationOutput{http.StatusCreated, out.DeviceCookie.String(), out.Body}, err
 }
 
 func (a *API) login(ctx context.Context, in *loginInput) (*tokensOutput, error) {
@@ -128,7 +156,7 @@ func (a *API) tokens(ctx context.Context, g login.Grant, proto string) *tokensOu
 		cookie,
 		tokens{
 			Token: g.AccessToken, RefreshToken: g.RefreshToken, DeviceToken: g.DeviceToken, ExpiresIn: int(a.TokenLifetime.Seconds()),
-			User: accountSummary{ID: g.Account.ID, Email: g.Account.Email, Role: g.Account.Role, Organisation: g.Account.Organisation, Manager: g.Account.Manager},
+			User: accountSummary{ID: g.Account.ID, Email: g.Account.Email, Role: g.Account.Role, Organisation: g.Account.Organisation, Manager: g.Account.Manager, EmailVerified: g.Account.EmailVerified},
 		},
 	}
 }

@@ -52,14 +52,19 @@ type Grant struct {
 	Account                                account.Account
 }
 
-// Register creates an account and logs it in. It fails as account.Service.Register
-// does.
-func (s *Service) Register(ctx context.Context, email, password string, role auth.Role) (Grant, error) {
+// Register creates an account and logs it in. If the email address must be confirmed first, the
+// registration is pending, whether the address has an account or not, and nobody is logged in. It fails
+// as account.Service.Register does.
+func (s *Service) Register(ctx context.Context, email, password string, role auth.Role) (g Grant, pending bool, err error) {
+	if s.Accounts.VerifyEmails && role != auth.Admin {
+		return Grant{}, true, s.Accounts.RequestRegistration(ctx, email, password, role)
+	}
 	r, err := s.Accounts.Register(ctx, email, password, role)
 	if err != nil {
-		return Grant{}, err
+		return Grant{}, false, err
 	}
-	return s.begin(ctx, r)
+	g, err = s.begin(ctx, r)
+	return g, false, err
 }
 
 // LogIn checks a password and begins a session. The device token, which may be empty, is

@@ -15,6 +15,7 @@ import (
 const (
 	ForgotPassword = "/account/forgot-password" // asks for a mail with a link
 	NewPassword    = "/account/new-password"    // the link leads to it
+	ConfirmEmail   = "/account/confirm-email"   // the link of a registration leads to it
 	Invitation     = "/account/invitation"      // the link of an invitation leads to it
 )
 

@@ -54,6 +54,9 @@ type Upload struct {
 // If a document with the idempotency key exists, Begin only computes the checksum of
 // the file, and Commit compares it.
 func (s *Service) Begin(ctx context.Context, by auth.Principal, f File) (*Upload, error) {
+	if by.EmailUnverified {
+		return nil, fault.New(fault.Forbidden, "the email address of your account is not confirmed; open the link in the mail, or register again for another mail")
+	}
 	head, mediaType, err := s.detect(f)
 	if err != nil {
 		return nil, err

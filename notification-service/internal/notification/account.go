@@ -29,8 +29,9 @@ type AccountProjection struct {
 	Role              auth.Role     `json:"role"`
 	Organisation      string        `json:"organisation,omitempty"`
 	Disabled          bool          `json:"disabled,omitzero"`
-	Sequence          int64         `json:"sequence"`  // version of the account; 0: no event was applied yet
-	ChangedAt         time.Time     `json:"changedAt"` // time of that version
+	Unverified        bool          `json:"unverified,omitzero"` // the email address is not confirmed
+	Sequence          int64         `json:"sequence"`            // version of the account; 0: no event was applied yet
+	ChangedAt         time.Time     `json:"changedAt"`           // time of that version
 	KnownSince        time.Time     `json:"knownSince"`
 	OrganisationSince time.Time     `json:"organisationSince,omitzero"` // time of the version that assigned Organisation
 	Deleted           bool          `json:"deleted,omitzero"`           // the account was deleted; the address is forgotten
@@ -52,7 +53,7 @@ const unrecordedScope = "unrecorded"
 
 // AccountSchema is the store schema of accounts. Disabled accounts are not listed.
 func AccountSchema() store.Schema[AccountProjection] {
-	return store.Schema[AccountProjection]{Name: "notification_people", Version: 2, IndexVersion: 1, Indexes: func(a *AccountProjection) store.Indexes {
+	return store.Schema[AccountProjection]{Name: "notification_people", Version: 3, IndexVersion: 1, Indexes: func(a *AccountProjection) store.Indexes {
 		in := store.Indexes{Created: a.KnownSince, Filters: map[string]string{"role": string(a.Role), "organisation": a.Organisation}}
 		if !a.Disabled && !a.Deleted {
 			in.Scopes = []string{store.All}
@@ -89,7 +90,7 @@ func parseAccount(e event.Envelope, p payload) (AccountProjection, error) {
 		return a, nil
 	}
 	a.Email, a.Role, a.Organisation = p.string("email"), auth.Role(p.string("role")), p.string("organisation")
-	a.Disabled = string(p["disabled"]) == "true"
+	a.Disabled, a.Unverified = string(p["disabled"]) == "true", string(p["emailVerified"]) == "false"
 	details := checkAddress("/email", a.Email)
 	if a.Role == "" {
 		details = append(details, fault.Detail{Path: "/role", Code: "required", Message: "is missing"})

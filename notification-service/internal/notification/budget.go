@@ -162,6 +162,8 @@ func (s *Service) mailAddress(ctx context.Context, r *Record) (string, error) {
 		return "", &Refusal{Final: true, Reason: "the account is disabled"}
 	case a.Deleted:
 		return "", &Refusal{Final: true, Reason: "the account was deleted"}
+	case a.Unverified:
+		return "", &Refusal{Final: true, Reason: "the address of the recipient is not confirmed"}
 	case a.Email == "":
 		return "", &Refusal{Reason: addressUnknown}
 	case r.Type == System && !a.mailed(r.EventType):

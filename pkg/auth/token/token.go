@@ -32,10 +32,11 @@ type Claims struct {
 	Role                auth.Role `json:"role"`
 	Organisation        string    `json:"organisation,omitempty"`
 	FormerOrganisations []string  `json:"formerOrganisations,omitempty"`
-	Session             string    `json:"sid,omitempty"` // id of the session
-	Version             int64     `json:"ver,omitzero"`  // version of the account's rights; compared with Revocation.Version
-	ClientID            string    `json:"client_id"`     // of an API client, or WebClient; RFC 9068
-	Scope               string    `json:"scope"`         // scopes of the role, for gateways
+	Session             string    `json:"sid,omitempty"`            // id of the session
+	Version             int64     `json:"ver,omitzero"`             // version of the account's rights; compared with Revocation.Version
+	EmailVerified       *bool     `json:"email_verified,omitempty"` // absent: true
+	ClientID            string    `json:"client_id"`                // of an API client, or WebClient; RFC 9068
+	Scope               string    `json:"scope"`                    // scopes of the role, for gateways
 }
 
 // NewClaims returns the claims of a token of p that is valid from now until now+ttl.
@@ -44,7 +45,7 @@ func NewClaims(p auth.Principal, now time.Time, ttl time.Duration) Claims {
 	if p.Client {
 		client = p.UserID
 	}
-	return Claims{
+	c := Claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: Issuer, Audience: jwt.ClaimStrings{Audience}, Subject: p.UserID, ID: uuid.NewString(),
 			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(ttl)),
@@ -52,4 +53,8 @@ func NewClaims(p auth.Principal, now time.Time, ttl time.Duration) Claims {
 		Email: p.Email, Role: p.Role, Organisation: p.Organisation, FormerOrganisations: p.FormerOrganisations,
 		Session: p.Session, Version: p.Version, ClientID: client, Scope: strings.Join(p.Role.Scopes(), " "),
 	}
+	if p.EmailUnverified {
+		c.EmailVerified = new(bool)
+	}
+	return c
 }

@@ -203,7 +203,7 @@ func (v *Verifier) verify(ctx context.Context, authorization string) (verified, 
 	result := verified{
 		principal: auth.Principal{
 			UserID: c.Subject, Email: c.Email, Role: c.Role, Organisation: c.Organisation, FormerOrganisations: c.FormerOrganisations,
-			Session: c.Session, Version: c.Version, Client: c.ClientID == c.Subject,
+			Session: c.Session, Version: c.Version, Client: c.ClientID == c.Subject, EmailUnverified: c.EmailVerified != nil && !*c.EmailVerified,
 		},
 		account: auth.RevocationID(c.Subject), session: auth.RevocationID(c.Session), issued: c.IssuedAt.Time, validUntil: c.ExpiresAt.Add(auth.Leeway),
 	}

@@ -1,0 +1,157 @@
+package account
+
+import (
+	"context"
+	"time"
+
+	"github.com/battery-passport/suite/auth-service/internal/audit"
+	"github.com/battery-passport/suite/auth-service/internal/link"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/task"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// Kinds of tasks of registrations whose email address must be confirmed.
+const (
+	registrationTask = "account.registration"
+	ConfirmationMail = "account.confirmationMail" // with a link
+	ExistingMail     = "account.existingMail"     // to the holder of an account with a confirmed address
+)
+
+// ConfirmationLifetime is how long the link of a registration is valid.
+const ConfirmationLifetime = 24 * time.Hour
+
+// registration is the data of a task that creates an account.
+type registration struct {
+	Email        string `json:"email"`
+	PasswordHash string `json:"passwordHash"`
+	Address      string `json:"address"`
+	RequestID    string `json:"requestId"`
+}
+
+// RequestRegistration creates the account of a user soon, and asks for a mail with a link that confirms
+// its email address. It does the same for every address: the task finds out whether there is an
+// account. It fails as Register does, but not for an address that has an account.
+func (s *Service) RequestRegistration(ctx context.Context, email, password string, role auth.Role) error {
+	if role != "" && role != auth.User {
+		return errRoleRefused()
+	}
+	email = NormalEmail(email)
+	if details := CheckCredentials(email, password); details != nil {
+		return fault.New(fault.Invalid, "the account is not valid").With(details...)
+	}
+	hash, err := s.hashPassword(ctx, Registration, password)
+	if err != nil {
+		return err
+	}
+	o := audit.OriginOf(ctx)
+	_, err = s.Mails.Enqueue(ctx, task.Spec{ID: s.NewID(), Kind: registrationTask, Data: registration{email, hash, o.Address, o.RequestID}})
+	return err
+}
+
+// Tasks returns the tasks that create the accounts of registrations.
+func (s *Service) Tasks() []task.Kind {
+	return []task.Kind{{
+		Name: registrationTask, Concurrency: 4, Retention: time.Hour, // the data has a password hash
+		Run: func(ctx context.Context, t task.Task) error {
+			var q registration
+			if err := wire.Unmarshal(t.Data, &q); err != nil {
+				return task.Permanent(err)
+			}
+			return s.completeRegistration(audit.WithOrigin(ctx, audit.Origin{Address: q.Address, RequestID: q.RequestID}), q)
+		},
+	}}
+}
+
+// completeRegistration creates an account. An account whose address is not confirmed gets the new
+// password, and its sessions end: anybody may have registered it before. The holder of any other
+// account gets a mail.
+func (s *Service) completeRegistration(ctx context.Context, q registration) error {
+	row, err := s.Accounts.GetBy(ctx, byEmail, q.Email)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		now := s.now()
+		_, err = s.insert(ctx, Record{Account: Account{
+			ID: s.NewID(), Email: q.Email, Role: auth.User, EmailVerified: new(bool), CreatedAt: now, UpdatedAt: now,
+		}, PasswordHash: q.PasswordHash})
+	case err == nil && row.Doc.Verified():
+		return s.enqueueMail(ctx, ExistingMail, q.Email)
+	case err == nil && row.Doc.PasswordHash != q.PasswordHash:
+		_, err = s.update(ctx, row.ID, func(r *Record) (store.Change, error) {
+			if r.Verified() || r.Disabled {
+				return store.Change{}, store.ErrNoChange
+			}
+			r.PasswordHash = q.PasswordHash
+			r.Epoch++
+			return s.rightsChange(asRegistrant(ctx, *r), r, audit.Registered, audit.FieldDiff{Field: "password"}), nil
+		})
+	}
+	if err != nil {
+		return err
+	}
+	return s.enqueueMail(ctx, ConfirmationMail, q.Email)
+}
+
+// ConfirmationLetter returns the mail that confirms an address, with a new token. It fails with
+// fault.NotFound if nobody must get a mail.
+func (s *Service) ConfirmationLetter(ctx context.Context, q MailRequest, request string) (Letter, error) {
+	return s.letter(ctx, q, func(r *Record) (string, error) {
+		if r.Disabled || r.Verified() {
+			return "", fault.New(fault.NotFound, "the account is disabled, or its address is confirmed")
+		}
+		return r.Confirmation.Issue(r.ID, request, s.now(), ConfirmationLifetime, mailsPerDay)
+	})
+}
+
+// ExistingLetter returns the mail to the holder of an account whose address somebody registered again.
+func (s *Service) ExistingLetter(ctx context.Context, q MailRequest, _ string) (Letter, error) {
+	row, err := s.Accounts.GetBy(ctx, byEmail, q.Email)
+	if err == nil && (row.Doc.Disabled || !row.Doc.Verified()) {
+		err = fault.New(fault.NotFound, "the account is disabled, or its address is not confirmed")
+	}
+	return Letter{To: row.Doc.Email}, err
+}
+
+// ConfirmEmail confirms the address of the account of a link. The password must be that of the
+// account: otherwise somebody who registered the address of another person would get an account that
+// this person has confirmed. It fails with fault.Invalid, with fault.TooMany, and as
+// link.ErrInvalid.
+func (s *Service) ConfirmEmail(ctx context.Context, token, password string) error {
+	check := func(r *Record) error {
+		if r.Disabled || r.Verified() {
+			return link.ErrInvalid()
+		}
+		return r.Confirmation.Check(token, s.now())
+	}
+	r, err := s.ofToken(ctx, token)
+	if err == nil {
+		err = check(&r)
+	}
+	if err != nil {
+		return err
+	}
+	if ok, err := s.verifyPassword(ctx, r, r.Email, password, ""); err != nil {
+		return err
+	} else if !ok {
+		return fault.New(fault.Invalid, "the password is wrong").
+			With(fault.Detail{Path: "/password", Code: "mismatch", Message: "must be the one of the latest registration of this address; register again if you do not know it"})
+	}
+	_, err = s.update(ctx, r.ID, func(stored *Record) (store.Change, error) {
+		if err := check(stored); err != nil {
+			return store.Change{}, err
+		}
+		if stored.PasswordHash != r.PasswordHash {
+			return store.Change{}, fault.New(fault.Conflict, "another request changed the password at the same time")
+		}
+		verified := true
+		stored.Confirmation.Close()
+		stored.EmailVerified, stored.UpdatedAt = &verified, s.now()
+		change := s.rightsChange(auth.NewContext(ctx, auth.Principal{UserID: r.ID}), stored, audit.EmailConfirmed)
+		change.Events = []event.Envelope{stored.updated()}
+		return change, nil
+	})
+	return err
+}
