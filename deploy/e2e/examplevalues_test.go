@@ -79,9 +79,11 @@ var volatile = []struct {
 }
 
 var (
-	uuids   = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
-	hashes  = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
-	moments = regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
+	uuids  = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	hashes = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
+	// sessions matches ids of sessions, also of ended ones.
+	sessions = regexp.MustCompile(`"id":"[A-Za-z0-9_-]{22}"`)
+	moments  = regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 )
 
 // fixed replaces what differs between runs. Values of the samples are not replaced.
@@ -105,12 +107,20 @@ func (r *replacements) fixed(text string) string {
 	}
 	text = uuids.ReplaceAllStringFunc(text, number("01a20000-0000-7000-8000-%012x"))
 	text = hashes.ReplaceAllStringFunc(text, number("%064x"))
-	return moments.ReplaceAllStringFunc(text, func(value string) string {
-		if at, err := time.Parse(time.RFC3339, value); err == nil && time.Since(at).Abs() < 48*time.Hour {
-			return "2027-01-15T09:30:00Z"
-		}
+	text = sessions.ReplaceAllStringFunc(text, number(`"id":"q0Jf3bJ6T8mVq2m1oX%04x"`))
+	return moments.ReplaceAllStringFunc(text, fixedTime)
+}
+
+// fixedTime replaces times of the last two days and of the next hundred hours.
+func fixedTime(value string) string {
+	at, err := time.Parse(time.RFC3339, value)
+	switch until := time.Until(at); {
+	case err != nil || until.Abs() > 100*time.Hour || until < -48*time.Hour:
 		return value
-	})
+	case until > 48*time.Hour:
+		return "2027-01-18T09:30:00Z"
+	}
+	return "2027-01-15T09:30:00Z"
 }
 
 // request returns the value of a request.
