@@ -85,7 +85,8 @@ func (s *Service) completeRegistration(ctx context.Context, q registration) erro
 				return store.Change{}, store.ErrNoChange
 			}
 			r.PasswordHash = q.PasswordHash
-			r.Epoch++
+			r.endLogins()
+			r.Confirmation.Close()
 			return s.rightsChange(asRegistrant(ctx, *r), r, audit.Registered, audit.FieldDiff{Field: "password"}), nil
 		})
 	}
@@ -96,7 +97,7 @@ func (s *Service) completeRegistration(ctx context.Context, q registration) erro
 }
 
 // ConfirmationLetter returns the mail that confirms an address, with a new token. It fails with
-// fault.NotFound if nobody must get a mail.
+// fault.NotFound if no mail must be sent, and with fault.TooMany.
 func (s *Service) ConfirmationLetter(ctx context.Context, q MailRequest, request string) (Letter, error) {
 	return s.letter(ctx, q, func(r *Record) (string, error) {
 		if r.Disabled || r.Verified() {
