@@ -67,6 +67,9 @@ openapi: ## check and join the OpenAPI documents (needs Node.js; OPENAPI_FLAGS=-
 clients: ## run a journey with generated clients in TypeScript, Go, Python and Java (LANGUAGES)
 	deploy/clients/run $(LANGUAGES)
 
+oauth: ## get and verify access tokens with OAuth libraries (needs Node.js and Python)
+	deploy/oauth/check
+
 schemathesis: export ADMIN_EMAIL ?= admin@nordlicht.example
 schemathesis: export ADMIN_PASSWORD ?= correct horse battery
 schemathesis: ## test the OpenAPI documents with Schemathesis (needs Python)
@@ -108,4 +111,4 @@ golden: ## regenerate examples, OpenAPI documents, JSON Schemas, event samples, 
 	go test ./pkg/event ./auth-service/internal/httpapi ./passport-service/internal/httpapi ./document-service/internal/httpapi ./notification-service/internal/httpapi -update
 	go test ./deploy/e2e -run 'TestSettings|TestEnvExample|TestKafkaRules' -update
 
-.PHONY: help run seed import events reset up test e2e e2e-browser labels race standalone asyncapi schemas postman openapi clients schemathesis formats chaos bench lint words fuzz check vulnerabilities golden
+.PHONY: help run seed import events reset up test e2e e2e-browser labels race standalone asyncapi schemas postman openapi clients oauth schemathesis formats chaos bench lint words fuzz check vulnerabilities golden
