@@ -234,3 +234,16 @@ func TestProductionRequiresHTTPS(t *testing.T) {
 		}
 	}
 }
+
+func TestIssuerHasNoPath(t *testing.T) {
+	for url, valid := range map[string]bool{
+		"": true, "https://auth.example": true, "http://127.0.0.1:4000": true, "https://[::1]:4000": true,
+		"https://auth.example/": false, "https://auth.example/auth": false, "https://auth.example?x": false, "https://auth.example#x": false,
+		"https://ann@auth.example": false, "ftp://auth.example": false, "auth.example": false, "https://": false, "https://:4000": false,
+	} {
+		t.Setenv("ISSUER_URL", url)
+		if err := boot.Load(&authd.Config{}); (err == nil) != valid || err != nil && !strings.Contains(err.Error(), "ISSUER_URL:") {
+			t.Errorf("ISSUER_URL=%s: Load = %v, valid %v", url, err, valid)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -373,6 +374,9 @@ func TestMetadataDescribesTheService(t *testing.T) {
 		if d["issuer"] != s.URL || d["token_endpoint"] != s.URL+"/api/auth/token" || d["jwks_uri"] != s.URL+"/.well-known/jwks.json" {
 			t.Errorf("document %d: %v", i, d)
 		}
+	}
+	if got := fmt.Sprint(documents[1]["subject_types_supported"], documents[1]["id_token_signing_alg_values_supported"]); got != "[public] []" || !reflect.DeepEqual(documents[0], documents[1]) {
+		t.Errorf("subject types and algorithms = %s; documents:\n%v\n%v", got, documents[0], documents[1])
 	}
 	var set struct{ Keys []map[string]string }
 	s.Call("GET /.well-known/jwks.json", "", nil).Want(200, &set)

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/battery-passport/suite/pkg/auth/token"
 )
@@ -24,9 +23,10 @@ func (c Config) checkTokens() error {
 	default:
 		errs = append(errs, fmt.Errorf("  JWT_ALGORITHM: must be ES256, EdDSA or HS256, got %q", a))
 	}
-	// RFC 8414, 2: the issuer has no query and no fragment.
-	if u, err := url.Parse(c.IssuerURL); c.IssuerURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || strings.ContainsAny(c.IssuerURL, "?#") || strings.HasSuffix(c.IssuerURL, "/")) {
-		errs = append(errs, fmt.Errorf("  ISSUER_URL: must be an http or https URL without user, query and final slash, got %q", c.IssuerURL))
+	// RFC 8414, 2 and 3: the issuer has no query and no fragment. With a path, its metadata would
+	// be at a location that the service does not serve.
+	if u, err := url.Parse(c.IssuerURL); c.IssuerURL != "" && (err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" || c.IssuerURL != u.Scheme+"://"+u.Host) {
+		errs = append(errs, fmt.Errorf("  ISSUER_URL: must be an http or https URL without user, path and query, got %q", c.IssuerURL))
 	}
 	return errors.Join(errs...)
 }

@@ -38,6 +38,15 @@ var organisations = []organisation{
 	{secondLife, "Zweitleben Energie GmbH", "https://zweitleben.example"},
 }
 
+// programs are the API clients, one of each organisation with accounts.
+var programs = []program{{"ERP", "operator", maker}, {"Battery gateway", "operator", secondLife}}
+
+type program struct {
+	Name         string `json:"name"`
+	Role         string `json:"role"`
+	Organisation string `json:"organisation"`
+}
+
 type organisation struct {
 	ID         string `json:"id"`
 	Name       string `json:"name"`

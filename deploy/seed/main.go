@@ -1,6 +1,6 @@
 // Seed creates sample data in a running suite through its API: accounts of every role,
-// two organisations, passports, most of them published, and documents. It does not
-// change existing data.
+// two organisations with an API client each, passports, most of them published, and
+// documents. It does not change existing data.
 package main
 
 import (
@@ -82,7 +82,34 @@ func (s *seeder) run(ctx context.Context) error {
 		}
 		fmt.Printf("  %-28s %-20s %s%s\n", p.email, p.role, p.organisation, map[bool]string{true: " (manager)"}[p.manager])
 	}
+	for _, p := range programs {
+		if err := s.program(ctx, admin, p); err != nil {
+			return fmt.Errorf("API client %s of %s: %w", p.Name, p.Organisation, err)
+		}
+	}
 	fmt.Printf("\nCreated %d, %d already existed. The password of every account is %q.\n", s.created, s.found, password)
+	return nil
+}
+
+// program creates an API client and prints its secret. It does nothing if the organisation has
+// a client.
+func (s *seeder) program(ctx context.Context, admin session, p program) error {
+	c := s.client(s.AuthURL, admin.Token)
+	var list struct{ Items []struct{ ClientID string } }
+	if err := c.call(ctx, http.MethodGet, "/api/auth/clients?organisation="+p.Organisation, "", nil, &list); err != nil {
+		return err
+	}
+	secret := "secret shown when it was created"
+	if len(list.Items) > 0 {
+		s.found++
+	} else {
+		var created struct{ ClientID, ClientSecret string }
+		if err := c.call(ctx, http.MethodPost, "/api/auth/clients", "", p, &created); err != nil {
+			return err
+		}
+		list.Items, secret = append(list.Items, struct{ ClientID string }{created.ClientID}), created.ClientSecret
+	}
+	fmt.Printf("  %-28s %-20s %s: %s %s\n", p.Name, "API client", p.Organisation, list.Items[0].ClientID, secret)
 	return nil
 }
 

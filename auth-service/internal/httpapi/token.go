@@ -42,7 +42,7 @@ type tokenForm struct {
 	GrantType    string `json:"grant_type" enum:"client_credentials,refresh_token" doc:"client_credentials: for an API client; refresh_token: for a person"`
 	ClientID     string `json:"client_id,omitempty" doc:"id of the API client, if it does not send the header Authorization; battery-passport or absent for refresh_token"`
 	ClientSecret string `json:"client_secret,omitempty" format:"password" doc:"secret of the API client, if it does not send the header Authorization"`
-	Scope        string `json:"scope,omitempty" example:"passports:read passports:write" doc:"requested scopes, separated by spaces; the token has all scopes of the role in any case"`
+	Scope        string `json:"scope,omitempty" example:"passports:read passports:write" doc:"requested scopes, separated by spaces; the token has all scopes of the role, also if fewer are requested"`
 	RefreshToken string `json:"refresh_token,omitempty" doc:"latest refresh token of a login, for refresh_token"`
 }
 
