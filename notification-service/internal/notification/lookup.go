@@ -24,32 +24,32 @@ func newLookup(s *Service) *lookup {
 	}
 }
 
-// once returns the value of a key, which it reads if it is not known.
-func once[K comparable, V any](known map[K]V, key K, read func() (V, error)) (V, error) {
-	v, ok := known[key]
+// loadOnce returns the value of a key, and reads it if it is not loaded.
+func loadOnce[K comparable, V any](loaded map[K]V, key K, read func() (V, error)) (V, error) {
+	v, ok := loaded[key]
 	if ok {
 		return v, nil
 	}
 	v, err := read()
 	if err == nil {
-		known[key] = v
+		loaded[key] = v
 	}
 	return v, err
 }
 
 // account is Service.account.
 func (l *lookup) account(ctx context.Context, id string) (AccountProjection, error) {
-	return once(l.accounts, id, func() (AccountProjection, error) { return l.Service.account(ctx, id) })
+	return loadOnce(l.accounts, id, func() (AccountProjection, error) { return l.Service.account(ctx, id) })
 }
 
 // organisationIDs is Service.organisationIDs.
 func (l *lookup) organisationIDs(ctx context.Context, id string) ([]string, error) {
-	return once(l.organisations, id, func() ([]string, error) { return l.Service.organisationIDs(ctx, id) })
+	return loadOnce(l.organisations, id, func() ([]string, error) { return l.Service.organisationIDs(ctx, id) })
 }
 
 // list returns the accounts of an audience, which match the query and are not disabled.
 func (l *lookup) list(ctx context.Context, a Audience, q store.Query) ([]AccountProjection, error) {
-	return once(l.lists, a, func() (all []AccountProjection, err error) {
+	return loadOnce(l.lists, a, func() (all []AccountProjection, err error) {
 		err = l.eachAccountPage(ctx, q, func(accounts []AccountProjection) error {
 			all = append(all, accounts...)
 			return nil
@@ -92,7 +92,7 @@ func (l *lookup) owner(ctx context.Context, key string, p payload) (OwnerProject
 		return named, nil
 	}
 	subject := subjectOf(key, p)
-	o, err := once(l.owners, subject, func() (OwnerProjection, error) {
+	o, err := loadOnce(l.owners, subject, func() (OwnerProjection, error) {
 		row, err := l.Owners.Get(ctx, subject)
 		if fault.Is(err, fault.NotFound) {
 			err = nil

@@ -20,7 +20,7 @@ type partition struct {
 }
 
 // batcher sends messages in batches, one at a time per partition. Messages that arrive during
-// a batch are sent with the next: a message that arrives at rest does not wait.
+// a batch are sent with the next: a message that arrives when no batch is in flight does not wait.
 type batcher struct {
 	send func(context.Context, partition, []kafka.Message) error
 

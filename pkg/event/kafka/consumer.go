@@ -57,8 +57,9 @@ func Each(f func(context.Context, event.Envelope) error) Handler {
 }
 
 // Consumer passes the events of some topics to a handler, in batches, as a member of a
-// consumer group: each event at least once, and events with the same key in order. A new
-// group starts with the oldest event.
+// consumer group: each event at least once, and events with the same key in order within a
+// member. After a rebalance, a member may still handle a batch of a partition while its new
+// member handles the same events. A new group starts with the oldest event.
 type Consumer struct {
 	topics  *topicSet // nil if KAFKA_BROKERS is empty
 	reader  kafka.ReaderConfig

@@ -96,7 +96,7 @@ func (t *topicSet) ping(ctx context.Context) error {
 // write returns when all in-sync replicas have stored the message. It does not retry.
 // Messages of one partition that are written at the same time share a request.
 //
-// It does not use kafka.Writer, which waits for other messages even at rest, and sends the
+// It does not use kafka.Writer, which waits for other messages even when no batch is in flight, and sends the
 // batch after a failed one.
 func (t *topicSet) write(ctx context.Context, m kafka.Message) error {
 	p, err := t.partition(ctx, m)
