@@ -11,7 +11,6 @@ import (
 	"math/big"
 	"mime"
 	"mime/multipart"
-	"mime/quotedprintable"
 	"net"
 	netmail "net/mail"
 	"strconv"
@@ -118,6 +117,17 @@ func TestMailContent(t *testing.T) {
 		}
 		at += i
 	}
+	ascii := message()
+	ascii.Text = "https://passports.example/account?token=a&b=" + strings.Repeat("c", 90)
+	if err := mail.New(config(t, s.Addr, "none")).Send(t.Context(), ascii); err != nil {
+		t.Fatal(err)
+	}
+	if _, parts := read(t, s); !strings.Contains(parts["text/plain"], ascii.Text) || !strings.Contains(parts["text/html"], `<html lang="en">`) {
+		t.Errorf("parts of a mail in ASCII:\n%s", parts)
+	}
+	if mails := s.Mails(); !strings.Contains(mails[len(mails)-1].Content, ascii.Text) {
+		t.Error("the link cannot be read in the source of the mail")
+	}
 	empty := message()
 	empty.Details = ""
 	if err := mail.New(config(t, s.Addr, "none")).Send(t.Context(), empty); err != nil {
@@ -142,7 +152,7 @@ func read(t *testing.T, s *mailsink.Server) (*netmail.Message, map[string]string
 	}
 	parts := map[string]string{}
 	for r := multipart.NewReader(m.Body, params["boundary"]); ; {
-		p, err := r.NextRawPart()
+		p, err := r.NextPart() // decodes quoted-printable, as the header says
 		if errors.Is(err, io.EOF) {
 			return m, parts
 		}
@@ -153,7 +163,7 @@ func read(t *testing.T, s *mailsink.Server) (*netmail.Message, map[string]string
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, err := io.ReadAll(quotedprintable.NewReader(p))
+		text, err := io.ReadAll(p)
 		if err != nil {
 			t.Fatal(err)
 		}

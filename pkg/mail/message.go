@@ -63,10 +63,13 @@ func (s *Sender) compose(m Message) (*mail.Msg, error) {
 		Lines []string
 		Year  int
 	}{m, strings.Split(m.Text, "\n"), m.At.UTC().Year()})
-	if isPlain(m.plain()) && isPlain(page.String()) {
-		msg.SetEncoding(mail.EncodingUSASCII) // so that people and programs can read the link in the source of the mail
+	var options []mail.PartOption
+	if isPlain(m.plain()) {
+		// People and programs can read the link in the source of the mail. A library fault writes
+		// quoted-printable for the encoding 7bit, which would be the exact one.
+		options = append(options, mail.WithPartEncoding(mail.NoEncoding))
 	}
-	msg.SetBodyString(mail.TypeTextPlain, m.plain())
+	msg.SetBodyString(mail.TypeTextPlain, m.plain(), options...)
 	msg.AddAlternativeString(mail.TypeTextHTML, page.String())
 	return msg, err
 }
