@@ -24,7 +24,7 @@ func TestTwoInstallations(t *testing.T) {
 	var runs sync.WaitGroup
 	for range 2 {
 		runs.Go(func() {
-			c := exec.CommandContext(t.Context(), "../formats/install")
+			c := exec.CommandContext(t.Context(), filepath.Join(root, "deploy/formats/install"))
 			c.Env = append(os.Environ(), "DIR="+dir, "PATH="+dir+":"+os.Getenv("PATH"), "FORMAT_JUDGES="+filepath.Join(dir, "judges"))
 			if out, err := c.CombinedOutput(); err != nil {
 				t.Errorf("%v: %s", err, out)
