@@ -81,6 +81,35 @@ func wantForgotten(t *testing.T, db connect.Config, id string) {
 	}
 }
 
+// TestErasureRemovesAddressFromInvitations: managers do not see the address of a person who accepted
+// an invitation and erased the account. Invitations of others keep theirs.
+func TestErasureRemovesAddressFromInvitations(t *testing.T) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
+		c, m := companyWithMail(t, db)
+		for _, email := range []string{"new1@x.example", "new2@x.example"} {
+			c.invite(c.people["mia"], `{"email":"`+email+`","role":"operator"}`)
+			_, token := m.link(email, 1)
+			c.accept(token, grant{}, "drop anchor").Want(200, nil)
+		}
+		var ole grant
+		c.login("new1@x.example", "drop anchor").Want(200, &ole)
+		c.Call(eraseOwn, ole.Token, `{"password":"drop anchor"}`).Want(204, nil)
+		emails := map[string]string{}
+		for _, i := range c.listedInvitations(c.people["mia"]) {
+			emails[i.Account] = i.Email
+		}
+		if len(emails) != 2 || emails[ole.User.ID] != "" {
+			t.Errorf("addresses by account %v, want none of %s", emails, ole.User.ID)
+		}
+		delete(emails, ole.User.ID)
+		for account, email := range emails {
+			if email != "new2@x.example" {
+				t.Errorf("the invitation of %s has the address %q", account, email)
+			}
+		}
+	})
+}
+
 func TestErasureOfOwnAccountRequiresPassword(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	root, ann := s.register("root@x.example", "admin"), s.register("ann@x.example", "")

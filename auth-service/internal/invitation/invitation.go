@@ -40,7 +40,7 @@ const (
 // Invitation is the part of an invitation that API clients see.
 type Invitation struct {
 	ID           string    `json:"id" format:"uuid" doc:"id of the invitation"`
-	Email        string    `json:"email" example:"ole@nordlicht.example" doc:"email address of the invited person, in lower case"`
+	Email        string    `json:"email" example:"ole@nordlicht.example" doc:"email address of the invited person, in lower case; empty if the account that accepted is erased"`
 	Role         auth.Role `json:"role" enum:"operator,user,legitimate_interest,authority" doc:"role that the person gets, see Account"`
 	Organisation string    `json:"organisation,omitempty" example:"nordlicht-battery" doc:"id of the organisation that the person joins; absent for roles without an organisation"`
 	Manager      bool      `json:"manager,omitzero" doc:"whether the person will manage the organisation"`
@@ -72,7 +72,10 @@ func (r Record) At(now time.Time) Invitation {
 // byAddress is the unique index of the pending invitations of an organisation to an address.
 const byAddress = "address"
 
-const filterEmail = "email"
+const (
+	filterEmail   = "email"
+	filterAccount = "account" // accepted invitations with an email address
+)
 
 // Schema declares how invitations are stored.
 func Schema() store.Schema[Record] {
@@ -85,7 +88,11 @@ func Schema() store.Schema[Record] {
 			return map[string]string{byAddress: addressKey(r.Organisation, r.Email)}
 		},
 		Indexes: func(r *Record) store.Indexes {
-			return store.Indexes{Scopes: r.scopes(), Created: r.CreatedAt, Filters: map[string]string{filterEmail: r.Email}}
+			filters := map[string]string{filterEmail: r.Email}
+			if r.Email != "" {
+				filters[filterAccount] = r.Account
+			}
+			return store.Indexes{Scopes: r.scopes(), Created: r.CreatedAt, Filters: filters}
 		},
 	}
 }
