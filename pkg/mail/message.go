@@ -40,7 +40,7 @@ type Link struct{ Text, URL string }
 // compose returns the mail for a message, as plain text with an HTML alternative. It makes sure
 // that headers are single lines.
 func (s *Sender) compose(m Message) (*mail.Msg, error) {
-	msg := mail.NewMsg()
+	msg := mail.NewMsg(mail.WithNoDefaultUserAgent())
 	if err := msg.FromFormat(s.cfg.FromName, s.cfg.from()); err != nil {
 		return nil, fmt.Errorf("sender: %w", err)
 	}
