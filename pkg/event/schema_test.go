@@ -68,24 +68,32 @@ var descriptions = map[string]string{
 // schemaOf returns the JSON Schema of a payload. Further members are allowed, because
 // payloads grow.
 func schemaOf(p event.Payload) object {
+	schema := structSchema(reflect.TypeOf(p))
+	schema["$schema"], schema["$id"] = "https://json-schema.org/draft/2020-12/schema", event.SchemaURL(p.Topic())
+	schema["title"], schema["description"] = reflect.TypeOf(p).Name(), descriptions[p.Topic()]
+	return schema
+}
+
+// structSchema returns the JSON Schema of a struct.
+func structSchema(of reflect.Type) object {
 	properties, required := object{}, []string{}
-	payload := reflect.TypeOf(p)
-	for i := range payload.NumField() {
-		f := payload.Field(i)
+	for i := range of.NumField() {
+		f := of.Field(i)
 		name, option, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if option == "" {
 			required = append(required, name)
 		}
 		properties[name] = propertyOf(f)
 	}
-	return object{
-		"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": event.SchemaURL(p.Topic()), "title": payload.Name(),
-		"description": descriptions[p.Topic()], "type": "object", "properties": properties, "required": required,
-	}
+	return object{"type": "object", "properties": properties, "required": required}
 }
 
 func propertyOf(f reflect.StructField) object {
-	property := object{"description": f.Tag.Get("doc")}
+	property := object{}
+	if f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[time.Time]() {
+		property = structSchema(f.Type)
+	}
+	property["description"] = f.Tag.Get("doc")
 	if format := f.Tag.Get("format"); format != "" {
 		property["format"] = format
 	}
@@ -94,7 +102,7 @@ func propertyOf(f reflect.StructField) object {
 		property["type"], property["format"] = "string", "date-time"
 	case f.Type == reflect.TypeFor[[]string]():
 		property["type"], property["items"] = "array", object{"type": "string"}
-	default:
+	case f.Type.Kind() != reflect.Struct:
 		property["type"] = map[reflect.Kind]string{reflect.String: "string", reflect.Int64: "integer", reflect.Bool: "boolean"}[f.Type.Kind()]
 	}
 	return property

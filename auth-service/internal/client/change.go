@@ -21,7 +21,7 @@ type Change struct {
 // unless the client has one of them.
 func (s *Service) Change(ctx context.Context, by account.Administrator, id string, c Change, versions ...int64) (Record, error) {
 	return s.update(ctx, by, id, versions, func(r *Record) (store.Change, error) {
-		before := r.Client
+		before := r.APIClient
 		if c.Name != nil {
 			if details := checkName(*c.Name); details != nil {
 				return store.Change{}, fault.New(fault.Invalid, "the client is not valid").With(details...)

@@ -27,8 +27,8 @@ const (
 // SecretPrefix begins every secret, so that scanners find secrets in source code and logs.
 const SecretPrefix = "bps_"
 
-// Client is the part of an API client that callers see.
-type Client struct {
+// APIClient is the part of an API client that callers see.
+type APIClient struct {
 	ID           string    `json:"clientId" format:"uuid" doc:"id of the client: the client_id of OAuth, and the id in owners and histories"`
 	Name         string    `json:"name" example:"ERP" doc:"name for display"`
 	Role         auth.Role `json:"role" enum:"operator,user,legitimate_interest,authority" doc:"role of the client, see Account"`
@@ -49,7 +49,7 @@ type Secret struct {
 
 // Record is the stored form of a client. A deleted client stays, without secrets.
 type Record struct {
-	Client
+	APIClient
 	Hashes    map[string][]byte `json:"hashes"`             // SHA-256 of the secrets, by id
 	Rights    int64             `json:"rights,omitzero"`    // access tokens with a lower version are revoked
 	Deleted   bool              `json:"deleted,omitzero"`   // invisible

@@ -64,7 +64,7 @@ func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Milliseco
 //
 // The client is stored before the organisation is confirmed. So a concurrent deletion of the
 // organisation either finds the client or makes Confirm fail; see organisation.Service.Delete.
-func (s *Service) Create(ctx context.Context, by account.Administrator, c Client) (_ Record, secret string, err error) {
+func (s *Service) Create(ctx context.Context, by account.Administrator, c APIClient) (_ Record, secret string, err error) {
 	if details := append(checkName(c.Name), checkRole(c.Role)...); details != nil {
 		return Record{}, "", fault.New(fault.Invalid, "the client is not valid").With(details...)
 	}
@@ -76,7 +76,7 @@ func (s *Service) Create(ctx context.Context, by account.Administrator, c Client
 	}
 	now := s.now()
 	c.ID, c.CreatedAt, c.UpdatedAt = s.NewID(), now, now
-	r := Record{Client: c, Hashes: map[string][]byte{}}
+	r := Record{APIClient: c, Hashes: map[string][]byte{}}
 	secret = s.addSecret(&r)
 	s.entry(ctx, &r, audit.ClientCreated,
 		audit.FieldDiff{Field: "name", New: c.Name}, audit.FieldDiff{Field: "role", New: string(c.Role)}, audit.FieldDiff{Field: "organisation", New: c.Organisation})

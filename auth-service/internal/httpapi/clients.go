@@ -10,7 +10,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-type newClient struct {
+type clientRegistration struct {
 	Name         string    `json:"name" example:"ERP" doc:"name for display, 1 to 100 characters"`
 	Role         auth.Role `json:"role" enum:"operator,user,legitimate_interest,authority" doc:"role of the client, see Account; it never changes; managers give user and operator only"`
 	Organisation string    `json:"organisation,omitempty" example:"nordlicht-battery" doc:"id of an existing organisation; it never changes; required for admins; for managers, their own if absent"`
@@ -18,7 +18,7 @@ type newClient struct {
 
 // createdClient is a client with its first secret.
 type createdClient struct {
-	client.Client
+	client.APIClient
 	Secret string `json:"clientSecret" example:"bps_q1Xb0vO3m5cZr8…" doc:"first secret of the client; it is shown only once"`
 }
 
@@ -68,34 +68,34 @@ func (a *API) registerClients(r *rest.API, manager rest.Policy) {
 		rest.Description("All services refuse the access tokens that were issued for this secret within 5 seconds. Tokens of the other secret stay valid."))
 }
 
-func (a *API) createClient(ctx context.Context, in *input[newClient]) (*versioned[createdClient], error) {
+func (a *API) createClient(ctx context.Context, in *input[clientRegistration]) (*versioned[createdClient], error) {
 	by, err := a.Accounts.Administrator(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r, secret, err := a.Clients.Create(withOrigin(ctx), by, client.Client{Name: in.Body.Name, Role: in.Body.Role, Organisation: in.Body.Organisation})
-	return newVersioned(createdClient{r.Client, secret}, r.LastEntry), err
+	r, secret, err := a.Clients.Create(withOrigin(ctx), by, client.APIClient{Name: in.Body.Name, Role: in.Body.Role, Organisation: in.Body.Organisation})
+	return newVersioned(createdClient{r.APIClient, secret}, r.LastEntry), err
 }
 
-func (a *API) listClients(ctx context.Context, in *clientsInput) (*output[rest.List[client.Client]], error) {
+func (a *API) listClients(ctx context.Context, in *clientsInput) (*output[rest.List[client.APIClient]], error) {
 	by, err := a.Accounts.Administrator(ctx)
 	if err != nil {
 		return nil, err
 	}
 	page, err := a.Clients.List(ctx, by, in.Organisation, in.Cursor, in.Limit)
-	return listOf(page, func(r client.Record) client.Client { return r.Client }), err
+	return listOf(page, func(r client.Record) client.APIClient { return r.APIClient }), err
 }
 
-func (a *API) getClient(ctx context.Context, in *ClientID) (*versioned[client.Client], error) {
+func (a *API) getClient(ctx context.Context, in *ClientID) (*versioned[client.APIClient], error) {
 	by, err := a.Accounts.Administrator(ctx)
 	if err != nil {
 		return nil, err
 	}
 	r, err := a.Clients.Get(ctx, by, in.ID)
-	return newVersioned(r.Client, r.LastEntry), err
+	return newVersioned(r.APIClient, r.LastEntry), err
 }
 
-func (a *API) changeClient(ctx context.Context, in *changeClientInput) (*versioned[client.Client], error) {
+func (a *API) changeClient(ctx context.Context, in *changeClientInput) (*versioned[client.APIClient], error) {
 	by, err := a.Accounts.Administrator(ctx)
 	if err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func (a *API) changeClient(ctx context.Context, in *changeClientInput) (*version
 		return nil, err
 	}
 	r, err := a.Clients.Change(withOrigin(ctx), by, in.ID, client.Change(in.Body), versions...)
-	return newVersioned(r.Client, r.LastEntry), err
+	return newVersioned(r.APIClient, r.LastEntry), err
 }
 
 func (a *API) deleteClient(ctx context.Context, in *ClientID) (*struct{}, error) {
