@@ -1,6 +1,6 @@
 // Mongousers creates a user for each service in MongoDB, which may read and write only the
 // database of the service, and writes its connection string to a file. It can be repeated:
-// a file that exists keeps its password. In production it fails if the server does not require
+// the password in an existing file stays. In production it fails if the server does not require
 // a login, or knows no users.
 package main
 

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -83,6 +84,28 @@ func (c *Collection[T]) List(ctx context.Context, q Query) (Page[T], error) {
 		records = merge(records, lq.Ascending)
 	}
 	return c.page(q, records)
+}
+
+// All returns the aggregates of all pages of a query, from its cursor on. It reads a page at a
+// time, and ends with the error of List if a page cannot be read.
+func (c *Collection[T]) All(ctx context.Context, q Query) iter.Seq2[Row[T], error] {
+	return func(yield func(Row[T], error) bool) {
+		for {
+			page, err := c.List(ctx, q)
+			if err != nil {
+				yield(Row[T]{}, err)
+				return
+			}
+			for _, row := range page.Rows {
+				if !yield(row, nil) {
+					return
+				}
+			}
+			if q.Cursor = page.Next; q.Cursor == "" {
+				return
+			}
+		}
+	}
 }
 
 // sortBySize moves the shortest list of a query to the front, because a page of several

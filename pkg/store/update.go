@@ -87,6 +87,22 @@ func (c *Collection[T]) Update(ctx context.Context, id string, change func(*T) (
 	}
 }
 
+// UpdateAll changes the aggregates of a query until it has none: change must take them off the
+// lists that the query reads. Aggregates that no longer exist are skipped.
+func (c *Collection[T]) UpdateAll(ctx context.Context, q Query, change func(*T) (Change, error)) error {
+	for {
+		page, err := c.List(ctx, q)
+		if err != nil || len(page.Rows) == 0 {
+			return err
+		}
+		for _, row := range page.Rows {
+			if _, err := c.Update(ctx, row.ID, change); err != nil && !fault.Is(err, fault.NotFound) {
+				return err
+			}
+		}
+	}
+}
+
 // Replace stores the document of a row if the stored aggregate still has the version of
 // the row. It saves the read of Update. It fails with fault.Stale, or with
 // fault.NotFound.

@@ -152,16 +152,10 @@ func (s *Service) cancelRemoval(ctx context.Context, id string) {
 // the organisations.
 func (s *Service) hasManager(ctx context.Context, organisations []string, except string) (bool, error) {
 	q := store.Query{Scopes: []string{store.All}, AnyOf: store.AnyOf{Filter: filterManager, Values: organisations}, Limit: store.MaxLimit}
-	for {
-		page, err := s.Accounts.List(ctx, q)
-		if err != nil {
-			return false, err
-		}
-		if slices.ContainsFunc(page.Rows, func(r store.Row[Record]) bool { return r.ID != except && r.Doc.isActiveManager(s.now()) }) {
-			return true, nil
-		}
-		if q.Cursor = page.Next; q.Cursor == "" {
-			return false, nil
+	for row, err := range s.Accounts.All(ctx, q) {
+		if err != nil || row.ID != except && row.Doc.isActiveManager(s.now()) {
+			return err == nil, err
 		}
 	}
+	return false, nil
 }

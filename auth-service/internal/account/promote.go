@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"slices"
 
 	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/pkg/auth"
@@ -30,18 +29,12 @@ func (s *Service) EnsureAdmin(ctx context.Context, email, password string) error
 // CheckAdminExists fails with fault.Conflict if no enabled account is an admin.
 func (s *Service) CheckAdminExists(ctx context.Context) error {
 	q := store.Query{Scopes: []string{store.All}, Filters: map[string]string{filterRole: string(auth.Admin)}, Order: store.OldestFirst, Limit: store.MaxLimit}
-	for {
-		page, err := s.Accounts.List(ctx, q)
-		if err != nil {
+	for row, err := range s.Accounts.All(ctx, q) {
+		if err != nil || !row.Doc.Disabled && !s.isErasing(row.Doc) {
 			return err
 		}
-		if slices.ContainsFunc(page.Rows, func(r store.Row[Record]) bool { return !r.Doc.Disabled && !s.isErasing(r.Doc) }) {
-			return nil
-		}
-		if q.Cursor = page.Next; q.Cursor == "" {
-			return fault.New(fault.Conflict, "no enabled account is an admin; set ADMIN_EMAIL and ADMIN_PASSWORD and restart the service, or run: auth-service promote EMAIL")
-		}
 	}
+	return fault.New(fault.Conflict, "no enabled account is an admin; set ADMIN_EMAIL and ADMIN_PASSWORD and restart the service, or run: auth-service promote EMAIL")
 }
 
 // Promote makes the account of the email address an enabled admin with the password, or

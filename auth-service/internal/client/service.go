@@ -129,15 +129,15 @@ func (s *Service) AppendNewest(ctx context.Context, f audit.Filter) error {
 
 func (s *Service) appendNewestOf(ctx context.Context, organisation string) error {
 	q := store.Query{Scopes: []string{store.All, deletedScope}, Filters: map[string]string{filterOrganisation: organisation}, Limit: store.MaxLimit}
-	for {
-		page, err := s.Clients.List(ctx, q)
-		for i := 0; err == nil && i < len(page.Rows); i++ {
-			err = s.Audit.Ensure(ctx, page.Rows[i].Doc.LastEntry)
+	for row, err := range s.Clients.All(ctx, q) {
+		if err == nil {
+			err = s.Audit.Ensure(ctx, row.Doc.LastEntry)
 		}
-		if q.Cursor = page.Next; err != nil || q.Cursor == "" {
+		if err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // Get returns a client.

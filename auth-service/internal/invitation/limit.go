@@ -39,21 +39,16 @@ func (s *Service) mails(ctx context.Context, scope, email string, now time.Time)
 		Scopes:  []string{dayScope(scope, now), dayScope(scope, now.Add(-day))},
 		Filters: map[string]string{filterEmail: email}, Limit: store.MaxLimit,
 	}
-	for {
-		page, err := s.Invitations.List(ctx, q)
+	for row, err := range s.Invitations.All(ctx, q) {
 		if err != nil {
 			return nil, err
 		}
-		for _, row := range page.Rows {
-			for _, at := range row.Doc.Asked {
-				if now.Sub(at) < day {
-					times = append(times, at)
-				}
+		for _, at := range row.Doc.Asked {
+			if now.Sub(at) < day {
+				times = append(times, at)
 			}
 		}
-		if q.Cursor = page.Next; q.Cursor == "" {
-			slices.SortFunc(times, time.Time.Compare)
-			return times, nil
-		}
 	}
+	slices.SortFunc(times, time.Time.Compare)
+	return times, nil
 }

@@ -59,24 +59,19 @@ func (s *Service) Tasks() []task.Kind {
 func (s *Service) removeOld(ctx context.Context) error {
 	limit := s.now().Add(-retention)
 	q := store.Query{Scopes: []string{store.All}, Order: store.OldestFirst, Until: limit, Limit: store.MaxLimit}
-	for {
-		page, err := s.Invitations.List(ctx, q)
+	for row, err := range s.Invitations.All(ctx, q) {
 		if err != nil {
 			return err
 		}
-		for _, row := range page.Rows {
-			if !row.Doc.ExpiresAt.Before(limit) {
-				continue
-			}
-			if err := s.Audit.Ensure(ctx, row.Doc.LastEntry); err != nil {
-				return err
-			}
-			if err := s.Invitations.Delete(ctx, row.ID, row.Version); err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Stale) {
-				return err
-			}
+		if !row.Doc.ExpiresAt.Before(limit) {
+			continue
 		}
-		if q.Cursor = page.Next; q.Cursor == "" {
-			return nil
+		if err := s.Audit.Ensure(ctx, row.Doc.LastEntry); err != nil {
+			return err
+		}
+		if err := s.Invitations.Delete(ctx, row.ID, row.Version); err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Stale) {
+			return err
 		}
 	}
+	return nil
 }

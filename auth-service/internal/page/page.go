@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
-	"fmt"
 	"html/template"
 )
 
@@ -19,11 +18,13 @@ const (
 	Invitation     = "/account/invitation"      // the link of an invitation leads to it
 )
 
-//go:embed style.css page.html
+//go:embed page.html
 var assets embed.FS
 
+//go:embed style.css
+var style string
+
 var (
-	style     = mustRead("style.css")
 	templates = template.Must(template.New("").ParseFS(assets, "page.html"))
 	// CSP is the Content-Security-Policy of the pages: their own style and forms, nothing else.
 	CSP = "default-src 'none'; style-src 'sha256-" + digest(style) + "'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -66,14 +67,6 @@ func (p Page) HTML() ([]byte, error) {
 		Style template.CSS
 	}{p, template.CSS(style)})
 	return b.Bytes(), err
-}
-
-func mustRead(name string) string {
-	data, err := assets.ReadFile(name)
-	if err != nil {
-		panic(fmt.Sprintf("page: %v", err))
-	}
-	return string(data)
 }
 
 func digest(text string) string {

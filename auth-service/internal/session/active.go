@@ -42,19 +42,9 @@ func (s *Service) EndActive(ctx context.Context, id, account string, epoch int64
 // Forget ends the sessions of an account whose access tokens are revoked, and removes what
 // describes their clients.
 func (s *Service) Forget(ctx context.Context, account string) error {
-	for {
-		page, err := s.Sessions.List(ctx, store.Query{Scopes: []string{account}, Limit: store.MaxLimit})
-		if err != nil || len(page.Rows) == 0 {
-			return err
-		}
-		for _, row := range page.Rows {
-			_, err := s.Sessions.Update(ctx, row.ID, func(r *Record) (store.Change, error) {
-				r.Ended, r.Client = true, Client{}
-				return store.Change{}, nil
-			})
-			if err != nil && !fault.Is(err, fault.NotFound) {
-				return err
-			}
-		}
-	}
+	q := store.Query{Scopes: []string{account}, Limit: store.MaxLimit}
+	return s.Sessions.UpdateAll(ctx, q, func(r *Record) (store.Change, error) {
+		r.Ended, r.Client = true, Client{}
+		return store.Change{}, nil
+	})
 }

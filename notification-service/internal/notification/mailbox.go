@@ -58,7 +58,7 @@ func (s *Service) useMailbox(ctx context.Context, id, address, digest string) (w
 // wait. Anyone can register variants of an address. So one mail is reserved for the address of
 // the mailbox itself if the limit is at least two. Digests, which are the only mails that some
 // accounts get, share the other places first come, first served; other mails get those that
-// no digest waits for. A mail that is sent again keeps its place.
+// no digest waits for. A mail that is sent again is not counted twice.
 func (b *MailBudget) useMailbox(m SentMail, limit int, digest string) (wait time.Duration) {
 	isRepeated := slices.ContainsFunc(b.Sent, func(sent SentMail) bool {
 		return sent.ID == m.ID && sent.Variant == m.Variant && m.At.Sub(sent.At) < budgetPeriod

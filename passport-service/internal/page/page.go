@@ -58,24 +58,18 @@ type File struct {
 	Size                         int64 // bytes
 }
 
-//go:embed assets/*
+//go:embed assets/*.html
 var assets embed.FS
 
+//go:embed assets/style.css
+var style string
+
 var (
-	style     = mustRead("assets/style.css")
 	templates = template.Must(template.New("").Funcs(template.FuncMap{"list": list}).ParseFS(assets, "assets/*.html"))
 	// CSP is the Content-Security-Policy of pages: their own style and pictures in the
 	// page, nothing else.
 	CSP = "default-src 'none'; style-src 'sha256-" + digest(style) + "'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-
-func mustRead(name string) string {
-	data, err := assets.ReadFile(name)
-	if err != nil {
-		panic(fmt.Sprintf("page: %v", err))
-	}
-	return string(data)
-}
 
 func digest(text string) string {
 	sum := sha256.Sum256([]byte(text))

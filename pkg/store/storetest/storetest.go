@@ -65,6 +65,7 @@ func Run(t *testing.T, open func(*testing.T) store.DB) {
 		"UnknownIDIsNotFound":               missing,
 		"DuplicateErrorNamesTheIndex":       duplicates,
 		"IDsByFindsStoredAggregates":        idsBy,
+		"AllReadsAllPages":                  allPages,
 		"InsertManyReturnsOneErrorPerWrite": insertMany,
 		"InsertManyReturnsDatabaseErrors":   insertManyFails,
 		"EncodingErrorsDoNotAffectOthers":   encodingErrors,
