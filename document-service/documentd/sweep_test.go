@@ -35,20 +35,14 @@ func leftOver(t *testing.T, s *service) (left string, objectCount int, keys []st
 	}
 	known := map[string]bool{}
 	for _, scope := range []string{"", "unfinished"} {
-		for q := (store.Query{Scopes: []string{scope}, Limit: store.MaxLimit}); ; {
-			page, err := documents.List(t.Context(), q)
+		for row, err := range documents.All(t.Context(), store.Query{Scopes: []string{scope}, Limit: store.MaxLimit}) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, row := range page.Rows {
-				key := prefix.Doc.ID + "/" + row.ID
-				keys = append(keys, key)
-				if known[key] = scope == ""; !known[key] {
-					left += fmt.Sprintf("\n%s document %s", row.Doc.State, row.ID)
-				}
-			}
-			if q.Cursor = page.Next; q.Cursor == "" {
-				break
+			key := prefix.Doc.ID + "/" + row.ID
+			keys = append(keys, key)
+			if known[key] = scope == ""; !known[key] {
+				left += fmt.Sprintf("\n%s document %s", row.Doc.State, row.ID)
 			}
 		}
 	}

@@ -260,39 +260,34 @@ func outcome(t *testing.T, cfg connect.Config) map[string]string {
 	defer db.Close(context.Background())
 	passports, versions := store.Open(db, passport.Schema()), store.Open(db, passport.VersionSchema())
 	all := map[string]string{}
-	for q := (store.Query{Scopes: []string{store.All}, Limit: store.MaxLimit}); ; {
-		page, err := passports.List(t.Context(), q)
+	for row, err := range passports.All(t.Context(), store.Query{Scopes: []string{store.All}, Limit: store.MaxLimit}) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, row := range page.Rows {
-			text := fmt.Sprint(row.Version, row.Doc.Head.State)
-			if row.Doc.Head.Number == 1 {
-				text += row.Doc.Head.DataHash
-			}
-			old, err := versions.List(t.Context(), store.Query{Scopes: []string{row.ID}, Limit: 9})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, v := range old.Rows {
-				text += fmt.Sprint(" ", v.Doc.Number, v.Doc.DataHash)
-			}
-			for _, e := range storetest.WaitingEvents(t, passports.Outbox(), row.ID) {
-				var payload struct{ ImportID string }
-				if err := json.Unmarshal(e.Data, &payload); err != nil || payload.ImportID == "" {
-					t.Errorf("event %s has no importId, %v", e.Data, err)
-				}
-				text += fmt.Sprint(" ", e.Type, e.Sequence)
-			}
-			if all[row.Doc.BatteryIdentifier] != "" {
-				t.Errorf("%s has two passports", row.Doc.BatteryIdentifier)
-			}
-			all[row.Doc.BatteryIdentifier] = text
+		text := fmt.Sprint(row.Version, row.Doc.Head.State)
+		if row.Doc.Head.Number == 1 {
+			text += row.Doc.Head.DataHash
 		}
-		if q.Cursor = page.Next; q.Cursor == "" {
-			return all
+		old, err := versions.List(t.Context(), store.Query{Scopes: []string{row.ID}, Limit: 9})
+		if err != nil {
+			t.Fatal(err)
 		}
+		for _, v := range old.Rows {
+			text += fmt.Sprint(" ", v.Doc.Number, v.Doc.DataHash)
+		}
+		for _, e := range storetest.WaitingEvents(t, passports.Outbox(), row.ID) {
+			var payload struct{ ImportID string }
+			if err := json.Unmarshal(e.Data, &payload); err != nil || payload.ImportID == "" {
+				t.Errorf("event %s has no importId, %v", e.Data, err)
+			}
+			text += fmt.Sprint(" ", e.Type, e.Sequence)
+		}
+		if all[row.Doc.BatteryIdentifier] != "" {
+			t.Errorf("%s has two passports", row.Doc.BatteryIdentifier)
+		}
+		all[row.Doc.BatteryIdentifier] = text
 	}
+	return all
 }
 
 // TestKilledImportIsCompleted kills the service while it imports and publishes a file, and

@@ -86,12 +86,23 @@ func (c *Collection[T]) List(ctx context.Context, q Query) (Page[T], error) {
 	return c.page(q, records)
 }
 
-// All returns the aggregates of all pages of a query, from its cursor on. It reads a page at a
-// time, and ends with the error of List if a page cannot be read.
-func (c *Collection[T]) All(ctx context.Context, q Query) iter.Seq2[Row[T], error] {
-	return func(yield func(Row[T], error) bool) {
+// Pages returns the pages of a query, from its cursor on. It ends with the error of List if a page
+// cannot be read.
+func (c *Collection[T]) Pages(ctx context.Context, q Query) iter.Seq2[Page[T], error] {
+	return func(yield func(Page[T], error) bool) {
 		for {
 			page, err := c.List(ctx, q)
+			if q.Cursor = page.Next; !yield(page, err) || err != nil || q.Cursor == "" {
+				return
+			}
+		}
+	}
+}
+
+// All returns the aggregates of all pages of a query, and ends as Pages does.
+func (c *Collection[T]) All(ctx context.Context, q Query) iter.Seq2[Row[T], error] {
+	return func(yield func(Row[T], error) bool) {
+		for page, err := range c.Pages(ctx, q) {
 			if err != nil {
 				yield(Row[T]{}, err)
 				return
@@ -100,9 +111,6 @@ func (c *Collection[T]) All(ctx context.Context, q Query) iter.Seq2[Row[T], erro
 				if !yield(row, nil) {
 					return
 				}
-			}
-			if q.Cursor = page.Next; q.Cursor == "" {
-				return
 			}
 		}
 	}

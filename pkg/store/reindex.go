@@ -45,6 +45,16 @@ func (c *Collection[T]) Reindex(ctx context.Context, q ReindexQuery[T]) (page Re
 	return page, nil
 }
 
+// ReindexAll calls Reindex for all pages of the scope All.
+func (c *Collection[T]) ReindexAll(ctx context.Context) error {
+	for q := (ReindexQuery[T]{Scope: All}); ; {
+		page, err := c.Reindex(ctx, q)
+		if q.Cursor = page.Next; err != nil || q.Cursor == "" {
+			return err
+		}
+	}
+}
+
 func (c *Collection[T]) reindex(ctx context.Context, r Record, yields func(holder, other *T) bool) error {
 	var doc T
 	if r.Index >= c.schema.IndexVersion || c.schema.decode(r, &doc) != nil { // reads report the error

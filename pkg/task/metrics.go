@@ -87,16 +87,14 @@ func (m *taskMetrics) count(ctx context.Context, kind string, state State) (n, u
 		Scopes: []string{kind}, Filters: map[string]string{"state": string(state)}, Order: store.OldestFirst, Limit: store.MaxLimit,
 		OnUnreadable: func(string, error) { unreadable++ },
 	}
-	for n+unreadable < maxCount {
-		page, err := m.queue.tasks.List(ctx, q)
+	for page, err := range m.queue.tasks.Pages(ctx, q) {
 		if err != nil {
 			return 0, 0, first, err
 		}
 		if n == 0 && len(page.Rows) > 0 {
 			first = page.Rows[0].Doc.due()
 		}
-		n += len(page.Rows)
-		if q.Cursor = page.Next; q.Cursor == "" {
+		if n += len(page.Rows); n+unreadable >= maxCount {
 			break
 		}
 	}

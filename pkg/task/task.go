@@ -152,13 +152,12 @@ func (q *Queue) Retry(ctx context.Context, id string) error {
 // list returns the first page of a query that has tasks, or an empty page. It passes
 // tasks that cannot be read to query.OnUnreadable and leaves them out.
 func (q *Queue) list(ctx context.Context, query store.Query) (store.Page[Task], error) {
-	for {
-		page, err := q.tasks.List(ctx, query)
-		if err != nil || len(page.Rows) > 0 || page.Next == "" {
+	for page, err := range q.tasks.Pages(ctx, query) {
+		if err != nil || len(page.Rows) > 0 {
 			return page, err
 		}
-		query.Cursor = page.Next
 	}
+	return store.Page[Task]{}, nil
 }
 
 // woken returns the channel that receives a value when a task of the kind is

@@ -84,7 +84,16 @@ func (s *Service) cancelAssignment(ctx context.Context, id string, a Assignment)
 func (s *Service) EnsureEmpty(ctx context.Context, organisations ...string) error {
 	for _, organisation := range organisations {
 		// First, so that an assignment that finishes during this call is in the list below.
-		if err := s.cancelAssignments(ctx, organisation); err != nil {
+		err := s.Accounts.UpdateAll(ctx, store.Query{
+			Scopes: []string{store.All}, Filters: map[string]string{filterAssignment: organisation}, Limit: store.MaxLimit,
+		}, func(r *Record) (store.Change, error) {
+			if r.PendingAssignment.Organisation != organisation { // another assignment has replaced it
+				return store.Change{}, store.ErrNoChange
+			}
+			r.PendingAssignment = Assignment{}
+			return store.Change{}, nil
+		})
+		if err != nil {
 			return err
 		}
 		page, err := s.Accounts.List(ctx, store.Query{Scopes: []string{store.All}, Filters: map[string]string{filterOrganisation: organisation}, Limit: 1})
@@ -96,22 +105,6 @@ func (s *Service) EnsureEmpty(ctx context.Context, organisations ...string) erro
 		}
 	}
 	return nil
-}
-
-func (s *Service) cancelAssignments(ctx context.Context, organisation string) error {
-	for {
-		page, err := s.Accounts.List(ctx, store.Query{
-			Scopes: []string{store.All}, Filters: map[string]string{filterAssignment: organisation}, Limit: store.MaxLimit,
-		})
-		if err != nil || len(page.Rows) == 0 {
-			return err
-		}
-		for _, row := range page.Rows {
-			if err := s.cancelAssignment(ctx, row.ID, row.Doc.PendingAssignment); err != nil && !fault.Is(err, fault.NotFound) {
-				return err
-			}
-		}
-	}
 }
 
 // notFound names the account in a fault.NotFound of the store.

@@ -28,21 +28,13 @@ func (s *Service) Sweep(ctx context.Context) error {
 
 // sweep removes expired records, from the oldest to the first that has not expired.
 func sweep[T any](ctx context.Context, c *store.Collection[T], expired func(T) bool) error {
-	for {
-		page, err := c.List(ctx, store.Query{Scopes: []string{store.All}, Order: store.OldestFirst, Limit: store.MaxLimit})
-		if err != nil {
+	for row, err := range c.All(ctx, store.Query{Scopes: []string{store.All}, Order: store.OldestFirst, Limit: store.MaxLimit}) {
+		if err != nil || !expired(row.Doc) {
 			return err
 		}
-		for _, row := range page.Rows {
-			if !expired(row.Doc) {
-				return nil
-			}
-			if err := c.Delete(ctx, row.ID, row.Version); err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Stale) {
-				return err
-			}
-		}
-		if page.Next == "" {
-			return nil
+		if err := c.Delete(ctx, row.ID, row.Version); err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Stale) {
+			return err
 		}
 	}
+	return nil
 }

@@ -163,17 +163,12 @@ func (s *Service) RecountTask() task.Kind {
 		}
 		q := store.Query{Scopes: []string{store.All}, Order: store.OldestFirst, Until: before, Limit: store.MaxLimit}
 		var errs []error
-		for {
-			page, err := s.Usages.List(ctx, q)
-			if err != nil {
-				return errors.Join(append(errs, err)...)
+		for row, err := range s.Usages.All(ctx, q) {
+			if err == nil {
+				err = ignoreNotFound(s.recount(ctx, row.ID, true))
 			}
-			for _, row := range page.Rows {
-				errs = append(errs, ignoreNotFound(s.recount(ctx, row.ID, true)))
-			}
-			if q.Cursor = page.Next; q.Cursor == "" {
-				return errors.Join(errs...)
-			}
+			errs = append(errs, err)
 		}
+		return errors.Join(errs...)
 	}}
 }

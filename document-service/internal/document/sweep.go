@@ -73,20 +73,15 @@ func (s *Service) sweepObjects(ctx context.Context, prefix string, position *str
 // sweepDocuments removes pending and deleting documents.
 func (s *Service) sweepDocuments(ctx context.Context, before time.Time) error {
 	q := store.Query{Scopes: []string{unfinished}, Order: store.OldestFirst, Limit: store.MaxLimit}
-	for {
-		page, err := s.Documents.List(ctx, q)
+	for row, err := range s.Documents.All(ctx, q) {
+		if err == nil {
+			err = s.discard(ctx, row.ID, before)
+		}
 		if err != nil {
 			return err
 		}
-		for _, row := range page.Rows {
-			if err := s.discard(ctx, row.ID, before); err != nil {
-				return err
-			}
-		}
-		if q.Cursor = page.Next; q.Cursor == "" {
-			return nil
-		}
 	}
+	return nil
 }
 
 // discard removes a document that is not ready and was last updated before the given
@@ -134,17 +129,11 @@ func (s *Service) remove(ctx context.Context, row store.Row[Document]) error {
 // of an earlier release writes during an upgrade.
 func (s *Service) ReindexTask(tasks *task.Queue) task.Kind {
 	return task.Kind{Name: "document.reindex", Every: 24 * time.Hour, Timeout: time.Hour, Run: func(ctx context.Context, _ task.Task) error {
-		q := store.ReindexQuery[Document]{Scope: store.All}
-		for {
-			page, err := s.Documents.Reindex(ctx, q)
-			if err != nil {
-				return err
-			}
-			if q.Cursor = page.Next; q.Cursor == "" {
-				_, err := tasks.Enqueue(ctx, newRecount(s.now()))
-				return err
-			}
+		err := s.Documents.ReindexAll(ctx)
+		if err == nil {
+			_, err = tasks.Enqueue(ctx, newRecount(s.now()))
 		}
+		return err
 	}}
 }
 

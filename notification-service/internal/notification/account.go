@@ -69,17 +69,8 @@ func AccountSchema() store.Schema[AccountProjection] {
 // organisations, and audit entries to those of their action.
 func (s *Service) ReindexTask() task.Kind {
 	return task.Kind{Name: "notification.reindex", Every: reindexInterval, Timeout: reindexTimeout, Run: func(ctx context.Context, _ task.Task) error {
-		return errors.Join(reindex(ctx, s.Accounts), reindex(ctx, s.Audit))
+		return errors.Join(s.Accounts.ReindexAll(ctx), s.Audit.ReindexAll(ctx))
 	}}
-}
-
-func reindex[T any](ctx context.Context, c *store.Collection[T]) error {
-	for q := (store.ReindexQuery[T]{Scope: store.All}); ; {
-		page, err := c.Reindex(ctx, q)
-		if q.Cursor = page.Next; err != nil || q.Cursor == "" {
-			return err
-		}
-	}
 }
 
 // parseAccount reads an account from a user event.
@@ -143,29 +134,18 @@ const addressUnknown = "the address of the recipient is not known yet"
 
 // release makes the mails due that wait for the address of an account.
 func (s *Service) release(ctx context.Context, user string) error {
-	for {
-		page, err := s.Records.List(ctx, store.Query{Scopes: []string{addressScope(user)}, Limit: store.MaxLimit})
-		if err != nil || len(page.Rows) == 0 {
-			return err
+	q := store.Query{Scopes: []string{addressScope(user)}, Limit: store.MaxLimit}
+	return s.Records.UpdateAll(ctx, q, func(r *Record) (store.Change, error) {
+		r.AwaitsAddress = false
+		err := s.enqueue(ctx, r)
+		if err == nil && s.hasChannel(Mail) {
+			err = s.Tasks.Retry(ctx, newSpec(r.ID, Mail).ID)
 		}
-		for _, row := range page.Rows {
-			row.Doc.AwaitsAddress = false
-			err := s.enqueue(ctx, &row.Doc)
-			if err == nil && s.hasChannel(Mail) {
-				err = s.Tasks.Retry(ctx, newSpec(row.ID, Mail).ID)
-			}
-			if err != nil && !fault.Is(err, fault.Conflict) { // fault.Conflict: the mail was sent
-				return err
-			}
-			_, err = s.Records.Update(ctx, row.ID, func(r *Record) (store.Change, error) {
-				r.AwaitsAddress = false
-				return store.Change{}, nil
-			})
-			if err != nil {
-				return err
-			}
+		if fault.Is(err, fault.Conflict) { // the mail was sent
+			err = nil
 		}
-	}
+		return store.Change{}, err
+	})
 }
 
 // account returns the projection of an account. It is empty if the account is not known.

@@ -72,13 +72,19 @@ func (s *Service) send(ctx context.Context, r Record, d Draft, owner string) err
 	if !d.toAll() {
 		return s.add(ctx, s.recordsFor(ctx, r, recipients{{AccountProjection: a}}, byMail))
 	}
-	return s.eachAccountPage(ctx, store.Query{}, func(accounts []AccountProjection) error {
+	for page, err := range s.Accounts.Pages(ctx, store.Query{Scopes: []string{store.All}, Order: store.OldestFirst, Limit: store.MaxLimit}) {
 		to := recipients{{AccountProjection: a}} // the first recipient has the text file
-		for _, a := range accounts {
-			to.add(a)
+		for _, row := range page.Rows {
+			to.add(row.Doc)
 		}
-		return s.add(ctx, s.recordsFor(ctx, r, to, byMail))
-	})
+		if err == nil {
+			err = s.add(ctx, s.recordsFor(ctx, r, to, byMail))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // toAll reports whether the draft is sent to all accounts.

@@ -59,18 +59,15 @@ func (d *Dispatcher) runDigest(ctx context.Context, t task.Task) error {
 func (d *Dispatcher) waiting(ctx context.Context, key string, limit int) ([]*Record, error) {
 	q := store.Query{Scopes: []string{digestScope(key)}, Order: store.OldestFirst, Limit: limit}
 	var records []*Record
-	for {
-		page, err := d.Service.Records.List(ctx, q)
+	for row, err := range d.Service.Records.All(ctx, q) {
 		if err != nil {
 			return nil, err
 		}
-		for i := range page.Rows {
-			records = append(records, &page.Rows[i].Doc)
-		}
-		if q.Cursor = page.Next; q.Cursor == "" || len(records) >= limit {
-			return records, nil
+		if records = append(records, &row.Doc); len(records) == limit {
+			break
 		}
 	}
+	return records, nil
 }
 
 // sendDigest sends a digest of the records whose recipient may still get them, sets the state

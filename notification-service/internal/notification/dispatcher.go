@@ -207,20 +207,17 @@ func (s *Service) resume(ctx context.Context) error {
 	for _, d := range s.Dispatchers {
 		q.Scopes = append(q.Scopes, pendingScope(d.Name), retryScope(d.Name))
 	}
-	for {
-		page, err := s.Records.List(ctx, q)
-		if err != nil {
-			return err
-		}
+	for page, err := range s.Records.Pages(ctx, q) {
 		records := make([]*Record, len(page.Rows))
 		for i := range page.Rows {
 			records[i] = &page.Rows[i].Doc
 		}
-		if err := s.enqueue(ctx, records...); err != nil {
+		if err == nil {
+			err = s.enqueue(ctx, records...)
+		}
+		if err != nil {
 			return err
 		}
-		if q.Cursor = page.Next; q.Cursor == "" {
-			return nil
-		}
 	}
+	return nil
 }

@@ -49,12 +49,15 @@ func (l *lookup) organisationIDs(ctx context.Context, id string) ([]string, erro
 
 // list returns the accounts of an audience, which match the query and are not disabled.
 func (l *lookup) list(ctx context.Context, a Audience, q store.Query) ([]AccountProjection, error) {
-	return loadOnce(l.lists, a, func() (all []AccountProjection, err error) {
-		err = l.eachAccountPage(ctx, q, func(accounts []AccountProjection) error {
-			all = append(all, accounts...)
-			return nil
-		})
-		return all, err
+	return loadOnce(l.lists, a, func() (all []AccountProjection, _ error) {
+		q.Scopes, q.Order, q.Limit = []string{store.All}, store.OldestFirst, store.MaxLimit
+		for row, err := range l.Accounts.All(ctx, q) {
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, row.Doc)
+		}
+		return all, nil
 	})
 }
 

@@ -126,25 +126,3 @@ func (l *lookup) addMembers(ctx context.Context, all *recipients, e event.Envelo
 func (a AccountProjection) belongedTo(organisations []string, since time.Time) bool {
 	return slices.Contains(organisations, a.Organisation) && !since.Before(a.OrganisationSince)
 }
-
-// eachAccountPage calls f with the accounts that match the query and are not disabled, page by
-// page.
-func (s *Service) eachAccountPage(ctx context.Context, q store.Query, f func([]AccountProjection) error) error {
-	q.Scopes, q.Order, q.Limit = []string{store.All}, store.OldestFirst, store.MaxLimit
-	for {
-		page, err := s.Accounts.List(ctx, q)
-		if err != nil {
-			return err
-		}
-		accounts := make([]AccountProjection, len(page.Rows))
-		for i, row := range page.Rows {
-			accounts[i] = row.Doc
-		}
-		if err := f(accounts); err != nil {
-			return err
-		}
-		if q.Cursor = page.Next; q.Cursor == "" {
-			return nil
-		}
-	}
-}

@@ -49,9 +49,16 @@ func (f Filter) index() map[string]string {
 	return map[string]string{"type": string(f.Type), "status": string(f.Status), "eventType": f.EventType, "priority": string(f.Priority)}
 }
 
+// query returns the query of the caller's notifications, newest first.
+func (f Filter) query(ctx context.Context) store.Query {
+	return store.Query{Scopes: scopesOf(auth.Caller(ctx)), Filters: f.index(), Limit: store.MaxLimit}
+}
+
 // List returns a page of the caller's notifications, newest first.
 func (s *Service) List(ctx context.Context, f Filter, cursor string, limit int) (store.Page[Record], error) {
-	return s.Records.List(ctx, store.Query{Scopes: scopesOf(auth.Caller(ctx)), Filters: f.index(), Cursor: cursor, Limit: limit})
+	q := f.query(ctx)
+	q.Cursor, q.Limit = cursor, limit
+	return s.Records.List(ctx, q)
 }
 
 // Get returns a notification of the caller.
@@ -77,25 +84,20 @@ type Stats struct {
 // Stats counts the newest 1000 notifications of the caller.
 func (s *Service) Stats(ctx context.Context) (Stats, error) {
 	stats := Stats{ByStatus: map[Status]int{Unread: 0, Read: 0}, ByType: map[Type]int{}}
-	for cursor := ""; ; {
-		page, err := s.List(ctx, Filter{}, cursor, store.MaxLimit)
+	for row, err := range s.Records.All(ctx, Filter{}.query(ctx)) {
 		if err != nil {
 			return Stats{}, err
 		}
-		for _, row := range page.Rows {
-			if stats.Total == MaxCount {
-				return stats, nil
-			}
-			stats.Total++
-			stats.ByStatus[row.Doc.Status]++
-			stats.ByType[row.Doc.Type]++
-			stats.Unread = stats.ByStatus[Unread]
-		}
-		if cursor = page.Next; cursor == "" {
-			stats.Complete = true
+		if stats.Total == MaxCount {
 			return stats, nil
 		}
+		stats.Total++
+		stats.ByStatus[row.Doc.Status]++
+		stats.ByType[row.Doc.Type]++
+		stats.Unread = stats.ByStatus[Unread]
 	}
+	stats.Complete = true
+	return stats, nil
 }
 
 // MarkRead marks a notification as read. ReadAt is the time of the first call.
@@ -113,21 +115,16 @@ func (s *Service) MarkRead(ctx context.Context, id string) (Record, error) {
 // that were unread.
 func (s *Service) MarkAllRead(ctx context.Context) (int, error) {
 	marked := 0
-	for cursor := ""; ; {
-		page, err := s.List(ctx, Filter{Status: Unread}, cursor, store.MaxLimit)
-		if err != nil {
+	for row, err := range s.Records.All(ctx, Filter{Status: Unread}.query(ctx)) {
+		if err == nil {
+			_, err = s.MarkRead(ctx, row.ID)
+		}
+		if err != nil && !fault.Is(err, fault.NotFound) {
 			return marked, err
 		}
-		for _, row := range page.Rows {
-			if _, err := s.MarkRead(ctx, row.ID); err != nil && !fault.Is(err, fault.NotFound) {
-				return marked, err
-			}
-			marked++
-		}
-		if cursor = page.Next; cursor == "" {
-			return marked, nil
-		}
+		marked++
 	}
+	return marked, nil
 }
 
 // Delete removes a notification from the caller's list. Pending deliveries are still made.

@@ -81,18 +81,13 @@ func (s *Service) recordSettings(ctx context.Context, a AccountProjection) error
 // resumeSettings records the changes of mail settings that are not in the audit yet, because the
 // process was killed or the store failed.
 func (s *Service) resumeSettings(ctx context.Context) error {
-	for q := (store.Query{Scopes: []string{unrecordedScope}, Limit: store.MaxLimit}); ; {
-		page, err := s.Accounts.List(ctx, q)
+	for row, err := range s.Accounts.All(ctx, store.Query{Scopes: []string{unrecordedScope}, Limit: store.MaxLimit}) {
+		if err == nil {
+			err = s.recordSettings(ctx, row.Doc)
+		}
 		if err != nil {
 			return err
 		}
-		for _, row := range page.Rows {
-			if err := s.recordSettings(ctx, row.Doc); err != nil {
-				return err
-			}
-		}
-		if q.Cursor = page.Next; q.Cursor == "" {
-			return nil
-		}
 	}
+	return nil
 }

@@ -25,25 +25,7 @@ func (s *Service) Export(ctx context.Context, filter passport.Filter, ids []stri
 	if len(ids) > 0 {
 		return s.exportIDs(ctx, ids)
 	}
-	params := passport.ListParams{Filter: filter, Order: store.OldestFirst, Limit: store.MaxLimit}
-	first, err := s.Passports.List(ctx, params)
-	return func(yield func(passport.PassportView, error) bool) {
-		page, err := first, error(nil)
-		for {
-			for _, view := range page.Passports {
-				if !yield(view, nil) {
-					return
-				}
-			}
-			if params.Cursor = page.Next; params.Cursor == "" {
-				return
-			}
-			if page, err = s.Passports.List(ctx, params); err != nil {
-				yield(passport.PassportView{}, err)
-				return
-			}
-		}
-	}, err
+	return s.Passports.All(ctx, passport.ListParams{Filter: filter, Order: store.OldestFirst, Limit: store.MaxLimit})
 }
 
 func (s *Service) exportIDs(ctx context.Context, ids []string) (Views, error) {

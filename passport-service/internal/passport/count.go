@@ -59,10 +59,8 @@ func NewCount(owner string, from time.Time) task.Spec {
 
 // count counts until the deadline. It moves at, and reports whether it is done.
 func (s *Service) count(ctx context.Context, at *countPosition, deadline time.Time) (done bool, err error) {
-	q := store.Query{Scopes: []string{at.Owner, deletedScopeOf(at.Owner)}, Order: store.OldestFirst, Until: at.From, Limit: store.MaxLimit, OnUnreadable: func(string, error) {}}
-	for {
-		q.Cursor = at.Cursor
-		page, err := s.Passports.List(ctx, q)
+	q := store.Query{Scopes: []string{at.Owner, deletedScopeOf(at.Owner)}, Order: store.OldestFirst, Until: at.From, Limit: store.MaxLimit, OnUnreadable: func(string, error) {}, Cursor: at.Cursor}
+	for page, err := range s.Passports.Pages(ctx, q) {
 		if err != nil {
 			return false, err
 		}
@@ -75,13 +73,11 @@ func (s *Service) count(ctx context.Context, at *countPosition, deadline time.Ti
 			}
 			at.Cursor = q.CursorAfter(row.Doc.CreatedAt, row.ID)
 		}
-		switch at.Cursor = page.Next; {
-		case page.Next == "":
-			return true, nil
-		case time.Now().After(deadline):
+		if at.Cursor = page.Next; page.Next != "" && time.Now().After(deadline) {
 			return false, nil
 		}
 	}
+	return true, nil
 }
 
 // countPassport counts a passport and its versions.
@@ -98,10 +94,8 @@ func (s *Service) countPassport(ctx context.Context, at *countPosition, p *Passp
 	if p.Head.Number == 1 {
 		return true, nil
 	}
-	q := store.Query{Scopes: []string{p.ID}, Order: store.OldestFirst, Until: at.From, Limit: store.MaxLimit, OnUnreadable: func(string, error) {}}
-	for {
-		q.Cursor = at.Versions
-		page, err := s.Versions.List(ctx, q)
+	q := store.Query{Scopes: []string{p.ID}, Order: store.OldestFirst, Until: at.From, Limit: store.MaxLimit, OnUnreadable: func(string, error) {}, Cursor: at.Versions}
+	for page, err := range s.Versions.Pages(ctx, q) {
 		if err != nil {
 			return false, err
 		}
@@ -110,13 +104,11 @@ func (s *Service) countPassport(ctx context.Context, at *countPosition, p *Passp
 				add(&row.Doc)
 			}
 		}
-		switch at.Versions = page.Next; {
-		case page.Next == "":
-			return true, nil
-		case time.Now().After(deadline):
+		if at.Versions = page.Next; page.Next != "" && time.Now().After(deadline) {
 			return false, nil
 		}
 	}
+	return true, nil
 }
 
 // reservation is the part of a quota that a write needs. An attempt of Update releases that

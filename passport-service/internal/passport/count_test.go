@@ -122,19 +122,13 @@ func (c *counting) check() {
 	row, err := c.usages.Get(c.ctx, countedOwner)
 	c.must(err)
 	s, want := c.instances[0], usage.Amount{}
-	for q := (store.Query{Scopes: []string{countedOwner}, Limit: store.MaxLimit}); ; {
-		page, err := s.Passports.List(c.ctx, q)
+	for p, err := range s.Passports.All(c.ctx, store.Query{Scopes: []string{countedOwner}, Limit: store.MaxLimit}) {
 		c.must(err)
-		for _, p := range page.Rows {
-			versions, err := s.Versions.List(c.ctx, store.Query{Scopes: []string{p.ID}, Limit: store.MaxLimit})
-			c.must(err)
-			want = want.Plus(usage.Amount{Passports: 1, Versions: p.Doc.Head.Number, Bytes: int64(len(p.Doc.Head.Data))})
-			for _, v := range versions.Rows {
-				want.Bytes += int64(len(v.Doc.Data))
-			}
-		}
-		if q.Cursor = page.Next; q.Cursor == "" {
-			break
+		versions, err := s.Versions.List(c.ctx, store.Query{Scopes: []string{p.ID}, Limit: store.MaxLimit})
+		c.must(err)
+		want = want.Plus(usage.Amount{Passports: 1, Versions: p.Doc.Head.Number, Bytes: int64(len(p.Doc.Head.Data))})
+		for _, v := range versions.Rows {
+			want.Bytes += int64(len(v.Doc.Data))
 		}
 	}
 	if row.Doc.Total != want {
@@ -217,15 +211,9 @@ func (c *counting) fill(n int) {
 // the list, and the new one.
 func (c *counting) writes() {
 	var visible []string
-	for q := (store.Query{Scopes: []string{countedOwner}, Limit: store.MaxLimit, Order: store.OldestFirst}); ; {
-		page, err := c.instances[0].Passports.List(c.ctx, q)
+	for row, err := range c.instances[0].Passports.All(c.ctx, store.Query{Scopes: []string{countedOwner}, Limit: store.MaxLimit, Order: store.OldestFirst}) {
 		c.must(err)
-		for _, row := range page.Rows {
-			visible = append(visible, row.ID)
-		}
-		if q.Cursor = page.Next; q.Cursor == "" {
-			break
-		}
+		visible = append(visible, row.ID)
 	}
 	n := len(visible)
 	for i, s := range c.instances {

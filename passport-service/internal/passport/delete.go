@@ -96,25 +96,20 @@ func (s *Service) Tasks() []task.Kind {
 // no running count includes.
 func (s *Service) removeDeleted(ctx context.Context) error {
 	q := store.Query{Scopes: []string{deletedScope}, Order: store.OldestFirst, Limit: store.MaxLimit}
-	for {
-		page, err := s.Passports.List(ctx, q)
+	for row, err := range s.Passports.All(ctx, q) {
 		if err != nil {
 			return err
 		}
-		for _, row := range page.Rows {
-			if s.now().Before(row.Doc.DeletedAt.Add(deletionDelay)) {
-				continue
-			}
-			counting, err := s.Usage.IsCounting(ctx, row.Doc.Head.Owner.scope(), row.Doc.DeletedAt)
-			if err == nil && !counting {
-				err = s.remove(ctx, row)
-			}
-			if err != nil {
-				return err
-			}
+		if s.now().Before(row.Doc.DeletedAt.Add(deletionDelay)) {
+			continue
 		}
-		if q.Cursor = page.Next; q.Cursor == "" {
-			return nil
+		counting, err := s.Usage.IsCounting(ctx, row.Doc.Head.Owner.scope(), row.Doc.DeletedAt)
+		if err == nil && !counting {
+			err = s.remove(ctx, row)
+		}
+		if err != nil {
+			return err
 		}
 	}
+	return nil
 }

@@ -117,18 +117,13 @@ func (s *Service) selected(ctx context.Context, selection LabelSelection) iter.S
 // listed returns all passports of the caller that a filter selects.
 func (s *Service) listed(ctx context.Context, filter Filter) iter.Seq2[Passport, error] {
 	return func(yield func(Passport, error) bool) {
-		for cursor := ""; ; {
-			page, err := s.List(ctx, ListParams{Filter: filter, Cursor: cursor, Limit: labelPageSize})
-			if err != nil {
-				yield(Passport{}, err)
-				return
-			}
-			for _, v := range page.Passports {
-				if v.Access.Owner && !yield(v.Passport, nil) {
-					return
-				}
-			}
-			if cursor = page.Next; cursor == "" {
+		views, err := s.All(ctx, ListParams{Filter: filter, Limit: labelPageSize})
+		if err != nil {
+			yield(Passport{}, err)
+			return
+		}
+		for view, err := range views {
+			if (err != nil || view.Access.Owner) && !yield(view.Passport, err) {
 				return
 			}
 		}

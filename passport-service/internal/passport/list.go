@@ -2,6 +2,7 @@ package passport
 
 import (
 	"context"
+	"iter"
 	"strings"
 
 	"github.com/battery-passport/suite/passport-service/internal/batteryid"
@@ -84,4 +85,25 @@ func (s *Service) List(ctx context.Context, params ListParams) (PassportPage, er
 		page.Passports = append(page.Passports, s.viewFor(row.Doc, access))
 	}
 	return page, err
+}
+
+// All returns the passports of all pages of List. It fails as List does for the first page.
+func (s *Service) All(ctx context.Context, params ListParams) (iter.Seq2[PassportView, error], error) {
+	first, err := s.List(ctx, params)
+	return func(yield func(PassportView, error) bool) {
+		for page, err := first, error(nil); ; page, err = s.List(ctx, params) {
+			if err != nil {
+				yield(PassportView{}, err)
+				return
+			}
+			for _, view := range page.Passports {
+				if !yield(view, nil) {
+					return
+				}
+			}
+			if params.Cursor = page.Next; params.Cursor == "" {
+				return
+			}
+		}
+	}, err
 }
