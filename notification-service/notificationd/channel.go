@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/battery-passport/suite/notification-service/internal/notification"
+	"github.com/battery-passport/suite/pkg/task"
 )
 
 // measuredChannel counts the outcomes of a channel.
@@ -39,7 +40,7 @@ func (c measuredChannel) Deliver(ctx context.Context, m notification.Message) er
 }
 
 func (c measuredChannel) count(err error) {
-	refusal, refused := errors.AsType[*notification.Refusal](err)
+	refusal, refused := errors.AsType[*task.Refusal](err)
 	outcome := "failed"
 	switch {
 	case err == nil:

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 
 	"github.com/battery-passport/suite/notification-service/internal/notification"
 	"github.com/battery-passport/suite/pkg/mail"
+	"github.com/battery-passport/suite/pkg/task"
 )
 
 // mailChannel delivers notifications by mail.
@@ -20,13 +20,9 @@ func (c mailChannel) Deliver(ctx context.Context, m notification.Message) error 
 	}
 	details, err := indent(m.Metadata)
 	if err != nil {
-		return &notification.Refusal{Final: true, Reason: "metadata: " + err.Error()}
+		return &task.Refusal{Final: true, Reason: "metadata: " + err.Error()}
 	}
-	err = c.Send(ctx, mail.Message{ID: m.ID, To: m.To, Subject: m.Title, Text: m.Text, Details: details, At: m.At})
-	if refusal, ok := errors.AsType[*mail.Refusal](err); ok {
-		return &notification.Refusal{Final: refusal.Final, Reason: refusal.Reason}
-	}
-	return err
+	return c.Send(ctx, mail.Message{ID: m.ID, To: m.To, Subject: m.Title, Text: m.Text, Details: details, At: m.At})
 }
 
 // indent formats a JSON object for people. It returns an empty string for an empty object.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/battery-passport/suite/pkg/mail"
+	"github.com/battery-passport/suite/pkg/task"
 )
 
 // faultyServer is a mail server whose replies a test replaces.
@@ -142,13 +143,13 @@ func TestFaultsWithinASession(t *testing.T) {
 		{"MAIL", "421 shutting down", "", true},
 		{"RCPT", "421 shutting down", "", true},
 		{"RCPT", "451 later", "", true},
-		{"RCPT", "550 no mailbox", "permanently refused", false},
+		{"RCPT", "550 no mailbox", "550", false},
 		{"DATA", cut, "", true},
 		{"DATA", "452 full", "", true},
-		{"DATA", "554 no", "permanently refused", false},
+		{"DATA", "554 no", "554", false},
 		{".", "421 shutting down", "", true},
 		{".", "451 later", "", true},
-		{".", "554 no", "permanently refused", false},
+		{".", "554 no", "554", false},
 		{".", cut, "not confirmed", false},
 	} {
 		t.Run(c.command+" "+c.reply, func(t *testing.T) {
@@ -207,7 +208,7 @@ func TestServerHangsAtEnd(t *testing.T) {
 				s := mail.New(config(t, server.addr, "none"))
 				defer s.Close()
 				err := s.Send(ctx, message())
-				if refusal, ok := errors.AsType[*mail.Refusal](err); !ok || refusal.Final != (code == 554) {
+				if refusal, ok := errors.AsType[*task.Refusal](err); !ok || refusal.Final != (code == 554) {
 					t.Errorf("Send = %v, want a refusal with code %d", err, code)
 				}
 			})

@@ -18,12 +18,13 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"sync"
 	"time"
 
 	"github.com/wneessen/go-mail"
+
+	"github.com/battery-passport/suite/pkg/task"
 )
 
 // timeout limits the delivery of one mail, including the connection.
@@ -66,26 +67,12 @@ func tlsConfig(cfg Config) *tls.Config {
 	return &tls.Config{ServerName: cfg.Host, RootCAs: cfg.Roots, MinVersion: tls.VersionTLS12}
 }
 
-// Refusal means that a mail was refused.
-type Refusal struct {
-	Final  bool // permanently
-	Reason string
-}
-
-func (r *Refusal) Error() string {
-	if r.Final {
-		return fmt.Sprintf("permanently refused: %s", r.Reason)
-	}
-	return fmt.Sprintf("temporarily refused: %s", r.Reason)
-}
-
-// Send sends a mail. It fails with a *Refusal for reply code 5xx, permanently, and 4xx,
-// temporarily; any other error is an outage of the mail server. A repeated mail has the same
-// Message-ID.
+// Send sends a mail. It fails with a *task.Refusal for reply codes 5xx, which is final, and 4xx;
+// any other error is an outage of the mail server. A repeated mail has the same Message-ID.
 func (s *Sender) Send(ctx context.Context, m Message) error {
 	msg, err := s.compose(m)
 	if err != nil {
-		return &Refusal{Final: true, Reason: err.Error()}
+		return &task.Refusal{Final: true, Reason: err.Error()}
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -105,7 +92,7 @@ func (s *Sender) Send(ctx context.Context, m Message) error {
 // sendIn sends a mail in a session, and keeps the session for the next mail if it is usable.
 func (s *Sender) sendIn(ctx context.Context, c *session, msg *mail.Msg) error {
 	err := c.send(ctx, msg)
-	refusal, refused := errors.AsType[*Refusal](err)
+	refusal, refused := errors.AsType[*task.Refusal](err)
 	switch {
 	case err != nil && !refused || ctx.Err() != nil:
 		c.conn.Close()
@@ -121,7 +108,7 @@ func (s *Sender) sendIn(ctx context.Context, c *session, msg *mail.Msg) error {
 // at once in a new one: the server may have closed the connection while it was idle, or limits
 // the mails of a session. A mail whose reply is lost may be delivered, and is not sent again at once.
 func concernsSession(err error) bool {
-	refusal, refused := errors.AsType[*Refusal](err)
+	refusal, refused := errors.AsType[*task.Refusal](err)
 	return err != nil && (!refused || !refusal.Final) && !errors.Is(err, errReplyLost)
 }
 

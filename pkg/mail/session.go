@@ -10,6 +10,8 @@ import (
 
 	"github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
+
+	"github.com/battery-passport/suite/pkg/task"
 )
 
 const (
@@ -112,7 +114,7 @@ func (s *Sender) open(ctx context.Context) (*session, error) {
 }
 
 // send sends a mail, or closes the connection when ctx is done: go-mail would restart its
-// timeout with each command. It fails with a *Refusal if the server refused the mail, and with
+// timeout with each command. It fails with a *task.Refusal if the server refused the mail, and with
 // errReplyLost if the mail may be delivered.
 func (c *session) send(ctx context.Context, msg *mail.Msg) error {
 	c.mails++
@@ -130,7 +132,7 @@ func (c *session) send(ctx context.Context, msg *mail.Msg) error {
 		if e.Reason == mail.ErrSMTPData && c.smtp.Reset() != nil { // go-mail resets the session after other refusals
 			c.conn.Close() // the next mail opens a new one
 		}
-		return &Refusal{Final: e.ErrorCode() >= 500, Reason: e.Error()}
+		return &task.Refusal{Final: e.ErrorCode() >= 500, Reason: e.Error()}
 	case e.Reason == mail.ErrSMTPDataClose:
 		return fmt.Errorf("%w: %w", errReplyLost, err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/battery-passport/suite/pkg/mail"
 	"github.com/battery-passport/suite/pkg/mail/mailsink"
+	"github.com/battery-passport/suite/pkg/task"
 )
 
 // countingListener counts connections, and can cut them.
@@ -75,7 +76,7 @@ func TestRefusalsWithinASession(t *testing.T) {
 	for i := range 20 {
 		to := fmt.Sprintf("user%d@nlb.example", i)
 		err := send(t, s, to)
-		refusal, refused := errors.AsType[*mail.Refusal](err)
+		refusal, refused := errors.AsType[*task.Refusal](err)
 		if refused != (codes[to] > 0) || !refused && err != nil || refused && refusal.Final != (codes[to] == 550) {
 			t.Errorf("Send to %s = %v", to, err)
 		}

@@ -36,21 +36,11 @@ func Kind(name string, s *Sender, compose func(context.Context, task.Task) (Mess
 			if err != nil {
 				return err
 			}
-			return taskError(s.Send(ctx, m))
+			err = s.Send(ctx, m)
+			if _, refused := errors.AsType[*task.Refusal](err); err != nil && !refused {
+				err = fault.New(fault.Unavailable, "the mail server: %v", err)
+			}
+			return err
 		},
 	}
-}
-
-// taskError returns the error of a task for that of Send.
-func taskError(err error) error {
-	refusal, refused := errors.AsType[*Refusal](err)
-	switch {
-	case err == nil:
-		return nil
-	case !refused:
-		return fault.New(fault.Unavailable, "the mail server: %v", err)
-	case refusal.Final:
-		return task.Permanent(refusal)
-	}
-	return refusal
 }

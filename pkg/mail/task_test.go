@@ -32,8 +32,8 @@ func TestMailTasks(t *testing.T) {
 		description string
 	}{
 		{"ann@nlb.example", s.Addr, nil, task.Done, 1, "", 1, "sent"},
-		{"gone@nlb.example", s.Addr, nil, task.Failed, 1, "permanently refused: ", 0, "refused by the server"},
-		{"busy@nlb.example", s.Addr, nil, task.Waiting, 1, "temporarily refused: ", 0, "refused for now"},
+		{"gone@nlb.example", s.Addr, nil, task.Failed, 1, "no mailbox", 0, "refused by the server"},
+		{"busy@nlb.example", s.Addr, nil, task.Waiting, 1, "later", 0, "refused for now"},
 		{"ann@nlb.example", resttest.UnusedAddress(t), nil, task.Waiting, 0, "the mail server: ", 0, "server down"},
 		{"ann@nlb.example", s.Addr, mail.ErrObsolete, task.Done, 1, "", 0, "not needed any more"},
 		{"ann@nlb.example", s.Addr, task.Permanent(errors.New("expired")), task.Failed, 1, "expired", 0, "cannot be composed"},
@@ -45,7 +45,7 @@ func TestMailTasks(t *testing.T) {
 				m.To, m.Subject = c.to, "Data "+string(row.Data)
 				return m, c.err
 			})
-			if got.State != c.want || got.Attempts != c.attempts || !strings.HasPrefix(got.LastError, c.reason) || (got.LastError == "") != (c.reason == "") {
+			if got.State != c.want || got.Attempts != c.attempts || !strings.Contains(got.LastError, c.reason) || (got.LastError == "") != (c.reason == "") {
 				t.Errorf("task %+v, want %s after %d attempts, with the error %q", got, c.want, c.attempts, c.reason)
 			}
 			mails := s.Mails()[before:]

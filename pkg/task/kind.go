@@ -3,6 +3,7 @@ package task
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"math"
 	"strings"
@@ -20,8 +21,8 @@ type Kind struct {
 	Name string
 	// Run does the work. It is canceled after Timeout, or a grace period after
 	// shutdown begins. An error counts as an attempt, and the task is run again
-	// after a backoff, with three exceptions: Permanent errors fail the task at
-	// once; fault.Unavailable means an outage; and a shutdown is not a failure. A run
+	// after a backoff, with three exceptions: Permanent errors and final refusals fail
+	// the task at once; fault.Unavailable means an outage; and a shutdown is not a failure. A run
 	// that returns Continue or ContinueAfter has succeeded, and is followed by another.
 	// An outage pauses the kind in this process and delays the task, for one second
 	// to one minute. Neither an outage nor a shutdown counts as an attempt.
@@ -47,6 +48,20 @@ func Permanent(err error) error { return permanent{err} }
 type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
+
+// Refusal means that the receiver of a message refused it, in every attempt if it is Final.
+type Refusal struct {
+	Final  bool
+	Reason string
+}
+
+func (r *Refusal) Error() string { return r.Reason }
+
+// isPermanent reports whether an error would occur in every attempt.
+func isPermanent(err error) bool {
+	refusal, refused := errors.AsType[*Refusal](err)
+	return refused && refusal.Final || errors.As(err, new(permanent))
+}
 
 // Continue returns the result of a run that has done a part of its work: the task gets
 // the data, such as a position, and runs again at once. After a crash or a failure it

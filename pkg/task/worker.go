@@ -248,7 +248,7 @@ func (r *runner) settle(ctx context.Context, t *Task, failure error) (outcome st
 			t.NotBefore, t.Outages = now.Add(backoff(minOutage, min(maxOutage, r.MaxBackoff), outages)), outages+1
 		}
 		return "outage"
-	case r.Every == 0 && (errors.As(failure, new(permanent)) || t.Attempts >= r.MaxAttempts):
+	case r.Every == 0 && (isPermanent(failure) || t.Attempts >= r.MaxAttempts):
 		t.State, t.FinishedAt, t.LastError = Failed, now, short(failure)
 		r.log.ErrorContext(ctx, "task failed", "kind", r.Name, "task", t.ID, "attempts", t.Attempts, "err", failure)
 		return "failed"

@@ -9,6 +9,7 @@ import (
 
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/task"
 	"github.com/battery-passport/suite/pkg/trace"
 )
 
@@ -110,7 +111,7 @@ func (s *Service) writeFiles(ctx context.Context, records []newRecord) error {
 func (s *Service) recordFiles(ctx context.Context, files []*Delivery, messages []Message, errs []error) {
 	pending, last := 0, error(nil)
 	for i, err := range errs {
-		refusal, refused := errors.AsType[*Refusal](err)
+		refusal, refused := errors.AsType[*task.Refusal](err)
 		switch {
 		case err == nil:
 			files[i].State, files[i].Attempts, files[i].SentAt = Sent, 1, s.now()

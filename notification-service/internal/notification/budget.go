@@ -148,7 +148,7 @@ func digestID(key string, number int) string { return deriveID("digest", key, st
 // isOpen reports whether a digest is open.
 func (b MailBudget) isOpen(digest int) bool { return !b.DigestDue.IsZero() && b.Digest == digest }
 
-// mailAddress returns the address to which a mail goes. It fails with a *Refusal if the
+// mailAddress returns the address to which a mail goes. It fails with a *task.Refusal if the
 // recipient must not get the mail, or not yet.
 func (s *Service) mailAddress(ctx context.Context, r *Record) (string, error) {
 	if r.Address != "" {
@@ -159,15 +159,15 @@ func (s *Service) mailAddress(ctx context.Context, r *Record) (string, error) {
 	case err != nil:
 		return "", err
 	case a.Disabled:
-		return "", &Refusal{Final: true, Reason: "the account is disabled"}
+		return "", &task.Refusal{Final: true, Reason: "the account is disabled"}
 	case a.Deleted:
-		return "", &Refusal{Final: true, Reason: "the account was deleted"}
+		return "", &task.Refusal{Final: true, Reason: "the account was deleted"}
 	case a.Unverified:
-		return "", &Refusal{Final: true, Reason: "the address of the recipient is not confirmed"}
+		return "", &task.Refusal{Final: true, Reason: "the address of the recipient is not confirmed"}
 	case a.Email == "":
-		return "", &Refusal{Reason: addressUnknown}
+		return "", &task.Refusal{Reason: addressUnknown}
 	case r.Type == System && !a.mailed(r.EventType):
-		return "", &Refusal{Final: true, Reason: "the recipient has turned off such mails"}
+		return "", &task.Refusal{Final: true, Reason: "the recipient has turned off such mails"}
 	}
 	return a.Email, s.checkAudience(ctx, r, a)
 }
@@ -192,5 +192,5 @@ func (s *Service) checkAudience(ctx context.Context, r *Record, a AccountProject
 		return nil
 	}
 	expected := a.ChangedAt.Before(r.CreatedAt) && s.now().Sub(r.CreatedAt) < time.Hour
-	return &Refusal{Final: !expected, Reason: "the recipient does not belong to the organisation"}
+	return &task.Refusal{Final: !expected, Reason: "the recipient does not belong to the organisation"}
 }

@@ -2,7 +2,6 @@ package notification
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -84,7 +83,7 @@ func (r *Record) message() Message {
 	return m
 }
 
-// Channel delivers messages. Deliver fails with a *Refusal if this message was refused; any
+// Channel delivers messages. Deliver fails with a *task.Refusal if this message was refused; any
 // other error is an outage that affects all messages. Deliver has its own timeout.
 type Channel interface {
 	Deliver(ctx context.Context, m Message) error
@@ -95,17 +94,4 @@ type BatchChannel interface {
 	Channel
 	// DeliverMany delivers messages, and returns the error of Deliver for each.
 	DeliverMany(ctx context.Context, messages []Message) []error
-}
-
-// Refusal means that a message was refused.
-type Refusal struct {
-	Final  bool // permanently
-	Reason string
-}
-
-func (r *Refusal) Error() string {
-	if r.Final {
-		return fmt.Sprintf("permanently refused: %s", r.Reason)
-	}
-	return fmt.Sprintf("temporarily refused: %s", r.Reason)
 }

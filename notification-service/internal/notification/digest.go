@@ -78,7 +78,7 @@ func (d *Dispatcher) sendDigest(ctx context.Context, data digestTask, records []
 	reasons := map[string]string{}
 	for _, r := range records {
 		address, err := d.Service.mailAddress(ctx, r)
-		refusal, ok := errors.AsType[*Refusal](err)
+		refusal, ok := errors.AsType[*task.Refusal](err)
 		switch {
 		case err == nil:
 			to, sent = address, append(sent, r)

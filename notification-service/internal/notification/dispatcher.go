@@ -76,7 +76,7 @@ func (d *Dispatcher) run(ctx context.Context, t task.Task) error {
 	if d.Name == Mail {
 		var now bool
 		if m.To, now, err = d.prepareMail(ctx, r, delivery); !now || err != nil {
-			return taskError(err)
+			return err
 		}
 	} else if m.To, err = d.fileAddress(ctx, r); err != nil {
 		return err
@@ -111,26 +111,14 @@ func (d *Dispatcher) fileAddress(ctx context.Context, r *Record) (string, error)
 	return a.Email, err
 }
 
-// deliver sends a message on the channel. An error that is not a Refusal is an outage, which
+// deliver sends a message on the channel. An error that is not a refusal is an outage, which
 // does not count as an attempt.
 func (d *Dispatcher) deliver(ctx context.Context, m Message) error {
 	err := d.Channel.Deliver(ctx, m)
-	if _, refused := errors.AsType[*Refusal](err); err != nil && !refused {
+	if _, refused := errors.AsType[*task.Refusal](err); err != nil && !refused {
 		return fault.New(fault.Unavailable, "%v", err)
 	}
-	return taskError(err)
-}
-
-// taskError returns the error of a task for a Refusal, and other errors unchanged.
-func taskError(err error) error {
-	refusal, refused := errors.AsType[*Refusal](err)
-	switch {
-	case !refused:
-		return err
-	case refusal.Final:
-		return task.Permanent(errors.New(refusal.Reason))
-	}
-	return errors.New(refusal.Reason)
+	return err
 }
 
 func recordID(t task.Task) (id string, err error) {

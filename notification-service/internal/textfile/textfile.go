@@ -14,6 +14,7 @@ import (
 
 	"github.com/battery-passport/suite/notification-service/internal/notification"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/task"
 )
 
 const (
@@ -79,7 +80,7 @@ func fileName(m notification.Message) string {
 func (f Folder) writeTemporary(m notification.Message) (name string, err error) {
 	content, err := f.format(m)
 	if err != nil {
-		return "", &notification.Refusal{Final: true, Reason: err.Error()}
+		return "", &task.Refusal{Final: true, Reason: err.Error()}
 	}
 	file, err := os.CreateTemp(f.Path, ".notification-*")
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/battery-passport/suite/notification-service/internal/notification"
 	"github.com/battery-passport/suite/notification-service/internal/textfile"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/task"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -159,7 +160,7 @@ func TestUnusableFolderIsOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := textfile.Folder{Path: path}.Deliver(t.Context(), message())
-	if _, refused := errors.AsType[*notification.Refusal](err); err == nil || refused {
+	if _, refused := errors.AsType[*task.Refusal](err); err == nil || refused {
 		t.Errorf("Deliver = %v", err)
 	}
 }
