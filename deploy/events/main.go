@@ -7,9 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/battery-passport/suite/deploy/events/tail"
 	"github.com/battery-passport/suite/notification-service/notificationd"
@@ -21,12 +19,7 @@ import (
 
 func main() {
 	boot.ParseFlags(flag.CommandLine, os.Args[1:], "Events prints the Kafka events of the running suite: first the existing ones, then new ones.")
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	boot.Tool(run)
 }
 
 func run(ctx context.Context) error {

@@ -12,10 +12,8 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -38,14 +36,7 @@ type config struct {
 	Dir string `envconfig:"USERS_DIR" default:"/users" desc:"Folder with a folder for each service, in which the file uri is written."`
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
+func main() { boot.Tool(run) }
 
 func run(ctx context.Context) error {
 	var cfg config

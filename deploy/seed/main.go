@@ -12,9 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/battery-passport/suite/passport-service/samples"
 	"github.com/battery-passport/suite/pkg/boot"
@@ -33,20 +31,18 @@ type config struct {
 
 func main() {
 	boot.ParseFlags(flag.CommandLine, os.Args[1:], "Seed adds sample people, passports and documents to the running suite. It does not change existing data.")
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	boot.Tool(run)
+}
+
+func run(ctx context.Context) error {
 	var cfg config
-	err := boot.Load(&cfg)
-	if address, _ := netip.ParseAddr(strings.Trim(cfg.BindAddress, "[]")); err == nil && (cfg.Environment.Name == "production" || !address.IsLoopback()) {
-		err = errors.New("seed creates accounts with a public password: it is not allowed with APP_ENV=production or a BIND_ADDRESS other than loopback")
+	if err := boot.Load(&cfg); err != nil {
+		return err
 	}
-	if err == nil {
-		err = (&seeder{config: cfg}).run(ctx)
+	if address, _ := netip.ParseAddr(strings.Trim(cfg.BindAddress, "[]")); cfg.Environment.Name == "production" || !address.IsLoopback() {
+		return errors.New("seed creates accounts with a public password: it is not allowed with APP_ENV=production or a BIND_ADDRESS other than loopback")
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	return (&seeder{config: cfg}).run(ctx)
 }
 
 // seeder creates the data and counts the created and the existing resources.

@@ -34,6 +34,13 @@ func printed(err error) int {
 	return 0
 }
 
+// Tool calls run, and exits when it returns. At the first SIGINT or SIGTERM it cancels the context
+// of run; a second signal kills the process. It prints the error of run; the exit code is then 1.
+func Tool(run func(context.Context) error) {
+	ctx, _ := untilSignal()
+	os.Exit(printed(run(ctx)))
+}
+
 func printUsage[C any](w io.Writer, service string, commands []Command[C]) {
 	line := func(command, help string) { fmt.Fprintf(w, "  %s %-16s %s\n", service, command, help) }
 	fmt.Fprintln(w, "usage:")
