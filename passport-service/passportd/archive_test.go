@@ -1,15 +1,13 @@
 package passportd_test
 
 import (
-	"archive/zip"
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/battery-passport/suite/passport-service/internal/archive/archivetest"
 	"github.com/battery-passport/suite/passport-service/internal/format/aasx"
 	"github.com/battery-passport/suite/passport-service/passportd"
 	"github.com/battery-passport/suite/pkg/auth"
@@ -19,26 +17,6 @@ import (
 )
 
 const zipType = "application/zip"
-
-// packedFiles returns an archive with files: names and contents.
-func packedFiles(t *testing.T, files ...string) string {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	for i := 0; i < len(files); i += 2 {
-		w, err := z.Create(files[i])
-		if err == nil {
-			_, err = io.WriteString(w, files[i+1])
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
 
 // TestArchiveOfDocuments imports all samples in each format from an archive with a file for each document.
 func TestArchiveOfDocuments(t *testing.T) {
@@ -53,7 +31,7 @@ func TestArchiveOfDocuments(t *testing.T) {
 			files = append(files, fmt.Sprint("folder/", len(files), ".json"), line)
 		}
 		files = append(files, "__MACOSX/x", "", ".DS_Store", "", "folder/", "", "readme.txt", "hello", "broken.json", "{")
-		lines, sum := s.importFile(s.as(auth.Operator, "of-"+format), "?format="+format, zipType, packedFiles(t, files...))
+		lines, sum := s.importFile(s.as(auth.Operator, "of-"+format), "?format="+format, zipType, archivetest.Zip(t, files...))
 		if sum.Created != 3 || sum.Invalid != 2 || !sum.Complete {
 			t.Errorf("%s: %+v, %+v", format, sum, lines)
 		}
@@ -63,7 +41,7 @@ func TestArchiveOfDocuments(t *testing.T) {
 			}
 		}
 	}
-	rows := packedFiles(t, "a.ndjson", draft("https://a.example/1")+"\n"+draft("https://a.example/2"), "b.json", "["+draft("https://a.example/3")+"]")
+	rows := archivetest.Zip(t, "a.ndjson", draft("https://a.example/1")+"\n"+draft("https://a.example/2"), "b.json", "["+draft("https://a.example/3")+"]")
 	if lines, _ := s.importFile(s.as(auth.Operator, "rows"), "", zipType, rows); brief(lines) != "1 created v1 draft; 2 created v1 draft; 3 created v1 draft" {
 		t.Errorf("got %s", brief(lines))
 	}
@@ -146,7 +124,7 @@ func TestPackageInXML(t *testing.T) {
 	relationship := func(kind, target string) string {
 		return `<Relationships><Relationship Id="a" Type="http://admin-shell.io/aasx/relationships/` + kind + `" Target="` + target + `"/></Relationships>`
 	}
-	file := packedFiles(t, "_rels/.rels", relationship("aasx-origin", "/aasx/aasx-origin"), "aasx/aasx-origin", "", "aasx/_rels/aasx-origin.rels", relationship("aas-spec", "/aasx/data.xml"),
+	file := archivetest.Zip(t, "_rels/.rels", relationship("aasx-origin", "/aasx/aasx-origin"), "aasx/aasx-origin", "", "aasx/_rels/aasx-origin.rels", relationship("aas-spec", "/aasx/data.xml"),
 		"aasx/data.xml", xml, "aasx/files/picture.png", "x")
 	lines, _ := s.importFile(s.as(auth.Operator, "a"), "", aasx.MediaType, file)
 	if len(lines) != 1 || lines[0].Status != "created" || lines[0].BatteryIdentifier != "https://a.example/xml" || lines[0].Warnings[0].Path != "/aasx/files/picture.png" {
@@ -161,22 +139,22 @@ func TestHostileArchives(t *testing.T) {
 	external := `<Relationships><Relationship Id="a" Type="http://admin-shell.io/aasx/relationships/aasx-origin" Target="https://a.example/x" TargetMode="External"/></Relationships>`
 	for name, c := range map[string]struct{ mediaType, file string }{
 		"no archive":            {zipType, "hello"},
-		"parent folder":         {zipType, packedFiles(t, "../a.json", "{}")},
-		"package without parts": {aasx.MediaType, packedFiles(t, "a.json", "{}")},
-		"external relationship": {aasx.MediaType, packedFiles(t, "_rels/.rels", external)},
-		"entities":              {aasx.MediaType, packedFiles(t, "_rels/.rels", `<!DOCTYPE a [<!ENTITY b "c">]>`+external)},
+		"parent folder":         {zipType, archivetest.Zip(t, "../a.json", "{}")},
+		"package without parts": {aasx.MediaType, archivetest.Zip(t, "a.json", "{}")},
+		"external relationship": {aasx.MediaType, archivetest.Zip(t, "_rels/.rels", external)},
+		"entities":              {aasx.MediaType, archivetest.Zip(t, "_rels/.rels", `<!DOCTYPE a [<!ENTITY b "c">]>`+external)},
 	} {
 		if got := s.Call("POST /api/passports/import", operator, c.file, "Content-Type", c.mediaType); got.Status != 400 {
 			t.Errorf("%s: %d %s, want 400", name, got.Status, got.Text)
 		}
 	}
 	for _, c := range []struct{ format, mediaType string }{{"json", zipType}, {"csv", zipType}, {"ndjson", aasx.MediaType}, {"json", aasx.MediaType}, {"en18223", aasx.MediaType}} {
-		got := s.Call("POST /api/passports/import?format="+c.format, operator, packedFiles(t, "a.json", "{}"), "Content-Type", c.mediaType)
+		got := s.Call("POST /api/passports/import?format="+c.format, operator, archivetest.Zip(t, "a.json", "{}"), "Content-Type", c.mediaType)
 		if got.WantProblem(415, "header:Content-Type enum"); !strings.Contains(got.Text, "the format "+c.format+" cannot be read from the Content-Type "+c.mediaType) {
 			t.Errorf("got %s", got.Text)
 		}
 	}
-	bomb := packedFiles(t, "a.json", "["+draft("https://a.example/1")+"]", "b.ndjson", strings.Repeat(strings.Repeat(" ", 1<<20)+"\n", 16), "c.json", "["+draft("https://a.example/2")+"]")
+	bomb := archivetest.Zip(t, "a.json", "["+draft("https://a.example/1")+"]", "b.ndjson", strings.Repeat(strings.Repeat(" ", 1<<20)+"\n", 16), "c.json", "["+draft("https://a.example/2")+"]")
 	lines, sum := s.importFile(operator, "", zipType, bomb)
 	if len(lines) != 1 || sum.Complete || sum.Error == nil || !strings.Contains(sum.Error.Message, "too large when it is unpacked") {
 		t.Errorf("bomb of %d bytes: %+v %+v", len(bomb), lines, sum)
@@ -198,7 +176,7 @@ func TestArchiveNeedsConstantMemory(t *testing.T) {
 	for i := range documents {
 		files = append(files, fmt.Sprint(i, ".json"), strings.NewReplacer("21/NB7K2Q9X", fmt.Sprint("21/", i), "6a2f6c1e", fmt.Sprintf("%08x", i)).Replace(document))
 	}
-	file := packedFiles(t, files...)
+	file := archivetest.Zip(t, files...)
 	idle := memory(t, pid, "VmRSS")
 	if _, sum := s.importFile(token, "?format=idta-02035", zipType, file); sum.Created != documents || !sum.Complete {
 		t.Errorf("%+v", sum)

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/battery-passport/suite/passport-service/internal/archive/archivetest"
 	"github.com/battery-passport/suite/passport-service/internal/format/aasx"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/store/connect"
@@ -30,12 +31,12 @@ func TestDepthOfDocuments(t *testing.T) {
 	for _, c := range []struct{ query, mediaType, file, want string }{
 		{"&format=idta-02035", "application/json", qualified, "1 created v1 draft"},
 		{"&format=idta-02035", ndjson, qualified, "1 created v1 draft"},
-		{"&format=idta-02035", zipType, packedFiles(t, "a.json", qualified), "1 created v1 draft"},
+		{"&format=idta-02035", zipType, archivetest.Zip(t, "a.json", qualified), "1 created v1 draft"},
 		{"", aasx.MediaType, string(packed), "1 created v1 draft"},
 		{"&format=idta-02035", ndjson, tooDeep, "1 invalid " + strings.Repeat("/a", 64) + ":depth"},
 		{"", ndjson, qualified, "depth"},
 		{"", "application/json", qualified, "depth"},
-		{"", zipType, packedFiles(t, "a.json", qualified), "depth"},
+		{"", zipType, archivetest.Zip(t, "a.json", qualified), "depth"},
 	} {
 		lines, _ := s.importFile(other, "?dryRun=true"+c.query, c.mediaType, c.file)
 		if got := brief(lines); got != c.want && (c.want != "depth" || !strings.HasSuffix(got, ":depth")) {

@@ -1,10 +1,8 @@
 package passportd_test
 
 import (
-	"archive/zip"
 	"bytes"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +10,7 @@ import (
 	"github.com/xuri/excelize/v2"
 	"golang.org/x/text/encoding/unicode"
 
+	"github.com/battery-passport/suite/passport-service/internal/archive/archivetest"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/store/connect"
 )
@@ -139,12 +138,12 @@ func TestImportRefusesBadTables(t *testing.T) {
 		"one long line":     {csvFile, strings.Repeat("x", 3<<20), 413, nil, "must not be larger"},
 		"no workbook":       {xlsxFile, "a;b", 400, nil, "not a zip file"},
 		"old workbook":      {xlsxFile, "\xd0\xcf\x11\xe0" + strings.Repeat("x", 600), 400, nil, "save it as .xlsx"},
-		"empty zip":         {xlsxFile, zipped(t, map[string]string{}), 400, nil, "no visible sheet"},
-		"macros":            {xlsxFile, zipped(t, map[string]string{"xl/vbaProject.bin": "x"}), 400, nil, "macros"},
-		"path in zip":       {xlsxFile, zipped(t, map[string]string{"../evil": "x"}), 400, nil, "not allowed"},
-		"entities":          {xlsxFile, zipped(t, map[string]string{"xl/workbook.xml": `<!DOCTYPE x [<!ENTITY a "b">]><workbook/>`}), 400, nil, "entities"},
-		"external sheet":    {xlsxFile, zipped(t, map[string]string{"xl/workbook.xml": `<workbook xmlns:r="r"><sheets><sheet name="a" r:id="1"/></sheets></workbook>`, "xl/_rels/workbook.xml.rels": `<a><Relationship Id="1" Target="http://x.example/" TargetMode="External"/></a>`}), 400, nil, "is missing"},
-		"bomb":              {xlsxFile, zipped(t, map[string]string{"xl/workbook.xml": "<workbook>" + strings.Repeat("<a/>    ", 8<<20)}), 413, nil, "too large when it is unpacked"},
+		"empty zip":         {xlsxFile, archivetest.Zip(t), 400, nil, "no visible sheet"},
+		"macros":            {xlsxFile, archivetest.Zip(t, "xl/vbaProject.bin", "x"), 400, nil, "macros"},
+		"path in zip":       {xlsxFile, archivetest.Zip(t, "../evil", "x"), 400, nil, "not allowed"},
+		"entities":          {xlsxFile, archivetest.Zip(t, "xl/workbook.xml", `<!DOCTYPE x [<!ENTITY a "b">]><workbook/>`), 400, nil, "entities"},
+		"external sheet":    {xlsxFile, archivetest.Zip(t, "xl/workbook.xml", `<workbook xmlns:r="r"><sheets><sheet name="a" r:id="1"/></sheets></workbook>`, "xl/_rels/workbook.xml.rels", `<a><Relationship Id="1" Target="http://x.example/" TargetMode="External"/></a>`), 400, nil, "is missing"},
+		"bomb":              {xlsxFile, archivetest.Zip(t, "xl/workbook.xml", "<workbook>"+strings.Repeat("<a/>    ", 8<<20)), 413, nil, "too large when it is unpacked"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			res := s.Call("POST /api/passports/import", operator, c.file, "Content-Type", c.mediaType)
@@ -157,25 +156,6 @@ func TestImportRefusesBadTables(t *testing.T) {
 
 // nested returns a JSON array in n-1 arrays.
 func nested(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
-
-func zipped(t *testing.T, files map[string]string) string {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	for name, text := range files {
-		w, err := z.Create(name)
-		if err == nil {
-			_, err = io.WriteString(w, text)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
 
 // TestImportXLSX imports workbooks that another program has written.
 func TestImportXLSX(t *testing.T) {

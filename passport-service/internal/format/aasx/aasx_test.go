@@ -1,44 +1,23 @@
 package aasx_test
 
 import (
-	"archive/zip"
-	"bytes"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
 
 	"github.com/battery-passport/suite/passport-service/internal/archive"
+	"github.com/battery-passport/suite/passport-service/internal/archive/archivetest"
 	"github.com/battery-passport/suite/passport-service/internal/format/aasx"
 )
 
-func open(t *testing.T, data []byte) *archive.Archive {
+func open(t *testing.T, data string) *archive.Archive {
 	t.Helper()
-	a, err := archive.Open(bytes.NewReader(data), int64(len(data)), 1<<30)
+	a, err := archive.Open(strings.NewReader(data), int64(len(data)), 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a
-}
-
-// pack returns an archive with files: names and contents.
-func pack(t *testing.T, files ...string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	for i := 0; i < len(files); i += 2 {
-		w, err := z.Create(files[i])
-		if err == nil {
-			_, err = io.WriteString(w, files[i+1])
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
 }
 
 func relationship(kind, target, more string) string {
@@ -66,7 +45,7 @@ func TestPackAndSpecs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := open(t, data)
+	a := open(t, string(data))
 	files, err := aasx.Specs(a)
 	if err != nil || len(files) != 1 {
 		t.Fatal(files, err)
@@ -100,7 +79,7 @@ func TestSpecsOfOthers(t *testing.T) {
 		"many specs":       {[]string{"_rels/.rels", relationship("aasx-origin", "/a", ""), "_rels/a.rels", many("aas-spec", numbered(1001)...) + "<"}, "aas-spec to more than 1000 files"},
 		"broken":           {[]string{"_rels/.rels", "<Relationships"}, "not valid XML"},
 	} {
-		files, err := aasx.Specs(open(t, pack(t, c.files...)))
+		files, err := aasx.Specs(open(t, archivetest.Zip(t, c.files...)))
 		var names []string
 		for _, f := range files {
 			names = append(names, f.Name)
