@@ -201,13 +201,16 @@ func (c *checker) readNotifications(ctx context.Context) error {
 // textForm is the form of a complete text file, with event type and metadata.
 var textForm = regexp.MustCompile(`(?s)^Notification Log - .*?\nEvent Type: ([^\n]*)\n.*\nMetadata: (.*)\n-{46}$`)
 
-// readFiles reads the text files of this run. A file whose name begins with a dot
-// is still being written.
+// temporaryFile is the name of a file that is being written, or is left from a killed process. The
+// notification-service removes those after an hour.
+var temporaryFile = regexp.MustCompile(`^\.notification-\d+$`)
+
+// readFiles reads the text files of this run.
 func (c *checker) readFiles(context.Context) error {
 	entries, err := os.ReadDir(c.files)
 	for _, entry := range entries {
 		info, err := entry.Info()
-		if err != nil || c.before(info.ModTime()) {
+		if err != nil || c.before(info.ModTime()) || temporaryFile.MatchString(entry.Name()) {
 			continue
 		}
 		content, err := os.ReadFile(filepath.Join(c.files, entry.Name()))

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -54,6 +53,7 @@ func TestCrashesLoseAndDuplicateNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	ageTemporaryFiles(t, cfg.Files)
 	s := startWith(t, cfg, issuer)
 	s.sink = sink
 	waitForAll(t, "files and mails", func() int { return min(len(names(t, cfg.Files)), len(s.mails(owner.email))) })
@@ -74,7 +74,7 @@ func TestCrashesLoseAndDuplicateNothing(t *testing.T) {
 	if len(rows) != eventCount || len(subjects) != eventCount {
 		t.Errorf("%d notifications of %d events, want %d of each", len(rows), len(subjects), eventCount)
 	}
-	checkFiles(t, cfg.Files)
+	s.checkFiles(t, cfg.Files)
 	ids := map[string]int{}
 	for _, m := range s.mails(owner.email) {
 		_, id, _ := strings.Cut(m.Content, "Message-ID: ")
@@ -162,17 +162,35 @@ func names(t *testing.T, dir string) []string {
 	return names
 }
 
-// checkFiles checks that there is one complete file for each event, and no other file but the
-// temporary ones of the killed processes.
-func checkFiles(t *testing.T, dir string) {
+// ageTemporaryFiles makes the temporary files of the killed processes two hours old, and adds one.
+func ageTemporaryFiles(t *testing.T, dir string) {
 	t.Helper()
-	entries, err := os.ReadDir(dir)
+	if err := os.WriteFile(filepath.Join(dir, ".notification-1"), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, ".notification-*"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return strings.HasPrefix(e.Name(), ".notification-") })
-	if len(entries) != eventCount || len(names(t, dir)) != eventCount {
-		t.Errorf("%d files, %d notifications, want %d", len(entries), len(names(t, dir)), eventCount)
+	old := time.Now().Add(-2 * time.Hour)
+	for _, name := range files {
+		if err := os.Chtimes(name, old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// checkFiles checks that there is one complete file for each event, and no other file.
+func (s *service) checkFiles(t *testing.T, dir string) {
+	t.Helper()
+	var entries []os.DirEntry
+	s.until(func() bool {
+		var err error
+		entries, err = os.ReadDir(dir)
+		return err == nil && len(entries) == eventCount
+	}, func() string { return fmt.Sprint(len(entries), " files, the first is ", entries[0]) })
+	if n := len(names(t, dir)); n != eventCount {
+		t.Errorf("%d text files, want %d", n, eventCount)
 	}
 	for _, name := range names(t, dir) {
 		content, err := os.ReadFile(name)

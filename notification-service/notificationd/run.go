@@ -4,6 +4,7 @@ package notificationd
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/battery-passport/suite/notification-service/internal/httpapi"
 	"github.com/battery-passport/suite/notification-service/internal/notification"
@@ -57,6 +58,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		folder := textfile.Folder{Path: cfg.Files, Dates: cfg.Dates}
 		notifications.Files = measuredBatchChannel{measuredChannel{folder, notification.File, attempts}, folder}
 		addDispatcher(notification.File, folder, 1)
+		kinds = append(kinds, folder.RemoveStaleTask(time.Now))
 		p.Check("files", false, folder.Ping)
 	}
 	p.Background(task.NewWorker(notifications.Tasks, log, p.Metrics, kinds...).Run)

@@ -76,13 +76,13 @@ func fileName(m notification.Message) string {
 }
 
 // writeTemporary writes the file of a message under a name that no other instance uses. If the
-// process is killed afterwards, this file remains; its name begins with a dot.
+// process is killed afterwards, the file remains until RemoveStaleTask removes it.
 func (f Folder) writeTemporary(m notification.Message) (name string, err error) {
 	content, err := f.format(m)
 	if err != nil {
 		return "", &task.Refusal{Final: true, Reason: err.Error()}
 	}
-	file, err := os.CreateTemp(f.Path, ".notification-*")
+	file, err := os.CreateTemp(f.Path, temporaryPrefix+"*")
 	if err != nil {
 		return "", err
 	}

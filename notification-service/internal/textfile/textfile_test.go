@@ -153,6 +153,32 @@ func TestFailedFileLeavesNoTemporaryFile(t *testing.T) {
 	}
 }
 
+// TestStaleTemporaryFilesAreRemoved: only files of the own pattern are removed, and only old ones.
+func TestStaleTemporaryFilesAreRemoved(t *testing.T) {
+	dir, now := t.TempDir(), time.Now()
+	for name, age := range map[string]time.Duration{
+		".notification-1": 2 * time.Hour, ".notification-2": 59 * time.Minute, ".probe": 2 * time.Hour, "notification-3.txt": 2 * time.Hour,
+	} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Chtimes(path, now.Add(-age), now.Add(-age))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, ".notification-folder"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	clock := func() time.Time { return now }
+	for _, folder := range []string{dir, filepath.Join(dir, "missing")} {
+		if err := (textfile.Folder{Path: folder}).RemoveStaleTask(clock).Run(t.Context(), task.Task{}); err != nil {
+			t.Error(err)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || fmt.Sprint(entries) != "[- .notification-2 d .notification-folder/ - .probe - notification-3.txt]" {
+		t.Errorf("the folder has %v, %v", entries, err)
+	}
+}
+
 // TestUnusableFolderIsOutage: if the folder cannot be created, no message is refused.
 func TestUnusableFolderIsOutage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
