@@ -1,0 +1,143 @@
+package passportd_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/battery-passport/suite/pkg/auth"
+)
+
+// TestNewVersionIsOnThePageAtOnce changes a passport whose page is cached, and reads it
+// from the same service.
+func TestNewVersionIsOnThePageAtOnce(t *testing.T) {
+	s, p, operator := startScan(t, true)
+	first, _ := s.get("GET", nlbPath, "Accept", browser)
+	tag := first.Header.Get("ETag")
+	if res, body := s.get("GET", nlbPath, "Accept", browser, "If-None-Match", tag); res.StatusCode != 304 || body != "" {
+		t.Errorf("If-None-Match: got %d, %q", res.StatusCode, body)
+	}
+	if res, _ := s.get("GET", nlbPath, "Accept", browser, "If-None-Match", tag, "Accept-Language", "de"); res.StatusCode != 200 {
+		t.Errorf("other language: got %d, want 200", res.StatusCode)
+	}
+	s.Call("PATCH /api/passports/"+p.ID, operator, `{"reason":"weighed","data":{"generalInformation":{"batteryMass":491.25}}}`).Want(200, nil)
+	if res, body := s.get("GET", nlbPath, "Accept", browser, "If-None-Match", tag); res.StatusCode != 200 || !strings.Contains(body, "491.25") {
+		t.Errorf("after a change: got %d with the old page", res.StatusCode)
+	}
+	s.Call("POST /api/passports/"+p.ID+"/archive", operator, `{"reason":"recalled"}`).Want(200, nil)
+	if res, _ := s.get("GET", nlbPath, "Accept", browser, "If-None-Match", tag); res.StatusCode != 410 {
+		t.Errorf("after archiving: got %d, want 410", res.StatusCode)
+	}
+}
+
+// TestPageShowsWhatTheReaderMayRead reads the page with the token of each role. Only pages
+// without a token may be cached by others.
+func TestPageShowsWhatTheReaderMayRead(t *testing.T) {
+	s, p, operator := startScan(t, true)
+	const composition, health, report = `"materials":`, "State of health", "testReports"
+	for _, c := range []struct {
+		token                                    string
+		composition, health, report, ownerNotice bool
+	}{
+		{"", false, false, false, false},
+		{s.as(auth.User, "B"), false, false, false, false},
+		{s.as(auth.LegitimateInterest, "R"), true, true, false, true},
+		{s.as(auth.Authority, "BAM"), true, false, true, true},
+		{operator, true, true, true, true},
+		{s.as(auth.Admin, ""), true, true, true, true},
+	} {
+		headers := []string{"Accept", browser}
+		cache := "public, max-age=60"
+		if c.token != "" {
+			headers, cache = append(headers, "Authorization", "Bearer "+c.token), "private, no-store"
+		}
+		for _, path := range []string{"/p/" + p.ID, nlbPath, nlbModel + "/10/LOT/21/NB7K2Q9X", "/8006/095211000001160102/21/NB7K2Q9X"} {
+			s.checkReader(path, headers, cache, map[string]bool{"Materials by share": c.composition, `<dt>` + health + `</dt>`: c.health, "<h3>Results of test reports": c.report, "You are signed in": c.ownerNotice})
+		}
+		data, body := s.get("GET", nlbPath, append([]string{"Accept", "application/json"}, headers[2:]...)...)
+		if strings.Contains(body, composition) != c.composition || data.Header.Get("Content-Type") != "application/json" || data.Header.Get("Cache-Control") != cache {
+			t.Errorf("as JSON: got %s, Cache-Control %q, with composition: %v", data.Header.Get("Content-Type"), data.Header.Get("Cache-Control"), !c.composition)
+		}
+		if res, _ := s.get("GET", nlbPath+"?linkType=linkset", headers...); res.StatusCode != 200 || res.Header.Get("Content-Type") != linksetTy {
+			t.Errorf("linkset: got %d", res.StatusCode)
+		}
+	}
+	s.Call("GET /p/"+p.ID, "forged", nil).WantProblem(401, "header:Authorization malformed")
+	for _, path := range []string{"/p/" + p.ID, nlbPath} {
+		if res, _ := s.get("GET", path, "Accept", browser, "Authorization", "Bearer x.y.z"); res.StatusCode != 401 {
+			t.Errorf("%s: invalid token: got %d, want 401", path, res.StatusCode)
+		}
+	}
+	s.Call("POST /api/passports/"+p.ID+"/archive", operator, `{"reason":"recalled"}`).Want(200, nil)
+	for token, want := range map[string]int{operator: 200, s.as(auth.Authority, "BAM"): 200, s.as(auth.LegitimateInterest, "R"): 410, s.as(auth.User, "B"): 410} {
+		if res, _ := s.get("GET", nlbPath, "Accept", browser, "Authorization", "Bearer "+token); res.StatusCode != want {
+			t.Errorf("archived passport: got %d, want %d", res.StatusCode, want)
+		}
+	}
+}
+
+// checkReader checks which texts the page at a path has.
+func (s *service) checkReader(path string, headers []string, cache string, texts map[string]bool) {
+	s.T.Helper()
+	res, body := s.get("GET", path, headers...)
+	if res.StatusCode != 200 || res.Header.Get("Cache-Control") != cache || !strings.Contains(strings.Join(res.Header.Values("Vary"), ","), "Authorization") {
+		s.T.Errorf("%s: got %d, Cache-Control %q, Vary %q", path, res.StatusCode, res.Header.Get("Cache-Control"), res.Header.Values("Vary"))
+	}
+	for text, want := range texts {
+		if strings.Contains(body, text) != want {
+			s.T.Errorf("%s: %q on the page: got %v, want %v", path, text, !want, want)
+		}
+	}
+}
+
+// TestScanStorm: 500 phones scan one battery at the same time, and all get the page, which
+// is rendered once.
+func TestScanStorm(t *testing.T) {
+	s, _, _ := startScan(t, true)
+	var wg sync.WaitGroup
+	pages := make([]string, 500)
+	for i := range pages {
+		wg.Go(func() {
+			res, body := s.get("GET", nlbPath, "Accept", browser, "Accept-Language", "en", "X-Forwarded-For", fmt.Sprintf("198.51.%d.%d", i/250, i%250+1))
+			pages[i] = fmt.Sprint(res.StatusCode, body)
+		})
+	}
+	wg.Wait()
+	for i, page := range pages {
+		if page != pages[0] || !strings.HasPrefix(page, "200") {
+			t.Fatalf("scan %d: got another page: %.100s", i, page)
+		}
+	}
+	if n := s.rendered("text/html"); n != "1" {
+		t.Errorf("500 scans rendered the page %s times, want once", n)
+	}
+}
+
+// TestHostileTextIsShownAsText publishes a passport with markup, script, bidirectional
+// controls and very long texts in every text field.
+func TestHostileTextIsShownAsText(t *testing.T) {
+	s, p, operator := startScan(t, true)
+	hostile := `</title><script>alert(1)</script><img src=x onerror=alert(1)>"'` + "\u202e" + strings.Repeat("W", 9000)
+	name, _ := json.Marshal(hostile)
+	s.Call("PATCH /api/passports/"+p.ID, operator, fmt.Sprintf(`{"reason":"x","data":{"generalInformation":{"batteryModel":{"modelName":%s},"manufacturerInformation":{"manufacturerName":%s}}}}`, name, name)).Want(200, nil)
+	for _, path := range []string{nlbPath, nlbPath + "?view=safety", nlbModel, nlbModel + "/21/UNKNOWN"} {
+		_, body := s.get("GET", path, "Accept", browser)
+		if strings.Contains(body, "<script") || strings.Contains(body, "<img") || !strings.Contains(body, "&lt;script&gt;") {
+			t.Errorf("%s: the text is not shown as text", path)
+		}
+	}
+	var set any
+	if _, body := s.get("GET", nlbPath+"?linkType=linkset"); json.Unmarshal([]byte(body), &set) != nil {
+		t.Errorf("linkset: %.300s", body)
+	}
+}
+
+// TestStrictResolverRedirectsBrowsers: with RESOLVER_DIRECT=false everyone is redirected.
+func TestStrictResolverRedirectsBrowsers(t *testing.T) {
+	s, p, _ := startScan(t, false)
+	if res, _ := s.get("GET", nlbPath, "Accept", browser); res.StatusCode != 307 || res.Header.Get("Location") != scanBase+"/p/"+p.ID {
+		t.Errorf("got %d, %s", res.StatusCode, res.Header.Get("Location"))
+	}
+}
