@@ -93,6 +93,9 @@ lint: ## check format, vet, staticcheck, import rules and language
 	go run ./deploy/importrules
 	go run ./deploy/words
 
+importrules: ## check imports between packages, and the size of files and functions
+	@go run ./deploy/importrules
+
 words: ## check that comments, messages and documents are plain English
 	@go run ./deploy/words
 
@@ -111,4 +114,4 @@ golden: ## regenerate examples, OpenAPI documents, JSON Schemas, event samples, 
 	go test ./pkg/event ./auth-service/internal/httpapi ./passport-service/internal/httpapi ./document-service/internal/httpapi ./notification-service/internal/httpapi -update
 	go test ./deploy/e2e -run 'TestSettings|TestEnvExample|TestKafkaRules' -update
 
-.PHONY: help run seed import events reset up test e2e e2e-browser labels race standalone asyncapi schemas postman openapi clients oauth schemathesis formats chaos bench lint words fuzz check vulnerabilities golden
+.PHONY: help run seed import events reset up test e2e e2e-browser labels race standalone asyncapi schemas postman openapi clients oauth schemathesis formats chaos bench lint importrules words fuzz check vulnerabilities golden
