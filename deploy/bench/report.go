@@ -51,7 +51,8 @@ func verdict(name string, before, after []float64) string {
 	return "**worse**"
 }
 
-// table returns the figures of one suite, or of two side by side, in Markdown.
+// table returns the figures of one suite, or of two side by side, in Markdown. A figure that
+// the first of two suites does not have is a dash.
 func table(suites []*suite) string {
 	var t strings.Builder
 	fmt.Fprintf(&t, "%s, %d cores, %s %s/%s\n\n", time.Now().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
@@ -60,16 +61,17 @@ func table(suites []*suite) string {
 		columns = []string{"figure", "before: " + suites[0].version, "after: " + suites[1].version, "ratio", ""}
 	}
 	fmt.Fprintf(&t, "| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat(" --- |", len(columns)))
-	for _, name := range suites[0].names {
-		fmt.Fprintf(&t, "| %s |", name)
-		for _, s := range suites {
-			fmt.Fprintf(&t, " %.2f |", median(s.values[name]))
+	last := suites[len(suites)-1]
+	for _, name := range last.names {
+		before, after := suites[0].values[name], last.values[name]
+		switch {
+		case len(suites) == 1:
+			fmt.Fprintf(&t, "| %s | %.2f |\n", name, median(after))
+		case before == nil:
+			fmt.Fprintf(&t, "| %s | – | %.2f | | |\n", name, median(after))
+		default:
+			fmt.Fprintf(&t, "| %s | %.2f | %.2f | %.2f | %s |\n", name, median(before), median(after), median(after)/median(before), verdict(name, before, after))
 		}
-		if len(suites) == 2 {
-			before, after := suites[0].values[name], suites[1].values[name]
-			fmt.Fprintf(&t, " %.2f | %s |", median(after)/median(before), verdict(name, before, after))
-		}
-		t.WriteByte('\n')
 	}
 	return t.String()
 }

@@ -46,11 +46,14 @@ func measured(version string, factor float64) *suite {
 
 // TestTableComparesMedians leaves the warm-up out, and shows ratio and mark.
 func TestTableComparesMedians(t *testing.T) {
-	got := table([]*suite{measured("old", 1), measured("new", 3)})
+	changed := measured("new", 3)
+	changed.record("new, ms", 7)
+	got := table([]*suite{measured("old", 1), changed})
 	for _, want := range []string{
 		"| figure | before: old | after: new | ratio |  |\n",
 		"| read, p50, ms | 15.00 | 45.00 | 3.00 | **worse** |\n",
 		"| read, per second | 15.00 | 5.00 | 0.33 | **worse** |\n",
+		"| new, ms | – | 7.00 | | |\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got table without %q:\n%s", want, got)
