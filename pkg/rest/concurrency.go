@@ -14,6 +14,7 @@ import (
 const (
 	// slotWait is how long a transfer or an upload waits for a slot.
 	slotWait = 5 * time.Second
+	// slotPoll is how often a waiting request looks for transfers that have become slow.
 	slotPoll = 20 * time.Millisecond
 	// yieldRate is the rate in bytes per second below which a transfer loses its slot if
 	// others need it. A transfer starts with minLead, so that new ones are not slow. The lead
@@ -116,7 +117,11 @@ func (l *limiter) acquire(ctx context.Context, shares []share) (*slot, error) {
 			s.release()
 			return nil, err
 		}
-		time.Sleep(slotPoll)
+		select {
+		case <-s.turn:
+		case <-time.After(slotPoll):
+		case <-ctx.Done():
+		}
 	}
 }
 
@@ -137,9 +142,23 @@ func (l *limiter) try(s *slot) error {
 		}
 		l.counts[share.key]++
 		l.dequeue(s)
+		l.wake(share)
 	}
 	l.used[s] = struct{}{}
 	return nil
+}
+
+// wake makes the first slot that waits for a share try again.
+func (l *limiter) wake(share share) {
+	for _, waiting := range l.queue {
+		if waiting.shares[waiting.held].key == share.key {
+			select {
+			case waiting.turn <- struct{}{}:
+			default: // it will try anyway
+			}
+			return
+		}
+	}
 }
 
 // isAwaited reports whether a slot that came before s waits for the share.

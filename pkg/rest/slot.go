@@ -14,8 +14,9 @@ var past = time.Unix(1, 0)
 // slot is held by one request. A nil slot belongs to a route without a limit.
 type slot struct {
 	limiter *limiter
-	shares  []share // from the smallest to the largest
-	held    int     // number of shares for which the slot counts
+	shares  []share       // from the smallest to the largest
+	held    int           // number of shares for which the slot counts
+	turn    chan struct{} // has an element when the slot may be free for the request that waits
 
 	mu        sync.Mutex
 	waits     [2]wait // by direction
@@ -41,7 +42,7 @@ type wait struct {
 }
 
 func newSlot(l *limiter, shares []share) *slot {
-	return &slot{limiter: l, shares: shares, waits: [2]wait{{lead: minLead}, {lead: minLead}}}
+	return &slot{limiter: l, shares: shares, turn: make(chan struct{}, 1), waits: [2]wait{{lead: minLead}, {lead: minLead}}}
 }
 
 func (s *slot) counts(of share) bool {
@@ -63,6 +64,7 @@ func (s *slot) release() {
 		if l.counts[share.key]--; l.counts[share.key] == 0 {
 			delete(l.counts, share.key)
 		}
+		l.wake(share)
 	}
 }
 

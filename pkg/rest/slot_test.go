@@ -2,6 +2,7 @@ package rest
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -154,4 +155,34 @@ func TestStalledRowsAreCancelled(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestReleasedSlotIsTakenAtOnce: ten requests of three networks wait for two slots. Each gets
+// one without any delay when an earlier request ends.
+func TestReleasedSlotIsTakenAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimiter(2, slotWait)
+		first, second := acquireSlot(t, l, "a"), acquireSlot(t, l, "b")
+		var waiting sync.WaitGroup
+		for i := range 10 {
+			waiting.Go(func() { acquireSlot(t, l, fmt.Sprint(i%3)).release() })
+		}
+		synctest.Wait()
+		time.Sleep(slotPoll / 2)
+		begin := time.Now()
+		first.release()
+		second.release()
+		waiting.Wait()
+		if took := time.Since(begin); took != 0 {
+			t.Errorf("the last request waited %v although slots were free, want no wait", took)
+		}
+	})
+}
+
+func acquireSlot(t *testing.T, l *limiter, network string) *slot {
+	s, err := l.acquire(t.Context(), guestShares(network))
+	if err != nil {
+		t.Error(err)
+	}
+	return s
 }
