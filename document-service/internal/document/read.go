@@ -14,14 +14,14 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// hashingReader reads a file, computes its SHA-256, checks whether it is UTF-8, and fails
+// hashingReader reads a file, computes its SHA-256, checks whether a text is UTF-8, and fails
 // with fault.TooLarge above limit and with fault.Unsupported at a macro.
 type hashingReader struct {
 	from    io.Reader
 	sum     hash.Hash
 	size    int64
 	limit   int64
-	utf8    *transform.Writer
+	utf8    *transform.Writer // nil: not a text
 	utf8Err error
 	macros  [][]byte // markers, see macroMarkers
 	last    []byte   // the last bytes, which may be the beginning of a marker
@@ -30,7 +30,7 @@ type hashingReader struct {
 func (r *hashingReader) Read(p []byte) (int, error) {
 	n, err := r.from.Read(p)
 	r.sum.Write(p[:n])
-	if r.utf8Err == nil {
+	if r.utf8 != nil && r.utf8Err == nil {
 		_, r.utf8Err = r.utf8.Write(p[:n])
 	}
 	if r.size += int64(n); r.size > r.limit {
@@ -45,8 +45,10 @@ func (r *hashingReader) Read(p []byte) (int, error) {
 
 func (r *hashingReader) hex() string { return hex.EncodeToString(r.sum.Sum(nil)) }
 
-// isUTF8 reports whether everything that was read is valid UTF-8. It must be called once.
-func (r *hashingReader) isUTF8() bool { return r.utf8Err == nil && r.utf8.Close() == nil }
+// isUTF8 reports whether the file is a text in valid UTF-8. It must be called once, after the end.
+func (r *hashingReader) isUTF8() bool {
+	return r.utf8 != nil && r.utf8Err == nil && r.utf8.Close() == nil
+}
 
 // hasMacro reports whether p, together with the bytes before it, contains a marker.
 func (r *hashingReader) hasMacro(p []byte) bool {

@@ -63,8 +63,11 @@ func (s *Service) Begin(ctx context.Context, by auth.Principal, f File) (*Upload
 	}
 	up := &Upload{by: by, name: f.Name, mediaType: mediaType, head: len(head), body: &hashingReader{
 		from: io.MultiReader(bytes.NewReader(head), f.Body), sum: sha256.New(), limit: s.MaxBytes,
-		utf8: transform.NewWriter(io.Discard, encoding.UTF8Validator), macros: macroMarkers(mediaType),
+		macros: macroMarkers(mediaType),
 	}}
+	if strings.HasPrefix(mediaType, "text/") {
+		up.body.utf8 = transform.NewWriter(io.Discard, encoding.UTF8Validator)
+	}
 	if f.IdempotencyKey != "" {
 		up.key = idempotencyID(by, f.IdempotencyKey)
 	}
@@ -218,7 +221,7 @@ func (s *Service) markReady(ctx context.Context, up *Upload, changes Changes) (s
 			return store.Change{}, notFound(up.id)
 		}
 		d.State, d.UpdatedAt = Ready, s.now()
-		d.Size, d.SHA256, d.IsUTF8 = up.body.size, up.body.hex(), strings.HasPrefix(d.Type, "text/") && up.body.isUTF8()
+		d.Size, d.SHA256, d.IsUTF8 = up.body.size, up.body.hex(), up.body.isUTF8()
 		if up.key != "" {
 			d.Key, d.Request = up.key, up.requestChecksum(changes)
 		}
