@@ -29,13 +29,20 @@ type Message struct {
 	Note    string // optional small print, such as how long the link is valid
 	At      time.Time
 
-	// Unsubscribe is the URL of the header List-Unsubscribe (RFC 2369). Empty for mails that a
-	// person cannot turn off, such as those about the own account.
+	// Unsubscribe is the URL of the header List-Unsubscribe (RFC 2369), at which a POST turns such
+	// mails off without further questions (RFC 8058). Empty for mails that a person cannot turn off,
+	// such as those about the own account.
 	Unsubscribe string
 }
 
+// unsubscribeText is the text of the link to Unsubscribe.
+const unsubscribeText = "Turn off these mails"
+
 // Link is a link that the recipient should open.
 type Link struct{ Text, URL string }
+
+// messageIDSuffix is the end of each Message-ID.
+const messageIDSuffix = "@battery-passport"
 
 // compose returns the mail for a message, as plain text with an HTML alternative. It makes sure
 // that headers are single lines.
@@ -48,7 +55,7 @@ func (s *Sender) compose(m Message) (*mail.Msg, error) {
 		return nil, errors.New("the email address of the recipient is not valid")
 	}
 	msg.Subject(strings.Join(strings.FieldsFunc(m.Subject, func(r rune) bool { return r == '\r' || r == '\n' }), " "))
-	msg.SetMessageIDWithValue(m.ID + "@battery-passport")
+	msg.SetMessageIDWithValue(m.ID + messageIDSuffix)
 	msg.SetDateWithValue(m.At)
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	if m.Unsubscribe != "" {
@@ -56,13 +63,17 @@ func (s *Sender) compose(m Message) (*mail.Msg, error) {
 			return nil, errors.New("the URL to unsubscribe is not valid")
 		}
 		msg.SetGenHeader("List-Unsubscribe", "<"+m.Unsubscribe+">")
+		if strings.HasPrefix(m.Unsubscribe, "https://") { // RFC 8058 allows no other scheme
+			msg.SetGenHeader("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+		}
 	}
 	var page strings.Builder
 	err := html.Execute(&page, struct {
 		Message
-		Lines []string
-		Year  int
-	}{m, strings.Split(m.Text, "\n"), m.At.UTC().Year()})
+		Lines           []string
+		UnsubscribeText string
+		Year            int
+	}{m, strings.Split(m.Text, "\n"), unsubscribeText, m.At.UTC().Year()})
 	var options []mail.PartOption
 	if isPlain(m.plain()) {
 		// People and programs can read the link in the source of the mail. A library fault writes
@@ -95,6 +106,9 @@ func (m Message) plain() string {
 	}
 	if m.Note != "" {
 		parts = append(parts, m.Note)
+	}
+	if m.Unsubscribe != "" {
+		parts = append(parts, unsubscribeText+":\n"+m.Unsubscribe)
 	}
 	return strings.Join(parts, "\n\n") + "\n"
 }

@@ -68,7 +68,8 @@ func tlsConfig(cfg Config) *tls.Config {
 }
 
 // Send sends a mail. It fails with a *task.Refusal for reply codes 5xx, which is final, and 4xx;
-// any other error is an outage of the mail server. A repeated mail has the same Message-ID.
+// any other error is an outage of the mail server. A repeated mail has the same Message-ID. The
+// text of an error does not contain the address of the recipient.
 func (s *Sender) Send(ctx context.Context, m Message) error {
 	msg, err := s.compose(m)
 	if err != nil {
@@ -76,6 +77,18 @@ func (s *Sender) Send(ctx context.Context, m Message) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	err = s.deliver(ctx, msg)
+	if err == nil {
+		return nil
+	}
+	public := func(text string) string { return redact(text, m.To, s.cfg.from(), m.ID+messageIDSuffix) }
+	if refusal, refused := errors.AsType[*task.Refusal](err); refused {
+		return &task.Refusal{Final: refusal.Final, Reason: public(refusal.Reason)}
+	}
+	return errors.New(public(err.Error()))
+}
+
+func (s *Sender) deliver(ctx context.Context, msg *mail.Msg) error {
 	if c := s.takeIdle(); c != nil {
 		err := s.sendIn(ctx, c, msg)
 		if !concernsSession(err) || ctx.Err() != nil {

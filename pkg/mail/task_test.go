@@ -79,8 +79,8 @@ func runMail(t *testing.T, addr string, compose func(context.Context, task.Task)
 	return row.Doc
 }
 
-// TestMailWithLink checks a mail with all members: both parts have the link, and List-Unsubscribe is a
-// header.
+// TestMailWithLink checks a mail with all members: both parts have the links. List-Unsubscribe is a
+// header, and mail programs send a POST only to https (RFC 8058).
 func TestMailWithLink(t *testing.T) {
 	s := sink(t, mailsink.Options{})
 	m := message()
@@ -90,7 +90,7 @@ func TestMailWithLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, parts := read(t, s)
-	if want := fmt.Sprintf("%s\n\n%s\n\nChoose a new password:\n%s\n\nThe link works once.\n", m.Subject, m.Text, m.Link.URL); parts["text/plain"] != want {
+	if want := fmt.Sprintf("%s\n\n%s\n\nChoose a new password:\n%s\n\nThe link works once.\n\nTurn off these mails:\n%s\n", m.Subject, m.Text, m.Link.URL, m.Unsubscribe); parts["text/plain"] != want {
 		t.Errorf("text %q, want %q", parts["text/plain"], want)
 	}
 	if want := `<a href="https://passports.example/account/password?token=a-_b&amp;x=1"`; !strings.Contains(parts["text/html"], want) {
@@ -98,6 +98,16 @@ func TestMailWithLink(t *testing.T) {
 	}
 	if got := got.Header.Get("List-Unsubscribe"); got != "<"+m.Unsubscribe+">" {
 		t.Errorf("List-Unsubscribe: %s", got)
+	}
+	if got := got.Header.Get("List-Unsubscribe-Post"); got != "List-Unsubscribe=One-Click" {
+		t.Errorf("List-Unsubscribe-Post: %s", got)
+	}
+	m.Unsubscribe = "http://127.0.0.1:5200/unsubscribe?token=abc"
+	if err := mail.New(config(t, s.Addr, "none")).Send(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	if content := s.Mails()[1].Content; !strings.Contains(content, "List-Unsubscribe: <http://127.0.0.1") || strings.Contains(content, "List-Unsubscribe-Post") {
+		t.Errorf("headers of a mail with an http link: %s", content)
 	}
 	m.Unsubscribe = "https://passports.example/>\r\nBcc: <eve@evil.example"
 	if err := mail.New(config(t, s.Addr, "none")).Send(t.Context(), m); err == nil {
