@@ -82,13 +82,19 @@ func TestClientGetsTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, a := range map[string]resttest.Response{
-			"body":  s.tokenRequest(credentialsForm(erp.ID, erp.Secret) + "&scope=passports:write+passports:read"),
-			"Basic": s.tokenRequest("grant_type=client_credentials&client_secret=", "Authorization", basic(erp.ID, erp.Secret), "Content-Type", formType+"; charset=UTF-8"),
+		all := strings.Join(auth.Operator.Scopes(), " ")
+		for name, c := range map[string]struct {
+			response resttest.Response
+			scope    string
+		}{
+			"body":  {s.tokenRequest(credentialsForm(erp.ID, erp.Secret) + "&scope=passports:write+passports:read+passports:read"), "passports:read passports:write"},
+			"all":   {s.tokenRequest(credentialsForm(erp.ID, erp.Secret) + "&scope=" + url.QueryEscape(all)), all},
+			"Basic": {s.tokenRequest("grant_type=client_credentials&client_secret=", "Authorization", basic(erp.ID, erp.Secret), "Content-Type", formType+"; charset=UTF-8"), all},
 		} {
 			var got issued
+			a := c.response
 			a.Want(200, &got)
-			if got.TokenType != "Bearer" || got.ExpiresIn != 900 || got.RefreshToken != "" || got.Scope != strings.Join(auth.Operator.Scopes(), " ") ||
+			if got.TokenType != "Bearer" || got.ExpiresIn != 900 || got.RefreshToken != "" || got.Scope != c.scope ||
 				a.Header.Get("Cache-Control") != "no-store" || a.Header.Get("Pragma") != "no-cache" {
 				t.Errorf("%s: %+v, header %v", name, got, a.Header)
 			}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/oauth2"
@@ -81,6 +83,43 @@ func TestClientActsForItsOrganisation(t *testing.T) {
 		}
 		if _, err := config.Token(context.Background()); err == nil {
 			t.Error("a disabled client got a token")
+		}
+	})
+}
+
+// TestScopesAreEnforced: the services refuse exactly the requests that need other scopes than those of the token.
+func TestScopesAreEnforced(t *testing.T) {
+	onSuites(t, func(s *suite) {
+		t := s.t
+		admin := s.admin()
+		maker := s.newAccount(admin, "operator", slug("scopes"))
+		c := s.newClient(admin, "operator", maker.User.Organisation)
+		requests := []struct {
+			service resttest.Client
+			route   string
+			scope   string
+		}{
+			{s.passport, "GET /api/passports", "passports:read"},
+			{s.passport, "POST /api/passports", "passports:write"},
+			{s.document, "GET /api/documents", "documents:read"},
+			{s.document, "POST /api/documents/upload", "documents:write"},
+			{s.notification, "GET /api/notifications", "notifications:read"},
+			{s.notification, "PATCH /api/notifications/read", "notifications:read"}, // notifications have no scope to write
+			{s.auth, "GET /api/auth/profile", ""},
+		}
+		for _, scopes := range [][]string{{"passports:read"}, {"passports:write", "documents:read"}, {"documents:write", "notifications:read"}, nil} {
+			config := s.oauth(c)
+			config.Scopes = scopes
+			got, err := config.Token(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range requests {
+				isAllowed := scopes == nil || r.scope == "" || slices.Contains(scopes, r.scope)
+				if response := r.service.Call(r.route, got.AccessToken, nil); (response.Status != http.StatusForbidden) != isAllowed || !isAllowed && !strings.Contains(response.Text, r.scope) {
+					t.Errorf("%s with the scopes %v = %d, want allowed %v: %s", r.route, scopes, response.Status, isAllowed, response.Text)
+				}
+			}
 		}
 	})
 }

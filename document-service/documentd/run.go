@@ -28,7 +28,7 @@ const Name = "document-service"
 func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	cfg.HTTP.MaxUploads = cfg.MaxUploads
 	p, err := platform.Open(ctx, Name, platform.Config{
-		Port: cfg.Port, HTTP: cfg.HTTP, Metrics: cfg.Metrics, Store: cfg.Store, Auth: &cfg.Auth,
+		Port: cfg.Port, HTTP: cfg.HTTP, Metrics: cfg.Metrics, Store: cfg.Store, Auth: &cfg.Auth, Resource: "documents",
 	}, log)
 	if err != nil {
 		return err

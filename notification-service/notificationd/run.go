@@ -26,7 +26,7 @@ func Topics() []string { return notification.Topics() }
 // server or the auth-service is down; requests that need the missing part get 503.
 func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	p, err := platform.Open(ctx, Name, platform.Config{
-		Port: cfg.Port, HTTP: cfg.HTTP, Metrics: cfg.Metrics, Store: cfg.Store, Auth: &cfg.Auth, Now: cfg.Now,
+		Port: cfg.Port, HTTP: cfg.HTTP, Metrics: cfg.Metrics, Store: cfg.Store, Auth: &cfg.Auth, Resource: "notifications", Now: cfg.Now,
 	}, log)
 	if err != nil {
 		return err

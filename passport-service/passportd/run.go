@@ -43,7 +43,7 @@ const (
 func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	cfg.HTTP.PublicRateLimit = cfg.PublicRate
 	p, err := platform.Open(ctx, Name, platform.Config{
-		Port: cfg.Port, HTTP: cfg.HTTP, Metrics: cfg.Metrics, Store: cfg.Store, Auth: &cfg.Auth, Now: cfg.Now,
+		Port: cfg.Port, HTTP: cfg.HTTP, Metrics: cfg.Metrics, Store: cfg.Store, Auth: &cfg.Auth, Resource: "passports", Now: cfg.Now,
 	}, log)
 	if err != nil {
 		return err

@@ -44,6 +44,28 @@ type Principal struct {
 	Version             int64    // version of the account's rights when the token was issued
 	EmailUnverified     bool     // the account must confirm its email address before it writes
 	Client              bool     // whether the caller is an API client; UserID is then its id
+	Scopes              []string // of an access token with fewer scopes than the role; nil: those of the role
+}
+
+// GrantedScopes returns the scopes of the access token.
+func (p Principal) GrantedScopes() []string {
+	if p.Scopes != nil {
+		return p.Scopes
+	}
+	return p.Role.Scopes()
+}
+
+// MissingScope returns the scope that a request for a resource, such as passports, needs and the
+// access token does not have, or "". Writes need the scope to write, if there is one for the role.
+func (p Principal) MissingScope(resource string, isRead bool) string {
+	need := resource + ":read"
+	if write := resource + ":write"; !isRead && slices.Contains(p.Role.Scopes(), write) {
+		need = write
+	}
+	if p.Scopes == nil || slices.Contains(p.Scopes, need) {
+		return ""
+	}
+	return need
 }
 
 // Organisations returns the id of the caller's organisation followed by its former

@@ -35,3 +35,27 @@ func TestOwnershipIncludesFormerIDs(t *testing.T) {
 		})
 	}
 }
+
+func TestMissingScope(t *testing.T) {
+	for _, tt := range []struct {
+		role         auth.Role
+		scopes       []string
+		reads, write string // missing scopes of a read and of a write
+	}{
+		{auth.Operator, nil, "", ""},
+		{auth.Operator, []string{"passports:read", "passports:write"}, "", ""},
+		{auth.Operator, []string{"passports:read"}, "", "passports:write"},
+		{auth.Operator, []string{"passports:write"}, "passports:read", ""},
+		{auth.Operator, []string{"documents:read"}, "passports:read", "passports:write"},
+		{auth.User, []string{"passports:read"}, "", ""}, // such as a check of data; the role cannot write
+		{auth.User, []string{"documents:read"}, "passports:read", "passports:read"},
+	} {
+		p := auth.Principal{Role: tt.role, Scopes: tt.scopes}
+		if got := p.MissingScope("passports", true); got != tt.reads {
+			t.Errorf("%s with %q: a read misses %q, want %q", tt.role, tt.scopes, got, tt.reads)
+		}
+		if got := p.MissingScope("passports", false); got != tt.write {
+			t.Errorf("%s with %q: a write misses %q, want %q", tt.role, tt.scopes, got, tt.write)
+		}
+	}
+}

@@ -30,6 +30,9 @@ type Config struct {
 	Store   connect.Config
 	Auth    *token.Config    // nil in the auth-service, which verifies tokens with its own keys
 	Now     func() time.Time // time.Now if nil
+
+	// Resource is token.Verifier.Resource.
+	Resource string
 }
 
 // Platform holds the open parts of a service. Checks and background functions must be
@@ -86,6 +89,7 @@ func (p *Platform) open(ctx context.Context, service string, cfg Config) (err er
 	if p.Verifier, err = token.NewVerifier(ctx, *cfg.Auth, p.Log); err != nil {
 		return err
 	}
+	p.Verifier.Resource = cfg.Resource
 	p.Check("keys", true, p.Verifier.CheckKeys)
 	p.AddVerifier(p.Verifier)
 	return nil

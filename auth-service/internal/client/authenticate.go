@@ -38,22 +38,25 @@ type Grant struct {
 	Scopes      []string
 }
 
-// IssueToken returns an access token for a client (RFC 6749, 4.4). Its scopes are those of the
-// role, also if fewer are requested. It fails as authenticate does, and with fault.Invalid if a
-// scope is requested that the role does not have.
+// IssueToken returns an access token for a client (RFC 6749, 4.4). Its scopes are those that are
+// requested or, without any, those of the role. It fails as authenticate does, and with
+// fault.Invalid if a scope is requested that the role does not have.
 func (s *Service) IssueToken(ctx context.Context, id, secret string, scopes []string) (Grant, error) {
 	p, err := s.authenticate(ctx, id, secret)
 	if err != nil {
 		return Grant{}, err
 	}
-	granted := p.Role.Scopes()
+	all := p.Role.Scopes()
 	for _, scope := range scopes {
-		if !slices.Contains(granted, scope) {
-			return Grant{}, fault.New(fault.Invalid, "a client with the role %s may have the scopes %s, not %q", p.Role, strings.Join(granted, " "), scope)
+		if !slices.Contains(all, scope) {
+			return Grant{}, fault.New(fault.Invalid, "a client with the role %s may have the scopes %s, not %q", p.Role, strings.Join(all, " "), scope)
 		}
 	}
+	if len(scopes) > 0 {
+		p.Scopes = slices.DeleteFunc(all, func(scope string) bool { return !slices.Contains(scopes, scope) })
+	}
 	token, err := s.Signer.Sign(p)
-	return Grant{token, granted}, err
+	return Grant{token, p.GrantedScopes()}, err
 }
 
 // authenticate returns the principal of a client. It fails with fault.Unauthenticated for an

@@ -21,8 +21,8 @@ type metadata struct {
 	KeySet        string   `json:"jwks_uri" example:"http://127.0.0.1:4000/.well-known/jwks.json" doc:"URL of the public keys"`
 	GrantTypes    []string `json:"grant_types_supported" doc:"grant types of the token endpoint"`
 	AuthMethods   []string `json:"token_endpoint_auth_methods_supported" doc:"how API clients authenticate; none is for refresh tokens of people"`
-	Scopes        []string `json:"scopes_supported" doc:"scopes of access tokens; they follow from the role"`
-	ResponseTypes []string `json:"response_types_supported" doc:"empty, because the service has no authorization endpoint"`
+	Scopes        []string `json:"scopes_supported" doc:"scopes of access tokens; a role has some of them"`
+	ResponseTypes []string `json:"response_types_supported" doc:"none, because the service has no authorization endpoint"`
 	SubjectTypes  []string `json:"subject_types_supported" doc:"public: an account or a client has the same sub for everyone"`
 	IDTokenAlgs   []string `json:"id_token_signing_alg_values_supported" doc:"empty, because the service issues no ID tokens"`
 	Documentation string   `json:"service_documentation" example:"http://127.0.0.1:4000/docs" doc:"URL of the API documentation"`
@@ -52,6 +52,7 @@ func (a *API) metadata(context.Context, *struct{}) (*output[metadata], error) {
 	return &output[metadata]{metadata{
 		Issuer: a.Issuer, TokenEndpoint: a.Issuer + tokenPath, KeySet: a.Issuer + auth.KeysPath, Documentation: a.Issuer + "/docs",
 		GrantTypes: []string{clientCredentials, refreshToken}, AuthMethods: []string{"client_secret_basic", "client_secret_post", "none"},
-		Scopes: auth.Admin.Scopes(), ResponseTypes: []string{}, SubjectTypes: []string{"public"}, IDTokenAlgs: []string{},
+		Scopes: auth.Admin.Scopes(), ResponseTypes: []string{"none"}, // RFC 8414 requires an array that is not empty
+		SubjectTypes: []string{"public"}, IDTokenAlgs: []string{},
 	}}, nil
 }

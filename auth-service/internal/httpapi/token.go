@@ -42,7 +42,7 @@ type tokenForm struct {
 	GrantType    string `json:"grant_type" enum:"client_credentials,refresh_token" doc:"client_credentials: for an API client; refresh_token: for a person"`
 	ClientID     string `json:"client_id,omitempty" doc:"id of the API client, if it does not send the header Authorization; battery-passport or absent for refresh_token"`
 	ClientSecret string `json:"client_secret,omitempty" format:"password" doc:"secret of the API client, if it does not send the header Authorization"`
-	Scope        string `json:"scope,omitempty" example:"passports:read passports:write" doc:"requested scopes, separated by spaces; the token has all scopes of the role, also if fewer are requested"`
+	Scope        string `json:"scope,omitempty" example:"passports:read passports:write" doc:"requested scopes, separated by spaces; absent: all of the role; with refresh_token, the token has all of the role, also if fewer are requested"`
 	RefreshToken string `json:"refresh_token,omitempty" doc:"latest refresh token of a login, for refresh_token"`
 }
 
@@ -62,7 +62,7 @@ type tokenResponse struct {
 	TokenType    string `json:"token_type" example:"Bearer" doc:"Bearer"`
 	ExpiresIn    int    `json:"expires_in" example:"900" doc:"lifetime of the access token in seconds"`
 	RefreshToken string `json:"refresh_token,omitempty" doc:"next refresh token, for refresh_token"`
-	Scope        string `json:"scope" example:"passports:read documents:read" doc:"scopes of the access token: all of the role"`
+	Scope        string `json:"scope" example:"passports:read documents:read" doc:"scopes of the access token"`
 }
 
 // tokenError is the error of RFC 6749, 5.2. It is sent instead of a problem.

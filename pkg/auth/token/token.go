@@ -3,6 +3,7 @@
 package token
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +37,21 @@ type Claims struct {
 	Version             int64     `json:"ver,omitzero"`             // version of the account's rights; compared with Revocation.Version
 	EmailVerified       *bool     `json:"email_verified,omitempty"` // absent: true
 	ClientID            string    `json:"client_id"`                // of an API client, or WebClient; RFC 9068
-	Scope               string    `json:"scope"`                    // scopes of the role, for gateways
+	Scope               string    `json:"scope"`                    // scopes of the role, or fewer; empty in tokens of earlier releases
+}
+
+// scopes returns the scopes of a token that has fewer than its role, otherwise nil.
+func (c Claims) scopes() []string {
+	granted := strings.Fields(c.Scope)
+	if len(granted) == 0 {
+		return nil
+	}
+	for _, scope := range c.Role.Scopes() {
+		if !slices.Contains(granted, scope) {
+			return granted
+		}
+	}
+	return nil
 }
 
 // NewClaims returns the claims of a token of p that is valid from now until now+ttl.
@@ -51,7 +66,7 @@ func NewClaims(p auth.Principal, now time.Time, ttl time.Duration) Claims {
 			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(ttl)),
 		},
 		Email: p.Email, Role: p.Role, Organisation: p.Organisation, FormerOrganisations: p.FormerOrganisations,
-		Session: p.Session, Version: p.Version, ClientID: client, Scope: strings.Join(p.Role.Scopes(), " "),
+		Session: p.Session, Version: p.Version, ClientID: client, Scope: strings.Join(p.GrantedScopes(), " "),
 	}
 	if p.EmailUnverified {
 		c.EmailVerified = new(bool)

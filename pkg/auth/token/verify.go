@@ -66,6 +66,9 @@ type Verifier struct {
 	// IsRead reports whether the request of a context is a read. If it is nil, no
 	// request is one.
 	IsRead func(context.Context) bool
+	// Resource is the first part of the scopes that requests to the service need, such as passports;
+	// empty: they need none.
+	Resource string
 
 	log    *slog.Logger
 	parser *jwt.Parser
@@ -160,13 +163,19 @@ func (v *Verifier) Require(roles ...auth.Role) func(context.Context, string) (co
 	}
 }
 
-// checkRole fails if the caller has none of the roles, or if the revocations are too old for
-// the request.
+// checkRole fails if the caller has none of the roles, if the access token does not have the scope,
+// or if the revocations are too old for the request.
 func (v *Verifier) checkRole(ctx context.Context, p auth.Principal, roles []auth.Role) error {
 	if len(roles) > 0 && !slices.Contains(roles, p.Role) {
 		return fault.New(fault.Forbidden, "the role %s is not allowed to do this", p.Role)
 	}
-	if forAdmins := slices.Equal(roles, []auth.Role{auth.Admin}); forAdmins || v.IsRead == nil || !v.IsRead(ctx) {
+	isRead := v.IsRead != nil && v.IsRead(ctx)
+	if v.Resource != "" {
+		if scope := p.MissingScope(v.Resource, isRead); scope != "" {
+			return fault.New(fault.Forbidden, "the access token must have the scope %s; request a token with this scope, or without scopes for all of the role", scope)
+		}
+	}
+	if forAdmins := slices.Equal(roles, []auth.Role{auth.Admin}); forAdmins || !isRead {
 		return v.checkAge()
 	}
 	return nil
@@ -204,6 +213,7 @@ func (v *Verifier) verify(ctx context.Context, authorization string) (verified, 
 		principal: auth.Principal{
 			UserID: c.Subject, Email: c.Email, Role: c.Role, Organisation: c.Organisation, FormerOrganisations: c.FormerOrganisations,
 			Session: c.Session, Version: c.Version, Client: c.ClientID == c.Subject, EmailUnverified: c.EmailVerified != nil && !*c.EmailVerified,
+			Scopes: c.scopes(),
 		},
 		account: auth.RevocationID(c.Subject), session: auth.RevocationID(c.Session), issued: c.IssuedAt.Time, validUntil: c.ExpiresAt.Add(auth.Leeway),
 	}
