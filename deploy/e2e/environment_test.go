@@ -24,7 +24,7 @@ var invalid = map[string]string{
 	"MAX_UPLOAD_BYTES": "10MB", "MAX_STORAGE_PER_ORGANISATION": "-1", "MAX_STORAGE_OF_ALL_USERS": "-1", "MAX_FILES_OF_ALL_USERS": "-1", "MAX_FILES_PER_ORGANISATION": "-1", "MAX_STORAGE_PER_USER": "-1", "MAX_FILES_PER_USER": "-1", "SWEEP_AFTER": "-1h", "AWS_ACCESS_KEY_ID": "alone", "S3_ENDPOINT": "minio:9000", "S3_CA_FILE": "gone.pem",
 	"S3_FORCE_PATH_STYLE": "yes", "S3_PUBLIC_ENDPOINT": "ftp://files.example", "S3_BUCKET_NAME": "Not_A_Bucket",
 	"ENABLE_EMAIL_NOTIFICATIONS": "on", "SMTP_PORT": "0", "SMTP_TLS": "ssl", "SMTP_USER": "alone",
-	"FROM_EMAIL": "nobody", "FROM_NAME": "a\x01b", "MAIL_PER_HOUR": "0", "SMTP_CONNECTIONS": "0", "DATE_STYLE": "german",
+	"FROM_EMAIL": "nobody", "FROM_NAME": "a\x01b", "MAIL_PER_HOUR": "0", "SMTP_CONNECTIONS": "0", "DATE_STYLE": "german", "NOTIFICATION_PUBLIC_URL": "nowhere",
 	"AWS_REGION": "", "KAFKA_GROUP": "", "DOCUMENT_KAFKA_GROUP": "",
 }
 

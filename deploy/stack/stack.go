@@ -125,6 +125,7 @@ func (s *Stack) listenAll(cfg *Config) error {
 	cfg.Passport.DocumentURL = s.DocumentURL
 	cfg.Passport.BaseURL = cmp.Or(cfg.Passport.BaseURL, s.PassportURL)
 	cfg.Auth.AppURL = cmp.Or(cfg.Auth.AppURL, s.AuthURL)
+	cfg.Notification.PublicURL = cmp.Or(cfg.Notification.PublicURL, s.NotificationURL)
 	cfg.Passport.Auth.URL, cfg.Document.Auth.URL, cfg.Notification.Auth.URL = s.AuthURL, s.AuthURL, s.AuthURL
 	return nil
 }

@@ -3,6 +3,7 @@ package notificationd
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/battery-passport/suite/notification-service/internal/notification"
@@ -23,9 +24,11 @@ type Config struct {
 	Kafka   kafka.Config
 	Auth    token.Config
 	Mail    MailConfig
-	Group   string                 `envconfig:"KAFKA_GROUP" default:"notification-group" desc:"Kafka consumer group; instances of a group share the events."`
-	Files   string                 `envconfig:"NOTIFICATION_LOG_PATH" desc:"Folder for one text file per event. Empty: no text files."`
-	Dates   notification.DateStyle `envconfig:"DATE_STYLE" default:"iso" desc:"Style of dates and times in notifications, mails and text files. iso: ISO 8601, such as 2026-11-30T07:30:00Z; us: that of the original project, such as 11/30/2026, 7:30:00 AM. Times are in UTC."`
+	Group   string `envconfig:"KAFKA_GROUP" default:"notification-group" desc:"Kafka consumer group; instances of a group share the events."`
+	Files   string `envconfig:"NOTIFICATION_LOG_PATH" desc:"Folder for one text file per event. Empty: no text files."`
+	// PublicURL is the base of links in mails.
+	PublicURL string                 `envconfig:"NOTIFICATION_PUBLIC_URL" desc:"URL at which mail programs and browsers reach the notification-service, such as https://notifications.example, for the link in its mails that turns them off. Mail programs show a button for it (RFC 8058) if it is https. Empty: mails have no such link."`
+	Dates     notification.DateStyle `envconfig:"DATE_STYLE" default:"iso" desc:"Style of dates and times in notifications, mails and text files. iso: ISO 8601, such as 2026-11-30T07:30:00Z; us: that of the original project, such as 11/30/2026, 7:30:00 AM. Times are in UTC."`
 
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
@@ -59,6 +62,9 @@ func (c Config) Validate() error {
 	var errs []error
 	if c.Group == "" {
 		errs = append(errs, errors.New("  KAFKA_GROUP: must not be empty"))
+	}
+	if u, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "") {
+		errs = append(errs, fmt.Errorf("  NOTIFICATION_PUBLIC_URL: must be an http or https URL without query and fragment, got %q", c.PublicURL))
 	}
 	if c.Dates != notification.ISO && c.Dates != notification.US {
 		errs = append(errs, fmt.Errorf("  DATE_STYLE: must be iso or us, got %q", c.Dates))

@@ -22,7 +22,7 @@ func (c mailChannel) Deliver(ctx context.Context, m notification.Message) error 
 	if err != nil {
 		return &task.Refusal{Final: true, Reason: "metadata: " + err.Error()}
 	}
-	return c.Send(ctx, mail.Message{ID: m.ID, To: m.To, Subject: m.Title, Text: m.Text, Details: details, At: m.At})
+	return c.Send(ctx, mail.Message{ID: m.ID, To: m.To, Subject: m.Title, Text: m.Text, Details: details, At: m.At, Unsubscribe: m.Unsubscribe})
 }
 
 // indent formats a JSON object for people. It returns an empty string for an empty object.

@@ -4,6 +4,7 @@ package notificationd
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/battery-passport/suite/notification-service/internal/httpapi"
@@ -12,6 +13,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/mail"
 	"github.com/battery-passport/suite/pkg/platform"
+	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/task"
 )
@@ -35,8 +37,8 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	notifications := &notification.Service{
 		Records: store.Open(p.Store, notification.Schema()), Accounts: store.Open(p.Store, notification.AccountSchema()),
 		Organisations: store.Open(p.Store, notification.OrganisationSchema()), Owners: store.Open(p.Store, notification.OwnerSchema()),
-		Budgets: store.Open(p.Store, notification.BudgetSchema()), Audit: store.Open(p.Store, notification.AuditSchema()),
-		Tasks: task.NewQueue(p.Store, p.Now), MailPerHour: cfg.Mail.PerHour, Dates: cfg.Dates, Now: p.Now, NewID: platform.NewID, Log: log,
+		Budgets: store.Open(p.Store, notification.BudgetSchema()), Audit: store.Open(p.Store, notification.AuditSchema()), Secrets: store.Open(p.Store, notification.SecretSchema()),
+		Tasks: task.NewQueue(p.Store, p.Now), PublicURL: strings.TrimSuffix(cfg.PublicURL, "/"), MailPerHour: cfg.Mail.PerHour, Dates: cfg.Dates, Now: p.Now, NewID: platform.NewID, Log: log,
 	}
 	cfg.Kafka.Metrics = p.Metrics
 	events := kafka.NewConsumer(cfg.Kafka, cfg.Group, Topics(), notifications.Handle, log)
@@ -62,5 +64,13 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		p.Check("files", false, folder.Ping)
 	}
 	p.Background(task.NewWorker(notifications.Tasks, log, p.Metrics, kinds...).Run)
-	return p.Serve(ctx, httpapi.OpenAPI, (&httpapi.API{Notifications: notifications, Verifier: p.Verifier}).Register)
+	return p.Serve(ctx, httpapi.OpenAPI, register(&httpapi.API{Notifications: notifications, Verifier: p.Verifier}))
+}
+
+// register returns the function that adds the operations and the pages of the service.
+func register(api *httpapi.API) func(*rest.API) {
+	return func(r *rest.API) {
+		api.Register(r)
+		api.RegisterPages(r)
+	}
 }

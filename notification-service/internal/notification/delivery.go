@@ -68,6 +68,9 @@ type Message struct {
 	Text      string
 	Metadata  string // a JSON object
 	At        time.Time
+
+	// Unsubscribe is the link with which the recipient turns off such mails; empty: none.
+	Unsubscribe string
 }
 
 // message returns the notification as a channel delivers it, without an address. Values of

@@ -89,13 +89,17 @@ func (d *Dispatcher) sendDigest(ctx context.Context, data digestTask, records []
 		}
 	}
 	m := d.Service.newDigest(to, sent)
+	var err error
+	if m.Unsubscribe, err = d.Service.unsubscribeURL(ctx, sent...); err != nil {
+		return err
+	}
 	if len(sent) > 0 {
 		if err := d.deliverDigest(ctx, m, data); err != nil {
 			return err
 		}
 	}
 	now := d.Service.now()
-	err := d.markAll(ctx, sent, func(_ *Record, mail *Delivery) { mail.State, mail.SentAt, mail.Reason = Sent, now, "" })
+	err = d.markAll(ctx, sent, func(_ *Record, mail *Delivery) { mail.State, mail.SentAt, mail.Reason = Sent, now, "" })
 	if err == nil {
 		err = d.markAll(ctx, refused, func(r *Record, mail *Delivery) { mail.State, mail.Reason = Failed, shorten(reasons[r.ID]) })
 	}

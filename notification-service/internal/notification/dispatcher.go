@@ -78,6 +78,9 @@ func (d *Dispatcher) run(ctx context.Context, t task.Task) error {
 		if m.To, now, err = d.prepareMail(ctx, r, delivery); !now || err != nil {
 			return err
 		}
+		if m.Unsubscribe, err = d.Service.unsubscribeURL(ctx, r); err != nil {
+			return err
+		}
 	} else if m.To, err = d.fileAddress(ctx, r); err != nil {
 		return err
 	}

@@ -28,6 +28,8 @@ type Service struct {
 	Dispatchers   []*Dispatcher // one per channel, except for the list
 	Files         BatchChannel  // text files, also in Dispatchers for those that could not be written at once; nil: none
 	MailPerHour   int           // mails to a recipient in any hour
+	PublicURL     string        // of the service, for links in mails; empty: mails have none
+	Secrets       *store.Collection[Secret]
 	Dates         DateStyle
 	Now           func() time.Time
 	NewID         func() string
