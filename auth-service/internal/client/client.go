@@ -20,6 +20,7 @@ import (
 
 const (
 	maxName    = 100 // characters
+	maxClients = 100 // of an organisation, which are not deleted
 	maxSecrets = 2   // the old and the new one during a rotation
 	secretSize = 32  // bytes
 )

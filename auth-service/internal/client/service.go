@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -59,11 +60,13 @@ func New() *Service {
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
 
 // Create adds a client and returns its first secret. Without an organisation, a manager adds it
-// to the own one. It fails with fault.Invalid, also if the organisation does not exist, and with
-// fault.Forbidden if the administrator may not add it.
+// to the own one. It fails with fault.Invalid, also if the organisation does not exist, with
+// fault.Forbidden if the administrator may not add it, and with fault.Conflict if the organisation
+// has maxClients.
 //
 // The client is stored before the organisation is confirmed. So a concurrent deletion of the
-// organisation either finds the client or makes Confirm fail; see organisation.Service.Delete.
+// organisation either finds the client or makes Confirm fail; see organisation.Service.Delete. In
+// the same way, concurrent calls find the clients of each other and do not exceed the limit.
 func (s *Service) Create(ctx context.Context, by account.Administrator, c APIClient) (_ Record, secret string, err error) {
 	if details := append(checkName(c.Name), checkRole(c.Role)...); details != nil {
 		return Record{}, "", fault.New(fault.Invalid, "the client is not valid").With(details...)
@@ -84,12 +87,25 @@ func (s *Service) Create(ctx context.Context, by account.Administrator, c APICli
 	if err != nil {
 		return Record{}, "", err
 	}
-	if err := s.Organisations.Confirm(ctx, c.Organisation); err != nil {
+	if err = s.Organisations.Confirm(ctx, c.Organisation); err == nil {
+		err = s.checkLimit(ctx, c)
+	}
+	if err != nil {
 		_ = s.Clients.Delete(ctx, c.ID, row.Version) // if it fails, a client remains whose secret nobody has
 		return Record{}, "", err
 	}
 	s.Audit.Append(ctx, r.LastEntry)
 	return r, secret, nil
+}
+
+// checkLimit fails with fault.Conflict unless the client is one of the first maxClients of its
+// organisation.
+func (s *Service) checkLimit(ctx context.Context, c APIClient) error {
+	page, err := s.Clients.List(ctx, store.Query{Scopes: []string{c.Organisation}, Order: store.OldestFirst, Limit: maxClients})
+	if err != nil || slices.ContainsFunc(page.Rows, func(r store.Row[Record]) bool { return r.ID == c.ID }) {
+		return err
+	}
+	return fault.New(fault.Conflict, "the organisation has %d API clients, which is the maximum; delete one that is not used first", maxClients)
 }
 
 // addSecret adds a new secret to r and returns its value.

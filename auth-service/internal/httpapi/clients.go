@@ -53,8 +53,8 @@ type secretInput struct {
 
 func (a *API) registerClients(r *rest.API, manager rest.Policy) {
 	a.registerOAuth(r)
-	rest.Handle(r, "POST /api/auth/clients", manager, a.createClient, "createClient", "Create an API client", rest.Status(http.StatusCreated),
-		rest.Description("An API client is a program of an organisation, such as an ERP system. It gets access tokens with POST /api/auth/token, and has the rights of an account with its role and organisation. The secret is shown only once. Managers create clients of their organisation with the roles user and operator."))
+	rest.Handle(r, "POST /api/auth/clients", manager, a.createClient, "createClient", "Create an API client", rest.Status(http.StatusCreated), rest.Errors(http.StatusConflict),
+		rest.Description("An API client is a program of an organisation, such as an ERP system. It gets access tokens with POST /api/auth/token, and has the rights of an account with its role and organisation. The secret is shown only once. An organisation has at most 100 clients. Managers create clients of their organisation with the roles user and operator."))
 	rest.Handle(r, "GET /api/auth/clients", manager, a.listClients, "listClients", "List API clients",
 		rest.Description("Managers get the users and operators among the clients of their organisation. A page may have fewer items than the limit."))
 	rest.Handle(r, "GET /api/auth/clients/{id}", manager, a.getClient, "getClient", "Get an API client")
