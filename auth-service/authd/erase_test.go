@@ -5,10 +5,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/auth-service/internal/session"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
@@ -220,4 +222,46 @@ func TestExportHasWhatIsStored(t *testing.T) {
 		t.Errorf("exported actions %q, want %q", actions, want)
 	}
 	s.Call("GET /api/auth/profile/export?cursor=x", ann.Token, nil).WantProblem(400, "query:cursor format")
+}
+
+// TestLastManagerCannotEraseOwnAccount: a manager erases the own account only if another active
+// manager remains, also if both try at the same time. An admin erases the last manager.
+func TestLastManagerCannotEraseOwnAccount(t *testing.T) {
+	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
+		c := newCompany(start(t, db))
+		erase := func(name string) resttest.Response {
+			return c.Call(eraseOwn, c.people[name].Token, `{"password":"correct horse"}`)
+		}
+		if r := erase("mia"); !strings.Contains(r.Text, "last active manager of the organisation") {
+			t.Errorf("erasure of the last manager = %s", r.Text)
+		} else {
+			r.WantProblem(409)
+		}
+		c.Call("GET /api/auth/users", c.people["mia"].Token, nil).Want(200, nil)
+		c.Call(c.route("PATCH", "ole"), c.people["mia"].Token, `{"manager":true}`).Want(200, nil)
+		c.people["ole"] = c.refreshed(c.people["ole"].RefreshToken)
+
+		var erased atomic.Int64
+		var both sync.WaitGroup
+		for _, name := range []string{"mia", "ole"} {
+			both.Go(func() {
+				switch r := erase(name); r.Status {
+				case 204:
+					erased.Add(1)
+				case 409:
+				default:
+					t.Errorf("%s = %d: %s", name, r.Status, r.Text)
+				}
+			})
+		}
+		both.Wait()
+		if erased.Load() > 1 {
+			t.Error("both managers are erased")
+		}
+		for _, name := range []string{"mia", "ole"} {
+			if status := c.Call(c.route("DELETE", name), c.admin.Token, nil).Status; status != 204 && status != 404 {
+				t.Errorf("an admin erases %s = %d", name, status)
+			}
+		}
+	})
 }

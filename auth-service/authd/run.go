@@ -59,17 +59,17 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	invitations, clients := newInvitations(p, accounts, organisations, entries), newClients(p, sessions, keys, entries, limits, organisations, log)
 	events := kafka.NewForwarder(cfg.Kafka, append(event.UserTopics(), event.OrganisationTopics()...), log, accounts.Accounts.Outbox(), organisations.Organisations.Outbox())
 	entries.AppendNewest = []func(context.Context, audit.Filter) error{accounts.AppendNewest, organisations.AppendNewest, invitations.AppendNewest, clients.AppendNewest, keys.AppendNewest}
-	sender, queue := mail.New(cfg.Mail), task.NewQueue(p.Store, p.Now)
+	sender, queue, logins := mail.New(cfg.Mail), task.NewQueue(p.Store, p.Now), &login.Service{Accounts: accounts, Invitations: invitations, Sessions: sessions, Tokens: keys, Requests: limits, Audit: entries, Log: log}
 	defer sender.Close()
 	addChecks(p, cfg, sender, keys, events, accounts)
-	worker := task.NewWorker(queue, log, p.Metrics, slices.Concat(sessions.Tasks(), keys.Tasks(), entries.Tasks(), mailTasks(cfg, p, sender, accounts, invitations, queue), invitations.Tasks())...)
+	worker := task.NewWorker(queue, log, p.Metrics, slices.Concat(sessions.Tasks(), logins.Tasks(), keys.Tasks(), entries.Tasks(), mailTasks(cfg, p, sender, accounts, invitations, queue), invitations.Tasks())...)
 	p.Background(events.Run, worker.Run, entries.Run, func(ctx context.Context) error {
 		keys.Load(ctx)
 		ensureAdmin(ctx, cfg, accounts, log)
 		return nil
 	})
 	api := &httpapi.API{
-		Accounts: accounts, Logins: &login.Service{Accounts: accounts, Invitations: invitations, Sessions: sessions, Tokens: keys, Requests: limits, Audit: entries, Log: log},
+		Accounts: accounts, Logins: logins,
 		Organisations: organisations, Invitations: invitations, Clients: clients, Issuer: cfg.issuer(), Sessions: sessions, Verifier: verifier, Keys: keys, Audit: entries, TokenLifetime: time.Duration(cfg.TokenLifetime),
 		RateLimit: (cfg.RateLimit + registrationFactor - 1) / registrationFactor, HTTPS: cfg.HTTP.CertFile != "", RevocationSecret: cfg.Revocations.Secret,
 	}

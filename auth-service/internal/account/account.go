@@ -77,7 +77,11 @@ const (
 	filterOrganisation = "organisation"
 	filterAssignment   = "joining"
 	filterManager      = "manager"
+	filterUnconfirmed  = "unconfirmed"
 )
+
+// unconfirmed is the value of filterUnconfirmed.
+const unconfirmed = "yes"
 
 // Schema declares how accounts are stored.
 func Schema() store.Schema[Record] {
@@ -102,6 +106,9 @@ func Schema() store.Schema[Record] {
 			}}
 			if r.Manager {
 				in.Filters[filterManager] = r.Organisation
+			}
+			if r.isUnconfirmed() {
+				in.Filters[filterUnconfirmed] = unconfirmed
 			}
 			return in
 		},

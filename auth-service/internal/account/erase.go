@@ -31,13 +31,29 @@ func (s *Service) Erase(ctx context.Context, id string) error {
 }
 
 // EraseOwn erases the account of the caller, as Erase does. It fails with fault.Invalid if the
-// password is wrong, with fault.TooMany, and with fault.Conflict as Erase does.
+// password is wrong, with fault.TooMany, with fault.Conflict as Erase does, and also for the last
+// active manager of an organisation.
 func (s *Service) EraseOwn(ctx context.Context, password string) error {
 	r, err := s.confirmPassword(ctx, "/password", password)
 	if err != nil {
 		return err
 	}
-	return s.erase(ctx, r)
+	marked := false
+	if r.Manager {
+		by, err := s.administratorOf(ctx, r)
+		if err != nil {
+			return err
+		}
+		disabled := true
+		if marked, err = s.beginRemoval(ctx, by, r.ID, Change{Disabled: &disabled}, nil); err != nil {
+			return err
+		}
+	}
+	err = s.erase(ctx, r)
+	if marked && err != nil {
+		s.cancelRemoval(ctx, r.ID)
+	}
+	return err
 }
 
 func (s *Service) erase(ctx context.Context, r Record) error {
@@ -52,16 +68,21 @@ func (s *Service) erase(ctx context.Context, r Record) error {
 		if r.Role == auth.Admin && (!r.ErasureBegan.Equal(began) || !s.isErasing(*r)) {
 			return store.Change{}, fault.New(fault.Conflict, "another request changed the account at the same time; try again")
 		}
-		now := s.now()
-		*r = Record{
-			Account: Account{ID: r.ID, Role: auth.User, Disabled: true, CreatedAt: r.CreatedAt, UpdatedAt: now},
-			First:   r.First, Rights: r.Rights, Epoch: r.Epoch + 1, LastEntry: r.LastEntry, Deleted: true,
-		}
-		change := s.rightsChange(ctx, r, audit.AccountDeleted)
-		change.Events = []event.Envelope{event.New(source, r.ID, now, event.UserDeleted{UserID: r.ID, DeletedAt: now})}
-		return change, nil
+		return s.clear(ctx, r), nil
 	})
 	return notFound(r.ID, err)
+}
+
+// clear removes everything of r that Erase removes, and returns what to store with it.
+func (s *Service) clear(ctx context.Context, r *Record) store.Change {
+	now := s.now()
+	*r = Record{
+		Account: Account{ID: r.ID, Role: auth.User, Disabled: true, CreatedAt: r.CreatedAt, UpdatedAt: now},
+		First:   r.First, Rights: r.Rights, Epoch: r.Epoch + 1, LastEntry: r.LastEntry, Deleted: true,
+	}
+	change := s.rightsChange(ctx, r, audit.AccountDeleted)
+	change.Events = []event.Envelope{event.New(source, r.ID, now, event.UserDeleted{UserID: r.ID, DeletedAt: now})}
+	return change
 }
 
 // beginErasure marks an admin, and then looks for another one: of two admins who are erased at

@@ -15,11 +15,36 @@ type Membership struct {
 	Manager      bool
 }
 
+// HasAccount reports whether an email address has an account that RegisterInvited does not replace.
+func (s *Service) HasAccount(ctx context.Context, email string) (bool, error) {
+	row, err := s.Accounts.GetBy(ctx, byEmail, email)
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return err == nil && !row.Doc.isUnconfirmed(), err
+}
+
 // RegisterInvited creates the account of an invited person, as yet without the role and the
-// organisation of the invitation. It fails with fault.Invalid, or with fault.Conflict if the
-// email address has an account.
+// organisation of the invitation. An account whose address is not confirmed gets the password: anybody
+// may have registered it. It fails with fault.Invalid, or with fault.Conflict if the email address
+// has another account.
 func (s *Service) RegisterInvited(ctx context.Context, email, password string) (Record, error) {
-	return s.add(ctx, email, password, auth.User, false)
+	row, err := s.Accounts.GetBy(ctx, byEmail, NormalEmail(email))
+	if err != nil || !row.Doc.isUnconfirmed() {
+		return s.add(ctx, email, password, auth.User, false) // reports the account, and the store again
+	}
+	if details := checkPasswordPolicy("/password", password); details != nil {
+		return Record{}, fault.New(fault.Invalid, "the password does not meet the policy").With(details...)
+	}
+	hash, err := s.hashPassword(ctx, Registration, password)
+	if err != nil {
+		return Record{}, err
+	}
+	r, err := s.replaceUnconfirmed(ctx, row.ID, hash)
+	if err == nil && r.PasswordHash != hash {
+		err = errDuplicate() // the address was confirmed at the same time
+	}
+	return r, err
 }
 
 // CheckJoin fails with fault.Conflict if an account cannot get the membership: an account that

@@ -80,20 +80,26 @@ func (s *Service) completeRegistration(ctx context.Context, q registration) erro
 	case err == nil && row.Doc.Verified():
 		return s.enqueueMail(ctx, ExistingMail, q.Email)
 	case err == nil && row.Doc.PasswordHash != q.PasswordHash:
-		_, err = s.update(ctx, row.ID, func(r *Record) (store.Change, error) {
-			if r.Verified() || r.Disabled {
-				return store.Change{}, store.ErrNoChange
-			}
-			r.PasswordHash = q.PasswordHash
-			r.endLogins()
-			r.Confirmation.Close()
-			return s.rightsChange(asRegistrant(ctx, *r), r, audit.Registered, audit.FieldDiff{Field: "password"}), nil
-		})
+		_, err = s.replaceUnconfirmed(ctx, row.ID, q.PasswordHash)
 	}
 	if err != nil {
 		return err
 	}
 	return s.enqueueMail(ctx, ConfirmationMail, q.Email)
+}
+
+// replaceUnconfirmed gives an account whose address is not confirmed to the person who registers it
+// now.
+func (s *Service) replaceUnconfirmed(ctx context.Context, id, passwordHash string) (Record, error) {
+	return s.update(ctx, id, func(r *Record) (store.Change, error) {
+		if !r.isUnconfirmed() {
+			return store.Change{}, store.ErrNoChange
+		}
+		r.PasswordHash = passwordHash
+		r.endLogins()
+		r.Confirmation.Close()
+		return s.rightsChange(asRegistrant(ctx, *r), r, audit.Registered, audit.FieldDiff{Field: "password"}), nil
+	})
 }
 
 // ConfirmationLetter returns the mail that confirms an address, with a new token. It fails with

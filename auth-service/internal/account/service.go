@@ -110,13 +110,17 @@ func (s *Service) insert(ctx context.Context, r Record) (Record, error) {
 	case byFirst:
 		return Record{}, errRoleRefused() // a concurrent registration won
 	case byEmail:
-		return Record{}, fault.New(fault.Conflict, "an account with this email address already exists").
-			With(fault.Detail{Path: "/email", Code: "duplicate", Message: "already exists"})
+		return Record{}, errDuplicate()
 	}
 	if err == nil {
 		s.Audit.Append(ctx, r.LastEntry)
 	}
 	return r, err
+}
+
+func errDuplicate() error {
+	return fault.New(fault.Conflict, "an account with this email address already exists").
+		With(fault.Detail{Path: "/email", Code: "duplicate", Message: "already exists"})
 }
 
 // hashPassword returns the hash of a new password. It fails with fault.TooMany.

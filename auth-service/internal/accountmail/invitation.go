@@ -42,7 +42,7 @@ func (m *Mails) invitationMessage(l invitation.Letter) mail.Message {
 	}
 	return mail.Message{
 		Subject: "Invitation to the Battery Passport System",
-		Text:    text + " Choose a password for your account with the link below. If you have an account with this address, its password stays: log in and accept the invitation there.",
+		Text:    text + " Open the link below and choose a password for your account. If you have an account with this address, enter its password: it stays.",
 		Link:    m.link("Accept the invitation", page.Invitation, l.Token),
 		Note:    "The link works once and until " + l.ExpiresAt.UTC().Format("2 January 2006, 15:04 UTC") + ". If you did not expect this invitation, ignore this mail: nothing happens then.",
 	}

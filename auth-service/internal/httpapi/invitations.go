@@ -49,7 +49,7 @@ func (a *API) registerInvitations(r *rest.API, manager, registration rest.Policy
 	accept := registration
 	accept.Audience = rest.Recognised(a.Verifier.Require(), acceptRate)
 	rest.Handle(r, "POST /api/auth/invitations/accept", accept, a.acceptInvitation, "acceptInvitation", "Accept an invitation", rest.Errors(http.StatusForbidden, http.StatusConflict),
-		rest.Description("Without an access token: creates an account with the password and logs it in; 409 if the address has an account. With the access token of that account and without a password: gives it the role and the organisation, and begins a session. All tokens that are not accepted get the same 422: unknown, used, expired, revoked, incomplete, or for another address."))
+		rest.Description("Without an access token: creates an account with the password and logs it in; 409 if the address has an account, unless that must still confirm its address: it then gets the password. With the access token of that account and without a password: gives it the role and the organisation, and begins a session. All tokens that are not accepted get the same 422: unknown, used, expired, revoked, incomplete, or for another address."))
 }
 
 func (a *API) invite(ctx context.Context, in *input[newInvitation]) (*output[invitation.Invitation], error) {
@@ -96,11 +96,22 @@ func (a *API) acceptInvitation(ctx context.Context, in *acceptanceInput) (*token
 	return a.tokens(ctx, g, in.Proto), err
 }
 
-func invitationPage(token string) page.Page {
-	return page.Page{
-		Title: "Accept your invitation", Text: "Choose a password for your account. If you have an account with this address already, log in with it and accept the invitation there.",
-		Form: &page.Form{Action: page.Invitation, Token: token, Button: "Accept the invitation", Fields: []page.Field{
-			{Name: "password", Label: "Password", Hint: "At least 8 characters. Several words make a good password.", Type: "password", Autocomplete: "new-password", MinLength: 8},
-		}},
+// invitationPage asks for the password of the account, if the invited address has one, and otherwise,
+// also for a token that is not valid, for a new one. Only the person with the mail learns the difference.
+func (a *API) invitationPage(ctx context.Context, token string) page.Page {
+	p := page.Page{Title: "Accept your invitation", Form: &page.Form{Action: page.Invitation, Token: token, Button: "Accept the invitation"}}
+	invitee, err := a.Invitations.Invitee(ctx, token)
+	if err != nil || !invitee.HasAccount {
+		p.Text = "Choose a password for your account."
+		p.Form.Fields = []page.Field{{Name: "password", Label: "Password", Hint: "At least 8 characters. Several words make a good password.", Type: "password", Autocomplete: "new-password", MinLength: 8}}
+		return p
 	}
+	p.Text = "The address " + invitee.Email + " has an account. Enter its password"
+	if invitee.OrganisationName != "" {
+		p.Text += " to join " + invitee.OrganisationName
+	}
+	p.Text += "."
+	p.Form.Fields = []page.Field{{Name: "password", Label: "Password of your account", Type: "password", Autocomplete: "current-password"}}
+	p.Link = &page.Link{Text: "Forgot your password?", Path: page.ForgotPassword}
+	return p
 }

@@ -23,7 +23,7 @@ type values func(field string) string
 // nothing: programs that check mails open links too. Send returns the page after the form
 // was accepted; if it fails with fault.Invalid, the form is shown again, with the error.
 type formPage struct {
-	show func(token string) page.Page
+	show func(ctx context.Context, token string) page.Page
 	send func(ctx context.Context, form values) (page.Page, error)
 
 	renew string // path of the page that asks for a new link; may be empty
@@ -34,7 +34,7 @@ func (a *API) form(r *rest.API, path string, f formPage) {
 	p := rest.Open
 	p.CSP, p.CORS, p.Query, p.ErrorPage = page.CSP, rest.LinkedPages, rest.LenientQuery, errorPage
 	rest.Page(r, "GET "+path, p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		write(w, r, http.StatusOK, f.show(r.URL.Query().Get("token")))
+		write(w, r, http.StatusOK, f.show(r.Context(), r.URL.Query().Get("token")))
 	}))
 	p.RateLimit.PerMinute = a.RateLimit
 	rest.Page(r, "POST "+path, p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -48,7 +48,7 @@ func (a *API) form(r *rest.API, path string, f formPage) {
 		case err == nil:
 			write(w, r, http.StatusOK, done)
 		case fault.Is(err, fault.Invalid):
-			again := f.show(r.PostForm.Get("token"))
+			again := f.show(r.Context(), r.PostForm.Get("token"))
 			if isLinkProblem(err) {
 				again = page.Page{Title: "This link does not work"}
 				if f.renew != "" {

@@ -36,7 +36,7 @@ func (a *API) confirmReset(ctx context.Context, in *input[passwordResetConfirmat
 // RegisterPages adds the pages that links in mails lead to.
 func (a *API) RegisterPages(r *rest.API) {
 	a.form(r, page.ForgotPassword, formPage{
-		show: func(string) page.Page { return forgotPage("") },
+		show: func(context.Context, string) page.Page { return forgotPage("") },
 		send: func(ctx context.Context, form values) (page.Page, error) {
 			return page.Page{
 				Title: "Look into your mailbox",
@@ -60,15 +60,15 @@ func (a *API) RegisterPages(r *rest.API) {
 		},
 	})
 	a.form(r, page.Invitation, formPage{
-		show: invitationPage,
+		show: a.invitationPage,
 		send: func(ctx context.Context, form values) (page.Page, error) {
-			_, err := a.Invitations.Accept(ctx, form("token"), form("password"))
-			return page.Page{Title: "Welcome", Text: "Your account is ready. Log in with your email address and the password."}, err
+			return page.Page{Title: "Welcome", Text: "Your account is ready. Log in with your email address and the password."},
+				a.Logins.AcceptInvitationWithPassword(ctx, form("token"), form("password"))
 		},
 	})
 }
 
-func confirmPage(token string) page.Page {
+func confirmPage(_ context.Context, token string) page.Page {
 	return page.Page{
 		Title: "Confirm your email address", Text: "Enter the password that you chose when you registered. If you did not register, close this page.",
 		Form: &page.Form{Action: page.ConfirmEmail, Token: token, Button: "Confirm the address", Fields: []page.Field{
@@ -86,7 +86,7 @@ func forgotPage(email string) page.Page {
 	}
 }
 
-func newPasswordPage(token string) page.Page {
+func newPasswordPage(_ context.Context, token string) page.Page {
 	return page.Page{
 		Title: "Choose a new password", Text: "It ends all sessions of your account, on every device.",
 		Form: &page.Form{Action: page.NewPassword, Token: token, Button: "Set the password", Fields: []page.Field{

@@ -11,10 +11,36 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
+// Invitee is the person whom an invitation invites.
+type Invitee struct {
+	Email            string
+	OrganisationName string // empty for roles without an organisation
+	HasAccount       bool   // accepts with AcceptAsCaller, otherwise with Accept
+}
+
+// Invitee returns the person who got the token by mail. It fails as link.ErrInvalid.
+func (s *Service) Invitee(ctx context.Context, token string) (Invitee, error) {
+	r, err := s.open(ctx, token)
+	if err != nil {
+		return Invitee{}, err
+	}
+	i := Invitee{Email: r.Email}
+	if r.Organisation != "" {
+		o, err := s.Organisations.Get(ctx, r.Organisation)
+		if err != nil {
+			return Invitee{}, err
+		}
+		i.OrganisationName = o.Name
+	}
+	i.HasAccount, err = s.Accounts.HasAccount(ctx, r.Email)
+	return i, err
+}
+
 // Accept creates an account for the address of an invitation, with the password, and gives it
-// the role and the organisation. The token came by mail, so the address is verified. It fails as link.ErrInvalid for every token that is not accepted, with
-// fault.Invalid for a password that does not meet the policy, and with fault.Conflict if the
-// address has an account: its owner accepts with AcceptAsCaller.
+// the role and the organisation. The token came by mail, so the address is verified; an account
+// whose address is not gets the password. It fails as link.ErrInvalid for every token that is not
+// accepted, with fault.Invalid for a password that does not meet the policy, and with
+// fault.Conflict if the address has another account: its owner accepts with AcceptAsCaller.
 func (s *Service) Accept(ctx context.Context, token, password string) (account.Record, error) {
 	r, err := s.open(ctx, token)
 	if err != nil {

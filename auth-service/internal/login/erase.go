@@ -2,9 +2,21 @@ package login
 
 import (
 	"context"
+	"time"
 
 	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/task"
 )
+
+// Tasks returns the background task that erases accounts whose email address nobody has confirmed.
+func (s *Service) Tasks() []task.Kind {
+	if !s.Accounts.VerifyEmails { // nobody can confirm an address
+		return nil
+	}
+	return []task.Kind{{Name: "account.removeUnconfirmed", Every: time.Hour, Run: func(ctx context.Context, _ task.Task) error {
+		return s.Accounts.EraseUnconfirmed(ctx, func(id string) { s.forget(ctx, id) })
+	}}}
+}
 
 // Erase erases an account, its sessions and the email address in its invitations. It fails as account.Service.Erase does.
 func (s *Service) Erase(ctx context.Context, id string) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
+	"github.com/battery-passport/suite/auth-service/internal/audit"
+	"github.com/battery-passport/suite/auth-service/internal/session"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
 )
@@ -27,4 +29,34 @@ func (s *Service) AcceptInvitation(ctx context.Context, token, password string) 
 		return Grant{}, err
 	}
 	return s.begin(ctx, r)
+}
+
+// AcceptInvitationWithPassword accepts an invitation for the account of its address, if the password
+// is right, or creates the account with the password. It begins no session. The password of an
+// account is checked and throttled like that of a login from an unknown device. It fails as
+// AcceptInvitation does, and with fault.Invalid for a wrong password.
+func (s *Service) AcceptInvitationWithPassword(ctx context.Context, token, password string) error {
+	invitee, err := s.Invitations.Invitee(ctx, token)
+	if err != nil {
+		return err
+	}
+	if !invitee.HasAccount {
+		_, err := s.Invitations.Accept(ctx, token, password)
+		return err
+	}
+	if err := s.Requests.Request(opLogin, audit.OriginOf(ctx).Client, ""); err != nil {
+		s.countFailure(ctx, "", err)
+		return err
+	}
+	r, err := s.Accounts.Authenticate(ctx, invitee.Email, password, session.Device{})
+	if err != nil {
+		s.countFailure(ctx, r.ID, err)
+		if fault.Is(err, fault.Unauthenticated) {
+			err = fault.New(fault.Invalid, "the password is wrong").
+				With(fault.Detail{Path: "/password", Code: "mismatch", Message: "must be the one of your account; after too many attempts, wait an hour"})
+		}
+		return err
+	}
+	_, err = s.Invitations.AcceptAsCaller(auth.NewContext(ctx, r.Principal("")), token)
+	return err
 }
