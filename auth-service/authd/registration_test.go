@@ -1,12 +1,9 @@
 package authd_test
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/battery-passport/suite/auth-service/authd"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
@@ -144,35 +141,6 @@ func TestAdminIsToldThatAddressIsNotConfirmed(t *testing.T) {
 	}
 	_, token := m.link("ann@nlb.example", 1)
 	m.confirmEmail(token, "correct horse").WantProblem(422, "/token invalid")
-}
-
-// TestKnownAndUnknownAddressesLookTheSame compares whole responses at register, reset and login.
-// auth-service/internal/account.TestSameWorkForEveryAddress compares the work.
-func TestKnownAndUnknownAddressesLookTheSame(t *testing.T) {
-	m := withMail(t, connect.Config{Dir: t.TempDir()}, verify)
-	m.register("known@nlb.example", "admin")
-	for _, c := range [][2]string{ // the registration is the last, because it creates the account
-		{"POST /api/auth/login", `{"email":"EMAIL","password":"battery staple"}`},
-		{"POST /api/auth/password-resets", `{"email":"EMAIL"}`},
-		{"POST /api/auth/register", `{"email":"EMAIL","password":"battery staple"}`},
-	} {
-		route, body := c[0], c[1]
-		send := func(email string) map[string]any {
-			r := m.Call(route, "", strings.Replace(body, "EMAIL", email, 1))
-			header := http.Header{}
-			for name := range r.Header {
-				header[name] = nil
-			}
-			text := r.Text
-			if id := r.Header.Get("X-Request-Id"); id != "" {
-				text = strings.ReplaceAll(text, id, "ID")
-			}
-			return map[string]any{"status": r.Status, "headers": header, "text": text}
-		}
-		if diff := cmp.Diff(send("known@nlb.example"), send("other@nlb.example")); diff != "" {
-			t.Errorf("%s differs for an unknown address (-known +unknown)\n%s", route, diff)
-		}
-	}
 }
 
 func TestRegistrationByInvitation(t *testing.T) {
