@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
+	"github.com/battery-passport/suite/auth-service/internal/provider"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/event/kafka"
@@ -31,6 +32,7 @@ type Config struct {
 	Store   connect.Config
 	Kafka   kafka.Config
 	Mail    mail.Config
+	OIDC    provider.Config
 
 	AppURL            string   `envconfig:"APP_URL" desc:"URL at which browsers reach the auth-service, for the links in its mails, for example https://passports.example. Empty: http://localhost with the port of the service; in production it must be https unless the host is loopback, and is required if SMTP_HOST is set."`
 	Registration      string   `envconfig:"REGISTRATION" default:"open" desc:"Registration of accounts. open: everybody can register; invitation: nobody can, accounts are made by invitation, ADMIN_EMAIL or the command promote."`

@@ -62,12 +62,8 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	sender, queue, logins := mail.New(cfg.Mail), task.NewQueue(p.Store, p.Now), &login.Service{Accounts: accounts, Invitations: invitations, Sessions: sessions, Tokens: keys, Requests: limits, Audit: entries, Log: log}
 	defer sender.Close()
 	addChecks(p, cfg, sender, keys, events, accounts)
-	worker := task.NewWorker(queue, log, p.Metrics, slices.Concat(sessions.Tasks(), logins.Tasks(), keys.Tasks(), entries.Tasks(), mailTasks(cfg, p, sender, accounts, invitations, queue), invitations.Tasks())...)
-	p.Background(events.Run, worker.Run, entries.Run, func(ctx context.Context) error {
-		keys.Load(ctx)
-		ensureAdmin(ctx, cfg, accounts, log)
-		return nil
-	})
+	worker := task.NewWorker(queue, log, p.Metrics, slices.Concat(sessions.Tasks(), logins.Tasks(), keys.Tasks(), entries.Tasks(), mailTasks(cfg, p, sender, accounts, invitations, queue), invitations.Tasks(), addProvider(cfg, p, logins, keys.RefreshTokenKey, log))...)
+	p.Background(events.Run, worker.Run, entries.Run, prepare(cfg, keys, accounts, log))
 	api := &httpapi.API{
 		Accounts: accounts, Logins: logins,
 		Organisations: organisations, Invitations: invitations, Clients: clients, Issuer: cfg.issuer(), Sessions: sessions, Verifier: verifier, Keys: keys, Audit: entries, TokenLifetime: time.Duration(cfg.TokenLifetime),

@@ -36,6 +36,15 @@ func newClients(p *platform.Platform, sessions *session.Service, keys *secret.Ke
 	return clients
 }
 
+// prepare returns a background function that loads the keys and ensures the admin of ADMIN_EMAIL.
+func prepare(cfg Config, keys *secret.Keys, accounts *account.Service, log *slog.Logger) func(context.Context) error {
+	return func(ctx context.Context) error {
+		keys.Load(ctx)
+		ensureAdmin(ctx, cfg, accounts, log)
+		return nil
+	}
+}
+
 // ensureAdmin creates or promotes the account of ADMIN_EMAIL, if that is set.
 func ensureAdmin(ctx context.Context, cfg Config, accounts *account.Service, log *slog.Logger) {
 	cfg.warn(ctx, log)

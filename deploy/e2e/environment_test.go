@@ -25,11 +25,12 @@ var invalid = map[string]string{
 	"S3_FORCE_PATH_STYLE": "yes", "S3_PUBLIC_ENDPOINT": "ftp://files.example", "S3_BUCKET_NAME": "Not_A_Bucket",
 	"ENABLE_EMAIL_NOTIFICATIONS": "on", "SMTP_PORT": "0", "SMTP_TLS": "ssl", "SMTP_USER": "alone",
 	"FROM_EMAIL": "nobody", "FROM_NAME": "a\x01b", "MAIL_PER_HOUR": "0", "SMTP_CONNECTIONS": "0", "DATE_STYLE": "german", "NOTIFICATION_PUBLIC_URL": "nowhere",
+	"OIDC_ISSUER": "http://login.example", "OIDC_SCOPES": "email", "OIDC_REDIRECT_URL": "app.example", "OIDC_CREATE_ACCOUNTS": "perhaps", "OIDC_ORGANISATION": "Nordlicht", "OIDC_ROLES": "editors=editor",
 	"AWS_REGION": "", "KAFKA_GROUP": "", "DOCUMENT_KAFKA_GROUP": "",
 }
 
 // unrestricted are the settings that accept any value.
-var unrestricted = []string{"DATA_DIR", "MONGODB_URI_FILE", "KAFKA_PASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SMTP_HOST", "SMTP_PASS", "NOTIFICATION_LOG_PATH"}
+var unrestricted = []string{"DATA_DIR", "MONGODB_URI_FILE", "KAFKA_PASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SMTP_HOST", "SMTP_PASS", "NOTIFICATION_LOG_PATH", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ORGANISATION_CLAIM", "OIDC_ROLE_CLAIM", "OIDC_EMAIL_VERIFIED_CLAIM"}
 
 // invalidMessages are the errors for some values of invalid.
 var invalidMessages = []string{

@@ -22,6 +22,8 @@ const (
 var examples = []example{
 	{operation: "registerAccount", name: "user", summary: "An account without an organisation", body: `{"email":"ann@nordlicht.example","password":"correct horse battery"}`, keep: "ann"},
 	{operation: "logIn", name: "operator", summary: "An operator of make seed", body: `{"email":"ada@nordlicht.example","password":"correct horse battery"}`},
+	{operation: "logInAtProvider", status: 404},
+	{operation: "finishLogInAtProvider", query: "code=SplxlOBeZQQYbYS6WxSbIA&state=af0ifjsldkj", status: 404},
 	{operation: "refreshTokens", name: "token", summary: "With the refreshToken of your login", body: `{"refreshToken":"{refreshToken}"}`},
 	{operation: "issueToken", name: "refresh", summary: "With the refreshToken of your login", body: `{"grant_type":"refresh_token","refresh_token":"{refreshToken}"}`},
 	{operation: "logOut", name: "token", summary: "With the refreshToken of your login", body: `{"refreshToken":"{refreshToken}"}`},

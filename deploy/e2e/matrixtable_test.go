@@ -39,6 +39,8 @@ DELETE /api/auth/invitations/{id}           absent     401 401 403 403 403 403 4
 POST /api/auth/keys                         -          401 401 403 403 403 403 201
 POST /api/auth/login                        -          200 200 200 200 200 200 200
 POST /api/auth/logout                       -          401 401 401 401 401 401 401
+GET /api/auth/oidc/login                    -          404 404 404 404 404 404 404
+GET /api/auth/oidc/callback                 -          404 404 404 404 404 404 404
 GET /api/auth/organisations                 -          401 401 403 403 403 403 200
 POST /api/auth/organisations                -          401 401 403 403 403 403 201
 GET /api/auth/organisations/{id}            own        401 401 200 200 200 200 200

@@ -45,7 +45,8 @@ type Account struct {
 // Record is the stored form of an account.
 type Record struct {
 	Account
-	PasswordHash      string      `json:"passwordHash"`
+	PasswordHash      string      `json:"passwordHash"`          // empty: the account logs in at the identity provider only
+	Identity          Identity    `json:"identity,omitzero"`     // of the person at the identity provider
 	Reset             link.Link   `json:"reset,omitzero"`        // for a new password
 	Confirmation      link.Link   `json:"confirmation,omitzero"` // for the email address
 	First             bool        `json:"first,omitzero"`        // the admin of the first registration; at most one account
@@ -54,7 +55,7 @@ type Record struct {
 	LastEntry         audit.Entry `json:"lastEntry,omitzero"`    // newest audit entry
 	PendingAssignment Assignment  `json:"joining,omitzero"`
 	RemovalBegan      time.Time   `json:"removalBegan,omitzero"` // when a manager began to disable or demote this manager
-	ErasureBegan      time.Time   `json:"erasureBegan,omitzero"` // of an admin, which does not count as one during the erasure
+	ErasureBegan      time.Time   `json:"erasureBegan,omitzero"` // when an admin was excluded, see excludeAdmin
 	Deleted           bool        `json:"deleted,omitzero"`      // erased: only the id, the audit and what revokes tokens remain
 }
 
@@ -66,8 +67,9 @@ type Assignment struct {
 
 // Unique indexes.
 const (
-	byEmail = "email"
-	byFirst = "firstAdmin"
+	byEmail    = "email"
+	byFirst    = "firstAdmin"
+	byIdentity = "identity"
 )
 
 // Filters of the list of accounts.
@@ -86,11 +88,11 @@ const unconfirmed = "yes"
 // Schema declares how accounts are stored.
 func Schema() store.Schema[Record] {
 	return store.Schema[Record]{
-		Name: "users", Version: 3, UniqueIndexes: []string{byEmail, byFirst}, // version 2 adds Manager, version 3 Reset, EmailVerified and Confirmation
+		Name: "users", Version: 4, UniqueIndexes: []string{byEmail, byFirst, byIdentity}, // version 2 adds Manager, version 3 Reset, EmailVerified and Confirmation, version 4 Identity
 		Unique: func(r *Record) map[string]string {
 			keys := map[string]string{}
 			if !r.Deleted {
-				keys[byEmail] = r.Email
+				keys[byEmail], keys[byIdentity] = r.Email, r.Identity.key()
 			}
 			if r.First {
 				keys[byFirst] = "yes"

@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"time"
 
 	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/pkg/auth"
@@ -10,10 +9,6 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 )
-
-// erasureTimeout is how long an erasure that has begun may take. Until then the account does
-// not count as an admin.
-const erasureTimeout = time.Minute
 
 // Erase removes everything of an account but its id, which histories and the audit refer to.
 // The email address can be registered again; access tokens are revoked. It fails with
@@ -60,12 +55,12 @@ func (s *Service) erase(ctx context.Context, r Record) error {
 	if s.AdminEmail != "" && r.Email == s.AdminEmail {
 		return fault.New(fault.Conflict, "the next restart would create this account again, because its address is ADMIN_EMAIL; remove ADMIN_EMAIL first")
 	}
-	began, err := s.beginErasure(ctx, r)
+	excluded, err := s.excludeAdmin(ctx, r)
 	if err != nil {
 		return err
 	}
 	_, err = s.update(ctx, r.ID, func(r *Record) (store.Change, error) {
-		if r.Role == auth.Admin && (!r.ErasureBegan.Equal(began) || !s.isErasing(*r)) {
+		if r.Role == auth.Admin && !s.isExcluded(*r, excluded) {
 			return store.Change{}, fault.New(fault.Conflict, "another request changed the account at the same time; try again")
 		}
 		return s.clear(ctx, r), nil
@@ -84,40 +79,6 @@ func (s *Service) clear(ctx context.Context, r *Record) store.Change {
 	change.Events = []event.Envelope{event.New(source, r.ID, now, event.UserDeleted{UserID: r.ID, DeletedAt: now})}
 	return change
 }
-
-// beginErasure marks an admin, and then looks for another one: of two admins who are erased at
-// the same time, each finds the mark of the other. It does nothing for other roles. It fails
-// with fault.Conflict for the last admin.
-func (s *Service) beginErasure(ctx context.Context, r Record) (began time.Time, err error) {
-	if r.Role != auth.Admin {
-		return began, nil
-	}
-	began = s.now()
-	mark := func(to time.Time) error {
-		_, err := s.Accounts.Update(ctx, r.ID, func(r *Record) (store.Change, error) {
-			if to.IsZero() && !r.ErasureBegan.Equal(began) {
-				return store.Change{}, store.ErrNoChange
-			}
-			r.ErasureBegan = to
-			return store.Change{}, r.checkExists()
-		})
-		return err
-	}
-	if err := mark(began); err != nil {
-		return began, err
-	}
-	err = s.CheckAdminExists(ctx)
-	if fault.Is(err, fault.Conflict) {
-		err = fault.New(fault.Conflict, "this is the last admin; make another account an admin first")
-	}
-	if err != nil {
-		_ = mark(time.Time{}) // if it fails, the mark has no effect after erasureTimeout
-	}
-	return began, err
-}
-
-// isErasing reports whether an erasure has begun and may still complete.
-func (s *Service) isErasing(r Record) bool { return s.now().Sub(r.ErasureBegan) < erasureTimeout }
 
 // checkExists fails with fault.NotFound if the account was erased.
 func (r *Record) checkExists() error {

@@ -31,7 +31,8 @@ func (s *Service) HasAccount(ctx context.Context, email string) (bool, error) {
 func (s *Service) RegisterInvited(ctx context.Context, email, password string) (Record, error) {
 	row, err := s.Accounts.GetBy(ctx, byEmail, NormalEmail(email))
 	if err != nil || !row.Doc.isUnconfirmed() {
-		return s.add(ctx, email, password, auth.User, false) // reports the account, and the store again
+		confirmed := true
+		return s.add(ctx, Account{Email: email, Role: auth.User, EmailVerified: &confirmed}, password, false) // reports the account, and the store again
 	}
 	if details := checkPasswordPolicy("/password", password); details != nil {
 		return Record{}, fault.New(fault.Invalid, "the password does not meet the policy").With(details...)

@@ -38,7 +38,7 @@ func (s *Service) Authenticate(ctx context.Context, email, password string, devi
 	case !ok:
 		return r, fault.New(fault.Unauthenticated, "the email address or the password is wrong; if you are sure of both, too many others may have been tried for this address: log in on a device that you have logged in on before, or try again in an hour")
 	case r.Disabled:
-		return r, fault.New(fault.Forbidden, "the account is disabled; ask an admin to enable it")
+		return r, errDisabled()
 	}
 	if s.Passwords.Outdated(r.PasswordHash) {
 		_ = s.rehash(ctx, r, classOf(deviceID), password) // if it fails, the next login tries again

@@ -78,11 +78,15 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (epo
 
 // confirmPassword returns the account of the caller if the password is its current one. The
 // session of the caller counts as its device. It fails with fault.Invalid, caused by
-// ErrWrongPassword, with fault.TooMany after too many failures, and as CallerAccount does.
+// ErrWrongPassword, with fault.TooMany after too many failures, with fault.Conflict if the account
+// has none, and as CallerAccount does.
 func (s *Service) confirmPassword(ctx context.Context, path, password string) (Record, error) {
 	r, err := s.CallerRecord(ctx)
 	if err != nil {
 		return r, err
+	}
+	if r.PasswordHash == "" {
+		return r, fault.New(fault.Conflict, "the account has no password, because it logs in at the identity provider; ask an admin")
 	}
 	ok, err := s.verifyPassword(ctx, r, r.Email, password, auth.Caller(ctx).Session)
 	if err == nil && !ok {

@@ -30,7 +30,7 @@ func (s *Service) EnsureAdmin(ctx context.Context, email, password string) error
 func (s *Service) CheckAdminExists(ctx context.Context) error {
 	q := store.Query{Scopes: []string{store.All}, Filters: map[string]string{filterRole: string(auth.Admin)}, Order: store.OldestFirst, Limit: store.MaxLimit}
 	for row, err := range s.Accounts.All(ctx, q) {
-		if err != nil || !row.Doc.Disabled && !s.isErasing(row.Doc) {
+		if err != nil || !row.Doc.Disabled && !s.isExcluded(row.Doc, row.Doc.ErasureBegan) {
 			return err
 		}
 	}
@@ -46,7 +46,7 @@ func (s *Service) Promote(ctx context.Context, email, password string) error {
 	email = NormalEmail(email)
 	row, err := s.Accounts.GetBy(ctx, byEmail, email)
 	if fault.Is(err, fault.NotFound) {
-		_, err = s.add(ctx, email, password, auth.Admin, false)
+		_, err = s.add(ctx, Account{Email: email, Role: auth.Admin}, password, false)
 		if !fault.Is(err, fault.Conflict) {
 			return err
 		}

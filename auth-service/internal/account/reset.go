@@ -63,11 +63,18 @@ func (s *Service) enqueueMail(ctx context.Context, kind, email string) error {
 // valid. It fails with fault.NotFound if no mail must be sent, and with fault.TooMany.
 func (s *Service) ResetLetter(ctx context.Context, q MailRequest, request string) (Letter, error) {
 	return s.letter(ctx, q, func(r *Record) (string, error) {
-		if r.Disabled || !r.Verified() {
-			return "", fault.New(fault.NotFound, "the account is disabled, or its address is not confirmed")
+		if r.Disabled || !r.Verified() || s.logsInAtProviderOnly(*r) {
+			return "", fault.New(fault.NotFound, "the account is disabled, its address is not confirmed, or it logs in at the identity provider only")
 		}
 		return r.Reset.Issue(r.ID, request, s.now(), ResetLifetime, mailsPerDay)
 	})
+}
+
+// logsInAtProviderOnly reports whether an account has no password because the identity provider
+// authenticates it. A password would bypass the second factor of the provider, and would still be
+// valid after the provider has disabled the person.
+func (s *Service) logsInAtProviderOnly(r Record) bool {
+	return r.PasswordHash == "" && r.Identity.Issuer != "" && r.Identity.Issuer == s.Provider.Issuer
 }
 
 // letter returns the mail for a request, with a token that issue makes and stores in the account.
@@ -92,7 +99,7 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string) err
 		return fault.New(fault.Invalid, "the new password does not meet the policy").With(details...)
 	}
 	check := func(r *Record) error {
-		if r.Disabled {
+		if r.Disabled || s.logsInAtProviderOnly(*r) {
 			return link.ErrInvalid()
 		}
 		return r.Reset.Check(token, s.now())

@@ -54,7 +54,8 @@ type Service struct {
 	NewID         func() string
 	Log           *slog.Logger
 
-	FirstIsAdmin bool   // the first registration may request the role admin
+	FirstIsAdmin bool // the first registration may request the role admin
+	Provider     ProviderPolicy
 	AdminEmail   string // of ADMIN_EMAIL; its account cannot be erased, because a restart would create it again
 	ByInvitation bool   // nobody registers
 	VerifyEmails bool   // registrations go through RequestRegistration, except that of the first admin
@@ -71,14 +72,14 @@ func (s *Service) Register(ctx context.Context, email, password string, role aut
 	}
 	switch role {
 	case "", auth.User:
-		return s.add(ctx, email, password, auth.User, false)
+		return s.add(ctx, Account{Email: email, Role: auth.User}, password, false)
 	case auth.Admin:
 		page, err := s.Accounts.List(ctx, store.Query{Scopes: []string{store.All}, Limit: 1})
 		if err != nil {
 			return Record{}, err
 		}
 		if s.FirstIsAdmin && len(page.Rows) == 0 {
-			return s.add(ctx, email, password, auth.Admin, true)
+			return s.add(ctx, Account{Email: email, Role: auth.Admin}, password, true)
 		}
 	}
 	return Record{}, errRoleRefused()
@@ -89,17 +90,19 @@ func errRoleRefused() error {
 		With(fault.Detail{Path: "/role", Code: "enum", Message: "must be user or absent"})
 }
 
-func (s *Service) add(ctx context.Context, email, password string, role auth.Role, first bool) (Record, error) {
-	email = NormalEmail(email)
-	if details := CheckCredentials(email, password); details != nil {
+// add creates an account with the email address and the role of a.
+func (s *Service) add(ctx context.Context, a Account, password string, first bool) (Record, error) {
+	a.Email = NormalEmail(a.Email)
+	if details := CheckCredentials(a.Email, password); details != nil {
 		return Record{}, fault.New(fault.Invalid, "the account is not valid").With(details...)
 	}
 	hash, err := s.hashPassword(ctx, Registration, password)
 	if err != nil {
 		return Record{}, err
 	}
-	now := s.now()
-	return s.insert(ctx, Record{Account: Account{ID: s.NewID(), Email: email, Role: role, CreatedAt: now, UpdatedAt: now}, PasswordHash: hash, First: first})
+	a.ID, a.CreatedAt = s.NewID(), s.now()
+	a.UpdatedAt = a.CreatedAt
+	return s.insert(ctx, Record{Account: a, PasswordHash: hash, First: first})
 }
 
 // insert stores a new account.

@@ -23,6 +23,7 @@ const (
 	PasswordReset       Action = "passwordReset"
 	EmailConfirmed      Action = "emailConfirmed"
 	SessionsEnded       Action = "sessionsEnded"
+	IdentityLinked      Action = "identityLinked"
 	TokenReused         Action = "refreshTokenReused"
 	AccountDeleted      Action = "accountDeleted"
 	OrganisationCreated Action = "organisationCreated"
@@ -58,9 +59,10 @@ type Entry struct {
 	Client       string      `json:"client,omitempty" format:"uuid" doc:"id of the API client that was changed, or for which a token was requested"`
 	Key          string      `json:"key,omitempty" doc:"kid of the signing key that was added"`
 	Number       int64       `json:"number,omitzero" doc:"number of the change among those of the account, organisation or client, from 1; absent for logins, logouts and keys"`
-	Action       Action      `json:"action" enum:"registered,changed,passwordChanged,passwordReset,emailConfirmed,sessionsEnded,refreshTokenReused,accountDeleted,organisationCreated,organisationChanged,organisationDeleted,signingKeyRotated,clientCreated,clientChanged,clientDeleted,clientSecretAdded,clientSecretRemoved,clientAuthenticated,clientFailed,invitationCreated,invitationResent,invitationRevoked,invitationAccepted,passwordResetRequested,loggedIn,loggedOut,loginFailed,loginThrottled" doc:"registered: the account was created, or registered again before its email address was confirmed; changed: an admin changed role, organisation or disabled, or the configuration of the service made the account an admin with a new password; passwordChanged: the password was changed; passwordReset: the password was set with the link of a mail; emailConfirmed: the email address was confirmed with the link of a mail; sessionsEnded: the account logged out everywhere; refreshTokenReused: a refresh token was used twice, which ended its session; accountDeleted: the account was erased, and only its id remains; organisationCreated, organisationChanged, organisationDeleted: the organisation was created, changed or deleted; signingKeyRotated: a signing key was added; clientCreated, clientChanged, clientDeleted, clientSecretAdded, clientSecretRemoved: an API client was created, changed or deleted, or one of its secrets was added or removed; clientAuthenticated: tokens for an API client; clientFailed: requests for one with a wrong secret, or of an unknown or disabled client; invitationCreated, invitationResent, invitationRevoked, invitationAccepted: a person was invited, the mail was sent again with a new link, the invitation was revoked, or accepted; passwordResetRequested: requests for such a mail, for all addresses with or without account; loggedIn: logins with the right password; loggedOut: logouts; loginFailed: logins with a wrong password, of a disabled account or to an address without account, and own requests with a wrong current password, such as to change it; loginThrottled: logins and uses of a current password that were refused with 429, of all accounts"`
+	Action       Action      `json:"action" enum:"registered,changed,passwordChanged,passwordReset,emailConfirmed,sessionsEnded,identityLinked,refreshTokenReused,accountDeleted,organisationCreated,organisationChanged,organisationDeleted,signingKeyRotated,clientCreated,clientChanged,clientDeleted,clientSecretAdded,clientSecretRemoved,clientAuthenticated,clientFailed,invitationCreated,invitationResent,invitationRevoked,invitationAccepted,passwordResetRequested,loggedIn,loggedOut,loginFailed,loginThrottled" doc:"registered: the account was created, or registered again before its email address was confirmed; changed: an admin or the identity provider changed role, organisation or disabled, or the configuration of the service made the account an admin with a new password; passwordChanged: the password was changed; passwordReset: the password was set with the link of a mail; emailConfirmed: the email address was confirmed with the link of a mail; sessionsEnded: the account logged out everywhere; identityLinked: the account was linked to a person at the identity provider, by the verified email address, and lost its password if the address had never been confirmed; refreshTokenReused: a refresh token was used twice, which ended its session; accountDeleted: the account was erased, and only its id remains; organisationCreated, organisationChanged, organisationDeleted: the organisation was created, changed or deleted; signingKeyRotated: a signing key was added; clientCreated, clientChanged, clientDeleted, clientSecretAdded, clientSecretRemoved: an API client was created, changed or deleted, or one of its secrets was added or removed; clientAuthenticated: tokens for an API client; clientFailed: requests for one with a wrong secret, or of an unknown or disabled client; invitationCreated, invitationResent, invitationRevoked, invitationAccepted: a person was invited, the mail was sent again with a new link, the invitation was revoked, or accepted; passwordResetRequested: requests for such a mail, for all addresses with or without account; loggedIn: logins with the right password; loggedOut: logouts; loginFailed: logins with a wrong password, of a disabled account or to an address without account, and own requests with a wrong current password, such as to change it; loginThrottled: logins and uses of a current password that were refused with 429, of all accounts"`
 	At           time.Time   `json:"at" doc:"time of the change, or of the first login or logout that the entry counts"`
-	By           string      `json:"by,omitempty" format:"uuid" doc:"id of the account that made the change; absent if the service did, or if the caller is unknown"`
+	By           string      `json:"by,omitempty" format:"uuid" doc:"id of the account that made the change; absent if the service or the identity provider did, or if the caller is unknown"`
+	Provider     string      `json:"provider,omitempty" doc:"issuer of the identity provider whose login made the change"`
 	From         string      `json:"from,omitempty" doc:"IP address of the client, of the latest one if the entry counts several"`
 	RequestID    string      `json:"requestId,omitempty" doc:"id that the service gave the request, as in the log; of the latest one if the entry counts several"`
 	Changes      []FieldDiff `json:"changes,omitempty" doc:"changed fields with their old and new values; never a password"`
@@ -92,6 +94,7 @@ type Origin struct {
 	Address, RequestID string
 	Client             netip.Addr // Address, for the throttle
 	UserAgent          string     // for the list of sessions; the audit does not store it
+	Provider           string     // issuer of the identity provider, for changes by a login there
 }
 
 type originKey struct{}
@@ -99,6 +102,13 @@ type originKey struct{}
 // WithOrigin returns a context that carries the origin of the request.
 func WithOrigin(ctx context.Context, o Origin) context.Context {
 	return context.WithValue(ctx, originKey{}, o)
+}
+
+// WithProvider returns a context whose origin names the issuer of an identity provider.
+func WithProvider(ctx context.Context, issuer string) context.Context {
+	o := OriginOf(ctx)
+	o.Provider = issuer
+	return WithOrigin(ctx, o)
 }
 
 // OriginOf returns the origin of the request of ctx.

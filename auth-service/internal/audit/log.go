@@ -49,6 +49,7 @@ func (l *Log) Next(ctx context.Context, last *Entry, e Entry) []store.HistoryRec
 func (l *Log) complete(ctx context.Context, e Entry) Entry {
 	o := OriginOf(ctx)
 	e.At, e.By, e.From, e.RequestID = l.Now().UTC().Truncate(time.Millisecond), auth.Caller(ctx).UserID, o.Address, o.RequestID
+	e.Provider = o.Provider
 	return e
 }
 

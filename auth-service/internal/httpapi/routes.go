@@ -87,6 +87,7 @@ func (a *API) Register(r *rest.API) {
 		rest.Description("Returns a new access token and the next refresh token. A refresh token can be used once. For two minutes, the previous token still returns the same successor, for a second browser tab or a lost response. Any other reuse ends the session, because the token may have been stolen."))
 	rest.Handle(r, "POST /api/auth/logout", login, a.logout, "logOut", "Log out", rest.Status(http.StatusNoContent), rest.Errors(http.StatusUnauthorized, http.StatusTooManyRequests),
 		rest.Description("Ends a session. All services refuse its access tokens within 5 seconds."))
+	a.registerProvider(r, login)
 	a.registerLinks(r, registration)
 	rest.Handle(r, "GET /api/auth/profile", user, a.profile, "getProfile", "Get your account")
 	a.registerSessions(r, user)

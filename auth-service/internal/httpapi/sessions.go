@@ -147,7 +147,7 @@ func (a *API) tokens(ctx context.Context, g login.Grant, proto string) *tokensOu
 	}
 	cookie := http.Cookie{
 		Name: "device_token", Value: g.DeviceToken, Path: loginPath, MaxAge: int(session.DeviceLifetime.Seconds()),
-		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: a.HTTPS || proto == "https",
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: a.usesHTTPS(proto),
 	}
 	if cookie.Secure {
 		cookie.Name = "__Secure-" + cookie.Name
@@ -160,6 +160,10 @@ func (a *API) tokens(ctx context.Context, g login.Grant, proto string) *tokensOu
 		},
 	}
 }
+
+// usesHTTPS reports whether the client uses HTTPS. Proto is the protocol that a proxy was called
+// with.
+func (a *API) usesHTTPS(proto string) bool { return a.HTTPS || proto == "https" }
 
 func (a *API) logout(ctx context.Context, in *input[logout]) (*struct{}, error) {
 	if in.Body.Everywhere {

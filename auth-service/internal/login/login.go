@@ -41,6 +41,7 @@ type Service struct {
 	Sessions    *session.Service
 	Tokens      Signer
 	Requests    Requests
+	Provider    Provider // nil: none
 	Audit       *audit.Log
 	Log         *slog.Logger
 }

@@ -22,7 +22,7 @@ func clientOf(ctx context.Context) session.Client {
 		}
 		return r
 	}, strings.ToValidUTF8(o.UserAgent, "")))
-	return session.Client{Address: o.Address, UserAgent: string(visible[:min(len(visible), maxUserAgent)])}
+	return session.Client{Address: o.Address, UserAgent: string(visible[:min(len(visible), maxUserAgent)]), Provider: o.Provider}
 }
 
 // OwnSessions returns the sessions of the caller that continue, the latest login first. It

@@ -44,6 +44,7 @@ type Record struct {
 type Client struct {
 	Address   string `json:"address,omitempty"`
 	UserAgent string `json:"userAgent,omitempty"`
+	Provider  string `json:"provider,omitempty"` // issuer of the identity provider that the person logged in at; empty: none
 }
 
 // Schema declares how sessions are stored.
