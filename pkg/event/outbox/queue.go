@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/battery-passport/suite/pkg/event"
 )
 
 const (
@@ -25,8 +27,9 @@ type queue struct {
 
 type job struct {
 	running  bool
-	requeue  bool // added while running
-	failures int  // consecutive
+	requeue  bool             // added while running
+	failures int              // consecutive
+	events   []event.Envelope // all that wait; nil: unknown
 }
 
 func newQueue() *queue {
@@ -49,15 +52,17 @@ func (q *queue) has(id string) bool {
 	return q.jobs[id] != nil
 }
 
-func (q *queue) add(id string) {
+func (q *queue) add(a Aggregate) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	switch j := q.jobs[id]; {
+	switch j := q.jobs[a.ID]; {
 	case j == nil:
-		q.jobs[id] = &job{}
-		q.enqueue(id)
+		q.jobs[a.ID] = &job{events: a.Events}
+		q.enqueue(a.ID)
 	case j.running:
 		j.requeue = true
+	default: // another write, or a failure
+		j.events = nil
 	}
 }
 
@@ -81,10 +86,10 @@ func (q *queue) resetFailures(j *job) {
 	}
 }
 
-// next waits for an id and returns up to limit queued ids. After ctx is done it no
+// next waits for an aggregate and returns up to limit queued ones. After ctx is done it no
 // longer waits, and after drain is done it returns nothing. It must not be called
 // concurrently.
-func (q *queue) next(ctx, drain context.Context, limit int) (ids []string, ok bool) {
+func (q *queue) next(ctx, drain context.Context, limit int) (batch []Aggregate, ok bool) {
 	if drain.Err() != nil {
 		return nil, false
 	}
@@ -98,17 +103,22 @@ func (q *queue) next(ctx, drain context.Context, limit int) (ids []string, ok bo
 			return nil, false
 		}
 	}
-	ids = append(ids, id)
-	for len(ids) < limit && len(q.ids) > 0 { // does not block: this is the only receiver
-		ids = append(ids, <-q.ids)
+	batch = append(batch, q.start(id))
+	for len(batch) < limit && len(q.ids) > 0 { // does not block: this is the only receiver
+		batch = append(batch, q.start(<-q.ids))
 	}
+	return batch, true
+}
+
+// start marks a job as running. Its events are those that wait now: after a failure, they are
+// unknown.
+func (q *queue) start(id string) Aggregate {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, id := range ids {
-		j := q.jobs[id]
-		j.running, j.requeue = true, false
-	}
-	return ids, true
+	j := q.jobs[id]
+	events := j.events
+	j.running, j.requeue, j.events = true, false, nil
+	return Aggregate{id, events}
 }
 
 // putBack queues an id that next returned but that was not processed.

@@ -1,26 +1,40 @@
 package outbox
 
 import (
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/battery-passport/suite/pkg/event"
 )
 
-func TestQueuedIDIsNotQueuedTwice(t *testing.T) {
-	q := newQueue()
+// TestQueuedAggregateIsNotQueuedTwice adds a twice and b once: the events of a are then unknown.
+// After a failure, those of b are, too.
+func TestQueuedAggregateIsNotQueuedTwice(t *testing.T) {
+	q, events := newQueue(), []event.Envelope{{ID: "1"}}
 	for _, id := range []string{"a", "b", "a"} {
-		q.add(id)
+		q.add(Aggregate{id, events})
 	}
-	if ids, _ := q.next(t.Context(), t.Context(), 9); !slices.Equal(ids, []string{"a", "b"}) {
-		t.Errorf("next = %v, want [a b]", ids)
+	batch, _ := q.next(t.Context(), t.Context(), 9)
+	if diff := cmp.Diff([]Aggregate{{ID: "a"}, {"b", events}}, batch); diff != "" {
+		t.Errorf("next (-want +got)\n%s", diff)
+	}
+	q.add(Aggregate{"a", events}) // while it runs
+	q.done("a", false)
+	q.done("b", true)
+	for _, want := range []string{"a", "b"} {
+		if batch, _ := q.next(t.Context(), t.Context(), 1); len(batch) != 1 || batch[0].ID != want || batch[0].Events != nil {
+			t.Errorf("next = %v, want %s without events", batch, want)
+		}
 	}
 }
 
 func TestBackoffIsCapped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue()
-		q.add("a")
+		q.add(Aggregate{ID: "a"})
 		var backoff time.Duration
 		for range 70 {
 			start := time.Now()

@@ -2,10 +2,11 @@
 // event at least once, and in order per aggregate.
 //
 // A write stores its events with the aggregate, together with a lease, and notifies
-// the relay of its own process, which publishes them without another query. When the
-// lease expires (the writer has crashed or is too slow), any relay may claim the
-// aggregate by extending the lease. An acknowledgement names the event, so it is
-// valid no matter which relay sends it. Two relays may therefore publish an event
+// the relay of its own process. It publishes them from memory, unless other events
+// waited before: then it reads all of them. When the lease expires (the writer has
+// crashed or is too slow), any relay may claim the aggregate by extending the lease. An
+// acknowledgement names the event, so it is valid no matter which relay sends it. Two
+// relays may therefore publish an event
 // twice. But each relay publishes the events of an aggregate in their order and stops
 // at the first failure, so the first deliveries are complete and in order.
 package outbox
@@ -73,7 +74,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	defer stop()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(gracePeriod, stop) })()
 
-	aggregates, results := make(chan aggregate), make(chan result, batchSize)
+	aggregates, results := make(chan Aggregate), make(chan result, batchSize)
 	var g, publishers errgroup.Group
 	g.Go(func() error { r.enqueueWritten(ctx); return nil })
 	g.Go(func() error { r.enqueueExpired(ctx); return nil })
@@ -90,8 +91,8 @@ func (r *Relay) Run(ctx context.Context) error {
 func (r *Relay) enqueueWritten(ctx context.Context) {
 	for {
 		select {
-		case id := <-r.Source.Notify():
-			r.queue.add(id)
+		case a := <-r.Source.Notify():
+			r.queue.add(a)
 		case <-ctx.Done():
 			return
 		}
@@ -140,7 +141,7 @@ func (r *Relay) claim(ctx context.Context) (more bool, err error) {
 		if len(expired) > 0 {
 			claimed, err := r.Source.Claim(ctx, expired, now.Add(r.Lease))
 			for _, id := range claimed {
-				r.queue.add(id)
+				r.queue.add(Aggregate{ID: id})
 			}
 			if err != nil {
 				return false, err
@@ -153,42 +154,43 @@ func (r *Relay) claim(ctx context.Context) (more bool, err error) {
 	return true, nil
 }
 
-// aggregate is an aggregate with its waiting events. It is processed by one worker at
-// a time.
-type aggregate struct {
-	id     string
-	events []event.Envelope
-}
-
 // bytes returns the size of the event data, and at most maxBytes.
-func (a aggregate) bytes() int64 {
+func (a Aggregate) bytes() int64 {
 	n := 0
-	for _, e := range a.events {
+	for _, e := range a.Events {
 		n += len(e.Data)
 	}
 	return min(int64(n), maxBytes)
 }
 
-// read reads the waiting events of queued aggregates in batches. It waits while the events in
-// memory exceed maxBytes.
-func (r *Relay) read(ctx, drain context.Context, to chan<- aggregate) {
+// read passes queued aggregates on. It reads their waiting events in batches, unless the writer
+// has sent them, and waits while the events in memory exceed maxBytes.
+func (r *Relay) read(ctx, drain context.Context, to chan<- Aggregate) {
 	for {
-		ids, ok := r.queue.next(ctx, drain, batchSize)
+		batch, ok := r.queue.next(ctx, drain, batchSize)
 		if !ok {
 			return
 		}
+		var ids []string
+		for _, a := range batch {
+			if a.Events == nil {
+				ids = append(ids, a.ID)
+			}
+		}
 		waiting, failed := r.waiting(drain, ids)
-		for _, id := range ids {
-			events, ok := waiting[id]
+		for _, a := range batch {
+			ok := a.Events != nil
+			if !ok {
+				a.Events, ok = waiting[a.ID]
+			}
 			switch {
-			case failed[id] != nil:
-				r.done(id, fmt.Errorf("read the events of %s: %w", id, failed[id]))
+			case failed[a.ID] != nil:
+				r.done(a.ID, fmt.Errorf("read the events of %s: %w", a.ID, failed[a.ID]))
 			case ok:
-				a := aggregate{id, events}
 				_ = r.memory.Acquire(context.WithoutCancel(drain), a.bytes()) // after drain, publishing fails at once and releases
 				to <- a
 			default: // left out because of readLimit
-				r.queue.putBack(id)
+				r.queue.putBack(a.ID)
 			}
 		}
 	}
@@ -197,6 +199,9 @@ func (r *Relay) read(ctx, drain context.Context, to chan<- aggregate) {
 // waiting returns the waiting events or an error for each aggregate. If a batch fails
 // because of one aggregate, the aggregates are read one by one.
 func (r *Relay) waiting(ctx context.Context, ids []string) (map[string][]event.Envelope, map[string]error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
 	waiting, err := r.Source.Waiting(ctx, ids, readLimit)
 	if err == nil {
 		return waiting, nil
@@ -223,17 +228,17 @@ type result struct {
 
 // publishAll publishes the events of aggregates in order. It stops at the first event
 // of an aggregate that fails.
-func (r *Relay) publishAll(ctx context.Context, from <-chan aggregate, to chan<- result) {
+func (r *Relay) publishAll(ctx context.Context, from <-chan Aggregate, to chan<- result) {
 	for a := range from {
-		if len(a.events) == 0 {
-			to <- result{Published: Published{ID: a.id}, last: true}
+		if len(a.Events) == 0 {
+			to <- result{Published: Published{ID: a.ID}, last: true}
 		}
-		for i, e := range a.events {
+		for i, e := range a.Events {
 			if err := r.publish(ctx, e); err != nil {
-				to <- result{Published: Published{ID: a.id}, last: true, err: fmt.Errorf("publish %s %s: %w", e.Type, e.ID, err)}
+				to <- result{Published: Published{ID: a.ID}, last: true, err: fmt.Errorf("publish %s %s: %w", e.Type, e.ID, err)}
 				break
 			}
-			to <- result{Published: Published{ID: a.id, Event: e.ID}, last: i == len(a.events)-1}
+			to <- result{Published: Published{ID: a.ID, Event: e.ID}, last: i == len(a.Events)-1}
 		}
 		r.memory.Release(a.bytes())
 	}

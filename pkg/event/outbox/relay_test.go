@@ -2,6 +2,7 @@ package outbox_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -106,15 +107,23 @@ func (onlyNotified) Expired(context.Context, time.Time, int) ([]outbox.ExpiredLe
 	return nil, nil
 }
 
-func (onlyExpired) Notify() <-chan string { return nil }
+func (onlyExpired) Notify() <-chan outbox.Aggregate { return nil }
 
 func (s onlyExpired) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.ExpiredLease, error) {
 	return s.Source.Expired(ctx, now.Add(2*outbox.Lease), limit)
 }
 
+// unread cannot be read.
+type unread struct{ onlyNotified }
+
+func (unread) Waiting(context.Context, []string, int) (map[string][]event.Envelope, error) {
+	return nil, errors.New("must not be read")
+}
+
+// TestWriteNotifiesTheRelayOfItsProcess, which publishes its events without another query.
 func TestWriteNotifiesTheRelayOfItsProcess(t *testing.T) {
 	cells, b := open(t), broker{published: make(chan event.Envelope)}
-	stop := start(t, &outbox.Relay{Source: onlyNotified{cells.Outbox()}, Publisher: b})
+	stop := start(t, &outbox.Relay{Source: unread{onlyNotified{cells.Outbox()}}, Publisher: b})
 	defer stop()
 	insert(t, cells, "one")
 	if e := receivePublished(t, b); e.Key != "one" || e.Sequence != 1 {
@@ -163,7 +172,7 @@ type contested struct {
 	leases chan time.Time
 }
 
-func (c contested) Notify() <-chan string { return nil }
+func (c contested) Notify() <-chan outbox.Aggregate { return nil }
 
 func (c contested) Expired(ctx context.Context, now time.Time, limit int) ([]outbox.ExpiredLease, error) {
 	return c.Source.Expired(ctx, now.Add(2*outbox.Lease), limit)
@@ -233,14 +242,14 @@ func TestQueuedEventsArePublishedBeforeTheEnd(t *testing.T) {
 	cells, b := open(t), broker{published: make(chan event.Envelope, 200)}
 	begin := make(chan struct{})
 	b.fail = func(event.Envelope) error { <-begin; return nil }
-	notifications := make(chan string)
+	notifications := make(chan outbox.Aggregate)
 	stop := start(t, &outbox.Relay{Source: notified{cells.Outbox(), notifications}, Publisher: b})
 	for i := range 20 {
 		id := strings.Repeat("x", i+1)
 		insert(t, cells, id)
-		notifications <- id
+		notifications <- outbox.Aggregate{ID: id}
 	}
-	notifications <- "x" // when the relay receives this one, it has queued the others
+	notifications <- outbox.Aggregate{ID: "x"} // when the relay receives this one, it has queued the others
 	close(begin)
 	stop()
 	if len(b.published) != 20 {
@@ -251,7 +260,7 @@ func TestQueuedEventsArePublishedBeforeTheEnd(t *testing.T) {
 // notified receives its notifications from the test.
 type notified struct {
 	outbox.Source
-	notifications chan string
+	notifications chan outbox.Aggregate
 }
 
-func (n notified) Notify() <-chan string { return n.notifications }
+func (n notified) Notify() <-chan outbox.Aggregate { return n.notifications }

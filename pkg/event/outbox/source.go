@@ -22,13 +22,20 @@ type Backlog struct {
 	Oldest time.Time // time of the oldest event
 }
 
+// Aggregate is an aggregate with waiting events.
+type Aggregate struct {
+	ID     string
+	Events []event.Envelope // all of them, oldest first; nil: Waiting returns them
+}
+
 // Source is the store as seen by a relay. Calls for many aggregates at once cost much
 // less than a call for each. All methods are safe for concurrent use and fail with
 // fault.Unavailable when the store is down.
 type Source interface {
-	// Notify returns a channel with the ids of aggregates to which this process has
-	// written events. Ids may be missing while many are written at once.
-	Notify() <-chan string
+	// Notify returns a channel with the aggregates to which this process has written events,
+	// and with the events of a write if no others waited. Aggregates may be missing while many
+	// are written at once.
+	Notify() <-chan Aggregate
 	// Waiting returns the waiting events of the aggregates, by id and oldest first. It
 	// never returns only a part of an aggregate's events: once it has read limit events
 	// it leaves out the remaining aggregates. It returns at least one aggregate.

@@ -1,4 +1,4 @@
 package mongo
 
-// ListFilter returns the filter of the records that a query lists.
-var ListFilter = listFilter
+// OpenMonitored is Open with a monitor of the commands that it sends.
+var OpenMonitored = open

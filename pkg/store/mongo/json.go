@@ -2,9 +2,7 @@ package mongo
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -12,77 +10,34 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// toBSON converts a JSON object to a BSON document with the same members in the
-// same order. Numbers written as integers become int64 if they fit, others double.
-// Every number that a double represents is preserved.
-func toBSON(doc wire.Value) (bson.Raw, error) {
-	v, err := value(jsontext.NewDecoder(bytes.NewReader(doc)))
-	if err != nil {
-		return nil, fmt.Errorf("JSON to BSON: %w", err)
-	}
-	return bson.Marshal(v)
+// text is JSON, stored as a string: it is neither parsed nor converted when it is written and
+// read. Earlier releases stored a BSON document.
+type text struct {
+	json wire.Value
+	err  error // if the stored value cannot be converted to JSON
 }
 
-func value(dec *jsontext.Decoder) (any, error) {
-	tok, err := dec.ReadToken()
-	if err != nil {
-		return nil, err
-	}
-	switch tok.Kind() {
-	case '{':
-		return object(dec)
-	case '[':
-		return array(dec)
-	case '"':
-		return tok.String(), nil
-	case '0':
-		if n, err := strconv.ParseInt(tok.String(), 10, 64); err == nil {
-			return n, nil
-		}
-		return tok.Float()
-	case 't', 'f':
-		return tok.Bool(), nil
-	}
-	return nil, nil
+// MarshalBSONValue implements bson.ValueMarshaler.
+func (t text) MarshalBSONValue() (kind byte, data []byte, err error) {
+	k, data, err := bson.MarshalValue(string(t.json))
+	return byte(k), data, err
 }
 
-// object reads the members and the end of a JSON object.
-func object(dec *jsontext.Decoder) (any, error) {
-	d := bson.D{}
-	for dec.PeekKind() != '}' {
-		name, err := dec.ReadToken()
-		if err != nil {
-			return nil, err
-		}
-		e := bson.E{Key: name.String()}
-		if e.Value, err = value(dec); err != nil {
-			return nil, err
-		}
-		d = append(d, e)
+// UnmarshalBSONValue implements bson.ValueUnmarshaler.
+func (t *text) UnmarshalBSONValue(kind byte, data []byte) error {
+	switch v := (bson.RawValue{Type: bson.Type(kind), Value: data}); v.Type {
+	case bson.TypeString:
+		t.json = wire.Value(v.StringValue())
+	case bson.TypeEmbeddedDocument:
+		t.json, t.err = fromBSON(v.Document())
+	default:
+		t.err = fmt.Errorf("BSON type %s is not supported", v.Type)
 	}
-	_, err := dec.ReadToken()
-	return d, err
-}
-
-// array reads the elements and the end of a JSON array.
-func array(dec *jsontext.Decoder) (any, error) {
-	a := bson.A{}
-	for dec.PeekKind() != ']' {
-		v, err := value(dec)
-		if err != nil {
-			return nil, err
-		}
-		a = append(a, v)
-	}
-	_, err := dec.ReadToken()
-	return a, err
+	return nil
 }
 
 // fromBSON converts a BSON document to a JSON object.
 func fromBSON(doc bson.Raw) (wire.Value, error) {
-	if doc == nil {
-		return nil, errors.New("BSON to JSON: the record has no document")
-	}
 	var buf bytes.Buffer
 	buf.Grow(len(doc))
 	enc := jsontext.NewEncoder(&buf)

@@ -9,6 +9,9 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
+// listed are the fields of a record in a list.
+var listed = bson.M{"schema": 1, "version": 1, "doc": 1, "keys.sort": 1, "keys.index": 1}
+
 // List implements store.Table.
 func (t *table) List(ctx context.Context, q store.ListQuery) ([]store.Record, error) {
 	coll, err := t.ready(ctx)
@@ -19,8 +22,8 @@ func (t *table) List(ctx context.Context, q store.ListQuery) ([]store.Record, er
 	if q.Ascending {
 		direction = 1
 	}
-	cur, err := coll.Find(ctx, listFilter(q), options.Find().SetProjection(withoutOutbox).
-		SetSort(bson.D{{Key: "keys.sort", Value: direction}}).SetLimit(int64(q.Limit)))
+	cur, err := coll.Find(ctx, listFilter(q), options.Find().SetProjection(listed).
+		SetSort(bson.D{{Key: "keys.sort", Value: direction}}).SetLimit(int64(q.Limit)).SetBatchSize(int32(q.Limit))) // a page in one batch, not 101 records
 	if err != nil {
 		return nil, failure(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
@@ -25,6 +26,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/battery-passport/suite/pkg/event/outbox"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 )
@@ -48,7 +50,9 @@ var _ store.DB = (*DB)(nil)
 
 // Open returns the database that the URI names, or else the one with the given
 // name. It does not wait for a server: operations fail until one is available.
-func Open(uri, name string) (*DB, error) {
+func Open(uri, name string) (*DB, error) { return open(uri, name, nil) }
+
+func open(uri, name string, monitor *event.CommandMonitor) (*DB, error) {
 	cs, err := connstring.ParseAndValidate(uri)
 	if err != nil {
 		return nil, fmt.Errorf("MONGODB_URI: %w", err)
@@ -60,7 +64,7 @@ func Open(uri, name string) (*DB, error) {
 	client, err := mongo.Connect(options.Client().ApplyURI(uri).
 		SetTimeout(operationTimeout).SetServerSelectionTimeout(selectionTimeout).
 		SetMinPoolSize(minPool).SetMaxPoolSize(maxPool).
-		SetReadPreference(readpref.Primary()).
+		SetReadPreference(readpref.Primary()).SetMonitor(monitor).
 		SetWriteConcern(&writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: &journaled}))
 	if err != nil {
 		return nil, err
@@ -80,7 +84,7 @@ func CheckURI(uri string) error {
 
 // Table implements store.DB.
 func (db *DB) Table(name string, unique []string) store.Table {
-	return &table{coll: db.db.Collection(name), unique: unique, written: make(chan string, 1024)}
+	return &table{coll: db.db.Collection(name), unique: unique, written: make(chan outbox.Aggregate, 1024)}
 }
 
 // Ping implements store.DB.
@@ -95,7 +99,7 @@ func (db *DB) Drop(ctx context.Context) error { return db.db.Drop(ctx) }
 type table struct {
 	coll    *mongo.Collection
 	unique  []string
-	written chan string
+	written chan outbox.Aggregate
 
 	indexed  atomic.Bool
 	indexing singleflight.Group

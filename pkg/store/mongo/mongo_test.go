@@ -181,24 +181,3 @@ func TestOpenRejectsInvalidURI(t *testing.T) {
 		t.Error("Open of a postgres URI = nil, want an error")
 	}
 }
-
-// TestNameWithNULDoesNotAffectOthers: BSON cannot encode such a name.
-func TestNameWithNULDoesNotAffectOthers(t *testing.T) {
-	cells := store.Open(open(t, newName()), storetest.CellSchema())
-	bad := storetest.Cell{Data: []byte(`{"a\u0000b":1}`)}
-	for _, others := range [][]string{nil, {"1"}, {"2", "3"}} {
-		writes := []store.Write[storetest.Cell]{{ID: "bad", Doc: bad}}
-		for _, id := range others {
-			writes = append(writes, store.Write[storetest.Cell]{ID: id})
-		}
-		errs, err := cells.InsertMany(t.Context(), writes)
-		if err != nil || len(errs) != len(writes) || errs[0] == nil {
-			t.Fatalf("InsertMany = %v, %v", errs, err)
-		}
-		for i, id := range others {
-			if _, err := cells.Get(t.Context(), id); err != nil || errs[i+1] != nil {
-				t.Errorf("%s: %v, Get = %v", id, errs[i+1], err)
-			}
-		}
-	}
-}

@@ -16,7 +16,7 @@ import (
 )
 
 // Notify implements outbox.Source.
-func (t *table) Notify() <-chan string { return t.written }
+func (t *table) Notify() <-chan outbox.Aggregate { return t.written }
 
 // Waiting implements outbox.Source.
 func (t *table) Waiting(ctx context.Context, ids []string, limit int) (map[string][]event.Envelope, error) {
@@ -47,18 +47,48 @@ func (t *table) Waiting(ctx context.Context, ids []string, limit int) (map[strin
 	return waiting, failure(cur.Err())
 }
 
-func (r record) events() ([]event.Envelope, error) {
-	events := make([]event.Envelope, len(r.Outbox))
-	for i, raw := range r.Outbox {
-		data, err := fromBSON(raw)
+// waitingEvent is an event in the outbox. Earlier releases stored the members of the event instead
+// of its text.
+type waitingEvent struct {
+	ID   string `bson:"id"`
+	Time string `bson:"time"` // in wire.TimeLayout, whose text order is the order of time
+	Text *text  `bson:"event"`
+}
+
+func encodeEvents(events []event.Envelope) ([]waitingEvent, error) {
+	encoded := make([]waitingEvent, len(events))
+	for i, e := range events {
+		data, err := wire.Marshal(e)
 		if err != nil {
 			return nil, err
 		}
-		if err := wire.Unmarshal(data, &events[i]); err != nil {
+		encoded[i] = waitingEvent{e.ID, e.Time.UTC().Format(wire.TimeLayout), &text{json: data}}
+	}
+	return encoded, nil
+}
+
+func (r record) events() ([]event.Envelope, error) {
+	events := make([]event.Envelope, len(r.Outbox))
+	for i, e := range r.Outbox {
+		data, err := e.Text.json, e.Text.err
+		if err == nil {
+			err = wire.Unmarshal(data, &events[i])
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
 	return events, nil
+}
+
+// UnmarshalBSON implements bson.Unmarshaler.
+func (w *waitingEvent) UnmarshalBSON(data []byte) error {
+	type fields waitingEvent
+	if err := bson.Unmarshal(data, (*fields)(w)); err != nil || w.Text != nil {
+		return err
+	}
+	w.Text = &text{}
+	return w.Text.UnmarshalBSONValue(byte(bson.TypeEmbeddedDocument), data)
 }
 
 // Acknowledge implements outbox.Source. In most cases an event is the only
@@ -145,7 +175,7 @@ func (t *table) Backlog(ctx context.Context) (outbox.Backlog, error) {
 	}
 	var waiting []struct {
 		Outbox []struct {
-			Time string `bson:"time"` // in wire.TimeLayout, whose text order is the order of time
+			Time string `bson:"time"`
 		} `bson:"outbox"`
 	}
 	if err := cur.All(ctx, &waiting); err != nil {

@@ -13,19 +13,18 @@ import (
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/outbox"
 	"github.com/battery-passport/suite/pkg/store"
-	"github.com/battery-passport/suite/pkg/wire"
 )
 
 // record is the stored form. A deleted record has an id, version and outbox only.
 type record struct {
-	ID      string     `bson:"_id"`
-	Schema  int        `bson:"schema"`
-	Version int64      `bson:"version"`
-	Keys    *keys      `bson:"keys,omitempty"`
-	Doc     bson.Raw   `bson:"doc,omitempty"`
-	Outbox  []bson.Raw `bson:"outbox,omitempty"`
-	Due     *time.Time `bson:"due,omitempty"`
-	Deleted bool       `bson:"deleted,omitempty"`
+	ID      string         `bson:"_id"`
+	Schema  int            `bson:"schema"`
+	Version int64          `bson:"version"`
+	Keys    *keys          `bson:"keys,omitempty"`
+	Doc     *text          `bson:"doc,omitempty"`
+	Outbox  []waitingEvent `bson:"outbox,omitempty"`
+	Due     *time.Time     `bson:"due,omitempty"`
+	Deleted bool           `bson:"deleted,omitempty"`
 }
 
 type keys struct {
@@ -38,9 +37,9 @@ type keys struct {
 func keysOf(r store.Record) *keys { return &keys{r.Unique, r.Lists, r.Sort, r.Index} }
 
 var (
-	withoutOutbox = bson.M{"outbox": 0, "due": 0}
-	absent        = bson.M{"$exists": false}
-	present       = bson.M{"$exists": true}
+	document = bson.M{"schema": 1, "version": 1, "doc": 1} // without keys and outbox
+	absent   = bson.M{"$exists": false}
+	present  = bson.M{"$exists": true}
 )
 
 // live returns the filter of a record that is not deleted.
@@ -78,16 +77,16 @@ func (t *table) Insert(ctx context.Context, records ...store.Insertion) ([]error
 	}
 	for i, r := range records {
 		if errs[i] == nil && len(r.Events) > 0 {
-			t.wake(r.ID)
+			t.wake(r.ID, r.Events)
 		}
 	}
 	return errs, nil
 }
 
 func newRecord(r store.Insertion) (stored record, err error) {
-	stored = record{ID: r.ID, Schema: r.Schema, Version: r.Version, Keys: keysOf(r.Record)}
-	if stored.Doc, err = toBSON(r.Doc); err != nil || len(r.Events) == 0 {
-		return stored, err
+	stored = record{ID: r.ID, Schema: r.Schema, Version: r.Version, Keys: keysOf(r.Record), Doc: &text{json: r.Doc}}
+	if len(r.Events) == 0 {
+		return stored, nil
 	}
 	due := leaseEnd()
 	stored.Due = &due
@@ -97,30 +96,16 @@ func newRecord(r store.Insertion) (stored record, err error) {
 
 func leaseEnd() time.Time { return time.Now().Add(outbox.Lease).UTC().Truncate(time.Millisecond) }
 
-func encodeEvents(events []event.Envelope) ([]bson.Raw, error) {
-	raws := make([]bson.Raw, len(events))
-	for i, e := range events {
-		data, err := wire.Marshal(e)
-		if err != nil {
-			return nil, err
-		}
-		if raws[i], err = toBSON(data); err != nil {
-			return nil, err
-		}
-	}
-	return raws, nil
-}
-
-func (t *table) wake(id string) {
+func (t *table) wake(id string, events []event.Envelope) {
 	select {
-	case t.written <- id:
+	case t.written <- outbox.Aggregate{ID: id, Events: events}:
 	default: // the relay finds it by its due time
 	}
 }
 
 // Get implements store.Table.
 func (t *table) Get(ctx context.Context, id string) (store.Record, error) {
-	return t.one(ctx, id, live(id), withoutOutbox)
+	return t.one(ctx, id, live(id), document)
 }
 
 // Version implements store.Table.
@@ -137,7 +122,7 @@ func (t *table) VersionBy(ctx context.Context, index, value string) (string, int
 
 // GetBy implements store.Table.
 func (t *table) GetBy(ctx context.Context, index, value string) (store.Record, error) {
-	return t.one(ctx, value, bson.M{uniqueField(index): value}, withoutOutbox)
+	return t.one(ctx, value, bson.M{uniqueField(index): value}, document)
 }
 
 // IDsBy implements store.Table.
@@ -173,8 +158,10 @@ func (t *table) one(ctx context.Context, name string, filter, fields bson.M) (st
 }
 
 func (r record) decode() store.Record {
-	doc, err := fromBSON(r.Doc)
-	decoded := store.Record{ID: r.ID, Schema: r.Schema, Version: r.Version, Doc: doc, Err: err}
+	decoded := store.Record{ID: r.ID, Schema: r.Schema, Version: r.Version}
+	if r.Doc != nil {
+		decoded.Doc, decoded.Err = r.Doc.json, r.Doc.err
+	}
 	if r.Keys != nil {
 		decoded.Sort, decoded.Index = r.Keys.Sort, r.Keys.Index
 	}
@@ -183,12 +170,8 @@ func (r record) decode() store.Record {
 
 // Replace implements store.Table.
 func (t *table) Replace(ctx context.Context, r store.Record, events []event.Envelope) error {
-	doc, err := toBSON(r.Doc)
-	if err != nil {
-		return err
-	}
 	set := setKeys(r)
-	set["schema"], set["version"], set["doc"] = r.Schema, r.Version, doc
+	set["schema"], set["version"], set["doc"] = r.Schema, r.Version, text{json: r.Doc}
 	return t.change(ctx, r.ID, r.Version-1, events, bson.M{"$set": set})
 }
 
@@ -235,26 +218,35 @@ func (t *table) change(ctx context.Context, id string, version int64, events []e
 	}
 	filter := live(id)
 	filter["version"] = version
-	if len(events) > 0 {
-		raws, err := encodeEvents(events)
-		if err != nil {
-			return err
+	if len(events) == 0 {
+		if res, err := coll.UpdateOne(ctx, filter, update); err != nil || res.MatchedCount > 0 {
+			return duplicate(err)
 		}
-		update["$push"] = bson.M{"outbox": bson.M{"$each": raws}}
-		update["$set"].(bson.M)["due"] = leaseEnd()
-		filter["outbox."+strconv.Itoa(store.MaxWaiting-len(events))] = absent // at most MaxWaiting events
-	}
-	res, err := coll.UpdateOne(ctx, filter, update)
-	if err != nil {
-		return duplicate(err)
-	}
-	if res.MatchedCount == 0 {
 		return t.mismatch(ctx, id, version)
 	}
-	if len(events) > 0 {
-		t.wake(id)
+	raws, err := encodeEvents(events)
+	if err != nil {
+		return err
 	}
-	return nil
+	update["$push"] = bson.M{"outbox": bson.M{"$each": raws}}
+	update["$set"].(bson.M)["due"] = leaseEnd()
+	// Mostly no other events wait: then the relay publishes these without reading the outbox.
+	for _, limit := range []int{0, store.MaxWaiting - len(events)} { // of the other waiting events
+		tooMany := "outbox." + strconv.Itoa(limit)
+		filter[tooMany] = absent
+		switch res, err := coll.UpdateOne(ctx, filter, update); {
+		case err != nil:
+			return duplicate(err)
+		case res.MatchedCount > 0 && limit == 0:
+			t.wake(id, events)
+			return nil
+		case res.MatchedCount > 0:
+			t.wake(id, nil)
+			return nil
+		}
+		delete(filter, tooMany)
+	}
+	return t.mismatch(ctx, id, version)
 }
 
 // mismatch returns the error of a change that matched no record.

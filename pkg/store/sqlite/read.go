@@ -146,7 +146,7 @@ func (t *table) Count(ctx context.Context, q store.ListQuery) (n int, err error)
 }
 
 // Notify implements outbox.Source.
-func (t *table) Notify() <-chan string { return t.written }
+func (t *table) Notify() <-chan outbox.Aggregate { return t.written }
 
 // Waiting implements outbox.Source.
 func (t *table) Waiting(ctx context.Context, ids []string, limit int) (map[string][]event.Envelope, error) {

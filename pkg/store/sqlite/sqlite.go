@@ -16,6 +16,7 @@ import (
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
 
+	"github.com/battery-passport/suite/pkg/event/outbox"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 )
@@ -93,7 +94,7 @@ func connect(ctx context.Context, db *sql.DB) error {
 
 // Table implements store.DB.
 func (db *DB) Table(name string, _ []string) store.Table {
-	return &table{db: db, name: name, written: make(chan string, 1024)}
+	return &table{db: db, name: name, written: make(chan outbox.Aggregate, 1024)}
 }
 
 // Ping implements store.DB. It begins a write transaction, and reads.
@@ -117,7 +118,7 @@ func (db *DB) Close(context.Context) error { return errors.Join(db.read.Close(),
 type table struct {
 	db      *DB
 	name    string
-	written chan string
+	written chan outbox.Aggregate
 
 	mu    sync.Mutex
 	stmts map[string]*sql.Stmt // prepared on first use; nil until the tables exist

@@ -51,7 +51,7 @@ func (t *table) Insert(ctx context.Context, records ...store.Insertion) ([]error
 	}
 	for i, r := range records {
 		if errs[i] == nil && len(r.Events) > 0 {
-			t.wake(r.ID)
+			t.wake(r.ID, r.Events)
 		}
 	}
 	return errs, nil
@@ -150,8 +150,9 @@ func (t *table) Delete(ctx context.Context, id string, version int64, events []e
 
 // change runs f and adds the events if the record has the version.
 func (t *table) change(ctx context.Context, id string, version int64, events []event.Envelope, f func(write, keys) error) error {
+	var waiting int // other events
 	err := t.in(ctx, func(x write) error {
-		var current, waiting int64
+		var current int64
 		var text []byte
 		s, err := x.statement(x.named("SELECT version, keys, (SELECT count(*) FROM #_outbox WHERE id = r.id) FROM # r WHERE id = ? AND NOT deleted"))
 		if err == nil {
@@ -164,7 +165,7 @@ func (t *table) change(ctx context.Context, id string, version int64, events []e
 			return failure(err)
 		case current != version:
 			return store.ErrStale(id)
-		case int(waiting)+len(events) > store.MaxWaiting:
+		case waiting+len(events) > store.MaxWaiting:
 			return store.ErrOutboxFull(id)
 		}
 		var previous keys
@@ -176,8 +177,12 @@ func (t *table) change(ctx context.Context, id string, version int64, events []e
 		}
 		return x.addEvents(id, events)
 	})
-	if err == nil && len(events) > 0 {
-		t.wake(id)
+	switch {
+	case err != nil || len(events) == 0:
+	case waiting == 0:
+		t.wake(id, events)
+	default:
+		t.wake(id, nil)
 	}
 	return err
 }
@@ -200,9 +205,9 @@ func (x write) addEvents(id string, events []event.Envelope) error {
 	return err
 }
 
-func (t *table) wake(id string) {
+func (t *table) wake(id string, events []event.Envelope) {
 	select {
-	case t.written <- id:
+	case t.written <- outbox.Aggregate{ID: id, Events: events}:
 	default: // the relay finds it by its due time
 	}
 }

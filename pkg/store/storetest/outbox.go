@@ -51,14 +51,8 @@ func waiting(t *testing.T, db store.DB) {
 	cells, id := store.Open(db, CellSchema()), newID()
 	first := counted(id, 0)
 	insert(t, cells, id, Cell{}, first)
-	select {
-	case got := <-cells.Outbox().Notify():
-		if got != id {
-			t.Errorf("Notify = %s, want %s", got, id)
-		}
-	default:
-		t.Errorf("Notify is empty, want %s", id)
-	}
+	first.Sequence = 1
+	wantNotified(t, cells, id, first)
 	count(t, cells, id)
 	count(t, cells, id)
 	if _, err := cells.Update(t.Context(), id, func(c *Cell) (store.Change, error) { c.Count++; return store.Change{}, nil }); err != nil {
@@ -68,7 +62,6 @@ func waiting(t *testing.T, db store.DB) {
 	if len(got) != 3 || got[1].Sequence != 2 || got[2].Sequence != 3 {
 		t.Fatalf("waiting events %+v, want sequences 1, 2 and 3", got)
 	}
-	first.Sequence = 1
 	if diff := cmp.Diff(first, got[0]); diff != "" {
 		t.Errorf("event from the outbox (-want +got)\n%s", diff)
 	}
@@ -84,6 +77,45 @@ func waiting(t *testing.T, db store.DB) {
 	if row, err := cells.Get(t.Context(), id); err != nil || row.Version != 4 || row.Doc.Count != 3 {
 		t.Errorf("after acknowledgements: %+v, %v, want version 4 and count 3", row, err)
 	}
+	notifications(t, cells)
+}
+
+// wantNotified receives a notification with the events, or without any if other events waited.
+func wantNotified(t *testing.T, cells *store.Collection[Cell], id string, events ...event.Envelope) {
+	t.Helper()
+	select {
+	case got := <-cells.Outbox().Notify():
+		if diff := cmp.Diff(outbox.Aggregate{ID: id, Events: events}, got); diff != "" {
+			t.Errorf("notification (-want +got)\n%s", diff)
+		}
+	default:
+		t.Errorf("Notify is empty, want %s", id)
+	}
+}
+
+// notifications writes while events wait: the relay must read those first.
+func notifications(t *testing.T, cells *store.Collection[Cell]) {
+	t.Helper()
+	for len(cells.Outbox().Notify()) > 0 {
+		<-cells.Outbox().Notify()
+	}
+	id := newID()
+	insert(t, cells, id, Cell{})
+	for range 2 {
+		count(t, cells, id) // alone in the outbox
+		wantNotified(t, cells, id, events(t, cells, id)...)
+		count(t, cells, id)
+		wantNotified(t, cells, id)
+		if err := acknowledge(t, cells, id, events(t, cells, id)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := counted(id, 9)
+	if err := cells.Delete(t.Context(), id, 5, last); err != nil {
+		t.Fatal(err)
+	}
+	last.Sequence = 6
+	wantNotified(t, cells, id, last)
 }
 
 func full(t *testing.T, db store.DB) {

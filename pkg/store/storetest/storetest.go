@@ -111,7 +111,7 @@ func documents(t *testing.T, db store.DB) {
 	cells, id := store.Open(db, CellSchema()), newID()
 	want := Cell{Serial: "S\x001", Owner: "ann", Count: -1 << 53, Made: time.Date(2026, 11, 22, 9, 0, 0, 120e6, time.UTC), Data: wire.Value(
 		`{"z":0,"a":[1,2.5,-0.1,1e-9,123456789012345,1e15,[],{}],"":"empty name","n":null,"t":true,"f":false,` +
-			`"s":"ü\u2028🔋\"\\/\b\u0001","a.b":"dot","$set":{"x":1}}`)}
+			`"s":"ü\u2028🔋\"\\/\b\u0001","a.b":"dot","a\u0000b":"NUL","$set":{"x":1}}`)}
 	if err := want.Data.Canonicalize(); err != nil {
 		t.Fatal(err)
 	}
