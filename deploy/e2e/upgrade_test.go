@@ -38,7 +38,7 @@ func (s *suite) loseOwners() {
 		s.t.Fatal(err)
 	}
 	s.database("document-service", `DELETE FROM passport_owners`)
-	s.database("passport-service", `DELETE FROM tasks WHERE id LIKE 'passport.snapshot%'`, `DELETE FROM tasks_list WHERE id LIKE 'passport.snapshot%'`)
+	s.database("passport-service", `DELETE FROM tasks WHERE id LIKE 'passport.snapshot%'`, `DELETE FROM tasks_list WHERE sort LIKE '%.passport.snapshot%'`)
 }
 
 // TestUpgradeShowsDocumentsOfEarlierPassports publishes passports before an upgrade. After

@@ -205,7 +205,7 @@ func TestUsageIsShared(t *testing.T) {
 	db := openDatabase(t, dir)
 	exec(t, db, `DELETE FROM passport_usages`)
 	exec(t, db, `DELETE FROM tasks WHERE id LIKE 'passport.count%'`)
-	exec(t, db, `DELETE FROM tasks_list WHERE id LIKE 'passport.count%'`)
+	exec(t, db, `DELETE FROM tasks_list WHERE sort LIKE '%.passport.count%'`)
 	var ahead atomic.Int64
 	cfg.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	s = startConfigured(t, cfg, s.issuer)

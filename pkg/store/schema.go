@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/battery-passport/suite/pkg/fault"
@@ -58,27 +57,24 @@ func (s *Schema[T]) record(id string, version int64, doc *T) (Record, error) {
 	}
 	r := Record{ID: id, Schema: s.Version, Index: s.IndexVersion, Version: version, Unique: map[string]string{}, Doc: data}
 	if s.Unique != nil {
-		for index, value := range s.Unique(doc) {
-			if value != "" {
-				r.Unique[index] = value
-			}
-		}
+		r.Unique = withoutEmpty(s.Unique(doc))
 	}
 	if s.Indexes != nil {
 		in := s.Indexes(doc)
-		for _, scope := range in.Scopes {
-			r.Lists = append(r.Lists, listKey(scope, "", ""))
-			for filter, value := range in.Filters {
-				if value != "" {
-					r.Lists = append(r.Lists, listKey(scope, filter, value))
-				}
-			}
-		}
-		slices.Sort(r.Lists)
-		r.Lists = slices.Compact(r.Lists) // scopes may be repeated
-		r.Sort = sortKey(in.Created, id)
+		r.Scopes, r.Filters, r.Sort = in.Scopes, withoutEmpty(in.Filters), sortKey(in.Created, id)
 	}
 	return r, nil
+}
+
+// withoutEmpty returns the entries whose value is not empty.
+func withoutEmpty(values map[string]string) map[string]string {
+	rest := map[string]string{}
+	for name, value := range values {
+		if value != "" {
+			rest[name] = value
+		}
+	}
+	return rest
 }
 
 // keepUnique returns the record without new unique values: the stored ones stay, and

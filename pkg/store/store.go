@@ -9,6 +9,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/battery-passport/suite/pkg/event"
@@ -45,13 +46,26 @@ type DB interface {
 type Record struct {
 	ID      string
 	Schema  int
-	Index   int // Schema.IndexVersion of Unique, Lists and Sort; List returns it
+	Index   int // Schema.IndexVersion of Unique, Scopes, Filters and Sort; List returns it
 	Version int64
 	Unique  map[string]string // unique index → value; empty values are left out
-	Lists   []string          // keys of the lists that contain it
+	Scopes  []string          // a list of each contains it,
+	Filters map[string]string // and one of each scope and filter; empty values are left out
 	Sort    string            // its position in these lists
 	Doc     wire.Value
 	Err     error // if the stored document cannot be converted to JSON
+}
+
+// Lists returns the keys of the lists that contain the record, in order.
+func (r Record) Lists() (lists []string) {
+	for _, scope := range slices.Compact(slices.Sorted(slices.Values(r.Scopes))) { // scopes may be repeated
+		lists = append(lists, listKey(scope, "", ""))
+		for filter, value := range r.Filters {
+			lists = append(lists, listKey(scope, filter, value))
+		}
+	}
+	slices.Sort(lists)
+	return lists
 }
 
 // Insertion is a new record and the events to write with it.
@@ -91,8 +105,8 @@ type Table interface {
 	// fault.NotFound, fault.Conflict, or fault.Unavailable when the outbox is full.
 	// If Unique is nil, the stored unique values stay.
 	Replace(ctx context.Context, r Record, events []event.Envelope) error
-	// Reindex writes Index, Unique, Lists and Sort of the record, which has the stored
-	// version. It fails like Replace, and leaves document, schema, version and events
+	// Reindex writes Index, Unique, Scopes, Filters and Sort of the record, which has the
+	// stored version. It fails like Replace, and leaves document, schema, version and events
 	// alone. If Unique is nil, the stored unique values stay.
 	Reindex(ctx context.Context, r Record) error
 	// Delete hides the record if it has the version, and removes it when its

@@ -35,14 +35,11 @@ func BenchmarkCreate(b *testing.B) {
 	}
 }
 
-// smallBodies returns b.N bodies of 715 bytes with different batteries.
+// smallBodies returns b.N bodies with different batteries.
 func smallBodies(b *testing.B) []wire.Value {
 	bodies := make([]wire.Value, b.N)
 	for i := range bodies {
-		text := fmt.Sprintf(`{"data":{"generalInformation":{"batteryIdentifier":"https://nlb.example/01/09521100000116/21/NB%06d","batterySerialNumber":"NB%06d",`+
-			`"batteryCategory":"EV","batteryMass":493,"manufacturingDate":"2026-10","batteryModel":{"id":"NLB-96","modelName":"NLB 96"},"manufacturingPlace":"%s"},`+
-			`"performanceAndDurability":{"ratedCapacityAh":240,"ratedEnergyKwh":84.5}}}`, i, i, strings.Repeat("Brandenburg ", 30))
-		bodies[i] = wire.Value(text)
+		bodies[i] = smallBody(i)
 	}
 	return bodies
 }

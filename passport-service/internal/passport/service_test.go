@@ -22,7 +22,12 @@ import (
 // the caller.
 func newService(t testing.TB) (context.Context, *Service) {
 	t.Helper()
-	db, err := connect.Open(t.Context(), connect.Config{Dir: t.TempDir()}, "passports")
+	return newServiceIn(t, t.TempDir())
+}
+
+func newServiceIn(t testing.TB, dir string) (context.Context, *Service) {
+	t.Helper()
+	db, err := connect.Open(t.Context(), connect.Config{Dir: dir}, "passports")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ type keys struct {
 	Index  int               `bson:"index,omitempty"` // store.Record.Index; earlier releases drop it when they write
 }
 
-func keysOf(r store.Record) *keys { return &keys{r.Unique, r.Lists, r.Sort, r.Index} }
+func keysOf(r store.Record) *keys { return &keys{r.Unique, r.Lists(), r.Sort, r.Index} }
 
 var (
 	document = bson.M{"schema": 1, "version": 1, "doc": 1} // without keys and outbox
@@ -183,7 +183,7 @@ func (t *table) Reindex(ctx context.Context, r store.Record) error {
 // setKeys returns the fields that an update sets to write the keys of a record.
 func setKeys(r store.Record) bson.M {
 	if r.Unique == nil { // the stored unique values stay
-		return bson.M{"keys.lists": r.Lists, "keys.sort": r.Sort, "keys.index": r.Index}
+		return bson.M{"keys.lists": r.Lists(), "keys.sort": r.Sort, "keys.index": r.Index}
 	}
 	return bson.M{"keys": keysOf(r)}
 }

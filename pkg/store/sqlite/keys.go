@@ -11,13 +11,24 @@ import (
 // keys are the index entries of a record. They are stored with it, so that a later
 // release with other indexes can remove them.
 type keys struct {
-	Unique map[string]string `json:"unique,omitempty"`
-	Lists  []string          `json:"lists,omitempty"`
-	Sort   string            `json:"sort,omitempty"`
-	Index  int               `json:"index,omitzero"` // store.Record.Index; earlier releases drop it when they write
+	Unique  map[string]string `json:"unique,omitempty"`
+	Scopes  []string          `json:"scopes,omitempty"`
+	Filters map[string]string `json:"filters,omitempty"`
+	Index   int               `json:"index,omitzero"`  // store.Record.Index
+	Lists   []string          `json:"lists,omitempty"` // of earlier releases, instead of Scopes and Filters
+	sort    string            // in a column of its own
 }
 
-func keysOf(r store.Record) keys { return keys{r.Unique, r.Lists, r.Sort, r.Index} }
+func keysOf(r store.Record) keys {
+	return keys{Unique: r.Unique, Scopes: r.Scopes, Filters: r.Filters, Index: r.Index, sort: r.Sort}
+}
+
+func (k keys) lists() []string {
+	if k.Lists != nil {
+		return k.Lists
+	}
+	return store.Record{Scopes: k.Scopes, Filters: k.Filters}.Lists()
+}
 
 func (k keys) text() string {
 	data, err := wire.Marshal(k)
@@ -47,26 +58,25 @@ func (x write) index(id string, previous, current keys) error {
 			}
 		}
 	}
-	return x.list(id, previous, current)
+	return x.list(previous, current)
 }
 
 // list replaces the previous list entries of a record by the current ones.
-func (x write) list(id string, previous, current keys) error {
-	removed, added := previous.Lists, current.Lists
-	if previous.Sort == current.Sort {
+func (x write) list(previous, current keys) error {
+	removed, added := previous.lists(), current.lists()
+	if previous.sort == current.sort {
 		removed, added = without(removed, added), without(added, removed)
 	}
-	for _, list := range removed {
-		if _, err := x.exec("DELETE FROM #_list WHERE token = ? AND sort = ?", list, previous.Sort); err != nil {
+	if len(removed) > 0 {
+		if _, err := x.exec("DELETE FROM #_list WHERE token IN (SELECT value FROM json_each(?)) AND sort = ?", jsonArray(removed), previous.sort); err != nil {
 			return err
 		}
 	}
-	for _, list := range added {
-		if _, err := x.exec("INSERT INTO #_list (token, sort, id) VALUES (?, ?, ?)", list, current.Sort, id); err != nil {
-			return err
-		}
+	if len(added) == 0 {
+		return nil
 	}
-	return nil
+	_, err := x.exec("INSERT INTO #_list (token, sort, id) SELECT value, ?, '' FROM json_each(?)", current.sort, jsonArray(added))
+	return err
 }
 
 // without returns the values that are not in others.

@@ -58,8 +58,11 @@ func (t *table) VersionBy(ctx context.Context, index, value string) (id string, 
 
 // IDsBy implements store.Table.
 func (t *table) IDsBy(ctx context.Context, index string, values []string) (map[string]string, error) {
+	if err := failure(ctx.Err()); err != nil {
+		return nil, err
+	}
 	ids := map[string]string{}
-	err := t.each(ctx, "SELECT u.value, u.id FROM json_each(?) v CROSS JOIN #_unique u ON u.name = ? AND u.value = v.value", func(rows *sql.Rows) error {
+	err := t.each(uncancelable(ctx), "SELECT u.value, u.id FROM json_each(?) v CROSS JOIN #_unique u ON u.name = ? AND u.value = v.value", func(rows *sql.Rows) error {
 		var value, id string
 		err := rows.Scan(&value, &id)
 		ids[value] = id
@@ -83,7 +86,7 @@ func (t *table) one(ctx context.Context, name, query string, args ...any) (store
 	return r, failure(err)
 }
 
-// uncancelable returns a context for reads of one row. For a context that can end,
+// uncancelable returns a context for short reads. For a context that can end,
 // database/sql and the driver would each start a goroutine that waits for the end,
 // which takes as long as the read.
 func uncancelable(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
@@ -122,8 +125,9 @@ func (t *table) List(ctx context.Context, q store.ListQuery) ([]store.Record, er
 
 // listStatement returns the SQL query of a list and its arguments.
 func listStatement(q store.ListQuery) (query string, args []any) {
-	// CROSS JOIN makes the list the outer loop: a page is one range of its primary key.
-	query = "SELECT " + columns + ", coalesce(r.keys ->> 'index', 0) FROM #_list l CROSS JOIN # r ON r.id = l.id WHERE l.token = ?"
+	// CROSS JOIN makes the list the outer loop: a page is one range of its primary key. The id
+	// of the record is the end of its position.
+	query = "SELECT " + columns + ", coalesce(r.keys ->> 'index', 0) FROM #_list l CROSS JOIN # r ON r.id = substr(l.sort, instr(l.sort, '.') + 1) WHERE l.token = ?"
 	args = []any{q.Lists[0]}
 	for _, key := range q.Lists[1:] {
 		query += " AND EXISTS (SELECT 1 FROM #_list WHERE token = ? AND sort = l.sort)"

@@ -124,12 +124,13 @@ type table struct {
 	stmts map[string]*sql.Stmt // prepared on first use; nil until the tables exist
 }
 
+// Lists have ids only in rows of earlier releases: sort ends with them.
 const schema = `
 CREATE TABLE IF NOT EXISTS %[1]s (id TEXT PRIMARY KEY, schema INTEGER NOT NULL, version INTEGER NOT NULL,
 	deleted INTEGER NOT NULL DEFAULT 0, sort TEXT NOT NULL, keys TEXT NOT NULL, doc TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS %[1]s_unique (name TEXT, value TEXT, id TEXT NOT NULL, PRIMARY KEY (name, value)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS %[1]s_list (token TEXT, sort TEXT, id TEXT NOT NULL, PRIMARY KEY (token, sort)) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS %[1]s_outbox (n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, event_id TEXT NOT NULL, event TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS %[1]s_outbox (n INTEGER PRIMARY KEY, id TEXT NOT NULL, event_id TEXT NOT NULL, event TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS %[1]s_outbox_id ON %[1]s_outbox (id, n);
 CREATE TABLE IF NOT EXISTS %[1]s_due (id TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS %[1]s_due_at ON %[1]s_due (at);

@@ -153,10 +153,11 @@ func (t *table) change(ctx context.Context, id string, version int64, events []e
 	var waiting int // other events
 	err := t.in(ctx, func(x write) error {
 		var current int64
+		var previous keys
 		var text []byte
-		s, err := x.statement(x.named("SELECT version, keys, (SELECT count(*) FROM #_outbox WHERE id = r.id) FROM # r WHERE id = ? AND NOT deleted"))
+		s, err := x.statement(x.named("SELECT version, sort, keys, (SELECT count(*) FROM #_outbox WHERE id = r.id) FROM # r WHERE id = ? AND NOT deleted"))
 		if err == nil {
-			err = s.QueryRow(id).Scan(&current, &text, &waiting)
+			err = s.QueryRow(id).Scan(&current, &previous.sort, &text, &waiting)
 		}
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
@@ -168,7 +169,6 @@ func (t *table) change(ctx context.Context, id string, version int64, events []e
 		case waiting+len(events) > store.MaxWaiting:
 			return store.ErrOutboxFull(id)
 		}
-		var previous keys
 		if err := wire.Unmarshal(text, &previous); err != nil {
 			return err
 		}
