@@ -24,8 +24,8 @@ type edit struct {
 	importID  string // of the import that the change belongs to
 	// newData returns the data of the next version. It must not modify p or before.
 	newData func(p *Passport, before *ruleset.Document) (*ruleset.Document, error)
-	// newEvent returns the event for the change; changed are the paths whose values differ.
-	newEvent func(p *Passport, changed []string) event.Envelope
+	// newEvent returns the event for the change of the data from before to after.
+	newEvent func(p *Passport, before, after *ruleset.Document) event.Envelope
 }
 
 // Replace replaces the data of a passport with the data in the body. It creates no
@@ -82,7 +82,9 @@ func (s *Service) writing(ctx context.Context, action Action, sub submission, if
 			}
 			return after, err
 		},
-		newEvent: func(p *Passport, changed []string) event.Envelope { return p.updated(s.publicOnly(changed)) },
+		newEvent: func(p *Passport, before, after *ruleset.Document) event.Envelope {
+			return p.updated(s.publicOnly(ruleset.ChangedPaths(before, after)))
+		},
 	}
 }
 
@@ -138,7 +140,7 @@ func (s *Service) apply(p *Passport, e edit, caller auth.Principal, now time.Tim
 		return store.Change{}, err
 	}
 	return store.Change{
-		Events:     []event.Envelope{e.newEvent(p, ruleset.ChangedPaths(before, after))},
+		Events:     []event.Envelope{e.newEvent(p, before, after)},
 		History:    []store.HistoryRecord{store.HistoryOf(s.Versions, head.id(), head)},
 		KeepUnique: e.action != Publish && before.Text(batteryIdentifier) == after.Text(batteryIdentifier) && before.Text(passportIdentifier) == after.Text(passportIdentifier),
 	}, nil

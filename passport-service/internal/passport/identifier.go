@@ -115,7 +115,7 @@ func (s *Service) findIdentifier(ctx context.Context, a uniqueAttribute, identif
 // checkIdentifiers checks the identifiers of a draft that a write changes. It fails with
 // fault.Invalid if its owner may not use the namespace, and like checkUnique.
 func (s *Service) checkIdentifiers(ctx context.Context, p *Passport, before, after *ruleset.Document) error {
-	if _, err := checkNamespaces(ctx, s.Namespaces, p, before, after); err != nil {
+	if _, err := checkNamespaces(ctx, s.Namespaces.WithCache(), p, before, after); err != nil {
 		return err
 	}
 	return s.checkUnique(ctx, p.ID, before, after, p.Head.Owner.draftScopes(auth.Caller(ctx)), uniqueAttributes...)
@@ -128,6 +128,13 @@ func (s *Service) checkUnique(ctx context.Context, id string, before, after *rul
 	for _, a := range attributes {
 		identifier := after.Text(a.path)
 		if key := a.key(identifier); key == "" || before != nil && key == a.key(before.Text(a.path)) {
+			continue
+		}
+		ids, err := s.Passports.IDsBy(ctx, a.index, a.uniqueValues(identifier, scopes)) // one look-up instead of one for each value
+		if err != nil {
+			return err
+		}
+		if len(ids) == 0 {
 			continue
 		}
 		row, err := s.findIdentifier(ctx, a, identifier, scopes)

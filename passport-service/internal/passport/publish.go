@@ -40,7 +40,7 @@ func (s *Service) publishing(ctx context.Context, ifVersion []int64) edit {
 			}
 			return data, nil
 		},
-		newEvent: func(p *Passport, _ []string) event.Envelope { return p.published() },
+		newEvent: func(p *Passport, _, _ *ruleset.Document) event.Envelope { return p.published() },
 	}
 }
 
@@ -61,7 +61,7 @@ func (p *Passport) withPassportIdentifier(data *ruleset.Document) *ruleset.Docum
 func (s *Service) Archive(ctx context.Context, id, reason string, ifVersion ...int64) (PassportView, error) {
 	return s.change(ctx, id, edit{action: Archive, reason: reason, ifVersion: ifVersion,
 		newData:  keepData(reason),
-		newEvent: func(p *Passport, _ []string) event.Envelope { return p.updated([]string{"state"}) },
+		newEvent: func(p *Passport, _, _ *ruleset.Document) event.Envelope { return p.updated([]string{"state"}) },
 	})
 }
 
@@ -87,6 +87,6 @@ func (s *Service) Void(ctx context.Context, id, reason string, ifVersion ...int6
 	}
 	return s.change(ctx, id, edit{action: Void, reason: reason, ifVersion: ifVersion,
 		newData:  keepData(reason),
-		newEvent: func(p *Passport, _ []string) event.Envelope { return p.updated([]string{"state"}) },
+		newEvent: func(p *Passport, _, _ *ruleset.Document) event.Envelope { return p.updated([]string{"state"}) },
 	})
 }
