@@ -44,8 +44,8 @@ const startTimeout = 20 * time.Second
 const retryInterval = 5 * time.Millisecond
 
 // Call sends a request with an access token. The body is a string, or a value that is
-// sent as JSON. Call repeats the request while the response is 503, because the service may
-// be starting.
+// sent as JSON. Call repeats the request for 20 seconds while the response is 503, because the
+// service may be starting: use Do to expect 503.
 func (c Client) Call(route, token string, body any, headers ...string) Response {
 	c.T.Helper()
 	text, ok := body.(string)
