@@ -41,8 +41,8 @@ func TestOutageOfDependencyIs503(t *testing.T) {
 			for _, route := range []string{"GET /api/passports/" + p.ID, "PATCH /api/passports/" + p.ID} {
 				start := time.Now()
 				s.Do(route, `{"data":{}}`, "Authorization", "Bearer "+operator, "Content-Type", "application/json").WantProblem(503)
-				if took := time.Since(start); took > 3*time.Second {
-					t.Errorf("%s took %v, want at most 3s", route, took)
+				if took := time.Since(start); took > 10*time.Second { // the driver would wait for 30
+					t.Errorf("%s took %v, want at most 10s", route, took)
 				}
 			}
 			for deadline := time.Now().Add(3 * time.Second); s.Do("GET /readyz", "").Status != 503 && time.Now().Before(deadline); { // the result of a check is valid for a second
