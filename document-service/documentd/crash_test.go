@@ -26,7 +26,7 @@ import (
 
 const (
 	childEnv   = "DOCUMENTD_TEST_CHILD" // configuration of a child process, as JSON
-	minUploads = 200                    // acknowledged uploads after which TestKill ends
+	minUploads = 80                     // acknowledged uploads after which TestKill ends
 )
 
 // runChild runs a service and prints its URL.

@@ -59,7 +59,7 @@ func (s *service) send(t *testing.T, token string, file io.Reader) resttest.Resp
 
 const (
 	largeFiles = 4
-	largeSize  = 200 << 20
+	largeSize  = 64 << 20
 	smallFiles = 64
 	maxHeap    = 96 // MiB, as GOMEMLIMIT is set in the image
 	idleHeap   = 12 // MiB of the service without requests
@@ -71,12 +71,12 @@ const (
 var collection = regexp.MustCompile(`(\d+)->(\d+)->(\d+) MB, \d+ MB goal`)
 
 // TestLargeFilesNeedLittleMemory concurrently uploads 64 small files, then uploads and
-// downloads four files of 200 MiB, and four files that are one byte too large. The service
+// downloads four files of 64 MiB, and four files that are one byte too large. The service
 // runs in a separate process whose garbage collector logs the size of its heap. Its live
 // heap must stay within the memory that the description of MAX_UPLOADS states.
 func TestLargeFilesNeedLittleMemory(t *testing.T) {
 	if testing.Short() {
-		t.Skip("transfers 1.6 GiB")
+		t.Skip("transfers 0.8 GiB")
 	}
 	c := startChild(t, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.MaxBytes, cfg.MaxUploads = largeSize, 2*smallFiles }, "GODEBUG=gctrace=1", "GOGC=20", fmt.Sprintf("GOMEMLIMIT=%dMiB", maxHeap))
 	var live, peak int

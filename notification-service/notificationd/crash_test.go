@@ -26,7 +26,7 @@ import (
 
 const (
 	childEnv   = "NOTIFICATIOND_CHILD"
-	kills      = 5
+	kills      = 3
 	eventCount = 1000
 )
 
