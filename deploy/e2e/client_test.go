@@ -35,7 +35,7 @@ func (s *suite) oauth(c apiClient) clientcredentials.Config {
 // services, it has the rights of its role and organisation. Its id is the creator of its data.
 // When it is disabled, all services refuse its token within five seconds.
 func TestClientActsForItsOrganisation(t *testing.T) {
-	onSuites(t, func(s *suite) {
+	onSharedSuites(t, func(s *suite) {
 		t := s.t
 		admin := s.admin()
 		maker := s.newAccount(admin, "operator", slug("maker"))

@@ -36,7 +36,7 @@ var spoofedHeaders = []string{
 // TestNoPrivilegeEscalation sends roles and organisations in every JSON body and in
 // headers, as every caller except the admin. No caller gains a right.
 func TestNoPrivilegeEscalation(t *testing.T) {
-	onSuites(t, func(s *suite) {
+	onSharedSuites(t, func(s *suite) {
 		c, all, sent := s.newAccessFixture(), s.operations(), 0
 		var spoofed []string
 		for _, name := range spoofedHeaders {

@@ -286,7 +286,7 @@ func TestPortInUseNamesTheSetting(t *testing.T) {
 	for variable, set := range map[string]func(*stack.Config){
 		"AUTH_PORT": func(c *stack.Config) { c.AuthPort = port }, "PASSPORT_PORT": func(c *stack.Config) { c.PassportPort = port },
 		"DOCUMENT_PORT": func(c *stack.Config) { c.DocumentPort = port }, "NOTIFICATION_PORT": func(c *stack.Config) { c.NotificationPort = port },
-		"KAFKA_PORT": func(c *stack.Config) { c.KafkaPort = port }, "S3_PORT": func(c *stack.Config) { c.S3Port = port },
+		"KAFKA_PORT": func(c *stack.Config) { c.KafkaPort = port }, "S3_PORT": func(c *stack.Config) { c.Document.S3.Endpoint, c.S3Port = "", port },
 		"MAIL_PORT": func(c *stack.Config) { c.MailPort = port },
 	} {
 		cfg := config(t)

@@ -97,7 +97,7 @@ var callers = []string{"anonymous", "forged", "user", "operator", "legitimate_in
 // missing resources, and compares the statuses with the matrix. Responses for foreign
 // hidden resources must not differ from those for missing resources.
 func TestRoleMatrix(t *testing.T) {
-	onSuites(t, func(s *suite) {
+	onSharedSuites(t, func(s *suite) {
 		c, expected, cells := s.newAccessFixture(), parseMatrix(s.t), 0
 		all := s.operations()
 		for _, route := range slices.Sorted(maps.Keys(all)) {

@@ -18,7 +18,7 @@ var literals = []string{`{"$ne":null}`, `{"$gt":""}`, `{"$regex":".*"}`, `$where
 // every string of a JSON body, as an admin with access to all resources. They are refused
 // or match nothing.
 func TestOperatorInjectionIsPrevented(t *testing.T) {
-	onSuites(t, func(s *suite) {
+	onSharedSuites(t, func(s *suite) {
 		c, all, sent := s.newAccessFixture(), s.operations(), 0
 		for _, route := range slices.Sorted(maps.Keys(all)) {
 			op, resource := all[route][0], resourcesOf(route)[0]

@@ -20,11 +20,10 @@ import (
 )
 
 // onAnySuite runs a test on the suite at AUTH_URL, PASSPORT_URL, DOCUMENT_URL and
-// NOTIFICATION_URL or, if these are not set, like onSuites. The test must create resources
-// with unique names, so that it can run repeatedly on one suite.
+// NOTIFICATION_URL or, if these are not set, like onSharedSuites.
 func onAnySuite(t *testing.T, test func(*suite)) {
 	if os.Getenv("AUTH_URL") == "" {
-		onSuites(t, test)
+		onSharedSuites(t, test)
 		return
 	}
 	client := func(variable string) resttest.Client { return resttest.Client{T: t, URL: os.Getenv(variable)} }
@@ -114,10 +113,13 @@ func (s *suite) waitForFile(folder string, words ...string) {
 	s.t.Helper()
 	s.eventually(fmt.Sprintf("a file in %s contains %v", folder, words), func() bool {
 		paths, _ := filepath.Glob(filepath.Join(folder, "[^.]*"))
-		return slices.ContainsFunc(paths, func(path string) bool {
+		for _, path := range slices.Backward(paths) { // the newest first
 			data, err := os.ReadFile(path)
-			return err == nil && !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(string(data), w) })
-		})
+			if err == nil && !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(string(data), w) }) {
+				return true
+			}
+		}
+		return false
 	})
 }
 

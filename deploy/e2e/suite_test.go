@@ -41,25 +41,35 @@ type suite struct {
 	auth, passport, document, notification resttest.Client
 }
 
-// onSuites runs a test on the embedded suite, and on MongoDB and Kafka if MONGODB_URI and
-// KAFKA_BROKERS are set.
+// backEnds configure suites: embedded, and on MongoDB and Kafka if MONGODB_URI and KAFKA_BROKERS
+// are set.
+var backEnds = map[string]func(testing.TB) stack.Config{"embedded": config, "MongoDB and Kafka": externalConfig}
+
+// onSuites runs a test on a suite of its own, for each of the back ends.
 func onSuites(t *testing.T, test func(*suite)) {
-	t.Run("embedded", func(t *testing.T) { test(start(t, config(t))) })
-	t.Run("MongoDB and Kafka", func(t *testing.T) {
-		cfg := config(t)
-		cfg.Auth.Store.URI, cfg.Passport.Store.URI = storetest.MongoURI(t), storetest.MongoURI(t)
-		cfg.Document.Store.URI, cfg.Notification.Store.URI = storetest.MongoURI(t), storetest.MongoURI(t)
-		brokers := os.Getenv("KAFKA_BROKERS")
-		if brokers == "" {
-			t.Skip("KAFKA_BROKERS is not set")
-		}
-		cfg.Passport.Kafka.Brokers = strings.Split(brokers, ",")
-		if err := boot.Load(&cfg.Document.S3); err != nil { // also uses the S3 server of S3_ENDPOINT, if set
+	for name, configure := range backEnds {
+		t.Run(name, func(t *testing.T) { test(start(t, configure(t))) })
+	}
+}
+
+func externalConfig(t testing.TB) stack.Config {
+	t.Helper()
+	brokers := os.Getenv("KAFKA_BROKERS")
+	if brokers == "" {
+		t.Skip("KAFKA_BROKERS is not set")
+	}
+	cfg := config(t)
+	cfg.Auth.Store.URI, cfg.Passport.Store.URI = storetest.MongoURI(t), storetest.MongoURI(t)
+	cfg.Document.Store.URI, cfg.Notification.Store.URI = storetest.MongoURI(t), storetest.MongoURI(t)
+	cfg.Passport.Kafka.Brokers = strings.Split(brokers, ",")
+	if os.Getenv("S3_ENDPOINT") != "" {
+		bucket := cfg.Document.S3.Bucket
+		if err := boot.Load(&cfg.Document.S3); err != nil {
 			t.Fatal(err)
 		}
-		cfg.Document.S3.Bucket, cfg.Document.S3.PathStyle = "e2e-"+uuid.NewString(), true
-		test(start(t, cfg))
-	})
+		cfg.Document.S3.Bucket, cfg.Document.S3.PathStyle = bucket, true
+	}
+	return cfg
 }
 
 // sampleClock returns a clock that is valid for the samples: the Regulation requires more
@@ -77,24 +87,31 @@ func sampleClock() func() time.Time {
 }
 
 // config returns the configuration of an embedded suite.
-func config(t *testing.T) stack.Config {
+func config(t testing.TB) stack.Config {
 	t.Helper()
 	if os.Getenv("AUTH_URL") != "" {
 		t.Skip("AUTH_URL names the suite to test")
+	}
+	s3, err := s3Address()
+	if err != nil {
+		t.Fatal(err)
 	}
 	db := connect.Config{Dir: t.TempDir()}
 	http := rest.Config{Drain: 10 * time.Second}
 	cfg := stack.Config{
 		Auth:     authd.Config{HTTP: http, Store: db, TokenLifetime: authd.Lifetime(15 * time.Minute), RefreshLifetime: authd.Lifetime(24 * time.Hour), PasswordCost: 4},
 		Passport: passportd.Config{HTTP: http, Store: db, Now: sampleClock(), Direct: true},
-		// Suites on the same broker need separate consumer groups.
-		Document:     documentd.Config{HTTP: http, MaxBytes: 10 << 20, SweepAfter: 24 * time.Hour, Group: "e2e-" + uuid.NewString()},
+		// Suites on the same broker need separate consumer groups. MaxUploads is high enough for the
+		// accounts without an organisation of a test, which share an eighth.
+		Document:     documentd.Config{HTTP: http, MaxBytes: 10 << 20, MaxUploads: 64, SweepAfter: 24 * time.Hour, Group: "e2e-" + uuid.NewString()},
 		Notification: notificationd.Config{HTTP: http, Group: "e2e-" + uuid.NewString()},
 		Log: func(service string) *slog.Logger {
 			return slog.New(slog.NewTextHandler(t.Output(), nil)).With("service", service)
 		},
 	}
-	cfg.Document.S3.Region, cfg.Document.S3.Bucket = "us-east-1", "e2e-documents"
+	storage := &cfg.Document.S3
+	storage.Endpoint, storage.Region, storage.Bucket, storage.PathStyle = "http://"+s3, "us-east-1", "e2e-"+uuid.NewString(), true
+	storage.KeyID, storage.Secret = stack.S3KeyID, stack.S3Secret
 	return cfg
 }
 
@@ -112,10 +129,17 @@ func (s *suite) start() {
 	if s.stack, err = stack.Start(context.Background(), s.cfg); err != nil {
 		s.t.Fatal(err)
 	}
-	client := func(url string) resttest.Client { return resttest.Client{T: s.t, URL: url} }
-	s.auth, s.passport = client(s.stack.AuthURL), client(s.stack.PassportURL)
-	s.document, s.notification = client(s.stack.DocumentURL), client(s.stack.NotificationURL)
 	s.brokers = kafka.Config{Brokers: s.stack.Brokers}
+	*s = *s.of(s.t)
+}
+
+// of returns the running suite for another test.
+func (s *suite) of(t *testing.T) *suite {
+	other := *s
+	client := func(url string) resttest.Client { return resttest.Client{T: t, URL: url} }
+	other.t, other.auth, other.passport = t, client(s.stack.AuthURL), client(s.stack.PassportURL)
+	other.document, other.notification = client(s.stack.DocumentURL), client(s.stack.NotificationURL)
+	return &other
 }
 
 func (s *suite) stop() {

@@ -21,7 +21,7 @@ func EachDriver(t *testing.T, test func(*testing.T, connect.Config)) {
 
 // MongoURI returns the URI of an empty database on the MongoDB of MONGODB_URI,
 // which is dropped after the test. It skips the test if MONGODB_URI is not set.
-func MongoURI(t *testing.T) string {
+func MongoURI(t testing.TB) string {
 	t.Helper()
 	uri := os.Getenv("MONGODB_URI")
 	if uri == "" {
