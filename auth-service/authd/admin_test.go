@@ -111,7 +111,7 @@ func TestPromote(t *testing.T) {
 		s := start(t, db)
 		promote := func(email, input string) (output string, ok bool) {
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "promote", email)
-			cmd.Env = append(os.Environ(), mainEnv+"=1", "DATA_DIR="+db.Dir, "MONGODB_URI="+db.URI)
+			cmd.Env = append(os.Environ(), mainEnv+"=1", "PASSWORD_COST=10", "DATA_DIR="+db.Dir, "MONGODB_URI="+db.URI)
 			cmd.Stdin = strings.NewReader(input)
 			text, err := cmd.CombinedOutput()
 			return string(text), err == nil
