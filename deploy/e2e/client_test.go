@@ -116,7 +116,11 @@ func TestScopesAreEnforced(t *testing.T) {
 			}
 			for _, r := range requests {
 				isAllowed := scopes == nil || r.scope == "" || slices.Contains(scopes, r.scope)
-				if response := r.service.Call(r.route, got.AccessToken, nil); (response.Status != http.StatusForbidden) != isAllowed || !isAllowed && !strings.Contains(response.Text, r.scope) {
+				response := r.service.Call(r.route, got.AccessToken, nil)
+				if challenge := response.Header.Get("WWW-Authenticate"); !isAllowed && challenge != `Bearer error="insufficient_scope"` {
+					t.Errorf("%s with the scopes %v: WWW-Authenticate is %q, want insufficient_scope (RFC 6750)", r.route, scopes, challenge)
+				}
+				if (response.Status != http.StatusForbidden) != isAllowed || !isAllowed && !strings.Contains(response.Text, r.scope) {
 					t.Errorf("%s with the scopes %v = %d, want allowed %v: %s", r.route, scopes, response.Status, isAllowed, response.Text)
 				}
 			}

@@ -38,6 +38,9 @@ type Detail struct {
 	Message string `json:"message" doc:"description of the error for people"`
 }
 
+// MissingScope is the code of a Detail about an access token without the scope that a request needs.
+const MissingScope = "scope"
+
 // Error is a failure whose Message and Details the client may see. The cause is only
 // written to the log.
 type Error struct {

@@ -166,6 +166,10 @@ func (p *Problem) GetHeaders() http.Header {
 	switch p.Status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", "Bearer")
+	case http.StatusForbidden:
+		if slices.ContainsFunc(p.Errors, func(d fault.Detail) bool { return d.Code == fault.MissingScope }) {
+			h.Set("WWW-Authenticate", `Bearer error="insufficient_scope"`) // RFC 6750, 3.1
+		}
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(p.retry.Seconds())))))
 	}

@@ -40,10 +40,11 @@ type Claims struct {
 	Scope               string    `json:"scope"`                    // scopes of the role, or fewer; empty in tokens of earlier releases
 }
 
-// scopes returns the scopes of a token that has fewer than its role, otherwise nil.
+// scopes returns the scopes of a token of an API client that has fewer than its role, otherwise nil.
+// Tokens of people always have those of their role, also if a later release adds some to it.
 func (c Claims) scopes() []string {
 	granted := strings.Fields(c.Scope)
-	if len(granted) == 0 {
+	if len(granted) == 0 || c.ClientID != c.Subject {
 		return nil
 	}
 	for _, scope := range c.Role.Scopes() {

@@ -172,7 +172,8 @@ func (v *Verifier) checkRole(ctx context.Context, p auth.Principal, roles []auth
 	isRead := v.IsRead != nil && v.IsRead(ctx)
 	if v.Resource != "" {
 		if scope := p.MissingScope(v.Resource, isRead); scope != "" {
-			return fault.New(fault.Forbidden, "the access token must have the scope %s; request a token with this scope, or without scopes for all of the role", scope)
+			return fault.New(fault.Forbidden, "the access token must have the scope %s; request a token with this scope, or without scopes for all of the role", scope).
+				With(fault.Detail{Path: "header:Authorization", Code: fault.MissingScope, Message: "must have the scope " + scope})
 		}
 	}
 	if forAdmins := slices.Equal(roles, []auth.Role{auth.Admin}); forAdmins || !isRead {
