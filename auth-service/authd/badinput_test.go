@@ -56,6 +56,8 @@ func TestBadInput(t *testing.T) {
 		"zero-width space in address":         {register, `{"email":"ann\u200b@x.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
 		"address not in NFC":                  {register, `{"email":"u\u0308@x.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
 		"address at an IP address":            {register, `{"email":"ann@[127.0.0.1]","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"Kelvin sign in address":              {register, `{"email":"\u212aim@x.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
+		"dotted capital I in address":         {register, `{"email":"k\u0130m@x.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
 		"domain in full-width letters":        {register, `{"email":"ann@ｘ.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
 		"ideographic full stop in domain":     {register, `{"email":"ann@x。example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
 		"ligature in domain":                  {register, `{"email":"ann@oﬃce.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},

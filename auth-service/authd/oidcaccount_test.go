@@ -94,13 +94,16 @@ func TestProviderLinksConfirmedAccount(t *testing.T) {
 	}
 }
 
-// TestProviderOpensNoOtherAccounts: an address alone gives neither an admin nor a member of another organisation away.
+// TestProviderOpensNoOtherAccounts: an address alone opens neither an account with a role that only admins assign nor a member of another organisation.
 func TestProviderOpensNoOtherAccounts(t *testing.T) {
 	s := withProvider(t, connect.Config{Dir: t.TempDir()}, mapClaims, func(c *authd.Config) { c.OIDC.CreateAccounts, c.OIDC.Organisation = false, "nordlicht" })
 	root := s.register("root@nlb.example", "admin")
 	s.organisation(root, "nordlicht")
 	s.organisation(root, "other")
 	bob, eve := s.register("bob@other.example", ""), s.register("eve@other.example", "")
+	s.register("kim@other.example", "")
+	inspector := s.register("inspector@authority.example", "")
+	s.Call("PATCH /api/auth/users/"+inspector.User.ID, root.Token, `{"role":"authority"}`).Want(200, nil)
 	s.Call("PATCH /api/auth/users/"+bob.User.ID, root.Token, `{"role":"operator","organisation":"other"}`).Want(200, nil)
 	s.Call("PATCH /api/auth/users/"+eve.User.ID, root.Token, `{"disabled":true}`).Want(200, nil)
 
@@ -108,9 +111,23 @@ func TestProviderOpensNoOtherAccounts(t *testing.T) {
 	wantForbidden(t, s.logIn(ann.with("email", "not an address")), "no valid email address")
 	wantForbidden(t, s.logIn(ann.with("email", "bob@other.example")), "belongs to another organisation")
 	wantForbidden(t, s.logIn(ann.with("email", "eve@other.example")), "is disabled")
-	wantForbidden(t, s.logIn(ann.with("email", "root@nlb.example").with("groups", "editors")), "is an admin")
+	wantForbidden(t, s.logIn(ann.with("email", "root@nlb.example").with("groups", "editors")), "has the role admin")
+	asInspector := ann.with("sub", "inspector").with("email", "inspector@authority.example")
+	for _, groups := range []any{nil, "readers", "editors", "admins"} {
+		wantForbidden(t, s.logIn(asInspector.with("groups", groups).with("company", "nordlicht")), "has the role authority")
+	}
+	for _, address := range []string{"\u212aim@other.example", "k\u0130m@other.example"} { // their lower case is that of kim
+		wantForbidden(t, s.logIn(ann.with("email", address)), "no valid email address")
+	}
 	s.login("bob@other.example", "correct horse").Want(200, nil)
 	s.login("root@nlb.example", "correct horse").Want(200, nil)
+	s.login("kim@other.example", "correct horse").Want(200, nil)
+	if text := s.Call("GET /api/auth/users/"+inspector.User.ID, root.Token, nil).Text; !strings.Contains(text, `"role":"authority"`) || strings.Contains(text, "nordlicht") {
+		t.Errorf("inspector after refused logins: %s", text)
+	}
+	if in := s.want(asInspector.with("groups", "inspectors")); in.User.ID != inspector.User.ID || in.User.Role != "authority" {
+		t.Errorf("login of an inspector to %+v", in.User)
+	}
 
 	in := s.want(ann.with("email", "root@nlb.example").with("groups", "admins"))
 	if in.User.ID != root.User.ID || in.User.Role != "admin" {

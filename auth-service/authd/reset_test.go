@@ -204,7 +204,7 @@ func TestResetMailLimits(t *testing.T) {
 	for range 3 {
 		m.requestReset("kim@nlb.example")
 	}
-	m.requestReset("\u212aim@nlb.example") // KELVIN SIGN, whose lower case is k
+	m.Call("POST /api/auth/password-resets", "", `{"email":"\u212aim@nlb.example"}`).WantProblem(422, "/email format") // KELVIN SIGN, whose lower case is k
 	m.requestReset("nobody@nlb.example")
 	m.requestReset("kіm@nlb.example") // CYRILLIC SMALL LETTER BYELORUSSIAN-UKRAINIAN I
 	m.link("kim@nlb.example", 1)

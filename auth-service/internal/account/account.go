@@ -7,6 +7,7 @@ import (
 	"net/mail"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
@@ -139,7 +140,18 @@ func (a Account) updated() event.Envelope {
 }
 
 // NormalEmail returns the form in which an email address is stored and compared.
-func NormalEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+func NormalEmail(email string) string {
+	return strings.Map(func(c rune) rune {
+		if becomesASCII(c) {
+			return c // CheckEmail refuses it
+		}
+		return unicode.ToLower(c)
+	}, strings.TrimSpace(email))
+}
+
+// becomesASCII reports whether a character beyond ASCII has a lower case in ASCII, such as the Kelvin
+// sign. Lower case would make an address with it equal to that of another person.
+func becomesASCII(c rune) bool { return c > unicode.MaxASCII && unicode.ToLower(c) <= unicode.MaxASCII }
 
 // CheckCredentials returns the faults of an email address and a new password.
 func CheckCredentials(email, password string) []fault.Detail {
@@ -148,7 +160,7 @@ func CheckCredentials(email, password string) []fault.Detail {
 
 // CheckEmail returns the faults of an email address.
 func CheckEmail(email string) (details []fault.Detail) {
-	if a, err := mail.ParseAddress(email); err != nil || a.Address != email || !hasValidParts(email) || email != name.Normalize(email) || !name.IsVisible(email) {
+	if a, err := mail.ParseAddress(email); err != nil || a.Address != email || !hasValidParts(email) || email != name.Normalize(email) || !name.IsVisible(email) || strings.ContainsFunc(email, becomesASCII) {
 		details = append(details, fault.Detail{Path: "/email", Code: "format", Message: "must be an email address, such as ann@nordlicht.example, in Unicode Normalization Form C, without invisible characters, and with a host name as domain, without characters such as full-width letters"})
 	}
 	return details

@@ -133,9 +133,9 @@ func (s *Service) link(ctx context.Context, r Record, a Assertion) (Record, erro
 	})
 }
 
-// checkLink fails with fault.Forbidden if an account must not be linked by its email address. An
-// admin is linked only if the provider names the role admin, and a member of an organisation only
-// if it is not another one than that of the provider.
+// checkLink fails with fault.Forbidden if an account must not be linked by its email address. A role
+// that only admins assign is linked only if the provider names the same role, and a member of an
+// organisation only if it is not another one than that of the provider.
 func (s *Service) checkLink(ctx context.Context, r Record, a Assertion) error {
 	present, _, err := s.Organisations.Resolve(ctx, r.Organisation)
 	if err != nil {
@@ -146,8 +146,8 @@ func (s *Service) checkLink(ctx context.Context, r Record, a Assertion) error {
 		return errDisabled()
 	case r.Identity.Issuer == a.Issuer && r.Identity != a.Identity:
 		return fault.New(fault.Forbidden, "the account %s is linked to another person at the identity provider; ask an admin", r.Email)
-	case r.Role == auth.Admin && a.Role != auth.Admin:
-		return fault.New(fault.Forbidden, "the account %s is an admin, and the identity provider does not name this role; log in with the password", r.Email)
+	case !CanManage(r.Role) && a.Role != r.Role:
+		return fault.New(fault.Forbidden, "the account %s has the role %s, and the identity provider does not name this role; log in with the password", r.Email, r.Role)
 	case r.Organisation != "" && organisation != "" && organisation != r.Organisation && organisation != present:
 		return fault.New(fault.Forbidden, "the account %s belongs to another organisation; ask an admin to move it", r.Email)
 	}
