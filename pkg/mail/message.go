@@ -31,7 +31,7 @@ type Message struct {
 
 	// Unsubscribe is the URL of the header List-Unsubscribe (RFC 2369), at which a POST turns such
 	// mails off without further questions (RFC 8058). Empty for mails that a person cannot turn off,
-	// such as those about the own account.
+	// such as those about the account.
 	Unsubscribe string
 }
 

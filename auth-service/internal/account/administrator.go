@@ -15,10 +15,10 @@ import (
 const removalTimeout = time.Minute
 
 // Administrator is an account that may administer others: an admin all of them, a manager
-// the users and operators of the own organisation. The zero value may administer nobody.
+// the users and operators of their organisation. The zero value may administer nobody.
 type Administrator struct {
 	All           bool     // an admin
-	Organisations []string // of a manager: the id of the own organisation and its former ids
+	Organisations []string // of a manager: the id of the organisation and its former ids
 }
 
 // CanManage reports whether managers may have the role, and may administer accounts with it.
@@ -40,7 +40,7 @@ func (a Administrator) CheckGrant(role auth.Role, organisation string) error {
 		return fault.New(fault.Forbidden, "a manager can assign the roles user and operator only").
 			With(fault.Detail{Path: "/role", Code: "enum", Message: "must be user or operator"})
 	case !a.Administers(role, organisation):
-		return fault.New(fault.Forbidden, "a manager can assign roles in the own organisation only; ask an admin").
+		return fault.New(fault.Forbidden, "a manager can assign roles only in their own organisation; ask an admin").
 			With(fault.Detail{Path: "/organisation", Code: "enum", Message: "must be the organisation of the manager"})
 	}
 	return nil

@@ -8,8 +8,8 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// ConfirmationPeriod is how long an account exists after its latest registration if nobody confirms
-// its email address.
+// ConfirmationPeriod is how long an account exists after its latest registration or change if nobody
+// confirms its email address.
 const ConfirmationPeriod = 7 * 24 * time.Hour
 
 // EraseUnconfirmed erases the accounts whose email address was not confirmed within

@@ -98,13 +98,16 @@ func (a *API) acceptInvitation(ctx context.Context, in *acceptanceInput) (*token
 
 // invitationPage asks for the password of the account, if the invited address has one, and otherwise,
 // also for a token that is not valid, for a new one. Only the person with the mail learns the difference.
-func (a *API) invitationPage(ctx context.Context, token string) page.Page {
+func (a *API) invitationPage(ctx context.Context, token string) (page.Page, error) {
 	p := page.Page{Title: "Accept your invitation", Form: &page.Form{Action: page.Invitation, Token: token, Button: "Accept the invitation"}}
 	invitee, err := a.Invitations.Invitee(ctx, token)
+	if err != nil && !isLinkProblem(err) {
+		return p, err
+	}
 	if err != nil || !invitee.HasAccount {
 		p.Text = "Choose a password for your account."
 		p.Form.Fields = []page.Field{{Name: "password", Label: "Password", Hint: "At least 8 characters. Several words make a good password.", Type: "password", Autocomplete: "new-password", MinLength: 8}}
-		return p
+		return p, nil
 	}
 	p.Text = "The address " + invitee.Email + " has an account. Enter its password"
 	if invitee.OrganisationName != "" {
@@ -113,5 +116,5 @@ func (a *API) invitationPage(ctx context.Context, token string) page.Page {
 	p.Text += "."
 	p.Form.Fields = []page.Field{{Name: "password", Label: "Password of your account", Type: "password", Autocomplete: "current-password"}}
 	p.Link = &page.Link{Text: "Forgot your password?", Path: page.ForgotPassword}
-	return p
+	return p, nil
 }

@@ -23,7 +23,7 @@ type values func(field string) string
 // nothing: programs that check mails open links too. Send returns the page after the form
 // was accepted; if it fails with fault.Invalid, the form is shown again, with the error.
 type formPage struct {
-	show func(ctx context.Context, token string) page.Page
+	show func(ctx context.Context, token string) (page.Page, error)
 	send func(ctx context.Context, form values) (page.Page, error)
 
 	renew string // path of the page that asks for a new link; may be empty
@@ -34,7 +34,12 @@ func (a *API) form(r *rest.API, path string, f formPage) {
 	p := rest.Open
 	p.CSP, p.CORS, p.Query, p.ErrorPage = page.CSP, rest.LinkedPages, rest.LenientQuery, errorPage
 	rest.Page(r, "GET "+path, p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		write(w, r, http.StatusOK, f.show(r.Context(), r.URL.Query().Get("token")))
+		shown, err := f.show(r.Context(), r.URL.Query().Get("token"))
+		if err != nil {
+			rest.WriteProblem(w, r, err)
+			return
+		}
+		write(w, r, http.StatusOK, shown)
 	}))
 	p.RateLimit.PerMinute = a.RateLimit
 	rest.Page(r, "POST "+path, p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -48,19 +53,32 @@ func (a *API) form(r *rest.API, path string, f formPage) {
 		case err == nil:
 			write(w, r, http.StatusOK, done)
 		case fault.Is(err, fault.Invalid):
-			again := f.show(r.Context(), r.PostForm.Get("token"))
-			if isLinkProblem(err) {
-				again = page.Page{Title: "This link does not work"}
-				if f.renew != "" {
-					again.Link = &page.Link{Text: "Ask for a new link", Path: f.renew}
-				}
+			shown, failed := f.retry(r.Context(), r.PostForm.Get("token"), err)
+			if failed != nil {
+				rest.WriteProblem(w, r, failed)
+				return
 			}
-			again.Problem = problemOf(err)
-			write(w, r, http.StatusUnprocessableEntity, again)
+			write(w, r, http.StatusUnprocessableEntity, shown)
 		default:
 			rest.WriteProblem(w, r, err)
 		}
 	}))
+}
+
+// retry returns the page after an error in the form.
+func (f formPage) retry(ctx context.Context, token string, problem error) (page.Page, error) {
+	p, err := f.show(ctx, token)
+	if err != nil {
+		return p, err
+	}
+	if isLinkProblem(problem) {
+		p = page.Page{Title: "This link does not work"}
+		if f.renew != "" {
+			p.Link = &page.Link{Text: "Ask for a new link", Path: f.renew}
+		}
+	}
+	p.Problem = problemOf(problem)
+	return p, nil
 }
 
 // isLinkProblem reports whether the link that led to a form is not valid.

@@ -36,7 +36,7 @@ func (a *API) confirmReset(ctx context.Context, in *input[passwordResetConfirmat
 // RegisterPages adds the pages that links in mails lead to.
 func (a *API) RegisterPages(r *rest.API) {
 	a.form(r, page.ForgotPassword, formPage{
-		show: func(context.Context, string) page.Page { return forgotPage("") },
+		show: func(context.Context, string) (page.Page, error) { return forgotPage(""), nil },
 		send: func(ctx context.Context, form values) (page.Page, error) {
 			return page.Page{
 				Title: "Look into your mailbox",
@@ -68,13 +68,13 @@ func (a *API) RegisterPages(r *rest.API) {
 	})
 }
 
-func confirmPage(_ context.Context, token string) page.Page {
+func confirmPage(_ context.Context, token string) (page.Page, error) {
 	return page.Page{
 		Title: "Confirm your email address", Text: "Enter the password that you chose when you registered. If you did not register, close this page.",
 		Form: &page.Form{Action: page.ConfirmEmail, Token: token, Button: "Confirm the address", Fields: []page.Field{
 			{Name: "password", Label: "Password", Type: "password", Autocomplete: "current-password"},
 		}},
-	}
+	}, nil
 }
 
 func forgotPage(email string) page.Page {
@@ -86,11 +86,11 @@ func forgotPage(email string) page.Page {
 	}
 }
 
-func newPasswordPage(_ context.Context, token string) page.Page {
+func newPasswordPage(_ context.Context, token string) (page.Page, error) {
 	return page.Page{
 		Title: "Choose a new password", Text: "It ends all sessions of your account, on every device.",
 		Form: &page.Form{Action: page.NewPassword, Token: token, Button: "Set the password", Fields: []page.Field{
 			{Name: "password", Label: "New password", Hint: "At least 8 characters. Several words make a good password.", Type: "password", Autocomplete: "new-password", MinLength: 8},
 		}},
-	}
+	}, nil
 }

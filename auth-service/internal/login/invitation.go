@@ -11,7 +11,7 @@ import (
 )
 
 // AcceptInvitation accepts an invitation and begins a session. Without a caller it creates the
-// account with the password; a caller accepts for the own account, without a password. It
+// account with the password; a caller accepts for their own account, without a password. It
 // fails as invitation.Service.Accept and AcceptAsCaller do.
 func (s *Service) AcceptInvitation(ctx context.Context, token, password string) (Grant, error) {
 	var r account.Record

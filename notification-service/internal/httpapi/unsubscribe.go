@@ -32,7 +32,7 @@ func (a *API) RegisterPages(r *rest.API) {
 			return
 		}
 		write(w, r, http.StatusOK, page.Page{
-			Title: "Mails are off", Text: "You can turn them on again in the settings of your notifications: PUT /api/notifications/settings.",
+			Title: "Mails are off", Text: "You can turn them on again in the notification settings of your application, or ask your administrator how.",
 		})
 	}))
 }
