@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/battery-passport/suite/pkg/event"
@@ -158,4 +159,47 @@ func (b *lockedBuilder) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.Builder.Write(p)
+}
+
+// TestExpiredNotificationIsRead: a notification waits longer than its lease, while another relay
+// publishes its event. It is not published again from memory.
+func TestExpiredNotificationIsRead(t *testing.T) {
+	for name, others := range map[string]int{"before the relay receives it": 0, "behind a slow broker": 256} {
+		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { expiredNotification(t, others) }) })
+	}
+}
+
+func expiredNotification(t *testing.T, others int) {
+	cells, b := open(t), broker{published: make(chan event.Envelope, 999)}
+	b.fail = func(event.Envelope) error { time.Sleep(outbox.Lease); return nil }
+	notifications := make(chan outbox.Aggregate, 999)
+	for i := range others { // they occupy all workers
+		insert(t, cells, fmt.Sprint(i))
+		notifications <- receive(t, cells.Outbox().Notify(), "notification")
+	}
+	insert(t, cells, "late")
+	late := receive(t, cells.Outbox().Notify(), "notification")
+	stop := start(t, &outbox.Relay{Source: notified{onlyNotified{cells.Outbox()}, notifications}, Publisher: b})
+	if others > 0 {
+		notifications <- late
+		synctest.Wait()
+	}
+	if err := cells.Outbox().Acknowledge(t.Context(), []outbox.Published{{ID: "late", Event: late.Events[0].ID}}); err != nil { // by the other relay
+		t.Fatal(err)
+	}
+	time.Sleep(outbox.Lease)
+	if others == 0 {
+		notifications <- late
+	}
+	time.Sleep(2 * outbox.Lease)
+	stop()
+	close(b.published)
+	for e := range b.published {
+		if e.Key == "late" {
+			t.Error("an event that another relay has published is published again from memory")
+		}
+	}
+	if len(late.Events) == 0 {
+		t.Error("the notification has no events")
+	}
 }

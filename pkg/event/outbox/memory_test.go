@@ -55,6 +55,36 @@ func TestEventsInMemoryAreLimited(t *testing.T) {
 	})
 }
 
+// TestNotifiedEventsInMemoryAreLimited: 160 MiB of events are written while the broker is down. At
+// most 64 MiB and twice the size of the queue are published from memory; the others are read.
+func TestNotifiedEventsInMemoryAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cells, published, begin := open(t), atomic.Int64{}, make(chan struct{})
+		notifications := make(chan outbox.Aggregate)
+		source := &largeEvents{Source: notified{onlyNotified{cells.Outbox()}, notifications}}
+		stop := start(t, &outbox.Relay{Source: source, Publisher: publisherFunc(func() { <-begin; published.Add(1) })})
+		const aggregates = 40
+		for i := range aggregates {
+			id := fmt.Sprint(i)
+			insert(t, cells, id)
+			a := receive(t, cells.Outbox().Notify(), "notification")
+			a.Events[0].Data = make([]byte, 16<<10)
+			a.Events = slices.Repeat(a.Events, store.MaxWaiting)
+			notifications <- a
+			synctest.Wait()
+		}
+		close(begin)
+		synctest.Wait()
+		if published.Load() != aggregates*store.MaxWaiting {
+			t.Errorf("%d events published, want %d", published.Load(), aggregates*store.MaxWaiting)
+		}
+		if mib := aggregates*4 - source.read.Load()>>20; mib < 64 || mib > 64+2*8 {
+			t.Errorf("%d MiB were published from memory, want 64 to 80", mib)
+		}
+		stop()
+	})
+}
+
 type publisherFunc func()
 
 func (f publisherFunc) Publish(context.Context, event.Envelope) error { f(); return nil }

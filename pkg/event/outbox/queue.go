@@ -5,12 +5,11 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
-
-	"github.com/battery-passport/suite/pkg/event"
 )
 
 const (
 	queueSize  = 4096
+	queueBytes = 8 << 20 // data of the events in the queue
 	minBackoff = 50 * time.Millisecond
 	maxBackoff = time.Second
 )
@@ -23,13 +22,14 @@ type queue struct {
 	mu      sync.Mutex
 	jobs    map[string]*job // queued, running or in backoff
 	failing int             // jobs whose last attempt failed
+	bytes   int64           // data of the events of all jobs
 }
 
 type job struct {
 	running  bool
-	requeue  bool             // added while running
-	failures int              // consecutive
-	events   []event.Envelope // all that wait; nil: unknown
+	requeue  bool      // added while running
+	failures int       // consecutive
+	written  Aggregate // its events are nil after a second write or a failure, or if the queue is full; the relay then reads them
 }
 
 func newQueue() *queue {
@@ -57,13 +57,25 @@ func (q *queue) add(a Aggregate) {
 	defer q.mu.Unlock()
 	switch j := q.jobs[a.ID]; {
 	case j == nil:
-		q.jobs[a.ID] = &job{events: a.Events}
+		if q.bytes+a.bytes() > queueBytes {
+			a.Events = nil
+		}
+		q.bytes += a.bytes()
+		q.jobs[a.ID] = &job{written: a}
 		q.enqueue(a.ID)
 	case j.running:
 		j.requeue = true
 	default: // another write, or a failure
-		j.events = nil
+		q.take(j)
 	}
+}
+
+// take removes the events of a job and returns them. The caller holds q.mu.
+func (q *queue) take(j *job) Aggregate {
+	a := j.written
+	q.bytes -= a.bytes()
+	j.written = Aggregate{ID: a.ID}
+	return a
 }
 
 // enqueue sends an id to the workers. If the queue is full it drops the job; a relay
@@ -72,6 +84,7 @@ func (q *queue) enqueue(id string) {
 	select {
 	case q.ids <- id:
 	default:
+		q.take(q.jobs[id])
 		q.resetFailures(q.jobs[id])
 		delete(q.jobs, id)
 	}
@@ -110,15 +123,14 @@ func (q *queue) next(ctx, drain context.Context, limit int) (batch []Aggregate, 
 	return batch, true
 }
 
-// start marks a job as running. Its events are those that wait now: after a failure, they are
-// unknown.
+// start marks a job as running. The events are nil after a second write or a failure; the relay then
+// reads them.
 func (q *queue) start(id string) Aggregate {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	j := q.jobs[id]
-	events := j.events
-	j.running, j.requeue, j.events = true, false, nil
-	return Aggregate{id, events}
+	j.running, j.requeue = true, false
+	return q.take(j)
 }
 
 // putBack queues an id that next returned but that was not processed.

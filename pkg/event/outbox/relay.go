@@ -2,13 +2,16 @@
 // event at least once, and in order per aggregate.
 //
 // A write stores its events with the aggregate, together with a lease, and notifies
-// the relay of its own process. It publishes them from memory, unless other events
-// waited before: then it reads all of them. When the lease expires (the writer has
-// crashed or is too slow), any relay may claim the aggregate by extending the lease. An
-// acknowledgement names the event, so it is valid no matter which relay sends it. Two
-// relays may therefore publish an event
-// twice. But each relay publishes the events of an aggregate in their order and stops
-// at the first failure, so the first deliveries are complete and in order.
+// the relay of its own process, which publishes them from memory. If earlier events of the
+// aggregate are still waiting, it reads all of them from the store. When the lease expires
+// (the writer has crashed or is too slow), any relay may claim the aggregate by extending
+// the lease; its writer then no longer publishes it from memory. An acknowledgement names
+// the event, so it is valid no matter which relay sends it.
+//
+// Two relays may therefore publish an event twice: if the lease expires while the first one
+// is publishing, or has read the events but not published them. But each relay publishes the
+// events of an aggregate in their order and stops at the first failure, so the first
+// deliveries are complete and in order.
 package outbox
 
 import (
@@ -36,7 +39,7 @@ const (
 	workers           = 256                  // aggregates that are published concurrently; the publisher batches their events
 	batchSize         = 256                  // aggregates per read, and events per acknowledgement
 	readLimit         = 512                  // events per read; the last aggregate is always read completely
-	maxBytes          = 64 << 20             // data of the events in memory, and those of one read more
+	maxBytes          = 64 << 20             // data of the events that are published; those of one read and 2*queueBytes may be in memory, too
 	claimInterval     = time.Second          // between two searches for expired leases
 	fullQueueInterval = 5 * time.Millisecond // the same while the queue is full
 	claimLimit        = 500                  // aggregates per claim
@@ -154,15 +157,6 @@ func (r *Relay) claim(ctx context.Context) (more bool, err error) {
 	return true, nil
 }
 
-// bytes returns the size of the event data, and at most maxBytes.
-func (a Aggregate) bytes() int64 {
-	n := 0
-	for _, e := range a.Events {
-		n += len(e.Data)
-	}
-	return min(int64(n), maxBytes)
-}
-
 // read passes queued aggregates on. It reads their waiting events in batches, unless the writer
 // has sent them, and waits while the events in memory exceed maxBytes.
 func (r *Relay) read(ctx, drain context.Context, to chan<- Aggregate) {
@@ -181,6 +175,7 @@ func (r *Relay) read(ctx, drain context.Context, to chan<- Aggregate) {
 		for _, a := range batch {
 			ok := a.Events != nil
 			if !ok {
+				a.Lease = time.Time{}
 				a.Events, ok = waiting[a.ID]
 			}
 			switch {
@@ -230,6 +225,11 @@ type result struct {
 // of an aggregate that fails.
 func (r *Relay) publishAll(ctx context.Context, from <-chan Aggregate, to chan<- result) {
 	for a := range from {
+		if a.isExpired() { // while it waited: its events must be read
+			r.memory.Release(a.bytes())
+			r.queue.putBack(a.ID)
+			continue
+		}
 		if len(a.Events) == 0 {
 			to <- result{Published: Published{ID: a.ID}, last: true}
 		}

@@ -25,7 +25,42 @@ type Backlog struct {
 // Aggregate is an aggregate with waiting events.
 type Aggregate struct {
 	ID     string
-	Events []event.Envelope // all of them, oldest first; nil: Waiting returns them
+	Events []event.Envelope // all of them, oldest first; nil if the relay must read them with Waiting
+	Lease  time.Time        // when the lease ends that was written with the events; zero if they were read
+}
+
+// bytes returns the size of the event data, and at most maxBytes.
+func (a Aggregate) bytes() int64 {
+	n := 0
+	for _, e := range a.Events {
+		n += len(e.Data)
+	}
+	return min(int64(n), maxBytes)
+}
+
+// isExpired reports whether another relay may have published the events since they were written.
+func (a Aggregate) isExpired() bool { return !a.Lease.IsZero() && !time.Now().Before(a.Lease) }
+
+// notifiedEvents is the number of notifications with events that wait for a relay.
+const notifiedEvents = 64
+
+// Notifications are the aggregates that a process has written, for the relay of the process.
+type Notifications chan Aggregate
+
+// NewNotifications returns an empty channel.
+func NewNotifications() Notifications { return make(Notifications, 1024) }
+
+// Send adds an aggregate without waiting. It leaves out the events if many others wait, so that
+// they do not fill the memory, and the aggregate if the channel is full: a relay finds it when its
+// lease has expired.
+func (n Notifications) Send(a Aggregate) {
+	if len(n) >= notifiedEvents {
+		a.Events = nil
+	}
+	select {
+	case n <- a:
+	default:
+	}
 }
 
 // Source is the store as seen by a relay. Calls for many aggregates at once cost much

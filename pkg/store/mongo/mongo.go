@@ -84,7 +84,7 @@ func CheckURI(uri string) error {
 
 // Table implements store.DB.
 func (db *DB) Table(name string, unique []string) store.Table {
-	return &table{coll: db.db.Collection(name), unique: unique, written: make(chan outbox.Aggregate, 1024)}
+	return &table{coll: db.db.Collection(name), unique: unique, written: outbox.NewNotifications()}
 }
 
 // Ping implements store.DB.
@@ -99,7 +99,7 @@ func (db *DB) Drop(ctx context.Context) error { return db.db.Drop(ctx) }
 type table struct {
 	coll    *mongo.Collection
 	unique  []string
-	written chan outbox.Aggregate
+	written outbox.Notifications
 
 	indexed  atomic.Bool
 	indexing singleflight.Group

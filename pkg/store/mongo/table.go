@@ -51,11 +51,11 @@ func (t *table) Insert(ctx context.Context, records ...store.Insertion) ([]error
 	if err != nil {
 		return nil, err
 	}
-	errs := make([]error, len(records))
+	errs, lease := make([]error, len(records)), leaseEnd()
 	var docs []any
 	var positions []int // of the docs in records
 	for i, r := range records {
-		doc, err := newRecord(r)
+		doc, err := newRecord(r, lease)
 		if errs[i] = err; err == nil {
 			docs, positions = append(docs, doc), append(positions, i)
 		}
@@ -77,31 +77,23 @@ func (t *table) Insert(ctx context.Context, records ...store.Insertion) ([]error
 	}
 	for i, r := range records {
 		if errs[i] == nil && len(r.Events) > 0 {
-			t.wake(r.ID, r.Events)
+			t.written.Send(outbox.Aggregate{ID: r.ID, Events: r.Events, Lease: lease})
 		}
 	}
 	return errs, nil
 }
 
-func newRecord(r store.Insertion) (stored record, err error) {
+func newRecord(r store.Insertion, lease time.Time) (stored record, err error) {
 	stored = record{ID: r.ID, Schema: r.Schema, Version: r.Version, Keys: keysOf(r.Record), Doc: &text{json: r.Doc}}
 	if len(r.Events) == 0 {
 		return stored, nil
 	}
-	due := leaseEnd()
-	stored.Due = &due
+	stored.Due = &lease
 	stored.Outbox, err = encodeEvents(r.Events)
 	return stored, err
 }
 
 func leaseEnd() time.Time { return time.Now().Add(outbox.Lease).UTC().Truncate(time.Millisecond) }
-
-func (t *table) wake(id string, events []event.Envelope) {
-	select {
-	case t.written <- outbox.Aggregate{ID: id, Events: events}:
-	default: // the relay finds it by its due time
-	}
-}
 
 // Get implements store.Table.
 func (t *table) Get(ctx context.Context, id string) (store.Record, error) {
@@ -229,7 +221,8 @@ func (t *table) change(ctx context.Context, id string, version int64, events []e
 		return err
 	}
 	update["$push"] = bson.M{"outbox": bson.M{"$each": raws}}
-	update["$set"].(bson.M)["due"] = leaseEnd()
+	written := outbox.Aggregate{ID: id, Events: events, Lease: leaseEnd()}
+	update["$set"].(bson.M)["due"] = written.Lease
 	// Mostly no other events wait: then the relay publishes these without reading the outbox.
 	for _, limit := range []int{0, store.MaxWaiting - len(events)} { // of the other waiting events
 		tooMany := "outbox." + strconv.Itoa(limit)
@@ -237,11 +230,11 @@ func (t *table) change(ctx context.Context, id string, version int64, events []e
 		switch res, err := coll.UpdateOne(ctx, filter, update); {
 		case err != nil:
 			return duplicate(err)
-		case res.MatchedCount > 0 && limit == 0:
-			t.wake(id, events)
-			return nil
 		case res.MatchedCount > 0:
-			t.wake(id, nil)
+			if limit > 0 {
+				written.Events = nil
+			}
+			t.written.Send(written)
 			return nil
 		}
 		delete(filter, tooMany)

@@ -17,9 +17,11 @@ import (
 const earlierForm = `
 UPDATE cells SET keys = json_remove(json_set(keys, '$.sort', sort, '$.lists',
 	json((SELECT json_group_array(token) FROM cells_list l WHERE l.sort = cells.sort))), '$.scopes', '$.filters');
+ALTER TABLE cells_list ADD COLUMN id TEXT NOT NULL DEFAULT '';
 UPDATE cells_list SET id = substr(sort, instr(sort, '.') + 1);`
 
-// TestRecordsOfEarlierReleases are listed, and leave their lists when they change or are deleted.
+// TestRecordsOfEarlierReleases are listed, and leave their lists when they change or are deleted. The
+// earlier release then fails instead of finding nothing.
 func TestRecordsOfEarlierReleases(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "earlier.db")
 	cells := store.Open(open(t, path), storetest.CellSchema())
@@ -36,6 +38,7 @@ func TestRecordsOfEarlierReleases(t *testing.T) {
 	if _, err := db.Exec(earlierForm); err != nil {
 		t.Fatal(err)
 	}
+	cells = store.Open(open(t, path), storetest.CellSchema())
 	want := func(colour string, want ...string) {
 		t.Helper()
 		var got []string
@@ -50,6 +53,9 @@ func TestRecordsOfEarlierReleases(t *testing.T) {
 		}
 	}
 	want("red", "b", "c.d", "a")
+	if _, err := db.Exec("INSERT INTO cells_list (token, sort, id) VALUES ('x', 'y', 'z')"); err == nil {
+		t.Error("the earlier release can still write to the list")
+	}
 	if _, err := cells.Update(t.Context(), "a", func(c *storetest.Cell) (store.Change, error) {
 		c.Colour, c.Serial = "blue", "b"
 		return store.Change{}, nil

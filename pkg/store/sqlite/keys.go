@@ -75,7 +75,7 @@ func (x write) list(previous, current keys) error {
 	if len(added) == 0 {
 		return nil
 	}
-	_, err := x.exec("INSERT INTO #_list (token, sort, id) SELECT value, ?, '' FROM json_each(?)", current.sort, jsonArray(added))
+	_, err := x.exec("INSERT INTO #_list (token, sort) SELECT value, ? FROM json_each(?)", current.sort, jsonArray(added))
 	return err
 }
 

@@ -94,7 +94,7 @@ func connect(ctx context.Context, db *sql.DB) error {
 
 // Table implements store.DB.
 func (db *DB) Table(name string, _ []string) store.Table {
-	return &table{db: db, name: name, written: make(chan outbox.Aggregate, 1024)}
+	return &table{db: db, name: name, written: outbox.NewNotifications()}
 }
 
 // Ping implements store.DB. It begins a write transaction, and reads.
@@ -118,18 +118,18 @@ func (db *DB) Close(context.Context) error { return errors.Join(db.read.Close(),
 type table struct {
 	db      *DB
 	name    string
-	written chan outbox.Aggregate
+	written outbox.Notifications
 
 	mu    sync.Mutex
 	stmts map[string]*sql.Stmt // prepared on first use; nil until the tables exist
 }
 
-// Lists have ids only in rows of earlier releases: sort ends with them.
+// schema has no ids in lists: sort ends with them.
 const schema = `
 CREATE TABLE IF NOT EXISTS %[1]s (id TEXT PRIMARY KEY, schema INTEGER NOT NULL, version INTEGER NOT NULL,
 	deleted INTEGER NOT NULL DEFAULT 0, sort TEXT NOT NULL, keys TEXT NOT NULL, doc TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS %[1]s_unique (name TEXT, value TEXT, id TEXT NOT NULL, PRIMARY KEY (name, value)) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS %[1]s_list (token TEXT, sort TEXT, id TEXT NOT NULL, PRIMARY KEY (token, sort)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS %[1]s_list (token TEXT, sort TEXT, PRIMARY KEY (token, sort)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS %[1]s_outbox (n INTEGER PRIMARY KEY, id TEXT NOT NULL, event_id TEXT NOT NULL, event TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS %[1]s_outbox_id ON %[1]s_outbox (id, n);
 CREATE TABLE IF NOT EXISTS %[1]s_due (id TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -142,7 +142,7 @@ func (t *table) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.stmts == nil {
-		if _, err := t.db.write.ExecContext(ctx, fmt.Sprintf(schema, t.name)); err != nil {
+		if err := t.create(context.WithoutCancel(ctx)); err != nil { // it may take longer than a request waits
 			return nil, failure(err)
 		}
 		t.stmts = map[string]*sql.Stmt{}
@@ -156,6 +156,29 @@ func (t *table) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	}
 	t.stmts[query] = s
 	return s, nil
+}
+
+// create creates the tables. It removes the ids from lists of earlier releases, which then fail
+// instead of finding nothing in the lists.
+func (t *table) create(ctx context.Context) error {
+	tx, err := t.db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after Commit
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf(schema, t.name)); err != nil {
+		return err
+	}
+	var hasID bool
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM pragma_table_info(?) WHERE name = 'id'", t.name+"_list").Scan(&hasID); err != nil {
+		return err
+	}
+	if hasID {
+		if _, err := tx.ExecContext(ctx, named("ALTER TABLE #_list DROP COLUMN id", t.name)); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
 }
 
 // failure returns fault.Unavailable for errors of the file and its locks and for a

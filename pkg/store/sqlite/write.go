@@ -44,14 +44,14 @@ func (t *table) transact(ctx context.Context, noSavepoint bool, f func(write) er
 
 // Insert implements store.Table.
 func (t *table) Insert(ctx context.Context, records ...store.Insertion) ([]error, error) {
-	errs := make([]error, len(records))
+	errs, lease := make([]error, len(records)), leaseEnd() // not later than the stored one
 	err := t.insertAll(ctx, records, errs)
 	if err != nil {
 		return nil, err
 	}
 	for i, r := range records {
 		if errs[i] == nil && len(r.Events) > 0 {
-			t.wake(r.ID, r.Events)
+			t.written.Send(outbox.Aggregate{ID: r.ID, Events: r.Events, Lease: lease})
 		}
 	}
 	return errs, nil
@@ -150,7 +150,8 @@ func (t *table) Delete(ctx context.Context, id string, version int64, events []e
 
 // change runs f and adds the events if the record has the version.
 func (t *table) change(ctx context.Context, id string, version int64, events []event.Envelope, f func(write, keys) error) error {
-	var waiting int // other events
+	written := outbox.Aggregate{ID: id, Events: events, Lease: leaseEnd()} // not later than the stored one
+	var waiting int                                                        // other events
 	err := t.in(ctx, func(x write) error {
 		var current int64
 		var previous keys
@@ -177,14 +178,14 @@ func (t *table) change(ctx context.Context, id string, version int64, events []e
 		}
 		return x.addEvents(id, events)
 	})
-	switch {
-	case err != nil || len(events) == 0:
-	case waiting == 0:
-		t.wake(id, events)
-	default:
-		t.wake(id, nil)
+	if err != nil || len(events) == 0 {
+		return err
 	}
-	return err
+	if waiting > 0 {
+		written.Events = nil
+	}
+	t.written.Send(written)
+	return nil
 }
 
 // addEvents adds events to the outbox, due after one lease.
@@ -201,16 +202,11 @@ func (x write) addEvents(id string, events []event.Envelope) error {
 			return err
 		}
 	}
-	_, err := x.exec("INSERT INTO #_due (id, at) VALUES (?, ?) ON CONFLICT DO UPDATE SET at = excluded.at", id, time.Now().Add(outbox.Lease).UnixMilli())
+	_, err := x.exec("INSERT INTO #_due (id, at) VALUES (?, ?) ON CONFLICT DO UPDATE SET at = excluded.at", id, leaseEnd().UnixMilli())
 	return err
 }
 
-func (t *table) wake(id string, events []event.Envelope) {
-	select {
-	case t.written <- outbox.Aggregate{ID: id, Events: events}:
-	default: // the relay finds it by its due time
-	}
-}
+func leaseEnd() time.Time { return time.Now().Add(outbox.Lease) }
 
 // Acknowledge implements outbox.Source. It removes the due time of an
 // aggregate without events, and the whole aggregate if it is deleted.

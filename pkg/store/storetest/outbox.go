@@ -85,7 +85,10 @@ func wantNotified(t *testing.T, cells *store.Collection[Cell], id string, events
 	t.Helper()
 	select {
 	case got := <-cells.Outbox().Notify():
-		if diff := cmp.Diff(outbox.Aggregate{ID: id, Events: events}, got); diff != "" {
+		if left := time.Until(got.Lease); left <= 0 || left > outbox.Lease {
+			t.Errorf("the lease of the notification ends in %v, want at most %v", left, outbox.Lease)
+		}
+		if diff := cmp.Diff(outbox.Aggregate{ID: id, Events: events, Lease: got.Lease}, got); diff != "" {
 			t.Errorf("notification (-want +got)\n%s", diff)
 		}
 	default:
