@@ -104,40 +104,42 @@ func TestAdminIsRecovered(t *testing.T) {
 	})
 }
 
+// promote runs the command, with a password as its input.
+func promote(t *testing.T, db connect.Config, email, input string) (output string, ok bool) {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "promote", email)
+	cmd.Env = append(os.Environ(), mainEnv+"=1", "PASSWORD_COST=10", "DATA_DIR="+db.Dir, "MONGODB_URI="+db.URI)
+	cmd.Stdin = strings.NewReader(input)
+	text, err := cmd.CombinedOutput()
+	return string(text), err == nil
+}
+
 // TestPromote runs the command while the service runs: after a user has registered as the
 // first account, and for an admin with a lost password.
 func TestPromote(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		s := start(t, db)
-		promote := func(email, input string) (output string, ok bool) {
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "promote", email)
-			cmd.Env = append(os.Environ(), mainEnv+"=1", "PASSWORD_COST=10", "DATA_DIR="+db.Dir, "MONGODB_URI="+db.URI)
-			cmd.Stdin = strings.NewReader(input)
-			text, err := cmd.CombinedOutput()
-			return string(text), err == nil
-		}
 		ann := s.register("ann@x.example", "")
 		s.Call("POST /api/auth/register", "", `{"email":"root@x.example","password":"correct horse","role":"admin"}`).WantProblem(403, "/role enum")
 		for _, c := range [][3]string{
 			{"ann@x.example", "short\n", "password must have 8 to 1024 characters"}, {"ann@x.example", "", "password must have"},
 			{"ann@x.example", "password1\n", "password must not be one of"}, {"ann", "operator's own\n", "email must be an email address"},
 		} {
-			if output, ok := promote(c[0], c[1]); ok || !strings.Contains(output, c[2]) {
+			if output, ok := promote(t, db, c[0], c[1]); ok || !strings.Contains(output, c[2]) {
 				t.Errorf("promote %s with %q: %s\nwant %q", c[0], c[1], output, c[2])
 			}
 		}
 		s.login("ann@x.example", "correct horse").Want(200, &ann)
-		if output, ok := promote("Ann@x.example", "operator's own\r\n"); !ok || strings.Contains(output, "operator's own") {
+		if output, ok := promote(t, db, "Ann@x.example", "operator's own\r\n"); !ok || strings.Contains(output, "operator's own") {
 			t.Fatalf("promote: %s", output)
 		}
 		s.wantOnlyOperator(ann, "correct horse")
-		if output, ok := promote("new@x.example", "another's own"); !ok {
+		if output, ok := promote(t, db, "new@x.example", "another's own"); !ok {
 			t.Fatalf("promote an address without account: %s", output)
 		}
 		if g := s.eventuallyLogin("new@x.example", "another's own"); g.User.Role != "admin" {
 			t.Errorf("new account: %+v", g.User)
 		}
-		if output, ok := promote("new@x.example", "forgotten and replaced"); !ok {
+		if output, ok := promote(t, db, "new@x.example", "forgotten and replaced"); !ok {
 			t.Fatalf("promote an admin: %s", output)
 		}
 		s.eventuallyLogin("new@x.example", "forgotten and replaced")

@@ -47,6 +47,7 @@ type Config struct {
 	LoginFailures     int      `envconfig:"LOGIN_FAILURES" default:"10" desc:"Number of wrong passwords, per client network, per account and per known device, after which further attempts must wait; see docs/security.md, Logins. 0: no limit."`
 	PasswordKey       string   `envconfig:"PASSWORD_KEY" secret:"true" desc:"Key of at least 32 characters for password hashes; if empty, the service generates one and stores it in the database."`
 	PasswordCost      int      `envconfig:"PASSWORD_COST" default:"12" desc:"Bcrypt cost of password hashes, 10 to 16; each step doubles the duration of a login."`
+	RequireTOTP       string   `envconfig:"REQUIRE_TOTP" desc:"Accounts that must have a second factor, an authenticator app: admins; managers, which includes admins; or all. Their next login sets it up; sessions without it end with their access token. Empty: none, everybody may have one. API clients are not affected."`
 	AdminEmail        string   `envconfig:"ADMIN_EMAIL" desc:"Email address of an admin; on start the service creates the account if it does not exist, or promotes it if no enabled account is an admin; requires ADMIN_PASSWORD."`
 	AdminPassword     string   `envconfig:"ADMIN_PASSWORD" secret:"true" desc:"Password of that admin, 8 to 1024 characters; set when the account is created or promoted, and not changed later."`
 
@@ -98,6 +99,7 @@ func (c Config) Validate() error {
 	check(c.Registration == open || c.Registration == byInvitation, "REGISTRATION: must be open or invitation, got %q", c.Registration)
 	check(slices.Contains([]string{auto, required, off}, c.EmailVerification), "EMAIL_VERIFICATION: must be auto, required or off, got %q", c.EmailVerification)
 	check(c.EmailVerification != required || c.Mail.Host != "", "SMTP_HOST: is missing; it is required if EMAIL_VERIFICATION is required")
+	check(slices.Contains([]string{"", string(account.AdminsNeedTOTP), string(account.ManagersNeedTOTP), string(account.AllNeedTOTP)}, c.RequireTOTP), "REQUIRE_TOTP: must be admins, managers, all or empty, got %q", c.RequireTOTP)
 	check(c.TokenLifetime >= minLifetime && c.TokenLifetime <= maxLifetime, "JWT_EXPIRES_IN: must be 1m to 30d, got %v", c.TokenLifetime)
 	check(c.RefreshLifetime >= c.TokenLifetime && c.RefreshLifetime <= maxRefresh, "REFRESH_EXPIRES_IN: must be at least JWT_EXPIRES_IN (%v) and at most 366d, got %v", c.TokenLifetime, c.RefreshLifetime)
 	check(c.KeyRotation == 0 || c.KeyRotation >= day, "JWT_KEY_ROTATION: must be 0 or at least 1d, got %v", c.KeyRotation)

@@ -19,6 +19,7 @@ import (
 	"github.com/battery-passport/suite/auth-service/internal/secret"
 	"github.com/battery-passport/suite/auth-service/internal/session"
 	"github.com/battery-passport/suite/auth-service/internal/throttle"
+	"github.com/battery-passport/suite/auth-service/internal/totp"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
@@ -56,6 +57,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	p.AddVerifier(verifier)
 	limits := throttle.New(cfg.LoginFailures, cfg.RateLimit, p.Now)
 	accounts, organisations := newAccounts(cfg, p, sessions, entries, limits, newHasher(cfg, keys.PasswordHashKey), log)
+	accounts.TOTPSecrets = totp.Secrets{Key: keys.TOTPKey}
 	invitations, clients := newInvitations(p, accounts, organisations, entries), newClients(p, sessions, keys, entries, limits, organisations, log)
 	events := kafka.NewForwarder(cfg.Kafka, append(event.UserTopics(), event.OrganisationTopics()...), log, accounts.Accounts.Outbox(), organisations.Organisations.Outbox())
 	entries.AppendNewest = []func(context.Context, audit.Filter) error{accounts.AppendNewest, organisations.AppendNewest, invitations.AppendNewest, clients.AppendNewest, keys.AppendNewest}
@@ -120,7 +122,7 @@ func newAccounts(cfg Config, p *platform.Platform, sessions *session.Service, en
 	accounts := &account.Service{
 		Accounts: store.Open(p.Store, account.Schema()), Audit: entries, Passwords: passwords,
 		Throttle: limits, Tokens: sessions, Organisations: organisations,
-		Now: p.Now, NewID: platform.NewID, Log: log, FirstIsAdmin: cfg.AdminEmail == "", AdminEmail: account.NormalEmail(cfg.AdminEmail), ByInvitation: cfg.Registration == byInvitation, VerifyEmails: cfg.verifiesEmails(),
+		Now: p.Now, NewID: platform.NewID, Log: log, FirstIsAdmin: cfg.AdminEmail == "", AdminEmail: account.NormalEmail(cfg.AdminEmail), ByInvitation: cfg.Registration == byInvitation, VerifyEmails: cfg.verifiesEmails(), TOTPRequired: account.Requirement(cfg.RequireTOTP),
 	}
 	organisations.Members = []organisation.Members{accounts}
 	return accounts, organisations

@@ -11,8 +11,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pquerna/otp/totp"
 
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 )
@@ -128,6 +130,7 @@ type exampleRun struct {
 	kept       map[string]string
 	recorded   map[string]map[string]operationExamples // by service and operation
 	names      replacements
+	codeAhead  time.Duration // of the next code of an authenticator app
 }
 
 // newExampleRun fills the suite with the data of make seed, and keeps ids of it.
@@ -157,7 +160,9 @@ func (s *suite) newExampleRun() *exampleRun {
 	for _, caller := range []string{"admin", "ada", "ute"} {
 		r.tokens[caller] = s.login(caller + "@nordlicht.example").Token
 	}
-	r.tokens["eve"] = s.register("eve@nordlicht.example", "").Token
+	for _, caller := range []string{"eve", "tom"} {
+		r.tokens[caller] = s.register(caller+"@nordlicht.example", "").Token
+	}
 	r.kept["refreshToken"] = ada.RefreshToken
 	find := func(client resttest.Client, route, name string) {
 		var page struct{ Items []map[string]any }
@@ -245,10 +250,23 @@ func (r *exampleRun) replace(text string) string {
 	if strings.Contains(text, "{invitationToken}") {
 		r.kept["invitationToken"] = r.mailedToken("ole@nordlicht.example", "/account/invitation")
 	}
+	if strings.Contains(text, "{totpCode}") {
+		r.kept["totpCode"] = r.nextCode()
+	}
 	for name, value := range r.kept {
 		text = strings.ReplaceAll(text, "{"+name+"}", value)
 	}
 	return text
+}
+
+// nextCode returns the present code of an authenticator app or, later, the next one: a code works once.
+func (r *exampleRun) nextCode() string {
+	code, err := totp.GenerateCode(r.kept["secret"], time.Now().Add(r.codeAhead))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.codeAhead = 30 * time.Second
+	return code
 }
 
 // keep remembers the id in a response, and the tokens of a login.
@@ -260,8 +278,13 @@ func (r *exampleRun) keep(e example, text string) {
 	if token, ok := firstOf(response, "refreshToken", "refresh_token").(string); ok {
 		r.kept["refreshToken"] = token
 	}
-	if secret, ok := response["clientSecret"].(string); ok {
-		r.kept["clientSecret"] = secret
+	for _, name := range []string{"clientSecret", "secret", "challenge"} {
+		if value, ok := response[name].(string); ok {
+			r.kept[name] = value
+		}
+	}
+	if token, ok := response["token"].(string); ok && e.keep != "" {
+		r.tokens[e.keep] = token
 	}
 	if user, ok := response["user"].(map[string]any); ok {
 		response = user
@@ -278,7 +301,7 @@ func (r *exampleRun) record(op documentedOperation, e example, contentType, body
 	if got.Request == nil {
 		got = operationExamples{Request: map[string]map[string]recorded{}, Responses: map[string]map[string]map[string]recorded{}}
 	}
-	if body != "" && (e.status == 0 || e.mailed) { // otherwise the body is not valid
+	if body != "" && e.name != "" && (e.status == 0 || e.unavailable) { // otherwise the body is not valid
 		if got.Request[contentType] == nil {
 			got.Request[contentType] = map[string]recorded{}
 		}

@@ -8,7 +8,7 @@ type example struct {
 	target        string // values of parameters of the path, names of kept ids or values
 	query         string
 	body          string // JSON, or the name of a sample; the words in braces are kept values
-	mailed        bool   // the body is an example although it needs a token of a mail that the suite does not send
+	unavailable   bool   // the body is an example although it needs a mail or a setting that the suite does not have
 	status        int    // 0: the status of success; otherwise only the problem is an example
 	keep          string // name under which the id of the response is kept
 }
@@ -58,13 +58,22 @@ var examples = []example{
 	{operation: "listAccounts", caller: "admin", query: "limit=1"},
 	{operation: "listAuditEntries", caller: "admin", query: "limit=1"},
 	{operation: "exportProfile", caller: "ute"},
+	{operation: "enrolTOTP", name: "password", summary: "With the password of your account", caller: "tom", body: `{"password":"correct horse battery"}`},
+	{operation: "confirmTOTP", name: "code", summary: "With the present code of the authenticator app", caller: "tom", body: `{"code":"{totpCode}"}`},
+	{operation: "logIn", body: `{"email":"tom@nordlicht.example","password":"correct horse battery"}`},
+	{operation: "completeLogin", name: "code", summary: "With the challenge of the login and the present code of the authenticator app", body: `{"challenge":"{challenge}","code":"{totpCode}"}`, keep: "tom"},
+	{operation: "enrolForLogin", name: "challenge", unavailable: true, summary: "With the challenge of the login", body: `{"challenge":"{challenge}"}`, status: 401},
+	{operation: "getTOTP", caller: "tom"},
+	{operation: "replaceRecoveryCodes", name: "password", summary: "With the password of your account", caller: "tom", body: `{"password":"correct horse battery"}`},
+	{operation: "disableTOTP", name: "password", summary: "With the password of your account", caller: "tom", body: `{"password":"correct horse battery"}`},
+	{operation: "resetTOTP", caller: "admin", target: "tom", status: 409},
 	{operation: "eraseAccount", caller: "admin", target: "ann"},
 	{operation: "eraseProfile", name: "password", summary: "With the password of your account", caller: "eve", body: `{"password":"correct horse battery"}`},
 	{operation: "listRevocations"},
 	{operation: "changePassword", name: "change", summary: "Ends all sessions of the account", caller: "ute", body: `{"currentPassword":"correct horse battery","newPassword":"staple battery horse"}`},
 	{operation: "requestPasswordReset", name: "address", summary: "Send a mail with a link", body: `{"email":"ute@nordlicht.example"}`},
 	{operation: "confirmPasswordReset", name: "token", summary: "With the token in the link of the mail", body: `{"token":"{resetToken}","password":"correct horse battery"}`},
-	{operation: "confirmEmail", name: "token", mailed: true, summary: "With the token in the link of the mail", body: `{"token":"AaIsiFFodVGC9VuylAOpusOOYcP1OBTOMBYRWmSIFOg4uM8aFCauVuIx4k4CMfLF","password":"correct horse battery"}`, status: 422},
+	{operation: "confirmEmail", name: "token", unavailable: true, summary: "With the token in the link of the mail", body: `{"token":"AaIsiFFodVGC9VuylAOpusOOYcP1OBTOMBYRWmSIFOg4uM8aFCauVuIx4k4CMfLF","password":"correct horse battery"}`, status: 422},
 	{operation: "getKeySet"}, {operation: "getAuthHealth"}, {operation: "getAuthLiveness"}, {operation: "getAuthReadiness"},
 
 	{operation: "createPassport", name: "minimal", summary: "Enough for a draft", caller: "ada", body: minimal, keep: "draft"},

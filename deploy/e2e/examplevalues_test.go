@@ -68,11 +68,19 @@ func urlEncodedForm(t *testing.T, body string) string {
 // replacements has fixed values for those that differ between runs: ids, hashes, tokens, times and addresses.
 type replacements map[string]string
 
+const base32Secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
 var volatile = []struct {
 	pattern *regexp.Regexp
 	value   string
 }{
-	{regexp.MustCompile(`"(token|refreshToken|deviceToken|clientSecret|client_secret|access_token|refresh_token|kid|x|y|nextCursor|since)":"[^"]+"`), `"$1":"…"`},
+	{regexp.MustCompile(`"(token|refreshToken|deviceToken|clientSecret|client_secret|access_token|refresh_token|challenge|kid|x|y|nextCursor)":"[^"]+"`), `"$1":"…"`},
+	{regexp.MustCompile(`"since":"[A-Za-z0-9_-]+"`), `"since":"…"`}, // a cursor, not a time
+	{regexp.MustCompile(`"code":"\d{6}"`), `"code":"492039"`},
+	{regexp.MustCompile(`"secret":"[A-Z2-7]{32}"`), `"secret":"` + base32Secret + `"`},
+	{regexp.MustCompile(`(\bsecret=)[A-Z2-7]{32}`), "${1}" + base32Secret},
+	{regexp.MustCompile(`"[A-Z2-7]{4}(-[A-Z2-7]{4}){5}"`), `"JBSW-Y3DP-EHPK-3PXP-JBSW-Y3DP"`},
+	{regexp.MustCompile(`"qr":"[^"\\]*(\\.[^"\\]*)*"`), `"qr":"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 57 57\"><path d=\"M4,4H11…\"/></svg>"`},
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+[^" ]*X-Amz[^" ]*`), "https://files.nordlicht.example/documents/NB-2026-0001?signature=…"},
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+`), "https://passports.nordlicht.example"},
 	{regexp.MustCompile(`"(commit|version)":"[^"]*"`), `"$1":"1.0.0"`},

@@ -53,6 +53,16 @@ DELETE /api/auth/organisations/{id}         own        401 401 403 403 403 403 4
 DELETE /api/auth/organisations/{id}         foreign    401 401 403 403 403 403 204
 DELETE /api/auth/organisations/{id}         absent     401 401 403 403 403 403 404
 PUT /api/auth/password                      -          401 401 422 422 422 422 422
+POST /api/auth/login/totp                   -          401 401 401 401 401 401 401
+POST /api/auth/login/totp/enrolment         -          401 401 401 401 401 401 401
+GET /api/auth/totp                          -          401 401 200 200 200 200 200
+POST /api/auth/totp                         -          401 401 422 422 422 422 422
+POST /api/auth/totp/confirmation            -          401 401 409 409 409 409 409
+POST /api/auth/totp/deletion                -          401 401 422 422 422 422 422
+POST /api/auth/totp/recovery-codes          -          401 401 422 422 422 422 422
+DELETE /api/auth/users/{id}/totp            own        401 401 403 403 403 403 409
+DELETE /api/auth/users/{id}/totp            foreign    401 401 403 403 403 403 409
+DELETE /api/auth/users/{id}/totp            absent     401 401 403 403 403 403 404
 POST /api/auth/email-confirmations/confirm  -          422 422 422 422 422 422 422
 POST /api/auth/password-resets              -          202 202 202 202 202 202 202
 POST /api/auth/password-resets/confirm      -          422 422 422 422 422 422 422
@@ -301,6 +311,9 @@ POST /api/auth/invitations/{id}/resend      absent     404
 DELETE /api/auth/invitations/{id}           own        204
 DELETE /api/auth/invitations/{id}           foreign    404
 DELETE /api/auth/invitations/{id}           absent     404
+DELETE /api/auth/users/{id}/totp            own        409
+DELETE /api/auth/users/{id}/totp            foreign    404
+DELETE /api/auth/users/{id}/totp            absent     404
 GET /api/auth/users                         -          200
 GET /api/auth/users/{id}                    own        200
 GET /api/auth/users/{id}                    foreign    404
@@ -319,6 +332,12 @@ var bodies = map[string]string{
 	"POST /api/auth/refresh":                     `{"refreshToken":"none"}`,
 	"POST /api/auth/logout":                      `{"refreshToken":"none"}`,
 	"PUT /api/auth/password":                     `{"currentPassword":"another {password}","newPassword":"a new {password}"}`,
+	"POST /api/auth/login/totp":                  `{"challenge":"none","code":"000000"}`,
+	"POST /api/auth/login/totp/enrolment":        `{"challenge":"none"}`,
+	"POST /api/auth/totp":                        `{"password":"another {password}"}`,
+	"POST /api/auth/totp/confirmation":           `{"code":"000000"}`,
+	"POST /api/auth/totp/deletion":               `{"password":"another {password}"}`,
+	"POST /api/auth/totp/recovery-codes":         `{"password":"another {password}"}`,
 	"POST /api/auth/email-confirmations/confirm": `{"token":"none","password":"{password}"}`,
 	"POST /api/auth/password-resets":             `{"email":"{email}"}`,
 	"POST /api/auth/password-resets/confirm":     `{"token":"none","password":"a new {password}"}`,

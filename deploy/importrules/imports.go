@@ -26,6 +26,7 @@ var owners = map[string]string{
 	"github.com/emersion/go-smtp":          "pkg/mail/mailsink",
 	"github.com/emersion/go-sasl":          "pkg/mail/mailsink",
 	"github.com/coreos/go-oidc/v3":         "auth-service/internal/provider",
+	"github.com/pquerna/otp":               "auth-service/internal/totp",
 }
 
 // direct are the packages that are exempt from owners: they read the data in the back ends, or
@@ -35,7 +36,7 @@ var direct = []string{"deploy/chaos", "deploy/mongousers"}
 // adapters are the names of internal packages that wrap a dependency, outputs those that
 // write a format without knowing HTTP. All other internal packages are domain packages.
 var (
-	adapters = []string{"accountmail", "desk", "documents", "filetype", "httpapi", "password", "provider", "s3store", "secret", "textfile", "throttle"}
+	adapters = []string{"accountmail", "desk", "documents", "filetype", "httpapi", "password", "provider", "s3store", "secret", "textfile", "throttle", "totp"}
 	outputs  = []string{"carrier", "datamatrix", "page", "pdf", "resolver"}
 )
 

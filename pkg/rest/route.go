@@ -18,6 +18,7 @@ import (
 type operation struct {
 	huma.Operation
 	route       *route
+	schemas     huma.Registry // of the document
 	noAccessLog bool
 	json        *jsonBody       // nil: no JSON body
 	hasKey      bool            // the input has an IdempotencyKey
@@ -40,13 +41,11 @@ func Errors(statuses ...int) Option {
 	return func(o *operation) { o.statuses = append(o.statuses, statuses...) }
 }
 
-// Accepted documents the status 202 with a message, for requests that the service completes later.
-func Accepted(description string) Option {
+// Accepted documents the status 202 with a body of type T, for requests that are not complete yet.
+func Accepted[T any](description string) Option {
 	return func(o *operation) {
-		message := &huma.Schema{Type: huma.TypeString, Description: "what happens next, for people"}
-		o.Responses["202"] = &huma.Response{Description: description, Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{
-			Type: huma.TypeObject, Properties: map[string]*huma.Schema{"message": message}, Required: []string{"message"},
-		}}}}
+		schema := o.schemas.Schema(reflect.TypeFor[T](), true, "")
+		o.Responses["202"] = &huma.Response{Description: description, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
 	}
 }
 
@@ -107,7 +106,7 @@ func Handle[I, O any](a *API, pattern string, policy Policy, handler func(contex
 		Method: method, Path: path, Summary: summary, OperationID: id,
 		Responses: map[string]*huma.Response{}, Security: []map[string][]string{},
 		RejectUnknownQueryParameters: policy.Query == StrictQuery,
-	}, ids: map[string]bool{}}
+	}, schemas: a.huma.OpenAPI().Components.Schemas, ids: map[string]bool{}}
 	if segments := strings.Split(path, "/"); len(segments) > 2 {
 		if o.Tags = segments[2:3]; segments[2] == "public" && len(segments) > 3 {
 			o.Tags = []string{"public " + segments[3]}

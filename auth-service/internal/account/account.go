@@ -41,6 +41,7 @@ type Account struct {
 	EmailVerified *bool     `json:"emailVerified,omitempty" doc:"false while the account must confirm its email address: until then it reads, but neither uploads nor gets mail; true when it has; absent if it needs no confirmation"`
 	CreatedAt     time.Time `json:"createdAt" doc:"time of registration"`
 	UpdatedAt     time.Time `json:"updatedAt" doc:"time of the last change of role, organisation, manager or disabled"`
+	TOTPSince     time.Time `json:"totpSince,omitzero" doc:"time since which logins need a code of an authenticator app (TOTP); absent if TOTP is off"`
 }
 
 // Record is the stored form of an account.
@@ -50,10 +51,11 @@ type Record struct {
 	Identity          Identity    `json:"identity,omitzero"`     // of the person at the identity provider
 	Reset             link.Link   `json:"reset,omitzero"`        // for a new password
 	Confirmation      link.Link   `json:"confirmation,omitzero"` // for the email address
-	First             bool        `json:"first,omitzero"`        // the admin of the first registration; at most one account
-	Rights            int64       `json:"rights,omitzero"`       // version of the rights; access tokens with a lower one are revoked
-	Epoch             int64       `json:"epoch,omitzero"`        // sessions and devices of an earlier epoch have ended
-	LastEntry         audit.Entry `json:"lastEntry,omitzero"`    // newest audit entry
+	Factor            Factor      `json:"factor,omitzero"`
+	First             bool        `json:"first,omitzero"`     // the admin of the first registration; at most one account
+	Rights            int64       `json:"rights,omitzero"`    // version of the rights; access tokens with a lower one are revoked
+	Epoch             int64       `json:"epoch,omitzero"`     // sessions and devices of an earlier epoch have ended
+	LastEntry         audit.Entry `json:"lastEntry,omitzero"` // newest audit entry
 	PendingAssignment Assignment  `json:"joining,omitzero"`
 	RemovalBegan      time.Time   `json:"removalBegan,omitzero"` // when a manager began to disable or demote this manager
 	ErasureBegan      time.Time   `json:"erasureBegan,omitzero"` // when an admin was excluded, see excludeAdmin
@@ -89,7 +91,7 @@ const unconfirmed = "yes"
 // Schema declares how accounts are stored.
 func Schema() store.Schema[Record] {
 	return store.Schema[Record]{
-		Name: "users", Version: 4, UniqueIndexes: []string{byEmail, byFirst, byIdentity}, // version 2 adds Manager, version 3 Reset, EmailVerified and Confirmation, version 4 Identity
+		Name: "users", Version: 4, UniqueIndexes: []string{byEmail, byFirst, byIdentity}, // version 2 adds Manager, version 3 Reset, EmailVerified and Confirmation, version 4 Identity, TOTPSince and Factor
 		Unique: func(r *Record) map[string]string {
 			keys := map[string]string{}
 			if !r.Deleted {

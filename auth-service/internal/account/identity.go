@@ -125,6 +125,7 @@ func (s *Service) link(ctx context.Context, r Record, a Assertion) (Record, erro
 			return s.entryChange(ctx, r, audit.IdentityLinked, diffs...), nil
 		}
 		r.PasswordHash, r.UpdatedAt = "", s.now()
+		r.removeFactor()
 		r.endLogins()
 		r.Confirmation.Close()
 		change := s.rightsChange(ctx, r, audit.IdentityLinked, append(diffs, audit.FieldDiff{Field: "password"})...)

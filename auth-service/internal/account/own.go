@@ -108,7 +108,7 @@ func (r *Record) endLogins() {
 func (s *Service) EndSessions(ctx context.Context, id string) error {
 	_, err := s.update(ctx, id, func(r *Record) (store.Change, error) {
 		r.endLogins()
-		return s.rightsChange(auth.NewContext(ctx, auth.Principal{UserID: id}), r, audit.SessionsEnded), nil
+		return s.rightsChange(asAccount(ctx, id), r, audit.SessionsEnded), nil
 	})
 	return err
 }

@@ -38,9 +38,9 @@ func (s *Service) CheckAdminExists(ctx context.Context) error {
 }
 
 // Promote makes the account of the email address an enabled admin with the password, or
-// creates it. The previous password, sessions, devices, reset links and access tokens of the
+// creates it. The previous password, second factor, sessions, devices, reset links and access tokens of the
 // account end: anybody may have registered the address. An account that is an enabled admin with this
-// password stays unchanged. It fails with fault.Invalid, and with fault.Conflict if another
+// password, without a second factor, stays unchanged. It fails with fault.Invalid, and with fault.Conflict if another
 // request changes the password at the same time.
 func (s *Service) Promote(ctx context.Context, email, password string) error {
 	email = NormalEmail(email)
@@ -64,7 +64,7 @@ func (s *Service) takeOver(ctx context.Context, r Record, password string) error
 		return fault.New(fault.Invalid, "the password does not meet the policy").With(details...)
 	}
 	same, err := s.Passwords.Compare(ctx, s.clientOf(ctx, KnownDevice), r.PasswordHash, password)
-	if err != nil || same && r.Role == auth.Admin && !r.Disabled {
+	if err != nil || same && r.Role == auth.Admin && !r.Disabled && !r.HasTOTP() {
 		return err
 	}
 	hash, err := s.hashPassword(ctx, KnownDevice, password)
@@ -77,6 +77,7 @@ func (s *Service) takeOver(ctx context.Context, r Record, password string) error
 		}
 		before := stored.Account
 		stored.Role, stored.Disabled, stored.EmailVerified, stored.PasswordHash, stored.UpdatedAt = auth.Admin, false, nil, hash, s.now()
+		stored.removeFactor()
 		stored.endLogins()
 		change := s.rightsChange(ctx, stored, audit.Changed, append(differences(before, stored.Account), audit.FieldDiff{Field: "password"})...)
 		change.Events = []event.Envelope{stored.updated()}

@@ -67,7 +67,7 @@ func (s *Service) Tasks() []task.Kind {
 }
 
 // completeRegistration creates an account. An account whose address is not confirmed gets the new
-// password, and its sessions end: anybody may have registered it before. The holder of any other
+// password and loses TOTP, and its sessions end: anybody may have registered it before. The holder of any other
 // account gets a mail.
 func (s *Service) completeRegistration(ctx context.Context, q registration) error {
 	row, err := s.Accounts.GetBy(ctx, byEmail, q.Email)
@@ -96,6 +96,7 @@ func (s *Service) replaceUnconfirmed(ctx context.Context, id, passwordHash strin
 			return store.Change{}, store.ErrNoChange
 		}
 		r.PasswordHash = passwordHash
+		r.removeFactor()
 		r.endLogins()
 		r.Confirmation.Close()
 		return s.rightsChange(asRegistrant(ctx, *r), r, audit.Registered, audit.FieldDiff{Field: "password"}), nil
@@ -156,7 +157,7 @@ func (s *Service) ConfirmEmail(ctx context.Context, token, password string) erro
 		verified := true
 		stored.Confirmation.Close()
 		stored.EmailVerified, stored.UpdatedAt = &verified, s.now()
-		change := s.rightsChange(auth.NewContext(ctx, auth.Principal{UserID: r.ID}), stored, audit.EmailConfirmed)
+		change := s.rightsChange(asAccount(ctx, r.ID), stored, audit.EmailConfirmed)
 		change.Events = []event.Envelope{stored.updated()}
 		return change, nil
 	})

@@ -9,7 +9,6 @@ import (
 
 	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/auth-service/internal/link"
-	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/task"
@@ -121,7 +120,7 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string) err
 		}
 		r.PasswordHash = hash
 		r.endLogins()
-		return s.rightsChange(auth.NewContext(ctx, auth.Principal{UserID: r.ID}), r, audit.PasswordReset), nil
+		return s.rightsChange(asAccount(ctx, r.ID), r, audit.PasswordReset), nil
 	})
 	return err
 }

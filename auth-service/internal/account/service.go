@@ -32,12 +32,13 @@ type Revoker interface {
 
 // Throttle limits password attempts, and how many passwords are hashed at a time. An
 // attempt counts as a failure until end(false); if it is not allowed, the password is
-// treated as wrong. Device is the verified id of a device of the account, or empty. Attempt
-// and Acquire fail with fault.TooMany.
+// treated as wrong. Code does the same for codes of a second factor. Device is the verified id of a device of the account, or empty. Attempt,
+// Acquire and Code fail with fault.TooMany.
 type Throttle interface {
 	Attempt(client netip.Addr, account, device string) (allowed bool, end func(failed bool), err error)
 	Acquire(client netip.Addr) (release func(), err error)
 	Network(client netip.Addr) string
+	Code(account, device string) (end func(failed bool), err error)
 }
 
 // Service manages accounts. It is safe for concurrent use. Its methods fail with
@@ -49,6 +50,7 @@ type Service struct {
 	Throttle      Throttle
 	Tokens        Revoker
 	Organisations Organisations
+	TOTPSecrets   TOTPSecrets
 	Mails         *task.Queue // of tasks that send mails; nil: the service sends none
 	Now           func() time.Time
 	NewID         func() string
@@ -59,6 +61,7 @@ type Service struct {
 	AdminEmail   string // of ADMIN_EMAIL; its account cannot be erased, because a restart would create it again
 	ByInvitation bool   // nobody registers
 	VerifyEmails bool   // registrations go through RequestRegistration, except that of the first admin
+	TOTPRequired Requirement
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
@@ -142,7 +145,7 @@ func asRegistrant(ctx context.Context, r Record) context.Context {
 	if audit.OriginOf(ctx) == (audit.Origin{}) {
 		return ctx
 	}
-	return auth.NewContext(ctx, auth.Principal{UserID: r.ID})
+	return asAccount(ctx, r.ID)
 }
 
 // Filter selects accounts; an empty member selects all.

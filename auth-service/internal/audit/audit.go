@@ -17,33 +17,40 @@ type Action string
 
 // The actions. Those of logins, logouts and requests for mails are counted per account and hour.
 const (
-	Registered          Action = "registered"
-	Changed             Action = "changed"
-	PasswordChanged     Action = "passwordChanged"
-	PasswordReset       Action = "passwordReset"
-	EmailConfirmed      Action = "emailConfirmed"
-	SessionsEnded       Action = "sessionsEnded"
-	IdentityLinked      Action = "identityLinked"
-	TokenReused         Action = "refreshTokenReused"
-	AccountDeleted      Action = "accountDeleted"
-	OrganisationCreated Action = "organisationCreated"
-	OrganisationChanged Action = "organisationChanged"
-	OrganisationDeleted Action = "organisationDeleted"
-	KeyRotated          Action = "signingKeyRotated"
-	InvitationCreated   Action = "invitationCreated"
-	InvitationResent    Action = "invitationResent"
-	InvitationRevoked   Action = "invitationRevoked"
-	InvitationAccepted  Action = "invitationAccepted"
-	ClientCreated       Action = "clientCreated"
-	ClientChanged       Action = "clientChanged"
-	ClientDeleted       Action = "clientDeleted"
-	ClientSecretAdded   Action = "clientSecretAdded"
-	ClientSecretRemoved Action = "clientSecretRemoved"
+	Registered            Action = "registered"
+	Changed               Action = "changed"
+	PasswordChanged       Action = "passwordChanged"
+	PasswordReset         Action = "passwordReset"
+	EmailConfirmed        Action = "emailConfirmed"
+	TOTPEnrolled          Action = "totpEnrolled"
+	TOTPEnabled           Action = "totpEnabled"
+	TOTPDisabled          Action = "totpDisabled"
+	TOTPReset             Action = "totpReset"
+	RecoveryCodeUsed      Action = "recoveryCodeUsed"
+	RecoveryCodesReplaced Action = "recoveryCodesReplaced"
+	SessionsEnded         Action = "sessionsEnded"
+	IdentityLinked        Action = "identityLinked"
+	TokenReused           Action = "refreshTokenReused"
+	AccountDeleted        Action = "accountDeleted"
+	OrganisationCreated   Action = "organisationCreated"
+	OrganisationChanged   Action = "organisationChanged"
+	OrganisationDeleted   Action = "organisationDeleted"
+	KeyRotated            Action = "signingKeyRotated"
+	InvitationCreated     Action = "invitationCreated"
+	InvitationResent      Action = "invitationResent"
+	InvitationRevoked     Action = "invitationRevoked"
+	InvitationAccepted    Action = "invitationAccepted"
+	ClientCreated         Action = "clientCreated"
+	ClientChanged         Action = "clientChanged"
+	ClientDeleted         Action = "clientDeleted"
+	ClientSecretAdded     Action = "clientSecretAdded"
+	ClientSecretRemoved   Action = "clientSecretRemoved"
 
 	ResetRequested Action = "passwordResetRequested"
 	LoggedIn       Action = "loggedIn"
 	LoggedOut      Action = "loggedOut"
 	LoginFailed    Action = "loginFailed"
+	CodeFailed     Action = "codeFailed"
 	LoginThrottled Action = "loginThrottled"
 
 	ClientAuthenticated Action = "clientAuthenticated"
@@ -59,7 +66,7 @@ type Entry struct {
 	Client       string      `json:"client,omitempty" format:"uuid" doc:"id of the API client that was changed, or for which a token was requested"`
 	Key          string      `json:"key,omitempty" doc:"kid of the signing key that was added"`
 	Number       int64       `json:"number,omitzero" doc:"number of the change among those of the account, organisation or client, from 1; absent for logins, logouts and keys"`
-	Action       Action      `json:"action" enum:"registered,changed,passwordChanged,passwordReset,emailConfirmed,sessionsEnded,identityLinked,refreshTokenReused,accountDeleted,organisationCreated,organisationChanged,organisationDeleted,signingKeyRotated,clientCreated,clientChanged,clientDeleted,clientSecretAdded,clientSecretRemoved,clientAuthenticated,clientFailed,invitationCreated,invitationResent,invitationRevoked,invitationAccepted,passwordResetRequested,loggedIn,loggedOut,loginFailed,loginThrottled" doc:"registered: the account was created, or registered again before its email address was confirmed; changed: an admin or the identity provider changed role, organisation or disabled, or the configuration of the service made the account an admin with a new password; passwordChanged: the password was changed; passwordReset: the password was set with the link of a mail; emailConfirmed: the email address was confirmed with the link of a mail; sessionsEnded: the account logged out everywhere; identityLinked: the account was linked to a person at the identity provider, by the verified email address, and lost its password if the address had never been confirmed; refreshTokenReused: a refresh token was used twice, which ended its session; accountDeleted: the account was erased, and only its id remains; organisationCreated, organisationChanged, organisationDeleted: the organisation was created, changed or deleted; signingKeyRotated: a signing key was added; clientCreated, clientChanged, clientDeleted, clientSecretAdded, clientSecretRemoved: an API client was created, changed or deleted, or one of its secrets was added or removed; clientAuthenticated: tokens for an API client; clientFailed: requests for one with a wrong secret, or of an unknown or disabled client; invitationCreated, invitationResent, invitationRevoked, invitationAccepted: a person was invited, the mail was sent again with a new link, the invitation was revoked, or accepted; passwordResetRequested: requests for such a mail, for all addresses with or without account; loggedIn: logins with the right password; loggedOut: logouts; loginFailed: logins with a wrong password, of a disabled account or to an address without account, and own requests with a wrong current password, such as to change it; loginThrottled: logins and uses of a current password that were refused with 429, of all accounts"`
+	Action       Action      `json:"action" enum:"registered,changed,passwordChanged,passwordReset,emailConfirmed,totpEnrolled,totpEnabled,totpDisabled,totpReset,recoveryCodesReplaced,recoveryCodeUsed,sessionsEnded,identityLinked,refreshTokenReused,accountDeleted,organisationCreated,organisationChanged,organisationDeleted,signingKeyRotated,clientCreated,clientChanged,clientDeleted,clientSecretAdded,clientSecretRemoved,clientAuthenticated,clientFailed,invitationCreated,invitationResent,invitationRevoked,invitationAccepted,passwordResetRequested,loggedIn,loggedOut,loginFailed,codeFailed,loginThrottled" doc:"registered: the account was created, or registered again before its email address was confirmed; changed: an admin or the identity provider changed role, organisation or disabled, or the configuration of the service made the account an admin with a new password; passwordChanged: the password was changed; passwordReset: the password was set with the link of a mail; emailConfirmed: the email address was confirmed with the link of a mail; totpEnrolled: a secret for an authenticator app was made, which is not active yet; totpEnabled: it was confirmed with a code, and logins need one from now on; totpDisabled: the account switched this off; totpReset: an admin or a manager did; recoveryCodesReplaced: the account got new recovery codes; recoveryCodeUsed: it logged in with one; sessionsEnded: the account logged out everywhere; identityLinked: the account was linked to a person at the identity provider, by the verified email address, and lost its password if the address had never been confirmed; refreshTokenReused: a refresh token was used twice, which ended its session; accountDeleted: the account was erased, and only its id remains; organisationCreated, organisationChanged, organisationDeleted: the organisation was created, changed or deleted; signingKeyRotated: a signing key was added; clientCreated, clientChanged, clientDeleted, clientSecretAdded, clientSecretRemoved: an API client was created, changed or deleted, or one of its secrets was added or removed; clientAuthenticated: tokens for an API client; clientFailed: requests for one with a wrong secret, or of an unknown or disabled client; invitationCreated, invitationResent, invitationRevoked, invitationAccepted: a person was invited, the mail was sent again with a new link, the invitation was revoked, or accepted; passwordResetRequested: requests for such a mail, for all addresses with or without account; loggedIn: logins with the right password; loggedOut: logouts; loginFailed: logins with a wrong password, of a disabled account or to an address without account, and own requests with a wrong current password, such as to change it; codeFailed: wrong codes after the right password, and at an enrolment; loginThrottled: logins, codes and uses of a current password that were refused with 429, of all accounts"`
 	At           time.Time   `json:"at" doc:"time of the change, or of the first login or logout that the entry counts"`
 	By           string      `json:"by,omitempty" format:"uuid" doc:"id of the account that made the change; absent if the service or the identity provider did, or if the caller is unknown"`
 	Provider     string      `json:"provider,omitempty" doc:"issuer of the identity provider whose login made the change"`

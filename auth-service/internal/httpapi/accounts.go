@@ -74,7 +74,7 @@ func (a *API) profile(ctx context.Context, _ *struct{}) (*output[account.Account
 
 func (a *API) changePassword(ctx context.Context, in *input[passwordChange]) (*struct{}, error) {
 	err := a.Logins.ChangePassword(withOrigin(ctx), in.Body.CurrentPassword, in.Body.NewPassword)
-	annotateWrongPassword(ctx, err)
+	annotateOwnFailure(ctx, err)
 	return nil, err
 }
 
@@ -123,7 +123,7 @@ type auditInput struct {
 	By           string       `query:"by" id:"true" doc:"only changes made by the account with this id"`
 	Organisation string       `query:"organisation" doc:"only entries about the organisation with this id"`
 	Client       string       `query:"client" id:"true" doc:"only entries about the API client with this id"`
-	Action       audit.Action `query:"action" enum:"registered,changed,passwordChanged,passwordReset,emailConfirmed,sessionsEnded,identityLinked,refreshTokenReused,accountDeleted,organisationCreated,organisationChanged,organisationDeleted,signingKeyRotated,clientCreated,clientChanged,clientDeleted,clientSecretAdded,clientSecretRemoved,clientAuthenticated,clientFailed,invitationCreated,invitationResent,invitationRevoked,invitationAccepted,passwordResetRequested,loggedIn,loggedOut,loginFailed,loginThrottled" doc:"only entries with this action, see AuditEntry"`
+	Action       audit.Action `query:"action" enum:"registered,changed,passwordChanged,passwordReset,emailConfirmed,totpEnrolled,totpEnabled,totpDisabled,totpReset,recoveryCodesReplaced,recoveryCodeUsed,sessionsEnded,identityLinked,refreshTokenReused,accountDeleted,organisationCreated,organisationChanged,organisationDeleted,signingKeyRotated,clientCreated,clientChanged,clientDeleted,clientSecretAdded,clientSecretRemoved,clientAuthenticated,clientFailed,invitationCreated,invitationResent,invitationRevoked,invitationAccepted,passwordResetRequested,loggedIn,loggedOut,loginFailed,codeFailed,loginThrottled" doc:"only entries with this action, see AuditEntry"`
 	From         time.Time    `query:"from" doc:"only entries whose at is this time or later"`
 	Until        time.Time    `query:"until" doc:"only entries whose at is before this time"`
 }

@@ -49,6 +49,7 @@ func (a *API) registerInvitations(r *rest.API, manager, registration rest.Policy
 	accept := registration
 	accept.Audience = rest.Recognised(a.Verifier.Require(), acceptRate)
 	rest.Handle(r, "POST /api/auth/invitations/accept", accept, a.acceptInvitation, "acceptInvitation", "Accept an invitation", rest.Errors(http.StatusForbidden, http.StatusConflict),
+		rest.Accepted[pendingLogin]("the invitation is accepted, and the account has TOTP or must have it, see logIn"),
 		rest.Description("Without an access token: creates an account with the password and logs it in; 409 if the address has an account, unless that must still confirm its address: it then gets the password. With the access token of that account and without a password: gives it the role and the organisation, and begins a session. All tokens that are not accepted get the same 422: unknown, used, expired, revoked, incomplete, or for another address."))
 }
 

@@ -38,7 +38,7 @@ type providerCallbackInput struct {
 
 // providerTokensOutput also removes the cookie of the login in progress.
 type providerTokensOutput struct {
-	Cookies []http.Cookie `header:"Set-Cookie" doc:"device token for later logins in this browser, and the end of the login in progress"`
+	Cookies []string `header:"Set-Cookie" doc:"device token for later logins in this browser, and the end of the login in progress"`
 	Body    tokens
 }
 
@@ -70,7 +70,8 @@ func (a *API) finishAtProvider(ctx context.Context, in *providerCallbackInput) (
 		return nil, err
 	}
 	out := a.tokens(ctx, g, in.Proto)
-	return &providerTokensOutput{[]http.Cookie{out.DeviceCookie, a.transactionCookie(in.Proto, "", -1)}, out.Body}, nil
+	end := a.transactionCookie(in.Proto, "", -1)
+	return &providerTokensOutput{[]string{out.DeviceCookie, end.String()}, out.Body}, nil
 }
 
 // transactionCookie returns the cookie of a login in progress. The browser must send it when the

@@ -59,7 +59,7 @@ func (a *API) exportProfile(ctx context.Context, in *exportInput) (*exportOutput
 
 func (a *API) eraseProfile(ctx context.Context, in *input[passwordConfirmation]) (*struct{}, error) {
 	err := a.Logins.EraseOwn(withOrigin(ctx), in.Body.Password)
-	annotateWrongPassword(ctx, err)
+	annotateOwnFailure(ctx, err)
 	return nil, err
 }
 
@@ -67,10 +67,10 @@ func (a *API) eraseAccount(ctx context.Context, in *AccountID) (*struct{}, error
 	return nil, a.Logins.Erase(withOrigin(ctx), in.ID)
 }
 
-// annotateWrongPassword adds the security event of a wrong current password of the caller to
-// the access log.
-func annotateWrongPassword(ctx context.Context, err error) {
-	if errors.Is(err, account.ErrWrongPassword) || fault.Is(err, fault.TooMany) {
+// annotateOwnFailure adds the security event of a wrong current password, or of a wrong code, of the caller
+// to the access log.
+func annotateOwnFailure(ctx context.Context, err error) {
+	if errors.Is(err, account.ErrWrongPassword) || errors.Is(err, account.ErrWrongCode) || fault.Is(err, fault.TooMany) {
 		annotateFailure(ctx, auth.Caller(ctx).UserID, err)
 	}
 }

@@ -26,7 +26,9 @@ type SessionID struct {
 	ID string `path:"id" maxLength:"100" doc:"id of the session"`
 }
 
-func (a *API) registerSessions(r *rest.API, user rest.Policy) {
+func (a *API) registerSessions(r *rest.API, login, user rest.Policy) {
+	rest.Handle(r, "POST /api/auth/logout", login, a.logout, "logOut", "Log out", rest.Status(http.StatusNoContent), rest.Errors(http.StatusUnauthorized, http.StatusTooManyRequests),
+		rest.Description("Ends a session. All services refuse its access tokens within 5 seconds."))
 	rest.Handle(r, "GET /api/auth/sessions", user, a.listSessions, "listSessions", "List your sessions",
 		rest.Description("All sessions of the account that continue, the latest login first; at most 100."))
 	rest.Handle(r, "DELETE /api/auth/sessions/{id}", user, a.endSession, "endSession", "End one of your sessions", rest.Status(http.StatusNoContent),

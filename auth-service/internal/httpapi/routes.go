@@ -79,19 +79,19 @@ func (a *API) Register(r *rest.API) {
 	rest.NotEmpty(r, "NewOrganisation.id", "NewOrganisation.name", "OrganisationChange.name")
 
 	rest.Handle(r, "POST /api/auth/register", registration, a.register, "registerAccount", "Register an account", rest.Status(http.StatusCreated), rest.Errors(http.StatusForbidden, http.StatusConflict),
-		rest.Accepted("the address must be confirmed; the response is the same for an address that has an account"),
+		rest.Accepted[pendingLogin]("the address must be confirmed, which is the same for an address that has an account; or the account must have TOTP, see logIn"),
 		rest.Description("Creates an account with the role user and logs it in. The first account of an installation may have the role admin. If email addresses must be confirmed (EMAIL_VERIFICATION), the response is 202 without tokens, and a mail with a link follows: until the link is used, the account can log in and read, but not upload, and no other mail goes to the address. An address that is not confirmed can be registered again, with a new password. 403 if REGISTRATION is invitation."))
 	rest.Handle(r, "POST "+loginPath, login, a.login, "logIn", "Log in", rest.Errors(http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests),
-		rest.Description("Returns an access token, a refresh token and a device token. Send the device token with later logins from the same device, as the cookie or as deviceToken: then failed logins of others, also from the same address, cannot keep you out."))
+		rest.Accepted[pendingLogin]("the password is right, and the account has TOTP or must have it: the login needs another step"),
+		rest.Description("Returns an access token, a refresh token and a device token. If the account has TOTP, the response is 202 with a challenge for completeLogin; if it must have TOTP (REQUIRE_TOTP) and has none, enrolForLogin comes first. Send the device token with later logins from the same device, as the cookie or as deviceToken: then failed logins of others, also from the same address, cannot keep you out."))
 	rest.Handle(r, "POST /api/auth/refresh", login, a.refresh, "refreshTokens", "Refresh tokens", rest.Errors(http.StatusUnauthorized, http.StatusTooManyRequests),
 		rest.Description("Returns a new access token and the next refresh token. A refresh token can be used once. For two minutes, the previous token still returns the same successor, for a second browser tab or a lost response. Any other reuse ends the session, because the token may have been stolen."))
-	rest.Handle(r, "POST /api/auth/logout", login, a.logout, "logOut", "Log out", rest.Status(http.StatusNoContent), rest.Errors(http.StatusUnauthorized, http.StatusTooManyRequests),
-		rest.Description("Ends a session. All services refuse its access tokens within 5 seconds."))
 	a.registerProvider(r, login)
 	a.registerLinks(r, registration)
 	rest.Handle(r, "GET /api/auth/profile", user, a.profile, "getProfile", "Get your account")
-	a.registerSessions(r, user)
+	a.registerSessions(r, login, user)
 	a.registerOwnData(r, user, admin)
+	a.registerTOTP(r, login, user, manager)
 	rest.Handle(r, "PUT /api/auth/password", user, a.changePassword, "changePassword", "Change your password", rest.Status(http.StatusNoContent), rest.Errors(http.StatusConflict),
 		rest.Description("Ends all other sessions of the account. The current session continues with its refresh token; its access token is revoked."))
 	rest.Handle(r, "GET /api/auth/admin", admin, a.profile, "checkAdmin", "Check admin access")

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 
+	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/auth-service/internal/login"
 	"github.com/battery-passport/suite/auth-service/internal/session"
@@ -34,9 +36,11 @@ type loginInput struct {
 	Body         credentials
 }
 
-// tokensOutput sets the device token as a cookie too, for browsers.
+// tokensOutput sets the device token as a cookie too, for browsers. A login that needs another step has
+// neither tokens nor a cookie.
 type tokensOutput struct {
-	DeviceCookie http.Cookie `header:"Set-Cookie" doc:"device token for later logins in this browser"`
+	Status       int
+	DeviceCookie string `header:"Set-Cookie" doc:"device token for later logins in this browser"`
 	Body         tokens
 }
 
@@ -59,34 +63,37 @@ type logout struct {
 	Everywhere   bool   `json:"everywhere,omitempty" doc:"true ends all sessions of the account, on every device; requires the latest or the previous refresh token"`
 }
 
-// registrationOutput is the response to a registration. While it is pending, it has no tokens and no
-// cookie.
-type registrationOutput struct {
-	Status       int
-	DeviceCookie string `header:"Set-Cookie" doc:"device token for later logins in this browser"`
-	Body         tokens
+// pendingLogin is the response to a login or registration that needs another step.
+type pendingLogin struct {
+	Message           string `json:"message" example:"Enter the code of your authenticator app, or a recovery code." doc:"what happens next, for people"`
+	MFARequired       bool   `json:"mfaRequired,omitzero" doc:"true if the login needs a code: send it with the challenge to POST /api/auth/login/totp; absent if the email address must be confirmed"`
+	EnrolmentRequired bool   `json:"enrolmentRequired,omitzero" doc:"true if the account must have TOTP and has none: POST /api/auth/login/totp/enrolment with the challenge returns the secret for an authenticator app"`
+	Challenge         string `json:"challenge,omitempty" doc:"proves that the password was right; can be used for one login"`
+	ExpiresIn         int    `json:"expiresIn,omitzero" example:"300" doc:"lifetime of the challenge in seconds"`
 }
 
 // pendingRegistration is the same for addresses with and without an account.
 const pendingRegistration = "A mail is on its way to this address. Open its link to confirm the address. You can log in already."
 
-// MarshalJSON implements json.Marshaler. A pending registration has only a message.
+// MarshalJSON implements json.Marshaler.
 func (t tokens) MarshalJSON() ([]byte, error) {
-	if t.pending != "" {
-		return json.Marshal(map[string]string{"message": t.pending})
+	if t.pending != nil {
+		return json.Marshal(t.pending)
 	}
 	type plain tokens
 	return json.Marshal(plain(t))
 }
 
 type tokens struct {
-	pending string // message of a pending registration
+	pending *pendingLogin // instead of tokens
 
 	Token        string         `json:"token" doc:"access token (JWT) for the header Authorization: Bearer TOKEN"`
 	RefreshToken string         `json:"refreshToken" doc:"refresh token for POST /api/auth/refresh; can be used once"`
 	DeviceToken  string         `json:"deviceToken" doc:"device token for later logins on this device; valid for 90 days and until the password changes; gives no access"`
 	ExpiresIn    int            `json:"expiresIn" example:"900" doc:"lifetime of the access token in seconds"`
 	User         accountSummary `json:"user" doc:"account of the tokens"`
+
+	RecoveryCodes []string `json:"recoveryCodes,omitempty" doc:"ten codes that replace those of the authenticator app once each, if this login has set it up; they are not shown again"`
 }
 
 type accountSummary struct {
@@ -98,13 +105,16 @@ type accountSummary struct {
 	EmailVerified *bool     `json:"emailVerified,omitempty" doc:"false while the email address must be confirmed, see Account"`
 }
 
-func (a *API) register(ctx context.Context, in *registrationInput) (*registrationOutput, error) {
+func (a *API) register(ctx context.Context, in *registrationInput) (*tokensOutput, error) {
 	g, pending, err := a.Logins.Register(withOrigin(ctx), in.Body.Email, in.Body.Password, in.Body.Role)
 	if pending {
-		return &registrationOutput{Status: http.StatusAccepted, Body: tokens{pending: pendingRegistration}}, err
+		return newPending(pendingLogin{Message: pendingRegistration}), err
 	}
 	out := a.tokens(ctx, g, in.Proto)
-	return &registrationOutput{http.StatusCreated, out.DeviceCookie.String(), out.Body}, err
+	if out.Status == http.StatusOK {
+		out.Status = http.StatusCreated
+	}
+	return out, err
 }
 
 func (a *API) login(ctx context.Context, in *loginInput) (*tokensOutput, error) {
@@ -122,28 +132,37 @@ func (a *API) refresh(ctx context.Context, in *refreshInput) (*tokensOutput, err
 }
 
 // annotateFailure adds the security event of a failed login to the access log.
-func annotateFailure(ctx context.Context, account string, err error) {
+func annotateFailure(ctx context.Context, id string, err error) {
 	event := audit.LoginFailed
 	switch {
 	case fault.Is(err, fault.TooMany):
 		event = audit.LoginThrottled
+	case errors.Is(err, account.ErrWrongCode):
+		event = audit.CodeFailed
 	case fault.Is(err, fault.Unavailable):
 		return
 	}
 	rest.Annotate(ctx, slog.String("security_event", string(event)))
-	if account != "" {
-		rest.Annotate(ctx, slog.String("account", account))
+	if id != "" {
+		rest.Annotate(ctx, slog.String("account", id))
 	}
 }
 
 // loginPath is the only path that browsers send the device token to.
 const loginPath = "/api/auth/login"
 
+func newPending(p pendingLogin) *tokensOutput {
+	return &tokensOutput{Status: http.StatusAccepted, Body: tokens{pending: &p}}
+}
+
 // tokens encodes a grant and adds its account to the access log. Proto is the protocol
 // that a proxy was called with.
 func (a *API) tokens(ctx context.Context, g login.Grant, proto string) *tokensOutput {
 	if g.Account.ID != "" {
 		rest.Annotate(ctx, slog.String("user", g.Account.ID))
+	}
+	if g.Challenge != "" {
+		return newPending(pendingOf(g))
 	}
 	cookie := http.Cookie{
 		Name: "device_token", Value: g.DeviceToken, Path: loginPath, MaxAge: int(session.DeviceLifetime.Seconds()),
@@ -153,10 +172,11 @@ func (a *API) tokens(ctx context.Context, g login.Grant, proto string) *tokensOu
 		cookie.Name = "__Secure-" + cookie.Name
 	}
 	return &tokensOutput{
-		cookie,
+		http.StatusOK, cookie.String(),
 		tokens{
 			Token: g.AccessToken, RefreshToken: g.RefreshToken, DeviceToken: g.DeviceToken, ExpiresIn: int(a.TokenLifetime.Seconds()),
-			User: accountSummary{ID: g.Account.ID, Email: g.Account.Email, Role: g.Account.Role, Organisation: g.Account.Organisation, Manager: g.Account.Manager, EmailVerified: g.Account.EmailVerified},
+			User:          accountSummary{ID: g.Account.ID, Email: g.Account.Email, Role: g.Account.Role, Organisation: g.Account.Organisation, Manager: g.Account.Manager, EmailVerified: g.Account.EmailVerified},
+			RecoveryCodes: g.RecoveryCodes,
 		},
 	}
 }

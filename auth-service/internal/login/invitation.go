@@ -10,7 +10,7 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// AcceptInvitation accepts an invitation and begins a session. Without a caller it creates the
+// AcceptInvitation accepts an invitation and begins a session, or returns a challenge. Without a caller it creates the
 // account with the password; a caller accepts for their own account, without a password. It
 // fails as invitation.Service.Accept and AcceptAsCaller do.
 func (s *Service) AcceptInvitation(ctx context.Context, token, password string) (Grant, error) {
@@ -28,7 +28,7 @@ func (s *Service) AcceptInvitation(ctx context.Context, token, password string) 
 	if err != nil {
 		return Grant{}, err
 	}
-	return s.begin(ctx, r)
+	return s.admit(ctx, r, "")
 }
 
 // AcceptInvitationWithPassword accepts an invitation for the account of its address, if the password

@@ -23,6 +23,7 @@ type Signer interface {
 // The operations whose requests are counted, each on its own.
 const (
 	opLogin   = "login"
+	opCode    = "code"
 	opRefresh = "refresh"
 	opLogout  = "logout"
 )
@@ -47,10 +48,15 @@ type Service struct {
 }
 
 // Grant is the result of a login or a refresh: an access token, the refresh token for the
-// next one, and the device token for later logins on the same device.
+// next one, and the device token for later logins on the same device. If the account needs a
+// second factor, a login results in a challenge instead.
 type Grant struct {
 	AccessToken, RefreshToken, DeviceToken string
 	Account                                account.Account
+
+	Challenge     string   // for CompleteLogin
+	MustEnrol     bool     // EnrolForLogin comes first
+	RecoveryCodes []string // if the login has activated TOTP
 }
 
 // Register creates an account and logs it in. If the email address must be confirmed first, the
@@ -64,11 +70,11 @@ func (s *Service) Register(ctx context.Context, email, password string, role aut
 	if err != nil {
 		return Grant{}, false, err
 	}
-	g, err = s.begin(ctx, r)
+	g, err = s.admit(ctx, r, "")
 	return g, false, err
 }
 
-// LogIn checks a password and begins a session. The device token, which may be empty, is
+// LogIn checks a password and begins a session, or returns a challenge. The device token, which may be empty, is
 // that of an earlier grant. LogIn fails as account.Service.Authenticate does, and with
 // fault.TooMany; the grant then has the id of the account, if there is one. The audit
 // counts logins and failures.
@@ -86,8 +92,12 @@ func (s *Service) LogIn(ctx context.Context, email, password, deviceToken string
 		s.countFailure(ctx, r.ID, err)
 		return Grant{Account: account.Account{ID: r.ID}}, err
 	}
-	g, err := s.begin(ctx, r)
-	if err == nil {
+	id := ""
+	if device.BelongsTo(r.ID, r.Epoch) {
+		id = device.ID()
+	}
+	g, err := s.admit(ctx, r, id)
+	if err == nil && g.Challenge == "" {
 		s.Audit.CountNow(ctx, audit.LoggedIn, r.ID)
 	}
 	return g, err
@@ -104,6 +114,17 @@ func (s *Service) countFailure(ctx context.Context, account string, err error) {
 	}
 }
 
+// admit begins a session, or returns a challenge if the account needs a second factor. Every login
+// with a password or a link goes through it. Device is the verified id of a device of the account, or empty.
+func (s *Service) admit(ctx context.Context, r account.Record, device string) (Grant, error) {
+	if !r.HasTOTP() && !s.Accounts.NeedsTOTP(r.Account) {
+		return s.begin(ctx, r)
+	}
+	challenge, err := s.Sessions.IssueChallenge(r.Challenge(device))
+	return Grant{Account: r.Account, Challenge: challenge, MustEnrol: !r.HasTOTP()}, err
+}
+
+// begin begins a session without asking for a second factor.
 func (s *Service) begin(ctx context.Context, r account.Record) (Grant, error) {
 	id, refresh, err := s.Sessions.Begin(ctx, r.ID, r.Epoch, clientOf(ctx))
 	if err != nil {
@@ -138,6 +159,9 @@ func (s *Service) Refresh(ctx context.Context, token string) (Grant, error) {
 		return Grant{}, err
 	}
 	r, err := s.Accounts.GetForSession(ctx, found.Account, found.Epoch) // first: a failure must not use up the refresh token
+	if err == nil && s.Accounts.NeedsTOTP(r.Account) && !r.HasTOTP() && found.Client.Provider == "" {
+		err = fault.New(fault.Unauthenticated, "your account must have a second factor (TOTP); log in again to set it up")
+	}
 	if err != nil {
 		return Grant{}, err
 	}
@@ -212,10 +236,16 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) erro
 		s.countWrongPassword(ctx, err)
 		return err
 	}
-	if err := s.Sessions.SetEpoch(ctx, auth.Caller(ctx).Session, epoch); err != nil {
-		s.Log.WarnContext(ctx, "caller's session ended by the password change", "err", err) // the password has changed, so the request succeeds
-	}
+	s.keepSession(ctx, epoch)
 	return nil
+}
+
+// keepSession lets the session of the caller continue after a change that has ended all sessions of the
+// account. The change is made: if this fails, the request succeeds all the same.
+func (s *Service) keepSession(ctx context.Context, epoch int64) {
+	if err := s.Sessions.SetEpoch(ctx, auth.Caller(ctx).Session, epoch); err != nil {
+		s.Log.WarnContext(ctx, "caller's session ended by a change of the password or of TOTP", "err", err)
+	}
 }
 
 // countWrongPassword records a wrong current password of the caller like a failed login: the

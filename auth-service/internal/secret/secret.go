@@ -5,7 +5,9 @@ package secret
 import (
 	"cmp"
 	"context"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"log/slog"
 	"sync/atomic"
@@ -149,6 +151,16 @@ func (k *Keys) SigningKey() (token.Key, error) {
 // PasswordHashKey returns the key for password hashes, or fails with
 // fault.Unavailable.
 func (k *Keys) PasswordHashKey() ([]byte, error) { return loaded(&k.passwordHashKey) }
+
+// TOTPKey returns the key that encrypts the secrets of authenticator apps, which is derived from that
+// of password hashes, or fails with fault.Unavailable.
+func (k *Keys) TOTPKey() ([]byte, error) {
+	key, err := k.PasswordHashKey()
+	if err != nil {
+		return nil, err
+	}
+	return hkdf.Key(sha256.New, key, nil, "TOTP secrets", keySize)
+}
 
 // RefreshTokenKey returns the key for refresh tokens, or fails with
 // fault.Unavailable.

@@ -18,6 +18,10 @@
 //	network, all devices        10 ×       1.5 s      from devices
 //	device                      one        1 min      from this device, if all devices have none left
 //
+// Codes of a second factor are attempted after the right password only. Their failures are counted in a
+// bucket of 1 × for each account and device, or for an account without a device, that regains one in 15 minutes:
+// somebody who knows the password cannot keep out a device of the holder.
+//
 // The last two of these networks are an IPv4 address or an IPv6 /48. A device that has
 // none left is treated like no device.
 //
@@ -57,6 +61,7 @@ type Throttle struct {
 	networks                      [networkLevels]*buckets
 	accounts, pairs               *buckets                   // without a device
 	devices, allDevices, reserved *buckets                   // with a device
+	codes                         *buckets                   // of a second factor
 	requests                      map[string]*requestBuckets // by operation
 	running                       map[string]int             // password checks in progress, by network or device
 }
@@ -68,6 +73,7 @@ func New(failures, perMinute int, now func() time.Time) *Throttle {
 		off: failures == 0, perMinute: perMinute, now: now, requests: map[string]*requestBuckets{}, running: map[string]int{},
 		accounts: newBuckets(n, 6*time.Second), pairs: newBuckets(1, time.Hour),
 		devices: newBuckets(n, 15*time.Second), allDevices: newBuckets(10*n, 1500*time.Millisecond), reserved: newBuckets(1, time.Minute),
+		codes: newBuckets(n, codeInterval),
 	}
 	for level := range t.networks {
 		t.networks[level] = newBuckets(n*levelFactor[level], time.Duration(float64(15*time.Second)/levelFactor[level]))

@@ -1,0 +1,131 @@
+package account
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/battery-passport/suite/auth-service/internal/recovery"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/fault"
+)
+
+const (
+	// CodePeriod is how long an authenticator app shows a code. A step is the number of a period
+	// since 1970.
+	CodePeriod = 30 * time.Second
+
+	acceptedDistance = 1  // steps between an accepted code and the clock of the service
+	reportedDistance = 10 // steps up to which a refused code is reported as that of a wrong clock
+
+	enrolmentLifetime = 15 * time.Minute
+)
+
+// ErrWrongCode is the cause of the fault for a code that is not accepted.
+var ErrWrongCode = errors.New("wrong code of the second factor")
+
+// errEarlyCode is the cause of the fault for the code of a step to come.
+var errEarlyCode = fmt.Errorf("%w: it is early", ErrWrongCode)
+
+// TOTPSecrets makes and verifies the secrets of authenticator apps. New returns a new one for an account.
+// Step returns the step nearest to another one, at most at a distance, whose code a
+// sealed secret makes. Both fail with fault.Unavailable.
+type TOTPSecrets interface {
+	New(accountID, email string) (Enrolment, error)
+	Step(accountID string, sealed []byte, code string, around int64, distance int) (step int64, found bool, err error)
+}
+
+// Enrolment is a new secret of an authenticator app.
+type Enrolment struct {
+	Secret string // in base32
+	URI    string // otpauth URI
+	QR     string // QR code of the URI, an SVG image
+	Sealed []byte // encrypted secret
+}
+
+// Factor is the second factor of an account: an authenticator app. Account.TOTPSince says whether it is on.
+type Factor struct {
+	Secret   []byte         `json:"secret,omitempty"`   // encrypted
+	LastStep int64          `json:"lastStep,omitzero"`  // of the last accepted code
+	Refused  []int64        `json:"refused,omitempty"`  // steps to come whose code somebody knew before its time, oldest first
+	Logins   int64          `json:"logins,omitzero"`    // with a code; a challenge is valid until the next one
+	Recovery recovery.Codes `json:"recovery,omitempty"` // unused ones
+
+	Pending      []byte    `json:"pending,omitempty"` // encrypted secret that is not confirmed
+	PendingSince time.Time `json:"pendingSince,omitzero"`
+}
+
+// HasTOTP reports whether logins of the account need a code.
+func (a Account) HasTOTP() bool { return !a.TOTPSince.IsZero() }
+
+// removeFactor makes logins possible without a code. Callers also end the sessions of the account.
+func (r *Record) removeFactor() { r.TOTPSince, r.Factor = time.Time{}, Factor{} }
+
+// Requirement selects the accounts that must have TOTP.
+type Requirement string
+
+// The requirements. The empty one selects none.
+const (
+	AdminsNeedTOTP   Requirement = "admins"
+	ManagersNeedTOTP Requirement = "managers" // and admins
+	AllNeedTOTP      Requirement = "all"
+)
+
+// NeedsTOTP reports whether an account must have TOTP.
+func (s *Service) NeedsTOTP(a Account) bool {
+	switch s.TOTPRequired {
+	case AdminsNeedTOTP:
+		return a.Role == auth.Admin
+	case ManagersNeedTOTP:
+		return a.Role == auth.Admin || a.Manager
+	}
+	return s.TOTPRequired == AllNeedTOTP
+}
+
+// stepOf returns the step of a code that a secret makes about now. It fails with fault.Invalid, caused by
+// ErrWrongCode or errEarlyCode; if only the clock of the device is wrong, it returns the step too.
+func (s *Service) stepOf(id string, sealed []byte, code string) (int64, error) {
+	now := s.step()
+	step, found, err := s.TOTPSecrets.Step(id, sealed, code, now, reportedDistance)
+	switch {
+	case err != nil:
+		return 0, err
+	case !found:
+		return 0, refusedCode("mismatch", ErrWrongCode, "the code is wrong")
+	case step < now-acceptedDistance:
+		return step, refusedCode("clock", ErrWrongCode, "the code is old, or the clock of your device is about %s slow: set it to the network time and use the present code", time.Duration(now-step)*CodePeriod)
+	case step > now+acceptedDistance:
+		return step, refusedCode("clock", errEarlyCode, "the clock of your device is about %s fast: set it to the network time and use the present code", time.Duration(step-now)*CodePeriod)
+	}
+	return step, nil
+}
+
+// step returns the present step.
+func (s *Service) step() int64 { return s.now().Unix() / int64(CodePeriod/time.Second) }
+
+// useCode marks a code of the authenticator app as used. It fails as stepOf does, and for a code that was used.
+// The caller must store the factor also if the error is errEarlyCode: the text of the error must not help
+// somebody who guesses, so the code is not accepted at its time either.
+func (s *Service) useCode(r *Record, code string) error {
+	f, now := &r.Factor, s.step()
+	step, err := s.stepOf(r.ID, f.Secret, code)
+	if err != nil {
+		if errors.Is(err, errEarlyCode) {
+			live := slices.DeleteFunc(slices.Clone(f.Refused), func(s int64) bool { return s < now-acceptedDistance })
+			f.Refused = append(live, step)
+		}
+		return err
+	}
+	if step <= f.LastStep || slices.Contains(f.Refused, step) {
+		return refusedCode("used", ErrWrongCode, "the code was used before; wait for the next one")
+	}
+	f.LastStep = step
+	return nil
+}
+
+// refusedCode returns a fault.Invalid. The code of its detail is mismatch, used or clock.
+func refusedCode(code string, cause error, format string, args ...any) error {
+	f := fault.New(fault.Invalid, format, args...).Because(cause)
+	return f.With(fault.Detail{Path: "/code", Code: code, Message: "must be the present code of your authenticator app, or an unused recovery code"})
+}
