@@ -120,7 +120,7 @@ func TestInvitationOfExistingAccount(t *testing.T) {
 	if g.User.ID != eve.User.ID || g.User.Organisation != "nordlicht" || g.User.Role != "user" {
 		t.Errorf("account = %+v", g.User)
 	}
-	c.Call("GET /api/auth/profile", eve.Token, nil).WantProblem(401) // its rights have changed
+	c.Call("GET /api/auth/profile", eve.Token, nil).Want(401, nil) // its rights have changed
 	c.Call("GET /api/auth/users", g.Token, nil).Want(200, nil)
 	c.accept(token, g, "").WantProblem(422, "/token invalid")
 
