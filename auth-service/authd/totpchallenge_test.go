@@ -188,3 +188,13 @@ func TestTOTPIsResetByOthers(t *testing.T) {
 		}
 	})
 }
+
+// TestWrongCodesHaveALimit: also without a limit of wrong passwords, nobody can try all codes.
+func TestWrongCodesHaveALimit(t *testing.T) {
+	var c clock
+	p := start(t, connect.Config{Dir: t.TempDir()}, failures(0), c.set).withTOTP(&c, "ann@x.example")
+	for range 10 {
+		p.logIn("wrong").WantProblem(422, "/code mismatch")
+	}
+	p.logIn(p.code(0)).WantProblem(429)
+}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/battery-passport/suite/auth-service/authd"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
@@ -166,10 +167,97 @@ func TestInvitationsAndResetsNeedACode(t *testing.T) {
 	manager.enrolAtLogin(out.Challenge)
 }
 
-// TestProviderIsResponsibleForTheSecondFactor: a login at the identity provider needs no code, also where everybody must have TOTP.
+// TestProviderIsResponsibleForTheSecondFactor: where everybody must have TOTP, a session that began at the identity provider is
+// refreshed without it, and one that began with a password is not, also of the same account.
 func TestProviderIsResponsibleForTheSecondFactor(t *testing.T) {
-	s := withProvider(t, connect.Config{Dir: t.TempDir()}, requireTOTP("all"))
-	s.Call("GET /api/auth/profile", s.refreshed(s.want(ann).RefreshToken).Token, nil).Want(200, nil)
+	idp := startProvider(t)
+	db := connect.Config{Dir: t.TempDir()}
+	m := withMail(t, db, verify, idp.configure)
+	s := &atProvider{m.service, idp}
+	bob := ann.with("sub", "bob").with("email", "bob@nlb.example")
+	s.register("root@nlb.example", "admin")
+	m.registerPending("bob@nlb.example", "correct horse")
+	password := s.eventuallyLogin("bob@nlb.example", "correct horse")
+	_, token := m.link("bob@nlb.example", 1)
+	m.confirmEmail(token, "correct horse").Want(204, nil)
+	sessions := map[string]string{
+		"provider only": s.want(ann).RefreshToken, "linked, password": password.RefreshToken, "linked, provider": s.want(bob).RefreshToken,
+	}
+	for _, restart := range []struct {
+		name   string
+		change func(*authd.Config)
+		want   map[string]int
+	}{
+		{"the provider", idp.configure, map[string]int{"provider only": 200, "linked, password": 401, "linked, provider": 200}},
+		{"no provider", func(*authd.Config) {}, map[string]int{"provider only": 401, "linked, password": 401, "linked, provider": 401}},
+	} {
+		s.stop()
+		s.service = start(t, db, requireTOTP("all"), restart.change)
+		for name, status := range restart.want {
+			var next grant
+			var r resttest.Response
+			eventually(t, "the keys are loaded", func() bool { r = s.refresh(sessions[name]); return r.Status != 503 })
+			if r.Status != status {
+				t.Errorf("%s, with %s: refresh = %d, want %d", name, restart.name, r.Status, status)
+			} else if status == 200 {
+				r.Want(200, &next)
+				sessions[name] = next.RefreshToken
+			}
+		}
+	}
+}
+
+// TestProviderDoesNotBypassTOTP: an account with TOTP is not linked by its email address. One that is linked may log in at the provider, and
+// a registration that was never confirmed loses the TOTP of the stranger.
+func TestProviderDoesNotBypassTOTP(t *testing.T) {
+	var c clock
+	idp := startProvider(t)
+	m := withMail(t, connect.Config{Dir: t.TempDir()}, verify, idp.configure, c.set)
+	s := &atProvider{m.service, idp}
+	root := s.register("root@nlb.example", "admin")
+	s.organisation(root, "nordlicht")
+	m.registerPending("ann@nlb.example", "correct horse")
+	p := &phone{service: m.service, clock: &c, grant: s.eventuallyLogin("ann@nlb.example", "correct horse")}
+	_, token := m.link("ann@nlb.example", 1)
+	m.confirmEmail(token, "correct horse").Want(204, nil)
+	p.grant = s.refreshed(p.RefreshToken)
+	p.setUp()
+	wantForbidden(t, s.logIn(ann), "switch TOTP off first")
+	p.logIn(p.code(0)).Want(200, &p.grant)
+	s.Call("POST /api/auth/totp/deletion", p.Token, `{"password":"correct horse"}`).Want(204, nil)
+	p.grant = s.refreshed(p.RefreshToken)
+	s.want(ann)
+	p.setUp()
+	in := s.want(ann) // linked
+
+	// An invitation is accepted with this session; with the password alone it is not.
+	s.login("root@nlb.example", "correct horse").Want(200, &root)
+	s.Call("POST "+invitations, root.Token, `{"email":"ann@nlb.example","role":"operator","organisation":"nordlicht"}`).Want(201, nil)
+	_, token = m.link("ann@nlb.example", 2)
+	if r := s.sendInvitation(token, "correct horse"); r.Status != 409 || !strings.Contains(r.Text, "access token") {
+		t.Errorf("page with the password only = %d: %s", r.Status, r.Text)
+	}
+	var joined grant
+	s.Call("POST "+invitations+"/accept", in.Token, map[string]string{"token": token}).Want(200, &joined)
+	if joined.User.Role != "operator" || joined.User.Organisation != "nordlicht" {
+		t.Errorf("account = %+v", joined.User)
+	}
+	bob := ann.with("sub", "bob").with("email", "bob@nlb.example")
+	s.want(bob)
+	s.Call("POST "+invitations, root.Token, `{"email":"bob@nlb.example","role":"user","organisation":"nordlicht"}`).Want(201, nil)
+	_, token = m.link("bob@nlb.example", 1)
+	if r := s.sendInvitation(token, "correct horse"); r.Status != 409 || !strings.Contains(r.Text, "access token") {
+		t.Errorf("page of an account without a password = %d: %s", r.Status, r.Text)
+	}
+
+	m.registerPending("eve@nlb.example", "correct horse")
+	stranger := &phone{service: m.service, clock: &c, grant: s.eventuallyLogin("eve@nlb.example", "correct horse")}
+	stranger.setUp()
+	eve := s.want(ann.with("sub", "eve").with("email", "eve@nlb.example"))
+	if got := s.status(eve.Token); eve.User.ID != stranger.User.ID || !strings.HasPrefix(got, "enabled false") {
+		t.Errorf("account %+v after the takeover: %s", eve.User, got)
+	}
+	s.refresh(stranger.RefreshToken).WantProblem(401)
 }
 
 // TestUnconfirmedAddressLosesTOTP: a stranger registers an address first, and sets TOTP up. The owner registers it again and

@@ -91,7 +91,7 @@ const unconfirmed = "yes"
 // Schema declares how accounts are stored.
 func Schema() store.Schema[Record] {
 	return store.Schema[Record]{
-		Name: "users", Version: 4, UniqueIndexes: []string{byEmail, byFirst, byIdentity}, // version 2 adds Manager, version 3 Reset, EmailVerified and Confirmation, version 4 Identity, TOTPSince and Factor
+		Name: "users", Version: 5, UniqueIndexes: []string{byEmail, byFirst, byIdentity}, // version 2 adds Manager, version 3 Reset, EmailVerified and Confirmation, version 4 Identity, version 5 TOTPSince and Factor
 		Unique: func(r *Record) map[string]string {
 			keys := map[string]string{}
 			if !r.Deleted {

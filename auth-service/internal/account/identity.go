@@ -101,9 +101,15 @@ func (s *Service) ofIdentity(ctx context.Context, a Assertion) (Record, error) {
 	}})
 }
 
-// link links an account with the same verified email address. The password of an account whose
-// address was never confirmed is removed, and its sessions end: anybody may have registered the
-// address. An admin keeps the password, because another admin or the operator of the service made it one.
+// isTrusted reports whether the password and TOTP of an account are those of the person with its email
+// address. Anybody may have registered an address that was never confirmed; but another admin or the
+// operator of the service made an account an admin.
+func (r Record) isTrusted() bool {
+	return r.EmailVerified != nil && *r.EmailVerified || r.Role == auth.Admin
+}
+
+// link links an account with the same verified email address. The password and TOTP of an account
+// that is not trusted are removed, and its sessions end.
 func (s *Service) link(ctx context.Context, r Record, a Assertion) (Record, error) {
 	if err := s.checkLink(ctx, r, a); err != nil {
 		return r, err
@@ -119,9 +125,9 @@ func (s *Service) link(ctx context.Context, r Record, a Assertion) (Record, erro
 			return store.Change{}, err
 		}
 		diffs := []audit.FieldDiff{{Field: "identityProvider", Old: r.Identity.Issuer, New: a.Issuer}}
-		confirmed, verified := r.EmailVerified != nil && *r.EmailVerified, true
+		trusted, verified := r.isTrusted(), true
 		r.Identity, r.EmailVerified = a.Identity, &verified
-		if confirmed || r.Role == auth.Admin {
+		if trusted {
 			return s.entryChange(ctx, r, audit.IdentityLinked, diffs...), nil
 		}
 		r.PasswordHash, r.UpdatedAt = "", s.now()
@@ -136,7 +142,8 @@ func (s *Service) link(ctx context.Context, r Record, a Assertion) (Record, erro
 
 // checkLink fails with fault.Forbidden if an account must not be linked by its email address. A role
 // that only admins assign is linked only if the provider names the same role, and a member of an
-// organisation only if it is not another one than that of the provider.
+// organisation only if it is not another one than that of the provider. The provider must not bypass
+// TOTP of a trusted account.
 func (s *Service) checkLink(ctx context.Context, r Record, a Assertion) error {
 	present, _, err := s.Organisations.Resolve(ctx, r.Organisation)
 	if err != nil {
@@ -149,6 +156,8 @@ func (s *Service) checkLink(ctx context.Context, r Record, a Assertion) error {
 		return fault.New(fault.Forbidden, "the account %s is linked to another person at the identity provider; ask an admin", r.Email)
 	case !CanManage(r.Role) && a.Role != r.Role:
 		return fault.New(fault.Forbidden, "the account %s has the role %s, and the identity provider does not name this role; log in with the password", r.Email, r.Role)
+	case r.HasTOTP() && r.isTrusted():
+		return fault.New(fault.Forbidden, "the account %s has TOTP; log in with password and code and switch TOTP off first, or ask a manager or an admin to reset it", r.Email)
 	case r.Organisation != "" && organisation != "" && organisation != r.Organisation && organisation != present:
 		return fault.New(fault.Forbidden, "the account %s belongs to another organisation; ask an admin to move it", r.Email)
 	}

@@ -159,7 +159,7 @@ func (s *Service) Refresh(ctx context.Context, token string) (Grant, error) {
 		return Grant{}, err
 	}
 	r, err := s.Accounts.GetForSession(ctx, found.Account, found.Epoch) // first: a failure must not use up the refresh token
-	if err == nil && s.Accounts.NeedsTOTP(r.Account) && !r.HasTOTP() && found.Client.Provider == "" {
+	if err == nil && s.Accounts.NeedsTOTP(r.Account) && !r.HasTOTP() && !s.isAtProvider(found.Client) {
 		err = fault.New(fault.Unauthenticated, "your account must have a second factor (TOTP); log in again to set it up")
 	}
 	if err != nil {

@@ -2,9 +2,12 @@ package login
 
 import (
 	"context"
+	"slices"
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/auth-service/internal/audit"
+	"github.com/battery-passport/suite/auth-service/internal/session"
+	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
@@ -65,6 +68,21 @@ func (s *Service) LogInAtProvider(ctx context.Context, transaction string, respo
 		s.Audit.CountNow(ctx, audit.LoggedIn, r.ID)
 	}
 	return g, err
+}
+
+// isAtProvider reports whether a session began at the configured identity provider.
+func (s *Service) isAtProvider(c session.Client) bool {
+	return c.Provider != "" && c.Provider == s.Accounts.Provider.Issuer
+}
+
+// providerSession returns the session of the caller, if it began at the configured identity provider.
+func (s *Service) providerSession(ctx context.Context) (r session.Record, found bool, err error) {
+	sessions, err := s.OwnSessions(ctx)
+	i := slices.IndexFunc(sessions, func(r session.Record) bool { return r.ID == auth.Caller(ctx).Session && s.isAtProvider(r.Client) })
+	if i < 0 {
+		return session.Record{}, false, err
+	}
+	return sessions[i], true, nil
 }
 
 // admitProviderRequest counts a request of a client network.

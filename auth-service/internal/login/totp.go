@@ -22,14 +22,22 @@ func (s *Service) CompleteLogin(ctx context.Context, challenge, code string) (Gr
 	r, codes, err := s.Accounts.CompleteLogin(ctx, c, code)
 	if err != nil {
 		s.countWrongCode(ctx, c.Account, err)
-		return Grant{Account: account.Account{ID: c.Account}}, err
+		return Grant{Account: account.Account{ID: c.Account}}, codesLost(codes, err)
 	}
 	g, err := s.begin(ctx, r)
 	g.RecoveryCodes = codes
 	if err == nil {
 		s.Audit.CountNow(ctx, audit.LoggedIn, r.ID)
 	}
-	return g, err
+	return g, codesLost(codes, err)
+}
+
+// codesLost says what to do if a login has activated TOTP, and a later step failed: nobody sees the recovery codes.
+func codesLost(codes []string, err error) error {
+	if codes == nil || !fault.Is(err, fault.Unavailable) {
+		return err
+	}
+	return fault.New(fault.Unavailable, "TOTP is on now, but the login failed after that and the recovery codes are lost; log in with a code, and make new ones: POST /api/auth/totp/recovery-codes").Because(err)
 }
 
 // EnrolForLogin returns a new secret for a login whose account must have TOTP. It fails as

@@ -39,6 +39,7 @@
 package throttle
 
 import (
+	"cmp"
 	"net/netip"
 	"sync"
 	"time"
@@ -51,9 +52,13 @@ import (
 // may have one.
 const maxConcurrent = 4
 
+// defaultCodes is the number of wrong codes that are allowed if LOGIN_FAILURES is 0. Codes always have a
+// limit: they have six digits.
+const defaultCodes = 10
+
 // Throttle counts failed password attempts. It is safe for concurrent use.
 type Throttle struct {
-	off       bool // no limit of failures
+	off       bool // no limit of wrong passwords
 	perMinute int  // requests of each network; 0: no limit
 	now       func() time.Time
 
@@ -66,14 +71,14 @@ type Throttle struct {
 	running                       map[string]int             // password checks in progress, by network or device
 }
 
-// New returns a throttle for the values of LOGIN_FAILURES and AUTH_RATE_LIMIT; 0: no limit.
+// New returns a throttle for the values of LOGIN_FAILURES and AUTH_RATE_LIMIT; 0: no limit, except of wrong codes.
 func New(failures, perMinute int, now func() time.Time) *Throttle {
 	n := float64(failures)
 	t := &Throttle{
 		off: failures == 0, perMinute: perMinute, now: now, requests: map[string]*requestBuckets{}, running: map[string]int{},
 		accounts: newBuckets(n, 6*time.Second), pairs: newBuckets(1, time.Hour),
 		devices: newBuckets(n, 15*time.Second), allDevices: newBuckets(10*n, 1500*time.Millisecond), reserved: newBuckets(1, time.Minute),
-		codes: newBuckets(n, codeInterval),
+		codes: newBuckets(cmp.Or(n, defaultCodes), codeInterval),
 	}
 	for level := range t.networks {
 		t.networks[level] = newBuckets(n*levelFactor[level], time.Duration(float64(15*time.Second)/levelFactor[level]))
