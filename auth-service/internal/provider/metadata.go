@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -31,27 +32,35 @@ type metadata struct {
 	oauth      *oauth2.Config
 	keys       oidc.KeySet
 	algorithms []string
+	requested  time.Time
 }
 
-// discovery is the metadata that was requested last. It is guarded by the lock.
-type discovery struct {
-	lock    chan struct{} // has an element while it is held
-	current *metadata     // nil: none yet
+// isFresh reports whether the metadata need not be requested again.
+func (m *metadata) isFresh() bool { return m != nil && time.Since(m.requested) < refreshInterval }
 
-	requested, checked, failed time.Time
-	failure                    error // of the last request; nil: it succeeded
+// discovery is the metadata that was requested last. The lock guards all other fields, but current can
+// be read without it: a request to a slow provider does not delay logins.
+type discovery struct {
+	lock    chan struct{}            // has an element while it is held
+	current atomic.Pointer[metadata] // nil: none yet
+
+	checked, failed time.Time
+	failure         error // of the last request; nil: it succeeded
 }
 
 // discover returns the metadata of the provider, also outdated ones while it does not respond. It
 // fails with fault.Unavailable.
 func (c *Client) discover(ctx context.Context) (*metadata, error) {
-	var m *metadata
+	m := c.discovery.current.Load()
+	if m.isFresh() {
+		return m, nil
+	}
 	err := c.withMetadata(ctx, func(d *discovery) error {
 		var err error
-		if d.current == nil || time.Since(d.requested) >= refreshInterval {
+		if !d.current.Load().isFresh() {
 			err = c.request(ctx, d)
 		}
-		if m = d.current; m != nil {
+		if m = d.current.Load(); m != nil {
 			return nil
 		}
 		return err
@@ -96,8 +105,9 @@ func (c *Client) request(ctx context.Context, d *discovery) error {
 		return errUnavailable(err)
 	}
 	d.failure, d.checked = nil, time.Now()
-	if d.current == nil || time.Since(d.requested) >= refreshInterval {
-		d.current, d.requested = m, d.checked
+	if !d.current.Load().isFresh() {
+		m.requested = d.checked
+		d.current.Store(m)
 	}
 	return nil
 }
