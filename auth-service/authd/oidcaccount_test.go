@@ -3,6 +3,7 @@ package authd_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -218,5 +219,32 @@ func TestProviderDefaults(t *testing.T) {
 	s.Call("PATCH /api/auth/users/"+in.User.ID, root.Token, `{"organisation":"other"}`).Want(200, nil)
 	if in = s.want(ann); in.User.Organisation != "other" {
 		t.Errorf("account that was moved = %+v", in.User)
+	}
+}
+
+// TestPersonAtProviderErasesOwnAccount: instead of the password, which the account does not have, a new login confirms the erasure.
+func TestPersonAtProviderErasesOwnAccount(t *testing.T) {
+	var c clock
+	ann := ann.with("exp", time.Now().Add(time.Hour).Unix())
+	s := withProvider(t, connect.Config{Dir: t.TempDir()}, c.set)
+	s.register("root@nlb.example", "admin")
+	in := s.want(ann)
+	text := s.Call("GET /api/auth/profile/export", in.Token, nil).Want(200, nil).Text
+	for _, want := range []string{`"identity":{"issuer":"` + s.idp.Issuer() + `","subject":"248289761001"}`, `"provider":"` + s.idp.Issuer() + `","current":true`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("export %s\nwant %s", text, want)
+		}
+	}
+	c.advance(10 * time.Minute)
+	in = s.refreshed(in.RefreshToken)
+	r := s.Call(eraseOwn, in.Token, `{"password":""}`)
+	if r.WantProblem(409); !strings.Contains(r.Text, "log in at the identity provider again") {
+		t.Errorf("problem without a new login: %s", r.Text)
+	}
+	next := s.want(ann)
+	s.Call(eraseOwn, in.Token, `{"password":""}`).WantProblem(409) // the session of another device
+	s.Call(eraseOwn, next.Token, `{"password":""}`).Want(204, nil)
+	if again := s.want(ann); again.User.ID == in.User.ID {
+		t.Error("the account was not erased")
 	}
 }

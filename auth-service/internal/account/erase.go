@@ -25,11 +25,18 @@ func (s *Service) Erase(ctx context.Context, id string) error {
 	return s.erase(ctx, r)
 }
 
-// EraseOwn erases the account of the caller, as Erase does. It fails with fault.Invalid if the
-// password is wrong, with fault.TooMany, with fault.Conflict as Erase does, and also for the last
-// active manager of an organisation.
-func (s *Service) EraseOwn(ctx context.Context, password string) error {
-	r, err := s.confirmPassword(ctx, "/password", password)
+// EraseOwn erases the account of the caller, as Erase does. An account without a password requires
+// that the caller has just logged in at the identity provider instead. It fails with fault.Invalid if
+// the password is wrong, with fault.TooMany, with fault.Conflict as Erase does, and also for the last
+// active manager of an organisation and without a new login.
+func (s *Service) EraseOwn(ctx context.Context, password string, justLoggedIn bool) error {
+	r, err := s.CallerRecord(ctx)
+	switch {
+	case err == nil && r.PasswordHash == "" && !justLoggedIn:
+		err = fault.New(fault.Conflict, "the account has no password; log in at the identity provider again, and erase the account within 10 minutes after that")
+	case err == nil && r.PasswordHash != "":
+		r, err = s.confirmPassword(ctx, "/password", password)
+	}
 	if err != nil {
 		return err
 	}

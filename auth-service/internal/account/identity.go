@@ -13,8 +13,8 @@ import (
 
 // Identity names a person at an identity provider.
 type Identity struct {
-	Issuer  string `json:"issuer"`
-	Subject string `json:"subject"`
+	Issuer  string `json:"issuer" example:"https://login.example/realms/nordlicht" doc:"issuer of the identity provider"`
+	Subject string `json:"subject" example:"248289761001" doc:"id of the person at the identity provider"`
 }
 
 // key returns the value of the unique index.

@@ -18,10 +18,11 @@ type passwordConfirmation struct {
 
 // profileExport has all data that the service stores about an account.
 type profileExport struct {
-	Account    account.Account `json:"account" doc:"the account"`
-	Sessions   []ownSession    `json:"sessions" doc:"sessions that continue, the latest login first"`
-	Audit      []auditEntry    `json:"audit" doc:"audit entries about the account, newest first, at most 10,000; those of failed logins and of changes by others without client addresses"`
-	NextCursor string          `json:"nextCursor,omitempty" doc:"cursor of older audit entries; absent on the last page"`
+	Account    account.Account  `json:"account" doc:"the account"`
+	Identity   account.Identity `json:"identity,omitzero" doc:"the person at the identity provider; absent if the account has never logged in there"`
+	Sessions   []ownSession     `json:"sessions" doc:"sessions that continue, the latest login first"`
+	Audit      []auditEntry     `json:"audit" doc:"audit entries about the account, newest first, at most 10,000; those of failed logins and of changes by others without client addresses"`
+	NextCursor string           `json:"nextCursor,omitempty" doc:"cursor of older audit entries; absent on the last page"`
 }
 
 type exportInput struct {
@@ -35,9 +36,9 @@ type exportOutput struct {
 
 func (a *API) registerOwnData(r *rest.API, user, admin rest.Policy) {
 	rest.Handle(r, "GET /api/auth/profile/export", user, a.exportProfile, "exportProfile", "Export your data",
-		rest.Description("Everything that the service stores about the account: the account, its sessions and the audit entries about it. The notification-service has your notifications and settings."))
+		rest.Description("Everything that the service stores about the account: the account, the person at the identity provider, its sessions and the audit entries about it. The notification-service has your notifications and settings."))
 	rest.Handle(r, "POST /api/auth/profile/deletion", user, a.eraseProfile, "eraseProfile", "Erase your account", rest.Status(http.StatusNoContent), rest.Errors(http.StatusConflict),
-		rest.Description("Requires the password, in a POST, because many clients and proxies drop the body of a DELETE. Email address, password and sessions are removed, pending mails are not sent. The id remains in histories and in the audit. Passports and documents remain. The address can be registered again. The last admin cannot be erased."))
+		rest.Description("Requires the password or, for an account without one, an empty password in a session that began at the identity provider within the last 10 minutes (otherwise 409), in a POST, because many clients and proxies drop the body of a DELETE. Email address, password and sessions are removed, pending mails are not sent. The id remains in histories and in the audit. Passports and documents remain. The address can be registered again. The last admin cannot be erased."))
 	rest.Handle(r, "DELETE /api/auth/users/{id}", admin, a.eraseAccount, "eraseAccount", "Erase an account", rest.Status(http.StatusNoContent), rest.Errors(http.StatusConflict),
 		rest.Description("As eraseProfile, for the account of another person."))
 }
@@ -49,7 +50,7 @@ func (a *API) exportProfile(ctx context.Context, in *exportInput) (*exportOutput
 	}
 	out := &exportOutput{
 		Disposition: `attachment; filename="account-` + e.Account.ID + `.json"`,
-		Body:        profileExport{Account: e.Account, Sessions: ownSessions(ctx, e.Sessions), Audit: make([]auditEntry, len(e.Audit)), NextCursor: e.Next},
+		Body:        profileExport{Account: e.Account, Identity: e.Identity, Sessions: ownSessions(ctx, e.Sessions), Audit: make([]auditEntry, len(e.Audit)), NextCursor: e.Next},
 	}
 	for i, entry := range e.Audit {
 		out.Body.Audit[i] = auditEntry(entry)

@@ -18,6 +18,7 @@ type ownSession struct {
 	ExpiresAt  time.Time `json:"expiresAt" doc:"time at which the session ends if nothing ends it earlier"`
 	Address    string    `json:"address,omitempty" example:"198.51.100.7" doc:"IP address of the client at the login or the latest refresh; absent for sessions of earlier releases"`
 	UserAgent  string    `json:"userAgent,omitempty" example:"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0" doc:"User-Agent header of the login, which the client chose; absent if it sent none"`
+	Provider   string    `json:"provider,omitempty" example:"https://login.example/realms/nordlicht" doc:"issuer of the identity provider at which the person logged in; absent for other logins"`
 	Current    bool      `json:"current" doc:"whether the access token of this request belongs to the session"`
 }
 
@@ -46,7 +47,7 @@ func ownSessions(ctx context.Context, records []session.Record) []ownSession {
 	for _, r := range records {
 		out = append(out, ownSession{
 			ID: r.ID, CreatedAt: r.CreatedAt, LastUsedAt: r.RotatedAt, ExpiresAt: r.ExpiresAt,
-			Address: r.Client.Address, UserAgent: r.Client.UserAgent, Current: r.ID == current,
+			Address: r.Client.Address, UserAgent: r.Client.UserAgent, Provider: r.Client.Provider, Current: r.ID == current,
 		})
 	}
 	return out

@@ -27,10 +27,19 @@ func (s *Service) Erase(ctx context.Context, id string) error {
 	return nil
 }
 
+// recentLogin is how long a login at the identity provider confirms the erasure of an account
+// without a password.
+const recentLogin = 10 * time.Minute
+
 // EraseOwn erases the account of the caller, as Erase does. It fails as account.Service.EraseOwn
 // does.
 func (s *Service) EraseOwn(ctx context.Context, password string) error {
-	if err := s.Accounts.EraseOwn(ctx, password); err != nil {
+	r, found, err := s.providerSession(ctx)
+	if err != nil {
+		return err
+	}
+	justLoggedIn := found && s.Sessions.Now().Sub(r.CreatedAt) < recentLogin
+	if err := s.Accounts.EraseOwn(ctx, password, justLoggedIn); err != nil {
 		s.countWrongPassword(ctx, err)
 		return err
 	}

@@ -15,6 +15,7 @@ const maxExported = 10_000
 // Export has all data that the service stores about an account.
 type Export struct {
 	Account  account.Account
+	Identity account.Identity
 	Sessions []session.Record
 	Audit    []audit.Entry
 	Next     string // cursor of the next entries; empty: none
@@ -28,7 +29,7 @@ func (s *Service) Export(ctx context.Context, cursor string) (Export, error) {
 	if err != nil {
 		return Export{}, err
 	}
-	out := Export{Account: r.Account, Next: cursor}
+	out := Export{Account: r.Account, Identity: r.Identity, Next: cursor}
 	if out.Sessions, err = s.Sessions.Active(ctx, r.ID, r.Epoch); err != nil {
 		return Export{}, err
 	}
