@@ -83,7 +83,7 @@ func TestRoundTrips(t *testing.T) {
 		_, err := cells.List(ctx, store.Query{Scopes: []string{"ann"}, Filters: filters, Limit: store.MaxLimit})
 		return err
 	}
-	writes, published := make([]store.Write[storetest.Cell], 100), make([]outbox.Published, 100)
+	writes, published := make([]store.Write[storetest.Cell], 250), make([]outbox.Published, 250)
 	for i := range writes {
 		id := fmt.Sprint(i)
 		e := counted(id)
@@ -98,8 +98,8 @@ func TestRoundTrips(t *testing.T) {
 		{"insert", func() error { return insert("a") }, []string{"insert"}},
 		{"insert with an event", func() error { return insert("b", counted("b")) }, []string{"insert"}},
 		{"publication of the event", func() error { return relay(t, cells.Outbox()) }, []string{"update"}},
-		{"insert of 100", func() error { _, err := cells.InsertMany(ctx, writes); return err }, []string{"insert"}},
-		{"acknowledgement of 100 events", func() error { return cells.Outbox().Acknowledge(ctx, published) }, []string{"update"}},
+		{"insert of 250", func() error { _, err := cells.InsertMany(ctx, writes); return err }, []string{"insert", "insert", "insert"}},
+		{"acknowledgement of 250 events", func() error { return cells.Outbox().Acknowledge(ctx, published) }, []string{"update"}},
 		{"get", func() error { _, err := cells.Get(ctx, "a"); return err }, []string{"find"}},
 		{"get by a unique value", func() error { _, err := cells.GetBy(ctx, "serial", "a"); return err }, []string{"find"}},
 		{"version", func() error { _, err := cells.Version(ctx, "a"); return err }, []string{"find"}},
@@ -113,7 +113,7 @@ func TestRoundTrips(t *testing.T) {
 		{"replace", func() error { _, err := cells.Replace(ctx, store.Row[storetest.Cell]{ID: "a", Version: 4}); return err }, []string{"update"}},
 		{"delete", func() error { return cells.Delete(ctx, "a/1", 1) }, []string{"delete"}},
 		{"delete with an event", func() error { return cells.Delete(ctx, "b", 1, counted("b")) }, []string{"update"}},
-		{"list of 200", func() error { return list(nil) }, []string{"find"}},
+		{"list of 200 of 251", func() error { return list(nil) }, []string{"find"}},
 		{"list with a filter", func() error { return list(map[string]string{"colour": "red"}) }, []string{"find"}},
 	} {
 		if err := c.do(); err != nil {

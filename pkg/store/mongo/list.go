@@ -23,7 +23,7 @@ func (t *table) List(ctx context.Context, q store.ListQuery) ([]store.Record, er
 		direction = 1
 	}
 	cur, err := coll.Find(ctx, listFilter(q), options.Find().SetProjection(listed).
-		SetSort(bson.D{{Key: "keys.sort", Value: direction}}).SetLimit(int64(q.Limit)).SetBatchSize(int32(q.Limit))) // a page in one batch, not 101 records
+		SetSort(bson.D{{Key: "keys.sort", Value: direction}}).SetLimit(int64(q.Limit)).SetBatchSize(int32(q.Limit)+1)) // a full page in one batch that closes the cursor, not 101 records
 	if err != nil {
 		return nil, failure(err)
 	}
