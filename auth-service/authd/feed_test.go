@@ -41,15 +41,25 @@ func TestServicesAndClientsDoNotExhaustEachOther(t *testing.T) {
 		t.Fatal("the number of requests is not limited")
 		return first
 	}
+	// A request or two may pass when a new minute of the rate limit begins.
+	isExhausted := func(path string, headers ...string) {
+		t.Helper()
+		for range 20 {
+			if s.Call("GET "+path, "", nil, append(headers, from...)...).Status == 429 {
+				return
+			}
+		}
+		t.Errorf("%s: 20 requests with a wrong secret are not limited, although those without one were", path)
+	}
 	service := append([]string{"Authorization", "Bearer " + feedSecret}, from...)
 	wrong := "Bearer " + strings.ToUpper(feedSecret)
 	exhaust(auth.RevocationsPath).WantProblem(401, "header:Authorization secret")
-	exhaust(auth.RevocationsPath, "Authorization", wrong).WantProblem(429)
+	isExhausted(auth.RevocationsPath, "Authorization", wrong)
 	s.Call("GET "+auth.RevocationsPath, "", nil, service...).Want(200, nil)
 	exhaust(auth.RevocationsPath, service[:2]...).Want(200, nil)
 
 	exhaust(auth.KeysPath).Want(200, nil)
-	exhaust(auth.KeysPath, "Authorization", wrong).WantProblem(429)
+	isExhausted(auth.KeysPath, "Authorization", wrong)
 	s.Call("GET "+auth.KeysPath, "", nil, service...).Want(200, nil)
 	exhaust(auth.KeysPath, service[:2]...).Want(200, nil)
 
