@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,8 +36,10 @@ func TestProgramsExplainThemselves(t *testing.T) {
 			}
 		}
 	}
-	// All ports that are taken are named at once.
-	env := append(os.Environ(), "DATA_DIR="+t.TempDir())
+	// All ports that are taken are named at once. With other back ends, the program does not need all of them.
+	env := append(slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "KAFKA_") || strings.HasPrefix(v, "S3_") || strings.HasPrefix(v, "SMTP_") || strings.HasPrefix(v, "MONGODB_")
+	}), "DATA_DIR="+t.TempDir())
 	var taken []string
 	for _, variable := range []string{"AUTH_PORT", "PASSPORT_PORT", "DOCUMENT_PORT", "NOTIFICATION_PORT", "KAFKA_PORT", "S3_PORT", "MAIL_PORT"} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
