@@ -100,6 +100,7 @@ func (s *inProcess) run(t *testing.T) (verdict, string) {
 // notice it.
 func testLostEvent(t *testing.T) {
 	s := startSuite(t)
+	s.cfg.duration *= 2 // for three events, also on a busy machine
 	var mu sync.Mutex
 	var lost produceRequest
 	n := 0
@@ -125,6 +126,7 @@ func testLostEvent(t *testing.T) {
 // one notification.
 func testRepeatedEvent(t *testing.T) {
 	s := startSuite(t)
+	s.cfg.duration *= 3 // for six events, also on a busy machine
 	client := s.client(t)
 	var repeated sync.WaitGroup
 	n := 0

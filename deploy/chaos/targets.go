@@ -84,7 +84,7 @@ func startProcesses(_ context.Context, cfg config) (*target, error) {
 		"S3_ENDPOINT=" + s3.String(), "S3_FORCE_PATH_STYLE=true", "S3_BUCKET_NAME=" + name, "AWS_REGION=" + t.s3.region,
 		"AWS_ACCESS_KEY_ID=" + t.s3.keyID, "AWS_SECRET_ACCESS_KEY=" + t.s3.secret, "NOTIFICATION_LOG_PATH=" + t.files,
 		"ENABLE_EMAIL_NOTIFICATIONS=true", "SMTP_HOST=127.0.0.1", fmt.Sprint("SMTP_PORT=", first), "SMTP_TLS=none", "FROM_EMAIL=no-reply@battery-passport.example",
-		"SWEEP_AFTER=15s", "MAX_FILES_PER_USER=0", "MAX_STORAGE_PER_USER=0", "MAX_FILES_OF_ALL_USERS=0", "MAX_STORAGE_OF_ALL_USERS=0", "MAX_FILES_PER_ORGANISATION=0", "MAX_STORAGE_PER_ORGANISATION=0", "PASSWORD_COST=10", "RATE_LIMIT=0", "AUTH_RATE_LIMIT=0", "LOGIN_FAILURES=0",
+		"SWEEP_AFTER=15s", "PASSWORD_COST=10", "DRAIN_TIMEOUT=20s", "MAX_FILES_PER_USER=0", "MAX_STORAGE_PER_USER=0", "MAX_FILES_OF_ALL_USERS=0", "MAX_STORAGE_OF_ALL_USERS=0", "MAX_FILES_PER_ORGANISATION=0", "MAX_STORAGE_PER_ORGANISATION=0", "PASSWORD_COST=10", "RATE_LIMIT=0", "AUTH_RATE_LIMIT=0", "LOGIN_FAILURES=0",
 	}
 	for i, program := range append([]string{"mail", "kafka", "s3"}, serviceNames...) {
 		if t.err == nil && (program != "kafka" || cfg.Broker == "") && (program != "s3" || cfg.S3Endpoint == "") {
