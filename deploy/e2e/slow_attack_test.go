@@ -126,6 +126,6 @@ func (s *suite) useDuringAttack(caller session, p passport) {
 	do(s.notification, "GET /api/notifications", caller.Token, "", "", 200)
 	do(s.document, "GET /api/documents", caller.Token, "", "", 200)
 	var d struct{ DocID string }
-	do(s.document, "POST /api/documents/upload", caller.Token, formHead+strings.Repeat("x", 4<<20)+formEnd, formType, 201).Want(201, &d)
+	do(s.document, "POST /api/documents/upload", caller.Token, formHead+strings.Repeat("x", 1<<20)+formEnd, formType, 201).Want(201, &d)
 	do(s.document, "GET /api/documents/"+d.DocID+"/content", caller.Token, "", "", 200)
 }
