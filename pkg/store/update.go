@@ -87,6 +87,19 @@ func (c *Collection[T]) Update(ctx context.Context, id string, change func(*T) (
 	}
 }
 
+// GetOrInsert returns the aggregate with the id, or inserts what create returns. Concurrent
+// callers, also in other processes, get the same one. It fails as Get and Insert do.
+func (c *Collection[T]) GetOrInsert(ctx context.Context, id string, create func() T) (Row[T], error) {
+	row, err := c.Get(ctx, id)
+	if !fault.Is(err, fault.NotFound) {
+		return row, err
+	}
+	if row, err = c.Insert(ctx, id, create()); fault.Is(err, fault.Conflict) {
+		return c.Get(ctx, id)
+	}
+	return row, err
+}
+
 // UpdateAll changes the aggregates of a query until it has none: change must take them off the
 // lists that the query reads. Aggregates that no longer exist are skipped.
 func (c *Collection[T]) UpdateAll(ctx context.Context, q Query, change func(*T) (Change, error)) error {

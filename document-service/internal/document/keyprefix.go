@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 )
 
@@ -35,13 +34,7 @@ func (s *Service) prefix(ctx context.Context) (string, error) {
 	if known := s.keyPrefix.Load(); known != nil {
 		return *known, nil
 	}
-	row, err := s.KeyPrefixes.Get(ctx, keyPrefixID)
-	if fault.Is(err, fault.NotFound) {
-		row, err = s.KeyPrefixes.Insert(ctx, keyPrefixID, KeyPrefix{ID: s.NewID(), CreatedAt: s.now()})
-		if fault.Is(err, fault.Conflict) {
-			row, err = s.KeyPrefixes.Get(ctx, keyPrefixID)
-		}
-	}
+	row, err := s.KeyPrefixes.GetOrInsert(ctx, keyPrefixID, func() KeyPrefix { return KeyPrefix{ID: s.NewID(), CreatedAt: s.now()} })
 	if err != nil {
 		return "", err
 	}

@@ -3,6 +3,7 @@ package notification
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/battery-passport/suite/pkg/auth"
@@ -34,6 +35,8 @@ type Service struct {
 	Now           func() time.Time
 	NewID         func() string
 	Log           *slog.Logger
+
+	linkKey atomic.Pointer[[]byte] // of links to unsubscribe; nil: not read yet
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }

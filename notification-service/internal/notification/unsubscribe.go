@@ -89,20 +89,19 @@ func sign(key []byte, account string) []byte {
 }
 
 // unsubscribeKey returns the key that signs tokens, which all instances of the service share. The
-// first call generates it.
+// first call generates it, or reads it.
 func (s *Service) unsubscribeKey(ctx context.Context) ([]byte, error) {
-	row, err := s.Secrets.Get(ctx, unsubscribeKey)
-	if !fault.Is(err, fault.NotFound) {
-		return row.Doc.Key, err
+	if known := s.linkKey.Load(); known != nil {
+		return *known, nil
 	}
-	created := Secret{Key: make([]byte, sha256.Size)}
-	rand.Read(created.Key) // never fails
-	_, err = s.Secrets.Insert(ctx, unsubscribeKey, created)
-	if err == nil {
-		return created.Key, nil
+	row, err := s.Secrets.GetOrInsert(ctx, unsubscribeKey, func() Secret {
+		created := Secret{Key: make([]byte, sha256.Size)}
+		rand.Read(created.Key) // never fails
+		return created
+	})
+	if err != nil {
+		return nil, err
 	}
-	if fault.Is(err, fault.Conflict) { // another instance was first
-		row, err = s.Secrets.Get(ctx, unsubscribeKey)
-	}
-	return row.Doc.Key, err
+	s.linkKey.Store(&row.Doc.Key)
+	return row.Doc.Key, nil
 }

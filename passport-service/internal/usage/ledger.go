@@ -96,12 +96,7 @@ func (l *Ledger) now() time.Time { return l.Now().UTC().Truncate(time.Millisecon
 // load reads the usage of an owner. If it was never counted, a count begins: there may be
 // passports of an earlier release.
 func (l *Ledger) load(ctx context.Context, owner string) error {
-	row, err := l.Usages.Get(ctx, owner)
-	if fault.Is(err, fault.NotFound) {
-		if row, err = l.Usages.Insert(ctx, owner, Usage{ID: owner}); fault.Is(err, fault.Conflict) {
-			row, err = l.Usages.Get(ctx, owner)
-		}
-	}
+	row, err := l.Usages.GetOrInsert(ctx, owner, func() Usage { return Usage{ID: owner} })
 	if err != nil {
 		return err
 	}

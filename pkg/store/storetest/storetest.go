@@ -168,6 +168,7 @@ func missing(t *testing.T, db store.DB) {
 	if err != nil || len(page.Rows) > 0 || page.Next != "" {
 		t.Errorf("List = %+v, %v, want no rows", page, err)
 	}
+	getOrInsert(t, cells, id)
 }
 
 func wantDuplicate(t *testing.T, call, index string, err error) {

@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/battery-passport/suite/pkg/fault"
@@ -42,5 +43,31 @@ func allPages(t *testing.T, db store.DB) {
 	blue, err := cells.List(t.Context(), store.Query{Scopes: []string{"ann"}, Filters: map[string]string{"colour": "blue"}, Limit: store.MaxLimit})
 	if err != nil || len(blue.Rows) != 5 {
 		t.Errorf("%d cells were moved, %v, want 5", len(blue.Rows), err)
+	}
+}
+
+// getOrInsert asks for an aggregate that does not exist with several concurrent calls: all get the
+// one that is inserted.
+func getOrInsert(t *testing.T, cells *store.Collection[Cell], id string) {
+	t.Helper()
+	var calls sync.WaitGroup
+	owners := make([]string, 8)
+	for i := range owners {
+		calls.Go(func() {
+			row, err := cells.GetOrInsert(t.Context(), id, func() Cell { return Cell{Owner: fmt.Sprint("owner", i)} })
+			if owners[i] = row.Doc.Owner; err != nil || row.ID != id || row.Version != 1 {
+				t.Errorf("GetOrInsert = %+v, %v, want version 1 of %s", row, err, id)
+			}
+		})
+	}
+	calls.Wait()
+	stored, err := cells.GetOrInsert(t.Context(), id, func() Cell { panic("the aggregate exists") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, owner := range owners {
+		if owner != stored.Doc.Owner {
+			t.Errorf("one call returned the cell of %s, the stored one is of %s", owner, stored.Doc.Owner)
+		}
 	}
 }
