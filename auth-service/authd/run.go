@@ -57,7 +57,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	p.AddVerifier(verifier)
 	limits := throttle.New(cfg.LoginFailures, cfg.RateLimit, p.Now)
 	accounts, organisations := newAccounts(cfg, p, sessions, entries, limits, newHasher(cfg, keys.PasswordHashKey), log)
-	accounts.TOTPSecrets = totp.Secrets{Key: keys.TOTPKey}
+	accounts.TOTPSecrets = totp.Secrets{Key: keys.PasswordHashKey}
 	invitations, clients := newInvitations(p, accounts, organisations, entries), newClients(p, sessions, keys, entries, limits, organisations, log)
 	events := kafka.NewForwarder(cfg.Kafka, append(event.UserTopics(), event.OrganisationTopics()...), log, accounts.Accounts.Outbox(), organisations.Organisations.Outbox())
 	entries.AppendNewest = []func(context.Context, audit.Filter) error{accounts.AppendNewest, organisations.AppendNewest, invitations.AppendNewest, clients.AppendNewest, keys.AppendNewest}

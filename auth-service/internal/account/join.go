@@ -57,7 +57,7 @@ func (s *Service) CheckJoin(ctx context.Context, r Record, m Membership) error {
 	case err != nil:
 		return err
 	case r.Disabled:
-		return fault.New(fault.Forbidden, "the account is disabled; ask an admin to enable it")
+		return errDisabled()
 	case r.Organisation != "" && present != m.Organisation:
 		return fault.New(fault.Conflict, "your account belongs to another organisation; ask an admin to move it, or to invite another address")
 	case !CanManage(r.Role) && r.Role != m.Role:

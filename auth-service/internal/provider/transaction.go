@@ -2,13 +2,12 @@ package provider
 
 import (
 	"context"
-	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/base64"
 	"time"
 
+	"github.com/battery-passport/suite/auth-service/internal/seal"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/task"
@@ -53,15 +52,7 @@ func (c *Client) aead() (cipher.AEAD, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := hkdf.Key(sha256.New, secret, nil, purpose, 32)
-	if err != nil {
-		return nil, err
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCMWithRandomNonce(block)
+	return seal.New(secret, purpose)
 }
 
 func (c *Client) seal(t transaction) (string, error) {

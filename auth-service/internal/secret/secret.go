@@ -5,9 +5,7 @@ package secret
 import (
 	"cmp"
 	"context"
-	"crypto/hkdf"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/json"
 	"log/slog"
 	"sync/atomic"
@@ -97,20 +95,14 @@ func (k *Keys) load(ctx context.Context) error {
 	return nil
 }
 
-// getOrCreate returns the stored key with the name, or generates it. Concurrent
-// callers, also in other instances, get the same key.
+// getOrCreate returns the stored key with the name, or generates it.
 func (k *Keys) getOrCreate(ctx context.Context, name string) ([]byte, error) {
-	row, err := k.Secrets.Get(ctx, name)
-	if !fault.Is(err, fault.NotFound) {
-		return row.Doc.Key, err
-	}
-	created := Secret{Key: make([]byte, keySize), CreatedAt: k.Now()}
-	rand.Read(created.Key) // never fails
-	if _, err = k.Secrets.Insert(ctx, name, created); fault.Is(err, fault.Conflict) {
-		row, err = k.Secrets.Get(ctx, name)
-		return row.Doc.Key, err
-	}
-	return created.Key, err
+	row, err := k.Secrets.GetOrInsert(ctx, name, func() Secret {
+		created := Secret{Key: make([]byte, keySize), CreatedAt: k.Now()}
+		rand.Read(created.Key) // never fails
+		return created
+	})
+	return row.Doc.Key, err
 }
 
 // PublicKeys returns the key set that verifies access tokens.
@@ -151,16 +143,6 @@ func (k *Keys) SigningKey() (token.Key, error) {
 // PasswordHashKey returns the key for password hashes, or fails with
 // fault.Unavailable.
 func (k *Keys) PasswordHashKey() ([]byte, error) { return loaded(&k.passwordHashKey) }
-
-// TOTPKey returns the key that encrypts the secrets of authenticator apps, which is derived from that
-// of password hashes, or fails with fault.Unavailable.
-func (k *Keys) TOTPKey() ([]byte, error) {
-	key, err := k.PasswordHashKey()
-	if err != nil {
-		return nil, err
-	}
-	return hkdf.Key(sha256.New, key, nil, "TOTP secrets", keySize)
-}
 
 // RefreshTokenKey returns the key for refresh tokens, or fails with
 // fault.Unavailable.

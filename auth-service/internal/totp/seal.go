@@ -1,9 +1,10 @@
 package totp
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
 	"fmt"
+
+	"github.com/battery-passport/suite/auth-service/internal/seal"
 )
 
 // seal encrypts the secret of an account with AES-256-GCM. The result is bound to the account: it
@@ -28,15 +29,10 @@ func (s Secrets) open(accountID string, sealed []byte) ([]byte, error) {
 	return secret, nil
 }
 
-// aead returns a cipher that puts a random nonce before each ciphertext.
 func (s Secrets) aead() (cipher.AEAD, error) {
 	key, err := s.Key()
 	if err != nil {
 		return nil, err
 	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCMWithRandomNonce(block)
+	return seal.New(key, "TOTP secrets")
 }

@@ -24,8 +24,8 @@ const (
 
 var encoding = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// Secrets implements account.TOTPSecrets. Key returns the key that encrypts them. It fails with
-// fault.Unavailable.
+// Secrets implements account.TOTPSecrets. The key that encrypts them is derived from the one that Key
+// returns. Key fails with fault.Unavailable.
 type Secrets struct {
 	Key func() ([]byte, error)
 }
