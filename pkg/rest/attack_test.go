@@ -2,11 +2,9 @@ package rest_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -122,39 +120,12 @@ func TestSlowClientsTakeNoSlots(t *testing.T) {
 				continue
 			}
 			for range 3 {
-				end := time.Now().Add(15 * time.Second)
-				for err := errors.New("not sent"); err != nil; err = request(c, v.route, v.body, "Authorization", user, "Content-Type", v.contentType) {
-					if time.Now().After(end) {
-						t.Fatalf("%s as %q does not succeed within 15 s: %v", name, user, err)
-					}
+				if a := c.Persist(15*time.Second, v.route, v.body, "Authorization", user, "Content-Type", v.contentType); a.Status != 200 {
+					t.Errorf("%s as %q = %d %s", name, user, a.Status, a.Text)
 				}
 			}
 		}
 	}
-}
-
-// request fails unless the response is complete and has the status 200.
-func request(c resttest.Client, route, body string, headers ...string) error {
-	method, path, _ := strings.Cut(route, " ")
-	req, err := http.NewRequestWithContext(c.T.Context(), method, c.URL+path, strings.NewReader(body))
-	if err != nil {
-		return err
-	}
-	for i := 0; i+1 < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	if _, err := io.Copy(io.Discard, res.Body); err != nil {
-		return err
-	}
-	if res.StatusCode != http.StatusOK {
-		return errors.New(res.Status)
-	}
-	return nil
 }
 
 // TestFloodOf503IsOneWarning: anyone can cause 503 responses, so only one in ten seconds is

@@ -74,24 +74,45 @@ func (c Client) Do(route, body string, headers ...string) Response {
 // DoReader is Do with a body from a reader.
 func (c Client) DoReader(route string, body io.Reader, headers ...string) Response {
 	c.T.Helper()
+	a, err := c.send(route, body, headers)
+	if err != nil {
+		c.T.Fatal(err)
+	}
+	return a
+}
+
+// Persist is Do for a client that may be cancelled because it looks as slow as an attacker. It
+// repeats the request while the response is 503 or the connection ends early, and stops the test
+// if it gets no other response within the bound.
+func (c Client) Persist(bound time.Duration, route, body string, headers ...string) Response {
+	c.T.Helper()
+	for end := time.Now().Add(bound); ; time.Sleep(retryInterval) {
+		a, err := c.send(route, strings.NewReader(body), headers)
+		if time.Now().After(end) {
+			c.T.Fatalf("%s = %d, %v, after more than %v: %.300s", route, a.Status, err, bound, a.Text)
+		}
+		if err == nil && a.Status != http.StatusServiceUnavailable {
+			return a
+		}
+	}
+}
+
+func (c Client) send(route string, body io.Reader, headers []string) (Response, error) {
 	method, path, _ := strings.Cut(route, " ")
 	req, err := http.NewRequestWithContext(c.T.Context(), method, c.URL+path, body)
 	if err != nil {
-		c.T.Fatal(err)
+		return Response{}, err
 	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		c.T.Fatal(err)
+		return Response{}, err
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		c.T.Fatal(err)
-	}
-	return Response{c.T, route, res.StatusCode, res.Header, string(text)}
+	return Response{c.T, route, res.StatusCode, res.Header, string(text)}, err
 }
 
 // Want stops the test unless the response has the status. If out is not nil, it decodes
