@@ -13,9 +13,11 @@ assert(registered.data && "user" in registered.data); // the answer is another o
 assert.equal(registered.data.user.role, "admin");
 const login = await client.POST("/api/auth/login", { body: credentials });
 assert.equal(login.response.status, 200);
+assert(login.data && "token" in login.data); // the answer is another one if the account has a second factor
+const { token } = login.data;
 client.use({
   onRequest({ request }) {
-    request.headers.set("Authorization", `Bearer ${login.data?.token}`);
+    request.headers.set("Authorization", `Bearer ${token}`);
   },
 });
 
