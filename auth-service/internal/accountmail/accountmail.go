@@ -10,7 +10,7 @@ import (
 
 	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/auth-service/internal/invitation"
-	"github.com/battery-passport/suite/auth-service/internal/page"
+	"github.com/battery-passport/suite/auth-service/internal/link"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/mail"
 	"github.com/battery-passport/suite/pkg/task"
@@ -34,7 +34,7 @@ func (m *Mails) Tasks() []task.Kind {
 			return mail.Message{
 				Subject: "Choose a new password",
 				Text:    "Somebody, probably you, asked for a new password for your account. Your present password is valid until you choose another one.",
-				Link:    m.link("Choose a new password", page.NewPassword, l.Token),
+				Link:    m.link("Choose a new password", link.NewPasswordPage, l.Token),
 				Note:    "The link works once and for 30 minutes. A new password ends all sessions of the account. If you did not ask for this, ignore this mail.",
 			}
 		}),
@@ -42,7 +42,7 @@ func (m *Mails) Tasks() []task.Kind {
 			return mail.Message{
 				Subject: "Confirm your email address",
 				Text:    "Somebody, probably you, registered an account with this email address. Confirm the address with the password of the registration.",
-				Link:    m.link("Confirm the address", page.ConfirmEmail, l.Token),
+				Link:    m.link("Confirm the address", link.ConfirmEmailPage, l.Token),
 				Note:    "The link works once and for 24 hours. If you did not register, ignore this mail: you will get no other mail.",
 			}
 		}),
@@ -50,7 +50,7 @@ func (m *Mails) Tasks() []task.Kind {
 			return mail.Message{
 				Subject: "You already have an account",
 				Text:    "Somebody, probably you, tried to register an account with this email address. It has one already. Log in with your password or, if you have forgotten it, choose another one.",
-				Link:    mail.Link{Text: "Forgot your password?", URL: m.AppURL + page.ForgotPassword},
+				Link:    mail.Link{Text: "Forgot your password?", URL: m.AppURL + link.ForgotPasswordPage},
 				Note:    "If you did not try to register, ignore this mail: your account has not changed.",
 			}
 		}),

@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"github.com/battery-passport/suite/auth-service/internal/invitation"
-	"github.com/battery-passport/suite/auth-service/internal/page"
+	"github.com/battery-passport/suite/auth-service/internal/link"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/mail"
 	"github.com/battery-passport/suite/pkg/task"
@@ -43,7 +43,7 @@ func (m *Mails) invitationMessage(l invitation.Letter) mail.Message {
 	return mail.Message{
 		Subject: "Invitation to the Battery Passport System",
 		Text:    text + " Open the link below and choose a password for your account. If you have an account with this address, enter its password: it stays.",
-		Link:    m.link("Accept the invitation", page.Invitation, l.Token),
+		Link:    m.link("Accept the invitation", link.InvitationPage, l.Token),
 		Note:    "The link works once and until " + l.ExpiresAt.UTC().Format("2 January 2006, 15:04 UTC") + ". If you did not expect this invitation, ignore this mail: nothing happens then.",
 	}
 }

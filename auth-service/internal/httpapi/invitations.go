@@ -5,8 +5,9 @@ import (
 	"net/http"
 
 	"github.com/battery-passport/suite/auth-service/internal/invitation"
-	"github.com/battery-passport/suite/auth-service/internal/page"
+	"github.com/battery-passport/suite/auth-service/internal/link"
 	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/page"
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
@@ -100,7 +101,7 @@ func (a *API) acceptInvitation(ctx context.Context, in *acceptanceInput) (*token
 // invitationPage asks for the password of the account, if the invited address has one, and otherwise,
 // also for a token that is not valid, for a new one. Only the person with the mail learns the difference.
 func (a *API) invitationPage(ctx context.Context, token string) (page.Page, error) {
-	p := page.Page{Title: "Accept your invitation", Form: &page.Form{Action: page.Invitation, Token: token, Button: "Accept the invitation"}}
+	p := page.Page{Title: "Accept your invitation", Form: &page.Form{Action: link.InvitationPage, Hidden: map[string]string{"token": token}, Button: "Accept the invitation"}}
 	invitee, err := a.Invitations.Invitee(ctx, token)
 	if err != nil && !isLinkProblem(err) {
 		return p, err
@@ -116,6 +117,6 @@ func (a *API) invitationPage(ctx context.Context, token string) (page.Page, erro
 	}
 	p.Text += "."
 	p.Form.Fields = []page.Field{{Name: "password", Label: "Password of your account", Type: "password", Autocomplete: "current-password"}}
-	p.Link = &page.Link{Text: "Forgot your password?", Path: page.ForgotPassword}
+	p.Link = &page.Link{Text: "Forgot your password?", Path: link.ForgotPasswordPage}
 	return p, nil
 }

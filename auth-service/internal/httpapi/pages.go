@@ -5,11 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
-	"github.com/battery-passport/suite/auth-service/internal/page"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/page"
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
@@ -31,15 +29,14 @@ type formPage struct {
 
 // form registers a page with a form.
 func (a *API) form(r *rest.API, path string, f formPage) {
-	p := rest.Open
-	p.CSP, p.CORS, p.Query, p.ErrorPage = page.CSP, rest.LinkedPages, rest.LenientQuery, errorPage
+	p := page.Policy()
 	rest.Page(r, "GET "+path, p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		shown, err := f.show(r.Context(), r.URL.Query().Get("token"))
 		if err != nil {
 			rest.WriteProblem(w, r, err)
 			return
 		}
-		write(w, r, http.StatusOK, shown)
+		shown.Write(w, r, http.StatusOK)
 	}))
 	p.RateLimit.PerMinute = a.RateLimit
 	rest.Page(r, "POST "+path, p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -51,14 +48,14 @@ func (a *API) form(r *rest.API, path string, f formPage) {
 		done, err := f.send(withOrigin(r.Context()), r.PostForm.Get)
 		switch {
 		case err == nil:
-			write(w, r, http.StatusOK, done)
+			done.Write(w, r, http.StatusOK)
 		case fault.Is(err, fault.Invalid):
 			shown, failed := f.retry(r.Context(), r.PostForm.Get("token"), err)
 			if failed != nil {
 				rest.WriteProblem(w, r, failed)
 				return
 			}
-			write(w, r, http.StatusUnprocessableEntity, shown)
+			shown.Write(w, r, http.StatusUnprocessableEntity)
 		default:
 			rest.WriteProblem(w, r, err)
 		}
@@ -87,40 +84,14 @@ func isLinkProblem(err error) bool {
 	return ok && len(f.Details) > 0 && f.Details[0].Path == "/token"
 }
 
-// problemOf returns the error in a form, as a sentence.
+// problemOf returns the error in a form.
 func problemOf(err error) string {
 	f, ok := errors.AsType[*fault.Error](err)
-	if !ok {
-		return "The form is not valid."
+	switch {
+	case !ok:
+		return "the form is not valid"
+	case len(f.Details) == 0 || isLinkProblem(err):
+		return f.Message
 	}
-	if len(f.Details) == 0 || isLinkProblem(err) {
-		return sentence(f.Message)
-	}
-	return sentence("the " + strings.TrimPrefix(f.Details[0].Path, "/") + " " + f.Details[0].Message)
-}
-
-func sentence(text string) string {
-	r, n := utf8.DecodeRuneInString(text)
-	return string(unicode.ToUpper(r)) + text[n:] + "."
-}
-
-// errorPage is the ErrorPage of the pages.
-func errorPage(w http.ResponseWriter, r *http.Request, status int, err error) bool {
-	p := page.Page{Title: "This did not work", Text: "The service has a problem at the moment. Try again in a minute."}
-	if f, ok := errors.AsType[*fault.Error](err); ok && status < http.StatusInternalServerError {
-		p.Text = sentence(f.Message)
-	}
-	write(w, r, status, p)
-	return true
-}
-
-func write(w http.ResponseWriter, r *http.Request, status int, p page.Page) {
-	html, err := p.HTML()
-	if err != nil {
-		rest.LogError(r.Context(), err)
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Referrer-Policy", "strict-origin") // hides the token; with no-referrer a browser would send the form with Origin: null
-	w.WriteHeader(status)
-	w.Write(html)
+	return "the " + strings.TrimPrefix(f.Details[0].Path, "/") + " " + f.Details[0].Message
 }

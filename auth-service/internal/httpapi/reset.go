@@ -3,7 +3,8 @@ package httpapi
 import (
 	"context"
 
-	"github.com/battery-passport/suite/auth-service/internal/page"
+	"github.com/battery-passport/suite/auth-service/internal/link"
+	"github.com/battery-passport/suite/pkg/page"
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
@@ -35,7 +36,7 @@ func (a *API) confirmReset(ctx context.Context, in *input[passwordResetConfirmat
 
 // RegisterPages adds the pages that links in mails lead to.
 func (a *API) RegisterPages(r *rest.API) {
-	a.form(r, page.ForgotPassword, formPage{
+	a.form(r, link.ForgotPasswordPage, formPage{
 		show: func(context.Context, string) (page.Page, error) { return forgotPage(""), nil },
 		send: func(ctx context.Context, form values) (page.Page, error) {
 			return page.Page{
@@ -44,14 +45,14 @@ func (a *API) RegisterPages(r *rest.API) {
 			}, a.Accounts.RequestReset(ctx, form("email"))
 		},
 	})
-	a.form(r, page.ConfirmEmail, formPage{
+	a.form(r, link.ConfirmEmailPage, formPage{
 		show: confirmPage,
 		send: func(ctx context.Context, form values) (page.Page, error) {
 			return page.Page{Title: "Your email address is confirmed", Text: "You can use your account now."}, a.Accounts.ConfirmEmail(ctx, form("token"), form("password"))
 		},
 	})
-	a.form(r, page.NewPassword, formPage{
-		show: newPasswordPage, renew: page.ForgotPassword,
+	a.form(r, link.NewPasswordPage, formPage{
+		show: newPasswordPage, renew: link.ForgotPasswordPage,
 		send: func(ctx context.Context, form values) (page.Page, error) {
 			return page.Page{
 				Title: "Your password has changed",
@@ -59,7 +60,7 @@ func (a *API) RegisterPages(r *rest.API) {
 			}, a.Accounts.ResetPassword(ctx, form("token"), form("password"))
 		},
 	})
-	a.form(r, page.Invitation, formPage{
+	a.form(r, link.InvitationPage, formPage{
 		show: a.invitationPage,
 		send: func(ctx context.Context, form values) (page.Page, error) {
 			return page.Page{Title: "Welcome", Text: "Your account is ready. Log in with your email address and the password."},
@@ -71,7 +72,7 @@ func (a *API) RegisterPages(r *rest.API) {
 func confirmPage(_ context.Context, token string) (page.Page, error) {
 	return page.Page{
 		Title: "Confirm your email address", Text: "Enter the password that you chose when you registered. If you did not register, close this page.",
-		Form: &page.Form{Action: page.ConfirmEmail, Token: token, Button: "Confirm the address", Fields: []page.Field{
+		Form: &page.Form{Action: link.ConfirmEmailPage, Hidden: map[string]string{"token": token}, Button: "Confirm the address", Fields: []page.Field{
 			{Name: "password", Label: "Password", Type: "password", Autocomplete: "current-password"},
 		}},
 	}, nil
@@ -80,7 +81,7 @@ func confirmPage(_ context.Context, token string) (page.Page, error) {
 func forgotPage(email string) page.Page {
 	return page.Page{
 		Title: "Forgot your password?", Text: "Enter the email address of your account. You get a mail with a link to choose a new password.",
-		Form: &page.Form{Action: page.ForgotPassword, Button: "Send the link", Fields: []page.Field{
+		Form: &page.Form{Action: link.ForgotPasswordPage, Button: "Send the link", Fields: []page.Field{
 			{Name: "email", Label: "Email address", Type: "email", Autocomplete: "email", Value: email},
 		}},
 	}
@@ -89,7 +90,7 @@ func forgotPage(email string) page.Page {
 func newPasswordPage(_ context.Context, token string) (page.Page, error) {
 	return page.Page{
 		Title: "Choose a new password", Text: "It ends all sessions of your account, on every device.",
-		Form: &page.Form{Action: page.NewPassword, Token: token, Button: "Set the password", Fields: []page.Field{
+		Form: &page.Form{Action: link.NewPasswordPage, Hidden: map[string]string{"token": token}, Button: "Set the password", Fields: []page.Field{
 			{Name: "password", Label: "New password", Hint: "At least 8 characters. Several words make a good password.", Type: "password", Autocomplete: "new-password", MinLength: 8},
 		}},
 	}, nil

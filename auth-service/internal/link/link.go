@@ -19,6 +19,16 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
+// Paths of the pages that the links lead to. They are part of mails that people have.
+const (
+	NewPasswordPage  = "/account/new-password"
+	ConfirmEmailPage = "/account/confirm-email" // of a registration
+	InvitationPage   = "/account/invitation"
+)
+
+// ForgotPasswordPage is the path of the page that asks for a mail with a link.
+const ForgotPasswordPage = "/account/forgot-password"
+
 const (
 	secretSize  = 32 // bytes
 	maxTokens   = 3  // of one request that are valid, if its mail is sent again
