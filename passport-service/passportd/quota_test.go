@@ -216,22 +216,3 @@ func TestUsageIsShared(t *testing.T) {
 		return strings.Contains(full.Text, fmt.Sprintf("has %d versions of passports", len(s.all(operator))+5))
 	})
 }
-
-// TestImportStaysWithinTheQuota imports more rows than the quota allows.
-func TestImportStaysWithinTheQuota(t *testing.T) {
-	s := startConfigured(t, passportd.Config{Store: connect.Config{Dir: t.TempDir()}, OrgPassports: 2}, authtest.New(t))
-	operator := s.as(auth.Operator, "a")
-	var file strings.Builder
-	for i := range 5 {
-		file.WriteString(draft(fmt.Sprintf("https://a.example/%d", i)) + "\n")
-	}
-	for range 2 { // also when it is sent again
-		response := s.Call("POST /api/passports/import", operator, file.String(), "Content-Type", ndjson).Want(200, nil)
-		if got := strings.Count(response.Text, `"code":"quota"`); got != 3 {
-			t.Errorf("%d rows exceed the quota, want 3: %s", got, response.Text)
-		}
-	}
-	if got := len(s.all(operator)); got != 2 {
-		t.Errorf("got %d passports, want 2", got)
-	}
-}

@@ -95,7 +95,7 @@ func (s *Service) change(ctx context.Context, id string, e edit) (PassportView, 
 	}
 	caller, now := auth.Caller(ctx), s.now()
 	var attempted Passport
-	r := reservation{service: s}
+	r := reservation{usage: s.Usage}
 	row, err := s.Passports.Update(ctx, id, func(p *Passport) (store.Change, error) {
 		if err := checkOwner(caller, p); err != nil {
 			return store.Change{}, err

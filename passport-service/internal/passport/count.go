@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/battery-passport/suite/passport-service/internal/usage"
+	"github.com/battery-passport/suite/pkg/auth"
+	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/task"
 	"github.com/battery-passport/suite/pkg/wire"
@@ -111,16 +113,19 @@ func (s *Service) countPassport(ctx context.Context, at *countPosition, p *Passp
 	return true, nil
 }
 
+// maxHeld is more than an import keeps of the stored data of a passport.
+const maxHeld = 2 << 20
+
 // reservation is the part of a quota that a write needs. An attempt of Update releases that
 // of the attempt before.
 type reservation struct {
-	service *Service
-	write   usage.Write
+	usage usage.Counter
+	write usage.Write
 }
 
 // take reserves the amount of a new version. It fails with fault.QuotaExceeded.
 func (r *reservation) take(ctx context.Context, v *Version) error {
-	return r.add(ctx, v, r.service.Usage.Reserve)
+	return r.add(ctx, v, r.usage.Reserve)
 }
 
 // takeNext is like take, for the next version of a passport. Only changes of the data are
@@ -129,7 +134,7 @@ func (r *reservation) takeNext(ctx context.Context, v *Version) error {
 	if v.Action == Replace || v.Action == Patch {
 		return r.take(ctx, v)
 	}
-	return r.add(ctx, v, r.service.Usage.Add)
+	return r.add(ctx, v, r.usage.Add)
 }
 
 func (r *reservation) add(ctx context.Context, v *Version, add func(context.Context, usage.Write) error) error {
@@ -153,7 +158,7 @@ func (v *Version) amount() usage.Amount {
 // release gives the amount back.
 func (r *reservation) release(ctx context.Context) {
 	if r.write != (usage.Write{}) {
-		r.service.Usage.Release(ctx, r.write)
+		r.usage.Release(ctx, r.write)
 		r.write = usage.Write{}
 	}
 }
@@ -164,4 +169,23 @@ func (r *reservation) settle(ctx context.Context, err error) {
 	if store.IsRecordError(err) {
 		r.release(ctx)
 	}
+}
+
+// rowsTogether returns how many rows may be written together: 1 if they may exceed a quota of
+// the caller, so that the rows that are refused do not depend on the batches.
+func (im *Importer) rowsTogether(ctx context.Context, rows []*importing) (int, error) {
+	const added = 1 << 10 // by publishing, more than an identifier
+	need := usage.Amount{Passports: int64(len(rows)), Versions: 2 * int64(len(rows))}
+	for _, r := range rows {
+		size := len(r.sub.data.Root().Raw()) + added
+		if r.Held != nil {
+			size += maxHeld
+		}
+		need.Bytes += 2 * int64(size) // a version with the data, and one that is published
+	}
+	err := im.usage.Check(ctx, usage.Write{Owner: ownerOf(auth.Caller(ctx)).scope(), Amount: need})
+	if fault.Is(err, fault.QuotaExceeded) {
+		return 1, nil
+	}
+	return max(len(rows), 1), err
 }

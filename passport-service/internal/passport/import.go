@@ -6,13 +6,13 @@ import (
 	"hash/maphash"
 	"runtime"
 	"slices"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/battery-passport/suite/passport-service/internal/batteryid"
 	"github.com/battery-passport/suite/passport-service/internal/namespace"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/passport-service/internal/usage"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/fault"
@@ -24,19 +24,10 @@ import (
 type Importer struct {
 	service    *Service
 	params     ImportParams
-	planned    map[uint64]rowPlan // in a dry run: by hash of the identifier's key
-	identified map[uint64]uint64  // in a dry run: the battery with a passport identifier of planned, as hashes of their keys
+	usage      usage.Counter
 	seed       maphash.Seed
 	namespaces *namespace.Service // of the current batch
-	mu         sync.Mutex         // of planned and identified
-}
-
-// rowPlan describes the passport that a row would have stored, in a dry run.
-type rowPlan struct {
-	data       uint64 // hash
-	identifier uint64 // hash of the passport identifier's key; 0: none of the rows had one
-	version    int64
-	state      State
+	dryRun     *dryRun            // nil: the rows are written
 }
 
 // NewImporter returns an importer. It fails with fault.Forbidden if the caller may not create
@@ -45,14 +36,28 @@ func (s *Service) NewImporter(ctx context.Context, params ImportParams) (*Import
 	if err := checkCanCreate(auth.Caller(ctx)); err != nil {
 		return nil, err
 	}
-	return &Importer{service: s, params: params, planned: map[uint64]rowPlan{}, identified: map[uint64]uint64{}, seed: maphash.MakeSeed()}, nil
+	im := &Importer{service: s, params: params, usage: s.Usage, seed: maphash.MakeSeed()}
+	if params.DryRun {
+		im.dryRun = newDryRun(s.Usage)
+		im.usage = &im.dryRun.usage
+	}
+	return im, nil
 }
 
 // Import writes a batch of rows. Each row is stored whole or not at all. The result has
 // one entry per row, in their order. Rows with an identifier of another row, or of its passport, are
-// written one after the other. It fails with fault.Unavailable if the store does not respond; it can then be
+// written one after the other, and all rows if they may exceed a quota. It fails with fault.Unavailable if the store does not respond; it can then be
 // repeated with the same rows.
 func (im *Importer) Import(ctx context.Context, rows []*Row) ([]RowResult, error) {
+	rollback := im.dryRun.savepoint()
+	results, err := im.importRows(ctx, rows)
+	if err != nil {
+		rollback()
+	}
+	return results, err
+}
+
+func (im *Importer) importRows(ctx context.Context, rows []*Row) ([]RowResult, error) {
 	im.namespaces = im.service.Namespaces.WithCache()
 	all := make([]*importing, len(rows))
 	if err := inParallel(rows, im.Parse); err != nil {
@@ -62,14 +67,13 @@ func (im *Importer) Import(ctx context.Context, rows []*Row) ([]RowResult, error
 		r := *row.parsed
 		all[i] = &r
 	}
-	var round []*importing
-	rest := slices.DeleteFunc(slices.Clone(all), func(r *importing) bool { return r.result.Status == RowInvalid })
-	for len(rest) > 0 {
-		if err := im.lookUp(ctx, rest); err != nil {
-			return nil, err
-		}
-		round, rest = nextRound(rest)
-		if err := im.write(ctx, round); err != nil {
+	valid := slices.DeleteFunc(slices.Clone(all), func(r *importing) bool { return r.result.Status == RowInvalid })
+	together, err := im.rowsTogether(ctx, valid)
+	if err != nil {
+		return nil, err
+	}
+	for rows := range slices.Chunk(valid, together) {
+		if err := im.importValid(ctx, rows); err != nil {
 			return nil, err
 		}
 	}
@@ -78,6 +82,21 @@ func (im *Importer) Import(ctx context.Context, rows []*Row) ([]RowResult, error
 		results[i] = r.result
 	}
 	return results, nil
+}
+
+// importValid writes rows with valid structure.
+func (im *Importer) importValid(ctx context.Context, rows []*importing) error {
+	for len(rows) > 0 {
+		if err := im.lookUp(ctx, rows); err != nil {
+			return err
+		}
+		var round []*importing
+		round, rows = nextRound(rows)
+		if err := im.write(ctx, round); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // nextRound returns rows that have no key in common, and those to write after them. Rows with a key
@@ -167,7 +186,7 @@ func firstError(rows []*importing) error {
 
 // prepare finds the passport of a row, or makes the draft to insert.
 func (im *Importer) prepare(ctx context.Context, r *importing) {
-	if im.params.DryRun && im.repeat(r) {
+	if im.params.DryRun && im.repeat(ctx, r) {
 		return
 	}
 	var found *Passport
@@ -227,11 +246,8 @@ func (im *Importer) newDraft(ctx context.Context, r *importing) error {
 	return nil
 }
 
-// insert inserts the drafts of the rows.
+// insert inserts the drafts of the rows. In a dry run it only checks the quota.
 func (im *Importer) insert(ctx context.Context, rows []*importing) error {
-	if im.params.DryRun {
-		return nil
-	}
 	var writes []store.Write[Passport]
 	var inserted []*importing
 	var quotas []reservation
@@ -239,7 +255,7 @@ func (im *Importer) insert(ctx context.Context, rows []*importing) error {
 		if r.draft == nil {
 			continue
 		}
-		quota := reservation{service: im.service}
+		quota := reservation{usage: im.usage}
 		if err := quota.take(ctx, &r.draft.Head); err != nil {
 			r.draft = nil
 			r.fail(err)
@@ -247,6 +263,9 @@ func (im *Importer) insert(ctx context.Context, rows []*importing) error {
 		}
 		writes = append(writes, store.Write[Passport]{ID: r.id, Doc: *r.draft, Events: []event.Envelope{r.draft.created()}})
 		inserted, quotas = append(inserted, r), append(quotas, quota)
+	}
+	if im.params.DryRun {
+		return nil
 	}
 	errs, err := im.service.Passports.InsertMany(ctx, writes)
 	for i, r := range inserted {

@@ -13,39 +13,6 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// repeat sets the result of a row in a dry run if a row before it has the same battery
-// identifier.
-func (im *Importer) repeat(r *importing) bool {
-	plan, ok := im.planned[im.hash(r.key)]
-	if !ok {
-		return false
-	}
-	r.result.Version, r.result.State = plan.version, plan.state
-	switch {
-	case plan.data == im.hash(r.sub.data.Root().Raw()):
-		r.result.Status = RowUnchanged // published if the row before it was
-	case im.params.OnExisting == UpdateExisting:
-		if err := im.checkPlanned(r); err != nil {
-			r.fail(err)
-			return true
-		}
-		r.result.Status = RowUpdated
-		r.result.Version++
-	default:
-		im.keep(r, "a row before this one has other data")
-	}
-	return true
-}
-
-// checkPlanned fails with fault.Conflict if a row before r gave the passport identifier of r to
-// another battery, in a dry run.
-func (im *Importer) checkPlanned(r *importing) error {
-	if battery, ok := im.identified[im.hash(r.passportKey)]; ok && battery != im.hash(r.key) {
-		return errDuplicate(passportIdentifier, r.sub.data.Text(passportIdentifier))
-	}
-	return nil
-}
-
 // keep sets the result of a row that must not change its passport.
 func (im *Importer) keep(r *importing, reason string) {
 	if im.params.OnExisting == SkipExisting {
@@ -183,7 +150,9 @@ func (im *Importer) apply(ctx context.Context, r *importing, p *Passport, e edit
 	before := r.result.Version
 	var err error
 	if im.params.DryRun {
-		_, err = im.service.apply(p, e, auth.Caller(ctx), im.service.now())
+		if _, err = im.service.apply(p, e, auth.Caller(ctx), im.service.now()); err == nil {
+			err = (&reservation{usage: im.usage}).takeNext(ctx, &p.Head)
+		}
 	} else {
 		var view PassportView
 		view, err = im.service.change(ctx, p.ID, e)
@@ -197,28 +166,6 @@ func (im *Importer) apply(ctx context.Context, r *importing, p *Passport, e edit
 	default:
 		r.hasData = true
 	}
-}
-
-// maxPlanned limits the batteries that a dry run remembers, so that its memory does not grow
-// with the number of rows: 100,000 with passport identifiers need 15 MiB.
-const maxPlanned = 100_000
-
-// plan stores the result of a row in a dry run for the rows after it.
-func (im *Importer) plan(r *importing) {
-	im.mu.Lock()
-	defer im.mu.Unlock()
-	key := im.hash(r.key)
-	previous, ok := im.planned[key]
-	if !ok && len(im.planned) >= maxPlanned {
-		return
-	}
-	identifier := previous.identifier // does not change if the row has none, or if the passport is published
-	if r.passportKey != "" && (identifier == 0 || r.result.State == Draft) {
-		delete(im.identified, previous.identifier)
-		identifier = im.hash(r.passportKey)
-		im.identified[identifier] = key
-	}
-	im.planned[key] = rowPlan{im.hash(r.sub.data.Root().Raw()), identifier, r.result.Version, r.result.State}
 }
 
 // Limits of the paths in a message.

@@ -46,7 +46,7 @@ func (im *Importer) keys(r *importing) []uint64 {
 	if r.passportKey != "" {
 		keys = append(keys, im.hash(passportIdentifier+r.passportKey))
 	}
-	if battery, ok := im.identified[im.hash(r.passportKey)]; ok {
+	if battery, ok := im.dryRun.identifiedBy(im.hash(r.passportKey)); ok {
 		keys = append(keys, battery)
 	}
 	return keys

@@ -95,7 +95,7 @@ func (s *Service) Create(ctx context.Context, body wire.Value, scheme Identifier
 
 // insert stores a new draft.
 func (s *Service) insert(ctx context.Context, p *Passport) error {
-	r := reservation{service: s}
+	r := reservation{usage: s.Usage}
 	err := r.take(ctx, &p.Head)
 	if err == nil {
 		_, err = s.Passports.Insert(ctx, p.ID, *p, p.created())

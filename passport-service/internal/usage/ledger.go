@@ -35,6 +35,13 @@ type account struct {
 	isActive  bool // since the last flush
 }
 
+func (a *account) used() Amount { return a.stored.Plus(a.pending.sum()).Plus(a.flushing.sum()) }
+
+func (a *account) add(w Write) {
+	second := w.At.Unix()
+	a.pending[second], a.isActive = a.pending[second].Plus(w.Amount), true
+}
+
 // writes are amounts by the second of Write.At: a count begins with a second.
 type writes map[int64]Amount
 
@@ -48,14 +55,29 @@ func (w writes) sum() (sum Amount) {
 // Reserve adds a write to the usage of its owner before it is stored. It fails with
 // fault.QuotaExceeded if it exceeds a quota. Release it if the write fails.
 func (l *Ledger) Reserve(ctx context.Context, w Write) error {
-	return l.add(ctx, w, func(a *account) error {
-		return l.Quotas.check(w.Owner, a.stored.Plus(a.pending.sum()).Plus(a.flushing.sum()), w.Amount)
+	return l.use(ctx, w, func(a *account) error {
+		if err := l.Quotas.check(w.Owner, a.used(), w.Amount); err != nil {
+			return err
+		}
+		a.add(w)
+		return nil
 	})
 }
 
 // Add adds a write without checking a quota.
 func (l *Ledger) Add(ctx context.Context, w Write) error {
-	return l.add(ctx, w, func(*account) error { return nil })
+	return l.use(ctx, w, func(a *account) error {
+		a.add(w)
+		return nil
+	})
+}
+
+// Check fails like Reserve, but adds nothing.
+func (l *Ledger) Check(ctx context.Context, w Write) error { return l.check(ctx, w, Amount{}) }
+
+// check is like Check after other writes of the owner.
+func (l *Ledger) check(ctx context.Context, w Write, others Amount) error {
+	return l.use(ctx, w, func(a *account) error { return l.Quotas.check(w.Owner, a.used().Plus(others), w.Amount) })
 }
 
 // Release takes a write back that was reserved.
@@ -66,17 +88,15 @@ func (l *Ledger) Release(ctx context.Context, w Write) {
 	}
 }
 
-func (l *Ledger) add(ctx context.Context, w Write, check func(*account) error) error {
+// use calls f with the account of the owner of a write, unless that writes nothing.
+func (l *Ledger) use(ctx context.Context, w Write, f func(*account) error) error {
 	if l == nil || w.Amount == (Amount{}) {
 		return nil
 	}
 	for {
 		l.mu.Lock()
 		if a := l.owners[w.Owner]; a != nil {
-			err := check(a)
-			if err == nil {
-				a.pending[w.At.Unix()], a.isActive = a.pending[w.At.Unix()].Plus(w.Amount), true
-			}
+			err := f(a)
 			countedAt := a.countedAt
 			l.mu.Unlock()
 			if fault.Is(err, fault.QuotaExceeded) && l.Now().Sub(countedAt) >= countAge {

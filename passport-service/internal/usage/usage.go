@@ -77,12 +77,13 @@ func (q Quotas) check(owner string, used, added Amount) error {
 		{used.Bytes, added.Bytes, quota.Bytes, "byte of passport data", "bytes of passport data"},
 	} {
 		if c.quota > 0 && c.added > 0 && c.used+c.added > c.quota {
-			has := c.unit
+			unit := c.unit
 			if c.used == 1 {
-				has = c.one
+				unit = c.one
 			}
-			return fault.New(fault.QuotaExceeded, "%s has %d %s, the maximum is %d; this adds %d", whose, c.used, has, c.quota, c.added).
-				With(fault.Detail{Path: "/data", Code: "quota", Message: fmt.Sprintf("exceeds the number of %s", c.unit)})
+			has := fmt.Sprintf("%s has %d %s, the maximum is %d", whose, c.used, unit, c.quota)
+			return fault.New(fault.QuotaExceeded, "%s; this adds %d", has, c.added).
+				With(fault.Detail{Path: "/data", Code: "quota", Message: "exceeds the quota: " + has})
 		}
 	}
 	return nil
