@@ -58,7 +58,7 @@ type Record struct {
 	LastEntry         audit.Entry `json:"lastEntry,omitzero"` // newest audit entry
 	PendingAssignment Assignment  `json:"joining,omitzero"`
 	RemovalBegan      time.Time   `json:"removalBegan,omitzero"` // when a manager began to disable or demote this manager
-	ErasureBegan      time.Time   `json:"erasureBegan,omitzero"` // when an admin was excluded, see excludeAdmin
+	ExcludedAt        time.Time   `json:"erasureBegan,omitzero"` // when excludeAdmin excluded this admin; the stored name is from the time when only erasures did
 	Deleted           bool        `json:"deleted,omitzero"`      // erased: only the id, the audit and what revokes tokens remain
 }
 

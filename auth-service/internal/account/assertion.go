@@ -35,16 +35,16 @@ func (s *Service) applyAssertion(ctx context.Context, r Record, a Assertion) (Re
 	if c == (Change{}) {
 		return r, nil
 	}
-	changed, err := s.change(ctx, r, c, excluded)
+	changed, err := s.changeByProvider(ctx, r, c, excluded)
 	if err != nil && !excluded.IsZero() {
 		s.includeAdmin(ctx, r.ID, excluded)
 	}
 	return changed, err
 }
 
-// change makes a change that the identity provider asks for. An admin that loses the role was
-// excluded at a time.
-func (s *Service) change(ctx context.Context, r Record, c Change, excluded time.Time) (Record, error) {
+// changeByProvider makes the change that the claims of the identity provider require. Excluded is the
+// time at which excludeAdmin has marked the account, if it is an admin that loses the role.
+func (s *Service) changeByProvider(ctx context.Context, r Record, c Change, excluded time.Time) (Record, error) {
 	assignment, err := s.beginAssignment(ctx, r.ID, c.Organisation, nil)
 	if fault.Is(err, fault.Invalid) {
 		return r, errUnknownOrganisation(*c.Organisation)
@@ -60,7 +60,7 @@ func (s *Service) change(ctx context.Context, r Record, c Change, excluded time.
 			return store.Change{}, fault.New(fault.Conflict, "another request changed the account at the same time; try again")
 		}
 		if c.Role != nil {
-			r.ErasureBegan = time.Time{}
+			r.ExcludedAt = time.Time{}
 		}
 		return s.applyChange(ctx, r, c, assignment)
 	})

@@ -25,8 +25,8 @@ func (r *Record) checkChallenge(c session.Challenge) error {
 	return nil
 }
 
-// ofChallenge returns the account of a challenge.
-func (s *Service) ofChallenge(ctx context.Context, c session.Challenge) (Record, error) {
+// getByChallenge returns the account of a challenge.
+func (s *Service) getByChallenge(ctx context.Context, c session.Challenge) (Record, error) {
 	row, err := s.Accounts.Get(ctx, c.Account)
 	if fault.Is(err, fault.NotFound) {
 		return Record{}, session.ErrChallenge()
@@ -50,7 +50,7 @@ func (s *Service) EnrolForLogin(ctx context.Context, c session.Challenge) (Enrol
 		}
 		return nil
 	}
-	r, err := s.ofChallenge(ctx, c)
+	r, err := s.getByChallenge(ctx, c)
 	if err == nil {
 		err = check(&r)
 	}
@@ -66,7 +66,7 @@ func (s *Service) EnrolForLogin(ctx context.Context, c session.Challenge) (Enrol
 // caused by ErrWrongCode, with fault.Conflict without a secret, and with fault.TooMany after too many
 // failures.
 func (s *Service) CompleteLogin(ctx context.Context, c session.Challenge, code string) (r Record, codes []string, err error) {
-	if r, err = s.ofChallenge(ctx, c); err != nil {
+	if r, err = s.getByChallenge(ctx, c); err != nil {
 		return Record{}, nil, err
 	}
 	err = s.attemptCode(r.ID, c.Device, func() error {

@@ -48,9 +48,9 @@ type ProviderPolicy struct {
 // be used; with the account, if there is one.
 func (s *Service) AuthenticateAtProvider(ctx context.Context, a Assertion) (Record, error) {
 	ctx = audit.WithProvider(ctx, a.Issuer)
-	r, err := s.ofIdentity(ctx, a)
+	r, err := s.findOrCreate(ctx, a)
 	if fault.Is(err, fault.Conflict) { // a concurrent login of the person has created or linked the account
-		r, err = s.ofIdentity(ctx, a)
+		r, err = s.findOrCreate(ctx, a)
 	}
 	if err == nil && r.Disabled {
 		err = errDisabled()
@@ -69,9 +69,9 @@ func errDisabled() error {
 	return fault.New(fault.Forbidden, "the account is disabled; ask an admin to enable it")
 }
 
-// ofIdentity returns the account of a person, after it has linked or created it. It fails with
+// findOrCreate returns the account of a person, after it has linked or created it. It fails with
 // fault.Conflict if another request did that at the same time.
-func (s *Service) ofIdentity(ctx context.Context, a Assertion) (Record, error) {
+func (s *Service) findOrCreate(ctx context.Context, a Assertion) (Record, error) {
 	row, err := s.Accounts.GetBy(ctx, byIdentity, a.key())
 	if !fault.Is(err, fault.NotFound) {
 		return row.Doc, err

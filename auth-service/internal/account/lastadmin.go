@@ -23,7 +23,7 @@ func (s *Service) excludeAdmin(ctx context.Context, r Record) (at time.Time, err
 	}
 	at = s.now()
 	_, err = s.Accounts.Update(ctx, r.ID, func(r *Record) (store.Change, error) {
-		r.ErasureBegan = at
+		r.ExcludedAt = at
 		return store.Change{}, r.checkExists()
 	})
 	if err != nil {
@@ -43,15 +43,15 @@ func (s *Service) excludeAdmin(ctx context.Context, r Record) (at time.Time, err
 // exclusionTimeout.
 func (s *Service) includeAdmin(ctx context.Context, id string, at time.Time) {
 	_, _ = s.Accounts.Update(ctx, id, func(r *Record) (store.Change, error) {
-		if !r.ErasureBegan.Equal(at) {
+		if !r.ExcludedAt.Equal(at) {
 			return store.Change{}, store.ErrNoChange
 		}
-		r.ErasureBegan = time.Time{}
+		r.ExcludedAt = time.Time{}
 		return store.Change{}, nil
 	})
 }
 
 // isExcluded reports whether the admin has the mark of a time, and it is still valid.
 func (s *Service) isExcluded(r Record, at time.Time) bool {
-	return !at.IsZero() && r.ErasureBegan.Equal(at) && s.now().Sub(at) < exclusionTimeout
+	return !at.IsZero() && r.ExcludedAt.Equal(at) && s.now().Sub(at) < exclusionTimeout
 }

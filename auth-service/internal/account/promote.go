@@ -30,7 +30,7 @@ func (s *Service) EnsureAdmin(ctx context.Context, email, password string) error
 func (s *Service) CheckAdminExists(ctx context.Context) error {
 	q := store.Query{Scopes: []string{store.All}, Filters: map[string]string{filterRole: string(auth.Admin)}, Order: store.OldestFirst, Limit: store.MaxLimit}
 	for row, err := range s.Accounts.All(ctx, q) {
-		if err != nil || !row.Doc.Disabled && !s.isExcluded(row.Doc, row.Doc.ErasureBegan) {
+		if err != nil || !row.Doc.Disabled && !s.isExcluded(row.Doc, row.Doc.ExcludedAt) {
 			return err
 		}
 	}

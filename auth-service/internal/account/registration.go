@@ -134,7 +134,7 @@ func (s *Service) ConfirmEmail(ctx context.Context, token, password string) erro
 		}
 		return r.Confirmation.Check(token, s.now())
 	}
-	r, err := s.ofToken(ctx, token)
+	r, err := s.getByToken(ctx, token)
 	if err == nil {
 		err = check(&r)
 	}

@@ -103,7 +103,7 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string) err
 		}
 		return r.Reset.Check(token, s.now())
 	}
-	r, err := s.ofToken(ctx, token)
+	r, err := s.getByToken(ctx, token)
 	if err == nil {
 		err = check(&r)
 	}
@@ -125,8 +125,8 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string) err
 	return err
 }
 
-// ofToken returns the account that the token of a link names.
-func (s *Service) ofToken(ctx context.Context, token string) (Record, error) {
+// getByToken returns the account that the token of a link names.
+func (s *Service) getByToken(ctx context.Context, token string) (Record, error) {
 	id, err := link.Owner(token)
 	if err != nil {
 		return Record{}, err

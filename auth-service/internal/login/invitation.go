@@ -34,7 +34,7 @@ func (s *Service) AcceptInvitation(ctx context.Context, token, password string) 
 	if atProvider {
 		return s.begin(audit.WithProvider(ctx, s.Accounts.Provider.Issuer), r)
 	}
-	return s.admit(ctx, r, "")
+	return s.beginOrChallenge(ctx, r, "")
 }
 
 // AcceptInvitationWithPassword accepts an invitation for the account of its address, if the password

@@ -70,7 +70,7 @@ func (s *Service) Register(ctx context.Context, email, password string, role aut
 	if err != nil {
 		return Grant{}, false, err
 	}
-	g, err = s.admit(ctx, r, "")
+	g, err = s.beginOrChallenge(ctx, r, "")
 	return g, false, err
 }
 
@@ -96,7 +96,7 @@ func (s *Service) LogIn(ctx context.Context, email, password, deviceToken string
 	if device.BelongsTo(r.ID, r.Epoch) {
 		id = device.ID()
 	}
-	g, err := s.admit(ctx, r, id)
+	g, err := s.beginOrChallenge(ctx, r, id)
 	if err == nil && g.Challenge == "" {
 		s.Audit.CountNow(ctx, audit.LoggedIn, r.ID)
 	}
@@ -114,9 +114,9 @@ func (s *Service) countFailure(ctx context.Context, account string, err error) {
 	}
 }
 
-// admit begins a session, or returns a challenge if the account needs a second factor. Every login
+// beginOrChallenge begins a session, or returns a challenge if the account needs a second factor. Every login
 // with a password or a link goes through it. Device is the verified id of a device of the account, or empty.
-func (s *Service) admit(ctx context.Context, r account.Record, device string) (Grant, error) {
+func (s *Service) beginOrChallenge(ctx context.Context, r account.Record, device string) (Grant, error) {
 	if !r.HasTOTP() && !s.Accounts.NeedsTOTP(r.Account) {
 		return s.begin(ctx, r)
 	}

@@ -35,7 +35,7 @@ type ProviderResponse struct{ State, Code, Error, Issuer string }
 // BeginAtProvider begins a login at the identity provider. It fails as Provider.Begin does, with
 // fault.NotFound if Provider is nil, and with fault.TooMany.
 func (s *Service) BeginAtProvider(ctx context.Context) (url, transaction string, err error) {
-	if err := s.admitProviderRequest(ctx, opProviderBegin); err != nil {
+	if err := s.checkProviderRequest(ctx, opProviderBegin); err != nil {
 		return "", "", err
 	}
 	return s.Provider.Begin(ctx)
@@ -47,7 +47,7 @@ func (s *Service) BeginAtProvider(ctx context.Context) (url, transaction string,
 // fault.TooMany; the grant then has the id of the account, if there is one. The audit counts logins
 // and failures.
 func (s *Service) LogInAtProvider(ctx context.Context, transaction string, response ProviderResponse) (Grant, error) {
-	if err := s.admitProviderRequest(ctx, opProviderFinish); err != nil {
+	if err := s.checkProviderRequest(ctx, opProviderFinish); err != nil {
 		return Grant{}, err
 	}
 	assertion, err := s.Provider.Finish(ctx, transaction, response)
@@ -85,8 +85,8 @@ func (s *Service) providerSession(ctx context.Context) (r session.Record, found 
 	return sessions[i], true, nil
 }
 
-// admitProviderRequest counts a request of a client network.
-func (s *Service) admitProviderRequest(ctx context.Context, operation string) error {
+// checkProviderRequest counts a request of a client network.
+func (s *Service) checkProviderRequest(ctx context.Context, operation string) error {
 	if s.Provider == nil {
 		return fault.New(fault.NotFound, "nobody can log in at an identity provider here (OIDC_ISSUER is not set); log in with a password: POST /api/auth/login")
 	}
