@@ -11,7 +11,7 @@ import (
 )
 
 // removalTimeout is how long a manager whose removal has begun does not count as a manager
-// of the organisation, if the removal neither succeeds nor fails.
+// of the organisation, if the process stops before the removal succeeds or fails.
 const removalTimeout = time.Minute
 
 // Administrator is an account that may administer others: an admin all of them, a manager
@@ -101,8 +101,8 @@ func (r Record) isActiveManager(now time.Time) bool {
 // beginRemoval makes sure that another active manager remains when a manager disables or
 // demotes one, or itself, and reports whether it has marked the account. It fails with
 // fault.Conflict if none remains, with fault.NotFound if the caller may not administer the
-// account, and with fault.Stale as Change does. It does nothing for an admin, for other changes, and if the account is not a
-// manager.
+// account, and with fault.Stale as Change does. It does nothing if the caller is an admin, for other
+// changes, and if the account is not a manager.
 //
 // It marks the account before it looks for another manager, and a marked account does not
 // count: of two managers who disable each other at the same time, at most one succeeds.

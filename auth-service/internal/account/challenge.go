@@ -11,7 +11,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Challenge returns the challenge for a login whose password was right. Device is the verified id of
+// Challenge returns the challenge for a login with the correct password. Device is the verified id of
 // a device of the account, or empty.
 func (r Record) Challenge(device string) session.Challenge {
 	return session.Challenge{Account: r.ID, Epoch: r.Epoch, Logins: r.Factor.Logins, Device: device}
@@ -25,7 +25,8 @@ func (r *Record) checkChallenge(c session.Challenge) error {
 	return nil
 }
 
-// getByChallenge returns the account of a challenge.
+// getByChallenge returns the account of a challenge. It fails with fault.Unauthenticated if the
+// challenge is not valid any more.
 func (s *Service) getByChallenge(ctx context.Context, c session.Challenge) (Record, error) {
 	row, err := s.Accounts.Get(ctx, c.Account)
 	if fault.Is(err, fault.NotFound) {
@@ -41,30 +42,26 @@ func (s *Service) getByChallenge(ctx context.Context, c session.Challenge) (Reco
 // activates it. It fails with fault.Unauthenticated if the challenge is not valid any more, and with
 // fault.Conflict if the account has TOTP.
 func (s *Service) EnrolForLogin(ctx context.Context, c session.Challenge) (Enrolment, error) {
-	check := func(r *Record) error {
-		if err := r.checkChallenge(c); err != nil {
+	r, err := s.getByChallenge(ctx, c)
+	if err != nil {
+		return Enrolment{}, err
+	}
+	return s.enrol(ctx, r, func(r *Record) error {
+		if err := r.checkChallenge(c); err != nil { // the account may have changed
 			return err
 		}
 		if r.HasTOTP() {
 			return fault.New(fault.Conflict, "the account has TOTP; log in with a code of the authenticator app")
 		}
 		return nil
-	}
-	r, err := s.getByChallenge(ctx, c)
-	if err == nil {
-		err = check(&r)
-	}
-	if err != nil {
-		return Enrolment{}, err
-	}
-	return s.enrol(ctx, r, check)
+	})
 }
 
-// CompleteLogin accepts a code of the authenticator app or a recovery code for a login, once, and returns the
-// account. For an account without TOTP, it activates the secret of EnrolForLogin and returns recovery
-// codes. It fails with fault.Unauthenticated if the challenge is not valid any more, with fault.Invalid,
-// caused by ErrWrongCode, with fault.Conflict without a secret, and with fault.TooMany after too many
-// failures.
+// CompleteLogin verifies the code of a login, of the authenticator app or a recovery code, and returns
+// the account. Each code works once. For an account without TOTP, it activates the secret of
+// EnrolForLogin and returns recovery codes. It fails with fault.Unauthenticated if the challenge is
+// not valid any more, with fault.Invalid, caused by ErrWrongCode, with fault.Conflict without a
+// secret, and with fault.TooMany after too many failures.
 func (s *Service) CompleteLogin(ctx context.Context, c session.Challenge, code string) (r Record, codes []string, err error) {
 	if r, err = s.getByChallenge(ctx, c); err != nil {
 		return Record{}, nil, err
@@ -97,7 +94,8 @@ func (s *Service) CompleteLogin(ctx context.Context, c session.Challenge, code s
 	return r, codes, err
 }
 
-// acceptCode marks a code of the authenticator app, or a recovery code, as used.
+// acceptCode verifies a code of the authenticator app, or a recovery code, and marks it as used. It
+// fails with fault.Invalid, caused by ErrWrongCode.
 func (s *Service) acceptCode(ctx context.Context, r *Record, code string) (store.Change, error) {
 	if !recovery.IsCode(code) {
 		err := s.useCode(r, code)
@@ -113,8 +111,9 @@ func (s *Service) acceptCode(ctx context.Context, r *Record, code string) (store
 	return s.entryChange(asAccount(ctx, r.ID), r, audit.RecoveryCodeUsed), nil
 }
 
-// attemptCode counts an attempt at a code, which try makes. Device is the verified id of a device of the
-// account, or empty. It fails as try does, and with fault.TooMany.
+// attemptCode calls try, which verifies a code, and counts a failure if the code is wrong. Device is the
+// verified id of a device of the account, or empty. It fails as try does, and with fault.TooMany after
+// too many failures.
 func (s *Service) attemptCode(id, device string, try func() error) error {
 	end, err := s.Throttle.Code(id, device)
 	if err != nil {

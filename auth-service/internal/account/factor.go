@@ -22,15 +22,15 @@ const (
 	enrolmentLifetime = 15 * time.Minute
 )
 
-// ErrWrongCode is the cause of the fault for a code that is not accepted.
+// ErrWrongCode is the cause of the fault for a code that is refused.
 var ErrWrongCode = errors.New("wrong code of the second factor")
 
-// errEarlyCode is the cause of the fault for the code of a step to come.
+// errEarlyCode is the cause of the fault for the code of a future step.
 var errEarlyCode = fmt.Errorf("%w: it is early", ErrWrongCode)
 
-// TOTPSecrets makes and verifies the secrets of authenticator apps. New returns a new one for an account.
-// Step returns the step nearest to another one, at most at a distance, whose code a
-// sealed secret makes. Both fail with fault.Unavailable.
+// TOTPSecrets creates the secrets of authenticator apps and verifies their codes. New returns a secret
+// for an account. Step returns the step for which a sealed secret generates the code: of the steps
+// within the distance around a given one, the nearest. Both fail with fault.Unavailable.
 type TOTPSecrets interface {
 	New(accountID, email string) (Enrolment, error)
 	Step(accountID string, sealed []byte, code string, around int64, distance int) (step int64, found bool, err error)
@@ -48,8 +48,8 @@ type Enrolment struct {
 type Factor struct {
 	Secret   []byte         `json:"secret,omitempty"`   // encrypted
 	LastStep int64          `json:"lastStep,omitzero"`  // of the last accepted code
-	Refused  []int64        `json:"refused,omitempty"`  // steps to come whose code somebody knew before its time, oldest first
-	Logins   int64          `json:"logins,omitzero"`    // with a code; a challenge is valid until the next one
+	Refused  []int64        `json:"refused,omitempty"`  // future steps whose codes were sent too early, oldest first; these codes are never accepted
+	Logins   int64          `json:"logins,omitzero"`    // number of logins with a code; the next one ends all challenges
 	Recovery recovery.Codes `json:"recovery,omitempty"` // unused ones
 
 	Pending      []byte    `json:"pending,omitempty"` // encrypted secret that is not confirmed
@@ -59,7 +59,7 @@ type Factor struct {
 // HasTOTP reports whether logins of the account need a code.
 func (a Account) HasTOTP() bool { return !a.TOTPSince.IsZero() }
 
-// removeFactor makes logins possible without a code. Callers also end the sessions of the account.
+// removeFactor turns TOTP off. Callers also end the sessions of the account.
 func (r *Record) removeFactor() { r.TOTPSince, r.Factor = time.Time{}, Factor{} }
 
 // Requirement selects the accounts that must have TOTP.
@@ -83,8 +83,9 @@ func (s *Service) NeedsTOTP(a Account) bool {
 	return s.TOTPRequired == AllNeedTOTP
 }
 
-// stepOf returns the step of a code that a secret makes about now. It fails with fault.Invalid, caused by
-// ErrWrongCode or errEarlyCode; if only the clock of the device is wrong, it returns the step too.
+// stepOf returns the step of a code, if a secret generates the code for a step near the present one. It
+// fails with fault.Invalid, caused by ErrWrongCode or errEarlyCode. If only the clock of the device is
+// wrong, it returns the step too.
 func (s *Service) stepOf(id string, sealed []byte, code string) (int64, error) {
 	now := s.step()
 	step, found, err := s.TOTPSecrets.Step(id, sealed, code, now, reportedDistance)
@@ -104,9 +105,10 @@ func (s *Service) stepOf(id string, sealed []byte, code string) (int64, error) {
 // step returns the present step.
 func (s *Service) step() int64 { return s.now().Unix() / int64(CodePeriod/time.Second) }
 
-// useCode marks a code of the authenticator app as used. It fails as stepOf does, and for a code that was used.
-// The caller must store the factor also if the error is errEarlyCode: the text of the error must not help
-// somebody who guesses, so the code is not accepted at its time either.
+// useCode verifies a code of the authenticator app and marks it as used. It fails as stepOf does, and
+// for a code that was used. An early code is refused also when its time has come: the error that says
+// that the clock is wrong confirms the code to somebody who guesses. So the caller must store the
+// factor also if the cause of the error is errEarlyCode.
 func (s *Service) useCode(r *Record, code string) error {
 	f, now := &r.Factor, s.step()
 	step, err := s.stepOf(r.ID, f.Secret, code)

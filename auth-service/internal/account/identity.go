@@ -44,8 +44,8 @@ type ProviderPolicy struct {
 // AuthenticateAtProvider returns the account of a person whom the identity provider has
 // authenticated: the one that is linked to this identity, or else the one with the email address if
 // the provider has verified it, or else a new one if the policy allows it. Role and organisation that
-// the provider names are applied as a change by an admin is. It fails with fault.Forbidden if no account may
-// be used; with the account, if there is one.
+// the provider names are applied like a change by an admin. It fails with fault.Forbidden if the person
+// may not use an account, and then returns the account too, if there is one.
 func (s *Service) AuthenticateAtProvider(ctx context.Context, a Assertion) (Record, error) {
 	ctx = audit.WithProvider(ctx, a.Issuer)
 	r, err := s.findOrCreate(ctx, a)
@@ -69,8 +69,9 @@ func errDisabled() error {
 	return fault.New(fault.Forbidden, "the account is disabled; ask an admin to enable it")
 }
 
-// findOrCreate returns the account of a person, after it has linked or created it. It fails with
-// fault.Conflict if another request did that at the same time.
+// findOrCreate returns the account that is linked to the person. Otherwise it links the account with
+// the email address, or creates one. It fails with fault.Conflict if another request did that at the
+// same time.
 func (s *Service) findOrCreate(ctx context.Context, a Assertion) (Record, error) {
 	row, err := s.Accounts.GetBy(ctx, byIdentity, a.key())
 	if !fault.Is(err, fault.NotFound) {
@@ -101,9 +102,9 @@ func (s *Service) findOrCreate(ctx context.Context, a Assertion) (Record, error)
 	}})
 }
 
-// isTrusted reports whether the password and TOTP of an account are those of the person with its email
-// address. Anybody may have registered an address that was never confirmed; but another admin or the
-// operator of the service made an account an admin.
+// isTrusted reports whether the password and TOTP of an account belong to the person with its email
+// address. Anybody may have registered an address that was never confirmed. An admin is trusted also
+// without a confirmation: another admin or the operator of the service assigned the role.
 func (r Record) isTrusted() bool {
 	return r.EmailVerified != nil && *r.EmailVerified || r.Role == auth.Admin
 }
@@ -140,10 +141,10 @@ func (s *Service) link(ctx context.Context, r Record, a Assertion) (Record, erro
 	})
 }
 
-// checkLink fails with fault.Forbidden if an account must not be linked by its email address. A role
-// that only admins assign is linked only if the provider names the same role, and a member of an
-// organisation only if it is not another one than that of the provider. The provider must not bypass
-// TOTP of a trusted account.
+// checkLink fails with fault.Forbidden if an account must not be linked by its email address. An account
+// with a role that only admins assign is linked only if the provider names the same role. A member of
+// an organisation is not linked if the provider names another one. The provider must not bypass TOTP
+// of a trusted account.
 func (s *Service) checkLink(ctx context.Context, r Record, a Assertion) error {
 	present, _, err := s.Organisations.Resolve(ctx, r.Organisation)
 	if err != nil {

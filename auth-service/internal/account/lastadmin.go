@@ -9,14 +9,14 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// exclusionTimeout is how long an admin that is about to be erased, or to lose the role, does not
-// count as an admin, if neither happens.
+// exclusionTimeout is how long an admin that is about to be erased or to lose the role does not count
+// as an admin, if the process stops before that succeeds or fails.
 const exclusionTimeout = time.Minute
 
 // excludeAdmin marks an admin that is about to be erased or to lose the role, and then looks for
-// another one: of two admins to whom that happens at the same time, each finds the mark of the
-// other. It returns the time of the mark. It does nothing for other roles. It fails with
-// fault.Conflict for the last admin.
+// another one. A marked admin does not count: if this happens to two admins at the same time, at
+// most one of them succeeds. It returns the time of the mark. It does nothing for other roles. It
+// fails with fault.Conflict for the last admin.
 func (s *Service) excludeAdmin(ctx context.Context, r Record) (at time.Time, err error) {
 	if r.Role != auth.Admin {
 		return at, nil
@@ -39,8 +39,8 @@ func (s *Service) excludeAdmin(ctx context.Context, r Record) (at time.Time, err
 	return at, err
 }
 
-// includeAdmin removes the mark of a time. If that fails, the mark has no effect after
-// exclusionTimeout.
+// includeAdmin removes the mark that excludeAdmin made at a time. If that fails, the mark has no effect
+// after exclusionTimeout.
 func (s *Service) includeAdmin(ctx context.Context, id string, at time.Time) {
 	_, _ = s.Accounts.Update(ctx, id, func(r *Record) (store.Change, error) {
 		if !r.ExcludedAt.Equal(at) {
@@ -51,7 +51,8 @@ func (s *Service) includeAdmin(ctx context.Context, id string, at time.Time) {
 	})
 }
 
-// isExcluded reports whether the admin has the mark of a time, and it is still valid.
+// isExcluded reports whether the admin has the mark that excludeAdmin made at a time, and it is still
+// valid.
 func (s *Service) isExcluded(r Record, at time.Time) bool {
 	return !at.IsZero() && r.ExcludedAt.Equal(at) && s.now().Sub(at) < exclusionTimeout
 }

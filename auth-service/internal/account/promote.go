@@ -38,10 +38,10 @@ func (s *Service) CheckAdminExists(ctx context.Context) error {
 }
 
 // Promote makes the account of the email address an enabled admin with the password, or
-// creates it. The previous password, second factor, sessions, devices, reset links and access tokens of the
-// account end: anybody may have registered the address. An account that is an enabled admin with this
-// password, without a second factor, stays unchanged. It fails with fault.Invalid, and with fault.Conflict if another
-// request changes the password at the same time.
+// creates it. The previous password, second factor, sessions, devices, reset links and access tokens
+// of the account end: anybody may have registered the address. An account that is an enabled admin
+// with this password, without a second factor, stays unchanged. It fails with fault.Invalid, and with
+// fault.Conflict if another request changes the password at the same time.
 func (s *Service) Promote(ctx context.Context, email, password string) error {
 	email = NormalEmail(email)
 	row, err := s.Accounts.GetBy(ctx, byEmail, email)

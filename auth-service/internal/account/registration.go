@@ -32,9 +32,9 @@ type registration struct {
 	RequestID    string `json:"requestId"`
 }
 
-// RequestRegistration creates the account of a user soon, and asks for a mail with a link that confirms
-// its email address. It does the same for every address: the task finds out whether there is an
-// account. It fails as Register does, but not for an address that has an account.
+// RequestRegistration adds a task that creates the account of a user and sends a mail with a link that
+// confirms its email address. It does the same for every address: the task finds out whether there is
+// an account. It fails as Register does, but not for an address that has an account.
 func (s *Service) RequestRegistration(ctx context.Context, email, password string, role auth.Role) error {
 	if role != "" && role != auth.User {
 		return errRoleRefused()
@@ -67,8 +67,8 @@ func (s *Service) Tasks() []task.Kind {
 }
 
 // completeRegistration creates an account. An account whose address is not confirmed gets the new
-// password and loses TOTP, and its sessions end: anybody may have registered it before. The holder of any other
-// account gets a mail.
+// password and loses TOTP, and its sessions end: anybody may have registered it before. The holder of
+// any other account gets a mail.
 func (s *Service) completeRegistration(ctx context.Context, q registration) error {
 	row, err := s.Accounts.GetBy(ctx, byEmail, q.Email)
 	switch {

@@ -36,8 +36,8 @@ type Letter struct{ To, Token string }
 
 // RequestReset asks for a mail with a link for a new password. It does the same for every
 // address: the task finds out whether there is an account. An address gets at most one mail in
-// five minutes, and an account after five in 24 hours at most one in an hour. It fails with fault.Invalid if this is not
-// an email address, and with fault.Conflict if the service sends no mail.
+// five minutes, and an account after five in 24 hours at most one in an hour. It fails with
+// fault.Invalid if this is not an email address, and with fault.Conflict if the service sends no mail.
 func (s *Service) RequestReset(ctx context.Context, email string) error {
 	email = NormalEmail(email)
 	if details := CheckEmail(email); details != nil {
@@ -125,7 +125,8 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string) err
 	return err
 }
 
-// getByToken returns the account that the token of a link names.
+// getByToken returns the account that the token of a link names, and does not check the token otherwise.
+// It fails as link.ErrInvalid if the account does not exist.
 func (s *Service) getByToken(ctx context.Context, token string) (Record, error) {
 	id, err := link.Owner(token)
 	if err != nil {

@@ -32,8 +32,8 @@ type Revoker interface {
 
 // Throttle limits password attempts, and how many passwords are hashed at a time. An
 // attempt counts as a failure until end(false); if it is not allowed, the password is
-// treated as wrong. Code does the same for codes of a second factor. Device is the verified id of a device of the account, or empty. Attempt,
-// Acquire and Code fail with fault.TooMany.
+// treated as wrong. Code does the same for codes of a second factor. Device is the verified id of a
+// device of the account, or empty. Attempt, Acquire and Code fail with fault.TooMany.
 type Throttle interface {
 	Attempt(client netip.Addr, account, device string) (allowed bool, end func(failed bool), err error)
 	Acquire(client netip.Addr) (release func(), err error)

@@ -37,10 +37,10 @@ func (s *Service) enrol(ctx context.Context, r Record, check func(*Record) error
 	return e, err
 }
 
-// ConfirmTOTP activates the pending secret of the caller with a code that it makes, ends all sessions and
-// devices of the account, and returns the new epoch of its sessions and recovery codes.
-// It fails with fault.Invalid, caused by ErrWrongCode, with fault.Conflict without a pending secret,
-// and with fault.TooMany.
+// ConfirmTOTP activates the pending secret of the caller if the code is correct, ends all sessions and
+// devices of the account, and returns the new epoch of its sessions and recovery codes. It fails with
+// fault.Invalid, caused by ErrWrongCode, with fault.Conflict without a pending secret, and with
+// fault.TooMany.
 func (s *Service) ConfirmTOTP(ctx context.Context, code string) (epoch int64, codes []string, err error) {
 	r, err := s.CallerRecord(ctx)
 	if err != nil {
@@ -56,7 +56,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, code string) (epoch int64, co
 	return r.Epoch, codes, err
 }
 
-// activate makes the pending secret the one of the account, and returns new recovery codes.
+// activate replaces the secret of the account by the pending one, and returns new recovery codes.
 func (s *Service) activate(ctx context.Context, r *Record, code string) (_ store.Change, codes []string, err error) {
 	if r.Factor.Pending == nil || s.now().Sub(r.Factor.PendingSince) >= enrolmentLifetime {
 		return store.Change{}, nil, fault.New(fault.Conflict, "no enrolment is pending: it was confirmed, or is older than 15 minutes; begin another one")
@@ -72,9 +72,9 @@ func (s *Service) activate(ctx context.Context, r *Record, code string) (_ store
 	return s.rightsChange(asAccount(ctx, r.ID), r, audit.TOTPEnabled), codes, nil
 }
 
-// DisableTOTP makes logins of the caller possible without a code, ends all sessions and devices of the
-// account, and returns the new epoch of its sessions. It fails as EnrolTOTP does, and with
-// fault.Conflict if TOTP is off or the account must have it.
+// DisableTOTP turns TOTP off for the caller, ends all sessions and devices of the account, and returns
+// the new epoch of its sessions. It fails as EnrolTOTP does, and with fault.Conflict if TOTP is off or
+// the account must have it.
 func (s *Service) DisableTOTP(ctx context.Context, password string) (epoch int64, err error) {
 	r, err := s.confirmPassword(ctx, "/password", password)
 	if err != nil {
@@ -94,8 +94,8 @@ func (s *Service) DisableTOTP(ctx context.Context, password string) (epoch int64
 	return r.Epoch, err
 }
 
-// ReplaceRecoveryCodes returns new recovery codes of the caller; earlier ones end. It fails as
-// EnrolTOTP does, and with fault.Conflict if TOTP is off.
+// ReplaceRecoveryCodes returns new recovery codes of the caller. Earlier ones are not valid any more. It
+// fails as EnrolTOTP does, and with fault.Conflict if TOTP is off.
 func (s *Service) ReplaceRecoveryCodes(ctx context.Context, password string) (codes []string, err error) {
 	r, err := s.confirmPassword(ctx, "/password", password)
 	if err != nil {
@@ -118,9 +118,9 @@ func (r *Record) checkTOTP() error {
 	return nil
 }
 
-// ResetTOTP makes logins of another person possible without a code, and ends all sessions and devices of the account. It is for
-// people without their device and recovery codes. It fails with fault.NotFound if the administrator may
-// not see the account, and with fault.Conflict if TOTP is off or the account is that of the caller.
+// ResetTOTP turns TOTP off for a person without device and recovery codes, and ends all sessions and
+// devices of the account. It fails with fault.NotFound if the administrator may not see the account,
+// and with fault.Conflict if TOTP is off or the account is that of the caller.
 func (s *Service) ResetTOTP(ctx context.Context, by Administrator, id string) error {
 	if id == auth.Caller(ctx).UserID {
 		return fault.New(fault.Conflict, "this is your own account; disable TOTP with your password: POST /api/auth/totp/deletion")
@@ -139,7 +139,8 @@ func (s *Service) ResetTOTP(ctx context.Context, by Administrator, id string) er
 	return notFound(id, err)
 }
 
-// asAccount returns a context whose caller is the account, for the audit of requests without an access token.
+// asAccount returns a context whose caller is the account, for the audit of requests without an access
+// token.
 func asAccount(ctx context.Context, id string) context.Context {
 	return auth.NewContext(ctx, auth.Principal{UserID: id})
 }

@@ -18,7 +18,8 @@ func (s *Service) Tasks() []task.Kind {
 	}}}
 }
 
-// Erase erases an account, its sessions and the email address in its invitations. It fails as account.Service.Erase does.
+// Erase erases an account, its sessions and the email address in its invitations. It fails as
+// account.Service.Erase does.
 func (s *Service) Erase(ctx context.Context, id string) error {
 	if err := s.Accounts.Erase(ctx, id); err != nil {
 		return err
@@ -47,9 +48,9 @@ func (s *Service) EraseOwn(ctx context.Context, password string) error {
 	return nil
 }
 
-// forget removes what other records have of an erased account: its sessions, which have no effect
-// any more, and the email address in the invitations that it accepted. If it fails, they remain
-// until they expire or are removed.
+// forget removes the data of an erased account from other records: its sessions, which are not valid
+// any more, and the email address in the invitations that it accepted. If it fails, they remain until
+// they expire or are removed.
 func (s *Service) forget(ctx context.Context, account string) {
 	if err := s.Sessions.Forget(ctx, account); err != nil {
 		s.Log.WarnContext(ctx, "sessions of an erased account remain until they expire", "account", account, "err", err)

@@ -23,7 +23,8 @@ type Export struct {
 
 // Export returns all data that the service stores about the caller, with the audit entries from a
 // cursor on, which may be empty. Entries about failed logins and about changes that others made do
-// not have addresses: they may be those of other people. It fails as account.Service.CallerAccount and audit.Log.List do.
+// not have addresses: they may be those of other people. It fails as account.Service.CallerAccount
+// and audit.Log.List do.
 func (s *Service) Export(ctx context.Context, cursor string) (Export, error) {
 	r, err := s.Accounts.CallerRecord(ctx)
 	if err != nil {

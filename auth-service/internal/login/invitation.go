@@ -10,9 +10,10 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// AcceptInvitation accepts an invitation and begins a session, or returns a challenge. Without a caller it creates the
-// account with the password; a caller accepts for their own account, without a password. A caller who logged in at the
-// identity provider gets such a session again, without a challenge. It fails as invitation.Service.Accept and AcceptAsCaller do.
+// AcceptInvitation accepts an invitation and begins a session, or returns a challenge. Without a
+// caller it creates the account with the password; a caller accepts for their own account, without a
+// password. A caller who logged in at the identity provider gets such a session again, without a
+// challenge. It fails as invitation.Service.Accept and AcceptAsCaller do.
 func (s *Service) AcceptInvitation(ctx context.Context, token, password string) (Grant, error) {
 	var r account.Record
 	var atProvider bool
@@ -24,7 +25,7 @@ func (s *Service) AcceptInvitation(ctx context.Context, token, password string) 
 		err = fault.New(fault.Invalid, "the request has an access token and a password").
 			With(fault.Detail{Path: "/password", Code: "unexpected", Message: "must be absent in a request with an access token; the password of the account stays"})
 	default:
-		if _, atProvider, err = s.providerSession(ctx); err == nil { // first: accepting revokes the access token
+		if _, atProvider, err = s.providerSession(ctx); err == nil { // before accepting, which revokes the access token
 			r, err = s.Invitations.AcceptAsCaller(ctx, token)
 		}
 	}

@@ -74,10 +74,10 @@ func (s *Service) Register(ctx context.Context, email, password string, role aut
 	return g, false, err
 }
 
-// LogIn checks a password and begins a session, or returns a challenge. The device token, which may be empty, is
-// that of an earlier grant. LogIn fails as account.Service.Authenticate does, and with
-// fault.TooMany; the grant then has the id of the account, if there is one. The audit
-// counts logins and failures.
+// LogIn checks a password and begins a session, or returns a challenge. The device token, which may
+// be empty, is that of an earlier grant. LogIn fails as account.Service.Authenticate does, and with
+// fault.TooMany; the grant then has the id of the account, if there is one. The audit counts logins
+// and failures.
 func (s *Service) LogIn(ctx context.Context, email, password, deviceToken string) (Grant, error) {
 	device, err := s.Sessions.ParseDevice(deviceToken)
 	if err == nil {
@@ -114,8 +114,9 @@ func (s *Service) countFailure(ctx context.Context, account string, err error) {
 	}
 }
 
-// beginOrChallenge begins a session, or returns a challenge if the account needs a second factor. Every login
-// with a password or a link goes through it. Device is the verified id of a device of the account, or empty.
+// beginOrChallenge begins a session, or returns a challenge if the account needs a second factor. Every
+// login with a password or a link calls it. Device is the verified id of a device of the account, or
+// empty.
 func (s *Service) beginOrChallenge(ctx context.Context, r account.Record, device string) (Grant, error) {
 	if !r.HasTOTP() && !s.Accounts.NeedsTOTP(r.Account) {
 		return s.begin(ctx, r)
@@ -241,7 +242,7 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) erro
 }
 
 // keepSession lets the session of the caller continue after a change that has ended all sessions of the
-// account. The change is made: if this fails, the request succeeds all the same.
+// account. If it fails, the request still succeeds, because the change is stored.
 func (s *Service) keepSession(ctx context.Context, epoch int64) {
 	if err := s.Sessions.SetEpoch(ctx, auth.Caller(ctx).Session, epoch); err != nil {
 		s.Log.WarnContext(ctx, "caller's session ended by a change of the password or of TOTP", "err", err)

@@ -85,7 +85,8 @@ func (s *Service) providerSession(ctx context.Context) (r session.Record, found 
 	return sessions[i], true, nil
 }
 
-// checkProviderRequest counts a request of a client network.
+// checkProviderRequest counts a request of a client network. It fails with fault.NotFound if Provider is
+// nil, and with fault.TooMany.
 func (s *Service) checkProviderRequest(ctx context.Context, operation string) error {
 	if s.Provider == nil {
 		return fault.New(fault.NotFound, "nobody can log in at an identity provider here (OIDC_ISSUER is not set); log in with a password: POST /api/auth/login")

@@ -11,9 +11,9 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// CompleteLogin begins the session of a login that got a challenge, with a code of the authenticator app or a recovery
-// code. It fails as account.Service.CompleteLogin does; the grant then has the id of the account, if
-// there is one. The audit counts logins and failures.
+// CompleteLogin begins the session of a login that got a challenge, with a code of the authenticator
+// app or a recovery code. It fails as account.Service.CompleteLogin does; the grant then has the id of
+// the account, if there is one. The audit counts logins and failures.
 func (s *Service) CompleteLogin(ctx context.Context, challenge, code string) (Grant, error) {
 	c, err := s.parseChallenge(ctx, challenge)
 	if err != nil {
@@ -32,7 +32,8 @@ func (s *Service) CompleteLogin(ctx context.Context, challenge, code string) (Gr
 	return g, codesLost(codes, err)
 }
 
-// codesLost says what to do if a login has activated TOTP, and a later step failed: nobody sees the recovery codes.
+// codesLost returns the error of a login that has activated TOTP and failed after that: the recovery
+// codes do not reach the person, so it says how to get new ones. It returns other errors unchanged.
 func codesLost(codes []string, err error) error {
 	if codes == nil || !fault.Is(err, fault.Unavailable) {
 		return err
@@ -72,15 +73,16 @@ func (s *Service) countWrongCode(ctx context.Context, id string, err error) {
 	}
 }
 
-// EnrolTOTP returns a new secret for the authenticator app of the caller. It fails as account.Service.EnrolTOTP does.
+// EnrolTOTP returns a new secret for the authenticator app of the caller. It fails as
+// account.Service.EnrolTOTP does.
 func (s *Service) EnrolTOTP(ctx context.Context, password string) (account.Enrolment, error) {
 	e, err := s.Accounts.EnrolTOTP(ctx, password)
 	s.countWrongPassword(ctx, err)
 	return e, err
 }
 
-// ConfirmTOTP activates the secret of EnrolTOTP, ends all other sessions of the account, and returns recovery codes. It
-// fails as account.Service.ConfirmTOTP does.
+// ConfirmTOTP activates the secret of EnrolTOTP, ends all other sessions of the account, and returns
+// recovery codes. It fails as account.Service.ConfirmTOTP does.
 func (s *Service) ConfirmTOTP(ctx context.Context, code string) ([]string, error) {
 	epoch, codes, err := s.Accounts.ConfirmTOTP(ctx, code)
 	if err != nil {
@@ -91,7 +93,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, code string) ([]string, error
 	return codes, nil
 }
 
-// DisableTOTP switches TOTP off for the caller and ends all other sessions of the account. It fails as
+// DisableTOTP turns TOTP off for the caller and ends all other sessions of the account. It fails as
 // account.Service.DisableTOTP does.
 func (s *Service) DisableTOTP(ctx context.Context, password string) error {
 	epoch, err := s.Accounts.DisableTOTP(ctx, password)

@@ -16,7 +16,7 @@ const (
 	emailVerified = "email_verified"
 )
 
-// assertionOf returns the statement of an ID token about the person. It fails with
+// assertionOf returns the claims of an ID token about the person. It fails with
 // fault.Unauthenticated if a claim has an unexpected form.
 func (c *Client) assertionOf(token *oidc.IDToken) (account.Assertion, error) {
 	var claims map[string]json.RawMessage
@@ -42,8 +42,8 @@ func isTrue(claim json.RawMessage) bool {
 	return slices.Contains([]string{"true", `"true"`, "1", `"1"`}, string(claim))
 }
 
-// textsOf returns the texts of a claim, which is a text or a list of texts. Without a name or a
-// claim it returns none.
+// textsOf returns the values of a claim, which is a text or a list of texts. It returns none if the
+// name is empty or the token does not have the claim.
 func textsOf(claims map[string]json.RawMessage, name string) ([]string, error) {
 	data := claims[name]
 	if name == "" || len(data) == 0 || string(data) == "null" {

@@ -141,7 +141,7 @@ func (c *Client) exchange(ctx context.Context, m *metadata, code string, t trans
 	return token, nil
 }
 
-// checkToken checks what package oidc leaves to its callers.
+// checkToken checks the claims that package oidc does not check: nonce, azp and the length of sub.
 func (c *Client) checkToken(token *oidc.IDToken, t transaction) error {
 	var claims struct {
 		AuthorizedParty string `json:"azp"`
@@ -160,7 +160,7 @@ func (c *Client) checkToken(token *oidc.IDToken, t transaction) error {
 	return nil
 }
 
-// keySet remembers why the last signature was refused: the verifier reports only the text.
+// keySet stores the error of the last verification: the verifier returns only its text.
 type keySet struct {
 	oidc.KeySet
 	err error

@@ -38,8 +38,8 @@ type metadata struct {
 // isFresh reports whether the metadata need not be requested again.
 func (m *metadata) isFresh() bool { return m != nil && time.Since(m.requested) < refreshInterval }
 
-// discovery is the metadata that was requested last. The lock guards all other fields, but current can
-// be read without it: a request to a slow provider does not delay logins.
+// discovery holds the metadata of the latest successful request. The lock guards all fields, but current
+// can be read without it: a request to a slow provider does not delay logins.
 type discovery struct {
 	lock    chan struct{}            // has an element while it is held
 	current atomic.Pointer[metadata] // nil: none yet
@@ -48,8 +48,8 @@ type discovery struct {
 	failure         error // of the last request; nil: it succeeded
 }
 
-// discover returns the metadata of the provider, also outdated ones while it does not respond. It
-// fails with fault.Unavailable.
+// discover returns the metadata of the provider. While the provider does not respond, they may be
+// outdated. It fails with fault.Unavailable.
 func (c *Client) discover(ctx context.Context) (*metadata, error) {
 	m := c.discovery.current.Load()
 	if m.isFresh() {
@@ -142,7 +142,7 @@ func (c *Client) fetch(ctx context.Context) (*metadata, error) {
 	}, nil
 }
 
-// errUnavailable returns the fault for a provider that does not respond, or that refuses the service.
+// errUnavailable returns the fault for a provider that does not respond or refuses the service.
 func errUnavailable(cause error) error {
 	return fault.New(fault.Unavailable, "the identity provider does not respond, or does not accept this service; try again later").RetryIn(retryAfter).Because(cause)
 }
@@ -155,8 +155,8 @@ func newHTTPClient() *http.Client {
 	}
 }
 
-// transport limits the size of responses. A response that says that the server cannot handle
-// requests is an error, as no response is.
+// transport limits the size of responses. It turns a response with status 429 or 5xx into an error, so
+// that callers handle it like a provider that does not respond.
 type transport struct{ *http.Transport }
 
 // RoundTrip implements http.RoundTripper.

@@ -102,7 +102,8 @@ func (c *Client) Tasks() []task.Kind {
 	return []task.Kind{{Name: "provider.removeFinished", Every: sweepInterval, Run: func(ctx context.Context, _ task.Task) error { return c.sweep(ctx) }}}
 }
 
-// sweep removes the marks of transactions that have expired, even by a clock that is behind.
+// sweep removes the marks of transactions that have expired long enough ago that they have also expired
+// for an instance whose clock is slow.
 func (c *Client) sweep(ctx context.Context) error {
 	before := c.Now().Add(-sweepInterval)
 	for row, err := range c.Finished.All(ctx, store.Query{Scopes: []string{store.All}, Order: store.OldestFirst, Limit: store.MaxLimit}) {

@@ -26,7 +26,7 @@ const (
 // Codes are the hashes of the codes that were not used yet.
 type Codes [][]byte
 
-// New returns new codes, for the person, and their hashes. A code has groups of letters and digits.
+// New returns new codes for a person, in groups of letters and digits, and their hashes.
 func New() (codes []string, hashes Codes) {
 	for range Count {
 		secret := make([]byte, codeSize)
@@ -47,7 +47,7 @@ func group(text string) string {
 	return strings.Join(groups, "-")
 }
 
-// misread are characters that are not in a code, and those that they were read for.
+// misread removes separators, and replaces characters that no code has by those that look like them.
 var misread = strings.NewReplacer("-", "", " ", "", "0", "O", "1", "I", "8", "B")
 
 func normal(code string) string { return misread.Replace(strings.ToUpper(code)) }

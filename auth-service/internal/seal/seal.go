@@ -1,4 +1,5 @@
-// Package seal makes the ciphers of the values that the service hands out or stores encrypted.
+// Package seal creates the ciphers of values that the service encrypts: the secrets of authenticator apps,
+// and logins in progress.
 package seal
 
 import (
@@ -10,8 +11,8 @@ import (
 
 const keySize = 32 // bytes: AES-256
 
-// New returns AES-256-GCM with a key that is derived from a secret for one purpose (HKDF-SHA-256). It
-// puts a random nonce before each ciphertext.
+// New returns AES-256-GCM with a key that is derived from a secret for one purpose (HKDF-SHA-256). The
+// cipher puts a random nonce before each ciphertext.
 func New(secret []byte, purpose string) (cipher.AEAD, error) {
 	key, err := hkdf.Key(sha256.New, secret, nil, purpose, keySize)
 	if err != nil {

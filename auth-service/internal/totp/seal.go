@@ -7,8 +7,8 @@ import (
 	"github.com/battery-passport/suite/auth-service/internal/seal"
 )
 
-// seal encrypts the secret of an account with AES-256-GCM. The result is bound to the account: it
-// is of no use in the record of another one.
+// seal encrypts the secret of an account with AES-256-GCM. The result is bound to the account: in the
+// record of another account, it cannot be decrypted.
 func (s Secrets) seal(accountID string, secret []byte) ([]byte, error) {
 	aead, err := s.aead()
 	if err != nil {

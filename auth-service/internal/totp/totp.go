@@ -1,5 +1,5 @@
-// Package totp makes and verifies the secrets of authenticator apps: time-based one-time passwords
-// (RFC 6238) of six digits for 30 seconds, with SHA-1, which every app supports.
+// Package totp creates the secrets of authenticator apps and verifies their codes: time-based one-time
+// passwords (RFC 6238) of six digits for 30 seconds, with SHA-1, which every app supports.
 package totp
 
 import (
@@ -24,8 +24,8 @@ const (
 
 var encoding = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// Secrets implements account.TOTPSecrets. The key that encrypts them is derived from the one that Key
-// returns. Key fails with fault.Unavailable.
+// Secrets implements account.TOTPSecrets. The key that encrypts the secrets is derived from the result
+// of Key, which fails with fault.Unavailable.
 type Secrets struct {
 	Key func() ([]byte, error)
 }
