@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -33,14 +34,22 @@ type bench struct {
 	suites       []*suite
 }
 
+// options are the command-line options that run needs.
+type options struct {
+	against, only   string
+	backEnds, write bool
+}
+
 func main() {
 	b := &bench{fixed: 1500 * time.Millisecond, burst: 600 * time.Millisecond, large: 100 * mebibyte}
 	flag.IntVar(&b.rounds, "rounds", 4, "measure each scenario this `number` of times; the table shows the median")
 	flag.IntVar(&b.passports, "passports", 10_000, "`number` of passports to create for the scenarios among many passports")
 	flag.DurationVar(&b.soak, "soak", 0, "instead of the scenarios, load the suite for this `duration` and show the growth of memory and goroutines")
-	against := flag.String("against", "", "compare with the suite of another `tree`: a folder or a Git revision")
-	only := flag.String("only", "", "measure only scenarios whose name contains this `text`")
-	write := flag.Bool("write", false, "write the table into docs/performance.md")
+	var o options
+	flag.StringVar(&o.against, "against", "", "compare with the suite of another `tree`: a folder or a Git revision")
+	flag.BoolVar(&o.backEnds, "backends", false, "compare with the same suite on the MongoDB, Kafka and S3 of the environment, which must be empty")
+	flag.StringVar(&o.only, "only", "", "measure only scenarios whose name contains this `text`")
+	flag.BoolVar(&o.write, "write", false, "write the table into docs/performance.md")
 	quick := flag.Bool("quick", false, "measure each scenario briefly, in less than a minute in total")
 	boot.ParseFlags(flag.CommandLine, os.Args[1:], "Bench measures latency, throughput, processor time and memory of the suite, which it builds and starts.")
 	if *quick {
@@ -48,28 +57,36 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := b.run(ctx, *against, *only, *write); err != nil {
+	if err := b.run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
 // run builds the suites in a temporary folder, measures, and prints the table.
-func (b *bench) run(ctx context.Context, against, only string, write bool) error {
+func (b *bench) run(ctx context.Context, o options) error {
+	if o.against != "" && o.backEnds {
+		return errors.New("-against and -backends cannot be used together")
+	}
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	trees := []string{against, "."}
-	if against == "" {
-		trees = trees[1:]
-	} else if info, err := os.Stat(against); err != nil || !info.IsDir() {
-		trees[0] = filepath.Join(dir, "tree")
-		if out, err := exec.CommandContext(ctx, "git", "worktree", "add", "--detach", trees[0], against).CombinedOutput(); err != nil {
-			return fmt.Errorf("-against must be a folder or a Git revision, got %s: %s", against, out)
+	name, what, trees := "figures", scenarios, []string{"."}
+	switch {
+	case o.against != "":
+		before, remove, err := checkOut(ctx, o.against, filepath.Join(dir, "tree"))
+		if err != nil {
+			return err
 		}
-		defer func() { exec.Command("git", "worktree", "remove", "--force", trees[0]).Run() }()
+		defer remove()
+		trees = []string{before, "."}
+	case o.backEnds:
+		name, trees = "back ends", []string{".", "."}
+	}
+	if b.soak > 0 {
+		name, what = "soak", soak
 	}
 	for i, tree := range trees {
 		s, err := build(ctx, tree, filepath.Join(dir, fmt.Sprint("suite", i)))
@@ -79,19 +96,41 @@ func (b *bench) run(ctx context.Context, against, only string, write bool) error
 		defer s.stop(os.Interrupt)
 		b.suites = append(b.suites, s)
 	}
-	name, what := "figures", scenarios
-	if b.soak > 0 {
-		name, what = "soak", soak
-	}
-	if err := b.measure(ctx, what, only); err != nil {
+	if err := b.title(o); err != nil {
 		return err
 	}
-	return publish(name, table(b.suites), write)
+	if err := b.measure(ctx, what, o.only); err != nil {
+		return err
+	}
+	return publish(name, table(b.suites), o.write)
 }
 
-// suite is the embedded suite of one tree, in a process of its own.
+// title names the columns of two suites.
+func (b *bench) title(o options) error {
+	switch {
+	case o.against != "":
+		b.suites[0].title, b.suites[1].title = "before: "+b.suites[0].title, "after: "+b.suites[1].title
+	case o.backEnds:
+		b.suites[0].title, b.suites[1].title = b.suites[0].title+", embedded", "on MongoDB, Kafka and S3"
+		return b.suites[1].useBackEnds()
+	}
+	return nil
+}
+
+// checkOut returns the folder of a tree: the tree itself, or a worktree at dir for a Git revision, which remove deletes.
+func checkOut(ctx context.Context, tree, dir string) (folder string, remove func(), err error) {
+	if info, err := os.Stat(tree); err == nil && info.IsDir() {
+		return tree, func() {}, nil
+	}
+	if out, err := exec.CommandContext(ctx, "git", "worktree", "add", "--detach", dir, tree).CombinedOutput(); err != nil {
+		return "", nil, fmt.Errorf("-against must be a folder or a Git revision, got %s: %s", tree, out)
+	}
+	return dir, func() { exec.Command("git", "worktree", "remove", "--force", dir).Run() }, nil
+}
+
+// suite is the suite of one tree, in a process of its own. Its back ends are embedded, unless backEnds has the settings of others.
 type suite struct {
-	version, dir                                  string // version of the tree; folder of the program, its data and its log
+	title, dir                                    string // of the column, the version of the tree; folder of the program, its data and its log
 	cmd                                           *exec.Cmd
 	startup                                       time.Duration // until all four services were ready
 	auth, passport, document, notification, kafka string        // addresses
@@ -99,6 +138,7 @@ type suite struct {
 	published, small, file                        string        // ids of a complete passport, of a draft of 715 bytes and of a document
 	drafts, many                                  []string
 	created, turn                                 atomic.Int64 // passports created; requests that alternate between drafts or users
+	backEnds                                      []string     // environment variables
 	scanned, deepPage, cacheBytes                 string       // path of the published battery; query; size of the cache of answers
 	recording                                     bool
 	names                                         []string             // names of the figures
@@ -108,12 +148,26 @@ type suite struct {
 // build builds the suite of a tree in dir.
 func build(ctx context.Context, tree, dir string) (*suite, error) {
 	version, _ := exec.Command("git", "-C", tree, "describe", "--always", "--dirty").Output()
-	s := &suite{dir: dir, version: strings.TrimSpace(string(version)), values: map[string][]float64{}}
+	s := &suite{dir: dir, title: strings.TrimSpace(string(version)), values: map[string][]float64{}}
 	cmd := exec.CommandContext(ctx, "go", "build", "-C", tree, "-o", filepath.Join(dir, "local"), "./deploy/local")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the suite of %s: %w\n%s", tree, err, out)
 	}
 	return s, nil
+}
+
+// useBackEnds makes the suite use the back ends of the environment of bench.
+func (s *suite) useBackEnds() error {
+	for _, name := range []string{"MONGODB_URI", "KAFKA_BROKERS", "S3_ENDPOINT", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
+		value := os.Getenv(name)
+		if value == "" {
+			return fmt.Errorf("-backends needs %s", name)
+		}
+		s.backEnds = append(s.backEnds, name+"="+value)
+	}
+	s.backEnds = append(s.backEnds, "S3_FORCE_PATH_STYLE=true")
+	s.kafka, _, _ = strings.Cut(os.Getenv("KAFKA_BROKERS"), ",")
+	return nil
 }
 
 // start starts the suite with its present data and waits until it is ready.
@@ -125,23 +179,15 @@ func (s *suite) start(ctx context.Context) error {
 	defer log.Close()
 	s.cmd = exec.Command(filepath.Join(s.dir, "local"))
 	s.cmd.Stderr = log
-	// The limits are off, and the environment of bench is not passed on.
-	s.cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "DATA_DIR=" + filepath.Join(s.dir, "data"), "PUBLIC_BASE_URL=" + baseURL, "JWT_EXPIRES_IN=24h", "MAX_REQUESTS=1024",
-		"MAX_UPLOAD_BYTES=314572800", "MAX_FILES_PER_USER=0", "MAX_STORAGE_PER_USER=0", "MAX_FILES_OF_ALL_USERS=0", "MAX_STORAGE_OF_ALL_USERS=0", "MAX_FILES_PER_ORGANISATION=0", "MAX_STORAGE_PER_ORGANISATION=0", "RATE_LIMIT=0", "PUBLIC_RATE_LIMIT=0", "AUTH_RATE_LIMIT=0", "LOGIN_FAILURES=0", "S3_PORT=0", "MAIL_PORT=0",
-	}
-	if s.cacheBytes != "" {
-		s.cmd.Env = append(s.cmd.Env, "PASSPORT_CACHE_BYTES="+s.cacheBytes)
-	}
 	first := 20_000 + 10*rand.IntN(1000) // systems give higher ports to clients
-	for i, name := range []string{"AUTH", "PASSPORT", "DOCUMENT", "NOTIFICATION", "KAFKA"} {
-		s.cmd.Env = append(s.cmd.Env, fmt.Sprintf("%s_PORT=%d", name, first+i))
-	}
+	s.cmd.Env = s.environment(first)
 	begin := time.Now()
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
-	s.kafka = fmt.Sprint("127.0.0.1:", first+4)
+	if len(s.backEnds) == 0 {
+		s.kafka = fmt.Sprint("127.0.0.1:", first+4)
+	}
 	for i, address := range []*string{&s.auth, &s.passport, &s.document, &s.notification} {
 		*address = fmt.Sprint("http://127.0.0.1:", first+i)
 		for _, err = send(ctx, get("", *address+"/readyz")); err != nil && time.Since(begin) < time.Minute && ctx.Err() == nil; {
@@ -150,11 +196,27 @@ func (s *suite) start(ctx context.Context) error {
 		}
 		if err != nil {
 			text, _ := os.ReadFile(log.Name())
-			return fmt.Errorf("the suite of %s is not ready: %w\n%s", s.version, err, text)
+			return fmt.Errorf("the suite of %s is not ready: %w\n%s", s.title, err, text)
 		}
 	}
 	s.startup = time.Since(begin)
 	return nil
+}
+
+// environment returns the settings of the suite, whose ports begin with first. The limits are off, and the environment
+// of bench is not passed on.
+func (s *suite) environment(first int) []string {
+	env := []string{
+		"PATH=" + os.Getenv("PATH"), "DATA_DIR=" + filepath.Join(s.dir, "data"), "PUBLIC_BASE_URL=" + baseURL, "JWT_EXPIRES_IN=24h", "MAX_REQUESTS=1024",
+		"MAX_UPLOAD_BYTES=314572800", "MAX_FILES_PER_USER=0", "MAX_STORAGE_PER_USER=0", "MAX_FILES_OF_ALL_USERS=0", "MAX_STORAGE_OF_ALL_USERS=0", "MAX_FILES_PER_ORGANISATION=0", "MAX_STORAGE_PER_ORGANISATION=0", "RATE_LIMIT=0", "PUBLIC_RATE_LIMIT=0", "AUTH_RATE_LIMIT=0", "LOGIN_FAILURES=0", "S3_PORT=0", "MAIL_PORT=0",
+	}
+	if s.cacheBytes != "" {
+		env = append(env, "PASSPORT_CACHE_BYTES="+s.cacheBytes)
+	}
+	for i, name := range []string{"AUTH", "PASSPORT", "DOCUMENT", "NOTIFICATION", "KAFKA"} {
+		env = append(env, fmt.Sprintf("%s_PORT=%d", name, first+i))
+	}
+	return append(env, s.backEnds...)
 }
 
 func (s *suite) stop(signal os.Signal) {

@@ -56,9 +56,9 @@ func verdict(name string, before, after []float64) string {
 func table(suites []*suite) string {
 	var t strings.Builder
 	fmt.Fprintf(&t, "%s, %d cores, %s %s/%s\n\n", time.Now().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	columns := []string{"figure", suites[0].version}
+	columns := []string{"figure", suites[0].title}
 	if len(suites) == 2 {
-		columns = []string{"figure", "before: " + suites[0].version, "after: " + suites[1].version, "ratio", ""}
+		columns = []string{"figure", suites[0].title, suites[1].title, "ratio", ""}
 	}
 	fmt.Fprintf(&t, "| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat(" --- |", len(columns)))
 	last := suites[len(suites)-1]

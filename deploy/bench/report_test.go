@@ -34,8 +34,8 @@ func TestVerdictMarksFiguresThatBecameWorse(t *testing.T) {
 }
 
 // measured is a suite with one warm-up round and two recorded ones.
-func measured(version string, factor float64) *suite {
-	s := &suite{version: version, values: map[string][]float64{}}
+func measured(title string, factor float64) *suite {
+	s := &suite{title: title, values: map[string][]float64{}}
 	for round, value := range []float64{1000, 10, 20} {
 		s.recording = round > 0
 		s.record("read, p50, ms", value*factor)
@@ -46,9 +46,9 @@ func measured(version string, factor float64) *suite {
 
 // TestTableComparesMedians leaves the warm-up out, and shows ratio and mark.
 func TestTableComparesMedians(t *testing.T) {
-	changed := measured("new", 3)
+	changed := measured("after: new", 3)
 	changed.record("new, ms", 7)
-	got := table([]*suite{measured("old", 1), changed})
+	got := table([]*suite{measured("before: old", 1), changed})
 	for _, want := range []string{
 		"| figure | before: old | after: new | ratio |  |\n",
 		"| read, p50, ms | 15.00 | 45.00 | 3.00 | **worse** |\n",

@@ -98,7 +98,7 @@ func (b *bench) measure(ctx context.Context, scenarios []scenario, only string) 
 				if err == nil {
 					continue
 				}
-				err = fmt.Errorf("%s, %s: %w", s.version, sc.name, err)
+				err = fmt.Errorf("%s, %s: %w", s.title, sc.name, err)
 				if s == b.suites[len(b.suites)-1] || ctx.Err() != nil {
 					return err
 				}
