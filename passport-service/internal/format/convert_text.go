@@ -34,7 +34,7 @@ func newDate(precision string) (converter, error) {
 		return day(text)
 	}
 	return converter{texts(there), texts(func(text string) (string, error) {
-		text, err := day(text)
+		text, err := there(text) // earlier releases wrote months
 		return strings.TrimSuffix(text, "-01"), err
 	})}, nil
 }

@@ -24,7 +24,7 @@ var checks = map[string]string{
 	"en18223":           "JSON schema of Eclipse BaSyx (`make formats`)",
 	"en18223-full":      "JSON schema of Eclipse BaSyx (`make formats`)",
 	"catenax-6.1.0":     "its JSON schema (tests)",
-	"idta-02035":        "validators of asset administration shells (`make formats`); not with the templates of IDTA 02035",
+	"idta-02035":        "the JSON schemas of its submodels (tests), validators of asset administration shells (`make formats`)",
 	"untp-0.6":          "JSON schema of UNTP 0.6.1 (`make formats`)",
 	"batterypass-ready": "its JSON schemas (tests)",
 }

@@ -36,7 +36,8 @@ type Format interface {
 	// return as it is, is a loss. It fails with fault.Malformed if the document cannot be converted.
 	Decode(document []byte) (data [][]byte, losses []Loss, err error)
 	// Missing returns the members that the data model requires and a document of Encode does not
-	// have, because the passport does not have the value.
+	// have, because the passport does not have the value. Their paths are those of the catalogue: JSON Pointers into the
+	// document, or into the tree of the names of its elements.
 	Missing(document []byte) []Loss
 	// Recognises reports whether parsed JSON looks like a document of the data model.
 	Recognises(document any) bool
@@ -65,6 +66,12 @@ type divisible interface {
 	Parts(document any) []any
 }
 
+// viewed is a Model whose paths are those of a tree, which its documents have in another form.
+type viewed interface {
+	// Tree returns the tree of a document. It does not change document.
+	Tree(document any) any
+}
+
 // Reasons are why values were not converted, by their JSON Pointer. The pointers of the data of a passport
 // start with /data.
 type Reasons map[string]string
@@ -87,6 +94,9 @@ func (f modelFormat) Missing(document []byte) []Loss {
 	theirs, err := parse(document)
 	if err != nil {
 		return nil
+	}
+	if v, ok := f.Model.(viewed); ok {
+		theirs = v.Tree(theirs)
 	}
 	return missing(theirs, f.required)
 }

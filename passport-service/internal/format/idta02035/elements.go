@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,8 +75,6 @@ func texts(byLanguage map[string]any) []any {
 	return all
 }
 
-var isMonth = regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])$`)
-
 // lexical returns the data type and the text of a value. A text that does not have the data type of the template is
 // a string.
 func lexical(kind string, v any) (dataType, text string) {
@@ -86,6 +83,8 @@ func lexical(kind string, v any) (dataType, text string) {
 		return "xs:boolean", strconv.FormatBool(v)
 	case json.Number:
 		return "xs:double", string(v)
+	case float64: // of the catalogue
+		return "xs:double", strconv.FormatFloat(v, 'g', -1, 64)
 	case string:
 		_, err := time.Parse(time.DateOnly, v)
 		_, err2 := time.Parse(time.RFC3339, v)
@@ -93,8 +92,6 @@ func lexical(kind string, v any) (dataType, text string) {
 		switch {
 		case kind == "date" && err == nil:
 			return "xs:date", v
-		case kind == "date" && isMonth.MatchString(v):
-			return "xs:gYearMonth", v
 		case kind == "dateTime" && err2 == nil:
 			return "xs:dateTime", v
 		case kind == "anyURI" && err3 == nil:

@@ -149,7 +149,7 @@ func TestElements(t *testing.T) {
 	for name, want := range map[string]string{
 		"BatteryNameplate.URIOfTheProduct":   `Property xs:anyURI [0112/2///61987#ABN590#002] "https://a.example/1"`,
 		"BatteryNameplate.ManufacturerName":  `MultiLanguageProperty <nil> [0112/2///61987#ABA565#009] [{"language":"und","text":"A"}]`,
-		"BatteryNameplate.DateOfManufacture": `Property xs:gYearMonth [0112/2///61987#ABB757#007] "2026-09"`,
+		"BatteryNameplate.DateOfManufacture": `Property xs:date [0112/2///61987#ABB757#007] "2026-09-01"`,
 		"DppMetadata.dppStatus":              `Property xs:string [urn:samm:io.admin-shell.idta.dpp.dpp_metadata:1.0.0#dppStatus] "Active"`,
 		"DppMetadata.lastUpdate":             `Property xs:dateTime [urn:samm:io.admin-shell.idta.dpp.dpp_metadata:1.0.0#lastUpdate] "2027-02-18T09:00:00Z"`,
 		"DppMetadata.granularity":            `Property xs:string [urn:samm:io.admin-shell.idta.dpp.dpp_metadata:1.0.0#granularity] "Item"`,
@@ -165,6 +165,9 @@ func TestElements(t *testing.T) {
 		if !strings.Contains(got[name], part) {
 			t.Errorf("%s: got %s, want %s", name, got[name], part)
 		}
+	}
+	if back, _, err := f.Decode(bytes.Replace(text, []byte(`"2026-09-01"`), []byte(`"2026-09"`), 1)); err != nil || string(back[0]) != data {
+		t.Errorf("a month: got %s, %v, want %s", back, err, data)
 	}
 	if back, _, err := f.Decode(text); err != nil || string(back[0]) != data {
 		t.Errorf("got %s, %v, want %s", back, err, data)

@@ -101,15 +101,7 @@ func modelReference(kind, id string) map[string]any {
 
 // Decode implements format.Model.
 func (m *model) Decode(document any) (any, format.Reasons) {
-	environment, _ := document.(map[string]any)
-	tree, pointers := map[string]any{}, pointers{}
-	for i, item := range list(environment["submodels"]) {
-		s, _ := item.(map[string]any)
-		if known := m.known(s); known != nil && tree[known.Name] == nil {
-			at := jsontext.Pointer(fmt.Sprintf("/submodels/%d/submodelElements", i))
-			tree[known.Name] = pointers.elements(s["submodelElements"], at, jsontext.Pointer("/"+known.Name))
-		}
-	}
+	tree, pointers := m.read(document)
 	data, why := m.mapping.Decode(tree)
 	header, _, _ := strings.Cut(m.template.ShellID, ".")
 	for _, name := range []string{"dppStatus", "lastUpdate"} {
@@ -122,6 +114,26 @@ func (m *model) Decode(document any) (any, format.Reasons) {
 		}
 	}
 	return data, reasons
+}
+
+// Tree returns the values of a document by the names of submodels and elements.
+func (m *model) Tree(document any) any {
+	tree, _ := m.read(document)
+	return tree
+}
+
+// read is like Tree, and returns where the values are.
+func (m *model) read(document any) (map[string]any, pointers) {
+	environment, _ := document.(map[string]any)
+	tree, pointers := map[string]any{}, pointers{}
+	for i, item := range list(environment["submodels"]) {
+		s, _ := item.(map[string]any)
+		if known := m.known(s); known != nil && tree[known.Name] == nil {
+			at := jsontext.Pointer(fmt.Sprintf("/submodels/%d/submodelElements", i))
+			tree[known.Name] = pointers.elements(s["submodelElements"], at, jsontext.Pointer("/"+known.Name))
+		}
+	}
+	return tree, pointers
 }
 
 // known returns the description of a submodel to read, or nil.
