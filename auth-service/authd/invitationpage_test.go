@@ -1,8 +1,10 @@
 package authd_test
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/battery-passport/suite/auth-service/authd"
@@ -105,5 +107,46 @@ func TestInvitationReplacesUnconfirmedAccount(t *testing.T) {
 	m.logIn("ann@nlb.example", "correct horse").Want(200, &g)
 	if g.User.Organisation != "nordlicht" || g.User.Role != "operator" || m.verified(g.Token) != "true" {
 		t.Errorf("account = %+v", g.User)
+	}
+}
+
+// TestConcurrentAcceptsKeepOnePassword: a person sends the form several times at once, with other
+// passwords. One request succeeds, and its password is that of the account, which a stranger has
+// registered before.
+func TestConcurrentAcceptsKeepOnePassword(t *testing.T) {
+	m := withMail(t, connect.Config{Dir: t.TempDir()}, verify)
+	root := m.register("root@nlb.example", "admin")
+	m.organisation(root, "nordlicht")
+	for i := range 4 {
+		email := fmt.Sprintf("ann%d@nlb.example", i)
+		m.registerPending(email, "eve's password")
+		m.link(email, 1)
+		m.Call("POST "+invitations, root.Token, map[string]string{"email": email, "role": "operator", "organisation": "nordlicht"}).Want(201, nil)
+		_, token := m.link(email, 2)
+		accepted := make(chan string, 8)
+		begin := make(chan struct{})
+		var wg sync.WaitGroup
+		for n := range cap(accepted) {
+			password := fmt.Sprint("correct horse ", n)
+			wg.Go(func() {
+				<-begin
+				r := m.Call("POST "+invitations+"/accept", "", map[string]string{"token": token, "password": password})
+				if r.Status == 200 {
+					accepted <- password
+				} else if r.Status != 409 && r.Status != 422 {
+					t.Errorf("%s: %d %s", email, r.Status, r.Text)
+				}
+			})
+		}
+		close(begin)
+		wg.Wait()
+		if len(accepted) != 1 {
+			t.Fatalf("%s: %d requests succeeded, want 1", email, len(accepted))
+		}
+		var g grant
+		m.logIn(email, <-accepted).Want(200, &g)
+		if g.User.Organisation != "nordlicht" || m.verified(g.Token) != "true" {
+			t.Errorf("account = %+v", g.User)
+		}
 	}
 }

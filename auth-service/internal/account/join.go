@@ -24,15 +24,16 @@ func (s *Service) HasAccount(ctx context.Context, email string) (bool, error) {
 	return err == nil && !row.Doc.isUnconfirmed(), err
 }
 
-// RegisterInvited creates the account of an invited person, as yet without the role and the
-// organisation of the invitation. An account whose address is not confirmed gets the password: anybody
-// may have registered it. It fails with fault.Invalid, or with fault.Conflict if the email address
-// has another account.
+// RegisterInvited creates the account of an invited person with a confirmed address, but not yet with the
+// role and the organisation of the invitation. An account whose address is not confirmed gets the
+// password and is confirmed: anybody may have registered it. It fails with fault.Invalid, or with
+// fault.Conflict if the email address has another account. Of several calls at the same time, one
+// succeeds.
 func (s *Service) RegisterInvited(ctx context.Context, email, password string) (Record, error) {
 	row, err := s.Accounts.GetBy(ctx, byEmail, NormalEmail(email))
 	if err != nil || !row.Doc.isUnconfirmed() {
 		confirmed := true
-		return s.add(ctx, Account{Email: email, Role: auth.User, EmailVerified: &confirmed}, password, false) // reports the account, and the store again
+		return s.add(ctx, Account{Email: email, Role: auth.User, EmailVerified: &confirmed}, password, false) // fails if there is an account, or the store does not respond
 	}
 	if details := checkPasswordPolicy("/password", password); details != nil {
 		return Record{}, fault.New(fault.Invalid, "the password does not meet the policy").With(details...)
@@ -41,9 +42,9 @@ func (s *Service) RegisterInvited(ctx context.Context, email, password string) (
 	if err != nil {
 		return Record{}, err
 	}
-	r, err := s.replaceUnconfirmed(ctx, row.ID, hash)
+	r, err := s.replaceUnconfirmed(ctx, row.ID, hash, true)
 	if err == nil && r.PasswordHash != hash {
-		err = errDuplicate() // the address was confirmed at the same time
+		err = errDuplicate() // another request has confirmed the address
 	}
 	return r, err
 }

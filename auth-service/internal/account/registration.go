@@ -80,7 +80,7 @@ func (s *Service) completeRegistration(ctx context.Context, q registration) erro
 	case err == nil && row.Doc.Verified():
 		return s.enqueueMail(ctx, ExistingMail, q.Email)
 	case err == nil && row.Doc.PasswordHash != q.PasswordHash:
-		_, err = s.replaceUnconfirmed(ctx, row.ID, q.PasswordHash)
+		_, err = s.replaceUnconfirmed(ctx, row.ID, q.PasswordHash, false)
 	}
 	if err != nil {
 		return err
@@ -89,17 +89,23 @@ func (s *Service) completeRegistration(ctx context.Context, q registration) erro
 }
 
 // replaceUnconfirmed gives an account whose address is not confirmed to the person who registers it
-// now.
-func (s *Service) replaceUnconfirmed(ctx context.Context, id, passwordHash string) (Record, error) {
+// now. Verified says whether the person has received a mail at the address: the account is then
+// confirmed, so that nobody can replace the password again.
+func (s *Service) replaceUnconfirmed(ctx context.Context, id, passwordHash string, verified bool) (Record, error) {
 	return s.update(ctx, id, func(r *Record) (store.Change, error) {
 		if !r.isUnconfirmed() {
 			return store.Change{}, store.ErrNoChange
 		}
-		r.PasswordHash = passwordHash
+		before := r.Account
+		r.PasswordHash, r.EmailVerified, r.UpdatedAt = passwordHash, &verified, s.now()
 		r.removeFactor()
 		r.endLogins()
 		r.Confirmation.Close()
-		return s.rightsChange(asRegistrant(ctx, *r), r, audit.Registered, audit.FieldDiff{Field: "password"}), nil
+		change := s.rightsChange(asRegistrant(ctx, *r), r, audit.Registered, append(differences(before, r.Account), audit.FieldDiff{Field: "password"})...)
+		if verified {
+			change.Events = []event.Envelope{r.updated()}
+		}
+		return change, nil
 	})
 }
 
