@@ -9,8 +9,8 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-// TestUnconfirmedAccountsAreErased seven days after the latest registration of the address. Accounts
-// that are confirmed or disabled stay.
+// TestUnconfirmedAccountsAreErased seven days after the latest registration of the address: a new
+// password does not change that. Accounts that are confirmed or disabled stay.
 func TestUnconfirmedAccountsAreErased(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		m := withMail(t, db, verify)
@@ -27,14 +27,17 @@ func TestUnconfirmedAccountsAreErased(t *testing.T) {
 		m.advance(6 * 24 * time.Hour)
 		m.registerPending("ute@nlb.example", "battery staple")
 		m.eventuallyLogin("ute@nlb.example", "battery staple")
-		m.logIn("ann@nlb.example", "correct horse").Want(200, nil)
+		var ann grant
+		m.logIn("ann@nlb.example", "correct horse").Want(200, &ann)
+		m.Call("PUT /api/auth/password", ann.Token, `{"currentPassword":"correct horse","newPassword":"battery staple"}`).Want(204, nil)
+		m.logIn("ann@nlb.example", "battery staple").Want(200, nil)
 
 		m.advance(25 * time.Hour)
 		m.logIn("root@nlb.example", "correct horse").Want(200, &root)
 		eventually(t, "ann is erased", func() bool {
 			return m.Call("GET /api/auth/users/"+people["ann"].User.ID, root.Token, nil).Status == 404
 		})
-		m.logIn("ann@nlb.example", "correct horse").WantProblem(401)
+		m.logIn("ann@nlb.example", "battery staple").WantProblem(401)
 		if events := waiting(t, db, people["ann"].User.ID); !strings.HasPrefix(events[len(events)-1], "user.deleted ") {
 			t.Errorf("events = %v, want user.deleted at the end", events)
 		}

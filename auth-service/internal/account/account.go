@@ -40,7 +40,7 @@ type Account struct {
 	Disabled      bool      `json:"disabled" doc:"whether the account is disabled: it cannot log in and its tokens are revoked"`
 	EmailVerified *bool     `json:"emailVerified,omitempty" doc:"false while the account must confirm its email address: until then it reads, but neither uploads nor gets mail; true when it has; absent if it needs no confirmation"`
 	CreatedAt     time.Time `json:"createdAt" doc:"time of registration"`
-	UpdatedAt     time.Time `json:"updatedAt" doc:"time of the last change of role, organisation, manager or disabled"`
+	UpdatedAt     time.Time `json:"updatedAt" doc:"time of the last change of role, organisation, manager, disabled or emailVerified, or of the last registration of the address"`
 	TOTPSince     time.Time `json:"totpSince,omitzero" doc:"time since which logins need a code of an authenticator app (TOTP); absent if TOTP is off"`
 }
 

@@ -8,8 +8,9 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// ConfirmationPeriod is how long an account exists after its latest registration or change if nobody
-// confirms its email address.
+// ConfirmationPeriod is how long an account exists after its latest registration, or a later change by an
+// admin, if nobody confirms its email address. Changes that the person makes do not count: anybody may
+// have registered the address of another person.
 const ConfirmationPeriod = 7 * 24 * time.Hour
 
 // EraseUnconfirmed erases the accounts whose email address was not confirmed within
@@ -17,7 +18,7 @@ const ConfirmationPeriod = 7 * 24 * time.Hour
 // one so that nobody registers its address.
 func (s *Service) EraseUnconfirmed(ctx context.Context, erased func(id string)) error {
 	limit := s.now().Add(-ConfirmationPeriod)
-	isExpired := func(r Record) bool { return r.isUnconfirmed() && r.LastEntry.At.Before(limit) }
+	isExpired := func(r Record) bool { return r.isUnconfirmed() && r.UpdatedAt.Before(limit) }
 	q := store.Query{
 		Scopes: []string{store.All}, Filters: map[string]string{filterUnconfirmed: unconfirmed}, Order: store.OldestFirst, Until: limit, Limit: store.MaxLimit,
 	}
