@@ -44,7 +44,7 @@ func (a *API) Register(r *rest.API) {
 	rest.Handle(r, "PUT /api/notifications/settings", user, a.changeSettings, "changeSettings", "Change your notification settings",
 		rest.Description("They also apply to mails that are not sent yet. Mails that an admin writes are always sent. Changes are in the audit."))
 	rest.Handle(r, "GET /api/notifications/audit", admin, a.audit, "listNotificationAudit", "List audit entries of notifications",
-		rest.Description("Notifications that admins have sent, and changes of mail settings, with one entry for each account and hour. Newest first."))
+		rest.Description("Notifications that admins have sent, and changes of mail settings, with one entry for each account and hour. byLink marks those made with the unsubscribe link of a mail. Newest first."))
 	rest.Handle(r, "PATCH /api/notifications/read", user, a.markAllRead, "markAllNotificationsRead", "Mark all your notifications as read")
 	rest.Handle(r, "GET /api/notifications/{id}", user, a.get, "getNotification", "Get a notification")
 	rest.Handle(r, "PATCH /api/notifications/{id}/read", user, a.markRead, "markNotificationRead", "Mark a notification as read")

@@ -53,7 +53,7 @@ const unrecordedScope = "unrecorded"
 
 // AccountSchema is the store schema of accounts. Disabled accounts are not listed.
 func AccountSchema() store.Schema[AccountProjection] {
-	return store.Schema[AccountProjection]{Name: "notification_people", Version: 3, IndexVersion: 1, Indexes: func(a *AccountProjection) store.Indexes {
+	return store.Schema[AccountProjection]{Name: "notification_people", Version: 4, IndexVersion: 1, Indexes: func(a *AccountProjection) store.Indexes {
 		in := store.Indexes{Created: a.KnownSince, Filters: map[string]string{"role": string(a.Role), "organisation": a.Organisation}}
 		if !a.Disabled && !a.Deleted {
 			in.Scopes = []string{store.All}

@@ -36,6 +36,7 @@ type AuditEntry struct {
 	Everyone       bool          `json:"everyone" doc:"true if a notification was sent to all accounts"`
 	Recipient      string        `json:"recipient,omitempty" format:"uuid" doc:"id of the account that the notification was sent to"`
 	RecipientEmail string        `json:"recipientEmail,omitempty" doc:"email address that the notification was sent to, if the sender chose one"`
+	ByLink         bool          `json:"byLink,omitzero" doc:"true if the latest change of mail settings was made with the link in a mail, without a login"`
 	Mail           *MailSettings `json:"mail,omitempty" doc:"mail settings after the latest change"`
 	Count          int           `json:"count,omitempty" doc:"number of changes of mail settings in the same hour"`
 	LastAt         time.Time     `json:"lastAt,omitzero" doc:"time of the latest change of mail settings that the entry counts"`
@@ -43,9 +44,10 @@ type AuditEntry struct {
 }
 
 // AuditSchema is the store schema of audit entries. Version 2 added Action and the members of
-// changed mail settings; Reindex adds the action of earlier entries to the lists.
+// changed mail settings, version 3 added ByLink; Reindex adds the action of earlier entries to the
+// lists.
 func AuditSchema() store.Schema[AuditEntry] {
-	return store.Schema[AuditEntry]{Name: "notification_audit", Version: 2, IndexVersion: 1, Indexes: func(e *AuditEntry) store.Indexes {
+	return store.Schema[AuditEntry]{Name: "notification_audit", Version: 3, IndexVersion: 1, Indexes: func(e *AuditEntry) store.Indexes {
 		return store.Indexes{Scopes: []string{store.All}, Filters: map[string]string{"by": e.By, "action": string(e.action())}, Created: e.At}
 	}}
 }

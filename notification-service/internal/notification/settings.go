@@ -57,15 +57,21 @@ func (s *Service) Settings(ctx context.Context) (Settings, error) {
 // account stores the audit entry together with the settings, so that they agree. The settings
 // also apply to mails that are not sent yet.
 func (s *Service) ChangeSettings(ctx context.Context, settings Settings) error {
+	return s.changeMailSettings(ctx, settings.Mail, false)
+}
+
+// changeMailSettings replaces the mail settings of the caller. ByLink says whether the caller has used
+// the link in a mail, without a login.
+func (s *Service) changeMailSettings(ctx context.Context, mail MailSettings, byLink bool) error {
 	id := auth.Caller(ctx).UserID
 	a, err := s.account(ctx, id)
 	if err == nil {
 		err = s.recordSettings(ctx, a) // of an earlier request that failed
 	}
-	if err != nil || a.mailSettings() == settings.Mail {
+	if err != nil || a.mailSettings() == mail {
 		return err
 	}
-	e := s.newMailEntry(ctx, settings.Mail)
+	e := s.newMailEntry(ctx, mail, byLink)
 	_, err = s.Accounts.Insert(ctx, id, AccountProjection{ID: id, KnownSince: e.At}) // if no event about it has arrived
 	if err != nil && !fault.Is(err, fault.Conflict) {
 		return err

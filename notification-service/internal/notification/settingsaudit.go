@@ -15,14 +15,16 @@ type MailChange struct {
 	At        time.Time    `json:"at" doc:"time of the request"`
 	From      string       `json:"from,omitempty" doc:"IP address of the client"`
 	RequestID string       `json:"requestId,omitempty" doc:"id of the request, as in the log"`
+	ByLink    bool         `json:"byLink,omitzero" doc:"true if the change was made with the link in a mail, without a login"`
 	Mail      MailSettings `json:"mail" doc:"mail settings after the change"`
 }
 
-// newMailEntry returns the audit entry of a change of mail settings by the caller.
-func (s *Service) newMailEntry(ctx context.Context, mail MailSettings) AuditEntry {
+// newMailEntry returns the audit entry of a change of mail settings by the caller, or by the link in a
+// mail.
+func (s *Service) newMailEntry(ctx context.Context, mail MailSettings, byLink bool) AuditEntry {
 	e := newEntry(ctx, s.NewID(), MailSettingsChanged, s.now())
-	e.Mail, e.Count, e.LastAt = &mail, 1, e.At
-	e.Changes = []MailChange{{e.At, e.From, e.RequestID, mail}}
+	e.ByLink, e.Mail, e.Count, e.LastAt = byLink, &mail, 1, e.At
+	e.Changes = []MailChange{{e.At, e.From, e.RequestID, byLink, mail}}
 	return e
 }
 
@@ -35,7 +37,7 @@ func (a *AccountProjection) changeMail(e AuditEntry) error {
 	case a.mailSettings() == *e.Mail:
 		return store.ErrNoChange
 	case last != nil && last.At.Truncate(time.Hour).Equal(e.At.Truncate(time.Hour)):
-		last.From, last.RequestID, last.Mail, last.LastAt = e.From, e.RequestID, e.Mail, e.LastAt
+		last.From, last.RequestID, last.ByLink, last.Mail, last.LastAt = e.From, e.RequestID, e.ByLink, e.Mail, e.LastAt
 		if last.Count++; len(last.Changes) < maxChanges {
 			last.Changes = append(last.Changes, e.Changes...)
 		}

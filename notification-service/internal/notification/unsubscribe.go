@@ -35,7 +35,7 @@ func (s *Service) Unsubscribe(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
-	return s.ChangeSettings(auth.NewContext(ctx, auth.Principal{UserID: id}), Settings{})
+	return s.changeMailSettings(auth.NewContext(ctx, auth.Principal{UserID: id}), MailSettings{}, true)
 }
 
 // CheckUnsubscribe fails as Unsubscribe does, and changes nothing.
