@@ -24,7 +24,6 @@ type metadata struct {
 	Scopes        []string `json:"scopes_supported" doc:"scopes of access tokens; a role has some of them"`
 	ResponseTypes []string `json:"response_types_supported" doc:"none, because the service has no authorization endpoint"`
 	SubjectTypes  []string `json:"subject_types_supported" doc:"public: an account or a client has the same sub for everyone"`
-	IDTokenAlgs   []string `json:"id_token_signing_alg_values_supported" doc:"empty, because the service issues no ID tokens"`
 	Documentation string   `json:"service_documentation" example:"http://127.0.0.1:4000/docs" doc:"URL of the API documentation"`
 }
 
@@ -44,7 +43,7 @@ func (a *API) registerOAuth(r *rest.API) {
 		rest.Description("The token endpoint of RFC 6749. With client_credentials, an API client gets an access token: it sends its id and a secret in the header Authorization (Basic), or as client_id and client_secret. With refresh_token, the login of a person continues, as with POST /api/auth/refresh. Parameters must be in the body."))
 	for path, id := range map[string]string{metadataPath: "getAuthorizationServerMetadata", openIDPath: "getOpenIDConfiguration"} {
 		rest.Handle(r, "GET "+path, a.keysPolicy(), a.metadata, id, "Get the authorization server metadata", rest.Group(OpenAPI.Title),
-			rest.Description("RFC 8414: what OAuth libraries and API gateways need to know, such as the URLs of the token endpoint and of the keys. Both well-known paths return the same, with the members that OpenID Connect Discovery requires except authorization_endpoint: the service issues access tokens, but no ID tokens."))
+			rest.Description("RFC 8414: what OAuth libraries and API gateways need to know, such as the URLs of the token endpoint and of the keys. Both well-known paths return the same, with the members that OpenID Connect Discovery requires, except authorization_endpoint and id_token_signing_alg_values_supported: the service issues access tokens, but no ID tokens."))
 	}
 }
 
@@ -53,6 +52,6 @@ func (a *API) metadata(context.Context, *struct{}) (*output[metadata], error) {
 		Issuer: a.Issuer, TokenEndpoint: a.Issuer + tokenPath, KeySet: a.Issuer + auth.KeysPath, Documentation: a.Issuer + "/docs",
 		GrantTypes: []string{clientCredentials, refreshToken}, AuthMethods: []string{"client_secret_basic", "client_secret_post", "none"},
 		Scopes: auth.Admin.Scopes(), ResponseTypes: []string{"none"}, // RFC 8414 requires an array that is not empty
-		SubjectTypes: []string{"public"}, IDTokenAlgs: []string{},
+		SubjectTypes: []string{"public"},
 	}}, nil
 }
