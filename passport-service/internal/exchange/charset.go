@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/htmlindex"
@@ -18,7 +19,7 @@ import (
 // charset. It fails with fault.Invalid if the charset is unknown.
 func (f *csvFile) decode(r io.Reader) (*bufio.Reader, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
-	head, err := in.Peek(4)
+	head, err := in.Peek(in.Size())
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
@@ -30,11 +31,40 @@ func (f *csvFile) decode(r io.Reader) (*bufio.Reader, error) {
 		e, name, err = nil, "utf-8", nil
 		in.Discard(len(byteOrderMark)) // it is in the buffer
 	}
-	if f.charset = name; e == nil || err != nil {
-		return in, err
+	if f.charset = name; err != nil {
+		return nil, err
+	}
+	if e == nil {
+		return in, checkNotUTF16(head)
+	}
+	if !strings.HasPrefix(name, "utf-16") && isUTF8(head) {
+		return nil, fault.New(fault.Malformed, "the file is in UTF-8, but the charset is %s", name).
+			With(fault.Detail{Path: "header:Content-Type", Code: "charset", Message: "must be that of the file: utf-8, or none"})
 	}
 	f.decoded = true
 	return bufio.NewReaderSize(transform.NewReader(in, e.NewDecoder()), 64<<10), nil
+}
+
+// isUTF8 reports whether the beginning of a file is UTF-8 with other characters than those of ASCII. Texts in other
+// encodings are practically never valid UTF-8.
+func isUTF8(head []byte) bool {
+	for n := 1; n < utf8.UTFMax && n <= len(head); n++ { // the last character may be cut
+		if b := head[len(head)-n:]; utf8.RuneStart(b[0]) && !utf8.FullRune(b) {
+			head = head[:len(head)-n]
+			break
+		}
+	}
+	isASCII := !bytes.ContainsFunc(head, func(r rune) bool { return r >= utf8.RuneSelf })
+	return !isASCII && utf8.Valid(head)
+}
+
+// checkNotUTF16 fails with fault.Malformed if a file without charset begins with a NUL byte or one after it.
+func checkNotUTF16(head []byte) error {
+	if at := bytes.IndexByte(head[:min(len(head), 2)], 0); at >= 0 {
+		return fault.New(fault.Malformed, "the file is not in UTF-8, but in UTF-16 without a byte order mark").
+			With(fault.Detail{Path: "header:Content-Type", Code: "charset", Message: "must have the charset " + [...]string{"utf-16be", "utf-16le"}[at]})
+	}
+	return nil
 }
 
 // charsetOf returns the encoding with a name, which is nil for UTF-8, and its usual name.

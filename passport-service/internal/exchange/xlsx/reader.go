@@ -55,7 +55,7 @@ func Open(ctx context.Context, r io.ReaderAt, size, limit int64) (*Workbook, err
 		if !ok || strings.HasPrefix(name, "..") {
 			return nil, malformed("the file name %.100q is not allowed", f.Name)
 		}
-		if strings.EqualFold(path.Base(name), "vbaProject.bin") {
+		if lower := strings.ToLower(name); path.Base(lower) == "vbaproject.bin" || path.Dir(lower) == "xl/macrosheets" {
 			return nil, malformed("it has macros; save it as .xlsx")
 		}
 		w.files[strings.ToLower(name)] = f
