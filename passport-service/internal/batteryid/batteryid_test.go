@@ -23,7 +23,7 @@ func TestSpellingsOfOneIdentifierHaveOneKey(t *testing.T) {
 		"https://nlb.example/b/s%C3%BCd":         {"https://nlb.example/b/s%c3%bcd"},
 		"https://nlb.example/01/123/21/a":        {"https://nlb.example/01/123/21/a"},
 		"https://vlf.example/01/09521100002073":  {"https://vlf.example/01/09521100002073/"},
-		"https://nlb.example/b?serial=A1":        {"https://nlb.example/b?serial=A1"},
+		"https://nlb.example/b?serial=A1":        {"https://nlb.example/b?serial=A1", "HTTPS://NLB.example:443/b?serial=A1"},
 		"urn:uuid:0b0f3f8a-6a41-4c0e-8d6f-2a1c9": {"URN:UUID:0B0F3F8A-6A41-4C0E-8D6F-2A1C9"},
 		"batterie-süd":                           {"batterie-süd"},
 		"":                                       {"", " "},
@@ -79,34 +79,56 @@ func TestPathsAreNotMistakenForLinks(t *testing.T) {
 
 func TestIdentifierMustBeAURI(t *testing.T) {
 	for identifier, want := range map[string]string{
-		"https://nlb.example/b/A1":           "",
-		"HTTPS://NLB.EXAMPLE/b/A1":           "",
-		"https://nlb.example/s%C3%BCd/1":     "",
-		"https://nlb.example/süd/1":          "ASCII",
-		"https://bücher.example/1":           "ASCII",
-		"https://nlb.example/a b":            "RFC 3986",
-		"https://nlb.example/{serial}":       "RFC 3986",
-		"https://nlb.example/%zz":            "RFC 3986",
-		"https://nlb.example/a[1]":           "RFC 3986",
-		"https://nlb.example/]":              "RFC 3986",
-		"https://nlb.example/a\x01b":         "RFC 3986",
-		"https://[::1]/a%5B1%5D":             "",
-		"https://user:secret@nlb.example/b/": "user name",
-		"https://nlb.example":                "path",
-		"https://nlb.example/":               "path",
-		"https://nlb.example/a/%2E%2E/":      "path",
-		"https:///b":                         "absolute https",
-		"https://./b":                        "empty label",
-		"https://nlb.example../b":            "empty label",
-		"https://[fe80::1%25en0]/b":          "percent-encoded",
-		"http://nlb.example/b":               "absolute https",
-		"nlb.example/b":                      "absolute https",
-		"https://nlb.example/b?a=1":          "query",
-		"https://nlb.example/b#a":            "query",
+		"https://nlb.example/b/A1":                          "",
+		"HTTPS://NLB.EXAMPLE/b/A1":                          "",
+		"https://nlb.example/s%C3%BCd/1":                    "",
+		"https://nlb.example/süd/1":                         "ASCII",
+		"https://bücher.example/1":                          "ASCII",
+		"https://nlb.example/a b":                           "white space",
+		"https://nlb.example/{serial}":                      "RFC 3986",
+		"https://nlb.example/%zz":                           "RFC 3986",
+		"https://nlb.example/a[1]":                          "RFC 3986",
+		"https://nlb.example/]":                             "RFC 3986",
+		"https://nlb.example/a\x01b":                        "RFC 3986",
+		"https://[::1]/a%5B1%5D":                            "",
+		"https://user:secret@nlb.example/b/":                "user name",
+		"https://nlb.example":                               "path",
+		"https://nlb.example/":                              "path",
+		"https://nlb.example/a/%2E%2E/":                     "path",
+		"https:///b":                                        "absolute https",
+		"https://./b":                                       "empty label",
+		"https://nlb.example../b":                           "empty label",
+		"https://[fe80::1%25en0]/b":                         "percent-encoded",
+		"http://nlb.example/b":                              "absolute https",
+		"nlb.example/b":                                     "absolute https",
+		"https://nlb.example/b?a=1":                         "query",
+		"https://nlb.example/b#a":                           "query",
+		"https://nlb.example:99999/b":                       "port",
+		"https://nlb.example:0/b":                           "port",
+		"https://nlb.example:65535/b":                       "",
+		"https://-nlb.example/b":                            "hyphen",
+		"https://nlb-.example/b":                            "hyphen",
+		"https://n!b.example/b":                             "hyphens",
+		"https://" + strings.Repeat("a", 64) + ".example/b": "at most 63",
+		"https://192.0.2.7/b":                               "",
+		"https://999.0.2.7/b":                               "IP address",
+		"https://nlb.example/a\u2003b":                      "white space",
+		"https://nlb.example/b/A1 ":                         "white space",
 	} {
 		err := Check(identifier)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("Check(%q) = %v, want %q", identifier, err, want)
+		}
+	}
+}
+
+func TestHostIsPublic(t *testing.T) {
+	for identifier, want := range map[string]bool{
+		"https://nlb.example/b": true, "https://NLB.example.:8443/b": true, "https://localhost/b": false, "https://a.LOCALHOST/b": false, "https://intranet/b": false,
+		"https://printer.local/b": false, "https://192.0.2.7/b": false, "https://[2001:db8::1]/b": false,
+	} {
+		if got := HasPublicHost(identifier); got != want {
+			t.Errorf("HasPublicHost(%q) = %v, want %v", identifier, got, want)
 		}
 	}
 }

@@ -8,24 +8,47 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // CheckURI returns an error, which continues the name of the field, unless the text is a
-// URI by RFC 3986.
+// URI by RFC 3986. An https URI must have a host that can exist, and a path or a query.
 func CheckURI(text string) error {
-	_, err := parseURI(text)
-	return err
+	u, err := parseURI(text)
+	switch {
+	case err != nil || u.Scheme != "https":
+		return err
+	case u.Hostname() == "":
+		return errNotAbsolute
+	case u.User != nil:
+		return errUser
+	case normalPath(u) == "" && u.RawQuery == "":
+		return errNoPath
+	}
+	return CheckHost(u)
 }
 
 // Check returns an error, which continues the name of the field, unless the text is an
 // https URI that can identify a battery.
 // The case of scheme and host does not matter.
 func Check(identifier string) error {
-	_, err := parse(identifier)
-	return err
+	u, err := parse(identifier)
+	if err != nil {
+		return err
+	}
+	return CheckHost(u)
 }
 
+var (
+	errNotAbsolute = errors.New("must be an absolute https URI")
+	errUser        = errors.New("must not have a user name or password")
+	errNoPath      = errors.New("must have a path after the host")
+)
+
 func parseURI(text string) (*url.URL, error) {
+	if strings.ContainsFunc(text, unicode.IsSpace) {
+		return nil, errors.New("must not have white space")
+	}
 	if i := strings.IndexFunc(text, func(r rune) bool { return r >= 0x80 }); i >= 0 {
 		return nil, errors.New("must have ASCII characters only: other characters must be percent-encoded, those of the host in Punycode")
 	}
@@ -47,24 +70,25 @@ func parse(text string) (*url.URL, error) {
 	case err != nil:
 		return nil, err
 	case u.Scheme != "https" || u.Hostname() == "":
-		return nil, errors.New("must be an absolute https URI")
+		return nil, errNotAbsolute
 	case strings.HasPrefix(u.Host, ".") || strings.Contains(u.Host, ".."):
 		return nil, errors.New("must not have an empty label in the host")
 	case strings.ContainsFunc(u.Host, func(r rune) bool { return r >= 0x80 || r == '%' }):
 		return nil, errors.New("must have the host in Punycode, not percent-encoded")
 	case u.User != nil:
-		return nil, errors.New("must not have a user name or password")
+		return nil, errUser
 	case strings.ContainsAny(text, "?#"):
 		return nil, errors.New("must not have a query or fragment")
 	case normalPath(u) == "":
-		return nil, errors.New("must have a path after the host")
+		return nil, errNoPath
 	}
 	return u, nil
 }
 
 // URIKey returns the key of a URI. That of an https URI is its normal form by RFC 3986,
 // section 6.2, without the dot at the end of the host, empty steps and a slash at the end.
-// That of a urn:uuid is in lower case, that of other URIs has the scheme in lower case.
+// With a query or fragment, only scheme and host have the normal form. The key of a urn:uuid is
+// in lower case, that of other URIs has the scheme in lower case.
 // Blank texts have the key "".
 func URIKey(text string) string {
 	text = strings.TrimSpace(text)
@@ -74,10 +98,14 @@ func URIKey(text string) string {
 	if u, err := parse(text); err == nil {
 		return "https://" + normalHost(u) + normalPath(u)
 	}
-	if u, err := parseURI(text); err == nil {
-		return u.Scheme + text[len(u.Scheme):]
+	u, err := parseURI(text)
+	switch {
+	case err != nil:
+		return text
+	case u.Scheme == "https" && u.User == nil && CheckHost(u) == nil:
+		return "https://" + normalHost(u) + strings.TrimPrefix(text[len("https://"):], u.Host)
 	}
-	return text
+	return u.Scheme + text[len(u.Scheme):]
 }
 
 // normalHost returns the host and the port of an https URI, without the default port.

@@ -5,6 +5,7 @@ package carrier
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	goqr "github.com/piglig/go-qr"
 
@@ -83,7 +84,8 @@ func Encode(kind Kind, identifier, level string) (Symbol, error) {
 
 // elementString returns the data of a GS1 symbol.
 func elementString(identifier string) (string, error) {
-	link, err := gs1.Parse(identifier)
+	scheme, rest, _ := strings.Cut(identifier, "://") // package gs1 refuses Https
+	link, err := gs1.Parse(strings.ToLower(scheme) + "://" + rest)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrNotGS1, err)
 	}

@@ -55,10 +55,14 @@ func (c *dutyCheck) checkText(v ruleset.Value, f *ruleset.Field) {
 		v.Invalidate()
 	case ruleset.ControlCharacter(text) >= 0:
 		c.report(v, "", "format", "must not have control characters, got U+%04X", ruleset.ControlCharacter(text))
+	case f.Pattern != nil && !f.Pattern.MatchString(text) && f.Pattern.MatchString(withoutSpace(text)):
+		c.report(v, "", "format", "must not have white space, got %q", text)
 	case f.Pattern != nil && !f.Pattern.MatchString(text):
 		c.report(v, "", "format", "must be %s, got %q", f.Attribute.Format, text)
 	}
 }
+
+func withoutSpace(text string) string { return strings.Join(strings.Fields(text), "") }
 
 // placeholders are texts in place of a missing value, in lower case and without
 // white space and punctuation.

@@ -46,8 +46,8 @@ var categoryRules = []Rule{
 			r.ReportAt(isRechargeable, "should be true for category %s, got false", c)
 		}
 	}},
-	{ID: "OWN-1", Severity: Error, Code: "consistency", Needs: []string{status, operatorRole}, Schema: eachStatus(func(status string) jsonschema.Schema {
-		return jsonschema.Within(operatorRole, jsonschema.OneOf(roles[status]...))
+	{ID: "OWN-1", Severity: Error, Code: "consistency", Needs: []string{status, operatorRole}, Schema: eachStatus(func(rs *ruleset.RuleSet, status string) jsonschema.Schema {
+		return jsonschema.Within(operatorRole, rs.Allowed(operatorRole, roles[status]...))
 	}), Check: func(r *Run) {
 		role := r.text(operatorRole)
 		if allowed := roles[r.text(status)]; !slices.Contains(allowed, role) {

@@ -4,8 +4,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-
-	"github.com/battery-passport/suite/passport-service/internal/jsonschema"
 )
 
 const (
@@ -20,8 +18,7 @@ var footprintRules = []Rule{
 	{ID: "CF-1", Severity: Error, Code: "consistency", Needs: []string{
 		stages, footprintPerKwh, stages + "[].stage", stages + "[].carbonFootprintPerKwh", stages + "[].sharePercent",
 	}, Check: checkStages},
-	{ID: "CF-2", Severity: Error, Code: "range", Needs: []string{stages, stages + "[].stage"}, Schema: within(stages+"[]", jsonschema.Any(
-		jsonschema.Within("stage", jsonschema.OneOf("endOfLifeRecycling")), jsonschema.Within("carbonFootprintPerKwh", jsonschema.Number("minimum", 0)))), Check: func(r *Run) {
+	{ID: "CF-2", Severity: Error, Code: "range", Needs: []string{stages, stages + "[].stage"}, Schema: creditSchema, Check: func(r *Run) {
 		for item := range r.Doc.First(stages).Children() {
 			value := item.Member("carbonFootprintPerKwh")
 			if n, ok := value.Number(); ok && n < 0 && !item.Member("stage").Is("endOfLifeRecycling") {

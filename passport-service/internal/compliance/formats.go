@@ -1,11 +1,14 @@
 package compliance
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
+	"github.com/battery-passport/suite/passport-service/internal/batteryid"
 	"github.com/battery-passport/suite/passport-service/internal/gs1"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
@@ -29,28 +32,25 @@ var formatRules = []Rule{
 }
 
 func checkURL(_ *Run, v ruleset.Value) string {
-	if text, ok := v.Text(); ok && !isHTTPS(text) {
-		return fmt.Sprintf("must be an absolute https URL without white space or user name, got %q", text)
+	text, ok := v.Text()
+	if !ok {
+		return ""
+	}
+	if err := checkWebURL(text); err != nil {
+		return fmt.Sprintf("%v, got %q", err, text)
 	}
 	return ""
 }
 
-// isHTTPS reports whether a text is an absolute https URL. It parses a URL only
-// if it has unusual characters.
-func isHTTPS(text string) bool {
-	rest, ok := strings.CutPrefix(text, "https://")
-	host, _, _ := strings.Cut(rest, "/")
-	if ok && host != "" && strings.Trim(host, hostCharacters) == "" && strings.Trim(rest, pathCharacters) == "" {
-		return true
-	}
+// checkWebURL returns an error unless the text is an absolute https URL, which may be
+// international. The case of its scheme does not matter.
+func checkWebURL(text string) error {
 	u, err := url.Parse(text)
-	return err == nil && u.Scheme == "https" && u.Hostname() != "" && u.User == nil && !strings.ContainsAny(text, " \t\r\n")
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.ContainsFunc(text, unicode.IsSpace) {
+		return errors.New("must be an absolute https URL without white space or user name")
+	}
+	return batteryid.CheckHost(u)
 }
-
-const (
-	hostCharacters = "abcdefghijklmnopqrstuvwxyz0123456789.-"
-	pathCharacters = hostCharacters + "ABCDEFGHIJKLMNOPQRSTUVWXYZ/_~"
-)
 
 func checkDate(_ *Run, v ruleset.Value) string {
 	text, isText := v.Text()

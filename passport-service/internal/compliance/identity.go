@@ -51,8 +51,18 @@ var identityRules = []Rule{
 			r.ReportAt(identifier, "should have at most %d characters for the EU registry, got %d", registryLimit, n)
 		}
 	}},
+	{ID: "ID-1", Severity: Warning, Code: "format", Needs: []string{identifier}, Check: func(r *Run) {
+		if text := r.text(identifier); !batteryid.HasPublicHost(text) {
+			r.ReportAt(identifier, "should have a public host name, because a phone that scans the QR code cannot open %q", text)
+		}
+	}},
 	{ID: "ID-2", Severity: Error, Code: "consistency", Needs: []string{identifier}, Check: checkLink},
 	{ID: "ID-3", Severity: Error, Code: "format", Field: checkPassportIdentifier, Catalogue: []string{"format"}},
+	{ID: "ID-3", Severity: Warning, Code: "format", Needs: []string{passportIdentifier}, Check: func(r *Run) {
+		if text := r.text(passportIdentifier); strings.ContainsAny(text, "?#") {
+			r.ReportAt(passportIdentifier, "should have no query or fragment, which many systems remove, got %q", text)
+		}
+	}},
 	{ID: "ID-3", Severity: Error, Code: "duplicate", Needs: []string{passportIdentifier}, Check: func(r *Run) {
 		if r.Input.Facts.PassportIdentifierTaken {
 			r.ReportAt(passportIdentifier, "already exists: another passport has or had %s", r.text(passportIdentifier))
@@ -75,9 +85,6 @@ func checkBatteryIdentifier(_ *Run, v ruleset.Value) string {
 	}
 	if err := batteryid.Check(text); err != nil {
 		return fmt.Sprintf("%v, got %q", err, text)
-	}
-	if host, _, _ := strings.Cut(strings.TrimPrefix(text, "https://"), "/"); host != strings.ToLower(host) {
-		return fmt.Sprintf("must have a lower-case host, got %q", text)
 	}
 	return ""
 }
@@ -123,8 +130,9 @@ func checkKeys(link batteryid.Link) string {
 		return fmt.Sprintf("must have a GTIN of 14 digits after /01/, got %q", link.GTIN)
 	case !link.HasSerial:
 		return fmt.Sprintf("must have a serial number after /21/, because the GTIN %s identifies a model and not one battery", link.GTIN)
-	case gs1.CheckValue("21", link.Serial) != nil:
-		return fmt.Sprintf("must have a serial number of 1 to %d characters of the GS1 character set 82 after /21/, got %q", maxSerial, link.Serial)
+	}
+	if err := gs1.CheckValue("21", link.Serial); err != nil {
+		return fmt.Sprintf("must have a serial number of 1 to %d characters of the GS1 character set 82 after /21/, got %q: %v", maxSerial, link.Serial, err)
 	}
 	return checkGTIN(link.GTIN)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/battery-passport/suite/passport-service/internal/batteryid"
 	"github.com/battery-passport/suite/passport-service/internal/jsonschema"
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
 const (
@@ -73,8 +74,8 @@ var lifecycleRules = []Rule{
 			}
 		}
 	}},
-	{ID: "LIF-6", Severity: Error, Code: "consistency", Needs: []string{status, statusHistory, statusHistory + "[].status", statusHistory + "[].since"}, Schema: eachStatus(func(status string) jsonschema.Schema {
-		return jsonschema.Within(statusHistory, jsonschema.Containing(jsonschema.At("status", jsonschema.OneOf(status))))
+	{ID: "LIF-6", Severity: Error, Code: "consistency", Needs: []string{status, statusHistory, statusHistory + "[].status", statusHistory + "[].since"}, Schema: eachStatus(func(rs *ruleset.RuleSet, status string) jsonschema.Schema {
+		return jsonschema.Within(statusHistory, jsonschema.Containing(jsonschema.At("status", rs.Allowed(statusHistory+"[].status", status))))
 	}), Check: checkHistory},
 }
 

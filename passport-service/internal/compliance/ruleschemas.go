@@ -38,21 +38,27 @@ func havingAny(names ...string) jsonschema.Schema {
 }
 
 // eachStatus is the schema of data that has a schema for its status.
-func eachStatus(then func(status string) jsonschema.Schema) func(*ruleset.RuleSet) jsonschema.Schema {
+func eachStatus(then func(rs *ruleset.RuleSet, status string) jsonschema.Schema) func(*ruleset.RuleSet) jsonschema.Schema {
 	return func(rs *ruleset.RuleSet) jsonschema.Schema {
 		var all []jsonschema.Schema
 		for _, name := range slices.Sorted(maps.Keys(roles)) {
-			all = append(all, whenStatus([]string{name}, then(name))(rs))
+			all = append(all, whenStatus([]string{name}, then(rs, name))(rs))
 		}
 		return jsonschema.All(all...)
 	}
 }
 
+// creditSchema allows a negative carbon footprint at the end of life only.
+func creditSchema(rs *ruleset.RuleSet) jsonschema.Schema {
+	return jsonschema.Within(stages+"[]", jsonschema.Any(jsonschema.Within("stage", rs.Allowed(stages+"[].stage", "endOfLifeRecycling")),
+		jsonschema.Within("carbonFootprintPerKwh", jsonschema.Number("minimum", 0))))
+}
+
 // symbolsSchema requires the symbol of each heavy metal above its limit, and no other.
-func symbolsSchema(*ruleset.RuleSet) jsonschema.Schema {
+func symbolsSchema(rs *ruleset.RuleSet) jsonschema.Schema {
 	var all []jsonschema.Schema
 	for _, metal := range heavyMetals {
-		symbol := jsonschema.Containing(jsonschema.OneOf(metal.symbol))
+		symbol := jsonschema.Containing(rs.Allowed(metalSymbols, metal.symbol))
 		s := jsonschema.If(jsonschema.At(metal.content, jsonschema.Number("exclusiveMinimum", metal.limit)), jsonschema.At(metalSymbols, symbol))
 		s["else"] = jsonschema.Within(metalSymbols, jsonschema.Not(symbol))
 		all = append(all, s)
@@ -66,10 +72,10 @@ func meaningsSchema(*ruleset.RuleSet) jsonschema.Schema {
 }
 
 // partsSchema requires a material for each part.
-func partsSchema(*ruleset.RuleSet) jsonschema.Schema {
+func partsSchema(rs *ruleset.RuleSet) jsonschema.Schema {
 	var all []jsonschema.Schema
 	for _, part := range mandatoryParts {
-		all = append(all, jsonschema.Containing(jsonschema.At("component", jsonschema.OneOf(part))))
+		all = append(all, jsonschema.Containing(jsonschema.At("component", rs.Allowed(composition+"[].component", part))))
 	}
 	return jsonschema.Within(composition, jsonschema.All(all...))
 }
@@ -89,7 +95,7 @@ func noFade(rs *ruleset.RuleSet) jsonschema.Schema {
 		fade := jsonschema.Schema{"type": "number", "minimum": -limit, "maximum": limit}
 		all = append(all, jsonschema.If(jsonschema.Having(f.value), jsonschema.Within(f.fade, fade)))
 	}
-	placing := jsonschema.At("event", jsonschema.OneOf("placingOnMarket"))
+	placing := jsonschema.At("event", rs.Allowed(declaredPerformance+"[].event", "placingOnMarket"))
 	return jsonschema.Unless(statusIn(rs, "repurposed"), jsonschema.Within(declaredPerformance+"[]", jsonschema.If(placing, jsonschema.All(all...))))
 }
 

@@ -209,12 +209,12 @@ func fromGMonth(text string) (string, error) {
 	return fmt.Sprintf("P%dM", n), nil
 }
 
-var isPassportID = regexp.MustCompile(`^(urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|https://\S+)$`)
+var isPassportID = regexp.MustCompile(`^(?i:urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|https://\S+)$`)
 
 // passportID reads the identifiers of passports that the catalogue allows.
 func passportID(text string) (string, error) {
 	if !isPassportID.MatchString(text) {
-		return "", errors.New("is neither a lower-case urn:uuid nor an https URI; the service sets a new one")
+		return "", errors.New("is neither a urn:uuid nor an https URI; the service sets a new one")
 	}
 	return text, nil
 }

@@ -3,6 +3,7 @@
 package jsonschema
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -133,7 +134,7 @@ func FoldCase(texts ...string) string {
 			if lower, upper := strings.ToLower(string(r)), strings.ToUpper(string(r)); lower != upper {
 				b.WriteString("[" + upper + lower + "]")
 			} else {
-				b.WriteRune(r)
+				b.WriteString(regexp.QuoteMeta(string(r)))
 			}
 		}
 	}

@@ -48,6 +48,7 @@ var (
 	isMonth    = regexp.MustCompile(`^\d{4}-\d{2}$`)
 	isTime     = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}`)
 	isDuration = regexp.MustCompile(`^P(?:(\d{1,6})Y)?(?:(\d{1,6})M)?(?:(\d{1,6})W)?(?:(\d{1,6})D)?$`)
+	isHTTPS    = regexp.MustCompile(`^(?i:https)://`)
 	isEmail    = regexp.MustCompile(`^[^\s@<>"]+@[^\s@<>"]+$`)
 )
 
@@ -61,7 +62,7 @@ func (t texts) showText(s string, a *ruleset.Attribute) text {
 		return text{Text: t.Country(s)}
 	case is("language tag"):
 		return text{Text: autonym(s)}
-	case is("https UR") && strings.HasPrefix(s, "https://"):
+	case is("https UR") && isHTTPS.MatchString(s):
 		return text{Text: shortURL(s), Link: s}
 	case is("email address") && isEmail.MatchString(s):
 		return text{Text: s, Link: "mailto:" + s}

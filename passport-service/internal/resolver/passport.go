@@ -61,7 +61,7 @@ func pageLanguages() (languages []string) {
 func documentLinks(d *ruleset.Document) (links []Typed) {
 	names := labels.In(locale.English)
 	for _, source := range sources {
-		if href := d.Text(source.path); strings.HasPrefix(href, "https://") {
+		if href := d.Text(source.path); strings.HasPrefix(strings.ToLower(href), "https://") {
 			links = append(links, Typed{source.linkType, Link{Href: href, Title: names.Name(source.path)}})
 		}
 	}

@@ -169,10 +169,13 @@ func (d Definitions) text(a *Attribute, required bool) jsonschema.Schema {
 // allowed returns the schema of some of the allowed values, in the spellings that are
 // accepted.
 func (a *Attribute) allowed(values ...string) jsonschema.Schema {
-	if !a.IgnoreCase {
-		return jsonschema.OneOf(values...)
+	spellings := slices.Clone(values)
+	for _, spelling := range slices.Sorted(maps.Keys(a.Spellings)) {
+		if slices.Contains(values, a.Spellings[spelling]) {
+			spellings = append(spellings, spelling)
+		}
 	}
-	return jsonschema.Any(jsonschema.OneOf(values...), jsonschema.Matching(jsonschema.FoldCase(values...)))
+	return jsonschema.Any(jsonschema.OneOf(values...), jsonschema.Matching(jsonschema.FoldCase(spellings...)))
 }
 
 // Allowed returns the schema of some of the allowed values of the attribute at a path.

@@ -88,6 +88,11 @@ func (a *Attribute) check(rs *RuleSet) error {
 	if (a.AllowedValues != nil || a.Pattern != "") && a.Type != String && a.Type != Strings {
 		wrong("allowedValues and pattern are only allowed for strings")
 	}
+	for spelling, value := range a.Spellings {
+		if !slices.Contains(a.AllowedValues, value) {
+			wrong("%q is a spelling of %q, which is not an allowed value", spelling, value)
+		}
+	}
 	if (a.Minimum != nil || a.ExclusiveMin != nil || a.Maximum != nil) && a.Type != Number && a.Type != Integer {
 		wrong("bounds are only allowed for numbers")
 	}

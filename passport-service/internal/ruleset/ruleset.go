@@ -67,8 +67,8 @@ type Attribute struct {
 	RequiredFor    map[Category]Duty  `json:"requiredFor"` // nil: the cardinality decides
 	ConditionRule  string             `json:"conditionRule"`
 	AppliesFrom    map[Category]*Date `json:"appliesFrom"`   // for Later; nil: the legal act does not apply yet
-	AllowedValues  []string           `json:"allowedValues"` // of a string or of each item
-	IgnoreCase     bool               `json:"ignoreCase"`    // of allowedValues in requests
+	AllowedValues  []string           `json:"allowedValues"` // of a string or of each item; requests may have them in any letter case
+	Spellings      map[string]string  `json:"spellings"`     // other spellings that requests may have: the allowed value of each
 	Pattern        string             `json:"pattern"`       // of a string or of each item
 	Minimum        *float64           `json:"minimum"`
 	ExclusiveMin   *float64           `json:"exclusiveMinimum"`

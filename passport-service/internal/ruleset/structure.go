@@ -199,15 +199,30 @@ func (p parser) text(id int32, a *Attribute) {
 	if a.AllowedValues == nil || slices.Contains(a.AllowedValues, text) {
 		return
 	}
-	i := slices.IndexFunc(a.AllowedValues, func(allowed string) bool { return a.IgnoreCase && strings.EqualFold(allowed, text) })
-	if i < 0 {
+	allowed, ok := a.canonical(text)
+	if !ok {
 		p.report(id, "enum", "must be %s, got %q", OneOf(a.AllowedValues), text)
 		return
 	}
 	n := &p.doc.nodes[id]
 	n.start = int32(len(p.doc.text))
-	p.doc.text += quote(a.AllowedValues[i])
+	p.doc.text += quote(allowed)
 	n.end = int32(len(p.doc.text))
+}
+
+// canonical returns the allowed value that a text means.
+func (a *Attribute) canonical(text string) (string, bool) {
+	for _, allowed := range a.AllowedValues {
+		if strings.EqualFold(allowed, text) {
+			return allowed, true
+		}
+	}
+	for spelling, allowed := range a.Spellings {
+		if strings.EqualFold(spelling, text) {
+			return allowed, true
+		}
+	}
+	return "", false
 }
 
 func (p parser) localized(id int32, a *Attribute) {
