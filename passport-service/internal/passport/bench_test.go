@@ -21,8 +21,11 @@ import (
 // The benchmarks report the CPU time of the process per operation, because the
 // elapsed time would mostly be disk time. Set TMPDIR to a file system in memory.
 
+// benchSizes return bodies of passports by their size.
+var benchSizes = map[string]func(*testing.B) []wire.Value{"12kB": benchBodies, "715B": smallBodies}
+
 func BenchmarkCreate(b *testing.B) {
-	for name, bodies := range map[string]func(*testing.B) []wire.Value{"12kB": benchBodies, "715B": smallBodies} {
+	for name, bodies := range benchSizes {
 		b.Run(name, func(b *testing.B) {
 			ctx, s := newService(b)
 			bodies := bodies(b)
@@ -120,47 +123,54 @@ func benchBodies(b *testing.B) []wire.Value {
 
 // BenchmarkImport imports the bodies in batches of 100. The time is that of one row.
 func BenchmarkImport(b *testing.B) {
-	ctx, s := newService(b)
-	bodies := benchBodies(b)
-	im, err := s.NewImporter(ctx, ImportParams{OnExisting: FailExisting})
-	if err != nil {
-		b.Fatal(err)
+	for name, bodies := range benchSizes {
+		b.Run(name, func(b *testing.B) {
+			ctx, s := newService(b)
+			bodies := bodies(b)
+			im, err := s.NewImporter(ctx, ImportParams{OnExisting: FailExisting})
+			if err != nil {
+				b.Fatal(err)
+			}
+			var rows []*Row
+			measure(b, func(i int) {
+				if rows = append(rows, &Row{Body: bodies[i]}); len(rows) < 100 && i < b.N-1 {
+					return
+				}
+				results, err := im.Import(ctx, rows)
+				if err != nil || results[0].Status != RowCreated {
+					b.Fatal(results[0], err)
+				}
+				rows = nil
+			})
+		})
 	}
-	var rows []*Row
-	measure(b, func(i int) {
-		if rows = append(rows, &Row{Body: bodies[i]}); len(rows) < 100 && i < b.N-1 {
-			return
-		}
-		results, err := im.Import(ctx, rows)
-		if err != nil || results[0].Status != RowCreated {
-			b.Fatal(results[0], err)
-		}
-		rows = nil
-	})
 }
 
 // BenchmarkInsertMany stores the records of BenchmarkImport without any checks.
 func BenchmarkInsertMany(b *testing.B) {
-	ctx, s := newService(b)
-	bodies := benchBodies(b)
-	var writes []store.Write[Passport]
-	for i, body := range bodies {
-		sub, err := parseRow(body, s.rules())
-		if err != nil {
-			b.Fatal(err)
-		}
-		p, err := newDraft(auth.Caller(ctx), fmt.Sprint(i), sub, s.now())
-		if err != nil {
-			b.Fatal(err)
-		}
-		writes = append(writes, store.Write[Passport]{ID: p.ID, Doc: p, Events: []event.Envelope{p.created()}})
+	for name, bodies := range benchSizes {
+		b.Run(name, func(b *testing.B) {
+			ctx, s := newService(b)
+			var writes []store.Write[Passport]
+			for i, body := range bodies(b) {
+				sub, err := parseRow(body, s.rules())
+				if err != nil {
+					b.Fatal(err)
+				}
+				p, err := newDraft(auth.Caller(ctx), fmt.Sprint(i), sub, s.now())
+				if err != nil {
+					b.Fatal(err)
+				}
+				writes = append(writes, store.Write[Passport]{ID: p.ID, Doc: p, Events: []event.Envelope{p.created()}})
+			}
+			measure(b, func(i int) {
+				if i%100 < 99 && i < b.N-1 {
+					return
+				}
+				if _, err := s.Passports.InsertMany(ctx, writes[i-i%100:i+1]); err != nil {
+					b.Fatal(err)
+				}
+			})
+		})
 	}
-	measure(b, func(i int) {
-		if i%100 < 99 && i < b.N-1 {
-			return
-		}
-		if _, err := s.Passports.InsertMany(ctx, writes[i-i%100:i+1]); err != nil {
-			b.Fatal(err)
-		}
-	})
 }

@@ -75,7 +75,8 @@ func (x write) list(previous, current keys) error {
 	if len(added) == 0 {
 		return nil
 	}
-	_, err := x.exec("INSERT INTO #_list (token, sort) SELECT value, ? FROM json_each(?)", current.sort, jsonArray(added))
+	// Without OR FAIL, SQLite copies each page before it changes it, to undo the statement alone. An error undoes the whole write.
+	_, err := x.exec("INSERT OR FAIL INTO #_list (token, sort) SELECT value, ? FROM json_each(?)", current.sort, jsonArray(added))
 	return err
 }
 
