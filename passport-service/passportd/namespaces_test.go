@@ -257,7 +257,7 @@ func TestNamespacesOfOtherIdentifiers(t *testing.T) {
 				{passportMember, "batteryPassportIdentifier", "https://id.nordlicht.example/passports/1", foreign},
 				{passportMember, "batteryPassportIdentifier", "https://id.nordlicht.example/passports?id=1#x", foreign},
 				{passportMember, "batteryPassportIdentifier", "https://b@id.nordlicht.example./1", foreign},
-				{passportMember, "batteryPassportIdentifier", "https://ID.nordlicht.example:8443", foreign},
+				{passportMember, "batteryPassportIdentifier", "https://ID.nordlicht.example:8443/p", foreign},
 				{passportMember, "batteryPassportIdentifier", "https://vlf.example/01/04012345000023/21/P1", foreign},
 				{passportMember, "batteryPassportIdentifier", "https://vlf.example/01/04012345000023/21/P2?x=1", foreign},
 				{gtinMember, "batteryModel/gtin", "09521100002073", ""},

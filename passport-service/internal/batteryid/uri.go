@@ -12,16 +12,22 @@ import (
 )
 
 // CheckURI returns an error, which continues the name of the field, unless the text is a
-// URI by RFC 3986. An https URI must have a host that can exist, and a path or a query.
+// URI by RFC 3986.
 func CheckURI(text string) error {
-	u, err := parseURI(text)
+	_, err := parseURI(text)
+	return err
+}
+
+// CheckPassport returns an error, which continues the name of the field, unless the text is a
+// URI that can identify a passport. An https URI must have a host that can exist, and a path or
+// a query.
+func CheckPassport(identifier string) error {
+	u, err := parseURI(identifier)
 	switch {
 	case err != nil || u.Scheme != "https":
 		return err
 	case u.Hostname() == "":
 		return errNotAbsolute
-	case u.User != nil:
-		return errUser
 	case normalPath(u) == "" && u.RawQuery == "":
 		return errNoPath
 	}
@@ -41,7 +47,6 @@ func Check(identifier string) error {
 
 var (
 	errNotAbsolute = errors.New("must be an absolute https URI")
-	errUser        = errors.New("must not have a user name or password")
 	errNoPath      = errors.New("must have a path after the host")
 )
 
@@ -76,7 +81,7 @@ func parse(text string) (*url.URL, error) {
 	case strings.ContainsFunc(u.Host, func(r rune) bool { return r >= 0x80 || r == '%' }):
 		return nil, errors.New("must have the host in Punycode, not percent-encoded")
 	case u.User != nil:
-		return nil, errUser
+		return nil, errors.New("must not have a user name or password")
 	case strings.ContainsAny(text, "?#"):
 		return nil, errors.New("must not have a query or fragment")
 	case normalPath(u) == "":

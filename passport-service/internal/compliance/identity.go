@@ -59,8 +59,8 @@ var identityRules = []Rule{
 	{ID: "ID-2", Severity: Error, Code: "consistency", Needs: []string{identifier}, Check: checkLink},
 	{ID: "ID-3", Severity: Error, Code: "format", Field: checkPassportIdentifier, Catalogue: []string{"format"}},
 	{ID: "ID-3", Severity: Warning, Code: "format", Needs: []string{passportIdentifier}, Check: func(r *Run) {
-		if text := r.text(passportIdentifier); strings.ContainsAny(text, "?#") {
-			r.ReportAt(passportIdentifier, "should have no query or fragment, which many systems remove, got %q", text)
+		if text := r.text(passportIdentifier); strings.Contains(text, "#") {
+			r.ReportAt(passportIdentifier, "should have no fragment, because clients do not send it to the server, got %q", text)
 		}
 	}},
 	{ID: "ID-3", Severity: Error, Code: "duplicate", Needs: []string{passportIdentifier}, Check: func(r *Run) {
@@ -91,7 +91,7 @@ func checkBatteryIdentifier(_ *Run, v ruleset.Value) string {
 
 func checkPassportIdentifier(_ *Run, v ruleset.Value) string {
 	text, _ := v.Text()
-	if err := batteryid.CheckURI(text); err != nil {
+	if err := batteryid.CheckPassport(text); err != nil {
 		return fmt.Sprintf("%v, got %q", err, text)
 	}
 	return ""

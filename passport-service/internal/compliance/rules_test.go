@@ -68,7 +68,7 @@ var violations = []struct{ want, base, patch string }{
 	{"ID-3 error " + general + "batteryPassportIdentifier format", ev, changes(set(general+"batteryPassportIdentifier", `"https://nlb..example/p/1"`))},
 	{"ID-3 error " + general + "batteryPassportIdentifier format", ev, changes(set(general+"batteryPassportIdentifier", `"https://nlb.example"`))},
 	{"ID-3 error " + general + "batteryPassportIdentifier format", ev, changes(set(general+"batteryPassportIdentifier", `"https://nlb.example:99999/p?a#b"`))},
-	{"ID-3 warning " + general + "batteryPassportIdentifier format", ev, changes(set(general+"batteryPassportIdentifier", `"https://nlb.example/p?id=1"`))},
+	{"ID-3 warning " + general + "batteryPassportIdentifier format", ev, changes(set(general+"batteryPassportIdentifier", `"https://nlb.example/p#1"`))},
 	{"FMT-1 error " + general + "manufacturerInformation/webAddress format", ev, changes(set(general+"manufacturerInformation/webAddress", `"https://nlb.example:0/"`))},
 	{"ID-1 error " + general + "batteryIdentifier format", ev, changes(set(general+"batteryIdentifier", `"https://nlb.example/x#y"`))},
 	{"ID-1 warning " + general + "batteryIdentifier format", ev, changes(set(general+"batteryIdentifier", `"https://nlb.example/0123456789012345678901234567890123456789"`))},
