@@ -43,6 +43,10 @@ func TestNotificationLifecycle(t *testing.T) {
 
 		// The read state belongs to one user, and readAt does not change.
 		var first, second row
+		s.Call("PATCH /api/notifications/read", owner.token, object("ids", `["`+ofAdmin.ID+`"]`)).WantProblem(422, "/ids unknownField")
+		if s.Call("GET "+path, owner.token, nil).Want(200, &first); first.Status != "unread" {
+			t.Errorf("a refused request marked %+v as read", first)
+		}
 		s.Call("PATCH "+path+"/read", owner.token, nil).Want(200, &first)
 		s.Call("PATCH "+path+"/read", owner.token, nil).Want(200, &second)
 		s.Call("GET /api/notifications/"+ofAdmin.ID, admin.token, nil).Want(200, &ofAdmin)

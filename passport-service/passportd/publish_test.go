@@ -146,6 +146,7 @@ func TestPassportLifeCycle(t *testing.T) {
 		// Publishing a second time changes nothing.
 		s.Call("POST "+path+"/publish", operator, nil, "If-Match", `"1"`).WantProblem(412)
 		var published, unchanged apiPassport
+		s.Call("POST "+path+"/publish", operator, `{"x":1,"data":{}}`).WantProblem(422, "/x unknownField", "/data unknownField")
 		s.Call("POST "+path+"/publish", operator, nil, "If-Match", `"2"`).Want(200, &published)
 		if published.State != "active" || published.Version != 3 || !strings.Contains(string(published.Data), `"batteryPassportIdentifier":"urn:uuid:`+p.ID+`"`) {
 			t.Errorf("published: got %+v", published)

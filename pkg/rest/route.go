@@ -21,6 +21,7 @@ type operation struct {
 	schemas     huma.Registry // of the document
 	noAccessLog bool
 	json        *jsonBody       // nil: no JSON body
+	hasBody     bool            // of any type
 	hasKey      bool            // the input has an IdempotencyKey
 	statuses    []int           // of errors
 	ids         map[string]bool // parameters that are UUIDs
@@ -202,6 +203,7 @@ func (a adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 		}
 	}
 	a.api.examples[op.OperationID].addTo(op)
+	o.hasBody = op.RequestBody != nil
 	protect := func(next http.Handler) http.Handler {
 		return a.api.protect(o.route, o.middleware(limitConcurrency(next)))
 	}
@@ -237,8 +239,11 @@ func (o *operation) middleware(next http.Handler) http.Handler {
 	if o.hasKey {
 		next = oneKey(next)
 	}
-	if o.json != nil {
+	switch {
+	case o.json != nil:
 		next = o.json.read(next)
+	case !o.hasBody:
+		next = refuseBody(next)
 	}
 	return next
 }

@@ -1,0 +1,62 @@
+package rest_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/battery-passport/suite/pkg/rest"
+)
+
+// TestBodiesOfOperationsWithoutBody sends bodies to an operation that has none: only an empty
+// one, white space, {} and null reach the handler.
+func TestBodiesOfOperationsWithoutBody(t *testing.T) {
+	api := newAPI(t, io.Discard)
+	calls := 0
+	rest.Handle(api, "PATCH /api/closed", rest.Open, func(context.Context, *struct{}) (*struct{}, error) {
+		calls++
+		return nil, nil
+	}, "close", "Close everything", rest.Status(http.StatusNoContent))
+	c := serve(t, api)
+	pack := func(text string) string {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		io.WriteString(w, text)
+		w.Close()
+		return b.String()
+	}
+	for name, test := range map[string]struct {
+		body   string
+		header []string
+		want   []string // nil: accepted
+	}{
+		"none": {}, "blank": {" \r\n\t", nil, nil}, "object": {" {} \n", nil, nil}, "null": {"null\n", nil, nil}, "mark": {"\ufeff{}", nil, nil},
+		"text":           {" ", []string{"Content-Type", "text/plain"}, nil},
+		"packed":         {pack("{ }"), []string{"Content-Encoding", "gzip"}, nil},
+		"members":        {`{"ids":["a"],"a/b":{"ids":1}}`, nil, []string{"/ids unknownField", "/a~1b unknownField"}},
+		"packed members": {pack(`{"ids":1}`), []string{"Content-Encoding", "gzip"}, []string{"/ids unknownField"}},
+		"array":          {`[]`, nil, []string{" unknownField"}},
+		"broken":         {`{"ids":`, nil, []string{" unknownField"}},
+		"form":           {`ids=1`, []string{"Content-Type", "application/x-www-form-urlencoded"}, []string{" unknownField"}},
+		"other encoding": {`{}`, []string{"Content-Encoding", "br"}, []string{" unknownField"}},
+		"large":          {strings.Repeat(" ", 65<<10), nil, []string{" unknownField"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			calls = 0
+			a := c.On(t).Call("PATCH /api/closed", "", test.body, test.header...)
+			if test.want == nil {
+				a.Want(204, nil)
+			} else {
+				a.WantProblem(422, test.want...)
+			}
+			if ran := calls > 0; ran != (test.want == nil) {
+				t.Errorf("the operation ran: %v", ran)
+			}
+		})
+	}
+	c.DoReader("PATCH /api/closed", io.MultiReader(strings.NewReader(`{"ids":1}`))).WantProblem(422, "/ids unknownField") // without Content-Length
+}
