@@ -79,13 +79,13 @@ func (b *jsonBody) read(next http.Handler) http.Handler {
 }
 
 func readJSON(w http.ResponseWriter, r *http.Request, limit int64, accepted []string) ([]byte, error) {
-	if given := r.Header.Get("Content-Type"); given != "" || r.ContentLength != 0 {
-		if t, _, err := mime.ParseMediaType(given); err != nil || !slices.Contains(accepted, t) {
-			return nil, unsupported(w, given, accepted...)
-		}
+	given := r.Header.Get("Content-Type")
+	t, params, err := mime.ParseMediaType(given)
+	if wrong := err != nil || !slices.Contains(accepted, t); wrong && (given != "" || r.ContentLength != 0) {
+		return nil, unsupported(w, given, accepted...)
 	}
 	if r.ContentLength == 0 {
-		return checkJSON(nil)
+		return checkJSON(nil, 1)
 	}
 	sent, err := newPacedReader(w, r, stateOf(r.Context()).timeouts.Read)
 	if err != nil {
@@ -99,17 +99,21 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, accepted []st
 	if err != nil {
 		return nil, readError(err)
 	}
-	return checkJSON(data)
+	if err := checkEncoding(data, params["charset"]); err != nil {
+		return nil, err
+	}
+	return checkJSON(data, 1)
 }
 
-// checkJSON returns data without its byte order mark. It fails with fault.Malformed
-// unless data is one JSON value in UTF-8.
-func checkJSON(data []byte) ([]byte, error) {
-	if err := checkUTF16(data); err != nil {
+// checkJSON returns data, which is the line of the body with this number and those after it,
+// without its byte order mark. It fails with fault.Malformed unless data is one JSON value in
+// UTF-8.
+func checkJSON(data []byte, line int) ([]byte, error) {
+	if err := checkEncoding(data, ""); err != nil {
 		return nil, err
 	}
 	data = bytes.TrimPrefix(data, byteOrderMark)
-	return data, wire.Check(data)
+	return data, wire.CheckLine(data, line)
 }
 
 func unsupported(w http.ResponseWriter, given string, accepted ...string) *fault.Error {

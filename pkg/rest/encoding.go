@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/battery-passport/suite/pkg/fault"
 )
@@ -17,19 +18,24 @@ import (
 // byteOrderMark begins UTF-8 files of some editors and shells.
 var byteOrderMark = []byte("\ufeff")
 
-// checkUTF16 fails with fault.Malformed if data is JSON in UTF-16 or UTF-32, with or
-// without a byte order mark. JSON in UTF-8 has no NUL, and begins with an ASCII
+// checkEncoding fails with fault.Malformed if data is packed with gzip, JSON in UTF-16 or UTF-32,
+// with or without a byte order mark, or in another declared charset than UTF-8, which may be empty. JSON in UTF-8 has no NUL, and begins with an ASCII
 // character, which is next to a NUL in the other encodings.
-func checkUTF16(data []byte) error {
+func checkEncoding(data []byte, charset string) error {
 	head := data[:min(len(data), 4)]
 	name := ""
 	switch {
+	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
+		return fault.New(fault.Malformed, "the body is packed with gzip: send Content-Encoding: gzip").
+			With(fault.Detail{Code: "encoding", Message: "is packed with gzip: send Content-Encoding: gzip"})
 	case bytes.HasPrefix(head, []byte("\xff\xfe\x00\x00")), bytes.HasPrefix(head, []byte("\x00\x00\xfe\xff")),
 		len(head) == 4 && bytes.Count(head, []byte{0}) == 3:
 		name = "UTF-32"
 	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")),
 		len(head) >= 2 && (head[0] == 0) != (head[1] == 0):
 		name = "UTF-16"
+	case charset != "" && !strings.EqualFold(charset, "utf-8") && !utf8.Valid(data):
+		name = "charset " + charset
 	default:
 		return nil
 	}
@@ -68,11 +74,13 @@ const (
 type countingReader struct {
 	io.Reader
 	count int64
+	ended bool // the Reader has reached its end
 }
 
 func (c *countingReader) Read(b []byte) (int, error) {
 	n, err := c.Reader.Read(b)
 	c.count += int64(n)
+	c.ended = c.ended || err == io.EOF
 	return n, err
 }
 
@@ -96,8 +104,10 @@ func (g *gzipReader) Read(b []byte) (n int, err error) {
 			With(fault.Detail{Path: "header:Content-Encoding", Code: "range", Message: fmt.Sprintf("the body must not be more than %d times larger than its gzip form", maxRatio)})
 		return 0, g.err
 	}
-	if _, corrupt := errors.AsType[flate.CorruptInputError](g.err); corrupt || errors.Is(g.err, gzip.ErrHeader) || errors.Is(g.err, gzip.ErrChecksum) {
-		g.err = fault.New(fault.Malformed, "the request body is not valid gzip").
+	_, corrupt := errors.AsType[flate.CorruptInputError](g.err)
+	short := errors.Is(g.err, io.ErrUnexpectedEOF) && g.sent.ended // the client has sent the whole body
+	if corrupt || short || errors.Is(g.err, gzip.ErrHeader) || errors.Is(g.err, gzip.ErrChecksum) {
+		g.err = fault.New(fault.Malformed, "the body is not valid gzip").
 			With(fault.Detail{Path: "header:Content-Encoding", Code: "format", Message: "the body must be valid gzip"}).Because(g.err)
 	}
 	return n, g.err

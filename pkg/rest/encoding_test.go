@@ -57,7 +57,8 @@ func TestInvalidEncodingsAreRefused(t *testing.T) {
 		"wrong checksum":     {"gzip", string(badSum), 400, []string{"header:Content-Encoding format"}},
 		"invalid block":      {"gzip", string(badBlock), 400, []string{"header:Content-Encoding format"}},
 		"text after the end": {"gzip", packed + "text after the end", 400, []string{"header:Content-Encoding format"}},
-		"incomplete":         {"gzip", packed[:len(packed)-4], 400, nil},
+		"short":              {"gzip", packed[:len(packed)-4], 400, []string{"header:Content-Encoding format"}},
+		"header with text":   {"gzip", "\x1f\x8b\x08\x04text", 400, []string{"header:Content-Encoding format"}},
 		"unpacked too large": {"gzip", bomb, 413, nil},
 		"packed too large":   {"gzip", strings.Repeat(gzipped(""), 1000), 413, nil},
 	} {

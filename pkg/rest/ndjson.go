@@ -156,7 +156,7 @@ func (n *NDJSON[In, Out]) processLine(ctx context.Context, w io.Writer, number i
 	out := Result[Out]{Line: number}
 	switch {
 	case err == nil, err == io.EOF: // io.EOF: the last line does not end with a newline
-		if line, err = checkJSON(line); err != nil {
+		if line, err = checkJSON(line, number); err != nil {
 			break
 		}
 		var result Out

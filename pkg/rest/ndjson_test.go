@@ -15,6 +15,7 @@ import (
 
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
@@ -84,6 +85,10 @@ func TestNDJSON(t *testing.T) {
 		if diff := cmp.Diff(c.want, abbreviate(t, res.Status[:3], string(text))); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", name, diff)
 		}
+	}
+	text := resttest.Client{T: t, URL: server.URL}.Call("POST /api/lengths", "", "[]\n[1 2]", "Content-Type", "application/x-ndjson").Want(200, nil).Text
+	if want := "line 2, column 4: "; !strings.Contains(text, want) {
+		t.Errorf("error in the second line: %s, want %s", text, want)
 	}
 }
 

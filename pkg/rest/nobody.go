@@ -48,7 +48,7 @@ func checkNoBody(data []byte) error {
 	if len(data) == 0 || string(data) == "null" {
 		return nil
 	}
-	if _, err := checkJSON(data); err != nil || data[0] != '{' {
+	if _, err := checkJSON(data, 1); err != nil || data[0] != '{' {
 		return errNoBody
 	}
 	dec := jsontext.NewDecoder(bytes.NewReader(data))

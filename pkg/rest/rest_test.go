@@ -123,6 +123,9 @@ func TestInvalidRequests(t *testing.T) {
 		"UTF-32 BE, no mark":     {post, "\x00\x00\x00{\x00\x00\x00}", nil, 400, []string{" encoding"}},
 		"only a byte order mark": {post, "\ufeff", nil, 400, []string{" syntax"}},
 		"two byte order marks":   {post, "\ufeff\ufeff{}", nil, 400, []string{" syntax"}},
+		"gzip without a header":  {post, gzipped("{}"), nil, 400, []string{" encoding"}},
+		"not UTF-8 as declared":  {post, "{\"name\":\"M\xfc\"}", []string{"Content-Type", "application/json; charset=UTF-8"}, 400, []string{"/name syntax"}},
+		"not UTF-8, by charset":  {post, "{\"name\":\"M\xfc\"}", []string{"Content-Type", "application/json; charset=iso-8859-1"}, 400, []string{" encoding"}},
 		"too large":              {post, `{"name":"` + strings.Repeat("x", 1000) + `"}`, nil, 413, nil},
 		"form":                   {post, `{}`, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, []string{"header:Content-Type enum"}},
 		"patch type":             {post, `{}`, []string{"Content-Type", "application/merge-patch+json"}, 415, []string{"header:Content-Type enum"}},
@@ -172,8 +175,8 @@ func TestValidRequests(t *testing.T) {
 	c.Call("POST /api/things", "", `{"name":"abc"}`, "Content-Type", "APPLICATION/JSON; Charset=UTF-8").Want(201, nil)
 	c.Call("PATCH /api/things/1", "", `{}`, "Content-Type", "Application/Merge-Patch+Json").Want(200, nil)
 	c.Call("POST /api/things", "", "\ufeff"+`{"name":"abc"}`).Want(201, nil) // a byte order mark, as from PowerShell
-	for text, want := range map[string]string{"\xff\xfe{\x00}\x00": "got UTF-16", "\xff\xfe\x00\x00{\x00\x00\x00": "got UTF-32"} {
-		if a := c.Call("POST /api/things", "", text).Want(400, nil); !strings.Contains(a.Text, want) {
+	for text, want := range map[string]string{"\xff\xfe{\x00}\x00": "got UTF-16", "\xff\xfe\x00\x00{\x00\x00\x00": "got UTF-32", gzipped("{}"): "send Content-Encoding: gzip", "\"\xfc\"": "got charset iso-8859-1", "{\n\"a\" 1}": "line 2, column 5: "} {
+		if a := c.Call("POST /api/things", "", text, "Content-Type", "application/json; charset=ISO-8859-1").Want(400, nil); !strings.Contains(strings.ToLower(a.Text), strings.ToLower(want)) {
 			t.Errorf("%q: %s, want %q", text, a.Text, want)
 		}
 	}

@@ -6,16 +6,11 @@
 package wire
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
 	"io"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/battery-passport/suite/pkg/fault"
 )
 
 // Value is JSON text. It is the type of struct fields whose content is encoded and
@@ -49,54 +44,4 @@ func Canonical(v any) (Value, error) {
 	}
 	value := Value(data)
 	return value, value.Canonicalize()
-}
-
-const (
-	// MaxDepth limits the nesting of bodies. Documents of the suite have ten levels at most.
-	MaxDepth   = 16
-	maxPointer = 512 // bytes of the JSON Pointer in an error; a longer one is omitted
-)
-
-// Check is CheckDepth with at most MaxDepth levels.
-func Check(data []byte) error { return CheckDepth(data, MaxDepth) }
-
-// CheckDepth fails with fault.Malformed unless data is exactly one JSON value without
-// duplicate members and invalid UTF-8, and with at most maxDepth levels. The error names the
-// position.
-func CheckDepth(data []byte, maxDepth int) error {
-	dec := jsontext.NewDecoder(bytes.NewReader(data))
-	for first := true; first || dec.StackDepth() > 0; first = false {
-		if _, err := dec.ReadToken(); err != nil {
-			return malformed(err)
-		}
-		if dec.StackDepth() > maxDepth {
-			return fault.New(fault.Malformed, "the body is nested too deeply").
-				With(fault.Detail{Path: string(dec.StackPointer()), Code: "depth", Message: fmt.Sprintf("must not be nested deeper than %d levels", maxDepth)})
-		}
-	}
-	switch _, err := dec.ReadToken(); {
-	case err == nil:
-		return fault.New(fault.Malformed, "the body contains more than one JSON value").
-			With(fault.Detail{Code: "syntax", Message: fmt.Sprintf("a second value ends at byte %d", dec.InputOffset())})
-	case !errors.Is(err, io.EOF):
-		return malformed(err)
-	}
-	return nil
-}
-
-func malformed(err error) error {
-	detail := fault.Detail{Code: "syntax", Message: err.Error()}
-	if errors.Is(err, io.EOF) {
-		detail.Message = "the body is empty"
-	}
-	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		if len(e.JSONPointer) <= maxPointer {
-			detail.Path = string(e.JSONPointer)
-		}
-		detail.Message = fmt.Sprintf("%v at byte %d", e.Err, e.ByteOffset)
-		if errors.Is(err, jsontext.ErrDuplicateName) {
-			detail.Code, detail.Message = "duplicate", "the member must not be repeated"
-		}
-	}
-	return fault.New(fault.Malformed, "the body is not valid JSON").With(detail).Because(err)
 }

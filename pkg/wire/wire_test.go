@@ -41,21 +41,37 @@ func TestCanonicalMatchesRFC8785(t *testing.T) {
 }
 
 func TestCheckNamesPositionAndCode(t *testing.T) {
-	for text, want := range map[string]string{
-		` {"a":[{"b":1}]} `: "", `0`: "",
-		``: " syntax", ` `: " syntax", `{"a":[1,]}`: "/a syntax", `{} {}`: " syntax", `{}}`: " syntax", `{"a":{"b":1,"b":1}}`: "/a/b duplicate",
-		"\"\xff\"": " syntax", `"\ud800"`: " syntax", strings.Repeat("[", 20_000): strings.Repeat("/0", 16) + " depth", strings.Repeat("[", 16) + strings.Repeat("]", 16): "", `NaN`: " syntax", `{'a':1}`: " syntax", `01`: " syntax",
+	for text, want := range map[string]struct{ at, message string }{
+		` {"a":[{"b":1}]} `: {}, `0`: {}, strings.Repeat("[", 16) + strings.Repeat("]", 16): {}, `"\ud83d\ude00"`: {},
+		``: {" syntax", "the body is empty"}, ` `: {" syntax", "the body is empty"},
+		`{"a":[1,]}`:                  {"/a syntax", "line 1, column 8: invalid character ','"},
+		"{\n  \"ä\": \"é\" 1}":        {" syntax", "line 2, column 12: invalid character '1'"},
+		`{"a":1`:                      {" syntax", "line 1, column 7: the JSON ends before it is complete"},
+		`{} {}`:                       {" syntax", "line 1, column 4: a second value begins here"},
+		"{}\n\n\"ab\"":                {" syntax", "line 3, column 1: a second value begins here"},
+		`{}}`:                         {" syntax", "line 1, column 3: "},
+		"{\"a\":{\n\"b\":1,\"b\":1}}": {"/a/b duplicate", "line 2, column 7: the member must not be repeated"},
+		"\"\xff\"":                    {" syntax", "line 1, column 2: invalid UTF-8"},
+		`"\ud800"`:                    {" syntax", `line 1, column 2: the escape \ud800 is half of a character: write the other half, \udc00 to \udfff, after it`},
+		`["x\ud83d\u0041"]`:           {"/0 syntax", `line 1, column 4: the escape \ud83d is half of a character`},
+		`"\uDE00\ud83d"`:              {" syntax", `the escape \uDE00 is half of a character: write the other half, \ud800 to \udbff, before it`},
+		`"\u12x4"`:                    {" syntax", "line 1, column 2: invalid escape sequence"},
+		strings.Repeat("[", 20_000):   {strings.Repeat("/0", 16) + " depth", "16 levels"},
+		`NaN`:                         {" syntax", "line 1, column 1: "}, `{'a':1}`: {" syntax", "line 1, column 2: "}, `01`: {" syntax", "line 1, column 2: "},
 	} {
 		err := wire.Check([]byte(text))
-		if want == "" {
+		if want.at == "" {
 			if err != nil {
 				t.Errorf("Check(%q) = %v", text, err)
 			}
 			continue
 		}
 		f, ok := errors.AsType[*fault.Error](err)
-		if !ok || f.Kind != fault.Malformed || len(f.Details) != 1 || f.Details[0].Path+" "+f.Details[0].Code != want || f.Details[0].Message == "" {
+		if !ok || f.Kind != fault.Malformed || len(f.Details) != 1 || f.Details[0].Path+" "+f.Details[0].Code != want.at || !strings.Contains(f.Details[0].Message, want.message) {
 			t.Errorf("Check(%.40q) = %+v, want %s", text, f, want)
 		}
+	}
+	if f, ok := errors.AsType[*fault.Error](wire.CheckLine([]byte(`{"a":}`), 7)); !ok || !strings.HasPrefix(f.Details[0].Message, "line 7, column 6: ") {
+		t.Errorf("CheckLine = %+v, want line 7", f)
 	}
 }
