@@ -111,8 +111,9 @@ func (c Content) stream(w http.ResponseWriter, r *http.Request, status int, offs
 func (c Content) head(h http.Header, r *http.Request) int {
 	r = r.Clone(r.Context())
 	r.Method = http.MethodHead
-	if strings.Contains(r.Header.Get("Range"), ",") {
-		r.Header.Del("Range") // several ranges: the whole file is a valid response (RFC 9110, 14.2)
+	unit, ranges, _ := strings.Cut(r.Header.Get("Range"), "=")
+	if r.Header.Del("Range"); strings.EqualFold(unit, "bytes") && !strings.Contains(ranges, ",") {
+		r.Header.Set("Range", "bytes="+ranges) // otherwise the whole file is a valid response (RFC 9110, 14.2)
 	}
 	w := &headWriter{header: h}
 	http.ServeContent(w, r, "", c.Modified, io.NewSectionReader(nil, 0, c.Size))

@@ -63,3 +63,23 @@ func TestContentTypes(t *testing.T) {
 		t.Errorf("large header = %d with type %q, want 431", res.StatusCode, got)
 	}
 }
+
+// TestRepeatedHeaders: a proxy and the service could take different ones of them.
+func TestRepeatedHeaders(t *testing.T) {
+	c := serve(t, newAPI(t, io.Discard))
+	for _, header := range []string{"Authorization", "Content-Type", "Sec-Fetch-Site"} {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", c.URL+"/api/things", strings.NewReader(`{"name":"abc"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = http.Header{"Content-Type": {"application/json"}, header: {"application/json", "text/plain"}}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(res.Body)
+		if res.Body.Close(); err != nil || res.StatusCode != 400 || !strings.Contains(string(text), `"path":"header:`+header+`","code":"duplicate"`) {
+			t.Errorf("two headers %s: %d %s", header, res.StatusCode, text)
+		}
+	}
+}

@@ -46,13 +46,14 @@ func (h Hosts) allow(host string) bool {
 // checkSender refuses requests to other hosts, from web pages that may not use the route,
 // and with headers or paths that have two meanings.
 func (a *API) checkSender(p Policy, r *http.Request) error {
+	for _, header := range []string{"Authorization", "Content-Type", "Sec-Fetch-Site"} {
+		if len(r.Header.Values(header)) > 1 {
+			return errRepeated(header)
+		}
+	}
 	switch {
 	case !p.AnyHost && !a.config.allowedHosts().allow(r.Host):
 		return fault.New(misdirected, "this service does not serve the host %q", r.Host)
-	case len(r.Header.Values("Authorization")) > 1:
-		return errRepeated("Authorization")
-	case len(r.Header.Values("Sec-Fetch-Site")) > 1:
-		return errRepeated("Sec-Fetch-Site")
 	case !isPlainText(r.URL.Path):
 		return fault.New(fault.NotFound, "all paths are UTF-8 without control characters")
 	case p.CORS != AnyOrigin && isCrossOrigin(r) && !slices.Contains(a.config.Origins, r.Header.Get("Origin")) && !(p.CORS == LinkedPages && isNavigation(r)):
