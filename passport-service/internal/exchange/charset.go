@@ -23,6 +23,9 @@ func (f *csvFile) decode(r io.Reader) (*bufio.Reader, error) {
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
+	if kind, ok := otherFiles[string(head[:min(len(head), 4)])]; ok {
+		return nil, fault.New(fault.Malformed, "%s", kind)
+	}
 	e, name, err := charsetOf(f.charset)
 	switch {
 	case bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")):
@@ -65,6 +68,37 @@ func checkNotUTF16(head []byte) error {
 			With(fault.Detail{Path: "header:Content-Type", Code: "charset", Message: "must have the charset " + [...]string{"utf-16be", "utf-16le"}[at]})
 	}
 	return nil
+}
+
+// otherFiles are files that are sent as CSV by mistake, by their first bytes.
+var otherFiles = map[string]string{
+	"PK\x03\x04":       "the file is a workbook or archive; send Content-Type: application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	"\xd0\xcf\x11\xe0": "the file is a workbook in the old format .xls, or encrypted; save it as .xlsx without a password",
+}
+
+// convertLineEnds returns a reader with line feeds for the carriage returns of a file that has no line feed, as old
+// Macintosh programs write.
+func convertLineEnds(in *bufio.Reader) (*bufio.Reader, error) {
+	head, err := in.Peek(in.Size())
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	if bytes.IndexByte(head, '\n') >= 0 || bytes.IndexByte(head, '\r') < 0 {
+		return in, nil
+	}
+	return bufio.NewReaderSize(carriageReturns{in}, in.Size()), nil
+}
+
+type carriageReturns struct{ r io.Reader }
+
+func (c carriageReturns) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	for i := range p[:n] {
+		if p[i] == '\r' {
+			p[i] = '\n'
+		}
+	}
+	return n, err
 }
 
 // charsetOf returns the encoding with a name, which is nil for UTF-8, and its usual name.

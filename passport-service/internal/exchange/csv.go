@@ -19,6 +19,7 @@ type csvFile struct {
 	reader  *csv.Reader
 	columns *columnLimit
 	budget  *budget
+	recent  *recentReader
 	parser  *table.Parser
 	row     int // number of the last row, as spreadsheets count
 	line    int // after the last row, without that of the separator
@@ -37,13 +38,17 @@ func CSV(r io.Reader, charset string, rules *ruleset.RuleSet) (Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	if in, err = convertLineEnds(in); err != nil {
+		return nil, err
+	}
 	separator, err := f.readSeparator(in)
 	if err != nil {
 		return nil, err
 	}
 	f.columns = &columnLimit{r: in, separator: separator}
 	f.budget = &budget{r: f.columns}
-	f.reader = csv.NewReader(f.budget)
+	f.recent = &recentReader{r: f.budget}
+	f.reader = csv.NewReader(f.recent)
 	f.reader.Comma, f.reader.FieldsPerRecord, f.reader.ReuseRecord = rune(separator), -1, true
 	header, err := f.record()
 	if err == io.EOF {
@@ -61,6 +66,7 @@ func CSV(r io.Reader, charset string, rules *ruleset.RuleSet) (Source, error) {
 // record returns the next row. It counts empty lines, which the reader skips, as rows.
 func (f *csvFile) record() ([]table.Cell, error) {
 	f.budget.renew()
+	f.recent.forget(f.reader.InputOffset())
 	fields, err := f.reader.Read()
 	if e, ok := errors.AsType[*csv.ParseError](err); ok {
 		f.count(e.StartLine, e.Line+1)
@@ -119,10 +125,14 @@ func (f *csvFile) Next() (Record, error) {
 		if err != nil {
 			return Record{}, f.failure(err)
 		}
-		if body, errs, ok := f.parser.Parse(cells); ok {
-			return Record{Number: f.row, Row: passport.Row{Body: body, Errors: errs}}, nil
+		if row, ok := f.parser.Parse(cells); ok {
+			return recordOf(f.row, row), nil
 		}
 	}
+}
+
+func recordOf(number int, row table.Row) Record {
+	return Record{Number: number, Row: passport.Row{Body: row.Body, Errors: row.Errors}, Warnings: row.Warnings}
 }
 
 // failure returns an error for the client.
@@ -131,13 +141,32 @@ func (f *csvFile) failure(err error) error {
 	case ok && e.StartLine < e.Line:
 		return f.errSyntax("lines %d–%d were read as one row: a quotation mark is not closed, or not doubled", f.first+e.StartLine, f.first+e.Line)
 	case ok:
-		return f.errSyntax("line %d, byte %d: %v", f.first+e.Line, e.Column, e.Err)
+		return f.errQuotation(e)
 	case err == f.columns.err && err != nil:
 		return fault.New(fault.TooLarge, "row %d must not have more than %d columns: is a quotation mark not closed?", f.row, maxColumns)
 	case fault.Is(err, fault.TooLarge) && f.budget.left <= 0:
 		return fault.New(fault.TooLarge, "row %d must not be larger than %d bytes: is a quotation mark not closed?", f.row, maxRow)
 	}
 	return err
+}
+
+// errQuotation returns the error of a quotation mark in a row of one line.
+func (f *csvFile) errQuotation(e *csv.ParseError) error {
+	line := f.recent.line(f.reader.InputOffset())
+	column, cell := cellAt(line, f.reader.Comma, e.Column-1)
+	message := "a quotation mark in a cell without quotation marks"
+	if e.Err == csv.ErrQuote {
+		message = "a quotation mark is not closed, or not doubled"
+	}
+	text := cell
+	if inner, ok := strings.CutPrefix(cell, `"`); ok {
+		text = strings.ReplaceAll(strings.TrimSuffix(inner, `"`), `""`, `"`)
+	}
+	if len(text) <= maxQuoted {
+		message += fmt.Sprintf(`; write "%s"`, strings.ReplaceAll(text, `"`, `""`))
+	}
+	return fault.New(fault.Malformed, "row %d, column %s", f.row, table.Name(column)).
+		With(fault.Detail{Path: "column:" + table.Name(column), Code: "syntax", Message: message})
 }
 
 func (f *csvFile) errSyntax(format string, args ...any) error {

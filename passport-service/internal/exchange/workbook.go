@@ -7,7 +7,6 @@ import (
 
 	"github.com/battery-passport/suite/passport-service/internal/exchange/table"
 	"github.com/battery-passport/suite/passport-service/internal/exchange/xlsx"
-	"github.com/battery-passport/suite/passport-service/internal/passport"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/passport-service/internal/tempfile"
 	"github.com/battery-passport/suite/pkg/fault"
@@ -99,8 +98,8 @@ func (w *workbook) Next() (Record, error) {
 		if row.TooLarge {
 			return invalidRow(row.Number, errTooLarge(row.Number)), nil
 		}
-		if body, errs, ok := w.parser.Parse(row.Cells); ok {
-			return Record{Number: row.Number, Row: passport.Row{Body: body, Errors: errs}}, nil
+		if parsed, ok := w.parser.Parse(row.Cells); ok {
+			return recordOf(row.Number, parsed), nil
 		}
 	}
 }

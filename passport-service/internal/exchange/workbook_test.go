@@ -125,9 +125,15 @@ func read(src exchange.Source, err error) string {
 		if r, err = src.Next(); err != nil {
 			break
 		}
-		text := fmt.Sprint(r.Number, " ", strings.TrimSuffix(strings.TrimPrefix(string(r.Body), `{"data":`), "}"))
+		text := fmt.Sprint(r.Number, " ")
+		if len(r.Errors) == 0 {
+			text += strings.TrimSuffix(strings.TrimPrefix(string(r.Body), `{"data":`), "}")
+		}
 		for _, d := range r.Errors {
 			text += fmt.Sprint(d.Path, " ", d.Code, " ", d.Message)
+		}
+		for _, d := range r.Warnings {
+			text += fmt.Sprint(" warning ", d.Path, " ", d.Message)
 		}
 		out = append(out, text)
 	}
@@ -145,6 +151,7 @@ const (
 	massHeader = "generalInformation.batteryMass"
 	nameHeader = "generalInformation.manufacturerInformation.manufacturerName"
 	dateHeader = "generalInformation.placingOnMarketDate"
+	timeHeader = "batteryCondition.usage.measuredAt"
 )
 
 // TestCancelledImportStopsReading reads a workbook with a million empty rows. Next returns when the context ends.
@@ -245,7 +252,10 @@ func massItems(n int) (headers []string) {
 
 // TestReadWorkbook reads sheets that spreadsheets and other programs write.
 func TestReadWorkbook(t *testing.T) {
-	head := row(idHeader, massHeader, nameHeader, dateHeader)
+	head := row(idHeader, massHeader, nameHeader, dateHeader, timeHeader)
+	measured := func(at string) string {
+		return `2 {"generalInformation":{"batteryIdentifier":"i"},"batteryCondition":{"usage":{"measuredAt":` + at + `}}}`
+	}
 	general := func(member string) string { return `2 {"generalInformation":{"batteryIdentifier":"i",` + member + `}}` }
 	name := func(text string) string {
 		return general(`"manufacturerInformation":{"manufacturerName":` + text + `}`)
@@ -272,7 +282,12 @@ func TestReadWorkbook(t *testing.T) {
 		"formula with an empty text":    {id + `<c r="C2" t="str"><f>A9</f><v></v></c></row>`, `2 {"generalInformation":{"batteryIdentifier":"i"}}`},
 		"formula without a value":       {id + `<c r="B2"><f>3+4</f></c></row>`, "2 column:B format batteryMass has a formula without a value; open the file in a spreadsheet and save it"},
 		"date":                          {id + `<c r="D2" s="1"><v>46436</v></c></row>`, general(`"placingOnMarketDate":"2027-02-18"`)},
-		"time with fractions":           {id + `<c r="D2" s="2"><v>46436.5</v></c></row>`, general(`"placingOnMarketDate":"2027-02-18T12:00:00Z"`)},
+		"time in a date column":         {id + `<c r="D2" s="2"><v>46436.5</v></c></row>`, general(`"placingOnMarketDate":"2027-02-18"`) + " warning column:D placingOnMarketDate has no time of day: 12:00:00 was removed"},
+		"time in a time column":         {id + `<c r="E2" s="2"><v>46436.75</v></c></row>`, measured(`"2027-02-18T18:00:00Z"`) + " warning column:E usage.measuredAt has no time zone: UTC was assumed, 2027-02-18T18:00:00Z"},
+		"date in a time column":         {id + `<c r="E2" s="1"><v>46436</v></c></row>`, measured(`"2027-02-18T00:00:00Z"`) + " warning column:E usage.measuredAt has no time of day: UTC was assumed, 2027-02-18T00:00:00Z"},
+		"plain number in a time column": {id + `<c r="E2"><v>46436.75</v></c></row>`, measured(`"2027-02-18T18:00:00Z"`) + " warning column:E usage.measuredAt has no time zone: UTC was assumed, 2027-02-18T18:00:00Z"},
+		"white space around a text":     {id + `<c r="C2" t="inlineStr"><is><t> a b&#160;</t></is></c></row>`, name(`"a b"`)},
+		"only white space":              {id + `<c r="C2" t="inlineStr"><is><t> </t></is></c></row>`, `2 {"generalInformation":{"batteryIdentifier":"i"}}`},
 		"date in ISO 8601":              {id + `<c r="D2" t="d"><v>2027-02-18T00:00:00</v></c></row>`, general(`"placingOnMarketDate":"2027-02-18"`)},
 		"first date":                    {id + `<c r="C2" s="1"><v>1</v></c></row>`, name(`"1900-01-01"`)},
 		"last day of February 1900":     {id + `<c r="C2" s="1"><v>59</v></c></row>`, name(`"1900-02-28"`)},

@@ -3,6 +3,8 @@ package httpapi
 import (
 	"context"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/battery-passport/suite/passport-service/internal/exchange"
 	"github.com/battery-passport/suite/passport-service/internal/format/aasx"
@@ -25,6 +27,8 @@ type ImportSummary exchange.Summary
 // mediaTypes are the media types of imports, with the format of each.
 var mediaTypes = map[string]string{
 	"application/x-ndjson": "ndjson", "application/json": "json", csvType: "csv", xlsxType: "xlsx", zipType: "ndjson", aasx.MediaType: "idta-02035",
+	// of CSV files in browsers, by system and program
+	"application/vnd.ms-excel": "csv", "text/tab-separated-values": "csv", "text/plain": "csv", "text/x-csv": "csv", "application/csv": "csv", "text/comma-separated-values": "csv",
 }
 
 const (
@@ -37,7 +41,7 @@ const (
 var importBodies = map[string]string{
 	"application/x-ndjson": "a JSON object on each line: the body of a create, or a passport of an export",
 	"application/json":     "an array of such objects, or one",
-	csvType:                "a table with a column for each attribute; other encodings than UTF-8 need a charset",
+	csvType:                "a table with a column for each attribute; other encodings than UTF-8 need a charset; application/vnd.ms-excel, text/tab-separated-values and text/plain are accepted too",
 	xlsxType:               "a workbook with such a table on the first sheet",
 	zipType:                "an archive of files with JSON (.json) or NDJSON (.ndjson)",
 	aasx.MediaType:         "a package of asset administration shells with the submodels of IDTA 02035 (AASX)",
@@ -87,7 +91,7 @@ func (in *importInput) format() (format, mediaType, charset string, err error) {
 		mediaType, params := in.Rows.ContentType()
 		return in.Format, mediaType, params["charset"], checkContainer(in.Format, mediaType)
 	}
-	mediaType, params, err := in.Rows.MediaType("application/x-ndjson", "application/json", csvType, xlsxType, zipType, aasx.MediaType)
+	mediaType, params, err := in.Rows.MediaType(slices.Sorted(maps.Keys(mediaTypes))...)
 	return mediaTypes[mediaType], mediaType, params["charset"], err
 }
 

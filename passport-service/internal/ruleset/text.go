@@ -49,6 +49,13 @@ func (a *Attribute) Expected() string {
 	return a.typeName()
 }
 
+// IsIdentifier reports whether the attribute is an identifier or a number on a label, which has one line.
+func (a *Attribute) IsIdentifier() bool {
+	return a.Type == String && a.AllowedValues == nil && identifierName.MatchString(a.Path)
+}
+
+var identifierName = regexp.MustCompile(`([iI]dentifier|Number|\.gtin)$`)
+
 // OneOf lists the values that are allowed: one of EV, LMT.
 func OneOf(values []string) string {
 	if len(values) == 1 {

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -191,6 +192,17 @@ func (v Value) Raw() string {
 func ControlCharacter(text string) rune {
 	for _, r := range text {
 		if (r < ' ' && r != '\t' && r != '\n' && r != '\r') || r >= 0x7f && r < 0xa0 || r == 0xfffe || r == 0xffff {
+			return r
+		}
+	}
+	return -1
+}
+
+// HiddenCharacter returns the first character of an identifier that nobody sees on a label, or -1: a line break, a
+// space other than U+0020, or a format character such as U+200B and U+202E.
+func HiddenCharacter(text string) rune {
+	for _, r := range text {
+		if r != ' ' && (unicode.In(r, unicode.Cc, unicode.Cf, unicode.Z, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || r == '\u2800') {
 			return r
 		}
 	}

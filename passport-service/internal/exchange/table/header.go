@@ -89,7 +89,7 @@ func Name(i int) string {
 // resolve returns the column of a header, or a problem, which continues its name.
 func (p *Parser) resolve(text string) (column, string) {
 	if text == "" {
-		return column{}, "must not be empty, or merged with the cell before: write one name in each column"
+		return column{special: unnamed}, ""
 	}
 	if text == NoteColumn || text == ReasonColumn || text == RestColumn || slices.Contains(ignored, text) {
 		return column{special: text}, ""
@@ -157,7 +157,7 @@ func (c *column) isLocalized() bool {
 func (p *Parser) add(i int, c column) string {
 	if c.special != "" {
 		for j, other := range p.columns {
-			if other.special == c.special && c.special != NoteColumn {
+			if other.special == c.special && c.special != NoteColumn && c.special != unnamed {
 				return "is also in column " + Name(j)
 			}
 		}

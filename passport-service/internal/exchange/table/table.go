@@ -17,6 +17,8 @@ const (
 	// RestColumn is for JSON with data that has no column. The other cells of the row
 	// replace the values in it.
 	RestColumn = "data"
+	// unnamed is a column without a name, which must not have values.
+	unnamed = " "
 )
 
 // ignored are the columns of exports that have no effect in an import.
@@ -81,7 +83,11 @@ func (c *Columns) fill(cells []Cell, path string, v ruleset.Value, rest *[]strin
 
 func cellOf(v ruleset.Value) Cell {
 	if text, ok := v.AnyText(); ok {
-		return Cell{Text: escape(text)}
+		cell := escape(text)
+		if a := v.Attribute(); cell == text && a != nil && isConverted(a, text) {
+			cell = escapeAll(text)
+		}
+		return Cell{Text: cell}
 	}
 	_, isNumber := v.Number()
 	return Cell{Text: escapeJSON(v.Raw()), IsNumber: isNumber}

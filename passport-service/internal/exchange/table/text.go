@@ -28,12 +28,23 @@ func escape(text string) string {
 		return mark
 	case !utf8.ValidString(text) || strings.Contains(text, "\r") || ruleset.ControlCharacter(text) >= 0 ||
 		strings.TrimSpace(text) != text || escapedCharacter.MatchString(text):
-		quoted, _ := jsontext.AppendQuote(nil, text) // an error means that it has replaced invalid UTF-8
-		return mark + escapeJSON(string(quoted))
+		return escapeAll(text)
 	case strings.ContainsRune(marked[:len(marked)-1], rune(text[0])):
 		return mark + text
 	}
 	return text
+}
+
+// escapeAll returns a text as a cell with a JSON string, which Parse does not convert.
+func escapeAll(text string) string {
+	quoted, _ := jsontext.AppendQuote(nil, text) // an error means that it has replaced invalid UTF-8
+	return mark + escapeJSON(string(quoted))
+}
+
+// isConverted reports whether Parse would change or refuse the text of an attribute in a cell.
+func isConverted(a *ruleset.Attribute, text string) bool {
+	converted, _ := dateKindOf(a).convert(text)
+	return isFormulaError(text) || converted != text
 }
 
 var notInXML = strings.NewReplacer("\ufffe", `\ufffe`, "\uffff", `\uffff`)

@@ -1,0 +1,195 @@
+package table
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/wire"
+)
+
+// value is the result of a cell. The texts continue the name of the column.
+type value struct{ json, problem, warning string }
+
+func (p *Parser) value(c column, cell Cell, isMarked bool) value {
+	a, text := c.field.Attribute, cell.Text
+	switch {
+	case c.lang || c.item || a.Type == ruleset.String:
+		return p.text(c, cell, isMarked)
+	case a.Type == ruleset.Number || a.Type == ruleset.Integer:
+		number, hint, ok := p.number(text)
+		if !ok {
+			return value{problem: fmt.Sprintf("must be %s%s, got %.100q", a.Expected(), hint, text)}
+		}
+		return value{json: number}
+	case a.Type == ruleset.Boolean:
+		json, ok := booleans[strings.ToUpper(text)]
+		if !ok {
+			return value{problem: fmt.Sprintf("must be true or false, got %.100q", text)}
+		}
+		return value{json: json}
+	case a.Type == ruleset.Strings && !strings.HasPrefix(text, "["):
+		return value{json: lines(text)}
+	}
+	if problem := checkJSON(text); problem != "" {
+		return value{problem: fmt.Sprintf("%s, got %.100q; or write one value in each column, such as %s", problem, text, c.example())}
+	}
+	return value{json: text}
+}
+
+// booleans are the words of spreadsheets for true and false, in the languages of the EU that have their own.
+var booleans = words(map[string]string{
+	"true":  "1 TRUE WAHR VRAI VERO VERDADERO VERDADEIRO WAAR PRAWDA PRAVDA IGAZ SAND SANT TOSI TÕENE ADEVĂRAT ISTINA ИСТИНА ΑΛΗΘΕΣ ΑΛΗΘΗΣ PATIESS TEISINGA FÍOR VERU",
+	"false": "0 FALSE FALSCH FAUX FALSO ONWAAR FAŁSZ NEPRAVDA HAMIS FALSK FALSKT EPÄTOSI VÄÄR FALS NEISTINA LAŽ ЛЪЖА ΨΕΥΔΕΣ ΨΕΥΔΗΣ APLAMS NETEISINGA BRÉAGACH FALZ",
+})
+
+func words(lists map[string]string) map[string]string {
+	all := map[string]string{}
+	for meaning, list := range lists {
+		for word := range strings.FieldsSeq(list) {
+			all[word] = meaning
+		}
+	}
+	return all
+}
+
+// text returns the text of a cell. Dates become ISO 8601, unless they are marked.
+func (p *Parser) text(c column, cell Cell, isMarked bool) value {
+	text, warning, kind := cell.Text, "", noDate
+	if !c.lang && !c.item && !isMarked {
+		kind = dateKindOf(c.field.Attribute)
+	}
+	switch {
+	case !cell.IsNumber:
+		text = unescape(text)
+	case isRounded(text):
+		return value{problem: "has a number with more than 15 digits, which spreadsheets round: format the cell as text, and write it again"}
+	default:
+		text = p.plainOrDate(text, kind)
+	}
+	if kind != noDate {
+		text, warning = kind.convert(text)
+	} else if r := ruleset.HiddenCharacter(text); r >= 0 && c.field.Attribute.IsIdentifier() {
+		warning = fmt.Sprintf("has the character U+%04X, which nobody sees on a label: should it be there?", r)
+	}
+	return value{json: quote(text), warning: warning}
+}
+
+// plainOrDate returns the date of a day number in a column for dates, and other numbers as spreadsheets show them.
+func (p *Parser) plainOrDate(text string, kind dateKind) string {
+	if serial, err := strconv.ParseFloat(text, 64); err == nil && kind != noDate && serial >= firstSerial && serial < lastSerial {
+		return Date(serial, p.date1904)
+	}
+	return plain(text)
+}
+
+// checkJSON returns why a text is not a JSON value that a passport may have, or "".
+func checkJSON(text string) string {
+	err, ok := errors.AsType[*fault.Error](wire.Check([]byte(text)))
+	if !ok {
+		return ""
+	}
+	d := err.Details[0]
+	if d.Path != "" {
+		return "must be JSON: " + d.Path + " " + d.Message
+	}
+	return "must be JSON: " + d.Message
+}
+
+// example returns the name of a column for a value in an array or object.
+func (c *column) example() string {
+	path := c.path
+	if t := c.field.Attribute.Type; t == ruleset.Objects || t == ruleset.Strings {
+		path += "[0]"
+	}
+	if len(c.field.Children) > 0 {
+		path += "." + c.field.Children[0].Name
+	}
+	return path
+}
+
+func quote(text string) string {
+	out, _ := jsontext.AppendQuote(nil, strings.ToValidUTF8(text, "\ufffd"))
+	return string(out)
+}
+
+// lines returns an array with the lines of a text.
+func lines(text string) string {
+	var items []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			items = append(items, quote(unescape(line)))
+		}
+	}
+	return "[" + strings.Join(items, ",") + "]"
+}
+
+const spaces = " \u00a0\u2009\u202f'’" // that separate thousands; Switzerland has apostrophes
+
+var (
+	number    = regexp.MustCompile(`^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$`)
+	thousands = regexp.MustCompile(`^[-+]?[1-9]\d{0,2}([.,` + spaces + `]\d{3})+([.,]\d+)?$`)
+)
+
+// IsNumber reports whether a text is a decimal number, perhaps with an exponent.
+func IsNumber(text string) bool { return number.MatchString(text) }
+
+// number returns the JSON of a number, or the end of a description of valid ones.
+func (p *Parser) number(text string) (value, hint string, ok bool) {
+	grouped := thousands.MatchString(text)
+	switch {
+	case grouped && strings.ContainsAny(text, spaces):
+		return "", ", without separators of thousands", false
+	case p.decimalComma && strings.Count(text, ",") == 1 && !strings.Contains(text, "."):
+		text = strings.Replace(text, ",", ".", 1)
+	case grouped && (p.decimalComma || strings.Contains(text, ",")):
+		return "", ", without separators of thousands", false
+	case strings.Contains(text, ",") && !p.decimalComma:
+		return "", ", with a decimal point", false
+	}
+	if !IsNumber(text) {
+		return "", "", false
+	}
+	text = strings.TrimPrefix(text, "+")
+	sign := ""
+	if rest, ok := strings.CutPrefix(text, "-"); ok {
+		sign, text = "-", rest
+	}
+	mantissa, exponent, hasExponent := strings.Cut(strings.ToLower(text), "e")
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	if whole = strings.TrimLeft(whole, "0"); whole == "" {
+		whole = "0"
+	}
+	value = sign + whole
+	if fraction != "" {
+		value += "." + fraction
+	}
+	if hasExponent {
+		value += "e" + exponent
+	}
+	return value, "", true
+}
+
+// isRounded reports whether a spreadsheet has rounded the digits of a number, such as an SSCC.
+func isRounded(text string) bool {
+	f, err := strconv.ParseFloat(text, 64)
+	return err == nil && strings.ContainsAny(text, "eE") && math.Abs(f) >= 1e15
+}
+
+// plain returns a number of a spreadsheet as it shows it: without an exponent, such as a GTIN,
+// and rounded to 15 digits. Spreadsheets store 1.1 as 1.1000000000000001.
+func plain(text string) string {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || !strings.ContainsAny(text, ".eE") {
+		return text
+	}
+	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(f, 'g', 15, 64), 64) // the text of a number is one
+	return strconv.FormatFloat(rounded, 'f', -1, 64)
+}
