@@ -56,7 +56,41 @@ var accepted = []struct{ path, base, patch string }{
 	{state + "stateOfHealth/measuredAt", ev, changes(set(state+"stateOfHealth/measuredAt", `"2026-11-23T13:00:00+01:00"`))},
 	{state + "usage/temperature", used, changes(set(state+"usage/temperature", `{"minC":20,"maxC":20}`))},
 	{state + "usage/temperature", used, changes(set(state+"usage/temperature", `{"minC":250,"maxC":350}`), set(matter+"batteryChemistry", `"NaNiCl2"`))},
+	{state + "usage/temperature", used, changes(set(state+"usage/temperature", `{"minC":290,"maxC":350}`), set(matter+"batteryChemistry", `"nas"`))},
+	{perform + "roundTripEfficiencyAt50PercentCycleLifePercent", ev, changes(set(perform+"initialRoundTripEfficiencyPercent", `95`), set(perform+"roundTripEfficiencyAt50PercentCycleLifePercent", `97`))},
+	{perform + "ratedEnergyKwh", ev, changes(set(perform+"ratedEnergyKwh", `90.6`))},
+	{general + "manufacturerInformation/manufacturerIdentifier", ev, changes(set(general+"manufacturerInformation/manufacturerIdentifier", `"JCN:1180301018771"`))},
+	{general + "manufacturerInformation/manufacturerIdentifier", ev, changes(set(general+"manufacturerInformation/manufacturerIdentifier", `"TIN:0105536000315"`))},
+	{general + "manufacturerInformation/manufacturerIdentifier", ev, changes(set(general+"manufacturerInformation/manufacturerIdentifier", `"lei: 952100nordlicht00050"`))},
+	{general + "manufacturerInformation/manufacturerIdentifier", ev, changes(set(general+"manufacturerInformation/manufacturerIdentifier", `"gln:9521000001015"`))},
 	{state + "usage/source", used, changes(set(state+"usage/source", `"other"`))},
+}
+
+// TestRecycledContentDependsOnChemistry compares the warnings for shares of
+// each metal.
+func TestRecycledContentDependsOnChemistry(t *testing.T) {
+	e := engine(t)
+	for code, want := range map[string]string{
+		"LFP": "cobalt nickel lead", "lmfp": "cobalt nickel lead", "LCO": "nickel lead", "NMC811": "lead", "Pb-acid": "cobalt lithium nickel",
+		"VRFB": "cobalt lithium nickel lead", "NaS": "cobalt lithium nickel lead", "LTO": "lead", "LMO": "lead", "Li-ion": "lead",
+		"NiMH": "lithium lead", "NiCd": "lithium lead", "NaNiCl2": "lithium lead", "Na-ion": "lithium lead", "LiFePO4": "",
+	} {
+		var shares, got []string
+		metals := []string{"cobalt", "lithium", "nickel", "lead"}
+		for _, metal := range metals {
+			shares = append(shares, `"`+metal+`":{"totalPercent":5}`)
+		}
+		patch := changes(set(matter+"batteryChemistry", `"`+code+`"`), set(circle+"recycledContent", `{"reportingYear":2025,`+strings.Join(shares, ",")+`}`))
+		report := e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, ev, patch)), Now: now, AsOf: ruleset.DateOf(now)})
+		for _, metal := range metals {
+			if slices.Contains(findings(report), "REC-2 warning "+circle+"recycledContent/"+metal+" notApplicable") {
+				got = append(got, metal)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: got warnings for %v, want %s", code, got, want)
+		}
+	}
 }
 
 func TestRealValuesAreAccepted(t *testing.T) {

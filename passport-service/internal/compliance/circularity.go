@@ -63,20 +63,14 @@ func checkRecycledContent(r *Run) {
 	if secondLife(r.Doc) {
 		r.ReportAt(recycledContent, "should be left out: Article 8(4) exempts batteries in their second life")
 	}
-	if !knownChemistry(r.text(chemistry)) {
+	chemical, known := metalsOf(r.text(chemistry))
+	if !known {
 		return
 	}
-	known := metalsOf(r.text(chemistry))
 	for _, metal := range metals {
 		content := r.Doc.First(recycledContent + "." + metal.member)
-		if percent, given := content.Member("totalPercent").Number(); given && percent > 0 && !contains(r, known, metal.name) {
+		if percent, given := content.Member("totalPercent").Number(); given && percent > 0 && !slices.Contains(chemical.always, metal.name) && !slices.Contains(chemical.perhaps, metal.name) {
 			r.Report(content, "should be left out: batteryChemistry %s contains no %s, got %v %%", r.text(chemistry), strings.ToLower(metal.name), percent)
 		}
 	}
-}
-
-// contains reports whether a chemistry contains a metal. The table of chemistries
-// does not list lead.
-func contains(r *Run, known []string, metal string) bool {
-	return slices.Contains(known, metal) || metal == "Lead" && strings.EqualFold(r.text(chemistry), "Pb-acid")
 }

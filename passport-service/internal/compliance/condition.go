@@ -36,10 +36,11 @@ var batteryConditionRules = []Rule{
 	}},
 	aboveRated("CON-3", Error, usableEnergy, ratedEnergy), aboveRated("CON-3", Warning, usableEnergy, ratedEnergy),
 	aboveRated("CON-4", Error, remainingCapacity, ratedCapacity), aboveRated("CON-4", Warning, remainingCapacity, ratedCapacity),
-	{ID: "CON-4", Severity: Error, Code: "consistency", Needs: []string{healthPercent, remainingCapacity, ratedCapacity}, Check: func(r *Run) {
+	{ID: "CON-4", Severity: Warning, Code: "consistency", Needs: []string{healthPercent, remainingCapacity, ratedCapacity}, Check: func(r *Run) {
 		given, want := r.number(healthPercent), r.number(remainingCapacity)/r.number(ratedCapacity)*100
-		if want <= 100*maxAboveRated && !near(given, min(want, 100), 0.5) {
-			r.ReportAt(healthPercent, "must be within 0.5 percentage points of remainingCapacityAh / ratedCapacityAh (%s %%), got %s", rounded(want), r.quantity(healthPercent))
+		if want <= 100*maxAboveRated && !near(given, want, 0.5) && !near(given, min(want, 100), 0.5) {
+			r.ReportAt(healthPercent, "should be within 0.5 percentage points of remainingCapacityAh / ratedCapacityAh (%s %%) unless it includes other quantities, got %s",
+				rounded(want), r.quantity(healthPercent))
 		}
 	}},
 	{ID: "CON-7", Severity: Warning, Code: "range", Check: checkUnusual},
@@ -69,16 +70,19 @@ var usualRanges = []struct {
 	path      string
 	low, high float64
 }{
-	{soce, 0, 100}, {usage + ".stateOfChargePercent", 0, 100},
+	{soce, 0, 100}, {healthPercent, 0, 100}, {usage + ".stateOfChargePercent", 0, 100},
 	{"performanceAndDurability.expectedLifetimeYears", 0, 50}, {declaredPerformance + "[].expectedLifetimeYears", 0, 50},
 	{usage + ".temperature.currentC", -60, 150}, {usage + ".temperature.minC", -60, 150},
 	{usage + ".temperature.maxC", -60, 150}, {usage + ".temperature.averageC", -60, 150},
 }
 
+// moltenSalt are the chemistries of batteries that operate at about 300 °C.
+var moltenSalt = []string{"NaNiCl2", "NaS"}
+
 func checkUnusual(r *Run) {
 	for _, u := range usualRanges {
 		high := u.high
-		if high == 150 && strings.HasPrefix(r.text(chemistry), "Na") { // molten salt, such as NaNiCl2
+		if high == 150 && slices.ContainsFunc(moltenSalt, func(code string) bool { return strings.EqualFold(code, r.text(chemistry)) }) {
 			high = 400
 		}
 		for v := range r.Doc.All(u.path) {

@@ -104,7 +104,7 @@ func TestEngineFailsWithoutFunctionOrField(t *testing.T) {
 func TestFindingsOnlyOfReadableAttributes(t *testing.T) {
 	e := engine(t)
 	data := sample(t, ev, changes(cut(general+"batteryStatus"), cut(labels+"testReports"), cut(matter+"materials"), set(general+"economicOperatorInformation/role", `"producer"`),
-		set(state+"stateOfHealth/remainingCapacityAh", "900"), set(perform+"ratedEnergyKwh", "120"), cut(circle+"renewableContentPercent")))
+		set(state+"stateOfHealth/remainingCapacityAh", "900"), set(perform+"ratedEnergyKwh", "150"), cut(circle+"renewableContentPercent")))
 	for reader, want := range map[ruleset.Reader][]string{
 		ruleset.Anyone: {perform + "ratedEnergyKwh consistency", circle + "renewableContentPercent required"},
 		ruleset.WithLegitimateInterest: {perform + "ratedEnergyKwh consistency", circle + "renewableContentPercent required", general + "batteryStatus required",
@@ -181,7 +181,7 @@ func TestNewErrors(t *testing.T) {
 		return e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, ev, patch)), Now: now, AsOf: ruleset.DateOf(now)})
 	}
 	before := evaluate(changes(cut(general + "batteryMass")))
-	after := evaluate(changes(cut(general+"batteryMass"), set(perform+"ratedEnergyKwh", "120"), set(matter+"batteryChemistry", `"X"`)))
+	after := evaluate(changes(cut(general+"batteryMass"), set(perform+"ratedEnergyKwh", "150"), set(matter+"batteryChemistry", `"X"`)))
 	var got []string
 	for _, f := range after.NewErrors(before) {
 		got = append(got, f.Path+" "+f.Code)

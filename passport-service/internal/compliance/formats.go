@@ -23,7 +23,8 @@ var formatRules = []Rule{
 	{ID: "FMT-6", Severity: Error, Code: "format", Field: checkLanguage},
 	{ID: "ID-1", Severity: Error, Code: "format", Field: checkBatteryIdentifier, Catalogue: []string{"format"}},
 	{ID: "ID-2", Severity: Error, Code: "format", Field: checkDigitalLink, FieldSchema: gtinSchema},
-	{ID: "ID-4", Severity: Error, Code: "format", Field: checkGLN, FieldSchema: glnSchema},
+	{ID: "ID-4", Severity: Error, Code: "format", Field: checkNamedScheme},
+	{ID: "ID-4", Severity: Warning, Code: "format", Field: checkGLN},
 	{ID: "MAT-7", Severity: Error, Code: "format", Field: checkCASNumber, FieldSchema: casSchema, Catalogue: []string{"format"}},
 	{ID: "DAT-1", Severity: Error, Code: "range", Field: checkNotInFuture},
 	{ID: "DAT-3", Severity: Error, Code: "range", Field: checkYearNotInFuture},
@@ -80,13 +81,6 @@ func checkYearNotInFuture(r *Run, v ruleset.Value) string {
 func checkCountry(_ *Run, v ruleset.Value) string {
 	if text, ok := v.Text(); ok && (len(text) != 2 || !strings.Contains(countries, text+" ")) {
 		return fmt.Sprintf("must be an ISO 3166-1 alpha-2 country code in use, got %q", text)
-	}
-	return ""
-}
-
-func checkGLN(_ *Run, v ruleset.Value) string {
-	if text, ok := v.Text(); ok && len(text) == 13 && digits(text) && !validGS1(text) {
-		return fmt.Sprintf("must be a GLN with check digit %c, got %s", gs1.CheckDigit(text[:12]), text)
 	}
 	return ""
 }

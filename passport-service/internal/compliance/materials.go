@@ -18,15 +18,6 @@ const (
 	materialShare       = composition + "[].massPercent"
 )
 
-// chemistries are the known codes of chemistries with the metals they contain.
-var chemistries = map[string][]string{
-	"NMC811": nmc, "NMC622": nmc, "NMC532": nmc, "NMC111": nmc, "NMC": nmc, "NCA": {"Lithium", "Nickel", "Cobalt"},
-	"LFP": {"Lithium"}, "LMFP": {"Lithium"}, "LMO": {"Lithium"}, "LTO": {"Lithium"}, "LCO": {"Lithium", "Cobalt"}, "Li-ion": {"Lithium"},
-	"Na-ion": nil, "NiMH": {"Nickel"}, "NiCd": {"Nickel"}, "Pb-acid": nil, "VRFB": {"Vanadium"}, "NaNiCl2": {"Nickel"},
-}
-
-var nmc = []string{"Lithium", "Nickel", "Cobalt", "Manganese"}
-
 // excludedSubstances are not declared as hazardous substances (Annex VI A(8)), by
 // CAS and EC number.
 var excludedSubstances = map[string]string{
@@ -57,7 +48,7 @@ var materialRules = []Rule{
 	}},
 	{ID: "MAT-5", Severity: Warning, Code: "consistency", Needs: []string{criticalMaterials, criticalMaterials + "[]"}, Check: checkCriticalMaterials},
 	{ID: "MAT-6", Severity: Warning, Code: "enum", Needs: []string{chemistry}, Check: func(r *Run) {
-		if !knownChemistry(r.text(chemistry)) {
+		if _, known := metalsOf(r.text(chemistry)); !known {
 			r.ReportAt(chemistry, "should be a known code such as NMC811, LFP or Pb-acid, got %q", r.text(chemistry))
 		}
 	}},
@@ -93,25 +84,6 @@ func checkCriticalRawMaterial(_ *Run, v ruleset.Value) string {
 	return ""
 }
 
-func knownChemistry(code string) bool {
-	for known := range chemistries {
-		if strings.EqualFold(known, code) {
-			return true
-		}
-	}
-	return false
-}
-
-// metalsOf returns the metals of a chemistry, whatever the case of its code.
-func metalsOf(code string) []string {
-	for known, metals := range chemistries {
-		if strings.EqualFold(known, code) {
-			return metals
-		}
-	}
-	return nil
-}
-
 func sumOf(r *Run, path string) (sum float64) {
 	for v := range r.Doc.All(path) {
 		n, _ := v.Number()
@@ -143,7 +115,8 @@ func checkShares(r *Run) {
 func checkCriticalMaterials(r *Run) {
 	list := r.Doc.First(criticalMaterials)
 	var missing []string
-	for _, metal := range metalsOf(r.text(chemistry)) {
+	content, _ := metalsOf(r.text(chemistry))
+	for _, metal := range content.always {
 		if !hasMaterial(list, metal) && slices.Contains(criticalRawMaterials, metal) {
 			missing = append(missing, metal)
 		}

@@ -1,6 +1,10 @@
 package compliance
 
-import "github.com/battery-passport/suite/passport-service/internal/ruleset"
+import (
+	"math"
+
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+)
 
 const (
 	minimumVoltage       = "performanceAndDurability.minimumVoltageV"
@@ -23,12 +27,8 @@ var ranges = []string{
 }
 
 var performanceRules = []Rule{
-	{ID: "PHY-1", Severity: Error, Code: "consistency", Needs: []string{ratedEnergy, ratedCapacity, nominalVoltage}, Check: func(r *Run) {
-		energy, want := r.number(ratedEnergy), r.number(ratedCapacity)*r.number(nominalVoltage)/1000
-		if !near(energy, want, 0.1*want) {
-			r.ReportAt(ratedEnergy, "must be within 10 %% of ratedCapacityAh × nominalVoltageV / 1000 (%s kWh), got %s", rounded(want), r.quantity(ratedEnergy))
-		}
-	}},
+	checkEnergy(Error, func(off float64) bool { return off > 50 }, "must be within 50 %%"),
+	checkEnergy(Warning, func(off float64) bool { return off > 10 && off <= 50 }, "should be within 10 %%"),
 	{ID: "PHY-2", Severity: Error, Code: "consistency", Needs: []string{nominalVoltage}, Check: func(r *Run) {
 		nominal := r.number(nominalVoltage)
 		if low, ok := r.Number(minimumVoltage); ok && nominal < low {
@@ -64,12 +64,27 @@ var performanceRules = []Rule{
 		}
 	}},
 	{ID: "PHY-7", Severity: Error, Catalogue: []string{"notApplicable"}},
-	{ID: "PHY-8", Severity: Error, Code: "consistency", Needs: []string{initialEfficiency, efficiencyAtHalfLife}, Check: func(r *Run) {
-		if r.number(efficiencyAtHalfLife) > r.number(initialEfficiency) {
-			r.ReportAt(efficiencyAtHalfLife, "must be at most initialRoundTripEfficiencyPercent (%s), got %s", r.quantity(initialEfficiency), r.quantity(efficiencyAtHalfLife))
+	{ID: "PHY-8", Severity: Warning, Code: "consistency", Needs: []string{initialEfficiency, efficiencyAtHalfLife}, Check: func(r *Run) {
+		if r.number(efficiencyAtHalfLife) > r.number(initialEfficiency)+efficiencyTolerance {
+			r.ReportAt(efficiencyAtHalfLife, "should be at most %d percentage points above initialRoundTripEfficiencyPercent (%s), got %s",
+				efficiencyTolerance, r.quantity(initialEfficiency), r.quantity(efficiencyAtHalfLife))
 		}
 	}},
 	{ID: "PHY-9", Severity: Warning, Code: "consistency", Needs: []string{packResistance, cellResistance}, Check: checkResistance},
+}
+
+// efficiencyTolerance is the uncertainty of two measured efficiencies in percentage points.
+const efficiencyTolerance = 2
+
+// checkEnergy returns the rule for a rated energy that differs from the product of capacity and
+// voltage. The rated values come from different tests, and nominal voltages are rounded.
+func checkEnergy(severity Severity, differs func(percent float64) bool, must string) Rule {
+	return Rule{ID: "PHY-1", Severity: severity, Code: "consistency", Needs: []string{ratedEnergy, ratedCapacity, nominalVoltage}, Check: func(r *Run) {
+		energy, want := r.number(ratedEnergy), r.number(ratedCapacity)*r.number(nominalVoltage)/1000
+		if differs(math.Abs(energy-want) / want * 100 * (1 - 1e-9)) {
+			r.ReportAt(ratedEnergy, must+" of ratedCapacityAh × nominalVoltageV / 1000 (%s kWh), got %s", rounded(want), r.quantity(ratedEnergy))
+		}
+	}}
 }
 
 func checkRange(r *Run, v ruleset.Value) {

@@ -134,10 +134,6 @@ const (
 	linkEnd   = "/21/[^/]+$"
 )
 
-func glnSchema(ruleset.Attribute) jsonschema.Schema {
-	return jsonschema.If(jsonschema.Matching(`^\d{13}$`), jsonschema.Matching("^"+evenDigits+"$"))
-}
-
 // gtinSchema checks a GTIN, by itself or in the usual form of a GS1 Digital Link.
 func gtinSchema(a ruleset.Attribute) jsonschema.Schema {
 	switch a.Path {

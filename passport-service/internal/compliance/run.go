@@ -18,8 +18,8 @@ type Run struct {
 	rule     *Rule
 }
 
-// checkFields runs the rules of single fields and invalidates each field that
-// violates one.
+// checkFields runs the rules of single fields and invalidates each field that has an
+// error.
 func (r *Run) checkFields() {
 	for v := range r.Doc.Values() {
 		a := v.Attribute()
@@ -29,8 +29,10 @@ func (r *Run) checkFields() {
 		for _, r.rule = range r.engine.fields[a.Path] {
 			if message := r.rule.Field(r, v); message != "" {
 				r.Report(v, "%s", message)
-				v.Invalidate()
-				break
+				if r.rule.Severity == Error {
+					v.Invalidate()
+					break
+				}
 			}
 		}
 	}

@@ -221,8 +221,8 @@ func TestSchemaFindsInvalidCases(t *testing.T) {
 			found++
 		}
 	}
-	if found != 51 {
-		t.Errorf("the schema finds %d of %d cases, want 51", found, len(cases.Cases))
+	if found != 50 {
+		t.Errorf("the schema finds %d of %d cases, want 50", found, len(cases.Cases))
 	}
 }
 
@@ -233,11 +233,10 @@ func TestCheckDigitPatterns(t *testing.T) {
 	complete := compile(t, e, true, ruleset.DateOf(now))
 	base := sample(t, ev, "")
 	for path, correct := range map[string]string{
-		general + "batteryModel/gtin":                              "09521100000116",
-		general + "manufacturerInformation/manufacturerIdentifier": "9521000001015",
-		matter + "hazardousSubstances/1/casNumber":                 "21324-40-3",
-		matter + "hazardousSubstances/0/casNumber":                 "193214-24-3",
-		general + "batteryIdentifier":                              "https://nlb.example/01/09521100000116/21/NB7K2Q9X",
+		general + "batteryModel/gtin":              "09521100000116",
+		matter + "hazardousSubstances/1/casNumber": "21324-40-3",
+		matter + "hazardousSubstances/0/casNumber": "193214-24-3",
+		general + "batteryIdentifier":              "https://nlb.example/01/09521100000116/21/NB7K2Q9X",
 	} {
 		for digit := range 10 {
 			number := correct[:len(correct)-1] + fmt.Sprint(digit)
