@@ -113,9 +113,9 @@ func TestValuesAreCheckedOnWrite(t *testing.T) {
 	meaning := func(members string) string { return `[{"symbol":"CE","meaning":{` + members + `}}]` }
 	for _, c := range []struct{ path, value, code string }{
 		{mass, "450", ""}, {mass, "1e3", ""}, {mass, "0.000000001", ""}, {mass, "1e15", ""}, {mass, "123456789012345", ""}, {mass, "12345.6789012345", ""},
-		{mass, "1.50000000000000000000", ""}, {mass, "1500000000000000000e-5", ""}, {minTemperature, "-0", ""}, {minTemperature, "-1e15", ""}, {minTemperature, "0e999", ""},
+		{mass, "1.50000000000000000000", ""}, {mass, "1500000000000000000e-5", ""}, {minTemperature, "-0", ""}, {"batteryCondition.stateOfHealth.selfDischargeEvolutionPercent", "-1e15", ""}, {minTemperature, "0e999", ""},
 		{mass, "16800.100000000002", ""}, {mass, "142.33333333333334", ""}, {mass, "0.12345678901234567", ""}, {mass, "1234567890123456", "range"}, {mass, "0.123456789012345678", "range"}, {mass, "1.1e15", "range"}, {mass, "1e-10", "range"}, {mass, "1e400", "range"}, {mass, "1e-400", "range"},
-		{minTemperature, "-1e400", "range"}, {mass, "0", "range"}, {mass, "-1", "range"}, {mass, `"450"`, "type"}, {mass, "true", "type"}, {mass, "null", "type"}, {mass, "[1]", "type"}, {mass, "{}", "type"},
+		{minTemperature, "-1e400", "range"}, {minTemperature, "-273.15", ""}, {minTemperature, "-273.16", "range"}, {mass, "0", "range"}, {mass, "-1", "range"}, {mass, `"450"`, "type"}, {mass, "true", "type"}, {mass, "null", "type"}, {mass, "[1]", "type"}, {mass, "{}", "type"},
 		{cycles, "3000", ""}, {cycles, "3e3", ""}, {cycles, "3000.0", ""}, {cycles, "3000.5", "type"}, {cycles, "0", "range"},
 		{"generalInformation.batteryIdentifier", "4711", "type"}, {"generalInformation.isRechargeable", `"true"`, "type"}, {"generalInformation.isRechargeable", "false", ""},
 		{manufacturingPlace, `"` + strings.Repeat("ü", 10_000) + `"`, ""}, {manufacturingPlace, `"` + strings.Repeat("x", 10_001) + `"`, "range"}, {manufacturingPlace, `"` + strings.Repeat("x", 200_000) + `"`, "range"}, {manufacturingPlace, `""`, ""},

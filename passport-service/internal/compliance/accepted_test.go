@@ -63,6 +63,11 @@ var accepted = []struct{ path, base, patch string }{
 	{general + "manufacturerInformation/manufacturerIdentifier", ev, changes(set(general+"manufacturerInformation/manufacturerIdentifier", `"TIN:0105536000315"`))},
 	{general + "manufacturerInformation/manufacturerIdentifier", ev, changes(set(general+"manufacturerInformation/manufacturerIdentifier", `"lei: 952100nordlicht00050"`))},
 	{general + "manufacturerInformation/manufacturerIdentifier", ev, changes(set(general+"manufacturerInformation/manufacturerIdentifier", `"gln:9521000001015"`))},
+	{state + "usage/temperature", used, changes(set(state+"usage/temperature", `{"currentC":20.9,"minC":20,"maxC":20,"averageC":19.4}`))},
+	{perform + "cycleLifeTestCRate", ev, changes(set(perform+"cycleLifeTestCRate", `{"charge":0.003,"discharge":0.003}`))},
+	{perform + "expectedLifetimeCycles", ev, changes(set(perform+"expectedLifetimeCycles", `45000`))},
+	{general + "warrantyPeriod", ev, changes(set(general+"warrantyPeriod", `"P0Y6M"`))},
+	{state + "declaredPerformance/0/date", second, changes(set(state+"declaredPerformance/0/date", `"2021-01-31"`))},
 	{state + "usage/source", used, changes(set(state+"usage/source", `"other"`))},
 }
 

@@ -65,34 +65,6 @@ func aboveRated(id string, severity Severity, reading, rated string) Rule {
 	}}
 }
 
-// usualRanges are the ranges of values that real batteries rarely exceed.
-var usualRanges = []struct {
-	path      string
-	low, high float64
-}{
-	{soce, 0, 100}, {healthPercent, 0, 100}, {usage + ".stateOfChargePercent", 0, 100},
-	{"performanceAndDurability.expectedLifetimeYears", 0, 50}, {declaredPerformance + "[].expectedLifetimeYears", 0, 50},
-	{usage + ".temperature.currentC", -60, 150}, {usage + ".temperature.minC", -60, 150},
-	{usage + ".temperature.maxC", -60, 150}, {usage + ".temperature.averageC", -60, 150},
-}
-
-// moltenSalt are the chemistries of batteries that operate at about 300 °C.
-var moltenSalt = []string{"NaNiCl2", "NaS"}
-
-func checkUnusual(r *Run) {
-	for _, u := range usualRanges {
-		high := u.high
-		if high == 150 && slices.ContainsFunc(moltenSalt, func(code string) bool { return strings.EqualFold(code, r.text(chemistry)) }) {
-			high = 400
-		}
-		for v := range r.Doc.All(u.path) {
-			if n, ok := v.Number(); ok && (n < u.low || n > high) {
-				r.Report(v, "should be from %v to %v, got %s", u.low, high, quantityOf(v))
-			}
-		}
-	}
-}
-
 func checkEvents(r *Run) {
 	list := r.Doc.First(declaredPerformance)
 	items := slices.Collect(list.Children())

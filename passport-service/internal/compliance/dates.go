@@ -1,6 +1,9 @@
 package compliance
 
 import (
+	"fmt"
+	"regexp"
+	"strconv"
 	"time"
 
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
@@ -11,16 +14,79 @@ const manufacturingDate = "generalInformation.manufacturingDate"
 // afterManufacture are the dates that must not precede the manufacture.
 var afterManufacture = []string{
 	"generalInformation.placingOnMarketDate", "generalInformation.puttingIntoServiceDate",
-	"batteryCondition.stateOfHealth.measuredAt", "batteryCondition.usage.measuredAt",
+	stateOfHealth + ".measuredAt", usage + ".measuredAt", "lifecycle.wasteTransfer.date",
 }
 
-var dateRules = []Rule{{ID: "DAT-2", Severity: Error, Code: "consistency", Needs: []string{manufacturingDate}, Check: func(r *Run) {
-	for _, path := range afterManufacture {
-		if date := r.Doc.First(path); before(date, r.Doc.First(manufacturingDate)) {
-			r.Report(date, "must not be before manufacturingDate (%s), got %s", r.text(manufacturingDate), textOf(date))
+// historyDates are dates that may be those of an earlier battery: the manufacturing date of a
+// repurposed or remanufactured one is later.
+var historyDates = []string{
+	declaredPerformance + "[].date", usage + ".negativeEvents[].eventDate", statusHistory + "[].since", "lifecycle.repairHistory[].date",
+}
+
+var dateRules = []Rule{
+	{ID: "DAT-2", Severity: Error, Code: "consistency", Needs: []string{manufacturingDate}, Check: func(r *Run) { checkOrder(r, afterManufacture) }},
+	{ID: "DAT-2", Severity: Error, Code: "consistency", Needs: []string{manufacturingDate, status}, Check: func(r *Run) {
+		if !secondLife(r.Doc) && r.Doc.First(predecessors).Len() == 0 {
+			checkOrder(r, historyDates)
+		}
+	}},
+}
+
+func checkOrder(r *Run, paths []string) {
+	for _, path := range paths {
+		for date := range r.Doc.All(path) {
+			if before(date, r.Doc.First(manufacturingDate)) {
+				r.Report(date, "must not be before manufacturingDate (%s), got %s", r.text(manufacturingDate), textOf(date))
+			}
 		}
 	}
-}}}
+}
+
+// firstYear is the year of the first lithium-ion batteries. Earlier dates are typing errors.
+const firstYear = 1990
+
+func checkDateRange(r *Run, v ruleset.Value) string {
+	text, isText := v.Text()
+	s, ok := parseSpan(text)
+	switch {
+	case !isText || !ok:
+	case s.begin.After(r.Input.Now.Add(s.tolerance)):
+		return fmt.Sprintf("must not be in the future, got %s (now: %s)", text, r.Input.Now.UTC().Format(time.RFC3339))
+	case s.begin.Year() < firstYear:
+		return fmt.Sprintf("must not be before %d, got %s", firstYear, text)
+	}
+	return ""
+}
+
+const maxWarranty = 50 // years
+
+func checkWarranty(_ *Run, v ruleset.Value) string {
+	if text, ok := v.Text(); ok && years(text) == 0 {
+		return fmt.Sprintf("must be longer than 0, got %s: leave it out without a warranty", text)
+	}
+	return ""
+}
+
+func checkLongWarranty(_ *Run, v ruleset.Value) string {
+	if text, ok := v.Text(); ok && years(text) > maxWarranty {
+		return fmt.Sprintf("should be at most %d years, got %s", maxWarranty, text)
+	}
+	return ""
+}
+
+var (
+	periodParts = regexp.MustCompile(`(\d+)([YMWD])`)
+	perYear     = map[string]float64{"Y": 1, "M": 12, "W": 52, "D": 365}
+)
+
+// years returns the approximate length of an ISO 8601 duration without times.
+func years(duration string) (sum float64) {
+	for _, part := range periodParts.FindAllStringSubmatch(duration, -1) {
+		n, _ := strconv.ParseFloat(part[1], 64) // infinite if it is too large
+		sum += n / perYear[part[2]]
+	}
+	return sum
+}
 
 // Tolerances of comparisons: clocks differ, and calendar dates are local.
 const (

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/battery-passport/suite/passport-service/internal/batteryid"
@@ -26,8 +25,10 @@ var formatRules = []Rule{
 	{ID: "ID-4", Severity: Error, Code: "format", Field: checkNamedScheme},
 	{ID: "ID-4", Severity: Warning, Code: "format", Field: checkGLN},
 	{ID: "MAT-7", Severity: Error, Code: "format", Field: checkCASNumber, FieldSchema: casSchema, Catalogue: []string{"format"}},
-	{ID: "DAT-1", Severity: Error, Code: "range", Field: checkNotInFuture},
+	{ID: "DAT-1", Severity: Error, Code: "range", Field: checkDateRange},
 	{ID: "DAT-3", Severity: Error, Code: "range", Field: checkYearNotInFuture},
+	{ID: "DAT-5", Severity: Error, Code: "range", Field: checkWarranty},
+	{ID: "DAT-5", Severity: Warning, Code: "range", Field: checkLongWarranty},
 	{ID: "MAT-3", Severity: Error, Code: "enum", Field: checkCriticalRawMaterial, FieldSchema: criticalMaterialSchema},
 	{ID: "MAT-7", Severity: Error, Code: "format", Field: checkECNumber},
 }
@@ -57,15 +58,6 @@ func checkDate(_ *Run, v ruleset.Value) string {
 	text, isText := v.Text()
 	if _, ok := parseSpan(text); isText && !ok {
 		return fmt.Sprintf("must be a date or time that exists in the calendar, got %q", text)
-	}
-	return ""
-}
-
-func checkNotInFuture(r *Run, v ruleset.Value) string {
-	text, isText := v.Text()
-	s, ok := parseSpan(text)
-	if isText && ok && s.begin.After(r.Input.Now.Add(s.tolerance)) {
-		return fmt.Sprintf("must not be in the future, got %s (now: %s)", text, r.Input.Now.UTC().Format(time.RFC3339))
 	}
 	return ""
 }

@@ -87,12 +87,23 @@ func checkEnergy(severity Severity, differs func(percent float64) bool, must str
 	}}
 }
 
+const temperatureTolerance = 1 // °C, because readings are rounded
+
 func checkRange(r *Run, v ruleset.Value) {
 	low, okLow := v.Member("minC").Number()
 	high, okHigh := v.Member("maxC").Number()
 	reading := v.Attribute() != nil && v.Attribute().Path == usage+".temperature" // all readings may be equal
 	if okLow && okHigh && (low > high || low == high && !reading) {
 		r.Report(v.Member("maxC"), "must be greater than minC (%v °C), got %v °C", low, high)
+		return
+	}
+	for _, name := range []string{"currentC", "averageC"} {
+		switch n, ok := v.Member(name).Number(); {
+		case ok && okLow && n < low-temperatureTolerance:
+			r.Report(v.Member(name), "must be at least minC (%v °C), got %v °C", low, n)
+		case ok && okHigh && n > high+temperatureTolerance:
+			r.Report(v.Member(name), "must be at most maxC (%v °C), got %v °C", high, n)
+		}
 	}
 }
 
