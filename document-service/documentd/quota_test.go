@@ -39,9 +39,9 @@ func TestQuotas(t *testing.T) {
 		s.post(ann, textOf(901)).WantProblem(413, "/file range") // too large even for an empty organisation
 		// The members of an organisation share its quota.
 		first := s.upload(ann, textOf(600))
-		full(s.post(bob, textOf(401)), "600 bytes", "1000 bytes", "401 bytes", "your organisation")
+		full(s.post(bob, textOf(401)), "600 bytes", "1,000 bytes", "401 bytes", "your organisation")
 		s.upload(bob, textOf(400))
-		full(s.post(ann, textOf(1)), "1000 bytes")
+		full(s.post(ann, textOf(1)), "1,000 bytes")
 		s.upload(other, textOf(900)) // another organisation
 		s.Call("DELETE /api/documents/"+first.DocID, ann, nil).Want(204, nil)
 		for range 3 {
@@ -80,7 +80,7 @@ func TestSelfRegisteredAccountsShareAQuota(t *testing.T) {
 		first := s.upload(mallory(0), textOf(400))
 		s.upload(mallory(1), textOf(400))
 		a := s.post(mallory(2), textOf(400))
-		if a.WantProblem(507, "/file quota"); !strings.Contains(a.Text, "all accounts without an organisation together have files of 800 bytes, the maximum is 1000 bytes") {
+		if a.WantProblem(507, "/file quota"); !strings.Contains(a.Text, "all accounts without an organisation together have files of 800 bytes, the maximum is 1,000 bytes; the file has at least 400 bytes: join an organisation") {
 			t.Errorf("507 without the numbers: %s", a.Text)
 		}
 		s.upload(mallory(2), textOf(100))

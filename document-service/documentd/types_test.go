@@ -80,10 +80,17 @@ func TestTypesOfText(t *testing.T) {
 		{"a.xml", "text/xml", xml, "application/xml", "a.xml"}, {"a.xml", "", "<a/>", "application/xml", "a.xml"}, {"a.xml", "", "text", "text/plain", "a.xml.txt"},
 		{"a.xml", "text/plain", "\ufeff" + xml, "application/xml", "a.xml"}, {"a.json", "text/plain", "[1]", "application/json", "a.json"},
 		{"a.json", "application/json", "a", "text/plain", "a.json.txt"}, {"a.geojson", "", `{"type":"Feature"}`, "application/json", "a.geojson"},
-		{"a.ndjson", "", "{\"a\":1}\n{\"a\":2}\n", "text/plain", "a.ndjson.txt"}, {"a.rtf", "application/msword", `{\rtf1 a}`, "application/rtf", "a.rtf"},
+		{"a.ndjson", "", "{\"a\":1}\n{\"a\":2}\n", "text/plain", "a.ndjson"}, {"a.rtf", "application/msword", `{\rtf1 a}`, "application/rtf", "a.rtf"},
 		{"a.eml", "message/rfc822", "MIME-Version: 1.0\nX: y\n\ntext", "message/rfc822", "a.eml"}, {"a.svg", "", xml[:21] + `<svg xmlns="http://www.w3.org/2000/svg"/>`, "image/svg+xml", "a.svg"},
 		{"a.dxf", "", "999\r\nmade by hand\r\n  0\r\nSECTION\r\n  2\r\n", "image/vnd.dxf", "a.dxf"}, {"a.dwg", "image/x-dwg", "AC1032\x00\x00\x00\x00\x00", "image/vnd.dwg", "a.dwg"},
 		{"a.p21", "", "\nISO-10303-21;\n", "model/step", "a.p21"},
+		{"a.json", "", "5", "application/json", "a.json"}, {"a.json", "", "\"x\"\n", "application/json", "a.json"}, {"a.json", "", "5 6", "text/plain", "a.json.txt"},
+		{"a.xml", "", "<!-- made by X -->\n<root/>", "application/xml", "a.xml"}, {"a.xml", "text/xml", "<Body>a</Body>", "application/xml", "a.xml"},
+		{"a.xml", "", "<Table><Title/></Table>", "application/xml", "a.xml"}, {"a.xsd", "", "<P x=\"1\"/>", "application/xml", "a.xsd"},
+		{"a.xml", "", "\ufeff<a><b>1</b></a>\n<!-- end -->", "application/xml", "a.xml"}, {"a.xml", "", "<Title>" + strings.Repeat("<a>ä</a>", 20_000) + "</Title>", "application/xml", "a.xml"},
+		{"a.svg", "", `<!-- drawn --><svg xmlns="http://www.w3.org/2000/svg"/>`, "image/svg+xml", "a.svg"},
+		{"a.md", "", "<!-- toc -->\n# Title", "text/markdown", "a.md"}, {"a.md", "text/markdown", "<div align=\"center\">", "text/markdown", "a.md"}, {"a.md", "", "<h1 align=center>", "text/markdown", "a.md"},
+		{"a.csv", "", "<b>5;3\n", "text/csv", "a.csv"}, {"a.txt", "", "<a> is a tag", "text/plain", "a.txt"},
 	} {
 		var d documentResponse
 		if s.post(user, file(c.name, c.declared, c.content)).Want(201, &d); d.FileType != c.stored || d.FileName != c.storedName {
@@ -102,6 +109,14 @@ func TestProgramsAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ name, declared, content, message string }{
 		"HTML":                   {"a.xml", "text/xml", "<!DOCTYPE html><p>", "text/html"},
 		"XHTML":                  {"a.xml", "application/xml", `<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"/>`, "xhtml"},
+		"HTML by its name":       {"a.html", "", "<p>text", "text/html"},
+		"HTML in XML":            {"a.xml", "", "<!-- c --><html></html>", "text/html"},
+		"XHTML after a comment":  {"a.xml", "", `<?xml version="1.0"?><!-- c --><html xmlns="http://www.w3.org/1999/xhtml"/>`, "xhtml"},
+		"no XML":                 {"a.xml", "", "<body><p>text</body>", "text/html"},
+		"two roots":              {"a.xml", "", "<p></p><p></p>", "text/html"},
+		"script in Markdown":     {"a.md", "text/markdown", "<!-- toc --> <SCRIPT>alert(1)</SCRIPT>", "text/html"},
+		"script, empty comment":  {"a.md", "", "<!--><script>alert(1)</script>", "text/html"},
+		"page as CSV":            {"a.csv", "", "<!-- a -->\n<!DOCTYPE html><p>", "text/html"},
 		"HTML after a mark":      {"a.txt", "text/plain", "\ufeff<html><script>", "text/html"},
 		"HTML after two marks":   {"a.txt", "text/plain", "\ufeff\ufeff<html><script>", "text/html"},
 		"HTML in UTF-16":         {"a.txt", "text/plain", "\xff\xfe<\x00h\x00t\x00m\x00l\x00>\x00", "text/html"},

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/wire"
 )
 
 // Types are the media types that may be uploaded. Nil means the default ones.
@@ -68,15 +69,20 @@ func (t Types) choose(found, declared, name string, head []byte) (string, error)
 	if err != nil {
 		declared = "" // the client does not know
 	}
-	found, declared = canonical(found), canonical(declared)
-	chosen, ext := found, strings.ToLower(path.Ext(name))
+	ext := strings.ToLower(path.Ext(name))
+	found, declared = canonical(markup(found, ext, head)), canonical(declared)
+	chosen := found
 	switch {
 	case slices.Contains(textTypes, found):
 		chosen = t.chooseText(found, declared, ext, head)
 	case found == ole:
 		chosen = chooseOLE(declared, ext)
 	}
-	if !t.has(chosen) {
+	switch {
+	case t.has(chosen):
+	case chosen == unknown:
+		return "", unsupported(fmt.Sprintf("the type of the file was not recognised; the allowed types are %s", t))
+	default:
 		return "", unsupported(fmt.Sprintf("was detected as %s; the allowed types are %s", chosen, t))
 	}
 	if family := familyOf(declared); family != "" && !slices.Contains(fileTypes[chosen].families, family) && !(declared == excel && fileTypes[chosen].families[0] == textual) {
@@ -136,10 +142,10 @@ var mailHeader = regexp.MustCompile(`^[!-9;-~]+: `)
 
 // agrees reports whether a text with the detected type found can have a type.
 func agrees(mediaType, found string, head []byte) bool {
-	text := bytes.TrimLeft(head, "\xef\xbb\xbf \t\r\n")
+	text := trimmed(head)
 	switch mediaType {
 	case jsonText:
-		return found == jsonText || bytes.HasPrefix(text, []byte("{")) || bytes.HasPrefix(text, []byte("["))
+		return found == jsonText || bytes.HasPrefix(text, []byte("{")) || bytes.HasPrefix(text, []byte("[")) || len(head) < headSize && wire.Value(text).IsValid()
 	case xmlText:
 		return found == xmlText || bytes.HasPrefix(text, []byte("<"))
 	case eml:

@@ -27,7 +27,7 @@ const (
 type Document struct {
 	ID           string `json:"docId"`
 	State        State  `json:"status"`
-	OriginalName string `json:"originalName"`    // as uploaded, after cleanName
+	OriginalName string `json:"originalName"`    // as uploaded, after sentName
 	Size         int64  `json:"fileSize"`        // bytes
 	Type         string `json:"fileType"`        // media type, detected from the content
 	SHA256       string `json:"sha256"`          // in hex

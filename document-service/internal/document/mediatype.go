@@ -36,6 +36,10 @@ const (
 	stl       = "model/stl"
 	dxf       = "image/vnd.dxf"
 	eml       = "message/rfc822"
+	svg       = "image/svg+xml"
+	html      = "text/html"             // not allowed
+	xhtml     = "application/xhtml+xml" // not allowed
+	unknown   = "application/octet-stream"
 )
 
 func extensions(list string) []string { return strings.Fields(list) }
@@ -53,7 +57,7 @@ var fileTypes = map[string]fileType{
 	"image/heif":      {"HEIF", []string{image}, extensions(".heif .heic .hif"), false},
 	"image/svg+xml":   {"SVG", []string{image, textual}, extensions(".svg"), false},
 
-	plainText: {"text", []string{textual}, extensions(".txt .text .csv .tsv .md .markdown .log .step .stp"), false}, // .csv and so on: stored by earlier releases
+	plainText: {"text", []string{textual}, extensions(".txt .text .csv .tsv .md .markdown .log .ndjson .jsonl .step .stp"), false}, // .csv and so on: stored by earlier releases
 	csv:       {"CSV", []string{textual}, extensions(".csv"), false},
 	tsv:       {"TSV", []string{textual}, extensions(".tsv .tab"), false},
 	markdown:  {"Markdown", []string{textual}, extensions(".md .markdown"), false},

@@ -10,18 +10,43 @@ import (
 )
 
 const (
-	maxName      = 255 // bytes, the limit of common file systems
-	maxExtension = 16  // bytes; a longer text after the last dot is not an extension
+	maxName      = 255  // bytes, the limit of common file systems
+	maxSentName  = 1024 // bytes, as the longest names of NTFS
+	maxExtension = 16   // bytes; a longer text after the last dot is not an extension
 )
+
+// sentName returns a name as it was sent, without folders, control characters and those that
+// change the direction of text. The result may be empty.
+func sentName(name string) string {
+	name = strings.ToValidUTF8(name, "_")
+	name = name[strings.LastIndexAny(name, `/\`)+1:]
+	name = strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
+			return -1
+		}
+		return r
+	}, name)
+	if strings.Trim(name, " .") == "" {
+		return ""
+	}
+	return shorten(name, extension(name), maxSentName)
+}
+
+// joiners are ZWNJ and ZWJ, which belong to the orthography of Persian and of Indic languages,
+// and to emoji.
+const joiners = "\u200c\u200d"
 
 // cleanName returns a name that is safe on every file system: without folders,
 // without control and format characters (such as those that change the direction
-// of text), and without the characters that Windows forbids. The result may be empty.
+// of text) except joiners within a word, and without the characters that Windows forbids. The
+// result may be empty.
 func cleanName(name string) string {
 	name = strings.ToValidUTF8(name, "_")
 	name = name[strings.LastIndexAny(name, `/\`)+1:]
 	name = strings.Map(func(r rune) rune {
 		switch {
+		case strings.ContainsRune(joiners, r):
+			return r
 		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp):
 			return -1
 		case strings.ContainsRune(`<>:"|?*`, r):
@@ -31,11 +56,25 @@ func cleanName(name string) string {
 		}
 		return r
 	}, name)
-	name = strings.Trim(name, " .")
+	name = strings.Trim(trimJoiners(name), " .")
 	if deviceName.MatchString(name) {
 		name = "_" + name
 	}
 	return strings.Trim(shorten(name, extension(name), maxName), " .")
+}
+
+// trimJoiners removes the joiners that are not between two other characters of a word.
+func trimJoiners(name string) string {
+	const around = joiners + " ." // not part of a word
+	runes := []rune(name)
+	kept := make([]rune, 0, len(runes))
+	for i, r := range runes {
+		if strings.ContainsRune(joiners, r) && (len(kept) == 0 || i+1 == len(runes) || strings.ContainsRune(around, kept[len(kept)-1]) || strings.ContainsRune(around, runes[i+1])) {
+			continue
+		}
+		kept = append(kept, r)
+	}
+	return string(kept)
 }
 
 // extension returns the extension of a name with its dot, or "".
@@ -56,7 +95,7 @@ func shorten(name, extension string, size int) string {
 	for !utf8.ValidString(name) { // it was valid, so at most one character is cut
 		name = name[:len(name)-1]
 	}
-	return name + extension
+	return strings.TrimRight(name, joiners) + extension
 }
 
 // addExtension appends the default extension of the type unless the name has an

@@ -3,6 +3,7 @@ package document
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -89,35 +90,36 @@ func (s *Service) usageIDs(ctx context.Context, d *Document) ([]string, error) {
 	return []string{usageOfOrganisation(id)}, err
 }
 
-// quotaOf returns the quota of a usage, and the subject of errors about it.
-func (s *Service) quotaOf(id string) (Quota, string) {
+// quotaOf returns the quota of a usage, and the subject and the advice of errors about it.
+func (s *Service) quotaOf(id string) (quota Quota, subject, advice string) {
 	switch {
 	case id == usageOfAll:
-		return s.Quotas.AllUsers, "all accounts without an organisation together have"
+		return s.Quotas.AllUsers, "all accounts without an organisation together have", "join an organisation"
 	case strings.HasPrefix(id, usageOfAccount("")):
-		return s.Quotas.User, "your account has"
+		return s.Quotas.User, "your account has", "delete some, or join an organisation"
 	}
-	return s.Quotas.Organisation, "your organisation has"
+	return s.Quotas.Organisation, "your organisation has", "delete some, or ask an admin for a higher quota"
 }
 
 // checkQuota fails with fault.QuotaExceeded if a file does not fit. size is the size of
 // the file, or of the part that has been read; has qualifies it in the error.
 func (s *Service) checkQuota(u *Usage, size int64, has string) error {
-	quota, subject := s.quotaOf(u.ID)
+	quota, subject, advice := s.quotaOf(u.ID)
 	used := u.total()
+	var text string
 	switch {
 	case quota.Files > 0 && used.Files >= quota.Files:
 		files := "files"
 		if used.Files == 1 {
 			files = "file"
 		}
-		return fault.New(fault.QuotaExceeded, "%s %d %s, the maximum is %d", subject, used.Files, files, quota.Files).
-			With(fault.Detail{Path: "/file", Code: "quota", Message: "exceeds the number of files"})
+		text = fmt.Sprintf("%s %d %s, the maximum is %d: %s", subject, used.Files, files, quota.Files, advice)
 	case quota.Bytes > 0 && used.Bytes+size > quota.Bytes:
-		return fault.New(fault.QuotaExceeded, "%s files of %d bytes, the maximum is %d bytes; the file has %s%d bytes", subject, used.Bytes, quota.Bytes, has, size).
-			With(fault.Detail{Path: "/file", Code: "quota", Message: "exceeds the size of all files"})
+		text = fmt.Sprintf("%s files of %s, the maximum is %s; the file has %s%s: %s", subject, sizeText(used.Bytes), sizeText(quota.Bytes), has, sizeText(size), advice)
+	default:
+		return nil
 	}
-	return nil
+	return fault.New(fault.QuotaExceeded, "%s", text).With(fault.Detail{Path: "/file", Code: "quota", Message: text})
 }
 
 // reserve reserves the file of a pending document, whose size is known. It fails with

@@ -3,7 +3,6 @@ package document
 import (
 	"bytes"
 	"encoding/hex"
-	"fmt"
 	"hash"
 	"io"
 	"slices"
@@ -34,8 +33,8 @@ func (r *hashingReader) Read(p []byte) (int, error) {
 		_, r.utf8Err = r.utf8.Write(p[:n])
 	}
 	if r.size += int64(n); r.size > r.limit {
-		return n, fault.New(fault.TooLarge, "the file must have at most %d bytes", r.limit).
-			With(fault.Detail{Path: "/file", Code: "range", Message: fmt.Sprintf("must have at most %d bytes", r.limit)})
+		return n, fault.New(fault.TooLarge, "the file must have at most %s", sizeText(r.limit)).
+			With(fault.Detail{Path: "/file", Code: "range", Message: "must have at most " + sizeText(r.limit)})
 	}
 	if r.hasMacro(p[:n]) {
 		return n, unsupported("contains macros, which are not allowed: save it without macros")

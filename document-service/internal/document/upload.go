@@ -2,6 +2,7 @@ package document
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"io"
@@ -204,7 +205,7 @@ func (s *Service) insertPending(ctx context.Context, up *Upload) (string, error)
 		name = "document" + fileTypes[up.mediaType].extensions[0]
 	}
 	_, err = s.Documents.Insert(ctx, id, Document{
-		ID: id, State: Pending, OriginalName: name, Type: up.mediaType,
+		ID: id, State: Pending, OriginalName: cmp.Or(sentName(up.name), name), Type: up.mediaType,
 		Details:    Details{FileName: fileTypes[up.mediaType].addExtension(name), Kind: KindOther, AccessClass: AccessOwner},
 		UploadedBy: up.by.UserID, Organisation: up.by.Organisation, CreatedAt: now, UpdatedAt: now,
 	})

@@ -20,7 +20,7 @@ import (
 type Document struct {
 	DocID        string               `json:"docId" format:"uuid" doc:"id of the document"`
 	FileName     string               `json:"fileName" doc:"file name for downloads"`
-	OriginalName string               `json:"originalName" doc:"file name at the upload, without folders and forbidden characters"`
+	OriginalName string               `json:"originalName" doc:"file name at the upload, as it was sent, without folders and control characters"`
 	FileSize     int64                `json:"fileSize" doc:"size of the file in bytes"`
 	FileType     string               `json:"fileType" doc:"media type, detected from the content"`
 	SHA256       string               `json:"sha256" doc:"SHA-256 of the file in hexadecimal"`
