@@ -49,6 +49,9 @@ func TestBadInput(t *testing.T) {
 		"second admin":                        {register, `{"email":"a@x.example","password":"drop anchor","role":"admin"}`, nil, 403, []string{"/role enum"}},
 		"password of 7":                       {register, `{"email":"a@x.example","password":"üüüüüüü"}`, nil, 422, []string{"/password range"}},
 		"password of 1025":                    {register, `{"email":"a@x.example","password":"` + strings.Repeat("x", 1025) + `"}`, nil, 422, []string{"/password range"}},
+		"password of spaces":                  {register, `{"email":"a@x.example","password":"        "}`, nil, 422, []string{"/password required"}},
+		"invisible password":                  {register, `{"email":"a@x.example","password":"\u00a0\u200b\u00a0\u200b\u00a0\u200b\u00a0\u2800"}`, nil, 422, []string{"/password required"}},
+		"full-width letters in address":       {register, `{"email":"ａnn2@x.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
 		"address without domain":              {register, `{"email":"ann","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
 		"address with a name":                 {register, `{"email":"Ann <ann2@x.example>","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
 		"address with CRLF":                   {register, `{"email":"ann2@x.example\r\nBcc: eve@x.example","password":"drop anchor"}`, nil, 422, []string{"/email format"}},
@@ -108,9 +111,29 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// TestInternationalDomains registers addresses whose domain is in Unicode, in any case, or in ASCII.
+// TestFaultsOfAddresses checks that a message names the fault.
+func TestFaultsOfAddresses(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	for address, want := range map[string]string{
+		"ann\u200b@x.example": "has an invisible character (U+200B)", "ａnn@x.example": "(U+FF41), which looks like another one", "u\u0308@x.example": "must be in Unicode Normalization Form C (NFC)",
+		"ann": "must be an email address, such as", "ann@x_y.example": "must have a host name after the @, got", strings.Repeat("a", 65) + "@x.example": "64 before the @",
+	} {
+		r := s.Call("POST /api/auth/register", "", map[string]string{"email": address, "password": "drop anchor"})
+		if r.WantProblem(422, "/email format"); !strings.Contains(r.Text, want) {
+			t.Errorf("%q: got %s, want %s", address, r.Text, want)
+		}
+	}
+}
+
+// TestInternationalDomains registers addresses whose domain is in Unicode, in any case, or in ASCII. Both are one address.
 func TestInternationalDomains(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
+	defer func() {
+		for _, address := range []string{"ann@xn--exmple-cua.example", "Dora@EXÄMPLE.example"} {
+			s.Call("POST /api/auth/register", "", map[string]string{"email": address, "password": "drop anchor"}).WantProblem(409, "/email duplicate")
+			s.login(address, "drop anchor").Want(200, nil)
+		}
+	}()
 	for _, address := range []string{"ann@exämple.example", "bob@STRASSE-Ö.example", "cleo@straße.example", "dora@xn--exmple-cua.example", "emil@電池.example", "fay@localhost"} {
 		s.Call("POST /api/auth/register", "", map[string]string{"email": address, "password": "drop anchor"}).Want(201, nil)
 	}

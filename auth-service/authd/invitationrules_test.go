@@ -28,6 +28,8 @@ func TestWhoMayInvite(t *testing.T) {
 		{mia, `{"email":"b@x.example","role":"operator","organisation":"nordlicht"}`, 201, nil},
 		{mia, `{"email":"b@x.example","role":"user"}`, 409, []string{"/email duplicate"}},
 		{mia, `{"email":"B@X.EXAMPLE","role":"user"}`, 409, []string{"/email duplicate"}},
+		{mia, `{"email":"ü@bücher.example","role":"user"}`, 201, nil},
+		{mia, `{"email":"ü@xn--bcher-kva.example","role":"user"}`, 409, []string{"/email duplicate"}},
 		{mia, `{"email":"c@x.example","role":"admin"}`, 422, []string{"/role enum"}},
 		{mia, `{"email":"c@x.example","role":"authority"}`, 403, []string{"/role enum"}},
 		{mia, `{"email":"c@x.example","role":"user","organisation":"other"}`, 403, []string{"/organisation enum"}},
@@ -62,11 +64,11 @@ func TestWhoMayInvite(t *testing.T) {
 		}
 		return all
 	}
-	if diff := cmp.Diff([]string{"b@x.example nordlicht", "a@x.example nordlicht"}, emails(mia)); diff != "" {
+	if diff := cmp.Diff([]string{"ü@xn--bcher-kva.example nordlicht", "b@x.example nordlicht", "a@x.example nordlicht"}, emails(mia)); diff != "" {
 		t.Errorf("invitations that the manager sees (-want +got)\n%s", diff)
 	}
 	all := c.listedInvitations(c.admin)
-	if len(all) != 5 {
+	if len(all) != 6 {
 		t.Errorf("an admin sees %v", emails(c.admin))
 	}
 	for _, i := range all {

@@ -184,7 +184,9 @@ func TestInvalidOrganisationsAreRefused(t *testing.T) {
 		"VAT of no country":          {change, ids("vat", "UK123456789"), 422, []string{"/identifiers/vat format"}},
 		"full-width letter in VAT":   {change, ids("vat", "ＤE123456789"), 422, []string{"/identifiers/vat format"}},
 		"EUID of no country":         {change, ids("euid", "QQK1101R.HRB116737"), 422, []string{"/identifiers/euid format"}},
-		"EORI in lower case":         {change, ids("eori", "de123"), 422, []string{"/identifiers/eori format"}},
+		"web address of http":        {change, `{"webAddress":"http://nordlicht.example"}`, 422, []string{"/webAddress format"}},
+		"web address with a user":    {change, `{"webAddress":"https://ann@nordlicht.example"}`, 422, []string{"/webAddress format"}},
+		"VAT of 17 characters":       {change, ids("vat", "CHE123456788MWSTX"), 422, []string{"/identifiers/vat format"}},
 		"VAT without country":        {change, ids("vat", "123456789"), 422, []string{"/identifiers/vat format"}},
 		"EUID without a dot":         {change, ids("euid", "DEK1101RHRB116737"), 422, []string{"/identifiers/euid format"}},
 		"long address":               {change, `{"address":{"city":"` + strings.Repeat("x", 201) + `"}}`, 422, []string{"/address/city format"}},
@@ -202,7 +204,13 @@ func TestInvalidOrganisationsAreRefused(t *testing.T) {
 			s.On(t).Call(c.route, admin.Token, c.body).WantProblem(c.status, c.errors...)
 		})
 	}
-	for _, country := range []string{"ZZ", "XK", "AA", "EU", "UN", "SU", "UK", "DEU", "276", "De", "D"} {
+	var got organisation.Organisation
+	s.Call("PATCH "+organisations+"/other", admin.Token, `{"identifiers":{"vat":"CHE-123.456.788 MWST","gln":"95 21000-00106 0","eori":"de 123","lei":"9521 00nordlicht00050"},"address":{"country":"XK"},"webAddress":"HTTPS://Nordlicht.example"}`).Want(200, &got)
+	want := organisation.Identifiers{VAT: "CHE123456788MWST", GLN: "9521000001060", EORI: "DE123", LEI: "952100NORDLICHT00050"}
+	if got.Identifiers != want || got.Address.Country != "XK" || got.WebAddress != "HTTPS://Nordlicht.example" {
+		t.Errorf("got %+v, want %+v, XK and the web address", got, want)
+	}
+	for _, country := range []string{"ZZ", "AN", "AA", "EU", "UN", "SU", "UK", "DEU", "276", "De", "D"} {
 		s.Call(change, admin.Token, `{"address":{"country":"`+country+`"}}`).WantProblem(422, "/address/country format")
 	}
 	// A refused change claims nothing: its first former id can still be the id of an

@@ -107,6 +107,15 @@ func withoutID(text string) string {
 	return fmt.Sprint(p)
 }
 
+// TestFormsOfAPasswordAreOne logs in with a password that another keyboard writes in decomposed letters and with
+// another space.
+func TestFormsOfAPasswordAreOne(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	s.Call("POST /api/auth/register", "", map[string]string{"email": "ann@x.example", "password": "Schl\u00fcssel 1"}).Want(201, nil)
+	s.login("ann@x.example", "Schlu\u0308ssel\u00a01").Want(200, nil)
+	s.login("ann@x.example", "Schlussel 1").Want(401, nil)
+}
+
 // TestAllCharactersOfPasswordCount: bcrypt alone ignores input after 72 bytes.
 func TestAllCharactersOfPasswordCount(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})

@@ -105,6 +105,7 @@ func TestInvalidNamespaces(t *testing.T) {
 	s.Call("POST /api/namespaces", operator, `{"kind":"domain","value":"a.example"}`).WantProblem(422, "/kind enum")
 	s.Call("POST /api/namespaces", operator, `{"kind":"host","value":"b.example","organisation":"b"}`).WantProblem(403)
 	s.Call("POST /api/namespaces", admin, `{"kind":"host","value":"b.example"}`).WantProblem(422, "/organisation required")
+	s.Call("POST /api/namespaces", admin, `{"kind":"host","value":"https://b.example"}`).WantProblem(422, "/organisation required", "/value format")
 	s.Call("POST /api/namespaces", admin, `{"kind":"host","value":"xn--bcher-kva.example","organisation":"b"}`).Want(201, nil)
 	first := s.Call("POST /api/namespaces", operator, `{"kind":"host","value":"k.example"}`, "Idempotency-Key", "k").Want(201, nil)
 	again := s.Call("POST /api/namespaces", operator, `{"kind":"host","value":"k.example"}`, "Idempotency-Key", "k").Want(201, nil)

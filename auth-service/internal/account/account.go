@@ -3,21 +3,12 @@
 package account
 
 import (
-	"fmt"
-	"net/mail"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
-
-	"golang.org/x/net/idna"
 
 	"github.com/battery-passport/suite/auth-service/internal/audit"
 	"github.com/battery-passport/suite/auth-service/internal/link"
-	"github.com/battery-passport/suite/auth-service/internal/name"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
-	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 )
 
@@ -33,7 +24,7 @@ const source = "/auth-service"
 // Account is the part of an account that API clients see.
 type Account struct {
 	ID            string    `json:"id" format:"uuid" doc:"id of the account"`
-	Email         string    `json:"email" example:"ann@nordlicht.example" doc:"email address, in lower case"`
+	Email         string    `json:"email" example:"ann@nordlicht.example" doc:"email address, in lower case, with the domain in ASCII (IDNA)"`
 	Role          auth.Role `json:"role" enum:"admin,operator,user,legitimate_interest,authority" doc:"admin: everything; operator: creates and edits passports and documents of its organisation; user: reads those of its organisation; legitimate_interest: repairers, recyclers, second-life operators; authority: market surveillance, notified bodies, the Commission"`
 	Organisation  string    `json:"organisation,omitempty" example:"nordlicht-battery" doc:"id, or a former id, of the organisation of the account; absent if it has none"`
 	Manager       bool      `json:"manager,omitzero" doc:"whether the account manages its organisation: it invites, changes and disables the users and operators of it"`
@@ -139,65 +130,4 @@ func (a Account) updated() event.Envelope {
 	return event.New(source, a.ID, a.UpdatedAt, event.UserUpdated{
 		UserID: a.ID, Email: a.Email, Role: string(a.Role), Organisation: a.Organisation, Manager: a.Manager, Disabled: a.Disabled, EmailVerified: a.Verified(), UpdatedAt: a.UpdatedAt,
 	})
-}
-
-// NormalEmail returns the form in which an email address is stored and compared.
-func NormalEmail(email string) string {
-	return strings.Map(func(c rune) rune {
-		if becomesASCII(c) {
-			return c // CheckEmail refuses it
-		}
-		return unicode.ToLower(c)
-	}, strings.TrimSpace(email))
-}
-
-// becomesASCII reports whether a character beyond ASCII has a lower case in ASCII, such as the Kelvin
-// sign. Lower case would make an address with it equal to that of another person.
-func becomesASCII(c rune) bool { return c > unicode.MaxASCII && unicode.ToLower(c) <= unicode.MaxASCII }
-
-// CheckCredentials returns the faults of an email address and a new password.
-func CheckCredentials(email, password string) []fault.Detail {
-	return append(CheckEmail(email), checkPasswordPolicy("/password", password)...)
-}
-
-// CheckEmail returns the faults of an email address.
-func CheckEmail(email string) (details []fault.Detail) {
-	if a, err := mail.ParseAddress(email); err != nil || a.Address != email || !hasValidParts(email) || email != name.Normalize(email) || !name.IsVisible(email) || strings.ContainsFunc(email, becomesASCII) {
-		details = append(details, fault.Detail{Path: "/email", Code: "format", Message: "must be an email address, such as ann@nordlicht.example, in Unicode Normalization Form C, without invisible characters, and with a host name as domain, without characters such as full-width letters"})
-	}
-	return details
-}
-
-// hasValidParts reports whether the parts of an email address have the lengths of RFC 5321,
-// 4.5.3.1, and its domain is a host name, with the characters or in the ASCII form of IDNA.
-// Other spellings of the domain, such as full-width letters, are not valid.
-func hasValidParts(email string) bool {
-	at := strings.LastIndexByte(email, '@')
-	if at < 1 || at > 64 || len(email) > MaxEmail {
-		return false
-	}
-	domain := strings.ToLower(email[at+1:])
-	ascii, err := idna.Lookup.ToASCII(domain)
-	if err != nil {
-		return false
-	}
-	if unicode, err := idna.Lookup.ToUnicode(domain); err != nil || domain != ascii && domain != unicode {
-		return false
-	}
-	for label := range strings.SplitSeq(ascii, ".") {
-		if label == "" || len(label) > 63 || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
-			return false
-		}
-	}
-	return true
-}
-
-func checkPasswordPolicy(path, password string) []fault.Detail {
-	switch n := utf8.RuneCountInString(password); {
-	case n < MinPassword || n > MaxPassword:
-		return []fault.Detail{{Path: path, Code: "range", Message: fmt.Sprintf("must have %d to %d characters, got %d", MinPassword, MaxPassword, n)}}
-	case isCommon(password):
-		return []fault.Detail{{Path: path, Code: "common", Message: "must not be one of the 3,000 most common passwords; use several words, for example"}}
-	}
-	return nil
 }

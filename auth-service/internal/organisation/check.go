@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/language"
@@ -42,9 +43,9 @@ var identifierRules = []struct {
 	rule  string
 }{
 	{"gln", func(i Identifiers) string { return i.GLN }, isGLN, "must be 13 digits, the last one the GS1 check digit"},
-	{"eori", func(i Identifiers) string { return i.EORI }, hasCountry(`^[A-Z]{2}[A-Z0-9]{1,15}$`), "must be a country code and 1 to 15 capital letters or digits"},
-	{"vat", func(i Identifiers) string { return i.VAT }, hasCountry(`^[A-Z]{2}[A-Z0-9+*]{2,13}$`), "must be a country code and 2 to 13 capital letters, digits, + or *"},
-	{"lei", func(i Identifiers) string { return i.LEI }, isLEI, "must be 20 capital letters or digits, the last two the check digits of ISO 17442"},
+	{"eori", func(i Identifiers) string { return i.EORI }, hasCountry(`^[A-Z]{2}[A-Z0-9]{1,15}$`), "must be a country code and 1 to 15 letters or digits"},
+	{"vat", func(i Identifiers) string { return i.VAT }, hasCountry(`^[A-Z]{2}[A-Z0-9+*]{2,14}$`), "must be a country code and 2 to 14 letters, digits, + or *"},
+	{"lei", func(i Identifiers) string { return i.LEI }, isLEI, "must be 20 letters or digits, the last two the check digits of ISO 17442"},
 	{"euid", func(i Identifiers) string { return i.EUID }, hasCountry(`^[A-Z]{2}[A-Za-z0-9_-]{0,20}\.[A-Za-z0-9 ./_-]{1,40}$`), "must be a country code, the register, a full stop and the registration number"},
 }
 
@@ -60,25 +61,31 @@ func hasCountry(pattern string) func(string) bool {
 }
 
 // notAssigned are the codes that x/text counts as countries and ISO 3166-1 has
-// reserved, withdrawn or left to users, such as XK.
-const notAssigned = "AC AN CP CQ CS DG EA EZ FQ IC NT PC SU TA UN XK YU"
+// reserved, withdrawn or left to users, such as AN. XK is not among them: the EU uses it for Kosovo.
+const notAssigned = "AC AN CP CQ CS DG EA EZ FQ IC NT PC SU TA UN YU"
 
-// isCountry reports whether a code is assigned in ISO 3166-1 alpha-2.
+// isCountry reports whether a code is assigned in ISO 3166-1 alpha-2, or XK.
 func isCountry(code string) bool {
 	region, err := language.ParseRegion(code)
 	return err == nil && region.String() == code && region.IsCountry() && region.Canonicalize() == region && !strings.Contains(notAssigned, code)
 }
 
-// normalize normalizes the texts that people read.
+// normalize normalizes the texts that people read, and writes identifiers without the spaces, dots and hyphens that
+// people group them with, in capital letters.
 func (o *Organisation) normalize() {
 	for _, text := range []*string{&o.Name, &o.Address.StreetAddress, &o.Address.PostalCode, &o.Address.City} {
 		*text = name.Normalize(*text)
 	}
+	for _, id := range []*string{&o.Identifiers.GLN, &o.Identifiers.EORI, &o.Identifiers.VAT, &o.Identifiers.LEI} {
+		*id = strings.ToUpper(groupings.Replace(name.Normalize(*id)))
+	}
 }
+
+var groupings = strings.NewReplacer(" ", "", ".", "", "-", "")
 
 // check returns all faults of an organisation. It does not check texts, identifiers and a
 // country that are the same as in previous: earlier releases accepted some invisible
-// characters, and codes that are not assigned, such as XK.
+// characters, and codes that are not assigned, such as AN.
 func (o Organisation) check(previous Organisation) []fault.Detail {
 	details := CheckID("/id", o.ID)
 	addFault := func(path, code, rule, got string) {
@@ -101,12 +108,18 @@ func (o Organisation) check(previous Organisation) []fault.Detail {
 		}
 	}
 	if c := o.Address.Country; c != "" && c != previous.Address.Country && !isCountry(c) {
-		addFault("/address/country", "format", "must be an assigned ISO 3166-1 alpha-2 code, such as DE", c)
+		addFault("/address/country", "format", "must be an assigned ISO 3166-1 alpha-2 code, such as DE, or XK for Kosovo", c)
 	}
-	if u, err := url.Parse(o.WebAddress); o.WebAddress != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || len(o.WebAddress) > maxText || !name.IsVisible(o.WebAddress)) {
-		addFault("/webAddress", "format", fmt.Sprintf("must be an http or https URL of at most %d characters", maxText), o.WebAddress)
+	if o.WebAddress != "" && o.WebAddress != previous.WebAddress && !isWebAddress(o.WebAddress) {
+		addFault("/webAddress", "format", fmt.Sprintf("must be an absolute https URL of at most %d characters, without white space or user name", maxText), o.WebAddress)
 	}
 	return append(details, o.checkFormerIDs(previous.FormerIDs)...)
+}
+
+// isWebAddress reports whether a text is an https URL, with the scheme in any case, as in passports.
+func isWebAddress(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme == "https" && u.Hostname() != "" && u.User == nil && len(text) <= maxText && name.IsVisible(text) && !strings.ContainsFunc(text, unicode.IsSpace)
 }
 
 func (o Organisation) checkFormerIDs(previous []string) (details []fault.Detail) {

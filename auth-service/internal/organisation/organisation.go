@@ -18,7 +18,7 @@ type Organisation struct {
 	Name        string      `json:"name" example:"Nordlicht Batterie GmbH" doc:"name for display; can change"`
 	Identifiers Identifiers `json:"identifiers,omitzero" doc:"identifiers in public registers"`
 	Address     Address     `json:"address,omitzero" doc:"postal address"`
-	WebAddress  string      `json:"webAddress,omitempty" example:"https://nordlicht.example" doc:"http or https URL"`
+	WebAddress  string      `json:"webAddress,omitempty" example:"https://nordlicht.example" doc:"https URL"`
 	FormerIDs   []string    `json:"formerIds,omitempty" doc:"free-text ids of data from releases without organisation ids; passports, documents and accounts with one of them belong to this organisation"`
 	CreatedAt   time.Time   `json:"createdAt" doc:"time of creation"`
 	UpdatedAt   time.Time   `json:"updatedAt" doc:"time of the last change"`
@@ -27,9 +27,9 @@ type Organisation struct {
 
 // Identifiers are the identifiers of an organisation in public registers.
 type Identifiers struct {
-	GLN  string `json:"gln,omitempty" example:"9521000001060" doc:"Global Location Number (GS1): 13 digits with check digit"`
-	EORI string `json:"eori,omitempty" example:"DE1234567890" doc:"Economic Operators Registration and Identification number: country code and 1 to 15 letters or digits"`
-	VAT  string `json:"vat,omitempty" example:"DE123456789" doc:"VAT identification number: country code and 2 to 13 characters"`
+	GLN  string `json:"gln,omitempty" example:"9521000001060" doc:"Global Location Number (GS1): 13 digits with check digit; spaces, dots and hyphens do not matter"`
+	EORI string `json:"eori,omitempty" example:"DE1234567890" doc:"Economic Operators Registration and Identification number: country code and 1 to 15 letters or digits; spaces, dots, hyphens and case do not matter"`
+	VAT  string `json:"vat,omitempty" example:"DE123456789" doc:"VAT identification number: country code and 2 to 14 characters; spaces, dots, hyphens and case do not matter"`
 	LEI  string `json:"lei,omitempty" example:"952100NORDLICHT00050" doc:"Legal Entity Identifier (ISO 17442): 20 letters or digits with check digits"`
 	EUID string `json:"euid,omitempty" example:"DEK1101R.HRB116737" doc:"European Unique Identifier of the business registers: country code, register, a full stop and the registration number"`
 }
@@ -39,7 +39,7 @@ type Address struct {
 	StreetAddress string `json:"streetAddress,omitempty" example:"Speicherweg 4" doc:"street and number"`
 	PostalCode    string `json:"postalCode,omitempty" example:"04109" doc:"postal code"`
 	City          string `json:"city,omitempty" example:"Leipzig" doc:"city"`
-	Country       string `json:"country,omitempty" example:"DE" doc:"ISO 3166-1 alpha-2 code"`
+	Country       string `json:"country,omitempty" example:"DE" doc:"ISO 3166-1 alpha-2 code, or XK for Kosovo"`
 }
 
 // Record is the stored form of an organisation.

@@ -129,6 +129,6 @@ func (h *Hasher) acquire(ctx context.Context, client account.Client, password st
 		return nil, err
 	}
 	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(password))
+	mac.Write([]byte(account.NormalPassword(password)))
 	return []byte(base64.RawStdEncoding.EncodeToString(mac.Sum(nil))), nil
 }

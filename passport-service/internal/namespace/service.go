@@ -44,6 +44,20 @@ type Request struct {
 	Value, Organisation string
 }
 
+// check returns the value in its normal form. It fails with fault.Invalid, listing all errors.
+func (r *Request) check() (value string, err error) {
+	value, err = normalize(r.Kind, r.Value)
+	if r.Organisation != "" {
+		return value, err
+	}
+	wrong := fault.New(fault.Invalid, "the namespace is not valid").
+		With(fault.Detail{Path: "/organisation", Code: "required", Message: "organisation is missing; your account has none"})
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		wrong = wrong.With(f.Details...)
+	}
+	return value, wrong
+}
+
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
 
 // Create stores a requested namespace. It does not reveal whether another organisation has
@@ -54,14 +68,10 @@ func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Milliseco
 func (s *Service) Create(ctx context.Context, r Request, key string) (n Namespace, replayed bool, err error) {
 	caller := auth.Caller(ctx)
 	r.Organisation = cmp.Or(r.Organisation, caller.Organisation)
-	switch {
-	case r.Organisation == "" && caller.Role == auth.Admin:
-		return n, false, fault.New(fault.Invalid, "the namespace is not valid").
-			With(fault.Detail{Path: "/organisation", Code: "required", Message: "organisation is missing; your account has none"})
-	case caller.Role != auth.Admin && !caller.Owns(r.Organisation):
+	if caller.Role != auth.Admin && !caller.Owns(r.Organisation) {
 		return n, false, fault.New(fault.Forbidden, "you may request namespaces for your own organisation only")
 	}
-	if r.Value, err = normalize(r.Kind, r.Value); err != nil {
+	if r.Value, err = r.check(); err != nil {
 		return n, false, err
 	}
 	id, now, request := s.NewID(), s.now(), ""
