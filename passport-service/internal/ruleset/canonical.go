@@ -109,10 +109,11 @@ func quote(text string) string { return string(appendQuoted(nil, text)) }
 func appendQuoted(out []byte, text string) []byte { return must(jsontext.AppendQuote(out, text)) }
 
 // Merge applies a merge patch (RFC 7396), which must be one valid JSON value, and
-// returns the result.
+// returns the result. A null that would remove an unknown member that d does not have stays in the
+// result, so that it is reported.
 func (d *Document) Merge(patch wire.Value) wire.Value {
 	m := merger{jsontext.NewDecoder(bytes.NewBuffer(patch), jsontext.AllowDuplicateNames(true)), make([]byte, 0, len(d.text)+len(patch))}
-	m.value(d.Root())
+	m.value(d.Root(), d.Rules.root)
 	return m.out
 }
 
@@ -121,8 +122,9 @@ type merger struct {
 	out []byte
 }
 
-// value merges the next value of the patch into a target, which may be absent.
-func (m *merger) value(target Value) {
+// value merges the next value of the patch into a target, which may be absent. The field is nil if
+// it is not known.
+func (m *merger) value(target Value, f *Field) {
 	if m.dec.PeekKind() != '{' {
 		m.out = append(m.out, must(m.dec.ReadValue())...)
 		return
@@ -137,12 +139,17 @@ func (m *merger) value(target Value) {
 	for m.dec.PeekKind() != '}' {
 		name := unquote(string(must(m.dec.ReadValue())))
 		patched = append(patched, name)
-		if m.dec.PeekKind() == 'n' {
+		var field *Field
+		if f != nil {
+			field = f.members[name]
+		}
+		isMisspelt := field == nil && f != nil && f.members != nil && !target.Member(name).Exists()
+		if m.dec.PeekKind() == 'n' && !isMisspelt {
 			must(m.dec.ReadValue())
 			continue
 		}
 		m.name(begin, name)
-		m.value(target.Member(name))
+		m.value(target.Member(name), field)
 	}
 	must(m.dec.ReadToken())
 	for member := range target.Children() {

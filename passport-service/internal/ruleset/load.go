@@ -64,6 +64,7 @@ func Load(data []byte) (*RuleSet, error) {
 		}
 	}
 	rs.root.collectClasses()
+	rs.indexNames(rs.root)
 	return rs, errors.Join(errs...)
 }
 

@@ -122,6 +122,7 @@ type RuleSet struct {
 	rules         map[string]Rule
 	byPath        map[string]*Field
 	root          *Field // data; its children are the sections
+	names         []name // of the fields, for suggestions
 }
 
 // Attribute returns the attribute at a path of the catalogue.

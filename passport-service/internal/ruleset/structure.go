@@ -3,11 +3,7 @@ package ruleset
 import (
 	"bytes"
 	"fmt"
-	"math"
-	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -16,12 +12,13 @@ import (
 
 // Limits of stored data in addition to those of the catalogue.
 const (
-	maxText       = 10_000 // characters
-	maxItems      = 1_000  // of an array, or languages of a localized string
-	maxDigits     = 17     // significant digits: as many as the shortest form of a double can have
-	minMagnitude  = 1e-9
-	maxMagnitude  = 1e15
-	maxViolations = 1_000
+	maxText        = 10_000 // characters
+	maxItems       = 1_000  // of an array, or languages of a localized string
+	maxDigits      = 17     // significant digits: as many as the shortest form of a double can have
+	minMagnitude   = 1e-9
+	maxMagnitude   = 1e15
+	maxViolations  = 1_000
+	maxSuggestions = 20 // unknown fields with a suggestion: each costs time
 )
 
 // Parse parses data, which must be one valid JSON value, and checks the structure
@@ -105,7 +102,7 @@ func (p parser) expect(id int32, kind jsontext.Kind, want string) bool {
 		return true
 	}
 	p.readValue(id)
-	p.report(id, "type", "must be %s, got %s", want, kinds[got])
+	p.report(id, "type", "must be %s, got %s", want, describeWrong(Value{p.doc, id}, kind))
 	return false
 }
 
@@ -116,7 +113,7 @@ func (p parser) end(id int32) {
 }
 
 var kinds = map[jsontext.Kind]string{
-	'n': "null", 't': "true", 'f': "false", '"': "a string", '0': "a number", '{': "an object", '[': "an array",
+	'n': "null", 't': "true", 'f': "false", '{': "an object", '[': "an array",
 }
 
 func (p parser) value(id int32, f *Field) {
@@ -161,9 +158,24 @@ func (p parser) object(id int32, f *Field) {
 		}
 		unknown := p.doc.add(id, nil, unquote(string(raw)), 0)
 		p.readValue(unknown)
-		p.report(unknown, "unknownField", "is unknown: rule set %s has no such field", p.doc.Rules.Name)
+		p.report(unknown, "unknownField", "is unknown: rule set %s has no such field%s", p.doc.Rules.Name, p.suggest(p.doc.nodes[unknown].name, f))
 	}
 	p.end(id)
+}
+
+// suggest returns the end of a message with the field that an unknown member of f may mean.
+func (p parser) suggest(name string, f *Field) string {
+	if len(p.doc.violations) >= maxSuggestions {
+		return ""
+	}
+	path := p.doc.Rules.Nearest(name, f)
+	if path == "" {
+		return ""
+	}
+	if member := path[strings.LastIndexByte(path, '.')+1:]; f.members[member] != nil && p.doc.Rules.byPath[path] == f.members[member] {
+		path = member
+	}
+	return fmt.Sprintf("; did you mean %s?", path)
 }
 
 // array reads an array. It skips items beyond the limit: a request body has room
@@ -184,110 +196,4 @@ func (p parser) array(id int32, a *Attribute, read func(item int32)) {
 	if count > maxItems {
 		p.report(id, "range", "must have at most %d entries, got %d", maxItems, count)
 	}
-}
-
-// text reads the string of an attribute, or of an item or a language of it.
-func (p parser) text(id int32, a *Attribute) {
-	if !p.expect(id, '"', "a string") {
-		return
-	}
-	text, _ := Value{p.doc, id}.Text()
-	if n := utf8.RuneCountInString(text); n > maxText {
-		p.report(id, "range", "must have at most %d characters, got %d", maxText, n)
-		return
-	}
-	if a.AllowedValues == nil || slices.Contains(a.AllowedValues, text) {
-		return
-	}
-	allowed, ok := a.canonical(text)
-	if !ok {
-		p.report(id, "enum", "must be %s, got %q", OneOf(a.AllowedValues), text)
-		return
-	}
-	n := &p.doc.nodes[id]
-	n.start = int32(len(p.doc.text))
-	p.doc.text += quote(allowed)
-	n.end = int32(len(p.doc.text))
-}
-
-// canonical returns the allowed value that a text means.
-func (a *Attribute) canonical(text string) (string, bool) {
-	for _, allowed := range a.AllowedValues {
-		if strings.EqualFold(allowed, text) {
-			return allowed, true
-		}
-	}
-	for spelling, allowed := range a.Spellings {
-		if strings.EqualFold(spelling, text) {
-			return allowed, true
-		}
-	}
-	return "", false
-}
-
-func (p parser) localized(id int32, a *Attribute) {
-	if !p.expect(id, '{', a.typeName()) {
-		return
-	}
-	count := 0
-	for ; p.dec.PeekKind() != '}'; count++ {
-		key := unquote(string(must(p.dec.ReadValue())))
-		text := p.doc.add(id, p.doc.nodes[id].field, key, 0)
-		p.text(text, a)
-		if strings.ContainsAny(key, ".\x00") || strings.HasPrefix(key, "$") {
-			p.report(text, "format", "must have a language code as its name: a dot, a NUL and a leading $ are not allowed")
-		}
-	}
-	p.end(id)
-	if count > maxItems {
-		p.report(id, "range", "must have at most %d languages, got %d", maxItems, count)
-	}
-}
-
-func (p parser) number(id int32, a *Attribute) {
-	if !p.expect(id, '0', a.typeName()) {
-		return
-	}
-	literal := Value{p.doc, id}.Raw()
-	value, err := strconv.ParseFloat(literal, 64)
-	p.doc.nodes[id].number = value
-	magnitude := math.Abs(value)
-	digits := significantDigits(literal)
-	switch {
-	case err != nil || magnitude > maxMagnitude || digits > 0 && magnitude < minMagnitude:
-		p.report(id, "range", "must be 0 or have a magnitude from 1e-9 to 1e15, got %.24s", literal)
-		return
-	case digits > maxDigits:
-		p.report(id, "range", "must have at most %d significant digits, got %d", maxDigits, digits)
-		return
-	case a.Type == Integer && value != math.Trunc(value):
-		p.report(id, "type", "must be an integer, got %s", a.Quantity(value))
-		return
-	}
-	if a.Minimum != nil && value < *a.Minimum {
-		p.report(id, "range", "must be at least %s, got %s", formatNumber(*a.Minimum), a.Quantity(value))
-	}
-	if a.ExclusiveMin != nil && value <= *a.ExclusiveMin {
-		p.report(id, "range", "must be greater than %s, got %s", formatNumber(*a.ExclusiveMin), a.Quantity(value))
-	}
-	if a.Maximum != nil && value > *a.Maximum {
-		p.report(id, "range", "must be at most %s, got %s", formatNumber(*a.Maximum), a.Quantity(value))
-	}
-}
-
-// significantDigits counts the significant digits of a JSON number, 0 for zero.
-func significantDigits(literal string) (n int) {
-	zeros := 0 // they count if another digit follows
-	for _, c := range []byte(literal) {
-		switch {
-		case c == 'e' || c == 'E':
-			return n
-		case c == '0' && n > 0:
-			zeros++
-		case '1' <= c && c <= '9':
-			n += zeros + 1
-			zeros = 0
-		}
-	}
-	return n
 }

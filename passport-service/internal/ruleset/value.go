@@ -2,9 +2,11 @@ package ruleset
 
 import (
 	"iter"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -159,22 +161,33 @@ func EscapePointer(name string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
 }
 
+// maxShown limits the characters of a name in messages.
+const maxShown = 200
+
+var plainName = regexp.MustCompile(`^[\pL\pM\pN_.\-\[\]]+$`)
+
 // FieldName returns the name of the field at a JSON Pointer as messages show it,
-// without its section: materials[0].massKg.
+// without its section: materials[0].massKg. Names with other characters are quoted.
 func FieldName(path string) string {
 	steps := strings.Split(strings.TrimPrefix(path, "/data/"), "/")
-	if len(steps) == 1 { // data itself, or a section
-		return unescapePointer.Replace(path[strings.LastIndexByte(path, '/')+1:])
-	}
-	name := steps[1]
-	for _, step := range steps[2:] {
-		if step != "" && strings.Trim(step, "0123456789") == "" {
-			name += "[" + step + "]"
-		} else {
-			name += "." + step
+	name := path[strings.LastIndexByte(path, '/')+1:] // data itself, or a section
+	if len(steps) > 1 {
+		name = steps[1]
+		for _, step := range steps[2:] {
+			if step != "" && strings.Trim(step, "0123456789") == "" {
+				name += "[" + step + "]"
+			} else {
+				name += "." + step
+			}
 		}
 	}
-	return unescapePointer.Replace(name)
+	if name = unescapePointer.Replace(name); utf8.RuneCountInString(name) > maxShown {
+		name = string([]rune(name)[:maxShown]) + "…"
+	}
+	if !plainName.MatchString(name) {
+		name = strconv.Quote(name)
+	}
+	return name
 }
 
 var unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")

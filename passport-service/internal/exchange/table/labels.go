@@ -93,41 +93,9 @@ func withIndices(path, label string) string {
 
 // suggest returns the end of a message with the nearest name.
 func (p *Parser) suggest(text string) string {
-	best, least := "", 0
-	name := strings.ToLower(indices.ReplaceAllString(text[strings.LastIndexByte(text, '.')+1:], ""))
-	for _, a := range p.rules.Attributes() {
-		for _, candidate := range []string{a.Path[strings.LastIndexByte(a.Path, '.')+1:], a.Label()} {
-			if d := distance(name, strings.ToLower(candidate)); best == "" || d < least {
-				best, least = a.Path, d
-			}
-		}
-	}
-	if least > max(2, len(name)/3) {
+	best := p.rules.Nearest(indices.ReplaceAllString(text[strings.LastIndexByte(text, '.')+1:], ""), nil)
+	if best == "" {
 		return "; the template has the names of all columns"
 	}
 	return "; did you mean " + strings.ReplaceAll(best, "[]", "[0]") + "?"
-}
-
-// distance returns the number of insertions, deletions and replacements of bytes between
-// two texts (Levenshtein).
-func distance(a, b string) int {
-	if len(a) > 200 {
-		a = a[:200]
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		previous := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := previous
-			if a[i] != b[j] {
-				cost++
-			}
-			previous, row[j+1] = row[j+1], min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
