@@ -1,6 +1,7 @@
 package compliance
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -58,22 +59,46 @@ func (c *dutyCheck) checkText(v ruleset.Value, f *ruleset.Field) {
 	case f.Pattern != nil && !f.Pattern.MatchString(text) && f.Pattern.MatchString(withoutSpace(text)):
 		c.report(v, "", "format", "must not have white space, got %q", text)
 	case f.Pattern != nil && !f.Pattern.MatchString(text):
-		c.report(v, "", "format", "must be %s, got %q", f.Attribute.Format, text)
+		c.report(v, "", "format", "%s", c.explain(v, text))
 	}
 }
 
 func withoutSpace(text string) string { return strings.Join(strings.Fields(text), "") }
 
+// explain says why a text does not match the pattern of its attribute.
+func (c *dutyCheck) explain(v ruleset.Value, text string) string {
+	for _, rule := range c.run.engine.fields[v.Attribute().Path] {
+		if !rule.Explains {
+			continue
+		}
+		if message := rule.Field(c.run, v); message != "" {
+			return message
+		}
+	}
+	return fmt.Sprintf("must be %s, got %q", v.Attribute().Format, text)
+}
+
 // placeholders are texts in place of a missing value, in lower case and without
 // white space and punctuation.
 var placeholders = []string{
 	"", "na", "nil", "null", "undefined", "unknown", "notknown", "notavailable", "notapplicable", "notspecified", "tba", "tbc", "tbd",
-	"tobeannounced", "tobeconfirmed", "tobedefined", "tobedetermined", "todo", "unbekannt", "keineangabe", "inconnu", "desconocido", "sconosciuto", "onbekend", "xx", "xxx",
+	"tobeannounced", "tobeconfirmed", "tobedefined", "tobedetermined", "todo", "test", "dummy", "xx", "xxx",
+	"unbekannt", "keineangabe", "keineangaben", "entfällt", "nichtzutreffend", "nichtanwendbar", "inconnu", "sansobjet", "nonapplicable", "noncommuniqué",
+	"desconocido", "noaplica", "noaplicable", "sconosciuto", "nonapplicabile", "nonpertinente", "onbekend", "nvt", "nietvantoepassing", "nieznany", "niedotyczy",
 }
+
+// abbreviations are placeholders with full stops: k. A., s. o., n. d.
+var abbreviations = []string{"ka", "so", "nd"}
+
+// negations are placeholders too, except in lists that can have nothing to state.
+var negations = []string{"none", "no", "nothing", "keine", "keiner", "aucun", "aucune", "néant", "ninguno", "ninguna", "nessuno", "nessuna", "geen", "brak"}
+
+// mayBeNone are the lists for which "none" is a statement.
+var mayBeNone = []string{"circularity.dismantlingInformation.tools", "circularity.dismantlingInformation.damageWarnings"}
 
 // isPlaceholder reports whether a text states nothing: it is a placeholder, or has no
 // letter, digit or symbol. Na without punctuation is sodium.
-func isPlaceholder(text string) bool {
+func isPlaceholder(text, path string) bool {
 	if len(text) > 20 || text == "Na" {
 		return false
 	}
@@ -83,18 +108,18 @@ func isPlaceholder(text string) bool {
 		}
 		return unicode.ToLower(r)
 	}, text)
-	return slices.Contains(placeholders, word)
+	return slices.Contains(placeholders, word) || strings.Contains(text, ".") && slices.Contains(abbreviations, word) || slices.Contains(negations, word) && !slices.Contains(mayBeNone, path)
 }
 
 // isOnlyPlaceholders reports whether a text, all texts by language or all items of an
 // array of texts are placeholders.
 func isOnlyPlaceholders(v ruleset.Value) bool {
 	a := v.Attribute()
-	if a == nil || a.AllowedValues != nil {
+	if a == nil || a.AllowedValues != nil || v.Field().Pattern != nil { // NO and NA are countries
 		return false
 	}
 	if text, ok := v.Text(); ok {
-		return isPlaceholder(text)
+		return isPlaceholder(text, a.Path)
 	}
 	if a.Type != ruleset.Localized && a.Type != ruleset.Strings {
 		return false

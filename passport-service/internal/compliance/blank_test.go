@@ -85,7 +85,8 @@ func TestPlaceholdersAreWarnings(t *testing.T) {
 	} {
 		for text, warned := range map[string]bool{
 			"n/a": true, "N.A.": true, "-": true, "--": true, "?": true, "TBD": true, "(tbd)": true, "unknown": true, "to be defined": true, "not available": true, "…": true,
-			"Na": false, "A": false, "0": false, "Unknown Motors Ltd": false, "TBD-7731": false, "+": false,
+			"k. A.": true, "s.o.": true, "nie dotyczy": true, "Sans objet": true, "test": true, "entfällt": true,
+			"Na": false, "KA": false, "SO": false, "A": false, "0": false, "Unknown Motors Ltd": false, "TBD-7731": false, "+": false,
 		} {
 			report := e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, ev, changes(set(path, fmt.Sprintf(pattern, quoteJSON(t, text)))))), Now: now, AsOf: ruleset.DateOf(now)})
 			got := slices.ContainsFunc(report.Findings, func(f compliance.Finding) bool {
@@ -93,6 +94,23 @@ func TestPlaceholdersAreWarnings(t *testing.T) {
 			})
 			if got != warned {
 				t.Errorf("%s = %q: got a warning: %v, want %v", path, text, got, warned)
+			}
+		}
+	}
+}
+
+// TestNoneIsAPlaceholder except in lists that can have nothing to state.
+func TestNoneIsAPlaceholder(t *testing.T) {
+	e := engine(t)
+	for path, want := range map[string]bool{
+		matter + "hazardousSubstances/0/hazardClasses": true, circle + "dismantlingInformation/disassemblySequence": true,
+		circle + "dismantlingInformation/tools": false, circle + "dismantlingInformation/damageWarnings": false,
+	} {
+		for _, text := range []string{"none", "Keine", "aucun"} {
+			report := e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, ev, changes(set(path, `["`+text+`"]`)))), Now: now, AsOf: ruleset.DateOf(now)})
+			got := slices.ContainsFunc(report.Findings, func(f compliance.Finding) bool { return f.Path == path && strings.Contains(f.Message, "placeholder") })
+			if got != want {
+				t.Errorf("%s: [%q]: got a warning: %v, want %v", path, text, got, want)
 			}
 		}
 	}

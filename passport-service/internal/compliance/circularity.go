@@ -1,10 +1,13 @@
 package compliance
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
 const (
@@ -20,7 +23,7 @@ var metals = []struct{ member, name string }{{"cobalt", "Cobalt"}, {"lithium", "
 
 var circularityRules = []Rule{
 	{ID: "CIR-1", Severity: Error, Code: "consistency", Needs: []string{cellCount, cellLayout}, Check: func(r *Run) {
-		series, parallel, ok := layout(r)
+		series, parallel, ok := layout(r.text(cellLayout))
 		if want := series * parallel; ok && r.number(cellCount) != want {
 			r.ReportAt(cellCount, "must be %.0f for cellLayout %s, got %s", want, r.text(cellLayout), r.quantity(cellCount))
 		}
@@ -49,14 +52,22 @@ var circularityRules = []Rule{
 var layouts = regexp.MustCompile(`(?i)^\s*(?:(\d{1,6})\s*s\s*(\d{1,6})\s*p|(\d{1,6})\s*p\s*(\d{1,6})\s*s)\s*$`)
 
 // layout parses a cell layout such as 96s3p or 3P96S.
-func layout(r *Run) (series, parallel float64, ok bool) {
-	m := layouts.FindStringSubmatch(r.text(cellLayout))
+func layout(text string) (series, parallel float64, ok bool) {
+	m := layouts.FindStringSubmatch(text)
 	if m == nil {
 		return 0, 0, false
 	}
 	series, _ = strconv.ParseFloat(m[1]+m[4], 64)
 	parallel, _ = strconv.ParseFloat(m[2]+m[3], 64)
 	return series, parallel, true
+}
+
+func checkLayout(_ *Run, v ruleset.Value) string {
+	text, _ := v.Text()
+	if series, parallel, ok := layout(text); ok && series*parallel == 0 {
+		return fmt.Sprintf("must have at least 1 cell in series and in parallel, got %q", text)
+	}
+	return ""
 }
 
 func checkRecycledContent(r *Run) {

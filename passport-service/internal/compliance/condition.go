@@ -1,6 +1,7 @@
 package compliance
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -129,12 +130,22 @@ func checkFades(r *Run) {
 				want = -want
 			}
 			if ok && okInitial && okCurrent && !near(given, want, f.tolerance) {
-				r.Report(fade, "must be within %v percentage points of %s %% because %s changed from %s to %s, got %s",
-					f.tolerance, rounded(want), f.value, quantityOf(first.Member(f.value)), quantityOf(item.Member(f.value)), quantityOf(fade))
+				change := fmt.Sprintf("changed from %s to %s", quantityOf(first.Member(f.value)), quantityOf(item.Member(f.value)))
+				if initial == current {
+					change = "is still " + quantityOf(first.Member(f.value))
+				}
+				r.Report(fade, "must be within %s of %s %% because %s %s, got %s", points(f.tolerance), rounded(want), f.value, change, quantityOf(fade))
 			}
 		}
 		i++
 	}
+}
+
+func points(n float64) string {
+	if n == 1 {
+		return "1 percentage point"
+	}
+	return fmt.Sprintf("%v percentage points", n)
 }
 
 func checkCounters(r *Run) {

@@ -20,12 +20,12 @@ var criticalRawMaterials = []string{
 var materialNames = map[string][]string{
 	"Aluminium":                 {"bauxite alumina aluminium", "bauxite alumina aluminum", "bauxite", "alumina", "aluminum"},
 	"Baryte":                    {"barite"},
-	"Graphite":                  {"natural graphite", "synthetic graphite", "artificial graphite"},
+	"Graphite":                  {"natural graphite", "synthetic graphite", "artificial graphite", "graphite natural", "graphite synthetic", "graphite artificial", "flake graphite", "spherical graphite"},
 	"Fluorspar":                 {"fluorite"},
 	"Silicon metal":             {"silicon"},
 	"Titanium metal":            {"titanium"},
 	"Magnesium":                 {"magnesium metal"},
-	"Heavy rare earth elements": {"terbium", "dysprosium", "holmium", "erbium", "thulium", "ytterbium", "lutetium", "yttrium", "rare earth elements", "rare earth elements for permanent magnets"},
+	"Heavy rare earth elements": {"terbium", "dysprosium", "holmium", "erbium", "thulium", "ytterbium", "lutetium", "yttrium", "rare earth elements", "rare earth elements for permanent magnets", "rare earths"},
 	"Light rare earth elements": {"lanthanum", "cerium", "praseodymium", "neodymium", "promethium", "samarium", "europium", "gadolinium"},
 	"Platinum group metals":     {"platinum", "palladium", "rhodium", "ruthenium", "iridium", "osmium"},
 }
@@ -35,7 +35,7 @@ var canonicalMaterials = func() map[string]string {
 	names := map[string]string{}
 	for _, name := range criticalRawMaterials {
 		names[materialKey(name)] = name
-		for _, other := range materialNames[name] {
+		for _, other := range append(materialNames[name], materialSymbols[name]...) {
 			names[materialKey(other)] = name
 		}
 	}

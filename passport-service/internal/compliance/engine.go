@@ -27,6 +27,8 @@ type Rule struct {
 	// Field checks a rule of a single field. It runs on each valid field that names
 	// the rule, and returns the message without the name of the field, or "".
 	Field func(*Run, ruleset.Value) string
+	// Explains is set if Field also says why a text does not match the pattern of the catalogue.
+	Explains bool
 	// Catalogue are codes of catalogue violations that are reported with the id of
 	// this rule, at fields that name the rule. If Needs is set, only at those.
 	Catalogue []string

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -14,10 +15,10 @@ import (
 
 // formatRules are the rules of a single field beyond the pattern of the catalogue.
 var formatRules = []Rule{
-	{ID: "FMT-1", Severity: Error, Code: "format", Field: checkURL, Catalogue: []string{"format"}},
+	{ID: "FMT-1", Severity: Error, Code: "format", Field: checkURL, Explains: true, Catalogue: []string{"format"}},
 	{ID: "FMT-2", Severity: Error, Code: "format", Field: checkDate, FieldSchema: dateSchema, Catalogue: []string{"format"}},
 	{ID: "FMT-3", Severity: Error, Code: "type", Catalogue: []string{"type"}},
-	{ID: "FMT-4", Severity: Error, Code: "format", Field: checkCountry, FieldSchema: countrySchema, Catalogue: []string{"format"}},
+	{ID: "FMT-4", Severity: Error, Code: "format", Field: checkCountry, Explains: true, FieldSchema: countrySchema, Catalogue: []string{"format"}},
 	{ID: "FMT-5", Severity: Error, Code: "unknownField", Catalogue: []string{"unknownField"}},
 	{ID: "FMT-6", Severity: Error, Code: "format", Field: checkLanguage},
 	{ID: "ID-1", Severity: Error, Code: "format", Field: checkBatteryIdentifier, Catalogue: []string{"format"}},
@@ -31,6 +32,8 @@ var formatRules = []Rule{
 	{ID: "DAT-5", Severity: Warning, Code: "range", Field: checkLongWarranty},
 	{ID: "MAT-3", Severity: Error, Code: "enum", Field: checkCriticalRawMaterial, FieldSchema: criticalMaterialSchema},
 	{ID: "MAT-7", Severity: Error, Code: "format", Field: checkECNumber},
+	{ID: "MAT-11", Severity: Warning, Code: "enum", Field: checkHazardStatement},
+	{ID: "CIR-1", Severity: Error, Code: "range", Field: checkLayout},
 }
 
 func checkURL(_ *Run, v ruleset.Value) string {
@@ -44,12 +47,29 @@ func checkURL(_ *Run, v ruleset.Value) string {
 	return ""
 }
 
+// badEncoding matches a percent sign that encodes no byte.
+var badEncoding = regexp.MustCompile(`%(?:[^0-9A-Fa-f]|[0-9A-Fa-f](?:[^0-9A-Fa-f]|$)|$)`)
+
 // checkWebURL returns an error unless the text is an absolute https URL, which may be
 // international. The case of its scheme does not matter.
 func checkWebURL(text string) error {
+	scheme, rest, found := strings.Cut(text, "://")
+	switch {
+	case !found || !strings.EqualFold(strings.TrimSpace(scheme), "https"):
+		return errors.New("must be an https URL")
+	case strings.ContainsFunc(text, unicode.IsSpace):
+		return errors.New("must not have white space")
+	case badEncoding.MatchString(rest):
+		return errors.New("must have two hexadecimal digits after each %: a percent sign is %25")
+	}
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.ContainsFunc(text, unicode.IsSpace) {
-		return errors.New("must be an absolute https URL without white space or user name")
+	switch {
+	case err != nil && strings.Contains(err.Error(), "invalid port"):
+		return errors.New("must have a port from 1 to 65535")
+	case err != nil || u.Hostname() == "":
+		return errors.New("must have a host, such as www.example.com")
+	case u.User != nil:
+		return errors.New("must not have a user name")
 	}
 	return batteryid.CheckHost(u)
 }
@@ -66,13 +86,6 @@ func checkYearNotInFuture(r *Run, v ruleset.Value) string {
 	last := r.Input.Now.Add(dateTolerance).UTC().Year()
 	if year, ok := v.Number(); ok && int(year) > last {
 		return fmt.Sprintf("must not be in the future, got %v (this year: %d)", year, last)
-	}
-	return ""
-}
-
-func checkCountry(_ *Run, v ruleset.Value) string {
-	if text, ok := v.Text(); ok && (len(text) != 2 || !strings.Contains(countries, text+" ")) {
-		return fmt.Sprintf("must be an ISO 3166-1 alpha-2 country code in use, got %q", text)
 	}
 	return ""
 }
@@ -136,12 +149,3 @@ func checkLanguage(_ *Run, v ruleset.Value) string {
 	}
 	return ""
 }
-
-// countries are the codes of ISO 3166-1 alpha-2, and XK for Kosovo, which the EU uses.
-const countries = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ " +
-	"CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR " +
-	"GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP " +
-	"KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ " +
-	"NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW " +
-	"SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ " +
-	"UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW "

@@ -79,7 +79,7 @@ var materialRules = []Rule{
 
 func checkCriticalRawMaterial(_ *Run, v ruleset.Value) string {
 	if text, ok := v.Text(); ok && criticalRawMaterial(text) == "" {
-		return fmt.Sprintf("must be a critical raw material of Annex II of Regulation (EU) 2024/1252, got %q", text)
+		return fmt.Sprintf("must be a critical raw material of Annex II of Regulation (EU) 2024/1252, got %q%s", text, materialHint(text))
 	}
 	return ""
 }

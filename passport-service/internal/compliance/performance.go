@@ -112,8 +112,8 @@ func checkRange(r *Run, v ruleset.Value) {
 func checkResistance(r *Run) {
 	const path = "performanceAndDurability.initialInternalResistance"
 	pack, cell := r.number(packResistance), r.number(cellResistance)
-	series, parallel, ok := layout(r)
-	if !ok || parallel == 0 {
+	series, parallel, ok := layout(r.text(cellLayout))
+	if !ok {
 		if pack < cell/1000 {
 			r.ReportAt(path, "should have a packOhm of at least cellOhm / 1000 (%s Ω), got %s", rounded(cell/1000), r.quantity(packResistance))
 		}

@@ -50,6 +50,9 @@ var violations = []struct{ want, base, patch string }{
 	{"FMT-1 error " + carbon + "studyUrl format", ev, changes(set(carbon+"studyUrl", `"https:///study"`))},
 	{"FMT-1 error " + carbon + "studyUrl format", ev, changes(set(carbon+"studyUrl", `"https://a.example/%zz"`))},
 	{"FMT-1 error " + carbon + "studyUrl format", ev, changes(set(carbon+"studyUrl", `"ftp://a.example/x"`))},
+	{"FMT-1 error " + carbon + "studyUrl format", ev, changes(set(carbon+"studyUrl", `"https://x..example"`))},
+	{"FMT-1 error " + carbon + "studyUrl format", ev, changes(set(carbon+"studyUrl", `"https://a.example:65536/"`))},
+	{"FMT-1 error " + carbon + "studyUrl format", ev, changes(set(carbon+"studyUrl", `"https://a.example/a\u00a0b"`))},
 	{"catalogue error " + general + "manufacturerInformation/emailAddress format", ev, changes(set(general+"manufacturerInformation/emailAddress", `"email:info@example.com"`))},
 	{"catalogue error " + general + "manufacturerInformation/emailAddress format", ev, changes(set(general+"manufacturerInformation/emailAddress", `"Info <info@example.com>"`))},
 	{"catalogue error " + general + "manufacturerInformation/emailAddress format", ev, changes(set(general+"manufacturerInformation/emailAddress", `"info@example.com, sales@example.com"`))},
@@ -150,9 +153,14 @@ var violations = []struct{ want, base, patch string }{
 	{"MAT-7 error " + matter + "hazardousSubstances/1/ecNumber format", ev, changes(set(matter+"hazardousSubstances/1/ecNumber", `"244-334-8"`))},
 	{"MAT-4 error " + matter + "hazardousSubstances/0/ecNumber notApplicable", ev, changes(set(matter+"hazardousSubstances/0/ecNumber", `"231-106-7"`))},
 	{"MAT-10 warning " + matter + "hazardousSubstances/1 required", minimum, changes(cut(matter + "hazardousSubstances/1/casNumber"))},
+	{"MAT-11 warning " + matter + "hazardousSubstances/0/hazardStatements/1 enum", ev, changes(set(matter+"hazardousSubstances/0/hazardStatements", `["H301","H999"]`))},
+	{"MAT-11 warning " + matter + "hazardousSubstances/0/hazardStatements/0 enum", ev, changes(set(matter+"hazardousSubstances/0/hazardStatements", `["H301 + H303"]`))},
+	{"catalogue error " + matter + "hazardousSubstances/0/hazardStatements/0 format", ev, changes(set(matter+"hazardousSubstances/0/hazardStatements", `["H302 Harmful"]`))},
 	{"MAT-8 error " + matter + "substanceImpact required", ev, changes(set(matter+"substanceImpact", `{}`))},
 	{"MAT-9 error " + matter + "materials required", minimum, changes(set(matter+"materials/2/component", `"other"`))},
 	{"CIR-1 error " + circle + "dismantlingInformation/cellCount consistency", ev, changes(set(circle+"dismantlingInformation/cellCount", `287`))},
+	{"CIR-1 error " + circle + "dismantlingInformation/cellLayout range", ev, changes(set(circle+"dismantlingInformation/cellLayout", `"0s0p"`))},
+	{"CIR-1 error " + circle + "dismantlingInformation/cellLayout range", ev, changes(set(circle+"dismantlingInformation/cellLayout", `"3p0s"`), cut(circle+"dismantlingInformation/cellCount"))},
 	{"CIR-2 error " + circle + "spareParts/0 required", minimum, changes(cut(circle + "spareParts/0/webAddress"))},
 	{"REC-1 error " + circle + "recycledContent/nickel/totalPercent consistency", ev, changes(set(circle+"recycledContent/nickel/totalPercent", `8.7`))},
 	{"REC-2 warning " + circle + "recycledContent notApplicable", second, changes(set(circle+"recycledContent", `{"reportingYear":2025}`))},
@@ -365,6 +373,7 @@ func conditionRules(t *testing.T) (names []string) {
 // TestMessages checks one message of each kind.
 func TestMessages(t *testing.T) {
 	e := engine(t)
+	const country, mustBeCountry = general + "manufacturerInformation/postalAddress/country", "manufacturerInformation.postalAddress.country must be an ISO 3166-1 alpha-2 country code in use, got "
 	for _, c := range []struct{ base, patch, want string }{
 		{ev, changes(cut(general + "batteryMass")), "batteryMass is missing: mandatory for category EV; expected a number in kg, greater than 0, with up to 3 decimal places"},
 		{remade, changes(cut(life + "remanufacturing")), "remanufacturing is missing: mandatory for category EV when batteryStatus is remanufactured; expected an object"},
@@ -380,6 +389,30 @@ func TestMessages(t *testing.T) {
 		{ev, changes(set(general+"batteryIdentifier", `"https://nlb.example/01/09521100000116/21/A~1"`)), `batteryIdentifier must have a serial number of 1 to 20 characters of the GS1 character set 82 after /21/, got "A~1": the value of (21) has the character '~', which is not allowed there`},
 		{ev, changes(set(matter+"materials", `[]`)), "materials must have 3 or more entries, got 0"},
 		{ev, changes(set(perform+"ratedEnergyKwh", `95`)), "ratedEnergyKwh should be within 10 % of ratedCapacityAh × nominalVoltageV / 1000 (82.368 kWh), got 95 kWh"},
+		{ev, changes(set(carbon+"studyUrl", `"https://a.example/a\u00a0b"`)), `studyUrl must not have white space, got "https://a.example/a\u00a0b"`},
+		{ev, changes(set(carbon+"studyUrl", `"see our site"`)), `studyUrl must be an https URL, got "see our site"`},
+		{ev, changes(set(carbon+"studyUrl", `"https://a.example/100%"`)), `studyUrl must have two hexadecimal digits after each %: a percent sign is %25, got "https://a.example/100%"`},
+		{ev, changes(set(carbon+"studyUrl", `"https://a.example:x/"`)), `studyUrl must have a port from 1 to 65535, got "https://a.example:x/"`},
+		{ev, changes(set(carbon+"studyUrl", `"https:///x"`)), `studyUrl must have a host, such as www.example.com, got "https:///x"`},
+		{ev, changes(set(carbon+"studyUrl", `"https://me@a.example"`)), `studyUrl must not have a user name, got "https://me@a.example"`},
+		{ev, changes(set(matter+"hazardousSubstances/0/hazardStatements", `["H302 Harmful"]`)), `hazardousSubstances[0].hazardStatements[0] must be a hazard statement of CLP such as H302, EUH066 or H301 + H311, got "H302 Harmful"`},
+		{ev, changes(set(matter+"hazardousSubstances/0/hazardStatements", `["H999"]`)), `hazardousSubstances[0].hazardStatements[0] should be a hazard statement of CLP (Regulation (EC) No 1272/2008), which has no H999, got "H999"`},
+		{ev, changes(set(country, `"EL"`)), mustBeCountry + `"EL": use GR`},
+		{ev, changes(set(country, `"UK"`)), mustBeCountry + `"UK": use GB`},
+		{ev, changes(set(country, `"de"`)), mustBeCountry + `"de": use DE`},
+		{ev, changes(set(country, `"DEU"`)), mustBeCountry + `"DEU": use DE`},
+		{ev, changes(set(country, `"Germany"`)), mustBeCountry + `"Germany": use DE`},
+		{ev, changes(set(country, `"Česko"`)), mustBeCountry + `"Česko"`},
+		{ev, changes(set(country, `"XX"`)), mustBeCountry + `"XX"`},
+		{ev, changes(set(matter+"criticalRawMaterials", `["Cobalt sulphate"]`)), `criticalRawMaterials[0] must be a critical raw material of Annex II of Regulation (EU) 2024/1252, got "Cobalt sulphate": use Cobalt`},
+		{ev, changes(set(matter+"criticalRawMaterials", `["Iron"]`)), `criticalRawMaterials[0] must be a critical raw material of Annex II of Regulation (EU) 2024/1252, got "Iron"`},
+		{ev, changes(set(circle+"dismantlingInformation/cellLayout", `"0s0p"`)), `dismantlingInformation.cellLayout must have at least 1 cell in series and in parallel, got "0s0p"`},
+		{ev, changes(set(state+"declaredPerformance/0/internalResistanceIncreasePercent", `20`)),
+			"declaredPerformance[0].internalResistanceIncreasePercent must be within 1 percentage point of 0 % because internalResistancePackOhm is still 0.061 Ω, got 20 %"},
+		{waste, changes(set(state+"declaredPerformance/1/capacityFadePercent", `30`)),
+			"declaredPerformance[1].capacityFadePercent must be within 0.5 percentage points of 14.1791 % because ratedCapacityAh changed from 13.4 Ah to 11.5 Ah, got 30 %"},
+		{ev, changes(set(general+"manufacturerInformation/manufacturerIdentifier", `"9010401052465"`)),
+			"manufacturerInformation.manufacturerIdentifier should be a GLN with check digit 2, or begin with the scheme of another number (such as JCN:9010401052465 for a Japanese corporate number), got 9010401052465"},
 	} {
 		report := e.Evaluate(compliance.Input{Data: e.Rules.Parse(sample(t, c.base, c.patch)), Now: now, AsOf: ruleset.DateOf(now)})
 		if !slices.ContainsFunc(report.Findings, func(f compliance.Finding) bool { return f.Message == c.want }) {

@@ -113,7 +113,7 @@ func quantityOf(v ruleset.Value) string {
 // rounded formats a computed number with 6 significant digits.
 func rounded(n float64) string {
 	n, _ = strconv.ParseFloat(strconv.FormatFloat(n, 'g', 6, 64), 64)
-	return strconv.FormatFloat(n, 'f', -1, 64)
+	return strconv.FormatFloat(n+0, 'f', -1, 64) // -0 + 0 is 0
 }
 
 // text returns the valid string at a path, or "".
