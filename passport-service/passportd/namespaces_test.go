@@ -61,8 +61,8 @@ func TestNamespaceLifeCycle(t *testing.T) {
 		s.Call("POST "+path+"/refuse", admin, `{"reason":"x"}`).WantProblem(409, "/state transition")
 		s.Call("POST /api/namespaces/"+rival.ID+"/confirm", admin, nil).WantProblem(409, "/value duplicate")
 		s.Call("GET "+path, s.as(auth.User, "a"), nil).Want(200, nil)
-		for _, route := range []string{"GET " + path, "POST " + path + "/withdraw"} {
-			foreign, absent := s.Call(route, b, `{"reason":"x"}`), s.Call(strings.Replace(route, n.ID, "01a20000-0000-7000-8000-000000000000", 1), b, `{"reason":"x"}`)
+		for route, body := range map[string]any{"GET " + path: nil, "POST " + path + "/withdraw": `{"reason":"x"}`} {
+			foreign, absent := s.Call(route, b, body), s.Call(strings.Replace(route, n.ID, "01a20000-0000-7000-8000-000000000000", 1), b, body)
 			if foreign.WantProblem(404); comparable(foreign) != comparable(absent) {
 				t.Errorf("%s: a namespace of another organisation and none: got %s and %s", route, foreign.Text, absent.Text)
 			}
