@@ -238,6 +238,10 @@ func TestInvalidUploads(t *testing.T) {
 			a.WantProblem(c.status, c.errors...)
 		})
 	}
+	capital := formBody(field{"File", pdf, "a.pdf", ""})
+	if a := s.Call(upload, user, capital, "Content-Type", typeOf(capital)).Want(422, nil); !strings.Contains(a.Text, "did you mean file?") {
+		t.Errorf("response %s, want the name of the field", a.Text)
+	}
 	t.Run("many fields", func(t *testing.T) {
 		var fields []field
 		for i := range 100 {

@@ -123,7 +123,7 @@ const bearer = "bearer"
 
 // Unrouted sets the handler for requests that match no route, and its policy.
 func (a *API) Unrouted(policy Policy, handler http.Handler) {
-	a.router.NotFound(a.protect(a.newRoute("unrouted", "unrouted", policy), limitConcurrency(handler)).ServeHTTP)
+	a.router.NotFound(a.protect(a.newRoute("unrouted", "unrouted", policy), refuseInvalid(limitConcurrency(handler))).ServeHTTP)
 }
 
 // NotFound answers a request that matches no route.

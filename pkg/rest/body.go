@@ -118,7 +118,10 @@ func checkJSON(data []byte, line int) ([]byte, error) {
 
 func unsupported(w http.ResponseWriter, given string, accepted ...string) *fault.Error {
 	w.Header().Set("Accept", strings.Join(accepted, ", "))
-	want := strings.Join(accepted, " or ")
+	want := strings.Join(accepted, ", ")
+	if last := len(accepted) - 1; last > 0 {
+		want = strings.Join(accepted[:last], ", ") + " or " + accepted[last]
+	}
 	return fault.New(fault.Unsupported, "Content-Type must be %s, got %q", want, given).
 		With(fault.Detail{Path: "header:Content-Type", Code: "enum", Message: "must be " + want})
 }

@@ -1,8 +1,11 @@
 package rest
 
 import (
+	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/validation"
@@ -14,7 +17,6 @@ import (
 // is the first value, and the error code. The first match counts.
 var messages = compile([]message{
 	{validation.MsgUnexpectedProperty, "is unknown: the request has no such member", "unknownField"},
-	{"unknown query parameter", "is unknown: the request has no such parameter", "unknownField"},
 	{validation.MsgExpectedRequiredProperty, "is missing", "required"},
 	{"required %s parameter is missing", "is missing", "required"},
 	{"expected at most one value, but received multiple values", "must not be repeated", "type"},
@@ -91,7 +93,35 @@ func detailOf(d *huma.ErrorDetail) fault.Detail {
 		}
 		break
 	}
+	if strings.HasPrefix(d.Location, "query.") && out.Code != "required" {
+		out.Message += got(d.Value)
+	}
 	return out
+}
+
+// maxShown is the number of characters of a value that an error shows.
+const maxShown = 60
+
+// lostPlus matches a time whose + was read as a space.
+var lostPlus = regexp.MustCompile(`^\d.*T.* \d\d:?\d\d$`)
+
+// got returns the end of a message that shows the value of a query parameter.
+func got(value any) string {
+	v := reflect.ValueOf(value)
+	switch {
+	case v.CanInt(), v.CanUint(), v.CanFloat():
+		return fmt.Sprintf(", got %v", value)
+	case v.Kind() != reflect.String:
+		return ""
+	}
+	switch text := v.String(); {
+	case lostPlus.MatchString(text):
+		return fmt.Sprintf(", got %q: write + as %%2B", text)
+	case utf8.RuneCountInString(text) > maxShown:
+		return fmt.Sprintf(", got %d characters", utf8.RuneCountInString(text))
+	default:
+		return fmt.Sprintf(", got %q", text)
+	}
 }
 
 func pathOf(location string) string {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"io"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -16,8 +18,10 @@ import (
 func TestValidationMessages(t *testing.T) {
 	api := newAPI(t, io.Discard)
 	rest.Handle(api, "GET /api/colours", rest.Open, func(context.Context, *struct {
-		Colour string `query:"colour" pattern:"^[0-9A-Fa-f]{6}$"`
-		Reason string `query:"reason" pattern:"\\S"`
+		Colour string    `query:"colour" pattern:"^[0-9A-Fa-f]{6}$"`
+		Reason string    `query:"reason" pattern:"\\S"`
+		State  string    `query:"state" enum:"draft,active"`
+		At     time.Time `query:"at"`
 	}) (*struct{}, error) {
 		return nil, nil
 	}, "listColours", "List colours")
@@ -35,8 +39,12 @@ func TestValidationMessages(t *testing.T) {
 		"long text":         {"POST /api/things", `{"name":"abcdef"}`, []string{"/name: must have at most 5 characters"}},
 		"fraction":          {"POST /api/things", `{"name":"abc","count":1.5}`, []string{"/count: must be an integer"}},
 		"array":             {"POST /api/things", `[]`, []string{": must be an object"}},
-		"parameter":         {"GET /api/things?limit=x", "", []string{"query:limit: must be an integer"}},
-		"small parameter":   {"GET /api/things?limit=0", "", []string{"query:limit: must be at least 1"}},
+		"parameter":         {"GET /api/things?limit=x", "", []string{`query:limit: must be an integer, got "x"`}},
+		"small parameter":   {"GET /api/things?limit=0", "", []string{"query:limit: must be at least 1, got 0"}},
+		"enum":              {"GET /api/colours?state=Draft", "", []string{`query:state: must be one of draft, active, got "Draft"`}},
+		"lost plus":         {"GET /api/colours?at=2026-11-30T07:30:00+01:00", "", []string{`query:at: must be a time with a zone, such as 2026-11-30T07:30:00Z, got "2026-11-30T07:30:00 01:00": write + as %2B`}},
+		"long value":        {"GET /api/colours?colour=" + strings.Repeat("x", 61), "", []string{"query:colour: must be a colour, such as 1a2b3c, got 61 characters"}},
+		"near parameter":    {"GET /api/things?Limit=2&curser=x", "", []string{"query:Limit: is unknown: the request has no such parameter; did you mean limit?", "query:curser: is unknown: the request has no such parameter; did you mean cursor?"}},
 		"unknown parameter": {"GET /api/things?page=2", "", []string{"query:page: is unknown: the request has no such parameter"}},
 	} {
 		t.Run(name, func(t *testing.T) {

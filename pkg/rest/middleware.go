@@ -34,8 +34,9 @@ type requestState struct {
 	route     *route // nil until the router has run
 	pool      *pool  // nil: no limit
 	shares    []share
-	slot      *slot       // nil: none
-	failed    atomic.Bool // an unexpected error occurred
+	slot      *slot          // nil: none
+	failed    atomic.Bool    // an unexpected error occurred
+	invalid   []fault.Detail // see collect
 
 	mu    sync.Mutex
 	attrs []slog.Attr // for the access log

@@ -14,7 +14,7 @@ import (
 // the body to change the result. White space, {} and null are accepted, because many
 // clients send them by default.
 func refuseBody(next http.Handler) http.Handler {
-	return refuse(next, func(w http.ResponseWriter, r *http.Request) error {
+	return collect(next, func(w http.ResponseWriter, r *http.Request) error {
 		if r.ContentLength == 0 {
 			return nil
 		}

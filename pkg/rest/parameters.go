@@ -3,6 +3,7 @@ package rest
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -116,7 +117,7 @@ func isWeak(tag string) bool { return strings.HasPrefix(strings.TrimSpace(tag), 
 // oneKey rejects an empty Idempotency-Key, which huma ignores, and a repeated one, of
 // which huma takes the first.
 func oneKey(next http.Handler) http.Handler {
-	return refuse(next, func(_ http.ResponseWriter, r *http.Request) error {
+	return collect(next, func(_ http.ResponseWriter, r *http.Request) error {
 		values := r.Header.Values(keyHeader)
 		if len(values) == 1 && values[0] == "" {
 			return invalidUnless([]fault.Detail{{Path: "header:" + keyHeader, Code: "required", Message: "must not be empty; omit it instead"}})
@@ -126,9 +127,10 @@ func oneKey(next http.Handler) http.Handler {
 }
 
 // strictQuery rejects queries that huma would accept: those that cannot be parsed, and
-// parameters that are repeated or not plain text. An empty parameter counts as absent.
-func strictQuery(next http.Handler) http.Handler {
-	return refuse(next, func(_ http.ResponseWriter, r *http.Request) error {
+// parameters that are repeated, not plain text or, for an operation, unknown. An empty parameter
+// counts as absent.
+func (rt *route) strictQuery(next http.Handler) http.Handler {
+	return collect(next, func(_ http.ResponseWriter, r *http.Request) error {
 		if r.URL.RawQuery == "" {
 			return nil
 		}
@@ -140,12 +142,25 @@ func strictQuery(next http.Handler) http.Handler {
 		var details []fault.Detail
 		for _, name := range slices.Sorted(maps.Keys(values)) {
 			details = append(details, checkOnce("query:"+name, values[name])...)
-			if !isPlainText(name + strings.Join(values[name], "")) {
+			switch {
+			case !isPlainText(name + strings.Join(values[name], "")):
 				details = append(details, fault.Detail{Path: "query:" + name, Code: "format", Message: "must be UTF-8 without control characters"})
+			case rt.isOperation && !slices.Contains(rt.queryNames(), name):
+				details = append(details, fault.Detail{Path: "query:" + name, Code: "unknownField", Message: "is unknown: the request has no such parameter" + fault.DidYouMean(name, rt.queryNames())})
 			}
 		}
 		return invalidUnless(details)
 	})
+}
+
+// queryNames returns the names of the query parameters.
+func (rt *route) queryNames() (names []string) {
+	for _, p := range rt.parameters {
+		if p.In == "query" {
+			names = append(names, p.Name)
+		}
+	}
+	return names
 }
 
 // isPlainText reports whether text is valid UTF-8 without control characters.
@@ -170,6 +185,25 @@ func refuse(next http.Handler, check func(http.ResponseWriter, *http.Request) er
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// collect is refuse, except that the details of an invalid request wait for those of the other
+// checks: what runs last responds with all of them.
+func collect(next http.Handler, check func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return refuse(next, func(w http.ResponseWriter, r *http.Request) error {
+		err := check(w, r)
+		if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind == fault.Invalid {
+			s := stateOf(r.Context())
+			s.invalid = append(s.invalid, f.Details...)
+			return nil
+		}
+		return err
+	})
+}
+
+// refuseInvalid responds with the details that collect has kept.
+func refuseInvalid(next http.Handler) http.Handler {
+	return refuse(next, func(_ http.ResponseWriter, r *http.Request) error { return invalidUnless(stateOf(r.Context()).invalid) })
 }
 
 func invalidUnless(details []fault.Detail) error {

@@ -157,7 +157,8 @@ type route struct {
 	name        string // for the RateLimit headers
 	policy      Policy
 	noAccessLog bool
-	parameters  []*huma.Param
+	isOperation bool
+	parameters  []*huma.Param // of an operation
 	rates       []*rateLimiter
 	recognised  []*rateLimiter // of callers that the guard accepts
 	pool        *pool          // nil: unbounded
@@ -188,7 +189,7 @@ func (a *API) newRoute(pattern, name string, policy Policy) *route {
 // protect returns a handler that applies the policy of a route.
 func (a *API) protect(rt *route, next http.Handler) http.Handler {
 	if rt.policy.Query == StrictQuery {
-		next = strictQuery(next)
+		next = rt.strictQuery(next)
 	}
 	next = refuse(a.authorize(rt, next), func(_ http.ResponseWriter, r *http.Request) error {
 		a.watchProxies(r)

@@ -222,14 +222,22 @@ var prepareHuma = sync.OnceFunc(func() {
 	}
 })
 
-// fromHuma turns a validation error of huma into a problem. It omits the submitted
-// values, which may be secret.
+// fromHuma turns a validation error of huma into a problem, with the details that collect has
+// kept. It omits the values of members and headers, which may be secret.
 func fromHuma(ctx context.Context, status int, msg string, errs []error) *Problem {
 	f := fault.New(internal, "%s", msg).Because(errors.Join(errs...))
 	f.Kind = cmp.Or(kindOf(status), internal)
+	if f.Kind == fault.Invalid {
+		f.With(stateOf(ctx).invalid...)
+	}
 	for _, err := range errs {
-		if d, ok := err.(huma.ErrorDetailer); ok {
-			f.With(detailOf(d.ErrorDetail()))
+		d, ok := err.(huma.ErrorDetailer)
+		if !ok {
+			continue
+		}
+		detail := detailOf(d.ErrorDetail())
+		if !slices.ContainsFunc(stateOf(ctx).invalid, func(d fault.Detail) bool { return d.Path == detail.Path }) {
+			f.With(detail)
 		}
 	}
 	switch f.Kind {

@@ -106,7 +106,6 @@ func Handle[I, O any](a *API, pattern string, policy Policy, handler func(contex
 	o := &operation{Operation: huma.Operation{
 		Method: method, Path: path, Summary: summary, OperationID: id,
 		Responses: map[string]*huma.Response{}, Security: []map[string][]string{},
-		RejectUnknownQueryParameters: policy.Query == StrictQuery,
 	}, schemas: a.huma.OpenAPI().Components.Schemas, ids: map[string]bool{}}
 	if segments := strings.Split(path, "/"); len(segments) > 2 {
 		if o.Tags = segments[2:3]; segments[2] == "public" && len(segments) > 3 {
@@ -125,6 +124,9 @@ func Handle[I, O any](a *API, pattern string, policy Policy, handler func(contex
 	o.addErrors(a)
 	o.Metadata = map[string]any{"": o}
 	huma.Register(a.huma, o.Operation, func(ctx context.Context, in *I) (*O, error) {
+		if err := invalidUnless(stateOf(ctx).invalid); err != nil {
+			return nil, newProblem(ctx, err)
+		}
 		out, err := handler(ctx, in)
 		if conditional, ok := any(in).(interface{ explain(error) error }); ok {
 			err = conditional.explain(err)
@@ -184,7 +186,7 @@ type adapter struct {
 // operation, and completes the documentation that huma has derived.
 func (a adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 	o := op.Metadata[""].(*operation)
-	o.route.parameters = op.Parameters
+	o.route.isOperation, o.route.parameters = true, op.Parameters
 	if op.RequestBody != nil && o.json == nil && o.finish == nil {
 		panic(fmt.Sprintf("rest: %s %s: the request body must be a field named Body", op.Method, op.Path))
 	}
@@ -252,7 +254,7 @@ func (o *operation) middleware(next http.Handler) http.Handler {
 // a redirect. Its policy applies as for Handle.
 func Page(a *API, pattern string, policy Policy, handler http.Handler) {
 	method, path, _ := strings.Cut(pattern, " ")
-	a.router.Method(method, path, a.protect(a.newRoute(pattern, path, policy), limitConcurrency(handler)))
+	a.router.Method(method, path, a.protect(a.newRoute(pattern, path, policy), refuseInvalid(limitConcurrency(handler))))
 }
 
 var notModified = &huma.Response{Description: "not modified since the response that the client has"}

@@ -175,7 +175,7 @@ func (f *form) field(part *rest.Part) error {
 	case part.Name == "file":
 		f.addError("/file", "type", "must be a file: its filename is missing")
 	case !slices.Contains(fieldNames, part.Name):
-		f.addError("/"+pointerToken(part.Name), "unknownField", "is unknown")
+		f.addError("/"+pointerToken(part.Name), "unknownField", "is unknown"+fault.DidYouMean(part.Name, append(fieldNames, "file")))
 	case duplicate:
 		f.addError("/"+part.Name, "duplicate", "is given twice")
 	case len(value) > maxField:
