@@ -205,11 +205,10 @@ func TestVoidFreesTheIdentifier(t *testing.T) {
 			}
 		}
 		// It is final, and its history stays.
-		for _, route := range []string{"PATCH " + path, "PUT " + path, "POST " + path + "/publish", "POST " + path + "/archive", "DELETE " + path} {
-			body := `{"reason":"x"}`
-			if strings.HasPrefix(route, "PUT") {
-				body = `{"reason":"x","data":{}}`
-			}
+		for route, body := range map[string]any{
+			"PATCH " + path: `{"reason":"x"}`, "PUT " + path: `{"reason":"x","data":{}}`, "POST " + path + "/archive": `{"reason":"x"}`,
+			"POST " + path + "/publish": nil, "DELETE " + path: nil,
+		} {
 			s.Call(route, admin, body).WantProblem(409, "/state transition")
 		}
 		for _, token := range []string{admin, squatter} {

@@ -105,9 +105,9 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, accepted []st
 	return checkJSON(data, 1)
 }
 
-// checkJSON returns data, which is the line of the body with this number and those after it,
-// without its byte order mark. It fails with fault.Malformed unless data is one JSON value in
-// UTF-8.
+// checkJSON returns data without its byte order mark. It fails with fault.Malformed unless data is
+// one JSON value in UTF-8. The errors count lines from line, the number of the first line of data in
+// the body.
 func checkJSON(data []byte, line int) ([]byte, error) {
 	if err := checkEncoding(data, ""); err != nil {
 		return nil, err

@@ -18,9 +18,10 @@ import (
 // byteOrderMark begins UTF-8 files of some editors and shells.
 var byteOrderMark = []byte("\ufeff")
 
-// checkEncoding fails with fault.Malformed if data is packed with gzip, JSON in UTF-16 or UTF-32,
-// with or without a byte order mark, or in another declared charset than UTF-8, which may be empty. JSON in UTF-8 has no NUL, and begins with an ASCII
-// character, which is next to a NUL in the other encodings.
+// checkEncoding fails with fault.Malformed if data is packed with gzip, if it is JSON in UTF-16 or
+// UTF-32, with or without a byte order mark, and if it is not valid UTF-8 and charset names another
+// encoding. The charset may be empty. JSON in UTF-8 has no NUL, and begins with an ASCII character,
+// which is next to a NUL in the other encodings.
 func checkEncoding(data []byte, charset string) error {
 	head := data[:min(len(data), 4)]
 	name := ""

@@ -22,12 +22,12 @@ func refuseBody(next http.Handler) http.Handler {
 		if err != nil {
 			return err
 		}
+		defer stateOf(r.Context()).leave() // the transfer
 		body, err := unpack(w, r, sent, defaultMaxBody)
 		if err != nil {
-			return errNoBody
+			return err
 		}
 		data, err := io.ReadAll(body)
-		stateOf(r.Context()).leave() // the transfer
 		switch err = readError(err); {
 		case fault.Is(err, fault.TooLarge):
 			return errNoBody

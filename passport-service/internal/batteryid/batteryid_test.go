@@ -24,6 +24,8 @@ func TestSpellingsOfOneIdentifierHaveOneKey(t *testing.T) {
 		"https://nlb.example/01/123/21/a":        {"https://nlb.example/01/123/21/a"},
 		"https://vlf.example/01/09521100002073":  {"https://vlf.example/01/09521100002073/"},
 		"https://nlb.example/b?serial=A1":        {"https://nlb.example/b?serial=A1", "HTTPS://NLB.example:443/b?serial=A1"},
+		"https://U@nlb.example/b?serial=A1":      {"https://U@nlb.example/b?serial=A1", "https://U@NLB.example:443/b?serial=A1"},
+		"https://b%C3%BCcher.example/b?a=1":      {"https://b%C3%BCcher.example/b?a=1"},
 		"urn:uuid:0b0f3f8a-6a41-4c0e-8d6f-2a1c9": {"URN:UUID:0B0F3F8A-6A41-4C0E-8D6F-2A1C9"},
 		"batterie-süd":                           {"batterie-süd"},
 		"":                                       {"", " "},
@@ -109,7 +111,7 @@ func TestIdentifierMustBeAURI(t *testing.T) {
 		"https://-nlb.example/b":                            "hyphen",
 		"https://nlb-.example/b":                            "hyphen",
 		"https://n!b.example/b":                             "hyphens",
-		"https://" + strings.Repeat("a", 64) + ".example/b": "at most 63",
+		"https://" + strings.Repeat("a", 64) + ".example/b": "labels of 1 to 63 letters",
 		"https://192.0.2.7/b":                               "",
 		"https://999.0.2.7/b":                               "IP address",
 		"https://nlb.example/a\u2003b":                      "white space",
@@ -118,6 +120,19 @@ func TestIdentifierMustBeAURI(t *testing.T) {
 		err := Check(identifier)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("Check(%q) = %v, want %q", identifier, err, want)
+		}
+	}
+}
+
+// TestPassportIdentifiersMayHaveQueries and user names, other than those of batteries.
+func TestPassportIdentifiersMayHaveQueries(t *testing.T) {
+	for identifier, want := range map[string]string{
+		"https://nlb.example/p?id=1#a": "", "https://nlb.example?id=1": "", "https://u@nlb.example/p": "", "urn:uuid:1": "", "did:web:nlb.example": "",
+		"https://nlb.example": "path", "https://b%C3%BCcher.example/p": "Punycode", "https://x..y/p": "empty label", "https:///p": "absolute https", "https://nlb.example/a b": "white space",
+	} {
+		err := CheckPassport(identifier)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("CheckPassport(%q) = %v, want %q", identifier, err, want)
 		}
 	}
 }

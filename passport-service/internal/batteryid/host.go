@@ -34,7 +34,7 @@ func CheckHost(u *url.URL) error {
 	case strings.ContainsAny(host, ":%") || strings.Trim(labels[len(labels)-1], "0123456789") == "":
 		return errors.New("must have a host name or a valid IP address as its host")
 	case len(host) > maxHost || slices.ContainsFunc(labels, func(label string) bool { return !isLabel(label) }):
-		return errors.New("must have a host that exists: labels of at most 63 letters, digits and hyphens, without a hyphen at their start or end")
+		return errors.New("must have a valid host name: labels of 1 to 63 letters, digits and hyphens, without a hyphen at their start or end")
 	}
 	return nil
 }

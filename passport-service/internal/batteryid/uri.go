@@ -28,6 +28,8 @@ func CheckPassport(identifier string) error {
 		return err
 	case u.Hostname() == "":
 		return errNotAbsolute
+	case isEncoded(u.Host):
+		return errNotPunycode
 	case normalPath(u) == "" && u.RawQuery == "":
 		return errNoPath
 	}
@@ -35,8 +37,7 @@ func CheckPassport(identifier string) error {
 }
 
 // Check returns an error, which continues the name of the field, unless the text is an
-// https URI that can identify a battery.
-// The case of scheme and host does not matter.
+// https URI that can identify a battery. The case of scheme and host does not matter.
 func Check(identifier string) error {
 	u, err := parse(identifier)
 	if err != nil {
@@ -48,6 +49,7 @@ func Check(identifier string) error {
 var (
 	errNotAbsolute = errors.New("must be an absolute https URI")
 	errNoPath      = errors.New("must have a path after the host")
+	errNotPunycode = errors.New("must have the host in Punycode, not percent-encoded")
 )
 
 func parseURI(text string) (*url.URL, error) {
@@ -78,8 +80,8 @@ func parse(text string) (*url.URL, error) {
 		return nil, errNotAbsolute
 	case strings.HasPrefix(u.Host, ".") || strings.Contains(u.Host, ".."):
 		return nil, errors.New("must not have an empty label in the host")
-	case strings.ContainsFunc(u.Host, func(r rune) bool { return r >= 0x80 || r == '%' }):
-		return nil, errors.New("must have the host in Punycode, not percent-encoded")
+	case isEncoded(u.Host):
+		return nil, errNotPunycode
 	case u.User != nil:
 		return nil, errors.New("must not have a user name or password")
 	case strings.ContainsAny(text, "?#"):
@@ -88,6 +90,11 @@ func parse(text string) (*url.URL, error) {
 		return nil, errNoPath
 	}
 	return u, nil
+}
+
+// isEncoded reports whether a host has, or had, percent-encoded characters, which the parser decodes.
+func isEncoded(host string) bool {
+	return strings.ContainsFunc(host, func(r rune) bool { return r >= 0x80 || r == '%' })
 }
 
 // URIKey returns the key of a URI. That of an https URI is its normal form by RFC 3986,
@@ -107,8 +114,13 @@ func URIKey(text string) string {
 	switch {
 	case err != nil:
 		return text
-	case u.Scheme == "https" && u.User == nil && CheckHost(u) == nil:
-		return "https://" + normalHost(u) + strings.TrimPrefix(text[len("https://"):], u.Host)
+	case u.Scheme == "https" && !isEncoded(u.Host) && CheckHost(u) == nil:
+		user, rest := "", text[len("https://"):]
+		if u.User != nil {
+			user, rest, _ = strings.Cut(rest, "@")
+			user += "@"
+		}
+		return "https://" + user + normalHost(u) + strings.TrimPrefix(rest, u.Host)
 	}
 	return u.Scheme + text[len(u.Scheme):]
 }

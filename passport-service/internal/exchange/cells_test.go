@@ -43,8 +43,8 @@ func TestReadCells(t *testing.T) {
 		{timeHeader, "01.07.2025 25:00|01.07.2025 6:00 PM|2025-07", "=", "it cannot be published"},
 		{timeHeader, "01.07.25 18:00", "=", "it needs a year with four digits"},
 		{serial, "A-1|A 1", "=", ""},
-		{serial, "A\n1", "=", "has the character U+000A"},
-		{serial, "A\u202e1|A\u200b1", "=", "has the character U+20"},
+		{serial, "A\n1", "=", "has the invisible character U+000A"},
+		{serial, "A\u202e1|A\u200b1", "=", "has the invisible character U+20"},
 	} {
 		for cell := range strings.SplitSeq(c.cells, "|") {
 			want := c.value

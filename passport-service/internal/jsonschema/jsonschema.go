@@ -121,8 +121,7 @@ func Having(name string) Schema {
 	return Schema{"type": "object", "properties": Schema{name: true}, "required": []string{name}}
 }
 
-// FoldCase returns a pattern for texts, in any case of their ASCII letters. The texts must not
-// have other special characters than a hyphen or a space.
+// FoldCase returns a pattern for texts, in any case of their ASCII letters.
 func FoldCase(texts ...string) string {
 	var b strings.Builder
 	b.WriteString("^(?:")

@@ -113,7 +113,7 @@ func (s *Service) countPassport(ctx context.Context, at *countPosition, p *Passp
 	return true, nil
 }
 
-// maxHeld is more than an import keeps of the stored data of a passport.
+// maxHeld is an upper limit, in bytes, for the stored data that an import from another format preserves.
 const maxHeld = 2 << 20
 
 // reservation is the part of a quota that a write needs. An attempt of Update releases that

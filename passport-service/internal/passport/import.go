@@ -46,8 +46,8 @@ func (s *Service) NewImporter(ctx context.Context, params ImportParams) (*Import
 
 // Import writes a batch of rows. Each row is stored whole or not at all. The result has
 // one entry per row, in their order. Rows with an identifier of another row, or of its passport, are
-// written one after the other, and all rows if they may exceed a quota. It fails with fault.Unavailable if the store does not respond; it can then be
-// repeated with the same rows.
+// written one after the other, and all rows if they may exceed a quota. It fails with
+// fault.Unavailable if the store does not respond; it can then be repeated with the same rows.
 func (im *Importer) Import(ctx context.Context, rows []*Row) ([]RowResult, error) {
 	rollback := im.dryRun.savepoint()
 	results, err := im.importRows(ctx, rows)

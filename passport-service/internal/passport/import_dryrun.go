@@ -14,7 +14,7 @@ type dryRun struct {
 	usage      usage.DryRun
 	mu         sync.Mutex
 	planned    map[uint64]rowPlan // by hash of the key of the battery identifier
-	identified map[uint64]uint64  // the battery with a passport identifier of planned, as hashes of their keys
+	identified map[uint64]uint64  // hash of the key of the battery, by that of its passport identifier
 	undo       []func()           // each reverts a change of the current batch
 }
 
@@ -30,7 +30,7 @@ func newDryRun(ledger *usage.Ledger) *dryRun {
 	return &dryRun{usage: usage.DryRun{Ledger: ledger}, planned: map[uint64]rowPlan{}, identified: map[uint64]uint64{}}
 }
 
-// savepoint begins a batch. It returns a function that forgets it.
+// savepoint begins a batch. It returns a function that undoes what the batch has planned.
 func (d *dryRun) savepoint() (rollback func()) {
 	if d == nil {
 		return func() {}

@@ -51,8 +51,8 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// TestDryRunRepeatsABatch fails in the middle of a batch, as it does when the store is away. The repeated batch knows
-// nothing of the first attempt.
+// TestDryRunRepeatsABatch fails in the middle of a batch, as if the store did not respond. The
+// repeated batch must not see the first attempt.
 func TestDryRunRepeatsABatch(t *testing.T) {
 	c := newCounting(t, time.Now())
 	s := c.instances[0]

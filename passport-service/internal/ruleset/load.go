@@ -89,11 +89,7 @@ func (a *Attribute) check(rs *RuleSet) error {
 	if (a.AllowedValues != nil || a.Pattern != "") && a.Type != String && a.Type != Strings {
 		wrong("allowedValues and pattern are only allowed for strings")
 	}
-	for spelling, value := range a.Spellings {
-		if !slices.Contains(a.AllowedValues, value) {
-			wrong("%q is a spelling of %q, which is not an allowed value", spelling, value)
-		}
-	}
+	a.checkSpellings(wrong)
 	if (a.Minimum != nil || a.ExclusiveMin != nil || a.Maximum != nil) && a.Type != Number && a.Type != Integer {
 		wrong("bounds are only allowed for numbers")
 	}
@@ -108,6 +104,27 @@ func (a *Attribute) check(rs *RuleSet) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkSpellings calls wrong for each allowed value or spelling that has two meanings, as the case
+// of letters does not count.
+func (a *Attribute) checkSpellings(wrong func(format string, args ...any)) {
+	meanings := map[string]string{} // by text in lower case
+	for _, value := range a.AllowedValues {
+		if other, ok := meanings[strings.ToLower(value)]; ok {
+			wrong("the allowed values %q and %q differ in case only", other, value)
+		}
+		meanings[strings.ToLower(value)] = value
+	}
+	for spelling, value := range a.Spellings {
+		if !slices.Contains(a.AllowedValues, value) {
+			wrong("%q is a spelling of %q, which is not an allowed value", spelling, value)
+		}
+		if other, ok := meanings[strings.ToLower(spelling)]; ok && other != value {
+			wrong("%q is a spelling of both %q and %q", spelling, other, value)
+		}
+		meanings[strings.ToLower(spelling)] = value
+	}
 }
 
 // add inserts an attribute into the tree. Its container must be there already.

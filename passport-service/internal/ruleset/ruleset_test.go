@@ -44,6 +44,8 @@ func TestLoadReportsAllErrors(t *testing.T) {
 		"empty":            {`{}`, "profile or attributes are missing"},
 		"type":             {head + `{"path":"a.b","section":"a","type":"text","access":"public"}]}`, `a.b: type "text" is unknown`},
 		"access":           {head + `{"path":"a.b","section":"a","type":"string","access":"secret"}]}`, `access "secret" is unknown`},
+		"spelling":         {head + `{"path":"a.b","section":"a","type":"string","access":"public","allowedValues":["x","y"],"spellings":{"X":"y"}}]}`, `a.b: "X" is a spelling of both "x" and "y"`},
+		"case of values":   {head + `{"path":"a.b","section":"a","type":"string","access":"public","allowedValues":["x","X"]}]}`, `a.b: the allowed values "x" and "X" differ in case only`},
 		"section":          {head + `{"path":"a.b","section":"b","type":"string","access":"public"}]}`, `path must start with the section "b"`},
 		"no section":       {head + `{"path":"a","section":"a","type":"string","access":"public"}]}`, `path must start with the section "a"`},
 		"duplicate":        {head + ok + "," + ok + `]}`, "path already exists"},

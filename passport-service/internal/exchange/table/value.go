@@ -77,7 +77,7 @@ func (p *Parser) text(c column, cell Cell, isMarked bool) value {
 	if kind != noDate {
 		text, warning = kind.convert(text)
 	} else if r := ruleset.HiddenCharacter(text); r >= 0 && c.field.Attribute.IsIdentifier() {
-		warning = fmt.Sprintf("has the character U+%04X, which nobody sees on a label: should it be there?", r)
+		warning = fmt.Sprintf("has the invisible character U+%04X: remove it unless it is part of the identifier", r)
 	}
 	return value{json: quote(text), warning: warning}
 }
