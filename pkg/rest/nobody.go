@@ -4,18 +4,19 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// refuseBody rejects the body of a request to an operation that has none: its sender expects
-// the body to change the result. White space, {} and null are accepted, because many
-// clients send them by default.
+// refuseBody rejects the body of a POST, PUT or PATCH request to an operation that has none: its
+// sender expects the body to change the result. White space, {} and null are accepted, because many
+// clients send them by default. The body of other methods has no meaning (RFC 9110, section 9.3).
 func refuseBody(next http.Handler) http.Handler {
 	return collect(next, func(w http.ResponseWriter, r *http.Request) error {
-		if r.ContentLength == 0 {
+		if r.ContentLength == 0 || !slices.Contains(methodsWithBody, r.Method) {
 			return nil
 		}
 		sent, err := newPacedReader(w, r, stateOf(r.Context()).timeouts.Read)
@@ -38,6 +39,8 @@ func refuseBody(next http.Handler) http.Handler {
 		return checkNoBody(data)
 	})
 }
+
+var methodsWithBody = []string{http.MethodPost, http.MethodPut, http.MethodPatch}
 
 var errNoBody = fault.New(fault.Invalid, "this operation has no request body: send the request without one").
 	With(fault.Detail{Code: "unknownField", Message: "this operation has no request body"})

@@ -30,7 +30,7 @@ func newDryRun(ledger *usage.Ledger) *dryRun {
 	return &dryRun{usage: usage.DryRun{Ledger: ledger}, planned: map[uint64]rowPlan{}, identified: map[uint64]uint64{}}
 }
 
-// savepoint begins a batch. It returns a function that undoes what the batch has planned.
+// savepoint begins a batch. It returns a function that undoes the batch.
 func (d *dryRun) savepoint() (rollback func()) {
 	if d == nil {
 		return func() {}
