@@ -115,6 +115,7 @@ func TestLabels(t *testing.T) {
 	} {
 		s.Call("POST /api/passports/labels", operator, body).WantProblem(422, want)
 	}
+	s.Call("POST /api/passports/labels", operator, `{"ids":[]}`).WantProblem(422, "/ids range")
 	s.Call("POST /api/passports/labels", operator, `{"filter":{"state":"archived"}}`).WantProblem(422, "/filter required")
 	s.Call("POST /api/passports/labels", s.as(auth.User, "A"), `{}`).WantProblem(403)
 }

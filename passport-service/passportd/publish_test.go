@@ -168,7 +168,7 @@ func TestPassportLifeCycle(t *testing.T) {
 				"/data/generalInformation/batteryIdentifier transition", "/data/generalInformation/batteryCategory transition",
 				"/data/generalInformation/batteryStatus transition", "/data/generalInformation/batteryPassportIdentifier transition",
 				"/data/generalInformation/colour unknownField"}...)
-		for reason, code := range map[string]string{`""`: "required", `" "`: "required", `7`: "type", `"` + strings.Repeat("x", 1001) + `"`: "range"} {
+		for reason, code := range map[string]string{`""`: "required", `" "`: "required", `"\u200b\u2800"`: "required", `7`: "type", `null`: "type", `"` + strings.Repeat("x", 1001) + `"`: "range"} {
 			s.Call("PATCH "+path, operator, `{"data":{},"reason":`+reason+`}`).WantProblem(422, "/reason "+code)
 		}
 		var changed apiPassport
@@ -183,7 +183,14 @@ func TestPassportLifeCycle(t *testing.T) {
 
 		// The identifiers of an archived passport cannot be used again.
 		s.Call("POST "+path+"/archive", operator, `{}`).WantProblem(422, "/reason required")
-		s.Call("POST "+path+"/archive", operator, `{"reason":"  "}`).WantProblem(422, "/reason format")
+		s.Call("PATCH "+path, operator, `{"reason":"","data":{"generalInformation":{"batteryMass":495}}}`).WantProblem(422, "/reason required") // once
+		s.Call("PATCH "+path, operator, `{"reason":"x","data":{"generalInformation":{"warantyPeriod":null}}}`).WantProblem(422, "/data/generalInformation/warantyPeriod unknownField")
+		for body, code := range map[string]string{``: "required", `{"reason":"  "}`: "required", `{"reason":"\u200b"}`: "required", `{"reason":null}`: "type"} {
+			s.Call("POST "+path+"/archive", operator, body).WantProblem(422, "/reason "+code)
+		}
+		if text := s.Call("DELETE "+path, operator, nil).Want(409, nil).Text; !strings.Contains(text, "the passport is active and can only be changed, archived or voided") {
+			t.Errorf("DELETE of a published passport: %s", text)
+		}
 		var archived apiPassport
 		s.Call("POST "+path+"/archive", operator, `{"reason":"recalled"}`).Want(200, &archived)
 		if archived.State != "archived" || archived.Version != 5 {

@@ -186,7 +186,7 @@ func TestVoidFreesTheIdentifier(t *testing.T) {
 		for _, token := range []string{squatter, maker} {
 			s.Call("POST "+path+"/void", token, `{"reason":"x"}`).WantProblem(403)
 		}
-		s.Call("POST "+path+"/void", admin, `{"reason":" "}`).WantProblem(422, "/reason format")
+		s.Call("POST "+path+"/void", admin, `{"reason":" "}`).WantProblem(422, "/reason required")
 		s.Call("POST "+path+"/void", admin, `{"reason":"x"}`, "If-Match", `"1"`).WantProblem(412)
 		s.Call("POST "+path+"/archive", squatter, `{"reason":"to keep the identifier"}`).Want(200, nil)
 		var voided apiPassport

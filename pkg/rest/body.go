@@ -31,6 +31,16 @@ type jsonBody struct {
 	limit    int64 // bytes
 	accepted []string
 	raw      bool // not validated against its schema; the handler does it
+	empty    bool // an empty body means {}
+}
+
+// EmptyBody makes an empty body mean {}, so that the handler can say which members are missing. It
+// panics during registration if the input has no Body.
+func EmptyBody(o *operation) {
+	if o.json == nil {
+		panic(fmt.Sprintf("rest: %s %s: EmptyBody needs an input with a Body", o.Method, o.Path))
+	}
+	o.json.empty = true
 }
 
 // MaxBody limits the JSON body of a request to n bytes. The default is 64 KiB. It
@@ -67,7 +77,7 @@ func (JSON[T]) Schema(r huma.Registry) *huma.Schema { return r.Schema(reflect.Ty
 
 func (b *jsonBody) read(next http.Handler) http.Handler {
 	return refuse(next, func(w http.ResponseWriter, r *http.Request) error {
-		data, err := readJSON(w, r, b.limit, b.accepted)
+		data, err := b.data(w, r)
 		stateOf(r.Context()).leave() // the transfer
 		if err == nil && !b.raw {
 			err = checkNumbers(data)
@@ -76,6 +86,13 @@ func (b *jsonBody) read(next http.Handler) http.Handler {
 		r.Header.Set("Content-Type", jsonType) // huma does not know accepted types in upper case
 		return err
 	})
+}
+
+func (b *jsonBody) data(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if b.empty && r.ContentLength == 0 {
+		return []byte("{}"), nil
+	}
+	return readJSON(w, r, b.limit, b.accepted)
 }
 
 func readJSON(w http.ResponseWriter, r *http.Request, limit int64, accepted []string) ([]byte, error) {

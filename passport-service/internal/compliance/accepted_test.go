@@ -74,6 +74,8 @@ var accepted = []struct{ path, base, patch string }{
 	{perform + "expectedLifetimeCycles", ev, changes(set(perform+"expectedLifetimeCycles", `45000`))},
 	{general + "warrantyPeriod", ev, changes(set(general+"warrantyPeriod", `"P0Y6M"`))},
 	{state + "declaredPerformance/0/date", second, changes(set(state+"declaredPerformance/0/date", `"2021-01-31"`))},
+	{state + "stateOfHealth/measuredAt", ev, changes(set(state+"stateOfHealth/measuredAt", `"2026-11-20t10:00:00z"`))},
+	{labels + "labelMeanings", ev, changes(set(labels+"labelMeanings/0/meaning/x-foo", `"x"`), set(labels+"labelMeanings/0/meaning/i-klingon", `"x"`), set(labels+"labelMeanings/0/meaning/en-GB-oed", `"x"`))},
 	{state + "usage/source", used, changes(set(state+"usage/source", `"other"`))},
 }
 

@@ -9,20 +9,12 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
-// isBlank reports whether a text has no visible character: it is empty, or has
-// only white space, control characters and characters that are ignored on screen.
-func isBlank(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool {
-		return r != ' ' && r != '\u2800' && unicode.IsPrint(r) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
-	})
-}
-
 // isMissing reports whether a value is absent or states nothing: it is a blank
 // text, or texts by language without one that is not blank.
 func isMissing(v ruleset.Value) bool {
 	a := v.Attribute()
 	if text, ok := v.AnyText(); ok && a != nil && a.AllowedValues == nil { // the structure check reports other values
-		return isBlank(text)
+		return ruleset.IsBlank(text)
 	}
 	if a == nil || a.Type != ruleset.Localized || !v.IsObject() {
 		return !v.Exists()
@@ -50,9 +42,9 @@ func givesAny(object ruleset.Value, names ...string) bool {
 func (c *dutyCheck) checkText(v ruleset.Value, f *ruleset.Field) {
 	switch text, ok := v.Text(); {
 	case !ok:
-	case isBlank(text) && v.Parent().IsArray():
+	case ruleset.IsBlank(text) && v.Parent().IsArray():
 		c.report(v, "", "required", "must not be blank")
-	case isBlank(text):
+	case ruleset.IsBlank(text):
 		v.Invalidate()
 	case ruleset.ControlCharacter(text) >= 0:
 		c.report(v, "", "format", "must not have control characters, got U+%04X", ruleset.ControlCharacter(text))

@@ -1,6 +1,7 @@
 package compliance
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -47,9 +48,9 @@ const firstYear = 1990
 
 func checkDateRange(r *Run, v ruleset.Value) string {
 	text, isText := v.Text()
-	s, ok := parseSpan(text)
+	s, err := parseSpan(text)
 	switch {
-	case !isText || !ok:
+	case !isText || err != nil:
 	case s.begin.After(r.Input.Now.Add(s.tolerance)):
 		return fmt.Sprintf("must not be in the future, got %s (now: %s)", text, r.Input.Now.UTC().Format(time.RFC3339))
 	case s.begin.Year() < firstYear:
@@ -88,11 +89,11 @@ func years(duration string) (sum float64) {
 	return sum
 }
 
-// Tolerances of comparisons: clocks differ, and calendar dates are local.
-const (
-	clockTolerance = 5 * time.Minute
-	dateTolerance  = 24 * time.Hour
-)
+// ClockTolerance is how far a time may be ahead of the server, because clocks differ.
+const ClockTolerance = 5 * time.Minute
+
+// dateTolerance is that of calendar dates, which are local.
+const dateTolerance = 24 * time.Hour
 
 // span is the time that a text means: a moment, a day or a month. Its end is not
 // part of it.
@@ -101,30 +102,32 @@ type span struct {
 	tolerance  time.Duration
 }
 
-func parseSpan(text string) (span, bool) {
-	layout := time.RFC3339Nano
+// parseSpan fails with an error that continues the name of the field.
+func parseSpan(text string) (span, error) {
+	var t time.Time
+	var err error
 	switch len(text) {
 	case len("2006-01"):
-		layout = "2006-01"
+		if t, err = time.Parse("2006-01", text); err == nil {
+			return span{t, t.AddDate(0, 1, 0), dateTolerance}, nil
+		}
 	case len(time.DateOnly):
-		layout = time.DateOnly
+		if t, err = time.Parse(time.DateOnly, text); err == nil {
+			return span{t, t.AddDate(0, 0, 1), dateTolerance}, nil
+		}
+	default:
+		t, err = ruleset.ParseTime(text)
+		return span{t, t.Add(1), ClockTolerance}, err
 	}
-	t, err := time.Parse(layout, text)
-	switch layout {
-	case "2006-01":
-		return span{t, t.AddDate(0, 1, 0), dateTolerance}, err == nil
-	case time.DateOnly:
-		return span{t, t.AddDate(0, 0, 1), dateTolerance}, err == nil
-	}
-	return span{t, t.Add(1), clockTolerance}, err == nil
+	return span{}, errors.New("must be a date that exists in the calendar")
 }
 
 // before reports whether one valid date or time is before another, beyond the
 // tolerance.
 func before(a, b ruleset.Value) bool {
-	sa, oka := parseSpan(textOf(a))
-	sb, okb := parseSpan(textOf(b))
-	return oka && okb && !sa.end.After(sb.begin.Add(-max(sa.tolerance, sb.tolerance)))
+	sa, erra := parseSpan(textOf(a))
+	sb, errb := parseSpan(textOf(b))
+	return erra == nil && errb == nil && !sa.end.After(sb.begin.Add(-max(sa.tolerance, sb.tolerance)))
 }
 
 // reportDateOrder reports that an entry of a list is earlier than the one before.

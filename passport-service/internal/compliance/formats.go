@@ -76,8 +76,8 @@ func checkWebURL(text string) error {
 
 func checkDate(_ *Run, v ruleset.Value) string {
 	text, isText := v.Text()
-	if _, ok := parseSpan(text); isText && !ok {
-		return fmt.Sprintf("must be a date or time that exists in the calendar, got %q", text)
+	if _, err := parseSpan(text); isText && err != nil {
+		return fmt.Sprintf("%v, got %q", err, text)
 	}
 	return ""
 }

@@ -387,6 +387,8 @@ func TestMessages(t *testing.T) {
 		{ev, changes(set(general+"batteryIdentifier", `"https://nlb.example/b/A1 "`)), `batteryIdentifier must not have white space, got "https://nlb.example/b/A1 "`},
 		{ev, changes(set(general+"batteryModel/gtin", `"0952 1100000116"`)), `batteryModel.gtin must not have white space, got "0952 1100000116"`},
 		{ev, changes(set(general+"batteryIdentifier", `"https://nlb.example/01/09521100000116/21/A~1"`)), `batteryIdentifier must have a serial number of 1 to 20 characters of the GS1 character set 82 after /21/, got "A~1": the value of (21) has the character '~', which is not allowed there`},
+		{ev, changes(set(state+"stateOfHealth/measuredAt", `"2016-12-31T23:59:60Z"`)), `stateOfHealth.measuredAt must not be a leap second, which many systems cannot store: write the second before or after it, got "2016-12-31T23:59:60Z"`},
+		{ev, changes(set(state+"stateOfHealth/measuredAt", `"2026-11-20T10:00:00+24:00"`)), `stateOfHealth.measuredAt must be an RFC 3339 time such as 2026-11-15T10:00:00Z, got "2026-11-20T10:00:00+24:00"`},
 		{ev, changes(set(matter+"materials", `[]`)), "materials must have 3 or more entries, got 0"},
 		{ev, changes(set(perform+"ratedEnergyKwh", `95`)), "ratedEnergyKwh should be within 10 % of ratedCapacityAh × nominalVoltageV / 1000 (82.368 kWh), got 95 kWh"},
 		{ev, changes(set(carbon+"studyUrl", `"https://a.example/a\u00a0b"`)), `studyUrl must not have white space, got "https://a.example/a\u00a0b"`},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/battery-passport/suite/passport-service/internal/namespace"
+	"github.com/battery-passport/suite/passport-service/internal/passport"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/rest"
 )
@@ -37,7 +38,7 @@ type NamespaceRequest struct {
 
 // NamespaceDecision is the body of a decision with a reason.
 type NamespaceDecision struct {
-	Reason string `json:"reason" minLength:"1" maxLength:"1000" pattern:"\\S" doc:"why the namespace is refused or withdrawn; its organisation reads it"`
+	Reason string `json:"reason" minLength:"1" maxLength:"1000" doc:"why the namespace is refused or withdrawn; its organisation reads it"`
 }
 
 type namespaceOutput struct{ Body Namespace }
@@ -55,7 +56,7 @@ type NamespaceID struct {
 
 type decisionInput struct {
 	NamespaceID
-	Body NamespaceDecision
+	Body rest.JSON[NamespaceDecision]
 }
 
 func respondNamespace(n namespace.Namespace, err error) (*namespaceOutput, error) {
@@ -101,11 +102,19 @@ func (a *API) confirmNamespace(ctx context.Context, in *NamespaceID) (*namespace
 }
 
 func (a *API) refuseNamespace(ctx context.Context, in *decisionInput) (*namespaceOutput, error) {
-	return respondNamespace(a.Namespaces.Refuse(ctx, in.ID, in.Body.Reason))
+	reason, err := passport.ParseReason(in.Body.Value)
+	if err != nil {
+		return nil, err
+	}
+	return respondNamespace(a.Namespaces.Refuse(ctx, in.ID, reason))
 }
 
 func (a *API) withdrawNamespace(ctx context.Context, in *decisionInput) (*namespaceOutput, error) {
-	return respondNamespace(a.Namespaces.Withdraw(ctx, in.ID, in.Body.Reason))
+	reason, err := passport.ParseReason(in.Body.Value)
+	if err != nil {
+		return nil, err
+	}
+	return respondNamespace(a.Namespaces.Withdraw(ctx, in.ID, reason))
 }
 
 func (a *API) registerNamespaces(r *rest.API, list, writer rest.Policy) {
@@ -118,8 +127,8 @@ func (a *API) registerNamespaces(r *rest.API, list, writer rest.Policy) {
 		rest.Description("Only for members of the organisation and admins."))
 	rest.Handle(r, "POST /api/namespaces/{id}/confirm", admin, a.confirmNamespace, "confirmNamespace", "Confirm a namespace", conflict,
 		rest.Description("For admins, who must know that the host or prefix belongs to the organisation. If it overlaps with a confirmed namespace of another organisation, the response is 409 and names it."))
-	rest.Handle(r, "POST /api/namespaces/{id}/refuse", admin, a.refuseNamespace, "refuseNamespace", "Refuse a namespace", conflict,
+	rest.Handle(r, "POST /api/namespaces/{id}/refuse", admin, a.refuseNamespace, "refuseNamespace", "Refuse a namespace", conflict, rest.EmptyBody,
 		rest.Description("For admins. The organisation may request it again."))
-	rest.Handle(r, "POST /api/namespaces/{id}/withdraw", writer, a.withdrawNamespace, "withdrawNamespace", "Withdraw a namespace", conflict,
+	rest.Handle(r, "POST /api/namespaces/{id}/withdraw", writer, a.withdrawNamespace, "withdrawNamespace", "Withdraw a namespace", conflict, rest.EmptyBody,
 		rest.Description("Gives up a requested or confirmed namespace, so that another organisation can get it. Published passports stay as they are."))
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/battery-passport/suite/passport-service/internal/passport"
 	"github.com/battery-passport/suite/passport-service/internal/resolver"
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store"
@@ -194,10 +195,10 @@ func (a *API) find(ctx context.Context, in *getInput) (*answer, error) {
 	if in.At == "" {
 		return a.Answers.forCaller(ctx, a.Passports, in.ID)
 	}
-	at, err := time.Parse(time.RFC3339, in.At)
+	at, err := ruleset.ParseTime(in.At)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, `"at" is not a valid time`).
-			With(fault.Detail{Path: "at", Code: "format", Message: fmt.Sprintf("must be a time such as 2027-02-18T09:00:00Z, got %q", in.At)})
+			With(fault.Detail{Path: "at", Code: "format", Message: fmt.Sprintf("%v, got %q", err, in.At)})
 	}
 	view, err := a.Passports.At(ctx, in.ID, at)
 	if err != nil {

@@ -21,12 +21,12 @@ func (a *API) publish(ctx context.Context, in *ChangeInput) (*passportOutput, er
 
 // ArchiveRequest is the body of an archive operation.
 type ArchiveRequest struct {
-	Reason string `json:"reason" minLength:"1" maxLength:"1000" pattern:"\\S" doc:"why the passport is withdrawn; stored in the version history"`
+	Reason string `json:"reason" minLength:"1" maxLength:"1000" doc:"why the passport is withdrawn; stored in the version history"`
 }
 
 type archiveInput struct {
 	ChangeInput
-	Body ArchiveRequest
+	Body rest.JSON[ArchiveRequest]
 }
 
 func (a *API) archive(ctx context.Context, in *archiveInput) (*passportOutput, error) {
@@ -34,17 +34,21 @@ func (a *API) archive(ctx context.Context, in *archiveInput) (*passportOutput, e
 	if err != nil {
 		return nil, err
 	}
-	return respond(a.Passports.Archive(ctx, in.ID, in.Body.Reason, versions...))
+	reason, err := passport.ParseReason(in.Body.Value)
+	if err != nil {
+		return nil, err
+	}
+	return respond(a.Passports.Archive(ctx, in.ID, reason, versions...))
 }
 
 // VoidRequest is the body of a void operation.
 type VoidRequest struct {
-	Reason string `json:"reason" minLength:"1" maxLength:"1000" pattern:"\\S" doc:"why the passport is false; stored in the version history"`
+	Reason string `json:"reason" minLength:"1" maxLength:"1000" doc:"why the passport is false; stored in the version history"`
 }
 
 type voidInput struct {
 	ChangeInput
-	Body VoidRequest
+	Body rest.JSON[VoidRequest]
 }
 
 func (a *API) void(ctx context.Context, in *voidInput) (*passportOutput, error) {
@@ -52,7 +56,11 @@ func (a *API) void(ctx context.Context, in *voidInput) (*passportOutput, error) 
 	if err != nil {
 		return nil, err
 	}
-	return respond(a.Passports.Void(ctx, in.ID, in.Body.Reason, versions...))
+	reason, err := passport.ParseReason(in.Body.Value)
+	if err != nil {
+		return nil, err
+	}
+	return respond(a.Passports.Void(ctx, in.ID, reason, versions...))
 }
 
 // EvaluationParams are the query parameters of an evaluation.

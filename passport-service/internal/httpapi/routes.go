@@ -116,9 +116,9 @@ func (a *API) registerExchange(r *rest.API, list, writer, public rest.Policy) {
 func (a *API) registerStates(r *rest.API, writer, admin rest.Policy) {
 	rest.Handle(r, "POST /api/passports/{id}/publish", writer, a.publish, "publishPassport", "Publish a passport", conflict, gone,
 		rest.Description("Everyone may read the public part of a published passport. If the passport has compliance errors, the response is 422 with all of them."))
-	rest.Handle(r, "POST /api/passports/{id}/archive", writer, a.archive, "archivePassport", "Archive a published passport", conflict, gone,
+	rest.Handle(r, "POST /api/passports/{id}/archive", writer, a.archive, "archivePassport", "Archive a published passport", conflict, gone, rest.EmptyBody,
 		rest.Description("After archiving, only the owner, admins and authorities read the passport; everyone else gets 410 with the date. Its identifiers cannot be used again."))
-	rest.Handle(r, "POST /api/passports/{id}/void", admin, a.void, "voidPassport", "Void a false passport", conflict,
+	rest.Handle(r, "POST /api/passports/{id}/void", admin, a.void, "voidPassport", "Void a false passport", conflict, rest.EmptyBody,
 		rest.Description("For admins, after complaints about a passport that someone published for a battery of another company. It is final: everyone but the owner, admins and authorities gets 410 with the date, the history stays, and the identifiers are free for the true passport."))
 }
 

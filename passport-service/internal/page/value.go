@@ -46,7 +46,7 @@ func (t texts) quantity(number float64, a *ruleset.Attribute) string {
 var (
 	isDate     = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
 	isMonth    = regexp.MustCompile(`^\d{4}-\d{2}$`)
-	isTime     = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}`)
+	isTime     = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}`)
 	isDuration = regexp.MustCompile(`^P(?:(\d{1,6})Y)?(?:(\d{1,6})M)?(?:(\d{1,6})W)?(?:(\d{1,6})D)?$`)
 	isHTTPS    = regexp.MustCompile(`^(?i:https)://`)
 	isEmail    = regexp.MustCompile(`^[^\s@<>"]+@[^\s@<>"]+$`)
@@ -86,7 +86,7 @@ func (t texts) showTime(s string) string {
 			return t.Date(day)
 		}
 	case isTime.MatchString(s):
-		if moment, err := time.Parse(time.RFC3339, s); err == nil {
+		if moment, err := ruleset.ParseTime(s); err == nil {
 			return t.Date(moment.UTC()) + ", " + moment.UTC().Format("15:04") + " UTC"
 		}
 	}

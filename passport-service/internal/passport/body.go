@@ -3,6 +3,7 @@ package passport
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -108,16 +109,40 @@ func (s *submission) parse(body wire.Value, data func(*jsontext.Decoder) error) 
 }
 
 func (s *submission) parseReason(v wire.Value) {
-	if err := wire.Unmarshal(v, &s.reason); err != nil {
-		s.addDetail("/reason", "type", "must be a string")
+	if v.Kind() != '"' || wire.Unmarshal(v, &s.reason) != nil {
+		s.addDetail("/reason", "type", fmt.Sprintf("must be a string, got %.40s", v))
 		return
 	}
 	s.checkReason()
 }
 
+// ParseReason parses the body of an operation that needs a reason only. It fails with
+// fault.Invalid, listing all errors.
+func ParseReason(body wire.Value) (string, error) {
+	var s submission
+	var members map[string]wire.Value
+	if wire.Unmarshal(body, &members) != nil || members == nil {
+		return "", fault.New(fault.Invalid, "the body is not valid").With(fault.Detail{Code: "type", Message: `the body must be an object: {"reason": "…"}`})
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if name != "reason" {
+			s.addDetail(string(jsontext.Pointer("").AppendToken(name)), "unknownField", "is unknown; the body may contain reason")
+		}
+	}
+	if reason, ok := members["reason"]; ok {
+		s.parseReason(reason)
+	} else {
+		s.addDetail("/reason", "required", `is missing: send {"reason": "…"}`)
+	}
+	if len(s.details) > 0 {
+		return "", fault.New(fault.Invalid, "the reason is not valid").With(s.details...)
+	}
+	return s.reason, nil
+}
+
 func (s *submission) checkReason() {
 	switch {
-	case strings.TrimSpace(s.reason) == "":
+	case ruleset.IsBlank(s.reason):
 		s.addDetail("/reason", "required", "must not be blank")
 	case ruleset.ControlCharacter(s.reason) >= 0:
 		s.addDetail("/reason", "format", fmt.Sprintf("must not have control characters, got U+%04X", ruleset.ControlCharacter(s.reason)))

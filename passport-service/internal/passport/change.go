@@ -70,7 +70,7 @@ func (s *Service) writing(ctx context.Context, action Action, sub submission, if
 		newData: func(p *Passport, before *ruleset.Document) (*ruleset.Document, error) {
 			after, details := next(before), append(slices.Clone(sub.details), sub.differences(p)...)
 			if p.Head.State == Active && after != nil {
-				details = append(details, s.checkPublishedChange(before, after, sub.reason, caller)...)
+				details = append(details, s.checkPublishedChange(before, after, sub, caller)...)
 			}
 			err := canonicalize(after, details)
 			switch {
@@ -165,17 +165,21 @@ var fixedPaths = []string{passportIdentifier, batteryIdentifier, batteryCategory
 // checkPublishedChange returns the errors of a change to a published passport: the
 // reason is missing, one of fixedPaths differs, or the new data has an error that
 // the old data does not have.
-func (s *Service) checkPublishedChange(before, after *ruleset.Document, reason string, caller auth.Principal) (details []fault.Detail) {
+func (s *Service) checkPublishedChange(before, after *ruleset.Document, sub submission, caller auth.Principal) (details []fault.Detail) {
 	if len(after.Violations()) == 0 && string(after.Canonicalize()) == before.Root().Raw() {
 		return nil
 	}
-	if reason == "" {
+	if sub.reason == "" && !slices.ContainsFunc(sub.details, func(d fault.Detail) bool { return d.Path == "/reason" }) {
 		details = append(details, newDetail("/reason", "required", "is missing; a change of a published passport requires a reason"))
 	}
 	evaluated := after
 	for _, path := range fixedPaths {
 		if old, got := before.Text(path), after.Text(path); got != old {
-			details = append(details, newDetail(pointer(path), "transition", fmt.Sprintf("must stay %q after publishing, got %q", old, got)))
+			found := fmt.Sprintf(", got %q", got)
+			if got == "" {
+				found = "; it is missing"
+			}
+			details = append(details, newDetail(pointer(path), "transition", fmt.Sprintf("must stay %q after publishing%s", old, found)))
 			evaluated = restoreFixed(after, before)
 		}
 	}

@@ -2,9 +2,11 @@ package passport
 
 import (
 	"context"
+	"fmt"
 	"sort"
 	"time"
 
+	"github.com/battery-passport/suite/passport-service/internal/compliance"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/wire"
@@ -58,15 +60,15 @@ func (s *Service) version(ctx context.Context, p *Passport, number int64) (Versi
 
 // At returns the part of a passport at a time in the past that the caller may read
 // today. It fails with fault.NotFound before the first version, and with
-// fault.Invalid in the future.
+// fault.Invalid in the future, with the tolerance of clocks.
 func (s *Service) At(ctx context.Context, id string, at time.Time) (PassportView, error) {
 	p, access, err := s.findHistory(ctx, id)
 	if err != nil {
 		return PassportView{}, err
 	}
-	if at.After(s.Now()) {
+	if now := s.Now(); at.After(now.Add(compliance.ClockTolerance)) {
 		return PassportView{}, fault.New(fault.Invalid, `"at" must not be in the future`).
-			With(fault.Detail{Path: "at", Code: "range", Message: "must not be in the future"})
+			With(fault.Detail{Path: "at", Code: "range", Message: fmt.Sprintf("must not be in the future, got %s (now: %s)", at.Format(time.RFC3339), now.UTC().Format(time.RFC3339))})
 	}
 	// The number of the first version created after at; head number + 1 if no version is newer.
 	newer := 1 + sort.Search(int(p.Head.Number), func(i int) bool {

@@ -121,7 +121,7 @@ func (s *Service) Public(ctx context.Context, id string) (PublicPassport, error)
 // identifier, in any spelling, which may have a query and a fragment. It fails like
 // Public.
 func (s *Service) PublicByBattery(ctx context.Context, scanned string) (PublicPassport, error) {
-	notFound := fault.New(fault.NotFound, "battery %s has no published passport", scanned)
+	notFound := fault.New(fault.NotFound, "battery %s has no published passport", shorten(scanned, maxEcho))
 	key := batteryid.ScannedKey(scanned)
 	row, err := s.Passports.GetBy(ctx, byIdentifier, key)
 	p, err := s.public(row, err, notFound)
@@ -141,7 +141,7 @@ func (s *Service) GetByBattery(ctx context.Context, scanned string) (PassportVie
 	key := batteryid.ScannedKey(scanned)
 	row, err := s.getBy(ctx, byIdentifier, key, scanned)
 	if fault.Is(err, fault.NotFound) {
-		_, err = s.publicVoided(ctx, key, fault.New(fault.NotFound, "battery %s has no published passport", scanned))
+		_, err = s.publicVoided(ctx, key, fault.New(fault.NotFound, "battery %s has no published passport", shorten(scanned, maxEcho)))
 	}
 	if err != nil {
 		return PassportView{}, err

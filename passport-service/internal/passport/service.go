@@ -141,7 +141,12 @@ func (p *Passport) setData(data *ruleset.Document, previous string) error {
 	return p.Head.seal(previous)
 }
 
-func errNotFound(id string) error { return fault.New(fault.NotFound, "passport %s not found", id) }
+func errNotFound(id string) error {
+	return fault.New(fault.NotFound, "passport %s not found", shorten(id, maxEcho))
+}
+
+// maxEcho limits the text of a request in a message, in bytes.
+const maxEcho = 200
 
 // nextTime returns now, or previous plus 1 ms if the clock is not after previous.
 func nextTime(now, previous time.Time) time.Time {

@@ -58,16 +58,16 @@ type stateRules struct {
 var lifeCycle = map[State]stateRules{
 	Draft: {
 		next: map[Action]State{Replace: Draft, Patch: Draft, Publish: Active, Delete: removed}, visibility: hidden,
-		reason: "a draft can only be changed, published or deleted",
+		reason: "can only be changed, published or deleted",
 	},
 	Active: {
 		next: map[Action]State{Replace: Active, Patch: Active, Publish: Active, Archive: Archived, Void: Voided}, visibility: visible,
-		reason: "a published passport can only be changed, archived or voided",
+		reason: "can only be changed, archived or voided",
 	},
-	Inactive: {next: map[Action]State{Void: Voided}, visibility: visible, reason: "the passport of a successor battery replaced it"},
-	Archived: {next: map[Action]State{Archive: Archived, Void: Voided}, visibility: gone, reason: "an archived passport cannot be changed"},
-	Ceased:   {next: map[Action]State{Void: Voided}, visibility: gone, reason: "the battery was recycled and its passport ceased to exist"},
-	Voided:   {next: map[Action]State{Void: Voided}, visibility: gone, reason: "an admin declared the passport void"},
+	Inactive: {next: map[Action]State{Void: Voided}, visibility: visible, reason: "cannot be changed, because the passport of a successor battery replaced it"},
+	Archived: {next: map[Action]State{Archive: Archived, Void: Voided}, visibility: gone, reason: "cannot be changed"},
+	Ceased:   {next: map[Action]State{Void: Voided}, visibility: gone, reason: "cannot be changed, because the battery was recycled"},
+	Voided:   {next: map[Action]State{Void: Voided}, visibility: gone, reason: "cannot be changed, because an admin declared it void"},
 }
 
 // transition returns the state after an action, or fails with fault.Conflict if
@@ -76,8 +76,9 @@ func (s State) transition(a Action) (State, error) {
 	if next, ok := lifeCycle[s].next[a]; ok {
 		return next, nil
 	}
-	return s, fault.New(fault.Conflict, "cannot %s the passport: %s", a, lifeCycle[s].reason).
-		With(fault.Detail{Path: "/state", Code: "transition", Message: fmt.Sprintf("is %s, which does not allow %s", s, a)})
+	why := fmt.Sprintf("is %s and %s", s, lifeCycle[s].reason)
+	return s, fault.New(fault.Conflict, "cannot %s the passport: it %s", a, why).
+		With(fault.Detail{Path: "/state", Code: "transition", Message: "the passport " + why})
 }
 
 // GoneError is the error for a passport that has ended. It is a fault.Gone that names the

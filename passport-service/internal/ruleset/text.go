@@ -146,5 +146,12 @@ func (a *Attribute) hasLegalReference() bool {
 // languageTag is the form of a tag of BCP 47 (RFC 5646, section 2.1).
 var languageTag = regexp.MustCompile(`(?i)^[a-z]{2,3}(-[a-z]{3})?(-[a-z]{4})?(-([a-z]{2}|\d{3}))?(-([a-z\d]{5,8}|\d[a-z\d]{3}))*(-[a-wyz\d](-[a-z\d]{2,8})+)*(-x(-[a-z\d]{1,8})+)?$`)
 
+// otherTags are the tags that do not have the form of languageTag: the grandfathered ones (section
+// 2.2.8), and those for private use.
+var otherTags = regexp.MustCompile(`(?i)^(x(-[a-z\d]{1,8})+|en-GB-oed|i-(ami|bnn|default|enochian|hak|klingon|lux|mingo|navajo|pwn|tao|tay|tsu)|sgn-(BE-FR|BE-NL|CH-DE)|` +
+	`art-lojban|cel-gaulish|no-bok|no-nyn|zh-(guoyu|hakka|min|min-nan|xiang))$`)
+
 // IsLanguageTag reports whether a text has the form of a language tag, such as de or pt-BR.
-func IsLanguageTag(text string) bool { return languageTag.MatchString(text) }
+func IsLanguageTag(text string) bool {
+	return languageTag.MatchString(text) || otherTags.MatchString(text)
+}

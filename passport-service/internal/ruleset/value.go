@@ -222,6 +222,14 @@ func HiddenCharacter(text string) rune {
 	return -1
 }
 
+// IsBlank reports whether a text has no visible character: it is empty, or has
+// only white space, control characters and characters that are ignored on screen.
+func IsBlank(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return r != ' ' && r != '\u2800' && unicode.IsPrint(r) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
+	})
+}
+
 // unquote returns the text of a JSON string.
 func unquote(raw string) string {
 	if !strings.Contains(raw, `\`) {
