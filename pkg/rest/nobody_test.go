@@ -51,6 +51,7 @@ func TestBodiesOfOperationsWithoutBody(t *testing.T) {
 	}
 	c.DoReader("PATCH /api/closed", io.MultiReader(strings.NewReader(`{"ids":1}`))).WantProblem(422, "/ids unknownField") // without Content-Length
 	c.Call("GET /api/closed", "", `{"ids":1}`).Want(204, nil)
+	c.Call("PATCH /api/closed?x=1", "", `{"ids":1}`).WantProblem(422, "query:x unknownField", "/ids unknownField")
 	for range 600 { // more than there are slots
 		c.Call("PATCH /api/closed", "", `{}`, "Content-Encoding", "br").WantProblem(415, "header:Content-Encoding enum")
 	}
