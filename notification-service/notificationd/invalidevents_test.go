@@ -30,7 +30,7 @@ func TestInvalidEventsBecomeDeadLetters(t *testing.T) {
 		"invalid JSON":              {"passport.created", `{"passportId":`, "the body is not valid JSON", headers},
 		"empty":                     {"passport.created", ``, "the body is empty", headers},
 		"two values":                {"passport.created", `{"passportId":"p"}{}`, "more than one JSON value", headers},
-		"duplicate member":          {"passport.created", `{"passportId":"p","passportId":"q"}`, "/passportId the member must not be repeated", headers},
+		"duplicate member":          {"passport.created", `{"passportId":"p","passportId":"q"}`, "/passportId line 1, column 19: the member must not be repeated", headers},
 		"invalid UTF-8":             {"passport.created", "{\"passportId\":\"\xff\"}", "not valid JSON", headers},
 		"an array":                  {"passport.created", `[]`, "must be a JSON object", headers},
 		"null":                      {"passport.created", `null`, "must be a JSON object", headers},
