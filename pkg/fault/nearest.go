@@ -8,7 +8,7 @@ func Nearest(name string, candidates []string) string {
 	name = strings.ToLower(name[:min(len(name), 200)])
 	best, least := "", max(2, len(name)/3)+1
 	for _, c := range candidates {
-		if d := distance(name, strings.ToLower(c)); d < least && d < max(len(name), len(c)) {
+		if d := Distance(name, strings.ToLower(c)); d < least && d < max(len(name), len(c)) {
 			best, least = c, d
 		}
 	}
@@ -23,9 +23,9 @@ func DidYouMean(name string, candidates []string) string {
 	return ""
 }
 
-// distance returns the number of insertions, deletions and replacements of bytes between
+// Distance returns the number of insertions, deletions and replacements of bytes between
 // two texts (Levenshtein).
-func distance(a, b string) int {
+func Distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"github.com/battery-passport/suite/pkg/fault"
 )
 
 // maxName limits the names that get a suggestion, in bytes.
@@ -57,7 +59,7 @@ func (n *name) rank(text string) (int, bool) {
 	if len(n.text) > len(text)+limit || len(text) > len(n.text)+limit {
 		return 0, false
 	}
-	d := distance(text, n.text)
+	d := fault.Distance(text, n.text)
 	return 1 + d, d <= limit
 }
 
@@ -95,25 +97,4 @@ func squash(name string) string {
 		}
 		return -1
 	}, name)
-}
-
-// distance returns the number of insertions, deletions and replacements of bytes between
-// two texts (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		previous := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := previous
-			if a[i] != b[j] {
-				cost++
-			}
-			previous, row[j+1] = row[j+1], min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
