@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/battery-passport/suite/auth-service/authd"
+	"github.com/battery-passport/suite/auth-service/internal/account"
 	"github.com/battery-passport/suite/auth-service/internal/secret"
 	"github.com/battery-passport/suite/pkg/auth/authtest"
 	"github.com/battery-passport/suite/pkg/auth/token"
 	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
@@ -115,7 +117,7 @@ func TestBadInput(t *testing.T) {
 func TestFaultsOfAddresses(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	for address, want := range map[string]string{
-		"ann\u200b@x.example": "has an invisible character (U+200B)", "ａnn@x.example": "(U+FF41), which looks like another one", "u\u0308@x.example": "must be in Unicode Normalization Form C (NFC)",
+		"ann\u200b@x.example": "must not have invisible characters, got U+200B", "ａnn@x.example": "(U+FF41)", "u\u0308@x.example": "must be in Unicode Normalization Form C (NFC)",
 		"ann": "must be an email address, such as", "ann@x_y.example": "must have a host name after the @, got", strings.Repeat("a", 65) + "@x.example": "64 before the @",
 	} {
 		r := s.Call("POST /api/auth/register", "", map[string]string{"email": address, "password": "drop anchor"})
@@ -128,15 +130,35 @@ func TestFaultsOfAddresses(t *testing.T) {
 // TestInternationalDomains registers addresses whose domain is in Unicode, in any case, or in ASCII. Both are one address.
 func TestInternationalDomains(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
-	defer func() {
-		for _, address := range []string{"ann@xn--exmple-cua.example", "Dora@EXÄMPLE.example"} {
-			s.Call("POST /api/auth/register", "", map[string]string{"email": address, "password": "drop anchor"}).WantProblem(409, "/email duplicate")
-			s.login(address, "drop anchor").Want(200, nil)
-		}
-	}()
 	for _, address := range []string{"ann@exämple.example", "bob@STRASSE-Ö.example", "cleo@straße.example", "dora@xn--exmple-cua.example", "emil@電池.example", "fay@localhost"} {
 		s.Call("POST /api/auth/register", "", map[string]string{"email": address, "password": "drop anchor"}).Want(201, nil)
 	}
+	for _, address := range []string{"ann@xn--exmple-cua.example", "Dora@EXÄMPLE.example"} {
+		s.Call("POST /api/auth/register", "", map[string]string{"email": address, "password": "drop anchor"}).WantProblem(409, "/email duplicate")
+		s.login(address, "drop anchor").Want(200, nil)
+	}
+}
+
+// TestStoredUnicodeDomains starts the service with an account that an earlier release stored with
+// the domain in Unicode.
+func TestStoredUnicodeDomains(t *testing.T) {
+	cfg := connect.Config{Dir: t.TempDir()}
+	s := start(t, cfg)
+	s.register("root@x.example", "admin")
+	ann := s.register("ann@xn--exmple-cua.example", "")
+	earlier, address := account.Schema(), "ann@exämple.example"
+	earlier.IndexVersion, earlier.Unique = 0, func(r *account.Record) map[string]string { return map[string]string{"email": r.Email} }
+	_, err := store.Open(openStore(t, cfg), earlier).Update(t.Context(), ann.User.ID, func(r *account.Record) (store.Change, error) {
+		r.Email = address
+		return store.Change{}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.stop()
+	s = start(t, cfg)
+	eventually(t, "the account logs in", func() bool { return s.login(address, "correct horse").Status == 200 })
+	s.Call("POST /api/auth/register", "", map[string]string{"email": "ann@xn--exmple-cua.example", "password": "drop anchor"}).WantProblem(409, "/email duplicate")
 }
 
 // TestForgedTokensAreRefused forges access tokens of both algorithms, with the key of

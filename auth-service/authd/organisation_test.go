@@ -186,6 +186,7 @@ func TestInvalidOrganisationsAreRefused(t *testing.T) {
 		"EUID of no country":         {change, ids("euid", "QQK1101R.HRB116737"), 422, []string{"/identifiers/euid format"}},
 		"web address of http":        {change, `{"webAddress":"http://nordlicht.example"}`, 422, []string{"/webAddress format"}},
 		"web address with a user":    {change, `{"webAddress":"https://ann@nordlicht.example"}`, 422, []string{"/webAddress format"}},
+		"EORI with a long s":         {change, ids("eori", "DEſ123"), 422, []string{"/identifiers/eori format"}},
 		"VAT of 17 characters":       {change, ids("vat", "CHE123456788MWSTX"), 422, []string{"/identifiers/vat format"}},
 		"VAT without country":        {change, ids("vat", "123456789"), 422, []string{"/identifiers/vat format"}},
 		"EUID without a dot":         {change, ids("euid", "DEK1101RHRB116737"), 422, []string{"/identifiers/euid format"}},

@@ -112,7 +112,9 @@ func withoutID(text string) string {
 func TestFormsOfAPasswordAreOne(t *testing.T) {
 	s := start(t, connect.Config{Dir: t.TempDir()})
 	s.Call("POST /api/auth/register", "", map[string]string{"email": "ann@x.example", "password": "Schl\u00fcssel 1"}).Want(201, nil)
-	s.login("ann@x.example", "Schlu\u0308ssel\u00a01").Want(200, nil)
+	var ann grant
+	s.login("ann@x.example", "Schlu\u0308ssel\u00a01").Want(200, &ann)
+	s.Call("PUT /api/auth/password", ann.Token, map[string]string{"currentPassword": "Schl\u00fcssel 1", "newPassword": "Schlu\u0308ssel 1"}).WantProblem(422, "/newPassword unchanged")
 	s.login("ann@x.example", "Schlussel 1").Want(401, nil)
 }
 

@@ -36,10 +36,12 @@ func newClients(p *platform.Platform, sessions *session.Service, keys *secret.Ke
 	return clients
 }
 
-// prepare returns a background function that loads the keys and ensures the admin of ADMIN_EMAIL.
+// prepare returns a background function that loads the keys, indexes the accounts of earlier releases
+// and ensures the admin of ADMIN_EMAIL.
 func prepare(cfg Config, keys *secret.Keys, accounts *account.Service, log *slog.Logger) func(context.Context) error {
 	return func(ctx context.Context) error {
 		keys.Load(ctx)
+		boot.Retry(ctx, log, "index the accounts of earlier releases", accounts.Accounts.ReindexAll)
 		ensureAdmin(ctx, cfg, accounts, log)
 		return nil
 	}

@@ -79,14 +79,15 @@ const (
 // unconfirmed is the value of filterUnconfirmed.
 const unconfirmed = "yes"
 
-// Schema declares how accounts are stored.
+// Schema declares how accounts are stored. Before index version 1, the indexes had the domain of an
+// email address as it was sent.
 func Schema() store.Schema[Record] {
 	return store.Schema[Record]{
-		Name: "users", Version: 5, UniqueIndexes: []string{byEmail, byFirst, byIdentity}, // version 2 adds Manager, version 3 Reset, EmailVerified and Confirmation, version 4 Identity, version 5 TOTPSince and Factor
+		Name: "users", Version: 5, IndexVersion: 1, UniqueIndexes: []string{byEmail, byFirst, byIdentity}, // version 2 adds Manager, version 3 Reset, EmailVerified and Confirmation, version 4 Identity, version 5 TOTPSince and Factor
 		Unique: func(r *Record) map[string]string {
 			keys := map[string]string{}
 			if !r.Deleted {
-				keys[byEmail], keys[byIdentity] = r.Email, r.Identity.key()
+				keys[byEmail], keys[byIdentity] = NormalEmail(r.Email), r.Identity.key()
 			}
 			if r.First {
 				keys[byFirst] = "yes"
@@ -98,7 +99,7 @@ func Schema() store.Schema[Record] {
 				return store.Indexes{Created: r.CreatedAt}
 			}
 			in := store.Indexes{Scopes: []string{""}, Created: r.CreatedAt, Filters: map[string]string{
-				filterEmail: r.Email, filterRole: string(r.Role), filterOrganisation: r.Organisation, filterAssignment: r.PendingAssignment.Organisation,
+				filterEmail: NormalEmail(r.Email), filterRole: string(r.Role), filterOrganisation: r.Organisation, filterAssignment: r.PendingAssignment.Organisation,
 			}}
 			if r.Manager {
 				in.Filters[filterManager] = r.Organisation

@@ -24,20 +24,20 @@ func NormalEmail(email string) string {
 		}
 		return unicode.ToLower(c)
 	}, strings.TrimSpace(email))
-	local, domain, _ := cutAddress(email)
+	local, domain := cutAddress(email)
 	if ascii, err := idna.Lookup.ToASCII(domain); err == nil && isSpelling(domain, ascii) {
 		return local + "@" + ascii
 	}
 	return email
 }
 
-// cutAddress returns the parts of an email address.
-func cutAddress(email string) (local, domain string, ok bool) {
+// cutAddress returns the parts of an email address, which may have no domain.
+func cutAddress(email string) (local, domain string) {
 	at := strings.LastIndexByte(email, '@')
 	if at < 0 {
-		return email, "", false
+		return email, ""
 	}
-	return email[:at], email[at+1:], true
+	return email[:at], email[at+1:]
 }
 
 // isSpelling reports whether a domain is the ASCII form, or the Unicode form of it.
@@ -68,15 +68,15 @@ func CheckEmail(email string) []fault.Detail {
 }
 
 func emailProblem(email string) string {
-	local, domain, _ := cutAddress(email)
+	local, domain := cutAddress(email)
 	a, err := mail.ParseAddress(email)
 	switch r := name.Invisible(email); {
 	case name.IsBlank(email):
 		return "must not be blank"
 	case r >= 0:
-		return fmt.Sprintf("has an invisible character (U+%04X)", r)
+		return fmt.Sprintf("must not have invisible characters, got U+%04X", r)
 	case otherForm(email) != 0:
-		return fmt.Sprintf("has the character %q (U+%04X), which looks like another one", otherForm(email), otherForm(email))
+		return fmt.Sprintf("must not have characters that look like others, got %q (U+%04X)", string(otherForm(email)), otherForm(email))
 	case !norm.NFC.IsNormalString(email):
 		return "must be in Unicode Normalization Form C (NFC)"
 	case err != nil || a.Address != email || email != name.Normalize(email):

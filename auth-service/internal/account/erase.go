@@ -59,7 +59,7 @@ func (s *Service) EraseOwn(ctx context.Context, password string, justLoggedIn bo
 }
 
 func (s *Service) erase(ctx context.Context, r Record) error {
-	if s.AdminEmail != "" && r.Email == s.AdminEmail {
+	if s.AdminEmail != "" && NormalEmail(r.Email) == s.AdminEmail {
 		return fault.New(fault.Conflict, "the next restart would create this account again, because its address is ADMIN_EMAIL; remove ADMIN_EMAIL first")
 	}
 	excluded, err := s.excludeAdmin(ctx, r)

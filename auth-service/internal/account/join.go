@@ -17,7 +17,7 @@ type Membership struct {
 
 // HasAccount reports whether an email address has an account that RegisterInvited does not replace.
 func (s *Service) HasAccount(ctx context.Context, email string) (bool, error) {
-	row, err := s.Accounts.GetBy(ctx, byEmail, email)
+	row, err := s.Accounts.GetBy(ctx, byEmail, NormalEmail(email))
 	if fault.Is(err, fault.NotFound) {
 		return false, nil
 	}

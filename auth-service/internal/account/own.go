@@ -51,7 +51,7 @@ var ErrWrongPassword = errors.New("wrong current password")
 // fault.Conflict if another request changes the password at the same time.
 func (s *Service) ChangePassword(ctx context.Context, current, next string) (epoch int64, err error) {
 	details := checkPasswordPolicy("/newPassword", next)
-	if next == current {
+	if NormalPassword(next) == NormalPassword(current) {
 		details = append(details, fault.Detail{Path: "/newPassword", Code: "unchanged", Message: "must differ from the current password"})
 	}
 	if details != nil {

@@ -70,6 +70,7 @@ func (s *Service) Tasks() []task.Kind {
 // password and loses TOTP, and its sessions end: anybody may have registered it before. The holder of
 // any other account gets a mail.
 func (s *Service) completeRegistration(ctx context.Context, q registration) error {
+	q.Email = NormalEmail(q.Email) // that of a task of an earlier release may have another form
 	row, err := s.Accounts.GetBy(ctx, byEmail, q.Email)
 	switch {
 	case fault.Is(err, fault.NotFound):

@@ -77,8 +77,17 @@ func (o *Organisation) normalize() {
 		*text = name.Normalize(*text)
 	}
 	for _, id := range []*string{&o.Identifiers.GLN, &o.Identifiers.EORI, &o.Identifiers.VAT, &o.Identifiers.LEI} {
-		*id = strings.ToUpper(groupings.Replace(name.Normalize(*id)))
+		*id = strings.Map(upper, groupings.Replace(name.Normalize(*id)))
 	}
+}
+
+// upper returns a letter of ASCII in upper case, and other characters as they are: strings.ToUpper
+// turns some of them into ASCII.
+func upper(r rune) rune {
+	if 'a' <= r && r <= 'z' {
+		return r - 'a' + 'A'
+	}
+	return r
 }
 
 var groupings = strings.NewReplacer(" ", "", ".", "", "-", "")
@@ -116,7 +125,7 @@ func (o Organisation) check(previous Organisation) []fault.Detail {
 	return append(details, o.checkFormerIDs(previous.FormerIDs)...)
 }
 
-// isWebAddress reports whether a text is an https URL, with the scheme in any case, as in passports.
+// isWebAddress reports whether a text is an https URL. Its scheme may be in any case.
 func isWebAddress(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && u.Scheme == "https" && u.Hostname() != "" && u.User == nil && len(text) <= maxText && name.IsVisible(text) && !strings.ContainsFunc(text, unicode.IsSpace)
