@@ -82,6 +82,9 @@ func (b *jsonBody) read(next http.Handler) http.Handler {
 		if err == nil && !b.raw {
 			err = checkNumbers(data)
 		}
+		if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind == fault.Invalid {
+			return f.With(stateOf(r.Context()).invalid...)
+		}
 		r.Body = io.NopCloser(bytes.NewReader(data))
 		r.Header.Set("Content-Type", jsonType) // huma does not know accepted types in upper case
 		return err

@@ -187,12 +187,12 @@ func refuse(next http.Handler, check func(http.ResponseWriter, *http.Request) er
 	})
 }
 
-// collect is refuse, except that the details of an invalid request wait for those of the other
-// checks: what runs last responds with all of them.
+// collect is refuse, except that it adds the details of an invalid request to requestState.invalid,
+// and continues. The check that runs last responds with all of them. Other errors end the request.
 func collect(next http.Handler, check func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return refuse(next, func(w http.ResponseWriter, r *http.Request) error {
 		err := check(w, r)
-		if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind == fault.Invalid {
+		if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind == fault.Invalid && len(f.Details) > 0 {
 			s := stateOf(r.Context())
 			s.invalid = append(s.invalid, f.Details...)
 			return nil

@@ -140,6 +140,7 @@ func TestInvalidRequests(t *testing.T) {
 		"unknown parameter":       {list + "?limit=5&offset=1&x=secret", "", nil, 422, []string{"query:offset unknownField", "query:x unknownField"}},
 		"all of the query":        {list + "?limit=x&limt=5&cursor=a%00&foo=1", "", nil, 422, []string{"query:limit type", "query:limt unknownField", "query:cursor format", "query:foo unknownField"}},
 		"query and body":          {post + "?x=1", `{"name":"a"}`, nil, 422, []string{"query:x unknownField", "/name range"}},
+		"query and huge number":   {post + "?x=1", `{"count":1e400}`, nil, 422, []string{"query:x unknownField", "/count range"}},
 		"query and valid body":    {post + "?x=1", `{"name":"abc"}`, nil, 422, []string{"query:x unknownField"}},
 		"query and body of a GET": {list + "?x=1", `{"name":"abc"}`, nil, 422, []string{"query:x unknownField"}},
 		"broken escape":           {list + "?limit=%zz", "", nil, 400, []string{"query syntax"}},

@@ -117,8 +117,8 @@ func URIKey(text string) string {
 	case u.Scheme == "https" && !isEncoded(u.Host) && CheckHost(u) == nil:
 		user, rest := "", text[len("https://"):]
 		if u.User != nil {
-			user, rest, _ = strings.Cut(rest, "@")
-			user += "@"
+			at := strings.Index(rest, "@"+u.Host) + 1
+			user, rest = rest[:at], rest[at:]
 		}
 		return "https://" + user + normalHost(u) + strings.TrimPrefix(rest, u.Host)
 	}

@@ -53,7 +53,7 @@ var accepted = []struct{ path, base, patch string }{
 	{matter + "hazardousSubstances/1", minimum, changes(cut(matter+"hazardousSubstances/1/casNumber"), set(matter+"hazardousSubstances/1/ecNumber", `"244-334-7"`))},
 	{matter + "hazardousSubstances/1", minimum, changes(cut(matter+"hazardousSubstances/1/casNumber"), set(matter+"hazardousSubstances/1/ecNumber", `"400-001-1"`))},
 	{matter + "hazardousSubstances/0/hazardStatements", ev, changes(set(matter+"hazardousSubstances/0/hazardStatements", `["H301 + H311","H360FD","EUH066","H300+H310+H330"]`))},
-	{matter + "hazardousSubstances/0/hazardStatements", ev, changes(set(matter+"hazardousSubstances/0/hazardStatements", `["h302","EUH 066","H361d***","H372 **","H350i","euh201A","H360Fd","EUH441"]`))},
+	{matter + "hazardousSubstances/0/hazardStatements", ev, changes(set(matter+"hazardousSubstances/0/hazardStatements", `["h302","EUH 066","H361d***","H372 **","H350i","euh201A","H360Fd","H360Df","EUH441"]`))},
 	{matter + "batteryChemistry", ev, changes(set(matter+"batteryChemistry", `"nmc811"`))},
 	{circle + "dismantlingInformation", ev, changes(set(circle+"dismantlingInformation/cellLayout", `"3P96S"`))},
 	{perform + "minimumVoltageV", ev, changes(set(perform+"minimumVoltageV", `0`))},

@@ -7,14 +7,13 @@ import (
 
 	"github.com/battery-passport/suite/passport-service/internal/carrier"
 	"github.com/battery-passport/suite/passport-service/internal/passport"
-	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
 // LabelOrder is the body of an order for labels: of the passports with the ids, or of all
 // own passports that the filter selects.
 type LabelOrder struct {
-	IDs       []string     `json:"ids,omitempty" maxItems:"10000" doc:"ids of passports, in the order of the labels; must not be empty; without it, the filter selects them"`
+	IDs       []string     `json:"ids,omitempty" minItems:"1" maxItems:"10000" doc:"ids of passports, in the order of the labels; must not be empty; without it, the filter selects them"`
 	Filter    LabelFilter  `json:"filter,omitzero" doc:"selects passports without ids; an empty filter selects all own passports with a battery identifier"`
 	Format    string       `json:"format,omitempty" enum:"pdf,zpl" default:"pdf" doc:"pdf: sheets with vector symbols; zpl: ZPL II for label printers, one label each"`
 	Layout    string       `json:"layout,omitempty" enum:"a4-24,a4-12,letter-30,letter-10,single" default:"a4-24" doc:"a4-24: A4 with 3 by 8 labels of 70 by 37 mm; a4-12: A4 with 2 by 6 labels of 96 by 42.3 mm; letter-30: Letter with 3 by 10 labels of 66.7 by 25.4 mm; letter-10: Letter with 2 by 5 labels of 101.6 by 50.8 mm; single: pages of width by height"`
@@ -39,10 +38,6 @@ type labelsInput struct{ Body LabelOrder }
 // first byte is sent.
 func (a *API) labels(ctx context.Context, in *labelsInput) (*rest.Stream, error) {
 	o := in.Body
-	if o.IDs != nil && len(o.IDs) == 0 {
-		return nil, fault.New(fault.Invalid, "no passports are selected").
-			With(fault.Detail{Path: "/ids", Code: "range", Message: "must not be empty; leave it out for all"})
-	}
 	template := carrier.Template{Layout: carrier.SingleLayout(o.Width, o.Height), Kind: o.Type, Level: o.ECC}
 	if layout, ok := carrier.SheetLayout(o.Layout); ok && o.Format == "pdf" {
 		template.Layout = layout

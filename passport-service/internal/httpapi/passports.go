@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/battery-passport/suite/passport-service/internal/passport"
@@ -197,8 +198,11 @@ func (a *API) find(ctx context.Context, in *getInput) (*answer, error) {
 	}
 	at, err := ruleset.ParseTime(in.At)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, `"at" is not a valid time`).
-			With(fault.Detail{Path: "at", Code: "format", Message: fmt.Sprintf("%v, got %q", err, in.At)})
+		message := fmt.Sprintf("%v, got %q", err, in.At)
+		if strings.Contains(in.At, " ") {
+			message += ": write + as %2B"
+		}
+		return nil, fault.New(fault.Invalid, `"at" is not a valid time`).With(fault.Detail{Path: "at", Code: "format", Message: message})
 	}
 	view, err := a.Passports.At(ctx, in.ID, at)
 	if err != nil {

@@ -121,7 +121,7 @@ func Having(name string) Schema {
 	return Schema{"type": "object", "properties": Schema{name: true}, "required": []string{name}}
 }
 
-// FoldCase returns a pattern for texts, in any case of their ASCII letters.
+// FoldCase returns a pattern for texts, in any case of their letters.
 func FoldCase(texts ...string) string {
 	var b strings.Builder
 	b.WriteString("^(?:")

@@ -21,7 +21,7 @@ func ParseTime(text string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || wrongZone.MatchString(text) {
-		return time.Time{}, errors.New("must be a time with a zone that exists in the calendar, such as 2027-02-18T09:00:00Z")
+		return time.Time{}, errors.New("must be an RFC 3339 time that exists in the calendar, with a zone, such as 2027-02-18T09:00:00Z")
 	}
 	return t, nil
 }

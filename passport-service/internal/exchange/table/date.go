@@ -126,7 +126,7 @@ func (d date) isValid() bool {
 	if d.zone == "" {
 		d.zone = "Z"
 	}
-	_, err := time.Parse(time.RFC3339, d.String()+"T"+d.time+d.zone)
+	_, err := ruleset.ParseTime(d.String() + "T" + d.time + d.zone)
 	return err == nil
 }
 

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
 // encode returns the elements of an object.
@@ -87,13 +89,13 @@ func lexical(kind string, v any) (dataType, text string) {
 		return "xs:double", strconv.FormatFloat(v, 'g', -1, 64)
 	case string:
 		_, err := time.Parse(time.DateOnly, v)
-		_, err2 := time.Parse(time.RFC3339, v)
+		_, err2 := ruleset.ParseTime(v)
 		_, err3 := url.Parse(v)
 		switch {
 		case kind == "date" && err == nil:
 			return "xs:date", v
 		case kind == "dateTime" && err2 == nil:
-			return "xs:dateTime", v
+			return "xs:dateTime", strings.ToUpper(v)
 		case kind == "anyURI" && err3 == nil:
 			return "xs:anyURI", v
 		}
