@@ -51,7 +51,7 @@ func TestProviderTakesOverUnconfirmedRegistration(t *testing.T) {
 				}
 				s.login("ann@nlb.example", "stolen horse").WantProblem(401)
 				s.refresh(attacker.RefreshToken).WantProblem(401)
-				s.Call("GET /api/auth/profile", attacker.Token, nil).WantProblem(401)
+				s.Call("GET /api/auth/profile", attacker.Token, nil).Want(401, nil) // as revoked, or because the account has another password
 				if got := m.verified(in.Token); got != "true" {
 					t.Errorf("emailVerified %s after a login at the provider", got)
 				}

@@ -28,7 +28,7 @@ func TestImportCommand(t *testing.T) {
 		rejected            bool
 	}{
 		{"450 kg", "-dry-run", "2 rows: 1 created, 0 updated, 0 unchanged, 1 invalid", true},
-		{"450 kg", "-publish", "row 3 invalid \n  batteryMass must be a number in kg, greater than 0, with up to 3 decimal places, got \"450 kg\"\n2 rows: 1 created, 0 updated, 0 unchanged, 1 invalid", true},
+		{"450 kg", "-publish", "row 3 invalid https://maker.example/2\n  batteryMass must be a number in kg, greater than 0, with up to 3 decimal places, got \"450 kg\"\n2 rows: 1 created, 0 updated, 0 unchanged, 1 invalid", true},
 		{"450", "-on-existing=update", "2 rows: 1 created, 0 updated, 1 unchanged, 0 invalid", false},
 		{"451", "-on-existing=update", "2 rows: 0 created, 1 updated, 1 unchanged, 0 invalid", false},
 	} {
