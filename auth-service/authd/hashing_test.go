@@ -67,6 +67,9 @@ func (f *hashFlood) registration(client string, _ int) resttest.Response {
 // TestHashFloodDoesNotDelayOtherNetworks: whatever some networks hash with correct passwords
 // and registrations, each login from a quiet network succeeds after a few hashes of theirs.
 func TestHashFloodDoesNotDelayOtherNetworks(t *testing.T) {
+	if isRace {
+		t.Skip("hashes many passwords, which takes ten times as long with the race detector")
+	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2)) // one password is hashed at a time
 	for name, c := range map[string]struct {
 		logins, devices, registrations int // networks
