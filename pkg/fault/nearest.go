@@ -2,7 +2,7 @@ package fault
 
 import "strings"
 
-// Nearest returns the candidate whose spelling is nearest to an unknown name, whatever its case,
+// Nearest returns the candidate that is spelled most like an unknown name, ignoring case,
 // or "" if none is near.
 func Nearest(name string, candidates []string) string {
 	name = strings.ToLower(name[:min(len(name), 200)])

@@ -78,7 +78,6 @@ func (JSON[T]) Schema(r huma.Registry) *huma.Schema { return r.Schema(reflect.Ty
 func (b *jsonBody) read(next http.Handler) http.Handler {
 	return refuse(next, func(w http.ResponseWriter, r *http.Request) error {
 		data, err := b.data(w, r)
-		stateOf(r.Context()).leave() // the transfer
 		if err == nil && !b.raw {
 			err = checkNumbers(data)
 		}
@@ -107,22 +106,31 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, accepted []st
 	if r.ContentLength == 0 {
 		return checkJSON(nil, 1)
 	}
-	sent, err := newPacedReader(w, r, stateOf(r.Context()).timeouts.Read)
+	data, err := readBody(w, r, limit)
 	if err != nil {
 		return nil, err
-	}
-	body, err := unpack(w, r, sent, limit)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(body)
-	if err != nil {
-		return nil, readError(err)
 	}
 	if err := checkEncoding(data, params["charset"]); err != nil {
 		return nil, err
 	}
 	return checkJSON(data, 1)
+}
+
+// readBody returns the unpacked body, which must not be larger than limit bytes. While it reads, the
+// request holds a transfer. It fails as newPacedReader, unpack and readError do.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	state := stateOf(r.Context())
+	sent, err := newPacedReader(w, r, state.timeouts.Read)
+	if err != nil {
+		return nil, err
+	}
+	defer state.leave()
+	body, err := unpack(w, r, sent, limit)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(body)
+	return data, readError(err)
 }
 
 // checkJSON returns data without its byte order mark. It fails with fault.Malformed unless data is

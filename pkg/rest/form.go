@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -67,18 +66,9 @@ func (f *Form[T]) Values() (values url.Values, hasQuery bool, err error) {
 	if t, _, err := mime.ParseMediaType(given); err != nil || t != urlEncodedType {
 		return nil, false, unsupported(f.response, given, urlEncodedType)
 	}
-	sent, err := newPacedReader(f.response, f.request, stateOf(f.request.Context()).timeouts.Read)
+	data, err := readBody(f.response, f.request, defaultMaxBody)
 	if err != nil {
 		return nil, false, err
-	}
-	body, err := unpack(f.response, f.request, sent, defaultMaxBody)
-	if err != nil {
-		return nil, false, err
-	}
-	data, err := io.ReadAll(body)
-	stateOf(f.request.Context()).leave() // the transfer
-	if err != nil {
-		return nil, false, readError(err)
 	}
 	if values, err = url.ParseQuery(string(data)); err != nil {
 		return nil, false, fault.New(fault.Malformed, "the form cannot be parsed").Because(err)

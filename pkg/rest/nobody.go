@@ -2,7 +2,6 @@ package rest
 
 import (
 	"bytes"
-	"io"
 	"net/http"
 	"slices"
 
@@ -19,17 +18,8 @@ func refuseBody(next http.Handler) http.Handler {
 		if r.ContentLength == 0 || !slices.Contains(methodsWithBody, r.Method) {
 			return nil
 		}
-		sent, err := newPacedReader(w, r, stateOf(r.Context()).timeouts.Read)
-		if err != nil {
-			return err
-		}
-		defer stateOf(r.Context()).leave() // the transfer
-		body, err := unpack(w, r, sent, defaultMaxBody)
-		if err != nil {
-			return err
-		}
-		data, err := io.ReadAll(body)
-		switch err = readError(err); {
+		data, err := readBody(w, r, defaultMaxBody)
+		switch {
 		case fault.Is(err, fault.TooLarge):
 			return errNoBody
 		case err != nil:

@@ -13,6 +13,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
@@ -145,8 +147,8 @@ func (rt *route) strictQuery(next http.Handler) http.Handler {
 			switch {
 			case !isPlainText(name + strings.Join(values[name], "")):
 				details = append(details, fault.Detail{Path: "query:" + name, Code: "format", Message: "must be UTF-8 without control characters"})
-			case rt.isOperation && !slices.Contains(rt.queryNames(), name):
-				details = append(details, fault.Detail{Path: "query:" + name, Code: "unknownField", Message: "is unknown: the request has no such parameter" + fault.DidYouMean(name, rt.queryNames())})
+			case rt.isOperation && !slices.Contains(rt.query, name):
+				details = append(details, fault.Detail{Path: "query:" + name, Code: "unknownField", Message: "is unknown: the request has no such parameter" + fault.DidYouMean(name, rt.query)})
 			}
 		}
 		return invalidUnless(details)
@@ -154,8 +156,8 @@ func (rt *route) strictQuery(next http.Handler) http.Handler {
 }
 
 // queryNames returns the names of the query parameters.
-func (rt *route) queryNames() (names []string) {
-	for _, p := range rt.parameters {
+func queryNames(parameters []*huma.Param) (names []string) {
+	for _, p := range parameters {
 		if p.In == "query" {
 			names = append(names, p.Name)
 		}

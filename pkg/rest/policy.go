@@ -159,6 +159,7 @@ type route struct {
 	noAccessLog bool
 	isOperation bool
 	parameters  []*huma.Param // of an operation
+	query       []string      // names of its query parameters
 	rates       []*rateLimiter
 	recognised  []*rateLimiter // of callers that the guard accepts
 	pool        *pool          // nil: unbounded

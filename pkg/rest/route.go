@@ -186,7 +186,7 @@ type adapter struct {
 // operation, and completes the documentation that huma has derived.
 func (a adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 	o := op.Metadata[""].(*operation)
-	o.route.isOperation, o.route.parameters = true, op.Parameters
+	o.route.isOperation, o.route.parameters, o.route.query = true, op.Parameters, queryNames(op.Parameters)
 	if op.RequestBody != nil && o.json == nil && o.finish == nil {
 		panic(fmt.Sprintf("rest: %s %s: the request body must be a field named Body", op.Method, op.Path))
 	}

@@ -18,18 +18,22 @@ const (
 // sentName returns a name as it was sent, without folders, control characters and those that
 // change the direction of text. The result may be empty.
 func sentName(name string) string {
-	name = strings.ToValidUTF8(name, "_")
-	name = name[strings.LastIndexAny(name, `/\`)+1:]
 	name = strings.Map(func(r rune) rune {
 		if unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
 			return -1
 		}
 		return r
-	}, name)
+	}, withoutFolders(name))
 	if strings.Trim(name, " .") == "" {
 		return ""
 	}
 	return shorten(name, extension(name), maxSentName)
+}
+
+// withoutFolders returns the last part of a name that is a path, in valid UTF-8.
+func withoutFolders(name string) string {
+	name = strings.ToValidUTF8(name, "_")
+	return name[strings.LastIndexAny(name, `/\`)+1:]
 }
 
 // joiners are ZWNJ and ZWJ, which belong to the orthography of Persian and of Indic languages,
@@ -41,8 +45,6 @@ const joiners = "\u200c\u200d"
 // of text) except joiners within a word, and without the characters that Windows forbids. The
 // result may be empty.
 func cleanName(name string) string {
-	name = strings.ToValidUTF8(name, "_")
-	name = name[strings.LastIndexAny(name, `/\`)+1:]
 	name = strings.Map(func(r rune) rune {
 		switch {
 		case strings.ContainsRune(joiners, r):
@@ -55,7 +57,7 @@ func cleanName(name string) string {
 			return ' '
 		}
 		return r
-	}, name)
+	}, withoutFolders(name))
 	name = strings.Trim(trimJoiners(name), " .")
 	if deviceName.MatchString(name) {
 		name = "_" + name
