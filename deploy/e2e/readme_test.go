@@ -81,7 +81,7 @@ func TestReadmeAndWalkthroughRunAsPrinted(t *testing.T) {
 			statuses = append(statuses, line)
 		}
 	}
-	want := "201 201 200 200 200 412 200 200 200 200 422 200 200 200 200 200 200 200 206 200 200 200 201 200 200 200 204 204 200 410 204 200"
+	want := "201 200 200 200 412 200 200 200 200 422 200 200 200 200 200 200 200 206 200 200 200 201 200 200 200 204 204 200 410 204 200"
 	if got := strings.Join(statuses, " "); got != want {
 		t.Errorf("got statuses %s, want %s\n%s", got, want, out.Bytes())
 	}

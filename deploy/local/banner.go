@@ -15,7 +15,7 @@ func banner(dir string, s *stack.Stack) string {
 }
 
 const text = `
-The battery passport suite is running. Its data is in %[1]s. Press Ctrl-C to stop it; make reset deletes its data.
+The battery passport suite is running, with its data in %[1]s. Ctrl-C stops it; make reset deletes the data.
 
   auth-service          %[2]s   %[2]s/docs
   passport-service      %[3]s   %[3]s/docs
@@ -26,15 +26,16 @@ The battery passport suite is running. Its data is in %[1]s. Press Ctrl-C to sto
   mail                  %[8]s
   text files            %[9]s
 
-The first account can be an admin. Enter in another terminal, in this folder:
+First steps, in another terminal in this folder. They register an admin, log in, create and publish a passport, and print the
+address of its page:
 
   curl -s %[2]s/api/auth/register -H 'Content-Type: application/json' -d '{"email":"admin@nordlicht.example","password":"correct horse battery","role":"admin"}'
   TOKEN=$(curl -s %[2]s/api/auth/login -H 'Content-Type: application/json' -d '{"email":"admin@nordlicht.example","password":"correct horse battery"}' | sed 's/.*"token":"\([^"]*\)".*/\1/')
-  curl -s %[3]s/api/passports -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d @passport-service/samples/readme-sample.json
-  curl -s %[3]s/api/passports -H "Authorization: Bearer $TOKEN"
+  ID=$(curl -s %[3]s/api/passports -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d @passport-service/samples/ev-lfp-in-use.json | sed 's/.*"id":"\([^"]*\)","state".*/\1/')
+  curl -s -X POST %[3]s/api/passports/$ID/publish -H "Authorization: Bearer $TOKEN" | cut -c 1-200
+  echo %[3]s/p/$ID
 
-Mails of the suite are files in the folder of the mail server. Links in mails, such as those to set a new password, can be opened from there.
-Registrations need no confirmation here; EMAIL_VERIFICATION=required make run sends mails with links to confirm addresses.
-make seed creates accounts of every role, passports and documents.
+make seed adds people of every role, passports and documents. Mails are files in the folder above, unless SMTP_HOST is set.
+Email addresses need no confirmation here; EMAIL_VERIFICATION=required make run requires it.
 
 `
