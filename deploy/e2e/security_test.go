@@ -39,7 +39,7 @@ var levels = map[string]string{
 	"17.1": "23", "17.2": "22223333", "17.3": "22",
 }
 
-// expected returns the ids of the rows that docs/security.md must have.
+// expected returns the ids of the rows that docs/asvs.md must have.
 func expected() map[string]string {
 	ids := map[string]string{} // level by id; empty for ids without a level
 	for section, digits := range levels {
@@ -191,7 +191,7 @@ func findTests(t *testing.T) map[string]bool {
 	return all
 }
 
-// checkSecurityPage returns the errors in docs/security.md: each requirement must have one
+// checkSecurityPage returns the errors in docs/asvs.md: each requirement must have one
 // row with its level, and the tests and links of a row must exist.
 func checkSecurityPage(page string, tests map[string]bool) []string {
 	all, errs := claims(page)
@@ -213,44 +213,64 @@ func checkSecurityPage(page string, tests map[string]bool) []string {
 	for _, id := range slices.Sorted(maps.Keys(missing)) {
 		errs = append(errs, "row of "+id+" is missing")
 	}
-	return append(errs, brokenLinks(page)...)
+	return append(errs, brokenLinks("docs", page)...)
 }
 
-// brokenLinks returns an error for each link in docs/security.md to a missing file or
+// brokenLinks returns an error for each link of a page in a folder to a missing file or
 // heading.
-func brokenLinks(page string) (errs []string) {
-	headings := map[string]bool{}
-	for _, m := range heading.FindAllStringSubmatch(page, -1) {
-		headings[strings.ReplaceAll(strings.ToLower(m[1]), " ", "-")] = true
-	}
+func brokenLinks(folder, page string) (errs []string) {
 	for _, m := range link.FindAllStringSubmatch(page, -1) {
-		file, place, _ := strings.Cut(m[1], "#")
-		_, err := os.Stat(filepath.Join(root, "docs", filepath.FromSlash(file)))
-		if !strings.Contains(m[1], "://") && (err != nil || file == "" && !headings[place]) {
+		target, place, _ := strings.Cut(m[1], "#")
+		if strings.Contains(target, ":") {
+			continue
+		}
+		text, file := page, filepath.Join(root, folder, filepath.FromSlash(target))
+		if target != "" && place != "" {
+			data, _ := os.ReadFile(file)
+			text = string(data)
+		}
+		if _, err := os.Stat(file); err != nil || place != "" && !hasHeading(text, place) {
 			errs = append(errs, "link is broken: "+m[1])
 		}
 	}
 	return errs
 }
 
-func securityPage(t *testing.T) string {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(root, "docs", "security.md"))
-	if err != nil {
-		t.Fatal(err)
+// hasHeading reports whether a page has a heading to which the link #place leads.
+func hasHeading(page, place string) bool {
+	for _, m := range heading.FindAllStringSubmatch(page, -1) {
+		if strings.ReplaceAll(strings.ToLower(m[1]), " ", "-") == place {
+			return true
+		}
 	}
-	return string(data)
+	return false
+}
+
+// TestLinksOfPages checks the links between the pages for readers.
+func TestLinksOfPages(t *testing.T) {
+	for _, folder := range []string{".", "docs", "docs/formats", "passport-service/samples"} {
+		files, err := filepath.Glob(filepath.Join(root, folder, "*.md"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s has no pages: %v", folder, err)
+		}
+		for _, file := range files {
+			name := path.Join(folder, filepath.Base(file))
+			for _, text := range brokenLinks(folder, page(t, name)) {
+				t.Errorf("%s: %s", name, text)
+			}
+		}
+	}
 }
 
 func TestSecurityPageIsCorrect(t *testing.T) {
-	for _, text := range checkSecurityPage(securityPage(t), findTests(t)) {
+	for _, text := range checkSecurityPage(page(t, "docs/asvs.md"), findTests(t)) {
 		t.Error(text)
 	}
 }
 
 // TestSecurityPageErrorsAreFound inserts one error of each kind into the page.
 func TestSecurityPageErrorsAreFound(t *testing.T) {
-	page, tests := securityPage(t), findTests(t)
+	page, tests := page(t, "docs/asvs.md"), findTests(t)
 	before := len(checkSecurityPage(page, tests))
 	for name, c := range map[string]struct{ old, new, want string }{
 		"missing test":            {"deploy/e2e.TestTraceIsRefused", "deploy/e2e.TestTraceIsAnswered", "not found: test deploy/e2e.TestTraceIsAnswered"},
@@ -264,7 +284,7 @@ func TestSecurityPageErrorsAreFound(t *testing.T) {
 		"wrong level":             {"| 13.4.4 | 2 |", "| 13.4.4 | 1 |", "13.4.4 must have level 2, got 1"},
 		"missing cell":            {"| No TRACE method | met |", "| No TRACE method |", "5 cells under 6 columns"},
 		"missing file":            {"../.dockerignore", "../.ignore", "link is broken: ../.ignore"},
-		"missing heading":         {"](#logins)", "](#missing)", "link is broken: #missing"},
+		"missing heading":         {"](security.md#logins)", "](security.md#missing)", "link is broken: security.md#missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			changed := strings.Replace(page, c.old, c.new, 1)
