@@ -21,7 +21,7 @@ import (
 //go:embed phrases.txt
 var list string
 
-// skipped are folders without prose of ours.
+// skipped are folders without our own prose.
 var skipped = []string{"testdata", "node_modules", "data", "bin", "notifications"}
 
 func main() {
