@@ -44,7 +44,7 @@ type Principal struct {
 	Version             int64    // version of the account's rights when the token was issued
 	EmailUnverified     bool     // the account must confirm its email address before it writes
 	Client              bool     // whether the caller is an API client; UserID is then its id
-	Scopes              []string // of an access token with fewer scopes than the role; nil: those of the role
+	Scopes              []string // scopes of an access token that has fewer than its role; nil: all scopes of the role
 }
 
 // GrantedScopes returns the scopes of the access token.
@@ -55,8 +55,9 @@ func (p Principal) GrantedScopes() []string {
 	return p.Role.Scopes()
 }
 
-// MissingScope returns the scope that a request for a resource, such as passports, needs and the
-// access token does not have, or "". Writes need the scope to write, if there is one for the role.
+// MissingScope returns the scope that a request for a resource, such as passports, needs but
+// the access token does not have, or "". Writes need the write scope of the resource if the
+// role has one.
 func (p Principal) MissingScope(resource string, isRead bool) string {
 	need := resource + ":read"
 	if write := resource + ":write"; !isRead && slices.Contains(p.Role.Scopes(), write) {

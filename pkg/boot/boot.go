@@ -35,8 +35,8 @@ const (
 // setting is invalid; all invalid settings are printed.
 //
 // With the argument "health" it checks the readiness of the service that runs with
-// the same environment; with "-version" it prints the version, with "-h" the usage; with the name of a
-// command and its argument it runs that instead of run.
+// the same environment; with "-version" it prints the version, and with "-h" the usage. With the
+// name of a command and its argument it runs the command instead of run.
 func Main[C any](service string, run func(context.Context, C, *slog.Logger) error, commands ...Command[C]) {
 	os.Exit(exitCode(service, os.Args[1:], run, commands))
 }
@@ -46,7 +46,7 @@ func exitCode[C any](service string, args []string, run func(context.Context, C,
 		printUsage(os.Stdout, service, commands)
 		return 0
 	}
-	command := find(commands, args)
+	command := findCommand(commands, args)
 	if command == nil && (len(args) > 1 || len(args) == 1 && args[0] != "health" && args[0] != "-version") {
 		printUsage(os.Stderr, service, commands)
 		return exitUsage
@@ -65,21 +65,21 @@ func exitCode[C any](service string, args []string, run func(context.Context, C,
 		return exitUsage
 	}
 	if len(args) == 1 {
-		return printed(checkHealth(&cfg.Service))
+		return printError(checkHealth(&cfg.Service))
 	}
 	ctx, stop := untilSignal()
 	defer stop()
 	if command != nil {
-		return printed(command.Run(ctx, cfg.Service, args[1], NewLogger(os.Stderr, service, cfg.Log)))
+		return printError(command.Run(ctx, cfg.Service, args[1], NewLogger(os.Stderr, service, cfg.Log)))
 	}
 	log := NewLogger(os.Stdout, service, cfg.Log)
 	slog.SetDefault(log) // also for libraries that use package log
 	log.Info("starting", "version", CurrentBuild().Version, "commit", CurrentBuild().Commit)
-	return logged(log, run(ctx, cfg.Service, log))
+	return logExit(log, run(ctx, cfg.Service, log))
 }
 
-// logged logs the end of a service and returns the exit code.
-func logged(log *slog.Logger, err error) int {
+// logExit logs the end of a service and returns its exit code.
+func logExit(log *slog.Logger, err error) int {
 	if err != nil {
 		log.Error("stopped", "err", err)
 		return exitFailed

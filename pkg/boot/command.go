@@ -15,8 +15,8 @@ type Command[C any] struct {
 	Run                  func(ctx context.Context, cfg C, argument string, log *slog.Logger) error
 }
 
-// find returns the command that args call, or nil.
-func find[C any](commands []Command[C], args []string) *Command[C] {
+// findCommand returns the command that args call, or nil.
+func findCommand[C any](commands []Command[C], args []string) *Command[C] {
 	for i, c := range commands {
 		if len(args) == 2 && args[0] == c.Name {
 			return &commands[i]
@@ -25,8 +25,8 @@ func find[C any](commands []Command[C], args []string) *Command[C] {
 	return nil
 }
 
-// printed prints an error and returns the exit code.
-func printed(err error) int {
+// printError prints an error and returns the exit code.
+func printError(err error) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return exitFailed
@@ -38,7 +38,7 @@ func printed(err error) int {
 // of run; a second signal kills the process. It prints the error of run; the exit code is then 1.
 func Tool(run func(context.Context) error) {
 	ctx, _ := untilSignal()
-	os.Exit(printed(run(ctx)))
+	os.Exit(printError(run(ctx)))
 }
 
 func printUsage[C any](w io.Writer, service string, commands []Command[C]) {

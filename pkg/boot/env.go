@@ -96,7 +96,7 @@ func Variables(cfg any) []reflect.StructField {
 	return fields
 }
 
-// walk calls variable for each field with an envconfig tag, also in nested structs,
+// walk calls variable for each field with an envconfig tag, including those of nested structs,
 // and done for each struct after its fields.
 func walk(v reflect.Value, variable func(reflect.Value, reflect.StructField), done func(reflect.Value)) {
 	for i := range v.NumField() {

@@ -9,10 +9,9 @@ import (
 	"strings"
 )
 
-// ParseFlags parses the command line of a program. -h prints about, the words and the
-// flags, -version prints the build; both end the program with exit code 0. Flags and
-// arguments that it does not know end it with 2. It returns the argument, which is one of
-// words, or "".
+// ParseFlags parses the command line of a program and returns its argument, which is one of
+// words, or "". -h prints about, the words and the flags, and -version prints the build; both
+// end the program with exit code 0. An unknown flag or argument ends it with exit code 2.
 func ParseFlags(flags *flag.FlagSet, args []string, about string, words ...string) string {
 	name := strings.TrimSuffix(filepath.Base(flags.Name()), ".exe")
 	flags.Init(name, flag.ContinueOnError)

@@ -2,8 +2,8 @@ package event
 
 import "time"
 
-// PassportImportFinished is sent when an import of passports has ended. The events of the
-// passports in it have its id. The counts of rows have the names of their statuses.
+// PassportImportFinished is sent when an import of passports has ended. The events of its
+// passports carry its id. Each count is named after the status of the rows that it counts.
 type PassportImportFinished struct {
 	ImportID     string    `json:"importId" doc:"id of the import"`
 	Organisation string    `json:"organisation,omitempty" doc:"id of the organisation of the account; absent if it has none"`

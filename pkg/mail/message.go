@@ -20,7 +20,7 @@ var html = template.Must(template.New("mail").Parse(page))
 // Message is the content of a mail. Every text may come from users: it cannot add headers,
 // recipients or HTML.
 type Message struct {
-	ID      string // unchanged if the mail is sent again
+	ID      string // the same each time the mail is sent
 	To      string // one email address
 	Subject string // one line, also the heading
 	Text    string // paragraphs are separated by empty lines
@@ -76,8 +76,9 @@ func (s *Sender) compose(m Message) (*mail.Msg, error) {
 	}{m, strings.Split(m.Text, "\n"), unsubscribeText, m.At.UTC().Year()})
 	var options []mail.PartOption
 	if isPlain(m.plain()) {
-		// People and programs can read the link in the source of the mail. A library fault writes
-		// quoted-printable for the encoding 7bit, which would be the exact one.
+		// Without an encoding, people and programs can read the link in the source of the mail.
+		// Because of a fault, the library writes quoted-printable for the encoding 7bit, which
+		// would be the exact one.
 		options = append(options, mail.WithPartEncoding(mail.NoEncoding))
 	}
 	msg.SetBodyString(mail.TypeTextPlain, m.plain(), options...)

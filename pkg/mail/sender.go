@@ -6,11 +6,11 @@
 // data of the task:
 //
 //	kind := mail.Kind("invitation.mail", sender, func(ctx context.Context, t task.Task) (mail.Message, error) {
-//		… // read the invitation; make the token of its link and store the hash
+//		… // read the invitation; create the token of its link and store the hash
 //		return mail.Message{ID: t.ID, To: i.Email, Subject: "…", Text: "…", Link: mail.Link{Text: "Accept", URL: url}, At: now}, nil
 //	})
 //
-// A single-use token of a link is made in that function, and only its hash is stored: so no
+// A single-use token of a link is generated in that function, and only its hash is stored: no
 // token is ever in a task, an event or a log. A mail that is sent again has a new token.
 package mail
 

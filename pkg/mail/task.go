@@ -16,15 +16,15 @@ const (
 	retention   = 24 * time.Hour // a task may contain an email address
 )
 
-// ErrObsolete is returned by the function of a Kind if the mail must not be sent any more. The
+// ErrObsolete is returned by the function of a Kind if the mail must no longer be sent. The
 // task is done.
 var ErrObsolete = errors.New("the mail is not needed")
 
-// Kind returns the kind of tasks that send one mail each. It calls compose each time that a
-// mail is sent, also if it is sent again. A temporary refusal and an error of compose are
-// retried with a backoff; a permanent refusal and task.Permanent fail the task, which the
-// metrics of pkg/task and the log show; an outage of the mail server delays all mails and
-// does not count as an attempt.
+// Kind returns the kind of tasks that send one mail each. It calls compose each time that the
+// mail is sent, including repetitions. A temporary refusal and an error of compose are retried
+// with a backoff; a permanent refusal and task.Permanent fail the task, which the metrics of
+// pkg/task and the log show; an outage of the mail server delays all mails and does not count
+// as an attempt.
 func Kind(name string, s *Sender, compose func(context.Context, task.Task) (Message, error)) task.Kind {
 	return task.Kind{
 		Name: name, Timeout: runTimeout, MaxAttempts: maxAttempts, MinBackoff: minBackoff, Retention: retention,

@@ -11,22 +11,22 @@ import (
 type ReindexQuery[T any] struct {
 	Scope  string
 	Cursor string // ReindexPage.Next of the previous page
-	// Yields reports whether the aggregate that has a unique value gives it up for
-	// another one, which it conflicts with. It may be nil.
+	// Yields reports whether the holder of a unique value gives it up for the other aggregate,
+	// which has the same value. It may be nil: no holder does.
 	Yields func(holder, other *T) bool
 }
 
-// ReindexPage is the result of reindexing a page. Conflicts are the ids of aggregates
-// whose new unique values others have: those in the indexes stay. Next is empty on the
-// last page.
+// ReindexPage is the result of reindexing a page. Conflicts are the ids of aggregates with a
+// new unique value that belongs to another aggregate; their previous unique values stay in the
+// index. Next is empty on the last page.
 type ReindexPage struct {
 	Conflicts []string
 	Next      string
 }
 
-// Reindex writes the lists and unique values of stored aggregates that have an earlier
-// index version, and leaves document, version and events alone. It skips aggregates
-// that cannot be read. It is idempotent: call it until Next is empty.
+// Reindex writes the lists and unique values of stored aggregates that have an earlier index
+// version. It does not change documents, versions and events. It skips aggregates that cannot
+// be read. It is idempotent: call it until Next is empty.
 func (c *Collection[T]) Reindex(ctx context.Context, q ReindexQuery[T]) (page ReindexPage, err error) {
 	records, err := c.table.List(ctx, ListQuery{Lists: []string{listKey(q.Scope, "", "")}, Above: q.Cursor, Ascending: true, Limit: MaxLimit, Bytes: pageBytes})
 	if err != nil {

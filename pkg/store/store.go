@@ -49,8 +49,8 @@ type Record struct {
 	Index   int // Schema.IndexVersion of Unique, Scopes, Filters and Sort; List returns it
 	Version int64
 	Unique  map[string]string // unique index → value; empty values are left out
-	Scopes  []string          // a list of each contains it,
-	Filters map[string]string // and one of each scope and filter; empty values are left out
+	Scopes  []string          // the record is in the list of each scope,
+	Filters map[string]string // and in the list of each scope and filter; empty values are left out
 	Sort    string            // its position in these lists
 	Doc     wire.Value
 	Err     error // if the stored document cannot be converted to JSON

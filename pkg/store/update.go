@@ -16,9 +16,9 @@ import (
 type Change struct {
 	Events  []event.Envelope
 	History []HistoryRecord // stored before the document
-	// KeepUnique permits an aggregate whose unique values another one has: then those
-	// in the indexes stay. It is for changes that do not concern them, of aggregates for
-	// which Reindex has reported a conflict.
+	// KeepUnique permits a change of an aggregate whose unique values belong to another one:
+	// the values in the index stay. It is for aggregates for which Reindex has reported a
+	// conflict, and for changes that do not concern the unique values.
 	KeepUnique bool
 }
 
@@ -87,8 +87,9 @@ func (c *Collection[T]) Update(ctx context.Context, id string, change func(*T) (
 	}
 }
 
-// GetOrInsert returns the aggregate with the id, or inserts what create returns. Concurrent
-// callers, also in other processes, get the same one. It fails as Get and Insert do.
+// GetOrInsert returns the aggregate with the id, or inserts the result of create. Concurrent
+// callers, including those in other processes, get the same aggregate. It fails as Get and
+// Insert do.
 func (c *Collection[T]) GetOrInsert(ctx context.Context, id string, create func() T) (Row[T], error) {
 	row, err := c.Get(ctx, id)
 	if !fault.Is(err, fault.NotFound) {
@@ -100,8 +101,8 @@ func (c *Collection[T]) GetOrInsert(ctx context.Context, id string, create func(
 	return row, err
 }
 
-// UpdateAll changes the aggregates of a query until it has none: change must take them off the
-// lists that the query reads. Aggregates that no longer exist are skipped.
+// UpdateAll applies change to the aggregates of a query until the query finds none: change must
+// remove them from the lists that the query reads. Aggregates that no longer exist are skipped.
 func (c *Collection[T]) UpdateAll(ctx context.Context, q Query, change func(*T) (Change, error)) error {
 	for {
 		page, err := c.List(ctx, q)

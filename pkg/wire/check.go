@@ -96,9 +96,9 @@ func explain(text []byte, err error) string {
 	}
 	switch code, _ := strconv.ParseUint(string(text[2:escape]), 16, 16); {
 	case code >= 0xd800 && code < 0xdc00:
-		return fmt.Sprintf("the escape %s is half of a character: write the other half, \\udc00 to \\udfff, after it", text[:escape])
+		return fmt.Sprintf("the escape %s is half of a surrogate pair: write the other half, \\udc00 to \\udfff, after it", text[:escape])
 	case code >= 0xdc00 && code < 0xe000:
-		return fmt.Sprintf("the escape %s is half of a character: write the other half, \\ud800 to \\udbff, before it", text[:escape])
+		return fmt.Sprintf("the escape %s is half of a surrogate pair: write the other half, \\ud800 to \\udbff, before it", text[:escape])
 	}
 	return err.Error()
 }

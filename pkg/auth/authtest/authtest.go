@@ -153,7 +153,7 @@ func Forgeries(t testing.TB, key token.Key, now time.Time) map[string]Forgery {
 	}
 }
 
-// confusedKey returns a key of HS256: its secret is the public key of key, which everyone knows.
+// confusedKey returns an HS256 key whose secret is the public key of key, which everyone knows.
 func confusedKey(t testing.TB, key token.Key) token.Key {
 	t.Helper()
 	switch private := key.Private.(type) {

@@ -24,7 +24,7 @@ func (v *Verifier) refusal(ready bool, c Claims, err error) error {
 		{jwt.ErrTokenMalformed, "malformed", "is not a JWT"},
 		{jwt.ErrTokenUnverifiable, "key", "is signed with an unknown key"},
 		{jwt.ErrTokenSignatureInvalid, "signature", "has an invalid signature or algorithm"},
-		{jwt.ErrTokenExpired, "expired", "has expired" + v.offset(" %v ago", c.ExpiresAt) + "; log in again"},
+		{jwt.ErrTokenExpired, "expired", "expired" + v.offset(" %v ago", c.ExpiresAt) + "; log in again"},
 		{jwt.ErrTokenNotValidYet, "notYetValid", "is not valid yet" + v.offset(behind, c.NotBefore)},
 		{jwt.ErrTokenUsedBeforeIssued, "notYetValid", "was issued in the future" + v.offset(behind, c.IssuedAt)},
 		{jwt.ErrTokenInvalidAudience, "audience", "must have the audience " + Audience},

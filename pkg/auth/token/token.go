@@ -40,8 +40,9 @@ type Claims struct {
 	Scope               string    `json:"scope"`                    // scopes of the role, or fewer; empty in tokens of earlier releases
 }
 
-// scopes returns the scopes of a token of an API client that has fewer than its role, otherwise nil.
-// Tokens of people always have those of their role, also if a later release adds some to it.
+// scopes returns the scopes of a token of an API client that has fewer than its role, otherwise
+// nil. Tokens of people always have all scopes of their role, even if a later release adds
+// some.
 func (c Claims) scopes() []string {
 	granted := strings.Fields(c.Scope)
 	if len(granted) == 0 || c.ClientID != c.Subject {

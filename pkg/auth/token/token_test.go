@@ -110,7 +110,7 @@ func TestWrongClockIsNamedInTheError(t *testing.T) {
 		{-29 * time.Second, ""},
 		{-10 * time.Minute, "is not valid yet; the clock of this service is at least 10m0s behind that of the auth-service"},
 		{10 * time.Minute, ""},
-		{25 * time.Minute, "has expired 10m0s ago; log in again"},
+		{25 * time.Minute, "expired 10m0s ago; log in again"},
 	} {
 		v := verifier(t, token.Config{URL: issuer.URL})
 		v.Now = func() time.Time { return now.Add(c.off) }

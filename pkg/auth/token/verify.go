@@ -60,14 +60,14 @@ func checkSecret(setting, secret string) error {
 type Verifier struct {
 	Now  func() time.Time // time.Now if nil
 	Feed Feed
-	// MaxAge is the age of the revocations above which requests that are not reads,
-	// and those for routes of admins, are refused; 0: never.
+	// MaxAge is the age of the revocations above which writes and requests to admin routes are
+	// refused; 0: never.
 	MaxAge time.Duration
-	// IsRead reports whether the request of a context is a read. If it is nil, no
-	// request is one.
+	// IsRead reports whether the request of a context is a read. If it is nil, every request
+	// counts as a write.
 	IsRead func(context.Context) bool
-	// Resource is the first part of the scopes that requests to the service need, such as passports;
-	// empty: they need none.
+	// Resource is the first part of the scopes that requests to the service need, such as
+	// passports; empty: requests need no scope.
 	Resource string
 
 	log    *slog.Logger
@@ -82,7 +82,7 @@ type Verifier struct {
 type verified struct {
 	principal          auth.Principal
 	account, session   string   // ids in the list of revocations
-	former             []string // those of the former ids of the organisation
+	former             []string // ids in that list for the former ids of the organisation
 	issued, validUntil time.Time
 }
 
@@ -110,9 +110,8 @@ func NewVerifier(ctx context.Context, c Config, log *slog.Logger) (*Verifier, er
 	return v, err
 }
 
-// NewLocalVerifier returns a verifier that accepts tokens signed with keys, and with the
-// secret unless it is empty, and reads revocations from feed. Keys may be nil if there is a
-// secret.
+// NewLocalVerifier returns a verifier that accepts tokens signed with keys or, unless it is
+// empty, with the secret. It reads revocations from feed. Keys may be nil if there is a secret.
 func NewLocalVerifier(secret string, keys jwkset.Storage, feed Feed, log *slog.Logger) (*Verifier, error) {
 	cache, err := lru.New[[sha256.Size]byte, verified](cacheSize)
 	v := &Verifier{Feed: feed, log: log, secret: []byte(secret), cache: cache}
@@ -172,7 +171,7 @@ func (v *Verifier) checkRole(ctx context.Context, p auth.Principal, roles []auth
 	isRead := v.IsRead != nil && v.IsRead(ctx)
 	if v.Resource != "" {
 		if scope := p.MissingScope(v.Resource, isRead); scope != "" {
-			return fault.New(fault.Forbidden, "the access token must have the scope %s; request a token with this scope, or without scopes for all of the role", scope).
+			return fault.New(fault.Forbidden, "the access token must have the scope %s; request a token with this scope, or name no scope to get all scopes of the role", scope).
 				With(fault.Detail{Path: "header:Authorization", Code: fault.MissingScope, Message: "must have the scope " + scope})
 		}
 	}
@@ -228,15 +227,15 @@ func (v *Verifier) verify(ctx context.Context, authorization string) (verified, 
 // local is the issuer of an auth-service without ISSUER_URL, up to its port.
 const local = "http://127.0.0.1:"
 
-// isIssuer reports whether a token of the issuer got is accepted if the auth-service is want:
-// they are the same, or got is that of an earlier release, or both are local. The port of a
-// local service can change with a restart.
+// isIssuer reports whether a token with the issuer got is accepted if the auth-service has the
+// issuer want: they are equal, got is the issuer of an earlier release, or both are local. The
+// port of a local service can change with a restart.
 func isIssuer(got, want string) bool {
 	return got == want || got == Issuer || strings.HasPrefix(got, local) && strings.HasPrefix(want, local)
 }
 
-// key returns the key of a token: the secret for HS256, otherwise that of the key set, which
-// has the algorithm of the token.
+// key returns the key that verifies a token: the secret for HS256, otherwise the public key in
+// the key set with the key id and algorithm of the token.
 func (v *Verifier) key(ctx context.Context) jwt.Keyfunc {
 	return func(t *jwt.Token) (any, error) {
 		if t.Method.Alg() == string(HS256) {

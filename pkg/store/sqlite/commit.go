@@ -29,7 +29,7 @@ type writer struct {
 type job struct {
 	ctx         context.Context
 	do          func(tx) error
-	noSavepoint bool // see in
+	noSavepoint bool // see inTransaction
 	err         error
 	signal      chan signal
 }
@@ -48,11 +48,11 @@ func newWriter(db *sql.DB) *writer {
 	return &writer{db: db, stmts: map[string]*sql.Stmt{}, missing: map[string]bool{}}
 }
 
-// in runs do in a transaction, which it may share with other writes, and returns
+// inTransaction runs do in a transaction, which it may share with other writes, and returns
 // when the transaction is on the disk or do has failed; then nothing of do is
 // stored. noSavepoint is for a do that can fail only with the database: a savepoint
 // would double its cost.
-func (w *writer) in(ctx context.Context, noSavepoint bool, do func(tx) error) error {
+func (w *writer) inTransaction(ctx context.Context, noSavepoint bool, do func(tx) error) error {
 	j := &job{ctx: ctx, do: do, noSavepoint: noSavepoint, signal: make(chan signal, 1)}
 	w.mu.Lock()
 	w.queue = append(w.queue, j)

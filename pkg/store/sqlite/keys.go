@@ -65,7 +65,7 @@ func (x write) index(id string, previous, current keys) error {
 func (x write) list(previous, current keys) error {
 	removed, added := previous.lists(), current.lists()
 	if previous.sort == current.sort {
-		removed, added = without(removed, added), without(added, removed)
+		removed, added = difference(removed, added), difference(added, removed)
 	}
 	if len(removed) > 0 {
 		if _, err := x.exec("DELETE FROM #_list WHERE token IN (SELECT value FROM json_each(?)) AND sort = ?", jsonArray(removed), previous.sort); err != nil {
@@ -80,7 +80,7 @@ func (x write) list(previous, current keys) error {
 	return err
 }
 
-// without returns the values that are not in others.
-func without(values, others []string) []string {
+// difference returns the values that are not in others.
+func difference(values, others []string) []string {
 	return slices.DeleteFunc(slices.Clone(values), func(v string) bool { return slices.Contains(others, v) })
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
+// named replaces # in a query by the name of the table.
 func named(query, table string) string { return strings.ReplaceAll(query, "#", table) }
 
 func (t *table) named(query string) string { return named(query, t.name) }

@@ -24,14 +24,14 @@ func (x write) exec(query string, args ...any) (int64, error) {
 	return x.run(x.named(query), args...)
 }
 
-// in runs f in a transaction. f may run more than once; only the last run is
+// inTransaction runs f in a transaction. f may run more than once; only the last run is
 // committed.
-func (t *table) in(ctx context.Context, f func(write) error) error {
+func (t *table) inTransaction(ctx context.Context, f func(write) error) error {
 	return t.transact(ctx, false, f)
 }
 
-// inWithoutSavepoint is in for an f that can fail only with the database.
-func (t *table) inWithoutSavepoint(ctx context.Context, f func(write) error) error {
+// withoutSavepoint is inTransaction for an f that can fail only with the database.
+func (t *table) withoutSavepoint(ctx context.Context, f func(write) error) error {
 	return t.transact(ctx, true, f)
 }
 
@@ -39,7 +39,7 @@ func (t *table) transact(ctx context.Context, noSavepoint bool, f func(write) er
 	if _, err := t.stmt(ctx, "SELECT 1 FROM # WHERE 0"); err != nil { // creates the tables
 		return err
 	}
-	return t.db.writer.in(ctx, noSavepoint, func(x tx) error { return f(write{t, x}) })
+	return t.db.writer.inTransaction(ctx, noSavepoint, func(x tx) error { return f(write{t, x}) })
 }
 
 // Insert implements store.Table.
@@ -60,7 +60,7 @@ func (t *table) Insert(ctx context.Context, records ...store.Insertion) ([]error
 // insertAll inserts the records with one savepoint. If one of them fails, each gets a savepoint of
 // its own, which copies the changed pages each time.
 func (t *table) insertAll(ctx context.Context, records []store.Insertion, errs []error) error {
-	err := t.in(ctx, func(x write) error {
+	err := t.inTransaction(ctx, func(x write) error {
 		for _, r := range records {
 			if err := x.insert(r.Record, r.Events); err != nil {
 				return err
@@ -75,7 +75,7 @@ func (t *table) insertAll(ctx context.Context, records []store.Insertion, errs [
 		errs[0] = err
 		return nil
 	}
-	return t.inWithoutSavepoint(ctx, func(x write) (err error) {
+	return t.withoutSavepoint(ctx, func(x write) (err error) {
 		for i, r := range records {
 			if errs[i], err = x.savepoint(func(tx) error { return x.insert(r.Record, r.Events) }); err != nil {
 				return err
@@ -152,7 +152,7 @@ func (t *table) Delete(ctx context.Context, id string, version int64, events []e
 func (t *table) change(ctx context.Context, id string, version int64, events []event.Envelope, f func(write, keys) error) error {
 	written := outbox.Aggregate{ID: id, Events: events, Lease: leaseEnd()} // not later than the stored one
 	var waiting int                                                        // other events
-	err := t.in(ctx, func(x write) error {
+	err := t.inTransaction(ctx, func(x write) error {
 		var current int64
 		var previous keys
 		var text []byte
@@ -215,7 +215,7 @@ func (t *table) Acknowledge(ctx context.Context, events []outbox.Published) erro
 	for i, e := range events {
 		pairs[i] = [2]string{e.ID, e.Event}
 	}
-	return t.inWithoutSavepoint(ctx, func(x write) error {
+	return t.withoutSavepoint(ctx, func(x write) error {
 		for _, query := range []string{
 			"DELETE FROM #_outbox WHERE n IN (SELECT o.n FROM json_each(?) e CROSS JOIN #_outbox o ON o.id = e.value ->> 0 AND o.event_id = e.value ->> 1)",
 			"DELETE FROM #_due AS d WHERE id IN (SELECT value ->> 0 FROM json_each(?)) AND NOT EXISTS (SELECT 1 FROM #_outbox WHERE id = d.id)",
@@ -235,7 +235,7 @@ func (t *table) Claim(ctx context.Context, due []outbox.ExpiredLease, until time
 	for i, d := range due {
 		pairs[i] = [2]any{d.ID, d.At.UnixMilli()}
 	}
-	err = t.inWithoutSavepoint(ctx, func(x write) error {
+	err = t.withoutSavepoint(ctx, func(x write) error {
 		claimed = nil
 		query := "UPDATE #_due AS d SET at = ? FROM json_each(?) e WHERE d.id = e.value ->> 0 AND d.at = e.value ->> 1 RETURNING id"
 		return x.rows(x.named(query), func(rows *sql.Rows) error {
