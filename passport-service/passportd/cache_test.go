@@ -20,10 +20,10 @@ import (
 	"github.com/battery-passport/suite/pkg/store/storetest"
 )
 
-// TestCachedAnswersAreThoseOfAServiceWithoutCache compares the responses of two instances, one
+// TestCachedResponsesEqualUncachedResponses compares the responses of two instances, one
 // with a cache: for passports in each state, to each reader, in both orders, so that each
 // class is read before and after each other one.
-func TestCachedAnswersAreThoseOfAServiceWithoutCache(t *testing.T) {
+func TestCachedResponsesEqualUncachedResponses(t *testing.T) {
 	issuer, db := authtest.New(t), connect.Config{Dir: t.TempDir()}
 	cached := startConfigured(t, passportd.Config{Store: db, Now: sampleClock, CacheBytes: 8 << 20}, issuer)
 	uncached := startConfigured(t, passportd.Config{Store: db, Now: sampleClock}, issuer)
@@ -69,9 +69,9 @@ func stableResponse(s *service, route, token string, headers []string) string {
 	return fmt.Sprint(a.Status, "\n", header.String(), text)
 }
 
-// TestAnswersAreNeverOlderThanAcknowledgedWrites changes a passport at two instances in turn,
+// TestResponsesAreNeverOlderThanAcknowledgedWrites changes a passport at two instances in turn,
 // while readers with all classes read it at both of them.
-func TestAnswersAreNeverOlderThanAcknowledgedWrites(t *testing.T) {
+func TestResponsesAreNeverOlderThanAcknowledgedWrites(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		issuer := authtest.New(t)
 		cfg := passportd.Config{Store: db, CacheBytes: 8 << 20}

@@ -71,9 +71,9 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 		p.Background(enqueueSnapshots(tasks, log))
 	}
 	p.Background(events.Run, ledger.Run, task.NewWorker(tasks, log, p.Metrics, kinds...).Run)
-	answers := httpapi.NewAnswers(cfg.CacheBytes, p.Metrics)
-	api := &httpapi.API{Passports: passports, Namespaces: namespaces, Exchange: imports, Verifier: p.Verifier, Answers: answers, MaxImportBytes: cmp.Or(cfg.MaxImportBytes, defaultMaxBytes)}
-	scan := &httpapi.Scan{Passports: passports, Guard: p.Verifier.Require(), BaseURL: cfg.baseURL(), Direct: cfg.Direct, Answers: answers}
+	responses := httpapi.NewResponseCache(cfg.CacheBytes, p.Metrics)
+	api := &httpapi.API{Passports: passports, Namespaces: namespaces, Exchange: imports, Verifier: p.Verifier, Responses: responses, MaxImportBytes: cmp.Or(cfg.MaxImportBytes, defaultMaxBytes)}
+	scan := &httpapi.Scan{Passports: passports, Guard: p.Verifier.Require(), BaseURL: cfg.baseURL(), Direct: cfg.Direct, Responses: responses}
 	defer cfg.addFiles(scan, p.Now)()
 	return p.Serve(ctx, httpapi.OpenAPI, func(r *rest.API) { api.Register(r); scan.Register(r) })
 }

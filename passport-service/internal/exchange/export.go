@@ -44,12 +44,12 @@ func (s *Service) exportIDs(ctx context.Context, ids []string) (Views, error) {
 	}, nil
 }
 
-// One returns a single passport as Views.
-func One(view passport.PassportView) Views {
+// Single returns the views of a single passport.
+func Single(view passport.PassportView) Views {
 	return func(yield func(passport.PassportView, error) bool) { yield(view, nil) }
 }
 
-// leading are the columns of an export before the attributes.
+// leading are the columns of an export before those of the attributes.
 var leading = []string{"id", "state", "version"}
 
 // header returns the header of an export.
@@ -118,7 +118,7 @@ func (s *Service) WriteXLSX(views Views) (io.ReadCloser, error) {
 	})
 }
 
-// spooled returns a reader of the temporary file that write has written.
+// spooled returns a reader of a temporary file that write has filled.
 func spooled(write func(io.Writer) error) (io.ReadCloser, error) {
 	pr, pw := io.Pipe()
 	go func() {

@@ -83,7 +83,8 @@ func (in *carrierInput) draw(identifier string) (*carrierOutput, error) {
 	return out, nil
 }
 
-// invalidQuery returns a fault for a query parameter. The error continues its name.
+// invalidQuery returns a fault for a query parameter. The text of err follows the name of the
+// parameter.
 func invalidQuery(name, code string, err error) error {
 	return fault.New(fault.Invalid, "%s: %v", name, err).With(fault.Detail{Path: name, Code: code, Message: err.Error()})
 }

@@ -92,14 +92,15 @@ func (a *API) exportPublicPassport(ctx context.Context, in *exportOneInput) (*re
 	return a.exportOne(in, "/api/public/passports/", p.View())
 }
 
-// exportOne sends a passport. A document of a foreign format has a link to its report.
+// exportOne sends a passport. A document in a foreign format has a link to the report of its
+// losses.
 func (a *API) exportOne(in *exportOneInput, path string, view passport.PassportView) (*rest.Stream, error) {
 	format, isPackage := in.Format, in.Format == aasxFormat
 	if isPackage {
 		format = mediaTypes[aasx.MediaType]
 	}
 	if a.Exchange.Formats[format] == nil {
-		return a.exportViews(format, "passport", exchange.One(view))
+		return a.exportViews(format, "passport", exchange.Single(view))
 	}
 	document, report, err := a.Exchange.Encode(format, &view)
 	if err != nil {

@@ -16,7 +16,7 @@ type PassportVersion struct {
 	State        passport.State  `json:"state" enum:"draft,active,inactive,archived,ceased,voided" doc:"state of the passport in this version: draft: not published; active: published; inactive: replaced by the passport of a successor battery; archived: withdrawn by the owner; ceased: the battery was recycled; voided: declared false by an admin"`
 	Owner        *passport.Owner `json:"owner,omitempty" doc:"owner of the passport; only for the owner and admins"`
 	Data         Data            `json:"data" doc:"attributes of this version that the caller may read"`
-	Action       passport.Action `json:"action" enum:"create,replace,patch,publish,archive,void" doc:"operation that created the version; create: the draft was created; replace: all data was replaced; patch: data was patched; publish: the passport was published; archive: it was archived; void: an admin declared it void"`
+	Action       passport.Action `json:"action" enum:"create,replace,patch,publish,archive,void" doc:"operation that created the version; create: the draft was created; replace: all data was replaced; patch: data was patched; publish: the passport was published; archive: the passport was archived; void: an admin declared the passport void"`
 	Reason       string          `json:"reason,omitempty" doc:"reason for the change; only for the owner and admins"`
 	CreatedAt    time.Time       `json:"createdAt" doc:"when the version was created; later than the previous version"`
 	CreatedBy    string          `json:"createdBy,omitempty" format:"uuid" doc:"id of the account that created the version; only for the owner and admins"`
@@ -68,7 +68,7 @@ func (a *API) version(ctx context.Context, in *versionInput) (*versionOutput, er
 
 type diffInput struct {
 	PassportID
-	From int64 `query:"from" minimum:"1" doc:"number of the version with the old values; default: the version before to"`
+	From int64 `query:"from" minimum:"1" doc:"number of the version with the old values; default: the version before that in to"`
 	To   int64 `query:"to" minimum:"1" doc:"number of the version with the new values; default: the newest version"`
 }
 

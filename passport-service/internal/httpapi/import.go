@@ -51,7 +51,7 @@ type importInput struct {
 	Format     string              `query:"format" enum:"ndjson,json,csv,xlsx" doc:"format of the file; default: that of the Content-Type. Documents of other data models are sent as JSON, as NDJSON or in a zip archive"`
 	OnExisting passport.OnExisting `query:"onExisting" enum:"fail,update,skip" default:"fail" doc:"what happens to a row whose battery has a passport with other data: fail: the row is a conflict; update: the data of the row replaces that of the passport, and a warning names the values that were removed; documents of other data models keep the values that these cannot hold; skip: the passport stays as it is"`
 	Publish    bool                `query:"publish" doc:"true: publishes each draft that has the data of its row and no compliance errors"`
-	DryRun     bool                `query:"dryRun" doc:"true: writes nothing, but answers as if it did"`
+	DryRun     bool                `query:"dryRun" doc:"true: writes nothing; the response is the same as if it did"`
 	Reason     string              `query:"reason" maxLength:"1000" doc:"reason for changes of published passports by rows without a reason"`
 	Rows       rest.Rows[ImportLine, ImportEnd]
 }

@@ -34,8 +34,8 @@ type LabelFilter struct {
 
 type labelsInput struct{ Body LabelOrder }
 
-// labels streams labels. It reads the passports twice: all problems are known before the
-// first byte is sent.
+// labels streams labels. It reads the passports twice, so that all problems are known before
+// the first byte is sent.
 func (a *API) labels(ctx context.Context, in *labelsInput) (*rest.Stream, error) {
 	o := in.Body
 	template := carrier.Template{Layout: carrier.SingleLayout(o.Width, o.Height), Kind: o.Type, Level: o.ECC}

@@ -13,9 +13,9 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// model answers for a model and, with the links of its model, for a battery that is not
-// known. The data of a model never takes the place of a passport: without a link type,
-// that answer is 404.
+// model writes the response for a model and, with the links of its model, for an unknown
+// battery. The data of a model never replaces a passport: without a link type, the status for
+// an unknown battery is 404.
 func (s *Scan) model(w http.ResponseWriter, r *http.Request, link gs1.Link, isKnown bool) {
 	view, err := s.findModel(r.Context(), link.Key)
 	if fault.Is(err, fault.NotFound) {
@@ -43,8 +43,8 @@ func (s *Scan) model(w http.ResponseWriter, r *http.Request, link gs1.Link, isKn
 	}
 }
 
-// findModel returns the public part of a passport of a model. It fails with
-// fault.NotFound, whose message says why.
+// findModel returns the public part of a passport of a model. It fails with fault.NotFound; the
+// message says why.
 func (s *Scan) findModel(ctx context.Context, key gs1.Element) (passport.PassportView, error) {
 	switch key.AI {
 	case "01":
@@ -55,7 +55,7 @@ func (s *Scan) findModel(ctx context.Context, key gs1.Element) (passport.Passpor
 	return passport.PassportView{}, fault.New(fault.NotFound, "(%s) identifies a place or a company, and this service knows batteries and their models", key.AI)
 }
 
-// describeModel answers with a representation of a model.
+// describeModel writes a representation of a model.
 func (s *Scan) describeModel(w http.ResponseWriter, r *http.Request, model resolver.Model, mediaType string) {
 	var body []byte
 	var err error
@@ -75,8 +75,8 @@ func (s *Scan) describeModel(w http.ResponseWriter, r *http.Request, model resol
 	write(w, http.StatusOK, mediaType, body)
 }
 
-// modelPage answers with the page of a model: 404 if the address was that of a battery
-// that is not known.
+// modelPage writes the page of a model, with status 404 if the address belongs to an unknown
+// battery.
 func (s *Scan) modelPage(w http.ResponseWriter, r *http.Request, model resolver.Model, status int) {
 	facts := model.Facts()
 	body, err := page.RenderModel(s.language(r), page.Model{Maker: facts.Manufacturer, Name: facts.Name, GTIN: facts.GTIN}, status == http.StatusNotFound)

@@ -20,18 +20,19 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// page answers a request for the page of a passport, by its id or by the identifier that
-// this service made.
+// page handles a request for the page of a passport, by its id or by the identifier that this
+// service created.
 func (s *Scan) page(w http.ResponseWriter, r *http.Request) {
 	prepare(w)
 	if err := s.byID(w, r, r.PathValue("id")); fault.Is(err, fault.NotFound) {
-		s.other(w, r)
+		s.fallback(w, r)
 	} else if err != nil {
 		rest.WriteProblem(w, r, err)
 	}
 }
 
-// byID answers for the passport with an id. If it returns an error, it has not answered.
+// byID writes the response for the passport with an id. If it returns an error, it has not
+// written anything.
 func (s *Scan) byID(w http.ResponseWriter, r *http.Request, id string) error {
 	if isSignedIn(r) {
 		return s.signedIn(w, r, func(ctx context.Context) (passport.PassportView, error) { return s.Passports.Get(ctx, id) })
@@ -39,15 +40,15 @@ func (s *Scan) byID(w http.ResponseWriter, r *http.Request, id string) error {
 	return s.public(w, r, byID(s.Passports, id), preferred(r), target{})
 }
 
-// isSignedIn reports whether a request asks for data by the rights of its sender. Links are
-// the same for everyone.
+// isSignedIn reports whether a request asks for the data that the rights of its sender include.
+// Links are the same for everyone.
 func isSignedIn(r *http.Request) bool {
 	return r.Header.Get("Authorization") != "" && !wantsLinkset(r) && linkType(r) == ""
 }
 
-// signedIn answers with the page or data for the class of the caller. It is neither cached
-// nor compressed: its length would reveal its content (BREACH). If it returns an error, it
-// has not answered.
+// signedIn writes the page or data for the class of the caller. It is neither cached nor
+// compressed: its length would reveal its content (BREACH). If it returns an error, it has not
+// written anything.
 func (s *Scan) signedIn(w http.ResponseWriter, r *http.Request, find func(context.Context) (passport.PassportView, error)) error {
 	w.Header().Set("Cache-Control", "private, no-store")
 	ctx, err := s.Guard(r.Context(), r.Header.Get("Authorization"))
@@ -82,12 +83,12 @@ func readerOf(view passport.PassportView, caller auth.Principal) page.Reader {
 	return page.Public
 }
 
-// public answers with a representation of a public passport, from the cache if possible.
-// If it returns an error, it has not answered.
+// public writes a representation of a public passport, from the cache if possible. If it
+// returns an error, it has not written anything.
 func (s *Scan) public(w http.ResponseWriter, r *http.Request, from source, mediaType string, t target) error {
 	var files files
-	keyOf := func(revision passport.Revision) answerKey {
-		key := answerKey{Revision: revision, mediaType: mediaType}
+	keyOf := func(revision passport.Revision) responseKey {
+		key := responseKey{Revision: revision, mediaType: mediaType}
 		switch mediaType {
 		case resolver.HTML:
 			files = s.files(r.Context(), revision.PassportID)
@@ -97,7 +98,7 @@ func (s *Scan) public(w http.ResponseWriter, r *http.Request, from source, media
 		}
 		return key
 	}
-	found, err := s.Answers.get(r.Context(), from, keyOf, func(p passport.PublicPassport) ([]byte, error) {
+	found, err := s.Responses.get(r.Context(), from, keyOf, func(p passport.PublicPassport) ([]byte, error) {
 		if mediaType == resolver.Linkset {
 			return wire.Marshal(s.linkset(p, t))
 		}
@@ -184,7 +185,7 @@ func view(r *http.Request) string {
 	return ""
 }
 
-// errorPage answers browsers with a page for the errors that their users can meet.
+// errorPage sends browsers a page for the errors that their users can meet.
 func (s *Scan) errorPage(w http.ResponseWriter, r *http.Request, status int, err error) bool {
 	if !acceptsPage(r) || strings.HasPrefix(r.URL.Path, "/api/") {
 		return false
@@ -210,7 +211,7 @@ func (s *Scan) errorPage(w http.ResponseWriter, r *http.Request, status int, err
 	return true
 }
 
-// message answers with a page for browsers, and with a problem for other clients.
+// message sends a page to browsers, and a problem to other clients.
 func (s *Scan) message(w http.ResponseWriter, r *http.Request, status int, m page.Message, detail string) {
 	if !acceptsPage(r) {
 		kind, text := fault.NotFound, "no passport was found at this address"

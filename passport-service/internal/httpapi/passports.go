@@ -102,20 +102,20 @@ type createOutput struct {
 func newPassportOutput(p *passport.PassportView) *passportOutput {
 	out := &passportOutput{ETag: rest.VersionETag(p.Head.Number), Body: newPassport(p)}
 	if !p.Access.Owner {
-		out.ETag = passportAnswer(p).etag
+		out.ETag = passportResponse(p).etag
 	}
 	return out
 }
 
-// passportAnswer returns the response with a passport. The entity tag is the version for
+// passportResponse returns the response for a passport. The entity tag is the version for
 // the owner and admins. For other callers it is a hash of the body, which does not reveal
 // changes that they cannot read.
-func passportAnswer(p *passport.PassportView) *answer {
+func passportResponse(p *passport.PassportView) *response {
 	body, err := wire.Marshal(newPassport(p))
 	if err != nil {
 		panic(err) // the body consists of our own types and valid JSON
 	}
-	out := &answer{mediaType: resolver.JSON, etag: rest.BodyETag(body), plain: body}
+	out := &response{mediaType: resolver.JSON, etag: rest.BodyETag(body), plain: body}
 	if p.Access.Owner {
 		out.etag = rest.VersionETag(p.Head.Number)
 	}
@@ -136,7 +136,7 @@ type PassportID struct {
 }
 
 type createInput struct {
-	Identifier passport.IdentifierScheme `query:"identifier" enum:"gs1,uri" doc:"makes a battery identifier for data without one: gs1: a GS1 Digital Link of data.generalInformation.batteryModel.gtin and the serial number, which is random if it is missing; uri: a random address of this service"`
+	Identifier passport.IdentifierScheme `query:"identifier" enum:"gs1,uri" doc:"generates a battery identifier for data without one: gs1: a GS1 Digital Link of data.generalInformation.batteryModel.gtin and the serial number, which is random if it is missing; uri: a random address of this service"`
 	rest.IdempotencyKey
 	Body rest.JSON[PassportInput]
 }
@@ -192,9 +192,9 @@ func (a *API) get(ctx context.Context, in *getInput) (*rest.Written[Passport], e
 	return rest.Respond[Passport](found.serve), nil
 }
 
-func (a *API) find(ctx context.Context, in *getInput) (*answer, error) {
+func (a *API) find(ctx context.Context, in *getInput) (*response, error) {
 	if in.At == "" {
-		return a.Answers.forCaller(ctx, a.Passports, in.ID)
+		return a.Responses.forCaller(ctx, a.Passports, in.ID)
 	}
 	at, err := ruleset.ParseTime(in.At)
 	if err != nil {
@@ -208,7 +208,7 @@ func (a *API) find(ctx context.Context, in *getInput) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return passportAnswer(&view), nil
+	return passportResponse(&view), nil
 }
 
 func (a *API) replace(ctx context.Context, in *replaceInput) (*passportOutput, error) {

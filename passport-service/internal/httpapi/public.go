@@ -21,13 +21,15 @@ func passportBody(v passport.PassportView) ([]byte, error) {
 	return wire.Marshal(PublicPassport{v.ID, v.BatteryIdentifier, Data{v.Head.Data}})
 }
 
-func jsonKey(r passport.Revision) answerKey { return answerKey{Revision: r, mediaType: resolver.JSON} }
+func jsonKey(r passport.Revision) responseKey {
+	return responseKey{Revision: r, mediaType: resolver.JSON}
+}
 
 // publicPassport is a PublicPassport that may be in the cache.
 type publicPassport = rest.Written[PublicPassport]
 
 func (a *API) publicResponse(ctx context.Context, from source) (*publicPassport, error) {
-	found, err := a.Answers.get(ctx, from, jsonKey, func(p passport.PublicPassport) ([]byte, error) { return passportBody(p.View()) })
+	found, err := a.Responses.get(ctx, from, jsonKey, func(p passport.PublicPassport) ([]byte, error) { return passportBody(p.View()) })
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ type API struct {
 	Namespaces *namespace.Service
 	Exchange   *exchange.Service
 	Verifier   *token.Verifier
-	Answers    *Answers
+	Responses  *ResponseCache
 
 	MaxImportBytes int64 // of an import
 
@@ -61,9 +61,9 @@ func (a *API) Register(r *rest.API) {
 	a.registerVersions(r, reader)
 	a.registerNamespaces(r, list, writer)
 	a.registerRuleSets(r, list, catalogue, writer, public)
-	answers := public
-	answers.Compress = false // those in the cache are compressed
-	a.registerPublic(r, answers)
+	cached := public
+	cached.Compress = false // responses in the cache are compressed
+	a.registerPublic(r, cached)
 	a.registerCarriers(r, reader, writer, public)
 	for name, schema := range a.Passports.Schemas() {
 		r.Schema(name, schema)
@@ -98,7 +98,7 @@ func (a *API) registerExchange(r *rest.API, list, writer, public rest.Policy) {
 	names, titles := a.foreignFormats()
 	foreign := rest.Enum("format", names, titles)
 	rest.Handle(r, "POST /api/passports/import", writer, a.importPassports, "importPassports", "Import passports", conflict, foreign, rest.Consumes(importBodies),
-		rest.Description("Creates or changes a passport for each row of a file, and answers with a line for each row while it reads. A row finds its passport by data.generalInformation.batteryIdentifier. "+
+		rest.Description("Creates or changes a passport for each row of a file, and sends a result line for each row while it reads. A row finds its passport by data.generalInformation.batteryIdentifier. "+
 			"Rows with the same data as the passport change nothing, so that a file can be sent again after an interruption. An account has one import at a time."))
 	rest.Handle(r, "GET /api/passports/import/template", list, a.importTemplate, "getImportTemplate", "Get a template for imports", rest.Produces(csvType, xlsxType),
 		rest.Description("An empty table with the columns for a category. Rows whose first cell begins with # are comments: units, values, duties and an example."))

@@ -26,7 +26,7 @@ type Scan struct {
 	BaseURL   string     // without a slash at the end
 	Direct    bool       // answer browsers with the page instead of a redirect
 	Files     Files      // public files of passports; nil: none
-	Answers   *Answers
+	Responses *ResponseCache
 }
 
 // Files lists the public files of passports. The state changes with the list. An error
@@ -46,7 +46,7 @@ func (s *Scan) Register(r *rest.API) {
 		rest.Page(r, "OPTIONS /"+key+"/*", p, http.HandlerFunc(options))
 	}
 	rest.Page(r, "GET /.well-known/gs1resolver", p, http.HandlerFunc(s.describe))
-	r.Unrouted(p, http.HandlerFunc(s.other))
+	r.Unrouted(p, http.HandlerFunc(s.fallback))
 }
 
 const resolverMethods = "GET, HEAD, OPTIONS"
@@ -62,7 +62,7 @@ func (s *Scan) describe(w http.ResponseWriter, _ *http.Request) {
 	w.Write(resolver.Description(s.BaseURL))
 }
 
-// resolve answers a request for a GS1 Digital Link.
+// resolve handles a request for a GS1 Digital Link.
 func (s *Scan) resolve(w http.ResponseWriter, r *http.Request) {
 	prepare(w)
 	link, err := gs1.ParsePath(strings.TrimSuffix(r.URL.EscapedPath(), "/"))
@@ -86,9 +86,9 @@ func (s *Scan) resolve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// other answers a request for a path without a route, which may be that of a battery
+// fallback handles a request for a path without a route, which may belong to a battery
 // identifier that is not a GS1 Digital Link (IEC 61406).
-func (s *Scan) other(w http.ResponseWriter, r *http.Request) {
+func (s *Scan) fallback(w http.ResponseWriter, r *http.Request) {
 	if path := r.URL.EscapedPath(); (r.Method == http.MethodGet || r.Method == http.MethodHead) && !strings.HasPrefix(path, "/api/") {
 		prepare(w)
 		if err := s.battery(w, r, target{path: path}); !fault.Is(err, fault.NotFound) {
@@ -111,8 +111,8 @@ type target struct {
 	model gs1.Link // of the battery; zero: unknown
 }
 
-// batteries returns the links that identify the battery of a link with a serial number:
-// the link and, for a piece of a trade item, the whole trade item.
+// batteries returns the links that identify the battery of a link with a serial number: the
+// link itself and, for a piece of a trade item, the link of the whole trade item.
 func batteries(link gs1.Link) []gs1.Link {
 	switch serial := link.Value("21"); {
 	case serial == "":
@@ -123,8 +123,8 @@ func batteries(link gs1.Link) []gs1.Link {
 	return []gs1.Link{link}
 }
 
-// modelOf returns the link of the model: that of the trade item for one of its pieces, and
-// the key without qualifiers otherwise.
+// modelOf returns the link of the model: the link of the trade item for one of its pieces,
+// otherwise the key without qualifiers.
 func modelOf(link gs1.Link) gs1.Link {
 	if link.Key.AI == "8006" {
 		return gs1.Link{Key: gs1.Element{AI: "01", Value: link.Key.Value[:14]}}
@@ -132,20 +132,20 @@ func modelOf(link gs1.Link) gs1.Link {
 	return gs1.Link{Key: link.Key}
 }
 
-// battery answers for the battery that a path identifies. If it returns an error, it has
-// not answered.
+// battery writes the response for the battery that a path identifies. If it returns an error,
+// it has not written anything.
 func (s *Scan) battery(w http.ResponseWriter, r *http.Request, t target) error {
 	if isSignedIn(r) {
 		return s.signedIn(w, r, func(ctx context.Context) (passport.PassportView, error) {
 			return s.Passports.GetByBattery(ctx, s.identifier(t.path))
 		})
 	}
-	return s.answer(w, r, byBattery(s.Passports, s.identifier(t.path)), t)
+	return s.respond(w, r, byBattery(s.Passports, s.identifier(t.path)), t)
 }
 
-// answer chooses between linkset, link, data, page and redirect for a passport. If it
-// returns an error, it has not answered.
-func (s *Scan) answer(w http.ResponseWriter, r *http.Request, from source, t target) error {
+// respond writes the linkset, a link, data, the page or a redirect for a passport. If it
+// returns an error, it has not written anything.
+func (s *Scan) respond(w http.ResponseWriter, r *http.Request, from source, t target) error {
 	chosen := preferred(r)
 	isRedirected := !resolver.Accepts(accept(r), chosen) || chosen == resolver.HTML && !s.Direct
 	switch {
@@ -249,15 +249,16 @@ func writeLinkset(w http.ResponseWriter, r *http.Request, status int, set any) {
 	write(w, status, resolver.Linkset, body)
 }
 
-// write writes a response that is not in the cache. It is not compressed.
+// write writes a response that is not cached. It is not compressed.
 func write(w http.ResponseWriter, status int, mediaType string, body []byte) {
 	w.Header().Set("Content-Type", withCharset(mediaType))
 	w.WriteHeader(status)
 	w.Write(body)
 }
 
-// prepare names the request headers that decide on the response, and permits web pages of
-// all origins to read it, as the resolver standard asks also where no Origin was sent.
+// prepare names the request headers that decide on the response, and permits web pages of all
+// origins to read it. The resolver standard requires this even if the request has no Origin
+// header.
 func prepare(w http.ResponseWriter) {
 	h := w.Header()
 	h.Add("Vary", "Accept, Accept-Language, Authorization")
@@ -265,7 +266,7 @@ func prepare(w http.ResponseWriter) {
 	h.Set("Access-Control-Allow-Methods", resolverMethods)
 }
 
-// redirect redirects to a link and passes the query on, as the standard asks.
+// redirect redirects to a link and passes the query on, as the standard requires.
 func redirect(w http.ResponseWriter, r *http.Request, target, query string) {
 	if query != "" {
 		separator := "?"

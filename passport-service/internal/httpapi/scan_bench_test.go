@@ -61,14 +61,14 @@ func benchAPI(b *testing.B, cacheBytes int) (_ http.Handler, id, access string) 
 		b.Fatal(err)
 	}
 	api := rest.New(rest.Options{Log: slog.New(slog.DiscardHandler), User: auth.UserID})
-	answers := httpapi.NewAnswers(cacheBytes, nil)
+	responses := httpapi.NewResponseCache(cacheBytes, nil)
 	issuer := authtest.New(b)
 	verifier, err := token.NewVerifier(b.Context(), token.Config{URL: issuer.URL}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}
-	(&httpapi.API{Passports: passports, Exchange: new(exchange.Service), Verifier: verifier, Answers: answers}).Register(api)
-	(&httpapi.Scan{Passports: passports, BaseURL: "https://nlb.example", Direct: true, Answers: answers}).Register(api)
+	(&httpapi.API{Passports: passports, Exchange: new(exchange.Service), Verifier: verifier, Responses: responses}).Register(api)
+	(&httpapi.Scan{Passports: passports, BaseURL: "https://nlb.example", Direct: true, Responses: responses}).Register(api)
 	rest.Page(api, "GET /bare", rest.Public, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) }))
 	key := batteryid.ScannedKey(created.BatteryIdentifier)
 	rest.Page(api, "GET /lookup", rest.Public, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

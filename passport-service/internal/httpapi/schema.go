@@ -36,7 +36,7 @@ type schemaKey struct {
 	ruleSet, category, purpose, since string
 }
 
-// schema returns the JSON Schema of request bodies. Schemas are kept: there are few of them.
+// schema returns the JSON Schema of request bodies. Schemas are cached: there are few of them.
 func (a *API) schema(_ context.Context, in *schemaInput) (*schemaOutput, error) {
 	s, err := a.Passports.DataSchema(in.ID)
 	if err != nil {
@@ -54,7 +54,7 @@ func (a *API) schema(_ context.Context, in *schemaInput) (*schemaOutput, error) 
 	return out, nil
 }
 
-// schemaFiles is where the repository has the schemas.
+// schemaFiles is the folder of the schemas in the repository.
 const schemaFiles = "https://raw.githubusercontent.com/battery-passport/suite/main/docs/schemas/"
 
 func (k schemaKey) render(s passport.DataSchema) []byte {
@@ -78,7 +78,7 @@ func (k schemaKey) render(s passport.DataSchema) []byte {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", " ")
 	if err := e.Encode(document); err != nil {
-		panic(err) // it consists of maps, lists, texts and numbers
+		panic(err) // cannot happen: it consists of maps, lists, strings and numbers
 	}
 	return b.Bytes()
 }

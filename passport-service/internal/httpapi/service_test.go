@@ -117,7 +117,7 @@ func newTestService(t *testing.T, edit func(catalogue map[string]any)) *testServ
 	s.passports = passports
 	api := rest.New(rest.Options{Document: rest.Document{Title: "x"}, Log: slog.New(slog.NewJSONHandler(&s.log, nil)), User: auth.UserID})
 	(&httpapi.API{
-		Passports: passports, Namespaces: namespaces, Exchange: imports, Verifier: verifier, Answers: httpapi.NewAnswers(1<<20, nil), MaxImportBytes: 1 << 20,
+		Passports: passports, Namespaces: namespaces, Exchange: imports, Verifier: verifier, Responses: httpapi.NewResponseCache(1<<20, nil), MaxImportBytes: 1 << 20,
 	}).Register(api)
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)

@@ -20,30 +20,30 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-// Answers keeps the responses about single passports: pages, JSON and linksets for
-// everyone, and JSON for each access of signed-in readers. The store is asked for the
-// version of the passport each time, so a change is seen at once. Pages for signed-in
-// readers are not in it, and no answers about drafts: after a draft is deleted, another
-// one may have its id and its versions.
-type Answers struct {
-	cache    *cache.Cache[answerKey, *answer]
+// ResponseCache caches responses about single passports: pages, JSON and linksets for everyone,
+// and JSON for each access of signed-in readers. Each request reads the version of the passport
+// from the store, so a change is visible at once. The cache contains neither pages for
+// signed-in readers nor responses about drafts: after a draft is deleted, another one may have
+// the same id and versions. It is safe for concurrent use.
+type ResponseCache struct {
+	cache    *cache.Cache[responseKey, *response]
 	rendered *prometheus.CounterVec
 }
 
-// NewAnswers returns a cache for a number of bytes.
-func NewAnswers(limit int, metrics prometheus.Registerer) *Answers {
-	answers := cache.New(limit, answerSize)
+// NewResponseCache returns a cache with a size limit in bytes.
+func NewResponseCache(limit int, metrics prometheus.Registerer) *ResponseCache {
+	responses := cache.New(limit, responseSize)
 	promauto.With(metrics).NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "passport_answers_bytes", Help: "Size of the cached pages, JSON and linksets of passports in bytes.",
-	}, func() float64 { return float64(answers.Used()) })
-	return &Answers{answers, promauto.With(metrics).NewCounterVec(prometheus.CounterOpts{
+	}, func() float64 { return float64(responses.Used()) })
+	return &ResponseCache{responses, promauto.With(metrics).NewCounterVec(prometheus.CounterOpts{
 		Name: "passport_answers_rendered_total", Help: "Pages, JSON and linksets of passports that were rendered because the cache did not have them.",
 	}, []string{"reader", "type"})}
 }
 
-// answerKey identifies a representation of a passport. With the revision alone, it is the
-// key of the passport without its data, which decides on the access of each reader.
-type answerKey struct {
+// responseKey identifies a representation of a passport. A key with only a revision identifies
+// the passport without its data, which decides on the access of each reader.
+type responseKey struct {
 	passport.Revision
 	access    passport.Access // of signed-in readers; zero: everyone
 	mediaType string
@@ -52,16 +52,16 @@ type answerKey struct {
 	files     string // state of the list of public files, of a page
 }
 
-// answer is a response body, plain and compressed. It has a subject only with the key of a
-// revision, and no compressed body for signed-in readers: the length would reveal a part of
-// the body (BREACH).
-type answer struct {
+// response is a cached response body, plain and compressed. Only the entry for a revision has a
+// subject. Responses for signed-in readers are not compressed, because the length would reveal
+// a part of the body (BREACH).
+type response struct {
 	mediaType, language, etag string
 	plain, gzip               []byte
 	subject                   *passport.Subject
 }
 
-func answerSize(k answerKey, a *answer) int {
+func responseSize(k responseKey, a *response) int {
 	size := len(a.plain) + len(a.gzip) + len(k.view) + len(k.files) + 512
 	if a.subject != nil {
 		size += 1024
@@ -76,8 +76,9 @@ var compressors = sync.Pool{New: func() any {
 	return z
 }}
 
-// newAnswer returns an answer for everyone. It copies body: the array of a page is larger than the page.
-func newAnswer(key answerKey, body []byte) *answer {
+// newResponse returns a response for everyone. It copies body, because the array of a page is
+// larger than the page.
+func newResponse(key responseKey, body []byte) *response {
 	var b bytes.Buffer
 	b.Grow(len(body) / 4)
 	z := compressors.Get().(*gzip.Writer)
@@ -85,7 +86,7 @@ func newAnswer(key answerKey, body []byte) *answer {
 	z.Reset(&b)
 	z.Write(body) // writes to memory do not fail
 	z.Close()
-	return &answer{mediaType: key.mediaType, language: key.language, etag: rest.BodyETag(body), plain: bytes.Clone(body), gzip: bytes.Clone(b.Bytes())}
+	return &response{mediaType: key.mediaType, language: key.language, etag: rest.BodyETag(body), plain: bytes.Clone(body), gzip: bytes.Clone(b.Bytes())}
 }
 
 // source finds a published passport.
@@ -108,11 +109,11 @@ func byBattery(s *passport.Service, scanned string) source {
 	}
 }
 
-// get returns the answer with the key of the present revision, from the cache if it is
-// there. Otherwise render makes the body.
-func (a *Answers) get(ctx context.Context, from source, keyOf func(passport.Revision) answerKey, render func(passport.PublicPassport) ([]byte, error)) (*answer, error) {
+// get returns the response with the key of the current revision, from the cache if possible.
+// Otherwise render returns its body.
+func (c *ResponseCache) get(ctx context.Context, from source, keyOf func(passport.Revision) responseKey, render func(passport.PublicPassport) ([]byte, error)) (*response, error) {
 	revision, err := from.revision(ctx)
-	if fault.Is(err, fault.NotFound) { // read knows more, for example that the passport was voided
+	if fault.Is(err, fault.NotFound) { // read returns a more precise error, for example that the passport was voided
 		if _, cause := from.read(ctx); cause != nil {
 			err = cause
 		}
@@ -121,33 +122,33 @@ func (a *Answers) get(ctx context.Context, from source, keyOf func(passport.Revi
 		return nil, err
 	}
 	key := keyOf(revision)
-	valid := func(*answer) bool { return true }
-	return a.cache.Load(key, valid, func() (answerKey, *answer, error) {
+	valid := func(*response) bool { return true }
+	return c.cache.Load(key, valid, func() (responseKey, *response, error) {
 		p, err := from.read(context.WithoutCancel(ctx))
 		if err != nil {
 			return key, nil, err
 		}
-		a.rendered.WithLabelValues("public", key.mediaType).Inc()
+		c.rendered.WithLabelValues("public", key.mediaType).Inc()
 		body, err := render(p)
 		key := key
 		key.Revision = p.Revision
-		return key, newAnswer(key, body), err
+		return key, newResponse(key, body), err
 	})
 }
 
-// forCaller returns the part of a passport that the signed-in caller may read, as JSON,
-// from the cache if it is there. It fails like passport.Service.Get.
-func (a *Answers) forCaller(ctx context.Context, s *passport.Service, id string) (*answer, error) {
+// forCaller returns the part of a passport that the signed-in caller may read, as JSON, from
+// the cache if possible. It fails like passport.Service.Get.
+func (c *ResponseCache) forCaller(ctx context.Context, s *passport.Service, id string) (*response, error) {
 	revision, err := s.Revision(ctx, id)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err
 	}
-	if known, ok := a.cache.Get(answerKey{Revision: revision}); ok {
+	if known, ok := c.cache.Get(responseKey{Revision: revision}); ok {
 		access, err := known.subject.Access(auth.Caller(ctx))
 		if err != nil {
 			return nil, err
 		}
-		if found, ok := a.cache.Get(callerKey(revision, access)); ok {
+		if found, ok := c.cache.Get(callerKey(revision, access)); ok {
 			return found, nil
 		}
 	}
@@ -155,22 +156,22 @@ func (a *Answers) forCaller(ctx context.Context, s *passport.Service, id string)
 	if err != nil {
 		return nil, err
 	}
-	a.rendered.WithLabelValues("signed-in", resolver.JSON).Inc()
-	rendered := passportAnswer(&view)
+	c.rendered.WithLabelValues("signed-in", resolver.JSON).Inc()
+	rendered := passportResponse(&view)
 	if view.Head.State != passport.Draft {
-		a.cache.Put(answerKey{Revision: revision}, &answer{subject: view.Subject()})
-		a.cache.Put(callerKey(revision, view.Access), rendered)
+		c.cache.Put(responseKey{Revision: revision}, &response{subject: view.Subject()})
+		c.cache.Put(callerKey(revision, view.Access), rendered)
 	}
 	return rendered, nil
 }
 
-func callerKey(r passport.Revision, access passport.Access) answerKey {
-	return answerKey{Revision: r, access: access, mediaType: resolver.JSON}
+func callerKey(r passport.Revision, access passport.Access) responseKey {
+	return responseKey{Revision: r, access: access, mediaType: resolver.JSON}
 }
 
-// serve writes the answer, compressed if the client accepts it, or 304 if the client has
-// it. The other headers of the response must be set.
-func (a *answer) serve(w http.ResponseWriter, r *http.Request) {
+// serve writes the response, compressed if the client accepts it, or 304 if the client has it.
+// The other headers must already be set.
+func (a *response) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("ETag", a.etag)
 	if a.language != "" {

@@ -37,9 +37,9 @@ func (s *service) rendered(mediaType string) string {
 	return found[1]
 }
 
-// TestAnswersAreRenderedOnce reads a passport through the API, its page and the resolver, by
+// TestResponsesAreRenderedOnce reads a passport through the API, its page and the resolver, by
 // id and by identifier. Each representation is rendered once per version.
-func TestAnswersAreRenderedOnce(t *testing.T) {
+func TestResponsesAreRenderedOnce(t *testing.T) {
 	s, p, operator := startScan(t, true)
 	read := func(mass string) {
 		t.Helper()
