@@ -25,7 +25,7 @@ type Config struct {
 	Auth    token.Config
 	Now     func() time.Time // clock for tests; nil: time.Now
 
-	BaseURL           string `envconfig:"PUBLIC_BASE_URL" desc:"Address where the codes on batteries point to, such as https://id.example. Empty: the address of this service on the own machine."`
+	BaseURL           string `envconfig:"PUBLIC_BASE_URL" desc:"Base URL in the codes on batteries, such as https://id.example. Empty: the address of this service on this machine."`
 	Direct            bool   `envconfig:"RESOLVER_DIRECT" default:"true" desc:"Browsers get the page of a passport at the address in the code, without a redirect. false: everybody is redirected, as GS1 resolvers do."`
 	DocumentURL       string `envconfig:"DOCUMENT_SERVICE_URL" default:"http://127.0.0.1:5100" desc:"Base URL of the document-service, from which pages of passports get the list of public documents. Empty: pages have no list."`
 	DocumentPublicURL string `envconfig:"DOCUMENT_PUBLIC_URL" desc:"Base URL of the document-service for the readers of pages, in links to documents. Empty: DOCUMENT_SERVICE_URL."`
@@ -105,7 +105,7 @@ func (c Config) quotas() usage.Quotas {
 	}
 }
 
-// baseURL returns where codes point to, without a slash at the end.
+// baseURL returns the base URL in codes, without a slash at the end.
 func (c Config) baseURL() string {
 	if c.BaseURL == "" {
 		return fmt.Sprintf("http://127.0.0.1:%d", c.Port)
@@ -113,8 +113,8 @@ func (c Config) baseURL() string {
 	return strings.TrimSuffix(c.BaseURL, "/")
 }
 
-// identifierBase returns the beginning of the identifiers that the service makes.
-// Identifiers are https URIs, also where the service has no TLS.
+// identifierBase returns the beginning of the identifiers that the service generates.
+// Identifiers are https URIs, even if the service has no TLS.
 func (c Config) identifierBase() string {
 	_, rest, _ := strings.Cut(c.baseURL(), "://")
 	return "https://" + rest

@@ -41,7 +41,7 @@ func TestLargeDocuments(t *testing.T) {
 	if sum.Created != 1 || sum.Invalid != 1 {
 		t.Fatalf("got %s, %+v", brief(lines), sum)
 	}
-	if w := lines[0].Warnings; len(w) != 101 || w[100].Message != "is not imported as it is: 18900 more values are missing or different" {
+	if w := lines[0].Warnings; len(w) != 101 || w[100].Message != "is not imported unchanged: 18900 more values are missing or different" {
 		t.Errorf("%d warnings, the last is %+v", len(w), w[len(w)-1])
 	}
 	if e := lines[1].Errors; len(e) != 1 || e[0].Code != "too-large" || e[0].Message != "a document must not have more than 20000 values, got 170004" {

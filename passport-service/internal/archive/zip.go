@@ -15,8 +15,8 @@ const (
 	free     = 32 << 20 // in addition
 )
 
-// Read reads the directory of a zip file of size bytes, which is held in memory. isLong reports that it has more than
-// maxDirectory bytes.
+// Read reads the directory of a zip file of size bytes into memory. isLong reports that the
+// directory has more than maxDirectory bytes.
 func Read(r io.ReaderAt, size, maxDirectory int64) (z *zip.Reader, isLong bool, err error) {
 	directory := &directoryReader{r, maxDirectory}
 	z, err = zip.NewReader(directory, size)
@@ -38,8 +38,8 @@ func (d *directoryReader) ReadAt(p []byte, at int64) (int, error) {
 	return d.ReaderAt.ReadAt(p, at)
 }
 
-// Name returns the name of a file without a slash at the start. It is not ok if the name is not in its shortest form or
-// has a backslash; it may still begin with "..".
+// Name returns the name of a file without a slash at the start. ok is false if the name is not
+// in its shortest form or has a backslash. The name may still begin with "..".
 func Name(f *zip.File) (name string, ok bool) {
 	name = strings.TrimPrefix(f.Name, "/")
 	return name, path.Clean(name) == strings.TrimSuffix(name, "/") && !strings.Contains(name, `\`)
@@ -48,8 +48,9 @@ func Name(f *zip.File) (name string, ok bool) {
 // Budget returns how many bytes may be unpacked from a zip file of size bytes, at most limit.
 func Budget(size, limit int64) int64 { return min(limit, free+maxRatio*size) }
 
-// Limit returns a reader of an unpacked file that takes the bytes from a budget. It fails with fault.TooLarge when the
-// budget is used up, and with malformed if the file is damaged. The errors name the zip file as what.
+// Limit returns a reader of an unpacked file that takes the bytes from a budget. It fails with
+// fault.TooLarge when the budget is used up, and with malformed if the file is damaged. Errors
+// call the zip file what.
 func Limit(r io.ReadCloser, budget *int64, what string, malformed func(string, ...any) error) io.ReadCloser {
 	return &limited{r, budget, what, malformed}
 }

@@ -15,8 +15,9 @@ const (
 	maxLabel = 63
 )
 
-// CheckHost returns an error, which continues the name of the field, unless a server can have
-// the host and the port of the URL.
+// CheckHost returns an error unless a server can have the host and the port of the URL. The
+// text of the error follows the name of a field, as that of all errors of this package: "must
+// have a port from 1 to 65535".
 func CheckHost(u *url.URL) error {
 	if port := u.Port(); port != "" {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {

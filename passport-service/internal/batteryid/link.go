@@ -18,17 +18,18 @@ type Link struct {
 // their spellings.
 var codes = map[string]string{"22": "22", "cpv": "22", "10": "10", "lot": "10", "21": "21", "ser": "21"}
 
-// ParseLink parses a GS1 Digital Link: https://host/01/{GTIN}/21/{serial}, with any
-// path before it, and with a variant (/22/) or batch (/10/) between. The last GTIN counts.
+// ParseLink parses a GS1 Digital Link: https://host/01/{GTIN}/21/{serial}, with any path before
+// /01/, and with a variant (/22/) or batch (/10/) before the serial number. If the path has
+// several GTINs, the last one counts.
 func ParseLink(identifier string) (Link, bool) {
 	u, err := parse(identifier)
 	if err != nil {
 		return Link{}, false
 	}
-	steps := strings.Split(strings.TrimPrefix(normalPath(u), "/"), "/")
-	for i := range slices.Backward(steps) {
-		if (steps[i] == "01" || steps[i] == "gtin") && i+1 < len(steps) {
-			if link, ok := parseSteps(steps[i+1:]); ok {
+	segments := strings.Split(strings.TrimPrefix(normalPath(u), "/"), "/")
+	for i := range slices.Backward(segments) {
+		if (segments[i] == "01" || segments[i] == "gtin") && i+1 < len(segments) {
+			if link, ok := parseSegments(segments[i+1:]); ok {
 				return link, true
 			}
 		}
@@ -36,24 +37,24 @@ func ParseLink(identifier string) (Link, bool) {
 	return Link{}, false
 }
 
-// parseSteps parses the steps of the path after /01/.
-func parseSteps(steps []string) (Link, bool) {
-	link := Link{GTIN: steps[0]}
-	if len(steps) == 1 && !isGTIN(link.GTIN) {
+// parseSegments parses the segments of the path after /01/.
+func parseSegments(segments []string) (Link, bool) {
+	link := Link{GTIN: segments[0]}
+	if len(segments) == 1 && !isGTIN(link.GTIN) {
 		return Link{}, false
 	}
-	complete := len(steps)%2 == 1
-	if (!complete || !slices.Contains(steps[1:], "21") && !slices.Contains(steps[1:], "ser")) && !resemblesGTIN(link.GTIN) {
+	complete := len(segments)%2 == 1
+	if (!complete || !slices.Contains(segments[1:], "21") && !slices.Contains(segments[1:], "ser")) && !resemblesGTIN(link.GTIN) {
 		return Link{}, false // such as the date in /2026/01/15/10/4711
 	}
 	if !complete {
-		steps = append(steps, "") // the normal form has no slash at the end
+		segments = append(segments, "") // the normal form has no slash at the end
 	}
-	for i := 1; i < len(steps); i += 2 {
-		if codes[steps[i]] == "" && (len(link.GTIN) < minDigits || !resemblesGTIN(link.GTIN)) {
+	for i := 1; i < len(segments); i += 2 {
+		if codes[segments[i]] == "" && (len(link.GTIN) < minDigits || !resemblesGTIN(link.GTIN)) {
 			return Link{}, false
 		}
-		link.addQualifier(codes[steps[i]], steps[i], steps[i+1], slices.Contains(steps[1:i], steps[i]))
+		link.addQualifier(codes[segments[i]], segments[i], segments[i+1], slices.Contains(segments[1:i], segments[i]))
 	}
 	return link, true
 }
@@ -86,9 +87,9 @@ func isGTIN(text string) bool {
 	return len(text) == 14 && strings.Trim(text, "0123456789") == ""
 }
 
-// Key returns the key of a battery identifier. That of a GS1 Digital Link is GTIN and
-// serial number, because they identify the battery on every host. Other identifiers
-// have the key of their URI.
+// Key returns the key of a battery identifier. The key of a GS1 Digital Link consists of GTIN
+// and serial number, because they identify the battery on every host. Other identifiers have
+// the key of their URI.
 func Key(identifier string) string {
 	if link, ok := ParseLink(strings.TrimSpace(identifier)); ok && link.HasSerial && link.Problem == "" && isGTIN(link.GTIN) {
 		return "https://id.gs1.org/01/" + link.GTIN + "/21/" + url.PathEscape(link.Serial)

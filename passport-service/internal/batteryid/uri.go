@@ -11,16 +11,16 @@ import (
 	"unicode"
 )
 
-// CheckURI returns an error, which continues the name of the field, unless the text is a
-// URI by RFC 3986.
+// CheckURI returns an error unless the text is a URI by RFC 3986. The error text follows the
+// name of the field.
 func CheckURI(text string) error {
 	_, err := parseURI(text)
 	return err
 }
 
-// CheckPassport returns an error, which continues the name of the field, unless the text is a
-// URI that can identify a passport. An https URI must have a host that can exist, and a path or
-// a query.
+// CheckPassport returns an error unless the text is a URI that can identify a passport. An
+// https URI must have a host that can exist, and a path or a query. The error text follows the
+// name of the field.
 func CheckPassport(identifier string) error {
 	u, err := parseURI(identifier)
 	switch {
@@ -36,8 +36,8 @@ func CheckPassport(identifier string) error {
 	return CheckHost(u)
 }
 
-// Check returns an error, which continues the name of the field, unless the text is an
-// https URI that can identify a battery. The case of scheme and host does not matter.
+// Check returns an error unless the text is an https URI that can identify a battery. The case
+// of scheme and host does not matter. The error text follows the name of the field.
 func Check(identifier string) error {
 	u, err := parse(identifier)
 	if err != nil {
@@ -97,11 +97,11 @@ func isEncoded(host string) bool {
 	return strings.ContainsFunc(host, func(r rune) bool { return r >= 0x80 || r == '%' })
 }
 
-// URIKey returns the key of a URI. That of an https URI is its normal form by RFC 3986,
-// section 6.2, without the dot at the end of the host, empty steps and a slash at the end.
-// With a query or fragment, only scheme and host have the normal form. The key of a urn:uuid is
-// in lower case, that of other URIs has the scheme in lower case.
-// Blank texts have the key "".
+// URIKey returns the key of a URI. The key of an https URI is its normal form by RFC 3986,
+// section 6.2, without the dot at the end of the host, empty path segments and a slash at the
+// end. If the URI has a query or fragment, only scheme and host are normalized. The key of a
+// urn:uuid is in lower case; the keys of other URIs have the scheme in lower case. Blank texts
+// have the key "".
 func URIKey(text string) string {
 	text = strings.TrimSpace(text)
 	if lower := strings.ToLower(text); strings.HasPrefix(lower, "urn:uuid:") {
@@ -140,19 +140,19 @@ func normalHost(u *url.URL) string {
 	return host
 }
 
-// normalPath returns the path without dot segments, empty steps and a slash at the end.
-// Every step has the percent-encoding of url.PathEscape.
+// normalPath returns the path without dot segments, empty segments and a slash at the end.
+// Every segment has the percent-encoding of url.PathEscape.
 func normalPath(u *url.URL) string {
-	var steps []string
-	for step := range strings.SplitSeq(strings.TrimPrefix(u.EscapedPath(), "/"), "/") {
-		text, _ := url.PathUnescape(step) // the parser has checked it
+	var segments []string
+	for segment := range strings.SplitSeq(strings.TrimPrefix(u.EscapedPath(), "/"), "/") {
+		text, _ := url.PathUnescape(segment) // the parser has checked it
 		switch text {
 		case ".":
 		case "..":
-			steps = steps[:max(len(steps)-1, 0)]
+			segments = segments[:max(len(segments)-1, 0)]
 		default:
-			steps = append(steps, "/"+url.PathEscape(text))
+			segments = append(segments, "/"+url.PathEscape(text))
 		}
 	}
-	return strings.Join(slices.DeleteFunc(steps, func(step string) bool { return step == "/" }), "")
+	return strings.Join(slices.DeleteFunc(segments, func(segment string) bool { return segment == "/" }), "")
 }

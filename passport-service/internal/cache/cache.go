@@ -1,4 +1,4 @@
-// Package cache keeps values in memory, bounded in bytes.
+// Package cache caches values in memory, up to a size in bytes.
 package cache
 
 import (
@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// Cache keeps the most recently used values. It is safe for concurrent use.
+// Cache contains the most recently used values. It is safe for concurrent use.
 type Cache[K comparable, V any] struct {
 	limit  int            // bytes
 	size   func(K, V) int // bytes of an entry
@@ -19,7 +19,7 @@ type Cache[K comparable, V any] struct {
 	flight singleflight.Group
 }
 
-// New returns a cache for limit bytes. Values that are larger are not kept; with limit 0, none are.
+// New returns a cache for limit bytes. Larger values are not cached; with limit 0, no value is.
 func New[K comparable, V any](limit int, size func(K, V) int) *Cache[K, V] {
 	c := &Cache[K, V]{limit: limit, size: size}
 	c.lru, _ = simplelru.NewLRU(1<<30, func(k K, v V) { c.used -= size(k, v) }) // fails for a size below 1 only
@@ -34,8 +34,8 @@ func (c *Cache[K, V]) Get(key K) (V, bool) {
 }
 
 // Load returns the value of a key if it is fresh, and otherwise loads it, once for all
-// concurrent calls with the same key. The key under which load returns the value may be
-// another one: that of a newer version. Errors are not kept.
+// concurrent calls with the same key. load may return the value with another key: the key of a
+// newer version. Errors are not cached.
 func (c *Cache[K, V]) Load(key K, fresh func(V) bool, load func() (K, V, error)) (V, error) {
 	if v, ok := c.Get(key); ok && fresh(v) {
 		return v, nil

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Label has the texts of a label.
+// Label contains the texts of a label.
 type Label struct {
 	Identifier string // of the battery: the content of the symbol, also as text
 	Model      string
@@ -74,14 +74,14 @@ func moduleSize(s Symbol, l Layout) (float64, error) {
 	return math.Floor(module/dot) * dot, nil
 }
 
-// Template is how labels are made.
+// Template describes the symbol and the layout of labels.
 type Template struct {
 	Layout Layout
 	Kind   Kind
 	Level  string // of error correction of a QR code
 }
 
-// arrangement has the places on a label, in millimetres from its corner. The symbol is
+// arrangement contains the places on a label, in millimetres from its corner. The symbol is
 // without its quiet zone.
 type arrangement struct{ symbolX, symbolY, textX, textY, textWidth, textBottom float64 }
 

@@ -92,8 +92,8 @@ func elementString(identifier string) (string, error) {
 	return link.ElementString(), nil
 }
 
-// encodeQR does not raise the level of error correction where there is space left: the
-// grade of a print depends on the level that was asked for.
+// encodeQR does not raise the level of error correction where there is space left: the grade of
+// a print depends on the requested level.
 func encodeQR(text string, level goqr.Ecc) (Symbol, error) {
 	const quiet = 4 // ISO/IEC 18004, 6.3.8
 	segments, err := segmentsOf(text, level)
@@ -125,7 +125,7 @@ func encodeMatrix(text string, isGS1 bool) (Symbol, error) {
 	if err != nil {
 		return Symbol{}, fmt.Errorf("data matrix: %w", err)
 	}
-	const quiet = 2 // ISO/IEC 16022 asks for 1; printers and readers are better with 2
+	const quiet = 2 // ISO/IEC 16022 requires 1; symbols are printed and read more reliably with 2
 	return newSymbol(code.Size(), quiet, code.Dark), nil
 }
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// printer has the dots of a label printer.
+// printer converts millimetres to the dots of a label printer.
 type printer struct{ dotsPerMillimetre float64 }
 
 // newPrinter returns a printer with a nominal resolution. Those with 203 dpi have 8 dots

@@ -9,8 +9,8 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
-// isMissing reports whether a value is absent or states nothing: it is a blank
-// text, or texts by language without one that is not blank.
+// isMissing reports whether a value is absent or without content: a blank text, or a text by
+// language that is blank in all languages.
 func isMissing(v ruleset.Value) bool {
 	a := v.Attribute()
 	if text, ok := v.AnyText(); ok && a != nil && a.AllowedValues == nil { // the structure check reports other values
@@ -27,8 +27,8 @@ func isMissing(v ruleset.Value) bool {
 	return true
 }
 
-// givesAny reports whether an object has one of the members.
-func givesAny(object ruleset.Value, names ...string) bool {
+// hasAnyMember reports whether an object has one of the members.
+func hasAnyMember(object ruleset.Value, names ...string) bool {
 	for _, name := range names {
 		if !isMissing(object.Member(name)) {
 			return true
@@ -88,8 +88,8 @@ var negations = []string{"none", "no", "nothing", "keine", "keiner", "aucun", "a
 // mayBeNone are the lists for which "none" is a statement.
 var mayBeNone = []string{"circularity.dismantlingInformation.tools", "circularity.dismantlingInformation.damageWarnings"}
 
-// isPlaceholder reports whether a text states nothing: it is a placeholder, or has no
-// letter, digit or symbol. Na without punctuation is sodium.
+// isPlaceholder reports whether a text has no content: it is a placeholder, or has no letter,
+// digit or symbol. Na without punctuation is sodium.
 func isPlaceholder(text, path string) bool {
 	if len(text) > 20 || text == "Na" {
 		return false

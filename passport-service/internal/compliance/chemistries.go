@@ -2,7 +2,7 @@ package compliance
 
 import "strings"
 
-// metalContent are the metals of a chemistry.
+// metalContent lists the metals of a chemistry.
 type metalContent struct {
 	always  []string
 	perhaps []string // depends on the product, which the code does not name

@@ -30,7 +30,7 @@ var circularityRules = []Rule{
 	}},
 	{ID: "CIR-2", Severity: Error, Code: "required", Needs: []string{spareParts}, Schema: within(spareParts+"[]", havingAny("postalAddress", "emailAddress", "webAddress")), Check: func(r *Run) {
 		for item := range r.Doc.First(spareParts).Children() {
-			if !givesAny(item, "postalAddress", "emailAddress", "webAddress") {
+			if !hasAnyMember(item, "postalAddress", "emailAddress", "webAddress") {
 				r.Report(item, "must have a postalAddress, emailAddress or webAddress")
 			}
 		}

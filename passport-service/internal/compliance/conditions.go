@@ -20,7 +20,7 @@ const (
 // condition decides whether a conditional duty applies.
 type condition struct {
 	truth func(*ruleset.Document) truth
-	// yes and no return the schemas of complete data for which the truth is yes or no.
+	// yes and no return the schemas of complete data for which the condition is true or false.
 	yes, no func(*ruleset.RuleSet) jsonschema.Schema
 }
 

@@ -92,17 +92,16 @@ func years(duration string) (sum float64) {
 // ClockTolerance is how far a time may be ahead of the server, because clocks differ.
 const ClockTolerance = 5 * time.Minute
 
-// dateTolerance is that of calendar dates, which are local.
+// dateTolerance is the tolerance for calendar dates, which are in local time.
 const dateTolerance = 24 * time.Hour
 
-// span is the time that a text means: a moment, a day or a month. Its end is not
-// part of it.
+// span is the time that a text means: a moment, a day or a month. It does not include its end.
 type span struct {
 	begin, end time.Time
 	tolerance  time.Duration
 }
 
-// parseSpan fails with an error that continues the name of the field.
+// parseSpan parses a text. The text of its error follows the name of the field.
 func parseSpan(text string) (span, error) {
 	var t time.Time
 	var err error

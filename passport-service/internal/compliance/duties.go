@@ -149,12 +149,12 @@ func (c *dutyCheck) checkDuty(v, container ruleset.Value, f *ruleset.Field, sect
 	case mandatory && isOnlyPlaceholders(v):
 		c.add(v.Path(), f, duty, Warning, "format", fmt.Sprintf("should have a value, got the placeholder %.40s", v.Raw()))
 	case v.Exists() && duty == ruleset.Later:
-		c.add(v.Path(), f, duty, Warning, "notYetApplicable", c.later(f.Attribute))
+		c.add(v.Path(), f, duty, Warning, "notYetApplicable", c.notYetMandatory(f.Attribute))
 	}
 }
 
-// dutyOf returns the duty of an attribute or a member. Without a category only the
-// category itself is mandatory.
+// dutyOf returns the duty of an attribute or a member. Without a category, only the category
+// itself is mandatory.
 func (c *dutyCheck) dutyOf(f *ruleset.Field) ruleset.Duty {
 	a := f.Attribute
 	switch {
@@ -182,8 +182,8 @@ func (c *dutyCheck) categoryName() string {
 	return name
 }
 
-// missing returns the end of the message for a missing attribute: why it is mandatory
-// and which values it takes.
+// missing returns the end of the message for a missing attribute: the reason why it is
+// mandatory, and the values that it accepts.
 func (c *dutyCheck) missing(a *ruleset.Attribute) string {
 	reason, and := "mandatory for category "+c.categoryName(), " when "
 	switch {
@@ -203,8 +203,8 @@ func (c *dutyCheck) missing(a *ruleset.Attribute) string {
 	return ": " + reason + "; expected " + a.Expected()
 }
 
-// later returns the message for an attribute that is not mandatory yet.
-func (c *dutyCheck) later(a *ruleset.Attribute) string {
+// notYetMandatory returns the message for an attribute that is not mandatory yet.
+func (c *dutyCheck) notYetMandatory(a *ruleset.Attribute) string {
 	start := "its legal act applies"
 	for _, category := range c.categories {
 		if from := a.AppliesFrom[category]; from != nil {

@@ -52,7 +52,7 @@ var lifecycleRules = []Rule{
 	{ID: "LIF-4", Severity: Error, Catalogue: []string{"required"}, Needs: []string{"lifecycle.wasteTransfer"}},
 	{ID: "LIF-5", Severity: Error, Code: "required", Needs: []string{predecessors}, Schema: within(predecessors+"[]", havingAny("batteryPassportIdentifier", "noPassportReason")), Check: func(r *Run) {
 		for item := range r.Doc.First(predecessors).Children() {
-			if !givesAny(item, "batteryPassportIdentifier", "noPassportReason") {
+			if !hasAnyMember(item, "batteryPassportIdentifier", "noPassportReason") {
 				r.ReportIn(item, "batteryPassportIdentifier", "is missing: mandatory unless noPassportReason is given")
 			}
 		}

@@ -53,13 +53,13 @@ var materialRules = []Rule{
 		}
 	}},
 	{ID: "MAT-8", Severity: Error, Code: "required", Needs: []string{substances}, Schema: within(substances, havingAny("text", "documentUrl")), Check: func(r *Run) {
-		if v := r.Doc.First(substances); !givesAny(v, "text", "documentUrl") {
+		if v := r.Doc.First(substances); !hasAnyMember(v, "text", "documentUrl") {
 			r.Report(v, "must have a text or a documentUrl")
 		}
 	}},
 	{ID: "MAT-10", Severity: Warning, Code: "required", Needs: []string{hazardousSubstances}, Check: func(r *Run) {
 		for item := range r.Doc.First(hazardousSubstances).Children() {
-			if item.IsObject() && !givesAny(item, "casNumber", "ecNumber") {
+			if item.IsObject() && !hasAnyMember(item, "casNumber", "ecNumber") {
 				r.Report(item, "should have a casNumber or an ecNumber")
 			}
 		}

@@ -48,8 +48,8 @@ func (r *Run) ready() bool {
 	return true
 }
 
-// Report adds a finding at a value. The message continues the name of the field:
-// "must be greater than 0, got -3".
+// Report adds a finding at a value. The message follows the name of the field: "must be greater
+// than 0, got -3".
 func (r *Run) Report(v ruleset.Value, format string, args ...any) {
 	r.add(v.Path(), v.Position(), v.Attribute(), format, args...)
 }

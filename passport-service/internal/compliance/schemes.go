@@ -8,8 +8,8 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
-// schemes are the schemes of operator identifiers whose check digits are the same
-// everywhere. Those of VAT and EORI numbers differ by country.
+// schemes are the schemes of operator identifiers whose check digits are the same in all
+// countries. Those of VAT and EORI numbers differ by country.
 var schemes = map[string]struct {
 	valid func(number string) bool
 	must  string

@@ -13,15 +13,15 @@ type state struct {
 	waiting  int
 }
 
-// route is the cheapest way to a state: its codewords, without those of waiting values,
-// and the state before it.
+// route is the cheapest sequence of codewords to a state, without the codewords of waiting
+// values, and the state before it.
 type route struct {
 	exists   bool
 	cost     int
 	previous state
 }
 
-// search has the cheapest route to each state.
+// search contains the cheapest route to each state.
 type search struct {
 	chars  []int
 	routes [][modes][4]route // by position, mode and waiting values

@@ -26,8 +26,8 @@ const (
 // fnc1 is FNC1 among the characters to encode; the others are bytes.
 const fnc1 = 256
 
-// group is how many values a mode packs together, and into how many codewords. The first
-// two characters in ascii are not packed.
+// group is the number of values that a mode packs together, and the number of their codewords.
+// The first two characters in ascii are not packed.
 var group = [modes]struct{ values, codewords int }{c40: {3, 2}, text: {3, 2}, x12: {3, 2}, edifact: {4, 3}}
 
 // values returns a character as values of a packing mode, nil if the mode does not have

@@ -1,6 +1,6 @@
-// Package datamatrix makes Data Matrix symbols (ISO/IEC 16022, ECC 200): the smallest
-// square that holds a text. The encoders for Go that exist use one mode for the whole
-// text, and their symbols are larger.
+// Package datamatrix encodes texts as Data Matrix symbols (ISO/IEC 16022, ECC 200): the
+// smallest square that holds the text. The existing encoders for Go use one mode for the whole
+// text, so their symbols are larger.
 package datamatrix
 
 import "github.com/boombuler/barcode/utils"

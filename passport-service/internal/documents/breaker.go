@@ -32,9 +32,9 @@ func isOutage(err error, isFirst bool) bool {
 	return errors.As(err, &status) && status >= 500 || errors.As(err, new(*url.Error))
 }
 
-// breaker is a circuit breaker: after failures of some passports in a row it allows one request
-// per pause, until one succeeds. Otherwise every page would wait for a service that hangs. It
-// is safe for concurrent use.
+// breaker is a circuit breaker: after failures for several passports in a row it allows one
+// request per pause, until one succeeds. Without it, every page would wait for a service that
+// hangs. It is safe for concurrent use.
 type breaker struct {
 	mu     sync.Mutex
 	failed map[string]bool // passports since the last success

@@ -1,4 +1,4 @@
-// Package documents asks the document-service for the public documents of passports.
+// Package documents reads the public documents of passports from the document-service.
 package documents
 
 import (
@@ -36,7 +36,8 @@ type Client struct {
 	breaker              breaker
 }
 
-// list has the documents of a passport. After a failure it has those of before.
+// list is the documents of a passport. After a failed request it contains the documents of the
+// last successful one.
 type list struct {
 	files   []page.File
 	state   string // changes with files
@@ -68,10 +69,10 @@ func New(base, public, secret string, now func() time.Time) *Client {
 // Close closes the idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// List returns the public documents of a passport, newest first, and a text that changes
-// with them. It may be a minute old or, while the document-service fails, an hour longer.
-// Concurrent calls for a passport share one request. After a failure, the next request for the
-// passport follows after a pause.
+// List returns the public documents of a passport, newest first, and a text that changes with
+// them. The list may be a minute old or, while the document-service fails, an hour older.
+// Concurrent calls for a passport share one request. After a failure, there is a pause before
+// the next request for the passport.
 func (c *Client) List(ctx context.Context, passportID string) ([]page.File, string, error) {
 	fresh := func(l list) bool { return c.now().Before(l.expires) || c.now().Before(l.retryAt) }
 	l, err := c.cache.Load(passportID, fresh, func() (string, list, error) {
@@ -90,7 +91,7 @@ func (c *Client) List(ctx context.Context, passportID string) ([]page.File, stri
 	return l.files, l.state, nil
 }
 
-// request gets a list. If that fails, it returns the list of before with the error.
+// request gets a list. If that fails, it returns the previous list with the error.
 func (c *Client) request(ctx context.Context, passportID string) list {
 	l, outage, err := c.requestPages(ctx, passportID)
 	c.breaker.record(c.now(), passportID, outage)

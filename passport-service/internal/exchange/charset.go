@@ -15,8 +15,8 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// decode returns a reader that converts a file to UTF-8. A byte order mark is stronger than the
-// charset. It fails with fault.Invalid if the charset is unknown.
+// decode returns a reader that converts a file to UTF-8. A byte order mark takes precedence
+// over the charset. It fails with fault.Invalid if the charset is unknown.
 func (f *csvFile) decode(r io.Reader) (*bufio.Reader, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	head, err := in.Peek(in.Size())
@@ -48,8 +48,8 @@ func (f *csvFile) decode(r io.Reader) (*bufio.Reader, error) {
 	return bufio.NewReaderSize(transform.NewReader(in, e.NewDecoder()), 64<<10), nil
 }
 
-// isUTF8 reports whether the beginning of a file is UTF-8 with other characters than those of ASCII. Texts in other
-// encodings are practically never valid UTF-8.
+// isUTF8 reports whether the beginning of a file is UTF-8 and has non-ASCII characters. Text in
+// other encodings is practically never valid UTF-8.
 func isUTF8(head []byte) bool {
 	for n := 1; n < utf8.UTFMax && n <= len(head); n++ { // the last character may be cut
 		if b := head[len(head)-n:]; utf8.RuneStart(b[0]) && !utf8.FullRune(b) {
@@ -61,7 +61,8 @@ func isUTF8(head []byte) bool {
 	return !isASCII && utf8.Valid(head)
 }
 
-// checkNotUTF16 fails with fault.Malformed if a file without charset begins with a NUL byte or one after it.
+// checkNotUTF16 fails with fault.Malformed if the first or second byte of a file without
+// charset is NUL.
 func checkNotUTF16(head []byte) error {
 	if at := bytes.IndexByte(head[:min(len(head), 2)], 0); at >= 0 {
 		return fault.New(fault.Malformed, "the file is not in UTF-8, but in UTF-16 without a byte order mark").

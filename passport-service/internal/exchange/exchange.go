@@ -16,10 +16,10 @@ import (
 
 const source = "/passport-service"
 
-// LeaseTime is how long an import that has crashed prevents the next one of its account.
+// LeaseTime is the time for which a crashed import blocks the next import of its account.
 const LeaseTime = 15 * time.Second
 
-// Outage is how long an import waits for the store.
+// Outage is the time that an import waits for the store when it does not respond.
 const Outage = 30 * time.Second
 
 // Service imports passports. It is safe for concurrent use.
@@ -93,7 +93,7 @@ type Line struct {
 	Warnings          []fault.Detail     `json:"warnings" doc:"what to check, such as the errors that prevent publishing, and values that were removed (code removed)"`
 }
 
-// Summary sums up an import. The counts of rows have the names of their statuses.
+// Summary counts the rows of an import. Each count is named after the status of its rows.
 type Summary struct {
 	ImportID  string        `json:"importId" doc:"id of the import, also in the events of its passports"`
 	DryRun    bool          `json:"dryRun,omitzero" doc:"true: nothing was written"`
@@ -172,8 +172,8 @@ func (s *Service) Begin(ctx context.Context, params Params) (*Job, error) {
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
 
-// acquire stores the import as that of its account. If the import before it crashed, acquire
-// sends the event of that one: its passports were not reported otherwise.
+// acquire stores the import as the current one of its account. If the previous import crashed,
+// acquire sends its event, because nobody has reported its passports.
 func (j *Job) acquire(ctx context.Context) error {
 	s, user := j.service, auth.Caller(ctx).UserID
 	next := Import{
@@ -202,7 +202,8 @@ func errRunning(wait time.Duration) error {
 	return fault.New(fault.Conflict, "another import of your account is in progress; after a crash it ends within %v", LeaseTime).RetryIn(wait)
 }
 
-// renew extends the lease and stores the counts until ctx ends. It fails with fault.Conflict if another import has it.
+// renew extends the lease and stores the counts until ctx ends. It fails with fault.Conflict if
+// another import has the lease.
 func (j *Job) renew(ctx context.Context, user string) error {
 	ticker := time.NewTicker(j.service.LeaseTime / 5)
 	defer ticker.Stop()

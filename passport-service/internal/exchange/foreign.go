@@ -11,7 +11,7 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// foreign converts documents of a format to rows.
+// foreign is a Source of rows that are converted from documents of another data model.
 type foreign struct {
 	documents Source
 	format    format.Format
@@ -21,8 +21,8 @@ type foreign struct {
 	waiting   []Record
 }
 
-// Foreign reads documents of a format. Values that cannot be converted are
-// warnings of the row. log logs the first panic.
+// Foreign reads documents of another data model. Values that cannot be converted are warnings
+// of the row. log logs the first panic of a conversion.
 func Foreign(documents Source, f format.Format, log func(error)) Source {
 	return &foreign{documents: documents, format: f, log: log}
 }
@@ -74,14 +74,15 @@ func (f *foreign) convert() error {
 		if err != nil {
 			return err
 		}
-		f.waiting = append(f.waiting, Record{Number: f.document.Number, Row: passport.Row{Body: body, Held: f.held}, Warnings: append(f.document.Warnings, warnings(losses)...)})
+		f.waiting = append(f.waiting, Record{Number: f.document.Number, Row: passport.Row{Body: body, Held: f.roundTrip}, Warnings: append(f.document.Warnings, warnings(losses)...)})
 		f.document.Warnings = nil
 	}
 	return nil
 }
 
-// held converts data to the format and back.
-func (f *foreign) held(data wire.Value) wire.Value {
+// roundTrip converts data to the format and back. The result is the part that the format can
+// hold.
+func (f *foreign) roundTrip(data wire.Value) wire.Value {
 	document, _, err := f.format.Encode(data, format.Header{})
 	if err == nil {
 		var bodies [][]byte
@@ -92,7 +93,8 @@ func (f *foreign) held(data wire.Value) wire.Value {
 	return wire.Value("{}")
 }
 
-// recoverPanic calls do. It fails with fault.Malformed if that panics, so that the other rows are imported.
+// recoverPanic calls do. If do panics, it fails with fault.Malformed, so that the other rows
+// are imported.
 func (f *foreign) recoverPanic(do func() error) (err error) {
 	defer func() {
 		if p, ok := errors.AsType[*fault.Panic](err); ok {
@@ -110,7 +112,7 @@ func (f *foreign) recoverPanic(do func() error) (err error) {
 
 func warnings(losses []format.Loss) (details []fault.Detail) {
 	for _, l := range losses {
-		details = append(details, fault.Detail{Path: l.Path, Code: "loss", Message: "is not imported as it is: " + l.Why})
+		details = append(details, fault.Detail{Path: l.Path, Code: "loss", Message: "is not imported unchanged: " + l.Why})
 	}
 	return details
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Open calls open, which reads the file or its beginning, and renews the lease until open
-// returns. If it fails, the import has ended.
+// returns. If open fails, the import ends.
 func (j *Job) Open(ctx context.Context, open func() (Source, error)) (Source, error) {
 	var rows Source
 	err := j.withLease(ctx, func(context.Context) (err error) {

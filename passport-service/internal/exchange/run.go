@@ -20,9 +20,9 @@ const (
 	firstTry   = 100 * time.Millisecond
 )
 
-// Run imports the rows of a source, and calls emit with a Line for each row. It ends early,
-// after the rows that are being written, if ctx ends or emit fails. abort makes a waiting Next
-// return. Run returns the last line, and why the import ended early.
+// Run imports the rows of a source, and calls emit with a Line for each row. If ctx ends or
+// emit fails, it ends early, after the rows that are being written. abort makes a waiting Next
+// return. Run returns the last line, and the reason why the import ended early.
 func (j *Job) Run(ctx context.Context, rows Source, abort func(), emit func(any) error) (End, error) {
 	err := j.withLease(ctx, func(ctx context.Context) error { return j.importAll(ctx, rows, abort, emit) })
 	j.summary.Complete = err == nil
@@ -166,7 +166,7 @@ func (j *Job) writeBatch(ctx context.Context, batch []*Record, emit func(any) er
 	}
 	for i, r := range results {
 		line := Line{batch[i].Number, r.Status, r.ID, r.BatteryIdentifier, r.Version, r.State, r.Errors, append(batch[i].Warnings, r.Warnings...)}
-		j.count(&line) // also without its line: it is stored
+		j.count(&line) // even if its line is not sent: the row is stored
 		if err == nil {
 			err = emit(line)
 		}

@@ -52,7 +52,7 @@ func templateColumns(rules *ruleset.RuleSet, category ruleset.Category, language
 }
 
 // dutyOf returns the duty of an attribute. A member that its object does not require is
-// optional; others have the duty of the object.
+// optional; other members have the duty of the object.
 func dutyOf(rules *ruleset.RuleSet, a *ruleset.Attribute, category ruleset.Category) ruleset.Duty {
 	if a.RequiredFor != nil {
 		return a.RequiredFor[category]

@@ -101,7 +101,7 @@ func newRange(argument string) (converter, error) {
 	}, same}, err
 }
 
-// join writes a list of texts as one text with commas.
+// join writes a list of texts as one text, separated by commas.
 func join(v any) (any, error) {
 	items, _ := v.([]any)
 	parts := make([]string, len(items))

@@ -1,5 +1,5 @@
-// Package format converts passports to and from other data models. Which field
-// corresponds to which is data of the catalogue; this package has the converters.
+// Package format converts passports to and from other data models. The catalogue defines which
+// fields correspond to each other; this package contains the converters.
 package format
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
-// Loss is a value that the other side cannot hold as it is.
+// Loss is a value that the other data model cannot hold unchanged.
 type Loss struct {
 	Path string `json:"path" doc:"JSON Pointer of the value in the source"`
 	Why  string `json:"why" doc:"what happens to it"`
@@ -26,14 +26,15 @@ type Header struct {
 
 // Format converts passports to and from a data model. It is safe for concurrent use.
 type Format interface {
-	// Encode converts the data of a passport, as JSON. Each value that Decode would not
-	// return as it is, is a loss.
+	// Encode converts the data of a passport, as JSON. A value that Decode would not return
+	// unchanged is a loss.
 	Encode(data []byte, header Header) (document []byte, losses []Loss, err error)
 	// Split returns a document for each passport in a document. Items of arrays that belong to other passports are null
 	// in it, so that pointers into it are pointers into the document. It fails with fault.Malformed or fault.TooLarge.
 	Split(document []byte) ([][]byte, error)
-	// Decode converts a document of Split to the data of passports. Each value that Encode would not
-	// return as it is, is a loss. It fails with fault.Malformed if the document cannot be converted.
+	// Decode converts a document of Split to the data of passports. A value that Encode would
+	// not return unchanged is a loss. It fails with fault.Malformed if the document cannot be
+	// converted.
 	Decode(document []byte) (data [][]byte, losses []Loss, err error)
 	// Missing returns the members that the data model requires and a document of Encode does not
 	// have, because the passport does not have the value. Their paths are those of the catalogue: JSON Pointers into the
@@ -43,7 +44,7 @@ type Format interface {
 	Recognises(document any) bool
 }
 
-// Registry has formats by name.
+// Registry contains formats by name.
 type Registry map[string]Format
 
 // Model converts trees of JSON values. It is safe for concurrent use.
@@ -54,7 +55,7 @@ type Model interface {
 	Decode(document any) (data any, why Reasons)
 }
 
-// adaptive is a Model whose settings depend on the document.
+// adaptive is a Model with settings that depend on the document.
 type adaptive interface {
 	// For returns the model for a document.
 	For(document any) Model
@@ -72,8 +73,8 @@ type viewed interface {
 	Tree(document any) any
 }
 
-// Reasons are why values were not converted, by their JSON Pointer. The pointers of the data of a passport
-// start with /data.
+// Reasons are the explanations of values that were not converted, by their JSON Pointer. The
+// pointers into the data of a passport start with /data.
 type Reasons map[string]string
 
 // New returns the format of a model. It converts each result back to find the losses.

@@ -20,7 +20,7 @@ type rule struct {
 	mode         mode
 }
 
-// mode says when a rule applies: it is the first character of a path.
+// mode defines when a rule applies: it is the first character of a path.
 type mode byte
 
 const (
@@ -136,7 +136,7 @@ func (r *rule) encode(ours, theirs any, why Reasons) any {
 	return theirs
 }
 
-// places returns where values at a path are.
+// places returns the locations of the values at a path.
 func places(v any, steps []step) map[string]bool {
 	all := map[string]bool{}
 	for _, m := range find(v, steps) {

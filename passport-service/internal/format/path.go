@@ -153,7 +153,7 @@ func (s *step) holds(v any) bool {
 	return true
 }
 
-// meet sets the members that the conditions ask for, and returns v.
+// meet sets the members that the conditions require, and returns v.
 func (s *step) meet(v any) any {
 	for _, c := range s.where {
 		if c.value != "" && !c.not {

@@ -11,10 +11,10 @@ import (
 //go:embed ais.txt
 var figures string
 
-// dictionary has an entry for each application identifier (AI).
+// dictionary contains an entry for each application identifier (AI).
 var dictionary = readDictionary(figures)
 
-// entry says which values an AI may have, and where it may be in a Digital Link.
+// entry defines which values an AI may have, and where it may be in a Digital Link.
 type entry struct {
 	predefined bool // its length is in the standard: no FNC1 follows in a barcode
 	attribute  bool // may be in the query of a Digital Link

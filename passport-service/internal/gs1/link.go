@@ -45,15 +45,15 @@ func Parse(uri string) (Link, error) {
 	return link, link.parseQuery(query)
 }
 
-// ParsePath parses the percent-encoded path of a Digital Link. Steps before the key
+// ParsePath parses the percent-encoded path of a Digital Link. Segments before the key
 // are ignored.
 func ParsePath(path string) (Link, error) {
-	steps := strings.Split(strings.TrimPrefix(path, "/"), "/")
-	for i := len(steps) - 2; i >= 0; i -= 2 {
-		if !dictionary[steps[i]].key {
+	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	for i := len(segments) - 2; i >= 0; i -= 2 {
+		if !dictionary[segments[i]].key {
 			continue
 		}
-		elements, err := parseElements(steps[i:])
+		elements, err := parseElements(segments[i:])
 		if err != nil {
 			return Link{}, err
 		}
@@ -66,9 +66,9 @@ func ParsePath(path string) (Link, error) {
 	return Link{}, errors.New("the path has no GS1 key with a value, such as /01/{GTIN}")
 }
 
-// parseElements parses steps of the path that alternate between AIs and values.
-func parseElements(steps []string) (elements []Element, err error) {
-	for pair := range slices.Chunk(steps, 2) {
+// parseElements parses path segments that alternate between AIs and values.
+func parseElements(segments []string) (elements []Element, err error) {
+	for pair := range slices.Chunk(segments, 2) {
 		value, err := url.PathUnescape(pair[1])
 		if err != nil {
 			return nil, fmt.Errorf("the value of (%s) has an invalid percent-encoding", pair[0])
@@ -156,8 +156,8 @@ func ais(elements []Element) (ais []string) {
 
 func list(elements []Element) string { return "(" + strings.Join(ais(elements), ") (") + ")" }
 
-// escape writes a value as a step of a path. Only the unreserved characters of RFC 3986
-// stay, so that a value has one spelling.
+// escape writes a value as a path segment. It escapes all characters except the unreserved ones
+// of RFC 3986, so that a value has one spelling.
 func escape(value string) string {
 	var b strings.Builder
 	for i := range len(value) {

@@ -1,5 +1,5 @@
-// Package jsonschema builds schemas of JSON Schema 2020-12. Each schema names the type of
-// its value, so that the strict mode of Ajv accepts it.
+// Package jsonschema builds JSON Schemas (2020-12). Each schema states the type of its value,
+// so that the strict mode of Ajv accepts it.
 package jsonschema
 
 import (
@@ -53,8 +53,8 @@ func nest(path string, s Schema, required func(step, last int) bool) Schema {
 	return s
 }
 
-// Merge adds the keywords of other schemas to a schema, changes it and returns it. Members and required members are
-// joined; other keywords must not differ.
+// Merge adds the keywords of other schemas to a schema, which it changes and returns. It joins
+// members and required members; other keywords must not differ.
 func Merge(into Schema, others ...Schema) Schema {
 	for _, other := range others {
 		for key, value := range other {

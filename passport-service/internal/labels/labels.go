@@ -1,4 +1,4 @@
-// Package labels has the names of sections, attributes, values and units of the rule sets
+// Package labels contains the names of sections, attributes, values and units of the rule sets
 // in the 24 official languages of the EU.
 package labels
 
@@ -15,7 +15,7 @@ import (
 //go:embed text/*.json
 var files embed.FS
 
-// Source says where a label comes from.
+// Source is the origin of a label.
 type Source string
 
 // The sources.

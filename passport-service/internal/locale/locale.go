@@ -1,5 +1,5 @@
-// Package locale formats numbers, dates and names of countries in the 24 official
-// languages of the EU. The figures are those of Unicode CLDR 48, in table.json.
+// Package locale formats numbers, dates and names of countries in the 24 official languages of
+// the EU. Formats and names come from Unicode CLDR 48, in table.json.
 package locale
 
 import (
@@ -25,7 +25,7 @@ type Language string
 // English is the language of readers whose languages are not among the 24.
 const English Language = "en"
 
-// figures are the formats of a language.
+// figures are the formats of numbers and dates of a language.
 type figures struct {
 	Autonym       string
 	Decimal       string

@@ -9,9 +9,9 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// Problem is why an organisation should not use an identifier.
+// Problem describes why an organisation should not use an identifier.
 type Problem struct {
-	Message string // continues the name of the field
+	Message string // follows the name of the field
 	Refused bool   // publishing is refused; otherwise it is a warning
 }
 
@@ -49,9 +49,9 @@ func (s *Service) Check(ctx context.Context, identifier string, organisations []
 	return unregistered("host " + host), nil
 }
 
-// CheckGTIN returns the problem of the GTIN of a battery model for an organisation, or nil:
-// its company prefix belongs to another organisation. Everybody may use the other ones,
-// because importers name the GTIN of the maker.
+// CheckGTIN returns the problem of the GTIN of a battery model for an organisation, or nil. It
+// has a problem if its company prefix belongs to another organisation. Everybody may use a
+// prefix without an owner, because importers state the GTIN of the manufacturer.
 func (s *Service) CheckGTIN(ctx context.Context, gtin string, organisations []string) (*Problem, error) {
 	if len(gtin) < minGTIN || len(gtin) > maxGTIN || !digits.MatchString(gtin) {
 		return nil, nil

@@ -37,8 +37,8 @@ func (s *Service) WithCache() *Service {
 	return &cached
 }
 
-// Request asks for a namespace. Organisation is for admins; the default is that of the
-// caller.
+// Request is a request for a namespace. Only admins set Organisation; the default is the
+// organisation of the caller.
 type Request struct {
 	Kind                Kind
 	Value, Organisation string
@@ -101,9 +101,9 @@ func (s *Service) Create(ctx context.Context, r Request, key string) (n Namespac
 	return n, false, err
 }
 
-// idOfKey returns the id of the namespace that the caller requests with an idempotency key.
-// If the one of the caller belongs to a former organisation of the caller, that of the
-// present organisation has another id.
+// idOfKey returns the id of the namespace that the caller requests with an idempotency key. It
+// is derived from the caller and the key. If the namespace with this id belongs to an organisation
+// that the caller has left, the id is derived from the current organisation, too.
 func (s *Service) idOfKey(ctx context.Context, caller auth.Principal, key string) (string, error) {
 	id := idempotency.ID("namespace", caller.UserID, key)
 	row, err := s.Namespaces.Get(ctx, id)

@@ -42,7 +42,7 @@ func (t texts) charts(d *ruleset.Document) (charts []chart) {
 	return charts
 }
 
-// recycledContent has the share of each metal that was recovered from waste.
+// recycledContent returns the chart of the share of each metal that was recovered from waste.
 func (t texts) recycledContent(d *ruleset.Document) chart {
 	const path = "circularity.recycledContent"
 	c := chart{
@@ -74,7 +74,7 @@ func (t texts) recycledContent(d *ruleset.Document) chart {
 	return c
 }
 
-// footprint has the carbon footprint of each life cycle stage.
+// footprint returns the chart of the carbon footprint of each life cycle stage.
 func (t texts) footprint(d *ruleset.Document) chart {
 	const path = "carbonFootprint.lifecycleStages[]"
 	c := chart{ID: "footprint", Title: t.T("footprintStages"), First: t.Name(path + ".stage")}
@@ -95,7 +95,7 @@ func (t texts) footprint(d *ruleset.Document) chart {
 	return c
 }
 
-// materials has the share of each material.
+// materials returns the chart of the share of each material.
 func (t texts) materials(d *ruleset.Document) chart {
 	const path = "materialComposition.materials[]"
 	c := chart{ID: "materials", Title: t.T("materialShare"), First: t.Name(path + ".materialName"), Parts: []string{t.Name(path + ".massPercent")}}

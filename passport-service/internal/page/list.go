@@ -9,8 +9,8 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/locale"
 )
 
-// Parts of a page with hundreds of values are written without html/template, which takes
-// ten times as long for them.
+// Parts of a page with hundreds of values are written without html/template, which is ten times
+// slower for them.
 
 // list returns rows as HTML.
 func list(rows []row) template.HTML {
@@ -56,7 +56,7 @@ func (t text) html() string {
 	return "<bdi>" + escaped + "</bdi>"
 }
 
-// safeLink normalises a link, so that a browser reads it as it was checked.
+// safeLink normalises a link, so that the browser interprets it as it was checked.
 func safeLink(link string) string {
 	u, err := url.Parse(link)
 	if err != nil || u.Scheme != "https" && u.Scheme != "mailto" {

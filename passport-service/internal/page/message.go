@@ -27,7 +27,7 @@ type messagePage struct {
 	Rows       []row
 }
 
-// Model is a battery model that is known although a battery is not.
+// Model is the battery model that a page shows for an unknown battery.
 type Model struct{ Maker, Name, GTIN string }
 
 // RenderMessage returns the page for an address without a passport. The detail is shown
@@ -51,8 +51,8 @@ func RenderGone(l locale.Language, ended time.Time) ([]byte, error) {
 	return execute("message.html", page)
 }
 
-// RenderModel returns the page of a model. If unknown, the address was that of a battery
-// that is not known.
+// RenderModel returns the page of a model. unknown is true if the address belongs to an unknown
+// battery.
 func RenderModel(l locale.Language, m Model, unknown bool) ([]byte, error) {
 	t := textsIn(l)
 	page := messagePage{Heading: t.T("modelTitle"), Paragraphs: []string{t.T("modelIntroduction")}}

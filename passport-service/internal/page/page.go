@@ -1,6 +1,6 @@
-// Package page renders passports as HTML for people: in the 24 official languages of the
-// EU, without script, and without a request to any other host. The catalogue of the rule
-// set decides which fields a page has.
+// Package page renders passports as HTML for people, in the 24 official languages of the EU.
+// Pages contain no script and request nothing from other hosts. The catalogue of the rule set
+// defines the fields of a page.
 package page
 
 import (
@@ -18,8 +18,8 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
-// Reader is the group of the reader of a page. It grants nothing: the document has the
-// readable part only.
+// Reader is the group of the reader of a page. It grants no access: the document contains only
+// the readable part.
 type Reader string
 
 // The readers.
@@ -30,8 +30,8 @@ const (
 	Authority          Reader = "authority"
 )
 
-// State is the state of a passport, as in package passport. Only published and archived
-// ones have a mark.
+// State is the state of a passport, as in package passport. Pages show a mark for published and
+// archived passports only.
 type State string
 
 // The states with a mark.
@@ -76,7 +76,7 @@ func digest(text string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// frame is what all pages have.
+// frame contains the parts that all pages share.
 type frame struct {
 	texts
 	Title   string
@@ -86,7 +86,7 @@ type frame struct {
 	LawLink string
 }
 
-// WordingLink is where readers report a wrong or unclear wording.
+// WordingLink is the address to which readers report wrong or unclear wording.
 func (f frame) WordingLink() string {
 	return "https://github.com/battery-passport/suite/issues/new?title=" + url.QueryEscape("Wording ("+string(f.Language)+")")
 }
@@ -119,7 +119,7 @@ type passportPage struct {
 	Identifiers            []row
 }
 
-// tile is a fact in large letters.
+// tile is a fact that the page shows in large letters.
 type tile struct{ Label, Value string }
 
 // hidden is a part of the passport that the reader may not read.
@@ -149,7 +149,7 @@ func Render(l locale.Language, p Passport) ([]byte, error) {
 	return execute("passport.html", newPassportPage(l, p))
 }
 
-// RenderSafetyCard returns a page with what fire brigades and dismantlers need.
+// RenderSafetyCard returns a page with the facts that fire brigades and dismantlers need.
 func RenderSafetyCard(l locale.Language, p Passport) ([]byte, error) {
 	page := newPassportPage(l, p)
 	page.View = "safety"
@@ -199,7 +199,8 @@ func firstText(d *ruleset.Document, paths ...string) string {
 	return ""
 }
 
-// tiles returns the six facts and, if the document has it, the state of health.
+// tiles returns the six facts at the top of the page and, if the document has it, the state of
+// health.
 func (t texts) tiles(d *ruleset.Document) (tiles []tile) {
 	add := func(message string, required bool, paths ...string) {
 		for _, path := range paths {
@@ -230,8 +231,8 @@ func (t texts) rowsAt(d *ruleset.Document, path string) []row {
 	return nil
 }
 
-// contacts returns how to reach the manufacturer, or the responsible operator if it gives
-// no contact.
+// contacts returns the contact data of the manufacturer, or of the responsible operator if the
+// manufacturer gives no contact.
 func (t texts) contacts(d *ruleset.Document) (rows []row) {
 	for _, object := range []string{manufacturerInfo, operatorInfo} {
 		for _, member := range []string{"emailAddress", "webAddress"} {
@@ -261,14 +262,14 @@ func (t texts) hidden(r Reader) (parts []hidden) {
 	return parts
 }
 
-// KindOf names the kind of a file. Kinds that this version does not know are others.
+// KindOf returns the name of the kind of a file. Unknown kinds are named like the kind other.
 func (p passportPage) KindOf(f File) string { return cmp.Or(p.T("kind."+f.Kind), p.T("kind.other")) }
 
 // Code is the QR code for the template. It is our own SVG.
 func (p passportPage) Code() template.HTML { return template.HTML(p.QR) }
 
-// ShownAs names the group whose part of the passport a signed-in reader sees, "" for the
-// public.
+// ShownAs returns the name of the group whose part of the passport a signed-in reader sees, or
+// "" for the public.
 func (p passportPage) ShownAs() string {
 	switch p.Reader {
 	case Owner:

@@ -73,8 +73,8 @@ func (s *section) add(t texts, f *ruleset.Field, v ruleset.Value) {
 // isList reports whether f is an array of objects.
 func isList(f *ruleset.Field) bool { return f.Attribute.Type == ruleset.Objects }
 
-// members returns the rows of an object. The labels of deeper objects go before those of
-// their members.
+// members returns the rows of an object. The label of a nested object precedes the labels of
+// its members.
 func (t texts) members(prefix string, f *ruleset.Field, v ruleset.Value) (rows []row) {
 	if f.Attribute.Type == ruleset.Localized {
 		return []row{{strings.TrimSuffix(prefix, " · "), t.translations(v)}}
@@ -98,8 +98,8 @@ func (t texts) members(prefix string, f *ruleset.Field, v ruleset.Value) (rows [
 	return rows
 }
 
-// values returns the values of an array of strings, or one value. Short ones of an array
-// are one line.
+// values returns the values of an array of strings, or one value. Short values of an array
+// share one line.
 func (t texts) values(f *ruleset.Field, v ruleset.Value) (values []text) {
 	if !v.IsArray() {
 		return []text{t.show(v, f.Attribute)}

@@ -121,7 +121,7 @@ func autonym(tag string) string {
 	return tag
 }
 
-// shortURL returns the host and the last step of the path.
+// shortURL returns the host and the last segment of the path.
 func shortURL(s string) string {
 	u, err := url.Parse(s)
 	if err != nil {

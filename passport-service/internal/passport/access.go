@@ -14,11 +14,11 @@ type Access struct {
 	Owner   bool // member of the owner organisation, or admin: may read and change everything
 }
 
-// AccessOf returns the access of a caller to a passport. No other function decides
-// on access, so grants on single passports belong here. The owner and admins read
-// every passport that is not deleted. For other callers it fails with fault.NotFound
-// for drafts, and with fault.Gone for archived, ceased and voided passports unless the caller
-// is an authority. Deleted passports are fault.NotFound for everyone.
+// AccessOf returns the access of a caller to a passport. No other function decides on access,
+// so grants on single passports belong here. The owner and admins may read every passport that
+// is not deleted. For other callers it fails with fault.NotFound for drafts, and with
+// fault.Gone for archived, ceased and voided passports unless the caller is an authority.
+// Deleted passports are fault.NotFound for everyone.
 func AccessOf(caller auth.Principal, p *Passport) (Access, error) {
 	if p.Deleted {
 		return Access{}, errNotFound(p.ID)
@@ -38,7 +38,8 @@ func AccessOf(caller auth.Principal, p *Passport) (Access, error) {
 	return Access{Classes: reader.Classes()}, nil
 }
 
-// Subject is a passport without its data and its reason: what AccessOf reads.
+// Subject contains the fields of a passport that AccessOf reads: all but its data and its
+// reason.
 type Subject struct{ passport Passport }
 
 // Subject returns the subject of a view.
@@ -48,7 +49,7 @@ func (v PassportView) Subject() *Subject {
 	return &Subject{p}
 }
 
-// Access is AccessOf.
+// Access is AccessOf for a subject.
 func (s *Subject) Access(caller auth.Principal) (Access, error) { return AccessOf(caller, &s.passport) }
 
 // publicAccess returns the access that everyone has to a published passport.

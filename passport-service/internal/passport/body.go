@@ -33,7 +33,7 @@ type submission struct {
 	readOnly map[string]wire.Value
 }
 
-// newDetail returns a detail whose message begins with the name of the field.
+// newDetail returns a detail. Its message begins with the name of the field.
 func newDetail(path, code, message string) fault.Detail {
 	return fault.Detail{Path: path, Code: code, Message: ruleset.FieldName(path) + " " + message}
 }
@@ -66,8 +66,8 @@ func parsePatch(body wire.Value) (s submission, err error) {
 	})
 }
 
-// parseRow is parseBody for a row of an import, which may be an exported passport: the
-// members that the service sets have no effect.
+// parseRow is parseBody for a row of an import, which may be an exported passport: the members
+// that the service sets are ignored.
 func parseRow(row wire.Value, rules *ruleset.RuleSet) (submission, error) {
 	sub, err := parseBody(row, rules)
 	sub.readOnly = nil

@@ -70,7 +70,7 @@ func (s *Service) Catalogue(ruleSet string) (wire.Value, error) {
 	return engine.Rules.File, nil
 }
 
-// DataSchema makes JSON Schemas of data, by a rule set and the duties of today.
+// DataSchema generates JSON Schemas of data, from a rule set and the duties of today.
 type DataSchema struct {
 	Since  ruleset.Date // the day from which these duties apply; "": since the rule set applies
 	engine *compliance.Engine

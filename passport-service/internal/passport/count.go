@@ -38,7 +38,7 @@ func (s *Service) CountTask() task.Kind {
 	}}
 }
 
-// runCount continues a count until the deadline. It ends the task if the count was given up.
+// runCount continues a count until the deadline. It ends the task if the count was abandoned.
 func (s *Service) runCount(ctx context.Context, at countPosition, deadline time.Time) error {
 	running, err := s.Usage.RenewCount(ctx, at.Owner, at.From)
 	if err != nil || !running {
@@ -128,8 +128,8 @@ func (r *reservation) take(ctx context.Context, v *Version) error {
 	return r.add(ctx, v, r.usage.Reserve)
 }
 
-// takeNext is like take, for the next version of a passport. Only changes of the data are
-// refused: publishing, archiving and voiding end the work on a passport.
+// takeNext is like take, for the next version of a passport. It refuses only changes of the
+// data: publishing, archiving and voiding end the work on a passport.
 func (r *reservation) takeNext(ctx context.Context, v *Version) error {
 	if v.Action == Replace || v.Action == Patch {
 		return r.take(ctx, v)
@@ -171,8 +171,8 @@ func (r *reservation) settle(ctx context.Context, err error) {
 	}
 }
 
-// rowsTogether returns how many rows may be written together: 1 if they may exceed a quota of
-// the caller, so that the rows that are refused do not depend on the batches.
+// rowsTogether returns how many rows may be written together. It is 1 if the rows may exceed a
+// quota of the caller, so that the batches do not decide which rows are refused.
 func (im *Importer) rowsTogether(ctx context.Context, rows []*importing) (int, error) {
 	const added = 1 << 10 // by publishing, more than an identifier
 	need := usage.Amount{Passports: int64(len(rows)), Versions: 2 * int64(len(rows))}

@@ -24,9 +24,9 @@ type VersionDiff struct {
 	Changes    []FieldChange `json:"changes" doc:"fields that differ and that the caller may read, sorted by path"`
 }
 
-// Diff compares two versions of a passport and returns the differences that the
-// caller may read. If to is 0 it is the newest version; if from is 0 it is the
-// version before to. It fails with fault.NotFound for an unknown version.
+// Diff compares two versions of a passport and returns the differences that the caller may
+// read. If to is 0, it is the newest version; if from is 0, it is the version before to. It
+// fails with fault.NotFound for an unknown version.
 func (s *Service) Diff(ctx context.Context, id string, from, to int64) (VersionDiff, error) {
 	p, access, err := s.findHistory(ctx, id)
 	if err != nil {

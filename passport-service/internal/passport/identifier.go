@@ -14,10 +14,11 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Unique indexes, of keys of batteryid. Published passports share one set of keys: the
-// identifiers of an archived or ceased passport stay in use, those of a voided one are
-// free. Drafts have a set of keys per owner. So a draft neither blocks the identifier
-// for other owners nor reveals to them that it exists; the first to publish has it.
+// Unique indexes of identifiers. Their values are keys of package batteryid. All published
+// passports share one set of keys: the identifiers of an archived or ceased passport remain in
+// use, those of a voided one are free. The drafts of each owner have their own set of keys, so
+// a draft neither blocks the identifier for other owners nor reveals to them that it exists.
+// The first owner to publish gets the identifier.
 const (
 	byIdentifier         = "batteryIdentifier"
 	byPassportIdentifier = "batteryPassportIdentifier"
@@ -45,7 +46,7 @@ func uniqueKeys(p *Passport) map[string]string {
 	return keys
 }
 
-// draftKey returns the unique key of a draft whose owner has the scope.
+// draftKey returns the unique key of a draft whose owner has the store scope.
 func draftKey(scope, key string) string {
 	if key == "" {
 		return ""
@@ -82,8 +83,8 @@ func (o Owner) organisations(caller auth.Principal) []string {
 	return []string{o.Organisation}
 }
 
-// uniqueValues returns the values in the unique index that a passport with the identifier
-// may have if it was published or is a draft in one of the scopes.
+// uniqueValues returns the values that a passport with the identifier can have in the unique
+// index: as a published passport, or as a draft in one of the scopes.
 func (a uniqueAttribute) uniqueValues(identifier string, scopes []string) []string {
 	key := a.key(identifier)
 	if key == "" {
@@ -99,8 +100,9 @@ func (a uniqueAttribute) uniqueValues(identifier string, scopes []string) []stri
 	return values
 }
 
-// findIdentifier returns the passport with an identifier that was published or is a draft
-// in one of the scopes. It fails with fault.NotFound, also for drafts of other owners.
+// findIdentifier returns the passport with an identifier that was published or is a draft in
+// one of the scopes. It fails with fault.NotFound, even if another owner has a draft with the
+// identifier.
 func (s *Service) findIdentifier(ctx context.Context, a uniqueAttribute, identifier string, scopes []string) (store.Row[Passport], error) {
 	for _, value := range a.uniqueValues(identifier, scopes) {
 		row, err := s.Passports.GetBy(ctx, a.index, value)
@@ -121,9 +123,9 @@ func (s *Service) checkIdentifiers(ctx context.Context, p *Passport, before, aft
 	return s.checkUnique(ctx, p.ID, before, after, p.Head.Owner.draftScopes(auth.Caller(ctx)), uniqueAttributes...)
 }
 
-// checkUnique fails with fault.Conflict if an identifier in after that before does not
-// have belongs to a published passport or to another draft in the scopes. The unique
-// indexes reject the rest: identifiers that are taken at the same time.
+// checkUnique fails with fault.Conflict if after has an identifier that before does not have,
+// and that belongs to a published passport or to another draft in the scopes. The unique
+// indexes reject identifiers that are taken concurrently.
 func (s *Service) checkUnique(ctx context.Context, id string, before, after *ruleset.Document, scopes []string, attributes ...uniqueAttribute) error {
 	for _, a := range attributes {
 		identifier := after.Text(a.path)
@@ -183,7 +185,8 @@ func duplicateError(err error, p *Passport) error {
 	return err
 }
 
-// errDuplicate does not say whose passport has the identifier.
+// errDuplicate returns the fault for a duplicate identifier. It does not reveal whose passport
+// has the identifier.
 func errDuplicate(path, identifier string) *fault.Error {
 	return fault.New(fault.Conflict, "a passport with this identifier already exists").
 		With(newDetail(pointer(path), "duplicate", fmt.Sprintf("must be unique; a passport with %q already exists", identifier)))

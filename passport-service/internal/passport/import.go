@@ -99,8 +99,8 @@ func (im *Importer) importValid(ctx context.Context, rows []*importing) error {
 	return nil
 }
 
-// nextRound returns rows that have no key in common, and those to write after them. Rows with a key
-// in common stay in their order.
+// nextRound splits rows into those that have no key in common and those to write after them.
+// Rows with a common key stay in their order.
 func nextRound(rows []*importing) (round, rest []*importing) {
 	seen := map[uint64]bool{}
 	for _, r := range rows {
@@ -223,7 +223,7 @@ func (im *Importer) find(ctx context.Context, r *importing) (*Passport, error) {
 	return &row.Doc, nil
 }
 
-// newDraft makes the draft of a row. Its battery identifier is free.
+// newDraft creates the draft of a row. Its battery identifier is free.
 func (im *Importer) newDraft(ctx context.Context, r *importing) error {
 	s, caller := im.service, auth.Caller(ctx)
 	p, err := newDraft(caller, r.id, r.sub, s.now())

@@ -45,7 +45,7 @@ func (d *dryRun) savepoint() (rollback func()) {
 	}
 }
 
-// identifiedBy returns the battery with a passport identifier of a row before, as hashes.
+// identifiedBy returns the battery of an earlier row with a passport identifier, as hashes.
 func (d *dryRun) identifiedBy(identifier uint64) (battery uint64, ok bool) {
 	if d != nil {
 		battery, ok = d.identified[identifier]
@@ -53,7 +53,7 @@ func (d *dryRun) identifiedBy(identifier uint64) (battery uint64, ok bool) {
 	return battery, ok
 }
 
-// repeat sets the result of a row in a dry run if a row before it has the same battery
+// repeat sets the result of a row in a dry run if an earlier row has the same battery
 // identifier.
 func (im *Importer) repeat(ctx context.Context, r *importing) bool {
 	plan, ok := im.dryRun.planned[im.hash(r.key)]
@@ -77,13 +77,13 @@ func (im *Importer) repeat(ctx context.Context, r *importing) bool {
 		r.result.Status = RowUpdated
 		r.result.Version++
 	default:
-		im.keep(r, "a row before this one has other data")
+		im.keep(r, "an earlier row has other data")
 	}
 	return true
 }
 
-// checkPlanned fails with fault.Conflict if a row before r gave the passport identifier of r to
-// another battery, in a dry run.
+// checkPlanned fails with fault.Conflict if an earlier row of a dry run gave the passport
+// identifier of r to another battery.
 func (im *Importer) checkPlanned(r *importing) error {
 	if battery, ok := im.dryRun.identifiedBy(im.hash(r.passportKey)); ok && battery != im.hash(r.key) {
 		return errDuplicate(passportIdentifier, r.sub.data.Text(passportIdentifier))
@@ -95,7 +95,7 @@ func (im *Importer) checkPlanned(r *importing) error {
 // with the number of rows: 100,000 with passport identifiers need 15 MiB.
 const maxPlanned = 100_000
 
-// plan stores the result of a row in a dry run for the rows after it.
+// plan stores the result of a row in a dry run for later rows.
 func (im *Importer) plan(r *importing) {
 	d, key := im.dryRun, im.hash(r.key)
 	d.mu.Lock()

@@ -110,8 +110,8 @@ func (im *Importer) change(ctx context.Context, r *importing, found *Passport) {
 	}
 }
 
-// dataOf returns the data that a passport with the stored data gets from a row. It keeps
-// the values that the format of the row cannot hold.
+// dataOf returns the data of a passport after an import of the row. It retains stored values
+// that the format of the row cannot hold.
 func (im *Importer) dataOf(r *importing, stored *ruleset.Document) *ruleset.Document {
 	data, rules := r.sub.data, im.service.rules()
 	if r.Held != nil && data.Root().Raw() != stored.Root().Raw() {

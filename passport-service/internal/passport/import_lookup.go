@@ -39,8 +39,8 @@ func (im *Importer) lookUp(ctx context.Context, rows []*importing) error {
 	return nil
 }
 
-// keys returns the hashes of the identifiers of a row and, in a dry run, of the battery to which a row
-// before it gave the passport identifier.
+// keys returns the hashes of the identifiers of a row and, in a dry run, of the battery to
+// which an earlier row gave the passport identifier.
 func (im *Importer) keys(r *importing) []uint64 {
 	keys := []uint64{im.hash(r.key)}
 	if r.passportKey != "" {

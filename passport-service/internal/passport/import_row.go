@@ -44,8 +44,8 @@ const (
 type Row struct {
 	Body   wire.Value     // valid JSON
 	Errors []fault.Detail // found before; with any, the row is invalid
-	// Held returns the part of stored data that the format of the row can hold, as rows have it.
-	// nil: all.
+	// Held returns the part of stored data that the format of the row can hold, as a row would
+	// contain it. nil: the format can hold all data.
 	Held func(stored wire.Value) wire.Value
 
 	id     string     // of the passport that the row creates; the same when Import is repeated
@@ -81,7 +81,7 @@ func (r *importing) refuse(status RowStatus, details ...fault.Detail) {
 	r.result.Status, r.result.Errors = status, append(r.result.Errors, details...)
 }
 
-// fail makes the row invalid or a conflict. Other errors are those of the store.
+// fail makes the row invalid or a conflict. Any other error is an error of the store.
 func (r *importing) fail(err error) {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {

@@ -15,15 +15,16 @@ type LabelSelection struct {
 	Filter Filter
 }
 
-// LabelData has the texts of a label.
+// LabelData contains the texts of a label.
 type LabelData struct{ Identifier, Model, Serial string }
 
 const (
 	serialNumber  = "generalInformation.batterySerialNumber"
 	labelPageSize = 200
-	// maxLabels bounds an order, as maxItems of its ids does.
+	// maxLabels is the maximum number of labels in an order. The schema of the order allows the
+	// same number of ids.
 	maxLabels = 10_000
-	// maxLabelProblems bounds the problems of an order in one response.
+	// maxLabelProblems is the maximum number of problems in one response.
 	maxLabelProblems = 100
 )
 
@@ -55,7 +56,7 @@ func (s *Service) Labels(ctx context.Context, selection LabelSelection) iter.Seq
 // the caller does not own, those without an identifier if they are selected by id, and
 // those that check refuses.
 func (s *Service) CheckLabels(ctx context.Context, selection LabelSelection, check func(LabelData) error) error {
-	invalid := fault.New(fault.Invalid, "labels cannot be made for all passports")
+	invalid := fault.New(fault.Invalid, "labels cannot be printed for all passports")
 	n, problems, i := 0, 0, -1
 	add := func(path, code, message string) {
 		if problems++; problems <= maxLabelProblems {
@@ -74,7 +75,7 @@ func (s *Service) CheckLabels(ctx context.Context, selection LabelSelection, che
 		}
 		switch {
 		case fault.Is(err, fault.NotFound):
-			add(path, "notFound", "is not a passport of yours")
+			add(path, "notFound", "is not one of your passports")
 		case err != nil:
 			return err
 		case p.BatteryIdentifier != "":
@@ -95,8 +96,8 @@ func (s *Service) CheckLabels(ctx context.Context, selection LabelSelection, che
 	return nil
 }
 
-// selected returns the selected passports that the caller owns. For an id of another
-// passport, the error is fault.NotFound, and the iteration continues.
+// selected returns the selected passports that the caller owns. An id of another passport
+// yields the error fault.NotFound, and the iteration continues.
 func (s *Service) selected(ctx context.Context, selection LabelSelection) iter.Seq2[Passport, error] {
 	if len(selection.IDs) == 0 {
 		return s.listed(ctx, selection.Filter)

@@ -9,7 +9,7 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// IdentifierScheme is how the service makes the identifier of a battery that has none.
+// IdentifierScheme selects how the service generates the identifier of a battery that has none.
 type IdentifierScheme string
 
 // The schemes.
@@ -35,17 +35,17 @@ func randomSerial() string {
 	return string(b)
 }
 
-// identify sets the battery identifier of data that has none. A serial number that the
-// data has becomes part of the link, because the two must be equal (rule ID-2).
+// identify sets the battery identifier of data that has none. A serial number in the data
+// becomes part of the link, because the two must be equal (rule ID-2).
 func (s *Service) identify(data *ruleset.Document, scheme IdentifierScheme) error {
 	refuse := func(path, code, message string) error {
-		return fault.New(fault.Invalid, "the battery identifier cannot be made").With(newDetail(strings.TrimSuffix("/data/generalInformation/"+path, "/"), code, message))
+		return fault.New(fault.Invalid, "the battery identifier cannot be generated").With(newDetail(strings.TrimSuffix("/data/generalInformation/"+path, "/"), code, message))
 	}
 	switch {
 	case scheme == NoIdentifier || data == nil:
 		return nil
 	case data.Text(batteryIdentifier) != "":
-		return refuse("batteryIdentifier", "notApplicable", "must be missing if the service is asked to make one")
+		return refuse("batteryIdentifier", "notApplicable", "must be missing if the service is to generate it")
 	case !data.First("generalInformation").IsObject():
 		return refuse("", "required", "is missing: the identifier becomes part of it")
 	case scheme == URIIdentifier:

@@ -21,8 +21,8 @@ var namespaced = []struct {
 	{modelGTIN, (*namespace.Service).CheckGTIN},
 }
 
-// namespaceProblems returns the problems of values in after that before does not have, by
-// path, for an organisation with the ids. before may be nil.
+// namespaceProblems returns the problems of values that after has but before does not, by path,
+// for an organisation with the ids. before may be nil.
 func namespaceProblems(ctx context.Context, namespaces *namespace.Service, before, after *ruleset.Document, organisations []string) (map[string]*namespace.Problem, error) {
 	problems := map[string]*namespace.Problem{}
 	for _, a := range namespaced {
@@ -41,8 +41,8 @@ func namespaceProblems(ctx context.Context, namespaces *namespace.Service, befor
 	return problems, nil
 }
 
-// checkNamespaces returns the warnings about the namespaces of values in after that before
-// does not have. It fails with fault.Invalid if the owner of the passport may not use one.
+// checkNamespaces returns the warnings about the namespaces of values that after has but before
+// does not. It fails with fault.Invalid if the owner of the passport may not use one of them.
 func checkNamespaces(ctx context.Context, namespaces *namespace.Service, p *Passport, before, after *ruleset.Document) (warnings []fault.Detail, err error) {
 	problems, err := namespaceProblems(ctx, namespaces, before, after, p.Head.Owner.organisations(auth.Caller(ctx)))
 	if err != nil {

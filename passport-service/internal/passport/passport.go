@@ -75,7 +75,7 @@ func deletedScopeOf(owner string) string { return owner + " deleted" }
 // Schema declares how passports are stored. Before index version 1, the unique indexes
 // had the identifiers, and not their keys; before version 2, drafts had the same keys as
 // published passports; before version 3, keys had the final dot of the host and empty
-// steps of the path; before version 4, the keys of https URIs with a user name, query or fragment
+// segments of the path; before version 4, the keys of https URIs with a user name, query or fragment
 // had the host as it was sent. ReindexTask replaces them. If a battery has two passports of
 // earlier releases, the keys of the second one stay.
 func Schema() store.Schema[Passport] {

@@ -65,8 +65,7 @@ func (s *Service) Archive(ctx context.Context, id, reason string, ifVersion ...i
 	})
 }
 
-// keepData returns the newData of an action that changes the state only. It checks the
-// reason.
+// keepData returns the newData of an edit that changes only the state. It checks the reason.
 func keepData(reason string) func(*Passport, *ruleset.Document) (*ruleset.Document, error) {
 	return func(_ *Passport, before *ruleset.Document) (*ruleset.Document, error) {
 		s := submission{reason: reason}

@@ -62,7 +62,7 @@ func (s *Service) Get(ctx context.Context, id string) (PassportView, error) {
 	return view, err
 }
 
-// Current is Get, and returns the revision of the passport.
+// Current is like Get, and also returns the revision of the passport.
 func (s *Service) Current(ctx context.Context, id string) (PassportView, Revision, error) {
 	revision := Revision{PassportID: id, RuleSet: s.rules().Name} // before the data is reduced: the next day may have other rules
 	row, access, err := s.findRow(ctx, id)
@@ -153,8 +153,8 @@ func (s *Service) GetByBattery(ctx context.Context, scanned string) (PassportVie
 	return s.viewFor(row.Doc, access), nil
 }
 
-// publicVoided fails with fault.Gone if the passport of a battery was voided and the
-// battery has no other published passport, and with notFound otherwise.
+// publicVoided fails with fault.Gone if the passport of a battery was voided and the battery
+// has no other published passport, and otherwise with notFound.
 func (s *Service) publicVoided(ctx context.Context, key string, notFound error) (PublicPassport, error) {
 	page, err := s.Passports.List(ctx, store.Query{Scopes: []string{voidedScope}, Filters: map[string]string{byIdentifier: key}, Limit: 1})
 	if err != nil {
@@ -166,8 +166,8 @@ func (s *Service) publicVoided(ctx context.Context, key string, notFound error) 
 	return PublicPassport{}, notFound
 }
 
-// getBy returns the passport with a key in a unique index, or one that Reindex has not
-// reached and that has the identifier itself there. It fails with fault.NotFound.
+// getBy returns the passport with a key in a unique index, or the passport whose identifier is
+// still in the index because Reindex has not reached it. It fails with fault.NotFound.
 func (s *Service) getBy(ctx context.Context, index, key, identifier string) (store.Row[Passport], error) {
 	row, err := s.Passports.GetBy(ctx, index, key)
 	if fault.Is(err, fault.NotFound) && identifier != key {

@@ -51,9 +51,9 @@ func (s *submission) refuseReadOnly(ignored ...string) {
 	s.readOnly = nil
 }
 
-// takeVersion returns the versions that the passport may have, and removes the version from
-// the read-only members: like If-Match, it is a precondition. A version that is not an
-// integer, such as null, stays.
+// takeVersion returns the versions that the passport may have, and removes the version from the
+// read-only members: like If-Match, it is a precondition. It does not remove a version that is
+// not an integer, such as null.
 func (s *submission) takeVersion(ifVersion []int64) []int64 {
 	var version int64
 	if value, ok := s.readOnly["version"]; !ok || value.Kind() != '0' || wire.Unmarshal(value, &version) != nil {
@@ -77,8 +77,8 @@ func (s *submission) differences(p *Passport) (details []fault.Detail) {
 	return details
 }
 
-// equal reports whether a JSON value is the given one. Times are compared as such: a client
-// may write them in another form.
+// equal reports whether a JSON value equals the stored one. Times are compared as times,
+// because a client may write them in another form.
 func equal(value wire.Value, stored any) bool {
 	if want, ok := stored.(time.Time); ok {
 		var got time.Time

@@ -10,8 +10,8 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// reindexInterval is short enough for the passports that an instance of an earlier
-// release writes during an upgrade.
+// reindexInterval is the interval between two runs. It is short, because an instance of an
+// earlier release may write passports during an upgrade.
 const reindexInterval = 24 * time.Hour
 
 // reindexPosition is the data of the task passport.reindex. Its zero value is the

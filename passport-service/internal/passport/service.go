@@ -119,9 +119,9 @@ func newDraft(caller auth.Principal, id string, sub submission, now time.Time) (
 	return p, p.setData(sub.data, "")
 }
 
-// idOfKey returns the id of the passport that the caller creates with an idempotency key.
-// If another organisation owns the one of the caller, because the caller was a member of it
-// before, that of the organisation of the caller has another id.
+// idOfKey derives the id of the passport that the caller creates with an idempotency key from
+// the caller and the key. If the passport with this id belongs to a former organisation of the
+// caller, the id is derived from the current organisation, too.
 func (s *Service) idOfKey(ctx context.Context, caller auth.Principal, key string) (string, error) {
 	id := idempotency.ID("passport", caller.UserID, key)
 	row, err := s.Passports.Get(ctx, id)

@@ -16,8 +16,8 @@ const (
 	snapshotKind = "passport.snapshot"
 	// snapshotPause is the time between two pages: at most 200 events per second.
 	snapshotPause = time.Second
-	// snapshotRepeat is when the passports are published again, because instances of an
-	// earlier release may have written some during the upgrade.
+	// snapshotRepeat is the time after which all passports are published again, because
+	// instances of an earlier release may have written some during the upgrade.
 	snapshotRepeat = 24 * time.Hour
 )
 
@@ -28,14 +28,14 @@ type snapshotPosition struct {
 	Repeated bool   `json:"repeated,omitzero"` // this is the second time
 }
 
-// UpgradeSnapshots is the task that publishes the passports of earlier releases, whose
-// events did not name the owner organisation. It runs once in the life of a database, and
-// does nothing in a new one. A later release that needs it once more uses another id.
+// UpgradeSnapshots is the task that publishes the passports of earlier releases, whose events
+// did not name the owner organisation. It runs once in the life of a database, and does nothing
+// in a new one. A later release that needs it again must use another id.
 var UpgradeSnapshots = task.Spec{ID: snapshotKind + "/organisation", Kind: snapshotKind}
 
-// SnapshotTask returns the kind of tasks that publish a PassportSnapshot of each passport,
-// a page per run, and all of them once more after snapshotRepeat. Tasks that are done stay
-// stored, so that they do not run again.
+// SnapshotTask returns the kind of tasks that publish a PassportSnapshot of each passport, a
+// page per run, and all of them again after snapshotRepeat. Finished tasks remain in the store,
+// so that they do not run again.
 func (s *Service) SnapshotTask(log *slog.Logger, publish func(context.Context, ...event.Envelope) error) task.Kind {
 	return task.Kind{Name: snapshotKind, MaxAttempts: math.MaxInt, Retention: math.MaxInt64, Run: func(ctx context.Context, t task.Task) error {
 		var at snapshotPosition

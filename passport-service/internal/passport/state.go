@@ -37,7 +37,7 @@ const (
 // removed is the state after Delete.
 const removed State = ""
 
-// visibility is what callers other than the owner may read of a passport.
+// visibility defines the part of a passport that callers other than the owner may read.
 type visibility int
 
 const (

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// progress is how far the history of a passport is verified: the versions from 1 to number.
+// progress is the verified part of the history of a passport: the versions from 1 to number.
 type progress struct {
 	created time.Time // of the passport: an id may be used again after a deletion
 	begun   time.Time
@@ -13,9 +13,9 @@ type progress struct {
 	hash    string // of version number
 }
 
-// verifications holds the progress of unfinished verifications. It is in memory, because
-// an attacker who changes the history in the database could change stored progress too.
-// Its zero value is empty. It is safe for concurrent use.
+// verifications holds the progress of unfinished verifications. It is in memory, because an
+// attacker who changes the history in the database could also change progress that is stored
+// there. Its zero value is empty. It is safe for concurrent use.
 type verifications struct {
 	mu   sync.Mutex
 	byID map[string]progress // by passport id

@@ -15,8 +15,8 @@ const (
 	// verificationAge is how long after its first request a verification may continue. A
 	// result therefore describes the versions as they were read during that time.
 	verificationAge = 10 * time.Minute
-	// maxVerifications is how many verifications may be unfinished. The oldest is
-	// forgotten first, and begins again.
+	// maxVerifications is the maximum number of unfinished verifications. When it is exceeded,
+	// the oldest is dropped and must begin again.
 	maxVerifications = 1_000
 )
 

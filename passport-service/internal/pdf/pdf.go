@@ -1,6 +1,6 @@
-// Package pdf writes documents with rectangles, lines and text, page by page: the memory
-// it needs does not depend on the number of pages, which is why it exists. Libraries
-// keep all pages until the end.
+// Package pdf writes documents with rectangles, lines and text, page by page. It exists because
+// its memory does not depend on the number of pages: libraries keep all pages in memory until
+// the end.
 package pdf
 
 import (

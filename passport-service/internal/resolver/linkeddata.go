@@ -15,8 +15,8 @@ type property struct {
 	Unit  string `json:"unitText,omitempty"`
 }
 
-// LinkedData returns a passport as JSON-LD with the terms of schema.org and GS1, and
-// every field as an additionalProperty with its path.
+// LinkedData returns a passport as JSON-LD with the terms of schema.org and GS1. Every field is
+// an additionalProperty with its path.
 func LinkedData(d *ruleset.Document, identifier, page string) map[string]any {
 	const general = "generalInformation."
 	every := func(*ruleset.Attribute) bool { return true }

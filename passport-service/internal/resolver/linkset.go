@@ -1,5 +1,5 @@
-// Package resolver has the links of a GS1-conformant resolver (standard 1.2): linksets
-// (RFC 9264) and the choice of a link for a request.
+// Package resolver builds the links of a GS1-conformant resolver (standard 1.2): linksets (RFC
+// 9264) and the choice of a link for a request. It does not serve HTTP; package httpapi does.
 package resolver
 
 import (
@@ -50,7 +50,7 @@ type Choices Entry
 // MarshalJSON implements json.Marshaler.
 func (c Choices) MarshalJSON() ([]byte, error) { return marshal(false, Entry(c)) }
 
-// Entry has the links of one identifier.
+// Entry contains the links of one identifier.
 type Entry struct {
 	Anchor      string // the identifier as a URI
 	Description string
@@ -177,11 +177,11 @@ func best(links []Link, accept string) []Link {
 	return chosen
 }
 
-// acceptLimit is how many bytes of a header are read.
+// acceptLimit is the number of bytes of a header that are read.
 const acceptLimit = 2000
 
-// Prefer returns the best of the media types for an Accept header (RFC 9110, section
-// 12.5.1), the first if the header has none of them.
+// Prefer returns the best of the media types for an Accept header (RFC 9110, section 12.5.1),
+// or the first media type if the header accepts none of them.
 func Prefer(accept string, types ...string) string {
 	if slices.Contains(types, "") { // goautoneg panics for alternatives without a slash
 		return types[0]

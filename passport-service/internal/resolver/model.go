@@ -17,7 +17,7 @@ type Model struct {
 	Document *ruleset.Document // public part of the passport of one of its batteries
 }
 
-// Facts are a model as JSON.
+// Facts are the JSON form of a model.
 type Facts struct {
 	Address      string `json:"url"`
 	Manufacturer string `json:"manufacturerName,omitempty"`
@@ -27,7 +27,7 @@ type Facts struct {
 	Category     string `json:"batteryCategory,omitempty"`
 }
 
-// Facts returns what identifies the model.
+// Facts returns the attributes that identify the model.
 func (m Model) Facts() Facts {
 	text := m.Document.Text
 	return Facts{m.Address, text(manufacturer), text(modelName), text(modelID), text(gtin), text(category)}

@@ -8,8 +8,8 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
-// sources are the fields with addresses of documents, by link type. The title of a link
-// is the name of its field.
+// sources are the attributes with addresses of documents, by link type. The title of a link is
+// the name of its attribute.
 var sources = []struct{ linkType, path string }{
 	{CertificationInfo, "labelsAndConformity.euDeclarationOfConformity.documentUrl"},
 	{Instructions, "circularity.instructionsForUseUrl"},
@@ -31,8 +31,8 @@ type Passport struct {
 	Model    string            // address of the model; empty: none
 }
 
-// NewSet returns the linkset of a passport, with the links of its model. Its names are
-// English, as the titles of links in other resolvers.
+// NewSet returns the linkset of a passport, with the links of its model. Titles of links are in
+// English, as in other resolvers.
 func NewSet(p Passport) Set {
 	languages := pageLanguages()
 	e := Entry{Anchor: p.Anchor, Description: p.Document.Text(modelName), Links: []Typed{

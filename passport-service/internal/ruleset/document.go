@@ -11,10 +11,10 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// Document is the data of a passport, parsed into a tree of values. Each value
-// knows the field of the catalogue that describes it. Data is parsed once per
-// request: structure check, duties, rules, canonical form, indexes and
-// comparisons work on the document. Concurrent reads are safe.
+// Document is the data of a passport, parsed into a tree of values. Each value refers to the
+// field of the catalogue that describes it. Data is parsed once per request: structure check,
+// duties, rules, canonical form, indexes and comparisons use the document. Concurrent reads are
+// safe.
 type Document struct {
 	Rules      *RuleSet
 	text       string  // the JSON text that the nodes refer to
@@ -80,8 +80,8 @@ func (d *Document) Text(path string) string {
 	return ""
 }
 
-// SetText sets the string of an attribute of a section. It does nothing if data
-// does not have the section.
+// SetText sets the string of an attribute of a section. It does nothing if the section is
+// missing.
 func (d *Document) SetText(path, text string) {
 	field, section := d.Rules.byPath[path], d.First(path[:strings.IndexByte(path, '.')])
 	if field == nil || !section.IsObject() {

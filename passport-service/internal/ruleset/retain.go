@@ -5,9 +5,9 @@ import (
 	"strconv"
 )
 
-// Retain returns the data of row with the values of stored that a data model cannot hold. held is
-// the part of stored that it can hold, as row has it if nothing has changed. All are canonical.
-// An item of an array is retained if held has an equal one.
+// Retain returns the data of row with those values of stored that a data model cannot hold.
+// held is the part of stored that the data model can hold, in the form of row. All are
+// canonical. An item of an array is retained if held has an equal one.
 func Retain(stored, held, row *Document) []byte {
 	return appendRetained(nil, stored.Root(), held.Root(), row.Root())
 }
@@ -68,7 +68,7 @@ func retainItems(out []byte, stored, held, row Value) []byte {
 	return append(out, ']')
 }
 
-// RemovedPaths returns the highest paths that before has and after does not have, such as
+// RemovedPaths returns the highest paths that exist in before but not in after, such as
 // data.section.attribute[0].member. Items of arrays are compared by their position.
 func RemovedPaths(before, after *Document) []string {
 	return appendRemoved(nil, "data", before.Root(), after.Root())

@@ -1,6 +1,6 @@
-// Package ruleset defines the catalogue of battery passport attributes: types,
-// limits, duties and access classes. The catalogue is data: a new attribute is a
-// new entry in a JSON file, without a change in Go.
+// Package ruleset defines the catalogue of battery passport attributes: types, limits, duties
+// and access classes. The catalogue is data: a new attribute needs a new entry in a JSON file,
+// but no change in Go.
 package ruleset
 
 import (

@@ -52,7 +52,7 @@ type parser struct {
 	last []int32 // by Field.Position: the last node of the field
 }
 
-// report records a violation. The message continues the name of the field.
+// report records a violation. The message follows the name of the field.
 func (p parser) report(id int32, code, format string, args ...any) {
 	p.doc.invalid[id] = true
 	if len(p.doc.violations) < maxViolations {
@@ -62,7 +62,7 @@ func (p parser) report(id int32, code, format string, args ...any) {
 	}
 }
 
-// must panics if data is not valid JSON, which the caller promised.
+// must panics if data is not valid JSON, which the caller guarantees.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(fmt.Sprintf("ruleset: invalid JSON: %v", err))

@@ -20,9 +20,9 @@ type name struct {
 	foreign bool   // in another data model
 }
 
-// Nearest returns the path of the field that a name probably means: one with the same name
-// or label, one that another data model calls so, or the one with the nearest name. It prefers
-// the members of a container, which may be nil, and returns "" if no name is near.
+// Nearest returns the path of the field that a name probably means: the field with this name or
+// label, the field that another data model calls so, or the field with the nearest name. It
+// prefers the members of a container, which may be nil, and returns "" if no name is near.
 func (rs *RuleSet) Nearest(text string, container *Field) string {
 	text = squash(text)
 	if text == "" || len(text) > maxName {

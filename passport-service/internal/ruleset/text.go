@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// nouns name the JSON types in messages.
+// nouns are the names of the JSON types in messages.
 var nouns = map[Type]string{
 	String: "a string", Number: "a number", Integer: "an integer", Boolean: "true or false", Object: "an object",
 	Objects: "an array of objects", Strings: "an array of strings", Localized: "an object with one string per language",
@@ -25,7 +25,7 @@ func (a *Attribute) Quantity(value float64) string {
 	return strings.TrimSpace(formatNumber(value) + " " + a.unit())
 }
 
-// typeName names the JSON type and the unit of the attribute: a number in Ah.
+// typeName returns the name of the JSON type and the unit of the attribute: a number in Ah.
 func (a *Attribute) typeName() string {
 	if unit := a.unit(); unit != "" && (a.Type == Number || a.Type == Integer) {
 		return nouns[a.Type] + " in " + unit

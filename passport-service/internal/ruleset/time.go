@@ -12,8 +12,8 @@ var (
 	wrongZone  = regexp.MustCompile(`[+-](2[4-9]|[3-9]\d|\d\d:[6-9]\d)[:\d]*$`)
 )
 
-// ParseTime parses a time of RFC 3339, whose letters may be in lower case. The error continues
-// the name of the field.
+// ParseTime parses a time of RFC 3339, whose letters may be in lower case. The text of the
+// error follows the name of the field.
 func ParseTime(text string) (time.Time, error) {
 	text = strings.ToUpper(text)
 	if leapSecond.MatchString(text) {

@@ -200,8 +200,8 @@ func (v Value) Raw() string {
 	return v.doc.text[v.node().start:v.node().end]
 }
 
-// ControlCharacter returns the first control character of a text, or -1: they are
-// invisible and not allowed in XML. Tabs and line breaks are white space.
+// ControlCharacter returns the first control character of a text, or -1. Control characters are
+// invisible and not allowed in XML. Tabs and line breaks count as white space.
 func ControlCharacter(text string) rune {
 	for _, r := range text {
 		if (r < ' ' && r != '\t' && r != '\n' && r != '\r') || r >= 0x7f && r < 0xa0 || r == 0xfffe || r == 0xffff {
@@ -211,8 +211,9 @@ func ControlCharacter(text string) rune {
 	return -1
 }
 
-// HiddenCharacter returns the first character of an identifier that nobody sees on a label, or -1: a line break, a
-// space other than U+0020, or a format character such as U+200B and U+202E.
+// HiddenCharacter returns the first character of an identifier that is not visible on a label,
+// or -1: a line break, a space other than U+0020, or a format character such as U+200B and
+// U+202E.
 func HiddenCharacter(text string) rune {
 	for _, r := range text {
 		if r != ' ' && (unicode.In(r, unicode.Cc, unicode.Cf, unicode.Z, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || r == '\u2800') {

@@ -50,7 +50,7 @@ func (f File) Write(p []byte) (int, error) {
 // writer hides the other methods of a file, with which io.Copy would not use Write.
 type writer struct{ io.Writer }
 
-// Failure returns the error of a temporary file for the client.
+// Failure converts an error of a temporary file to an error for the client.
 func Failure(err error) error {
 	return fault.New(fault.Unavailable, "the service has no space for the file at the moment").Because(fmt.Errorf("temporary file: %w", err))
 }

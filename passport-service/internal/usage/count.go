@@ -9,23 +9,24 @@ import (
 )
 
 const (
-	// countAge is the age of the last count at which a refused write causes another.
+	// countAge is the age of the last count from which on a refused write starts another count.
 	countAge = 24 * time.Hour
-	// settleTime is longer than a write takes, and than the clocks of instances differ.
+	// settleTime is longer than a write takes plus the difference between the clocks of
+	// instances.
 	settleTime = 15 * time.Second
-	// maxCountPause is the time without a run of a count after which it is given up.
+	// maxCountPause is the time without a run after which a count is abandoned.
 	maxCountPause = time.Hour
 )
 
-// A count is of the passports at CountFrom, which is the start of a second in the near
-// future: no instance has added a later write yet. It starts settleTime after CountFrom,
-// when all earlier writes are stored or have failed. So the time of a write decides alone
-// whether it is counted or in Written. It does not matter when an instance adds it.
+// A count covers the passports at CountFrom, which is the start of a second in the near future:
+// no instance has added a later write yet. It starts settleTime after CountFrom, when all
+// earlier writes are stored or have failed. Therefore only the time of a write decides whether
+// the count includes it or Written does, no matter when an instance adds it.
 
 // isCounting reports whether a count has begun and not ended.
 func (u *Usage) isCounting() bool { return u.CountedAt.Before(u.CountFrom) }
 
-// isRunning is like isCounting, but false for a count that was given up.
+// isRunning is like isCounting, but false for an abandoned count.
 func (u *Usage) isRunning(now time.Time) bool {
 	last := u.CountFrom
 	if u.CountRunAt.After(last) {
@@ -34,7 +35,7 @@ func (u *Usage) isRunning(now time.Time) bool {
 	return u.isCounting() && now.Before(last.Add(maxCountPause))
 }
 
-// add adds an amount that was written at a time. The last count includes earlier ones.
+// add adds an amount that was written at the given time, unless the last count includes it.
 func (u *Usage) add(at time.Time, amount Amount) {
 	switch isEarlier := at.Before(u.CountFrom); {
 	case isEarlier && !u.isCounting():
@@ -67,8 +68,8 @@ func (l *Ledger) startCount(ctx context.Context, owner string) {
 // CountTime returns the time at which a count can begin.
 func CountTime(from time.Time) time.Time { return from.Add(settleTime) }
 
-// RenewCount must be called at the beginning of each run of a count, because a count is given up
-// after an hour without one. It reports whether the count is still running.
+// RenewCount must be called at the beginning of each run of a count, because a count is
+// abandoned after an hour without a run. It reports whether the count is still running.
 func (l *Ledger) RenewCount(ctx context.Context, owner string, from time.Time) (running bool, err error) {
 	_, err = l.Usages.Update(ctx, owner, func(u *Usage) (store.Change, error) {
 		if running = u.CountFrom.Equal(from) && u.isRunning(l.now()); !running {
@@ -83,7 +84,7 @@ func (l *Ledger) RenewCount(ctx context.Context, owner string, from time.Time) (
 	return running, err
 }
 
-// EndCount stores the result of a count. It changes nothing if that count was given up.
+// EndCount stores the result of a count. It changes nothing if the count was abandoned.
 func (l *Ledger) EndCount(ctx context.Context, owner string, from time.Time, counted Amount) error {
 	_, err := l.Usages.Update(ctx, owner, func(u *Usage) (store.Change, error) {
 		if !u.CountFrom.Equal(from) || !u.isRunning(l.now()) {

@@ -62,7 +62,7 @@ func (d *DryRun) add(w Write) {
 	d.written[w.Owner] = d.written[w.Owner].Plus(w.Amount)
 }
 
-// Savepoint returns a function that forgets all later writes.
+// Savepoint returns a function that discards all later writes.
 func (d *DryRun) Savepoint() (rollback func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

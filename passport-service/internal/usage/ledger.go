@@ -26,7 +26,7 @@ type Ledger struct {
 	owners map[string]*account
 }
 
-// account is the usage of an owner as this process knows it.
+// account is the usage of an owner in this process.
 type account struct {
 	stored    Amount // at the last flush
 	pending   writes // not stored yet
@@ -53,7 +53,7 @@ func (w writes) sum() (sum Amount) {
 }
 
 // Reserve adds a write to the usage of its owner before it is stored. It fails with
-// fault.QuotaExceeded if it exceeds a quota. Release it if the write fails.
+// fault.QuotaExceeded if the write exceeds a quota. Call Release if the write fails.
 func (l *Ledger) Reserve(ctx context.Context, w Write) error {
 	return l.use(ctx, w, func(a *account) error {
 		if err := l.Quotas.check(w.Owner, a.used(), w.Amount); err != nil {
@@ -80,7 +80,7 @@ func (l *Ledger) check(ctx context.Context, w Write, others Amount) error {
 	return l.use(ctx, w, func(a *account) error { return l.Quotas.check(w.Owner, a.used().Plus(others), w.Amount) })
 }
 
-// Release takes a write back that was reserved.
+// Release subtracts a reserved write that has failed.
 func (l *Ledger) Release(ctx context.Context, w Write) {
 	w.Amount = Amount{}.Minus(w.Amount)
 	if err := l.Add(context.WithoutCancel(ctx), w); err != nil {
@@ -88,7 +88,7 @@ func (l *Ledger) Release(ctx context.Context, w Write) {
 	}
 }
 
-// use calls f with the account of the owner of a write, unless that writes nothing.
+// use calls f with the account of the owner of a write. It does nothing for an empty write.
 func (l *Ledger) use(ctx context.Context, w Write, f func(*account) error) error {
 	if l == nil || w.Amount == (Amount{}) {
 		return nil

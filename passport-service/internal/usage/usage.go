@@ -1,10 +1,10 @@
-// Package usage counts the passports, versions and bytes of each owner, and refuses what
-// exceeds a quota.
+// Package usage counts the passports, versions and bytes of each owner, and refuses writes that
+// exceed a quota.
 //
-// Writes are counted in memory and added to the stored usage about once a second, so that
-// they do not wait for each other. An instance learns of the writes of the others then, so
-// several instances may together exceed a quota during that second. Writes of the last
-// second before an instance is killed are not counted.
+// Writes are counted in memory and added to the stored usage about once a second, so that they
+// do not wait for each other. Only then do other instances see them, so several instances may
+// together exceed a quota during that second. Writes of the last second before an instance is
+// killed are not counted.
 package usage
 
 import (
@@ -41,7 +41,7 @@ type Write struct {
 	Amount Amount
 }
 
-// Usage is the stored amount of an owner. Total is that of the last count and of the writes
+// Usage is the stored amount of an owner. Total is the result of the last count plus the writes
 // since then.
 type Usage struct {
 	ID         string    `json:"id"` // of the owner

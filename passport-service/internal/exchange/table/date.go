@@ -45,14 +45,14 @@ var (
 	shortYear = regexp.MustCompile(`^\d{1,2}[-./]\d{1,2}[-./]\d{2}\b`)
 )
 
-// date is a date as a cell has it.
+// date is a date as it is written in a cell.
 type date struct {
 	year, month, day int    // day is 0 for a month
 	time, zone       string // 15:04:05.999, "" if the cell has none
 }
 
-// convert returns a date in the form of the kind, or the text if it has not exactly one meaning. The warning names
-// the assumption or the fault, and continues the name of a column.
+// convert returns a date in the form of the kind, or the unchanged text if it has no unique
+// meaning. The warning describes the assumption or the error; it follows the name of a column.
 func (k dateKind) convert(text string) (converted, warning string) {
 	if k == noDate {
 		return text, ""
@@ -70,7 +70,7 @@ func (k dateKind) convert(text string) (converted, warning string) {
 	return text, fmt.Sprintf("should be %s, got %.100q: %s", expected[k], text, hint)
 }
 
-// parseDate reads a date. The hint is why it does not have exactly one meaning.
+// parseDate reads a date. The hint says why the text has no unique meaning.
 func parseDate(text string) (d date, hint string) {
 	if m := yearFirst.FindStringSubmatch(text); m != nil {
 		return newDate(m[1], m[2], m[3], m[4:]), ""

@@ -86,7 +86,8 @@ func Name(i int) string {
 	return name
 }
 
-// resolve returns the column of a header, or a problem, which continues its name.
+// resolve returns the column of a header, or a problem, whose text follows the name of the
+// column.
 func (p *Parser) resolve(text string) (column, string) {
 	if text == "" {
 		return column{special: unnamed}, ""

@@ -30,7 +30,7 @@ func Label(rules *ruleset.RuleSet, l *labels.Labels, path string) string {
 	return strings.Join(texts, separator)
 }
 
-// labelIndex has the paths of labels in all languages, by rule set.
+// labelIndex contains the paths of labels in all languages, by rule set.
 var labelIndex sync.Map // *ruleset.RuleSet → map[string][]string
 
 // pathsOf returns the paths with a label, in any language. The label of the last step

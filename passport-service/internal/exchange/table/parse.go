@@ -80,7 +80,7 @@ func (r *rowParser) add(i int, cell Cell) {
 	}
 }
 
-// detail returns a detail about column i, whose name message continues.
+// detail returns a detail about column i. The message follows the name of the column.
 func (p *Parser) detail(i int, code, message string) fault.Detail {
 	return fault.Detail{Path: "column:" + Name(i), Code: code, Message: p.columns[i].name() + " " + message}
 }

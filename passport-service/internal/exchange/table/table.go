@@ -1,5 +1,5 @@
-// Package table converts passports to rows of cells and back: one column for each
-// attribute that has a single value, and one with JSON for each array.
+// Package table converts passports to rows of cells and back. Each attribute with a single
+// value has a column; each array has a column with JSON.
 package table
 
 import (

@@ -10,15 +10,16 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
-// An apostrophe at the beginning of a cell marks a text that spreadsheets would change:
-// one that begins like a formula, an empty one, and, as a JSON string after it, one with
-// characters that they do not store.
+// An apostrophe at the beginning of a cell marks a text that spreadsheets would change: a text
+// that begins like a formula, an empty text or, as a JSON string after the apostrophe, a text
+// with characters that spreadsheets do not store.
 const (
 	mark   = "'"
 	marked = "=+-@\t'\"" // after a mark, these begin a text
 )
 
-// escapedCharacter is how a workbook writes characters that XML does not allow.
+// escapedCharacter matches the escape that a workbook writes for characters that XML does not
+// allow.
 var escapedCharacter = regexp.MustCompile(`_x[0-9A-Fa-f]{4}_`)
 
 // escape returns a text as a cell.

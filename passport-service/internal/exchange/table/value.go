@@ -15,7 +15,7 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// value is the result of a cell. The texts continue the name of the column.
+// value is the result of a cell. Its texts follow the name of the column.
 type value struct{ json, problem, warning string }
 
 func (p *Parser) value(c column, cell Cell, isMarked bool) value {

@@ -8,7 +8,7 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/exchange/table"
 )
 
-// cell reads a cell. A formula has the value that the spreadsheet computed last.
+// cell reads a cell. The value of a formula is the one that the spreadsheet computed last.
 func (r *Rows) cell(e xml.StartElement) (table.Cell, error) {
 	kind, style := attribute(e, "t"), attribute(e, "s")
 	var value strings.Builder

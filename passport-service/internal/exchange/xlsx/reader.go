@@ -110,7 +110,7 @@ func (w *Workbook) unpack(f *zip.File, budget *int64) (io.ReadCloser, error) {
 	return cancellable{w.ctx, archive.Limit(r, budget, "workbook", malformed)}, nil
 }
 
-// cancellable is a file that cannot be read any more when the context has ended.
+// cancellable is a file that can no longer be read when the context has ended.
 type cancellable struct {
 	ctx context.Context
 	io.ReadCloser

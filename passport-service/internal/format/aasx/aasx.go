@@ -69,8 +69,8 @@ func malformed(format string, args ...any) error {
 	return fault.New(fault.Malformed, "the package cannot be read: "+format, args...)
 }
 
-// Specs returns the files of a package that have environments. It fails with fault.Malformed, also for relationships to
-// places outside of the package.
+// Specs returns the files of a package that contain environments. It fails with
+// fault.Malformed, for example for relationships to places outside of the package.
 func Specs(a *archive.Archive) ([]*zip.File, error) {
 	origins, err := targets(a, "", origin, 1)
 	if err != nil {

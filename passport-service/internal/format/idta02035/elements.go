@@ -104,7 +104,8 @@ func lexical(kind string, v any) (dataType, text string) {
 	return "xs:string", ""
 }
 
-// pointers are where the values of a tree are in the document, by their JSON Pointers in the tree.
+// pointers maps the values of a tree to their places in the document: JSON Pointers in the tree
+// to JSON Pointers in the document.
 type pointers map[jsontext.Pointer]jsontext.Pointer
 
 // elements returns the values of elements by their names. The elements are at a place in the document, and the values

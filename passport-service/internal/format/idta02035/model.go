@@ -136,7 +136,7 @@ func (m *model) read(document any) (map[string]any, pointers) {
 	return tree, pointers
 }
 
-// known returns the description of a submodel to read, or nil.
+// known returns the description of a submodel that must be read, or nil.
 func (m *model) known(s map[string]any) *submodel {
 	if id, _ := s["id"].(string); m.wanted != nil && !slices.Contains(m.wanted, id) {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// template has the names of the submodels and of their elements. It is read-only.
+// template contains the names of the submodels and of their elements. It is read-only.
 type template struct {
 	ShellID   string     `json:"shellId"` // path of the identifier of the shell
 	AssetID   string     `json:"assetId"` // path of the identifier of the battery

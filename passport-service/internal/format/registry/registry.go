@@ -1,4 +1,4 @@
-// Package registry has the formats of this build.
+// Package registry provides the formats of this build.
 package registry
 
 import (
