@@ -43,7 +43,7 @@ func TestInvitationPageOfExistingAccount(t *testing.T) {
 	if text := c.openInvitation(token[:len(token)-1]); strings.Contains(text, "eve@") || strings.Contains(text, "current-password") {
 		t.Errorf("the page for another token names the account: %s", text)
 	}
-	if r := c.sendInvitation(token, "battery staple"); r.Status != 422 || !strings.Contains(r.Text, "The password must be the one of your account") || !strings.Contains(r.Text, "current-password") {
+	if r := c.sendInvitation(token, "battery staple"); r.Status != 422 || !strings.Contains(r.Text, "The password must be the password of your account") || !strings.Contains(r.Text, "current-password") {
 		t.Errorf("wrong password = %d: %s", r.Status, r.Text)
 	}
 	if got := c.counts(c.admin, "&action=loginFailed&account="+eve.User.ID, map[string]string{eve.User.ID: "eve"}); len(got) != 1 {

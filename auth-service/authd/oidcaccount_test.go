@@ -41,8 +41,8 @@ func TestProviderTakesOverUnconfirmedRegistration(t *testing.T) {
 				root := s.register("root@nlb.example", "admin")
 				s.Call("POST /api/auth/register", "", `{"email":"ann@nlb.example","password":"stolen horse"}`)
 				attacker := s.eventuallyLogin("ann@nlb.example", "stolen horse")
-				wantForbidden(t, s.logIn(ann.with("email_verified", false)), "does not say that it has verified your email address")
-				wantForbidden(t, s.logIn(ann.with("email_verified", nil)), "does not say that it has verified your email address")
+				wantForbidden(t, s.logIn(ann.with("email_verified", false)), "has not confirmed that it verified your email address")
+				wantForbidden(t, s.logIn(ann.with("email_verified", nil)), "has not confirmed that it verified your email address")
 				wantForbidden(t, s.logIn(ann.with("email", nil)), "no valid email address")
 
 				in := s.want(ann.with("email", "Ann@NLB.example"))
@@ -211,7 +211,7 @@ func TestProviderDefaults(t *testing.T) {
 	wantForbidden(t, s.logIn(ann.with("xms_edov", "1")), `the organisation \"nordlicht\"`)
 	s.organisation(root, "nordlicht")
 	s.organisation(root, "other")
-	wantForbidden(t, s.logIn(ann), "does not say that it has verified")
+	wantForbidden(t, s.logIn(ann), "has not confirmed that it verified")
 	in := s.want(ann.with("xms_edov", "1"))
 	if in.User.Organisation != "nordlicht" || in.User.Role != "user" {
 		t.Errorf("new account = %+v", in.User)

@@ -279,7 +279,7 @@ func TestOrganisationIsReadByItsMembers(t *testing.T) {
 	for _, route := range []string{other, "GET " + organisations + "/absent"} { // the same response for both
 		_, id, _ := strings.Cut(route, organisations+"/")
 		a := s.Call(route, ann.Token, nil)
-		if a.WantProblem(404); !strings.Contains(a.Text, `"detail":"organisation \"`+id+`\" does not exist"`) {
+		if a.WantProblem(404); !strings.Contains(a.Text, `"detail":"organisation \"`+id+`\" not found"`) {
 			t.Errorf("%s = %s", route, a.Text)
 		}
 	}

@@ -69,7 +69,7 @@ func TestRegistrationIsConfirmedByMail(t *testing.T) {
 				t.Errorf("form = %d, want %d with %q: %s", r.Status, status, text, r.Text)
 			}
 		}
-		form("token="+token+"&password=wrong+horse", 422, "The password must be the one of the latest registration")
+		form("token="+token+"&password=wrong+horse", 422, "The password must be the password of the latest registration")
 		form("token="+token+"&password=correct+horse", 200, "Your email address is confirmed")
 		form("token="+token+"&password=correct+horse", 422, "This link does not work")
 		var next grant

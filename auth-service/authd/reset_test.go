@@ -279,7 +279,7 @@ func TestPagesOfAReset(t *testing.T) {
 	}
 	page("GET /account/forgot-password", "", 200, `type="email"`)
 	page("POST /account/forgot-password", "email=ann", 422, `role="alert"`, "The email must be an email address", `type="email"`)
-	page("POST /account/forgot-password", "email=ann%40nlb.example", 200, "Look into your mailbox")
+	page("POST /account/forgot-password", "email=ann%40nlb.example", 200, "Check your mailbox")
 	path, token := m.link("ann@nlb.example", 1)
 	page("GET "+path+"?token="+token, "", 200, `name="token" value="`+token+`"`, `autocomplete="new-password"`)
 	page("GET "+path+"?token="+url.QueryEscape(`"><script>`), "", 200, `value="&#34;&gt;&lt;script&gt;"`)

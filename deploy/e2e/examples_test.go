@@ -259,7 +259,7 @@ func (r *exampleRun) replace(text string) string {
 	return text
 }
 
-// nextCode returns the present code of an authenticator app or, later, the next one: a code works once.
+// nextCode returns the current code of an authenticator app or, later, the next one: a code works once.
 func (r *exampleRun) nextCode() string {
 	code, err := totp.GenerateCode(r.kept["secret"], time.Now().Add(r.codeAhead))
 	if err != nil {

@@ -49,7 +49,7 @@ type Record struct {
 	LastEntry         audit.Entry `json:"lastEntry,omitzero"` // newest audit entry
 	PendingAssignment Assignment  `json:"joining,omitzero"`
 	RemovalBegan      time.Time   `json:"removalBegan,omitzero"` // when a manager began to disable or demote this manager
-	ExcludedAt        time.Time   `json:"erasureBegan,omitzero"` // when excludeAdmin excluded this admin; the stored name is from the time when only erasures did
+	ExcludedAt        time.Time   `json:"erasureBegan,omitzero"` // when excludeAdmin excluded this admin; the stored name dates from a release in which only erasures did
 	Deleted           bool        `json:"deleted,omitzero"`      // erased: only the id, the audit and what revokes tokens remain
 }
 
@@ -79,8 +79,8 @@ const (
 // unconfirmed is the value of filterUnconfirmed.
 const unconfirmed = "yes"
 
-// Schema declares how accounts are stored. Before index version 1, the indexes had the domain of an
-// email address as it was sent.
+// Schema declares how accounts are stored. Before index version 1, the indexes had the domain
+// of an email address as the client sent it.
 func Schema() store.Schema[Record] {
 	return store.Schema[Record]{
 		Name: "users", Version: 5, IndexVersion: 1, UniqueIndexes: []string{byEmail, byFirst, byIdentity}, // version 2 adds Manager, version 3 Reset, EmailVerified and Confirmation, version 4 Identity, version 5 TOTPSince and Factor
@@ -112,8 +112,7 @@ func Schema() store.Schema[Record] {
 	}
 }
 
-// Principal returns the caller that an access token of the account names, without
-// the organisation.
+// Principal returns the caller for an access token of the account, without the organisation.
 func (r Record) Principal(session string) auth.Principal {
 	return auth.Principal{UserID: r.ID, Email: r.Email, Role: r.Role, Session: session, Version: r.Rights, EmailUnverified: !r.Verified()}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// removalTimeout is how long a manager whose removal has begun does not count as a manager
-// of the organisation, if the process stops before the removal succeeds or fails.
+// removalTimeout is how long a manager that is being removed does not count as a manager of the
+// organisation, if the process stops before the removal succeeds or fails.
 const removalTimeout = time.Minute
 
 // Administrator is an account that may administer others: an admin all of them, a manager

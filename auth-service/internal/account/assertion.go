@@ -42,8 +42,9 @@ func (s *Service) applyAssertion(ctx context.Context, r Record, a Assertion) (Re
 	return changed, err
 }
 
-// changeByProvider makes the change that the claims of the identity provider require. Excluded is the
-// time at which excludeAdmin has marked the account, if it is an admin that loses the role.
+// changeByProvider applies the change that the claims of the identity provider require.
+// excluded is the time of the mark that excludeAdmin set, if the account is an admin that loses
+// the role.
 func (s *Service) changeByProvider(ctx context.Context, r Record, c Change, excluded time.Time) (Record, error) {
 	assignment, err := s.beginAssignment(ctx, r.ID, c.Organisation, nil)
 	if fault.Is(err, fault.Invalid) {

@@ -110,7 +110,7 @@ func (s *Service) EnsureEmpty(ctx context.Context, organisations ...string) erro
 // notFound names the account in a fault.NotFound of the store.
 func notFound(id string, err error) error {
 	if fault.Is(err, fault.NotFound) {
-		return fault.New(fault.NotFound, "account %q does not exist", id)
+		return fault.New(fault.NotFound, "account %q not found", id)
 	}
 	return err
 }

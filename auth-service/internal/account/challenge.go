@@ -26,7 +26,7 @@ func (r *Record) checkChallenge(c session.Challenge) error {
 }
 
 // getByChallenge returns the account of a challenge. It fails with fault.Unauthenticated if the
-// challenge is not valid any more.
+// challenge is no longer valid.
 func (s *Service) getByChallenge(ctx context.Context, c session.Challenge) (Record, error) {
 	row, err := s.Accounts.Get(ctx, c.Account)
 	if fault.Is(err, fault.NotFound) {
@@ -39,7 +39,7 @@ func (s *Service) getByChallenge(ctx context.Context, c session.Challenge) (Reco
 }
 
 // EnrolForLogin returns a new secret for an account that must have TOTP and has none: CompleteLogin
-// activates it. It fails with fault.Unauthenticated if the challenge is not valid any more, and with
+// activates it. It fails with fault.Unauthenticated if the challenge is no longer valid, and with
 // fault.Conflict if the account has TOTP.
 func (s *Service) EnrolForLogin(ctx context.Context, c session.Challenge) (Enrolment, error) {
 	r, err := s.getByChallenge(ctx, c)
@@ -60,7 +60,7 @@ func (s *Service) EnrolForLogin(ctx context.Context, c session.Challenge) (Enrol
 // CompleteLogin verifies the code of a login, of the authenticator app or a recovery code, and returns
 // the account. Each code works once. For an account without TOTP, it activates the secret of
 // EnrolForLogin and returns recovery codes. It fails with fault.Unauthenticated if the challenge is
-// not valid any more, with fault.Invalid, caused by ErrWrongCode, with fault.Conflict without a
+// no longer valid, with fault.Invalid, caused by ErrWrongCode, with fault.Conflict without a
 // secret, and with fault.TooMany after too many failures.
 func (s *Service) CompleteLogin(ctx context.Context, c session.Challenge, code string) (r Record, codes []string, err error) {
 	if r, err = s.getByChallenge(ctx, c); err != nil {
@@ -111,9 +111,9 @@ func (s *Service) acceptCode(ctx context.Context, r *Record, code string) (store
 	return s.entryChange(asAccount(ctx, r.ID), r, audit.RecoveryCodeUsed), nil
 }
 
-// attemptCode calls try, which verifies a code, and counts a failure if the code is wrong. Device is the
-// verified id of a device of the account, or empty. It fails as try does, and with fault.TooMany after
-// too many failures.
+// attemptCode calls try, which verifies a code, and counts a failure if the code is wrong.
+// device is the verified id of a device of the account, or empty. It fails as try does, and
+// with fault.TooMany after too many failures.
 func (s *Service) attemptCode(id, device string, try func() error) error {
 	end, err := s.Throttle.Code(id, device)
 	if err != nil {

@@ -83,12 +83,12 @@ func (c Change) check(by Administrator, r Record) error {
 	}
 	if !by.All && organisation != r.Organisation {
 		return fault.New(fault.Forbidden, "a manager cannot move people to another organisation; ask an admin").
-			With(fault.Detail{Path: "/organisation", Code: "unchanged", Message: "must be the present organisation of the account, or absent"})
+			With(fault.Detail{Path: "/organisation", Code: "unchanged", Message: "must be the current organisation of the account, or absent"})
 	}
 	return by.CheckGrant(role, organisation)
 }
 
-// applyChange applies a change to r and returns what to store with it.
+// applyChange applies a change to r and returns the records to store with it.
 func (s *Service) applyChange(ctx context.Context, r *Record, c Change, assignment string) (store.Change, error) {
 	before := r.Account
 	c.apply(&r.Account)

@@ -26,8 +26,8 @@ func (s *Service) clientOf(ctx context.Context, class Class) Client {
 	return Client{class, s.Throttle.Network(audit.OriginOf(ctx).Client)}
 }
 
-// classOf returns the class of a login from a device of the account, or from an unknown one
-// if the id is empty.
+// classOf returns the class of a login: from a device of the account or, if the id is empty,
+// from an unknown device.
 func classOf(device string) Class {
 	if device == "" {
 		return OtherDevice

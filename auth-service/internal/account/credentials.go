@@ -15,8 +15,9 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// NormalEmail returns the form in which an email address is stored and compared: in lower case, with the domain in
-// ASCII. CheckEmail refuses other spellings of a domain than those in ASCII and Unicode.
+// NormalEmail returns the form in which an email address is stored and compared: in lower case,
+// with the domain in ASCII. CheckEmail refuses domains that are written neither in ASCII nor in
+// Unicode form.
 func NormalEmail(email string) string {
 	email = strings.Map(func(c rune) rune {
 		if becomesASCII(c) {
@@ -40,7 +41,7 @@ func cutAddress(email string) (local, domain string) {
 	return email[:at], email[at+1:]
 }
 
-// isSpelling reports whether a domain is the ASCII form, or the Unicode form of it.
+// isSpelling reports whether a domain is its ASCII form or its Unicode form.
 func isSpelling(domain, ascii string) bool {
 	if domain == ascii {
 		return domain != ""
@@ -49,8 +50,9 @@ func isSpelling(domain, ascii string) bool {
 	return err == nil && domain == text
 }
 
-// becomesASCII reports whether a character beyond ASCII has a lower case in ASCII, such as the Kelvin
-// sign. Lower case would make an address with it equal to that of another person.
+// becomesASCII reports whether the lower case of a non-ASCII character is ASCII, as for the
+// Kelvin sign. Converted to lower case, an address with such a character would equal the
+// address of another person.
 func becomesASCII(c rune) bool { return c > unicode.MaxASCII && unicode.ToLower(c) <= unicode.MaxASCII }
 
 // CheckCredentials returns the faults of an email address and a new password.
@@ -120,8 +122,9 @@ func isHostName(domain string) bool {
 	return true
 }
 
-// NormalPassword returns the form in which a password is hashed, as the OpaqueString profile of RFC 8265 asks: in NFC,
-// with U+0020 for other spaces. Keyboards and systems differ in these.
+// NormalPassword returns the form in which a password is hashed: in NFC, with U+0020 for other
+// spaces, as the OpaqueString profile of RFC 8265 requires. Keyboards and systems differ in
+// these.
 func NormalPassword(password string) string {
 	return norm.NFC.String(strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Zs, r) {

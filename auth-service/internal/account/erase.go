@@ -10,10 +10,10 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Erase removes everything of an account but its id, which histories and the audit refer to.
+// Erase removes all data of an account except its id, which histories and the audit refer to.
 // The email address can be registered again; access tokens are revoked. It fails with
-// fault.NotFound, and with fault.Conflict for the account of the caller, that of AdminEmail and
-// the last admin.
+// fault.NotFound, and with fault.Conflict for the account of the caller, the account of
+// AdminEmail and the last admin.
 func (s *Service) Erase(ctx context.Context, id string) error {
 	if id == auth.Caller(ctx).UserID {
 		return fault.New(fault.Conflict, "this is your own account; erase it with your password: POST /api/auth/profile/deletion")
@@ -75,7 +75,7 @@ func (s *Service) erase(ctx context.Context, r Record) error {
 	return notFound(r.ID, err)
 }
 
-// clear removes everything of r that Erase removes, and returns what to store with it.
+// clear removes the data of r that Erase removes, and returns the records to store with it.
 func (s *Service) clear(ctx context.Context, r *Record) store.Change {
 	now := s.now()
 	*r = Record{

@@ -28,9 +28,10 @@ var ErrWrongCode = errors.New("wrong code of the second factor")
 // errEarlyCode is the cause of the fault for the code of a future step.
 var errEarlyCode = fmt.Errorf("%w: it is early", ErrWrongCode)
 
-// TOTPSecrets creates the secrets of authenticator apps and verifies their codes. New returns a secret
-// for an account. Step returns the step for which a sealed secret generates the code: of the steps
-// within the distance around a given one, the nearest. Both fail with fault.Unavailable.
+// TOTPSecrets creates the secrets of authenticator apps and verifies their codes. New returns a
+// secret for an account. Step returns the step, within the distance around the given one, for
+// which a sealed secret generates the code; if there are several, it returns the nearest. Both
+// fail with fault.Unavailable.
 type TOTPSecrets interface {
 	New(accountID, email string) (Enrolment, error)
 	Step(accountID string, sealed []byte, code string, around int64, distance int) (step int64, found bool, err error)
@@ -44,7 +45,8 @@ type Enrolment struct {
 	Sealed []byte // encrypted secret
 }
 
-// Factor is the second factor of an account: an authenticator app. Account.TOTPSince says whether it is on.
+// Factor is the second factor of an account: an authenticator app. It is on if
+// Account.TOTPSince is set.
 type Factor struct {
 	Secret   []byte         `json:"secret,omitempty"`   // encrypted
 	LastStep int64          `json:"lastStep,omitzero"`  // of the last accepted code
@@ -83,9 +85,9 @@ func (s *Service) NeedsTOTP(a Account) bool {
 	return s.TOTPRequired == AllNeedTOTP
 }
 
-// stepOf returns the step of a code, if a secret generates the code for a step near the present one. It
-// fails with fault.Invalid, caused by ErrWrongCode or errEarlyCode. If only the clock of the device is
-// wrong, it returns the step too.
+// stepOf returns the step near the current one for which a secret generates the code. It fails
+// with fault.Invalid, caused by ErrWrongCode or errEarlyCode. If only the clock of the device
+// is wrong, it returns the step, too.
 func (s *Service) stepOf(id string, sealed []byte, code string) (int64, error) {
 	now := s.step()
 	step, found, err := s.TOTPSecrets.Step(id, sealed, code, now, reportedDistance)
@@ -95,20 +97,20 @@ func (s *Service) stepOf(id string, sealed []byte, code string) (int64, error) {
 	case !found:
 		return 0, refusedCode("mismatch", ErrWrongCode, "the code is wrong")
 	case step < now-acceptedDistance:
-		return step, refusedCode("clock", ErrWrongCode, "the code is old, or the clock of your device is about %s slow: set it to the network time and use the present code", time.Duration(now-step)*CodePeriod)
+		return step, refusedCode("clock", ErrWrongCode, "the code is old, or the clock of your device is about %s slow: set it to the network time and use the current code", time.Duration(now-step)*CodePeriod)
 	case step > now+acceptedDistance:
-		return step, refusedCode("clock", errEarlyCode, "the clock of your device is about %s fast: set it to the network time and use the present code", time.Duration(step-now)*CodePeriod)
+		return step, refusedCode("clock", errEarlyCode, "the clock of your device is about %s fast: set it to the network time and use the current code", time.Duration(step-now)*CodePeriod)
 	}
 	return step, nil
 }
 
-// step returns the present step.
+// step returns the current step.
 func (s *Service) step() int64 { return s.now().Unix() / int64(CodePeriod/time.Second) }
 
-// useCode verifies a code of the authenticator app and marks it as used. It fails as stepOf does, and
-// for a code that was used. An early code is refused also when its time has come: the error that says
-// that the clock is wrong confirms the code to somebody who guesses. So the caller must store the
-// factor also if the cause of the error is errEarlyCode.
+// useCode verifies a code of the authenticator app and marks it as used. It fails as stepOf
+// does, and for a code that was used. An early code is never accepted, not even when its time
+// has come: the error about the clock confirms to an attacker that the guessed code is correct.
+// Therefore the caller must store the factor even if the cause of the error is errEarlyCode.
 func (s *Service) useCode(r *Record, code string) error {
 	f, now := &r.Factor, s.step()
 	step, err := s.stepOf(r.ID, f.Secret, code)
@@ -129,5 +131,5 @@ func (s *Service) useCode(r *Record, code string) error {
 // refusedCode returns a fault.Invalid. The code of its detail is mismatch, used or clock.
 func refusedCode(code string, cause error, format string, args ...any) error {
 	f := fault.New(fault.Invalid, format, args...).Because(cause)
-	return f.With(fault.Detail{Path: "/code", Code: code, Message: "must be the present code of your authenticator app, or an unused recovery code"})
+	return f.With(fault.Detail{Path: "/code", Code: code, Message: "must be the current code of your authenticator app, or an unused recovery code"})
 }

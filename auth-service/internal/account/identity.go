@@ -34,7 +34,7 @@ type Assertion struct {
 	Role          auth.Role // empty: the provider names none
 }
 
-// ProviderPolicy says which accounts may log in at the identity provider.
+// ProviderPolicy defines which accounts may log in at the identity provider.
 type ProviderPolicy struct {
 	Issuer         string // empty: none
 	CreateAccounts bool   // at the first login of a person
@@ -42,10 +42,11 @@ type ProviderPolicy struct {
 }
 
 // AuthenticateAtProvider returns the account of a person whom the identity provider has
-// authenticated: the one that is linked to this identity, or else the one with the email address if
-// the provider has verified it, or else a new one if the policy allows it. Role and organisation that
-// the provider names are applied like a change by an admin. It fails with fault.Forbidden if the person
-// may not use an account, and then returns the account too, if there is one.
+// authenticated. This is the account that is linked to the identity; otherwise the account with
+// the email address, if the provider has verified the address; otherwise a new account, if the
+// policy allows it. The role and organisation that the provider names are applied like a change
+// by an admin. If the person may not use an account, it fails with fault.Forbidden and also
+// returns the account, if there is one.
 func (s *Service) AuthenticateAtProvider(ctx context.Context, a Assertion) (Record, error) {
 	ctx = audit.WithProvider(ctx, a.Issuer)
 	r, err := s.findOrCreate(ctx, a)
@@ -80,7 +81,7 @@ func (s *Service) findOrCreate(ctx context.Context, a Assertion) (Record, error)
 	a.Email = NormalEmail(a.Email)
 	switch {
 	case !a.EmailVerified:
-		return Record{}, fault.New(fault.Forbidden, "no account is linked to you, and the identity provider does not say that it has verified your email address; ask an admin")
+		return Record{}, fault.New(fault.Forbidden, "no account is linked to you, and the identity provider has not confirmed that it verified your email address; ask an admin")
 	case CheckEmail(a.Email) != nil:
 		return Record{}, fault.New(fault.Forbidden, "no account is linked to you, and the identity provider names no valid email address; ask an admin")
 	}
@@ -102,9 +103,10 @@ func (s *Service) findOrCreate(ctx context.Context, a Assertion) (Record, error)
 	}})
 }
 
-// isTrusted reports whether the password and TOTP of an account belong to the person with its email
-// address. Anybody may have registered an address that was never confirmed. An admin is trusted also
-// without a confirmation: another admin or the operator of the service assigned the role.
+// isTrusted reports whether the password and TOTP of an account belong to the person with its
+// email address. Anybody may have registered an address that was never confirmed. An admin is
+// trusted even without a confirmation, because another admin or the operator of the service
+// assigned the role.
 func (r Record) isTrusted() bool {
 	return r.EmailVerified != nil && *r.EmailVerified || r.Role == auth.Admin
 }
@@ -165,8 +167,8 @@ func (s *Service) checkLink(ctx context.Context, r Record, a Assertion) error {
 	return nil
 }
 
-// organisationOf returns the organisation for an account: that of the provider or, if it names none
-// and the account has none, that of the policy.
+// organisationOf returns the organisation for an account: the organisation that the provider
+// names or, if it names none and the account has none, the organisation of the policy.
 func (s *Service) organisationOf(r Record, a Assertion) string {
 	if a.Organisation == "" && r.Organisation == "" {
 		return s.Provider.Organisation

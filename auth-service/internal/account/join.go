@@ -49,9 +49,9 @@ func (s *Service) RegisterInvited(ctx context.Context, email, password string) (
 	return r, err
 }
 
-// CheckJoin fails with fault.Conflict if an account cannot get the membership: an account that
-// belongs to another organisation, or has a role that only an admin may take away, does not
-// change by an invitation. It fails with fault.Forbidden if the account is disabled.
+// CheckJoin fails with fault.Conflict if an account cannot get the membership because it
+// belongs to another organisation, or has a role that only an admin may take away. It fails
+// with fault.Forbidden if the account is disabled.
 func (s *Service) CheckJoin(ctx context.Context, r Record, m Membership) error {
 	present, _, err := s.Organisations.Resolve(ctx, r.Organisation)
 	switch {

@@ -39,8 +39,8 @@ func (s *Service) excludeAdmin(ctx context.Context, r Record) (at time.Time, err
 	return at, err
 }
 
-// includeAdmin removes the mark that excludeAdmin made at a time. If that fails, the mark has no effect
-// after exclusionTimeout.
+// includeAdmin removes the mark that excludeAdmin set at the given time. If that fails, the
+// mark expires after exclusionTimeout.
 func (s *Service) includeAdmin(ctx context.Context, id string, at time.Time) {
 	_, _ = s.Accounts.Update(ctx, id, func(r *Record) (store.Change, error) {
 		if !r.ExcludedAt.Equal(at) {
@@ -51,8 +51,8 @@ func (s *Service) includeAdmin(ctx context.Context, id string, at time.Time) {
 	})
 }
 
-// isExcluded reports whether the admin has the mark that excludeAdmin made at a time, and it is still
-// valid.
+// isExcluded reports whether the admin has the mark that excludeAdmin set at the given time,
+// and the mark has not expired.
 func (s *Service) isExcluded(r Record, at time.Time) bool {
 	return !at.IsZero() && r.ExcludedAt.Equal(at) && s.now().Sub(at) < exclusionTimeout
 }

@@ -8,19 +8,19 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// Device is the device that a login comes from, as far as a device token proves it. ID is
-// empty for an unknown device.
+// Device is the device of a login. ID is empty unless a device token proves that the device is
+// known.
 type Device interface {
 	ID() string
 	BelongsTo(account string, epoch int64) bool
 }
 
 // Authenticate returns the account with the email address and password. It fails with
-// fault.Unauthenticated for an unknown address, for a wrong password, and for any password
-// after too many failures at the account from other devices; with the same error after the
-// same time for all three. It fails with fault.Forbidden if the account is disabled, and
-// with fault.TooMany, whatever the account, after too many failures of the client network.
-// With the first two faults it returns the account too, if there is one.
+// fault.Unauthenticated for an unknown address, a wrong password, and any password after too
+// many failures for the account from other devices; the error and the response time are the
+// same for all three. It fails with fault.Forbidden if the account is disabled, and with
+// fault.TooMany after too many failures of the client network. With the first two faults it
+// also returns the account, if there is one.
 func (s *Service) Authenticate(ctx context.Context, email, password string, device Device) (Record, error) {
 	email = NormalEmail(email)
 	row, err := s.Accounts.GetBy(ctx, byEmail, email)
@@ -46,9 +46,10 @@ func (s *Service) Authenticate(ctx context.Context, email, password string, devi
 	return s.completePending(ctx, r)
 }
 
-// verifyPassword reports whether the password is that of the account. It counts failures.
-// After too many at the account, every password is wrong, after the same time as any other
-// wrong password. It fails with fault.TooMany after too many of the client network.
+// verifyPassword reports whether the password is the password of the account. It counts
+// failures. After too many failures for the account, it treats every password as wrong, with
+// the same response time. It fails with fault.TooMany after too many failures of the client
+// network.
 func (s *Service) verifyPassword(ctx context.Context, r Record, email, password, device string) (bool, error) {
 	allowed, end, err := s.Throttle.Attempt(audit.OriginOf(ctx).Client, email, device)
 	if err != nil {

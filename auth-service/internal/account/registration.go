@@ -32,9 +32,10 @@ type registration struct {
 	RequestID    string `json:"requestId"`
 }
 
-// RequestRegistration adds a task that creates the account of a user and sends a mail with a link that
-// confirms its email address. It does the same for every address: the task finds out whether there is
-// an account. It fails as Register does, but not for an address that has an account.
+// RequestRegistration adds a task that creates the account of a user and sends a mail with a
+// link that confirms its email address. It does the same for every address; only the task finds
+// out whether there is an account. It fails as Register does, except for an address that has an
+// account.
 func (s *Service) RequestRegistration(ctx context.Context, email, password string, role auth.Role) error {
 	if role != "" && role != auth.User {
 		return errRoleRefused()
@@ -89,9 +90,9 @@ func (s *Service) completeRegistration(ctx context.Context, q registration) erro
 	return s.enqueueMail(ctx, ConfirmationMail, q.Email)
 }
 
-// replaceUnconfirmed gives an account whose address is not confirmed to the person who registers it
-// now. Verified says whether the person has received a mail at the address: the account is then
-// confirmed, so that nobody can replace the password again.
+// replaceUnconfirmed gives an account whose address is not confirmed to the person who
+// registers it now. verified is true if the person has received a mail at the address: the
+// account is then confirmed, so that nobody can replace the password again.
 func (s *Service) replaceUnconfirmed(ctx context.Context, id, passwordHash string, verified bool) (Record, error) {
 	return s.update(ctx, id, func(r *Record) (store.Change, error) {
 		if !r.isUnconfirmed() {
@@ -130,9 +131,9 @@ func (s *Service) ExistingLetter(ctx context.Context, q MailRequest, _ string) (
 	return Letter{To: row.Doc.Email}, err
 }
 
-// ConfirmEmail confirms the address of the account of a link. The password must be that of the
-// account: otherwise somebody who registered the address of another person would get an account that
-// this person has confirmed. It fails with fault.Invalid, with fault.TooMany, and as
+// ConfirmEmail confirms the address of the account of a link. It requires the password of the
+// account: otherwise a person could be made to confirm an account that somebody else registered
+// with the person's address. It fails with fault.Invalid, with fault.TooMany, and as
 // link.ErrInvalid.
 func (s *Service) ConfirmEmail(ctx context.Context, token, password string) error {
 	check := func(r *Record) error {
@@ -152,7 +153,7 @@ func (s *Service) ConfirmEmail(ctx context.Context, token, password string) erro
 		return err
 	} else if !ok {
 		return fault.New(fault.Invalid, "the password is wrong").
-			With(fault.Detail{Path: "/password", Code: "mismatch", Message: "must be the one of the latest registration of this address; register again if you do not know it"})
+			With(fault.Detail{Path: "/password", Code: "mismatch", Message: "must be the password of the latest registration of this address; register again if you do not know it"})
 	}
 	_, err = s.update(ctx, r.ID, func(stored *Record) (store.Change, error) {
 		if err := check(stored); err != nil {

@@ -23,7 +23,7 @@ const (
 	ResetLifetime = 30 * time.Minute
 
 	mailInterval = 5 * time.Minute // in which an address gets one mail of a kind
-	mailsPerDay  = 5               // of a kind, to an account; after that, one in an hour
+	mailsPerDay  = 5               // of a kind, to an account; after that, one per hour
 )
 
 // MailRequest is the data of a task that sends a mail about an account.
@@ -34,10 +34,11 @@ type MailRequest struct {
 // Letter is a mail with a single-use link.
 type Letter struct{ To, Token string }
 
-// RequestReset asks for a mail with a link for a new password. It does the same for every
-// address: the task finds out whether there is an account. An address gets at most one mail in
-// five minutes, and an account after five in 24 hours at most one in an hour. It fails with
-// fault.Invalid if this is not an email address, and with fault.Conflict if the service sends no mail.
+// RequestReset requests a mail with a link for a new password. It does the same for every
+// address; only the task finds out whether there is an account. An address gets at most one
+// mail in five minutes, and an account that got five mails in 24 hours at most one per hour. It
+// fails with fault.Invalid if this is not an email address, and with fault.Conflict if the
+// service sends no mail.
 func (s *Service) RequestReset(ctx context.Context, email string) error {
 	email = NormalEmail(email)
 	if details := CheckEmail(email); details != nil {

@@ -139,8 +139,8 @@ func (s *Service) hashPassword(ctx context.Context, class Class, password string
 	return s.Passwords.Hash(ctx, s.clientOf(ctx, class), password)
 }
 
-// asRegistrant returns a context whose caller is the new account itself, so that
-// its audit entry names it. Without a request, as for ADMIN_EMAIL, nobody is named.
+// asRegistrant returns a context whose caller is the new account itself, so that its audit
+// entry names the account. Without a request, as for ADMIN_EMAIL, the entry names nobody.
 func asRegistrant(ctx context.Context, r Record) context.Context {
 	if audit.OriginOf(ctx) == (audit.Origin{}) {
 		return ctx
@@ -155,9 +155,9 @@ type Filter struct {
 	Organisation string // also selects the accounts stored under its former ids
 }
 
-// List returns a page of the accounts that match f and that the administrator may see,
-// newest first. It fails with fault.Malformed if the cursor belongs to another list, and for a
-// cursor of a list by organisation also after the former ids of that organisation have changed.
+// List returns a page of the accounts that match f and that the administrator may see, newest
+// first. It fails with fault.Malformed if the cursor belongs to another list. A cursor of a
+// list by organisation becomes invalid when the former ids of the organisation change.
 func (s *Service) List(ctx context.Context, by Administrator, f Filter, cursor string, limit int) (store.Page[Record], error) {
 	if !by.All {
 		return s.listManaged(ctx, by, f, cursor, limit)

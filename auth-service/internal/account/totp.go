@@ -85,7 +85,7 @@ func (s *Service) DisableTOTP(ctx context.Context, password string) (epoch int64
 			return store.Change{}, err
 		}
 		if s.NeedsTOTP(r.Account) {
-			return store.Change{}, fault.New(fault.Conflict, "your account must have TOTP (REQUIRE_TOTP); to use another device, enrol it, which replaces the present one")
+			return store.Change{}, fault.New(fault.Conflict, "your account must have TOTP (REQUIRE_TOTP); to use another device, enrol it, which replaces the current one")
 		}
 		r.removeFactor()
 		r.endLogins()
@@ -94,8 +94,8 @@ func (s *Service) DisableTOTP(ctx context.Context, password string) (epoch int64
 	return r.Epoch, err
 }
 
-// ReplaceRecoveryCodes returns new recovery codes of the caller. Earlier ones are not valid any more. It
-// fails as EnrolTOTP does, and with fault.Conflict if TOTP is off.
+// ReplaceRecoveryCodes returns new recovery codes of the caller, which replace the earlier
+// ones. It fails as EnrolTOTP does, and with fault.Conflict if TOTP is off.
 func (s *Service) ReplaceRecoveryCodes(ctx context.Context, password string) (codes []string, err error) {
 	r, err := s.confirmPassword(ctx, "/password", password)
 	if err != nil {

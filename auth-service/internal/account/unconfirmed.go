@@ -14,8 +14,8 @@ import (
 const ConfirmationPeriod = 7 * 24 * time.Hour
 
 // EraseUnconfirmed erases the accounts whose email address was not confirmed within
-// ConfirmationPeriod, and calls erased for each. Disabled accounts stay: an admin may have disabled
-// one so that nobody registers its address.
+// ConfirmationPeriod, and calls erased for each. It does not erase disabled accounts: an admin
+// may have disabled one so that nobody can register its address.
 func (s *Service) EraseUnconfirmed(ctx context.Context, erased func(id string)) error {
 	limit := s.now().Add(-ConfirmationPeriod)
 	isExpired := func(r Record) bool { return r.isUnconfirmed() && r.UpdatedAt.Before(limit) }

@@ -33,7 +33,7 @@ func (m *Mails) Tasks() []task.Kind {
 		m.kind(account.ResetMail, account.ResetLifetime, m.Accounts.ResetLetter, func(l account.Letter) mail.Message {
 			return mail.Message{
 				Subject: "Choose a new password",
-				Text:    "Somebody, probably you, asked for a new password for your account. Your present password is valid until you choose another one.",
+				Text:    "Somebody, probably you, asked for a new password for your account. Your current password stays valid until you choose another one.",
 				Link:    m.link("Choose a new password", link.NewPasswordPage, l.Token),
 				Note:    "The link works once and for 30 minutes. A new password ends all sessions of the account. If you did not ask for this, ignore this mail.",
 			}

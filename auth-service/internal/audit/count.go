@@ -33,7 +33,8 @@ func (l *Log) CountClient(ctx context.Context, action Action, client string) {
 }
 
 // CountNow is like Count, and stores the entry before it returns, if the store responds. It
-// does not store the counts of others: then each login would pay for all failed ones.
+// does not store other pending entries, because each login would then have to wait for all
+// failed ones.
 func (l *Log) CountNow(ctx context.Context, action Action, account string) {
 	l.storeOrAdd(ctx, l.counted(ctx, action, account))
 }

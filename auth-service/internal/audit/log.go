@@ -61,8 +61,8 @@ func (l *Log) Append(ctx context.Context, e Entry) {
 	}
 }
 
-// Ensure appends an entry, unless the log has it. It ignores the zero entry, which records
-// of releases without audit have.
+// Ensure appends an entry, unless the log contains it. It ignores the zero entry, which the
+// records of releases without audit have.
 func (l *Log) Ensure(ctx context.Context, e Entry) error {
 	if e.Action == "" {
 		return nil

@@ -38,9 +38,9 @@ type Grant struct {
 	Scopes      []string
 }
 
-// IssueToken returns an access token for a client (RFC 6749, 4.4). Its scopes are those that are
-// requested or, without any, those of the role. It fails as authenticate does, and with
-// fault.Invalid if a scope is requested that the role does not have.
+// IssueToken returns an access token for a client (RFC 6749, 4.4). It has the requested scopes
+// or, if none is requested, the scopes of the role. It fails as authenticate does, and with
+// fault.Invalid if the role does not have a requested scope.
 func (s *Service) IssueToken(ctx context.Context, id, secret string, scopes []string) (Grant, error) {
 	p, err := s.authenticate(ctx, id, secret)
 	if err != nil {
@@ -60,10 +60,10 @@ func (s *Service) IssueToken(ctx context.Context, id, secret string, scopes []st
 }
 
 // authenticate returns the principal of a client. It fails with fault.Unauthenticated for an
-// unknown or disabled client and a wrong secret, and with fault.TooMany after too many
-// requests of the client network. A client whose secret was right before, since this instance of
-// the service started, has a share of the limit for itself: wrong secrets of others do not lock
-// it out, even from the same network.
+// unknown or disabled client and a wrong secret, and with fault.TooMany after too many requests
+// of the client network. A client whose secret has been correct since this instance started has
+// its own share of the limit: wrong secrets of others do not lock it out, even from the same
+// network.
 func (s *Service) authenticate(ctx context.Context, id, secret string) (auth.Principal, error) {
 	credential, device := sha256.Sum256([]byte(id+"\x00"+secret)), ""
 	if s.verified.Contains(credential) {

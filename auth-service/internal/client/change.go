@@ -73,7 +73,7 @@ func (s *Service) Delete(ctx context.Context, by account.Administrator, id strin
 func (s *Service) AddSecret(ctx context.Context, by account.Administrator, id string) (added Secret, value string, err error) {
 	r, err := s.update(ctx, by, id, nil, func(r *Record) (store.Change, error) {
 		if len(r.Secrets) >= maxSecrets {
-			return store.Change{}, fault.New(fault.Conflict, "the client has %d secrets; delete the one that is not used any more first", maxSecrets)
+			return store.Change{}, fault.New(fault.Conflict, "the client has %d secrets; delete the unused one first", maxSecrets)
 		}
 		if r.Hashes == nil {
 			r.Hashes = map[string][]byte{}
@@ -93,7 +93,7 @@ func (s *Service) RemoveSecret(ctx context.Context, by account.Administrator, id
 	_, err := s.update(ctx, by, id, nil, func(r *Record) (store.Change, error) {
 		i := slices.IndexFunc(r.Secrets, func(have Secret) bool { return have.ID == secret })
 		if i < 0 {
-			return store.Change{}, fault.New(fault.NotFound, "secret %q of the client does not exist", secret)
+			return store.Change{}, fault.New(fault.NotFound, "secret %q of the client not found", secret)
 		}
 		r.Secrets = slices.Delete(r.Secrets, i, i+1)
 		delete(r.Hashes, secret)

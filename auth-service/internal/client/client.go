@@ -76,8 +76,8 @@ func Schema() store.Schema[Record] {
 	}
 }
 
-// newSecret returns a secret of 256 random bits and its hash. Guessing it is not possible, so
-// that it needs no slow hash.
+// newSecret returns a secret of 256 random bits and its hash. It cannot be guessed, so it needs
+// no slow hash.
 func newSecret() (secret string, hash []byte) {
 	data := make([]byte, secretSize)
 	rand.Read(data) // never fails

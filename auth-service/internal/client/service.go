@@ -60,7 +60,7 @@ func New() *Service {
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
 
 // Create adds a client and returns its first secret. Without an organisation, a manager adds it
-// to the own one. It fails with fault.Invalid, also if the organisation does not exist, with
+// to their own organisation. It fails with fault.Invalid, for example if the organisation does not exist, with
 // fault.Forbidden if the administrator may not add it, and with fault.Conflict if the organisation
 // has maxClients.
 //
@@ -105,7 +105,7 @@ func (s *Service) checkLimit(ctx context.Context, c APIClient) error {
 	if err != nil || slices.ContainsFunc(page.Rows, func(r store.Row[Record]) bool { return r.ID == c.ID }) {
 		return err
 	}
-	return fault.New(fault.Conflict, "the organisation has %d API clients, which is the maximum; delete one that is not used first", maxClients)
+	return fault.New(fault.Conflict, "the organisation has %d API clients, which is the maximum; delete an unused one first", maxClients)
 }
 
 // addSecret adds a new secret to r and returns its value.
@@ -212,4 +212,4 @@ func (s *Service) EnsureEmpty(ctx context.Context, organisations ...string) erro
 	return nil
 }
 
-func errNotFound(id string) error { return fault.New(fault.NotFound, "client %q does not exist", id) }
+func errNotFound(id string) error { return fault.New(fault.NotFound, "client %q not found", id) }

@@ -46,7 +46,7 @@ func (a *API) registerInvitations(r *rest.API, manager, registration rest.Policy
 	rest.Handle(r, "POST /api/auth/invitations/{id}/resend", manager, a.resendInvitation, "resendInvitation", "Resend an invitation", rest.Errors(http.StatusConflict, http.StatusTooManyRequests),
 		rest.Description("Sends the mail again, with a new link that is valid for 72 hours. Earlier links end."))
 	rest.Handle(r, "DELETE /api/auth/invitations/{id}", manager, a.revokeInvitation, "revokeInvitation", "Revoke an invitation", rest.Status(http.StatusNoContent), rest.Errors(http.StatusConflict),
-		rest.Description("Its link is not valid any more."))
+		rest.Description("Its link is no longer valid."))
 	accept := registration
 	accept.Audience = rest.Recognised(a.Verifier.Require(), acceptRate)
 	rest.Handle(r, "POST /api/auth/invitations/accept", accept, a.acceptInvitation, "acceptInvitation", "Accept an invitation", rest.Errors(http.StatusForbidden, http.StatusConflict),
@@ -98,8 +98,9 @@ func (a *API) acceptInvitation(ctx context.Context, in *acceptanceInput) (*token
 	return a.tokens(ctx, g, in.Proto), err
 }
 
-// invitationPage asks for the password of the account, if the invited address has one, and otherwise,
-// also for a token that is not valid, for a new one. Only the person with the mail learns the difference.
+// invitationPage asks for the password of the account if the invited address has one. Otherwise
+// it asks for a new password, even if the token is not valid: only the person with the mail
+// learns the difference.
 func (a *API) invitationPage(ctx context.Context, token string) (page.Page, error) {
 	p := page.Page{Title: "Accept your invitation", Form: &page.Form{Action: link.InvitationPage, Hidden: map[string]string{"token": token}, Button: "Accept the invitation"}}
 	invitee, err := a.Invitations.Invitee(ctx, token)

@@ -74,8 +74,8 @@ func (a *API) finishAtProvider(ctx context.Context, in *providerCallbackInput) (
 	return &providerTokensOutput{[]string{out.DeviceCookie, end.String()}, out.Body}, nil
 }
 
-// transactionCookie returns the cookie of a login in progress. The browser must send it when the
-// provider, another site, sends the browser back.
+// transactionCookie returns the cookie of a login in progress. The browser must send it when
+// the identity provider, which is another site, redirects the browser back.
 func (a *API) transactionCookie(proto, value string, maxAge int) http.Cookie {
 	cookie := http.Cookie{Name: "oidc_login", Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.usesHTTPS(proto)}
 	if cookie.Secure {

@@ -16,7 +16,7 @@ type passwordConfirmation struct {
 	Password string `json:"password" maxLength:"1024" example:"correct horse battery" doc:"current password of the account"`
 }
 
-// profileExport has all data that the service stores about an account.
+// profileExport contains all data that the service stores about an account.
 type profileExport struct {
 	Account    account.Account  `json:"account" doc:"the account"`
 	Identity   account.Identity `json:"identity,omitzero" doc:"the person at the identity provider; absent if the account has never logged in there"`

@@ -17,9 +17,10 @@ const maxForm = 32 << 10
 // values returns the value of a field of the form that was sent.
 type values func(field string) string
 
-// formPage is a page with a form, for the token in the link that leads to it. Opening the page changes
-// nothing: programs that check mails open links too. Send returns the page after the form
-// was accepted; if it fails with fault.Invalid, the form is shown again, with the error.
+// formPage is a page with a form for the token in the link that leads to it. Opening the page
+// changes nothing, because programs that check mails open links, too. send returns the page to
+// show when the form was accepted; if it fails with fault.Invalid, the form is shown again with
+// the error.
 type formPage struct {
 	show func(ctx context.Context, token string) (page.Page, error)
 	send func(ctx context.Context, form values) (page.Page, error)

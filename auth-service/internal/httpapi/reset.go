@@ -40,8 +40,8 @@ func (a *API) RegisterPages(r *rest.API) {
 		show: func(context.Context, string) (page.Page, error) { return forgotPage(""), nil },
 		send: func(ctx context.Context, form values) (page.Page, error) {
 			return page.Page{
-				Title: "Look into your mailbox",
-				Text:  "If the address has an account, a mail with a link is on its way. The link is valid for 30 minutes. No mail after some minutes? Look into the folder for spam, check the address, and ask again.",
+				Title: "Check your mailbox",
+				Text:  "If the address has an account, a mail with a link is on its way. The link is valid for 30 minutes. No mail after a few minutes? Check your spam folder and the address, and ask again.",
 			}, a.Accounts.RequestReset(ctx, form("email"))
 		},
 	})

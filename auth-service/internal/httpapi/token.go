@@ -42,7 +42,7 @@ type tokenForm struct {
 	GrantType    string `json:"grant_type" enum:"client_credentials,refresh_token" doc:"client_credentials: for an API client; refresh_token: for a person"`
 	ClientID     string `json:"client_id,omitempty" doc:"id of the API client, if it does not send the header Authorization; battery-passport or absent for refresh_token"`
 	ClientSecret string `json:"client_secret,omitempty" format:"password" doc:"secret of the API client, if it does not send the header Authorization"`
-	Scope        string `json:"scope,omitempty" example:"passports:read passports:write" doc:"requested scopes, separated by spaces; absent: all of the role; with refresh_token, the token has all of the role, also if fewer are requested"`
+	Scope        string `json:"scope,omitempty" example:"passports:read passports:write" doc:"requested scopes, separated by spaces; absent: all scopes of the role; with refresh_token, the token always has all scopes of the role"`
 	RefreshToken string `json:"refresh_token,omitempty" doc:"latest refresh token of a login, for refresh_token"`
 }
 
@@ -104,7 +104,8 @@ func plain(text string) string {
 	}, text)
 }
 
-// tokenErrorOf returns the error for a fault. Code is that of a fault of the request.
+// tokenErrorOf returns the error for a fault. code is the error code for a fault of the
+// request.
 func tokenErrorOf(ctx context.Context, err error, code string) error {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {

@@ -25,7 +25,7 @@ type totpEnrolment struct {
 }
 
 type totpCode struct {
-	Code string `json:"code" maxLength:"100" example:"492039" doc:"present code of the authenticator app"`
+	Code string `json:"code" maxLength:"100" example:"492039" doc:"current code of the authenticator app"`
 }
 
 type recoveryCodes struct {
@@ -38,7 +38,7 @@ type loginChallenge struct {
 
 type loginCode struct {
 	Challenge string `json:"challenge" maxLength:"200" doc:"challenge in the response to the login"`
-	Code      string `json:"code" maxLength:"100" example:"492039" doc:"present code of the authenticator app, or a recovery code"`
+	Code      string `json:"code" maxLength:"100" example:"492039" doc:"current code of the authenticator app, or a recovery code"`
 }
 
 type loginCodeInput struct {
@@ -48,7 +48,7 @@ type loginCodeInput struct {
 
 func (a *API) registerTOTP(r *rest.API, login, user, manager rest.Policy) {
 	rest.Handle(r, "POST "+loginPath+"/totp", login, a.completeLogin, "completeLogin", "Complete a login with a code", rest.Errors(http.StatusUnauthorized, http.StatusConflict, http.StatusTooManyRequests),
-		rest.Description("For a login that got 202 with a challenge. A code of the authenticator app may be 30 seconds early or late, and works once, as does a recovery code. 401: the challenge is not valid any more, log in with the password again. 422: the code is refused (mismatch, used, or clock if only the clock of the device is wrong), try another one. 429 after LOGIN_FAILURES wrong codes. After enrolForLogin, the code activates TOTP, and the response has recoveryCodes."))
+		rest.Description("For a login that got 202 with a challenge. A code of the authenticator app may be 30 seconds early or late, and works once, as does a recovery code. 401: the challenge is no longer valid, log in with the password again. 422: the code is refused (mismatch, used, or clock if only the clock of the device is wrong), try another one. 429 after LOGIN_FAILURES wrong codes. After enrolForLogin, the code activates TOTP, and the response has recoveryCodes."))
 	rest.Handle(r, "POST "+loginPath+"/totp/enrolment", login, a.enrolForLogin, "enrolForLogin", "Set up TOTP during a login", rest.Errors(http.StatusUnauthorized, http.StatusConflict, http.StatusTooManyRequests),
 		rest.Description("For a login that got 202 with enrolmentRequired. Returns the secret for an authenticator app; completeLogin with the same challenge and a code of the app activates it. A repeated request returns another secret, and only the latest counts. 409 if the account has TOTP."))
 	rest.Handle(r, "GET /api/auth/totp", user, a.totp, "getTOTP", "Get the state of your TOTP")

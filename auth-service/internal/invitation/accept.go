@@ -37,10 +37,11 @@ func (s *Service) Invitee(ctx context.Context, token string) (Invitee, error) {
 }
 
 // Accept creates an account for the address of an invitation, with the password, and gives it
-// the role and the organisation. The token came by mail, so the address is verified; an account
-// whose address is not gets the password. It fails as link.ErrInvalid for every token that is not
-// accepted, with fault.Invalid for a password that does not meet the policy, and with
-// fault.Conflict if the address has another account: its owner accepts with AcceptAsCaller.
+// the role and the organisation. The token came by mail, so the address counts as verified; an
+// account with an unconfirmed address gets the password. It fails as link.ErrInvalid for every
+// token that is not accepted, with fault.Invalid for a password that does not meet the policy,
+// and with fault.Conflict if the address has another account: its owner accepts with
+// AcceptAsCaller.
 func (s *Service) Accept(ctx context.Context, token, password string) (account.Record, error) {
 	r, err := s.open(ctx, token)
 	if err != nil {
@@ -57,9 +58,9 @@ func (s *Service) Accept(ctx context.Context, token, password string) (account.R
 }
 
 // AcceptAsCaller gives the caller the role and the organisation of an invitation to the address
-// of the account. It fails as link.ErrInvalid, also if the invitation is for another address,
-// and with fault.Conflict if the account belongs to another organisation or has another role
-// than user and operator.
+// of the caller's account. It fails as link.ErrInvalid, for example if the invitation is for
+// another address, and with fault.Conflict if the account belongs to another organisation or
+// has a role other than user and operator.
 func (s *Service) AcceptAsCaller(ctx context.Context, token string) (account.Record, error) {
 	a, err := s.Accounts.CallerRecord(ctx)
 	if err != nil {

@@ -44,7 +44,7 @@ type Invitation struct {
 	Role         auth.Role `json:"role" enum:"operator,user,legitimate_interest,authority" doc:"role that the person gets, see Account"`
 	Organisation string    `json:"organisation,omitempty" example:"nordlicht-battery" doc:"id of the organisation that the person joins; absent for roles without an organisation"`
 	Manager      bool      `json:"manager,omitzero" doc:"whether the person will manage the organisation"`
-	State        State     `json:"state" enum:"pending,accepted,revoked,expired" doc:"pending: the link in the mail is valid; expired: it is not valid any more, resend it; accepted: the person has the role; revoked: the link is not valid"`
+	State        State     `json:"state" enum:"pending,accepted,revoked,expired" doc:"pending: the link in the mail is valid; expired: the link is no longer valid, resend the invitation; accepted: the person has the role; revoked: the link is not valid"`
 	InvitedBy    string    `json:"invitedBy" format:"uuid" doc:"id of the account that invited the person"`
 	Account      string    `json:"account,omitempty" format:"uuid" doc:"id of the account that accepted"`
 	CreatedAt    time.Time `json:"createdAt" doc:"time of the invitation"`

@@ -30,10 +30,10 @@ type Service struct {
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
 
-// Create invites a person to an organisation and sends the mail. Without an organisation, a
-// manager invites to the organisation of the manager. It fails with fault.Forbidden for what only an admin may
-// give, with fault.Invalid, with fault.Conflict if the address has a pending invitation to the
-// organisation or the service sends no mail, and with fault.TooMany.
+// Create invites a person to an organisation and sends the mail. If no organisation is given, a
+// manager invites to their own. It fails with fault.Forbidden for a role or organisation that
+// only an admin may give, with fault.Invalid, with fault.Conflict if the address has a pending
+// invitation to the organisation or the service sends no mail, and with fault.TooMany.
 func (s *Service) Create(ctx context.Context, by account.Administrator, i Invitation) (Record, error) {
 	i.ID, i.InvitedBy, i.State, i.Email = s.NewID(), auth.UserID(ctx), Pending, account.NormalEmail(i.Email)
 	if i.Organisation == "" && !by.All {
@@ -133,7 +133,7 @@ func (s *Service) Resend(ctx context.Context, by account.Administrator, id strin
 	return r, s.send(ctx, r)
 }
 
-// Revoke ends an invitation: its link is not valid any more. It fails with fault.NotFound, and
+// Revoke ends an invitation: its link is no longer valid. It fails with fault.NotFound, and
 // with fault.Conflict if the invitation was accepted or revoked.
 func (s *Service) Revoke(ctx context.Context, by account.Administrator, id string) error {
 	_, err := s.change(ctx, by, id, audit.InvitationRevoked, func(r *Record, _ time.Time) error {
@@ -159,7 +159,7 @@ func (s *Service) change(ctx context.Context, by account.Administrator, id strin
 		return store.Change{History: s.next(ctx, r, action)}, nil
 	})
 	if fault.Is(err, fault.NotFound) {
-		return Record{}, fault.New(fault.NotFound, "invitation %q does not exist", id)
+		return Record{}, fault.New(fault.NotFound, "invitation %q not found", id)
 	}
 	if err == nil {
 		s.Audit.Append(ctx, row.Doc.LastEntry)

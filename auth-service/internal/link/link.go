@@ -1,9 +1,9 @@
 // Package link manages the single-use links that the service sends by mail, such as those of
 // password resets.
 //
-// A link is part of the record that it belongs to, so that using it and changing the record is
-// one write. Its token is made when the mail is sent, and only the hash of the token is
-// stored: no task, event, log or database contains a token.
+// A link is part of the record that it belongs to, so that one write uses the link and changes
+// the record. The token is generated when the mail is sent, and only its hash is stored: no
+// task, event, log or database contains a token.
 package link
 
 import (
@@ -36,7 +36,7 @@ const (
 	minInterval = time.Hour // between requests above the limit of a day
 )
 
-// Link has the open links of a record, if any. The zero value matches no token.
+// Link contains the open links of a record, if any. The zero value matches no token.
 type Link struct {
 	Requests []Request `json:"requests,omitempty"` // of the last day and those with an open link, oldest first
 }

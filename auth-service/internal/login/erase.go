@@ -48,9 +48,9 @@ func (s *Service) EraseOwn(ctx context.Context, password string) error {
 	return nil
 }
 
-// forget removes the data of an erased account from other records: its sessions, which are not valid
-// any more, and the email address in the invitations that it accepted. If it fails, they remain until
-// they expire or are removed.
+// forget removes the data of an erased account from other records: its sessions, which are no
+// longer valid, and the email address in the invitations that it accepted. If it fails, they
+// remain until they expire or are removed.
 func (s *Service) forget(ctx context.Context, account string) {
 	if err := s.Sessions.Forget(ctx, account); err != nil {
 		s.Log.WarnContext(ctx, "sessions of an erased account remain until they expire", "account", account, "err", err)

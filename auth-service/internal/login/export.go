@@ -12,7 +12,7 @@ import (
 // maxExported limits the audit entries of an export.
 const maxExported = 10_000
 
-// Export has all data that the service stores about an account.
+// Export contains all data that the service stores about an account.
 type Export struct {
 	Account  account.Account
 	Identity account.Identity

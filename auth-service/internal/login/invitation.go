@@ -64,7 +64,7 @@ func (s *Service) AcceptInvitationWithPassword(ctx context.Context, token, passw
 		}
 		if fault.Is(err, fault.Unauthenticated) {
 			err = fault.New(fault.Invalid, "the password is wrong").
-				With(fault.Detail{Path: "/password", Code: "mismatch", Message: "must be the one of your account; after too many attempts, wait an hour"})
+				With(fault.Detail{Path: "/password", Code: "mismatch", Message: "must be the password of your account; after too many attempts, wait an hour"})
 		}
 		return err
 	}

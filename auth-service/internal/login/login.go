@@ -192,9 +192,9 @@ func (s *Service) find(ctx context.Context, operation, token string) (session.To
 	return s.Sessions.Find(ctx, token)
 }
 
-// LogOut ends the session of a refresh token. It succeeds also for a session that
-// has ended and for an earlier token of a session. It fails with
-// fault.Unauthenticated if the token is not one of this service.
+// LogOut ends the session of a refresh token. It also succeeds for a session that has ended and
+// for an earlier token of a session. It fails with fault.Unauthenticated if this service did
+// not issue the token.
 func (s *Service) LogOut(ctx context.Context, token string) error {
 	found, err := s.find(ctx, opLogout, token)
 	if err != nil {
@@ -209,9 +209,9 @@ func (s *Service) LogOut(ctx context.Context, token string) error {
 	return nil
 }
 
-// LogOutEverywhere ends all sessions of the account of a refresh token. It fails
-// with fault.Unauthenticated, also for an earlier token and for one of a session that
-// has ended: such a token may have been stolen.
+// LogOutEverywhere ends all sessions of the account of a refresh token. It fails with
+// fault.Unauthenticated, even for an earlier token and for a token of a session that has ended,
+// because it may have been stolen.
 func (s *Service) LogOutEverywhere(ctx context.Context, token string) error {
 	found, err := s.find(ctx, opLogout, token)
 	if err != nil {

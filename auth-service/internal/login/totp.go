@@ -38,7 +38,7 @@ func codesLost(codes []string, err error) error {
 	if codes == nil || !fault.Is(err, fault.Unavailable) {
 		return err
 	}
-	return fault.New(fault.Unavailable, "TOTP is on now, but the login failed after that and the recovery codes are lost; log in with a code, and make new ones: POST /api/auth/totp/recovery-codes").Because(err)
+	return fault.New(fault.Unavailable, "TOTP is on now, but the login failed after that and the recovery codes are lost; log in with a code, and create new ones: POST /api/auth/totp/recovery-codes").Because(err)
 }
 
 // EnrolForLogin returns a new secret for a login whose account must have TOTP. It fails as

@@ -81,8 +81,8 @@ func (o *Organisation) normalize() {
 	}
 }
 
-// upper returns a letter of ASCII in upper case, and other characters as they are: strings.ToUpper
-// turns some of them into ASCII.
+// upper converts ASCII letters to upper case, and does not change other characters:
+// strings.ToUpper turns some of them into ASCII.
 func upper(r rune) rune {
 	if 'a' <= r && r <= 'z' {
 		return r - 'a' + 'A'

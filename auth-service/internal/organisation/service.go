@@ -88,7 +88,8 @@ func (s *Service) View(ctx context.Context, id string) (Record, error) {
 	return s.Get(ctx, id)
 }
 
-// find fails with fault.NotFound also for an organisation that was deleted.
+// find returns an organisation. It fails with fault.NotFound, for example for a deleted
+// organisation.
 func (s *Service) find(ctx context.Context, id string) (store.Row[Record], error) {
 	row, err := s.Organisations.Get(ctx, id)
 	if err == nil && row.Doc.Deleted {
@@ -178,7 +179,7 @@ func (s *Service) Confirm(ctx context.Context, id string) error {
 		return store.Change{}, nil
 	})
 	if fault.Is(err, fault.NotFound) {
-		return fault.New(fault.Invalid, "organisation %q does not exist", id).
+		return fault.New(fault.Invalid, "organisation %q not found", id).
 			With(fault.Detail{Path: "/organisation", Code: "notFound", Message: fmt.Sprintf("must be the id of an existing organisation, got %q", id)})
 	}
 	return err
@@ -264,7 +265,7 @@ func errInvalid(details []fault.Detail) error {
 // notFound names the organisation in a fault.NotFound of the store.
 func notFound(id string, err error) error {
 	if fault.Is(err, fault.NotFound) {
-		return fault.New(fault.NotFound, "organisation %q does not exist", id)
+		return fault.New(fault.NotFound, "organisation %q not found", id)
 	}
 	return err
 }

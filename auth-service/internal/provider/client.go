@@ -99,7 +99,7 @@ func (c *Client) checkResponse(t transaction, r login.ProviderResponse) error {
 		return fault.New(fault.Malformed, "the response of the identity provider does not belong to the login that this browser began last; begin again: GET /api/auth/oidc/login").
 			With(fault.Detail{Path: "state", Code: "mismatch", Message: "must be the state of the latest login that this browser began"})
 	case r.Issuer != "" && r.Issuer != c.Issuer: // RFC 9207
-		return fault.New(fault.Unauthenticated, "the response is not from the identity provider that the service asked")
+		return fault.New(fault.Unauthenticated, "the response is not from the configured identity provider")
 	case r.Error != "":
 		text := "the identity provider refused the login"
 		if isErrorCode(r.Error) {
@@ -136,7 +136,7 @@ func (c *Client) exchange(ctx context.Context, m *metadata, code string, t trans
 	}
 	if err != nil {
 		c.Log.WarnContext(ctx, "ID token refused", "err", err)
-		return nil, fault.New(fault.Unauthenticated, "the ID token of the identity provider is not valid; ask an admin to look into the log of the auth-service")
+		return nil, fault.New(fault.Unauthenticated, "the ID token of the identity provider is not valid; ask an admin to check the log of the auth-service")
 	}
 	return token, nil
 }

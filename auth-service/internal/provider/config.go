@@ -17,14 +17,15 @@ import (
 	"github.com/battery-passport/suite/pkg/auth"
 )
 
-// Config is the configuration of the identity provider. An empty Issuer: none.
+// Config is the configuration of the identity provider. Without an Issuer, people log in with
+// passwords only.
 type Config struct {
 	Issuer             string `envconfig:"OIDC_ISSUER" desc:"Issuer of the identity provider (OpenID Connect) at which people may log in, for example https://login.example/realms/nordlicht; must be https unless the host is loopback. Empty: people log in with passwords only."`
 	ClientID           string `envconfig:"OIDC_CLIENT_ID" desc:"Client id of the auth-service at the identity provider; required if OIDC_ISSUER is set."`
 	ClientSecret       string `envconfig:"OIDC_CLIENT_SECRET" secret:"true" desc:"Client secret of the auth-service at the identity provider; required if OIDC_ISSUER is set."`
 	Scopes             Scopes `envconfig:"OIDC_SCOPES" default:"openid email profile" desc:"Scopes that are requested from the identity provider, separated by spaces; openid is required."`
 	RedirectURL        string `envconfig:"OIDC_REDIRECT_URL" desc:"URL to which the identity provider sends the browser back, registered there; must be https unless the host is loopback. It may be a page of a front end on the origin of the auth-service that fetches /api/auth/oidc/callback with the same query. Empty: /api/auth/oidc/callback at ISSUER_URL."`
-	CreateAccounts     bool   `envconfig:"OIDC_CREATE_ACCOUNTS" default:"false" desc:"Whether the first login of a person at the identity provider creates an account, also with REGISTRATION=invitation."`
+	CreateAccounts     bool   `envconfig:"OIDC_CREATE_ACCOUNTS" default:"false" desc:"Whether the first login of a person at the identity provider creates an account, even with REGISTRATION=invitation."`
 	Organisation       string `envconfig:"OIDC_ORGANISATION" desc:"Id of the organisation of accounts that log in at the identity provider and have none."`
 	OrganisationClaim  string `envconfig:"OIDC_ORGANISATION_CLAIM" desc:"Claim of the ID token with the id of the organisation, applied at each login. Empty: none."`
 	RoleClaim          string `envconfig:"OIDC_ROLE_CLAIM" desc:"Claim of the ID token with a text or a list of texts that OIDC_ROLES maps to a role, applied at each login, for example groups. Empty: none."`

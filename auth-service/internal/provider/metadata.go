@@ -27,7 +27,7 @@ const (
 // algorithms are the signature algorithms of ID tokens that are accepted. All are asymmetric.
 var algorithms = []string{oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA}
 
-// metadata has the endpoints and keys of the provider (OpenID Connect Discovery 1.0).
+// metadata contains the endpoints and keys of the provider (OpenID Connect Discovery 1.0).
 type metadata struct {
 	oauth      *oauth2.Config
 	keys       oidc.KeySet
@@ -142,7 +142,8 @@ func (c *Client) fetch(ctx context.Context) (*metadata, error) {
 	}, nil
 }
 
-// errUnavailable returns the fault for a provider that does not respond or refuses the service.
+// errUnavailable returns the fault for a provider that does not respond or does not accept the
+// service.
 func errUnavailable(cause error) error {
 	return fault.New(fault.Unavailable, "the identity provider does not respond, or does not accept this service; try again later").RetryIn(retryAfter).Because(cause)
 }

@@ -47,7 +47,8 @@ func group(text string) string {
 	return strings.Join(groups, "-")
 }
 
-// misread removes separators, and replaces characters that no code has by those that look like them.
+// misread removes separators, and replaces characters that never occur in codes by similar ones
+// that do.
 var misread = strings.NewReplacer("-", "", " ", "", "0", "O", "1", "I", "8", "B")
 
 func normal(code string) string { return misread.Replace(strings.ToUpper(code)) }

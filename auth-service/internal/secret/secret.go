@@ -63,7 +63,7 @@ type Keys struct {
 	refreshTokenKey atomic.Pointer[[]byte]
 }
 
-// New returns keys without content; Load loads them.
+// New returns keys without content. Load loads them.
 func New(db store.DB, entries *audit.Log, log *slog.Logger) *Keys {
 	return &Keys{
 		Secrets: store.Open(db, Schema()), Rings: store.Open(db, KeyRingSchema()), Now: time.Now, Algorithm: token.ES256, Audit: entries, Log: log,

@@ -10,9 +10,9 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-// overlap is how far back a reader continues that has read all revocations: writes
-// become visible out of order, and the clocks of two instances may differ by the
-// leeway in both directions.
+// overlap is the time by which a reader that has read all revocations goes back. Writes become
+// visible out of order, and the clocks of two instances may differ by the leeway in both
+// directions.
 const overlap = 2 * auth.Leeway
 
 // clockSkew extends the validity of a revocation: the clocks of the instance that

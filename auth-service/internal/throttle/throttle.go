@@ -47,9 +47,8 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// maxConcurrent limits the passwords that are hashed or wait for it at a time: of the
-// clients of one network without a device, and of all devices of one network. A device
-// may have one.
+// maxConcurrent limits the passwords that are being hashed or wait for it: of the clients of
+// one network without a device, and of all devices of one network. A device may have one.
 const maxConcurrent = 4
 
 // defaultCodes is the number of wrong codes that are allowed if LOGIN_FAILURES is 0. Codes always have a
