@@ -15,7 +15,7 @@ func (d *Document) ownedBy(p auth.Principal) bool {
 	return d.UploadedBy != "" && d.UploadedBy == p.UserID
 }
 
-// trusted reports whether the document may be shown as one of its passport: it names no
+// trusted reports whether the document may be shown as a document of its passport: it names no
 // passport, or belongs to the owner of the passport. Anyone can name any passport.
 func (d *Document) trusted() bool { return d.PassportID == "" || d.FromPassportOwner }
 

@@ -21,8 +21,8 @@ type Types []string
 const DefaultTypes = "default"
 
 // ParseTypes returns the types in a list of names from fileTypes and DefaultTypes; an empty
-// list means the default types. It fails if a name is unknown; HTML, programs and
-// documents with macros are.
+// list means the default types. It fails if a name is unknown. HTML, programs and documents
+// with macros are unknown types.
 func ParseTypes(list []string) (Types, error) {
 	var all Types
 	for _, name := range list {

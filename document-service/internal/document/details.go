@@ -52,7 +52,7 @@ const (
 // AccessClasses returns all access classes, the one with the fewest readers first.
 func AccessClasses() []AccessClass { return []AccessClass{AccessOwner, AccessAuthority, AccessPublic} }
 
-// isWiderThan reports whether the class has readers that the other one has not.
+// isWiderThan reports whether the class has readers that the other class does not have.
 func (c AccessClass) isWiderThan(other AccessClass) bool {
 	return slices.Index(AccessClasses(), c) > slices.Index(AccessClasses(), other)
 }

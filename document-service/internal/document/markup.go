@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// markup returns the type of a file that begins with head, whose detected type is found. The
-// detection takes every text for HTML that begins with a comment or with the name of an HTML
-// element, and looks only at the beginning of XML.
+// markup returns the type of a file that begins with head and whose detected type is found. The
+// detection takes any text that begins with a comment or the name of an HTML element for HTML,
+// and examines only the beginning of XML.
 func markup(found, ext string, head []byte) string {
 	isXML := slices.Contains(fileTypes[xmlText].extensions, ext)
 	switch {
@@ -30,10 +30,11 @@ func markup(found, ext string, head []byte) string {
 	return found
 }
 
-// page matches the begin of an HTML page, also after comments and processing instructions.
+// page matches the beginning of an HTML page, including one after comments and processing
+// instructions.
 var page = regexp.MustCompile(`(?is)^(\s+|<!--(-?>|.*?-->)|<\?.*?\?>)*<(!doctype\s+html|html|script)[\s/>]`)
 
-// namesText reports whether an extension is that of a text without a syntax of its own, or in
+// namesText reports whether an extension belongs to a text without its own syntax, or to one in
 // which HTML is allowed.
 func namesText(ext string) bool {
 	return slices.ContainsFunc([]string{csv, tsv, markdown, plainText}, func(name string) bool {

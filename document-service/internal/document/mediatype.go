@@ -5,7 +5,7 @@ import "strings"
 // A fileType describes a media type that may be uploaded.
 type fileType struct {
 	name       string   // for people
-	families   []string // what clients may declare; the first is the own family
+	families   []string // families that clients may declare; the first is the family of the type
 	extensions []string // the allowed extensions; the first is the default
 	optional   bool     // only allowed if ALLOWED_TYPES contains it
 }

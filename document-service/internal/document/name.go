@@ -15,8 +15,8 @@ const (
 	maxExtension = 16   // bytes; a longer text after the last dot is not an extension
 )
 
-// sentName returns a name as it was sent, without folders, control characters and those that
-// change the direction of text. The result may be empty.
+// sentName returns a name as the client sent it, without folders, control characters and
+// characters that change the direction of text. The result may be empty.
 func sentName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
@@ -114,7 +114,7 @@ func (t fileType) addExtension(name string) string {
 // deviceName matches names that Windows opens as a device, whatever their extension.
 var deviceName = regexp.MustCompile(`^(?i:con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹²³])\s*(\.|$)`)
 
-// DownloadName returns the file name for a download, also for documents of earlier
+// DownloadName returns the file name for a download, including that of documents of earlier
 // releases.
 func (d *Document) DownloadName() string {
 	t, ok := fileTypes[d.Type]

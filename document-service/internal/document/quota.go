@@ -66,7 +66,7 @@ func (u *Usage) reserve(document string, r Reservation) {
 	u.Reservations[document] = r
 }
 
-// account returns the owner of the document if that is an account, or "".
+// account returns the owner of the document if the owner is an account, or "".
 func (d *Document) account() string {
 	if d.Organisation == "" {
 		return d.UploadedBy
@@ -200,7 +200,8 @@ func (s *Service) settle(ctx context.Context, d *Document) {
 	})
 }
 
-// hold counts a document that will be deleted by a reservation, which cancel removes.
+// hold counts a reservation instead of a document that will be deleted. cancel removes the
+// reservation.
 func (s *Service) hold(ctx context.Context, d *Document) {
 	s.changeUsages(ctx, d, func(u *Usage) error {
 		if _, ok := u.Reservations[d.ID]; ok {
@@ -224,7 +225,7 @@ func (s *Service) cancel(ctx context.Context, d *Document) {
 	})
 }
 
-// changeUsages changes the usages that count a document, also if ctx is cancelled. If that
+// changeUsages changes the usages that count a document, even if ctx is cancelled. If that
 // fails, a usage is too high until the next recount.
 func (s *Service) changeUsages(ctx context.Context, d *Document, change func(*Usage) error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)

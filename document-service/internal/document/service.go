@@ -205,7 +205,7 @@ func (s *Service) Delete(ctx context.Context, by auth.Principal, id string, ifVe
 	return nil
 }
 
-// missing replaces a fault.NotFound of the store with the one of the document.
+// missing replaces a fault.NotFound of the store with the fault of the document.
 func missing(id string, err error) error {
 	if fault.Is(err, fault.NotFound) {
 		return notFound(id)

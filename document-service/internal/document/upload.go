@@ -33,8 +33,8 @@ type File struct {
 	IdempotencyKey string // optional; an upload with the same key is stored once
 }
 
-// Upload is a stored file that is not a document yet. Callers must call Abort for
-// every upload, also after Commit.
+// Upload is a stored file that is not a document yet. Callers must call Abort for every upload,
+// even after Commit.
 type Upload struct {
 	by        auth.Principal
 	name      string

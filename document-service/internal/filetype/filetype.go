@@ -61,7 +61,8 @@ func isA(found *mimetype.MIME, mediaType string) bool {
 	return false
 }
 
-// markup returns the type of HTML, SVG or other XML after byte order marks, also in UTF-16, or "".
+// markup returns the type of HTML, SVG or other XML, after byte order marks and in UTF-16, too,
+// or "".
 func markup(head []byte) string {
 	text := head
 	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) {
@@ -79,10 +80,11 @@ func markup(head []byte) string {
 // trimmed returns head without a byte order mark and white space at its beginning.
 func trimmed(head []byte) []byte { return bytes.TrimLeft(head, "\xef\xbb\xbf \t\r\n") }
 
-// dxf matches the begin of an ASCII DXF file, also after comments.
+// dxf matches the beginning of an ASCII DXF file, including one after comments.
 var dxf = regexp.MustCompile(`^(999\s*\n.*\n\s*)*0\s*\n\s*SECTION\s`)
 
-// drawing returns the type of a drawing or 3D model in text form, or otherwise.
+// drawing returns the type of a drawing or 3D model in text form, or otherwise if head is
+// neither.
 func drawing(text []byte, otherwise string) string {
 	switch {
 	case bytes.HasPrefix(text, []byte("ISO-10303-21;")):

@@ -133,7 +133,7 @@ func (f *form) rest() (document.Changes, error) {
 			return document.Changes{}, err
 		}
 		if part.Name == "file" {
-			f.addError("/file", "duplicate", "is given twice: upload one file per request")
+			f.addError("/file", "duplicate", "must not be repeated: upload one file per request")
 			return document.Changes{}, f.invalid() // without reading the second file
 		}
 		if err := f.field(part); err != nil {
@@ -177,7 +177,7 @@ func (f *form) field(part *rest.Part) error {
 	case !slices.Contains(fieldNames, part.Name):
 		f.addError("/"+pointerToken(part.Name), "unknownField", "is unknown"+fault.DidYouMean(part.Name, append(fieldNames, "file")))
 	case duplicate:
-		f.addError("/"+part.Name, "duplicate", "is given twice")
+		f.addError("/"+part.Name, "duplicate", "must not be repeated")
 	case len(value) > maxField:
 		f.addError("/"+part.Name, "range", fmt.Sprintf("must have at most %d bytes", maxField))
 	default:

@@ -1,4 +1,4 @@
-// Package ownership learns from events which organisation or account owns a passport,
+// Package ownership derives from events which organisation or account owns a passport,
 // whether everyone may read the passport, and which former ids an organisation has.
 //
 // Kafka delivers the events of one passport at least once, and in order only within a
@@ -68,8 +68,8 @@ func OrganisationSchema() store.Schema[Organisation] {
 // Topics returns the topics whose events Apply handles.
 func Topics() []string { return slices.Concat(event.AllPassportTopics(), event.OrganisationTopics()) }
 
-// Service answers who owns a passport. It is safe for concurrent use. Its methods fail
-// with fault.Unavailable if the store does not respond.
+// Service looks up who owns a passport. It is safe for concurrent use. Its methods fail with
+// fault.Unavailable if the store does not respond.
 type Service struct {
 	Passports     *store.Collection[Passport]
 	Organisations *store.Collection[Organisation]

@@ -19,7 +19,7 @@ const (
 
 	maxParts     = 10_000
 	blockSize    = PartSize / 20
-	abortTimeout = 5 * time.Second // applies also after the client has disconnected
+	abortTimeout = 5 * time.Second // even after the client has disconnected
 )
 
 // Put implements document.Objects. S3 checks the checksum of each part. Put reads the

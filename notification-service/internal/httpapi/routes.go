@@ -26,7 +26,7 @@ var OpenAPI = rest.Document{
 	Examples: examples,
 }
 
-// API has the operations and their dependencies.
+// API contains the operations and their dependencies.
 type API struct {
 	Notifications *notification.Service
 	Verifier      *token.Verifier

@@ -18,7 +18,7 @@ func (a *API) RegisterPages(r *rest.API) {
 			return
 		}
 		page.Page{
-			Title: "Turn off mails?", Text: "You will get no mails about events of passports, documents and accounts any more. They stay in your list of notifications.",
+			Title: "Turn off mails?", Text: "You will no longer get mails about events of passports, documents and accounts. The events stay in your list of notifications.",
 			Form: &page.Form{Hidden: map[string]string{"List-Unsubscribe": "One-Click"}, Button: "Turn off mails"},
 		}.Write(w, r, http.StatusOK)
 	}))

@@ -132,7 +132,7 @@ func (s *Service) upsertAccount(ctx context.Context, e event.Envelope, a Account
 // addressUnknown is the reason in deliveries that wait for an address.
 const addressUnknown = "the address of the recipient is not known yet"
 
-// release makes the mails due that wait for the address of an account.
+// release makes mails due that wait for the address of an account.
 func (s *Service) release(ctx context.Context, user string) error {
 	q := store.Query{Scopes: []string{addressScope(user)}, Limit: store.MaxLimit}
 	return s.Records.UpdateAll(ctx, q, func(r *Record) (store.Change, error) {

@@ -25,7 +25,7 @@ type MailBudget struct {
 	Sent      []SentMail      `json:"sent"`               // in the last hour, oldest first
 	DigestDue time.Time       `json:"digestDue,omitzero"` // zero: no mails are waiting
 	Digest    int             `json:"digest,omitzero"`    // number of the last digest
-	Waiting   []WaitingDigest `json:"waiting,omitempty"`  // digests that wait for a place in the mailbox, in the order of their turns
+	Waiting   []WaitingDigest `json:"waiting,omitempty"`  // digests that the limit of the mailbox delays, in the order of their turns
 }
 
 // SentMail is a mail that was sent, or that is being sent.
@@ -51,8 +51,8 @@ func (r *Record) digestKey() string {
 
 func budgetID(key string) string { return deriveID("mail budget", key) }
 
-// use counts a mail that is going to be sent. It reports false if the budget is used up. A
-// mail that is sent again takes the place of the first attempt.
+// use counts a mail that is about to be sent. It reports false if the budget is used up. A
+// repeated mail replaces its first attempt.
 func (b *MailBudget) use(id string, now time.Time, limit int) bool {
 	b.forget(id, now)
 	if !b.DigestDue.IsZero() || len(b.Sent) >= limit {
@@ -62,7 +62,7 @@ func (b *MailBudget) use(id string, now time.Time, limit int) bool {
 	return true
 }
 
-// forget removes mails that do not count any more, and an earlier attempt to send a mail.
+// forget removes mails that no longer count, and an earlier attempt to send a mail.
 func (b *MailBudget) forget(id string, now time.Time) {
 	b.Sent = slices.DeleteFunc(b.Sent, func(m SentMail) bool { return m.ID == id || now.Sub(m.At) >= budgetPeriod })
 }

@@ -113,8 +113,8 @@ func (d *Dispatcher) sendDigest(ctx context.Context, data digestTask, records []
 	})
 }
 
-// deliverDigest sends a digest. If its mailbox has got enough mails, the task of the digest runs
-// again when there is a place for it: that does not count as an attempt.
+// deliverDigest sends a digest. If the limit of its mailbox does not allow it yet, the task of
+// the digest runs again when it does: that does not count as an attempt.
 func (d *Dispatcher) deliverDigest(ctx context.Context, m Message, data digestTask) error {
 	wait, err := d.Service.useMailbox(ctx, digestID(data.Key, data.Number), m.To, budgetID(data.Key))
 	if err != nil {

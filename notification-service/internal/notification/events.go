@@ -33,8 +33,9 @@ func (s *Service) Handle(ctx context.Context, events []event.Envelope) (handled 
 	return handled, nil
 }
 
-// handleTogether handles the first event and those after it, up to the next one that is wrong, or
-// that changes an account or organisation and so the recipients of later ones.
+// handleTogether handles the first event and those after it, up to the next event that is wrong
+// or that changes an account or organisation, because such a change affects the recipients of
+// later events.
 func (s *Service) handleTogether(ctx context.Context, events []event.Envelope) (handled int, err error) {
 	var all []parsedEvent
 	for i, e := range events {
@@ -75,8 +76,8 @@ func (s *Service) parse(ctx context.Context, e event.Envelope) (payload, error) 
 	return p, nil
 }
 
-// hasNotification reports whether people are notified of an event. For the events of the
-// passports of an import, the event at its end has the notification.
+// hasNotification reports whether people are notified of an event. For the passports of an
+// import, only the event at the end of the import has a notification.
 func (e parsedEvent) hasNotification() bool {
 	switch e.Type {
 	case event.OrganisationUpdated{}.Topic(), event.UserUpdated{}.Topic(), event.UserDeleted{}.Topic():

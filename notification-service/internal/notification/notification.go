@@ -36,7 +36,7 @@ const (
 	Critical Priority = "critical"
 )
 
-// Status says whether the recipient has read a notification.
+// Status is the reading status of a notification.
 type Status string
 
 // The statuses.

@@ -34,8 +34,8 @@ var (
 	actorKeys = []string{"publishedBy", "updatedBy", "deletedBy"}
 )
 
-// importKey is the member with the id of an import. It is also in the events of the passports
-// of the import.
+// importKey is the member with the id of an import. The events of the passports of the import
+// contain it, too.
 const importKey = "importId"
 
 // subjectKey returns the member with the id of the subject, or an empty string for an unknown

@@ -47,7 +47,7 @@ func aboutAccounts(eventType string) bool {
 	return strings.HasPrefix(eventType, "user.") || strings.HasPrefix(eventType, "organisation.")
 }
 
-// checkTime rejects an event of the future.
+// checkTime rejects an event whose time is in the future.
 func (s *Service) checkTime(e event.Envelope) error {
 	if ahead := e.Time.Sub(s.now()); ahead > clockSkew {
 		return fault.New(fault.Invalid, "ce_time must not be in the future, got %s", e.Time.UTC().Format(time.RFC3339))
@@ -55,10 +55,10 @@ func (s *Service) checkTime(e event.Envelope) error {
 	return nil
 }
 
-// apply applies a version of the account to its projection. It reports false for an event
-// that changes nothing: a repetition, or one that a later version has overtaken, because
-// events of different topics have no order. It fails with fault.Invalid if the event does
-// not continue the sequence of the account.
+// apply applies a version of the account to its projection. It reports false for an event that
+// changes nothing: a repeated event, or one that arrived after a later version, because events
+// of different topics have no order. It fails with fault.Invalid if the event does not continue
+// the sequence of the account.
 func (stored *AccountProjection) apply(e event.Envelope, a AccountProjection) (changed bool, err error) {
 	this := Applied{e.Sequence, e.ID}
 	if slices.Contains(stored.Applied, this) || stored.Registered == e.ID {

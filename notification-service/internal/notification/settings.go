@@ -14,7 +14,7 @@ type Settings struct {
 	Mail MailSettings `json:"mail" doc:"which events are sent to you by mail; all events are in the list of notifications"`
 }
 
-// MailSettings says for which events an account gets mail.
+// MailSettings selects the events for which an account gets mail.
 type MailSettings struct {
 	Passport bool `json:"passport" doc:"events of passports; true by default"`
 	Document bool `json:"document" doc:"events of documents; false by default"`

@@ -11,7 +11,7 @@ import (
 //go:embed templates
 var templateFiles embed.FS
 
-// templates has a file for each event type, with the title on the first line and the
+// templates contains a file for each event type, with the title on the first line and the
 // message from the third line on. The texts are those of the original service,
 // except passport.published and the empty list of passport.updated.
 var templates = template.Must(template.ParseFS(templateFiles, "templates/*.txt"))

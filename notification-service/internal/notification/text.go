@@ -51,7 +51,7 @@ func quote(text string) string {
 	}, oneLine(text)) + `"`
 }
 
-// oneLine makes one line of an untrusted value and limits its length. It removes characters
+// oneLine converts an untrusted value to one line and limits its length. It removes characters
 // that are invisible or change the direction of text.
 func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {

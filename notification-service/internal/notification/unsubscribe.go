@@ -62,7 +62,7 @@ func (s *Service) unsubscribeURL(ctx context.Context, records ...*Record) (strin
 
 // accountOfToken returns the account for which a token was signed.
 func (s *Service) accountOfToken(ctx context.Context, token string) (id string, err error) {
-	invalid := fault.New(fault.NotFound, "the link is incomplete, or the account does not exist any more")
+	invalid := fault.New(fault.NotFound, "the link is incomplete, or the account no longer exists")
 	data, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil || len(data) <= sha256.Size {
 		return "", invalid

@@ -39,9 +39,9 @@ func (f Folder) Deliver(ctx context.Context, m notification.Message) error {
 	return f.DeliverMany(ctx, []notification.Message{m})[0]
 }
 
-// DeliverMany implements notification.BatchChannel. Each file is written atomically. Its name is
-// derived from the time and id of the event, so that a repeated delivery replaces it, also one
-// by another instance at the same time.
+// DeliverMany implements notification.BatchChannel. Each file is written atomically. Its name
+// is derived from the time and id of the event, so that a repeated delivery replaces it, even
+// one by another instance at the same time.
 func (f Folder) DeliverMany(_ context.Context, messages []notification.Message) []error {
 	errs := make([]error, len(messages))
 	if err := os.MkdirAll(f.Path, folderMode); err != nil {
