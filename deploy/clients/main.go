@@ -1,6 +1,6 @@
-// Clients runs a command with one address for all services of a suite, BASE_URL. Each object in
-// a JSON response has a member that is not in the OpenAPI documents: responses may get further
-// members, and generated clients must ignore them.
+// Clients runs a command with one address for all services of a suite, BASE_URL. It adds an
+// undocumented member to each object in a JSON response: responses may get further members, and
+// generated clients must ignore them.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 	"strings"
 )
 
-// paths has the service of each prefix of a path.
+// paths maps the prefixes of paths to the services.
 var paths = []struct{ prefix, variable string }{
 	{"/api/auth/", "AUTH_URL"}, {"/api/documents", "DOCUMENT_URL"}, {"/api/public/documents", "DOCUMENT_URL"},
 	{"/api/notifications", "NOTIFICATION_URL"}, {"/", "PASSPORT_URL"},

@@ -10,7 +10,7 @@ import (
 
 const barWidth = 30
 
-// progress reads a file and shows how much of it was sent, and how many rows were answered.
+// progress reads a file and shows how much of it was sent, and how many rows have a result.
 type progress struct {
 	file io.Reader
 	size int64
@@ -31,7 +31,7 @@ func (p *progress) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// row counts an answer.
+// row counts the result of a row.
 func (p *progress) row() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

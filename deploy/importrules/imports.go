@@ -33,7 +33,7 @@ var owners = map[string]string{
 // create users there.
 var direct = []string{"deploy/chaos", "deploy/mongousers"}
 
-// adapters are the names of internal packages that wrap a dependency, outputs those that
+// adapters are the names of internal packages that wrap a dependency; outputs are those that
 // write a format without knowing HTTP. All other internal packages are domain packages.
 var (
 	adapters = []string{"accountmail", "desk", "documents", "filetype", "httpapi", "password", "provider", "s3store", "secret", "textfile", "throttle", "totp"}

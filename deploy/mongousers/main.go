@@ -1,7 +1,7 @@
-// Mongousers creates a user for each service in MongoDB, which may read and write only the
-// database of the service, and writes its connection string to a file. It can be repeated:
-// the password in an existing file stays. In production it fails if the server does not require
-// a login, or knows no users.
+// Mongousers creates a MongoDB user for each service. The user may read and write only the
+// database of the service. It writes the connection string of the user to a file. It can be
+// repeated: the password in an existing file stays. In production it fails if the server does
+// not require a login, or does not support users.
 package main
 
 import (
@@ -86,8 +86,8 @@ func requireLogin(ctx context.Context, uri string) error {
 }
 
 // create creates the user of a service, or sets its password and role, and writes the file. If
-// the server does not know users, as a stand-in for tests, the file has the administrator, but
-// not in production.
+// the server has no users, as a stand-in for tests, the file contains the login of the
+// administrator, but not in production.
 func create(ctx context.Context, client *mongo.Client, uri url.URL, service, file string) error {
 	password, err := passwordIn(file, service)
 	if err != nil {
@@ -103,9 +103,9 @@ func create(ctx context.Context, client *mongo.Client, uri url.URL, service, fil
 	}
 	switch {
 	case hasCode(err, commandNotFound) && boot.IsProduction():
-		return fmt.Errorf("user %s: the server of MONGODB_URI knows no users, which APP_ENV=production does not allow; use MongoDB", service)
+		return fmt.Errorf("user %s: the server of MONGODB_URI does not support users, which APP_ENV=production requires; use MongoDB", service)
 	case hasCode(err, commandNotFound):
-		fmt.Fprintf(os.Stderr, "this server is not MongoDB and knows no users: %s gets the login of the administrator\n", service)
+		fmt.Fprintf(os.Stderr, "this server is not MongoDB and does not support users: %s gets the login of the administrator\n", service)
 	case err != nil:
 		return fmt.Errorf("user %s: %w", service, err)
 	default:

@@ -16,7 +16,7 @@ import (
 // TestProductionRequiresUsers runs against servers that require a login or not, and know users
 // or not. In production, both are required: otherwise no connection string is written.
 func TestProductionRequiresUsers(t *testing.T) {
-	const open, noUsers = "accepts clients without a login", "knows no users"
+	const open, noUsers = "accepts clients without a login", "does not support users"
 	for name, test := range map[string]struct {
 		environment string
 		codes       map[string]int32 // of commands that fail

@@ -181,7 +181,8 @@ func message(r *kgo.Record) Message {
 	return m
 }
 
-// NewClient returns a client with the given options that connects and logs in as cfg says.
+// NewClient returns a client with the given options that connects and logs in with the settings
+// in cfg.
 func NewClient(cfg kafka.Config, opts ...kgo.Opt) (*kgo.Client, error) {
 	opts = append(opts, kgo.SeedBrokers(cfg.Brokers...), kgo.Dialer(cfg.Dial), kgo.RequestRetries(retries))
 	if login, ok := map[string]sasl.Mechanism{
