@@ -109,6 +109,33 @@ func TestResponsesAreNeverOlderThanAcknowledgedWrites(t *testing.T) {
 	})
 }
 
+// TestReadersOfDraftsSeeItPublished reads a draft at one instance, which then remembers that it
+// is a draft, and publishes or deletes it at another one.
+func TestReadersOfDraftsSeeItPublished(t *testing.T) {
+	issuer, db := authtest.New(t), connect.Config{Dir: t.TempDir()}
+	cfg := passportd.Config{Store: db, Now: sampleClock, CacheBytes: 8 << 20}
+	reading, writing := startConfigured(t, cfg, issuer), startConfigured(t, cfg, issuer)
+	owner, authority := reading.as(auth.Operator, "A"), reading.as(auth.Authority, "")
+	published, deleted := writing.create(owner, sample(t, fullSample)), writing.create(owner, draft("https://a.example/deleted"))
+	for range 2 {
+		for _, id := range []string{published.ID, deleted.ID} {
+			reading.Call("GET /api/passports/"+id, owner, nil).Want(200, nil)
+			reading.Call("GET /api/passports/"+id, authority, nil).Want(404, nil)
+		}
+	}
+	writing.Call("POST /api/passports/"+published.ID+"/publish", owner, nil).Want(200, nil)
+	writing.Call("DELETE /api/passports/"+deleted.ID, owner, nil).Want(204, nil)
+	for range 2 {
+		for _, token := range []string{owner, authority} {
+			var p apiPassport
+			if reading.Call("GET /api/passports/"+published.ID, token, nil).Want(200, &p); p.State != "active" {
+				t.Errorf("got state %s after the draft was published", p.State)
+			}
+			reading.Call("GET /api/passports/"+deleted.ID, token, nil).Want(404, nil)
+		}
+	}
+}
+
 func isClosed(c chan struct{}) bool {
 	select {
 	case <-c:

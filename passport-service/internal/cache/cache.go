@@ -73,6 +73,13 @@ func (c *Cache[K, V]) Put(key K, v V) {
 	c.lru.Add(key, v)
 }
 
+// Delete removes the value of a key.
+func (c *Cache[K, V]) Delete(key K) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lru.Remove(key)
+}
+
 // Used returns the size of all values in bytes.
 func (c *Cache[K, V]) Used() int {
 	c.mu.Lock()

@@ -24,7 +24,7 @@ import (
 // and JSON for each access of signed-in readers. Each request reads the version of the passport
 // from the store, so a change is visible at once. The cache contains neither pages for
 // signed-in readers nor responses about drafts: after a draft is deleted, another one may have
-// the same id and versions. It is safe for concurrent use.
+// the same id and versions. It records only that a passport was a draft. It is safe for concurrent use.
 type ResponseCache struct {
 	cache    *cache.Cache[responseKey, *response]
 	rendered *prometheus.CounterVec
@@ -136,20 +136,14 @@ func (c *ResponseCache) get(ctx context.Context, from source, keyOf func(passpor
 	})
 }
 
-// forCaller returns the part of a passport that the signed-in caller may read, as JSON, from
-// the cache if possible. It fails like passport.Service.Get.
+// forCaller returns the part of a passport that the signed-in caller may read, as JSON,
+// from the cache if it is there. It fails like passport.Service.Get.
 func (c *ResponseCache) forCaller(ctx context.Context, s *passport.Service, id string) (*response, error) {
-	revision, err := s.Revision(ctx, id)
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return nil, err
-	}
-	if known, ok := c.cache.Get(responseKey{Revision: revision}); ok {
-		access, err := known.subject.Access(auth.Caller(ctx))
-		if err != nil {
-			return nil, err
-		}
-		if found, ok := c.cache.Get(callerKey(revision, access)); ok {
-			return found, nil
+	draft := responseKey{Revision: passport.Revision{PassportID: id}}
+	_, wasDraft := c.cache.Get(draft)
+	if !wasDraft {
+		if found, err := c.cachedForCaller(ctx, s, id); found != nil || err != nil {
+			return found, err
 		}
 	}
 	view, revision, err := s.Current(ctx, id)
@@ -158,11 +152,37 @@ func (c *ResponseCache) forCaller(ctx context.Context, s *passport.Service, id s
 	}
 	c.rendered.WithLabelValues("signed-in", resolver.JSON).Inc()
 	rendered := passportResponse(&view)
-	if view.Head.State != passport.Draft {
-		c.cache.Put(responseKey{Revision: revision}, &response{subject: view.Subject()})
-		c.cache.Put(callerKey(revision, view.Access), rendered)
+	switch {
+	case view.Head.State == passport.Draft:
+		c.cache.Put(draft, &response{}) // the next reader needs no revision
+		return rendered, nil
+	case wasDraft:
+		c.cache.Delete(draft)
 	}
+	c.cache.Put(responseKey{Revision: revision}, &response{subject: view.Subject()})
+	c.cache.Put(callerKey(revision, view.Access), rendered)
 	return rendered, nil
+}
+
+// cachedForCaller returns nil if the cache does not have the response to the caller.
+func (c *ResponseCache) cachedForCaller(ctx context.Context, s *passport.Service, id string) (*response, error) {
+	revision, err := s.Revision(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	known, ok := c.cache.Get(responseKey{Revision: revision})
+	if !ok {
+		return nil, nil
+	}
+	access, err := known.subject.Access(auth.Caller(ctx))
+	if err != nil {
+		return nil, err
+	}
+	found, _ := c.cache.Get(callerKey(revision, access))
+	return found, nil
 }
 
 func callerKey(r passport.Revision, access passport.Access) responseKey {
