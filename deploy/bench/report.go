@@ -30,8 +30,11 @@ func (s *suite) latency(name string, m *vegeta.Metrics) {
 
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
 
-// median returns the middle value, or the mean of the two in the middle.
+// median returns the middle value, or the mean of the two in the middle; 0 without values.
 func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
 	sorted := slices.Sorted(slices.Values(values))
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
@@ -52,7 +55,7 @@ func verdict(name string, before, after []float64) string {
 }
 
 // table returns the figures of one suite, or of two side by side, in Markdown. A figure that
-// the first of two suites does not have is a dash.
+// is missing or zero in the first of two suites is a dash.
 func table(suites []*suite) string {
 	var t strings.Builder
 	fmt.Fprintf(&t, "%s, %d cores, %s %s/%s\n\n", time.Now().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
@@ -66,14 +69,29 @@ func table(suites []*suite) string {
 		before, after := suites[0].values[name], last.values[name]
 		switch {
 		case len(suites) == 1:
-			fmt.Fprintf(&t, "| %s | %.2f |\n", name, median(after))
-		case before == nil:
-			fmt.Fprintf(&t, "| %s | – | %.2f | | |\n", name, median(after))
+			fmt.Fprintf(&t, "| %s | %s |\n", name, number(median(after)))
+		case median(before) == 0:
+			fmt.Fprintf(&t, "| %s | – | %s | | |\n", name, number(median(after)))
 		default:
-			fmt.Fprintf(&t, "| %s | %.2f | %.2f | %.2f | %s |\n", name, median(before), median(after), median(after)/median(before), verdict(name, before, after))
+			mark := verdict(name, before, after)
+			if last.backEnds != nil { // others are not a newer version
+				mark = ""
+			}
+			fmt.Fprintf(&t, "| %s | %s | %s | %.2f | %s |\n", name, number(median(before)), number(median(after)), median(after)/median(before), mark)
 		}
 	}
 	return t.String()
+}
+
+// number returns three digits, or all of them before the decimal point.
+func number(v float64) string {
+	switch {
+	case v >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case v >= 10:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
 }
 
 const page = "docs/performance.md" // has the tables that -write replaces

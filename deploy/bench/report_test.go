@@ -51,15 +51,19 @@ func TestTableComparesMedians(t *testing.T) {
 	got := table([]*suite{measured("before: old", 1), changed})
 	for _, want := range []string{
 		"| figure | before: old | after: new | ratio |  |\n",
-		"| read, p50, ms | 15.00 | 45.00 | 3.00 | **worse** |\n",
-		"| read, per second | 15.00 | 5.00 | 0.33 | **worse** |\n",
+		"| read, p50, ms | 15.0 | 45.0 | 3.00 | **worse** |\n",
+		"| read, per second | 15.0 | 5.00 | 0.33 | **worse** |\n",
 		"| new, ms | – | 7.00 | | |\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got table without %q:\n%s", want, got)
 		}
 	}
-	if got := table([]*suite{measured("old", 1)}); !strings.Contains(got, "| read, p50, ms | 15.00 |\n") {
+	changed.backEnds = []string{"MONGODB_URI=x"}
+	if got := table([]*suite{measured("embedded", 1), changed}); strings.Contains(got, "worse") {
+		t.Errorf("other back ends are marked as worse:\n%s", got)
+	}
+	if got := table([]*suite{measured("old", 1)}); !strings.Contains(got, "| read, p50, ms | 15.0 |\n") {
 		t.Errorf("got table of one suite\n%s", got)
 	}
 }

@@ -58,7 +58,7 @@ var scenarios = slices.Concat([]scenario{{do: start}, {once: true, do: prepare}}
 func scans(cached string) []scenario {
 	return []scenario{
 		load{rate: 300, clients: 16, request: scan("text/html", ""), bytes: true}.measures("page, " + cached),
-		load{rate: 300, clients: 16, request: scan("text/html", "*"), bytes: true}.measures("page, unchanged (304), " + cached),
+		load{rate: 300, clients: 16, request: scan("text/html", "*")}.measures("page, unchanged (304), " + cached),
 		load{rate: 300, clients: 16, request: scan("application/json", ""), bytes: true}.measures("JSON, " + cached),
 		load{rate: 300, clients: 16, request: scan("application/linkset+json", ""), bytes: true}.measures("linkset, " + cached),
 	}
