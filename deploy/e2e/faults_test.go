@@ -95,7 +95,7 @@ func run(t *testing.T, program, dir string, env ...string) (s *suite, p *process
 	}
 	t.Cleanup(func() { cmd.Process.Kill() })
 	addrs := map[string]string{}
-	for lines := bufio.NewScanner(out); lines.Scan() && !strings.Contains(lines.Text(), "The first account"); {
+	for lines := bufio.NewScanner(out); lines.Scan() && !strings.Contains(lines.Text(), "First steps"); {
 		fmt.Fprintln(p.log, lines.Text())
 		if words := strings.Fields(lines.Text()); len(words) > 1 {
 			addrs[words[0]] = words[1]
