@@ -111,10 +111,10 @@ func (s *Service) replaceUnconfirmed(ctx context.Context, id, passwordHash strin
 	})
 }
 
-// ConfirmationLetter returns the mail that confirms an address, with a new token. It fails with
+// PrepareConfirmationMail returns the mail that confirms an address, with a new token. It fails with
 // fault.NotFound if no mail must be sent, and with fault.TooMany.
-func (s *Service) ConfirmationLetter(ctx context.Context, q MailRequest, request string) (Letter, error) {
-	return s.letter(ctx, q, func(r *Record) (string, error) {
+func (s *Service) PrepareConfirmationMail(ctx context.Context, q MailRequest, request string) (LinkMail, error) {
+	return s.linkMail(ctx, q, func(r *Record) (string, error) {
 		if r.Disabled || r.Verified() {
 			return "", fault.New(fault.NotFound, "the account is disabled, or its address is confirmed")
 		}
@@ -122,13 +122,13 @@ func (s *Service) ConfirmationLetter(ctx context.Context, q MailRequest, request
 	})
 }
 
-// ExistingLetter returns the mail to the holder of an account whose address somebody registered again.
-func (s *Service) ExistingLetter(ctx context.Context, q MailRequest, _ string) (Letter, error) {
+// PrepareExistingMail returns the mail to the holder of an account whose address somebody registered again.
+func (s *Service) PrepareExistingMail(ctx context.Context, q MailRequest, _ string) (LinkMail, error) {
 	row, err := s.Accounts.GetBy(ctx, byEmail, q.Email)
 	if err == nil && (row.Doc.Disabled || !row.Doc.Verified()) {
 		err = fault.New(fault.NotFound, "the account is disabled, or its address is not confirmed")
 	}
-	return Letter{To: row.Doc.Email}, err
+	return LinkMail{To: row.Doc.Email}, err
 }
 
 // ConfirmEmail confirms the address of the account of a link. It requires the password of the

@@ -31,8 +31,8 @@ type MailRequest struct {
 	Email string `json:"email"` // as it was entered, in normal form; it may have no account
 }
 
-// Letter is a mail with a single-use link.
-type Letter struct{ To, Token string }
+// LinkMail is a mail with a single-use link.
+type LinkMail struct{ To, Token string }
 
 // RequestReset requests a mail with a link for a new password. It does the same for every
 // address; only the task finds out whether there is an account. An address gets at most one
@@ -59,10 +59,10 @@ func (s *Service) enqueueMail(ctx context.Context, kind, email string) error {
 	return err
 }
 
-// ResetLetter returns the mail for a request, with a new token. The tokens of earlier mails stay
+// PrepareResetMail returns the mail for a request, with a new token. The tokens of earlier mails stay
 // valid. It fails with fault.NotFound if no mail must be sent, and with fault.TooMany.
-func (s *Service) ResetLetter(ctx context.Context, q MailRequest, request string) (Letter, error) {
-	return s.letter(ctx, q, func(r *Record) (string, error) {
+func (s *Service) PrepareResetMail(ctx context.Context, q MailRequest, request string) (LinkMail, error) {
+	return s.linkMail(ctx, q, func(r *Record) (string, error) {
 		if r.Disabled || !r.Verified() || s.logsInAtProviderOnly(*r) {
 			return "", fault.New(fault.NotFound, "the account is disabled, its address is not confirmed, or it logs in at the identity provider only")
 		}
@@ -77,13 +77,13 @@ func (s *Service) logsInAtProviderOnly(r Record) bool {
 	return r.PasswordHash == "" && r.Identity.Issuer != "" && r.Identity.Issuer == s.Provider.Issuer
 }
 
-// letter returns the mail for a request, with a token that issue makes and stores in the account.
-func (s *Service) letter(ctx context.Context, q MailRequest, issue func(*Record) (token string, err error)) (Letter, error) {
+// linkMail returns the mail for a request, with a token that issue makes and stores in the account.
+func (s *Service) linkMail(ctx context.Context, q MailRequest, issue func(*Record) (token string, err error)) (LinkMail, error) {
 	row, err := s.Accounts.GetBy(ctx, byEmail, q.Email)
 	if err != nil {
-		return Letter{}, err
+		return LinkMail{}, err
 	}
-	l := Letter{To: row.Doc.Email}
+	l := LinkMail{To: row.Doc.Email}
 	_, err = s.Accounts.Update(ctx, row.ID, func(r *Record) (_ store.Change, err error) {
 		l.Token, err = issue(r)
 		return store.Change{}, err

@@ -30,7 +30,7 @@ type Mails struct {
 func (m *Mails) Tasks() []task.Kind {
 	return []task.Kind{
 		m.invitation(),
-		m.kind(account.ResetMail, account.ResetLifetime, m.Accounts.ResetLetter, func(l account.Letter) mail.Message {
+		m.kind(account.ResetMail, account.ResetLifetime, m.Accounts.PrepareResetMail, func(l account.LinkMail) mail.Message {
 			return mail.Message{
 				Subject: "Choose a new password",
 				Text:    "Somebody, probably you, asked for a new password for your account. Your current password stays valid until you choose another one.",
@@ -38,7 +38,7 @@ func (m *Mails) Tasks() []task.Kind {
 				Note:    "The link works once and for 30 minutes. A new password ends all sessions of the account. If you did not ask for this, ignore this mail.",
 			}
 		}),
-		m.kind(account.ConfirmationMail, account.ConfirmationLifetime, m.Accounts.ConfirmationLetter, func(l account.Letter) mail.Message {
+		m.kind(account.ConfirmationMail, account.ConfirmationLifetime, m.Accounts.PrepareConfirmationMail, func(l account.LinkMail) mail.Message {
 			return mail.Message{
 				Subject: "Confirm your email address",
 				Text:    "Somebody, probably you, registered an account with this email address. Confirm the address with the password of the registration.",
@@ -46,7 +46,7 @@ func (m *Mails) Tasks() []task.Kind {
 				Note:    "The link works once and for 24 hours. If you did not register, ignore this mail: you will get no other mail.",
 			}
 		}),
-		m.kind(account.ExistingMail, account.ConfirmationLifetime, m.Accounts.ExistingLetter, func(account.Letter) mail.Message {
+		m.kind(account.ExistingMail, account.ConfirmationLifetime, m.Accounts.PrepareExistingMail, func(account.LinkMail) mail.Message {
 			return mail.Message{
 				Subject: "You already have an account",
 				Text:    "Somebody, probably you, tried to register an account with this email address. It has one already. Log in with your password or, if you have forgotten it, choose another one.",
@@ -57,9 +57,9 @@ func (m *Mails) Tasks() []task.Kind {
 	}
 }
 
-// kind returns a kind of tasks whose mail has a letter for the request in the data of the task. A
+// kind returns a kind of tasks whose mail has a prepare for the request in the data of the task. A
 // request that is older than maxAge fails: the person has to ask again.
-func (m *Mails) kind(name string, maxAge time.Duration, letter func(context.Context, account.MailRequest, string) (account.Letter, error), compose func(account.Letter) mail.Message) task.Kind {
+func (m *Mails) kind(name string, maxAge time.Duration, prepare func(context.Context, account.MailRequest, string) (account.LinkMail, error), compose func(account.LinkMail) mail.Message) task.Kind {
 	return mail.Kind(name, m.Sender, func(ctx context.Context, t task.Task) (mail.Message, error) {
 		var request account.MailRequest
 		if err := wire.Unmarshal(t.Data, &request); err != nil {
@@ -68,7 +68,7 @@ func (m *Mails) kind(name string, maxAge time.Duration, letter func(context.Cont
 		if m.Now().Sub(t.CreatedAt) > maxAge {
 			return mail.Message{}, task.Permanent(errors.New("the mail could not be sent in time; the person has to ask again"))
 		}
-		l, err := letter(ctx, request, t.ID)
+		l, err := prepare(ctx, request, t.ID)
 		switch {
 		case fault.Is(err, fault.NotFound), fault.Is(err, fault.TooMany): // no fault of the service
 			return mail.Message{}, mail.ErrObsolete

@@ -20,7 +20,7 @@ func (m *Mails) invitation() task.Kind {
 		if err := wire.Unmarshal(t.Data, &request); err != nil {
 			return mail.Message{}, task.Permanent(err)
 		}
-		l, err := m.Invitations.Letter(ctx, request.Invitation, t.ID)
+		l, err := m.Invitations.PrepareMail(ctx, request.Invitation, t.ID)
 		switch {
 		case fault.Is(err, fault.NotFound):
 			return mail.Message{}, mail.ErrObsolete
@@ -35,7 +35,7 @@ func (m *Mails) invitation() task.Kind {
 	})
 }
 
-func (m *Mails) invitationMessage(l invitation.Letter) mail.Message {
+func (m *Mails) invitationMessage(l invitation.MailContent) mail.Message {
 	text := "You are invited to the Battery Passport System."
 	if l.OrganisationName != "" {
 		text = "You are invited to join the organisation " + l.OrganisationName + " in the Battery Passport System."

@@ -86,7 +86,7 @@ func (s *Service) authenticate(ctx context.Context, id, secret string) (auth.Pri
 	}
 	s.verified.Add(credential, struct{}{})
 	s.Audit.CountClient(ctx, audit.ClientAuthenticated, r.ID)
-	s.used(ctx, r, secretID)
+	s.recordUse(ctx, r, secretID)
 	return p, nil
 }
 
@@ -138,8 +138,8 @@ func (s *Service) completePending(ctx context.Context, r Record) (Record, error)
 	return row.Doc, err
 }
 
-// used sets the time of the latest token.
-func (s *Service) used(ctx context.Context, r Record, secretID string) {
+// recordUse sets the time of the latest token.
+func (s *Service) recordUse(ctx context.Context, r Record, secretID string) {
 	now := s.now()
 	if now.Sub(r.lastUsed(secretID)) < usedInterval {
 		return

@@ -17,8 +17,8 @@ type Request struct {
 	Invitation string `json:"invitation"`
 }
 
-// Letter is the content of the mail.
-type Letter struct {
+// MailContent is the content of the mail.
+type MailContent struct {
 	Invitation
 	OrganisationName string
 	Token            string
@@ -29,11 +29,11 @@ func (s *Service) send(ctx context.Context, r Record) error {
 	return err
 }
 
-// Letter returns the mail for a request, with a new token. A mail that is sent again has
+// PrepareMail returns the mail for a request, with a new token. A mail that is sent again has
 // another token, and both are valid. It fails with fault.NotFound if the mail is not needed any
 // more, and with fault.TooMany.
-func (s *Service) Letter(ctx context.Context, invitation, request string) (Letter, error) {
-	var l Letter
+func (s *Service) PrepareMail(ctx context.Context, invitation, request string) (MailContent, error) {
+	var l MailContent
 	_, err := s.Invitations.Update(ctx, invitation, func(r *Record) (_ store.Change, err error) {
 		now := s.now()
 		if r.State != Pending || r.Request != request || !now.Before(r.ExpiresAt) {

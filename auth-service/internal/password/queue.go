@@ -12,9 +12,9 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
-// turns is the order in which the classes are served: known devices get half of the hashes
+// schedule is the order in which the classes are served: known devices get half of the hashes
 // and the others a quarter each. A class without waiters is skipped.
-var turns = [...]account.Class{account.KnownDevice, account.OtherDevice, account.KnownDevice, account.Registration}
+var schedule = [...]account.Class{account.KnownDevice, account.OtherDevice, account.KnownDevice, account.Registration}
 
 // maxNetworks limits for how many networks a class remembers when they were served.
 const maxNetworks = 10_000
@@ -39,7 +39,7 @@ type queue struct {
 	mu      sync.Mutex
 	free    int // if there is a free slot, nobody waits
 	classes [account.Registration + 1]class
-	turn    int // index of the next class in turns
+	turn    int // index of the next class in schedule
 	hashes  int // slots handed out so far
 }
 
@@ -99,9 +99,9 @@ func (q *queue) enter(client account.Client) *waiter {
 func (q *queue) release() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for range turns {
-		c := &q.classes[turns[q.turn]]
-		q.turn = (q.turn + 1) % len(turns)
+	for range schedule {
+		c := &q.classes[schedule[q.turn]]
+		q.turn = (q.turn + 1) % len(schedule)
 		if len(c.waiters) > 0 {
 			q.serve(c)
 			return

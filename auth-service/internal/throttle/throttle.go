@@ -101,7 +101,7 @@ func (t *Throttle) Attempt(client netip.Addr, account, device string) (allowed b
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	networks, now := networksOf(client), t.now()
-	taken := t.ofDevice(networks[0], device, now)
+	taken := t.deviceBuckets(networks[0], device, now)
 	if len(taken) == 0 {
 		device = ""
 		var wait time.Duration
@@ -115,7 +115,7 @@ func (t *Throttle) Attempt(client netip.Addr, account, device string) (allowed b
 	}
 	allowed = true
 	if device == "" { // last: a refused attempt must not create a bucket, which could drop another
-		b := t.ofAccount(networks[0], account, now)
+		b := t.accountBucket(networks[0], account, now)
 		if allowed = b.wait() == 0; allowed {
 			taken = append(taken, b)
 		}
@@ -140,9 +140,9 @@ func (t *Throttle) end(taken []*bucket, release func()) func(failed bool) {
 	}
 }
 
-// ofDevice returns the buckets for an attempt from a device, or none if it must be
+// deviceBuckets returns the buckets for an attempt from a device, or none if it must be
 // treated like one without a device. The caller holds t.mu, as in the functions below.
-func (t *Throttle) ofDevice(network, device string, now time.Time) []*bucket {
+func (t *Throttle) deviceBuckets(network, device string, now time.Time) []*bucket {
 	if device == "" {
 		return nil
 	}
@@ -156,9 +156,9 @@ func (t *Throttle) ofDevice(network, device string, now time.Time) []*bucket {
 	return []*bucket{own, shared}
 }
 
-// ofAccount returns the bucket of an account or, if it is empty, that of the account and
+// accountBucket returns the bucket of an account or, if it is empty, that of the account and
 // the network, which no other network can use up.
-func (t *Throttle) ofAccount(network, account string, now time.Time) *bucket {
+func (t *Throttle) accountBucket(network, account string, now time.Time) *bucket {
 	if b := t.accounts.get(account, now); b.wait() == 0 {
 		return b
 	}

@@ -66,18 +66,18 @@ func scopesOf(p auth.Principal) []string {
 	case auth.Authority:
 		return []string{authority}
 	}
-	scopes := []string{ofUploader(p.UserID, "")}
+	scopes := []string{uploaderScope(p.UserID, "")}
 	for _, organisation := range p.Organisations() {
-		scopes = append(scopes, ofOrganisation(organisation))
+		scopes = append(scopes, organisationScope(organisation))
 	}
 	return scopes
 }
 
 // ownScopes returns the scopes of the documents that p has uploaded and still owns.
 func ownScopes(p auth.Principal) []string {
-	scopes := []string{ofUploader(p.UserID, "")}
+	scopes := []string{uploaderScope(p.UserID, "")}
 	for _, organisation := range p.Organisations() {
-		scopes = append(scopes, ofUploader(p.UserID, organisation))
+		scopes = append(scopes, uploaderScope(p.UserID, organisation))
 	}
 	return scopes
 }

@@ -57,22 +57,22 @@ const (
 	withoutOrganisation = "without organisation"
 )
 
-// ofOrganisation is the scope of the documents of an organisation.
-func ofOrganisation(id string) string { return "organisation:" + id }
+// organisationScope is the scope of the documents of an organisation.
+func organisationScope(id string) string { return "organisation:" + id }
 
-// ofUploader is the scope of the documents of an organisation, or of no organisation, that
+// uploaderScope is the scope of the documents of an organisation, or of no organisation, that
 // an account has uploaded.
-func ofUploader(user, organisation string) string { return "uploader:" + user + "/" + organisation }
+func uploaderScope(user, organisation string) string { return "uploader:" + user + "/" + organisation }
 
-// ofPassport is the scope of the documents of an owner that name a passport and are shown to
+// passportScope is the scope of the documents of an owner that name a passport and are shown to
 // authorities.
-func ofPassport(passport string, o ownership.Owner) string {
+func passportScope(passport string, o ownership.Owner) string {
 	return "passport:" + passport + "/" + o.Organisation + "/" + o.Account
 }
 
-// publicOf is the scope of the documents of an owner that name a passport and have the access
+// publicScope is the scope of the documents of an owner that name a passport and have the access
 // class public.
-func publicOf(passport string, o ownership.Owner) string {
+func publicScope(passport string, o ownership.Owner) string {
 	return "public:" + passport + "/" + o.Organisation + "/" + o.Account
 }
 
@@ -90,9 +90,9 @@ func DocumentSchema() store.Schema[Document] {
 			l.Scopes = []string{unfinished}
 			return l
 		}
-		l.Scopes = []string{store.All, ofUploader(d.UploadedBy, d.Organisation)}
+		l.Scopes = []string{store.All, uploaderScope(d.UploadedBy, d.Organisation)}
 		if d.Organisation != "" {
-			l.Scopes = append(l.Scopes, ofOrganisation(d.Organisation))
+			l.Scopes = append(l.Scopes, organisationScope(d.Organisation))
 		}
 		if d.Organisation == "" {
 			l.Scopes = append(l.Scopes, withoutOrganisation)
@@ -101,10 +101,10 @@ func DocumentSchema() store.Schema[Document] {
 			l.Scopes = append(l.Scopes, authority)
 		}
 		if d.Class() != AccessOwner && d.PassportID != "" {
-			l.Scopes = append(l.Scopes, ofPassport(d.PassportID, d.owner()))
+			l.Scopes = append(l.Scopes, passportScope(d.PassportID, d.owner()))
 		}
 		if d.IsPublic && d.PassportID != "" {
-			l.Scopes = append(l.Scopes, publicOf(d.PassportID, d.owner()))
+			l.Scopes = append(l.Scopes, publicScope(d.PassportID, d.owner()))
 		}
 		l.Filters = map[string]string{"passportId": d.PassportID, "kind": string(d.Kind)}
 		return l

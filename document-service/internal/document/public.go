@@ -45,7 +45,7 @@ func (s *Service) ListPublic(ctx context.Context, passport string, limit int, cu
 	if err != nil || !published {
 		return store.Page[Document]{}, err
 	}
-	scopes, err := s.scopesOfPassport(ctx, passport, publicOf)
+	scopes, err := s.scopesOfPassport(ctx, passport, publicScope)
 	if err != nil {
 		return store.Page[Document]{}, err
 	}

@@ -200,9 +200,9 @@ func (s *Service) settle(ctx context.Context, d *Document) {
 	})
 }
 
-// hold counts a reservation instead of a document that will be deleted. cancel removes the
+// reserveForDeletion counts a reservation instead of a document that will be deleted. cancel removes the
 // reservation.
-func (s *Service) hold(ctx context.Context, d *Document) {
+func (s *Service) reserveForDeletion(ctx context.Context, d *Document) {
 	s.changeUsages(ctx, d, func(u *Usage) error {
 		if _, ok := u.Reservations[d.ID]; ok {
 			return store.ErrNoChange

@@ -135,12 +135,12 @@ func (s *Service) scopesOfUsage(ctx context.Context, id string) ([]string, error
 		return []string{withoutOrganisation}, nil
 	}
 	if user, ok := strings.CutPrefix(id, usageOfAccount("")); ok {
-		return []string{ofUploader(user, "")}, nil
+		return []string{uploaderScope(user, "")}, nil
 	}
 	organisations, err := s.Owners.IDs(ctx, strings.TrimPrefix(id, usageOfOrganisation("")))
 	scopes := make([]string, len(organisations))
 	for i, organisation := range organisations {
-		scopes[i] = ofOrganisation(organisation)
+		scopes[i] = organisationScope(organisation)
 	}
 	return scopes, err
 }

@@ -98,7 +98,7 @@ func (s *Service) List(ctx context.Context, by auth.Principal, f Filter, limit i
 	case f.Own:
 		q.Scopes = ownScopes(by)
 	case by.Role == auth.Authority && f.PassportID != "":
-		if q.Scopes, err = s.scopesOfPassport(ctx, f.PassportID, ofPassport); err != nil {
+		if q.Scopes, err = s.scopesOfPassport(ctx, f.PassportID, passportScope); err != nil {
 			return page, err
 		}
 	}
@@ -188,7 +188,7 @@ func (s *Service) Delete(ctx context.Context, by auth.Principal, id string, ifVe
 	if len(ifVersion) > 0 && !slices.Contains(ifVersion, row.Version) {
 		return store.ErrStale(id)
 	}
-	s.hold(ctx, &row.Doc)
+	s.reserveForDeletion(ctx, &row.Doc)
 	row, err = s.Documents.Update(ctx, id, func(d *Document) (store.Change, error) {
 		if err := s.checkChange(ctx, d, by); err != nil {
 			return store.Change{}, err

@@ -45,7 +45,7 @@ func (s *Service) setTrustOf(ctx context.Context, rows []store.Row[Document]) er
 }
 
 // scopesOfPassport returns the scopes of the documents that belong to the owner of a
-// passport; scope is ofPassport or publicOf.
+// passport; scope is passportScope or publicScope.
 func (s *Service) scopesOfPassport(ctx context.Context, passport string, scope func(string, ownership.Owner) string) ([]string, error) {
 	owners, err := s.Owners.OwnersOf(ctx, passport)
 	scopes := make([]string, len(owners))

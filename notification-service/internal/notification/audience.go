@@ -17,8 +17,8 @@ const admins Audience = "admin"
 // organisationPrefix begins the audience of an organisation.
 const organisationPrefix = "organisation:"
 
-// ofOrganisation is the audience of the people of an organisation.
-func ofOrganisation(id string) Audience { return Audience(organisationPrefix + id) }
+// organisationAudience is the audience of the people of an organisation.
+func organisationAudience(id string) Audience { return Audience(organisationPrefix + id) }
 
 // audiencesOf returns the audiences that a caller belongs to.
 func audiencesOf(p auth.Principal) []Audience {
@@ -27,7 +27,7 @@ func audiencesOf(p auth.Principal) []Audience {
 		all = append(all, admins)
 	}
 	for _, id := range p.Organisations() {
-		all = append(all, ofOrganisation(id))
+		all = append(all, organisationAudience(id))
 	}
 	return all
 }

@@ -97,7 +97,7 @@ func (l *lookup) addMembers(ctx context.Context, all *recipients, e event.Envelo
 	if err != nil {
 		return err
 	}
-	audience := ofOrganisation(owner.Organisation)
+	audience := organisationAudience(owner.Organisation)
 	for _, user := range []string{owner.UserID, actor} {
 		if user == "" {
 			continue

@@ -74,7 +74,7 @@ func (f *foreign) convert() error {
 		if err != nil {
 			return err
 		}
-		f.waiting = append(f.waiting, Record{Number: f.document.Number, Row: passport.Row{Body: body, Held: f.roundTrip}, Warnings: append(f.document.Warnings, warnings(losses)...)})
+		f.waiting = append(f.waiting, Record{Number: f.document.Number, Row: passport.Row{Body: body, RoundTrip: f.roundTrip}, Warnings: append(f.document.Warnings, warnings(losses)...)})
 		f.document.Warnings = nil
 	}
 	return nil

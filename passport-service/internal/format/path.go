@@ -153,8 +153,8 @@ func (s *step) holds(v any) bool {
 	return true
 }
 
-// meet sets the members that the conditions require, and returns v.
-func (s *step) meet(v any) any {
+// satisfy sets the members that the conditions require, and returns v.
+func (s *step) satisfy(v any) any {
 	for _, c := range s.where {
 		if c.value != "" && !c.not {
 			v = set(v, c.steps(), nil, c.scalar(), positions{})
@@ -185,7 +185,7 @@ func set(v any, steps []step, indexes []int, value any, found positions) any {
 	}
 	s := &steps[0]
 	if !s.array {
-		object[s.name] = set(s.meet(object[s.name]), steps[1:], indexes, value, found)
+		object[s.name] = set(s.satisfy(object[s.name]), steps[1:], indexes, value, found)
 		return object
 	}
 	items, _ := object[s.name].([]any)
@@ -197,9 +197,9 @@ func set(v any, steps []step, indexes []int, value any, found positions) any {
 		i = found.position(object, s, items, i)
 	}
 	for len(items) <= i {
-		items = append(items, s.meet(map[string]any{}))
+		items = append(items, s.satisfy(map[string]any{}))
 	}
-	items[i] = set(s.meet(items[i]), steps[1:], indexes, value, found)
+	items[i] = set(s.satisfy(items[i]), steps[1:], indexes, value, found)
 	object[s.name] = items
 	return object
 }

@@ -60,11 +60,11 @@ func (s *Service) Patch(ctx context.Context, id string, patch wire.Value, ifVers
 }
 
 func (s *Service) write(ctx context.Context, id string, action Action, sub submission, ifVersion []int64, next func(*ruleset.Document) *ruleset.Document) (PassportView, error) {
-	return s.change(ctx, id, s.writing(ctx, action, sub, ifVersion, next))
+	return s.change(ctx, id, s.dataEdit(ctx, action, sub, ifVersion, next))
 }
 
-// writing returns the edit that stores the data which next derives from the current data.
-func (s *Service) writing(ctx context.Context, action Action, sub submission, ifVersion []int64, next func(*ruleset.Document) *ruleset.Document) edit {
+// dataEdit returns the edit that stores the result of next for the current data.
+func (s *Service) dataEdit(ctx context.Context, action Action, sub submission, ifVersion []int64, next func(*ruleset.Document) *ruleset.Document) edit {
 	caller := auth.Caller(ctx)
 	return edit{action: action, reason: sub.reason, ifVersion: ifVersion,
 		newData: func(p *Passport, before *ruleset.Document) (*ruleset.Document, error) {

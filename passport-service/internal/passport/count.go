@@ -173,12 +173,12 @@ func (r *reservation) settle(ctx context.Context, err error) {
 
 // rowsTogether returns how many rows may be written together. It is 1 if the rows may exceed a
 // quota of the caller, so that the batches do not decide which rows are refused.
-func (im *Importer) rowsTogether(ctx context.Context, rows []*importing) (int, error) {
+func (im *Importer) rowsTogether(ctx context.Context, rows []*pendingRow) (int, error) {
 	const added = 1 << 10 // by publishing, more than an identifier
 	need := usage.Amount{Passports: int64(len(rows)), Versions: 2 * int64(len(rows))}
 	for _, r := range rows {
 		size := len(r.sub.data.Root().Raw()) + added
-		if r.Held != nil {
+		if r.RoundTrip != nil {
 			size += maxHeld
 		}
 		need.Bytes += 2 * int64(size) // a version with the data, and one that is published

@@ -59,7 +59,7 @@ func (im *Importer) Import(ctx context.Context, rows []*Row) ([]RowResult, error
 
 func (im *Importer) importRows(ctx context.Context, rows []*Row) ([]RowResult, error) {
 	im.namespaces = im.service.Namespaces.WithCache()
-	all := make([]*importing, len(rows))
+	all := make([]*pendingRow, len(rows))
 	if err := inParallel(rows, im.Parse); err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (im *Importer) importRows(ctx context.Context, rows []*Row) ([]RowResult, e
 		r := *row.parsed
 		all[i] = &r
 	}
-	valid := slices.DeleteFunc(slices.Clone(all), func(r *importing) bool { return r.result.Status == RowInvalid })
+	valid := slices.DeleteFunc(slices.Clone(all), func(r *pendingRow) bool { return r.result.Status == RowInvalid })
 	together, err := im.rowsTogether(ctx, valid)
 	if err != nil {
 		return nil, err
@@ -85,12 +85,12 @@ func (im *Importer) importRows(ctx context.Context, rows []*Row) ([]RowResult, e
 }
 
 // importValid writes rows with valid structure.
-func (im *Importer) importValid(ctx context.Context, rows []*importing) error {
+func (im *Importer) importValid(ctx context.Context, rows []*pendingRow) error {
 	for len(rows) > 0 {
 		if err := im.lookUp(ctx, rows); err != nil {
 			return err
 		}
-		var round []*importing
+		var round []*pendingRow
 		round, rows = nextRound(rows)
 		if err := im.write(ctx, round); err != nil {
 			return err
@@ -101,7 +101,7 @@ func (im *Importer) importValid(ctx context.Context, rows []*importing) error {
 
 // nextRound splits rows into those that have no key in common and those to write after them.
 // Rows with a common key stay in their order.
-func nextRound(rows []*importing) (round, rest []*importing) {
+func nextRound(rows []*pendingRow) (round, rest []*pendingRow) {
 	seen := map[uint64]bool{}
 	for _, r := range rows {
 		if slices.ContainsFunc(r.keys, func(k uint64) bool { return seen[k] }) {
@@ -138,11 +138,11 @@ func (im *Importer) Parse(row *Row) {
 		return
 	}
 	row.id = im.service.NewID()
-	row.parsed = &importing{Row: row}
+	row.parsed = &pendingRow{Row: row}
 	im.parse(row.parsed)
 }
 
-func (im *Importer) parse(r *importing) {
+func (im *Importer) parse(r *pendingRow) {
 	if r.Body == nil {
 		r.refuse(RowInvalid, r.Errors...)
 		return
@@ -165,17 +165,17 @@ func (im *Importer) parse(r *importing) {
 }
 
 // write writes rows of nextRound.
-func (im *Importer) write(ctx context.Context, rows []*importing) error {
-	if err := errors.Join(inParallel(rows, func(r *importing) { im.prepare(ctx, r) }), firstError(rows)); err != nil {
+func (im *Importer) write(ctx context.Context, rows []*pendingRow) error {
+	if err := errors.Join(inParallel(rows, func(r *pendingRow) { im.prepare(ctx, r) }), firstError(rows)); err != nil {
 		return err
 	}
 	if err := im.insert(ctx, rows); err != nil {
 		return err
 	}
-	return errors.Join(inParallel(rows, func(r *importing) { im.finish(ctx, r) }), firstError(rows))
+	return errors.Join(inParallel(rows, func(r *pendingRow) { im.finish(ctx, r) }), firstError(rows))
 }
 
-func firstError(rows []*importing) error {
+func firstError(rows []*pendingRow) error {
 	for _, r := range rows {
 		if r.err != nil {
 			return r.err
@@ -185,7 +185,7 @@ func firstError(rows []*importing) error {
 }
 
 // prepare finds the passport of a row, or makes the draft to insert.
-func (im *Importer) prepare(ctx context.Context, r *importing) {
+func (im *Importer) prepare(ctx context.Context, r *pendingRow) {
 	if im.params.DryRun && im.repeat(ctx, r) {
 		return
 	}
@@ -208,7 +208,7 @@ func (im *Importer) prepare(ctx context.Context, r *importing) {
 
 // find returns the passport of a row, or nil. It fails with fault.Conflict if it belongs to
 // another owner.
-func (im *Importer) find(ctx context.Context, r *importing) (*Passport, error) {
+func (im *Importer) find(ctx context.Context, r *pendingRow) (*Passport, error) {
 	caller := auth.Caller(ctx)
 	row, err := im.service.findIdentifier(ctx, uniqueAttributes[0], r.result.BatteryIdentifier, draftScopesOf(caller))
 	if fault.Is(err, fault.NotFound) {
@@ -224,7 +224,7 @@ func (im *Importer) find(ctx context.Context, r *importing) (*Passport, error) {
 }
 
 // newDraft creates the draft of a row. Its battery identifier is free.
-func (im *Importer) newDraft(ctx context.Context, r *importing) error {
+func (im *Importer) newDraft(ctx context.Context, r *pendingRow) error {
 	s, caller := im.service, auth.Caller(ctx)
 	p, err := newDraft(caller, r.id, r.sub, s.now())
 	if err != nil {
@@ -247,9 +247,9 @@ func (im *Importer) newDraft(ctx context.Context, r *importing) error {
 }
 
 // insert inserts the drafts of the rows. In a dry run it only checks the quota.
-func (im *Importer) insert(ctx context.Context, rows []*importing) error {
+func (im *Importer) insert(ctx context.Context, rows []*pendingRow) error {
 	var writes []store.Write[Passport]
-	var inserted []*importing
+	var inserted []*pendingRow
 	var quotas []reservation
 	for _, r := range rows {
 		if r.draft == nil {

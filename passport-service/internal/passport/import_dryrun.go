@@ -55,7 +55,7 @@ func (d *dryRun) identifiedBy(identifier uint64) (battery uint64, ok bool) {
 
 // repeat sets the result of a row in a dry run if an earlier row has the same battery
 // identifier.
-func (im *Importer) repeat(ctx context.Context, r *importing) bool {
+func (im *Importer) repeat(ctx context.Context, r *pendingRow) bool {
 	plan, ok := im.dryRun.planned[im.hash(r.key)]
 	if !ok {
 		return false
@@ -77,14 +77,14 @@ func (im *Importer) repeat(ctx context.Context, r *importing) bool {
 		r.result.Status = RowUpdated
 		r.result.Version++
 	default:
-		im.keep(r, "an earlier row has other data")
+		im.skipOrRefuse(r, "an earlier row has other data")
 	}
 	return true
 }
 
 // checkPlanned fails with fault.Conflict if an earlier row of a dry run gave the passport
 // identifier of r to another battery.
-func (im *Importer) checkPlanned(r *importing) error {
+func (im *Importer) checkPlanned(r *pendingRow) error {
 	if battery, ok := im.dryRun.identifiedBy(im.hash(r.passportKey)); ok && battery != im.hash(r.key) {
 		return errDuplicate(passportIdentifier, r.sub.data.Text(passportIdentifier))
 	}
@@ -96,7 +96,7 @@ func (im *Importer) checkPlanned(r *importing) error {
 const maxPlanned = 100_000
 
 // plan stores the result of a row in a dry run for later rows.
-func (im *Importer) plan(r *importing) {
+func (im *Importer) plan(r *pendingRow) {
 	d, key := im.dryRun, im.hash(r.key)
 	d.mu.Lock()
 	defer d.mu.Unlock()

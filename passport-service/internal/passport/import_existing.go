@@ -13,8 +13,8 @@ import (
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
-// keep sets the result of a row that must not change its passport.
-func (im *Importer) keep(r *importing, reason string) {
+// skipOrRefuse sets the result of a row that must not change its passport.
+func (im *Importer) skipOrRefuse(r *pendingRow, reason string) {
 	if im.params.OnExisting == SkipExisting {
 		r.result.Status = RowUnchanged
 		r.result.Warnings = append(r.result.Warnings, newDetail(pointer(batteryIdentifier), "skipped", "has a passport, which was not changed: "+reason))
@@ -25,7 +25,7 @@ func (im *Importer) keep(r *importing, reason string) {
 
 // finish sets the result of a row whose draft was inserted, and publishes its passport if
 // that has the data of the row.
-func (im *Importer) finish(ctx context.Context, r *importing) {
+func (im *Importer) finish(ctx context.Context, r *pendingRow) {
 	switch err := r.err; {
 	case r.draft == nil:
 	case fault.Is(err, fault.Conflict):
@@ -43,12 +43,12 @@ func (im *Importer) finish(ctx context.Context, r *importing) {
 }
 
 // setStored sets the result of a row whose data the passport has.
-func (im *Importer) setStored(r *importing, status RowStatus, p *Passport) {
+func (im *Importer) setStored(r *pendingRow, status RowStatus, p *Passport) {
 	r.hasData = true
 	im.setResult(r, status, p)
 }
 
-func (im *Importer) setResult(r *importing, status RowStatus, p *Passport) {
+func (im *Importer) setResult(r *pendingRow, status RowStatus, p *Passport) {
 	r.stored = p
 	r.result.Status, r.result.Version, r.result.State = status, p.Head.Number, p.Head.State
 	if !im.params.DryRun || status != RowCreated {
@@ -58,7 +58,7 @@ func (im *Importer) setResult(r *importing, status RowStatus, p *Passport) {
 
 // resolve handles a row whose draft could not be inserted, because a passport with one of
 // its identifiers was stored at the same time, or by an attempt whose result was lost.
-func (im *Importer) resolve(ctx context.Context, r *importing, conflict error) {
+func (im *Importer) resolve(ctx context.Context, r *pendingRow, conflict error) {
 	found, err := im.find(ctx, r)
 	switch {
 	case err != nil:
@@ -73,7 +73,7 @@ func (im *Importer) resolve(ctx context.Context, r *importing, conflict error) {
 }
 
 // change handles a row whose battery has a passport.
-func (im *Importer) change(ctx context.Context, r *importing, found *Passport) {
+func (im *Importer) change(ctx context.Context, r *pendingRow, found *Passport) {
 	if found.ID == r.id { // by an attempt whose result was lost
 		im.setStored(r, RowCreated, found)
 		return
@@ -86,7 +86,7 @@ func (im *Importer) change(ctx context.Context, r *importing, found *Passport) {
 		return
 	}
 	if im.params.OnExisting != UpdateExisting {
-		im.keep(r, "its data differs in "+summarize(ruleset.ChangedPaths(stored, data), maxChanged))
+		im.skipOrRefuse(r, "its data differs in "+summarize(ruleset.ChangedPaths(stored, data), maxChanged))
 		return
 	}
 	if err := im.checkPlanned(r); err != nil {
@@ -98,7 +98,7 @@ func (im *Importer) change(ctx context.Context, r *importing, found *Passport) {
 		sub.reason = im.params.Reason
 	}
 	var removed []string
-	e := im.service.writing(ctx, Replace, sub, nil, func(before *ruleset.Document) *ruleset.Document {
+	e := im.service.dataEdit(ctx, Replace, sub, nil, func(before *ruleset.Document) *ruleset.Document {
 		data := im.dataOf(r, before).Clone()
 		removed = ruleset.RemovedPaths(before, data)
 		return data
@@ -112,10 +112,10 @@ func (im *Importer) change(ctx context.Context, r *importing, found *Passport) {
 
 // dataOf returns the data of a passport after an import of the row. It retains stored values
 // that the format of the row cannot hold.
-func (im *Importer) dataOf(r *importing, stored *ruleset.Document) *ruleset.Document {
+func (im *Importer) dataOf(r *pendingRow, stored *ruleset.Document) *ruleset.Document {
 	data, rules := r.sub.data, im.service.rules()
-	if r.Held != nil && data.Root().Raw() != stored.Root().Raw() {
-		held := rules.Parse(r.Held(stored.Raw()))
+	if r.RoundTrip != nil && data.Root().Raw() != stored.Root().Raw() {
+		held := rules.Parse(r.RoundTrip(stored.Raw()))
 		if len(held.Violations()) > 0 {
 			held = rules.Parse(wire.Value("{}"))
 		}
@@ -126,9 +126,9 @@ func (im *Importer) dataOf(r *importing, stored *ruleset.Document) *ruleset.Docu
 }
 
 // publish publishes the draft of a row. The errors that prevent it become warnings.
-func (im *Importer) publish(ctx context.Context, r *importing) {
+func (im *Importer) publish(ctx context.Context, r *pendingRow) {
 	status := r.result.Status
-	im.apply(ctx, r, r.stored, im.service.publishing(ctx, nil), func(err error) {
+	im.apply(ctx, r, r.stored, im.service.publishEdit(ctx, nil), func(err error) {
 		f, ok := errors.AsType[*fault.Error](err)
 		if !ok || f.Kind == fault.Unavailable {
 			r.err = err
@@ -145,7 +145,7 @@ func (im *Importer) publish(ctx context.Context, r *importing) {
 }
 
 // apply applies an edit to the passport of a row. In a dry run it only checks it.
-func (im *Importer) apply(ctx context.Context, r *importing, p *Passport, e edit, failed func(error)) {
+func (im *Importer) apply(ctx context.Context, r *pendingRow, p *Passport, e edit, failed func(error)) {
 	e.importID = im.params.ImportID
 	before := r.result.Version
 	var err error

@@ -8,13 +8,13 @@ import (
 
 // lookUp finds out which identifiers of the rows belong to passports, and sets taken and keys. It
 // needs one look-up per index for all rows.
-func (im *Importer) lookUp(ctx context.Context, rows []*importing) error {
+func (im *Importer) lookUp(ctx context.Context, rows []*pendingRow) error {
 	scopes := draftScopesOf(auth.Caller(ctx))
 	for _, r := range rows {
 		r.taken, r.keys = map[string]bool{}, im.keys(r)
 	}
 	for _, a := range uniqueAttributes {
-		rowsOf := map[string][]*importing{} // by unique value
+		rowsOf := map[string][]*pendingRow{} // by unique value
 		var values []string
 		for _, r := range rows {
 			for _, v := range a.uniqueValues(r.sub.data.Text(a.path), scopes) {
@@ -41,7 +41,7 @@ func (im *Importer) lookUp(ctx context.Context, rows []*importing) error {
 
 // keys returns the hashes of the identifiers of a row and, in a dry run, of the battery to
 // which an earlier row gave the passport identifier.
-func (im *Importer) keys(r *importing) []uint64 {
+func (im *Importer) keys(r *pendingRow) []uint64 {
 	keys := []uint64{im.hash(r.key)}
 	if r.passportKey != "" {
 		keys = append(keys, im.hash(passportIdentifier+r.passportKey))

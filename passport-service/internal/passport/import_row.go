@@ -44,12 +44,12 @@ const (
 type Row struct {
 	Body   wire.Value     // valid JSON
 	Errors []fault.Detail // found before; with any, the row is invalid
-	// Held returns the part of stored data that the format of the row can hold, as a row would
+	// RoundTrip returns the part of stored data that the format of the row can hold, as a row would
 	// contain it. nil: the format can hold all data.
-	Held func(stored wire.Value) wire.Value
+	RoundTrip func(stored wire.Value) wire.Value
 
-	id     string     // of the passport that the row creates; the same when Import is repeated
-	parsed *importing // by Parse
+	id     string      // of the passport that the row creates; the same when Import is repeated
+	parsed *pendingRow // by Parse
 }
 
 // RowResult is the result of a row.
@@ -62,8 +62,8 @@ type RowResult struct {
 	Errors, Warnings  []fault.Detail
 }
 
-// importing is a row in progress.
-type importing struct {
+// pendingRow is the state of a row while it is imported.
+type pendingRow struct {
 	*Row
 	sub         submission
 	key         string          // of its battery identifier
@@ -77,12 +77,12 @@ type importing struct {
 	err         error // of the store
 }
 
-func (r *importing) refuse(status RowStatus, details ...fault.Detail) {
+func (r *pendingRow) refuse(status RowStatus, details ...fault.Detail) {
 	r.result.Status, r.result.Errors = status, append(r.result.Errors, details...)
 }
 
 // fail makes the row invalid or a conflict. Any other error is an error of the store.
-func (r *importing) fail(err error) {
+func (r *pendingRow) fail(err error) {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {
 		r.err = err

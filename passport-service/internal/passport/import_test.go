@@ -18,7 +18,7 @@ import (
 func TestDryRunHasBoundedMemory(t *testing.T) {
 	rules := ruleset.Embedded()[0]
 	im := &Importer{dryRun: newDryRun(nil), seed: maphash.MakeSeed()}
-	row := importing{sub: submission{data: rules.ParseCanonical([]byte("{}"))}, result: RowResult{Version: 1, State: Draft}}
+	row := pendingRow{sub: submission{data: rules.ParseCanonical([]byte("{}"))}, result: RowResult{Version: 1, State: Draft}}
 	before := heap()
 	for i := range 2 * maxPlanned {
 		if i%100 == 0 {
@@ -66,7 +66,7 @@ func TestDryRunRepeatsABatch(t *testing.T) {
 	c.must(err)
 	failing, fail := context.WithCancel(c.ctx)
 	first, stored, second := row("A", 1), row("S", 2), row("A", 1)
-	stored.Held = func(wire.Value) wire.Value { fail(); return wire.Value("{}") } // after the look-up for first and stored, before that for second
+	stored.RoundTrip = func(wire.Value) wire.Value { fail(); return wire.Value("{}") } // after the look-up for first and stored, before that for second
 	for _, ctx := range []context.Context{failing, c.ctx} {
 		results, err := im.Import(ctx, []*Row{first, stored, second})
 		if ctx == failing {

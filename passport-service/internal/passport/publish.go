@@ -15,11 +15,11 @@ import (
 // errors, with fault.Stale like Replace, and with fault.Conflict if the passport is
 // archived, inactive or ceased. Publishing a published passport changes nothing.
 func (s *Service) Publish(ctx context.Context, id string, ifVersion ...int64) (PassportView, error) {
-	return s.change(ctx, id, s.publishing(ctx, ifVersion))
+	return s.change(ctx, id, s.publishEdit(ctx, ifVersion))
 }
 
-// publishing returns the edit that publishes a draft.
-func (s *Service) publishing(ctx context.Context, ifVersion []int64) edit {
+// publishEdit returns the edit that publishes a draft.
+func (s *Service) publishEdit(ctx context.Context, ifVersion []int64) edit {
 	return edit{action: Publish, ifVersion: ifVersion,
 		newData: func(p *Passport, before *ruleset.Document) (*ruleset.Document, error) {
 			if p.Head.State == Active {
