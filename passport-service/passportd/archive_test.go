@@ -164,6 +164,9 @@ func TestHostileArchives(t *testing.T) {
 // TestArchiveNeedsConstantMemory imports an archive with many documents of a foreign format into a service in a process of its
 // own.
 func TestArchiveNeedsConstantMemory(t *testing.T) {
+	if hasRaceDetector() {
+		t.Skip("the race detector needs several times the memory")
+	}
 	const documents = 500
 	issuer := authtest.New(t)
 	token := issuer.Token(t, auth.Principal{UserID: "ann", Role: auth.Operator, Organisation: "a"})

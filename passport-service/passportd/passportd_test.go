@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +37,13 @@ func TestMain(m *testing.M) {
 		os.Exit(1) // the test should have killed the service
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// hasRaceDetector reports whether the tests run with the race detector, which needs several
+// times the memory and the time.
+func hasRaceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // service is a running passport-service with the issuer of its tokens.
