@@ -43,7 +43,8 @@ var (
 // domainImports are the packages that a domain package may import in addition to the
 // standard library and the domain packages of its service.
 var domainImports = []string{
-	project + "pkg/auth", project + "pkg/event", project + "pkg/fault", project + "pkg/idempotency", project + "pkg/store", project + "pkg/task", project + "pkg/trace", project + "pkg/wire",
+	project + "pkg/auth", project + "pkg/event", project + "pkg/fault", project + "pkg/idempotency", project + "pkg/readable", project + "pkg/store", project + "pkg/task", project + "pkg/trace",
+	project + "pkg/weburl", project + "pkg/wire",
 	"github.com/go-json-experiment/json/jsontext", "github.com/hashicorp/golang-lru/v2", "github.com/google/uuid", "golang.org/x/sync", "golang.org/x/net/idna", "golang.org/x/text",
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/battery-passport/suite/auth-service/internal/name"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/readable"
 )
 
 // NormalEmail returns the form in which an email address is stored and compared: in lower case,
@@ -72,8 +73,8 @@ func CheckEmail(email string) []fault.Detail {
 func emailProblem(email string) string {
 	local, domain := cutAddress(email)
 	a, err := mail.ParseAddress(email)
-	switch r := name.Invisible(email); {
-	case name.IsBlank(email):
+	switch r := readable.Invisible(email); {
+	case readable.IsBlank(email):
 		return "must not be blank"
 	case r >= 0:
 		return fmt.Sprintf("must not have invisible characters, got U+%04X", r)
@@ -137,7 +138,7 @@ func NormalPassword(password string) string {
 func checkPasswordPolicy(path, password string) []fault.Detail {
 	password = NormalPassword(password)
 	switch n := utf8.RuneCountInString(password); {
-	case n >= MinPassword && name.IsBlank(password):
+	case n >= MinPassword && readable.IsBlank(password):
 		return []fault.Detail{{Path: path, Code: "required", Message: "must not be blank: it has no visible character"}}
 	case n < MinPassword || n > MaxPassword:
 		return []fault.Detail{{Path: path, Code: "range", Message: fmt.Sprintf("must have %d to %d characters, got %d", MinPassword, MaxPassword, n)}}

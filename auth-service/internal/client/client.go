@@ -15,6 +15,7 @@ import (
 	"github.com/battery-passport/suite/auth-service/internal/name"
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/readable"
 	"github.com/battery-passport/suite/pkg/store"
 )
 
@@ -103,7 +104,7 @@ func (r Record) secretOf(hash []byte) (id string) {
 
 func checkName(text string) []fault.Detail {
 	n := utf8.RuneCountInString(text)
-	if n < 1 || n > maxName || text != name.Normalize(text) || text != strings.TrimSpace(text) || !name.IsVisible(text) {
+	if n < 1 || n > maxName || text != name.Normalize(text) || text != strings.TrimSpace(text) || readable.Invisible(text) >= 0 {
 		return []fault.Detail{{Path: "/name", Code: "format", Message: "must have 1 to 100 characters in Unicode Normalization Form C, without invisible characters and spaces at the ends"}}
 	}
 	return nil

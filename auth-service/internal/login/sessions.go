@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"github.com/battery-passport/suite/auth-service/internal/audit"
-	"github.com/battery-passport/suite/auth-service/internal/name"
 	"github.com/battery-passport/suite/auth-service/internal/session"
+	"github.com/battery-passport/suite/pkg/readable"
 )
 
 // maxUserAgent limits the stored description of a client, in characters.
@@ -17,7 +17,7 @@ const maxUserAgent = 200
 func clientOf(ctx context.Context) session.Client {
 	o := audit.OriginOf(ctx)
 	visible := []rune(strings.Map(func(r rune) rune {
-		if !name.IsVisible(string(r)) {
+		if readable.Invisible(string(r)) >= 0 {
 			return -1
 		}
 		return r

@@ -2,17 +2,17 @@ package organisation
 
 import (
 	"fmt"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/language"
 
 	"github.com/battery-passport/suite/auth-service/internal/name"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/readable"
+	"github.com/battery-passport/suite/pkg/weburl"
 )
 
 const (
@@ -109,26 +109,22 @@ func (o Organisation) check(previous Organisation) []fault.Detail {
 		}
 	}
 	for _, field := range [][3]string{
-		{"streetAddress", o.Address.StreetAddress, previous.Address.StreetAddress}, {"postalCode", o.Address.PostalCode, previous.Address.PostalCode},
-		{"city", o.Address.City, previous.Address.City},
+		{"/address/streetAddress", o.Address.StreetAddress, previous.Address.StreetAddress},
+		{"/address/postalCode", o.Address.PostalCode, previous.Address.PostalCode},
+		{"/address/city", o.Address.City, previous.Address.City},
+		{"/webAddress", o.WebAddress, previous.WebAddress},
 	} {
 		if field[1] != field[2] && !isText(field[1], maxText) {
-			addFault("/address/"+field[0], "format", fmt.Sprintf("must have at most %d visible characters and no space at the start or end", maxText), field[1])
+			addFault(field[0], "format", fmt.Sprintf("must have at most %d visible characters and no space at the start or end", maxText), field[1])
 		}
 	}
 	if c := o.Address.Country; c != "" && c != previous.Address.Country && !isCountry(c) {
 		addFault("/address/country", "format", "must be an assigned ISO 3166-1 alpha-2 code, such as DE, or XK for Kosovo", c)
 	}
-	if o.WebAddress != "" && o.WebAddress != previous.WebAddress && !isWebAddress(o.WebAddress) {
-		addFault("/webAddress", "format", fmt.Sprintf("must be an absolute https URL of at most %d characters, without white space or user name", maxText), o.WebAddress)
+	if err := weburl.Check(o.WebAddress); err != nil && o.WebAddress != "" && o.WebAddress != previous.WebAddress {
+		addFault("/webAddress", "format", err.Error(), o.WebAddress)
 	}
 	return append(details, o.checkFormerIDs(previous.FormerIDs)...)
-}
-
-// isWebAddress reports whether a text is an https URL. Its scheme may be in any case.
-func isWebAddress(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && u.Scheme == "https" && u.Hostname() != "" && u.User == nil && len(text) <= maxText && name.IsVisible(text) && !strings.ContainsFunc(text, unicode.IsSpace)
 }
 
 func (o Organisation) checkFormerIDs(previous []string) (details []fault.Detail) {
@@ -156,7 +152,7 @@ func isName(s string) bool { return s != "" && isText(s, maxName) }
 // isText reports whether a text has at most limit characters, no space at the start or
 // end, and no invisible characters, which make one name look like another.
 func isText(s string, limit int) bool {
-	return strings.TrimSpace(s) == s && utf8.RuneCountInString(s) <= limit && name.IsVisible(s)
+	return strings.TrimSpace(s) == s && utf8.RuneCountInString(s) <= limit && readable.Invisible(s) < 0
 }
 
 var digits13 = regexp.MustCompile(`^[0-9]{13}$`)

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/battery-passport/suite/pkg/weburl"
 )
 
 // CheckURI returns an error unless the text is a URI by RFC 3986. The error text follows the
@@ -33,7 +35,7 @@ func CheckPassport(identifier string) error {
 	case normalPath(u) == "" && u.RawQuery == "":
 		return errNoPath
 	}
-	return CheckHost(u)
+	return weburl.CheckHost(u)
 }
 
 // Check returns an error unless the text is an https URI that can identify a battery. The case
@@ -43,7 +45,7 @@ func Check(identifier string) error {
 	if err != nil {
 		return err
 	}
-	return CheckHost(u)
+	return weburl.CheckHost(u)
 }
 
 var (
@@ -114,7 +116,7 @@ func URIKey(text string) string {
 	switch {
 	case err != nil:
 		return text
-	case u.Scheme == "https" && !isEncoded(u.Host) && CheckHost(u) == nil:
+	case u.Scheme == "https" && !isEncoded(u.Host) && weburl.CheckHost(u) == nil:
 		user, rest := "", text[len("https://"):]
 		if u.User != nil {
 			at := strings.Index(rest, "@"+u.Host) + 1

@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/pkg/readable"
 )
 
 // isMissing reports whether a value is absent or without content: a blank text, or a text by
@@ -14,7 +15,7 @@ import (
 func isMissing(v ruleset.Value) bool {
 	a := v.Attribute()
 	if text, ok := v.AnyText(); ok && a != nil && a.AllowedValues == nil { // the structure check reports other values
-		return ruleset.IsBlank(text)
+		return readable.IsBlank(text)
 	}
 	if a == nil || a.Type != ruleset.Localized || !v.IsObject() {
 		return !v.Exists()
@@ -42,9 +43,9 @@ func hasAnyMember(object ruleset.Value, names ...string) bool {
 func (c *dutyCheck) checkText(v ruleset.Value, f *ruleset.Field) {
 	switch text, ok := v.Text(); {
 	case !ok:
-	case ruleset.IsBlank(text) && v.Parent().IsArray():
+	case readable.IsBlank(text) && v.Parent().IsArray():
 		c.report(v, "", "required", "must not be blank")
-	case ruleset.IsBlank(text):
+	case readable.IsBlank(text):
 		v.Invalidate()
 	case ruleset.ControlCharacter(text) >= 0:
 		c.report(v, "", "format", "must not have control characters, got U+%04X", ruleset.ControlCharacter(text))

@@ -1,16 +1,12 @@
 package compliance
 
 import (
-	"errors"
 	"fmt"
-	"net/url"
-	"regexp"
 	"strings"
-	"unicode"
 
-	"github.com/battery-passport/suite/passport-service/internal/batteryid"
 	"github.com/battery-passport/suite/passport-service/internal/gs1"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/pkg/weburl"
 )
 
 // formatRules are the rules of a single field beyond the pattern of the catalogue.
@@ -41,37 +37,10 @@ func checkURL(_ *Run, v ruleset.Value) string {
 	if !ok {
 		return ""
 	}
-	if err := checkWebURL(text); err != nil {
+	if err := weburl.Check(text); err != nil {
 		return fmt.Sprintf("%v, got %q", err, text)
 	}
 	return ""
-}
-
-// badEncoding matches a percent sign that encodes no byte.
-var badEncoding = regexp.MustCompile(`%(?:[^0-9A-Fa-f]|[0-9A-Fa-f](?:[^0-9A-Fa-f]|$)|$)`)
-
-// checkWebURL returns an error unless the text is an absolute https URL, which may be
-// international. The case of its scheme does not matter.
-func checkWebURL(text string) error {
-	scheme, rest, found := strings.Cut(text, "://")
-	switch {
-	case !found || !strings.EqualFold(strings.TrimSpace(scheme), "https"):
-		return errors.New("must be an https URL")
-	case strings.ContainsFunc(text, unicode.IsSpace):
-		return errors.New("must not have white space")
-	case badEncoding.MatchString(rest):
-		return errors.New("must have two hexadecimal digits after each %: a percent sign is %25")
-	}
-	u, err := url.Parse(text)
-	switch {
-	case err != nil && strings.Contains(err.Error(), "invalid port"):
-		return errors.New("must have a port from 1 to 65535")
-	case err != nil || u.Hostname() == "":
-		return errors.New("must have a host, such as www.example.com")
-	case u.User != nil:
-		return errors.New("must not have a user name")
-	}
-	return batteryid.CheckHost(u)
 }
 
 func checkDate(_ *Run, v ruleset.Value) string {

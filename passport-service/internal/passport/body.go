@@ -12,6 +12,7 @@ import (
 
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/readable"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
@@ -142,7 +143,7 @@ func ParseReason(body wire.Value) (string, error) {
 
 func (s *submission) checkReason() {
 	switch {
-	case ruleset.IsBlank(s.reason):
+	case readable.IsBlank(s.reason):
 		s.addDetail("/reason", "required", "must not be blank")
 	case ruleset.ControlCharacter(s.reason) >= 0:
 		s.addDetail("/reason", "format", fmt.Sprintf("must not have control characters, got U+%04X", ruleset.ControlCharacter(s.reason)))

@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -209,26 +208,6 @@ func ControlCharacter(text string) rune {
 		}
 	}
 	return -1
-}
-
-// HiddenCharacter returns the first character of an identifier that is not visible on a label,
-// or -1: a line break, a space other than U+0020, or a format character such as U+200B and
-// U+202E.
-func HiddenCharacter(text string) rune {
-	for _, r := range text {
-		if r != ' ' && (unicode.In(r, unicode.Cc, unicode.Cf, unicode.Z, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || r == '\u2800') {
-			return r
-		}
-	}
-	return -1
-}
-
-// IsBlank reports whether a text has no visible character: it is empty, or has
-// only white space, control characters and characters that are ignored on screen.
-func IsBlank(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool {
-		return r != ' ' && r != '\u2800' && unicode.IsPrint(r) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
-	})
 }
 
 // unquote returns the text of a JSON string.

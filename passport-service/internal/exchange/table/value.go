@@ -12,6 +12,7 @@ import (
 
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/readable"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
@@ -76,7 +77,7 @@ func (p *Parser) text(c column, cell Cell, isMarked bool) value {
 	}
 	if kind != noDate {
 		text, warning = kind.convert(text)
-	} else if r := ruleset.HiddenCharacter(text); r >= 0 && c.field.Attribute.IsIdentifier() {
+	} else if r := readable.Hidden(text); r >= 0 && c.field.Attribute.IsIdentifier() {
 		warning = fmt.Sprintf("has the invisible character U+%04X: remove it unless it is part of the identifier", r)
 	}
 	return value{json: quote(text), warning: warning}
