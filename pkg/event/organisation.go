@@ -9,7 +9,7 @@ type OrganisationUpdated struct {
 	Name           string                  `json:"name" doc:"name of the organisation"`
 	Identifiers    OrganisationIdentifiers `json:"identifiers,omitzero" doc:"identifiers in public registers"`
 	Address        PostalAddress           `json:"address,omitzero" doc:"postal address"`
-	WebAddress     string                  `json:"webAddress,omitempty" doc:"http or https URL"`
+	WebAddress     string                  `json:"webAddress,omitempty" doc:"https URL with a host that can exist"`
 	FormerIDs      []string                `json:"formerIds,omitempty" doc:"former ids of the organisation, which still own older passports and documents"`
 	Deleted        bool                    `json:"deleted,omitzero" doc:"whether the organisation was deleted"`
 	UpdatedAt      time.Time               `json:"updatedAt" doc:"time of the change"`
