@@ -2,9 +2,11 @@ package rest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime"
 	"net"
 	"net/http"
@@ -14,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/battery-passport/suite/pkg/fault"
@@ -131,6 +134,38 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	}
 	data, err := io.ReadAll(body)
 	return data, readError(err)
+}
+
+// exchange is a request whose body the handler reads, and its response.
+type exchange struct {
+	request  *http.Request
+	response http.ResponseWriter
+}
+
+// Resolve implements huma.Resolver.
+func (e *exchange) Resolve(hc huma.Context) []error {
+	e.request, e.response = humachi.Unwrap(hc)
+	return nil
+}
+
+// open returns a reader of the unpacked body, which must not be larger than limit bytes, and the
+// reader of the body as it is sent. It fails as newPacedReader and unpack do.
+func (e *exchange) open(limit int64) (io.Reader, *pacedReader, error) {
+	sent, err := newPacedReader(e.response, e.request, stateOf(e.request.Context()).timeouts.Transfer)
+	if err != nil {
+		return nil, nil, err
+	}
+	body, err := unpack(e.response, e.request, sent, limit)
+	return body, sent, err
+}
+
+// fullDuplex permits the handler to write the response before it has read the body.
+func (e *exchange) fullDuplex(ctx context.Context) *http.ResponseController {
+	control := http.NewResponseController(e.response)
+	if err := control.EnableFullDuplex(); err != nil {
+		Annotate(ctx, slog.Any("err", err)) // HTTP/2 is always full duplex; a test recorder has no connection
+	}
+	return control
 }
 
 // checkJSON returns data without its byte order mark. It fails with fault.Malformed unless data is

@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"github.com/battery-passport/suite/pkg/fault"
 )
@@ -40,22 +39,18 @@ func ErrorResponse[T any](status int, description string) Option {
 
 // Form is the field of an input for a form in the body. It is documented as T, and checked by
 // the handler.
-type Form[T any] struct {
-	request  *http.Request
-	response http.ResponseWriter
-}
-
-// Resolve implements huma.Resolver.
-func (f *Form[T]) Resolve(hc huma.Context) []error {
-	f.request, f.response = humachi.Unwrap(hc)
-	return nil
-}
+type Form[T any] struct{ exchange }
 
 func (Form[T]) describe(o *operation) {
 	Errors(http.StatusBadRequest)(o)
+	describeForm[T](o, urlEncodedType)
+}
+
+// describeForm documents a body that is a T.
+func describeForm[T any](o *operation, mediaType string) {
 	o.finish = func(op *huma.Operation, schemas huma.Registry) {
 		form := &huma.MediaType{Schema: schemas.Schema(reflect.TypeFor[T](), true, "")}
-		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{urlEncodedType: form}}
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{mediaType: form}}
 	}
 }
 

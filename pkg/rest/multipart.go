@@ -6,10 +6,8 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
-	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"github.com/battery-passport/suite/pkg/fault"
 )
@@ -23,23 +21,11 @@ const (
 
 // Multipart is the field of an input for a multipart body, which the handler reads
 // as it arrives. The form is documented as T.
-type Multipart[T any] struct {
-	request  *http.Request
-	response http.ResponseWriter
-}
-
-// Resolve implements huma.Resolver.
-func (f *Multipart[T]) Resolve(hc huma.Context) []error {
-	f.request, f.response = humachi.Unwrap(hc)
-	return nil
-}
+type Multipart[T any] struct{ exchange }
 
 func (Multipart[T]) describe(o *operation) {
 	Errors(http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)(o)
-	o.finish = func(op *huma.Operation, schemas huma.Registry) {
-		form := &huma.MediaType{Schema: schemas.Schema(reflect.TypeFor[T](), true, "")}
-		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{formType: form}}
-	}
+	describeForm[T](o, formType)
 }
 
 // File is the type of a file in the documentation of a form.
@@ -65,11 +51,7 @@ func (f *Multipart[T]) Parts(limit int64) (*Parts, error) {
 		return nil, fault.New(fault.Malformed, "the Content-Type has no boundary").
 			With(fault.Detail{Path: "header:Content-Type", Code: "required", Message: "the boundary is missing"}).Because(err)
 	}
-	sent, err := newPacedReader(f.response, f.request, stateOf(f.request.Context()).timeouts.Transfer)
-	if err != nil {
-		return nil, err
-	}
-	unpacked, err := unpack(f.response, f.request, sent, limit)
+	unpacked, _, err := f.open(limit)
 	if err != nil {
 		return nil, err
 	}

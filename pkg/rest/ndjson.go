@@ -15,7 +15,6 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/wire"
@@ -29,10 +28,7 @@ const maxNDJSON = 256 << 20
 
 // NDJSON is the field of an input for a body with one JSON value, or with one JSON value
 // on each line (NDJSON). The values are documented as In. The result of each is an Out.
-type NDJSON[In, Out any] struct {
-	request  *http.Request
-	response http.ResponseWriter
-}
+type NDJSON[In, Out any] struct{ exchange }
 
 // Result is the response line for one line of the request.
 type Result[Out any] struct {
@@ -44,23 +40,13 @@ type Result[Out any] struct {
 // Stream is the output of an operation whose input has an NDJSON.
 type Stream struct{ Body func(huma.Context) }
 
-// Resolve implements huma.Resolver.
-func (n *NDJSON[In, Out]) Resolve(hc huma.Context) []error {
-	n.request, n.response = humachi.Unwrap(hc)
-	return nil
-}
-
 // Process calls f for the JSON value of the body, or for each line as it arrives. A line
 // that fails gets a problem instead of a result and does not stop the others. A value must not
 // be larger than limit bytes. f gets one valid JSON value. If the response is larger than
 // maxNDJSON, it ends with a problem for the first line that was not processed.
 func (n *NDJSON[In, Out]) Process(ctx context.Context, limit int64, f func(context.Context, wire.Value) (Out, error)) (*Stream, error) {
 	if t, _, err := mime.ParseMediaType(n.request.Header.Get("Content-Type")); err == nil && t == ndjsonType {
-		sent, err := newPacedReader(n.response, n.request, stateOf(ctx).timeouts.Transfer)
-		if err != nil {
-			return nil, err
-		}
-		body, err := unpack(n.response, n.request, sent, math.MaxInt64)
+		body, sent, err := n.open(math.MaxInt64)
 		return &Stream{func(hc huma.Context) {
 			defer discard(n.response, sent)
 			n.stream(hc.Context(), body, limit, f)
@@ -88,10 +74,7 @@ func (n *NDJSON[In, Out]) Process(ctx context.Context, limit int64, f func(conte
 // stream writes a result for each line, until the client disconnects. It flushes when it
 // must wait for the next line.
 func (n *NDJSON[In, Out]) stream(ctx context.Context, body io.Reader, limit int64, f func(context.Context, wire.Value) (Out, error)) {
-	control := http.NewResponseController(n.response)
-	if err := control.EnableFullDuplex(); err != nil {
-		Annotate(ctx, slog.Any("err", err)) // HTTP/2 is always full duplex; a test recorder has no connection
-	}
+	control := n.fullDuplex(ctx)
 	n.response.Header().Set("Content-Type", ndjsonType)
 	in := bufio.NewReaderSize(body, 64<<10)
 	out := bufio.NewWriterSize(n.response, 64<<10)

@@ -12,7 +12,6 @@ import (
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/wire"
@@ -21,15 +20,8 @@ import (
 // Rows is the field of an input for a file of rows, which the handler reads as it arrives.
 // The response is NDJSON: its lines are documented as Line, and the last one as End.
 type Rows[Line, End any] struct {
-	request  *http.Request
-	response http.ResponseWriter
-	body     *rowsBody
-}
-
-// Resolve implements huma.Resolver.
-func (r *Rows[Line, End]) Resolve(hc huma.Context) []error {
-	r.request, r.response = humachi.Unwrap(hc)
-	return nil
+	exchange
+	body *rowsBody
 }
 
 // ContentType returns the media type of the body and its parameters, or "" if it is not valid.
@@ -53,15 +45,11 @@ func (r *Rows[Line, End]) MediaType(accepted ...string) (string, map[string]stri
 
 // Open returns a reader of the body, which must not be larger than limit bytes. Its errors
 // are faults. It fails with fault.TooLarge or fault.Unsupported.
-func (r *Rows[Line, End]) Open(ctx context.Context, limit int64) (io.Reader, error) {
+func (r *Rows[Line, End]) Open(limit int64) (io.Reader, error) {
 	if r.request.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}
-	sent, err := newPacedReader(r.response, r.request, stateOf(ctx).timeouts.Transfer)
-	if err != nil {
-		return nil, err
-	}
-	unpacked, err := unpack(r.response, r.request, sent, limit)
+	unpacked, sent, err := r.open(limit)
 	r.body = &rowsBody{Reader: unpacked, sent: sent}
 	return r.body, err
 }
@@ -93,9 +81,7 @@ func (r *Rows[Line, End]) Respond(run RunRows) *Stream {
 	return &Stream{func(hc huma.Context) {
 		ctx, w := hc.Context(), r.response
 		defer discard(w, r.body.sent)
-		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
-			Annotate(ctx, slog.Any("err", err)) // HTTP/2 is always full duplex; a test recorder has no connection
-		}
+		r.fullDuplex(ctx)
 		w.Header().Set("Content-Type", ndjsonType)
 		out := newSpool(w, stateOf(ctx).slot)
 		last, err := run.do(ctx, r.body.sent.abort, func(line any) error { return out.write(marshalLine(line)) })

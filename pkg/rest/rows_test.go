@@ -31,7 +31,7 @@ func rowsService(t *testing.T, log io.Writer, run func(body io.Reader, abort fun
 	c, stop := resttest.Start(t, func(ctx context.Context, cfg rest.Config) error {
 		a := rest.New(rest.Options{Document: rest.Document{Title: "Test Service"}, Log: slog.New(slog.NewJSONHandler(log, nil)), HTTP: cfg})
 		rest.Handle(a, "POST /api/rows", rest.Open, func(ctx context.Context, in *rowsInput) (*rest.Stream, error) {
-			body, err := in.Rows.Open(ctx, 1<<30)
+			body, err := in.Rows.Open(1 << 30)
 			return in.Rows.Respond(func(_ context.Context, abort func(), send func(any) error) (any, error) {
 				return run(body, abort, send)
 			}), err

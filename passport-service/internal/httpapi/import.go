@@ -68,7 +68,7 @@ func (a *API) importPassports(ctx context.Context, in *importInput) (*rest.Strea
 	}
 	reading, stop := context.WithCancel(ctx)
 	rows, err := job.Open(ctx, func() (exchange.Source, error) {
-		body, err := in.Rows.Open(ctx, a.MaxImportBytes)
+		body, err := in.Rows.Open(a.MaxImportBytes)
 		if err != nil {
 			return nil, err
 		}
