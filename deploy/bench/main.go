@@ -12,11 +12,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,20 +22,15 @@ import (
 	"github.com/battery-passport/suite/pkg/boot"
 )
 
-// bench measures one suite, or two alternately: before and after a change.
+// bench measures one suite, or two alternately: before and after a change, or on two sets of back ends.
 type bench struct {
 	rounds       int           // measurements of each scenario
 	fixed, burst time.Duration // duration of load at a fixed rate, and at full speed
 	passports    int           // to create
 	large        int           // bytes of a large file
 	soak         time.Duration
+	only         string // part of the name of a scenario
 	suites       []*suite
-}
-
-// options are the command-line options that run needs.
-type options struct {
-	against, only   string
-	backEnds, write bool
 }
 
 func main() {
@@ -45,76 +38,64 @@ func main() {
 	flag.IntVar(&b.rounds, "rounds", 4, "measure each scenario this `number` of times; the table shows the median")
 	flag.IntVar(&b.passports, "passports", 10_000, "`number` of passports to create for the scenarios among many passports")
 	flag.DurationVar(&b.soak, "soak", 0, "instead of the scenarios, load the suite for this `duration` and show the growth of memory and goroutines")
-	var o options
-	flag.StringVar(&o.against, "against", "", "compare with the suite of another `tree`: a folder or a Git revision")
-	flag.BoolVar(&o.backEnds, "backends", false, "compare with the same suite on the MongoDB, Kafka and S3 of the environment, which must be empty")
-	flag.StringVar(&o.only, "only", "", "measure only scenarios whose name contains this `text`")
-	flag.BoolVar(&o.write, "write", false, "write the table into docs/performance.md")
+	flag.StringVar(&b.only, "only", "", "measure only scenarios whose name contains this `text`")
+	against := flag.String("against", "", "compare with the suite of another `tree`: a folder or a Git revision")
+	backEnds := flag.Bool("backends", false, "compare with the same suite on the MongoDB, Kafka and S3 of the environment, which must be empty")
+	write := flag.Bool("write", false, "write the table into docs/performance.md")
 	quick := flag.Bool("quick", false, "measure each scenario briefly, in less than a minute in total")
 	boot.ParseFlags(flag.CommandLine, os.Args[1:], "Bench measures latency, throughput, processor time and memory of the suite, which it builds and starts.")
 	if *quick {
 		b.rounds, b.fixed, b.burst, b.passports, b.large = 1, time.Second/2, time.Second/5, 500, 8*mebibyte
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := b.run(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
+	boot.Tool(func(ctx context.Context) error { return b.run(ctx, *against, *backEnds, *write) })
+}
+
+// column is the suite of a tree, to measure on the back ends of these settings, or on embedded ones.
+type column struct {
+	label, tree string
+	backEnds    []string
 }
 
 // run builds the suites in a temporary folder, measures, and prints the table.
-func (b *bench) run(ctx context.Context, o options) error {
-	if o.against != "" && o.backEnds {
-		return errors.New("-against and -backends cannot be used together")
-	}
+func (b *bench) run(ctx context.Context, against string, backEnds, write bool) error {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	name, what, trees := "figures", scenarios, []string{"."}
+	name, what, columns := "figures", scenarios, []column{{tree: "."}}
 	switch {
-	case o.against != "":
-		before, remove, err := checkOut(ctx, o.against, filepath.Join(dir, "tree"))
+	case against != "" && backEnds:
+		return errors.New("-against and -backends cannot be used together")
+	case against != "":
+		before, remove, err := checkOut(ctx, against, filepath.Join(dir, "tree"))
 		if err != nil {
 			return err
 		}
 		defer remove()
-		trees = []string{before, "."}
-	case o.backEnds:
-		name, trees = "back ends", []string{".", "."}
+		columns = []column{{"before: ", before, nil}, {"after: ", ".", nil}}
+	case backEnds:
+		settings, err := backEndSettings()
+		if err != nil {
+			return err
+		}
+		name, columns = "back ends", []column{{"embedded: ", ".", nil}, {"on MongoDB, Kafka and S3: ", ".", settings}}
 	}
 	if b.soak > 0 {
 		name, what = "soak", soak
 	}
-	for i, tree := range trees {
-		s, err := build(ctx, tree, filepath.Join(dir, fmt.Sprint("suite", i)))
+	for i, c := range columns {
+		s, err := build(ctx, c, filepath.Join(dir, fmt.Sprint("suite", i)))
 		if err != nil {
 			return err
 		}
 		defer s.stop(os.Interrupt)
 		b.suites = append(b.suites, s)
 	}
-	if err := b.title(o); err != nil {
+	if err := b.measure(ctx, what); err != nil {
 		return err
 	}
-	if err := b.measure(ctx, what, o.only); err != nil {
-		return err
-	}
-	return publish(name, table(b.suites), o.write)
-}
-
-// title names the columns of two suites.
-func (b *bench) title(o options) error {
-	switch {
-	case o.against != "":
-		b.suites[0].title, b.suites[1].title = "before: "+b.suites[0].title, "after: "+b.suites[1].title
-	case o.backEnds:
-		b.suites[0].title, b.suites[1].title = b.suites[0].title+", embedded", "on MongoDB, Kafka and S3"
-		return b.suites[1].useBackEnds()
-	}
-	return nil
+	return publish(name, table(b.suites), write)
 }
 
 // checkOut returns the folder of a tree: the tree itself, or a worktree at dir for a Git revision, which remove deletes.
@@ -145,29 +126,26 @@ type suite struct {
 	values                                        map[string][]float64 // name → values of the rounds
 }
 
-// build builds the suite of a tree in dir.
-func build(ctx context.Context, tree, dir string) (*suite, error) {
-	version, _ := exec.Command("git", "-C", tree, "describe", "--always", "--dirty").Output()
-	s := &suite{dir: dir, title: strings.TrimSpace(string(version)), values: map[string][]float64{}}
-	cmd := exec.CommandContext(ctx, "go", "build", "-C", tree, "-o", filepath.Join(dir, "local"), "./deploy/local")
+// build builds the suite of a column in dir.
+func build(ctx context.Context, c column, dir string) (*suite, error) {
+	version, _ := exec.Command("git", "-C", c.tree, "describe", "--always", "--dirty").Output()
+	cmd := exec.CommandContext(ctx, "go", "build", "-C", c.tree, "-o", filepath.Join(dir, "local"), "./deploy/local")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the suite of %s: %w\n%s", tree, err, out)
+		return nil, fmt.Errorf("build the suite of %s: %w\n%s", c.tree, err, out)
 	}
-	return s, nil
+	return &suite{dir: dir, title: c.label + strings.TrimSpace(string(version)), backEnds: c.backEnds, values: map[string][]float64{}}, nil
 }
 
-// useBackEnds makes the suite use the back ends of the environment of bench.
-func (s *suite) useBackEnds() error {
+// backEndSettings returns the settings of the back ends in the environment of bench.
+func backEndSettings() (settings []string, err error) {
 	for _, name := range []string{"MONGODB_URI", "KAFKA_BROKERS", "S3_ENDPOINT", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
 		value := os.Getenv(name)
 		if value == "" {
-			return fmt.Errorf("-backends needs %s", name)
+			return nil, fmt.Errorf("-backends needs %s", name)
 		}
-		s.backEnds = append(s.backEnds, name+"="+value)
+		settings = append(settings, name+"="+value)
 	}
-	s.backEnds = append(s.backEnds, "S3_FORCE_PATH_STYLE=true")
-	s.kafka, _, _ = strings.Cut(os.Getenv("KAFKA_BROKERS"), ",")
-	return nil
+	return append(settings, "S3_FORCE_PATH_STYLE=true"), nil
 }
 
 // start starts the suite with its present data and waits until it is ready.
@@ -185,14 +163,14 @@ func (s *suite) start(ctx context.Context) error {
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
-	if len(s.backEnds) == 0 {
-		s.kafka = fmt.Sprint("127.0.0.1:", first+4)
+	if s.kafka = fmt.Sprint("127.0.0.1:", first+4); s.backEnds != nil {
+		s.kafka, _, _ = strings.Cut(os.Getenv("KAFKA_BROKERS"), ",")
 	}
 	for i, address := range []*string{&s.auth, &s.passport, &s.document, &s.notification} {
 		*address = fmt.Sprint("http://127.0.0.1:", first+i)
-		for _, err = send(ctx, get("", *address+"/readyz")); err != nil && time.Since(begin) < time.Minute && ctx.Err() == nil; {
+		ready := func() (err error) { _, err = send(ctx, get("", *address+"/readyz")); return err }
+		for err = ready(); err != nil && time.Since(begin) < time.Minute && ctx.Err() == nil; err = ready() {
 			time.Sleep(time.Millisecond)
-			_, err = send(ctx, get("", *address+"/readyz"))
 		}
 		if err != nil {
 			text, _ := os.ReadFile(log.Name())
@@ -240,6 +218,11 @@ func (s *suite) settle() {
 		before = s.cpu()
 		time.Sleep(100 * time.Millisecond)
 	}
+}
+
+// resetPeak sets VmHWM to the present VmRSS.
+func (s *suite) resetPeak() error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.cmd.Process.Pid), []byte("5"), 0)
 }
 
 // memory returns a size of /proc/PID/status in MiB: VmRSS is the resident set, VmHWM its peak.

@@ -3,9 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"regexp"
@@ -15,6 +13,7 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/battery-passport/suite/deploy/api"
 	"github.com/battery-passport/suite/passport-service/samples"
 )
 
@@ -138,19 +137,10 @@ type response struct {
 // send sends one request and fails unless it succeeds.
 func send(ctx context.Context, t target) (r response, err error) {
 	req, err := t.Request()
-	if err != nil {
-		return r, err
+	if err == nil {
+		_, err = api.Call(client, req.WithContext(ctx), &r)
 	}
-	res, err := client.Do(req.WithContext(ctx))
-	if err != nil {
-		return r, err
-	}
-	defer res.Body.Close()
-	data, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode >= 300 {
-		return r, fmt.Errorf("%s %s: got %s, error %v: %s", t.Method, t.URL, res.Status, err, data)
-	}
-	return r, json.Unmarshal(data, &r)
+	return r, err
 }
 
 // load is a kind of request.

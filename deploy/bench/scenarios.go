@@ -76,12 +76,12 @@ func withCache(bytes string) scenario {
 // soak is the list of scenarios for -soak.
 var soak = []scenario{{do: start}, {once: true, do: prepare}, {name: "soak", once: true, do: soakSuite}}
 
-// measure runs the scenarios whose name contains only. The rounds alternate the order
+// measure runs the scenarios whose name contains b.only. The rounds alternate the order
 // of the suites, so that other load on the machine affects both. The suite before the change
 // may not have all features: it leaves out the scenarios that fail.
-func (b *bench) measure(ctx context.Context, scenarios []scenario, only string) error {
+func (b *bench) measure(ctx context.Context, scenarios []scenario) error {
 	for _, sc := range scenarios {
-		if sc.name != "" && !strings.Contains(sc.name, only) {
+		if sc.name != "" && !strings.Contains(sc.name, b.only) {
 			continue
 		}
 		fmt.Fprintln(os.Stderr, time.Now().Format(time.TimeOnly), sc.name)
@@ -243,7 +243,7 @@ func actOnEvents(ctx context.Context, b *bench, s *suite) error {
 // uploadAtOnce measures the peak of memory so far, and during four concurrent uploads of large files.
 func uploadAtOnce(ctx context.Context, b *bench, s *suite) error {
 	s.record("memory under load, peak, MiB", s.memory("VmHWM"))
-	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.cmd.Process.Pid), []byte("5"), 0); err != nil { // resets VmHWM
+	if err := s.resetPeak(); err != nil {
 		return err
 	}
 	request := upload(b.large)

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"mime/multipart"
 	"net/http"
 	"slices"
 	"strconv"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/battery-passport/suite/deploy/api"
 	"github.com/battery-passport/suite/passport-service/samples"
 )
 
@@ -213,13 +213,7 @@ func (s *suite) newItem(rng *rand.Rand, it *item, op *operation) request {
 	case documents:
 		content := bytes.Repeat([]byte(it.mark+"\n"), 5+rng.IntN(1500)+rng.IntN(20)/19*125_000) // every twentieth needs two parts of a transfer to S3
 		it.size, op.value, r.url = len(content), sumOf(content), r.url+"/upload"
-		var body bytes.Buffer // writing to it does not fail
-		form := multipart.NewWriter(&body)
-		form.WriteField("description", it.mark)
-		file, _ := form.CreateFormFile("file", "chaos.txt")
-		file.Write(content)
-		form.Close()
-		r.body, r.header["Content-Type"] = body.Bytes(), form.FormDataContentType()
+		r.body, r.header["Content-Type"] = api.Form(map[string]string{"description": it.mark}, api.File{Name: "chaos.txt", Type: "text/plain", Content: content})
 	case accounts:
 		it.who = newAccount()
 		it.mark, r = it.who.email, s.register(it.who, "user")

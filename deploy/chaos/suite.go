@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/battery-passport/suite/deploy/api"
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/wire"
 )
@@ -162,17 +162,9 @@ func (s *suite) authorized(ctx context.Context, r request) response {
 }
 
 func (s *suite) sendOnce(ctx context.Context, r request, token string) (res response) {
-	body, raw := r.body.([]byte)
-	if !raw && r.body != nil {
-		body, _ = json.Marshal(r.body) // does not fail for maps of texts
-	}
-	req, err := http.NewRequestWithContext(ctx, r.method, r.url, bytes.NewReader(body))
+	req, err := api.NewRequest(ctx, r.method, r.url, token, r.body)
 	if err != nil {
 		return response{err: err}
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	for name, value := range r.header {
 		req.Header.Set(name, value)

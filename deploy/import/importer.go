@@ -2,16 +2,18 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"strings"
 	"time"
+
+	"github.com/battery-passport/suite/deploy/api"
 )
 
 const (
@@ -45,26 +47,12 @@ type line struct {
 	Summary           *summary
 }
 
-// problem is an error response.
-type problem struct {
-	Status int
-	Detail string
-	Errors []detail
-}
-
-func (p *problem) Error() string {
-	text := p.Detail
-	for _, d := range p.Errors {
-		text += "\n  " + d.Message
-	}
-	return text
-}
-
 // repeat sends the file until all of its rows are processed.
 func (i *importer) repeat(ctx context.Context) (summary, error) {
 	for attempt := 1; ; attempt++ {
 		sum, err := i.send(ctx)
-		if p, ok := errors.AsType[*problem](err); ok && p.Status != http.StatusConflict && p.Status < 500 {
+		p, refused := errors.AsType[*api.Problem](err)
+		if _, noFile := errors.AsType[*fs.PathError](err); noFile || refused && p.Status != http.StatusConflict && p.Status < 500 {
 			return sum, err
 		}
 		if err == nil && sum.Complete {
@@ -92,62 +80,40 @@ func (i *importer) repeat(ctx context.Context) (summary, error) {
 }
 
 func (i *importer) login(ctx context.Context) (string, error) {
-	body, err := json.Marshal(map[string]string{"email": i.cfg.Email, "password": i.cfg.Password})
+	req, err := api.NewRequest(ctx, http.MethodPost, i.cfg.AuthURL+"/api/auth/login", "", map[string]string{"email": i.cfg.Email, "password": i.cfg.Password})
 	if err != nil {
 		return "", err
 	}
-	res, err := post(ctx, i.cfg.AuthURL+"/api/auth/login", "", "application/json", bytes.NewReader(body), 0)
-	if err != nil {
+	var session struct{ Token string }
+	if _, err := api.Call(http.DefaultClient, req, &session); err != nil {
 		return "", fmt.Errorf("login of %s: %w", i.cfg.Email, err)
 	}
-	defer res.Body.Close()
-	var session struct{ Token string }
-	return session.Token, json.NewDecoder(res.Body).Decode(&session)
-}
-
-func post(ctx context.Context, url, token, mediaType string, body io.Reader, size int64) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)
-	if err != nil {
-		return nil, err
-	}
-	if size > 0 {
-		req.ContentLength = size
-	}
-	req.Header.Set("Content-Type", mediaType)
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("%w; is the suite running?", err)
-	}
-	if res.StatusCode >= 300 {
-		defer res.Body.Close()
-		p := &problem{}
-		_ = json.NewDecoder(res.Body).Decode(p) // if the body is not a problem, the status is enough
-		p.Status = res.StatusCode
-		return nil, p
-	}
-	return res, nil
+	return session.Token, nil
 }
 
 // send sends the file once.
 func (i *importer) send(ctx context.Context) (sum summary, err error) {
 	file, err := os.Open(i.name)
 	if err != nil {
-		return sum, &problem{Detail: err.Error()}
+		return sum, err
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return sum, &problem{Detail: err.Error()}
+		return sum, err
 	}
 	token, err := i.login(ctx)
 	if err != nil {
 		return sum, err
 	}
 	bar := &progress{file: file, size: info.Size(), out: i.status}
-	res, err := post(ctx, strings.TrimSuffix(i.cfg.PassportURL, "/")+"/api/passports/import?"+i.query, token, i.mediaType, bar, info.Size())
+	req, err := api.NewRequest(ctx, http.MethodPost, strings.TrimSuffix(i.cfg.PassportURL, "/")+"/api/passports/import?"+i.query, token, bar)
+	if err != nil {
+		return sum, err
+	}
+	req.ContentLength = info.Size()
+	req.Header.Set("Content-Type", i.mediaType)
+	res, err := api.Do(http.DefaultClient, req)
 	if err != nil {
 		bar.end()
 		return sum, err

@@ -14,6 +14,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/battery-passport/suite/deploy/api"
 	"github.com/battery-passport/suite/passport-service/samples"
 	"github.com/battery-passport/suite/pkg/boot"
 )
@@ -62,7 +63,7 @@ func (s *seeder) run(ctx context.Context) error {
 	}
 	for _, o := range organisations {
 		err := s.client(s.AuthURL, admin.Token).call(ctx, http.MethodPost, "/api/auth/organisations", "", o, nil)
-		if err != nil && !hasStatus(err, http.StatusConflict) {
+		if err != nil && !api.HasStatus(err, http.StatusConflict) {
 			return fmt.Errorf("organisation %s: %w", o.ID, err)
 		}
 	}
@@ -121,7 +122,7 @@ type session struct {
 func (s *seeder) login(ctx context.Context, p person, password string) (out session, err error) {
 	body := map[string]string{"email": p.email, "password": password}
 	err = s.client(s.AuthURL, "").call(ctx, http.MethodPost, "/api/auth/login", "", body, &out)
-	if !hasStatus(err, http.StatusUnauthorized) {
+	if !api.HasStatus(err, http.StatusUnauthorized) {
 		return out, err
 	}
 	if p.role == "admin" {
@@ -154,7 +155,7 @@ func (s *seeder) passport(ctx context.Context, operator session, sample sample) 
 	c := s.client(s.PassportURL, operator.Token)
 	err = c.call(ctx, http.MethodPost, "/api/passports", sample.file, json.RawMessage(body), &p)
 	if err != nil {
-		if hasStatus(err, http.StatusConflict) {
+		if api.HasStatus(err, http.StatusConflict) {
 			return nil
 		}
 		return err
@@ -169,7 +170,7 @@ func (s *seeder) passport(ctx context.Context, operator session, sample sample) 
 		if err != nil {
 			return err
 		}
-		err = s.client(s.DocumentURL, operator.Token).upload(ctx, "/api/documents/upload", p.ID+d.file, d.fileType, d.file, file, map[string]string{
+		err = s.client(s.DocumentURL, operator.Token).upload(ctx, "/api/documents/upload", p.ID+d.file, api.File{Name: d.file, Type: d.fileType, Content: file}, map[string]string{
 			"description": d.description, "passportId": p.ID, "kind": d.kind, "accessClass": d.accessClass,
 		})
 		if err != nil {
