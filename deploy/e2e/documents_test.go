@@ -29,16 +29,22 @@ func TestPageLinksPublicDocuments(t *testing.T) {
 	s := start(t, config(t))
 	admin := s.register("admin@nlb.example", "admin")
 	p := s.published(admin, "ev-nmc-complete.json")
-	if page := s.page(p.ID); !strings.Contains(page, "no public documents.") {
-		t.Error("the page does not say that the list is empty")
-	}
+	s.eventually("the page says that the list is empty", func() bool { // not if the document-service takes too long
+		return strings.Contains(s.page(p.ID), "no public documents.")
+	})
 	other := s.published(admin, "lmt-ebike.json")
 	s.upload(admin.Token, "Report.txt", "passportId", other.ID, "kind", "test-report", "accessClass", "authority").Want(201, nil)
 	s.publishDocument(admin, other.ID)
-	page := s.page(other.ID)
-	link := regexp.MustCompile(`<a href="([^"]*/api/public/documents/[^"]*)">EU declaration of conformity</a>`).FindStringSubmatch(page)
-	if link == nil || !strings.Contains(page, "Signed in &lt;Bremen&gt;") || strings.Contains(page, "Report.txt") {
-		t.Fatalf("the page does not have the public document: %.500s", page[strings.Index(page, "Documents"):])
+	anchor := regexp.MustCompile(`<a href="([^"]*/api/public/documents/[^"]*)">EU declaration of conformity</a>`)
+	var page string
+	var link []string
+	s.eventually("the page links the public document", func() bool {
+		page = s.page(other.ID)
+		link = anchor.FindStringSubmatch(page)
+		return link != nil
+	})
+	if !strings.Contains(page, "Signed in &lt;Bremen&gt;") || strings.Contains(page, "Report.txt") {
+		t.Errorf("wrong list of documents: %.500s", page[strings.Index(page, "Documents"):])
 	}
 	res, err := http.Get(link[1])
 	if err != nil {
