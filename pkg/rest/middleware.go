@@ -213,8 +213,8 @@ var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.Me
 func (a *API) cors(next http.Handler) http.Handler {
 	options := cors.Options{
 		AllowedOrigins: []string{"*"}, AllowedMethods: []string{http.MethodGet, http.MethodHead},
-		AllowedHeaders: []string{"Authorization", "Content-Encoding", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Range", "X-Request-Id"},
-		ExposedHeaders: []string{"Content-Disposition", "ETag", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"},
+		AllowedHeaders: []string{"Accept", "Accept-Language", "Authorization", "Content-Encoding", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Range", "X-Request-Id"},
+		ExposedHeaders: []string{"Content-Disposition", "ETag", "Idempotency-Replayed", "Link", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"},
 		MaxAge:         600, // seconds
 	}
 	anyOrigin, listed := cors.Handler(options)(next), next
