@@ -22,7 +22,7 @@ const table = {}
 for (const [language, l] of Object.entries(cldr)) {
   const names = new Intl.DisplayNames(language === 'pt' ? 'pt-PT' : language, {type: 'region', fallback: 'none'})
   table[language.slice(0, 2)] = {
-    autonym: l.autonym, decimal: l.decimal, group: l.group, minGrouping: l.minGrouping,
+    autonym: l.autonym.replace('português europeu', 'português'), decimal: l.decimal, group: l.group, minGrouping: l.minGrouping,
     month: l.yMMMM, date: language === 'en' ? 'd MMMM y' : l.long /* English as in Ireland */, monthsInDates: l.monthsFormat, months: l.monthsStandalone,
     countries: Object.fromEntries(codes.map(c => [c, names.of(c)])),
   }
