@@ -131,6 +131,10 @@ func TestResolver(t *testing.T) {
 		{"GET /01/09521100000116/22/V1/10/L/21/NB7K2Q9X", "", 307, "", page},
 		{"GET /01/09521100000116/21/%4EB7K2Q9X", "", 307, "", page},
 		{"OPTIONS " + nlbPath, "", 204, "", ""},
+		{"OPTIONS /p/" + p.ID, "", 204, "", ""},
+		{"OPTIONS /.well-known/gs1resolver", "", 204, "", ""},
+		{"GET " + nlbPath, "APPLICATION/JSON", 200, "application/json", ""},
+		{"GET " + nlbPath + "?linkType=https://gs1.org/voc/instructions", "", 307, "", "https://nlb.example/"},
 		{"POST " + nlbPath, "", 405, "application/problem+json", ""},
 		// a model, and batteries that are not known
 		{"GET " + nlbModel, browser, 200, "text/html; charset=utf-8", ""},
@@ -141,7 +145,8 @@ func TestResolver(t *testing.T) {
 		{"GET " + nlbModel, "application/ld+json", 200, "application/ld+json", ""},
 		{"GET " + nlbModel + "?mediaType=application/json", browser, 200, "application/json", ""},
 		{"GET " + nlbModel + "?linkType=gs1:instructions&a=1", browser, 307, "", "https://nlb.example/"},
-		{"GET " + nlbModel + "?linkType=gs1:recyclingInfo", browser, 300, linksetTy, ""},
+		{"GET " + nlbModel + "?linkType=gs1:recyclingInfo", browser, 300, "text/html; charset=utf-8", ""},
+		{"GET " + nlbModel + "?linkType=gs1:recyclingInfo", linksetTy, 300, linksetTy, ""},
 		{"GET " + nlbModel + "?a=1&linkType=gs1:pip", browser, 307, "", scanBase + nlbModel + "?a=1"},
 		{"GET " + nlbModel + "?linkType=gs1:dpp", browser, 404, "text/html; charset=utf-8", ""},
 		{"GET " + nlbModel + "?linkType=gs1:epil", "", 404, "application/problem+json", ""},
@@ -241,6 +246,20 @@ func TestResolver(t *testing.T) {
 		}
 	}
 	s.Do("GET "+nlbPath+"?linkType=gs1:epil", "").WantProblem(404, "query:linkType notFound")
+}
+
+// TestScriptsOfOtherOriginsUseTheResolver: a profile in Accept makes browsers ask before they
+// send the request, and scripts read the address of the links from the response.
+func TestScriptsOfOtherOriginsUseTheResolver(t *testing.T) {
+	s, _, _ := startScan(t, true)
+	res, _ := s.get("OPTIONS", nlbPath, "Origin", "https://shop.example", "Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "accept,accept-language,authorization")
+	if res.Header.Get("Access-Control-Allow-Origin") != "*" || !strings.Contains(res.Header.Get("Access-Control-Allow-Headers"), "Accept") {
+		t.Errorf("preflight: got %v", res.Header)
+	}
+	res, _ = s.get("GET", nlbPath, "Origin", "https://shop.example", "Accept", `application/linkset+json;profile="https://ref.gs1.org/standards/resolver"`)
+	if res.StatusCode != 200 || !strings.Contains(res.Header.Get("Access-Control-Expose-Headers"), "Link") {
+		t.Errorf("got %d with %v", res.StatusCode, res.Header)
+	}
 }
 
 // TestLinksetIsThatOfRFC9264 reads the linkset of a battery: one default link, each link

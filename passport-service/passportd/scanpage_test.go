@@ -134,6 +134,35 @@ func TestHostileTextIsShownAsText(t *testing.T) {
 	}
 }
 
+// TestBrowsersChooseBetweenLinks: people get a page instead of a linkset, in their language,
+// with a way to the whole passport or to the model.
+func TestBrowsersChooseBetweenLinks(t *testing.T) {
+	s, _, _ := startScan(t, true)
+	for _, c := range []struct {
+		path   string
+		status int
+		texts  []string
+	}{
+		{nlbPath + "?linkType=gs1:recyclingInfo", 300, []string{
+			"Mehrere Dokumente passen", "<dt>Abfallvermeidung</dt><dd><a href=\"https://nlb.example/", `href="https://id.example` + nlbPath + `">Ganzer Pass`,
+			`href="?linkType=gs1:recyclingInfo&amp;lang=fi" hreflang="fi"`,
+		}},
+		{nlbPath + "?linkType=gs1:epil&lang=de", 404, []string{"Diese Information ist nicht vorhanden", "Ganzer Pass", `href="?linkType=gs1:epil&amp;lang=fi"`}},
+		{nlbModel + "?linkType=gs1:sustainabilityInfo", 300, []string{"<dt>Öffentliche Studie</dt>", `href="https://id.example` + nlbModel + `">Batteriemodell`}},
+		{nlbModel + "?linkType=%22%3E%3Cb%3E", 404, []string{`href="?linkType=%22%3E%3Cb%3E&amp;lang=fi"`}},
+	} {
+		res, body := s.get("GET", c.path, "Accept", browser, "Accept-Language", "de")
+		if res.StatusCode != c.status || res.Header.Get("Content-Language") != "de" {
+			t.Errorf("%s: got %d in %s, want %d in de", c.path, res.StatusCode, res.Header.Get("Content-Language"), c.status)
+		}
+		for _, text := range c.texts {
+			if !strings.Contains(body, text) {
+				t.Errorf("%s: %s is not on the page: %s", c.path, text, body[strings.Index(body, "<main"):])
+			}
+		}
+	}
+}
+
 // TestStrictResolverRedirectsBrowsers: with RESOLVER_DIRECT=false everyone is redirected.
 func TestStrictResolverRedirectsBrowsers(t *testing.T) {
 	s, p, _ := startScan(t, false)

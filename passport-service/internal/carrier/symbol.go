@@ -47,7 +47,8 @@ func (s Symbol) Width() int { return s.Size + 2*s.Quiet }
 type Run struct{ X, Y, Length int }
 
 // Runs returns the dark modules, row by row.
-func (s Symbol) Runs() (runs []Run) {
+func (s Symbol) Runs() []Run {
+	runs := make([]Run, 0, len(s.dark)/3) // more than most symbols have
 	for y := range s.Size {
 		for x := 0; x < s.Size; x++ {
 			start := x
@@ -130,7 +131,7 @@ func encodeMatrix(text string, isGS1 bool) (Symbol, error) {
 }
 
 func newSymbol(size, quiet int, dark func(x, y int) bool) Symbol {
-	s := Symbol{Size: size, Quiet: quiet}
+	s := Symbol{Size: size, Quiet: quiet, dark: make([]bool, 0, size*size)}
 	for y := range size {
 		for x := range size {
 			s.dark = append(s.dark, dark(x, y))

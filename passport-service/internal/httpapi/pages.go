@@ -139,7 +139,7 @@ func (s *Scan) addHeaders(w http.ResponseWriter, mediaType string, t target, fil
 // render returns the page or the safety card of a passport.
 func (s *Scan) render(r *http.Request, v passport.PassportView, reader page.Reader, files files) ([]byte, error) {
 	p := page.Passport{
-		Document: s.Passports.Document(v), DataURL: publicPath(v.ID), Reader: reader, State: page.State(v.Head.State), QR: code(v.BatteryIdentifier),
+		Document: s.Passports.Document(v), DataURL: publicPath(v.ID), Reader: reader, State: page.State(v.Head.State), QR: s.Responses.code(v.BatteryIdentifier),
 		HasFiles: s.Files != nil, Files: files.list, FilesError: files.err != nil,
 	}
 	render := page.Render
@@ -228,6 +228,17 @@ func (s *Scan) message(w http.ResponseWriter, r *http.Request, status int, m pag
 	s.html(w, r, status, body, err)
 }
 
+// choices answers browsers with the links of a set that match their request, which may be
+// none.
+func (s *Scan) choices(w http.ResponseWriter, r *http.Request, status int, set resolver.Set, links []resolver.Link) {
+	c := page.Choices{Address: set[0].Anchor, IsModel: set[0].Links[0].Type != resolver.DPP, Query: withoutParameter(r.URL.RawQuery, "lang")}
+	for _, l := range links {
+		c.Links = append(c.Links, page.Choice{Field: l.Field, URL: l.Href})
+	}
+	body, err := page.RenderChoices(s.language(r), c)
+	s.html(w, r, status, body, err)
+}
+
 func (s *Scan) html(w http.ResponseWriter, r *http.Request, status int, body []byte, err error) {
 	if err != nil {
 		rest.WriteProblem(w, r, err)
@@ -237,8 +248,8 @@ func (s *Scan) html(w http.ResponseWriter, r *http.Request, status int, body []b
 	write(w, status, resolver.HTML, body)
 }
 
-// code returns the QR code for a page, nil for an identifier without one.
-func code(identifier string) []byte {
+// drawCode returns the QR code for a page as SVG.
+func drawCode(identifier string) []byte {
 	if identifier == "" {
 		return nil
 	}

@@ -40,12 +40,14 @@ func (s *Scan) Register(r *rest.API) {
 	p := rest.Public
 	p.Query, p.CSP, p.Compress = rest.LenientQuery, page.CSP, false // those in the cache are compressed
 	p.Cache, p.ErrorPage = "public, max-age=60", s.errorPage
-	rest.Page(r, "GET /p/{id}", p, http.HandlerFunc(s.page))
+	addresses := map[string]http.HandlerFunc{"/p/{id}": s.page, "/.well-known/gs1resolver": s.describe}
 	for _, key := range []string{"01", "8006", "8013", "414", "417"} {
-		rest.Page(r, "GET /"+key+"/*", p, http.HandlerFunc(s.resolve))
-		rest.Page(r, "OPTIONS /"+key+"/*", p, http.HandlerFunc(options))
+		addresses["/"+key+"/*"] = s.resolve
 	}
-	rest.Page(r, "GET /.well-known/gs1resolver", p, http.HandlerFunc(s.describe))
+	for address, handler := range addresses {
+		rest.Page(r, "GET "+address, p, handler)
+		rest.Page(r, "OPTIONS "+address, p, http.HandlerFunc(options))
+	}
 	r.Unrouted(p, http.HandlerFunc(s.fallback))
 }
 
@@ -58,6 +60,7 @@ func options(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Scan) describe(w http.ResponseWriter, _ *http.Request) {
+	prepare(w)
 	w.Header().Set("Content-Type", resolver.JSON)
 	w.Write(resolver.Description(s.BaseURL))
 }
@@ -208,16 +211,18 @@ func acceptsPage(r *http.Request) bool { return resolver.Accepts(accept(r), reso
 func (s *Scan) selected(w http.ResponseWriter, r *http.Request, set resolver.Set, path string) {
 	switch links := set.Select(linkType(r), accept(r)); {
 	case len(links) == 0 && acceptsPage(r):
-		s.message(w, r, http.StatusNotFound, page.NotFound, "linkType "+linkType(r))
+		s.choices(w, r, http.StatusNotFound, set, nil)
 	case len(links) == 0:
 		rest.WriteProblem(w, r, fault.New(fault.NotFound, "this address has no link of this type; linkType=linkset returns all links").
 			With(fault.Detail{Path: "query:linkType", Code: "notFound", Message: fmt.Sprintf("must be the type of a link in the linkset, got %q", linkType(r))}))
 	case len(links) == 1 && links[0].Href == s.BaseURL+path:
-		redirect(w, r, links[0].Href, withoutLinkType(r.URL.RawQuery)) // with it, the next response would be the same
+		redirect(w, r, links[0].Href, withoutParameter(r.URL.RawQuery, "linkType")) // with it, the next response would be the same
 	case len(links) == 1:
 		redirect(w, r, links[0].Href, r.URL.RawQuery)
+	case acceptsPage(r):
+		s.choices(w, r, http.StatusMultipleChoices, set, links)
 	default:
-		choices := resolver.Choices{Anchor: s.BaseURL + path}
+		choices := resolver.Choices{Anchor: s.BaseURL + path, Description: set[0].Description}
 		for _, l := range links {
 			choices.Links = append(choices.Links, resolver.Typed{Type: resolver.TypeName(linkType(r)), Link: l})
 		}
@@ -278,7 +283,7 @@ func redirect(w http.ResponseWriter, r *http.Request, target, query string) {
 	http.Redirect(w, r, target, http.StatusTemporaryRedirect)
 }
 
-func withoutLinkType(query string) string {
-	parameters := slices.DeleteFunc(strings.Split(query, "&"), func(p string) bool { return strings.HasPrefix(p, "linkType=") })
+func withoutParameter(query, name string) string {
+	parameters := slices.DeleteFunc(strings.Split(query, "&"), func(p string) bool { return strings.HasPrefix(p, name+"=") })
 	return strings.Join(parameters, "&")
 }

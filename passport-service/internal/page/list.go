@@ -19,13 +19,15 @@ func list(rows []row) template.HTML {
 	return template.HTML(b.String())
 }
 
-// Lists returns the groups of a section as HTML.
+// Lists returns the rows and groups of a section as HTML.
 func (s section) Lists() template.HTML {
 	var b strings.Builder
+	b.Grow(4 << 10) // more than most sections have
+	if len(s.Rows) > 0 {
+		writeList(&b, s.Rows)
+	}
 	for _, g := range s.Groups {
-		if g.Title != "" {
-			b.WriteString("<h3>" + template.HTMLEscapeString(g.Title) + "</h3>")
-		}
+		write(&b, "<h3>", template.HTMLEscapeString(g.Title), "</h3>")
 		writeList(&b, g.Rows)
 	}
 	return template.HTML(b.String())
@@ -34,26 +36,35 @@ func (s section) Lists() template.HTML {
 func writeList(b *strings.Builder, rows []row) {
 	b.WriteString(`<dl class="list">`)
 	for _, r := range rows {
-		b.WriteString("<div><dt>" + template.HTMLEscapeString(r.Label) + "</dt>")
+		write(b, "<div><dt>", template.HTMLEscapeString(r.Label), "</dt>")
 		for _, v := range r.Values {
-			b.WriteString("<dd>" + v.html() + "</dd>")
+			b.WriteString("<dd>")
+			v.write(b)
+			b.WriteString("</dd>")
 		}
 		b.WriteString("</div>")
 	}
 	b.WriteString("</dl>")
 }
 
-// html returns the text with its link. Only https and mailto links exist: showText makes
+func write(b *strings.Builder, parts ...string) {
+	for _, part := range parts {
+		b.WriteString(part)
+	}
+}
+
+// write writes the text with its link. Only https and mailto links exist: showText makes
 // no others.
-func (t text) html() string {
+func (t text) write(b *strings.Builder) {
 	escaped := template.HTMLEscapeString(t.Text)
 	switch {
 	case t.Link != "":
-		return `<a href="` + template.HTMLEscapeString(safeLink(t.Link)) + `" rel="noopener nofollow">` + escaped + "</a>"
+		write(b, `<a href="`, template.HTMLEscapeString(safeLink(t.Link)), `" rel="noopener nofollow">`, escaped, "</a>")
 	case t.Lang != "":
-		return `<bdi lang="` + template.HTMLEscapeString(t.Lang) + `">` + escaped + "</bdi>"
+		write(b, `<bdi lang="`, template.HTMLEscapeString(t.Lang), `">`, escaped, "</bdi>")
+	default:
+		write(b, "<bdi>", escaped, "</bdi>")
 	}
-	return "<bdi>" + escaped + "</bdi>"
 }
 
 // safeLink normalises a link, so that the browser interprets it as it was checked.
@@ -65,40 +76,38 @@ func safeLink(link string) string {
 	return u.String()
 }
 
-// languageLinks are the links to a page in all languages, which are the same for every
-// passport.
-type languageLinks struct{ alternates, menu template.HTML }
+// languageLinks are the links to an address in all languages.
+type languageLinks struct{ alternates, menu string }
 
-var linksByLanguage = newLanguageLinks("")
-var safetyLinksByLanguage = newLanguageLinks("&amp;view=safety")
+var linksByLanguage = newLanguageLinks()
 
-func newLanguageLinks(view string) map[locale.Language]languageLinks {
+func newLanguageLinks() map[locale.Language]languageLinks {
 	all := map[locale.Language]languageLinks{}
 	for _, current := range locale.Languages() {
 		var alternates, menu strings.Builder
-		menu.WriteString("<ul>")
 		for _, l := range locale.Languages() {
 			mark := ""
 			if l == current {
 				mark = ` aria-current="true"`
 			}
-			fmt.Fprintf(&alternates, "<link rel=\"alternate\" hreflang=\"%s\" href=\"?lang=%s%s\">\n", l, l, view)
-			fmt.Fprintf(&menu, `<li><a href="?lang=%s%s" hreflang="%s" lang="%s"%s>%s</a></li>`, l, view, l, l, mark, l.Autonym())
+			fmt.Fprintf(&alternates, "<link rel=\"alternate\" hreflang=\"%s\" href=\"?lang=%s\">\n", l, l)
+			fmt.Fprintf(&menu, `<li><a href="?lang=%s" hreflang="%s" lang="%s"%s>%s</a></li>`, l, l, l, mark, l.Autonym())
 		}
-		all[current] = languageLinks{template.HTML(alternates.String()), template.HTML(menu.String() + "</ul>")}
+		all[current] = languageLinks{alternates.String(), menu.String()}
 	}
 	return all
 }
 
-func (f frame) links() languageLinks {
-	if f.View != "" {
-		return safetyLinksByLanguage[f.Language]
+// withQuery adds the query of the page to links that have the language only.
+func (f frame) withQuery(links string) template.HTML {
+	if f.Query != "" {
+		links = strings.ReplaceAll(links, `href="?`, `href="?`+template.HTMLEscapeString(f.Query)+"&amp;")
 	}
-	return linksByLanguage[f.Language]
+	return template.HTML(links)
 }
 
 // Alternates are the links to the page in all languages for the head of the page.
-func (f frame) Alternates() template.HTML { return f.links().alternates }
+func (f frame) Alternates() template.HTML { return f.withQuery(linksByLanguage[f.Language].alternates) }
 
 // Switch is the menu of languages.
-func (f frame) Switch() template.HTML { return f.links().menu }
+func (f frame) Switch() template.HTML { return f.withQuery(linksByLanguage[f.Language].menu) }

@@ -25,6 +25,7 @@ type messagePage struct {
 	Paragraphs []string
 	Detail     string // in English
 	Rows       []row
+	Whole      text // link to the passport or model; zero: none
 }
 
 // Model is the battery model that a page shows for an unknown battery.
@@ -37,18 +38,18 @@ func RenderMessage(l locale.Language, m Message, detail string) ([]byte, error) 
 	page := messagePage{Heading: t.T(string(m) + "Title")}
 	page.Paragraphs = append(page.Paragraphs, t.T(string(m)))
 	page.Detail = fmt.Sprintf("%.200s", detail)
-	page.frame = newFrame(l, page.Heading)
-	return execute("message.html", page)
+	page.frame = frame{texts: t, Title: page.Heading}
+	return execute(l, "message.html", page)
 }
 
 // RenderGone returns the page of a passport that has ended.
 func RenderGone(l locale.Language, ended time.Time) ([]byte, error) {
 	t := textsIn(l)
-	page := messagePage{frame: newFrame(l, t.T("goneTitle")), Heading: t.T("goneTitle"), Paragraphs: []string{t.T("gone")}}
+	page := messagePage{frame: frame{texts: t, Title: t.T("goneTitle")}, Heading: t.T("goneTitle"), Paragraphs: []string{t.T("gone")}}
 	if !ended.IsZero() {
 		page.Paragraphs = append(page.Paragraphs, t.With("goneSince", "Date", t.Date(ended.UTC())))
 	}
-	return execute("message.html", page)
+	return execute(l, "message.html", page)
 }
 
 // RenderModel returns the page of a model. unknown is true if the address belongs to an unknown
@@ -64,6 +65,35 @@ func RenderModel(l locale.Language, m Model, unknown bool) ([]byte, error) {
 			page.Rows = append(page.Rows, row{t.Name(fact.path), []text{{Text: fact.value}}})
 		}
 	}
-	page.frame = newFrame(l, page.Heading)
-	return execute("message.html", page)
+	page.frame = frame{texts: t, Title: page.Heading}
+	return execute(l, "message.html", page)
+}
+
+// Choices are links of a passport or model that a request does not decide between, or none
+// if it has no such link.
+type Choices struct {
+	Links   []Choice
+	Query   string // of the request, without the language
+	Address string // of the passport or model
+	IsModel bool
+}
+
+// Choice is a link whose title is the name of a field of the catalogue.
+type Choice struct{ Field, URL string }
+
+// RenderChoices returns a page with the links.
+func RenderChoices(l locale.Language, c Choices) ([]byte, error) {
+	t, id, whole := textsIn(l), "choices", "wholePassport"
+	if len(c.Links) == 0 {
+		id = "noLink"
+	}
+	if c.IsModel {
+		whole = "modelTitle"
+	}
+	page := messagePage{Heading: t.T(id + "Title"), Paragraphs: []string{t.T(id)}, Whole: text{Text: t.T(whole), Link: c.Address}}
+	for _, link := range c.Links {
+		page.Rows = append(page.Rows, row{t.Name(link.Field), []text{{Text: shortURL(link.URL), Link: link.URL}}})
+	}
+	page.frame = frame{texts: t, Title: page.Heading, Query: c.Query}
+	return execute(l, "message.html", page)
 }

@@ -4,15 +4,12 @@
 package page
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"embed"
 	"encoding/base64"
-	"fmt"
 	"html/template"
-	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/battery-passport/suite/passport-service/internal/locale"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
@@ -58,18 +55,9 @@ type File struct {
 	Size                         int64 // bytes
 }
 
-//go:embed assets/*.html
-var assets embed.FS
-
-//go:embed assets/style.css
-var style string
-
-var (
-	templates = template.Must(template.New("").Funcs(template.FuncMap{"list": list}).ParseFS(assets, "assets/*.html"))
-	// CSP is the Content-Security-Policy of pages: their own style and pictures in the
-	// page, nothing else.
-	CSP = "default-src 'none'; style-src 'sha256-" + digest(style) + "'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+// CSP is the Content-Security-Policy of pages: their own style and pictures in the page,
+// nothing else.
+var CSP = "default-src 'none'; style-src 'sha256-" + digest(style) + "'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 func digest(text string) string {
 	sum := sha256.Sum256([]byte(text))
@@ -79,44 +67,25 @@ func digest(text string) string {
 // frame contains the parts that all pages share.
 type frame struct {
 	texts
-	Title   string
-	Style   template.CSS
-	View    string // of the query; empty: the whole passport
-	JSON    string // address of the data; empty: none
-	LawLink string
-}
-
-// WordingLink is the address to which readers report wrong or unclear wording.
-func (f frame) WordingLink() string {
-	return "https://github.com/battery-passport/suite/issues/new?title=" + url.QueryEscape("Wording ("+string(f.Language)+")")
-}
-
-func newFrame(l locale.Language, title string) frame {
-	return frame{
-		texts: textsIn(l), Title: title, Style: template.CSS(style),
-		LawLink: "https://eur-lex.europa.eu/eli/reg/2023/1542/" + lawCodes[l],
-	}
-}
-
-// lawCodes are the codes of languages in the addresses of EUR-Lex (ISO 639-3).
-var lawCodes = map[locale.Language]string{
-	"bg": "bul", "cs": "ces", "da": "dan", "de": "deu", "el": "ell", "en": "eng", "es": "spa", "et": "est", "fi": "fin", "fr": "fra", "ga": "gle", "hr": "hrv",
-	"hu": "hun", "it": "ita", "lt": "lit", "lv": "lav", "mt": "mlt", "nl": "nld", "pl": "pol", "pt": "por", "ro": "ron", "sk": "slk", "sl": "slv", "sv": "swe",
+	Title string
+	Query string // of the address, without the language
+	JSON  string // address of the data; empty: none
 }
 
 // passportPage is the page of a passport.
 type passportPage struct {
 	frame
 	Passport
-	Maker, Model, Category string
-	Tiles                  []tile
-	Symbols                []symbol
-	Agents                 []string
-	Returns, Contacts      []row
-	Charts                 []chart
-	Sections               []section
-	Hidden                 []hidden
-	Identifiers            []row
+	Maker, Model      string
+	Kind              string // category and, if it is not the original one, status
+	Tiles             []tile
+	Symbols           []symbol
+	Agents            []string
+	Returns, Contacts []row
+	Charts            []chart
+	Sections          []section
+	Hidden            []hidden
+	Identifiers       []row
 }
 
 // tile is a fact that the page shows in large letters.
@@ -132,6 +101,7 @@ const (
 	gtin             = "generalInformation.batteryModel.gtin"
 	manufacturer     = "generalInformation.manufacturerInformation.manufacturerName"
 	category         = "generalInformation.batteryCategory"
+	status           = "generalInformation.batteryStatus"
 	agents           = "labelsAndConformity.extinguishingAgents[].agent"
 	endOfLife        = "circularity.endOfLifeInformation"
 	manufacturerInfo = "generalInformation.manufacturerInformation"
@@ -146,29 +116,20 @@ var identifiers = []string{
 
 // Render returns the page of a passport.
 func Render(l locale.Language, p Passport) ([]byte, error) {
-	return execute("passport.html", newPassportPage(l, p))
+	return execute(l, "passport.html", newPassportPage(l, p))
 }
 
 // RenderSafetyCard returns a page with the facts that fire brigades and dismantlers need.
 func RenderSafetyCard(l locale.Language, p Passport) ([]byte, error) {
 	page := newPassportPage(l, p)
-	page.View = "safety"
-	return execute("safety.html", safetyPage{page, page.safetyRows()})
-}
-
-func execute(name string, data any) ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(64 << 10) // more than most pages have
-	if err := templates.ExecuteTemplate(&b, name, data); err != nil {
-		return nil, fmt.Errorf("page: %w", err)
-	}
-	return b.Bytes(), nil
+	page.Query = "view=safety"
+	return execute(l, "safety.html", safetyPage{page, page.safetyRows()})
 }
 
 func newPassportPage(l locale.Language, p Passport) passportPage {
 	t, d := textsIn(l), p.Document
 	page := passportPage{
-		Passport: p, Maker: d.Text(manufacturer), Model: firstText(d, modelName, modelID), Category: t.Value(category, d.Text(category)),
+		Passport: p, Maker: d.Text(manufacturer), Model: firstText(d, modelName, modelID), Kind: t.kind(d),
 		Tiles: t.tiles(d), Symbols: t.symbols(d), Charts: t.charts(d), Sections: t.sections(d), Hidden: t.hidden(p.Reader),
 		Returns: t.rowsAt(d, endOfLife), Contacts: t.contacts(d),
 	}
@@ -185,9 +146,18 @@ func newPassportPage(l locale.Language, p Passport) passportPage {
 	if page.Model == "" {
 		page.Model = t.T("batteryPassport")
 	}
-	page.frame = newFrame(l, page.Model+" – "+t.T("batteryPassport"))
-	page.JSON = p.DataURL
+	page.frame = frame{texts: t, Title: page.Model + " – " + t.T("batteryPassport"), JSON: p.DataURL}
 	return page
+}
+
+// kind returns the category of a battery and, if the reader may know and it is not the
+// original one, its status.
+func (t texts) kind(d *ruleset.Document) string {
+	words := []string{t.Value(category, d.Text(category))}
+	if s := d.Text(status); s != "" && s != "original" {
+		words = append(words, t.Value(status, s))
+	}
+	return strings.Join(words, " · ")
 }
 
 func firstText(d *ruleset.Document, paths ...string) string {

@@ -212,16 +212,22 @@ func TestValuesAreShownInTheFormOfTheLanguage(t *testing.T) {
 		{"en", "batteryCondition.stateOfHealth.measuredAt", `"2026-11-15T10:00:00+02:00"`, "15 November 2026, 08:00 UTC"},
 		{"en", "carbonFootprint.studyUrl", `"https://a.example/x/study.pdf"`, "a.example/…/study.pdf"},
 		{"en", "generalInformation.batteryStatus", `"re-used"`, "Re-used"},
+		{"de", "labelsAndConformity.labelMeanings[].symbol", `"separateCollection"`, "Symbol für die getrennte Sammlung"},
+		{"de", "labelsAndConformity.labelMeanings[].symbol", `"Pb"`, "Pb"},
 		{"en", "generalInformation.warrantyPeriod", `"forever"`, "forever"},
 		{"de", "performanceAndDurability.ratedCapacityAh", `1234.5`, "1.234,5\u00a0Ah"},
 		{"pl", "performanceAndDurability.expectedLifetimeCycles", `1500`, "1500"},
 	} {
 		name := strings.Split(c.path, ".")
-		document := "{"
-		for _, n := range name[:len(name)-1] {
-			document += `"` + n + `":{`
+		slices.Reverse(name)
+		document := c.value
+		for _, n := range name {
+			n, isList := strings.CutSuffix(n, "[]")
+			if isList {
+				document = "[" + document + "]"
+			}
+			document = `{"` + n + `":` + document + "}"
 		}
-		document += `"` + name[len(name)-1] + `":` + c.value + strings.Repeat("}", len(name))
 		v := set.Parse(wire.Value(document)).First(c.path)
 		if got := textsIn(c.language).show(v, v.Attribute()).Text; got != c.shown {
 			t.Errorf("%s: %s = %s: got %q, want %q", c.language, c.path, c.value, got, c.shown)

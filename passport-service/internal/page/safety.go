@@ -1,6 +1,10 @@
 package page
 
-import "github.com/battery-passport/suite/passport-service/internal/ruleset"
+import (
+	"strings"
+
+	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+)
 
 // safetyPage is the safety card.
 type safetyPage struct {
@@ -37,7 +41,7 @@ const hazardousSubstances = "materialComposition.hazardousSubstances"
 
 func (p passportPage) safetyRows() (rows []row) {
 	for _, path := range safetyFacts {
-		r := row{Label: p.Name(path)}
+		r := row{Label: p.Name(strings.TrimSuffix(path, ".text"))} // a text has the name of its object
 		for v := range p.Document.All(path) {
 			if path == hazardousSubstances {
 				rows = append(rows, p.substances(v)...)
@@ -52,17 +56,19 @@ func (p passportPage) safetyRows() (rows []row) {
 	return rows
 }
 
-// substances returns a row for each hazardous substance.
+// substances returns a row for each hazardous substance, with one line for its hazards.
 func (p passportPage) substances(list ruleset.Value) (rows []row) {
 	for item := range list.Children() {
 		name, _ := item.Member("substanceName").AnyText()
-		r := row{Label: p.Name(hazardousSubstances) + " · " + name}
+		var facts []string
 		for _, member := range []string{"hazardClasses", "hazardStatements", "location"} {
 			if v := item.Member(member); v.Exists() {
-				r.Values = append(r.Values, p.values(v.Field(), v)...)
+				for _, value := range p.values(v.Field(), v) {
+					facts = append(facts, value.Text)
+				}
 			}
 		}
-		rows = append(rows, r)
+		rows = append(rows, row{p.Name(hazardousSubstances) + " · " + name, []text{{Text: strings.Join(facts, " · ")}}})
 	}
 	return rows
 }

@@ -8,16 +8,17 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
-// section is a section of the passport as flat lists.
+// section is a section of the passport as flat lists. Its own rows are before its groups:
+// after a group they would look like a part of it.
 type section struct {
 	ID, Title string
+	Rows      []row
 	Groups    []group
 }
 
-// group is a list of rows, of an object, of an item of an array or of the section
-// itself.
+// group has the rows of an object or of an item of an array.
 type group struct {
-	Title string // empty: rows of the section itself
+	Title string
 	Rows  []row
 }
 
@@ -38,7 +39,7 @@ func (t texts) sections(d *ruleset.Document) (sections []section) {
 		for _, child := range field.Children {
 			s.add(t, child, v.Member(child.Name))
 		}
-		if len(s.Groups) > 0 {
+		if len(s.Rows)+len(s.Groups) > 0 {
 			sections = append(sections, s)
 		}
 	}
@@ -62,11 +63,7 @@ func (s *section) add(t texts, f *ruleset.Field, v ruleset.Value) {
 			s.Groups = append(s.Groups, group{title, t.members("", f, item)})
 		}
 	default:
-		if n := len(s.Groups); n == 0 || s.Groups[n-1].Title != "" {
-			s.Groups = append(s.Groups, group{})
-		}
-		own := &s.Groups[len(s.Groups)-1]
-		own.Rows = append(own.Rows, row{label, t.values(f, v)})
+		s.Rows = append(s.Rows, row{label, t.values(f, v)})
 	}
 }
 

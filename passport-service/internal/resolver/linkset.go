@@ -42,6 +42,7 @@ type Link struct {
 	Title     string   `json:"title"`
 	Type      string   `json:"type,omitempty"` // media type
 	Languages []string `json:"hreflang,omitempty"`
+	Field     string   `json:"-"` // path in the catalogue, for the title in other languages; empty: none
 }
 
 // Choices is a linkset without a default link.
@@ -134,10 +135,13 @@ func (e Entry) of(linkType string) (links []Link) {
 	return links
 }
 
-// TypeName returns the full name of a link type, which may have the prefix gs1:.
+// TypeName returns the full name of a link type, which may have the prefix gs1: or the
+// namespace of the vocabulary of GS1 in earlier versions.
 func TypeName(linkType string) string {
-	if name, ok := strings.CutPrefix(linkType, "gs1:"); ok {
-		return vocabulary + name
+	for _, prefix := range []string{"gs1:", "https://gs1.org/voc/", "https://www.gs1.org/voc/"} {
+		if name, ok := strings.CutPrefix(linkType, prefix); ok {
+			return vocabulary + name
+		}
 	}
 	return linkType
 }
@@ -186,7 +190,7 @@ func Prefer(accept string, types ...string) string {
 	if slices.Contains(types, "") { // goautoneg panics for alternatives without a slash
 		return types[0]
 	}
-	accept = accept[:min(len(accept), acceptLimit)]
+	accept = strings.ToLower(accept[:min(len(accept), acceptLimit)]) // goautoneg compares letters as they are
 	if chosen := goautoneg.Negotiate(accept, types); accept != "" && chosen != "" {
 		return chosen
 	}

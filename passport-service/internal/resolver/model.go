@@ -56,9 +56,9 @@ func (m Model) LinkedData() map[string]any {
 func (m Model) Entry() Entry {
 	languages := pageLanguages()
 	e := Entry{Anchor: m.Address, Description: m.Document.Text(modelName), Links: []Typed{
-		{ProductInfo, Link{m.Address, "Battery model", HTML, languages}},
-		{ProductInfo, Link{m.Address, "Battery model as JSON", JSON, nil}},
-		{ProductInfo, Link{m.Address, "Battery model as JSON-LD", JSONLD, nil}},
+		{ProductInfo, Link{Href: m.Address, Title: "Battery model", Type: HTML, Languages: languages}},
+		{ProductInfo, Link{Href: m.Address, Title: "Battery model as JSON", Type: JSON}},
+		{ProductInfo, Link{Href: m.Address, Title: "Battery model as JSON-LD", Type: JSONLD}},
 	}}
 	e.Links = append(e.Links, documentLinks(m.Document)...)
 	return e

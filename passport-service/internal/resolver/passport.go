@@ -36,11 +36,11 @@ type Passport struct {
 func NewSet(p Passport) Set {
 	languages := pageLanguages()
 	e := Entry{Anchor: p.Anchor, Description: p.Document.Text(modelName), Links: []Typed{
-		{DPP, Link{p.Page, "Battery passport", HTML, languages}},
-		{DPP, Link{p.Data, "Battery passport as JSON", JSON, nil}},
-		{DPP, Link{p.Page, "Battery passport as JSON-LD", JSONLD, nil}},
-		{ProductInfo, Link{p.Page, "Battery passport", HTML, languages}},
-		{SafetyInfo, Link{p.Page + "?view=safety", "Safety card", HTML, languages}},
+		{DPP, Link{Href: p.Page, Title: "Battery passport", Type: HTML, Languages: languages}},
+		{DPP, Link{Href: p.Data, Title: "Battery passport as JSON", Type: JSON}},
+		{DPP, Link{Href: p.Page, Title: "Battery passport as JSON-LD", Type: JSONLD}},
+		{ProductInfo, Link{Href: p.Page, Title: "Battery passport", Type: HTML, Languages: languages}},
+		{SafetyInfo, Link{Href: p.Page + "?view=safety", Title: "Safety card", Type: HTML, Languages: languages}},
 	}}
 	e.Links = append(e.Links, documentLinks(p.Document)...)
 	if p.Model == "" {
@@ -62,7 +62,7 @@ func documentLinks(d *ruleset.Document) (links []Typed) {
 	names := labels.In(locale.English)
 	for _, source := range sources {
 		if href := d.Text(source.path); strings.HasPrefix(strings.ToLower(href), "https://") {
-			links = append(links, Typed{source.linkType, Link{Href: href, Title: names.Name(source.path)}})
+			links = append(links, Typed{source.linkType, Link{Href: href, Title: names.Name(source.path), Field: source.path}})
 		}
 	}
 	return links
