@@ -218,6 +218,10 @@ func TestExportIsProjected(t *testing.T) {
 	s.Call("GET /api/passports/export?ids="+p.ID+",none", owner, nil).WantProblem(404)
 	s.Call("GET /api/passports/export?batteryIdentifier=https://a.example/1&batteryCategory=EV&state=draft&modelId=x&createdBy=y&ids="+p.ID, owner, nil).
 		WantProblem(422, "query:batteryCategory notApplicable", "query:batteryIdentifier notApplicable", "query:createdBy notApplicable", "query:modelId notApplicable", "query:state notApplicable")
+	for _, path := range []string{"/api/passports/export", "/api/passports/" + p.ID + "/export", "/api/public/passports/" + p.ID + "/export"} {
+		s.Call("GET "+path+"?report=true&format=csv", owner, nil).WantProblem(422, "query:report notApplicable")
+	}
+	s.Call("GET /api/passports/export?ids=%20"+p.ID+",%20"+p.ID, owner, nil).Want(200, nil)
 	s.Call("GET /api/passports/export?format=pdf", owner, nil).WantProblem(422, "query:format enum")
 	if text := s.Call("GET /api/passports/export?ids="+p.ID+"&format=csv", owner, nil).Want(200, nil).Text; strings.Count(text, "\n") != 2 {
 		t.Errorf("export of one id: %d lines", strings.Count(text, "\n"))

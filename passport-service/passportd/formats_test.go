@@ -196,6 +196,10 @@ func TestForeignImportWarns(t *testing.T) {
 	if want := "/GeneralProductInformation/batteryPassportIdentifier loss\n/GeneralProductInformation/colour loss\n"; warnings.String() != want {
 		t.Errorf("warnings %s, want %s", warnings.String(), want)
 	}
+	lines, _ = s.importFile(operator, "?format=batterypass-1.2", "application/json", `{"identification":{"idDmc":"https://a.example/1"}}`)
+	if got := lines[0].Errors[0].Message; !strings.Contains(got, "has it at GeneralProductInformation.productIdentifier; this looks like Catena-X") {
+		t.Errorf("document of another data model: %s", got)
+	}
 	for text, want := range map[string]string{
 		`{"GeneralProductInformation":{"batteryCategory":"ev"}}`: "1 invalid /data/generalInformation/batteryIdentifier:required",
 		`{"data":{}}`: "1 invalid /data/generalInformation/batteryIdentifier:required",

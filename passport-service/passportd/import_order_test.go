@@ -1,7 +1,9 @@
 package passportd_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +36,28 @@ func TestRowsWithCommonIdentifiersStayInOrder(t *testing.T) {
 				t.Errorf("got %s, want the mass of the last row", data)
 			}
 		}
+	}
+}
+
+// TestExportHasTheOrderOfTheFile imports rows that are written in parallel.
+func TestExportHasTheOrderOfTheFile(t *testing.T) {
+	s := start(t, connect.Config{Dir: t.TempDir()})
+	operator := s.as(auth.Operator, "a")
+	var want []string
+	for i := range 250 {
+		want = append(want, fmt.Sprintf("https://a.example/battery/%d", i))
+	}
+	s.importFile(operator, "", ndjson, manyRows(len(want)))
+	var got []string
+	for line := range strings.Lines(s.Call("GET /api/passports/export", operator, nil).Want(200, nil).Text) {
+		var p apiPassport
+		if err := json.Unmarshal([]byte(line), &p); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, p.BatteryIdentifier)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v", got)
 	}
 }
 

@@ -176,7 +176,7 @@ func checkJSON(data []byte, line int) ([]byte, error) {
 		return nil, err
 	}
 	data = bytes.TrimPrefix(data, byteOrderMark)
-	return data, wire.CheckLine(data, line)
+	return data, wire.CheckLine(data, line, wire.MaxDepth)
 }
 
 func unsupported(w http.ResponseWriter, given string, accepted ...string) *fault.Error {

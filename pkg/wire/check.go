@@ -19,19 +19,13 @@ const (
 	maxPointer = 512 // bytes of the JSON Pointer in an error; a longer one is omitted
 )
 
-// Check is CheckDepth with at most MaxDepth levels.
-func Check(data []byte) error { return CheckDepth(data, MaxDepth) }
+// Check is CheckLine for a body, with at most MaxDepth levels.
+func Check(data []byte) error { return CheckLine(data, 1, MaxDepth) }
 
-// CheckDepth fails with fault.Malformed unless data is exactly one JSON value without
+// CheckLine fails with fault.Malformed unless data is exactly one JSON value without
 // duplicate members and invalid UTF-8, and with at most maxDepth levels. The error names the
-// position.
-func CheckDepth(data []byte, maxDepth int) error { return check(data, 1, maxDepth) }
-
-// CheckLine is Check for data that begins in the line with this number, for the positions in errors.
-func CheckLine(data []byte, number int) error { return check(data, number, MaxDepth) }
-
-// check checks data, whose first line has the number line.
-func check(data []byte, line, maxDepth int) error {
+// position; data begins in the line with this number.
+func CheckLine(data []byte, line, maxDepth int) error {
 	dec := jsontext.NewDecoder(bytes.NewReader(data))
 	for first := true; first || dec.StackDepth() > 0; first = false {
 		if _, err := dec.ReadToken(); err != nil {

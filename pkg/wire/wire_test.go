@@ -71,7 +71,7 @@ func TestCheckNamesPositionAndCode(t *testing.T) {
 			t.Errorf("Check(%.40q) = %+v, want %s", text, f, want)
 		}
 	}
-	if f, ok := errors.AsType[*fault.Error](wire.CheckLine([]byte(`{"a":}`), 7)); !ok || !strings.HasPrefix(f.Details[0].Message, "line 7, column 6: ") {
+	if f, ok := errors.AsType[*fault.Error](wire.CheckLine([]byte(`{"a":}`), 7, wire.MaxDepth)); !ok || !strings.HasPrefix(f.Details[0].Message, "line 7, column 6: ") {
 		t.Errorf("CheckLine = %+v, want line 7", f)
 	}
 }

@@ -59,8 +59,11 @@ func (a *Archive) Find(name string) *zip.File { return a.byName[strings.ToLower(
 // with fault.Malformed if it is damaged.
 func (a *Archive) Open(f *zip.File) (io.ReadCloser, error) {
 	r, err := f.Open()
-	if err != nil {
-		return nil, malformed("the file %.100q is damaged or encrypted", f.Name)
+	switch {
+	case errors.Is(err, zip.ErrAlgorithm):
+		return nil, malformed("the file %.100q is encrypted, or not packed with Deflate, which is the usual method", f.Name)
+	case err != nil:
+		return nil, malformed("the file %.100q is damaged", f.Name)
 	}
 	return Limit(r, &a.budget, "archive", malformed), nil
 }

@@ -60,6 +60,21 @@ func TestRefusedArchives(t *testing.T) {
 	}
 }
 
+// TestNames opens files with the names that some programs write.
+func TestNames(t *testing.T) {
+	for name, want := range map[string]string{"a/b.json": "a/b.json", `a\b.json`: "a/b.json", "./a.json": "a.json", "/a.json": "a.json"} {
+		a, err := open(write(t, 1, func(int) string { return name }, nil), 1<<30)
+		if err != nil || a.Find(want) == nil {
+			t.Errorf("%s: %v, want a file %s", name, err, want)
+		}
+	}
+	for _, name := range []string{"./", `a\`} {
+		if a, err := open(write(t, 1, func(int) string { return name }, nil), 1<<30); err != nil || len(a.Files) > 0 {
+			t.Errorf("%s: %v, want a folder", name, err)
+		}
+	}
+}
+
 // zeros are n zero bytes.
 type zeros struct{ n int64 }
 

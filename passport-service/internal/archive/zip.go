@@ -38,11 +38,14 @@ func (d *directoryReader) ReadAt(p []byte, at int64) (int, error) {
 	return d.ReaderAt.ReadAt(p, at)
 }
 
-// Name returns the name of a file without a slash at the start. ok is false if the name is not
-// in its shortest form or has a backslash. The name may still begin with "..".
+// Name returns the name of a file with slashes, as some programs of Windows write backslashes, and without / or ./ at the
+// start. ok is false if the name is not in its shortest form. The name may still begin with "..".
 func Name(f *zip.File) (name string, ok bool) {
-	name = strings.TrimPrefix(f.Name, "/")
-	return name, path.Clean(name) == strings.TrimSuffix(name, "/") && !strings.Contains(name, `\`)
+	name = strings.TrimPrefix(strings.ReplaceAll(f.Name, `\`, "/"), "/")
+	if rest := strings.TrimPrefix(name, "./"); rest != "" {
+		name = rest
+	}
+	return name, path.Clean(name) == strings.TrimSuffix(name, "/")
 }
 
 // Budget returns how many bytes may be unpacked from a zip file of size bytes, at most limit.

@@ -36,21 +36,39 @@ func Zip(r io.Reader, limit int64, maxDepth int) (Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	for name, message := range otherArchives {
+		if p.archive.Find(name) != nil {
+			p.Close()
+			return nil, fault.New(fault.Malformed, "%s", message)
+		}
+	}
 	p.open = func(name string, r io.Reader) (Source, error) {
 		switch strings.ToLower(path.Ext(name)) {
 		case ".json":
 			return JSON(r, maxDepth)
-		case ".ndjson":
+		case ".ndjson", ".jsonl":
 			return NDJSON(r, maxDepth)
 		}
-		return nil, fault.New(fault.Malformed, "the name of a file in the archive must end in .json or .ndjson")
+		return nil, fault.New(fault.Malformed, "the name of a file in the archive must end in .json or .ndjson; send a table (.csv, .xlsx) by itself")
 	}
 	for _, f := range p.archive.Files {
-		if hidden := strings.HasPrefix(f.Name, "__MACOSX/") || strings.HasPrefix(path.Base(f.Name), "."); !hidden {
+		if !isOfSystem(f.Name) {
 			p.files = append(p.files, f)
 		}
 	}
 	return p, nil
+}
+
+// otherArchives are archives that are sent as zip by mistake, by a file in them.
+var otherArchives = map[string]string{
+	"xl/workbook.xml":             "the file is a workbook; send Content-Type: application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	"aasx/_rels/aasx-origin.rels": "the file is a package (AASX); send Content-Type: " + aasx.MediaType,
+}
+
+// isOfSystem reports whether an operating system has added a file to a folder.
+func isOfSystem(name string) bool {
+	base := strings.ToLower(path.Base(name))
+	return strings.HasPrefix(name, "__MACOSX/") || strings.HasPrefix(base, ".") || base == "thumbs.db" || base == "desktop.ini"
 }
 
 // AASX reads environments from a package of asset administration shells, as JSON. It has the limits and errors of Zip.

@@ -14,6 +14,10 @@ func TestReadCells(t *testing.T) {
 		boolean = "generalInformation.isRechargeable"
 		serial  = "generalInformation.batterySerialNumber"
 		month   = "generalInformation.puttingIntoServiceDate"
+
+		minHeader     = "performanceAndDurability.idleTemperatureRange.minC"
+		percentHeader = "performanceAndDurability.capacityThresholdForExhaustionPercent"
+		rawHeader     = "materialComposition.criticalRawMaterials"
 	)
 	for _, c := range []struct{ header, cells, value, message string }{ // value =: that of the cell; "": none
 		{boolean, "TRUE|true|1|WAHR|Wahr|VRAI|PRAWDA|verdadero|WAAR|IGAZ|ΑΛΗΘΕΣ| true ", "true", ""},
@@ -21,8 +25,25 @@ func TestReadCells(t *testing.T) {
 		{boolean, "ja", "", `isRechargeable must be true or false, got "ja"`},
 		{massHeader, "1450,5|+1450,5|1450.5", "1450.5", ""},
 		{massHeader, "1.450,5|1 450,5|1\u00a0450,5|1\u202f450,5|1'450,5|1’450.5|1.450|12 345 678", "", "with up to 3 decimal places, without separators of thousands, got"},
+		{minHeader, "\u221220|-20", "-20", ""},
+		{minHeader, "–20|20 °C", "", "must be a number in °C, got"},
+		{percentHeader, "80|80%|80 %|80\u00a0%", "80", ""},
+		{percentHeader, "%|80%%|80 Prozent", "", "must be a number in %"},
 		{massHeader, "#NV|#N/A|#REF!|#BEZUG!|#DIV/0!|#¿NOMBRE?|#VÄRDEFEL!|#####|Err:502", "", "has the error"},
 		{nameHeader, "#NV|#REF!", "", "has the error #"},
+		{nameHeader, "NaN|null|None|N/A|<NA>", "=", "leave the cell empty if there is no value"},
+		{nameHeader, "MÃ¼ller|StÃ¤dte", "=", "looks like UTF-8 that was read with another encoding"},
+		{nameHeader, "Müller|Ältere Straße|Ørsted|Ã", "=", ""},
+		{nameHeader, "=1+2", "=", "begins with =, and was imported as a text"},
+		{nameHeader, "'=1+2", "=1+2", ""},
+		{nameHeader, `'"null"`, "null", ""},
+		{nameHeader, "'s-Hertogenbosch", "=", ""},
+		{serial, "'0012", "=", "with an apostrophe"},
+		{serial, "1.23457E+17|9,5211E+12|1E+15", "=", "as spreadsheets shorten long numbers"},
+		{serial, "9521100000116.0", "=", "without the decimal point"},
+		{serial, "1E5|E+12|1.0A|v1.0", "=", ""},
+		{rawHeader, "Lithium", `["Lithium"]`, ""},
+		{rawHeader, "Lithium, Cobalt", `["Lithium, Cobalt"]`, "write one value in each line of the cell"},
 		{nameHeader, "#1|#x!|Err:|A\nB|A\u200bB", "=", ""},
 		{nameHeader, " A|\u00a0A\n", "A", ""},
 		{nameHeader, `'"#REF!"`, "#REF!", ""},

@@ -23,8 +23,8 @@ func (f *csvFile) decode(r io.Reader) (*bufio.Reader, error) {
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	if kind, ok := otherFiles[string(head[:min(len(head), 4)])]; ok {
-		return nil, fault.New(fault.Malformed, "%s", kind)
+	if err := checkKind(head, "{", "["); err != nil {
+		return nil, err
 	}
 	e, name, err := charsetOf(f.charset)
 	switch {
@@ -69,12 +69,6 @@ func checkNotUTF16(head []byte) error {
 			With(fault.Detail{Path: "header:Content-Type", Code: "charset", Message: "must have the charset " + [...]string{"utf-16be", "utf-16le"}[at]})
 	}
 	return nil
-}
-
-// otherFiles are files that are sent as CSV by mistake, by their first bytes.
-var otherFiles = map[string]string{
-	"PK\x03\x04":       "the file is a workbook or archive; send Content-Type: application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-	"\xd0\xcf\x11\xe0": "the file is a workbook in the old format .xls, or encrypted; save it as .xlsx without a password",
 }
 
 // convertLineEnds returns a reader with line feeds for the carriage returns of a file that has no line feed, as old

@@ -15,6 +15,9 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
+// endOfFile ends the files of some programs.
+const endOfFile = "\x1a"
+
 type csvFile struct {
 	reader  *csv.Reader
 	columns *columnLimit
@@ -124,6 +127,9 @@ func (f *csvFile) Next() (Record, error) {
 		}
 		if err != nil {
 			return Record{}, f.failure(err)
+		}
+		if len(cells) == 1 && cells[0].Text == endOfFile {
+			continue
 		}
 		if row, ok := f.parser.Parse(cells); ok {
 			return recordOf(f.row, row), nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"strconv"
+	"strings"
 
 	"github.com/battery-passport/suite/passport-service/internal/exchange/table"
 	"github.com/battery-passport/suite/passport-service/internal/exchange/xlsx"
@@ -29,10 +30,18 @@ func (s *Service) Export(ctx context.Context, filter passport.Filter, ids []stri
 }
 
 func (s *Service) exportIDs(ctx context.Context, ids []string) (Views, error) {
-	for _, id := range ids {
-		if _, err := s.Passports.Get(ctx, id); err != nil {
+	var unknown []string
+	for i, id := range ids {
+		ids[i] = strings.TrimSpace(id)
+		_, err := s.Passports.Get(ctx, ids[i])
+		if fault.Is(err, fault.NotFound) {
+			unknown = append(unknown, strconv.Quote(ids[i]))
+		} else if err != nil {
 			return nil, err
 		}
+	}
+	if unknown != nil {
+		return nil, fault.New(fault.NotFound, "%d of %d passports not found: %.500s", len(unknown), len(ids), strings.Join(unknown, ", "))
 	}
 	return func(yield func(passport.PassportView, error) bool) {
 		for _, id := range ids {
@@ -68,7 +77,7 @@ func (s *Service) cells(columns *table.Columns, view *passport.PassportView) []t
 	if view.Access.CanReadHistory() {
 		version = strconv.FormatInt(view.Head.Number, 10)
 	}
-	cells := []table.Cell{{Text: view.ID}, {Text: string(view.Head.State)}, {Text: version, IsNumber: true}}
+	cells := []table.Cell{{Text: view.ID}, {Text: string(view.Head.State)}, {Text: version, Kind: table.NumberCell}}
 	return append(cells, columns.Cells(s.Passports.Document(*view))...)
 }
 

@@ -15,6 +15,7 @@ import (
 type foreign struct {
 	documents Source
 	format    format.Format
+	explain   func(document []byte) string
 	log       func(error)
 	document  Record   // whose parts are waiting
 	parts     [][]byte // documents of a passport
@@ -22,9 +23,10 @@ type foreign struct {
 }
 
 // Foreign reads documents of another data model. Values that cannot be converted are warnings
-// of the row. log logs the first panic of a conversion.
-func Foreign(documents Source, f format.Format, log func(error)) Source {
-	return &foreign{documents: documents, format: f, log: log}
+// of the row. explain continues the error of a document without battery identifier. log logs the
+// first panic of a conversion.
+func Foreign(documents Source, f format.Format, explain func(document []byte) string, log func(error)) Source {
+	return &foreign{documents: documents, format: f, explain: explain, log: log}
 }
 
 // Close implements Closer.
@@ -74,7 +76,8 @@ func (f *foreign) convert() error {
 		if err != nil {
 			return err
 		}
-		f.waiting = append(f.waiting, Record{Number: f.document.Number, Row: passport.Row{Body: body, RoundTrip: f.roundTrip}, Warnings: append(f.document.Warnings, warnings(losses)...)})
+		row := passport.Row{Body: body, RoundTrip: f.roundTrip, Hint: func() string { return f.explain(part) }}
+		f.waiting = append(f.waiting, Record{Number: f.document.Number, Row: row, Warnings: append(f.document.Warnings, warnings(losses)...)})
 		f.document.Warnings = nil
 	}
 	return nil

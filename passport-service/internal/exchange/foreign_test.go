@@ -30,7 +30,7 @@ func TestPanicIsInvalidRow(t *testing.T) {
 		t.Fatal(err)
 	}
 	var logged []error
-	rows, got := exchange.Foreign(documents, faulty{}, func(err error) { logged = append(logged, err) }), []string{}
+	rows, got := exchange.Foreign(documents, faulty{}, func([]byte) string { return "" }, func(err error) { logged = append(logged, err) }), []string{}
 	for {
 		r, err := rows.Next()
 		if err == io.EOF {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -43,9 +44,9 @@ func invalidRow(number int, err error) Record {
 	return r
 }
 
-// rowOf returns a row with a JSON text.
-func rowOf(number int, text []byte, maxDepth int) Record {
-	if err := wire.CheckDepth(text, maxDepth); err != nil {
+// rowOf returns a row with a JSON text that begins in a line.
+func rowOf(number int, text []byte, line, maxDepth int) Record {
+	if err := wire.CheckLine(text, line, maxDepth); err != nil {
 		return invalidRow(number, err)
 	}
 	return Record{Number: number, Row: passport.Row{Body: text}}
@@ -61,16 +62,19 @@ type ndjson struct {
 // NDJSON reads a JSON object of at most maxDepth levels from each line. It skips empty lines. A
 // line that is not valid does not stop the others.
 func NDJSON(r io.Reader, maxDepth int) (Source, error) {
-	in, err := newUTF8(r)
+	in, err := newUTF8(r, "[")
 	return &ndjson{in: in, maxDepth: maxDepth}, err
 }
 
 // newUTF8 returns a reader without the byte order mark. It fails with fault.Malformed if the
-// text is UTF-16.
-func newUTF8(r io.Reader) (*bufio.Reader, error) {
+// text is UTF-16, or begins like another kind of file.
+func newUTF8(r io.Reader, refused ...string) (*bufio.Reader, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
-	head, err := in.Peek(3)
-	switch {
+	head, err := in.Peek(4)
+	if e := checkKind(head, refused...); e != nil {
+		return nil, e
+	}
+	switch head = head[:min(len(head), 3)]; {
 	case bytes.Equal(head, byteOrderMark):
 		_, err = in.Discard(len(byteOrderMark))
 	case len(head) >= 2 && (bytes.Contains(head, []byte{0}) || bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff"))):
@@ -81,6 +85,9 @@ func newUTF8(r io.Reader) (*bufio.Reader, error) {
 	}
 	return in, err
 }
+
+var errLines = fault.New(fault.Malformed, "the row is not valid JSON").
+	With(fault.Detail{Code: "syntax", Message: "a line must be a whole object; send Content-Type: application/json for an array of objects with line breaks"})
 
 // Next implements Source.
 func (n *ndjson) Next() (Record, error) {
@@ -96,7 +103,10 @@ func (n *ndjson) Next() (Record, error) {
 			return invalidRow(n.line, fault.New(fault.TooLarge, "a row must not be larger than %d bytes", maxRow)), nil
 		}
 		if line = bytes.TrimSpace(line); len(line) > 0 {
-			return rowOf(n.line, line, n.maxDepth), nil
+			if string(line) == "{" {
+				return invalidRow(n.line, errLines), nil
+			}
+			return rowOf(n.line, line, n.line, n.maxDepth), nil
 		}
 	}
 	return Record{}, n.err
@@ -162,7 +172,7 @@ func (a *array) Next() (Record, error) {
 		return Record{}, a.syntax(err)
 	}
 	a.item++
-	return rowOf(a.item, bytes.Clone(value), a.maxDepth), nil
+	return rowOf(a.item, bytes.Clone(value), 1, a.maxDepth), nil
 }
 
 // end checks that nothing follows the array.
@@ -172,8 +182,12 @@ func (a *array) end() error {
 			return a.syntax(err)
 		}
 	}
+	kind := a.dec.PeekKind()
 	_, err := a.dec.ReadToken()
-	if err == nil {
+	switch {
+	case err == nil && a.single && kind == '{':
+		err = errors.New("another object follows: send Content-Type: application/x-ndjson for an object on each line, or an array of all")
+	case err == nil:
 		err = errors.New("expected the end of the file")
 	}
 	if errors.Is(err, io.EOF) {
@@ -189,8 +203,11 @@ func (a *array) syntax(err error) error {
 	if _, ok := errors.AsType[*jsontext.SyntacticError](err); !ok && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) && a.budget.err != nil {
 		return a.budget.err
 	}
+	if err == io.EOF && a.item == 0 {
+		return fault.New(fault.Malformed, "the file is empty")
+	}
 	return fault.New(fault.Malformed, "the file is not a valid JSON array").
-		With(fault.Detail{Code: "syntax", Message: fmt.Sprintf("after item %d: %v", a.item, err)}).Because(err)
+		With(fault.Detail{Code: "syntax", Message: fmt.Sprintf("after item %d: %s", a.item, strings.TrimPrefix(err.Error(), "jsontext: "))}).Because(err)
 }
 
 // budget limits the bytes that are read for one item, because the decoder holds them in memory.

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
+	"github.com/battery-passport/suite/passport-service/internal/exchange/table"
+	"github.com/battery-passport/suite/passport-service/internal/format"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/wire"
 )
@@ -23,6 +26,23 @@ func (s *Service) Recognise(body wire.Value) (detail fault.Detail, ok bool) {
 		}
 	}
 	return detail, false
+}
+
+// ExplainIdentifier returns where documents of a format have the identifier of the battery, and which other format a
+// document without it may have. It continues a sentence.
+func (s *Service) ExplainIdentifier(name string, document []byte) (text string) {
+	_, rules := s.Passports.RuleSets()
+	model := rules.Format(name)
+	a, _ := rules.Attribute(table.IdentifierPath)
+	separator := "; " + model.Title + " has it at "
+	for _, target := range format.Targets(&a, model.Mapping) {
+		path, _, _ := strings.Cut(strings.TrimLeft(target, "-+"), " |")
+		text, separator = text+separator+path, " or "
+	}
+	if other, ok := s.Recognise(document); ok && !strings.HasSuffix(other.Message, "="+name) {
+		text += "; " + other.Message
+	}
+	return text
 }
 
 // Explain adds the detail of Recognise to an error about a body.

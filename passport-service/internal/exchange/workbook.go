@@ -2,8 +2,10 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/battery-passport/suite/passport-service/internal/exchange/table"
 	"github.com/battery-passport/suite/passport-service/internal/exchange/xlsx"
@@ -20,6 +22,9 @@ type workbook struct {
 	book   *xlsx.Workbook
 	rows   *xlsx.Rows
 	parser *table.Parser
+
+	merged   xlsx.Merged
+	warnings []fault.Detail // of the first row
 }
 
 // XLSX reads the first visible sheet of a workbook. It copies the workbook to a file first.
@@ -71,17 +76,29 @@ func (w *workbook) open(ctx context.Context, size, limit int64, rules *ruleset.R
 		if len(header.Cells) == 0 {
 			continue
 		}
-		merged, err := w.book.MergedIn(header.Number)
-		if err != nil {
+		if w.merged, err = w.book.Merged(); err != nil {
 			return err
 		}
-		if merged != "" {
+		if ranges := w.merged.In(header.Number, false); ranges != nil {
 			return fault.New(fault.Invalid, "the header of the file is not valid").
-				With(fault.Detail{Path: fmt.Sprint("row:", header.Number), Code: "header", Message: "the cells " + merged + " of the header are merged: write one name in each column"})
+				With(fault.Detail{Path: fmt.Sprint("row:", header.Number), Code: "header", Message: "the cells " + ranges[0] + " of the header are merged: write one name in each column"})
 		}
 		w.parser, err = table.NewParser(rules, header.Cells, table.Options{Date1904: w.book.Date1904})
+		w.warnings = w.otherSheets()
+		if f, ok := errors.AsType[*fault.Error](err); ok {
+			return f.With(w.warnings...)
+		}
 		return err
 	}
+}
+
+// otherSheets warns about visible sheets that are not read.
+func (w *workbook) otherSheets() []fault.Detail {
+	if len(w.book.Others) == 0 {
+		return nil
+	}
+	return []fault.Detail{{Path: "sheet:" + w.book.Others[0], Code: "sheet", Message: fmt.Sprintf(
+		"only the first visible sheet is read, %.100q, not %.300q: move the sheet with the table to the first place, and send one file for each table", w.book.Sheet, w.book.Others)}}
 }
 
 func errTooLarge(row int) error {
@@ -99,7 +116,13 @@ func (w *workbook) Next() (Record, error) {
 			return invalidRow(row.Number, errTooLarge(row.Number)), nil
 		}
 		if parsed, ok := w.parser.Parse(row.Cells); ok {
-			return recordOf(row.Number, parsed), nil
+			r := recordOf(row.Number, parsed)
+			r.Warnings, w.warnings = append(r.Warnings, w.warnings...), nil
+			if ranges := w.merged.In(row.Number, true); ranges != nil {
+				r.Warnings = append(r.Warnings, fault.Detail{Path: fmt.Sprint("row:", row.Number), Code: "merged",
+					Message: fmt.Sprintf("the cells %.200s are merged: only the first one has their value, and this row does not", strings.Join(ranges, ", "))})
+			}
+			return r, nil
 		}
 	}
 }

@@ -33,7 +33,7 @@ func TestWorkbooksNeedLittleMemory(t *testing.T) {
 		parts        parts
 		want         string
 	}{
-		"shared string in 40 cells":     {row(languages...) + "<row>" + strings.Repeat(shared, columns) + "</row>" + row("x"), "<si><t>" + long + "</t></si>", nil, `2  too-large row 2 must not be larger than 2097152 bytes; 3 {"labelsAndConformity"`},
+		"shared string in 40 cells":     {row(append(languages, idHeader)...) + "<row>" + strings.Repeat(shared, columns) + "</row>" + row("x"), "<si><t>" + long + "</t></si>", nil, `2  too-large row 2 must not be larger than 2097152 bytes; 3 {"labelsAndConformity"`},
 		"shared string in the header":   {"<row>" + strings.Repeat(shared, columns) + "</row>", "<si><t>" + long + "</t></si>", nil, "row 1 must not be larger than"},
 		"long value":                    {head + `<row><c t="str"><v>` + many + `</v></c></row>`, "", nil, "the workbook has a cell with more than 262144 bytes"},
 		"long inline text":              {head + row(many), "", nil, "the workbook has a cell with more than 262144 bytes"},

@@ -17,6 +17,7 @@ import (
 
 	"github.com/battery-passport/suite/passport-service/internal/exchange"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
+	"github.com/battery-passport/suite/pkg/fault"
 )
 
 func rules() *ruleset.RuleSet {
@@ -41,7 +42,7 @@ func workbook(t testing.TB, sheet, texts string, replaced parts) []byte {
 				"xl/_rels/workbook.xml.rels": `<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.xml"/></Relationships>`,
 				"xl/worksheets/sheet1.xml":   "<worksheet><sheetData>" + sheet + "</sheetData></worksheet>",
 				"xl/sharedStrings.xml":       "<sst>" + texts + "</sst>",
-				"xl/styles.xml":              `<styleSheet><numFmts><numFmt numFmtId="164" formatCode="yyyy\-mm\-dd hh:mm:ss.000"/></numFmts><cellXfs><xf/><xf numFmtId="14"/><xf numFmtId="164"/><xf numFmtId="9"/></cellXfs></styleSheet>`,
+				"xl/styles.xml":              `<styleSheet><numFmts><numFmt numFmtId="164" formatCode="yyyy\-mm\-dd hh:mm:ss.000"/><numFmt numFmtId="165" formatCode="00000"/></numFmts><cellXfs><xf/><xf numFmtId="14"/><xf numFmtId="164"/><xf numFmtId="9"/><xf numFmtId="165"/></cellXfs></styleSheet>`,
 			}[name]
 		}
 		w, err := z.Create(name)
@@ -177,6 +178,23 @@ func TestSheetOfAnotherKind(t *testing.T) {
 	}
 }
 
+// TestOtherSheets reads workbooks with several sheets.
+func TestOtherSheets(t *testing.T) {
+	names := parts{
+		"xl/workbook.xml":            `<workbook xmlns:r="r"><sheets><sheet name="Old" state="hidden" r:id="rId2"/><sheet name="a" r:id="rId1"/><sheet name="b" r:id="rId2"/><sheet name="Empty" r:id="rId3"/></sheets></workbook>`,
+		"xl/_rels/workbook.xml.rels": `<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.xml"/><Relationship Id="rId2" Target="/xl/worksheets/sheet1.xml"/><Relationship Id="rId3" Target="styles.xml"/></Relationships>`,
+	}
+	const other = `only the first visible sheet is read, "a", not ["b"]: move the sheet with the table to the first place, and send one file for each table`
+	want := `2 {"generalInformation":{"batteryIdentifier":"i"}} warning sheet:b ` + other + `; 3 {"generalInformation":{"batteryIdentifier":"j"}}`
+	if got := read(exchange.XLSX(t.Context(), bytes.NewReader(workbook(t, row(idHeader)+row("i")+row("j"), "", names)), 1<<30, rules())); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	_, err := exchange.XLSX(t.Context(), bytes.NewReader(workbook(t, row("Please fill in the next sheet"), "", names)), 1<<30, rules())
+	if f, ok := errors.AsType[*fault.Error](err); !ok || len(f.Details) != 2 || f.Details[1].Message != other {
+		t.Errorf("cover sheet: %+v", f)
+	}
+}
+
 // TestReadWorkbook reads sheets that spreadsheets and other programs write.
 func TestReadWorkbook(t *testing.T) {
 	head := row(idHeader, massHeader, nameHeader, dateHeader, timeHeader)
@@ -187,6 +205,9 @@ func TestReadWorkbook(t *testing.T) {
 	name := func(text string) string {
 		return general(`"manufacturerInformation":{"manufacturerName":` + text + `}`)
 	}
+	aDate := func(date string) string {
+		return " warning column:C manufacturerInformation.manufacturerName is a date in the spreadsheet, imported as " + date + ": if it is another text, such as 1-2, format the cell as text, and write it again"
+	}
 	id := `<row r="2"><c r="A2" t="inlineStr"><is><t>i</t></is></c>`
 	for title, c := range map[string]struct{ sheet, want string }{
 		"number":                        {id + `<c r="B2"><v>1.1000000000000001</v></c></row>`, general(`"batteryMass":1.1000000000000001`)},
@@ -194,6 +215,10 @@ func TestReadWorkbook(t *testing.T) {
 		"negative exponent":             {id + `<c r="C2"><v>2.0000000000000001E-4</v></c></row>`, name(`"0.0002"`)},
 		"digits in a text column":       {id + `<c r="C2"><v>12345678901234567</v></c></row>`, name(`"12345678901234567"`)},
 		"rounded digits":                {id + `<c r="C2"><v>1.23456789012346E+17</v></c></row>`, "2 column:C type manufacturerInformation.manufacturerName has a number with more than 15 digits, which spreadsheets round: format the cell as text, and write it again"},
+		"rounded digits, no exponent":   {id + `<c r="C2"><v>1234567890123450</v></c></row>`, "2 column:C type manufacturerInformation.manufacturerName has a number with more than 15 digits, which spreadsheets round: format the cell as text, and write it again"},
+		"digits in a format":            {id + `<c r="C2" s="4"><v>1067</v></c></row>`, name(`"01067"`)},
+		"number in a format":            {id + `<c r="B2" s="4"><v>1067</v></c></row>`, general(`"batteryMass":1067`)},
+		"percentage":                    {id + `<c r="B2" s="3"><v>4.5</v></c></row>`, "2 column:B type batteryMass must be a number in kg, greater than 0, with up to 3 decimal places, got the percentage 450 %"},
 		"no number":                     {id + `<c r="B2"><v>1,5</v></c></row>`, "2 column:B format batteryMass has a number that cannot be read"},
 		"not a number":                  {id + `<c r="C2"><v>NaN</v></c></row>`, "2 column:C format manufacturerInformation.manufacturerName has a number that cannot be read"},
 		"value with spaces":             {id + `<c r="B2"><v> 5 </v></c></row>`, general(`"batteryMass":5`)},
@@ -208,6 +233,8 @@ func TestReadWorkbook(t *testing.T) {
 		"formula with a text":           {id + `<c r="C2" t="str"><f>A2</f><v>x</v></c></row>`, name(`"x"`)},
 		"formula with an empty text":    {id + `<c r="C2" t="str"><f>A9</f><v></v></c></row>`, `2 {"generalInformation":{"batteryIdentifier":"i"}}`},
 		"formula without a value":       {id + `<c r="B2"><f>3+4</f></c></row>`, "2 column:B format batteryMass has a formula without a value; open the file in a spreadsheet and save it"},
+		"formula of a program":          {id + `<c r="B2"><f>3+4</f><v></v></c></row>`, "2 column:B format batteryMass has a formula without a value; open the file in a spreadsheet and save it"},
+		"formula of a program, <v/>":    {id + `<c r="B2"><f>3+4</f><v/></c></row>`, "2 column:B format batteryMass has a formula without a value; open the file in a spreadsheet and save it"},
 		"date":                          {id + `<c r="D2" s="1"><v>46436</v></c></row>`, general(`"placingOnMarketDate":"2027-02-18"`)},
 		"time in a date column":         {id + `<c r="D2" s="2"><v>46436.5</v></c></row>`, general(`"placingOnMarketDate":"2027-02-18"`) + " warning column:D placingOnMarketDate has no time of day: 12:00:00 was removed"},
 		"time in a time column":         {id + `<c r="E2" s="2"><v>46436.75</v></c></row>`, measured(`"2027-02-18T18:00:00Z"`) + " warning column:E usage.measuredAt has no time zone: UTC was assumed, 2027-02-18T18:00:00Z"},
@@ -216,9 +243,9 @@ func TestReadWorkbook(t *testing.T) {
 		"white space around a text":     {id + `<c r="C2" t="inlineStr"><is><t> a b&#160;</t></is></c></row>`, name(`"a b"`)},
 		"only white space":              {id + `<c r="C2" t="inlineStr"><is><t> </t></is></c></row>`, `2 {"generalInformation":{"batteryIdentifier":"i"}}`},
 		"date in ISO 8601":              {id + `<c r="D2" t="d"><v>2027-02-18T00:00:00</v></c></row>`, general(`"placingOnMarketDate":"2027-02-18"`)},
-		"first date":                    {id + `<c r="C2" s="1"><v>1</v></c></row>`, name(`"1900-01-01"`)},
-		"last day of February 1900":     {id + `<c r="C2" s="1"><v>59</v></c></row>`, name(`"1900-02-28"`)},
-		"first day of March 1900":       {id + `<c r="C2" s="1"><v>61</v></c></row>`, name(`"1900-03-01"`)},
+		"first date":                    {id + `<c r="C2" s="1"><v>1</v></c></row>`, name(`"1900-01-01"`) + aDate("1900-01-01")},
+		"last day of February 1900":     {id + `<c r="C2" s="1"><v>59</v></c></row>`, name(`"1900-02-28"`) + aDate("1900-02-28")},
+		"first day of March 1900":       {id + `<c r="C2" s="1"><v>61</v></c></row>`, name(`"1900-03-01"`) + aDate("1900-03-01")},
 		"time without a date":           {id + `<c r="C2" s="1"><v>0.5</v></c></row>`, "2 column:C format manufacturerInformation.manufacturerName has a time without a date, or a date that spreadsheets cannot show"},
 		"date before 1900":              {id + `<c r="D2" s="1"><v>-5</v></c></row>`, "2 column:D format placingOnMarketDate has a time without a date, or a date that spreadsheets cannot show"},
 		"mass that has become a date":   {id + `<c r="B2" s="1"><v>46436</v></c></row>`, `2 column:B type batteryMass must be a number in kg, greater than 0, with up to 3 decimal places, got "2027-02-18"`},
@@ -234,6 +261,7 @@ func TestReadWorkbook(t *testing.T) {
 		"value without a header":        {id + `<c r="F2"><v>1</v></c></row>`, "2 column:F header column F has a value, but no header"},
 		"only values without a header":  {`<row r="2"><c r="F2"><v>1</v></c></row>`, "2 column:F header column F has a value, but no header"},
 		"merged rows":                   {id + `</row></sheetData><mergeCells><mergeCell ref="A2:A4"/></mergeCells><sheetData>`, `2 {"generalInformation":{"batteryIdentifier":"i"}}`},
+		"merged rows without values":    {id + `</row><row r="3"><c r="B3"><v>5</v></c></row></sheetData><mergeCells><mergeCell ref="A2:A4"/></mergeCells><sheetData>`, `2 {"generalInformation":{"batteryIdentifier":"i"}}; 3 {"generalInformation":{"batteryMass":5}} warning row:3 the cells A2:A4 are merged: only the first one has their value, and this row does not`},
 		"merged header":                 {id + `</row></sheetData><x:mergeCells><x:mergeCell ref='$A$1:$B$1'/></x:mergeCells><sheetData>`, "the header of the file is not valid"},
 		"text that looks like merged":   {id + `<c r="C2" t="str"><v>mergeCell ref="A1:B1"</v></c></row>`, name(`"mergeCell ref=\"A1:B1\""`)},
 		"end in a row":                  {id + `</c>`, "the file cannot be read as a workbook: it ends early"},

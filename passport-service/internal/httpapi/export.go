@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"io"
 	"net/url"
@@ -34,6 +35,15 @@ type exportInput struct {
 	CreatedBy         string         `query:"createdBy" doc:"only passports created by the account with this id"`
 }
 
+// checkReport fails with fault.Invalid if a report of a format without losses is requested.
+func (a *API) checkReport(in *ExportFormat) error {
+	if !in.Report || in.Format == aasxFormat || a.Exchange.Formats[in.Format] != nil {
+		return nil
+	}
+	return fault.New(fault.Invalid, "the format %s has no losses to report", in.Format).
+		With(fault.Detail{Path: "query:report", Code: "notApplicable", Message: "report must be false or missing with format=" + in.Format + ", which holds all values"})
+}
+
 // check fails with fault.Invalid if the input has ids and filters.
 func (in *exportInput) check() error {
 	if len(in.IDs) == 0 {
@@ -54,7 +64,7 @@ func (in *exportInput) check() error {
 }
 
 func (a *API) exportPassports(ctx context.Context, in *exportInput) (*rest.Stream, error) {
-	if err := in.check(); err != nil {
+	if err := cmp.Or(in.check(), a.checkReport(&in.ExportFormat)); err != nil {
 		return nil, err
 	}
 	views, err := a.Exchange.Export(ctx, passport.Filter{
@@ -77,6 +87,9 @@ type exportOneInput struct {
 }
 
 func (a *API) exportPassport(ctx context.Context, in *exportOneInput) (*rest.Stream, error) {
+	if err := a.checkReport(&in.ExportFormat); err != nil {
+		return nil, err
+	}
 	view, err := a.Passports.Get(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -85,6 +98,9 @@ func (a *API) exportPassport(ctx context.Context, in *exportOneInput) (*rest.Str
 }
 
 func (a *API) exportPublicPassport(ctx context.Context, in *exportOneInput) (*rest.Stream, error) {
+	if err := a.checkReport(&in.ExportFormat); err != nil {
+		return nil, err
+	}
 	p, err := a.Passports.Public(ctx, in.ID)
 	if err != nil {
 		return nil, err

@@ -28,6 +28,7 @@ type ImportSummary exchange.Summary
 var mediaTypes = map[string]string{
 	"application/x-ndjson": "ndjson", "application/json": "json", csvType: "csv", xlsxType: "xlsx", zipType: "ndjson", aasx.MediaType: "idta-02035",
 	// of CSV files in browsers, by system and program
+	"application/ndjson": "ndjson", "application/jsonl": "ndjson",
 	"application/vnd.ms-excel": "csv", "text/tab-separated-values": "csv", "text/plain": "csv", "text/x-csv": "csv", "application/csv": "csv", "text/comma-separated-values": "csv",
 }
 
@@ -87,11 +88,19 @@ func (a *API) importPassports(ctx context.Context, in *importInput) (*rest.Strea
 
 // format returns the format of the file, its media type and the charset in that.
 func (in *importInput) format() (format, mediaType, charset string, err error) {
-	if in.Format != "" {
-		mediaType, params := in.Rows.ContentType()
-		return in.Format, mediaType, params["charset"], checkContainer(in.Format, mediaType)
+	mediaType, params := in.Rows.ContentType()
+	if mediaType == "application/x-zip-compressed" { // of browsers on Windows
+		mediaType = zipType
 	}
-	mediaType, params, err := in.Rows.MediaType(slices.Sorted(maps.Keys(mediaTypes))...)
+	switch {
+	case mediaType == "multipart/form-data":
+		err = fault.New(fault.Unsupported, "the file must be the body of the request, not a part of a form").
+			With(fault.Detail{Path: "header:Content-Type", Code: "enum", Message: "must be the type of the file, which is the body: curl -T FILE -X POST instead of curl -F"})
+	case in.Format != "":
+		return in.Format, mediaType, params["charset"], checkContainer(in.Format, mediaType)
+	case mediaTypes[mediaType] == "":
+		_, _, err = in.Rows.MediaType(slices.Sorted(maps.Keys(importBodies))...)
+	}
 	return mediaTypes[mediaType], mediaType, params["charset"], err
 }
 
@@ -137,7 +146,8 @@ func (a *API) openSource(ctx context.Context, format, mediaType, charset string,
 	if foreign == nil || err != nil {
 		return documents, err
 	}
-	return exchange.Foreign(documents, foreign, func(err error) { rest.LogError(ctx, err) }), nil
+	explain := func(document []byte) string { return a.Exchange.ExplainIdentifier(format, document) }
+	return exchange.Foreign(documents, foreign, explain, func(err error) { rest.LogError(ctx, err) }), nil
 }
 
 // openDocuments reads passports or, if foreign, documents of other data models.

@@ -3,9 +3,11 @@ package passport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"runtime"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -27,6 +29,7 @@ type Importer struct {
 	usage      usage.Counter
 	seed       maphash.Seed
 	namespaces *namespace.Service // of the current batch
+	now        time.Time          // at the start of the batch: its passports are listed in the order of their ids, which is that of the rows
 	dryRun     *dryRun            // nil: the rows are written
 }
 
@@ -58,7 +61,7 @@ func (im *Importer) Import(ctx context.Context, rows []*Row) ([]RowResult, error
 }
 
 func (im *Importer) importRows(ctx context.Context, rows []*Row) ([]RowResult, error) {
-	im.namespaces = im.service.Namespaces.WithCache()
+	im.namespaces, im.now = im.service.Namespaces.WithCache(), im.service.now()
 	all := make([]*pendingRow, len(rows))
 	if err := inParallel(rows, im.Parse); err != nil {
 		return nil, err
@@ -158,10 +161,17 @@ func (im *Importer) parse(r *pendingRow) {
 		err = canonicalize(sub.data, append(r.Errors, sub.details...))
 	}
 	if err == nil && r.key == "" {
-		err = fault.New(fault.Invalid, "the row has no battery identifier").
-			With(newDetail(pointer(batteryIdentifier), "required", "is missing; an import finds the passport of a row by it"))
+		err = fault.New(fault.Invalid, "the row has no battery identifier").With(missingIdentifier(r))
 	}
 	r.fail(err)
+}
+
+func missingIdentifier(r *pendingRow) fault.Detail {
+	message := "is missing; an import finds the passport of a row by it"
+	if r.Hint != nil {
+		message += r.Hint()
+	}
+	return newDetail(pointer(batteryIdentifier), "required", message)
 }
 
 // write writes rows of nextRound.
@@ -226,13 +236,16 @@ func (im *Importer) find(ctx context.Context, r *pendingRow) (*Passport, error) 
 // newDraft creates the draft of a row. Its battery identifier is free.
 func (im *Importer) newDraft(ctx context.Context, r *pendingRow) error {
 	s, caller := im.service, auth.Caller(ctx)
-	p, err := newDraft(caller, r.id, r.sub, s.now())
+	p, err := newDraft(caller, r.id, r.sub, im.now)
 	if err != nil {
 		return err
 	}
 	p.importID = im.params.ImportID
 	if r.result.Warnings, err = checkNamespaces(ctx, im.namespaces, &p, nil, r.sub.data); err != nil {
 		return err
+	}
+	if err := batteryid.Check(r.result.BatteryIdentifier); err != nil {
+		r.result.Warnings = append(r.result.Warnings, newDetail(pointer(batteryIdentifier), "format", fmt.Sprintf("%v, got %.100q: the passport cannot be published", err, r.result.BatteryIdentifier)))
 	}
 	if err := im.checkPlanned(r); err != nil {
 		return err

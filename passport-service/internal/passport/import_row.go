@@ -48,6 +48,9 @@ type Row struct {
 	// contain it. nil: the format can hold all data.
 	RoundTrip func(stored wire.Value) wire.Value
 
+	// Hint continues the error of a row without battery identifier. nil: not.
+	Hint func() string
+
 	id     string      // of the passport that the row creates; the same when Import is repeated
 	parsed *pendingRow // by Parse
 }

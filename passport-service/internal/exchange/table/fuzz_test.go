@@ -41,7 +41,11 @@ func FuzzParse(f *testing.F) {
 
 func cells(text string, isNumber bool) (cells []table.Cell) {
 	for line := range strings.SplitSeq(text, "\n") {
-		cells = append(cells, table.Cell{Text: line, IsNumber: isNumber && table.IsNumber(line)})
+		kind := table.TextCell
+		if isNumber && table.IsNumber(line) {
+			kind = table.NumberCell
+		}
+		cells = append(cells, table.Cell{Text: line, Kind: kind})
 	}
 	return cells
 }

@@ -20,6 +20,9 @@ const maxProblems = 100
 // maxIndex limits the index of an item of an array.
 const maxIndex = 999
 
+// IdentifierPath is the path of the identifier of the battery.
+const IdentifierPath = "generalInformation.batteryIdentifier"
+
 // column is a column of a file.
 type column struct {
 	field   *ruleset.Field // nil for special columns
@@ -57,6 +60,9 @@ func NewParser(rules *ruleset.RuleSet, header []Cell, options Options) (*Parser,
 	wrong := fault.New(fault.Invalid, "the header of the file is not valid")
 	for i, cell := range header {
 		c, problem := p.resolve(strings.TrimSpace(cell.Text))
+		if problem == "" && c.field != nil {
+			problem = checkUnit(c.field.Attribute, cell.Text)
+		}
 		if problem == "" {
 			problem = p.add(i, c)
 		}
@@ -68,8 +74,9 @@ func NewParser(rules *ruleset.RuleSet, header []Cell, options Options) (*Parser,
 			break
 		}
 	}
-	if len(p.root.children) == 0 && len(wrong.Details) == 0 && !slices.ContainsFunc(p.columns, func(c column) bool { return c.special == RestColumn }) {
-		wrong = wrong.With(fault.Detail{Path: "column:A", Code: "required", Message: "the first row must have the names of attributes, such as generalInformation.batteryIdentifier"})
+	isIdentified := slices.ContainsFunc(p.columns, func(c column) bool { return c.path == IdentifierPath || c.special == RestColumn })
+	if len(wrong.Details) == 0 && !isIdentified {
+		wrong = wrong.With(fault.Detail{Path: "column:A", Code: "required", Message: "the first row must have the names of attributes, and one of them must be " + IdentifierPath + ": an import finds the passport of a row by it"})
 	}
 	if len(wrong.Details) > 0 {
 		return nil, wrong
@@ -95,7 +102,7 @@ func (p *Parser) resolve(text string) (column, string) {
 	if text == NoteColumn || text == ReasonColumn || text == RestColumn || slices.Contains(ignored, text) {
 		return column{special: text}, ""
 	}
-	c, ok := p.resolvePath(text)
+	c, ok := p.resolvePath(withoutUnit(text))
 	if ok {
 		return c, ""
 	}

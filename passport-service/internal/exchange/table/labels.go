@@ -1,10 +1,13 @@
 package table
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/battery-passport/suite/passport-service/internal/labels"
 	"github.com/battery-passport/suite/passport-service/internal/locale"
@@ -64,15 +67,25 @@ func indexLabels(rules *ruleset.RuleSet) map[string][]string {
 	return index
 }
 
+var slashes = regexp.MustCompile(`\s*/\s*`)
+
 var indices = regexp.MustCompile(`\[\d+\]`)
 
 // normalize returns a label in lower case, without units in brackets and indices.
 func normalize(label string) string {
-	label = indices.ReplaceAllString(label, "")
-	if i := strings.LastIndex(label, " ("); i > 0 && strings.HasSuffix(label, ")") {
-		label = label[:i]
+	label = slashes.ReplaceAllString(label, separator)
+	return strings.ToLower(norm.NFC.String(withoutUnit(indices.ReplaceAllString(label, ""))))
+}
+
+// withoutUnit returns a name with single spaces, and without a unit in brackets or a mark of mandatory columns after it.
+func withoutUnit(name string) string {
+	name = strings.TrimRight(strings.Join(strings.Fields(name), " "), " *:")
+	for _, brackets := range []string{"()", "[]"} {
+		if i := strings.LastIndex(name, " "+brackets[:1]); i > 0 && strings.HasSuffix(name, brackets[1:]) {
+			name = name[:i]
+		}
 	}
-	return strings.ToLower(strings.Join(strings.Fields(label), " "))
+	return strings.TrimRight(name, " *:")
 }
 
 // withIndices puts the indices of a label into a path, whose arrays end in [].
@@ -91,10 +104,25 @@ func withIndices(path, label string) string {
 	return path
 }
 
+// otherIndices matches indices that other programs write into paths, such as .0. and [].
+var otherIndices = regexp.MustCompile(`\[[^\]]*\]|\.\d+\b`)
+
 // suggest returns the end of a message with the nearest name.
 func (p *Parser) suggest(text string) string {
+	path := strings.TrimPrefix(strings.ReplaceAll(strings.TrimPrefix(text, "/"), "/", "."), "data.")
+	if path = otherIndices.ReplaceAllString(path, "[0]"); path != text {
+		if _, ok := p.resolvePath(path); ok {
+			if strings.Contains(path, "[0]") {
+				path += fmt.Sprint(" with an index from 0 to ", maxIndex)
+			}
+			return "; did you mean " + path + "?"
+		}
+	}
 	best := p.rules.Nearest(indices.ReplaceAllString(text[strings.LastIndexByte(text, '.')+1:], ""), nil)
-	if best == "" {
+	switch {
+	case len(strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(",;|\t", r) })) > 1:
+		return "; if it is several columns, separate them with a comma, a semicolon or a tab, or name the separator in a first line such as sep=|"
+	case best == "":
 		return "; the template has the names of all columns"
 	}
 	return "; did you mean " + strings.ReplaceAll(best, "[]", "[0]") + "?"

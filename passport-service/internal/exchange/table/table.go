@@ -22,14 +22,26 @@ const (
 )
 
 // ignored are the columns of exports that have no effect in an import.
-var ignored = []string{"id", "state", "version", "batteryIdentifier", "createdAt", "createdBy", "updatedAt", "updatedBy"}
+var ignored = []string{"id", "state", "version", "createdAt", "createdBy", "updatedAt", "updatedBy"}
 
 // Cell is a cell of a spreadsheet.
 type Cell struct {
-	Text     string
-	IsNumber bool   // of a spreadsheet, not a text with digits
-	Problem  string // why the cell has no value, such as an error of a formula
+	Text    string
+	Kind    Kind
+	Digits  int    // with which an integer is shown at least, such as 5 for 01067
+	Problem string // why the cell has no value, such as an error of a formula
 }
+
+// Kind is how a spreadsheet stores and shows the value of a cell.
+type Kind int
+
+// The kinds of cells. A number of a spreadsheet is not a text with digits.
+const (
+	TextCell Kind = iota
+	NumberCell
+	PercentCell // a number, such as 12.5 for 12.5 %
+	DateCell
+)
 
 // Columns are the columns of an export: all attributes of a rule set outside of arrays.
 type Columns struct {
@@ -89,8 +101,11 @@ func cellOf(v ruleset.Value) Cell {
 		}
 		return Cell{Text: cell}
 	}
-	_, isNumber := v.Number()
-	return Cell{Text: escapeJSON(v.Raw()), IsNumber: isNumber}
+	kind := TextCell
+	if _, ok := v.Number(); ok {
+		kind = NumberCell
+	}
+	return Cell{Text: escapeJSON(v.Raw()), Kind: kind}
 }
 
 // restText returns the JSON object with empty objects at the paths.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 	"github.com/battery-passport/suite/pkg/fault"
-	"github.com/battery-passport/suite/pkg/readable"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
@@ -25,11 +24,7 @@ func (p *Parser) value(c column, cell Cell, isMarked bool) value {
 	case c.lang || c.item || a.Type == ruleset.String:
 		return p.text(c, cell, isMarked)
 	case a.Type == ruleset.Number || a.Type == ruleset.Integer:
-		number, hint, ok := p.number(text)
-		if !ok {
-			return value{problem: fmt.Sprintf("must be %s%s, got %.100q", a.Expected(), hint, text)}
-		}
-		return value{json: number}
+		return p.numberOf(a, cell)
 	case a.Type == ruleset.Boolean:
 		json, ok := booleans[strings.ToUpper(text)]
 		if !ok {
@@ -37,7 +32,7 @@ func (p *Parser) value(c column, cell Cell, isMarked bool) value {
 		}
 		return value{json: json}
 	case a.Type == ruleset.Strings && !strings.HasPrefix(text, "["):
-		return value{json: lines(text)}
+		return value{json: lines(text), warning: doubtLines(a, text)}
 	}
 	if problem := checkJSON(text); problem != "" {
 		return value{problem: fmt.Sprintf("%s, got %.100q; or write one value in each column, such as %s", problem, text, c.example())}
@@ -68,19 +63,29 @@ func (p *Parser) text(c column, cell Cell, isMarked bool) value {
 		kind = dateKindOf(c.field.Attribute)
 	}
 	switch {
-	case !cell.IsNumber:
+	case cell.Kind == TextCell || cell.Kind == DateCell:
 		text = unescape(text)
 	case isRounded(text):
 		return value{problem: "has a number with more than 15 digits, which spreadsheets round: format the cell as text, and write it again"}
 	default:
-		text = p.plainOrDate(text, kind)
+		text = withZeros(p.plainOrDate(text, kind), cell.Digits)
 	}
 	if kind != noDate {
 		text, warning = kind.convert(text)
-	} else if r := readable.Hidden(text); r >= 0 && c.field.Attribute.IsIdentifier() {
-		warning = fmt.Sprintf("has the invisible character U+%04X: remove it unless it is part of the identifier", r)
+	} else if cell.Kind == DateCell {
+		warning = "is a date in the spreadsheet, imported as " + text + ": if it is another text, such as 1-2, format the cell as text, and write it again"
+	} else if !isMarked {
+		warning = doubt(c.field.Attribute, text)
 	}
 	return value{json: quote(text), warning: warning}
+}
+
+// withZeros returns an integer with at least so many digits as the spreadsheet shows.
+func withZeros(text string, digits int) string {
+	if strings.Trim(text, "0123456789") != "" {
+		return text
+	}
+	return strings.Repeat("0", max(0, digits-len(text))) + text
 }
 
 // plainOrDate returns the date of a day number in a column for dates, and other numbers as spreadsheets show them.
@@ -142,8 +147,25 @@ var (
 // IsNumber reports whether a text is a decimal number, perhaps with an exponent.
 func IsNumber(text string) bool { return number.MatchString(text) }
 
+// numberOf returns the number of a cell.
+func (p *Parser) numberOf(a *ruleset.Attribute, cell Cell) value {
+	text, isPercentage := cell.Text, strings.HasPrefix(a.Unit, "%")
+	if cell.Kind == PercentCell && !isPercentage {
+		return value{problem: fmt.Sprintf("must be %s, got the percentage %.100s %%", a.Expected(), text)}
+	}
+	if isPercentage {
+		text = strings.TrimSpace(strings.TrimSuffix(text, "%"))
+	}
+	number, hint, ok := p.number(text)
+	if !ok {
+		return value{problem: fmt.Sprintf("must be %s%s, got %.100q", a.Expected(), hint, cell.Text)}
+	}
+	return value{json: number}
+}
+
 // number returns the JSON of a number, or the end of a description of valid ones.
 func (p *Parser) number(text string) (value, hint string, ok bool) {
+	text = strings.Replace(text, "\u2212", "-", 1) // the minus sign of some languages
 	grouped := thousands.MatchString(text)
 	switch {
 	case grouped && strings.ContainsAny(text, spaces):
@@ -178,8 +200,12 @@ func (p *Parser) number(text string) (value, hint string, ok bool) {
 	return value, "", true
 }
 
-// isRounded reports whether a spreadsheet has rounded the digits of a number, such as an SSCC.
+// isRounded reports whether a spreadsheet has rounded the digits of a number, such as an SSCC. Integers of up to 17 digits
+// then have zeros after the first 15, longer ones an exponent.
 func isRounded(text string) bool {
+	if digits := strings.TrimPrefix(text, "-"); len(digits) > 15 && strings.Trim(digits, "0123456789") == "" {
+		return strings.Trim(digits[15:], "0") == ""
+	}
 	f, err := strconv.ParseFloat(text, 64)
 	return err == nil && strings.ContainsAny(text, "eE") && math.Abs(f) >= 1e15
 }

@@ -12,7 +12,7 @@ import (
 func (r *Rows) cell(e xml.StartElement) (table.Cell, error) {
 	kind, style := attribute(e, "t"), attribute(e, "s")
 	var value strings.Builder
-	inline, pending := "", false // pending: a formula without a value
+	inline, isFormula, hasValue := "", false, false
 	current := ""
 	for {
 		token, err := r.dec.inner()
@@ -22,7 +22,7 @@ func (r *Rows) cell(e xml.StartElement) (table.Cell, error) {
 		switch t := token.(type) {
 		case xml.StartElement:
 			current = t.Name.Local
-			pending = current == "f" || pending && current != "v"
+			isFormula, hasValue = isFormula || current == "f", hasValue || current == "v"
 			if current == "is" {
 				if inline, err = r.dec.text("is"); err != nil {
 					return table.Cell{}, err
@@ -31,6 +31,7 @@ func (r *Rows) cell(e xml.StartElement) (table.Cell, error) {
 			}
 		case xml.EndElement:
 			if current = ""; t.Name.Local == "c" {
+				pending := isFormula && (!hasValue || value.Len() == 0 && kind != "str") // programs write formulas without values
 				return r.value(kind, style, value.String()+inline, pending)
 			}
 		case xml.CharData:
@@ -64,7 +65,7 @@ func (r *Rows) value(kind, style, text string, pending bool) (table.Cell, error)
 	case kind == "b":
 		return table.Cell{Text: map[bool]string{true: "true", false: "false"}[isTrue(text)]}, nil
 	case kind == "d":
-		return table.Cell{Text: strings.TrimSuffix(text, "T00:00:00")}, nil
+		return table.Cell{Text: strings.TrimSuffix(text, "T00:00:00"), Kind: table.DateCell}, nil
 	}
 	return r.numberCell(r.w.formatOfStyle(style), text), nil
 }
@@ -83,12 +84,12 @@ func (r *Rows) numberCell(f format, text string) table.Cell {
 		first = 0
 	}
 	switch {
-	case f == date && (n < first || n >= maxSerial):
+	case f.kind == table.DateCell && (n < first || n >= maxSerial):
 		return table.Cell{Text: text, Problem: "has a time without a date, or a date that spreadsheets cannot show"}
-	case f == date:
-		return table.Cell{Text: table.Date(n, r.w.Date1904)}
-	case f == percent: // 0.125 is shown as 12.5 %
-		return table.Cell{Text: strconv.FormatFloat(100*n, 'g', 15, 64), IsNumber: true}
+	case f.kind == table.DateCell:
+		return table.Cell{Text: table.Date(n, r.w.Date1904), Kind: table.DateCell}
+	case f.kind == table.PercentCell: // 0.125 is shown as 12.5 %
+		return table.Cell{Text: strconv.FormatFloat(100*n, 'g', 15, 64), Kind: table.PercentCell}
 	}
-	return table.Cell{Text: text, IsNumber: true}
+	return table.Cell{Text: text, Kind: table.NumberCell, Digits: f.digits}
 }

@@ -6,7 +6,6 @@ import (
 	"archive/zip"
 	"context"
 	"encoding/xml"
-	"errors"
 	"io"
 	"path"
 	"strings"
@@ -24,6 +23,8 @@ const (
 // Workbook is the first visible sheet of a workbook.
 type Workbook struct {
 	Date1904 bool
+	Sheet    string   // name of the sheet
+	Others   []string // names of other visible sheets with rows
 
 	files   map[string]*zip.File
 	sheet   *zip.File
@@ -87,15 +88,14 @@ func (w *Workbook) Close() {
 }
 
 func (w *Workbook) load() error {
-	name, err := w.firstSheet()
+	if w.files["xl/workbook.xml"] == nil {
+		return w.errOtherKind()
+	}
+	err := w.loadSheets()
 	if err == nil {
 		err = w.loadStyles()
 	}
 	if err == nil {
-		w.sheet = w.files[strings.ToLower(name)]
-		if w.sheet == nil {
-			return malformed("its sheet %.100q is missing", name)
-		}
 		err = w.loadTexts()
 	}
 	return err
@@ -147,48 +147,4 @@ func (w *Workbook) each(name string, start func(*decoder, xml.StartElement) erro
 			return err
 		}
 	}
-}
-
-// firstSheet returns the file of the first visible sheet.
-func (w *Workbook) firstSheet() (string, error) {
-	id, title := "", ""
-	err := w.each("xl/workbook.xml", func(_ *decoder, e xml.StartElement) error {
-		switch e.Name.Local {
-		case "workbookPr":
-			w.Date1904 = isTrue(attribute(e, "date1904"))
-		case "sheet":
-			if state := attribute(e, "state"); id == "" && (state == "" || state == "visible") {
-				title = attribute(e, "name")
-				for _, a := range e.Attr {
-					if a.Name.Local == "id" && a.Name.Space != "" {
-						id = a.Value
-					}
-				}
-			}
-		}
-		return nil
-	})
-	if err != nil || id == "" {
-		return "", errors.Join(err, malformed("it has no visible sheet"))
-	}
-	return w.fileOf(id, title)
-}
-
-// fileOf returns the file of a sheet with the id of a relationship.
-func (w *Workbook) fileOf(id, title string) (string, error) {
-	target := ""
-	err := w.each("xl/_rels/workbook.xml.rels", func(_ *decoder, e xml.StartElement) error {
-		if e.Name.Local != "Relationship" || attribute(e, "Id") != id || attribute(e, "TargetMode") == "External" {
-			return nil
-		}
-		target = attribute(e, "Target")
-		if kind := path.Base(attribute(e, "Type")); kind == "chartsheet" || kind == "dialogsheet" {
-			return malformed("its first visible sheet %.100q is a %s; move the sheet with the table to the first place", title, kind)
-		}
-		return nil
-	})
-	if strings.HasPrefix(target, "/") {
-		return strings.TrimPrefix(target, "/"), err
-	}
-	return path.Join("xl", target), err
 }

@@ -5,15 +5,20 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/battery-passport/suite/passport-service/internal/exchange/table"
 )
 
 // format is the number format of a cell.
-type format int
+type format struct {
+	kind   table.Kind
+	digits int // with which integers are shown at least
+}
 
-const (
-	general format = iota
-	date
-	percent
+var (
+	general = format{kind: table.NumberCell}
+	date    = format{kind: table.DateCell}
+	percent = format{kind: table.PercentCell}
 )
 
 // maxStyles limits the styles of cells and the number formats. Excel has 65,490 styles.
@@ -71,10 +76,14 @@ func builtIn(n int) format {
 var (
 	// quotedParts are the parts of a format code that are shown as they are.
 	quotedParts = regexp.MustCompile(`"[^"]*"|\\.|\[[^\]]*\]|_.|\*.`)
-	fractions   = regexp.MustCompile(`s\.0+`) // of seconds
+	zeros       = regexp.MustCompile(`^(?:\[[^\]]*\])*(0{2,30})(?:;.*)?$`) // such as 00000 for postal codes
+	fractions   = regexp.MustCompile(`s\.0+`)                              // of seconds
 )
 
 func formatOf(code string) format {
+	if m := zeros.FindStringSubmatch(code); m != nil {
+		return format{table.NumberCell, len(m[1])}
+	}
 	code = fractions.ReplaceAllString(strings.ToLower(quotedParts.ReplaceAllString(code, "")), "s")
 	switch {
 	case strings.Contains(code, "%"):

@@ -166,7 +166,7 @@ func writeRow(out *bufio.Writer, row, style int, cells []table.Cell) error {
 	for i, c := range cells {
 		switch {
 		case c.Text == "":
-		case c.IsNumber:
+		case c.Kind == table.NumberCell:
 			fmt.Fprintf(out, `<c r="%s%d"><v>%s</v></c>`, table.Name(i), row, c.Text)
 		case units(c.Text) > maxCell:
 			return fault.New(fault.Invalid, "a cell of a workbook holds %d characters, got %d in row %d, column %s: use the format csv or ndjson", maxCell, units(c.Text), row, table.Name(i))

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"io"
+	"net/url"
 	"path"
 	"strings"
 
@@ -83,7 +84,7 @@ func Specs(a *archive.Archive) ([]*zip.File, error) {
 			return nil, err
 		}
 		for _, name := range specs {
-			f := a.Find(name)
+			f := find(a, name)
 			if f == nil {
 				return nil, malformed("its file %.100q is missing", name)
 			}
@@ -94,6 +95,15 @@ func Specs(a *archive.Archive) ([]*zip.File, error) {
 		return nil, malformed("it has 0 environments, but must have 1 to %d", maxSpecs)
 	}
 	return files, nil
+}
+
+// find returns the file with a name, which relationships may write with percent encoding, or nil.
+func find(a *archive.Archive, name string) *zip.File {
+	f := a.Find(name)
+	if plain, err := url.PathUnescape(name); f == nil && err == nil {
+		f = a.Find(plain)
+	}
+	return f
 }
 
 // targets returns the names of the files that relationships of a type lead to. It fails with fault.Malformed if there are

@@ -66,6 +66,7 @@ func TestSpecsOfOthers(t *testing.T) {
 	}{
 		"relative":         {[]string{"_rels/.rels", relationship("aasx-origin", "aasx/aasx-origin", ""), "aasx/_rels/aasx-origin.rels", relationship("aas-spec", "data.xml", ""), "aasx/data.xml", "x"}, "aasx/data.xml"},
 		"absolute":         {[]string{"_rels/.rels", relationship("aasx-origin", "/aasx/aasx-origin", `TargetMode="Internal"`), "aasx/_rels/aasx-origin.rels", relationship("aas-spec", "/x/data.json", ""), "x/data.json", "x"}, "x/data.json"},
+		"percent encoding": {[]string{"_rels/.rels", relationship("aasx-origin", "/aasx/aasx-origin", ""), "aasx/_rels/aasx-origin.rels", relationship("aas-spec", "/aasx/My%20File.json", ""), "aasx/My File.json", "x"}, "aasx/My File.json"},
 		"external":         {[]string{"_rels/.rels", relationship("aasx-origin", "/aasx/aasx-origin", ""), "aasx/_rels/aasx-origin.rels", relationship("aas-spec", "https://a.example/data.xml", `TargetMode="External"`)}, "is external"},
 		"external picture": {[]string{"_rels/.rels", relationship("thumbnail", "https://a.example/x.png", `TargetMode="External"`)}, "is external"},
 		"file address":     {[]string{"_rels/.rels", relationship("aasx-origin", "file:///etc/passwd", "")}, "is external"},

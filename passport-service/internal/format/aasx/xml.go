@@ -37,7 +37,7 @@ func ToJSON(r io.Reader, limit int) ([]byte, error) {
 	c := &converter{xml: xml.NewDecoder(io.LimitReader(r, maxXML)), limit: limit}
 	root, _, err := c.next()
 	if err == nil && (root == nil || root.Name.Local != "environment") {
-		err = malformed("its root element must be environment")
+		err = malformed("its root element must be environment: save packages of AAS 1.0 and 2.0 (aasenv) in the format of AAS 3")
 	}
 	var child *xml.StartElement
 	if err == nil {
