@@ -109,7 +109,7 @@ func TestImport(t *testing.T) {
 			{"bad rows", "", ndjson, "{\n" + `{"data":{"x":{}}}` + "\n" + `{"data":{}}` + "\n[]\n" + row("1", 7)[1:] + "\n" + row("6", -1) + "\n" + row("6", 1),
 				"1 invalid :syntax; 2 invalid /data/x:unknownField; 3 invalid /data/generalInformation/batteryIdentifier:required; 4 invalid :type; 5 invalid :syntax; 6 invalid /data/generalInformation/batteryMass:range; 7 created v1 draft", "1 created 6 invalid"},
 			{"an exported passport", "", ndjson, strings.Replace(row("7", 1), "{", `{"id":"x","version":3,"state":"active","owner":{},"createdAt":"x","createdBy":"x","updatedAt":"x","updatedBy":"x","batteryIdentifier":"y",`, 1), "1 created v1 draft", "1 created"},
-			{"lines of programs", "", "application/jsonl", "{\n" + row("1", 7), "1 invalid :syntax; 2 conflict v1 draft /data/generalInformation/batteryIdentifier:exists", "1 invalid 1 conflict"},
+			{"lines of programs", "", "application/jsonl", "{\n" + row("1", 8), "1 invalid :syntax; 2 conflict v2 draft /data/generalInformation/batteryIdentifier:exists", "1 invalid 1 conflict"},
 			{"unknown member", "", ndjson, strings.Replace(row("8", 1), "{", `{"date":1,`, 1), "1 invalid /date:unknownField", "1 invalid"},
 		} {
 			lines, sum := s.importFile(operator, c.query, c.mediaType, c.file)
