@@ -31,7 +31,7 @@ func TestReadCells(t *testing.T) {
 		{percentHeader, "%|80%%|80 Prozent", "", "must be a number in %"},
 		{massHeader, "#NV|#N/A|#REF!|#BEZUG!|#DIV/0!|#¿NOMBRE?|#VÄRDEFEL!|#####|Err:502", "", "has the error"},
 		{nameHeader, "#NV|#REF!", "", "has the error #"},
-		{nameHeader, "NaN|null|None|N/A|<NA>", "=", "leave the cell empty if there is no value"},
+		{nameHeader, "NaN|null|None|N/A|<NA>", "=", "leave the cell empty if the value is missing"},
 		{nameHeader, "MÃ¼ller|StÃ¤dte", "=", "looks like UTF-8 that was read with another encoding"},
 		{nameHeader, "Müller|Ältere Straße|Ørsted|Ã", "=", ""},
 		{nameHeader, "=1+2", "=", "begins with =, and was imported as a text"},

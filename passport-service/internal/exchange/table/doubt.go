@@ -31,7 +31,7 @@ func doubt(a *ruleset.Attribute, text string) string {
 	case r >= 0 && a.IsIdentifier():
 		return fmt.Sprintf("has the invisible character U+%04X: remove it unless it is part of the identifier", r)
 	case slices.Contains(absent, text):
-		return fmt.Sprintf("is the text %q: leave the cell empty if there is no value", text)
+		return fmt.Sprintf("is the text %q: leave the cell empty if the value is missing", text)
 	case strings.HasPrefix(text, "="):
 		return "begins with =, and was imported as a text, not as a formula"
 	case shortened.MatchString(text):

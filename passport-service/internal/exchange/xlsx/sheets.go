@@ -20,7 +20,7 @@ var otherKinds = map[string]string{
 	"aasx/_rels/aasx-origin.rels": "it is a package of asset administration shells; send Content-Type: application/asset-administration-shell-package",
 }
 
-// errOtherKind returns the error of a zip file that is no workbook.
+// errOtherKind returns the error of a zip file that is not a workbook.
 func (w *Workbook) errOtherKind() error {
 	for name, message := range otherKinds {
 		if w.files[name] != nil {
