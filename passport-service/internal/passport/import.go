@@ -166,14 +166,6 @@ func (im *Importer) parse(r *pendingRow) {
 	r.fail(err)
 }
 
-func missingIdentifier(r *pendingRow) fault.Detail {
-	message := "is missing; an import finds the passport of a row by it"
-	if r.Hint != nil {
-		message += r.Hint()
-	}
-	return newDetail(pointer(batteryIdentifier), "required", message)
-}
-
 // write writes rows of nextRound.
 func (im *Importer) write(ctx context.Context, rows []*pendingRow) error {
 	if err := errors.Join(inParallel(rows, func(r *pendingRow) { im.prepare(ctx, r) }), firstError(rows)); err != nil {

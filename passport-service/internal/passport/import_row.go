@@ -104,3 +104,12 @@ func (r *pendingRow) fail(err error) {
 		r.err = err
 	}
 }
+
+// missingIdentifier returns the error of a row without battery identifier.
+func missingIdentifier(r *pendingRow) fault.Detail {
+	message := "is missing; an import finds the passport of a row by it"
+	if r.Hint != nil {
+		message += r.Hint()
+	}
+	return newDetail(pointer(batteryIdentifier), "required", message)
+}
