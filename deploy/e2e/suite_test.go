@@ -41,11 +41,19 @@ type suite struct {
 	auth, passport, document, notification resttest.Client
 }
 
-// backEnds configure suites: embedded, and on MongoDB and Kafka if MONGODB_URI and KAFKA_BROKERS
-// are set.
-var backEnds = map[string]func(testing.TB) stack.Config{"embedded": config, "MongoDB and Kafka": externalConfig}
+// backEnds configure suites: on MongoDB and Kafka if MONGODB_URI and KAFKA_BROKERS are set, and
+// otherwise embedded.
+var backEnds = map[string]func(testing.TB) stack.Config{"embedded": embeddedConfig, "MongoDB and Kafka": externalConfig}
 
-// onSuites runs a test on a suite of its own, for each of the back ends.
+func embeddedConfig(t testing.TB) stack.Config {
+	t.Helper()
+	if os.Getenv("MONGODB_URI") != "" && os.Getenv("KAFKA_BROKERS") != "" {
+		t.Skip("MONGODB_URI and KAFKA_BROKERS are set: the test runs on them")
+	}
+	return config(t)
+}
+
+// onSuites runs a test on a suite of its own.
 func onSuites(t *testing.T, test func(*suite)) {
 	for name, configure := range backEnds {
 		t.Run(name, func(t *testing.T) { test(start(t, configure(t))) })
