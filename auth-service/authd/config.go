@@ -43,8 +43,8 @@ type Config struct {
 	TokenLifetime     Lifetime `envconfig:"JWT_EXPIRES_IN" default:"15m" desc:"Lifetime of an access token, for example 15m, 24h or 1d."`
 	RefreshLifetime   Lifetime `envconfig:"REFRESH_EXPIRES_IN" default:"30d" desc:"Lifetime of a session, from login; refreshing tokens does not extend it."`
 	KeyRotation       Lifetime `envconfig:"JWT_KEY_ROTATION" default:"90d" desc:"Age at which the signing key is replaced. 0: only on request of an admin."`
-	RateLimit         int      `envconfig:"AUTH_RATE_LIMIT" default:"300" desc:"Requests per minute that a client network may send to each of login, refresh and logout, and a tenth of that to register. A device on which the account was logged in to before has a tenth for itself. 0: no limit."`
-	LoginFailures     int      `envconfig:"LOGIN_FAILURES" default:"10" desc:"Number of wrong passwords, per client network, per account and per known device, after which further attempts must wait; see docs/security.md, Logins. Also the number of wrong codes of a second factor per account. 0: no limit of passwords, and 10 codes."`
+	RateLimit         int      `envconfig:"AUTH_RATE_LIMIT" default:"300" min:"0" desc:"Requests per minute that a client network may send to each of login, refresh and logout, and a tenth of that to register. A device on which the account was logged in to before has a tenth for itself. 0: no limit."`
+	LoginFailures     int      `envconfig:"LOGIN_FAILURES" default:"10" min:"0" desc:"Number of wrong passwords, per client network, per account and per known device, after which further attempts must wait; see docs/security.md, Logins. Also the number of wrong codes of a second factor per account. 0: no limit of passwords, and 10 codes."`
 	PasswordKey       string   `envconfig:"PASSWORD_KEY" secret:"true" desc:"Key of at least 32 characters for password hashes; if empty, the service generates one and stores it in the database."`
 	PasswordCost      int      `envconfig:"PASSWORD_COST" default:"12" desc:"Bcrypt cost of password hashes, 10 to 16; each step doubles the duration of a login."`
 	RequireTOTP       string   `envconfig:"REQUIRE_TOTP" desc:"Accounts that must have a second factor, an authenticator app: admins; managers, which includes admins; or all. Their next login sets it up; sessions without it end with their access token. Empty: none, everybody may have one. API clients are not affected."`
@@ -103,8 +103,6 @@ func (c Config) Validate() error {
 	check(c.TokenLifetime >= minLifetime && c.TokenLifetime <= maxLifetime, "JWT_EXPIRES_IN: must be 1m to 30d, got %v", c.TokenLifetime)
 	check(c.RefreshLifetime >= c.TokenLifetime && c.RefreshLifetime <= maxRefresh, "REFRESH_EXPIRES_IN: must be at least JWT_EXPIRES_IN (%v) and at most 366d, got %v", c.TokenLifetime, c.RefreshLifetime)
 	check(c.KeyRotation == 0 || c.KeyRotation >= day, "JWT_KEY_ROTATION: must be 0 or at least 1d, got %v", c.KeyRotation)
-	check(c.RateLimit >= 0, "AUTH_RATE_LIMIT: must be at least 0, got %d", c.RateLimit)
-	check(c.LoginFailures >= 0, "LOGIN_FAILURES: must be at least 0, got %d", c.LoginFailures)
 	check(c.PasswordKey == "" || len(c.PasswordKey) >= minPasswordKey, "PASSWORD_KEY: must have at least %d characters, got %d", minPasswordKey, len(c.PasswordKey))
 	check(c.PasswordCost >= minCost && c.PasswordCost <= maxCost, "PASSWORD_COST: must be %d to %d, got %d", minCost, maxCost, c.PasswordCost)
 	check(c.AppURL == "" || isWebURL(c.AppURL), "APP_URL: must be an http or https URL without query and fragment, got %q", c.AppURL)

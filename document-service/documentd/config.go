@@ -19,14 +19,14 @@ type Config struct {
 	Port       rest.Port     `envconfig:"PORT" default:"5100" desc:"Port of the HTTP server."`
 	MaxBytes   int64         `envconfig:"MAX_UPLOAD_BYTES" default:"10485760" desc:"Largest size of an uploaded file in bytes."`
 	Types      []string      `envconfig:"ALLOWED_TYPES" default:"default" desc:"Media types of docs/api.md that may be uploaded, separated by commas; default means the default ones, so default,video/mp4 adds a type."`
-	MaxUploads int           `envconfig:"MAX_UPLOADS" default:"4" desc:"Maximum number of concurrent uploads, at most half of them of one organisation or user, and an eighth, but at least one, of all self-registered accounts without an organisation; each needs memory for its file, but at most about 6 MB, so raise GOMEMLIMIT (96MiB in the image) for more than 8. While an upload waits for a slot, the slowest one below 256 KiB/s is cancelled; after five seconds the response is 503."`
+	MaxUploads int           `envconfig:"MAX_UPLOADS" default:"4" min:"1" desc:"Maximum number of concurrent uploads, at most half of them of one organisation or user, and an eighth, but at least one, of all self-registered accounts without an organisation; each needs memory for its file, but at most about 6 MB, so raise GOMEMLIMIT (96MiB in the image) for more than 8. While an upload waits for a slot, the slowest one below 256 KiB/s is cancelled; after five seconds the response is 503."`
 	SweepAfter time.Duration `envconfig:"SWEEP_AFTER" default:"24h" desc:"Age after which the remains of failed uploads are deleted; must be longer than any upload takes."`
-	OrgBytes   int64         `envconfig:"MAX_STORAGE_PER_ORGANISATION" default:"10737418240" desc:"Largest total size of the documents of an organisation in bytes; uploads beyond it fail with 507. 0: unlimited."`
-	OrgFiles   int64         `envconfig:"MAX_FILES_PER_ORGANISATION" default:"100000" desc:"Maximum number of documents of an organisation; further uploads fail with 507. 0: unlimited."`
-	UserBytes  int64         `envconfig:"MAX_STORAGE_PER_USER" default:"104857600" desc:"Largest total size of the documents of an account that belongs to no organisation, in bytes; uploads beyond it fail with 507. Documents of members count for their organisation. 0: unlimited."`
-	UserFiles  int64         `envconfig:"MAX_FILES_PER_USER" default:"100" desc:"Maximum number of documents of an account that belongs to no organisation; further uploads fail with 507. 0: unlimited."`
-	AllBytes   int64         `envconfig:"MAX_STORAGE_OF_ALL_USERS" default:"10737418240" desc:"Largest total size of the documents of all accounts that belong to no organisation, in bytes: anyone can register such accounts. Uploads beyond it fail with 507. 0: unlimited."`
-	AllFiles   int64         `envconfig:"MAX_FILES_OF_ALL_USERS" default:"100000" desc:"Maximum number of documents of all accounts that belong to no organisation; further uploads fail with 507. 0: unlimited."`
+	OrgBytes   int64         `envconfig:"MAX_STORAGE_PER_ORGANISATION" default:"10737418240" min:"0" desc:"Largest total size of the documents of an organisation in bytes; uploads beyond it fail with 507. 0: unlimited."`
+	OrgFiles   int64         `envconfig:"MAX_FILES_PER_ORGANISATION" default:"100000" min:"0" desc:"Maximum number of documents of an organisation; further uploads fail with 507. 0: unlimited."`
+	UserBytes  int64         `envconfig:"MAX_STORAGE_PER_USER" default:"104857600" min:"0" desc:"Largest total size of the documents of an account that belongs to no organisation, in bytes; uploads beyond it fail with 507. Documents of members count for their organisation. 0: unlimited."`
+	UserFiles  int64         `envconfig:"MAX_FILES_PER_USER" default:"100" min:"0" desc:"Maximum number of documents of an account that belongs to no organisation; further uploads fail with 507. 0: unlimited."`
+	AllBytes   int64         `envconfig:"MAX_STORAGE_OF_ALL_USERS" default:"10737418240" min:"0" desc:"Largest total size of the documents of all accounts that belong to no organisation, in bytes: anyone can register such accounts. Uploads beyond it fail with 507. 0: unlimited."`
+	AllFiles   int64         `envconfig:"MAX_FILES_OF_ALL_USERS" default:"100000" min:"0" desc:"Maximum number of documents of all accounts that belong to no organisation; further uploads fail with 507. 0: unlimited."`
 	Group      string        `envconfig:"DOCUMENT_KAFKA_GROUP" default:"document-service" desc:"Kafka consumer group in which the document-service learns the owners of passports; instances that share a database must have the same, others a different one."`
 	HTTP       rest.Config
 	Metrics    metrics.Config
@@ -44,21 +44,6 @@ func (c Config) Validate() error {
 	}
 	if _, err := document.ParseTypes(c.Types); err != nil {
 		errs = append(errs, fmt.Errorf("  ALLOWED_TYPES: %w", err))
-	}
-	if c.MaxUploads < 1 {
-		errs = append(errs, fmt.Errorf("  MAX_UPLOADS: must be at least 1, got %d", c.MaxUploads))
-	}
-	for _, limit := range []struct {
-		variable string
-		value    int64
-	}{
-		{"MAX_STORAGE_PER_ORGANISATION", c.OrgBytes}, {"MAX_FILES_PER_ORGANISATION", c.OrgFiles},
-		{"MAX_STORAGE_PER_USER", c.UserBytes}, {"MAX_FILES_PER_USER", c.UserFiles},
-		{"MAX_STORAGE_OF_ALL_USERS", c.AllBytes}, {"MAX_FILES_OF_ALL_USERS", c.AllFiles},
-	} {
-		if limit.value < 0 {
-			errs = append(errs, fmt.Errorf("  %s: must be at least 0, got %d", limit.variable, limit.value))
-		}
 	}
 	if c.SweepAfter <= 0 {
 		errs = append(errs, fmt.Errorf("  SWEEP_AFTER: must be greater than 0, got %v", c.SweepAfter))

@@ -30,20 +30,20 @@ type Config struct {
 	DocumentURL       string `envconfig:"DOCUMENT_SERVICE_URL" default:"http://127.0.0.1:5100" desc:"Base URL of the document-service, from which pages of passports get the list of public documents. Empty: pages have no list."`
 	DocumentPublicURL string `envconfig:"DOCUMENT_PUBLIC_URL" desc:"Base URL of the document-service for the readers of pages, in links to documents. Empty: DOCUMENT_SERVICE_URL."`
 
-	CacheBytes int `envconfig:"PASSPORT_CACHE_BYTES" default:"8388608" desc:"Memory for the pages, JSON and linksets of passports that were read last, in bytes. 0: none are stored."`
-	PublicRate int `envconfig:"PUBLIC_RATE_LIMIT" default:"600" desc:"Requests per minute that a client network may send to /api/public. 0: unlimited."`
+	CacheBytes int `envconfig:"PASSPORT_CACHE_BYTES" default:"8388608" min:"0" desc:"Memory for the pages, JSON and linksets of passports that were read last, in bytes. 0: none are stored."`
+	PublicRate int `envconfig:"PUBLIC_RATE_LIMIT" default:"600" min:"0" desc:"Requests per minute that a client network may send to /api/public. 0: unlimited."`
 
-	MaxImportBytes int64 `envconfig:"MAX_IMPORT_BYTES" default:"1073741824" desc:"Largest size of an import file in bytes, unpacked."`
-	MaxImportRows  int   `envconfig:"MAX_IMPORT_ROWS" default:"1000000" desc:"Maximum number of rows of an import."`
+	MaxImportBytes int64 `envconfig:"MAX_IMPORT_BYTES" default:"1073741824" min:"1" desc:"Largest size of an import file in bytes, unpacked."`
+	MaxImportRows  int   `envconfig:"MAX_IMPORT_ROWS" default:"1000000" min:"1" desc:"Maximum number of rows of an import."`
 
 	LastUpdate string `envconfig:"EN18223_LAST_UPDATE" default:"lastUpdate" desc:"Spelling of headers in exports as EN 18223. lastUpdate: lastUpdate, Item and Active, as in IDTA-01001 3.2. lastUpdated: lastUpdated, item and active, as in openEPCIS. Imports accept both."`
 
-	OrgPassports  int64 `envconfig:"MAX_PASSPORTS_PER_ORGANISATION" default:"5000000" desc:"Maximum number of passports of an organisation; creating more fails with 507. 0: unlimited."`
-	OrgVersions   int64 `envconfig:"MAX_PASSPORT_VERSIONS_PER_ORGANISATION" default:"50000000" desc:"Maximum number of versions of all passports of an organisation; further changes of data fail with 507. 0: unlimited."`
-	OrgBytes      int64 `envconfig:"MAX_PASSPORT_BYTES_PER_ORGANISATION" default:"549755813888" desc:"Largest total size of the data of all versions of an organisation in bytes; further changes of data fail with 507. 0: unlimited."`
-	UserPassports int64 `envconfig:"MAX_PASSPORTS_PER_USER" default:"100000" desc:"Maximum number of passports of an account that belongs to no organisation, such as an admin; creating more fails with 507. 0: unlimited."`
-	UserVersions  int64 `envconfig:"MAX_PASSPORT_VERSIONS_PER_USER" default:"1000000" desc:"Maximum number of versions of all passports of an account that belongs to no organisation; further changes of data fail with 507. 0: unlimited."`
-	UserBytes     int64 `envconfig:"MAX_PASSPORT_BYTES_PER_USER" default:"10737418240" desc:"Largest total size of the data of all versions of an account that belongs to no organisation, in bytes; further changes of data fail with 507. 0: unlimited."`
+	OrgPassports  int64 `envconfig:"MAX_PASSPORTS_PER_ORGANISATION" default:"5000000" min:"0" desc:"Maximum number of passports of an organisation; creating more fails with 507. 0: unlimited."`
+	OrgVersions   int64 `envconfig:"MAX_PASSPORT_VERSIONS_PER_ORGANISATION" default:"50000000" min:"0" desc:"Maximum number of versions of all passports of an organisation; further changes of data fail with 507. 0: unlimited."`
+	OrgBytes      int64 `envconfig:"MAX_PASSPORT_BYTES_PER_ORGANISATION" default:"549755813888" min:"0" desc:"Largest total size of the data of all versions of an organisation in bytes; further changes of data fail with 507. 0: unlimited."`
+	UserPassports int64 `envconfig:"MAX_PASSPORTS_PER_USER" default:"100000" min:"0" desc:"Maximum number of passports of an account that belongs to no organisation, such as an admin; creating more fails with 507. 0: unlimited."`
+	UserVersions  int64 `envconfig:"MAX_PASSPORT_VERSIONS_PER_USER" default:"1000000" min:"0" desc:"Maximum number of versions of all passports of an account that belongs to no organisation; further changes of data fail with 507. 0: unlimited."`
+	UserBytes     int64 `envconfig:"MAX_PASSPORT_BYTES_PER_USER" default:"10737418240" min:"0" desc:"Largest total size of the data of all versions of an account that belongs to no organisation, in bytes; further changes of data fail with 507. 0: unlimited."`
 
 	ImportLease  time.Duration `ignored:"true"` // for tests; 0: exchange.LeaseTime
 	ImportOutage time.Duration `ignored:"true"` // for tests; 0: exchange.Outage
@@ -54,30 +54,6 @@ type Config struct {
 // Validate returns an error that names every invalid setting.
 func (c Config) Validate() error {
 	var errs []error
-	if c.PublicRate < 0 {
-		errs = append(errs, fmt.Errorf("  PUBLIC_RATE_LIMIT: must be at least 0, got %d", c.PublicRate))
-	}
-	for _, limit := range []struct {
-		variable string
-		value    int64
-	}{
-		{"MAX_PASSPORTS_PER_ORGANISATION", c.OrgPassports}, {"MAX_PASSPORT_VERSIONS_PER_ORGANISATION", c.OrgVersions},
-		{"MAX_PASSPORT_BYTES_PER_ORGANISATION", c.OrgBytes}, {"MAX_PASSPORTS_PER_USER", c.UserPassports},
-		{"MAX_PASSPORT_VERSIONS_PER_USER", c.UserVersions}, {"MAX_PASSPORT_BYTES_PER_USER", c.UserBytes},
-	} {
-		if limit.value < 0 {
-			errs = append(errs, fmt.Errorf("  %s: must be at least 0, got %d", limit.variable, limit.value))
-		}
-	}
-	if c.MaxImportBytes < 1 {
-		errs = append(errs, fmt.Errorf("  MAX_IMPORT_BYTES: must be at least 1, got %d", c.MaxImportBytes))
-	}
-	if c.MaxImportRows < 1 {
-		errs = append(errs, fmt.Errorf("  MAX_IMPORT_ROWS: must be at least 1, got %d", c.MaxImportRows))
-	}
-	if c.CacheBytes < 0 {
-		errs = append(errs, fmt.Errorf("  PASSPORT_CACHE_BYTES: must be at least 0, got %d", c.CacheBytes))
-	}
 	if c.IdentifierNamespaces != "" && c.IdentifierNamespaces != open && c.IdentifierNamespaces != enforced {
 		errs = append(errs, fmt.Errorf("  IDENTIFIER_NAMESPACES: must be open or enforced, got %q", c.IdentifierNamespaces))
 	}

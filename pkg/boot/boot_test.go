@@ -42,16 +42,10 @@ type config struct {
 		Secret string `envconfig:"TEST_SECRET" secret:"true" desc:"secret"`
 		URI    string `envconfig:"TEST_URI" secret:"true" desc:"URI with a password"`
 	}
-	Drain   time.Duration `envconfig:"TEST_DRAIN" default:"10s" desc:"longest wait"`
+	Drain   time.Duration `envconfig:"TEST_DRAIN" default:"10s" min:"0" desc:"longest wait"`
+	Count   int64         `envconfig:"TEST_COUNT" default:"1" min:"1" desc:"things"`
 	List    []string      `envconfig:"TEST_LIST" desc:"things"`
 	Ignored func()        // not set by a variable
-}
-
-func (c config) Validate() error {
-	if c.Drain < 0 {
-		return errors.New("  TEST_DRAIN: must be at least 0")
-	}
-	return nil
 }
 
 func setenv(t *testing.T, env map[string]string) {
@@ -66,7 +60,7 @@ func TestLoadFillsNestedStructs(t *testing.T) {
 	if err := boot.Load(&c); err != nil {
 		t.Fatal(err)
 	}
-	want := config{Address: c.Address, Server: serverConfig{Port: 4000, Name: "ann"}, Drain: 10 * time.Second, List: []string{"a", "b"}}
+	want := config{Address: c.Address, Server: serverConfig{Port: 4000, Name: "ann"}, Drain: 10 * time.Second, Count: 1, List: []string{"a", "b"}}
 	if diff := cmp.Diff(want, c, cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Ignored" }, cmp.Ignore())); diff != "" {
 		t.Errorf("Load (-want +got)\n%s", diff)
 	}
@@ -74,7 +68,7 @@ func TestLoadFillsNestedStructs(t *testing.T) {
 	for _, f := range boot.Variables(&c) {
 		names = append(names, f.Tag.Get("envconfig"))
 	}
-	if diff := cmp.Diff([]string{"TEST_PORT", "TEST_NAME", "PORT", "HOST", "TEST_SECRET", "TEST_URI", "TEST_DRAIN", "TEST_LIST"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"TEST_PORT", "TEST_NAME", "PORT", "HOST", "TEST_SECRET", "TEST_URI", "TEST_DRAIN", "TEST_COUNT", "TEST_LIST"}, names); diff != "" {
 		t.Errorf("Variables (-want +got)\n%s", diff)
 	}
 }
@@ -85,7 +79,7 @@ func TestLoadReportsAllErrors(t *testing.T) {
 		want []string
 	}{
 		"parsing":    {map[string]string{"TEST_PORT": "80a", "TEST_DRAIN": "soon"}, []string{`TEST_PORT: must be a number, got "80a"`, "port of the server", "TEST_NAME: is not set", `TEST_DRAIN: must be a duration such as 90s or 1h30m, got "soon"`}},
-		"validation": {map[string]string{"TEST_PORT": "1", "TEST_NAME": "x", "TEST_DRAIN": "-1s"}, []string{"TEST_PORT: must not be 1", "TEST_DRAIN: must be at least 0"}},
+		"validation": {map[string]string{"TEST_PORT": "1", "TEST_NAME": "x", "TEST_DRAIN": "-1s", "TEST_COUNT": "0"}, []string{"TEST_PORT: must not be 1", "TEST_DRAIN: must be at least 0, got -1s", "TEST_COUNT: must be at least 1, got 0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			setenv(t, c.env)

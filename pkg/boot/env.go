@@ -42,9 +42,9 @@ func IsProduction() bool {
 }
 
 // Load fills the struct that cfg points to from the environment, using envconfig
-// tags, and calls the Validate method of each nested struct that has one. In
-// production it refuses demo secrets in fields tagged secret:"true". The error
-// names each invalid variable once.
+// tags. It refuses numbers and durations below the tag min and, in production, demo
+// secrets in fields tagged secret:"true", and calls the Validate method of each nested
+// struct that has one. The error names each invalid variable once.
 func Load(cfg any) error {
 	var errs []error
 	isProduction := IsProduction()
@@ -123,6 +123,9 @@ func fill(v reflect.Value, f reflect.StructField) error {
 		return fmt.Errorf("  %s: %s\n    (%s)", f.Tag.Get("envconfig"), problem, f.Tag.Get("desc"))
 	}
 	v.Set(one.Elem().Field(0))
+	if least, err := strconv.ParseInt(f.Tag.Get("min"), 10, 64); err == nil && v.Int() < least {
+		return fmt.Errorf("  %s: must be at least %d, got %v", f.Tag.Get("envconfig"), least, v.Interface())
+	}
 	return nil
 }
 

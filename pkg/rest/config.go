@@ -16,15 +16,15 @@ import (
 // Config is the configuration of the HTTP server of a service.
 type Config struct {
 	Host           string        `envconfig:"HOST" default:"127.0.0.1" desc:"Address to listen on; 0.0.0.0 in a container."`
-	Drain          time.Duration `envconfig:"DRAIN_TIMEOUT" default:"4s" desc:"How long a stopping service waits for running requests."`
+	Drain          time.Duration `envconfig:"DRAIN_TIMEOUT" default:"4s" min:"0" desc:"How long a stopping service waits for running requests."`
 	CertFile       string        `envconfig:"TLS_CERT_FILE" desc:"PEM file with the certificate chain for HTTPS; reloaded when it changes. Empty: HTTP."`
 	KeyFile        string        `envconfig:"TLS_KEY_FILE" desc:"PEM file with the private key of TLS_CERT_FILE."`
 	TrustedProxies Networks      `envconfig:"TRUSTED_PROXIES" desc:"Addresses and CIDRs of proxies whose X-Forwarded-For is trusted, separated by commas. Empty: the header is ignored."`
 	Origins        Origins       `envconfig:"CORS_ORIGINS" desc:"Origins of web pages that may call the API, such as https://app.example, separated by commas; public routes allow all origins."`
 	Documents      DocumentURLs  `envconfig:"OPENAPI_URLS" desc:"OpenAPI documents in the menu of /docs, as name=URL separated by commas, such as Auth Service=https://api.example/auth/openapi.json; services on other origins must have the origin of the page in CORS_ORIGINS. Empty: only that of the service."`
 	AllowedHosts   Hosts         `envconfig:"ALLOWED_HOSTS" desc:"Host names for which requests are served, such as api.example or *.example, separated by commas; include the names under which other services reach this one. Health checks, keys and revocations are served for every host. Empty: every host or, if HOST is a loopback address and TRUSTED_PROXIES is empty, localhost, 127.0.0.1 and ::1."`
-	RateLimit      int           `envconfig:"RATE_LIMIT" default:"6000" desc:"Requests per minute of each user or, without a login, of each client network; all users of a network together may send four times as many, but its self-registered accounts without an organisation no more than this. 0: unlimited."`
-	MaxRequests    int           `envconfig:"MAX_REQUESTS" default:"256" desc:"Concurrent requests in each of three pools: public data, requests of users, and others such as logins. A user, or a network without a login, gets up to a quarter of a pool; an organisation up to half, a network up to three quarters; all self-registered accounts without an organisation together an eighth. Requests above that get 503."`
+	RateLimit      int           `envconfig:"RATE_LIMIT" default:"6000" min:"0" desc:"Requests per minute of each user or, without a login, of each client network; all users of a network together may send four times as many, but its self-registered accounts without an organisation no more than this. 0: unlimited."`
+	MaxRequests    int           `envconfig:"MAX_REQUESTS" default:"256" min:"1" desc:"Concurrent requests in each of three pools: public data, requests of users, and others such as logins. A user, or a network without a login, gets up to a quarter of a pool; an organisation up to half, a network up to three quarters; all self-registered accounts without an organisation together an eighth. Requests above that get 503."`
 
 	Listener        net.Listener // if set, used instead of Host and port
 	PublicRateLimit int          // requests per minute of each network in the class PublicRate; 0: unlimited
@@ -67,9 +67,6 @@ func (c Config) Validate() error {
 	if _, err := netip.ParseAddr(c.Host); err != nil && c.Host != "" && c.Host != "localhost" {
 		errs = append(errs, fmt.Errorf("  HOST: must be localhost or an IP address, got %q", c.Host))
 	}
-	if c.Drain < 0 {
-		errs = append(errs, fmt.Errorf("  DRAIN_TIMEOUT: must be at least 0, got %v", c.Drain))
-	}
 	switch {
 	case c.CertFile == "" && c.KeyFile != "":
 		errs = append(errs, errors.New("  TLS_CERT_FILE: is missing, TLS_KEY_FILE is set"))
@@ -79,12 +76,6 @@ func (c Config) Validate() error {
 		if _, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); err != nil {
 			errs = append(errs, fmt.Errorf("  TLS_CERT_FILE: cannot be used with TLS_KEY_FILE: %w", err))
 		}
-	}
-	if c.RateLimit < 0 {
-		errs = append(errs, fmt.Errorf("  RATE_LIMIT: must be at least 0, got %d", c.RateLimit))
-	}
-	if c.MaxRequests < 1 {
-		errs = append(errs, fmt.Errorf("  MAX_REQUESTS: must be at least 1, got %d", c.MaxRequests))
 	}
 	return errors.Join(errs...)
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
@@ -275,10 +276,13 @@ func TestConfigIsValidated(t *testing.T) {
 			t.Errorf("origins %q are accepted", text)
 		}
 	}
-	err := rest.Config{RateLimit: -1, CertFile: "x"}.Validate()
+	t.Setenv("RATE_LIMIT", "-1")
+	t.Setenv("MAX_REQUESTS", "0")
+	t.Setenv("TLS_CERT_FILE", "x")
+	err := boot.Load(&rest.Config{})
 	for _, name := range []string{"RATE_LIMIT", "MAX_REQUESTS", "TLS_KEY_FILE"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("Validate = %v, want an error for %s", err, name)
+			t.Errorf("Load = %v, want an error for %s", err, name)
 		}
 	}
 	if err := (rest.Config{KeyFile: "x"}).Validate(); err == nil || !strings.Contains(err.Error(), "TLS_CERT_FILE") {
