@@ -100,7 +100,7 @@ func Do(client *http.Client, req *http.Request) (*http.Response, error) {
 		p.Detail = http.StatusText(res.StatusCode)
 	}
 	p.Status = res.StatusCode
-	return nil, fmt.Errorf("%s %s: %w", req.Method, req.URL, p)
+	return nil, fmt.Errorf("%s %s: %w", req.Method, req.URL.Redacted(), p)
 }
 
 // Call sends a request and decodes the response into out, unless that is nil or the response is

@@ -245,7 +245,7 @@ func (s *suite) update(ctx context.Context, rng *rand.Rand, it *item, op *operat
 		}
 		return s.assign(it.id, object{"organisation": op.value})
 	}
-	// Never the same value twice: the passport-service ignores a change to the value that it has.
+	// A random number, because a change to the value that the passport has makes no version.
 	op.value = fmt.Sprintf("P%dM", 100+rng.IntN(1_000_000_000))
 	r := request{who: it.who, method: http.MethodPatch, url: s.collection(it.kind) + "/" + it.id, header: map[string]string{"Content-Type": "application/merge-patch+json"},
 		body: object{"reason": op.mark, "data": object{"generalInformation": object{"warrantyPeriod": op.value}}}}

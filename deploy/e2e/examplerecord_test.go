@@ -45,6 +45,7 @@ func (r *exampleRun) keep(e example, text string) {
 		r.kept[e.keep] = fmt.Sprint(firstOf(response, "id", "docId", "clientId"))
 	}
 }
+
 func (r *exampleRun) record(op documentedOperation, e example, contentType, body, status string, a resttest.Response) {
 	r.t.Helper()
 	all := r.recorded[op.service]

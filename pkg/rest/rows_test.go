@@ -142,6 +142,8 @@ func TestAbortEndsRead(t *testing.T) {
 		clients.Go(func() {
 			body, client := io.Pipe()
 			defer body.Close()
+			// If the server closes the connection, http.Post waits for the end of the body.
+			defer time.AfterFunc(5*time.Second, func() { client.Close() }).Stop()
 			go func() {
 				for range rand.IntN(50) {
 					_, _ = client.Write([]byte(strings.Repeat("x", 1000))) // fails after the response
