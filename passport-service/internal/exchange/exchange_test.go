@@ -18,9 +18,9 @@ func TestStoredFormMatchesGoldenFiles(t *testing.T) { storetest.CheckStoredForm(
 
 // TestWeight checks that the memory of a row has all of its texts.
 func TestWeight(t *testing.T) {
-	r := Record{Row: passport.Row{Body: []byte("12345"), Errors: []fault.Detail{{Path: "12", Code: "3", Message: "4"}}}, Warnings: []fault.Detail{{Message: "123"}, {Path: "1234567"}}}
-	if got := weight(&r); got != 20 {
-		t.Errorf("got %d, want 20", got)
+	r := Record{Row: passport.Row{Body: []byte("12345"), Hint: "12", Errors: []fault.Detail{{Path: "12", Code: "3", Message: "4"}}}, Warnings: []fault.Detail{{Message: "123"}, {Path: "1234567"}}}
+	if got := weight(&r); got != 22 {
+		t.Errorf("got %d, want 22", got)
 	}
 	r.Warnings[0].Message = strings.Repeat("a", maxWaiting)
 	if got := weight(&r); got != maxWaiting {

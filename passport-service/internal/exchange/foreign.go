@@ -2,9 +2,12 @@ package exchange
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"io"
+	"sync"
 
+	"github.com/battery-passport/suite/passport-service/internal/batteryid"
 	"github.com/battery-passport/suite/passport-service/internal/format"
 	"github.com/battery-passport/suite/passport-service/internal/passport"
 	"github.com/battery-passport/suite/pkg/fault"
@@ -69,6 +72,7 @@ func (f *foreign) convert() error {
 	if err != nil {
 		return err
 	}
+	hint := sync.OnceValue(func() string { return f.explain(part) })
 	for _, data := range bodies {
 		body, err := wire.Marshal(struct {
 			Data wire.Value `json:"data"`
@@ -76,11 +80,24 @@ func (f *foreign) convert() error {
 		if err != nil {
 			return err
 		}
-		row := passport.Row{Body: body, RoundTrip: f.roundTrip, Hint: func() string { return f.explain(part) }}
+		row := passport.Row{Body: body, RoundTrip: f.roundTrip}
+		if !isIdentified(data) {
+			row.Hint = hint() // as a text, because rows that wait must not keep the document
+		}
 		f.waiting = append(f.waiting, Record{Number: f.document.Number, Row: row, Warnings: append(f.document.Warnings, warnings(losses)...)})
 		f.document.Warnings = nil
 	}
 	return nil
+}
+
+// isIdentified reports whether the data of a passport have the identifier of the battery.
+func isIdentified(data wire.Value) bool {
+	var d struct {
+		General struct {
+			Identifier string `json:"batteryIdentifier"`
+		} `json:"generalInformation"`
+	}
+	return json.Unmarshal(data, &d) == nil && batteryid.Key(d.General.Identifier) != ""
 }
 
 // roundTrip converts data to the format and back. The result is the part that the format can

@@ -89,7 +89,7 @@ func (j *Job) readRow(ctx context.Context, rows Source, n int, f *feed) error {
 
 // weight returns the bytes of a row with its warnings and errors.
 func weight(r *Record) int64 {
-	n := len(r.Body) + 1
+	n := len(r.Body) + len(r.Hint) + 1
 	for _, details := range [][]fault.Detail{r.Warnings, r.Errors} {
 		for _, d := range details {
 			n += len(d.Path) + len(d.Code) + len(d.Message)

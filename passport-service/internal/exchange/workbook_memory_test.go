@@ -6,10 +6,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/battery-passport/suite/passport-service/internal/exchange"
+	"github.com/battery-passport/suite/passport-service/internal/format"
 )
 
 // The race detector needs memory itself, and makes these tests more than ten times as slow.
@@ -85,4 +87,40 @@ func massItems(n int) (headers []string) {
 		headers = append(headers, fmt.Sprintf("materialComposition.materials[%d].massKg", i))
 	}
 	return headers
+}
+
+// small is a format whose documents are empty passports.
+type small struct{ faulty }
+
+func (small) Decode([]byte) ([][]byte, []format.Loss, error) { return [][]byte{[]byte("{}")}, nil, nil }
+
+// TestWaitingRowsDoNotKeepDocuments reads large documents with little data. The rows, which wait until they are written
+// together, must not need the memory of the documents.
+func TestWaitingRowsDoNotKeepDocuments(t *testing.T) {
+	file := strings.Repeat(`{"a":"`+strings.Repeat("x", 1<<20)+"\"}\n", 40)
+	documents, err := exchange.NDJSON(strings.NewReader(file), 10)
+	source, before := exchange.Foreign(documents, small{}, func([]byte) string { return "; x" }, nil), inUse()
+	var rows []exchange.Record
+	for err == nil {
+		var r exchange.Record
+		if r, err = source.Next(); err == nil {
+			rows = append(rows, r)
+		}
+	}
+	grown := inUse() - before
+	if len(rows) != 40 || rows[39].Hint != "; x" {
+		t.Errorf("got %d rows", len(rows))
+	}
+	if grown > 10<<20 {
+		t.Errorf("40 small rows of documents of 1 MiB need %d MiB of memory", grown>>20)
+	}
+	runtime.KeepAlive(file)
+}
+
+// inUse returns the memory of all values that are reachable.
+func inUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

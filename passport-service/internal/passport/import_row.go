@@ -48,8 +48,7 @@ type Row struct {
 	// contain it. nil: the format can hold all data.
 	RoundTrip func(stored wire.Value) wire.Value
 
-	// Hint continues the error of a row without battery identifier. nil: not.
-	Hint func() string
+	Hint string // continues the error of a row without battery identifier
 
 	id     string      // of the passport that the row creates; the same when Import is repeated
 	parsed *pendingRow // by Parse
@@ -107,9 +106,5 @@ func (r *pendingRow) fail(err error) {
 
 // missingIdentifier returns the error of a row without battery identifier.
 func missingIdentifier(r *pendingRow) fault.Detail {
-	message := "is missing; an import finds the passport of a row by it"
-	if r.Hint != nil {
-		message += r.Hint()
-	}
-	return newDetail(pointer(batteryIdentifier), "required", message)
+	return newDetail(pointer(batteryIdentifier), "required", "is missing; an import finds the passport of a row by it"+r.Hint)
 }
