@@ -1,10 +1,12 @@
 package exchange_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/battery-passport/suite/passport-service/internal/exchange"
+	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/wire"
 )
 
@@ -17,6 +19,7 @@ func TestReadCells(t *testing.T) {
 
 		minHeader     = "performanceAndDurability.idleTemperatureRange.minC"
 		percentHeader = "performanceAndDurability.capacityThresholdForExhaustionPercent"
+		countryHeader = "generalInformation.manufacturingFacility.country"
 		rawHeader     = "materialComposition.criticalRawMaterials"
 	)
 	for _, c := range []struct{ header, cells, value, message string }{ // value =: that of the cell; "": none
@@ -33,6 +36,9 @@ func TestReadCells(t *testing.T) {
 		{nameHeader, "#NV|#REF!", "", "has the error #"},
 		{nameHeader, "NaN|null|None|N/A|<NA>", "=", "leave the cell empty if the value is missing"},
 		{nameHeader, "MÃ¼ller|StÃ¤dte", "=", "looks like UTF-8 that was read with another encoding"},
+		{nameHeader, "NA", "=", "leave the cell empty if the value is missing"},
+		{countryHeader, "NA", "=", ""},
+		{countryHeader, "N/A", "=", "leave the cell empty if the value is missing"},
 		{nameHeader, "Müller|Ältere Straße|Ørsted|Ã", "=", ""},
 		{nameHeader, "=1+2", "=", "begins with =, and was imported as a text"},
 		{nameHeader, "'=1+2", "=1+2", ""},
@@ -105,4 +111,37 @@ func readCell(t *testing.T, header, cell string) (value, message string) {
 		return text, message
 	}
 	return v.Raw(), message
+}
+
+// TestUnitsOfHeaders reads headers of numbers with texts in brackets. Those that are not the unit must be refused.
+func TestUnitsOfHeaders(t *testing.T) {
+	const (
+		energy     = "performanceAndDurability.ratedEnergyKwh"
+		resistance = "performanceAndDurability.initialInternalResistance.packOhm"
+		share      = "performanceAndDurability.capacityThresholdForExhaustionPercent"
+		soce       = "Certifierad energistatus"
+	)
+	for _, c := range []struct{ header, units, want string }{ // want: the unit in the error
+		{massHeader, "kg|KG|Kg| kg ", ""},
+		{massHeader, "g|G|Gramm|grams|pounds|t|kg/m²|mg", "kg"},
+		{massHeader + " [g]", "kg", "kg"},
+		{energy, "kWh|KWH|kwh|kW h", ""},
+		{energy, "WH|wh|MWH|mwh|Watt-hours|kW|kW/h", "kWh"},
+		{resistance, "Ω|\u2126|Ohm|ohm|OHM|Ohms", ""},
+		{resistance, "mohm|MOHM|uOhm|\u03bcΩ|\u00b5Ω|m\u2126|mΩ|kΩ", "Ω"},
+		{share, "%", ""},
+		{share, "‰|ppm", "%"},
+		{soce, "SOCE", ""},
+		{soce + " [%]", "SOCE", ""},
+		{soce + " [kWh]", "SOCE", "%"},
+		{nameHeader, "g|x", ""},
+	} {
+		for unit := range strings.SplitSeq(c.units, "|") {
+			_, err := exchange.CSV(strings.NewReader(idHeader+";"+c.header+" ("+unit+")\n"), "", rules())
+			f, _ := errors.AsType[*fault.Error](err)
+			if c.want == "" && err != nil || c.want != "" && (f == nil || len(f.Details) != 1 || !strings.Contains(f.Details[0].Message, "must be in "+c.want)) {
+				t.Errorf("%s (%s): got %+v, want unit %q", c.header, unit, f, c.want)
+			}
+		}
+	}
 }

@@ -30,7 +30,7 @@ func doubt(a *ruleset.Attribute, text string) string {
 	switch r := readable.Hidden(text); {
 	case r >= 0 && a.IsIdentifier():
 		return fmt.Sprintf("has the invisible character U+%04X: remove it unless it is part of the identifier", r)
-	case slices.Contains(absent, text):
+	case slices.Contains(absent, text) && !(text == "NA" && strings.Contains(a.Format, "country code")): // of Namibia
 		return fmt.Sprintf("is the text %q: leave the cell empty if the value is missing", text)
 	case strings.HasPrefix(text, "="):
 		return "begins with =, and was imported as a text, not as a formula"

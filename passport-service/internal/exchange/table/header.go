@@ -58,8 +58,12 @@ func NewParser(rules *ruleset.RuleSet, header []Cell, options Options) (*Parser,
 	}
 	p := &Parser{rules: rules, root: &node{column: -1}, decimalComma: options.DecimalComma, date1904: options.Date1904}
 	wrong := fault.New(fault.Invalid, "the header of the file is not valid")
+	hasIdentifier := slices.ContainsFunc(header, func(c Cell) bool { return isIdentifier(rules, c.Text) })
 	for i, cell := range header {
 		c, problem := p.resolve(strings.TrimSpace(cell.Text))
+		if c.special == identifierColumn && !hasIdentifier {
+			c, _ = p.resolvePath(IdentifierPath)
+		}
 		if problem == "" && c.field != nil {
 			problem = checkUnit(c.field.Attribute, cell.Text)
 		}
@@ -82,6 +86,12 @@ func NewParser(rules *ruleset.RuleSet, header []Cell, options Options) (*Parser,
 		return nil, wrong
 	}
 	return p, nil
+}
+
+// isIdentifier reports whether a header is the path or a label of the identifier of the battery.
+func isIdentifier(rules *ruleset.RuleSet, header string) bool {
+	name := withoutUnit(strings.TrimSpace(header))
+	return name == IdentifierPath || name != identifierColumn && slices.Equal(pathsOf(rules, name), []string{IdentifierPath})
 }
 
 // Name returns the name of a column as spreadsheets show it: A for 0, AA for 26.

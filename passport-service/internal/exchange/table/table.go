@@ -21,8 +21,12 @@ const (
 	unnamed = " "
 )
 
-// ignored are the columns of exports that have no effect in an import.
-var ignored = []string{"id", "state", "version", "createdAt", "createdBy", "updatedAt", "updatedBy"}
+// identifierColumn is the identifier of the battery in lists of passports. It is ignored in a table that has it by its
+// path, too.
+const identifierColumn = "batteryIdentifier"
+
+// ignored are the columns of exports and lists that have no effect in an import.
+var ignored = []string{identifierColumn, "id", "state", "version", "createdAt", "createdBy", "updatedAt", "updatedBy"}
 
 // Cell is a cell of a spreadsheet.
 type Cell struct {

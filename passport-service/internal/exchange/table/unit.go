@@ -5,38 +5,58 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/battery-passport/suite/passport-service/internal/labels"
+	"github.com/battery-passport/suite/passport-service/internal/locale"
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
-// units are units that a header may have in brackets, and that are not those of all attributes. Other texts in brackets
-// have no effect.
-var units = strings.Fields("mg g kg t lb lbs mAh Ah kAh Wh kWh MWh J kJ MJ mV V kV mW W kW MW µΩ mΩ Ω kΩ mOhm Ohm °C C °F F K % ‰ ppm h min s d days months years gCO2e kgCO2e tCO2e gCO2e/kWh kgCO2e/kWh tCO2e/MWh gCO2eq kgCO2eq tCO2eq gCO2eq/kWh kgCO2eq/kWh")
+// sameUnits are other spellings of the units of attributes, in lower case.
+var sameUnits = strings.NewReplacer(" ", "", "co2eq", "co2e", "co2-eq", "co2e", "co2 eq", "co2e", "ohms", "ω", "ohm", "ω")
 
-// sameUnits are other spellings of the units of attributes.
-var sameUnits = strings.NewReplacer(" ", "", "₂", "2", "CO2eq", "CO2e", "CO2-eq", "CO2e", "Ohm", "Ω", "Ω", "Ω")
-
-// checkUnit returns the problem of a header whose unit is not that of the attribute, or "".
+// checkUnit returns the problem of a header with a text in brackets that is not the unit of the number, or "".
 func checkUnit(a *ruleset.Attribute, header string) string {
 	if a == nil || a.Type != ruleset.Number && a.Type != ruleset.Integer {
 		return ""
 	}
-	unit := sameUnits.Replace(bracketed(header))
-	want := sameUnits.Replace(a.Unit)
-	isSame := strings.EqualFold(unit, want) || unit == "C" && want == "°C" || unit == "%" && strings.HasPrefix(want, "%")
-	if isSame || !slices.Contains(units, unit) {
-		return ""
-	}
-	if want == "" {
-		return fmt.Sprintf("has the unit %s, but the attribute has none", unit)
-	}
-	return fmt.Sprintf("has the unit %s, but must be in %s: convert the values", unit, a.Unit)
-}
-
-// bracketed returns the text in brackets at the end of a header.
-func bracketed(header string) string {
-	name := strings.TrimRight(strings.Join(strings.Fields(header), " "), " *:")
-	if i := strings.LastIndexAny(name, "(["); i > 0 && strings.HasSuffix(name, map[byte]string{'(': ")", '[': "]"}[name[i]]) {
-		return name[i+1 : len(name)-1]
+	for name, text := cutBrackets(header); text != ""; name, text = cutBrackets(name) {
+		switch {
+		case isUnit(a, text) || isInLabel(a, text):
+		case a.Unit == "":
+			return fmt.Sprintf("has %.40q in brackets, but the attribute has no unit", text)
+		default:
+			return fmt.Sprintf("has %.40q in brackets, but must be in %s: convert the values, and write that unit or none", text, a.Unit)
+		}
 	}
 	return ""
+}
+
+// isUnit reports whether a text is the unit of an attribute, in upper or lower case: none of these units begins with
+// milli or mega, which differ only by that.
+func isUnit(a *ruleset.Attribute, text string) bool {
+	unit, want := normalUnit(text), normalUnit(a.Unit)
+	return unit == want || unit == "c" && want == "°c" || unit == "%" && strings.HasPrefix(want, "%")
+}
+
+// normalUnit returns a unit in lower case, with the same characters for its letters and signs.
+func normalUnit(text string) string {
+	return sameUnits.Replace(strings.ToLower(norm.NFKC.String(text)))
+}
+
+// isInLabel reports whether a label of the attribute has a text in brackets, such as (SOCE).
+func isInLabel(a *ruleset.Attribute, text string) bool {
+	isIn := func(label string) bool {
+		return strings.Contains(strings.ToLower(label), "("+strings.ToLower(text)+")")
+	}
+	return isIn(a.Label()) || slices.ContainsFunc(locale.Languages(), func(l locale.Language) bool { return isIn(labels.In(l).Name(a.Path)) })
+}
+
+// cutBrackets returns a header without the brackets at its end, and the text in them.
+func cutBrackets(header string) (name, text string) {
+	name = strings.TrimRight(strings.Join(strings.Fields(header), " "), " *:")
+	if i := strings.LastIndexAny(name, "(["); i > 0 && strings.HasSuffix(name, map[byte]string{'(': ")", '[': "]"}[name[i]]) {
+		return name[:i], name[i+1 : len(name)-1]
+	}
+	return name, ""
 }

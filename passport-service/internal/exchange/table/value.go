@@ -32,7 +32,7 @@ func (p *Parser) value(c column, cell Cell, isMarked bool) value {
 		}
 		return value{json: json}
 	case a.Type == ruleset.Strings && !strings.HasPrefix(text, "["):
-		return value{json: lines(text), warning: doubtLines(a, text)}
+		return value{json: lines(text + cell.sign()), warning: doubtLines(a, text)}
 	}
 	if problem := checkJSON(text); problem != "" {
 		return value{problem: fmt.Sprintf("%s, got %.100q; or write one value in each column, such as %s", problem, text, c.example())}
@@ -68,7 +68,7 @@ func (p *Parser) text(c column, cell Cell, isMarked bool) value {
 	case isRounded(text):
 		return value{problem: "has a number with more than 15 digits, which spreadsheets round: format the cell as text, and write it again"}
 	default:
-		text = withZeros(p.plainOrDate(text, kind), cell.Digits)
+		text = withZeros(p.plainOrDate(text, kind), cell.Digits) + cell.sign()
 	}
 	if kind != noDate {
 		text, warning = kind.convert(text)
@@ -78,6 +78,14 @@ func (p *Parser) text(c column, cell Cell, isMarked bool) value {
 		warning = doubt(c.field.Attribute, text)
 	}
 	return value{json: quote(text), warning: warning}
+}
+
+// sign returns the sign that a spreadsheet shows after the number of a cell.
+func (c Cell) sign() string {
+	if c.Kind == PercentCell {
+		return "%"
+	}
+	return ""
 }
 
 // withZeros returns an integer with at least so many digits as the spreadsheet shows.
