@@ -30,7 +30,7 @@ func TestArchiveOfDocuments(t *testing.T) {
 		for line := range strings.Lines(s.Call("GET /api/passports/export?format="+format, maker, nil).Want(200, nil).Text) {
 			files = append(files, fmt.Sprint("folder/", len(files), ".json"), line)
 		}
-		files = append(files, "__MACOSX/x", "", ".DS_Store", "", "folder/", "", "readme.txt", "hello", "broken.json", "{")
+		files = append(files, "__MACOSX/x", "", ".DS_Store", "", `__MACOSX\._a.json`, "", `a\.DS_Store`, "", "folder/", "", "readme.txt", "hello", "broken.json", "{")
 		lines, sum := s.importFile(s.as(auth.Operator, "of-"+format), "?format="+format, zipType, archivetest.Zip(t, files...))
 		if sum.Created != 3 || sum.Invalid != 2 || !sum.Complete {
 			t.Errorf("%s: %+v, %+v", format, sum, lines)

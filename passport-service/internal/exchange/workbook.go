@@ -23,7 +23,7 @@ type workbook struct {
 	rows   *xlsx.Rows
 	parser *table.Parser
 
-	merged   xlsx.Merged
+	merged   *xlsx.Merged
 	warnings []fault.Detail // of the first row
 }
 
@@ -76,12 +76,12 @@ func (w *workbook) open(ctx context.Context, size, limit int64, rules *ruleset.R
 		if len(header.Cells) == 0 {
 			continue
 		}
-		if w.merged, err = w.book.Merged(); err != nil {
+		if w.merged, err = w.book.Merged(header.Number); err != nil {
 			return err
 		}
-		if ranges := w.merged.In(header.Number, false); ranges != nil {
+		if w.merged.Header != "" {
 			return fault.New(fault.Invalid, "the header of the file is not valid").
-				With(fault.Detail{Path: fmt.Sprint("row:", header.Number), Code: "header", Message: "the cells " + ranges[0] + " of the header are merged: write one name in each column"})
+				With(fault.Detail{Path: fmt.Sprint("row:", header.Number), Code: "header", Message: "the cells " + w.merged.Header + " of the header are merged: write one name in each column"})
 		}
 		w.parser, err = table.NewParser(rules, header.Cells, table.Options{Date1904: w.book.Date1904})
 		w.warnings = w.otherSheets()
@@ -118,9 +118,9 @@ func (w *workbook) Next() (Record, error) {
 		if parsed, ok := w.parser.Parse(row.Cells); ok {
 			r := recordOf(row.Number, parsed)
 			r.Warnings, w.warnings = append(r.Warnings, w.warnings...), nil
-			if ranges := w.merged.In(row.Number, true); ranges != nil {
+			if ranges := w.merged.In(row.Number); ranges != nil {
 				r.Warnings = append(r.Warnings, fault.Detail{Path: fmt.Sprint("row:", row.Number), Code: "merged",
-					Message: fmt.Sprintf("the cells %.200s are merged: only the first one has their value, and this row does not", strings.Join(ranges, ", "))})
+					Message: fmt.Sprintf("the cells %.200s are merged: only the first one of them has their value", strings.Join(ranges, ", "))})
 			}
 			return r, nil
 		}

@@ -181,7 +181,7 @@ func TestSheetOfAnotherKind(t *testing.T) {
 // TestOtherSheets reads workbooks with several sheets.
 func TestOtherSheets(t *testing.T) {
 	names := parts{
-		"xl/workbook.xml":            `<workbook xmlns:r="r"><sheets><sheet name="Old" state="hidden" r:id="rId2"/><sheet name="a" r:id="rId1"/><sheet name="b" r:id="rId2"/><sheet name="Empty" r:id="rId3"/></sheets></workbook>`,
+		"xl/workbook.xml":            `<workbook xmlns:r="r"><sheets><sheet name="Old" state="hidden" r:id="rId2"/><sheet name="Without id"/><sheet name="a" r:id="rId1"/><sheet name="b" r:id="rId2"/><sheet name="Empty" r:id="rId3"/></sheets></workbook>`,
 		"xl/_rels/workbook.xml.rels": `<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.xml"/><Relationship Id="rId2" Target="/xl/worksheets/sheet1.xml"/><Relationship Id="rId3" Target="styles.xml"/></Relationships>`,
 	}
 	const other = `only the first visible sheet is read, "a", not ["b"]: move the sheet with the table to the first place, and send one file for each table`
@@ -193,6 +193,15 @@ func TestOtherSheets(t *testing.T) {
 	if f, ok := errors.AsType[*fault.Error](err); !ok || len(f.Details) != 2 || f.Details[1].Message != other {
 		t.Errorf("cover sheet: %+v", f)
 	}
+}
+
+// manyRanges returns n ranges of merged cells below the rows.
+func manyRanges(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `<mergeCell ref="A%d:B%d"/>`, 10+i, 10+i)
+	}
+	return b.String()
 }
 
 // TestReadWorkbook reads sheets that spreadsheets and other programs write.
@@ -219,6 +228,7 @@ func TestReadWorkbook(t *testing.T) {
 		"digits in a format":            {id + `<c r="C2" s="4"><v>1067</v></c></row>`, name(`"01067"`)},
 		"number in a format":            {id + `<c r="B2" s="4"><v>1067</v></c></row>`, general(`"batteryMass":1067`)},
 		"percentage":                    {id + `<c r="B2" s="3"><v>4.5</v></c></row>`, "2 column:B type batteryMass must be a number in kg, greater than 0, with up to 3 decimal places, got the percentage 450 %"},
+		"percentage in a text column":   {id + `<c r="C2" s="3"><v>0.5</v></c></row>`, name(`"50%"`)},
 		"no number":                     {id + `<c r="B2"><v>1,5</v></c></row>`, "2 column:B format batteryMass has a number that cannot be read"},
 		"not a number":                  {id + `<c r="C2"><v>NaN</v></c></row>`, "2 column:C format manufacturerInformation.manufacturerName has a number that cannot be read"},
 		"value with spaces":             {id + `<c r="B2"><v> 5 </v></c></row>`, general(`"batteryMass":5`)},
@@ -261,7 +271,9 @@ func TestReadWorkbook(t *testing.T) {
 		"value without a header":        {id + `<c r="F2"><v>1</v></c></row>`, "2 column:F header column F has a value, but no header"},
 		"only values without a header":  {`<row r="2"><c r="F2"><v>1</v></c></row>`, "2 column:F header column F has a value, but no header"},
 		"merged rows":                   {id + `</row></sheetData><mergeCells><mergeCell ref="A2:A4"/></mergeCells><sheetData>`, `2 {"generalInformation":{"batteryIdentifier":"i"}}`},
-		"merged rows without values":    {id + `</row><row r="3"><c r="B3"><v>5</v></c></row></sheetData><mergeCells><mergeCell ref="A2:A4"/></mergeCells><sheetData>`, `2 {"generalInformation":{"batteryIdentifier":"i"}}; 3 {"generalInformation":{"batteryMass":5}} warning row:3 the cells A2:A4 are merged: only the first one has their value, and this row does not`},
+		"merged rows without values":    {id + `</row><row r="3"><c r="B3"><v>5</v></c></row></sheetData><mergeCells><mergeCell ref="A2:A4"/></mergeCells><sheetData>`, `2 {"generalInformation":{"batteryIdentifier":"i"}}; 3 {"generalInformation":{"batteryMass":5}} warning row:3 the cells A2:A4 are merged: only the first one of them has their value`},
+		"merged columns":                {id + `</row></sheetData><mergeCells><mergeCell ref="B2:C2"/><mergeCell ref="B3:C4"/></mergeCells><sheetData>` + `<row r="5"><c r="A5" t="inlineStr"><is><t>j</t></is></c></row>`, `2 {"generalInformation":{"batteryIdentifier":"i"}} warning row:2 the cells B2:C2 are merged: only the first one of them has their value; 5 {"generalInformation":{"batteryIdentifier":"j"}}`},
+		"merged header, last range":     {id + `</row></sheetData><mergeCells>` + manyRanges(1002) + `<mergeCell ref="A1:B1"/></mergeCells><sheetData>`, "the header of the file is not valid"},
 		"merged header":                 {id + `</row></sheetData><x:mergeCells><x:mergeCell ref='$A$1:$B$1'/></x:mergeCells><sheetData>`, "the header of the file is not valid"},
 		"text that looks like merged":   {id + `<c r="C2" t="str"><v>mergeCell ref="A1:B1"</v></c></row>`, name(`"mergeCell ref=\"A1:B1\""`)},
 		"end in a row":                  {id + `</c>`, "the file cannot be read as a workbook: it ends early"},

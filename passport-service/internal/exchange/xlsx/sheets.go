@@ -31,7 +31,7 @@ func (w *Workbook) errOtherKind() error {
 }
 
 // sheet is a visible sheet of a workbook.
-type sheet struct{ id, title string }
+type sheet struct{ id, title, target, kind string }
 
 // loadSheets sets the first visible sheet, and the names of the others that have rows.
 func (w *Workbook) loadSheets() error {
@@ -41,17 +41,20 @@ func (w *Workbook) loadSheets() error {
 		case "workbookPr":
 			w.Date1904 = isTrue(attribute(e, "date1904"))
 		case "sheet":
-			if state := attribute(e, "state"); (state == "" || state == "visible") && len(visible) < maxSheets {
-				visible = append(visible, sheet{relationshipOf(e), attribute(e, "name")})
+			if state := attribute(e, "state"); (state == "" || state == "visible") && relationshipOf(e) != "" && len(visible) < maxSheets {
+				visible = append(visible, sheet{id: relationshipOf(e), title: attribute(e, "name")})
 			}
 		}
 		return nil
 	})
+	if err == nil && len(visible) == 0 {
+		err = malformed("it has no visible sheet")
+	}
+	if err == nil {
+		err = w.loadTargets(visible)
+	}
 	if err != nil {
 		return err
-	}
-	if len(visible) == 0 || visible[0].id == "" {
-		return malformed("it has no visible sheet")
 	}
 	w.Sheet = visible[0].title
 	if w.sheet, err = w.open(visible[0]); err != nil {
@@ -91,25 +94,28 @@ func (w *Workbook) hasRows(f *zip.File) bool {
 	return firstRow.Match(head[:n])
 }
 
-// open returns the file of a sheet. It fails with fault.Malformed if that is missing, or no worksheet.
-func (w *Workbook) open(s sheet) (*zip.File, error) {
-	target := ""
-	err := w.each("xl/_rels/workbook.xml.rels", func(_ *decoder, e xml.StartElement) error {
-		if e.Name.Local != "Relationship" || attribute(e, "Id") != s.id || attribute(e, "TargetMode") == "External" {
+// loadTargets sets the files and kinds of sheets.
+func (w *Workbook) loadTargets(sheets []sheet) error {
+	return w.each("xl/_rels/workbook.xml.rels", func(_ *decoder, e xml.StartElement) error {
+		if e.Name.Local != "Relationship" || attribute(e, "TargetMode") == "External" {
 			return nil
 		}
-		target = attribute(e, "Target")
-		if kind := path.Base(attribute(e, "Type")); kind == "chartsheet" || kind == "dialogsheet" {
-			return malformed("its first visible sheet %.100q is a %s; move the sheet with the table to the first place", s.title, kind)
+		for i := range sheets {
+			if s := &sheets[i]; s.id == attribute(e, "Id") {
+				s.target, s.kind = attribute(e, "Target"), path.Base(attribute(e, "Type"))
+			}
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
+}
+
+// open returns the file of a sheet. It fails with fault.Malformed if that is missing, or no worksheet.
+func (w *Workbook) open(s sheet) (*zip.File, error) {
+	if s.kind == "chartsheet" || s.kind == "dialogsheet" {
+		return nil, malformed("its first visible sheet %.100q is a %s; move the sheet with the table to the first place", s.title, s.kind)
 	}
-	if name := strings.TrimPrefix(target, "/"); name != target {
-		target = name
-	} else {
+	target, isAbsolute := strings.CutPrefix(s.target, "/")
+	if !isAbsolute {
 		target = path.Join("xl", target)
 	}
 	f := w.files[strings.ToLower(target)]
