@@ -184,6 +184,7 @@ func TestInvalidOrganisationsAreRefused(t *testing.T) {
 		"VAT of no country":          {change, ids("vat", "UK123456789"), 422, []string{"/identifiers/vat format"}},
 		"full-width letter in VAT":   {change, ids("vat", "ＤE123456789"), 422, []string{"/identifiers/vat format"}},
 		"EUID of no country":         {change, ids("euid", "QQK1101R.HRB116737"), 422, []string{"/identifiers/euid format"}},
+		"web address with a space":   {change, `{"webAddress":" https://nordlicht.example"}`, 422, []string{"/webAddress format"}},
 		"web address of http":        {change, `{"webAddress":"http://nordlicht.example"}`, 422, []string{"/webAddress format"}},
 		"web address with a user":    {change, `{"webAddress":"https://ann@nordlicht.example"}`, 422, []string{"/webAddress format"}},
 		"web address of no port":     {change, `{"webAddress":"https://nordlicht.example:0"}`, 422, []string{"/webAddress format"}},

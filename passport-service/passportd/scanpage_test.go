@@ -145,9 +145,10 @@ func TestBrowsersChooseBetweenLinks(t *testing.T) {
 	}{
 		{nlbPath + "?linkType=gs1:recyclingInfo", 300, []string{
 			"Mehrere Dokumente passen", "<dt>Abfallvermeidung</dt><dd><a href=\"https://nlb.example/", `href="https://id.example` + nlbPath + `">Ganzer Pass`,
-			`href="?linkType=gs1:recyclingInfo&amp;lang=fi" hreflang="fi"`,
+			`href="?linkType=gs1%3ArecyclingInfo&amp;lang=fi" hreflang="fi"`,
 		}},
-		{nlbPath + "?linkType=gs1:epil&lang=de", 404, []string{"Diese Information ist nicht vorhanden", "Ganzer Pass", `href="?linkType=gs1:epil&amp;lang=fi"`}},
+		{nlbPath + "?linkType=gs1:epil&lang=de", 404, []string{"Diese Information ist nicht vorhanden", "Ganzer Pass", `href="?linkType=gs1%3Aepil&amp;lang=fi"`}},
+		{nlbPath + "?linkType=gs1:epil&lang=de&x=" + strings.Repeat("%22", 2000), 404, []string{`href="?linkType=gs1%3Aepil&amp;lang=fi"`}},
 		{nlbModel + "?linkType=gs1:sustainabilityInfo", 300, []string{"<dt>Öffentliche Studie</dt>", `href="https://id.example` + nlbModel + `">Batteriemodell`}},
 		{nlbModel + "?linkType=%22%3E%3Cb%3E", 404, []string{`href="?linkType=%22%3E%3Cb%3E&amp;lang=fi"`}},
 	} {

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/battery-passport/suite/pkg/readable"
 )
 
 // badEncoding matches a percent sign that encodes no byte.
@@ -27,6 +29,8 @@ func Check(text string) error {
 		return errors.New("must be an https URL")
 	case strings.ContainsFunc(text, unicode.IsSpace):
 		return errors.New("must not have white space")
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return errors.New("must not have control characters")
 	case badEncoding.MatchString(rest):
 		return errors.New("must have two hexadecimal digits after each %: a percent sign is %25")
 	}
@@ -38,6 +42,8 @@ func Check(text string) error {
 		return errors.New("must have a host, such as www.example.com")
 	case u.User != nil:
 		return errors.New("must not have a user name")
+	case readable.Invisible(u.Hostname()) >= 0:
+		return errors.New("must not have invisible characters in the host")
 	}
 	return CheckHost(u)
 }

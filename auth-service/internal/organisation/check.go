@@ -21,6 +21,8 @@ const (
 	maxFormerIDs = 10  // tokens carry them
 )
 
+var textRule = fmt.Sprintf("must have at most %d visible characters and no space at the start or end", maxText)
+
 const slugRule = "must be 2 to 40 characters of a-z, 0-9 and hyphen"
 
 var slug = regexp.MustCompile(`^[a-z0-9-]{2,40}$`)
@@ -112,17 +114,20 @@ func (o Organisation) check(previous Organisation) []fault.Detail {
 		{"/address/streetAddress", o.Address.StreetAddress, previous.Address.StreetAddress},
 		{"/address/postalCode", o.Address.PostalCode, previous.Address.PostalCode},
 		{"/address/city", o.Address.City, previous.Address.City},
-		{"/webAddress", o.WebAddress, previous.WebAddress},
 	} {
 		if field[1] != field[2] && !isText(field[1], maxText) {
-			addFault(field[0], "format", fmt.Sprintf("must have at most %d visible characters and no space at the start or end", maxText), field[1])
+			addFault(field[0], "format", textRule, field[1])
 		}
 	}
 	if c := o.Address.Country; c != "" && c != previous.Address.Country && !isCountry(c) {
 		addFault("/address/country", "format", "must be an assigned ISO 3166-1 alpha-2 code, such as DE, or XK for Kosovo", c)
 	}
-	if err := weburl.Check(o.WebAddress); err != nil && o.WebAddress != "" && o.WebAddress != previous.WebAddress {
-		addFault("/webAddress", "format", err.Error(), o.WebAddress)
+	if a := o.WebAddress; a != "" && a != previous.WebAddress {
+		if !isText(a, maxText) {
+			addFault("/webAddress", "format", textRule, a)
+		} else if err := weburl.Check(a); err != nil {
+			addFault("/webAddress", "format", err.Error(), a)
+		}
 	}
 	return append(details, o.checkFormerIDs(previous.FormerIDs)...)
 }

@@ -231,12 +231,25 @@ func (s *Scan) message(w http.ResponseWriter, r *http.Request, status int, m pag
 // choices answers browsers with the links of a set that match their request, which may be
 // none.
 func (s *Scan) choices(w http.ResponseWriter, r *http.Request, status int, set resolver.Set, links []resolver.Link) {
-	c := page.Choices{Address: set[0].Anchor, IsModel: set[0].Links[0].Type != resolver.DPP, Query: withoutParameter(r.URL.RawQuery, "lang")}
+	c := page.Choices{Address: set[0].Anchor, IsModel: set[0].Links[0].Type != resolver.DPP, Query: linkQuery(r)}
 	for _, l := range links {
 		c.Links = append(c.Links, page.Choice{Field: l.Field, URL: l.Href})
 	}
 	body, err := page.RenderChoices(s.language(r), c)
 	s.html(w, r, status, body, err)
+}
+
+// linkQuery returns the parameters that decide on the links of the page of choices. The page has
+// them 48 times, in the links to other languages, so it has no other and no long ones.
+func linkQuery(r *http.Request) string {
+	const maxValue = 100 // bytes
+	query := url.Values{}
+	for _, name := range []string{"linkType", "mediaType"} {
+		if value := r.URL.Query().Get(name); value != "" && len(value) <= maxValue {
+			query.Set(name, value)
+		}
+	}
+	return query.Encode()
 }
 
 func (s *Scan) html(w http.ResponseWriter, r *http.Request, status int, body []byte, err error) {

@@ -24,7 +24,9 @@ import (
 // and JSON for each access of signed-in readers. Each request reads the version of the passport
 // from the store, so a change is visible at once. The cache contains neither pages for
 // signed-in readers nor responses about drafts: after a draft is deleted, another one may have
-// the same id and versions. It records only that a passport was a draft. It is safe for concurrent use.
+// the same id and versions. Of both, it
+// has only the QR code of an identifier, and that a passport was a draft. It is safe for
+// concurrent use.
 type ResponseCache struct {
 	cache    *cache.Cache[responseKey, *response]
 	rendered *prometheus.CounterVec

@@ -68,6 +68,9 @@ func (p passportPage) substances(list ruleset.Value) (rows []row) {
 				}
 			}
 		}
+		if len(facts) == 0 {
+			facts = []string{"–"}
+		}
 		rows = append(rows, row{p.Name(hazardousSubstances) + " · " + name, []text{{Text: strings.Join(facts, " · ")}}})
 	}
 	return rows
