@@ -22,6 +22,15 @@ func (l Label) serial() string {
 	return "S/N " + l.Serial
 }
 
+// modelLines returns the number of lines that the model may have where there is space for some
+// lines: two at most, and one line is for the serial number.
+func (l Label) modelLines(space int) int {
+	if l.Serial != "" {
+		space--
+	}
+	return min(space, 2)
+}
+
 // minTextWidth is the space next to the symbol, in millimetres, without which a label has
 // no text.
 const minTextWidth = 8
@@ -111,6 +120,22 @@ func characters(n int) measure {
 func wrap(text string, fits measure) []string {
 	return breakLines(text, fits, func(line []rune) int { return lastIndex(line, ' ') })
 }
+
+// wrapTo breaks a text into at most n lines. The last line of a text that is longer ends with an
+// ellipsis.
+func wrapTo(n int, text string, fits measure) []string {
+	lines := wrap(text, fits)
+	if len(lines) <= n || n < 1 {
+		return lines[:min(len(lines), max(n, 0))]
+	}
+	last := []rune(lines[n-1])
+	for len(last) > 0 && !fits(string(last)+ellipsis) {
+		last = last[:len(last)-1]
+	}
+	return append(lines[:n-1], strings.TrimRight(string(last), " ")+ellipsis)
+}
+
+const ellipsis = "…"
 
 // wrapURI breaks a URI into lines that fit, after a slash where one is in the second half
 // of a line.

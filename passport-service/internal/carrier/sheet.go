@@ -78,8 +78,8 @@ func (s *Sheets) add(label Label) error {
 	return nil
 }
 
-// drawText writes model, serial number and identifier. Lines that do not fit are left out,
-// and so is the identifier if it does not fit as a whole: the symbol has it.
+// drawText writes model, serial number and identifier. Texts that do not fit are cut. The identifier
+// is left out if it does not fit as a whole: the symbol has it.
 func (s *Sheets) drawText(label Label, x, y, width, bottom float64) {
 	const nameSize, serialSize, smallSize, leading = 9, 7, 5.5, 1.25 * 25.4 / 72
 	if width < minTextWidth {
@@ -87,19 +87,18 @@ func (s *Sheets) drawText(label Label, x, y, width, bottom float64) {
 	}
 	write := func(font *pdf.Font, size float64, lines []string) {
 		for _, line := range lines {
-			if y += size * leading; y <= bottom {
-				s.document.Text(font, size, x, y, line)
-			}
+			y += size * leading
+			s.document.Text(font, size, x, y, line)
 		}
 	}
 	fits := func(font *pdf.Font, size float64) measure {
 		return func(line string) bool { return font.Width(size, line) <= width }
 	}
-	names := wrap(label.Model, fits(s.bold, nameSize))
-	write(s.bold, nameSize, names[:min(len(names), 2)])
-	write(s.regular, serialSize, wrap(label.serial(), fits(s.regular, serialSize)))
+	space := func(size float64) int { return int((bottom - y) / (size * leading)) }
+	write(s.bold, nameSize, wrapTo(label.modelLines(space(nameSize)), label.Model, fits(s.bold, nameSize)))
+	write(s.regular, serialSize, wrapTo(space(serialSize), label.serial(), fits(s.regular, serialSize)))
 	y++
-	if lines := wrapURI(label.Identifier, fits(s.mono, smallSize)); y+float64(len(lines))*smallSize*leading <= bottom {
+	if lines := wrapURI(label.Identifier, fits(s.mono, smallSize)); len(lines) <= space(smallSize) {
 		write(s.mono, smallSize, lines)
 	}
 }

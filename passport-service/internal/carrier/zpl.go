@@ -86,8 +86,8 @@ func writeGraphic(b *strings.Builder, s Symbol, module int) {
 	b.WriteString("^FS\n")
 }
 
-// writeText writes model, serial number and identifier. Lines that do not fit are left
-// out, and so is the identifier if it does not fit as a whole: the symbol has it.
+// writeText writes model, serial number and identifier. Texts that do not fit are cut. The
+// identifier is left out if it does not fit as a whole: the symbol has it.
 func (p printer) writeText(b *strings.Builder, label Label, a arrangement) {
 	if a.textWidth < minTextWidth {
 		return
@@ -95,19 +95,17 @@ func (p printer) writeText(b *strings.Builder, label Label, a arrangement) {
 	x, y, width, bottom := p.dots(a.textX), p.dots(a.textY), p.dots(a.textWidth), p.dots(a.textBottom)
 	lines := func(texts []string, height int) {
 		for _, text := range texts {
-			if y+height <= bottom {
-				fmt.Fprintf(b, "^FO%d,%d^A0N,%d^FH^FD%s^FS\n", x, y, height, zplText(text))
-			}
+			fmt.Fprintf(b, "^FO%d,%d^A0N,%d^FH^FD%s^FS\n", x, y, height, zplText(text))
 			y += height * 5 / 4
 		}
 	}
+	space := func(height int) int { return (bottom - y + height/4) / (height * 5 / 4) }
 	name, small := p.dots(3), p.dots(2)
 	fits := characters(width * 2 / name)
-	names := wrap(label.Model, fits)
-	lines(names[:min(len(names), 2)], name)
-	lines(wrap(label.serial(), fits), name)
+	lines(wrapTo(label.modelLines(space(name)), label.Model, fits), name)
+	lines(wrapTo(space(name), label.serial(), fits), name)
 	y += p.dots(1)
-	if identifier := wrapURI(label.Identifier, characters(width*2/small)); y+len(identifier)*small*5/4 <= bottom {
+	if identifier := wrapURI(label.Identifier, characters(width*2/small)); len(identifier) <= space(small) {
 		lines(identifier, small)
 	}
 }
