@@ -88,7 +88,7 @@ func New(o Options) *API {
 		a.router.Use(clientIP(o.HTTP.TrustedProxies))
 	}
 	a.router.Use(a.identify, a.logAccess, a.paceResponse, a.recover, a.cors, middleware.GetHead)
-	noRoute := a.newRoute("unrouted", "unrouted", unrouted)
+	noRoute := a.newRoute(unroutedName, unroutedName, unrouted)
 	a.router.NotFound(a.protect(noRoute, limitConcurrency(http.HandlerFunc(NotFound))).ServeHTTP)
 	a.router.MethodNotAllowed(a.protect(noRoute, limitConcurrency(http.HandlerFunc(a.methodNotAllowed))).ServeHTTP)
 	a.huma = a.newHuma(o)
@@ -121,9 +121,12 @@ func (a *API) Routes() (all []string) {
 
 const bearer = "bearer"
 
+// unroutedName is the name of the route of requests that match no other route.
+const unroutedName = "unrouted"
+
 // Unrouted sets the handler for requests that match no route, and its policy.
 func (a *API) Unrouted(policy Policy, handler http.Handler) {
-	a.router.NotFound(a.protect(a.newRoute("unrouted", "unrouted", policy), refuseInvalid(limitConcurrency(handler))).ServeHTTP)
+	a.router.NotFound(a.protect(a.newRoute(unroutedName, unroutedName, policy), refuseInvalid(limitConcurrency(handler))).ServeHTTP)
 }
 
 // NotFound answers a request that matches no route.
@@ -137,7 +140,7 @@ func NotFound(w http.ResponseWriter, r *http.Request) {
 func (a *API) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
 	fewest := math.MaxInt
-	for _, method := range methods {
+	for _, method := range append(methods, http.MethodOptions) {
 		pattern := a.pattern(method, r)
 		parameters := strings.Count(pattern, "{")
 		if a.routes[pattern] == nil || parameters > fewest {
@@ -152,9 +155,12 @@ func (a *API) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	WriteProblem(w, r, fault.New(notAllowed, "method %s is not allowed for this path", r.Method))
 }
 
-// match returns the route for a method and the path of a request, or nil. Use it for
-// response headers only, not to protect a request: the router may run another route.
-func (a *API) match(method string, r *http.Request) *route { return a.routes[a.pattern(method, r)] }
+// match returns the route for a method and the path of a request, or that of requests that
+// match no route. Use it for response headers only, not to protect a request: the router may
+// run another route.
+func (a *API) match(method string, r *http.Request) *route {
+	return cmp.Or(a.routes[a.pattern(method, r)], a.routes[unroutedName])
+}
 
 func (a *API) pattern(method string, r *http.Request) string {
 	if method == http.MethodHead {

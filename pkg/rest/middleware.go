@@ -227,7 +227,7 @@ func (a *API) cors(next http.Handler) http.Handler {
 		if requested := r.Header.Get("Access-Control-Request-Method"); method == http.MethodOptions && requested != "" {
 			method = requested
 		}
-		if rt := a.match(method, r); rt != nil && rt.policy.CORS == AnyOrigin {
+		if a.match(method, r).policy.CORS == AnyOrigin {
 			anyOrigin.ServeHTTP(w, r)
 			return
 		}

@@ -92,20 +92,31 @@ func (s *Scan) resolve(w http.ResponseWriter, r *http.Request) {
 // fallback handles a request for a path without a route, which may belong to a battery
 // identifier that is not a GS1 Digital Link (IEC 61406).
 func (s *Scan) fallback(w http.ResponseWriter, r *http.Request) {
-	if path := r.URL.EscapedPath(); (r.Method == http.MethodGet || r.Method == http.MethodHead) && !strings.HasPrefix(path, "/api/") {
-		prepare(w)
-		if err := s.battery(w, r, target{path: path}); !fault.Is(err, fault.NotFound) {
-			if err != nil {
-				rest.WriteProblem(w, r, err)
-			}
-			return
-		}
-		if acceptsPage(r) {
-			s.message(w, r, http.StatusNotFound, page.NotFound, "")
-			return
-		}
+	path := r.URL.EscapedPath()
+	switch isRead := r.Method == http.MethodGet || r.Method == http.MethodHead; {
+	case strings.HasPrefix(path, "/api/"):
+		rest.NotFound(w, r)
+	case isRead:
+		s.otherIdentifier(w, r, path)
+	case r.Method == http.MethodOptions:
+		options(w, r)
+	default:
+		rest.NotFound(w, r)
 	}
-	rest.NotFound(w, r)
+}
+
+// otherIdentifier handles a request for the battery whose identifier has a path.
+func (s *Scan) otherIdentifier(w http.ResponseWriter, r *http.Request, path string) {
+	prepare(w)
+	err := s.battery(w, r, target{path: path})
+	switch isUnknown := fault.Is(err, fault.NotFound); {
+	case isUnknown && acceptsPage(r):
+		s.message(w, r, http.StatusNotFound, page.NotFound, "")
+	case isUnknown:
+		rest.NotFound(w, r)
+	case err != nil:
+		rest.WriteProblem(w, r, err)
+	}
 }
 
 // target is a battery that an address of this service identifies.
