@@ -231,7 +231,8 @@ func (s *Scan) message(w http.ResponseWriter, r *http.Request, status int, m pag
 // choices answers browsers with the links of a set that match their request, which may be
 // none.
 func (s *Scan) choices(w http.ResponseWriter, r *http.Request, status int, set resolver.Set, links []resolver.Link) {
-	c := page.Choices{Address: set[0].Anchor, IsModel: set[0].Links[0].Type != resolver.DPP, Query: linkQuery(r)}
+	resolved := set.Resolved()
+	c := page.Choices{Address: resolved.Anchor, IsModel: resolved.IsModel, Query: linkQuery(r)}
 	for _, l := range links {
 		c.Links = append(c.Links, page.Choice{Field: l.Field, URL: l.Href})
 	}

@@ -233,7 +233,7 @@ func (s *Scan) selected(w http.ResponseWriter, r *http.Request, set resolver.Set
 	case acceptsPage(r):
 		s.choices(w, r, http.StatusMultipleChoices, set, links)
 	default:
-		choices := resolver.Choices{Anchor: s.BaseURL + path, Description: set[0].Description}
+		choices := resolver.Choices{Anchor: s.BaseURL + path, Description: set.Resolved().Description}
 		for _, l := range links {
 			choices.Links = append(choices.Links, resolver.Typed{Type: resolver.TypeName(linkType(r)), Link: l})
 		}

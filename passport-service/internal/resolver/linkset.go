@@ -54,6 +54,7 @@ func (c Choices) MarshalJSON() ([]byte, error) { return marshal(false, Entry(c))
 // Entry contains the links of one identifier.
 type Entry struct {
 	Anchor      string // the identifier as a URI
+	IsModel     bool   // the identifier is that of a model, not of a battery
 	Description string
 	Links       []Typed
 }
@@ -146,8 +147,11 @@ func TypeName(linkType string) string {
 	return linkType
 }
 
+// Resolved returns the entry of what the request asked for.
+func (s Set) Resolved() Entry { return s[0] }
+
 // Default returns the default link.
-func (s Set) Default() Link { return s[0].Links[0].Link }
+func (s Set) Default() Link { return s.Resolved().Links[0].Link }
 
 // Select returns the links of a type that match the Accept header best: none if the type
 // is not available, several if the header does not decide.

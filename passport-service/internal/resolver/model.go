@@ -55,7 +55,7 @@ func (m Model) LinkedData() map[string]any {
 // Entry returns the links of the model.
 func (m Model) Entry() Entry {
 	languages := pageLanguages()
-	e := Entry{Anchor: m.Address, Description: m.Document.Text(modelName), Links: []Typed{
+	e := Entry{Anchor: m.Address, IsModel: true, Description: m.Document.Text(modelName), Links: []Typed{
 		{ProductInfo, Link{Href: m.Address, Title: "Battery model", Type: HTML, Languages: languages}},
 		{ProductInfo, Link{Href: m.Address, Title: "Battery model as JSON", Type: JSON}},
 		{ProductInfo, Link{Href: m.Address, Title: "Battery model as JSON-LD", Type: JSONLD}},
