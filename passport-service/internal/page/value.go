@@ -52,19 +52,14 @@ var (
 	isEmail    = regexp.MustCompile(`^[^\s@<>"]+@[^\s@<>"]+$`)
 )
 
-// symbolFields are the fields whose names are those of the symbols that the catalogue gives a code.
-var symbolFields = map[string]string{
-	"separateCollection": "labelsAndConformity.separateCollectionSymbol", "carbonFootprint": "labelsAndConformity.carbonFootprintLabel",
-}
-
 // showText formats a string by the format that the catalogue describes.
 func (t texts) showText(s string, a *ruleset.Attribute) text {
 	is := func(format string) bool { return strings.Contains(a.Format, format) }
 	switch {
 	case len(a.AllowedValues) > 0:
 		return text{Text: t.Value(a.Path, s)}
-	case a.Path == "labelsAndConformity.labelMeanings[].symbol" && symbolFields[s] != "":
-		return text{Text: t.Name(symbolFields[s])}
+	case a.NamedAfter[s] != "":
+		return text{Text: t.Name(a.NamedAfter[s])}
 	case is("country code"):
 		return text{Text: t.Country(s)}
 	case is("language tag"):
@@ -122,7 +117,7 @@ func (t texts) showDuration(s string) string {
 
 // autonym returns the name of an official language of the EU in that language.
 func autonym(tag string) string {
-	if l, ok := locale.Parse(strings.ToLower(tag)); ok {
+	if l, ok := locale.Parse(tag); ok && strings.EqualFold(string(l), tag) {
 		return l.Autonym()
 	}
 	return tag

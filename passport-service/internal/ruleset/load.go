@@ -65,7 +65,19 @@ func Load(data []byte) (*RuleSet, error) {
 	}
 	rs.root.collectClasses()
 	rs.indexNames(rs.root)
-	return rs, errors.Join(errs...)
+	return rs, errors.Join(append(errs, rs.checkNames()...)...)
+}
+
+// checkNames returns an error for each value with the name of an attribute that does not exist.
+func (rs *RuleSet) checkNames() (errs []error) {
+	for _, a := range rs.attributes {
+		for value, path := range a.NamedAfter {
+			if rs.byPath[path] == nil {
+				errs = append(errs, fmt.Errorf("%s: the value %s is named after %q, which is unknown", a.Path, value, path))
+			}
+		}
+	}
+	return errs
 }
 
 var (

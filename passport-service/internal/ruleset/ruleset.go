@@ -69,6 +69,7 @@ type Attribute struct {
 	AppliesFrom    map[Category]*Date `json:"appliesFrom"`   // for Later; nil: the legal act does not apply yet
 	AllowedValues  []string           `json:"allowedValues"` // of a string or of each item; requests may have them in any letter case
 	Spellings      map[string]string  `json:"spellings"`     // other spellings that requests may have: the allowed value of each
+	NamedAfter     map[string]string  `json:"namedAfter"`    // paths of the attributes whose labels are the names of values, by value
 	Pattern        string             `json:"pattern"`       // of a string or of each item
 	Minimum        *float64           `json:"minimum"`
 	ExclusiveMin   *float64           `json:"exclusiveMinimum"`

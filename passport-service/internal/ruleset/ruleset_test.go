@@ -54,6 +54,7 @@ func TestLoadReportsAllErrors(t *testing.T) {
 		"array as object":  {head + `{"path":"a.b","section":"a","type":"array<object>","access":"public"},{"path":"a.b.c","section":"a","type":"string","access":"public"}]}`, "container a.b not found"},
 		"object as array":  {head + ok + `,{"path":"a.b[].c","section":"a","type":"string","access":"public"}]}`, "container a.b[] not found"},
 		"values of number": {head + `{"path":"a.b","section":"a","type":"number","access":"public","allowedValues":["1"]}]}`, "allowedValues and pattern are only allowed for strings"},
+		"named after":      {head + `{"path":"a.b","section":"a","type":"string","access":"public","namedAfter":{"x":"a.c"}}]}`, `a.b: the value x is named after "a.c", which is unknown`},
 		"bounds of string": {head + `{"path":"a.b","section":"a","type":"string","access":"public","maximum":1}]}`, "bounds are only allowed for numbers"},
 	} {
 		if _, err := ruleset.Load([]byte(c.file)); err == nil || !strings.Contains(err.Error(), c.want) {
