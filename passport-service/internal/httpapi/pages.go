@@ -170,9 +170,13 @@ func (s *Scan) files(ctx context.Context, passportID string) (f files) {
 // publicPath returns the path of the public part of a passport as JSON.
 func publicPath(id string) string { return "/api/public/passports/" + url.PathEscape(id) }
 
+// language returns the language that the query asks for, or the best one for the browser. Tags
+// of languages that the pages do not have are ignored.
 func (s *Scan) language(r *http.Request) locale.Language {
-	if l, ok := locale.Parse(r.URL.Query().Get("lang")); ok {
-		return l
+	for _, tag := range r.URL.Query()["lang"] {
+		if l, ok := locale.Parse(tag); ok {
+			return l
+		}
 	}
 	return locale.Match(r.Header.Get("Accept-Language"))
 }

@@ -64,10 +64,20 @@ func newMatcher() language.Matcher {
 // changed.
 func Languages() []Language { return languages }
 
-// Parse returns the language with a code.
-func Parse(code string) (Language, bool) {
-	_, ok := formats[Language(code)]
-	return Language(code), ok
+// Parse returns the language of a language tag (BCP 47) in any case, such as de for DE and de-AT.
+func Parse(tag string) (Language, bool) {
+	const limit = 35 // characters, RFC 5646, section 4.4.1
+	if _, ok := formats[Language(tag)]; ok {
+		return Language(tag), true
+	}
+	if len(tag) > limit {
+		return "", false
+	}
+	parsed, _ := language.Parse(tag) // without the subtags that are unknown
+	base, confidence := parsed.Base()
+	l := Language(base.String())
+	_, ok := formats[l]
+	return l, ok && confidence == language.Exact
 }
 
 // Match returns the best language for an Accept-Language header (RFC 9110, section

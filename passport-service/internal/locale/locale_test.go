@@ -57,6 +57,17 @@ func TestFormatsAreThoseOfIntl(t *testing.T) {
 	}
 }
 
+func TestParse(t *testing.T) {
+	for tag, want := range map[string]Language{
+		"de": "de", "DE": "de", "de-AT": "de", "de_AT": "de", "DE-latn-ch-1996": "de", "de-XX": "de", "deu": "de", "pt-BR": "pt", "iw": "", "no": "",
+		"": "", "xx": "", "und": "", "und-DE": "", "*": "", "de;q=1": "", "deutsch": "", "de" + strings.Repeat("-abcdefgh", 100_000): "",
+	} {
+		if got, ok := Parse(tag); ok != (want != "") || ok && got != want {
+			t.Errorf("Parse(%.40q) = %s, %v, want %q", tag, got, ok, want)
+		}
+	}
+}
+
 func TestMatch(t *testing.T) {
 	for header, want := range map[string]Language{
 		"": English, "*": English, "de": "de", "de-AT,en;q=0.5": "de", "xx, mt;q=0.3": "mt", "ja, zh;q=0.9": English, "pt-BR": "pt", "no": "da",
