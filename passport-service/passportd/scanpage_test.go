@@ -134,6 +134,62 @@ func TestHostileTextIsShownAsText(t *testing.T) {
 	}
 }
 
+// TestSafetyCardNamesEverySubstance: a substance of which only the name is known is on the card.
+// Only the page of a draft can have one.
+func TestSafetyCardNamesEverySubstance(t *testing.T) {
+	s, _, operator := startScan(t, true)
+	draft := s.create(operator, `{"data":{"materialComposition":{"hazardousSubstances":[{"substanceName":"Fluoroethylene carbonate"}]}}}`)
+	_, body := s.get("GET", "/p/"+draft.ID+"?view=safety&lang=en", "Accept", browser, "Authorization", "Bearer "+operator)
+	if want := "<dt>Hazardous substances · Fluoroethylene carbonate</dt><dd><bdi>–</bdi></dd>"; !strings.Contains(body, want) {
+		t.Errorf("%s is not on the card", want)
+	}
+}
+
+// TestLanguageOfAPage: a parameter selects the language in any case and of any region. Two
+// spellings are one page, which is rendered once.
+func TestLanguageOfAPage(t *testing.T) {
+	s, _, _ := startScan(t, true)
+	tags := map[string]string{}
+	for query, want := range map[string]string{
+		"lang=de": "de", "lang=DE": "de", "lang=de-AT": "de", "lang=De_ch": "de", "lang=xx&lang=de": "de", "lang=&lang=DE": "de",
+		"": "fr", "lang": "fr", "lang=": "fr", "lang=xx": "fr", "lang=tlh&lang=%00": "fr", "LANG=de": "fr", "lang=FR&lang=de": "fr",
+	} {
+		res, body := s.get("GET", nlbPath+"?"+query, "Accept", browser, "Accept-Language", "fr")
+		if res.StatusCode != 200 || res.Header.Get("Content-Language") != want || !strings.Contains(body, `<html lang="`+want+`">`) || !strings.Contains(body, `hreflang="`+want+`" lang="`+want+`" aria-current="true"`) {
+			t.Errorf("%q: got %d in %s, want %s", query, res.StatusCode, res.Header.Get("Content-Language"), want)
+		}
+		if tag := res.Header.Get("ETag"); tags[want] != "" && tags[want] != tag {
+			t.Errorf("%q: got the ETag %s, want %s", query, tag, tags[want])
+		} else {
+			tags[want] = tag
+		}
+		if strings.Contains(body, "?lang=DE") || strings.Count(body, `<link rel="alternate" hreflang="`) != 24 {
+			t.Errorf("%q: the links to other languages changed", query)
+		}
+	}
+	if n := s.rendered("text/html"); n != "2" {
+		t.Errorf("two languages were rendered %s times, want twice", n)
+	}
+}
+
+// TestPageOfAMalformedLink: people read what to do in their language, and below it the reason for
+// those who print codes.
+func TestPageOfAMalformedLink(t *testing.T) {
+	s, _, _ := startScan(t, true)
+	for language, texts := range map[string][]string{
+		"en": {"Scan the code on the battery again. If that does not help, ask the maker", "Technical details:<br>"},
+		"de": {"Wenn das nicht hilft, fragen Sie den Erzeuger der Batterie.</p>", "Technische Angaben (auf Englisch):<br>"},
+		"fi": {"kysy akun valmistajalta.</p>", "Tekniset tiedot (englanniksi):<br>"},
+	} {
+		res, body := s.get("GET", "/01/09521100000117/21/X?lang="+language, "Accept", browser)
+		for _, text := range append(texts, `<code lang="en">`, "check digit") {
+			if res.StatusCode != 400 || !strings.Contains(body, text) {
+				t.Errorf("%s: got %d; %s is not on the page: %s", language, res.StatusCode, text, body[strings.Index(body, "<main"):])
+			}
+		}
+	}
+}
+
 // TestBrowsersChooseBetweenLinks: people get a page instead of a linkset, in their language,
 // with a way to the whole passport or to the model.
 func TestBrowsersChooseBetweenLinks(t *testing.T) {
