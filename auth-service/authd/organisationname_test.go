@@ -1,6 +1,7 @@
 package authd_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/battery-passport/suite/auth-service/internal/organisation"
@@ -32,9 +33,9 @@ func TestNamesAreNormalized(t *testing.T) {
 	}
 }
 
-// TestStoredNamesCanStay: an organisation of an earlier release, which accepted more
-// characters, can still be changed.
-func TestStoredNamesCanStay(t *testing.T) {
+// TestStoredTextsCanStay: an organisation of an earlier release, which accepted more characters
+// and other web addresses, can still be changed.
+func TestStoredTextsCanStay(t *testing.T) {
 	db := connect.Config{Dir: t.TempDir()}
 	s := start(t, db)
 	admin := s.register("root@x.example", "admin")
@@ -42,15 +43,20 @@ func TestStoredNamesCanStay(t *testing.T) {
 	s.stop()
 	stored := store.Open(openStore(t, db), organisation.Schema())
 	if _, err := stored.Update(t.Context(), "nordlicht", func(o *organisation.Record) (store.Change, error) {
-		o.Name, o.Address.City, o.FormerIDs = "Nord\u034flicht", "Ko\ufe0fln", []string{"Nord\u3164licht"}
+		o.Name, o.Address.City, o.FormerIDs, o.WebAddress = "Nord\u034flicht", "Ko\ufe0fln", []string{"Nord\u3164licht"}, "http://nordlicht.example:0"
 		return store.Change{}, nil
 	}); err != nil {
 		t.Fatal(err)
 	}
 	s = start(t, db)
 	var got organisation.Organisation
-	s.Call("PATCH "+organisations+"/nordlicht", admin.Token, `{"webAddress":"https://nordlicht.example"}`).Want(200, &got)
-	if got.Name != "Nord\u034flicht" || got.WebAddress == "" {
-		t.Errorf("after the change: %+v", got)
+	for _, change := range []string{`{"address":{"postalCode":"50667"}}`, `{"address":{"postalCode":"50667"},"webAddress":"http://nordlicht.example:0"}`} {
+		s.Call("PATCH "+organisations+"/nordlicht", admin.Token, change).Want(200, &got)
+		if got.Name != "Nord\u034flicht" || got.WebAddress != "http://nordlicht.example:0" || got.Address.PostalCode != "50667" {
+			t.Errorf("after %s: %+v", change, got)
+		}
 	}
+	s.Call("PATCH "+organisations+"/nordlicht", admin.Token, `{"webAddress":"http://nordlicht.example:1"}`).WantProblem(422, "/webAddress format")
+	s.Call("PATCH "+organisations+"/nordlicht", admin.Token, `{"webAddress":"https://nordlicht.example/`+strings.Repeat("a", 200)+`"}`).WantProblem(422, "/webAddress format")
+	s.Call("PATCH "+organisations+"/nordlicht", admin.Token, `{"webAddress":"https://nordlicht.example"}`).Want(200, nil)
 }

@@ -13,7 +13,7 @@ type newOrganisation struct {
 	Name        string           `json:"name" example:"Nordlicht Batterie GmbH" doc:"name for display; can change"`
 	Identifiers identifiersInput `json:"identifiers,omitzero" doc:"identifiers in public registers"`
 	Address     addressInput     `json:"address,omitzero" doc:"postal address"`
-	WebAddress  string           `json:"webAddress,omitempty" example:"https://nordlicht.example" doc:"https URL with a host that can exist"`
+	WebAddress  string           `json:"webAddress,omitempty" example:"https://nordlicht.example" doc:"https URL with a host that can exist, at most 200 characters"`
 }
 
 // Identifiers and addresses in requests.

@@ -207,7 +207,7 @@ type Change struct {
 	Name        *string           `json:"name,omitempty" doc:"name for display"`
 	Identifiers *IdentifierChange `json:"identifiers,omitempty" doc:"identifiers in public registers"`
 	Address     *AddressChange    `json:"address,omitempty" doc:"postal address"`
-	WebAddress  *string           `json:"webAddress,omitempty" doc:"https URL with a host that can exist; empty removes it"`
+	WebAddress  *string           `json:"webAddress,omitempty" doc:"https URL with a host that can exist, at most 200 characters; empty removes it"`
 	FormerIDs   *[]string         `json:"formerIds,omitempty" doc:"replaces the list of former ids; at most 10"`
 }
 
