@@ -134,7 +134,7 @@ func TestHostileTextIsShownAsText(t *testing.T) {
 	}
 }
 
-// TestSafetyCardNamesEverySubstance: a substance of which only the name is known is on the card.
+// TestSafetyCardNamesEverySubstance: a substance with only a name is on the card.
 // Only the page of a draft can have one.
 func TestSafetyCardNamesEverySubstance(t *testing.T) {
 	s, _, operator := startScan(t, true)

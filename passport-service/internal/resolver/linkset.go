@@ -147,7 +147,7 @@ func TypeName(linkType string) string {
 	return linkType
 }
 
-// Resolved returns the entry of what the request asked for.
+// Resolved returns the entry of the identifier in the request.
 func (s Set) Resolved() Entry { return s[0] }
 
 // Default returns the default link.
