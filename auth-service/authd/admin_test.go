@@ -14,6 +14,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // mainEnv makes the test program run as the auth-service.
@@ -64,7 +65,7 @@ func TestAdminEmailOfStrangerIsPromoted(t *testing.T) {
 		s = start(t, db, adminEmail("Root@x.example"))
 		s.eventuallyLogin("root@x.example", "operator's own")
 		s.wantOnlyOperator(eve, "correct horse")
-		eventually(t, "check admin succeeds", func() bool { return s.adminCheck().OK })
+		waittest.Until(t, "check admin succeeds", func() bool { return s.adminCheck().OK })
 	})
 }
 
@@ -77,7 +78,7 @@ func TestAdminEmailIsNotPromotedBesideAdmin(t *testing.T) {
 	s.Call("PATCH /api/auth/users/"+ann.User.ID, admin.Token, `{"disabled":true}`).Want(200, nil)
 	s.stop()
 	s = start(t, db, adminEmail("ann@x.example"))
-	eventually(t, "the service is ready", func() bool { return s.Do("GET /readyz", "").Status == 200 })
+	waittest.Until(t, "the service is ready", func() bool { return s.Do("GET /readyz", "").Status == 200 })
 	s.stop() // the background functions have finished
 	s = start(t, db)
 	s.login("ann@x.example", "correct horse").WantProblem(403)

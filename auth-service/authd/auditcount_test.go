@@ -14,6 +14,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // audited returns the first page of the audit.
@@ -143,7 +144,7 @@ func TestAuditRecordsOrganisationsAndKeys(t *testing.T) {
 		c.advance(25 * time.Hour)
 		s = start(t, db, c.set, func(cfg *authd.Config) { cfg.KeyRotation = authd.Lifetime(24 * time.Hour) })
 		s.login("root@x.example", "correct horse").Want(200, &root)
-		eventually(t, "the signing key is rotated by age", func() bool {
+		waittest.Until(t, "the signing key is rotated by age", func() bool {
 			items, _ = s.audited(root, "&action=signingKeyRotated")
 			return len(items) == 2
 		})

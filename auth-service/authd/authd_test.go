@@ -23,6 +23,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestMain fails if a stopped service leaves goroutines. In a child process it runs the
@@ -79,19 +80,6 @@ func start(t *testing.T, db connect.Config, change ...func(*authd.Config)) *serv
 	return &service{c, stop, recorder}
 }
 
-// pollInterval keeps the requests of eventually below the rate limits.
-const pollInterval = 5 * time.Millisecond
-
-// eventually waits until a condition holds, at most 20 seconds.
-func eventually(t *testing.T, description string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(pollInterval) {
-		if time.Now().After(deadline) {
-			t.Fatalf("condition not met in 20 s: %s", description)
-		}
-	}
-}
-
 // openStore opens the database of a service.
 func openStore(t *testing.T, cfg connect.Config) store.DB {
 	t.Helper()
@@ -133,7 +121,7 @@ func (s *service) organisation(admin grant, id string) string {
 func (s *service) eventuallyLogin(email, password string) (g grant) {
 	s.T.Helper()
 	var a resttest.Response
-	eventually(s.T, "login of "+email, func() bool { a = s.login(email, password); return a.Status == 200 })
+	waittest.Until(s.T, "login of "+email, func() bool { a = s.login(email, password); return a.Status == 200 })
 	a.Want(200, &g)
 	return g
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 func TestBadInput(t *testing.T) {
@@ -157,7 +158,7 @@ func TestStoredUnicodeDomains(t *testing.T) {
 	}
 	s.stop()
 	s = start(t, cfg)
-	eventually(t, "the account logs in", func() bool { return s.login(address, "correct horse").Status == 200 })
+	waittest.Until(t, "the account logs in", func() bool { return s.login(address, "correct horse").Status == 200 })
 	s.Call("POST /api/auth/register", "", map[string]string{"email": "ann@xn--exmple-cua.example", "password": "drop anchor"}).WantProblem(409, "/email duplicate")
 }
 
@@ -195,14 +196,14 @@ func signing(t *testing.T, cfg connect.Config, tokenSecret string) token.Key {
 	return key
 }
 
-// TestStoreUnavailable: without a database every route fails within 10 seconds, readyz
+// TestStoreUnavailable: without a database every route fails before the 30 seconds of the driver, readyz
 // fails, and the process continues.
 func TestStoreUnavailable(t *testing.T) {
 	s := start(t, connect.Config{URI: "mongodb://" + resttest.UnusedAddress(t)})
 	for _, route := range []string{"POST /api/auth/login", "POST /api/auth/register", "GET /.well-known/jwks.json", "GET /readyz"} {
 		begin := time.Now()
 		a := s.Do(route, `{"email":"ann@x.example","password":"drop anchor"}`, "Content-Type", "application/json")
-		if took := time.Since(begin); a.Status != 503 || took > 10*time.Second {
+		if took := time.Since(begin); a.Status != 503 || took > 25*time.Second {
 			t.Errorf("%s = %d after %v: %s", route, a.Status, took, a.Text)
 		}
 	}

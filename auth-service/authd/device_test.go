@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/battery-passport/suite/auth-service/authd"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // attack uses up all limits of the address of the tests: its attempts, those of the devices
@@ -36,8 +36,8 @@ func (s *service) attack(victim, attacker string) {
 func TestHolderBehindAttackersAddress(t *testing.T) {
 	storetest.EachDriver(t, func(t *testing.T, db connect.Config) {
 		run := func() *service {
-			s := start(t, db, func(c *authd.Config) { c.LoginFailures, c.RateLimit = 3, 300 })
-			eventually(t, "the service is ready", func() bool { return s.Do("GET /readyz", "").Status == 200 }) // a registration would count
+			s := start(t, db, failures(3), requests(300))
+			waittest.Until(t, "the service is ready", func() bool { return s.Do("GET /readyz", "").Status == 200 }) // a registration would count
 			return s
 		}
 		s := run()

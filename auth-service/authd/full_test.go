@@ -8,6 +8,7 @@ import (
 
 	"github.com/battery-passport/suite/auth-service/authd"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestRevocationsAreServedAtFullLoad: services that verify tokens get revocations, and users
@@ -25,7 +26,7 @@ func TestRevocationsAreServedAtFullLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the service is ready", func() bool { return s.Do("GET /readyz", "").Status == 200 })
+	waittest.Until(t, "the service is ready", func() bool { return s.Do("GET /readyz", "").Status == 200 })
 	for range 10 {
 		login()
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/battery-passport/suite/auth-service/authd"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // hashFlood keeps the password hashes of a service busy.
@@ -99,7 +100,7 @@ func TestHashFloodDoesNotDelayOtherNetworks(t *testing.T) {
 			f.run("198.51.100.%d", c.devices, c.perNetwork, func(client string, i int) resttest.Response {
 				return s.loginFrom(client, devices[i].User.Email, "correct horse", devices[i].DeviceToken)
 			})
-			eventually(t, "the flood has begun", func() bool { return f.hashed.Load() > 3 })
+			waittest.Until(t, "the flood has begun", func() bool { return f.hashed.Load() > 3 })
 			check := func(client, device string, limit int) {
 				t.Helper()
 				begin := f.hashed.Load()

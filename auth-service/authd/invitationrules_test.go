@@ -12,6 +12,7 @@ import (
 	"github.com/battery-passport/suite/auth-service/internal/invitation"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestWhoMayInvite lists invitations that managers and admins may make, and others.
@@ -138,7 +139,7 @@ func TestOldInvitationsAreRemoved(t *testing.T) {
 	m.advance(34 * 24 * time.Hour)
 	var admin grant
 	c.login("root@x.example", "correct horse").Want(200, &admin)
-	eventually(t, "the invitation is removed", func() bool { return len(c.listedInvitations(admin)) == 0 })
+	waittest.Until(t, "the invitation is removed", func() bool { return len(c.listedInvitations(admin)) == 0 })
 	c.Call("DELETE "+invitations+"/"+i.ID, admin.Token, nil).WantProblem(404)
 	if got := c.entries(admin, "&action=invitationCreated", nil); len(got) != 1 {
 		t.Errorf("audit entries of the invitation = %v, want one", got)

@@ -17,6 +17,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 const childEnv = "AUTHD_TEST_CHILD" // configuration of the store of a child process, as JSON
@@ -73,7 +74,7 @@ func TestRefreshTokenSurvivesCrashDuringRefresh(t *testing.T) {
 				res.Body.Close()
 			}
 		}()
-		eventually(t, "the refresh token was rotated", func() bool { return !rotatedAt().Equal(before) })
+		waittest.Until(t, "the refresh token was rotated", func() bool { return !rotatedAt().Equal(before) })
 		kill()
 		<-requestsFailed
 		s := start(t, cfg)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestAccountHasAtMostHundredSessions: a login beyond 100 sessions ends the oldest one, its
@@ -29,7 +30,7 @@ func TestAccountHasAtMostHundredSessions(t *testing.T) {
 		}
 		begin()
 		s.refresh(sessions[0].RefreshToken).WantProblem(401, "/refreshToken refused")
-		eventually(t, "the access token of the oldest session is refused", func() bool {
+		waittest.Until(t, "the access token of the oldest session is refused", func() bool {
 			return s.Call("GET /api/auth/profile", sessions[0].Token, nil).Status == 401
 		})
 		for _, g := range append(sessions[1:], bob) {

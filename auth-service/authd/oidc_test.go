@@ -16,6 +16,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestLogInAtProvider logs a person in twice: the first login creates an account.
@@ -104,7 +105,7 @@ func TestProviderLoginIsFinishedOnce(t *testing.T) {
 		}
 		back.Host = restarted.Host // another instance finishes it
 		s.Call("GET /api/auth/health", "", nil).Want(200, nil)
-		eventually(t, "the keys are loaded", func() bool { return s.login("none@nlb.example", "wrong horse").Status == 401 })
+		waittest.Until(t, "the keys are loaded", func() bool { return s.login("none@nlb.example", "wrong horse").Status == 401 })
 		b.finish(back).Want(200, nil)
 		b.finish(back).WantProblem(401)
 		next := b.authenticate(ann, at)
@@ -149,7 +150,7 @@ func TestProviderAwayAndBack(t *testing.T) {
 		}
 	}
 	s.want(ann)
-	eventually(t, "the provider is ready", func() bool {
+	waittest.Until(t, "the provider is ready", func() bool {
 		return strings.Contains(s.Do("GET /readyz", "").Text, `{"name":"oidc","ok":true,"vital":false}`)
 	})
 }
@@ -254,7 +255,7 @@ func TestWhichPagesMayLogInAtProvider(t *testing.T) {
 
 // TestProviderLoginsAreThrottled counts the requests of a network.
 func TestProviderLoginsAreThrottled(t *testing.T) {
-	s := withProvider(t, connect.Config{Dir: t.TempDir()}, func(c *authd.Config) { c.RateLimit = 10 })
+	s := withProvider(t, connect.Config{Dir: t.TempDir()}, requests(10))
 	s.login("none@nlb.example", "wrong horse").Want(401, nil) // waits for the keys
 	root := s.register("root@nlb.example", "admin")
 	for _, path := range []string{"/api/auth/oidc/login", "/api/auth/oidc/callback?code=a&state=b"} {

@@ -17,6 +17,7 @@ import (
 	"github.com/battery-passport/suite/auth-service/authd"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // identityProvider is an OpenID Connect provider in this process.
@@ -199,7 +200,7 @@ func (b *browser) get(address string) *http.Response {
 func (b *browser) begin() *url.URL {
 	b.T.Helper()
 	var res *http.Response
-	eventually(b.T, "the keys are loaded", func() bool {
+	waittest.Until(b.T, "the keys are loaded", func() bool {
 		res = b.get(b.URL + "/api/auth/oidc/login")
 		res.Body.Close()
 		return res.StatusCode != 503

@@ -9,6 +9,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 func verify(cfg *authd.Config) { cfg.EmailVerification = "required" }
@@ -86,7 +87,7 @@ func TestRegistrationIsConfirmedByMail(t *testing.T) {
 			t.Errorf("audit %+v", list.Items)
 		}
 		m.registerPending("ann@nlb.example", "eve's password") // changes nothing but sends a mail
-		eventually(t, "a mail to the holder of the account", func() bool { return len(m.mailsTo("ann@nlb.example")) == 2 })
+		waittest.Until(t, "a mail to the holder of the account", func() bool { return len(m.mailsTo("ann@nlb.example")) == 2 })
 		if text := m.mailsTo("ann@nlb.example")[1]; !strings.Contains(text, "You already have an account") || linkPattern.MatchString(text) {
 			t.Errorf("the second mail: %s", text)
 		}

@@ -24,6 +24,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
 	"github.com/battery-passport/suite/pkg/task"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // mailbox is a mail server, and a service that sends its mails there.
@@ -69,7 +70,7 @@ var linkPattern = regexp.MustCompile(`https://passports\.example(/account/[a-z-]
 // link waits for mail number n to an address, and returns the path and the token of its link.
 func (m *mailbox) link(address string, n int) (path, token string) {
 	m.T.Helper()
-	eventually(m.T, fmt.Sprintf("mail %d to %s", n, address), func() bool { return len(m.mailsTo(address)) >= n })
+	waittest.Until(m.T, fmt.Sprintf("mail %d to %s", n, address), func() bool { return len(m.mailsTo(address)) >= n })
 	text, err := io.ReadAll(quotedprintable.NewReader(strings.NewReader(m.mailsTo(address)[n-1])))
 	found := linkPattern.FindStringSubmatch(string(text))
 	if err != nil || found == nil {
@@ -113,7 +114,7 @@ func TestPasswordResetEndsEveryLogin(t *testing.T) {
 		m.Call("POST /api/auth/login", "", map[string]string{"email": "ann@nlb.example", "password": "correct horse"}).WantProblem(401)
 		m.Call("POST /api/auth/login", "", map[string]string{"email": "ann@nlb.example", "password": "battery staple"}).Want(200, nil)
 		m.confirmReset(token, "another battery").WantProblem(422, "/token invalid")
-		eventually(t, "the audit has the request and the reset", func() bool {
+		waittest.Until(t, "the audit has the request and the reset", func() bool {
 			var list struct {
 				Items []struct{ Action, By, From string }
 			}
@@ -242,7 +243,7 @@ func TestResetWithoutMailServer(t *testing.T) {
 	m.register("ann@nlb.example", "")
 	m.requestReset("ann@nlb.example")
 	m.requestReset("nobody@nlb.example")
-	eventually(t, "the health check names the mail server", func() bool { return strings.Contains(down.Call("GET /readyz", "", nil).Text, `"smtp"`) })
+	waittest.Until(t, "the health check names the mail server", func() bool { return strings.Contains(down.Call("GET /readyz", "", nil).Text, `"smtp"`) })
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)

@@ -15,9 +15,29 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
-func failures(n int) func(*authd.Config) { return func(c *authd.Config) { c.LoginFailures = n } }
+// failures limits the wrong passwords. The clock stands still, so that no more become allowed.
+func failures(n int) func(*authd.Config) {
+	return func(c *authd.Config) {
+		c.LoginFailures = n
+		stopClock(c)
+	}
+}
+
+// requests limits the requests of a minute. The clock stands still too.
+func requests(n int) func(*authd.Config) {
+	return func(c *authd.Config) {
+		c.RateLimit = n
+		stopClock(c)
+	}
+}
+
+func stopClock(c *authd.Config) {
+	now := time.Now()
+	c.Now = func() time.Time { return now }
+}
 
 // behindProxy makes the service trust X-Forwarded-For of the test.
 func behindProxy(c *authd.Config) {
@@ -195,8 +215,8 @@ func TestFloodDoesNotEndSessions(t *testing.T) {
 	s := start(t, db)
 	ann := s.register("ann@x.example", "")
 	s.stop()
-	s = start(t, db, func(c *authd.Config) { c.RateLimit = 20 })
-	eventually(t, "the service is ready", func() bool { return s.Do("GET /readyz", "").Status == 200 })
+	s = start(t, db, requests(20))
+	waittest.Until(t, "the service is ready", func() bool { return s.Do("GET /readyz", "").Status == 200 })
 	for i := range 30 {
 		status := map[bool]int{true: 401, false: 429}[i < 20]
 		s.refresh("junk").Want(status, nil)

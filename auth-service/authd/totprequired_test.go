@@ -11,6 +11,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 func requireTOTP(value string) func(*authd.Config) {
@@ -196,7 +197,7 @@ func TestProviderIsResponsibleForTheSecondFactor(t *testing.T) {
 		for name, status := range restart.want {
 			var next grant
 			var r resttest.Response
-			eventually(t, "the keys are loaded", func() bool { r = s.refresh(sessions[name]); return r.Status != 503 })
+			waittest.Until(t, "the keys are loaded", func() bool { r = s.refresh(sessions[name]); return r.Status != 503 })
 			if r.Status != status {
 				t.Errorf("%s, with %s: refresh = %d, want %d", name, restart.name, r.Status, status)
 			} else if status == 200 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestUnconfirmedAccountsAreErased seven days after the latest registration of the address: a new
@@ -34,7 +35,7 @@ func TestUnconfirmedAccountsAreErased(t *testing.T) {
 
 		m.advance(25 * time.Hour)
 		m.logIn("root@nlb.example", "correct horse").Want(200, &root)
-		eventually(t, "ann is erased", func() bool {
+		waittest.Until(t, "ann is erased", func() bool {
 			return m.Call("GET /api/auth/users/"+people["ann"].User.ID, root.Token, nil).Status == 404
 		})
 		m.logIn("ann@nlb.example", "battery staple").WantProblem(401)

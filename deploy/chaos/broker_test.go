@@ -6,12 +6,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
+
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // produceRequest is a request to store an event. Those of the suite hold one event
@@ -64,7 +65,7 @@ func (p produceRequest) accepted() kmsg.Response {
 func (s *inProcess) store(t *testing.T, client *kgo.Client, p produceRequest) {
 	req := kmsg.NewPtrProduceRequest()
 	req.Acks, req.TimeoutMillis, req.Topics = -1, 10_000, p.Topics
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), waittest.Limit)
 	defer cancel()
 	res, err := req.RequestWith(ctx, client)
 	if err == nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/battery-passport/suite/deploy/events/tail"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // damage changes the stored data of a suite, or the ledger.
@@ -220,7 +221,7 @@ func (d *damage) publish(e event.Envelope) {
 	d.t.Helper()
 	p := kafka.NewPublisher(kafka.Config{Brokers: []string{d.broker}}, nil, slog.New(slog.DiscardHandler))
 	defer p.Close()
-	ctx, cancel := context.WithTimeout(d.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(d.t.Context(), waittest.Limit)
 	defer cancel()
 	if err := p.Publish(ctx, e); err != nil {
 		d.t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // accessFixture has the callers of the access tests and the resources that they request.
@@ -212,7 +214,7 @@ func (c *accessFixture) newPublicDocument(resource, caller string) string {
 	p := c.published(maker, "ev-nmc-minimum-2027.json")
 	var d struct{ DocID string }
 	c.upload(maker.Token, "report.txt", "passportId", p.ID, "accessClass", "public").Want(201, &d)
-	waitUntil(c.t, "the public document", func() bool { return c.document.Do("GET /api/public/documents/"+d.DocID, "").Status == 200 })
+	waittest.Until(c.t, "the public document", func() bool { return c.document.Do("GET /api/public/documents/"+d.DocID, "").Status == 200 })
 	return d.DocID
 }
 

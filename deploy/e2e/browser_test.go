@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -19,6 +18,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // browser is a Chromium that records faults of a page: errors in the console,
@@ -87,7 +88,7 @@ func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 // result returns the value of an action.
 func result[T any](b *browser, action chromedp.Action[T]) T {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(b.ctx, waittest.Limit)
 	defer cancel()
 	value, err := chromedp.Run(ctx, action)
 	if err != nil {

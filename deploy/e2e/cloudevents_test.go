@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/battery-passport/suite/deploy/events/tail"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // record is a Kafka record as a message of the CloudEvents SDK, in binary mode.
@@ -88,7 +89,7 @@ func TestCloudEventsSDKReadsEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), waittest.Limit)
 	defer cancel()
 	for len(waiting) > 0 && ctx.Err() == nil {
 		client.PollFetches(ctx).EachRecord(func(r *kgo.Record) {

@@ -3,18 +3,9 @@ package e2e
 import (
 	"strings"
 	"testing"
-	"time"
-)
 
-// waitUntil polls a condition that depends on an event.
-func waitUntil(t *testing.T, condition string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("timeout while waiting for %s", condition)
-		}
-	}
-}
+	"github.com/battery-passport/suite/pkg/waittest"
+)
 
 // TestMovedAccountLosesDocuments moves an operator from one organisation to another. The
 // operator tries everything with the documents of the former one.
@@ -67,7 +58,7 @@ func TestForgedDeclarationIsNotShownToAuthorities(t *testing.T) {
 		s.upload(owner.Token, "genuine.txt", append(declaration, "authority")...).Want(201, &genuine)
 		s.upload(visitor.Token, "forged.txt", append(declaration, "authority")...).WantProblem(403, "/accessClass role")
 		list := "GET /api/documents?passportId=" + p.ID
-		waitUntil(t, "the genuine declaration", func() bool {
+		waittest.Until(t, "the genuine declaration", func() bool {
 			text := s.document.Call(list, authority.Token, nil).Want(200, nil).Text
 			if strings.Contains(text, forged.DocID) || strings.Contains(text, public.DocID) {
 				t.Fatalf("the authority sees a forged declaration: %s", text)
@@ -112,14 +103,14 @@ func TestOnlyDocumentsOfPublishedPassportsArePublic(t *testing.T) {
 			t.Error("the document of a draft is public")
 		}
 		s.passport.Call("POST /api/passports/"+p.ID+"/publish", owner.Token, nil).Want(200, nil)
-		waitUntil(t, "the public document", func() bool { return listed(genuine.DocID) })
+		waittest.Until(t, "the public document", func() bool { return listed(genuine.DocID) })
 		s.document.Do(path, "").Want(200, nil)
 		s.document.Do(path+"/content", "").Want(200, nil)
 		if s.document.Do("GET /api/public/documents/"+forged.DocID+"/content", "").WantProblem(404); listed(forged.DocID) {
 			t.Error("the document of another company is public")
 		}
 		s.passport.Call("POST /api/passports/"+p.ID+"/archive", owner.Token, object{"reason": "x"}).Want(200, nil)
-		waitUntil(t, "the end of the public document", func() bool { return !listed(genuine.DocID) })
+		waittest.Until(t, "the end of the public document", func() bool { return !listed(genuine.DocID) })
 		s.document.Do(path+"/content", "").WantProblem(404)
 	})
 }

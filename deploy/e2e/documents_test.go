@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // page returns the page of a passport as a browser gets it.
@@ -18,7 +20,7 @@ func (s *suite) page(id string) string {
 func (s *suite) publishDocument(owner session, passportID string) {
 	s.t.Helper()
 	s.upload(owner.Token, "Declaration <2027>.txt", "passportId", passportID, "kind", "declaration-of-conformity", "description", "Signed in <Bremen>", "accessClass", "public").Want(201, nil)
-	s.eventually("the public document is listed", func() bool {
+	waittest.Until(s.t, "the public document is listed", func() bool {
 		return strings.Contains(s.document.Call("GET /api/public/documents?passportId="+passportID, "", nil).Want(200, nil).Text, "docId")
 	})
 }
@@ -29,7 +31,7 @@ func TestPageLinksPublicDocuments(t *testing.T) {
 	s := start(t, config(t))
 	admin := s.register("admin@nlb.example", "admin")
 	p := s.published(admin, "ev-nmc-complete.json")
-	s.eventually("the page says that the list is empty", func() bool { // not if the document-service takes too long
+	waittest.Until(s.t, "the page says that the list is empty", func() bool { // not if the document-service takes too long
 		return strings.Contains(s.page(p.ID), "no public documents.")
 	})
 	other := s.published(admin, "lmt-ebike.json")
@@ -38,7 +40,7 @@ func TestPageLinksPublicDocuments(t *testing.T) {
 	anchor := regexp.MustCompile(`<a href="([^"]*/api/public/documents/[^"]*)">EU declaration of conformity</a>`)
 	var page string
 	var link []string
-	s.eventually("the page links the public document", func() bool {
+	waittest.Until(s.t, "the page links the public document", func() bool {
 		page = s.page(other.ID)
 		link = anchor.FindStringSubmatch(page)
 		return link != nil

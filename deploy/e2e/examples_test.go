@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // recorded is an example in the file examples.json of a service.
@@ -171,7 +172,7 @@ func (s *suite) newExampleRun() *exampleRun {
 	find(s.passport, "/api/passports?batteryCategory=LMT&state=active", "published")
 	find(s.document, "/api/documents?kind=declaration-of-conformity", "publicDocument")
 	r.kept["notification"] = s.waitForNotification(ada, "passport.published", r.kept["seeded"]).ID
-	s.eventually("the document is public", func() bool {
+	waittest.Until(s.t, "the document is public", func() bool {
 		return s.document.Do("GET /api/public/documents/"+r.kept["publicDocument"], "").Status == 200
 	})
 	return r

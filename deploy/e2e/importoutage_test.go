@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // startBroker starts a broker with its log in a folder. Port 0 is any.
@@ -116,7 +117,7 @@ func TestImportDuringBrokerOutage(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("events (-want +got)\n%.2000s", diff)
 	}
-	s.eventually("a notification for each import", func() bool {
+	waittest.Until(s.t, "a notification for each import", func() bool {
 		var page struct{ Items []notification }
 		s.notification.Call("GET /api/notifications?limit=100", admin.Token, nil).Want(200, &page)
 		return len(slices.DeleteFunc(page.Items, func(n notification) bool { return n.EventType != "passport.importFinished" })) == 2

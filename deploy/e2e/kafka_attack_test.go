@@ -22,6 +22,7 @@ import (
 	"github.com/battery-passport/suite/notification-service/notificationd"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // kafkaPasswords returns the Kafka passwords of the users in docker-compose.yml.
@@ -90,7 +91,7 @@ func createTopics(t *testing.T, cfg kafka.Config) {
 		acl.Auth: slices.Concat(event.UserTopics(), event.OrganisationTopics()), acl.Passport: slices.Concat(event.AllPassportTopics(), event.ImportTopics()), acl.Document: event.DocumentTopics(),
 	} {
 		p := kafka.NewPublisher(as(cfg, user), topics, slog.New(slog.NewTextHandler(t.Output(), nil)))
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), waittest.Limit)
 		err := p.Run(ctx)
 		for err = errors.Join(err, p.Ping(ctx)); err != nil && ctx.Err() == nil; err = p.Ping(ctx) { // brokers learn of new topics with a delay
 		}
@@ -203,7 +204,7 @@ func TestConsumerWaitsForTheTopicsOfOthers(t *testing.T) {
 			got <- e.Key
 			return nil
 		}), slog.New(slog.NewTextHandler(t.Output(), nil)))
-		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), waittest.Limit)
 		ended := make(chan error, 1)
 		go func() { ended <- consumer.Run(ctx) }()
 		createTopics(t, cfg)

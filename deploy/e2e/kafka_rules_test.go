@@ -19,6 +19,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestSuiteWorksWithItsKafkaRules runs the services with their own users: events reach
@@ -39,7 +40,7 @@ func TestSuiteWorksWithItsKafkaRules(t *testing.T) {
 		var p passport
 		s.passport.Call("POST /api/passports", admin.Token, sample(t, "readme-sample.json")).Want(http.StatusCreated, &p)
 		s.waitForNotification(admin, event.PassportCreated{}.Topic(), p.ID)
-		s.eventually("all services are ready", func() bool {
+		waittest.Until(s.t, "all services are ready", func() bool {
 			return !slices.ContainsFunc([]resttest.Client{s.auth, s.passport, s.document, s.notification}, func(service resttest.Client) bool {
 				var r rest.Readiness
 				service.Call("GET /readyz", "", nil).Want(http.StatusOK, &r)

@@ -16,6 +16,7 @@ import (
 	"github.com/battery-passport/suite/deploy/stack"
 	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // logs is the log of all services of a suite. It is safe for concurrent use.
@@ -55,7 +56,7 @@ func TestLogsContainNoSecrets(t *testing.T) {
 	}
 	s := start(t, cfg)
 	var admin session
-	s.eventually("the admin account exists", func() bool {
+	waittest.Until(s.t, "the admin account exists", func() bool {
 		a := s.auth.Call("POST /api/auth/login", "", map[string]string{"email": cfg.Auth.AdminEmail, "password": cfg.Auth.AdminPassword})
 		return a.Status == 200 && json.Unmarshal([]byte(a.Text), &admin) == nil
 	})
@@ -176,6 +177,6 @@ func sendHead(t *testing.T, c resttest.Client, head string) {
 	if _, err := io.WriteString(conn, head); err != nil {
 		t.Fatal(err)
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(waittest.Limit))
 	_, _ = io.Copy(io.Discard, conn) // the server may reset the connection
 }

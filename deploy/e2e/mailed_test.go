@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 var tokenPattern = regexp.MustCompile(`\?token=([A-Za-z0-9_-]{20,})`)
@@ -15,7 +17,7 @@ var tokenPattern = regexp.MustCompile(`\?token=([A-Za-z0-9_-]{20,})`)
 // token of the newest one.
 func (s *suite) mailedToken(address, path string) (token string) {
 	s.t.Helper()
-	s.eventually("a mail to "+address+" with a link to "+path, func() bool {
+	waittest.Until(s.t, "a mail to "+address+" with a link to "+path, func() bool {
 		files, err := filepath.Glob(filepath.Join(s.stack.MailDir, "*.eml")) // sorted by time
 		if err != nil {
 			s.t.Fatal(err)

@@ -27,6 +27,7 @@ import (
 	"github.com/battery-passport/suite/passport-service/passportd"
 	"github.com/battery-passport/suite/pkg/metrics"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // startWithMetrics starts a suite and returns the metrics address of each service.
@@ -109,7 +110,7 @@ func TestMetrics(t *testing.T) {
 	s.upload(ann.Token, "a.txt").Want(201, nil)
 	s.waitForNotification(ann, "document.uploaded", "a.txt")
 	s.waitForFile(s.stack.MailDir, "New Battery Passport Created")
-	s.eventually("all events are read", func() bool {
+	waittest.Until(s.t, "all events are read", func() bool {
 		lag := scrape(t, addrs[notificationd.Name])["kafka_consumer_lag_messages"]
 		return lag != nil && value(lag) == 0
 	})
@@ -187,7 +188,7 @@ func TestOutboxBacklogMetrics(t *testing.T) {
 	for range 3 {
 		s.passport.Call("POST /api/passports", admin.Token, `{"data":{}}`).Want(201, nil)
 	}
-	s.eventually("the metrics show the waiting events", func() bool {
+	waittest.Until(s.t, "the metrics show the waiting events", func() bool {
 		f := scrape(t, l.Addr().String())
 		return value(f["outbox_waiting_events"]) == 3 && value(f["outbox_oldest_age_seconds"]) > 0 &&
 			value(f["events_published_total"], "outcome", "failed") > 0

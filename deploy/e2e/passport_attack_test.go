@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/battery-passport/suite/deploy/events/tail"
 	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // maxEvent is the size that every event stays below, with its key and headers.
@@ -88,7 +88,7 @@ func (s *suite) publishLargest(admin session) (id string) {
 // messages waits for n messages of the keys on the passport topics.
 func (s *suite) messages(n int, keys []string) (messages []tail.Message) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), waittest.Limit)
 	defer cancel()
 	seen, errFound := map[string]bool{}, errors.New("all messages found")
 	err := tail.Follow(ctx, s.brokers, event.PassportTopics(), func(m tail.Message) error {

@@ -12,11 +12,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // onAnySuite runs a test on the suite at AUTH_URL, PASSPORT_URL, DOCUMENT_URL and
@@ -95,7 +95,7 @@ type notification struct {
 func (s *suite) waitForNotification(caller session, eventType, subject string) notification {
 	s.t.Helper()
 	var found notification
-	s.eventually(caller.User.Email+" is notified of "+eventType, func() bool {
+	waittest.Until(s.t, caller.User.Email+" is notified of "+eventType, func() bool {
 		var page struct{ Items []notification }
 		s.notification.Call("GET /api/notifications?limit=200&eventType="+eventType, caller.Token, nil).Want(200, &page)
 		i := slices.IndexFunc(page.Items, func(n notification) bool { return strings.Contains(fmt.Sprint(n.Metadata), subject) })
@@ -111,7 +111,7 @@ func (s *suite) waitForNotification(caller session, eventType, subject string) n
 // names start with a dot, which are still being written.
 func (s *suite) waitForFile(folder string, words ...string) {
 	s.t.Helper()
-	s.eventually(fmt.Sprintf("a file in %s contains %v", folder, words), func() bool {
+	waittest.Until(s.t, fmt.Sprintf("a file in %s contains %v", folder, words), func() bool {
 		paths, _ := filepath.Glob(filepath.Join(folder, "[^.]*"))
 		for _, path := range slices.Backward(paths) { // the newest first
 			data, err := os.ReadFile(path)
@@ -121,18 +121,6 @@ func (s *suite) waitForFile(folder string, words ...string) {
 		}
 		return false
 	})
-}
-
-// eventually waits up to a minute until done returns true.
-func (s *suite) eventually(condition string, done func() bool) {
-	s.t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(time.Minute); !done(); <-tick.C {
-		if time.Now().After(deadline) {
-			s.t.Fatalf("timeout after a minute: %s", condition)
-		}
-	}
 }
 
 // TestAllServices uses all four services as an operator and checks the notifications.

@@ -29,6 +29,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // suite is a running suite with a client for each service.
@@ -202,7 +203,7 @@ func sample(t *testing.T, name string) string {
 // topic; repeated events are ignored.
 func (s *suite) events(n int, keys ...string) []string {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), waittest.Limit)
 	defer cancel()
 	topics := slices.Concat(event.UserTopics(), event.OrganisationTopics(), event.PassportTopics(), event.ImportTopics())
 	seen, errFound := map[string]bool{}, errors.New("all events found")

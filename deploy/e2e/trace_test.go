@@ -8,11 +8,11 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/battery-passport/suite/deploy/events/tail"
 	"github.com/battery-passport/suite/pkg/boot"
 	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestTraceReachesLogEventAndMail checks that the trace of a caller appears in the access
@@ -36,7 +36,7 @@ func TestTraceReachesLogEventAndMail(t *testing.T) {
 		created[p.ID] = c.want
 	}
 	var traces []string // of the events
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), waittest.Limit)
 	defer cancel()
 	errFound := errors.New("all events found")
 	err := tail.Follow(ctx, s.brokers, event.PassportTopics(), func(e tail.Message) error {
@@ -57,9 +57,9 @@ func TestTraceReachesLogEventAndMail(t *testing.T) {
 		t.Errorf("Follow = %v", err)
 	}
 	for _, trace := range traces { // a request is logged after its response was sent
-		s.eventually("the access log has the trace "+trace, func() bool { return requests(all.String(), trace) > 0 })
+		waittest.Until(s.t, "the access log has the trace "+trace, func() bool { return requests(all.String(), trace) > 0 })
 	}
-	s.eventually("the log line of the mail has the trace of the request", func() bool { return delivered(all.String(), id) > 0 })
+	waittest.Until(s.t, "the log line of the mail has the trace of the request", func() bool { return delivered(all.String(), id) > 0 })
 }
 
 // requests returns the number of lines of the access log with a trace id.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/battery-passport/suite/deploy/events/tail"
 	"github.com/battery-passport/suite/pkg/event"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // database changes the database of a stopped service.
@@ -103,10 +104,10 @@ func TestUpgradeShowsDocumentsOfEarlierPassports(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"active", "named"} {
-		waitUntil(t, "the public document of the passport "+name, func() bool { return public(name, documents[name+" of maker"]) })
+		waittest.Until(t, "the public document of the passport "+name, func() bool { return public(name, documents[name+" of maker"]) })
 	}
 	for _, name := range []string{"active", "named", "draft", "archived"} {
-		waitUntil(t, "the document of the passport "+name+" for authorities", func() bool { return shown(name, documents[name+" of maker"]) })
+		waittest.Until(t, "the document of the passport "+name+" for authorities", func() bool { return shown(name, documents[name+" of maker"]) })
 	}
 	for name := range passports {
 		if id := documents[name+" of forger"]; public(name, id) || shown(name, id) {

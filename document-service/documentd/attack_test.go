@@ -16,6 +16,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestUploaderWhoLosesAccessCommitsNothing starts uploads and takes away the access of the
@@ -66,7 +67,7 @@ func TestUploaderWhoLosesAccessCommitsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	waitFor(t, "the uploads to start", func() bool {
+	waittest.Until(t, "the uploads to start", func() bool {
 		page, err := documents.List(t.Context(), store.Query{Scopes: []string{"unfinished"}, Limit: store.MaxLimit})
 		return err == nil && len(page.Rows) == len(uploads)-1 // a repeated upload is not stored
 	})
@@ -75,7 +76,7 @@ func TestUploaderWhoLosesAccessCommitsNothing(t *testing.T) {
 	}
 	for name, c := range uploads {
 		if name != "keeps access" {
-			waitFor(t, name, func() bool {
+			waittest.Until(t, name, func() bool {
 				return s.Do("GET /api/documents", "", "Authorization", "Bearer "+c.token).Status == 401
 			})
 		}

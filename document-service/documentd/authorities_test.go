@@ -13,6 +13,7 @@ import (
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // shown returns the names of the documents that an authority can list and read.
@@ -53,7 +54,7 @@ func TestAuthoritiesSeeOnlyDocumentsOfTheOwnerOfAPassport(t *testing.T) {
 	want := func(passport string, ids map[string]string, want string) {
 		t.Helper()
 		got := ""
-		waitFor(t, "the documents shown to be "+want, func() bool { got = s.shown(authority, passport, ids); return got == want })
+		waittest.Until(t, "the documents shown to be "+want, func() bool { got = s.shown(authority, passport, ids); return got == want })
 	}
 	early, late := uuid.NewString(), uuid.NewString()
 	documents := three(early)
@@ -64,7 +65,7 @@ func TestAuthoritiesSeeOnlyDocumentsOfTheOwnerOfAPassport(t *testing.T) {
 	want(early, documents, "genuine")
 
 	publish(late, 2, event.PassportPublished{PassportID: late, Organisation: "maker"}) // another topic, so it may come first
-	waitFor(t, "the owner", func() bool { return declaration(operator, late, "owner").FromPassportOwner })
+	waittest.Until(t, "the owner", func() bool { return declaration(operator, late, "owner").FromPassportOwner })
 	documents2 := three(late)
 	if got := s.shown(authority, late, documents2); got != "genuine" {
 		t.Errorf("shown after the event: %s, want the genuine document only", got)
@@ -103,7 +104,7 @@ func TestAuthoritiesSeeOnlyDocumentsOfTheOwnerOfAPassport(t *testing.T) {
 	// An account without an organisation owns the passports that it has created.
 	own := uuid.NewString()
 	publish(own, 1, created(own, "", "operator@"))
-	waitFor(t, "the owner without organisation", func() bool {
+	waittest.Until(t, "the owner without organisation", func() bool {
 		return declaration(s.as(auth.Operator, ""), own, "owner").FromPassportOwner
 	})
 	if got := s.shown(authority, early, documents); got != "" {
@@ -152,7 +153,7 @@ func TestForgedReferencesDoNotSlowTheConsumer(t *testing.T) {
 	begin := time.Now()
 	publish(other, 1, event.PassportUpdated{PassportID: other, Organisation: "maker"})
 	own := s.upload(s.as(auth.Operator, "maker"), file("a.pdf", "", pdf), field{name: "passportId", value: other})
-	waitFor(t, "the owner of the other passport", func() bool {
+	waittest.Until(t, "the owner of the other passport", func() bool {
 		var d documentResponse
 		s.Call("GET /api/documents/"+own.DocID, s.as(auth.Operator, "maker"), nil).Want(200, &d)
 		return d.FromPassportOwner

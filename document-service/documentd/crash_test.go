@@ -22,6 +22,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 const (
@@ -108,7 +109,7 @@ func TestKillLosesNoUpload(t *testing.T) {
 				t.Errorf("document %s has %d different bytes after the kill", id, len(a.Text))
 			}
 		}
-		waitFor(t, "the sweep", func() bool { left, _, _ = leftOver(t, s2); return left == "" })
+		waittest.Until(t, "the sweep", func() bool { left, _, _ = leftOver(t, s2); return left == "" })
 	})
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // deadline is the longest time of an upload that fails because S3 is unavailable.
@@ -64,23 +65,11 @@ func TestOnlyFileRequestsFailDuringStorageOutage(t *testing.T) {
 	proxy.SetDown(false)
 	s.stop()
 	s2 := startWith(t, s.issuer, bucket, db, sweepSoon)
-	waitFor(t, "the sweep", func() bool { left, n, _ := leftOver(t, s2); return left == "" && n == 2 })
+	waittest.Until(t, "the sweep", func() bool { left, n, _ := leftOver(t, s2); return left == "" && n == 2 })
 }
 
 // sweepSoon makes a service sweep everything that its predecessor left.
 func sweepSoon(cfg *documentd.Config) { cfg.SweepAfter = time.Millisecond }
-
-// maxWait is longer than the retry delay of a failed sweep.
-const maxWait = 90 * time.Second
-
-func waitFor(t *testing.T, condition string, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(maxWait); !done(); {
-		if time.Now().After(end) {
-			t.Fatalf("timeout while waiting for %s", condition)
-		}
-	}
-}
 
 // TestStorageFailsDuringUpload makes S3 unavailable in the middle of an upload.
 func TestStorageFailsDuringUpload(t *testing.T) {
@@ -100,7 +89,7 @@ func TestStorageFailsDuringUpload(t *testing.T) {
 	s.upload(user, file("a.pdf", "", pdf)) // the service recovers without a restart
 	s.stop()
 	s2 := startWith(t, s.issuer, bucket, s.cfg.Store, sweepSoon)
-	waitFor(t, "the sweep", func() bool { left, n, _ := leftOver(t, s2); return left == "" && n == 1 })
+	waittest.Until(t, "the sweep", func() bool { left, n, _ := leftOver(t, s2); return left == "" && n == 1 })
 }
 
 // TestClientDisconnectsDuringUpload checks that nothing of a multipart upload is left
@@ -124,7 +113,7 @@ func TestClientDisconnectsDuringUpload(t *testing.T) {
 	if _, err := http.DefaultClient.Do(req); !errors.Is(err, context.Canceled) {
 		t.Fatalf("upload = %v, want context.Canceled", err)
 	}
-	waitFor(t, "the upload", func() bool { left, n, _ := leftOver(t, s); return left == "" && n == 1 })
+	waittest.Until(t, "the upload", func() bool { left, n, _ := leftOver(t, s); return left == "" && n == 1 })
 }
 
 // TestCancelledPutLeavesNothing cancels an upload to the bucket between two parts and
@@ -190,7 +179,7 @@ func TestUnusableBucketIsLogged(t *testing.T) {
 				cfg.HTTP = at
 				return documentd.Run(ctx, cfg, slog.New(slog.NewTextHandler(&logs, nil)))
 			})
-			waitFor(t, "the start", func() bool { return strings.Contains(logs.String(), `operation="use the S3 bucket"`) })
+			waittest.Until(t, "the start", func() bool { return strings.Contains(logs.String(), `operation="use the S3 bucket"`) })
 			if !strings.Contains(logs.String(), c.reason) {
 				t.Errorf("log is %s, want %q", logs.String(), c.reason)
 			}
@@ -275,7 +264,7 @@ func TestStalledUploadsLoseTheirPlaces(t *testing.T) {
 	for range 3 {
 		s.upload(ann, file("e.pdf", "", pdf))
 	}
-	waitFor(t, "the end of the cancelled uploads", func() bool {
+	waittest.Until(t, "the end of the cancelled uploads", func() bool {
 		page, err := documents.List(t.Context(), store.Query{Scopes: []string{"unfinished"}, Limit: store.MaxLimit})
 		return err == nil && len(page.Rows) == 0
 	})

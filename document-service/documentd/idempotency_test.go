@@ -15,6 +15,7 @@ import (
 	"github.com/battery-passport/suite/pkg/idempotency"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestRepeatedUploadIsStoredOnce repeats uploads with the same Idempotency-Key and
@@ -133,7 +134,7 @@ func TestUploadRepeatedAfterCrash(t *testing.T) {
 				res.Body.Close()
 			}
 		}()
-		waitFor(t, "the document", func() bool { _, ok := stored(); return ok })
+		waittest.Until(t, "the document", func() bool { _, ok := stored(); return ok })
 		id, _ := stored()
 		c.kill()
 		<-finished

@@ -12,6 +12,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // publicIDs returns the ids of the documents in the public list of a passport.
@@ -100,7 +101,7 @@ func TestEveryoneReadsPublicDocuments(t *testing.T) {
 	for _, id := range []string{archived, passport} {
 		publish(id, 2, event.PassportPublished{PassportID: id, Organisation: "maker"})
 	}
-	waitFor(t, "the public documents", func() bool { return len(s.publicIDs(passport)) == 2 })
+	waittest.Until(t, "the public documents", func() bool { return len(s.publicIDs(passport)) == 2 })
 	if ids := s.publicIDs(strings.ToUpper(passport)); ids[0] != second || ids[1] != genuine {
 		t.Errorf("public documents %v, want %s and %s", ids, second, genuine)
 	}
@@ -145,17 +146,17 @@ func TestEveryoneReadsPublicDocuments(t *testing.T) {
 	// Outdated and repeated events change nothing. A withdrawal hides the documents.
 	publish(passport, 1, event.PassportCreated{PassportID: passport, Organisation: "maker", CreatedBy: "x"})
 	publish(draft, 2, event.PassportPublished{PassportID: draft, Organisation: "maker"})
-	waitFor(t, "the next publication", func() bool { return len(s.publicIDs(draft)) == 1 })
+	waittest.Until(t, "the next publication", func() bool { return len(s.publicIDs(draft)) == 1 })
 	if ids := s.publicIDs(passport); len(ids) != 2 {
 		t.Errorf("public documents after a repeated event: %v", ids)
 	}
 	s.Call("PUT /api/documents/"+second, operator, `{"isPublic":false}`).Want(200, nil)
 	s.Do("GET /api/public/documents/"+second, "").WantProblem(404)
 	publish(passport, 3, event.PassportUpdated{PassportID: passport, Organisation: "maker", State: "voided"})
-	waitFor(t, "the end of the passport", func() bool { return len(s.publicIDs(passport)) == 0 })
+	waittest.Until(t, "the end of the passport", func() bool { return len(s.publicIDs(passport)) == 0 })
 	publish(passport, 2, event.PassportPublished{PassportID: passport, Organisation: "maker"})
 	publish(draft, 3, event.PassportUpdated{PassportID: draft, Organisation: "maker", State: "archived"})
-	waitFor(t, "the end of the other passport", func() bool { return len(s.publicIDs(draft)) == 0 })
+	waittest.Until(t, "the end of the other passport", func() bool { return len(s.publicIDs(draft)) == 0 })
 	s.Do(path, "").WantProblem(404)
 }
 

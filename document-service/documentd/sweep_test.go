@@ -21,6 +21,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/task"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // leftOver lists unfinished documents, objects and uploads without a ready document,
@@ -104,7 +105,7 @@ func TestSweepIgnoresOtherPrefixes(t *testing.T) {
 	for range 2 { // the second object is removed by a sweep that listed the whole bucket
 		orphan := other.prefix(t) + "orphan"
 		s.bucket.put(t, orphan)
-		waitFor(t, "the sweep", func() bool { objects, _ := s.bucket.keys(t); return !strings.Contains(fmt.Sprint(objects), orphan) })
+		waittest.Until(t, "the sweep", func() bool { objects, _ := s.bucket.keys(t); return !strings.Contains(fmt.Sprint(objects), orphan) })
 	}
 	var after []string
 	objects, remaining := s.bucket.keys(t, foreign[0])
@@ -147,7 +148,7 @@ func TestSweepRemovesOnlyOldRemains(t *testing.T) {
 		s.bucket.put(t, s.prefix(t)+"orphan")
 		s.stop()
 		s2 := startWith(t, s.issuer, s.bucket, s.cfg.Store, func(cfg *documentd.Config) { cfg.SweepAfter = time.Hour })
-		waitFor(t, "the sweep", func() bool {
+		waittest.Until(t, "the sweep", func() bool {
 			left, _, _ := leftOver(t, s2)
 			return !strings.Contains(left, " old")
 		})
@@ -175,12 +176,12 @@ func TestUploadFailsCleanlyDuringSweep(t *testing.T) {
 		if sent > 12<<20 && sweeper == nil {
 			defer close(swept)
 			sweeper = startWith(t, s.issuer, s.bucket, s.cfg.Store, sweepSoon)
-			waitFor(t, "the sweep", func() bool { left, _, _ := leftOver(t, s); return !strings.Contains(left, "document") })
+			waittest.Until(t, "the sweep", func() bool { left, _, _ := leftOver(t, s); return !strings.Contains(left, "document") })
 		}
 	})
 	s.send(t, user, large).WantProblem(503)
 	<-swept // the response may arrive while the body is still being read
-	waitFor(t, "the next sweep", func() bool { left, n, _ := leftOver(t, s); return left == "" && n == 1 })
+	waittest.Until(t, "the next sweep", func() bool { left, n, _ := leftOver(t, s); return left == "" && n == 1 })
 }
 
 // TestSweepContinues gives each run time for two objects: the next run continues

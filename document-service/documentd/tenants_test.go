@@ -18,6 +18,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestFormerMembersLoseDocumentsOfTheirOrganisation moves the uploader and the operator of an organisation to
@@ -140,7 +141,7 @@ func withBroker(t *testing.T) (*service, func(key string, sequence int64, p even
 		t.Helper()
 		e := event.New("/passport-service", key, time.Now(), p)
 		e.Sequence = sequence
-		ctx, cancel := context.WithTimeout(t.Context(), maxWait)
+		ctx, cancel := context.WithTimeout(t.Context(), waittest.Limit)
 		defer cancel()
 		if err := publisher.Publish(ctx, e); err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package documentd_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestUsageIsRecountedAfterAnUpgrade starts on documents of an earlier release, which are not
@@ -42,15 +44,13 @@ func TestUsageIsRecountedAfterAnUpgrade(t *testing.T) {
 
 		s = startWith(t, s.issuer, s.bucket, db, limits)
 		for _, row := range all.Rows {
-			for begin := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+			waittest.Success(t, "usage after the upgrade", func() error {
 				got, err := usages.Get(t.Context(), row.ID)
-				if err == nil && got.Doc.Bytes == 600 && got.Doc.Files == 1 {
-					break
+				if err == nil && (got.Doc.Bytes != 600 || got.Doc.Files != 1) {
+					err = fmt.Errorf("%+v, want the file of 600 bytes", got.Doc)
 				}
-				if time.Since(begin) > 30*time.Second {
-					t.Fatalf("after the upgrade, the usage is %+v, %v, want the file of 600 bytes", got.Doc, err)
-				}
-			}
+				return err
+			})
 		}
 		for _, caller := range []string{ann, bob} {
 			s.post(caller, textOf(401)).WantProblem(507, "/file quota")

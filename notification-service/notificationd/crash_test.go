@@ -22,6 +22,7 @@ import (
 	"github.com/battery-passport/suite/pkg/mail/mailsink"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 const (
@@ -88,11 +89,11 @@ func TestCrashesLoseAndDuplicateNothing(t *testing.T) {
 }
 
 // waitForAll waits until count returns eventCount. It fails if the count does not grow for
-// three minutes: the leases of a killed service expire after half a minute, and so do its
+// four minutes: the leases of a killed service expire after half a minute, and so do its
 // memberships in the consumer group.
 func waitForAll(t *testing.T, name string, count func() int) {
 	t.Helper()
-	const limit = 3 * waitLimit
+	const limit = 2 * waittest.Limit
 	highest, deadline := 0, time.Now().Add(limit)
 	for n := count(); n < eventCount; n = count() {
 		if n > highest {
@@ -124,12 +125,7 @@ func killOnce(t *testing.T, cfg notificationd.Config) {
 	t.Helper()
 	before, enough := len(names(t, cfg.Files)), 20+rand.N(100)
 	kill := startChild(t, cfg, "PORT=0", "ENABLE_EMAIL_NOTIFICATIONS=true", "SMTP_TLS=none", "SMTP_HOST="+cfg.Mail.Server.Host, "SMTP_PORT="+strconv.Itoa(cfg.Mail.Server.Port), "FROM_EMAIL="+cfg.Mail.Server.FromEmail)
-	for deadline := time.Now().Add(waitLimit); len(names(t, cfg.Files)) < before+enough; {
-		if time.Now().After(deadline) {
-			t.Error("the child process writes no files")
-			break
-		}
-	}
+	waittest.Until(t, "the child process writes files", func() bool { return len(names(t, cfg.Files)) >= before+enough })
 	kill()
 }
 

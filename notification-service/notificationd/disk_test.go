@@ -1,12 +1,12 @@
 package notificationd_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -73,10 +73,8 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("files of %s: %q", id, files)
 		}
 	}
-	for deadline := time.Now().Add(5 * time.Second); ready.Status != "ready"; { // check results are cached for a second
+	s.until(func() bool { // check results are cached for a second
 		s.Call("GET /readyz", "", nil).Want(200, &ready)
-		if time.Now().After(deadline) {
-			t.Fatalf("readyz = %+v", ready)
-		}
-	}
+		return ready.Status == "ready"
+	}, func() string { return fmt.Sprintf("readyz = %+v", ready) })
 }

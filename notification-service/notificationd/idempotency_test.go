@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/battery-passport/suite/notification-service/internal/notification"
 	"github.com/battery-passport/suite/notification-service/notificationd"
@@ -17,6 +16,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestRepeatedCreateSendsOnce: with a key, concurrent and repeated requests create one
@@ -161,14 +161,10 @@ func TestKeySurvivesCrash(t *testing.T) {
 				}
 			}
 		}()
-		for deadline := time.Now().Add(waitLimit); ; {
-			if _, err := records.Get(t.Context(), idempotency.ID("notification", admin.UserID, key)); err == nil {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatal("the key is not stored")
-			}
-		}
+		waittest.Success(t, "the key is stored", func() error {
+			_, err := records.Get(t.Context(), idempotency.ID("notification", admin.UserID, key))
+			return err
+		})
 		kill()
 		cancel()
 		<-stopped

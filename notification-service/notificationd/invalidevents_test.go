@@ -14,6 +14,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestInvalidEventsBecomeDeadLetters sends events that can never be handled. Each becomes a
@@ -66,7 +67,7 @@ func TestInvalidEventsBecomeDeadLetters(t *testing.T) {
 // deadLetter waits for the dead letter of a key, and returns it with its reason.
 func deadLetter(t *testing.T, s *service, topic, key string) (letter *kgo.Record, reason string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
+	ctx, cancel := context.WithTimeout(t.Context(), waittest.Limit)
 	defer cancel()
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.cfg.Kafka.Brokers...), kgo.ConsumeTopics(kafka.DeadLetterTopic(topic)))
 	if err != nil {

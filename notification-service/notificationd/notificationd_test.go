@@ -32,6 +32,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestMain fails if a stopped service leaves goroutines. In a child process of the crash test,
@@ -127,7 +128,7 @@ func writer(t *testing.T, brokers []string) *kgo.Client {
 func (s *service) send(topic, key, payload string, headers ...string) {
 	s.T.Helper()
 	r := &kgo.Record{Topic: topic, Key: []byte(key), Value: []byte(payload), Headers: kafkaHeaders(headers...)}
-	ctx, cancel := context.WithTimeout(s.T.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(s.T.Context(), waittest.Limit)
 	defer cancel()
 	if err := s.events.ProduceSync(ctx, r).FirstErr(); err != nil {
 		s.T.Fatalf("send to %s: %v", topic, err)

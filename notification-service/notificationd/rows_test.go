@@ -1,9 +1,12 @@
 package notificationd_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // row is a notification in a response.
@@ -50,8 +53,6 @@ func (s *service) rows(p person, query string) []row {
 	}
 }
 
-const waitLimit = 60 * time.Second
-
 // await waits until done returns true for the notifications of a person.
 func (s *service) await(p person, query string, done func([]row) bool) []row {
 	s.T.Helper()
@@ -81,12 +82,13 @@ func (s *service) about(p person, eventType, key, id, channels string) row {
 	return found
 }
 
+// until waits until done returns true. If it never does, the test fails with the last state.
 func (s *service) until(done func() bool, lastState func() string) {
 	s.T.Helper()
-	for deadline := time.Now().Add(waitLimit); !done(); {
-		if time.Now().After(deadline) {
-			s.T.Fatalf("timeout; last state: %s", lastState())
+	waittest.Success(s.T, "last state", func() error {
+		if done() {
+			return nil
 		}
-		time.Sleep(5 * time.Millisecond)
-	}
+		return errors.New(lastState())
+	})
 }

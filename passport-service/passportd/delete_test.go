@@ -14,6 +14,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestDeleteDuringWritesLeavesNoRecords deletes drafts while clients write to them.
@@ -76,13 +77,13 @@ func waitUntilRemoved(t *testing.T, s *service) {
 			return n, nil
 		},
 	} {
-		n, err := list()
-		for deadline := time.Now().Add(20 * time.Second); n > 0 && time.Now().Before(deadline); {
-			n, err = list()
-		}
-		if n > 0 || err != nil {
-			t.Errorf("got %d %s, %v, want 0", n, scope, err)
-		}
+		waittest.Success(t, scope, func() error {
+			n, err := list()
+			if n > 0 || err != nil {
+				err = fmt.Errorf("got %d, %w, want 0", n, err)
+			}
+			return err
+		})
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 const identifierAt = "/data/generalInformation/batteryIdentifier"
@@ -187,7 +188,7 @@ func TestEarlierReleaseReadsReindexedPassports(t *testing.T) {
 func (s *service) waitForReindex(admin, identifier string, ids ...string) {
 	s.T.Helper()
 	slices.Sort(ids)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	waittest.Success(s.T, identifier, func() error {
 		var page struct{ Items []apiPassport }
 		s.Call("GET /api/passports?batteryIdentifier="+url.QueryEscape(identifier), admin, nil).Want(200, &page)
 		var got []string
@@ -198,12 +199,10 @@ func (s *service) waitForReindex(admin, identifier string, ids ...string) {
 		var r report
 		s.Call("POST /api/passports/validate", admin, draft(identifier)).Want(200, &r)
 		if slices.Equal(got, ids) && strings.Contains(strings.Join(r.findings("error"), " "), "batteryIdentifier duplicate") {
-			return
+			return nil
 		}
-		if time.Now().After(deadline) {
-			s.T.Fatalf("%s: passports %q with the identifier after 10 s, want %q, one as a duplicate", identifier, got, ids)
-		}
-	}
+		return fmt.Errorf("passports %q, want %q, one as a duplicate", got, ids)
+	})
 }
 
 // earlierPassport returns the passport of the golden file with another id, identifier

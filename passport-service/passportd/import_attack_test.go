@@ -17,6 +17,7 @@ import (
 	"github.com/battery-passport/suite/pkg/auth"
 	"github.com/battery-passport/suite/pkg/auth/authtest"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // manyRows returns n rows of small drafts.
@@ -127,7 +128,7 @@ func TestOneImportPerAccount(t *testing.T) {
 	s.importFile(s.as(auth.Operator, "b"), "", ndjson, draft("https://b.example/1"))
 	cancel()
 	file.Close()
-	waitFor(t, func() bool {
+	waittest.Until(t, "the next import begins", func() bool {
 		return s.Call("POST /api/passports/import", operator, "", "Content-Type", ndjson).Status == 200
 	})
 }
@@ -159,7 +160,7 @@ func TestOneWorkbookPerAccount(t *testing.T) {
 	second := func() int {
 		return s.Call("POST /api/passports/import", operator, "", "Content-Type", ndjson).Status
 	}
-	waitFor(t, func() bool {
+	waittest.Until(t, "the second import is refused", func() bool {
 		if second() == 409 {
 			return true
 		}
@@ -175,19 +176,10 @@ func TestOneWorkbookPerAccount(t *testing.T) {
 		}
 	}
 	first.Close()
-	waitFor(t, func() bool { return second() == 200 })
+	waittest.Until(t, "the second import begins", func() bool { return second() == 200 })
 	s.Call("POST /api/passports/import", operator, "no workbook", "Content-Type", xlsxFile).WantProblem(400)
 	if status := second(); status != 200 {
 		t.Errorf("import after a file that was refused: %d, want 200", status)
-	}
-}
-
-func waitFor(t *testing.T, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("not done after 10 s")
-		}
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/battery-passport/suite/pkg/auth/authtest"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // fileLimitEnv limits the size of each file of a child process, in bytes, as a full disk does.
@@ -55,7 +56,7 @@ func sendFirst(t *testing.T, s *service, token, file string) (lines []importLine
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	waitFor(t, func() bool { // 409 until the import has ended
+	waittest.Until(t, "the next import begins", func() bool { // 409 until the import has ended
 		return s.Call("POST /api/passports/import", token, "", "Content-Type", ndjson).Status == 200
 	})
 	text, err := io.ReadAll(res.Body)

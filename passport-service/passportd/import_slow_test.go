@@ -15,6 +15,7 @@ import (
 	"github.com/battery-passport/suite/pkg/auth/authtest"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // openImport sends the header of an import over a connection with small buffers.
@@ -69,7 +70,7 @@ func TestSlowClientsOfImports(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	waitFor(t, func() bool { // 409 until the import has ended
+	waittest.Until(t, "the next import begins", func() bool { // 409 until the import has ended
 		return s.Call("POST /api/passports/import", deaf, draft("https://a.example/deaf"), "Content-Type", ndjson).Status == 200
 	})
 	if _, sum := s.importFile(deaf, "", ndjson, draft("https://a.example/deaf")); sum.Unchanged != 1 {

@@ -11,6 +11,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestOutageOfDependencyIs503 covers the store and the auth-service.
@@ -41,13 +42,12 @@ func TestOutageOfDependencyIs503(t *testing.T) {
 			for _, route := range []string{"GET /api/passports/" + p.ID, "PATCH /api/passports/" + p.ID} {
 				start := time.Now()
 				s.Do(route, `{"data":{}}`, "Authorization", "Bearer "+operator, "Content-Type", "application/json").WantProblem(503)
-				if took := time.Since(start); took > 10*time.Second { // the driver would wait for 30
-					t.Errorf("%s took %v, want at most 10s", route, took)
+				if took := time.Since(start); took > 25*time.Second { // the driver would wait for 30
+					t.Errorf("%s took %v, want at most 25s", route, took)
 				}
 			}
-			for deadline := time.Now().Add(3 * time.Second); s.Do("GET /readyz", "").Status != 503 && time.Now().Before(deadline); { // the result of a check is valid for a second
-			}
-			s.Do("GET /readyz", "").Want(503, nil)
+			// The result of a check is valid for a second.
+			waittest.Until(t, "the service is not ready", func() bool { return s.Do("GET /readyz", "").Status == 503 })
 			proxy.SetDown(false)
 			s.Call("PATCH /api/passports/"+p.ID, operator, fmt.Sprintf(`{"data":{"generalInformation":{"batteryMass":%d}}}`, i+1)).Want(200, nil)
 			s.Call("GET /readyz", "", nil).Want(200, nil)

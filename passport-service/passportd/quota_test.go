@@ -14,6 +14,7 @@ import (
 	"github.com/battery-passport/suite/pkg/auth/authtest"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // wantQuota fails the test unless a response is 507 with the texts.
@@ -25,16 +26,6 @@ func wantQuota(t *testing.T, status int, text string, wants ...string) {
 	for _, want := range wants {
 		if !strings.Contains(text, want) {
 			t.Errorf("got %s, want %q", text, want)
-		}
-	}
-}
-
-// eventually waits up to 30 seconds until done returns true.
-func eventually(t *testing.T, condition string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("timeout: %s", condition)
 		}
 	}
 }
@@ -65,7 +56,7 @@ func TestQuotaOfPassports(t *testing.T) {
 
 		s.Call("DELETE /api/passports/"+ids[0], operator, nil).Want(204, nil)
 		ahead.Store(int64(3 * time.Minute))
-		eventually(t, "the deleted draft is not counted", func() bool { return s.Call("POST /api/passports", operator, `{"data":{}}`).Status == 201 })
+		waittest.Until(t, "the deleted draft is not counted", func() bool { return s.Call("POST /api/passports", operator, `{"data":{}}`).Status == 201 })
 	})
 }
 
@@ -189,7 +180,7 @@ func TestUsageIsShared(t *testing.T) {
 	for i := range 5 {
 		s.Call("PATCH /api/passports/"+p.ID, operator, fmt.Sprintf(`{"data":{"generalInformation":{"batteryMass":%d}}}`, i+1)).Want(200, nil)
 	}
-	eventually(t, "both instances are full", func() bool { return refused(s) && refused(other) })
+	waittest.Until(t, "both instances are full", func() bool { return refused(s) && refused(other) })
 	// Each may reach the quota before it learns of the other.
 	if versions := len(s.all(operator)) + 5; versions > 16 {
 		t.Errorf("the quota was exceeded by far: %d versions", versions)
@@ -211,7 +202,7 @@ func TestUsageIsShared(t *testing.T) {
 	s = startConfigured(t, cfg, s.issuer)
 	s.create(operator, `{"data":{}}`)
 	ahead.Store(int64(time.Minute)) // the count begins when all earlier writes are stored
-	eventually(t, "passports of the earlier release are counted", func() bool {
+	waittest.Until(t, "passports of the earlier release are counted", func() bool {
 		full := s.Call("POST /api/passports", operator, `{"data":{}}`)
 		return strings.Contains(full.Text, fmt.Sprintf("has %d versions of passports", len(s.all(operator))+5))
 	})

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // crowd is a set of connections that keep a server waiting.
@@ -31,7 +31,7 @@ func (w *crowd) join(t *testing.T, c resttest.Client, n int, begin string) {
 		if begin != "" {
 			w.slow = append(w.slow, conn)
 		}
-		_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
+		_ = conn.SetReadDeadline(time.Now().Add(waittest.Limit))
 		w.wait.Go(func() {
 			// A connection with unread data ends with a reset instead of io.EOF.
 			if _, err := io.Copy(io.Discard, conn); !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -57,50 +57,25 @@ func (w *crowd) trickle(stop <-chan struct{}) {
 	}
 }
 
-// p99 returns the 99th percentile of the response time of 300 requests.
-func p99(c resttest.Client) time.Duration {
-	took := make([]time.Duration, 300)
-	for i := range took {
-		begin := time.Now()
-		c.Do("POST /api/things", `{"name":"abc"}`, "Content-Type", "application/json").Want(200, nil)
-		took[i] = time.Since(begin)
-	}
-	slices.Sort(took)
-	return took[len(took)*99/100-1]
-}
-
 // TestSlowClientsDoNotDelayOthers opens 2,000 connections that send nothing, 100 that send
 // a header slowly and 60 that send a body slowly, which is close to the limit of one
-// address. With all of them open, p99 must be at most 20 ms or twice as high as before.
-// The best of three rounds counts, because the machine may be busy. In the end, the server
-// closes all of them.
+// address. With all of them open, no request waits for a timeout of theirs. In the end, the
+// server closes all of them.
 func TestSlowClientsDoNotDelayOthers(t *testing.T) {
-	const fast = 20 * time.Millisecond
-	wait := 15 * time.Second
+	const wait = 15 * time.Second
 	c := serviceWith(t, rest.Timeouts{ReadHeader: wait, Read: wait, Write: 2 * wait, Idle: 4 * wait, Transfer: wait})
-	before := p99(c)
-
 	w, stop := &crowd{}, make(chan struct{})
 	w.join(t, c, 2000, "")
 	w.join(t, c, 100, "GET /livez HTTP/1.1\r\nHost: x\r\nX-A: ")
 	w.join(t, c, 60, "POST /api/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n")
 	var trickle sync.WaitGroup
 	trickle.Go(func() { w.trickle(stop) })
-
-	limit, rounds := max(2*before, fast), []time.Duration{}
-	for len(rounds) < 3 {
-		took := p99(c)
-		if w.closed.Load() > 0 {
-			break // this round was measured with fewer connections
+	for range 300 {
+		begin, closed := time.Now(), w.closed.Load()
+		c.Do("POST /api/things", `{"name":"abc"}`, "Content-Type", "application/json").Want(200, nil)
+		if took := time.Since(begin); took > wait/2 && w.closed.Load() > closed {
+			t.Errorf("a request took %v, until slow clients were disconnected", took)
 		}
-		if rounds = append(rounds, took); took <= limit {
-			break
-		}
-	}
-	if len(rounds) == 0 {
-		t.Errorf("connections were closed before 300 requests were finished")
-	} else if best := slices.Min(rounds); best > limit {
-		t.Errorf("p99 is %v, and was %v without slow clients", best, before)
 	}
 	w.wait.Wait()
 	close(stop)

@@ -19,6 +19,7 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 type rowsInput struct {
@@ -40,15 +41,6 @@ func rowsService(t *testing.T, log io.Writer, run func(body io.Reader, abort fun
 	})
 	t.Cleanup(stop)
 	return c
-}
-
-func eventually(t *testing.T, condition string, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(5 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not after 5 s: %s", condition)
-		}
-	}
 }
 
 // spools returns how many spools of responses are open.
@@ -85,7 +77,7 @@ func TestPanicEndsOneResponse(t *testing.T) {
 		t.Errorf("status %d with %d lines, want the %d lines before the panic", res.Status, n, lines)
 	}
 	c.Do("GET /livez", "").Want(200, nil)
-	eventually(t, "the spool is closed", func() bool { return spools(t) == 0 })
+	waittest.Until(t, "the spool is closed", func() bool { return spools(t) == 0 })
 	if text := log.String(); !strings.Contains(text, `"level":"ERROR"`) || !strings.Contains(text, "panic: broken row") || !strings.Contains(text, "rows_test.go") {
 		t.Errorf("the log has no error with the stack: %s", text)
 	}
@@ -107,7 +99,7 @@ func TestErrorOfRowsIsLogged(t *testing.T) {
 		if res := s.Do("POST /api/rows", ""); res.Text != "\"end\"\n" {
 			t.Errorf("response %q", res.Text)
 		}
-		eventually(t, "the request is logged", func() bool { return strings.Contains(log.String(), `"request"`) })
+		waittest.Until(t, "the request is logged", func() bool { return strings.Contains(log.String(), `"request"`) })
 		if text := log.String(); !strings.Contains(text, `"level":"`+c.level) || !strings.Contains(text, c.text) || strings.Contains(text, `"err"`) != (c.text != "") {
 			t.Errorf("%v: logged %s", c.err, text)
 		}
@@ -130,7 +122,7 @@ func TestAbortEndsRead(t *testing.T) {
 		select {
 		case err := <-ended:
 			return "ended", err
-		case <-time.After(5 * time.Second):
+		case <-time.After(waittest.Limit):
 			t.Error("the abort did not end the read")
 			abort()
 			<-ended
@@ -143,7 +135,7 @@ func TestAbortEndsRead(t *testing.T) {
 			body, client := io.Pipe()
 			defer body.Close()
 			// If the server closes the connection, http.Post waits for the end of the body.
-			defer time.AfterFunc(5*time.Second, func() { client.Close() }).Stop()
+			defer time.AfterFunc(2*time.Second, func() { client.Close() }).Stop()
 			go func() {
 				for range rand.IntN(50) {
 					_, _ = client.Write([]byte(strings.Repeat("x", 1000))) // fails after the response
@@ -170,7 +162,7 @@ func TestRestOfBodyIsNoRequest(t *testing.T) {
 	})
 	const inner = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 	conn := dial(t, c, fmt.Sprintf("POST /api/rows HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n", len(inner)))
-	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	conn.SetDeadline(time.Now().Add(waittest.Limit))
 	in := bufio.NewReader(conn)
 	for line := ""; line != "0\r\n"; {
 		var err error

@@ -11,6 +11,7 @@ import (
 
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestEachTimeout starts a server with one short timeout and checks that it closes the
@@ -46,7 +47,7 @@ func TestEachTimeout(t *testing.T) {
 // waitForEnd reads until the server closes a connection.
 func waitForEnd(t *testing.T, conn net.Conn) {
 	t.Helper()
-	conn.SetReadDeadline(time.Now().Add(8 * time.Second))
+	conn.SetReadDeadline(time.Now().Add(waittest.Limit))
 	if response, err := io.ReadAll(conn); err != nil {
 		t.Errorf("the connection is not closed: %q, %v", response, err)
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // writeCertificate writes a self-signed certificate for 127.0.0.1 and its key with the
@@ -141,17 +142,9 @@ func TestHTTPSReloadsCertificates(t *testing.T) {
 		_, err := s.get(trusted, &tls.Config{})
 		return err
 	}
-	waitFor := func(failure string, ok func() bool) {
-		t.Helper()
-		for deadline := time.Now().Add(8 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("%s after 8s:\n%s", failure, s.log)
-			}
-		}
-	}
 	// A new certificate is loaded.
 	second := writeCertificate(t, s.cfg, s.at.Add(time.Minute))
-	waitFor("the new certificate is not used", func() bool { return get(second) == nil })
+	waittest.Until(t, "the new certificate is used", func() bool { return get(second) == nil })
 	if get(s.first) == nil {
 		t.Error("the old certificate is still used")
 	}
@@ -178,14 +171,14 @@ func TestHTTPSReloadsCertificates(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, s.cfg.KeyFile, whole[:len(whole)/2], s.at.Add(3*time.Minute))
-	waitFor("the incomplete key file was not read", func() bool {
+	waittest.Until(t, "the incomplete key file was read", func() bool {
 		if err := get(second); err != nil {
 			t.Errorf("with an incomplete key file: %v", err)
 		}
 		return strings.Contains(s.log.String(), "PEM")
 	})
 	write(t, s.cfg.KeyFile, whole, s.at.Add(3*time.Minute))
-	waitFor("the complete key file was not loaded", func() bool { return get(third) == nil })
+	waittest.Until(t, "the complete key file is loaded", func() bool { return get(third) == nil })
 }
 
 func TestTLSFilesAreValidated(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/tlstest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // topic is an event payload for a topic of this test.
@@ -71,7 +72,7 @@ func publisher(t *testing.T, cfg kafka.Config, topics ...topic) func(to topic, k
 	return func(to topic, key string, sequence int64) {
 		e := event.New("/test", key, time.Date(2026, 11, 22, 9, 0, 0, int(sequence)*1e6, time.UTC), to)
 		e.Sequence = sequence
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), waittest.Limit)
 		defer cancel()
 		for err := errors.New("not yet"); err != nil; { // the broker may not know the topic yet
 			if err = p.Publish(ctx, e); ctx.Err() != nil {

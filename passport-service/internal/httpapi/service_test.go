@@ -33,6 +33,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // testService is a passport-service with its own store. Its ids and times are the same
@@ -128,11 +129,7 @@ func newTestService(t *testing.T, edit func(catalogue map[string]any)) *testServ
 
 // waitUntilReady waits until the verifier has fetched its keys.
 func (s *testService) waitUntilReady() {
-	for deadline := time.Now().Add(20 * time.Second); strings.HasPrefix(s.do("GET /api/passports", auth.Admin, ""), "503"); {
-		if time.Now().After(deadline) {
-			s.t.Fatal("the service is not ready")
-		}
-	}
+	waittest.Until(s.t, "the service is ready", func() bool { return !strings.HasPrefix(s.do("GET /api/passports", auth.Admin, ""), "503") })
 }
 
 // do sends a request and returns the whole response as text: status, headers without

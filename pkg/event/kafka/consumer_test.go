@@ -17,6 +17,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // recorder records handled events.
@@ -42,19 +43,19 @@ func (r *recorder) all() []event.Envelope {
 // waitFor waits until n different events have been handled, and returns all of them.
 func (r *recorder) waitFor(t *testing.T, n int) []event.Envelope {
 	t.Helper()
-	for deadline := time.Now().Add(60 * time.Second); ; {
-		all, ids := r.all(), map[string]bool{}
+	var all []event.Envelope
+	waittest.Success(t, "events", func() error {
+		all = r.all()
+		ids := map[string]bool{}
 		for _, e := range all {
 			ids[e.ID] = true
 		}
-		if len(ids) == n {
-			return all
+		if len(ids) != n {
+			return fmt.Errorf("%d handled, want %d", len(ids), n)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d events handled within a minute, want %d", len(ids), n)
-		}
-		time.Sleep(time.Millisecond)
-	}
+		return nil
+	})
+	return all
 }
 
 // consume runs a consumer in the group named after the topic, until stop is called or

@@ -14,6 +14,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/fault"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 func TestRejectedEventBecomesADeadLetter(t *testing.T) {
@@ -64,7 +65,7 @@ func readDeadLetters(t *testing.T, cfg kafka.Config, topic topic, n int) []deadL
 		t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), waittest.Limit)
 	defer cancel()
 	var got []deadLetter
 	for len(got) < n {

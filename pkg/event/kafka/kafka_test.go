@@ -25,6 +25,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/sqlite"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -80,7 +81,7 @@ func publisher(t *testing.T, cfg kafka.Config, topics ...topic) *kafka.Publisher
 // unknown to the broker for some seconds.
 func publish(t *testing.T, p *kafka.Publisher, e event.Envelope) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), waittest.Limit)
 	defer cancel()
 	for {
 		err := p.Publish(ctx, e)
@@ -247,20 +248,6 @@ func TestFirstDeliveriesAreInOrderDespiteBrokerErrors(t *testing.T) {
 	for k := range keys {
 		if key := fmt.Sprint("key", k); last[key] != each {
 			t.Errorf("last event of %s is %d, want %d", key, last[key], each)
-		}
-	}
-}
-
-// eventually calls f until it succeeds.
-func eventually(t *testing.T, what string, f func() error) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		err := f()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s = %v", what, err)
 		}
 	}
 }

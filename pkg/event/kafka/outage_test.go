@@ -15,6 +15,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // unusedAddress returns the configuration for a broker that is not running, and its
@@ -70,7 +71,7 @@ func TestPingDetectsAnOutage(t *testing.T) {
 	}()
 	pings := map[string]func(context.Context) error{"Publisher": p.Ping, "Consumer": c.Ping}
 	for name, ping := range pings {
-		eventually(t, name+".Ping", func() error { return ping(t.Context()) })
+		waittest.Success(t, name+".Ping", func() error { return ping(t.Context()) })
 	}
 	cluster.Close()
 	for name, ping := range pings {
@@ -80,7 +81,7 @@ func TestPingDetectsAnOutage(t *testing.T) {
 	}
 	_, _ = startBroker(t, kfake.Ports(port), dir)
 	for name, ping := range pings {
-		eventually(t, name+".Ping", func() error { return ping(t.Context()) })
+		waittest.Success(t, name+".Ping", func() error { return ping(t.Context()) })
 	}
 }
 
@@ -111,7 +112,7 @@ func TestShutdownDoesNotWaitForAHangingBroker(t *testing.T) {
 			go func() { done <- f.Run(ctx) }()
 			insert(t, cells, "first")
 			if working {
-				eventually(t, "published events", func() error {
+				waittest.Success(t, "published events", func() error {
 					if n := len(storetest.WaitingEvents(t, cells.Outbox(), "first")); n > 0 {
 						return fmt.Errorf("%d events not published", n)
 					}
@@ -124,8 +125,8 @@ func TestShutdownDoesNotWaitForAHangingBroker(t *testing.T) {
 			}
 			select {
 			case <-requested:
-			case <-time.After(20 * time.Second):
-				t.Fatal("no request within 20 s")
+			case <-time.After(waittest.Limit):
+				t.Fatal("no request")
 			}
 			cancel()
 			select {
@@ -133,9 +134,8 @@ func TestShutdownDoesNotWaitForAHangingBroker(t *testing.T) {
 				if err != nil {
 					t.Errorf("Run = %v", err)
 				}
-			case <-time.After(4 * time.Second):
-				t.Error("Run did not return within 4 s")
-				<-done
+			case <-time.After(waittest.Limit):
+				t.Error("Run did not return")
 			}
 		})
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event/kafka"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/tlstest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // mechanisms maps the values of KAFKA_SASL_MECHANISM to the names in the protocol.
@@ -182,7 +183,7 @@ func TestClientsRecoverFromWrongCredentials(t *testing.T) {
 		t.Errorf("Publish to an untrusted broker = %v, want unavailable", err)
 	}
 	writeCA(authority.File)
-	eventually(t, "the new CA file", func() error {
+	waittest.Success(t, "the new CA file", func() error {
 		if err := p.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "KAFKA_PASSWORD") {
 			return errors.Join(errors.New("want an error about KAFKA_PASSWORD"), err)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/battery-passport/suite/pkg/rest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // Client calls a service over HTTP.
@@ -37,14 +38,11 @@ type Response struct {
 	Text   string
 }
 
-// startTimeout limits how long Call repeats a request that gets 503.
-const startTimeout = 20 * time.Second
-
 // retryInterval keeps the requests of Call below the rate limits.
 const retryInterval = 5 * time.Millisecond
 
 // Call sends a request with an access token. The body is a string, or a value that is
-// sent as JSON. Call repeats the request for 20 seconds while the response is 503, because the
+// sent as JSON. Call repeats the request for two minutes while the response is 503, because the
 // service may be starting: use Do to expect 503.
 func (c Client) Call(route, token string, body any, headers ...string) Response {
 	c.T.Helper()
@@ -57,7 +55,7 @@ func (c Client) Call(route, token string, body any, headers ...string) Response 
 		text = string(data)
 	}
 	headers = append([]string{"Authorization", "Bearer " + token, "Content-Type", "application/json"}, headers...)
-	for deadline := time.Now().Add(startTimeout); ; time.Sleep(retryInterval) {
+	for deadline := time.Now().Add(waittest.Limit); ; time.Sleep(retryInterval) {
 		if a := c.Do(route, text, headers...); a.Status != http.StatusServiceUnavailable || time.Now().After(deadline) {
 			return a
 		}

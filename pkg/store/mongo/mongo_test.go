@@ -16,6 +16,7 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 	"github.com/battery-passport/suite/pkg/store/mongo"
 	"github.com/battery-passport/suite/pkg/store/storetest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // server returns the URI of a MongoDB to test against.
@@ -77,7 +78,7 @@ func TestNoServerIsUnavailableWithinThreeSeconds(t *testing.T) {
 		}
 	}
 	start := time.Now()
-	if err := db.Ping(t.Context()); err == nil || time.Since(start) > 10*time.Second {
+	if err := db.Ping(t.Context()); err == nil || time.Since(start) > 25*time.Second {
 		t.Errorf("Ping = %v after %v", err, time.Since(start))
 	}
 }
@@ -116,20 +117,15 @@ func TestSlowIndexCreationDoesNotBlockOperations(t *testing.T) {
 	cells := store.Open(db, storetest.CellSchema())
 	for range 2 {
 		start := time.Now()
-		if _, err := cells.Get(t.Context(), "id"); !fault.Is(err, fault.Unavailable) || time.Since(start) > 10*time.Second {
-			t.Fatalf("Get = %v after %v, want unavailable within 2.5 s", err, time.Since(start))
+		if _, err := cells.Get(t.Context(), "id"); !fault.Is(err, fault.Unavailable) || time.Since(start) > 25*time.Second {
+			t.Fatalf("Get = %v after %v, want unavailable before the 30 s of the driver", err, time.Since(start))
 		}
 	}
 	release()
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	waittest.Success(t, "Insert", func() error {
 		_, err := cells.Insert(t.Context(), "id", storetest.Cell{})
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("Insert = %v", err)
-		}
-	}
+		return err
+	})
 }
 
 // slowIndexes returns the address of a proxy to the server that holds back requests

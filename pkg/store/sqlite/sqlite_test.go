@@ -55,8 +55,8 @@ func TestPingFailsWhileFileIsLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := time.Now()
-	if err := db.Ping(t.Context()); !fault.Is(err, fault.Unavailable) || time.Since(start) > 4*time.Second {
-		t.Errorf("Ping = %v after %v, want unavailable within 4 s", err, time.Since(start))
+	if err := db.Ping(t.Context()); !fault.Is(err, fault.Unavailable) || time.Since(start) > 20*time.Second {
+		t.Errorf("Ping = %v after %v, want unavailable soon", err, time.Since(start))
 	}
 	if _, err := other.Exec("ROLLBACK"); err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event/outbox"
 	"github.com/battery-passport/suite/pkg/fault"
 	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 const (
@@ -237,19 +238,17 @@ func crashOnce(t *testing.T, name string, stored map[string]int64, broker *Broke
 // drain publishes the waiting events.
 func drain(t *testing.T, cells *store.Collection[Cell], broker *Broker) {
 	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, stop := context.WithCancel(t.Context())
 	relay := &outbox.Relay{Source: pastDue{cells.Outbox()}, Publisher: broker, Log: slog.New(slog.DiscardHandler), Lease: 20 * time.Millisecond}
 	var wg sync.WaitGroup
 	wg.Go(func() { relay.Run(ctx) })
-	for ctx.Err() == nil {
+	defer wg.Wait()
+	defer stop()
+	waittest.Until(t, "all events are published", func() bool {
 		expired, err := cells.Outbox().Expired(t.Context(), time.Now().Add(time.Hour), 9)
 		if err != nil {
 			t.Error(err)
 		}
-		if len(expired) == 0 {
-			break
-		}
-	}
-	stop()
-	wg.Wait()
+		return len(expired) == 0
+	})
 }

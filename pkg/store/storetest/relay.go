@@ -13,6 +13,7 @@ import (
 	"github.com/battery-passport/suite/pkg/event"
 	"github.com/battery-passport/suite/pkg/event/outbox"
 	"github.com/battery-passport/suite/pkg/store"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // Broker is a fake broker that checks the order of the events of each key.
@@ -109,18 +110,16 @@ func writeInParallel(t *testing.T, cells *store.Collection[Cell], ids []string, 
 
 func waitUntilPublished(t *testing.T, cells *store.Collection[Cell], ids []string) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
-	for waiting := 1; waiting > 0; {
-		waiting = 0
+	waittest.Success(t, "events", func() error {
+		waiting := 0
 		for _, id := range ids {
 			waiting += len(events(t, cells, id))
 		}
-		select {
-		case <-deadline:
-			t.Fatalf("%d events wait after 30 s", waiting)
-		default:
+		if waiting > 0 {
+			return fmt.Errorf("%d are not published", waiting)
 		}
-	}
+		return nil
+	})
 }
 
 // pastDue treats all leases as expired, so that relays always find aggregates to
@@ -154,18 +153,10 @@ func deletedDuringRelay(t *testing.T, db store.DB) {
 			t.Fatal(err)
 		}
 	}
-	deadline := time.Now().Add(20 * time.Second)
-	remaining := 0
 	for _, id := range ids {
-		_, err := cells.Insert(t.Context(), id, Cell{}) // succeeds after the removal
-		for err != nil && time.Now().Before(deadline) {
-			_, err = cells.Insert(t.Context(), id, Cell{})
-		}
-		if err != nil {
-			remaining++
-		}
-	}
-	if remaining > 0 {
-		t.Errorf("%d of %d deleted aggregates still exist after 20 s", remaining, len(ids))
+		waittest.Success(t, "Insert after the removal", func() error {
+			_, err := cells.Insert(t.Context(), id, Cell{})
+			return err
+		})
 	}
 }
