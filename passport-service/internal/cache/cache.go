@@ -13,6 +13,7 @@ import (
 type Cache[K comparable, V any] struct {
 	limit  int            // bytes
 	size   func(K, V) int // bytes of an entry
+	fresh  func(V) bool   // of a value that Load may return; nil: of all
 	mu     sync.Mutex
 	used   int
 	lru    *simplelru.LRU[K, V]
@@ -26,6 +27,13 @@ func New[K comparable, V any](limit int, size func(K, V) int) *Cache[K, V] {
 	return c
 }
 
+// NewExpiring is like New. Load replaces values that are not fresh.
+func NewExpiring[K comparable, V any](limit int, size func(K, V) int, fresh func(V) bool) *Cache[K, V] {
+	c := New(limit, size)
+	c.fresh = fresh
+	return c
+}
+
 // Get returns the value of a key.
 func (c *Cache[K, V]) Get(key K) (V, bool) {
 	c.mu.Lock()
@@ -33,15 +41,14 @@ func (c *Cache[K, V]) Get(key K) (V, bool) {
 	return c.lru.Get(key)
 }
 
-// Load returns the value of a key if it is fresh, and otherwise loads it, once for all
-// concurrent calls with the same key. load may return the value with another key: the key of a
-// newer version. Errors are not cached.
-func (c *Cache[K, V]) Load(key K, fresh func(V) bool, load func() (K, V, error)) (V, error) {
-	if v, ok := c.Get(key); ok && fresh(v) {
+// Load returns the value of a key, and loads it if it is missing, once for all concurrent calls with the same key. load
+// may return the value with another key: the key of a newer version. Errors are not cached.
+func (c *Cache[K, V]) Load(key K, load func() (K, V, error)) (V, error) {
+	if v, ok := c.getFresh(key); ok {
 		return v, nil
 	}
 	v, err, _ := c.flight.Do(fmt.Sprintf("%#v", key), func() (any, error) {
-		if v, ok := c.Get(key); ok && fresh(v) { // another call has just loaded it
+		if v, ok := c.getFresh(key); ok { // another call has just loaded it
 			return v, nil
 		}
 		key, v, err := load()
@@ -55,6 +62,11 @@ func (c *Cache[K, V]) Load(key K, fresh func(V) bool, load func() (K, V, error))
 		return none, err
 	}
 	return v.(V), nil
+}
+
+func (c *Cache[K, V]) getFresh(key K) (V, bool) {
+	v, ok := c.Get(key)
+	return v, ok && (c.fresh == nil || c.fresh(v))
 }
 
 // Put stores a value.

@@ -10,13 +10,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func always(string) bool { return true }
-func never(string) bool  { return false }
+func never(string) bool { return false }
 
 // store stores a text of some bytes under a key.
 func store(t *testing.T, c *Cache[string, string], key, text string) {
 	t.Helper()
-	if got, err := c.Load(key, never, func() (string, string, error) { return key, text, nil }); err != nil || got != text {
+	if got, err := c.Load(key, func() (string, string, error) { return key, text, nil }); err != nil || got != text {
 		t.Fatalf("%s: got %q, %v", key, got, err)
 	}
 }
@@ -24,7 +23,7 @@ func store(t *testing.T, c *Cache[string, string], key, text string) {
 // TestCacheIsBoundedInBytes: the least recently used values make room for new ones, and a
 // value that is larger than the cache removes no other.
 func TestCacheIsBoundedInBytes(t *testing.T) {
-	c := New(10, func(_, text string) int { return len(text) })
+	c := NewExpiring(10, func(_, text string) int { return len(text) }, never)
 	store(t, c, "a", "1234")
 	store(t, c, "b", "1234")
 	c.Get("a")
@@ -39,7 +38,7 @@ func TestCacheIsBoundedInBytes(t *testing.T) {
 	if _, ok := c.Get("c"); ok || c.used != 8 || c.lru.Len() != 1 {
 		t.Errorf("after a replacement: got %d values with %d bytes, want one with 8", c.lru.Len(), c.used)
 	}
-	off := New(0, func(_, text string) int { return len(text) })
+	off := NewExpiring(0, func(_, text string) int { return len(text) }, never)
 	store(t, off, "a", "1")
 	if off.lru.Len() != 0 {
 		t.Error("a cache of 0 bytes keeps a value")
@@ -54,7 +53,7 @@ func TestConcurrentLoadsAreOne(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
-			v, err := c.Load("key", always, func() (string, string, error) {
+			v, err := c.Load("key", func() (string, string, error) {
 				loads++
 				close(begun) // panics if there is a second load
 				<-finish
@@ -68,13 +67,13 @@ func TestConcurrentLoadsAreOne(t *testing.T) {
 	<-begun
 	close(finish)
 	wg.Wait()
-	c.Load("old", always, func() (string, string, error) { return "new", "value", nil })
+	c.Load("old", func() (string, string, error) { return "new", "value", nil })
 	_, old := c.Get("old")
 	if v, _ := c.Get("new"); v != "value" || old {
 		t.Errorf("a newer version: got %q under its key, %v under the old one", v, old)
 	}
 	failed := errors.New("failed")
-	if _, err := c.Load("x", always, func() (string, string, error) { return "x", "", failed }); !errors.Is(err, failed) {
+	if _, err := c.Load("x", func() (string, string, error) { return "x", "", failed }); !errors.Is(err, failed) {
 		t.Errorf("got %v", err)
 	}
 	if _, ok := c.Get("x"); ok {

@@ -59,9 +59,10 @@ func New(base, public, secret string, now func() time.Time) *Client {
 		}
 		return n
 	}
+	fresh := func(l list) bool { return now().Before(l.expires) || now().Before(l.retryAt) }
 	return &Client{
 		base: strings.TrimSuffix(base, "/"), public: strings.TrimSuffix(public, "/"),
-		secret: secret, now: now, cache: cache.New(cacheBytes, size),
+		secret: secret, now: now, cache: cache.NewExpiring(cacheBytes, size, fresh),
 		http: http.Client{Timeout: timeout, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 }
@@ -74,8 +75,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // Concurrent calls for a passport share one request. After a failure, there is a pause before
 // the next request for the passport.
 func (c *Client) List(ctx context.Context, passportID string) ([]page.File, string, error) {
-	fresh := func(l list) bool { return c.now().Before(l.expires) || c.now().Before(l.retryAt) }
-	l, err := c.cache.Load(passportID, fresh, func() (string, list, error) {
+	l, err := c.cache.Load(passportID, func() (string, list, error) {
 		if !c.breaker.allows(c.now()) {
 			return passportID, list{}, errPaused
 		}

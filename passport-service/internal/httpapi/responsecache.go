@@ -20,13 +20,11 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 )
 
-// ResponseCache caches responses about single passports: pages, JSON and linksets for everyone,
-// and JSON for each access of signed-in readers. Each request reads the version of the passport
-// from the store, so a change is visible at once. The cache contains neither pages for
-// signed-in readers nor responses about drafts: after a draft is deleted, another one may have
-// the same id and versions. Of both, it
-// has only the QR code of an identifier, and that a passport was a draft. It is safe for
-// concurrent use.
+// ResponseCache caches responses about single passports: pages, JSON and linksets for everyone, and JSON for each access
+// of signed-in readers. Each request reads the version of the passport from the store, so a change is visible at once. The
+// cache contains neither pages for signed-in readers nor responses about drafts: after a draft is deleted, another one may
+// have the same id and versions. Of both, it has only the QR code of an identifier, and that a passport was a draft. It is
+// safe for concurrent use.
 type ResponseCache struct {
 	cache    *cache.Cache[responseKey, *response]
 	rendered *prometheus.CounterVec
@@ -95,7 +93,7 @@ func newResponse(key responseKey, body []byte) *response {
 // is the same in all languages and versions.
 func (c *ResponseCache) code(identifier string) []byte {
 	key := responseKey{mediaType: "image/svg+xml", view: identifier}
-	found, _ := c.cache.Load(key, func(*response) bool { return true }, func() (responseKey, *response, error) {
+	found, _ := c.cache.Load(key, func() (responseKey, *response, error) {
 		return key, &response{plain: drawCode(identifier)}, nil
 	})
 	return found.plain
@@ -134,8 +132,7 @@ func (c *ResponseCache) get(ctx context.Context, from source, keyOf func(passpor
 		return nil, err
 	}
 	key := keyOf(revision)
-	valid := func(*response) bool { return true }
-	return c.cache.Load(key, valid, func() (responseKey, *response, error) {
+	return c.cache.Load(key, func() (responseKey, *response, error) {
 		p, err := from.read(context.WithoutCancel(ctx))
 		if err != nil {
 			return key, nil, err
