@@ -36,11 +36,9 @@ func Zip(r io.Reader, limit int64, maxDepth int) (Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, message := range otherArchives {
-		if p.archive.Find(name) != nil {
-			p.Close()
-			return nil, fault.New(fault.Malformed, "%s", message)
-		}
+	if err := p.checkZip(); err != nil {
+		p.Close()
+		return nil, err
 	}
 	p.open = func(name string, r io.Reader) (Source, error) {
 		switch strings.ToLower(path.Ext(name)) {
@@ -59,10 +57,16 @@ func Zip(r io.Reader, limit int64, maxDepth int) (Source, error) {
 	return p, nil
 }
 
-// otherArchives are archives that are sent as zip by mistake, by a file in them.
-var otherArchives = map[string]string{
-	"xl/workbook.xml":             "the file is a workbook; send Content-Type: application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-	"aasx/_rels/aasx-origin.rels": "the file is a package (AASX); send Content-Type: " + aasx.MediaType,
+// checkZip fails with fault.Malformed if the archive is a workbook or a package.
+func (p *packed) checkZip() error {
+	has := func(name string) bool { return p.archive.Find(name) != nil }
+	switch {
+	case has("xl/workbook.xml"):
+		return fault.New(fault.Malformed, "the file is a workbook; send Content-Type: application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+	case aasx.IsPackage(has):
+		return fault.New(fault.Malformed, "the file is a package (AASX); send Content-Type: %s", aasx.MediaType)
+	}
+	return nil
 }
 
 // isOfSystem reports whether an operating system has added a file to a folder.

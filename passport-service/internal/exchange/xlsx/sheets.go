@@ -7,17 +7,17 @@ import (
 	"path"
 	"regexp"
 	"strings"
+
+	"github.com/battery-passport/suite/passport-service/internal/format/aasx"
 )
 
 // otherKinds are other documents that are zip files, by a file in them.
 var otherKinds = map[string]string{
-	"content.xml":                 "it is an OpenDocument file; save it as .xlsx",
-	"xl/workbook.bin":             "it is a binary workbook (.xlsb); save it as .xlsx",
-	"index/document.iwa":          "it is a document of Numbers; export it to Excel (.xlsx)",
-	"index.zip":                   "it is a document of Numbers; export it to Excel (.xlsx)",
-	"word/document.xml":           "it is a text document; send a workbook (.xlsx)",
-	"aasx/aasx-origin":            "it is a package of asset administration shells; send Content-Type: application/asset-administration-shell-package",
-	"aasx/_rels/aasx-origin.rels": "it is a package of asset administration shells; send Content-Type: application/asset-administration-shell-package",
+	"content.xml":        "it is an OpenDocument file; save it as .xlsx",
+	"xl/workbook.bin":    "it is a binary workbook (.xlsb); save it as .xlsx",
+	"index/document.iwa": "it is a document of Numbers; export it to Excel (.xlsx)",
+	"index.zip":          "it is a document of Numbers; export it to Excel (.xlsx)",
+	"word/document.xml":  "it is a text document; send a workbook (.xlsx)",
 }
 
 // errOtherKind returns the error of a zip file that is not a workbook.
@@ -26,6 +26,9 @@ func (w *Workbook) errOtherKind() error {
 		if w.files[name] != nil {
 			return malformed("%s", message)
 		}
+	}
+	if aasx.IsPackage(func(name string) bool { return w.files[name] != nil }) {
+		return malformed("it is a package of asset administration shells; send Content-Type: %s", aasx.MediaType)
 	}
 	return malformed("it is a zip file without xl/workbook.xml; save it as .xlsx")
 }

@@ -18,6 +18,15 @@ import (
 // MediaType is the media type of packages.
 const MediaType = "application/asset-administration-shell-package"
 
+// Files of packages.
+const (
+	originPart          = "aasx/aasx-origin"
+	originRelationships = "aasx/_rels/aasx-origin.rels"
+)
+
+// IsPackage reports whether an archive has a file of packages. has reports whether it has a file.
+func IsPackage(has func(name string) bool) bool { return has(originPart) || has(originRelationships) }
+
 // Types of relationships, after the host.
 const (
 	origin     = "/aasx/relationships/aasx-origin"
@@ -35,7 +44,7 @@ const (
 	declaration  = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 	contentTypes = declaration + `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">` +
 		`<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>` +
-		`<Default Extension="json" ContentType="application/json"/><Override PartName="/aasx/aasx-origin" ContentType="text/plain"/></Types>`
+		`<Default Extension="json" ContentType="application/json"/><Override PartName="/` + originPart + `" ContentType="text/plain"/></Types>`
 )
 
 func relationships(kind, target string) string {
@@ -49,9 +58,9 @@ func Pack(environment []byte) ([]byte, error) {
 	z := zip.NewWriter(&b)
 	for _, part := range []struct{ name, text string }{
 		{"[Content_Types].xml", contentTypes},
-		{"_rels/.rels", relationships(origin, "/aasx/aasx-origin")},
-		{"aasx/aasx-origin", "Intentionally empty."},
-		{"aasx/_rels/aasx-origin.rels", relationships(spec, "/aasx/environment.json")},
+		{"_rels/.rels", relationships(origin, "/"+originPart)},
+		{originPart, "Intentionally empty."},
+		{originRelationships, relationships(spec, "/aasx/environment.json")},
 		{"aasx/environment.json", string(environment)},
 	} {
 		w, err := z.Create(part.name)
