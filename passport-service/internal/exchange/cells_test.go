@@ -113,7 +113,7 @@ func readCell(t *testing.T, header, cell string) (value, message string) {
 	return v.Raw(), message
 }
 
-// TestUnitsOfHeaders reads headers of numbers with texts in brackets. Those that are not the unit must be refused.
+// TestUnitsOfHeaders reads headers of numbers with texts in brackets. Other units must be refused, and remarks ignored.
 func TestUnitsOfHeaders(t *testing.T) {
 	const (
 		energy     = "performanceAndDurability.ratedEnergyKwh"
@@ -124,7 +124,10 @@ func TestUnitsOfHeaders(t *testing.T) {
 	for _, c := range []struct{ header, units, want string }{ // want: the unit in the error
 		{massHeader, "kg|KG|Kg| kg ", ""},
 		{massHeader, "g|G|Gramm|grams|pounds|t|kg/m²|mg", "kg"},
+		{massHeader, "optional|Pflicht|required|obligatoire|обязательно|προαιρετικό|a|1|C|M|*|max. 3 decimals|siehe Anhang C|kg optional|in kg|Kilogramm|χιλιόγραμμα", ""},
+		{massHeader, "g optional|in g|Angabe in g|unit: g|1000 kg|10^3 kg|Monate|mois|°F|V|Kilowatt|MWh|W/kg|kg/mol", "kg"},
 		{massHeader + " [g]", "kg", "kg"},
+		{massHeader + " [kg]", "optional", ""},
 		{energy, "kWh|KWH|kwh|kW h", ""},
 		{energy, "WH|wh|MWH|mwh|Watt-hours|kW|kW/h", "kWh"},
 		{resistance, "Ω|\u2126|Ohm|ohm|OHM|Ohms", ""},

@@ -15,6 +15,9 @@ import (
 	"github.com/battery-passport/suite/pkg/fault"
 )
 
+// decimalsOf are the signs of numbers in files with a separator other than a comma.
+var decimalsOf = map[byte]table.Decimals{';': table.CommaOrPoint, '\t': table.Unknown}
+
 // endOfFile ends the files of some programs.
 const endOfFile = "\x1a"
 
@@ -60,7 +63,7 @@ func CSV(r io.Reader, charset string, rules *ruleset.RuleSet) (Source, error) {
 	if err != nil {
 		return nil, f.failure(err)
 	}
-	if f.parser, err = table.NewParser(rules, header, table.Options{DecimalComma: separator == ';'}); err != nil {
+	if f.parser, err = table.NewParser(rules, header, table.Options{Decimals: decimalsOf[separator]}); err != nil {
 		return nil, err
 	}
 	return f, nil

@@ -19,12 +19,12 @@ func rules() *ruleset.RuleSet {
 
 // FuzzParse parses any header and row, whose cells are lines. A body must be valid.
 func FuzzParse(f *testing.F) {
-	f.Add("generalInformation.batteryIdentifier\ngeneralInformation.batteryMass\ngeneralInformation.placingOnMarketDate", "i\n1,5\n18.2.2027", true, false)
-	f.Add("materialComposition.materials[0].massKg\nmaterialComposition.materials[2]\ndata\nreason", "1e5\n[]\n{\"a\":{}}\n'\"x\"", false, true)
-	f.Add("Gewicht\nlabelsAndConformity.labelMeanings[0].meaning.de\n#", "1.1000000000000001\na\n#", false, true)
-	f.Add("materialComposition.criticalRawMaterials[1]\nsupplyChainDueDiligence.isExempt", "a\nTRUE\nb", false, false)
-	f.Fuzz(func(t *testing.T, header, row string, decimalComma, isNumber bool) {
-		p, err := table.NewParser(rules(), cells(header, false), table.Options{DecimalComma: decimalComma})
+	f.Add("generalInformation.batteryIdentifier\ngeneralInformation.batteryMass\ngeneralInformation.placingOnMarketDate", "i\n1,5\n18.2.2027", uint8(table.CommaOrPoint), false)
+	f.Add("materialComposition.materials[0].massKg\nmaterialComposition.materials[2]\ndata\nreason", "1e5\n[]\n{\"a\":{}}\n'\"x\"", uint8(table.Point), true)
+	f.Add("Gewicht\nlabelsAndConformity.labelMeanings[0].meaning.de\n#", "1.1000000000000001\na\n#", uint8(table.Point), true)
+	f.Add("materialComposition.criticalRawMaterials[1]\nsupplyChainDueDiligence.isExempt", "a\nTRUE\nb", uint8(table.Unknown), false)
+	f.Fuzz(func(t *testing.T, header, row string, decimals uint8, isNumber bool) {
+		p, err := table.NewParser(rules(), cells(header, false), table.Options{Decimals: table.Decimals(decimals % 3)})
 		if err != nil {
 			return
 		}

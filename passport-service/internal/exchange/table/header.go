@@ -34,17 +34,17 @@ type column struct {
 
 // Parser converts rows of cells to the bodies of passports.
 type Parser struct {
-	rules        *ruleset.RuleSet
-	columns      []column
-	root         *node
-	decimalComma bool
-	date1904     bool
+	rules    *ruleset.RuleSet
+	columns  []column
+	root     *node
+	decimals Decimals
+	date1904 bool
 }
 
 // Options are the conventions of a file.
 type Options struct {
-	DecimalComma bool // numbers may have a decimal comma
-	Date1904     bool // days of a workbook count from 1904
+	Decimals Decimals
+	Date1904 bool // days of a workbook count from 1904
 }
 
 // NewParser returns a parser for a header. It fails with fault.Invalid, listing all
@@ -56,7 +56,7 @@ func NewParser(rules *ruleset.RuleSet, header []Cell, options Options) (*Parser,
 	if len(header) > MaxColumns {
 		return nil, fault.New(fault.Invalid, "the file must not have more than %d columns, got %d", MaxColumns, len(header))
 	}
-	p := &Parser{rules: rules, root: &node{column: -1}, decimalComma: options.DecimalComma, date1904: options.Date1904}
+	p := &Parser{rules: rules, root: &node{column: -1}, decimals: options.Decimals, date1904: options.Date1904}
 	wrong := fault.New(fault.Invalid, "the header of the file is not valid")
 	hasIdentifier := slices.ContainsFunc(header, func(c Cell) bool { return isIdentifier(rules, c.Text) })
 	for i, cell := range header {

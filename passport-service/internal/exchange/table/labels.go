@@ -77,15 +77,14 @@ func normalize(label string) string {
 	return strings.ToLower(norm.NFC.String(withoutUnit(indices.ReplaceAllString(label, ""))))
 }
 
-// withoutUnit returns a name with single spaces, and without a unit in brackets or a mark of mandatory columns after it.
+// withoutUnit returns a name with single spaces, and without remarks in brackets, such as a unit, and marks of mandatory
+// columns.
 func withoutUnit(name string) string {
-	name = strings.TrimRight(strings.Join(strings.Fields(name), " "), " *:")
-	for _, brackets := range []string{"()", "[]"} {
-		if i := strings.LastIndex(name, " "+brackets[:1]); i > 0 && strings.HasSuffix(name, brackets[1:]) {
-			name = name[:i]
-		}
+	name, text := cutBrackets(name)
+	for text != "" {
+		name, text = cutBrackets(name)
 	}
-	return strings.TrimRight(name, " *:")
+	return name
 }
 
 // withIndices puts the indices of a label into a path, whose arrays end in [].

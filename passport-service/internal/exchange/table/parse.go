@@ -20,11 +20,12 @@ type Row struct {
 	Warnings []fault.Detail // about cells that were converted, or that are stored as they are
 }
 
-// Parse returns a row of cells. ok is false if the row is empty or a comment.
+// Parse returns a row of cells. ok is false if the row is empty or a comment. The rows must be in the order of the file.
 func (p *Parser) Parse(cells []Cell) (row Row, ok bool) {
 	if p.isComment(cells) {
 		return Row{}, false
 	}
+	p.learnDecimals(cells)
 	r := rowParser{Parser: p, values: make([]string, len(p.columns))}
 	r.Errors = p.checkLength(cells)
 	r.hasValue = r.Errors != nil

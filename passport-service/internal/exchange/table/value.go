@@ -164,6 +164,11 @@ func (p *Parser) numberOf(a *ruleset.Attribute, cell Cell) value {
 	if isPercentage {
 		text = strings.TrimSpace(strings.TrimSuffix(text, "%"))
 	}
+	text = strings.Replace(text, "\u2212", "-", 1) // the minus sign of some languages
+	if p.isAmbiguous(text) {
+		digits := strings.NewReplacer(",", "", ".", "").Replace(text)
+		return value{problem: fmt.Sprintf("must be %s, got %.100q, which has two meanings: write %.100s or %.100s", a.Expected(), cell.Text, digits, text+"0")}
+	}
 	number, hint, ok := p.number(text)
 	if !ok {
 		return value{problem: fmt.Sprintf("must be %s%s, got %.100q", a.Expected(), hint, cell.Text)}
@@ -173,16 +178,15 @@ func (p *Parser) numberOf(a *ruleset.Attribute, cell Cell) value {
 
 // number returns the JSON of a number, or the end of a description of valid ones.
 func (p *Parser) number(text string) (value, hint string, ok bool) {
-	text = strings.Replace(text, "\u2212", "-", 1) // the minus sign of some languages
 	grouped := thousands.MatchString(text)
 	switch {
 	case grouped && strings.ContainsAny(text, spaces):
 		return "", ", without separators of thousands", false
-	case p.decimalComma && strings.Count(text, ",") == 1 && !strings.Contains(text, "."):
+	case p.hasDecimalComma() && strings.Count(text, ",") == 1 && !strings.Contains(text, "."):
 		text = strings.Replace(text, ",", ".", 1)
-	case grouped && (p.decimalComma || strings.Contains(text, ",")):
+	case grouped && (p.hasDecimalComma() || strings.Contains(text, ",") || strings.Count(text, ".") > 1):
 		return "", ", without separators of thousands", false
-	case strings.Contains(text, ",") && !p.decimalComma:
+	case strings.Contains(text, ",") && !p.hasDecimalComma():
 		return "", ", with a decimal point", false
 	}
 	if !IsNumber(text) {
