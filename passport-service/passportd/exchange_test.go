@@ -221,10 +221,13 @@ func TestExportIsProjected(t *testing.T) {
 	for _, path := range []string{"/api/passports/export", "/api/passports/" + p.ID + "/export", "/api/public/passports/" + p.ID + "/export"} {
 		s.Call("GET "+path+"?report=true&format=csv", owner, nil).WantProblem(422, "query:report notApplicable")
 	}
-	s.Call("GET /api/passports/export?ids=%20"+p.ID+",%20"+p.ID, owner, nil).Want(200, nil)
+	second := s.create(owner, sample(t, "lmt-ebike.json"))
+	if text := s.Call("GET /api/passports/export?ids=%20"+p.ID+","+second.ID+",%20"+p.ID, owner, nil).Want(200, nil).Text; strings.Count(text, "\n") != 2 || !strings.HasPrefix(text, `{"id":"`+p.ID) {
+		t.Errorf("export of repeated ids: %.200s, want each passport once, in the order of the ids", text)
+	}
 	s.Call("GET /api/passports/export?format=pdf", owner, nil).WantProblem(422, "query:format enum")
-	if text := s.Call("GET /api/passports/export?ids="+p.ID+"&format=csv", owner, nil).Want(200, nil).Text; strings.Count(text, "\n") != 2 {
-		t.Errorf("export of one id: %d lines", strings.Count(text, "\n"))
+	if text := s.Call("GET /api/passports/export?ids="+p.ID+"&format=csv", owner, nil).Want(200, nil).Text; strings.Count(text, "\n") != 2 || !strings.HasPrefix(text, "\ufeffid,") {
+		t.Errorf("export of one id: %d lines, %.20q", strings.Count(text, "\n"), text)
 	}
 	draftOf := s.create(owner, draft("https://a.example/secret"))
 	s.Call("GET /api/passports/"+draftOf.ID+"/export", s.as(auth.Operator, "x"), nil).WantProblem(404)
@@ -284,7 +287,7 @@ func TestTemplateIsFilledInAndImported(t *testing.T) {
 		}
 	}
 	text := s.Call("GET /api/passports/import/template?category=LMT&format=csv", operator, nil).Want(200, nil).Text
-	if !strings.HasPrefix(text, "#,generalInformation.batteryPassportIdentifier,generalInformation.batteryIdentifier,") || !strings.Contains(text, "\n# duty,mandatory,mandatory") {
+	if !strings.HasPrefix(text, "\ufeff#,generalInformation.batteryPassportIdentifier,generalInformation.batteryIdentifier,") || !strings.Contains(text, "\n# duty,mandatory,mandatory") {
 		t.Errorf("csv template: %.300s", text)
 	}
 	s.Call("GET /api/passports/import/template?category=SLI", operator, nil).WantProblem(422, "query:category enum")

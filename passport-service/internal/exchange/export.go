@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"io"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,15 +30,27 @@ func (s *Service) Export(ctx context.Context, filter passport.Filter, ids []stri
 	return s.Passports.All(ctx, passport.ListParams{Filter: filter, Order: store.OldestFirst, Limit: store.MaxLimit})
 }
 
+// maxHeld limits the passports that exportIDs holds, in bytes. It reads others a second time.
+const maxHeld = 4 << 20
+
+// exportIDs returns the passports with the ids, each once.
 func (s *Service) exportIDs(ctx context.Context, ids []string) (Views, error) {
-	var unknown []string
+	ids = slices.Clone(ids)
 	for i, id := range ids {
 		ids[i] = strings.TrimSpace(id)
-		_, err := s.Passports.Get(ctx, ids[i])
-		if fault.Is(err, fault.NotFound) {
-			unknown = append(unknown, strconv.Quote(ids[i]))
-		} else if err != nil {
+	}
+	seen, held, size := map[string]bool{}, map[string]passport.PassportView{}, 0
+	ids = slices.DeleteFunc(ids, func(id string) bool { isRepeated := seen[id]; seen[id] = true; return isRepeated })
+	var unknown []string
+	for _, id := range ids {
+		view, err := s.Passports.Get(ctx, id)
+		switch {
+		case fault.Is(err, fault.NotFound):
+			unknown = append(unknown, strconv.Quote(id))
+		case err != nil:
 			return nil, err
+		case size+len(view.Head.Data) <= maxHeld:
+			held[id], size = view, size+len(view.Head.Data)
 		}
 	}
 	if unknown != nil {
@@ -45,7 +58,11 @@ func (s *Service) exportIDs(ctx context.Context, ids []string) (Views, error) {
 	}
 	return func(yield func(passport.PassportView, error) bool) {
 		for _, id := range ids {
-			view, err := s.Passports.Get(ctx, id)
+			view, ok := held[id]
+			var err error
+			if !ok {
+				view, err = s.Passports.Get(ctx, id)
+			}
 			if !yield(view, err) || err != nil {
 				return
 			}
@@ -101,9 +118,15 @@ func (s *Service) rows(views Views, write func([]table.Cell) error) error {
 
 // WriteCSV writes passports as CSV (RFC 4180) in UTF-8.
 func (s *Service) WriteCSV(w io.Writer, views Views) error {
-	out := csv.NewWriter(bufio.NewWriterSize(w, 64<<10))
-	out.UseCRLF = false
-	err := s.rows(views, func(cells []table.Cell) error {
+	return writeCSV(w, func(write func([]table.Cell) error) error { return s.rows(views, write) })
+}
+
+// writeCSV writes rows after a byte order mark, without which Excel reads UTF-8 in the encoding of the system.
+func writeCSV(w io.Writer, rows func(write func([]table.Cell) error) error) error {
+	buffer := bufio.NewWriterSize(w, 64<<10)
+	buffer.Write(byteOrderMark)
+	out := csv.NewWriter(buffer)
+	err := rows(func(cells []table.Cell) error {
 		fields := make([]string, len(cells))
 		for i, c := range cells {
 			fields[i] = c.Text

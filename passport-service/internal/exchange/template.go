@@ -1,7 +1,6 @@
 package exchange
 
 import (
-	"encoding/csv"
 	"io"
 	"strings"
 
@@ -106,28 +105,18 @@ func (s *Service) WriteTemplate(w io.Writer, format string, category ruleset.Cat
 	_, rules := s.Passports.RuleSets()
 	columns := templateColumns(rules, category, language)
 	rows := templateRows(columns)
-	if format == "csv" {
-		out := csv.NewWriter(w)
-		for _, row := range rows {
-			fields := make([]string, len(row))
-			for i, c := range row {
-				fields[i] = c.Text
-			}
-			if err := out.Write(fields); err != nil {
-				return err
-			}
-		}
-		out.Flush()
-		return out.Error()
-	}
-	sheet := xlsx.Sheet{Name: "Passports", Frozen: 1, Bold: 1, ListsFrom: len(rows) + 1, Widths: []int{12}, Rows: func(write func([]table.Cell) error) error {
+	writeRows := func(write func([]table.Cell) error) error {
 		for _, row := range rows {
 			if err := write(row); err != nil {
 				return err
 			}
 		}
 		return nil
-	}}
+	}
+	if format == "csv" {
+		return writeCSV(w, writeRows)
+	}
+	sheet := xlsx.Sheet{Name: "Passports", Frozen: 1, Bold: 1, ListsFrom: len(rows) + 1, Widths: []int{12}, Rows: writeRows}
 	for i, c := range columns {
 		sheet.Widths = append(sheet.Widths, 28)
 		if len(c.list) > 0 {

@@ -21,13 +21,13 @@ const aasxFormat = "aasx"
 
 // ExportFormat is the format of an export.
 type ExportFormat struct {
-	Format string `query:"format" enum:"ndjson,csv,xlsx" default:"ndjson" doc:"ndjson: a passport on each line, as GET returns it; csv: a table in UTF-8 with a column for each attribute; xlsx: a workbook with this table"`
+	Format string `query:"format" enum:"ndjson,csv,xlsx" default:"ndjson" doc:"ndjson: a passport on each line, as GET returns it; csv: a table with a column for each attribute, in UTF-8 with a byte order mark; xlsx: a workbook with this table"`
 	Report bool   `query:"report" doc:"true: returns the losses instead of the document: values of the passport that the document cannot hold; only for other data models"`
 }
 
 type exportInput struct {
 	ExportFormat
-	IDs               []string       `query:"ids" maxItems:"200" doc:"ids of passports, separated by commas, without filters; if it is missing, the filters select the passports"`
+	IDs               []string       `query:"ids" maxItems:"200" doc:"ids of passports, separated by commas, without filters; each passport is exported once; if it is missing, the filters select the passports"`
 	BatteryIdentifier string         `query:"batteryIdentifier" doc:"only the passport with this battery identifier, in any spelling"`
 	BatteryCategory   string         `query:"batteryCategory" enum:"EV,LMT,Industrial" doc:"only batteries of this category: EV: electric vehicles; LMT: light means of transport; Industrial: industrial use"`
 	State             passport.State `query:"state" enum:"draft,active,inactive,archived,ceased,voided" doc:"only passports in this state"`
@@ -174,7 +174,7 @@ func writeLines(w io.Writer, views exchange.Views) error {
 
 type templateInput struct {
 	Category ruleset.Category `query:"category" required:"true" enum:"EV,LMT,industrialOther,industrialStationaryStorage" doc:"category of the batteries; attributes that do not apply to it have no column"`
-	Format   string           `query:"format" enum:"csv,xlsx" default:"xlsx" doc:"csv: a table in UTF-8; xlsx: a workbook with drop-down lists"`
+	Format   string           `query:"format" enum:"csv,xlsx" default:"xlsx" doc:"csv: a table in UTF-8 with a byte order mark; xlsx: a workbook with drop-down lists"`
 	Language string           `query:"language" enum:"bg,cs,da,de,el,en,es,et,fi,fr,ga,hr,hu,it,lt,lv,mt,nl,pl,pt,ro,sk,sl,sv" doc:"language of the labels in the header; without it, the header has the paths of the catalogue"`
 }
 
