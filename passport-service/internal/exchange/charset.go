@@ -23,7 +23,7 @@ func (f *csvFile) decode(r io.Reader) (*bufio.Reader, error) {
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	if err := checkKind(head, "{", "["); err != nil {
+	if err := checkKind(head, jsonObject, jsonArray, jsonWebToken); err != nil {
 		return nil, err
 	}
 	e, name, err := charsetOf(f.charset)

@@ -43,7 +43,7 @@ func (f *foreign) Close() {
 func (f *foreign) Next() (Record, error) {
 	for len(f.waiting) == 0 {
 		if len(f.parts) == 0 {
-			r, err := f.documents.Next()
+			r, err := f.next()
 			if err != nil || r.Body == nil {
 				return r, err
 			}
@@ -60,6 +60,24 @@ func (f *foreign) Next() (Record, error) {
 	next := f.waiting[0]
 	f.waiting = f.waiting[1:]
 	return next, nil
+}
+
+// next returns the next document, or the one in a credential.
+func (f *foreign) next() (Record, error) {
+	r, err := f.documents.Next()
+	if err != nil || r.Body == nil {
+		return r, err
+	}
+	token, isEnvelope, err := tokenIn(r.Body)
+	switch {
+	case err != nil:
+		return invalidRow(r.Number, err), nil
+	case !isEnvelope:
+		return r, nil
+	}
+	enclosed := credentialRow(token, r.Number)
+	enclosed.Warnings = append(enclosed.Warnings, r.Warnings...)
+	return enclosed, nil
 }
 
 // convert converts the next part of the document. Its rows have the number of the document.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -44,31 +45,46 @@ func invalidRow(number int, err error) Record {
 	return r
 }
 
+// isList matches the beginning of a page of passports, as a list returns it.
+var isList = regexp.MustCompile(`^\s*\{\s*"items"\s*:\s*\[`)
+
+var errList = fault.New(fault.Malformed, "the row is a list, not a passport").
+	With(fault.Detail{Path: "/items", Code: "unknownField", Message: "send the array in items alone; the passports of GET /api/passports have no data, so send the file of GET /api/passports/export instead"})
+
 // rowOf returns a row with a JSON text that begins in a line.
 func rowOf(number int, text []byte, line, maxDepth int) Record {
 	if err := wire.CheckLine(text, line, maxDepth); err != nil {
 		return invalidRow(number, err)
 	}
+	if isList.Match(text) {
+		return invalidRow(number, errList)
+	}
 	return Record{Number: number, Row: passport.Row{Body: text}}
 }
 
+// ndjson reads a row from each line that is not empty.
 type ndjson struct {
-	in       *bufio.Reader
-	maxDepth int
-	line     int
-	err      error
+	in   *bufio.Reader
+	row  func(line []byte, number int) Record
+	line int
+	err  error
 }
 
 // NDJSON reads a JSON object of at most maxDepth levels from each line. It skips empty lines. A
 // line that is not valid does not stop the others.
 func NDJSON(r io.Reader, maxDepth int) (Source, error) {
-	in, err := newUTF8(r, "[")
-	return &ndjson{in: in, maxDepth: maxDepth}, err
+	in, err := newUTF8(r, jsonArray, jsonWebToken)
+	return &ndjson{in: in, row: func(line []byte, number int) Record {
+		if string(line) == "{" {
+			return invalidRow(number, errLines)
+		}
+		return rowOf(number, line, number, maxDepth)
+	}}, err
 }
 
 // newUTF8 returns a reader without the byte order mark. It fails with fault.Malformed if the
 // text is UTF-16, or begins like another kind of file.
-func newUTF8(r io.Reader, refused ...string) (*bufio.Reader, error) {
+func newUTF8(r io.Reader, refused ...kind) (*bufio.Reader, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	head, err := in.Peek(4)
 	if e := checkKind(head, refused...); e != nil {
@@ -103,10 +119,7 @@ func (n *ndjson) Next() (Record, error) {
 			return invalidRow(n.line, fault.New(fault.TooLarge, "a row must not be larger than %d bytes", maxRow)), nil
 		}
 		if line = bytes.TrimSpace(line); len(line) > 0 {
-			if string(line) == "{" {
-				return invalidRow(n.line, errLines), nil
-			}
-			return rowOf(n.line, line, n.line, n.maxDepth), nil
+			return n.row(line, n.line), nil
 		}
 	}
 	return Record{}, n.err
@@ -139,7 +152,7 @@ type array struct {
 // JSON reads the items of a JSON array, or one object. Each has at most maxDepth levels. A
 // syntax error ends the import, because the items after it cannot be found.
 func JSON(r io.Reader, maxDepth int) (Source, error) {
-	in, err := newUTF8(r)
+	in, err := newUTF8(r, jsonWebToken)
 	if err != nil {
 		return nil, err
 	}

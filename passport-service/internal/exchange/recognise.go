@@ -15,6 +15,9 @@ import (
 // Recognise returns a detail that names the format of a body, if the body is a document of
 // another data model instead of a passport.
 func (s *Service) Recognise(body wire.Value) (detail fault.Detail, ok bool) {
+	if token, isEnvelope, err := tokenIn(body); isEnvelope && err == nil {
+		body, _ = payloadOf(token) // without one, it is not recognised
+	}
 	var document map[string]any
 	if json.Unmarshal(body, &document) != nil || document["data"] != nil {
 		return detail, false
@@ -39,8 +42,11 @@ func (s *Service) ExplainIdentifier(name string, document []byte) (text string) 
 		path, _, _ := strings.Cut(strings.TrimLeft(target, "-+"), " |")
 		text, separator = text+separator+path, " or "
 	}
-	if other, ok := s.Recognise(document); ok && !strings.HasSuffix(other.Message, "="+name) {
+	switch other, ok := s.Recognise(document); {
+	case ok && !strings.HasSuffix(other.Message, "="+name):
 		text += "; " + other.Message
+	case model.Aspects:
+		text += "; send all aspects of a battery together, as an object with a member for each"
 	}
 	return text
 }

@@ -26,7 +26,7 @@ type ImportSummary exchange.Summary
 
 // mediaTypes are the media types of imports, with the format of each.
 var mediaTypes = map[string]string{
-	"application/x-ndjson": "ndjson", "application/json": "json", csvType: "csv", xlsxType: "xlsx", zipType: "ndjson", aasx.MediaType: "idta-02035",
+	"application/x-ndjson": "ndjson", "application/json": "json", csvType: "csv", xlsxType: "xlsx", zipType: "ndjson", aasx.MediaType: "idta-02035", exchange.CredentialType: "untp-0.6",
 	// of CSV files in browsers, by system and program
 	"application/ndjson": "ndjson", "application/jsonl": "ndjson",
 	"application/vnd.ms-excel": "csv", "text/tab-separated-values": "csv", "text/plain": "csv", "text/x-csv": "csv", "application/csv": "csv", "text/comma-separated-values": "csv",
@@ -40,12 +40,13 @@ const (
 
 // importBodies describes the media types of imports.
 var importBodies = map[string]string{
-	"application/x-ndjson": "a JSON object on each line: the body of a create, or a passport of an export",
-	"application/json":     "an array of such objects, or one",
-	csvType:                "a table with a column for each attribute; other encodings than UTF-8 need a charset; application/vnd.ms-excel, text/tab-separated-values and text/plain are accepted too",
-	xlsxType:               "a workbook with such a table on the first sheet",
-	zipType:                "an archive of files with JSON (.json) or NDJSON (.ndjson)",
-	aasx.MediaType:         "a package of asset administration shells with the submodels of IDTA 02035 (AASX)",
+	"application/x-ndjson":  "a JSON object on each line: the body of a create, or a passport of an export",
+	"application/json":      "an array of such objects, or one",
+	csvType:                 "a table with a column for each attribute; other encodings than UTF-8 need a charset; application/vnd.ms-excel, text/tab-separated-values and text/plain are accepted too",
+	xlsxType:                "a workbook with such a table on the first sheet",
+	zipType:                 "an archive of files with JSON (.json) or NDJSON (.ndjson)",
+	aasx.MediaType:          "a package of asset administration shells with the submodels of IDTA 02035 (AASX)",
+	exchange.CredentialType: "a UNTP credential as a JSON Web Token, or one on each line; the signature is not checked",
 }
 
 type importInput struct {
@@ -161,6 +162,8 @@ func (a *API) openDocuments(foreign bool, mediaType string, body io.Reader) (exc
 		return exchange.Zip(body, a.MaxImportBytes, maxDepth)
 	case mediaType == aasx.MediaType:
 		return exchange.AASX(body, a.MaxImportBytes)
+	case foreign && mediaType == exchange.CredentialType:
+		return exchange.Credentials(body)
 	case foreign && mediaType != "application/x-ndjson":
 		return exchange.JSON(body, maxDepth)
 	}

@@ -94,6 +94,7 @@ type DataModel struct {
 	Title    string `json:"title"`
 	Document string `json:"document"` // description of a document
 	Mapping  string `json:"mapping"`  // in Attribute.Mapping; "": Name
+	Aspects  bool   `json:"aspects"`  // a document has a member for each aspect; an aspect alone can be read, too
 	Whole    bool   `json:"whole"`    // a document has all attributes under their own names; the mapping is for others
 	// Paths have the syntax of package format.
 	Constants    map[string]any    `json:"constants"`    // members with the same value in each document, by path

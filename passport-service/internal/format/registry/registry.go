@@ -46,7 +46,11 @@ func New(rules *ruleset.RuleSet, o Options) (format.Registry, error) {
 }
 
 func newMapping(rules *ruleset.RuleSet, f *ruleset.DataModel, _ Options) (format.Model, error) {
-	return format.NewMapping(rules, f.Mapping)
+	m, err := format.NewMapping(rules, f.Mapping)
+	if err != nil || !f.Aspects {
+		return m, err
+	}
+	return format.NewAspects(m), nil
 }
 
 func newEN18223(rules *ruleset.RuleSet, f *ruleset.DataModel, o Options) (format.Model, error) {
