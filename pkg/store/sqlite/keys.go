@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"maps"
 	"slices"
 
@@ -63,12 +65,12 @@ func (x write) index(id string, previous, current keys) error {
 
 // list replaces the previous list entries of a record by the current ones.
 func (x write) list(previous, current keys) error {
-	removed, added := previous.lists(), current.lists()
+	removed, added := shortNames(previous.lists()), shortNames(current.lists())
 	if previous.sort == current.sort {
 		removed, added = difference(removed, added), difference(added, removed)
 	}
 	if len(removed) > 0 {
-		if _, err := x.exec("DELETE FROM #_list WHERE token IN (SELECT value FROM json_each(?)) AND sort = ?", jsonArray(removed), previous.sort); err != nil {
+		if _, err := x.exec("DELETE FROM #_list WHERE name IN (SELECT value FROM json_each(?)) AND sort = ?", jsonArray(removed), previous.sort); err != nil {
 			return err
 		}
 	}
@@ -76,8 +78,22 @@ func (x write) list(previous, current keys) error {
 		return nil
 	}
 	// Without OR FAIL, SQLite copies each page before it changes it, to undo the statement alone. An error undoes the whole write.
-	_, err := x.exec("INSERT OR FAIL INTO #_list (token, sort) SELECT value, ? FROM json_each(?)", current.sort, jsonArray(added))
+	_, err := x.exec("INSERT OR FAIL INTO #_list (name, sort) SELECT value, ? FROM json_each(?)", current.sort, jsonArray(added))
 	return err
+}
+
+func shortNames(lists []string) []string {
+	for i, key := range lists {
+		lists[i] = shortName(key)
+	}
+	return lists
+}
+
+// shortName returns the name under which a list is stored: 80 bits of the hash of its key. Keys hold identifiers of
+// batteries, and a record is in a dozen lists. It is the SQL function short_name, too.
+func shortName(listKey string) string {
+	sum := sha256.Sum256([]byte(listKey))
+	return base64.RawURLEncoding.EncodeToString(sum[:10])
 }
 
 // difference returns the values that are not in others.

@@ -44,8 +44,8 @@ func TestListReadsRangeOfFirstList(t *testing.T) {
 		}
 	}
 	want := []string{
-		"SEARCH l USING PRIMARY KEY (token=? AND sort>? AND sort<?)",
-		"SEARCH cells_list EXISTS USING PRIMARY KEY (token=? AND sort=?)",
+		"SEARCH l USING PRIMARY KEY (name=? AND sort>? AND sort<?)",
+		"SEARCH cells_list EXISTS USING PRIMARY KEY (name=? AND sort=?)",
 		"SEARCH r USING INDEX sqlite_autoindex_cells_1 (id=?)",
 	}
 	if diff := cmp.Diff(want, plan); diff != "" {

@@ -128,11 +128,11 @@ func (t *table) List(ctx context.Context, q store.ListQuery) ([]store.Record, er
 func listStatement(q store.ListQuery) (query string, args []any) {
 	// CROSS JOIN makes the list the outer loop: a page is one range of its primary key. The id
 	// of the record is the end of its position.
-	query = "SELECT " + columns + ", coalesce(r.keys ->> 'index', 0) FROM #_list l CROSS JOIN # r ON r.id = substr(l.sort, instr(l.sort, '.') + 1) WHERE l.token = ?"
-	args = []any{q.Lists[0]}
+	query = "SELECT " + columns + ", coalesce(r.keys ->> 'index', 0) FROM #_list l CROSS JOIN # r ON r.id = substr(l.sort, instr(l.sort, '.') + 1) WHERE l.name = ?"
+	args = []any{shortName(q.Lists[0])}
 	for _, key := range q.Lists[1:] {
-		query += " AND EXISTS (SELECT 1 FROM #_list WHERE token = ? AND sort = l.sort)"
-		args = append(args, key)
+		query += " AND EXISTS (SELECT 1 FROM #_list WHERE name = ? AND sort = l.sort)"
+		args = append(args, shortName(key))
 	}
 	query += " AND l.sort > ? AND l.sort < ? ORDER BY l.sort"
 	if !q.Ascending {
@@ -143,9 +143,9 @@ func listStatement(q store.ListQuery) (query string, args []any) {
 
 // Count implements store.Table.
 func (t *table) Count(ctx context.Context, q store.ListQuery) (n int, err error) {
-	s, err := t.stmt(ctx, "SELECT count(*) FROM (SELECT 1 FROM #_list WHERE token = ? AND sort > ? AND sort < ? LIMIT ?)")
+	s, err := t.stmt(ctx, "SELECT count(*) FROM (SELECT 1 FROM #_list WHERE name = ? AND sort > ? AND sort < ? LIMIT ?)")
 	if err == nil {
-		err = failure(s.QueryRowContext(ctx, q.Lists[0], q.Above, cmp.Or(q.Below, "~"), q.Limit).Scan(&n))
+		err = failure(s.QueryRowContext(ctx, shortName(q.Lists[0]), q.Above, cmp.Or(q.Below, "~"), q.Limit).Scan(&n))
 	}
 	return n, err
 }

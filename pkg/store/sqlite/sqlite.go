@@ -5,6 +5,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -129,7 +130,7 @@ const schema = `
 CREATE TABLE IF NOT EXISTS %[1]s (id TEXT PRIMARY KEY, schema INTEGER NOT NULL, version INTEGER NOT NULL,
 	deleted INTEGER NOT NULL DEFAULT 0, sort TEXT NOT NULL, keys TEXT NOT NULL, doc TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS %[1]s_unique (name TEXT, value TEXT, id TEXT NOT NULL, PRIMARY KEY (name, value)) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS %[1]s_list (token TEXT, sort TEXT, PRIMARY KEY (token, sort)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS %[1]s_list (name TEXT, sort TEXT, PRIMARY KEY (name, sort)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS %[1]s_outbox (n INTEGER PRIMARY KEY, id TEXT NOT NULL, event_id TEXT NOT NULL, event TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS %[1]s_outbox_id ON %[1]s_outbox (id, n);
 CREATE TABLE IF NOT EXISTS %[1]s_due (id TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -158,27 +159,36 @@ func (t *table) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	return s, nil
 }
 
-// create creates the tables. It removes the ids from lists of earlier releases, which then fail
-// instead of finding nothing in the lists.
+// create creates the tables. It copies lists of earlier releases, which had the whole key of a list in a
+// column token; such a release then fails instead of finding nothing.
 func (t *table) create(ctx context.Context) error {
 	tx, err := t.db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() // does nothing after Commit
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf(schema, t.name)); err != nil {
+	var earlier bool
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM pragma_table_info(?) WHERE name = 'token'", t.name+"_list").Scan(&earlier); err != nil {
 		return err
 	}
-	var hasID bool
-	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM pragma_table_info(?) WHERE name = 'id'", t.name+"_list").Scan(&hasID); err != nil {
-		return err
+	statements := []string{fmt.Sprintf(schema, t.name)}
+	if earlier {
+		statements = []string{"ALTER TABLE #_list RENAME TO #_tokens", statements[0],
+			"INSERT INTO #_list SELECT short_name(CAST(token AS BLOB)), sort FROM #_tokens ORDER BY 1, 2", "DROP TABLE #_tokens"}
 	}
-	if hasID {
-		if _, err := tx.ExecContext(ctx, named("ALTER TABLE #_list DROP COLUMN id", t.name)); err != nil {
+	for _, statement := range statements {
+		if _, err := tx.ExecContext(ctx, t.named(statement)); err != nil {
 			return err
 		}
 	}
 	return tx.Commit()
+}
+
+func init() {
+	// The argument is a BLOB, because keys contain NUL, which ends a TEXT.
+	sqlite.MustRegisterDeterministicScalarFunction("short_name", 1, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+		return shortName(string(args[0].([]byte))), nil
+	})
 }
 
 // failure returns fault.Unavailable for errors of the file and its locks and for a
