@@ -18,7 +18,7 @@ run: ## run the suite on this machine, with its data in ./data
 seed: ## add sample people, passports and documents to the running suite
 	@go run ./deploy/seed
 
-import: ## import passports from FILE (.ndjson, .json, .csv, .xlsx, .zip, .aasx; IMPORT_FLAGS)
+import: ## import passports from FILE (.ndjson, .json, .csv, .xlsx, .zip, .aasx, .jwt; IMPORT_FLAGS)
 	@go run ./deploy/import $(IMPORT_FLAGS) "$(FILE)"
 
 events: ## print the Kafka events of the running suite

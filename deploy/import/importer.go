@@ -56,7 +56,10 @@ func (i *importer) repeat(ctx context.Context) (summary, error) {
 			return sum, err
 		}
 		if err == nil && sum.Complete {
-			return sum, nil
+			if sum.Error != nil {
+				err = errors.New(sum.Error.Message)
+			}
+			return sum, err
 		}
 		if err == nil {
 			err = errors.New("the import ended early")

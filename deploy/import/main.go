@@ -31,7 +31,7 @@ type config struct {
 var mediaTypes = map[string]string{
 	".ndjson": "application/x-ndjson", ".jsonl": "application/x-ndjson", ".json": "application/json", ".csv": "text/csv",
 	".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-	".zip":  "application/zip", ".aasx": "application/asset-administration-shell-package",
+	".zip":  "application/zip", ".aasx": "application/asset-administration-shell-package", ".jwt": "application/vc+jwt",
 }
 
 // errRejected is the error of a complete import with rows that were rejected.
@@ -46,7 +46,7 @@ func main() {
 	flag.StringVar(&query.charset, "charset", "", "encoding of a CSV file that is not UTF-8, such as windows-1252")
 	flag.StringVar(&query.format, "format", "", "data model of the documents in a JSON file or archive, such as catenax-6.1.0; see docs/formats.md")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: import [OPTIONS] FILE.ndjson|json|csv|xlsx|zip|aasx")
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: import [OPTIONS] FILE.ndjson|json|csv|xlsx|zip|aasx|jwt")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -87,7 +87,7 @@ func (p parameters) encode() string {
 func run(ctx context.Context, cfg config, p parameters, name string, out, status io.Writer) error {
 	mediaType := mediaTypes[strings.ToLower(filepath.Ext(name))]
 	if mediaType == "" {
-		return fmt.Errorf("%s: the name must end in .ndjson, .jsonl, .json, .csv, .xlsx, .zip or .aasx", name)
+		return fmt.Errorf("%s: the name must end in .ndjson, .jsonl, .json, .csv, .xlsx, .zip, .aasx or .jwt", name)
 	}
 	if p.charset != "" {
 		mediaType += "; charset=" + p.charset

@@ -56,7 +56,7 @@ func TestReadCSV(t *testing.T) {
 		"HTML":                           {"", "\ufeff\n<html><table>", "the file is HTML or XML; save a table as .xlsx or CSV, and documents as JSON"},
 		"JSON":                           {"", `{"data":{}}`, "the file is JSON; send Content-Type: application/json, or application/x-ndjson for an object on each line"},
 		"old workbook":                   {"", "\xd0\xcf\x11\xe0\xa1", "the file is a workbook in the old format .xls, or encrypted; save it as .xlsx without a password"},
-		"columns without names":          {"", idHeader + ",,," + nameHeader + ",\ni,,,a,\ni,,x,b,\n", "2 " + named("a") + "; 3 column:C header column C has a value, but no header"},
+		"columns without names":          {"", idHeader + ",,," + nameHeader + ",\ni,,,a,\ni,,x,b,\n", "2 " + named("a") + "; 3 column:C header column C has a value, but no header: name it # to ignore it"},
 		"replacement character":          {"", header + "i,a\ufffdb\n", "2 " + named("a\ufffdb")},
 		"replacement character, utf-8":   {"UTF8", header + "i,a\ufffdb\n", "2 " + named("a\ufffdb")},
 		"invalid UTF-8":                  {"", header + "i,\xfc\ni,b\n", "2 column:B encoding the file is not valid in UTF-8: row 2, column B: send its charset, such as Content-Type: text/csv; charset=windows-1252; 3 " + named("b")},

@@ -105,7 +105,7 @@ type Summary struct {
 	Conflict  int64         `json:"conflict" doc:"rows with the status conflict: the battery has another passport, a quota is used up, or the caller may not change the passport"`
 	Published int64         `json:"published" doc:"passports created or changed by the import that are published"`
 	Complete  bool          `json:"complete" doc:"true: all rows were processed; false: send the same file again"`
-	Error     *fault.Detail `json:"error,omitempty" doc:"why the import ended before the last row"`
+	Error     *fault.Detail `json:"error,omitempty" doc:"why the import ended before the last row, or that the file has no rows (code empty)"`
 }
 
 // End is the last line of a response.

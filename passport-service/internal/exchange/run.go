@@ -29,8 +29,11 @@ func (j *Job) Run(ctx context.Context, rows Source, abort func(), emit func(any)
 	if ended := j.finish(ctx); err == nil {
 		err = ended // the passports are stored; only the notification is missing
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		j.summary.Error = j.describe(err)
+	case j.summary.Rows == 0:
+		j.summary.Error = &fault.Detail{Code: "empty", Message: "the file has no rows; in tables, a row whose first cell begins with # is a comment"}
 	}
 	return End{j.summary}, err
 }

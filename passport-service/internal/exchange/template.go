@@ -89,7 +89,7 @@ func exampleOf(a *ruleset.Attribute) string {
 // templateRows returns the rows of a template: the header, and comments.
 func templateRows(columns []templateColumn) [][]table.Cell {
 	rows := make([][]table.Cell, 5)
-	for i, note := range []string{table.NoteColumn, "# unit", "# values", "# duty", "# example"} {
+	for i, note := range []string{table.NoteColumn, "# unit", "# values", "# duty", table.ExampleNote} {
 		rows[i] = []table.Cell{{Text: note}}
 	}
 	for _, c := range columns {

@@ -81,7 +81,7 @@ func (w *workbook) open(ctx context.Context, size, limit int64, rules *ruleset.R
 		}
 		if w.merged.Header != "" {
 			return fault.New(fault.Invalid, "the header of the file is not valid").
-				With(fault.Detail{Path: fmt.Sprint("row:", header.Number), Code: "header", Message: "the cells " + w.merged.Header + " of the header are merged: write one name in each column"})
+				With(fault.Detail{Path: fmt.Sprint("row:", header.Number), Code: "header", Message: "the cells " + w.merged.Header + " of the header are merged: write one name in each column, in the first row with cells"})
 		}
 		w.parser, err = table.NewParser(rules, header.Cells, table.Options{Date1904: w.book.Date1904})
 		w.warnings = w.otherSheets()

@@ -37,11 +37,14 @@ func dateKindOf(a *ruleset.Attribute) dateKind {
 // expected are the forms of the kinds.
 var expected = map[dateKind]string{day: "a date YYYY-MM-DD", month: "a month YYYY-MM or a date YYYY-MM-DD", moment: "a time such as 2026-11-15T10:00:00Z"}
 
+const between = `(?:[-/]|\. ?)`
+
 const clock = `(?:[Tt, ]+(\d{1,2}:\d{2})(?:(:\d{2})(\.\d+)?)? ?(Z|z|[+-]\d{2}:?\d{2})?)?$`
 
 var (
-	yearFirst = regexp.MustCompile(`^(\d{4})[-./](\d{1,2})(?:[-./](\d{1,2}))?` + clock)
-	yearLast  = regexp.MustCompile(`^(?:(\d{1,2})([-./]))?(\d{1,2})[-./](\d{4})` + clock)
+	yearFirst = regexp.MustCompile(`^(\d{4})` + between + `(\d{1,2})(?:` + between + `(\d{1,2})\.?)?` + clock) // Hungarian dates end with a point
+	yearLast  = regexp.MustCompile(`^(?:(\d{1,2})(` + between + `))?(\d{1,2})` + between + `(\d{4})\.?` + clock)
+	compact   = regexp.MustCompile(`^((?:19|20)\d{2})(\d{2})(\d{2})$`) // of ERP systems
 	shortYear = regexp.MustCompile(`^\d{1,2}[-./]\d{1,2}[-./]\d{2}\b`)
 )
 
@@ -75,6 +78,9 @@ func parseDate(text string) (d date, hint string) {
 	if m := yearFirst.FindStringSubmatch(text); m != nil {
 		return newDate(m[1], m[2], m[3], m[4:]), ""
 	}
+	if m := compact.FindStringSubmatch(text); m != nil {
+		return newDate(m[1], m[2], m[3], make([]string, 4)), ""
+	}
 	m := yearLast.FindStringSubmatch(text)
 	switch {
 	case m == nil && shortYear.MatchString(text):
@@ -83,7 +89,7 @@ func parseDate(text string) (d date, hint string) {
 		return d, ""
 	}
 	d = newDate(m[4], m[3], m[1], m[5:])
-	if m[2] == "." || m[1] == "" || d.month == d.day {
+	if strings.HasPrefix(m[2], ".") || m[1] == "" || d.month == d.day {
 		return d, ""
 	}
 	if d.month <= 12 && d.day <= 12 {

@@ -23,6 +23,8 @@ const maxIndex = 999
 // IdentifierPath is the path of the identifier of the battery.
 const IdentifierPath = "generalInformation.batteryIdentifier"
 
+const pointerOfIdentifier = "/data/generalInformation/batteryIdentifier"
+
 // column is a column of a file.
 type column struct {
 	field   *ruleset.Field // nil for special columns
@@ -39,6 +41,7 @@ type Parser struct {
 	root     *node
 	decimals Decimals
 	date1904 bool
+	warnings []fault.Detail // of the next row
 }
 
 // Options are the conventions of a file.
@@ -55,6 +58,10 @@ func NewParser(rules *ruleset.RuleSet, header []Cell, options Options) (*Parser,
 	}
 	if len(header) > MaxColumns {
 		return nil, fault.New(fault.Invalid, "the file must not have more than %d columns, got %d", MaxColumns, len(header))
+	}
+	if len(header) > 0 { // programs that read a byte order mark as a character write it into other files
+		header = slices.Clone(header)
+		header[0].Text = strings.TrimPrefix(header[0].Text, "\ufeff")
 	}
 	p := &Parser{rules: rules, root: &node{column: -1}, decimals: options.Decimals, date1904: options.Date1904}
 	wrong := fault.New(fault.Invalid, "the header of the file is not valid")
@@ -78,14 +85,23 @@ func NewParser(rules *ruleset.RuleSet, header []Cell, options Options) (*Parser,
 			break
 		}
 	}
-	isIdentified := slices.ContainsFunc(p.columns, func(c column) bool { return c.path == IdentifierPath || c.special == RestColumn })
-	if len(wrong.Details) == 0 && !isIdentified {
-		wrong = wrong.With(fault.Detail{Path: "column:A", Code: "required", Message: "the first row must have the names of attributes, and one of them must be " + IdentifierPath + ": an import finds the passport of a row by it"})
-	}
-	if len(wrong.Details) > 0 {
-		return nil, wrong
+	if err := p.checkColumns(wrong); len(err.Details) > 0 {
+		return nil, err
 	}
 	return p, nil
+}
+
+// checkColumns adds problems of the whole header to those of its columns.
+func (p *Parser) checkColumns(wrong *fault.Error) *fault.Error {
+	isName := func(c column) bool { return c.path != "" || c.special != "" && c.special != unnamed }
+	isIdentified := slices.ContainsFunc(p.columns, func(c column) bool { return c.path == IdentifierPath || c.special == RestColumn })
+	switch {
+	case !slices.ContainsFunc(p.columns, isName):
+		wrong.Message += ": it must be the first row with cells, without a title above it"
+	case len(wrong.Details) == 0 && !isIdentified:
+		wrong = wrong.With(fault.Detail{Path: "column:A", Code: "required", Message: "the first row must have the names of attributes, and one of them must be " + IdentifierPath + ": an import finds the passport of a row by it"})
+	}
+	return wrong
 }
 
 // isIdentifier reports whether a header is the path or a label of the identifier of the battery.

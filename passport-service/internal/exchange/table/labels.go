@@ -122,7 +122,7 @@ func (p *Parser) suggest(text string) string {
 	case len(strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(",;|\t", r) })) > 1:
 		return "; if it is several columns, separate them with a comma, a semicolon or a tab, or name the separator in a first line such as sep=|"
 	case best == "":
-		return "; the template has the names of all columns"
+		return "; the template has the names of all columns; name the column # to ignore it"
 	}
 	return "; did you mean " + strings.ReplaceAll(best, "[]", "[0]") + "?"
 }

@@ -23,6 +23,7 @@ type Row struct {
 // Parse returns a row of cells. ok is false if the row is empty or a comment. The rows must be in the order of the file.
 func (p *Parser) Parse(cells []Cell) (row Row, ok bool) {
 	if p.isComment(cells) {
+		p.checkExample(cells)
 		return Row{}, false
 	}
 	p.learnDecimals(cells)
@@ -36,6 +37,7 @@ func (p *Parser) Parse(cells []Cell) (row Row, ok bool) {
 	}
 	if r.hasValue {
 		r.setBody(p.body(r.values, r.reason, r.rest))
+		r.Warnings, p.warnings = append(r.Warnings, p.warnings...), nil
 	}
 	return r.Row, r.hasValue
 }
@@ -131,6 +133,26 @@ func (p *Parser) isComment(cells []Cell) bool {
 	return false
 }
 
+// ExampleNote begins the row of a template with examples.
+const ExampleNote = "# example"
+
+// checkExample warns about the row of the example if somebody has written another battery into it. The warning is one of
+// the next row.
+func (p *Parser) checkExample(cells []Cell) {
+	identifier, _ := p.rules.Attribute(IdentifierPath)
+	isExample, battery := false, ""
+	for i, cell := range cells[:min(len(cells), len(p.columns))] {
+		text := strings.TrimSpace(cell.Text)
+		isExample = isExample || p.columns[i].special == NoteColumn && text == ExampleNote
+		if p.columns[i].path == IdentifierPath {
+			battery = text
+		}
+	}
+	if isExample && battery != "" && battery != identifier.Example {
+		p.warnings = []fault.Detail{{Path: pointerOfIdentifier, Code: "comment", Message: fmt.Sprintf("the row %q with the battery %.100q was not imported: empty its first cell to import it", ExampleNote, battery)}}
+	}
+}
+
 // checkLength reports cells after the last column.
 func (p *Parser) checkLength(cells []Cell) (errs []fault.Detail) {
 	for i := len(p.columns); i < len(cells) && len(errs) < maxProblems; i++ {
@@ -142,7 +164,7 @@ func (p *Parser) checkLength(cells []Cell) (errs []fault.Detail) {
 }
 
 func withoutHeader(i int) fault.Detail {
-	return fault.Detail{Path: "column:" + Name(i), Code: "header", Message: fmt.Sprintf("column %s has a value, but no header", Name(i))}
+	return fault.Detail{Path: "column:" + Name(i), Code: "header", Message: fmt.Sprintf("column %s has a value, but no header: name it # to ignore it", Name(i))}
 }
 
 // name returns the name of the column in messages.
