@@ -103,10 +103,7 @@ func (p Picture) WriteSVG(w io.Writer) error {
 		number(p.Millimetres), number(p.Millimetres*height/width), number(width), number(height))
 	xml.EscapeText(&b, []byte(p.AccessibleName))
 	fmt.Fprintf(&b, `</title><path fill="%s" d="M0 0h%sv%sH0z"/><path fill="%s" shape-rendering="crispEdges" d="`, p.Background.hex(), number(width), number(height), p.Foreground.hex())
-	for _, run := range p.Runs() {
-		length := strconv.Itoa(run.Length)
-		b.WriteString("M" + strconv.Itoa(run.X+p.Quiet) + " " + strconv.Itoa(run.Y+p.Quiet) + "h" + length + "v1h-" + length + "z")
-	}
+	b.Write(p.path())
 	b.WriteString(`"/>`)
 	for i, line := range p.lines {
 		y := width - float64(p.Quiet)/2 + (float64(i)+0.75)*p.fontSize()*lineHeight
@@ -117,6 +114,20 @@ func (p Picture) WriteSVG(w io.Writer) error {
 	b.WriteString("</svg>\n")
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// path returns the dark modules as a path of SVG.
+func (p Picture) path() []byte {
+	runs := p.Runs()
+	path := make([]byte, 0, 20*len(runs)) // more than most have
+	for _, run := range runs {
+		path = strconv.AppendInt(append(path, 'M'), int64(run.X+p.Quiet), 10)
+		path = strconv.AppendInt(append(path, ' '), int64(run.Y+p.Quiet), 10)
+		path = strconv.AppendInt(append(path, 'h'), int64(run.Length), 10)
+		path = strconv.AppendInt(append(path, "v1h-"...), int64(run.Length), 10)
+		path = append(path, 'z')
+	}
+	return path
 }
 
 // WritePNG writes the picture as PNG with its resolution. Modules have a whole number of

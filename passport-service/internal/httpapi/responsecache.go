@@ -62,31 +62,39 @@ type response struct {
 }
 
 func responseSize(k responseKey, a *response) int {
-	size := len(a.plain) + len(a.gzip) + len(k.view) + len(k.files) + 512
+	size := cap(a.plain) + cap(a.gzip) + len(k.view) + len(k.files) + 512
 	if a.subject != nil {
 		size += 1024
 	}
 	return size
 }
 
+// compressor writes into a buffer of its own.
+type compressor struct {
+	*gzip.Writer
+	buffer bytes.Buffer
+}
+
 // compressors are reused: a new one takes longer than the compression. For a page, level 2
 // takes half the time of level 5, for a tenth more bytes.
 var compressors = sync.Pool{New: func() any {
 	z, _ := gzip.NewWriterLevel(nil, 2) // fails for unknown levels only
-	return z
+	return &compressor{Writer: z}
 }}
 
-// newResponse returns a response for everyone. It copies body, because the array of a page is
-// larger than the page.
-func newResponse(key responseKey, body []byte) *response {
-	var b bytes.Buffer
-	b.Grow(len(body) / 4)
-	z := compressors.Get().(*gzip.Writer)
+func compress(body []byte) []byte {
+	z := compressors.Get().(*compressor)
 	defer compressors.Put(z)
-	z.Reset(&b)
+	z.buffer.Reset()
+	z.Reset(&z.buffer)
 	z.Write(body) // writes to memory do not fail
 	z.Close()
-	return &response{mediaType: key.mediaType, language: key.language, etag: rest.BodyETag(body), plain: bytes.Clone(body), gzip: bytes.Clone(b.Bytes())}
+	return bytes.Clone(z.buffer.Bytes())
+}
+
+// newResponse returns a response for everyone, which keeps the body.
+func newResponse(key responseKey, body []byte) *response {
+	return &response{mediaType: key.mediaType, language: key.language, etag: rest.BodyETag(body), plain: body, gzip: compress(body)}
 }
 
 // code returns the QR code of a battery for its page, nil for an identifier without one. It

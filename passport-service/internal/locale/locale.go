@@ -175,8 +175,29 @@ func (f figures) format(pattern string, t time.Time) string {
 			b.WriteString(part)
 			continue
 		}
-		month := int(t.Month()) - 1
-		b.WriteString(strings.NewReplacer("MMMM", f.MonthsInDates[month], "LLLL", f.Months[month], "y", strconv.Itoa(t.Year()), "d", strconv.Itoa(t.Day())).Replace(part))
+		for part != "" {
+			n := 1 // bytes of the field: those that are equal to the first one
+			for n < len(part) && part[n] == part[0] {
+				n++
+			}
+			b.WriteString(f.field(part[:n], t))
+			part = part[n:]
+		}
 	}
 	return b.String()
+}
+
+// field returns the value of a field of a pattern, or other text as it is.
+func (f figures) field(name string, t time.Time) string {
+	switch name {
+	case "y":
+		return strconv.Itoa(t.Year())
+	case "MMMM":
+		return f.MonthsInDates[t.Month()-1]
+	case "LLLL":
+		return f.Months[t.Month()-1]
+	case "d":
+		return strconv.Itoa(t.Day())
+	}
+	return name
 }

@@ -68,11 +68,15 @@ var lawCodes = map[locale.Language]string{
 	"hu": "hun", "it": "ita", "lt": "lit", "lv": "lav", "mt": "mlt", "nl": "nld", "pl": "pol", "pt": "por", "ro": "ron", "sk": "slk", "sl": "slv", "sv": "swe",
 }
 
+// buffers are reused: growing one to the size of a page copies as much again.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 func execute(l locale.Language, name string, data any) ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(64 << 10) // more than most pages have
-	if err := templates[l]().ExecuteTemplate(&b, name, data); err != nil {
+	b := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(b)
+	b.Reset()
+	if err := templates[l]().ExecuteTemplate(b, name, data); err != nil {
 		return nil, fmt.Errorf("page: %w", err)
 	}
-	return b.Bytes(), nil
+	return bytes.Clone(b.Bytes()), nil
 }
