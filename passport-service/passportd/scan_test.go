@@ -220,6 +220,8 @@ func TestResolver(t *testing.T) {
 		// pages
 		{"GET /p/" + p.ID, browser, 200, "text/html; charset=utf-8", ""},
 		{"GET /p/" + p.ID, "", 200, "text/html; charset=utf-8", ""},
+		{"GET /p/" + p.ID + "/", browser, 200, "text/html; charset=utf-8", ""},
+		{"GET /p/unknown/", browser, 404, "text/html; charset=utf-8", ""},
 		{"GET /p/" + p.ID + "?view=safety&lang=xx&utm_source=poster", browser, 200, "text/html; charset=utf-8", ""},
 		{"GET /p/" + p.ID, "application/json", 200, "application/json", ""},
 		{"GET /p/" + p.ID, "application/ld+json", 200, "application/ld+json", ""},

@@ -3,6 +3,7 @@ package passportd_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +30,28 @@ func TestNewVersionIsOnThePageAtOnce(t *testing.T) {
 	s.Call("POST /api/passports/"+p.ID+"/archive", operator, `{"reason":"recalled"}`).Want(200, nil)
 	if res, _ := s.get("GET", nlbPath, "Accept", browser, "If-None-Match", tag); res.StatusCode != 410 {
 		t.Errorf("after archiving: got %d, want 410", res.StatusCode)
+	}
+}
+
+// TestHeadersInSeveralLines: lists in headers count as a whole.
+func TestHeadersInSeveralLines(t *testing.T) {
+	s, _, _ := startScan(t, true)
+	first, _ := s.get("GET", nlbPath, "Accept", browser, "Accept-Language", "fi")
+	req, err := http.NewRequestWithContext(t.Context(), "GET", s.URL+nlbPath, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = http.Header{
+		"Accept": {"application/json;q=0.5", "text/html"}, "Accept-Language": {"xx", "fi"},
+		"Accept-Encoding": {"br", "gzip"}, "If-None-Match": {`"1"`, first.Header.Get("ETag")},
+	}
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != 304 {
+		t.Errorf("got %d in %s with %v, want 304", res.StatusCode, res.Header.Get("Content-Language"), res.Header)
 	}
 }
 

@@ -79,6 +79,6 @@ func (s *Scan) describeModel(w http.ResponseWriter, r *http.Request, model resol
 // battery.
 func (s *Scan) modelPage(w http.ResponseWriter, r *http.Request, model resolver.Model, status int) {
 	facts := model.Facts()
-	body, err := page.RenderModel(s.language(r), page.Model{Maker: facts.Manufacturer, Name: facts.Name, GTIN: facts.GTIN}, status == http.StatusNotFound)
+	body, err := page.RenderModel(language(r), page.Model{Maker: facts.Manufacturer, Name: facts.Name, GTIN: facts.GTIN}, status == http.StatusNotFound)
 	s.html(w, r, status, body, err)
 }

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/battery-passport/suite/passport-service/internal/carrier"
-	"github.com/battery-passport/suite/passport-service/internal/locale"
 	"github.com/battery-passport/suite/passport-service/internal/page"
 	"github.com/battery-passport/suite/passport-service/internal/passport"
 	"github.com/battery-passport/suite/passport-service/internal/resolver"
@@ -65,7 +64,7 @@ func (s *Scan) signedIn(w http.ResponseWriter, r *http.Request, find func(contex
 		return err
 	}
 	if chosen == resolver.HTML {
-		w.Header().Set("Content-Language", string(s.language(r)))
+		w.Header().Set("Content-Language", string(language(r)))
 	}
 	write(w, http.StatusOK, chosen, body)
 	return nil
@@ -92,7 +91,7 @@ func (s *Scan) public(w http.ResponseWriter, r *http.Request, from source, media
 		switch mediaType {
 		case resolver.HTML:
 			files = s.files(r.Context(), revision.PassportID)
-			key.language, key.view, key.files = string(s.language(r)), view(r), files.state
+			key.language, key.view, key.files = string(language(r)), view(r), files.state
 		case resolver.Linkset:
 			key.view = t.path
 		}
@@ -146,7 +145,7 @@ func (s *Scan) render(r *http.Request, v passport.PassportView, reader page.Read
 	if view(r) == "safety" {
 		render = page.RenderSafetyCard
 	}
-	return render(s.language(r), p)
+	return render(language(r), p)
 }
 
 // files are the public files of a passport.
@@ -170,17 +169,6 @@ func (s *Scan) files(ctx context.Context, passportID string) (f files) {
 // publicPath returns the path of the public part of a passport as JSON.
 func publicPath(id string) string { return "/api/public/passports/" + url.PathEscape(id) }
 
-// language returns the language that the query asks for, or the best one for the browser. Tags
-// of languages that the pages do not have are ignored.
-func (s *Scan) language(r *http.Request) locale.Language {
-	for _, tag := range r.URL.Query()["lang"] {
-		if l, ok := locale.Parse(tag); ok {
-			return l
-		}
-	}
-	return locale.Match(r.Header.Get("Accept-Language"))
-}
-
 // view returns the view that the query asks for. Unknown ones are ignored.
 func view(r *http.Request) string {
 	if r.URL.Query().Get("view") == "safety" {
@@ -196,7 +184,7 @@ func (s *Scan) errorPage(w http.ResponseWriter, r *http.Request, status int, err
 	}
 	var gone *passport.GoneError
 	if errors.As(err, &gone) {
-		body, err := page.RenderGone(s.language(r), gone.Since)
+		body, err := page.RenderGone(language(r), gone.Since)
 		s.html(w, r, status, body, err)
 		return true
 	}
@@ -207,7 +195,7 @@ func (s *Scan) errorPage(w http.ResponseWriter, r *http.Request, status int, err
 	case status < 500 && status != http.StatusTooManyRequests:
 		return false
 	}
-	body, failed := page.RenderMessage(s.language(r), message, detail)
+	body, failed := page.RenderMessage(language(r), message, detail)
 	if failed != nil {
 		return false
 	}
@@ -228,7 +216,7 @@ func (s *Scan) message(w http.ResponseWriter, r *http.Request, status int, m pag
 		rest.WriteProblem(w, r, fault.New(kind, "%s", text))
 		return
 	}
-	body, err := page.RenderMessage(s.language(r), m, detail)
+	body, err := page.RenderMessage(language(r), m, detail)
 	s.html(w, r, status, body, err)
 }
 
@@ -240,7 +228,7 @@ func (s *Scan) choices(w http.ResponseWriter, r *http.Request, status int, set r
 	for _, l := range links {
 		c.Links = append(c.Links, page.Choice{Field: l.Field, URL: l.Href})
 	}
-	body, err := page.RenderChoices(s.language(r), c)
+	body, err := page.RenderChoices(language(r), c)
 	s.html(w, r, status, body, err)
 }
 
@@ -262,7 +250,7 @@ func (s *Scan) html(w http.ResponseWriter, r *http.Request, status int, body []b
 		rest.WriteProblem(w, r, err)
 		return
 	}
-	w.Header().Set("Content-Language", string(s.language(r)))
+	w.Header().Set("Content-Language", string(language(r)))
 	write(w, status, resolver.HTML, body)
 }
 

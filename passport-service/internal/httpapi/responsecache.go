@@ -217,7 +217,7 @@ func (a *response) serve(w http.ResponseWriter, r *http.Request) {
 	if a.gzip != nil {
 		h.Add("Vary", "Accept-Encoding")
 	}
-	if rest.MatchesETag(r.Header.Get("If-None-Match"), a.etag) {
+	if rest.MatchesETag(listHeader(r, "If-None-Match"), a.etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -234,7 +234,7 @@ func (a *response) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 func acceptsGzip(r *http.Request) bool {
-	return resolver.Accepts(r.Header.Get("Accept-Encoding"), "gzip")
+	return resolver.Accepts(listHeader(r, "Accept-Encoding"), "gzip")
 }
 
 func withCharset(mediaType string) string {

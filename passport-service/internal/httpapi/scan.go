@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -40,7 +39,7 @@ func (s *Scan) Register(r *rest.API) {
 	p := rest.Public
 	p.Query, p.CSP, p.Compress = rest.LenientQuery, page.CSP, false // those in the cache are compressed
 	p.Cache, p.ErrorPage = "public, max-age=60", s.errorPage
-	addresses := map[string]http.HandlerFunc{"/p/{id}": s.page, "/.well-known/gs1resolver": s.describe}
+	addresses := map[string]http.HandlerFunc{"/p/{id}": s.page, "/p/{id}/": s.page, "/.well-known/gs1resolver": s.describe}
 	for _, key := range []string{"01", "8006", "8013", "414", "417"} {
 		addresses["/"+key+"/*"] = s.resolve
 	}
@@ -189,33 +188,6 @@ func (s *Scan) linkToLinkset(w http.ResponseWriter, path string) {
 func linkToContext(w http.ResponseWriter) {
 	w.Header().Add("Link", `<https://ref.gs1.org/standards/resolver/linkset-context>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"`)
 }
-
-func linkType(r *http.Request) string { return r.URL.Query().Get("linkType") }
-
-// accept returns the media types that the client accepts. Clients that cannot set headers
-// send one as a parameter.
-func accept(r *http.Request) string {
-	return cmp.Or(r.URL.Query().Get("mediaType"), r.Header.Get("Accept"))
-}
-
-// preferred returns the representation that the client prefers.
-func preferred(r *http.Request) string {
-	return resolver.Prefer(accept(r), resolver.HTML, resolver.JSON, resolver.JSONLD)
-}
-
-// wantsLinkset reports whether a request asks for all links.
-func wantsLinkset(r *http.Request) bool {
-	switch linkType(r) {
-	case "linkset", "all":
-		return true
-	case "":
-		return resolver.Accepts(accept(r), resolver.Linkset) && resolver.Prefer(accept(r), resolver.HTML, resolver.JSON, resolver.Linkset) == resolver.Linkset
-	}
-	return false
-}
-
-// acceptsPage reports whether a request comes from a browser.
-func acceptsPage(r *http.Request) bool { return resolver.Accepts(accept(r), resolver.HTML) }
 
 // selected redirects to the links of a type: 404 if the set has none, 300 with the choices
 // if the request does not decide between them. The path is that of the first entry.
