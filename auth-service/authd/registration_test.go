@@ -74,7 +74,7 @@ func TestRegistrationIsConfirmedByMail(t *testing.T) {
 		form("token="+token+"&password=correct+horse", 200, "Your email address is confirmed")
 		form("token="+token+"&password=correct+horse", 422, "This link does not work")
 		var next grant
-		m.Call("GET /api/auth/profile", ann.Token, nil).WantProblem(401)
+		m.Call("GET /api/auth/profile", ann.Token, nil).Want(401, nil)
 		m.Call("POST /api/auth/refresh", "", map[string]string{"refreshToken": ann.RefreshToken}).Want(200, &next)
 		if got := m.verified(next.Token); got != "true" {
 			t.Errorf("emailVerified %s after the confirmation", got)
@@ -107,7 +107,7 @@ func TestAddressCanBeRegisteredBeforeItsOwner(t *testing.T) {
 	m.registerPending("Ann@NLB.example", "correct horse")
 	m.eventuallyLogin("ann@nlb.example", "correct horse")
 	m.logIn("ann@nlb.example", "eve's password").WantProblem(401)
-	m.Call("GET /api/auth/profile", eve.Token, nil).WantProblem(401)
+	m.Call("GET /api/auth/profile", eve.Token, nil).Want(401, nil)
 	m.Call("POST /api/auth/refresh", "", map[string]string{"refreshToken": eve.RefreshToken}).WantProblem(401)
 	m.confirmEmail(token, "correct horse").WantProblem(422, "/token invalid") // replaced
 	_, token = m.link("ann@nlb.example", 2)

@@ -101,7 +101,7 @@ func (s *inProcess) run(t *testing.T) (verdict, string) {
 // notice it.
 func testLostEvent(t *testing.T) {
 	s := startSuite(t)
-	s.cfg.duration *= 2 // for three events, also on a busy machine
+	s.cfg.duration *= 4 // for three events, also on a busy machine
 	var mu sync.Mutex
 	var lost produceRequest
 	n := 0
@@ -127,7 +127,7 @@ func testLostEvent(t *testing.T) {
 // one notification.
 func testRepeatedEvent(t *testing.T) {
 	s := startSuite(t)
-	s.cfg.duration *= 3 // for six events, also on a busy machine
+	s.cfg.duration *= 6 // for six events, also on a busy machine
 	client := s.client(t)
 	var repeated sync.WaitGroup
 	n := 0
@@ -148,6 +148,7 @@ func testRepeatedEvent(t *testing.T) {
 // event of each passport is delayed until there is a second.
 func testSwappedEvents(t *testing.T) {
 	s := startSuite(t)
+	s.cfg.duration *= 2 // for a second event, also on a busy machine
 	client := s.client(t)
 	delayed, swapped := map[string]produceRequest{}, ""
 	var late sync.WaitGroup

@@ -102,7 +102,7 @@ func startSuite(t *testing.T) *inProcess {
 		adminEmail: "admin@people.example", adminPassword: password, broker: s.Brokers[0], files: s.NotificationDir,
 		s3: storage{s.S3, cfg.Document.S3.Bucket, cfg.Document.S3.Region, stack.S3KeyID, stack.S3Secret},
 	}
-	return &inProcess{at, config{seed: 5, teams: 1, duration: 3 * time.Second, pause: 30 * time.Millisecond, settle: 4 * time.Second}, db.Dir, broker}
+	return &inProcess{at, config{seed: 5, teams: 1, duration: 3 * time.Second, pause: 30 * time.Millisecond, settle: 20 * time.Second}, db.Dir, broker}
 }
 
 // TestDamageIsFound runs the tests that need a suite in this process, one after the

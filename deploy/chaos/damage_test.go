@@ -37,7 +37,7 @@ func testDamagedData(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.fill()
-	if v := d.checker().settle(t.Context(), 20*time.Second); len(v.violations) > 0 {
+	if v := d.checker().settle(t.Context(), waittest.Limit); len(v.violations) > 0 {
 		t.Fatalf("got %v before the damage, want no violation", v.violations)
 	}
 	for _, test := range []struct {
@@ -67,7 +67,7 @@ func testDamagedData(t *testing.T) {
 	} {
 		subject := test.damage()
 		c := d.checker()
-		found := until(t.Context(), 10*time.Second, func() bool { // events take a while
+		found := until(t.Context(), waittest.Limit, func() bool { // events take a while
 			err = c.check(t.Context())
 			return c.has(test.invariant, subject, test.text)
 		})

@@ -158,7 +158,7 @@ func TestForgedReferencesDoNotSlowTheConsumer(t *testing.T) {
 		s.Call("GET /api/documents/"+own.DocID, s.as(auth.Operator, "maker"), nil).Want(200, &d)
 		return d.FromPassportOwner
 	})
-	if took := time.Since(begin); took > 15*time.Second {
+	if took := time.Since(begin); took > time.Minute {
 		t.Errorf("the event of another passport was handled after %v", took)
 	}
 	var page struct{ Items []documentResponse }
