@@ -35,6 +35,7 @@ func TestSuiteWorksWithItsKafkaRules(t *testing.T) {
 		} {
 			*security = as(secured, user).Security
 		}
+		skipEvents(t, cfg, as(secured, acl.Document), as(secured, acl.Notification))
 		s := start(t, cfg)
 		admin := s.register("admin"+run+"@nordlicht.example", "admin")
 		var p passport

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/battery-passport/suite/auth-service/authd"
 	"github.com/battery-passport/suite/deploy/events/tail"
@@ -71,6 +72,7 @@ func externalConfig(t testing.TB) stack.Config {
 	cfg.Auth.Store.URI, cfg.Passport.Store.URI = storetest.MongoURI(t), storetest.MongoURI(t)
 	cfg.Document.Store.URI, cfg.Notification.Store.URI = storetest.MongoURI(t), storetest.MongoURI(t)
 	cfg.Passport.Kafka.Brokers = strings.Split(brokers, ",")
+	skipEvents(t, cfg, cfg.Passport.Kafka, cfg.Passport.Kafka)
 	if os.Getenv("S3_ENDPOINT") != "" {
 		bucket := cfg.Document.S3.Bucket
 		if err := boot.Load(&cfg.Document.S3); err != nil {
@@ -79,6 +81,35 @@ func externalConfig(t testing.TB) stack.Config {
 		cfg.Document.S3.Bucket, cfg.Document.S3.PathStyle = bucket, true
 	}
 	return cfg
+}
+
+// skipEvents makes the consumer groups of a new suite begin at the end of their topics, so that
+// they do not read the events of all earlier tests.
+func skipEvents(t testing.TB, cfg stack.Config, document, notification kafka.Config) {
+	t.Helper()
+	skip := func(user kafka.Config, group string, topics []string) error {
+		client, err := tail.NewClient(user)
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		existing, err := tail.Existing(t.Context(), user, topics)
+		if err != nil || len(existing) == 0 { // the first test creates them
+			return err
+		}
+		admin := kadm.NewClient(client)
+		ends, err := admin.ListEndOffsets(t.Context(), existing...)
+		if err != nil {
+			return err
+		}
+		return admin.CommitAllOffsets(t.Context(), group, ends.Offsets())
+	}
+	if err := errors.Join(
+		skip(document, cfg.Document.Group, slices.Concat(event.AllPassportTopics(), event.OrganisationTopics())),
+		skip(notification, cfg.Notification.Group, notificationd.Topics()),
+	); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // sampleClock returns a clock that is valid for the samples: the Regulation requires more
@@ -118,6 +149,7 @@ func config(t testing.TB) stack.Config {
 			return slog.New(slog.NewTextHandler(t.Output(), nil)).With("service", service)
 		},
 	}
+	cfg.Notification.Mail.Workers = 8
 	storage := &cfg.Document.S3
 	storage.Endpoint, storage.Region, storage.Bucket, storage.PathStyle = "http://"+s3, "us-east-1", "e2e-"+uuid.NewString(), true
 	storage.KeyID, storage.Secret = stack.S3KeyID, stack.S3Secret
