@@ -17,6 +17,7 @@ import (
 // TestOutageOfDependencyIs503 covers the store and the auth-service.
 func TestOutageOfDependencyIs503(t *testing.T) {
 	t.Run("store", func(t *testing.T) {
+		t.Parallel()
 		s := start(t, connect.Config{URI: "mongodb://" + resttest.UnusedAddress(t)})
 		bearer := []string{"Authorization", "Bearer " + s.as(auth.Admin, "")}
 		for _, route := range []string{"GET /api/passports", "GET /api/passports/x", "POST /api/passports"} {
@@ -33,6 +34,7 @@ func TestOutageOfDependencyIs503(t *testing.T) {
 		s.Do("GET /livez", "").Want(200, nil)
 	})
 	t.Run("store recovers", func(t *testing.T) {
+		t.Parallel()
 		proxy, uri := storetest.NewProxy(t, storetest.MongoURI(t))
 		s := start(t, connect.Config{URI: uri})
 		operator := s.as(auth.Operator, "A")
@@ -56,6 +58,7 @@ func TestOutageOfDependencyIs503(t *testing.T) {
 		checkHistory(t, s, operator, p)
 	})
 	t.Run("auth-service", func(t *testing.T) {
+		t.Parallel()
 		issuer := authtest.New(t)
 		issuer.Down.Store(true)
 		s := startWithIssuer(t, connect.Config{Dir: t.TempDir()}, issuer)
