@@ -46,8 +46,17 @@ e2e-browser: ## test pages and codes with Chromium, Lighthouse, zxing-cpp and ot
 labels: ## list where our own labels differ from those of DPPKeystone, for a review of the languages
 	go test -count=1 ./passport-service/internal/labels -run Keystone -v
 
+# Long tests without concurrency. make test runs them.
+SEQUENTIAL  = TestAcceptedDataHasTheSchema TestBombs TestEveryRuleReportsViolations TestExamples TestForeignFormatsComeBack \
+  TestImportOfExportGivesTheSameData TestImportRefusesBadTables TestNDJSONResponsesAreBounded \
+  TestNoPrivilegeEscalation TestOriginalCollection TestProgramsExplainThemselves \
+  TestPublicResponsesDoNotRevealRestrictedData TestReadsOfManyPassportsNeedBoundedMemory TestRoleMatrix \
+  TestScopesAreEnforced TestSecurityPageErrorsAreFound TestServicesAndClientsDoNotExhaustEachOther \
+  TestTemplateIsFilledInAndImported
+space       = $() $()
+
 race: ## test all modules with the race detector
-	go test -race -timeout $(TIMEOUT) work
+	go test -race -skip '^($(subst $(space),|,$(strip $(SEQUENTIAL))))$$' -timeout $(TIMEOUT) work
 
 standalone: ## build and vet each module without the workspace
 	for m in $(MODULES); do (cd $$m && GOWORK=off go vet ./...) || exit 1; done
