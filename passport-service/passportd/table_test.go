@@ -150,7 +150,7 @@ func TestImportRefusesBadTables(t *testing.T) {
 		"same column twice":  {csvFile, idColumn + "," + massColumn + "," + massColumn, 422, []string{"column:C header"}, "is also in column B"},
 		"array twice":        {csvFile, idColumn + ",materialComposition.materials,materialComposition.materials[0].massKg", 422, []string{"column:C header"}, "is also in column B"},
 		"ambiguous label":    {csvFile, idColumn + ",city", 422, []string{"column:B header"}, "write the path instead"},
-		"other units":        {csvFile, idColumn + ",Gewicht (optional) [g]," + massColumn + " (t),performanceAndDurability.initialInternalResistance.packOhm [mOhm],carbonFootprint.totalCarbonFootprint [t CO2eq]", 422, []string{"column:B header", "column:C header", "column:D header", "column:E header"}, `has the unit \"g\" in brackets, but must be in kg: convert the values`},
+		"other units":        {csvFile, idColumn + ",Gewicht (optional) [g]," + massColumn + " (t),performanceAndDurability.initialInternalResistance.packOhm [mOhm],carbonFootprint.totalCarbonFootprint [t CO2eq]", 422, []string{"column:B header", "column:C header", "column:D header", "column:E header"}, `has \"g\" in brackets, but must be in kg: convert the values`},
 		"no identifier":      {csvFile, massColumn + "\n5", 422, []string{"column:A required"}, "one of them must be " + idColumn},
 		"large index":        {csvFile, idColumn + ",materialComposition.materials[1000].massKg", 422, []string{"column:B header"}, "did you mean materialComposition.materials[0].massKg with an index from 0 to 999?"},
 		"pointer":            {csvFile, idColumn + ",/data/generalInformation/batteryMass", 422, []string{"column:B header"}, "did you mean generalInformation.batteryMass?"},

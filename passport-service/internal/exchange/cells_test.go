@@ -113,27 +113,32 @@ func readCell(t *testing.T, header, cell string) (value, message string) {
 	return v.Raw(), message
 }
 
-// TestUnitsOfHeaders reads headers of numbers with texts in brackets. Other units must be refused, and remarks ignored.
+// TestUnitsOfHeaders reads headers of numbers with texts in brackets. Remarks about duties are ignored; other texts must be
+// refused, because they may be units and factors.
 func TestUnitsOfHeaders(t *testing.T) {
 	const (
 		energy     = "performanceAndDurability.ratedEnergyKwh"
 		resistance = "performanceAndDurability.initialInternalResistance.packOhm"
+		footprint  = "carbonFootprint.totalCarbonFootprint"
 		share      = "performanceAndDurability.capacityThresholdForExhaustionPercent"
 		soce       = "Certifierad energistatus"
 	)
 	for _, c := range []struct{ header, units, want string }{ // want: the unit in the error
 		{massHeader, "kg|KG|Kg| kg ", ""},
 		{massHeader, "g|G|Gramm|grams|pounds|t|kg/m²|mg", "kg"},
-		{massHeader, "optional|Pflicht|required|obligatoire|обязательно|προαιρετικό|a|1|C|M|*|max. 3 decimals|siehe Anhang C|kg optional|in kg|Kilogramm|χιλιόγραμμα", ""},
+		{massHeader, "optional|Pflicht|required|obligatoire|обязательно|προαιρετικό|nem kötelező|mandatory under a condition|a|C|M|*|kg optional|optional: in kg|Kilogramm|χιλιόγραμμα", ""},
 		{massHeader, "g optional|in g|Angabe in g|unit: g|1000 kg|10^3 kg|Monate|mois|°F|V|Kilowatt|MWh|W/kg|kg/mol", "kg"},
+		{massHeader, "g.|gr|γρ|T|to|dkg|lbm|net g|weight/g|x1000|in thousands|1|m kg|kg per cell|siehe Anlage", "kg"},
 		{massHeader + " [g]", "kg", "kg"},
 		{massHeader + " [kg]", "optional", ""},
 		{energy, "kWh|KWH|kwh|kW h", ""},
 		{energy, "WH|wh|MWH|mwh|Watt-hours|kW|kW/h", "kWh"},
 		{resistance, "Ω|\u2126|Ohm|ohm|OHM|Ohms", ""},
-		{resistance, "mohm|MOHM|uOhm|\u03bcΩ|\u00b5Ω|m\u2126|mΩ|kΩ", "Ω"},
+		{footprint, "kgCO2e|kg CO₂-Äq.|kg CO2e Pflicht", ""},
+		{footprint, "tCO2e|gCO2e|ktCO2eq|kg CO2e/kWh", "kg CO2e"},
+		{resistance, "microohm|m-Ohm|m Ω|a mΩ|R|mohm|MOHM|uOhm|\u03bcΩ|\u00b5Ω|m\u2126|mΩ|kΩ", "Ω"},
 		{share, "%", ""},
-		{share, "‰|ppm", "%"},
+		{share, "‰|ppm|0-1|0..1|fraction|Promille", "%"},
 		{soce, "SOCE", ""},
 		{soce + " [%]", "SOCE", ""},
 		{soce + " [kWh]", "SOCE", "%"},

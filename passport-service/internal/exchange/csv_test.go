@@ -1,6 +1,7 @@
 package exchange_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -85,5 +86,14 @@ func TestReadCSV(t *testing.T) {
 	long := strings.Repeat(",", 2<<20)
 	if peak := peakOf(func() { read(exchange.CSV(strings.NewReader(short+long), "", rules())) }); peak > 8<<20 {
 		t.Errorf("a row with many columns needs %d MiB of memory", peak>>20)
+	}
+}
+
+// TestHeaderWithManyBrackets is refused in time that is proportional to its length. It would take an hour to cut every bracket.
+func TestHeaderWithManyBrackets(t *testing.T) {
+	for _, header := range []string{massHeader + strings.Repeat(" (a)", 200_000), massHeader + strings.Repeat(" [g]", 200_000)} {
+		if _, err := exchange.CSV(strings.NewReader(idHeader+","+header+"\n"), "", rules()); err == nil || !strings.Contains(fmt.Sprint(err), "header") {
+			t.Errorf("got %.200v", err)
+		}
 	}
 }

@@ -80,11 +80,8 @@ func normalize(label string) string {
 // withoutUnit returns a name with single spaces, and without remarks in brackets, such as a unit, and marks of mandatory
 // columns.
 func withoutUnit(name string) string {
-	name, text := cutBrackets(name)
-	for text != "" {
-		name, text = cutBrackets(name)
-	}
-	return name
+	rest, _ := remarks(name)
+	return rest
 }
 
 // withIndices puts the indices of a label into a path, whose arrays end in [].

@@ -13,46 +13,58 @@ import (
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
 
-// Parts of the expression for units.
-const (
-	// unitSymbols are units of the catalogue, and those that are written instead of them. Most single letters count in one
-	// case only, and others do not, because (a) is a note and (C) means conditional.
-	unitSymbols = `(?i:m?g|kg|lbs?|pounds?|oz|tons?|[mkg]?wh|[kmg]w|[km]j|mah|k?ah|ma|[mk]v|[mkμu]?(?:ω|ohms?)|°[cf]|mm|cm|km|ms|min|sec|hrs?|yrs?|years?|cycles|co2(?:e|eq|[- ]eq\.?|[- ]äq\.?)?|ppm)` +
-		`|(?:wt|vol)\.?-?%|[%‰°]|[tmshdWVJFK]`
-	// unitWords are names of units in languages of the page.
-	unitWords = `(?i:` +
-		`(?:kilo|mega|milli|mili|quilo|cilea|кило|χιλι|κιλ|gram|грам|γραμ|tonn|tonel|τόν|watt|vat[iu]|ват|βατ|amp[eè]r|ампер|αμπέρ|celsius|fahrenheit|kelvin)\pL*(?:-\pL+)?|` +
-		`(?:month|monat|maand|miesiąc|miesięc|měsíc|mesiac|mesec|mjesec|hónap|måned|månad|kuukau|месец|μήν|μην|mėnes|mēne|week|woche|semaine|stunde|heure|hodin|godzin|timm|tuntia|sekund|giorn|journ)\pL*|` +
-		`mois|mes|meses|mese|mesi|mês|luni|days?|tagen?|jours?|días?|dias?|dagen|hours?|or[ae]|horas?|timer|uur|uren|часа?|часове|ώρ[αε]ς?|ωρών|seconds?|тона?|тонове)`
-	unitName = `(?:` + unitSymbols + `|` + unitWords + `)(?:\^?-?[123])?`
-	// unitAmount is a number before a unit, such as 1/h and 1000 kg.
-	unitAmount = `(?:\d[\d.,^]* ?[/x*·]? ?)?`
-)
+// maxRemarks limits the remarks that are cut from a header: to cut one takes time in proportion to the length of the header.
+const maxRemarks = 4
 
-// namedUnit matches a text that begins with a unit, or has one after a preposition or colon: kg, kg CO2e/kWh, value in g.
-var namedUnit = regexp.MustCompile(`^(?:.*: ?|(?:.* )?(?i:in|en|em|w|v|i|σε|в) )?(` + unitAmount + unitName + `(?:(?: ?[/*·] ?| per | pro | par | por | )` + unitName + `)*(?: ?/ ?\S+)?)(?:[ ,;:*]|$)`)
-
-// unitIn returns the unit that a text names, or "" if it is another remark, such as (optional) or (Pflicht).
-func unitIn(text string) string {
-	m := namedUnit.FindStringSubmatch(strings.TrimSpace(norm.NFKC.String(text)))
-	if m == nil {
-		return ""
+// remarks returns a name with single spaces, and the remarks in brackets that it cut from its end.
+func remarks(name string) (rest string, texts []string) {
+	for rest = name; len(texts) < maxRemarks; {
+		var text string
+		if rest, text = cutBrackets(rest); text == "" {
+			break
+		}
+		texts = append(texts, text)
 	}
-	return m[1]
+	return rest, texts
 }
 
-// checkUnit returns the problem of a header with another unit in brackets than that of the number, or "".
+var (
+	// dutyWords match words about whether a column must be filled in, in languages of the page.
+	dutyWords = regexp.MustCompile(`^(?:option|opcion|opțion|opcjon|opzion|facult|facolt|fakult|valgfri|valfri|frivil|freiwillig|nepovinn|volitel|voliteľ|` +
+		`nieobowiąz|neobvez|neobavez|prostovolj|választhat|neprival|pasirenk|neoblig|izvēl|valinnai|vapaaeh|vabataht|valikul|mhux|roghnach|незадълж|опцион|προαιρετ|` +
+		`mandat|requi|requerid|richiest|obligat|obligāt|obbligat|obrigat|pflicht|verpflicht|erforderlich|verplicht|vereist|påkræv|obavezn|obvezn|` +
+		`povinn|obowiązk|wymag|kötelez|privalom|pakolli|vaadit|kohustus|éigeantach|riachtanach|задълж|обязат|υποχρεωτ|απαραίτητ|` +
+		`condition|kondition|bedingt|condici|condizion|applicable|recommend|empfohlen)\pL*$`)
+	// fillers match words that do not change the meaning of others.
+	fillers = regexp.MustCompile(`^(?:a|in|if|falls|under|later|unit|einheit|nem)$`)
+	// notes match marks of footnotes, and initials of duties. Digits and other letters may be factors and units.
+	notes = regexp.MustCompile(`^[*abcCMO]$`)
+)
+
+// isRemark reports whether a text in brackets is the unit of an attribute, or says nothing about its values, such as
+// (optional). Others must be refused, because no list has all spellings of units and factors.
+func isRemark(a *ruleset.Attribute, text string) bool {
+	if isUnit(a, text) || isInLabel(a, text) || notes.MatchString(text) {
+		return true
+	}
+	words := strings.FieldsFunc(strings.ToLower(norm.NFKC.String(text)), func(r rune) bool { return strings.ContainsRune(" ,;:", r) })
+	words = slices.DeleteFunc(words, func(word string) bool { return dutyWords.MatchString(word) || fillers.MatchString(word) })
+	return len(words) == 0 || isUnit(a, strings.Join(words, " "))
+}
+
+// checkUnit returns the problem of a header of numbers with a text in brackets that is not a remark, or "".
 func checkUnit(a *ruleset.Attribute, header string) string {
 	if a == nil || a.Type != ruleset.Number && a.Type != ruleset.Integer {
 		return ""
 	}
-	for name, text := cutBrackets(header); text != ""; name, text = cutBrackets(name) {
-		switch unit := unitIn(text); {
-		case unit == "" || isUnit(a, text) || isUnit(a, unit) || isInLabel(a, text):
+	_, texts := remarks(header)
+	for _, text := range texts {
+		switch {
+		case isRemark(a, text):
 		case a.Unit == "":
-			return fmt.Sprintf("has the unit %.40q in brackets, but the attribute has none", text)
+			return fmt.Sprintf("has %.40q in brackets, but the attribute has no unit", text)
 		default:
-			return fmt.Sprintf("has the unit %.40q in brackets, but must be in %s: convert the values, and write that unit or none", text, a.Unit)
+			return fmt.Sprintf("has %.40q in brackets, but must be in %s: convert the values, and write that unit or none", text, a.Unit)
 		}
 	}
 	return ""
