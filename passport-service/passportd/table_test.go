@@ -45,6 +45,8 @@ func TestImportCSV(t *testing.T) {
 		"tab, decimal places":    {csvFile, idColumn + "\t" + massColumn, "ID\t1,4500", `"batteryMass":1.45`},
 		"tab, row has commas":    {csvFile, idColumn + "\t" + massColumn + "\tperformanceAndDurability.ratedCapacityAh", "ID\t1,450\t12,5", `"batteryMass":1.45`},
 		"tab, row has points":    {csvFile, idColumn + "\t" + massColumn + "\tperformanceAndDurability.ratedCapacityAh", "ID\t1.450\t12.5", `"batteryMass":1.45`},
+		"tab, percentage":        {csvFile, idColumn + "\t" + massColumn + "\tperformanceAndDurability.capacityThresholdForExhaustionPercent", "ID\t1,450\t1,234 %", "column:B:type column:C:type"},
+		"tab, percentages":       {csvFile, idColumn + "\t" + massColumn + "\tperformanceAndDurability.capacityThresholdForExhaustionPercent", "ID\t1,450\t12,5 %", `"batteryMass":1.45`},
 		"tab, thousands":         {csvFile, idColumn + "\t" + massColumn + "\tperformanceAndDurability.ratedCapacityAh", "ID\t1.450\t12,5", "column:B:type"},
 		"unit":                   {csvFile, idColumn + "," + massColumn, `ID,450 kg`, "column:B:type"},
 		"byte order mark":        {csvFile, "\ufeff" + idColumn + "," + massColumn, "ID,1", `"batteryMass":1`},

@@ -2,7 +2,6 @@ package table
 
 import (
 	"regexp"
-	"strings"
 
 	"github.com/battery-passport/suite/passport-service/internal/ruleset"
 )
@@ -18,8 +17,8 @@ const (
 )
 
 var (
-	withComma = regexp.MustCompile(`^[-+\x{2212}]?\d*,\d+ ?%?$`)
-	withPoint = regexp.MustCompile(`^[-+\x{2212}]?\d*\.\d+ ?%?$`)
+	withComma = regexp.MustCompile(`^[-+]?\d*,\d+$`)
+	withPoint = regexp.MustCompile(`^[-+]?\d*\.\d+$`)
 	oneGroup  = regexp.MustCompile(`^[-+]?[1-9]\d{0,2}[.,]\d{3}$`) // 1,450 is 1450 or 1.45
 )
 
@@ -36,9 +35,11 @@ func (p *Parser) learnDecimals(cells []Cell) {
 		if p.decimals != Unknown {
 			return
 		}
-		text := strings.TrimSpace(cell.Text)
-		switch {
-		case !p.columns[i].isNumber() || oneGroup.MatchString(strings.Replace(text, "\u2212", "-", 1)):
+		if !p.columns[i].isNumber() {
+			continue
+		}
+		switch text := numeral(p.columns[i].field.Attribute, cell.Text); {
+		case oneGroup.MatchString(text):
 		case withComma.MatchString(text):
 			p.decimals = CommaOrPoint
 		case withPoint.MatchString(text):

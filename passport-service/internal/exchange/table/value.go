@@ -155,16 +155,22 @@ var (
 // IsNumber reports whether a text is a decimal number, perhaps with an exponent.
 func IsNumber(text string) bool { return number.MatchString(text) }
 
-// numberOf returns the number of a cell.
-func (p *Parser) numberOf(a *ruleset.Attribute, cell Cell) value {
-	text, isPercentage := cell.Text, strings.HasPrefix(a.Unit, "%")
-	if cell.Kind == PercentCell && !isPercentage {
-		return value{problem: fmt.Sprintf("must be %s, got the percentage %.100s %%", a.Expected(), text)}
-	}
-	if isPercentage {
+func isPercentage(a *ruleset.Attribute) bool { return strings.HasPrefix(a.Unit, "%") }
+
+// numeral returns the text of a number with a hyphen as minus sign, and without the sign of percentages.
+func numeral(a *ruleset.Attribute, text string) string {
+	if text = strings.TrimSpace(text); isPercentage(a) {
 		text = strings.TrimSpace(strings.TrimSuffix(text, "%"))
 	}
-	text = strings.Replace(text, "\u2212", "-", 1) // the minus sign of some languages
+	return strings.Replace(text, "\u2212", "-", 1) // the minus sign of some languages
+}
+
+// numberOf returns the number of a cell.
+func (p *Parser) numberOf(a *ruleset.Attribute, cell Cell) value {
+	if cell.Kind == PercentCell && !isPercentage(a) {
+		return value{problem: fmt.Sprintf("must be %s, got the percentage %.100s %%", a.Expected(), cell.Text)}
+	}
+	text := numeral(a, cell.Text)
 	if p.isAmbiguous(text) {
 		digits := strings.NewReplacer(",", "", ".", "").Replace(text)
 		return value{problem: fmt.Sprintf("must be %s, got %.100q, which has two meanings: write %.100s or %.100s", a.Expected(), cell.Text, digits, text+"0")}
