@@ -39,6 +39,7 @@ func TestSignedCredentialsAreImported(t *testing.T) {
 		"version 1.1":      {"", credentialFile, signed(`{"iss":"did:web:a.example","vc":` + credential + `}`), "1 created v1 draft"},
 		"envelope":         {"?format=untp-0.6", "application/json", enveloped(token), "1 created v1 draft"},
 		"type is a string": {"?format=untp-0.6", "application/json", strings.NewReplacer(`["Env`, `"Env`, `al"]`, `al"`).Replace(enveloped(token)), "1 created v1 draft"},
+		"earlier type":     {"?format=untp-0.6", "application/json", strings.Replace(enveloped(token), "vc+jwt", "vc-ld+jwt", 1), "1 created v1 draft"},
 		"many":             {"?format=untp-0.6", ndjson, enveloped(token) + "\n" + credential, "1 created v1 draft; 2 unchanged v1 draft"},
 		"many tokens":      {"", credentialFile, token + "\n\n" + token, "1 created v1 draft; 3 unchanged v1 draft"},
 		"other envelope":   {"?format=untp-0.6", "application/json", strings.Replace(enveloped(token), "vc+jwt", "vc+cose", 1), "1 invalid /id:format"},
