@@ -17,7 +17,7 @@ const wholeKeys = `
 DROP TABLE cells_list;
 CREATE TABLE cells_list (token TEXT, sort TEXT, PRIMARY KEY (token, sort)) STRICT, WITHOUT ROWID;
 INSERT INTO cells_list SELECT s.value || char(0) || char(0), sort FROM cells, json_each(keys, '$.scopes') s
-	UNION ALL SELECT s.value || char(0) || f.key || char(0) || f.value, sort FROM cells, json_each(keys, '$.scopes') s, json_each(keys, '$.filters') f;`
+	UNION SELECT s.value || char(0) || f.key || char(0) || f.value, sort FROM cells, json_each(keys, '$.scopes') s, json_each(keys, '$.filters') f;`
 
 // listsInKeys is the form of releases before those of wholeKeys, which stored the keys of lists and the position in the
 // column keys, and an id in each row of a list.
