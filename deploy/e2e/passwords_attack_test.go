@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 const passwordCheck = "check-passwords"
@@ -183,12 +185,15 @@ func TestBucketUserIsLimitedToItsBucket(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- documentd.Run(ctx, cfg, slog.New(slog.NewTextHandler(t.Output(), nil))) }()
-		var ready rest.Readiness
-		resttest.Client{T: t, URL: "http://" + listener.Addr().String()}.Call("GET /readyz", "", nil).Want(http.StatusServiceUnavailable, &ready) // without keys
-		i := slices.IndexFunc(ready.Checks, func(c rest.CheckResult) bool { return c.Name == "storage" })
-		if got := ready.Checks[i]; got.OK != (want == "") || !strings.Contains(got.Detail, want) {
-			t.Errorf("bucket %s: got %+v, want %q", name, got, want)
-		}
+		waittest.Success(t, "bucket "+name, func() error {
+			var ready rest.Readiness
+			resttest.Client{T: t, URL: "http://" + listener.Addr().String()}.Do("GET /readyz", "").Want(http.StatusServiceUnavailable, &ready) // without keys
+			i := slices.IndexFunc(ready.Checks, func(c rest.CheckResult) bool { return c.Name == "storage" })
+			if got := ready.Checks[i]; got.OK != (want == "") || !strings.Contains(got.Detail, want) {
+				return fmt.Errorf("got %+v, want %q", got, want)
+			}
+			return nil
+		})
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)

@@ -11,8 +11,15 @@ import (
 // a slow machine.
 const Limit = 2 * time.Minute
 
-// interval keeps the requests of a condition below the rate limits.
-const interval = 10 * time.Millisecond
+// Pauses returns a function that sleeps between two attempts: for 5 ms at first and then a quarter
+// longer each time, up to 100 ms, so that the requests of a long wait stay below the rate limits.
+func Pauses() func() {
+	interval := 5 * time.Millisecond
+	return func() {
+		time.Sleep(interval)
+		interval = min(interval*5/4, 100*time.Millisecond)
+	}
+}
 
 // Until waits until a condition holds, and stops the test if it does not hold within Limit.
 func Until(t testing.TB, condition string, holds func() bool) {
@@ -29,7 +36,7 @@ func Until(t testing.TB, condition string, holds func() bool) {
 // Success calls f until it succeeds, and stops the test if it does not succeed within Limit.
 func Success(t testing.TB, what string, f func() error) {
 	t.Helper()
-	for end := time.Now().Add(Limit); ; time.Sleep(interval) {
+	for pause, end := Pauses(), time.Now().Add(Limit); ; pause() {
 		err := f()
 		if err == nil {
 			return

@@ -38,9 +38,6 @@ type Response struct {
 	Text   string
 }
 
-// retryInterval keeps the requests of Call below the rate limits.
-const retryInterval = 5 * time.Millisecond
-
 // Call sends a request with an access token. The body is a string, or a value that is
 // sent as JSON. Call repeats the request for two minutes while the response is 503, because the
 // service may be starting: use Do to expect 503.
@@ -55,7 +52,7 @@ func (c Client) Call(route, token string, body any, headers ...string) Response 
 		text = string(data)
 	}
 	headers = append([]string{"Authorization", "Bearer " + token, "Content-Type", "application/json"}, headers...)
-	for deadline := time.Now().Add(waittest.Limit); ; time.Sleep(retryInterval) {
+	for pause, deadline := waittest.Pauses(), time.Now().Add(waittest.Limit); ; pause() {
 		if a := c.Do(route, text, headers...); a.Status != http.StatusServiceUnavailable || time.Now().After(deadline) {
 			return a
 		}
@@ -84,7 +81,7 @@ func (c Client) DoReader(route string, body io.Reader, headers ...string) Respon
 // if it gets no other response within the bound.
 func (c Client) Persist(bound time.Duration, route, body string, headers ...string) Response {
 	c.T.Helper()
-	for end := time.Now().Add(bound); ; time.Sleep(retryInterval) {
+	for pause, end := waittest.Pauses(), time.Now().Add(bound); ; pause() {
 		a, err := c.send(route, strings.NewReader(body), headers)
 		if time.Now().After(end) {
 			c.T.Fatalf("%s = %d, %v, after more than %v: %.300s", route, a.Status, err, bound, a.Text)
