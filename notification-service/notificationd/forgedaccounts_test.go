@@ -60,9 +60,7 @@ func TestForgedAccountEvents(t *testing.T) {
 				key = uuid.NewString()
 			}
 			s.send(c.topic, key, object(members...), c.headers...)
-			if _, reason := deadLetter(t, s, c.topic, key); !strings.Contains(reason, c.reason) {
-				t.Errorf("reason %q, want %q", reason, c.reason)
-			}
+			deadLetter(t, s, c.topic, key, c.reason)
 			// Mail still goes to the address of the victim, whose role is unchanged.
 			passport := uuid.NewString()
 			s.send("passport.created", passport, object("passportId", passport, "createdBy", victim.id))
@@ -131,8 +129,8 @@ func TestDeletedAccountIsForgotten(t *testing.T) {
 	s.account("user.deleted", ann, 3)
 	s.account("user.updated", ann, 2, "role", "user")
 	s.account("user.updated", ann, 4, "role", "admin")
-	if letter, reason := deadLetter(t, s, "user.updated", ann.id); !strings.Contains(reason, "was deleted") || !strings.Contains(string(letter.Value), "admin") {
-		t.Errorf("the first dead letter is %s, reason %q, want the update after the deletion", letter.Value, reason)
+	if letter := deadLetter(t, s, "user.updated", ann.id, "was deleted"); !strings.Contains(string(letter.Value), "admin") {
+		t.Errorf("the first dead letter is %s, want the update after the deletion", letter.Value)
 	}
 	passport := uuid.NewString()
 	s.send("passport.created", passport, object("passportId", passport, "createdBy", ann.id))
