@@ -63,7 +63,7 @@ func payloadOf(token string) ([]byte, error) {
 // tokenIn returns the JSON Web Token in an EnvelopedVerifiableCredential. isEnvelope is false for other documents. It
 // fails with fault.Malformed if the envelope has another kind of credential.
 func tokenIn(document []byte) (token string, isEnvelope bool, err error) {
-	const envelope, begin = "EnvelopedVerifiableCredential", "data:" + CredentialType + ","
+	const envelope, current = "EnvelopedVerifiableCredential", "data:" + CredentialType + ","
 	const earlier = "data:application/vc-ld+jwt," // of drafts of the specification, and of the reference implementation of UNTP
 	var e struct {
 		Type any    `json:"type"`
@@ -75,11 +75,11 @@ func tokenIn(document []byte) (token string, isEnvelope bool, err error) {
 	if types, _ := e.Type.([]any); e.Type != envelope && !slices.Contains(types, any(envelope)) {
 		return "", false, nil
 	}
-	for _, begin := range []string{begin, earlier} {
+	for _, begin := range []string{current, earlier} {
 		if token, ok := strings.CutPrefix(e.ID, begin); ok {
 			return token, true, nil
 		}
 	}
 	return "", true, fault.New(fault.Malformed, "the enveloped credential cannot be read").
-		With(fault.Detail{Path: "/id", Code: "format", Message: "must begin with " + begin + "; send other credentials as JSON without an envelope"})
+		With(fault.Detail{Path: "/id", Code: "format", Message: "must begin with " + current + "; send other credentials as JSON without an envelope"})
 }

@@ -26,6 +26,9 @@ const (
 	Localized Type = "object<lang,string>" // a string per language code
 )
 
+// IsNumber reports whether values of the type are numbers.
+func (t Type) IsNumber() bool { return t == Number || t == Integer }
+
 // Duty states whether an attribute must be given.
 type Duty string
 

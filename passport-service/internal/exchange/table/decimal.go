@@ -1,10 +1,6 @@
 package table
 
-import (
-	"regexp"
-
-	"github.com/battery-passport/suite/passport-service/internal/ruleset"
-)
+import "regexp"
 
 // Decimals is the sign before the decimal places of the numbers in a file.
 type Decimals int
@@ -50,9 +46,5 @@ func (p *Parser) learnDecimals(cells []Cell) {
 
 // isNumber reports whether the values of the column are numbers.
 func (c *column) isNumber() bool {
-	if c.field == nil || c.field.Attribute == nil || c.lang || c.item {
-		return false
-	}
-	t := c.field.Attribute.Type
-	return t == ruleset.Number || t == ruleset.Integer
+	return c.field != nil && c.field.Attribute != nil && !c.lang && !c.item && c.field.Attribute.Type.IsNumber()
 }

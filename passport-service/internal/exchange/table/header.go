@@ -23,8 +23,6 @@ const maxIndex = 999
 // IdentifierPath is the path of the identifier of the battery.
 const IdentifierPath = "generalInformation.batteryIdentifier"
 
-const pointerOfIdentifier = "/data/generalInformation/batteryIdentifier"
-
 // column is a column of a file.
 type column struct {
 	field   *ruleset.Field // nil for special columns

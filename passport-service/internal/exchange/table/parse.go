@@ -149,7 +149,7 @@ func (p *Parser) checkExample(cells []Cell) {
 		}
 	}
 	if isExample && battery != "" && battery != identifier.Example {
-		p.warnings = []fault.Detail{{Path: pointerOfIdentifier, Code: "comment", Message: fmt.Sprintf("the row %q with the battery %.100q was not imported: empty its first cell to import it", ExampleNote, battery)}}
+		p.warnings = []fault.Detail{{Path: "/data/" + strings.ReplaceAll(IdentifierPath, ".", "/"), Code: "comment", Message: fmt.Sprintf("the row %q with the battery %.100q was not imported: empty its first cell to import it", ExampleNote, battery)}}
 	}
 }
 

@@ -54,7 +54,7 @@ func isRemark(a *ruleset.Attribute, text string) bool {
 
 // checkUnit returns the problem of a header of numbers with a text in brackets that is not a remark, or "".
 func checkUnit(a *ruleset.Attribute, header string) string {
-	if a == nil || a.Type != ruleset.Number && a.Type != ruleset.Integer {
+	if a == nil || !a.Type.IsNumber() {
 		return ""
 	}
 	_, texts := remarks(header)

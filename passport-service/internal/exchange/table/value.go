@@ -23,7 +23,7 @@ func (p *Parser) value(c column, cell Cell, isMarked bool) value {
 	switch {
 	case c.lang || c.item || a.Type == ruleset.String:
 		return p.text(c, cell, isMarked)
-	case a.Type == ruleset.Number || a.Type == ruleset.Integer:
+	case a.Type.IsNumber():
 		return p.numberOf(a, cell)
 	case a.Type == ruleset.Boolean:
 		json, ok := booleans[strings.ToUpper(text)]
