@@ -3,6 +3,7 @@ package notificationd_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -29,6 +30,7 @@ const (
 	childEnv   = "NOTIFICATIOND_CHILD"
 	kills      = 3
 	eventCount = 250
+	perKill    = 70 // events that are sent before each kill
 )
 
 // TestCrashesLoseAndDuplicateNothing kills the service at random moments while it consumes
@@ -41,16 +43,24 @@ func TestCrashesLoseAndDuplicateNothing(t *testing.T) {
 
 	events := writer(t, cfg.Kafka.Brokers)
 	owner := person{id: "owner", email: "owner@nlb.example", token: issuer.Token(t, auth.Principal{UserID: "owner", Role: auth.User})}
-	written := make(chan error, 1)
-	go func() {
-		written <- events.ProduceSync(t.Context(), manyEvents(owner)...).FirstErr()
+	all, kill := manyEvents(owner), make(chan struct{})
+	sent := make(chan error, 1)
+	go func() { // the first process creates the topics
+		var errs []error
+		for range kills {
+			errs = append(errs, events.ProduceSync(t.Context(), all[:perKill]...).FirstErr())
+			all = all[perKill:]
+			<-kill
+		}
+		sent <- errors.Join(append(errs, events.ProduceSync(t.Context(), all...).FirstErr())...)
 	}()
 	begun := time.Now()
 	for range kills {
 		killOnce(t, cfg)
+		kill <- struct{}{}
 	}
 	killed := time.Since(begun)
-	if err := <-written; err != nil {
+	if err := <-sent; err != nil {
 		t.Fatal(err)
 	}
 
@@ -119,13 +129,17 @@ func manyEvents(owner person) []*kgo.Record {
 	return all
 }
 
-// killOnce starts a child process and kills it after it has written 20 to 59 files. The next
+// killOnce starts a child process and kills it after it has written 20 to 59 more files. The next
 // one gets events after the session of this one has expired at the broker.
 func killOnce(t *testing.T, cfg notificationd.Config) {
 	t.Helper()
-	before, enough := len(names(t, cfg.Files)), 20+rand.N(40)
+	enough := len(names(t, cfg.Files)) + 20 + rand.N(40)
 	kill := startChild(t, cfg, "PORT=0", "ENABLE_EMAIL_NOTIFICATIONS=true", "SMTP_TLS=none", "SMTP_HOST="+cfg.Mail.Server.Host, "SMTP_PORT="+strconv.Itoa(cfg.Mail.Server.Port), "FROM_EMAIL="+cfg.Mail.Server.FromEmail)
-	waittest.Until(t, "the child process writes files", func() bool { return len(names(t, cfg.Files)) >= before+enough })
+	for end := time.Now().Add(waittest.Limit); len(names(t, cfg.Files)) < enough; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the child process has written %d files after %v, want %d", len(names(t, cfg.Files)), waittest.Limit, enough)
+		}
+	}
 	kill()
 }
 
