@@ -89,8 +89,8 @@ func (s *suite) patch(id string) target {
 	return request(s.operator, "PATCH", s.passport+"/api/passports/"+id, body)
 }
 
-// logIn logs in as admin, operator, or guest. Logins end older sessions of the same account, so
-// the measured ones use guest.
+// logIn logs in as operator or guest. Logins end older sessions of the same account, so the
+// measured ones use guest.
 func (s *suite) logIn(name string) target {
 	return post("", s.auth+"/api/auth/login", credentials(name))
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,22 +44,21 @@ func TestCrashesLoseAndDuplicateNothing(t *testing.T) {
 
 	events := writer(t, cfg.Kafka.Brokers)
 	owner := person{id: "owner", email: "owner@nlb.example", token: issuer.Token(t, auth.Principal{UserID: "owner", Role: auth.User})}
-	all, kill := manyEvents(owner), make(chan struct{})
-	sent := make(chan error, 1)
+	killedOne, sent := make(chan struct{}), make(chan error, 1)
 	go func() { // the first process creates the topics
 		var errs []error
-		for range kills {
-			errs = append(errs, events.ProduceSync(t.Context(), all[:perKill]...).FirstErr())
-			all = all[perKill:]
-			<-kill
+		for part := range slices.Chunk(manyEvents(owner), perKill) {
+			errs = append(errs, events.ProduceSync(t.Context(), part...).FirstErr())
+			<-killedOne
 		}
-		sent <- errors.Join(append(errs, events.ProduceSync(t.Context(), all...).FirstErr())...)
+		sent <- errors.Join(errs...)
 	}()
 	begun := time.Now()
 	for range kills {
 		killOnce(t, cfg)
-		kill <- struct{}{}
+		killedOne <- struct{}{}
 	}
+	close(killedOne)
 	killed := time.Since(begun)
 	if err := <-sent; err != nil {
 		t.Fatal(err)
