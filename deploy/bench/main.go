@@ -9,7 +9,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/battery-passport/suite/deploy/ports"
 	"github.com/battery-passport/suite/pkg/boot"
 )
 
@@ -150,6 +150,10 @@ func backEndSettings() (settings []string, err error) {
 
 // start starts the suite with its present data and waits until it is ready.
 func (s *suite) start(ctx context.Context) error {
+	first, err := ports.InARow(5)
+	if err != nil {
+		return err
+	}
 	log, err := os.Create(filepath.Join(s.dir, "log"))
 	if err != nil {
 		return err
@@ -157,7 +161,6 @@ func (s *suite) start(ctx context.Context) error {
 	defer log.Close()
 	s.cmd = exec.Command(filepath.Join(s.dir, "local"))
 	s.cmd.Stderr = log
-	first := 20_000 + 10*rand.IntN(1000) // systems give higher ports to clients
 	s.cmd.Env = s.environment(first)
 	begin := time.Now()
 	if err := s.cmd.Start(); err != nil {

@@ -182,12 +182,17 @@ func logInDuringReads(ctx context.Context, b *bench, s *suite) error {
 func waitForEvents(ctx context.Context, b *bench, s *suite) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	consumer, err := kgo.NewClient(kgo.SeedBrokers(s.kafka), kgo.ConsumeTopics("passport.updated"),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AfterMilli(time.Now().UnixMilli())))
+	consumer, err := kgo.NewClient(kgo.SeedBrokers(s.kafka))
 	if err != nil {
 		return err
 	}
 	defer consumer.Close()
+	// The client itself would look up the end of the topic later, when the first event may already be there.
+	ends, err := kadm.NewClient(consumer).ListEndOffsets(ctx, "passport.updated")
+	if err := errors.Join(err, ends.Error()); err != nil {
+		return err
+	}
+	consumer.AddConsumePartitions(ends.KOffsets())
 	m := &vegeta.Metrics{}
 	for end := time.Now().Add(b.fixed); time.Now().Before(end); {
 		updated, err := send(ctx, s.patch(s.drafts[0]))
