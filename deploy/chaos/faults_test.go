@@ -16,6 +16,8 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // TestPlanKillsEverythingThreeTimes in the default duration, and injects every other
@@ -146,18 +148,18 @@ func TestKafkaClientsUseTheProxy(t *testing.T) {
 		t.Fatal(target.err)
 	}
 	defer target.closers[0]()
-	brokers := func() ([]kafka.Broker, error) {
+	brokers := func(limit time.Duration) ([]kafka.Broker, error) {
 		conn, err := net.Dial("tcp", u.Host)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
 		c := kafka.NewConn(conn, "", 0)
-		c.SetDeadline(time.Now().Add(500 * time.Millisecond))
+		c.SetDeadline(time.Now().Add(limit))
 		return c.Brokers()
 	}
 	for range 2 {
-		found, err := brokers()
+		found, err := brokers(waittest.Limit)
 		if err != nil || len(found) != 1 || net.JoinHostPort(found[0].Host, strconv.Itoa(found[0].Port)) != u.Host {
 			t.Fatalf("got brokers %+v, error %v, want %s", found, err, u.Host)
 		}
@@ -165,7 +167,7 @@ func TestKafkaClientsUseTheProxy(t *testing.T) {
 			if err := f.inject(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if found, err := brokers(); err == nil {
+			if found, err := brokers(500 * time.Millisecond); err == nil {
 				t.Errorf("%s: got brokers %v, want a timeout", f.name, found)
 			}
 			if err := f.heal(t.Context()); err != nil {

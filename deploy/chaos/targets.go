@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/battery-passport/suite/auth-service/authd"
 	"github.com/battery-passport/suite/deploy/kafkausers/acl"
+	"github.com/battery-passport/suite/deploy/ports"
 	"github.com/battery-passport/suite/deploy/stack"
 	"github.com/battery-passport/suite/document-service/documentd"
 	"github.com/battery-passport/suite/notification-service/notificationd"
@@ -55,13 +55,14 @@ func runProgram(ctx context.Context, name string) int {
 }
 
 // startProcesses starts the proxies in front of Kafka, S3 and MongoDB, the back ends
-// that thcfg config does not name, and the services.
+// that cfg does not name, and the services.
 func startProcesses(_ context.Context, cfg config) (*target, error) {
 	dir, err := os.MkdirTemp("", "chaos-")
-	if err != nil {
-		return &target{}, err
+	first, errPorts := ports.InARow(7)
+	if err := errors.Join(err, errPorts); err != nil {
+		return &target{dir: dir}, err
 	}
-	first, name := 10_000+10*rand.IntN(2000), filepath.Base(dir) // systems give higher ports to clients
+	name := filepath.Base(dir)
 	address := func(n int) string { return fmt.Sprint("127.0.0.1:", first+n) }
 	t := &target{dir: dir, place: place{
 		auth: "http://" + address(3), passport: "http://" + address(4), document: "http://" + address(5), notification: "http://" + address(6),

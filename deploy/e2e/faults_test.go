@@ -40,7 +40,7 @@ func TestEventsArePublishedAfterBrokerOutage(t *testing.T) {
 		s.passport.Call("PATCH /api/passports/"+p.ID, admin.Token, fmt.Sprintf(`{"data":{"generalInformation":{"batteryMass":%d}}}`, i+1)).Want(200, nil)
 		want = append(want, fmt.Sprint("passport.updated ", p.ID, " ", i+2))
 	}
-	ready := s.passport.Do("GET /readyz", "")
+	ready := s.passport.Call("GET /readyz", "", nil)
 	if ready.Want(200, nil); !strings.Contains(ready.Text, `"status":"degraded"`) || !strings.Contains(ready.Text, `{"name":"kafka","ok":false,"vital":false`) {
 		t.Errorf("readyz without a broker: %s", ready.Text)
 	}

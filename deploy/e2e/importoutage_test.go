@@ -16,10 +16,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/battery-passport/suite/pkg/event/kafka"
+	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/waittest"
 )
 
-// startBroker starts a broker with its log in a folder. Port 0 is any.
+// startBroker starts a broker with its log in a folder.
 func startBroker(t *testing.T, dir string, port int) *kfake.Cluster {
 	t.Helper()
 	broker, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port), kfake.DataDir(dir))
@@ -80,7 +81,15 @@ func (s *suite) importWhile(token string, rows []string, during func()) (ids []s
 // nothing, and each passport has its event when the broker is back.
 func TestImportDuringBrokerOutage(t *testing.T) {
 	dir := t.TempDir()
-	broker := startBroker(t, dir, 0)
+	_, address, err := net.SplitHostPort(resttest.UnusedAddress(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broker := startBroker(t, dir, port)
 	cfg := config(t)
 	cfg.Passport.Kafka.Brokers = broker.ListenAddrs()
 	s := start(t, cfg)
@@ -98,15 +107,7 @@ func TestImportDuringBrokerOutage(t *testing.T) {
 	if sum := last.Summary; sum.Unchanged != len(rows) || !sum.Complete || !slices.Equal(again, ids) {
 		t.Errorf("the same file again: %+v", sum)
 	}
-	_, port, err := net.SplitHostPort(s.brokers.Brokers[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	startBroker(t, dir, n)
+	startBroker(t, dir, port)
 	var want []string
 	for _, id := range ids {
 		want = append(want, "passport.created "+id+" 1")

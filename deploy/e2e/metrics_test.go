@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -122,9 +123,6 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s has no build_info or no Go metrics", service)
 		}
 	}
-	for _, c := range []resttest.Client{s.auth, s.passport, s.document, s.notification} {
-		c.Do("GET /metrics", "", "Authorization", "Bearer "+admin.Token).Want(404, nil) // not even for an admin
-	}
 	for _, c := range []struct {
 		service, family string
 		labels          []string
@@ -142,10 +140,17 @@ func TestMetrics(t *testing.T) {
 		{notificationd.Name, "events_handled_total", []string{"topic", "passport.created", "outcome", "ok"}, 1},
 		{notificationd.Name, "kafka_consumer_lag_messages", nil, 0},
 	} {
-		family := found[c.service][c.family]
-		if got := value(family, c.labels...); got != c.want || family == nil {
-			t.Errorf("%s: %s%v = %v, want %v", c.service, c.family, c.labels, got, c.want)
-		}
+		waittest.Success(s.t, c.service+": "+c.family, func() error {
+			found[c.service] = scrape(t, addrs[c.service])
+			family := found[c.service][c.family]
+			if got := value(family, c.labels...); got != c.want || family == nil {
+				return fmt.Errorf("%v = %v, want %v", c.labels, got, c.want)
+			}
+			return nil
+		})
+	}
+	for _, c := range []resttest.Client{s.auth, s.passport, s.document, s.notification} {
+		c.Do("GET /metrics", "", "Authorization", "Bearer "+admin.Token).Want(404, nil) // not even for an admin
 	}
 	for _, channel := range []string{"mail", "file"} {
 		if value(found[notificationd.Name]["deliveries_total"], "channel", channel, "outcome", "sent") == 0 {

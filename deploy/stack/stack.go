@@ -199,7 +199,7 @@ func (s *Stack) listen(port rest.Port, variable string) (net.Listener, error) {
 }
 
 // startTimeout is the longest time until a service is ready.
-const startTimeout = 30 * time.Second
+const startTimeout = 2 * time.Minute
 
 func ready(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
