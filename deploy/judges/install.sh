@@ -21,11 +21,11 @@ exec 4<"$judges"
 flock 4 # another run may be installing
 cd "$judges"
 [ -f package.json ] || npm init -y >/dev/null
-for package in axe-core@4.14.1 vnu-jar@26.9.27 bwip-js@4.11.4 zpl-renderer-js@3.4.0 lighthouse@12.8.2; do
-  [ -d "node_modules/${package%@*}" ] || npm install --ignore-scripts --no-audit --no-fund --silent "$package"
-done
-if [ ! -x python/bin/python ]; then
+node='axe-core@4.14.1 vnu-jar@26.9.27 bwip-js@4.11.4 zpl-renderer-js@3.4.0 lighthouse@12.8.2' python='zxing-cpp==3.1.1 pillow'
+if [ "$(cat installed 2>/dev/null)" != "$node $python" ]; then # an interrupted installation is repeated
+  npm install --ignore-scripts --no-audit --no-fund --silent $node
   python3 -m venv python
-  python/bin/pip install --quiet zxing-cpp==3.1.1 pillow
+  python/bin/pip install --quiet $python
+  echo "$node $python" >installed
 fi
 echo "$judges" >&3
