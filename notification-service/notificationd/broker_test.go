@@ -4,13 +4,13 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/battery-passport/suite/notification-service/notificationd"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // brokers returns the brokers in KAFKA_BROKERS, or a broker in this process, and a new consumer
@@ -26,7 +26,7 @@ func brokers(t *testing.T) (addrs []string, group string) {
 	addrs = strings.Split(addresses, ",")
 	transport := &kafka.Transport{}
 	defer transport.CloseIdleConnections()
-	client := &kafka.Client{Addr: kafka.TCP(addrs...), Timeout: 10 * time.Second, Transport: transport}
+	client := &kafka.Client{Addr: kafka.TCP(addrs...), Timeout: waittest.Limit, Transport: transport}
 	meta, err := client.Metadata(t.Context(), &kafka.MetadataRequest{Topics: notificationd.Topics()})
 	if err != nil {
 		t.Fatal(err)

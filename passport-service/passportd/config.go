@@ -45,8 +45,9 @@ type Config struct {
 	UserVersions  int64 `envconfig:"MAX_PASSPORT_VERSIONS_PER_USER" default:"1000000" min:"0" desc:"Maximum number of versions of all passports of an account that belongs to no organisation; further changes of data fail with 507. 0: unlimited."`
 	UserBytes     int64 `envconfig:"MAX_PASSPORT_BYTES_PER_USER" default:"10737418240" min:"0" desc:"Largest total size of the data of all versions of an account that belongs to no organisation, in bytes; further changes of data fail with 507. 0: unlimited."`
 
-	ImportLease  time.Duration `ignored:"true"` // for tests; 0: exchange.LeaseTime
-	ImportOutage time.Duration `ignored:"true"` // for tests; 0: exchange.Outage
+	ImportLease     time.Duration `ignored:"true"` // for tests; 0: exchange.LeaseTime
+	ImportOutage    time.Duration `ignored:"true"` // for tests; 0: exchange.Outage
+	DocumentTimeout time.Duration `ignored:"true"` // for tests; 0: documents.Timeout
 
 	IdentifierNamespaces string `envconfig:"IDENTIFIER_NAMESPACES" default:"open" desc:"Whether identifiers of batteries and passports must be in a confirmed namespace of the organisation. open: no, but those in a namespace of another organisation cause a warning. enforced: yes, others are refused."`
 }

@@ -203,15 +203,20 @@ func TestRetryAfterCrashCreatesNoSecondPassport(t *testing.T) {
 		finished := make(chan struct{})
 		go func() {
 			defer close(finished)
-			req, err := http.NewRequestWithContext(t.Context(), "POST", url+"/api/passports", strings.NewReader(body))
-			if err != nil {
-				return
-			}
-			req.Header.Set("Content-Type", "application/json")
-			req.Header.Set("Authorization", "Bearer "+token)
-			req.Header.Set("Idempotency-Key", key)
-			if res, err := http.DefaultClient.Do(req); err == nil {
+			for status := http.StatusServiceUnavailable; status == http.StatusServiceUnavailable; {
+				req, err := http.NewRequestWithContext(t.Context(), "POST", url+"/api/passports", strings.NewReader(body))
+				if err != nil {
+					return
+				}
+				req.Header.Set("Content-Type", "application/json")
+				req.Header.Set("Authorization", "Bearer "+token)
+				req.Header.Set("Idempotency-Key", key)
+				res, err := http.DefaultClient.Do(req)
+				if err != nil { // killed
+					return
+				}
 				res.Body.Close()
+				status = res.StatusCode
 			}
 		}()
 		for {

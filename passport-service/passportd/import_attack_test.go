@@ -136,7 +136,7 @@ func TestOneImportPerAccount(t *testing.T) {
 // TestOneWorkbookPerAccount checks rights and other imports of the account before a workbook is
 // copied to the disk.
 func TestOneWorkbookPerAccount(t *testing.T) {
-	const lease = time.Second
+	const lease = 3 * time.Second
 	s := startConfigured(t, passportd.Config{Store: connect.Config{Dir: t.TempDir()}, ImportLease: lease}, authtest.New(t))
 	post := func(token string) (net.Conn, *bufio.Reader) {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
@@ -194,7 +194,7 @@ func TestImportAnswersClientThatSendsFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(time.Minute))
+	conn.SetDeadline(time.Now().Add(2 * waittest.Limit))
 	fmt.Fprintf(conn, "POST /api/passports/import HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", s.as(auth.Operator, "a"), ndjson, len(file))
 	if _, err := io.WriteString(conn, file); err != nil {
 		t.Fatal(err)

@@ -47,7 +47,7 @@ func limited(t *testing.T, issuer *authtest.Issuer, cfg connect.Config, lease ti
 // sendFirst sends a whole file, and reads the response after the import has ended.
 func sendFirst(t *testing.T, s *service, token, file string) (lines []importLine, sum importSummary) {
 	t.Helper()
-	conn := openImport(t, s, token, len(file))
+	conn := openImport(t, s, token, len(file), "")
 	if _, err := io.WriteString(conn, file); err != nil {
 		t.Fatal(err)
 	}

@@ -123,7 +123,7 @@ func (c Config) addFiles(scan *httpapi.Scan, now func() time.Time) (closeAll fun
 	if c.DocumentURL == "" {
 		return func() {}
 	}
-	client := documents.New(c.DocumentURL, cmp.Or(c.DocumentPublicURL, c.DocumentURL), c.Auth.Revocations.Secret, now)
+	client := documents.New(c.DocumentURL, cmp.Or(c.DocumentPublicURL, c.DocumentURL), c.Auth.Revocations.Secret, cmp.Or(c.DocumentTimeout, documents.Timeout), now)
 	scan.Files = client
 	return client.Close
 }

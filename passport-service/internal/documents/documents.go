@@ -18,17 +18,20 @@ import (
 )
 
 const (
-	timeout    = 500 * time.Millisecond // of a list: a page must not wait longer for it
-	lifetime   = time.Minute            // of a cached list
-	staleTime  = time.Hour              // after its lifetime; such a list is used while the service fails
+	lifetime   = time.Minute // of a cached list
+	staleTime  = time.Hour   // after its lifetime; such a list is used while the service fails
 	cacheBytes = 4 << 20
 	pageSize   = 200     // documents per request
 	maxFiles   = 1000    // of a passport that are listed
 	maxBody    = 4 << 20 // bytes
 )
 
+// Timeout limits the requests of a list: a page must not wait longer for it.
+const Timeout = 500 * time.Millisecond
+
 // Client lists the public documents of passports. It is safe for concurrent use.
 type Client struct {
+	timeout              time.Duration
 	base, public, secret string
 	http                 http.Client
 	now                  func() time.Time
@@ -46,10 +49,10 @@ type list struct {
 	retryAt time.Time // after an error
 }
 
-// New returns a client of the document-service at base. The links in lists begin with
-// public. Requests have the secret of the services, unless it is empty, and thus a rate limit
+// New returns a client of the document-service at base, which gives up a list after timeout. The
+// links in lists begin with public. Requests have the secret of the services, unless it is empty, and thus a rate limit
 // of their own.
-func New(base, public, secret string, now func() time.Time) *Client {
+func New(base, public, secret string, timeout time.Duration, now func() time.Time) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 32
 	size := func(id string, l list) int {
@@ -61,9 +64,10 @@ func New(base, public, secret string, now func() time.Time) *Client {
 	}
 	fresh := func(l list) bool { return now().Before(l.expires) || now().Before(l.retryAt) }
 	return &Client{
-		base: strings.TrimSuffix(base, "/"), public: strings.TrimSuffix(public, "/"),
+		timeout: timeout,
+		base:    strings.TrimSuffix(base, "/"), public: strings.TrimSuffix(public, "/"),
 		secret: secret, now: now, cache: cache.NewExpiring(cacheBytes, size, fresh),
-		http: http.Client{Timeout: timeout, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		http: http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 }
 
@@ -104,7 +108,7 @@ func (c *Client) request(ctx context.Context, passportID string) list {
 
 // requestPages gets all pages of a list. An error is an outage or concerns this list only.
 func (c *Client) requestPages(ctx context.Context, passportID string) (l list, outage bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	l.expires = c.now().Add(lifetime)
 	query := url.Values{"passportId": {passportID}, "limit": {strconv.Itoa(pageSize)}}

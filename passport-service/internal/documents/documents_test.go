@@ -13,11 +13,16 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/battery-passport/suite/passport-service/internal/documents"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const secret = "0123456789abcdef0123456789abcdef"
+const (
+	secret = "0123456789abcdef0123456789abcdef"
+	// hangTimeout is waited for with every request that hangs, but long enough for all others on a busy machine.
+	hangTimeout = 2 * time.Second
+)
 
 // server is a document-service with one document of each passport, and its client.
 type server struct {
@@ -29,7 +34,7 @@ type server struct {
 	respond  map[string]http.HandlerFunc // by id of the passport, or "" for all others
 }
 
-func start(t *testing.T) *server {
+func start(t *testing.T, timeout time.Duration) *server {
 	s := &server{T: t, respond: map[string]http.HandlerFunc{}}
 	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.requests.Add(1)
@@ -47,7 +52,7 @@ func start(t *testing.T) *server {
 		}
 		respond(w, r)
 	}))
-	s.client = documents.New(h.URL, "https://documents.example", secret, func() time.Time { return time.Unix(0, s.now.Load()) })
+	s.client = documents.New(h.URL, "https://documents.example", secret, timeout, func() time.Time { return time.Unix(0, s.now.Load()) })
 	t.Cleanup(h.Close)
 	t.Cleanup(s.client.Close)
 	return s
@@ -94,7 +99,8 @@ func (s *server) wantRequests(n int64) {
 // for the service, and there are the lists of before. Every few seconds one request tries again,
 // also with many readers. After an hour, a list is too old.
 func TestHungServiceDoesNotDelayPages(t *testing.T) {
-	s := start(t)
+	t.Parallel()
+	s := start(t, hangTimeout)
 	s.list("read", true)
 	s.wantRequests(1)
 	for _, step := range []struct {
@@ -153,7 +159,7 @@ func TestFailuresOfOneList(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t)
+			s := start(t, hangTimeout)
 			s.set("bad", test.first)
 			for range 3 {
 				s.now.Add(int64(6 * time.Second))
@@ -184,7 +190,7 @@ func TestOnlyOutagesStopTheOtherLists(t *testing.T) {
 		{func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{") }, false},
 		{func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, true}, // closes the connection
 	} {
-		s := start(t)
+		s := start(t, waittest.Limit)
 		for i := range 3 {
 			passport := fmt.Sprint("bad", i)
 			s.set(passport, test.respond)

@@ -10,7 +10,10 @@ import (
 	"github.com/battery-passport/suite/pkg/store"
 )
 
-const flushInterval = time.Second
+const (
+	flushInterval = time.Second
+	lastFlush     = 2500 * time.Millisecond // when the service stops; as long as a write may take
+)
 
 // Ledger counts the writes of this process. A nil Ledger counts nothing. It is safe for
 // concurrent use.
@@ -141,7 +144,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushInterval)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
 			defer cancel()
 			l.flush(last)
 			return nil
