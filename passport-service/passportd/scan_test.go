@@ -178,7 +178,8 @@ func TestResolver(t *testing.T) {
 		{"GET /battery/4711?linkType=linkset", browser, 200, linksetTy, ""},
 		{"OPTIONS /battery/4711", "", 204, "", ""},
 		{"OPTIONS /api/unknown", "", 404, "application/problem+json", ""},
-		{"POST /battery/4711", "", 404, "application/problem+json", ""},
+		{"POST /battery/4711", "", 405, "application/problem+json", ""},
+		{"POST /battery/4712", "", 404, "application/problem+json", ""},
 		{"GET /battery/4711?linkType=gs1:nosuchlt", "", 404, "application/problem+json", ""},
 		{"GET /battery/4711?a=1", "", 307, "", scanBase + "/p/"},
 		{"GET /battery//4711/", "", 307, "", scanBase + "/p/"},
@@ -244,6 +245,9 @@ func TestResolver(t *testing.T) {
 		}
 		if known := c.status < 400 && strings.Contains(path, "21/NB7K") && method != "OPTIONS"; known && !strings.Contains(strings.Join(res.Header.Values("Link"), ","), `rel="linkset"`) {
 			t.Errorf("%.150s: Link: %q", name, res.Header.Values("Link"))
+		}
+		if allow := res.Header.Get("Allow"); c.status == 405 && allow != "GET, HEAD, OPTIONS" {
+			t.Errorf("%.150s: Allow: %q", name, allow)
 		}
 		if strings.Contains(body, "<script") {
 			t.Errorf("%.150s: a script in the page", name)

@@ -16,7 +16,7 @@ func TestScriptsOfOtherOriginsUseTheResolver(t *testing.T) {
 		}
 		for method, status := range map[string]int{"OPTIONS": 204, "POST": 405} {
 			if path == "/battery/4711" && method == "POST" {
-				continue // no route
+				continue // no such battery: 404
 			}
 			if res, _ := s.get(method, path); res.StatusCode != status || res.Header.Get("Allow") != "GET, HEAD, OPTIONS" {
 				t.Errorf("%s %s: got %d, Allow %q", method, path, res.StatusCode, res.Header.Get("Allow"))

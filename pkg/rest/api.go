@@ -151,7 +151,12 @@ func (a *API) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 		}
 		allowed = append(allowed, method)
 	}
-	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	MethodNotAllowed(w, r, strings.Join(allowed, ", "))
+}
+
+// MethodNotAllowed answers a request whose method is not in a list for the header Allow.
+func MethodNotAllowed(w http.ResponseWriter, r *http.Request, allowed string) {
+	w.Header().Set("Allow", allowed)
 	WriteProblem(w, r, fault.New(notAllowed, "method %s is not allowed for this path", r.Method))
 }
 

@@ -100,7 +100,19 @@ func (s *Scan) fallback(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodOptions:
 		options(w, r)
 	default:
+		s.otherMethod(w, r, path)
+	}
+}
+
+// otherMethod refuses a request to change a battery.
+func (s *Scan) otherMethod(w http.ResponseWriter, r *http.Request, path string) {
+	switch _, err := byBattery(s.Passports, s.identifier(path)).read(r.Context()); {
+	case err == nil:
+		rest.MethodNotAllowed(w, r, resolverMethods)
+	case fault.Is(err, fault.NotFound):
 		rest.NotFound(w, r)
+	default:
+		rest.WriteProblem(w, r, err)
 	}
 }
 
