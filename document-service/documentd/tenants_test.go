@@ -143,8 +143,10 @@ func withBroker(t *testing.T) (*service, func(key string, sequence int64, p even
 		e.Sequence = sequence
 		ctx, cancel := context.WithTimeout(t.Context(), waittest.Limit)
 		defer cancel()
-		if err := publisher.Publish(ctx, e); err != nil {
-			t.Fatal(err)
+		for err := publisher.Publish(ctx, e); err != nil; err = publisher.Publish(ctx, e) {
+			if ctx.Err() != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

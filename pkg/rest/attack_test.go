@@ -163,7 +163,7 @@ func TestForwardedForSelectsNoSecondLimit(t *testing.T) {
 		}
 	}
 	for n := 0; c.Do("GET /livez", "", "X-Forwarded-For", "198.51.100.1").Status != 429; n++ {
-		if n > 1300 {
+		if n > 20_000 { // the limit grows while the test runs
 			t.Fatal("/livez has no limit")
 		}
 	}

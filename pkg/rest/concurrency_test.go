@@ -16,6 +16,7 @@ import (
 
 	"github.com/battery-passport/suite/pkg/rest"
 	"github.com/battery-passport/suite/pkg/rest/resttest"
+	"github.com/battery-passport/suite/pkg/waittest"
 )
 
 // proxied returns cfg with 127.0.0.1 as a trusted proxy, so that a test can choose the
@@ -102,10 +103,10 @@ func TestOwnLimits(t *testing.T) {
 func TestUnreadResponsesHoldNoSlots(t *testing.T) {
 	dir := t.TempDir()
 	cfg := proxied(t, rest.Config{CertFile: filepath.Join(dir, "c.pem"), KeyFile: filepath.Join(dir, "k.pem"), MaxRequests: 8})
-	cfg.Timeouts = rest.Timeouts{ReadHeader: time.Minute, Read: 2 * time.Second, Write: time.Minute, Idle: time.Minute, Transfer: 2 * time.Second}
+	cfg.Timeouts = rest.Timeouts{ReadHeader: time.Minute, Read: time.Minute, Write: time.Minute, Idle: time.Minute, Transfer: 2 * time.Second}
 	writeCertificate(t, cfg, time.Now())
 	a := rest.New(rest.Options{Document: rest.Document{Title: "Test Service"}, Log: slog.New(slog.DiscardHandler), HTTP: cfg})
-	started := make(chan struct{}, 100)
+	started := make(chan struct{}, 10_000)
 	rest.Handle(a, "GET /api/public/long", rest.Public, func(context.Context, *struct{}) (*struct{ Body string }, error) {
 		started <- struct{}{}
 		return &struct{ Body string }{strings.Repeat("x", 6000)}, nil // more than the server buffers
@@ -130,22 +131,21 @@ func TestUnreadResponsesHoldNoSlots(t *testing.T) {
 		io.Copy(io.Discard, res.Body)
 		return res.StatusCode
 	}
-	conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
-	if err != nil {
-		t.Fatal(err)
+	send := func() bool {
+		conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		if _, err := conn.Write(unreadStreams(20, "/api/public/long", client1)); err != nil {
+			t.Fatal(err)
+		}
+		return len(started) >= 4 // twice as many as the client has slots
 	}
-	defer conn.Close()
-	if _, err := conn.Write(unreadStreams(20, "/api/public/long", client1)); err != nil {
-		t.Fatal(err)
-	}
-	for range 4 { // twice as many as the client has slots
-		<-started
-	}
+	waittest.Until(t, "four requests are served", send)
 	for _, from := range []string{client1, client2} {
 		for range 10 {
-			if got := get(from); got != 200 {
-				t.Errorf("%s: got %d, want 200", from, got)
-			}
+			waittest.Until(t, "a request of "+from+" is served", func() bool { return get(from) == 200 })
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 )
 
 // gzipped returns text as one gzip member.
@@ -18,7 +19,7 @@ func gzipped(text string) string {
 }
 
 func TestGzipBodiesAreUnpacked(t *testing.T) {
-	c, forms := serve(t, newAPI(t, io.Discard)), serve(t, newTransferAPI(nil))
+	c, forms := serve(t, newAPI(t, io.Discard)), serve(t, newTransferAPI(time.Minute, nil))
 	const value = `{"name":"abc"}`
 	for name, v := range map[string]struct{ encoding, body string }{
 		"gzip":                  {"gzip", gzipped(value)},
@@ -38,7 +39,7 @@ func TestGzipBodiesAreUnpacked(t *testing.T) {
 }
 
 func TestInvalidEncodingsAreRefused(t *testing.T) {
-	c, forms := serve(t, newAPI(t, io.Discard)), serve(t, newTransferAPI(nil))
+	c, forms := serve(t, newAPI(t, io.Discard)), serve(t, newTransferAPI(time.Minute, nil))
 	const value = `{"name":"abc"}`
 	packed := gzipped(value)
 	bomb := gzipped(strings.Repeat(" ", 10<<20))

@@ -203,7 +203,7 @@ func waitUntilClosed(t *testing.T, conn net.Conn) {
 
 // TestWrongLengths: the body is shorter or longer than announced, or too large.
 func TestWrongLengths(t *testing.T) {
-	c := shortTimeoutService(t)
+	c := serviceWith(t, rest.Timeouts{ReadHeader: time.Minute, Read: 5 * time.Second, Write: time.Minute, Idle: time.Minute, Transfer: time.Minute})
 	const json, form = "POST /api/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n", "POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
 	for name, v := range map[string]struct{ send, want string }{
 		"shorter than announced":    {json + "Content-Length: 1000\r\nConnection: close\r\n\r\n{}", "400"},

@@ -56,7 +56,7 @@ func TestUnusedConnectionsDoNotDelayShutdown(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	a := newAPI(t, io.Discard)
-	go func() { served <- rest.Serve(ctx, l, a, 100*time.Millisecond) }()
+	go func() { served <- rest.Serve(ctx, l, a, 4*time.Second) }()
 	unused, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

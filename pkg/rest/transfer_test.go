@@ -36,9 +36,9 @@ type (
 )
 
 // newTransferAPI returns an API that accepts forms of 1 MiB and sends a file, whose content
-// is the result of open.
-func newTransferAPI(open func(ctx context.Context, offset, length int64) (io.ReadCloser, error)) *rest.API {
-	timeouts := rest.Timeouts{ReadHeader: time.Second, Read: 2 * time.Second, Write: 3 * time.Second, Idle: 6 * time.Second, Transfer: 3 * time.Second}
+// is the result of open. A transfer without progress ends after the time of that name.
+func newTransferAPI(transfer time.Duration, open func(ctx context.Context, offset, length int64) (io.ReadCloser, error)) *rest.API {
+	timeouts := rest.Timeouts{ReadHeader: time.Minute, Read: 2 * time.Second, Write: 3 * time.Second, Idle: time.Minute, Transfer: transfer}
 	a := rest.New(rest.Options{Document: rest.Document{Title: "Test Service"}, HTTP: rest.Config{Timeouts: timeouts}, Log: slog.New(slog.DiscardHandler), User: func(context.Context) string { return "" }})
 	rest.Handle(a, "POST /api/forms", rest.Open, func(ctx context.Context, in *formInput) (*formOutput, error) {
 		out := &formOutput{}
@@ -63,7 +63,7 @@ func newTransferAPI(open func(ctx context.Context, offset, length int64) (io.Rea
 }
 
 func TestMultipartForms(t *testing.T) {
-	c := serve(t, newTransferAPI(nil))
+	c := serve(t, newTransferAPI(time.Minute, nil))
 	const ct, whole = "multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=a\r\n\r\nxyz\r\n--b\r\nContent-Type: text/plain\r\nContent-Disposition: form-data; name=file; filename=ä/b\r\n\r\n\r\n--b--\r\n"
 	if a := c.Do("POST /api/forms", strings.Replace(whole, "ä/b", `"ä/b"`, 1), "Content-Type", ct).Want(200, nil); a.Text != `{"parts":["a   3","file ä/b text/plain 0"]}` {
 		t.Errorf("form = %s", a.Text)
@@ -107,7 +107,7 @@ func (f *failingReader) Read(p []byte) (int, error) {
 func TestFailedDownload(t *testing.T) {
 	var opened error
 	body := &failingReader{}
-	c := serve(t, newTransferAPI(func(context.Context, int64, int64) (io.ReadCloser, error) { return io.NopCloser(body), opened }))
+	c := serve(t, newTransferAPI(time.Minute, func(context.Context, int64, int64) (io.ReadCloser, error) { return io.NopCloser(body), opened }))
 	opened = fault.New(fault.Unavailable, "the storage is down")
 	a := c.Do("GET /api/files", "")
 	if a.WantProblem(503); a.Header.Get("ETag") != "" || a.Header.Get("Content-Disposition") != "" || a.Header.Get("Retry-After") == "" {
@@ -157,10 +157,14 @@ func TestSlowTransfers(t *testing.T) {
 		pieces[i] = strings.Repeat("x", sent/len(pieces))
 	}
 	pieces = append(pieces, strings.Repeat("x", sent%len(pieces)))
-	c, _ := resttest.Start(t, func(ctx context.Context, cfg rest.Config) error {
-		a := newTransferAPI(func(ctx context.Context, _, _ int64) (io.ReadCloser, error) { return &slowReader{ctx, pieces}, nil })
-		return rest.Serve(ctx, cfg.Listener, a, cfg.Drain)
-	})
+	start := func(transfer time.Duration) resttest.Client {
+		c, _ := resttest.Start(t, func(ctx context.Context, cfg rest.Config) error {
+			a := newTransferAPI(transfer, func(ctx context.Context, _, _ int64) (io.ReadCloser, error) { return &slowReader{ctx, pieces}, nil })
+			return rest.Serve(ctx, cfg.Listener, a, cfg.Drain)
+		})
+		return c
+	}
+	c, impatient := start(time.Minute), start(3*time.Second)
 	const head = "--b\r\nContent-Disposition: form-data; name=a\r\n\r\n"
 	t.Run("transfers", func(t *testing.T) {
 		t.Run("form", func(t *testing.T) {
@@ -179,7 +183,7 @@ func TestSlowTransfers(t *testing.T) {
 		})
 		t.Run("form that stops", func(t *testing.T) {
 			t.Parallel()
-			conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
+			conn, err := net.Dial("tcp", strings.TrimPrefix(impatient.URL, "http://"))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -225,9 +225,10 @@ func TestMembersOfAGroupShareTheEvents(t *testing.T) {
 		round()
 		got.waitFor(t, keys)
 		leave := member(1)
-		for len(members[1].all()) == 0 {
+		waittest.Until(t, "the second member handles an event", func() bool {
 			round()
-		}
+			return len(members[1].all()) > 0
+		})
 		before := len(members[1].all())
 		for range each {
 			round()

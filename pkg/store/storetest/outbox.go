@@ -203,8 +203,9 @@ func deletedWhileWaiting(t *testing.T, cells *store.Collection[Cell], id string)
 func claim(t *testing.T, db store.DB) {
 	cells, id := store.Open(db, CellSchema()), newID()
 	source, ctx := cells.Outbox(), t.Context()
+	before := time.Now()
 	insert(t, cells, id, Cell{}, counted(id, 0))
-	if expired, err := source.Expired(ctx, time.Now().Add(outbox.Lease/2), 9); err != nil || len(expired) > 0 {
+	if expired, err := source.Expired(ctx, before.Add(outbox.Lease/2), 9); err != nil || len(expired) > 0 {
 		t.Errorf("Expired during the lease of the writer = %v, %v, want none", expired, err)
 	}
 	later := time.Now().Add(2 * outbox.Lease)
